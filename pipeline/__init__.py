@@ -1,0 +1,1 @@
+"""Stages of the chain, none of which knows Prefect."""

@@ -1,0 +1,136 @@
+"""Arrow twins of the records: schema, table and back."""
+
+import functools
+import types
+import typing
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any, Literal, TypeVar
+
+import pyarrow as pa
+
+T = TypeVar("T")
+SCHEMA_VERSION = 1  # raise it when a record's fields change meaning or type
+_SCALARS: dict[type, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+}
+
+
+@functools.cache
+def arrow_schema(record: type) -> pa.Schema:
+    """Return the Arrow schema of a record type, with its name and version as metadata.
+
+    str, int, float, bool, enums and literals (as string), `X | None` (nullable), `tuple[X, ...]` (list) and
+    nested records (struct) are known.
+
+    Raises:
+        TypeError: for a field of another type.
+    """
+    metadata = {"pairsmith:record": record.__name__, "pairsmith:schema_version": str(SCHEMA_VERSION)}
+    return pa.schema(_arrow_fields(record), metadata=metadata)
+
+
+def measured_columns(record: type) -> tuple[str, ...]:
+    """Return the dotted names of fields that are measured (seconds, MiB) and so differ from run to run."""
+    names: list[str] = []
+    for name, hint in typing.get_type_hints(record).items():
+        field = next(field for field in fields(record) if field.name == name)
+        inner = _inner_record(hint)
+        if field.metadata.get("measured"):
+            names.append(name)
+        elif inner is not None:
+            names.extend(f"{name}.{below}" for below in measured_columns(inner))
+    return tuple(names)
+
+
+def to_table(records: Iterable[Any], record: type) -> pa.Table:
+    """Return records as an Arrow table, one row each, in the order given."""
+    schema = arrow_schema(record)
+    rows = list(records)
+    names = [field.name for field in fields(record)]
+    columns = [
+        pa.array([_plain(getattr(row, name)) for row in rows], schema.field(name).type) for name in names
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def from_table(table: pa.Table, record: type[T]) -> list[T]:
+    """Return the rows of a table as records.
+
+    Raises:
+        KeyError: if a column is missing; the message names it.
+    """
+    missing = [
+        field.name for field in fields(typing.cast(Any, record)) if field.name not in table.column_names
+    ]
+    if missing:
+        raise KeyError(f"no column {missing[0]!r} for {record.__name__}; there are {table.column_names}")
+    build = _builder(typing.cast(Any, record))
+    return [build(row) for row in table.to_pylist()]
+
+
+def _arrow_fields(record: type) -> list[pa.Field]:
+    return [_arrow_field(name, hint) for name, hint in typing.get_type_hints(record).items()]
+
+
+def _arrow_field(name: str, hint: Any) -> pa.Field:
+    optional = _optional(hint)
+    return pa.field(name, _arrow_type(optional or hint), nullable=optional is not None)
+
+
+def _arrow_type(hint: Any) -> pa.DataType:
+    if hint in _SCALARS:
+        return _SCALARS[hint]
+    if typing.get_origin(hint) is Literal or (isinstance(hint, type) and issubclass(hint, Enum)):
+        return pa.string()
+    if typing.get_origin(hint) is tuple:
+        return pa.list_(_arrow_field("element", typing.get_args(hint)[0]))
+    if is_dataclass(hint):
+        return pa.struct(_arrow_fields(typing.cast(type, hint)))
+    raise TypeError(f"no Arrow type for {hint!r}")
+
+
+def _optional(hint: Any) -> Any:
+    """Return X of `X | None`, else None."""
+    if typing.get_origin(hint) is types.UnionType:
+        return next(part for part in typing.get_args(hint) if part is not type(None))
+    return None
+
+
+def _inner_record(hint: Any) -> type | None:
+    inner = typing.get_args(hint)[0] if typing.get_origin(hint) is tuple else hint
+    return inner if is_dataclass(inner) and isinstance(inner, type) else None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    return value
+
+
+@functools.cache
+def _builder(hint: Any) -> Any:
+    """Return the function that turns one Arrow value, as Python sees it, into a field of this type."""
+    optional = _optional(hint)
+    if optional is not None:
+        build = _builder(optional)
+        return lambda value: None if value is None else build(value)
+    if typing.get_origin(hint) is tuple:
+        build = _builder(typing.get_args(hint)[0])
+        return lambda value: tuple(build(item) for item in value)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return hint
+    if is_dataclass(hint):
+        parts: Sequence[tuple[str, Any]] = [
+            (name, _builder(part)) for name, part in typing.get_type_hints(hint).items()
+        ]
+        return lambda row: typing.cast(Any, hint)(**{name: build(row[name]) for name, build in parts})
+    return lambda value: value

@@ -1,0 +1,228 @@
+"""The configuration of a run: one TOML file, command-line overrides, nothing from the environment."""
+
+import difflib
+import hashlib
+import json
+import tomllib
+import types
+import typing
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class ConfigError(ValueError):
+    """The configuration can't be used; the message is one line that names the key and the remedy."""
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ColumnsConfig(Section):
+    """Which columns of a Hub dataset hold what; an empty name says that there is no such column."""
+
+    problem_id: str = "task_id"
+    prompt: str = "prompt"
+    entry_point: str = "entry_point"
+    tests: str = "test"
+    reference: str = ""
+    setup: str = ""
+
+
+class ProblemsConfig(Section):
+    """Where problems come from."""
+
+    source: Literal["starter", "humaneval", "humaneval+", "mbpp", "mbpp+", "jsonl", "hub"] = "starter"
+    path: Path | None = Field(None, description="File of humaneval+, mbpp, mbpp+ or jsonl (.gz is read too).")
+    dataset: str = Field("", description="Hub dataset, or a builder such as `parquet` with `data_files`.")
+    dataset_config: str = ""
+    split: str = "test"
+    revision: str = ""
+    data_files: str = ""
+    columns: ColumnsConfig = ColumnsConfig()
+    levels: tuple[str, ...] = Field((), description="Only problems of these levels; empty takes all.")
+    ids: tuple[str, ...] = Field((), description="Only these problems; empty takes all.")
+    limit: int | None = Field(None, ge=1, description="At most so many problems, the first by id.")
+
+
+class SamplingConfig(Section):
+    """What is drawn, from which model."""
+
+    backend: Literal["auto", "transformers", "vllm", "openai", "files"] = "auto"
+    model: str = Field(
+        "smollm2", description="`smollm2` (embedded), a model folder, a Hub name, a served name."
+    )
+    revision: str = ""
+    adapter: Path | None = Field(None, description="LoRA folder to sample with.")
+    samples: Path | None = Field(None, description="JSONL of samples, for the files backend.")
+    base_url: str = Field("http://127.0.0.1:8000/v1", description="OpenAI-compatible server.")
+    api_key_variable: str = Field("OPENAI_API_KEY", description="Environment variable that holds the key.")
+    template: Literal["auto", "chat", "continuation"] = "auto"
+    n: int = Field(16, ge=1, le=10_000, description="Candidates a problem.")
+    temperature: float = Field(0.8, ge=0.0, le=5.0)
+    top_p: float = Field(0.95, gt=0.0, le=1.0)
+    max_tokens: int = Field(192, ge=1, le=100_000, description="Tokens a completion at most.")
+    batch_size: int = Field(64, ge=1, description="Sequences generated together by transformers.")
+    concurrency: int = Field(16, ge=1, description="Requests under way to a server.")
+    request_limit_s: float = Field(
+        120.0, gt=0.0, description="Seconds until a request to a server is given up."
+    )
+
+
+class SandboxConfig(Section):
+    """Where programs run, and what they may use. Limits hold for one program over all of its cases."""
+
+    backend: Literal["auto", "docker", "bubblewrap"] = "auto"
+    workers: int = Field(2, ge=1, le=1024, description="Programs run at the same time.")
+    cpu_s: int = Field(10, ge=1, description="CPU seconds.")
+    wall_s: float = Field(15.0, gt=0.0, description="Seconds in all; the load of the program included.")
+    case_wall_s: float = Field(5.0, gt=0.0, description="Seconds for one call.")
+    memory_mib: int = Field(512, ge=64, description="Address space of one process, MiB.")
+    n_processes: int = Field(32, ge=1, description="Processes and threads of one program.")
+    output_mib: float = Field(16.0, gt=0.0, description="Standard output and error together, MiB.")
+    answer_mib: float = Field(4.0, gt=0.0, description="Text of one answered value, MiB.")
+    files_mib: int = Field(32, ge=1, description="All files of one program in /tmp, MiB.")
+    recycle_after: int = Field(500, ge=1, description="Programs until a sandbox is replaced by a fresh one.")
+    start_limit_s: float = Field(60.0, gt=0.0, description="Seconds until a sandbox must have started.")
+    image: str = Field("pairsmith-sandbox:latest", description="Docker image that has a python3.")
+    runtime: str = Field("", description="Docker runtime such as `runsc`; empty for the engine's default.")
+
+
+class ExecutionConfig(Section):
+    """How faults and timeouts of an execution are taken."""
+
+    fault_retries: int = Field(2, ge=0, description="Fresh sandboxes tried before a program is undecided.")
+    fault_limit: int = Field(20, ge=1, description="Sandbox faults in a row that stop the run.")
+
+
+class SyntaxConfig(Section):
+    """Deduplication."""
+
+    near_threshold: float = Field(0.85, gt=0.0, le=1.0, description="Jaccard similarity of near-duplicates.")
+
+
+class PairsConfig(Section):
+    """Which pairs are made."""
+
+    max_per_problem: int = Field(8, ge=1)
+    max_per_candidate: int = Field(2, ge=1, description="Pairs that one candidate may be part of.")
+    test_share: Share = Field(0.25, description="Share of the problems held out, by hash of the id.")
+    max_trivial_share: Share = Field(0.2, description="Share of pairs whose rejected has no runnable code.")
+
+
+class TrainingConfig(Section):
+    """How the model is aligned."""
+
+    method: Literal["dpo"] = "dpo"
+    beta: float = Field(0.1, gt=0.0, description="Strength of the pull to the reference.")
+    learning_rate: float = Field(5e-5, gt=0.0)
+    batch_size: int = Field(4, ge=1, description="Pairs a step.")
+    max_steps: int = Field(30, ge=1)
+    max_length: int = Field(512, ge=16, description="Tokens of prompt and answer together.")
+    lora_rank: int = Field(16, ge=1)
+    lora_alpha: int = Field(32, ge=1)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+class ScoringConfig(Section):
+    """What before and after are measured with."""
+
+    n: int = Field(8, ge=1, description="Candidates a held-out problem.")
+    k: tuple[int, ...] = Field((1, 4), description="k of pass@k; those over n are left out.")
+    n_bootstrap: int = Field(2000, ge=100, description="Resamples of the problems for the interval.")
+    confidence: float = Field(0.95, gt=0.0, lt=1.0)
+
+
+class RunConfig(Section):
+    """One run, whole."""
+
+    run: Path = Field(Path("runs/pairsmith"), description="Folder that the run writes into.")
+    seed: int = 0
+    shard_problems: int = Field(16, ge=1, description="Problems a shard.")
+    problems: ProblemsConfig = ProblemsConfig()
+    sampling: SamplingConfig = SamplingConfig()
+    sandbox: SandboxConfig = SandboxConfig()
+    execution: ExecutionConfig = ExecutionConfig()
+    syntax: SyntaxConfig = SyntaxConfig()
+    pairs: PairsConfig = PairsConfig()
+    training: TrainingConfig = TrainingConfig()
+    scoring: ScoringConfig = ScoringConfig()
+
+
+def load_config(path: Path | None, overrides: Iterable[str] = ()) -> RunConfig:
+    """Return the configuration of a TOML file with overrides on top.
+
+    Args:
+        path: TOML file; None takes the defaults.
+        overrides: `section.key=value`, value in TOML's syntax; a bare word is a string.
+
+    Raises:
+        ConfigError: no such file, broken TOML, unknown key (the nearest known one is named), bad value.
+    """
+    tree = _read_toml(path) if path is not None else {}
+    for override in overrides:
+        _apply(tree, override)
+    try:
+        return RunConfig.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(_first_error(error)) from None
+
+
+def fingerprint(*parts: BaseModel | str) -> str:
+    """Return 16 hex digits over sections and strings: equal configuration, equal fingerprint."""
+    texts = [part if isinstance(part, str) else part.model_dump_json() for part in parts]
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such configuration file") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {override}: write section.key=value")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *sections, name = key.strip().split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(f"--set {override}: {section} is not a section")
+    tree[name] = value
+
+
+def _first_error(error: ValidationError) -> str:
+    """Return one line for the first fault of a configuration."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] != "extra_forbidden":
+        return f"{where}: {first['msg']} (got {first['input']!r})"
+    *sections, name = (str(part) for part in first["loc"])
+    known = list(_section(sections).model_fields)
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+    return f"{where}: no such key; the nearest known one is {'.'.join([*sections, nearest])}"
+
+
+def _section(path: Iterable[str]) -> type[BaseModel]:
+    model: type[BaseModel] = RunConfig
+    for name in path:
+        hint = model.model_fields[name].annotation
+        if isinstance(hint, types.UnionType):
+            hint = next(part for part in typing.get_args(hint) if part is not type(None))
+        model = typing.cast(type[BaseModel], hint)
+    return model

@@ -1,0 +1,79 @@
+"""What happened when a program ran. Facts only: nothing here says right or wrong."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """How one call, or a whole program, ended."""
+
+    OK = "ok"
+    """A value came out."""
+    EXCEPTION = "exception"
+    """The program raised; the type is kept beside."""
+    EXITED = "exited"
+    """The process ended before it answered: `sys.exit`, `os._exit`, a signal."""
+    TIMEOUT = "timeout"
+    """CPU or wall time ran out, twice: alone the second time."""
+    MEMORY = "memory"
+    """Memory ran out."""
+    OUTPUT_LIMIT = "output_limit"
+    """More was printed, or a larger value answered, than is allowed."""
+    FORGED = "forged"
+    """An answer that nobody asked for, with a wrong nonce or in a broken frame."""
+    MISSING = "missing"
+    """The entry point does not exist after the program was loaded."""
+    NOT_RUN = "not_run"
+    """The program had ended before this call, or was never run."""
+    FAULT = "fault"
+    """The sandbox broke. Proves nothing about the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRun:
+    """One call of the entry point.
+
+    Attributes:
+        status: how it ended.
+        value: text of the value that came out (see `schemas.values`); empty unless `ok`.
+        output_digest: 16 hex digits of (status, exception type, value).
+        exception: name of the exception's type; empty unless `exception` or `memory`.
+        wall_s: seconds between the input going in and the answer coming out, measured outside the program.
+    """
+
+    status: Status
+    value: str
+    output_digest: str
+    exception: str
+    wall_s: float = field(metadata={"measured": True})
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One run of a program over all cases of its problem.
+
+    Attributes:
+        status: `ok` if every call came to an end of its own (value or exception); else how the program ended.
+        exception: type of the exception that loading the program raised; empty for none.
+        detail: one line for a person: what broke, or how the tester ended.
+        runs: one entry a case, in the order of the problem's cases; a tester's calls in the order made.
+        tester: for `judged_by = tester`: passed, failed, or empty.
+        signature: 32 hex digits over the runs' digests: equal signatures, equal behaviour on these inputs.
+        backend: sandbox that ran it: bubblewrap or docker.
+        cpu_s: CPU seconds of the program's processes, user and system.
+        wall_s: seconds from start to end.
+        peak_memory_mib: largest resident set of one of its processes, MiB.
+    """
+
+    candidate_id: str
+    problem_id: str
+    status: Status
+    exception: str
+    detail: str
+    runs: tuple[CaseRun, ...]
+    tester: str
+    signature: str
+    backend: str
+    cpu_s: float = field(metadata={"measured": True})
+    wall_s: float = field(metadata={"measured": True})
+    peak_memory_mib: float = field(metadata={"measured": True})

@@ -1,0 +1,74 @@
+"""Problems, and the cases that decide whether a candidate solves them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+
+class JudgedBy(StrEnum):
+    """How a problem's tests reach a candidate."""
+
+    CASES = "cases"
+    """Inputs go into the sandbox, values come out and are compared outside."""
+    TESTER = "tester"
+    """The test code runs in a sandbox of its own and reaches the candidate by plain values."""
+    NOTHING = "nothing"
+    """Neither way can take these tests; every verdict is undecided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One call with known arguments, and what it must give.
+
+    Attributes:
+        arguments: positional arguments, the text of a list value (see `schemas.values`).
+        expected: text of the expected value. Never enters a sandbox that holds a candidate.
+        compare: `equal` is Python's `==` between plain values; `close` lets floats differ by `atol`;
+            `truthy` and `falsy` ask only for the truth of the answer (`assert f(x)`, `assert not f(x)`).
+        atol: absolute tolerance of `close`, in the value's own unit; 0.0 otherwise.
+        view: function applied to the answer before the comparison, outside the sandbox: the test wrote
+            `sorted(f(x)) == ...`. Empty for none.
+    """
+
+    arguments: str
+    expected: str
+    compare: Literal["equal", "close", "truthy", "falsy"] = "equal"
+    atol: float = 0.0
+    view: Literal["", "list", "tuple", "set", "sorted", "len", "str", "abs", "sum"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One problem: what the model is asked, and what decides.
+
+    Attributes:
+        problem_id: unique, such as `starter/reverse_string` or `HumanEval/0`.
+        source: where it came from: starter, humaneval, humaneval+, mbpp, mbpp+, jsonl, hub.
+        language: `python`.
+        entry_point: name of the function that the tests call.
+        prompt: the task in words, with the signature where one is known; goes into a chat message.
+        continuation: code that a plain completion continues (HumanEval's prompt); empty where there is none.
+        setup: code that runs before the candidate's (imports, helpers of the tests); empty for none.
+        judged_by: which way its tests took.
+        cases: the typed cases, for `cases`; empty otherwise.
+        test_code: test source, for `tester`: it calls the entry point; empty otherwise.
+        reference: a right solution as a whole program; empty where none is known.
+        level: trivial, easy, medium; empty where nobody graded it.
+        topic: such as `strings`; empty where unknown.
+        license: SPDX name of the problem's licence; empty where unknown.
+    """
+
+    problem_id: str
+    source: str
+    language: str
+    entry_point: str
+    prompt: str
+    continuation: str
+    setup: str
+    judged_by: JudgedBy
+    cases: tuple[Case, ...]
+    test_code: str
+    reference: str
+    level: str
+    topic: str
+    license: str

@@ -1,0 +1,237 @@
+"""Portable text form of the values that enter and leave a sandbox.
+
+One value has one text: canonical JSON (ASCII, no spaces, sets and dicts sorted), so texts can be compared and
+digested. Whatever JSON lacks is an object with one key:
+
+    {"int": "-0x..."}      an int beyond 2**53        {"bytes": "00ff"}       bytes, as hex
+    {"float": "nan"}       nan, inf, -inf             {"complex": [re, im]}   complex
+    {"tuple": [...]}       tuple                      {"set": [...]}          set; likewise "frozenset"
+    {"dict": [[k, v]...]}  dict, sorted by key text   {"record": [name, [[field, v]...]]}  dataclass
+    {"namedtuple": [name, [[field, v]...]]}  named tuple
+    {"lazy": [kind, [...]]}  generator, iterator, range, view: materialised, bounded
+    {"cycle": n}           the value n levels up      {"opaque": name}        anything else: equals nothing
+
+The types are told by `type(value) is ...`, never by `isinstance`, so a subclass with an `__eq__` of its own
+is opaque. This module is shipped into sandboxes as source: standard library only, Python 3.9 upwards.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+MAX_DEPTH = 100
+MAX_NODES = 1_000_000
+MAX_INT_BITS = 1 << 22  # 4 million bits: 1.2 million decimal digits, one MiB of hex
+JSON_INT = 1 << 53  # beyond it other languages' JSON readers lose digits
+
+_DICTS = (dict, Counter, OrderedDict, defaultdict)
+_VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.values()), type({}.items()))
+_LAZY: tuple[Any, ...] = (
+    range, map, filter, zip, enumerate, reversed, *_VIEWS, deque,
+    type(iter([])), type(iter(())), type(iter("")), type(iter(set())), type(iter({})), type(iter(range(0))),
+    type(reversed([])), type(_ for _ in ()), type(iter(b"")),
+)  # fmt: skip
+
+
+class ValueTooLargeError(ValueError):
+    """A value is nested too deep, has too many parts or an int of too many bits to leave the sandbox."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """A dataclass instance or named tuple that crossed over: its class name and its fields in order."""
+
+    name: str
+    fields: tuple[tuple[str, Any], ...]
+    is_tuple: bool = False
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Opaque:
+    """A value of a type that can't cross over. It equals nothing, not even itself."""
+
+    name: str
+
+    def __eq__(self, other: object) -> bool:
+        """Return False: nobody can tell what this value was."""
+        return False
+
+    def __hash__(self) -> int:
+        """Return a hash by name."""
+        return hash(self.name)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cycle:
+    """A reference to a container that holds it: `levels` containers up, 1 being the nearest."""
+
+    levels: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Lazy:
+    """The items of a lazy value (`kind` is its type's name). It equals no list."""
+
+    kind: str
+    items: tuple[Any, ...]
+
+
+def encode_value(value: object, max_nodes: int = MAX_NODES) -> str:
+    """Return the canonical text of a value.
+
+    Args:
+        value: any Python object; those that can't cross over become `{"opaque": type name}`.
+        max_nodes: parts that the value may have, itself included; bounds endless generators too.
+
+    Raises:
+        ValueTooLargeError: over `max_nodes` parts, MAX_DEPTH levels or MAX_INT_BITS bits.
+    """
+    return _dump(_encode(value, [max_nodes], ()))
+
+
+def encode_arguments(arguments: Iterable[object]) -> str:
+    """Return the canonical text of a call's positional arguments, as one list value."""
+    return encode_value(list(arguments))
+
+
+def decode_value(text: str) -> Any:
+    """Return the value of a canonical text; the inverse of `encode_value` for everything but opaque values.
+
+    Raises:
+        ValueError: if the text is not such a text (hostile text included).
+    """
+    try:
+        return _decode(json.loads(text, parse_constant=_refuse))
+    except ValueError:
+        raise
+    except (TypeError, KeyError, IndexError, RecursionError, OverflowError) as error:
+        raise ValueError("not an encoded value: " + type(error).__name__) from None
+
+
+def canonical(text: str) -> str:
+    """Return the text that this module would give for the value of `text`: sandboxes are not trusted to sort.
+
+    Opaque values keep their text.
+
+    Raises:
+        ValueError: if the text is not an encoded value.
+    """
+    return encode_value(decode_value(text))
+
+
+def _dump(tree: object) -> str:
+    return json.dumps(tree, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+
+
+def _refuse(name: str) -> None:
+    raise ValueError("bare " + name)
+
+
+def _encode(value: Any, budget: list[int], above: tuple[Any, ...]) -> Any:
+    budget[0] -= 1
+    if budget[0] < 0:
+        raise ValueTooLargeError("a value of too many parts")
+    kind = type(value)
+    if value is None or kind is bool or kind is str:
+        return value
+    if kind is int:
+        if -JSON_INT <= value <= JSON_INT:
+            return value
+        if value.bit_length() > MAX_INT_BITS:
+            raise ValueTooLargeError(f"an int of more than {MAX_INT_BITS} bits")
+        return {"int": hex(value)}
+    if kind is float:
+        return value if value - value == 0.0 else {"float": repr(value)}
+    if kind is complex:
+        return {"complex": [_encode(value.real, budget, above), _encode(value.imag, budget, above)]}
+    if kind is bytes or kind is bytearray:
+        return {"bytes": value.hex()}
+    return _encode_container(value, kind, budget, above)
+
+
+def _encode_container(value: Any, kind: Any, budget: list[int], above: tuple[Any, ...]) -> Any:
+    for level, container in enumerate(reversed(above)):
+        if container is value:
+            return {"cycle": level + 1}
+    if len(above) >= MAX_DEPTH:
+        raise ValueTooLargeError(f"a value nested deeper than {MAX_DEPTH}")
+    inner = (*above, value)
+
+    def encode_all(items: Iterable[Any]) -> list[Any]:
+        return [_encode(item, budget, inner) for item in items]
+
+    if kind is list:
+        return encode_all(value)
+    if kind is tuple:
+        return {"tuple": encode_all(value)}
+    if kind is set or kind is frozenset:
+        return {kind.__name__: sorted(encode_all(value), key=_dump)}
+    if kind in _DICTS:
+        pairs = [encode_all(pair) for pair in dict.items(value)]
+        return {"dict": sorted(pairs, key=lambda pair: _dump(pair[0]))}
+    if kind in _LAZY:
+        return {"lazy": [kind.__name__, encode_all(value)]}
+    if kind is Record:
+        fields = [[name, _encode(part, budget, inner)] for name, part in value.fields]
+        return {"namedtuple" if value.is_tuple else "record": [value.name, fields]}
+    if kind is Lazy:
+        return {"lazy": [value.kind, encode_all(value.items)]}
+    if kind is Cycle:
+        return {"cycle": value.levels}
+    if kind is Opaque:
+        return {"opaque": value.name}
+    if dataclasses.is_dataclass(kind):
+        tag, names = "record", [field.name for field in dataclasses.fields(kind)]
+    elif issubclass(kind, tuple) and type(getattr(kind, "_fields", None)) is tuple:
+        tag, names = "namedtuple", list(kind._fields)
+    else:
+        return {"opaque": str(kind.__name__)[:100]}
+    read = object.__getattribute__
+    return {tag: [kind.__name__, [[name, _encode(read(value, name), budget, inner)] for name in names]]}
+
+
+def _decode(tree: Any) -> Any:
+    if tree is None or isinstance(tree, (bool, int, float, str)):
+        return tree
+    if isinstance(tree, list):
+        return [_decode(item) for item in tree]
+    if len(tree) != 1:
+        raise ValueError(f"not an encoded value: an object with {len(tree)} keys")
+    ((tag, body),) = tree.items()
+    decode = _DECODERS.get(tag)
+    if decode is None:
+        raise ValueError("not an encoded value: unknown tag " + repr(tag)[:40])
+    return decode(body)
+
+
+def _decode_int(body: str) -> int:
+    value = int(body, 16)
+    if value.bit_length() > MAX_INT_BITS:
+        raise ValueError("an int of too many bits")
+    return value
+
+
+def _decode_record(body: Any, is_tuple: bool = False) -> Record:
+    name, fields = body
+    return Record(str(name), tuple((str(field), _decode(part)) for field, part in fields), is_tuple)
+
+
+_DECODERS: dict[str, Callable[[Any], Any]] = {
+    "int": _decode_int,
+    "float": lambda body: {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}[body],
+    "complex": lambda body: complex(_decode(body[0]), _decode(body[1])),
+    "bytes": bytes.fromhex,
+    "tuple": lambda body: tuple(_decode(item) for item in body),
+    "set": lambda body: {_decode(item) for item in body},
+    "frozenset": lambda body: frozenset(_decode(item) for item in body),
+    "dict": lambda body: {_decode(key): _decode(value) for key, value in body},
+    "lazy": lambda body: Lazy(str(body[0]), tuple(_decode(item) for item in body[1])),
+    "record": _decode_record,
+    "namedtuple": lambda body: _decode_record(body, is_tuple=True),
+    "cycle": lambda body: Cycle(int(body)),
+    "opaque": lambda body: Opaque(str(body)),
+}

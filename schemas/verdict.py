@@ -1,0 +1,56 @@
+"""Labels, and why they were given."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Label(StrEnum):
+    """Whether a candidate solves its problem. `undecided` never becomes a preference."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNDECIDED = "undecided"
+
+
+class Cause(StrEnum):
+    """Why a candidate got its label."""
+
+    NONE = ""
+    WRONG_VALUE = "wrong_value"
+    EXCEPTION = "exception"
+    EXITED = "exited"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    OUTPUT_LIMIT = "output_limit"
+    FORGED = "forged"
+    MISSING_ENTRY_POINT = "missing_entry_point"
+    SYNTAX_ERROR = "syntax_error"
+    NO_CODE = "no_code"
+    TEST_FAILED = "test_failed"
+    SANDBOX_FAULT = "sandbox_fault"
+    NO_CASES = "no_cases"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The label of one candidate.
+
+    Attributes:
+        label: passed, failed or undecided.
+        cause: cause of the first case that did not pass; empty for `passed`.
+        detail: exception type, or a line for a person; empty for none.
+        n_cases: cases that were to be judged.
+        n_passed: cases that passed, 0 <= n_passed <= n_cases.
+        passed_cases: one entry a case, in order.
+        signature: behaviour signature, from the execution.
+    """
+
+    candidate_id: str
+    problem_id: str
+    label: Label
+    cause: Cause
+    detail: str
+    n_cases: int
+    n_passed: int
+    passed_cases: tuple[bool, ...]
+    signature: str
