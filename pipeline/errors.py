@@ -1,0 +1,5 @@
+"""The base of every error that a user is told in one line."""
+
+
+class PairsmithError(Exception):
+    """Something that the user can remedy; the message is one line: what, where, what to try."""
