@@ -1,0 +1,147 @@
+"""Runs programs over the cases of their problems. Writes down what happened, judges nothing."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from pipeline.sandbox import Answer, Bench, Ending, Job, SandboxFaultError, SandboxPool
+from schemas.candidate import Extraction, Program
+from schemas.execution import CaseRun, Execution, Status
+from schemas.problem import JudgedBy, Problem
+
+_Key = tuple[str, str]  # problem_id, code
+
+
+def execute_programs(
+    programs: Sequence[Program],
+    problems: Mapping[str, Problem],
+    pool: SandboxPool,
+    on_done: Callable[[int], None] = lambda n: None,
+) -> list[Execution]:
+    """Return one execution a program, in the programs' order.
+
+    Identical code for one problem runs once. Programs whose extraction is not `ok` don't run: their execution is
+    `not_run`. A timeout is run once more when nothing else runs, and only the second run counts.
+
+    Args:
+        problems: problem_id to problem, for every program.
+        pool: where they run; its workers say how many at once.
+        on_done: called with the number of programs that just got an execution.
+
+    Raises:
+        SandboxError: if the sandbox stays broken. A single fault gives an execution with status `fault`.
+    """
+    runnable = {_key(program): program for program in programs if program.extraction is Extraction.OK}
+    with ThreadPoolExecutor(pool.n_workers, thread_name_prefix="execute") as threads:
+        futures = {
+            key: threads.submit(_execute_one, program, problems[program.problem_id], pool)
+            for key, program in runnable.items()
+        }
+        try:
+            done = {}
+            for key, future in futures.items():
+                done[key] = future.result()
+                on_done(1)
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
+    for key, execution in done.items():
+        if _timed_out(execution):
+            done[key] = _execute_one(runnable[key], problems[key[0]], pool)
+    return [
+        replace(done[_key(program)], candidate_id=program.candidate_id)
+        if program.extraction is Extraction.OK
+        else _not_run(program)
+        for program in programs
+    ]
+
+
+def _key(program: Program) -> _Key:
+    return program.problem_id, program.code
+
+
+def _timed_out(execution: Execution) -> bool:
+    return execution.status is Status.TIMEOUT or any(run.status is Status.TIMEOUT for run in execution.runs)
+
+
+def _execute_one(program: Program, problem: Problem, pool: SandboxPool) -> Execution:
+    try:
+        if problem.judged_by is JudgedBy.TESTER:
+            return pool.run(lambda bench: _run_tester(program, problem, bench, pool.name))
+        return pool.run(lambda bench: _run_cases(program, problem, bench, pool.name))
+    except SandboxFaultError as fault:
+        return _fault(program, problem, pool.name, str(fault))
+
+
+def _run_cases(program: Program, problem: Problem, bench: Bench, backend: str) -> Execution:
+    inputs = tuple(case.arguments for case in problem.cases)
+    answers, ending = bench.candidate.run(Job(problem.setup, program.code, problem.entry_point, inputs))
+    return _execution(program, answers, ending, "", backend)
+
+
+def _run_tester(program: Program, problem: Problem, bench: Bench, backend: str) -> Execution:
+    """Run the problem's test code in one sandbox, the candidate in another; only plain values pass between."""
+    candidate, tester = bench.candidate, bench.tester
+    answers: list[Answer] = []
+    loaded = candidate.begin(Job(problem.setup, program.code, problem.entry_point))
+
+    def ask(arguments: str) -> Answer:
+        answer = candidate.call(arguments)
+        answers.append(answer)
+        return answer
+
+    outcome = None
+    if loaded is Status.OK:
+        outcome = tester.run_tester(Job(problem.setup, problem.test_code, problem.entry_point), ask)
+    ending = candidate.end()
+    if outcome is None:
+        return _execution(program, answers, ending, "", backend)
+    if outcome.status not in (Status.OK, Status.EXCEPTION) and ending.status is Status.OK:
+        # The tests themselves ran out of something, on a candidate that answered: nothing is proved.
+        detail = f"the test code ended with {outcome.status.value} {outcome.detail}".strip()
+        return _execution(program, answers, replace(ending, status=Status.FAULT, detail=detail), "", backend)
+    verdict = "passed" if outcome.status is Status.OK else "failed"
+    if ending.status is Status.OK and outcome.exception:
+        ending = replace(ending, detail=f"{outcome.exception} in the test code")
+    return _execution(program, answers, ending, verdict, backend)
+
+
+def _execution(
+    program: Program, answers: Sequence[Answer], ending: Ending, tester: str, backend: str
+) -> Execution:
+    runs = tuple(
+        CaseRun(answer.status, answer.value, _output_digest(answer), answer.exception, answer.wall_s)
+        for answer in answers
+    )
+    return Execution(
+        candidate_id=program.candidate_id,
+        problem_id=program.problem_id,
+        status=ending.status,
+        exception=ending.exception,
+        detail=ending.detail,
+        runs=runs,
+        tester=tester,
+        signature=_digest(ending.status, ending.exception, *(run.output_digest for run in runs))[:32],
+        backend=backend,
+        cpu_s=ending.cpu_s,
+        wall_s=ending.wall_s,
+        peak_memory_mib=ending.peak_memory_mib,
+    )
+
+
+def _not_run(program: Program) -> Execution:
+    ending = Ending(Status.NOT_RUN, "", program.extraction.value, 0.0, 0.0, 0.0)
+    return _execution(program, (), ending, "", "")
+
+
+def _fault(program: Program, problem: Problem, backend: str, reason: str) -> Execution:
+    return _execution(program, (), Ending(Status.FAULT, "", reason, 0.0, 0.0, 0.0), "", backend)
+
+
+def _output_digest(answer: Answer) -> str:
+    return _digest(answer.status, answer.exception, answer.value)[:16]
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -1,0 +1,224 @@
+"""Compares what came out of a sandbox with what should have, and gives the label.
+
+The only place where expected values and a candidate's values meet. Both are texts by then (`schemas.values`), so
+no object of the candidate's takes part in the comparison.
+"""
+
+import math
+from typing import Any
+
+from schemas.candidate import Extraction
+from schemas.execution import CaseRun, Execution, Status
+from schemas.problem import Case, JudgedBy, Problem
+from schemas.values import Cycle, Lazy, Opaque, Record, decode_value
+from schemas.verdict import Cause, Label, Verdict
+
+_CAUSES = {
+    Status.EXCEPTION: Cause.EXCEPTION,
+    Status.EXITED: Cause.EXITED,
+    Status.TIMEOUT: Cause.TIMEOUT,
+    Status.MEMORY: Cause.MEMORY,
+    Status.OUTPUT_LIMIT: Cause.OUTPUT_LIMIT,
+    Status.FORGED: Cause.FORGED,
+    Status.MISSING: Cause.MISSING_ENTRY_POINT,
+    Status.FAULT: Cause.SANDBOX_FAULT,
+}
+_EXTRACTION_CAUSES = {
+    Extraction.NO_CODE.value: Cause.NO_CODE,
+    Extraction.SYNTAX_ERROR.value: Cause.SYNTAX_ERROR,
+    Extraction.NO_ENTRY_POINT.value: Cause.MISSING_ENTRY_POINT,
+}
+
+
+def judge(problem: Problem, execution: Execution) -> Verdict:
+    """Return the label of one candidate.
+
+    A sandbox fault, a case that was not run without a reason of the program's own, and a problem without cases
+    or usable tests give `undecided`; they never pass and never fail.
+    """
+    if execution.status is Status.FAULT:
+        return _verdict(execution, Label.UNDECIDED, Cause.SANDBOX_FAULT, execution.detail, ())
+    if execution.status is Status.NOT_RUN:
+        cause = _EXTRACTION_CAUSES.get(execution.detail)
+        if cause is None:
+            return _verdict(execution, Label.UNDECIDED, Cause.SANDBOX_FAULT, execution.detail, ())
+        return _verdict(execution, Label.FAILED, cause, "", (False,) * len(problem.cases))
+    if problem.judged_by is JudgedBy.TESTER:
+        return _judge_tester(execution)
+    if not problem.cases:
+        return _verdict(execution, Label.UNDECIDED, Cause.NO_CASES, "", ())
+    return _judge_cases(problem, execution)
+
+
+def _judge_tester(execution: Execution) -> Verdict:
+    if execution.status is not Status.OK:
+        return _verdict(execution, Label.FAILED, _CAUSES[execution.status], _detail(execution), (False,))
+    if execution.tester == "passed" and execution.runs:
+        return _verdict(execution, Label.PASSED, Cause.NONE, "", (True,))
+    if execution.tester == "failed":
+        broken = next((run for run in execution.runs if run.status is not Status.OK), None)
+        if broken is not None:
+            return _verdict(execution, Label.FAILED, _CAUSES[broken.status], broken.exception, (False,))
+        return _verdict(execution, Label.FAILED, Cause.TEST_FAILED, execution.detail, (False,))
+    # Tests that passed without calling the candidate have shown nothing.
+    return _verdict(execution, Label.UNDECIDED, Cause.NO_CASES, execution.detail, ())
+
+
+def _judge_cases(problem: Problem, execution: Execution) -> Verdict:
+    runs = execution.runs
+    if len(runs) != len(problem.cases):
+        detail = f"{len(runs)} of {len(problem.cases)} cases were run"
+        return _verdict(execution, Label.UNDECIDED, Cause.SANDBOX_FAULT, detail, ())
+    passed = tuple(matches(case, run) for case, run in zip(problem.cases, runs, strict=True))
+    if execution.status is not Status.OK:
+        return _verdict(execution, Label.FAILED, _CAUSES[execution.status], _detail(execution), passed)
+    if all(passed):
+        return _verdict(execution, Label.PASSED, Cause.NONE, "", passed)
+    first = runs[passed.index(False)]
+    cause = Cause.WRONG_VALUE if first.status is Status.OK else _CAUSES[first.status]
+    return _verdict(execution, Label.FAILED, cause, first.exception, passed)
+
+
+def _detail(execution: Execution) -> str:
+    return execution.exception or execution.detail
+
+
+def _verdict(execution: Execution, label: Label, cause: Cause, detail: str, passed: tuple[bool, ...]) -> Verdict:
+    return Verdict(
+        candidate_id=execution.candidate_id,
+        problem_id=execution.problem_id,
+        label=label,
+        cause=cause,
+        detail=detail,
+        n_cases=len(passed),
+        n_passed=sum(passed),
+        passed_cases=passed,
+        signature=execution.signature,
+    )
+
+
+def matches(case: Case, run: CaseRun) -> bool:
+    """Return whether the value of one run is what the case asks for."""
+    if run.status is not Status.OK:
+        return False
+    try:
+        got = _view(decode_value(run.value), case.view)
+        expected = decode_value(case.expected)
+        if case.compare == "truthy":
+            return _is_plain(got) and bool(got)
+        if case.compare == "falsy":
+            return _is_plain(got) and not got
+        return same_value(got, expected, case.atol if case.compare == "close" else 0.0)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return False  # a view that this value has not (`sorted` of an int): the test would have raised
+
+
+def same_value(got: Any, expected: Any, atol: float = 0.0) -> bool:
+    """Return whether two decoded values are equal as Python's `==` has it, with two exceptions.
+
+    `True == 1 == 1.0`, a list is no tuple, sets and dicts have no order. The exceptions: nan equals nan (a
+    problem that expects nan wants it), and floats may differ by `atol` where it is not 0. An opaque value equals
+    nothing; a cycle equals a cycle that goes as far up.
+
+    Args:
+        got: the candidate's value, as `schemas.values.decode_value` gives it.
+        expected: the problem's.
+        atol: absolute tolerance of floats and complex numbers at any depth, in their own unit.
+    """
+    if isinstance(got, Opaque) or isinstance(expected, Opaque):
+        return False
+    if _is_number(got) and _is_number(expected):
+        return _same_number(got, expected, atol)
+    if isinstance(got, Record) and got.is_tuple and type(expected) is tuple:
+        got = tuple(value for _, value in got.fields)
+    if isinstance(got, (set, frozenset)) and isinstance(expected, (set, frozenset)):
+        return _same_set(got, expected, atol)
+    if type(got) is not type(expected):
+        return False
+    if isinstance(got, (list, tuple)):
+        return _same_items(got, expected, atol)
+    if isinstance(got, dict):
+        return _same_dict(got, expected, atol)
+    if isinstance(got, Record):
+        return _same_record(got, expected, atol)
+    if isinstance(got, Lazy):
+        return got.kind == expected.kind and _same_items(got.items, expected.items, atol)
+    if isinstance(got, Cycle):
+        return bool(got.levels == expected.levels)
+    return bool(got == expected)
+
+
+def _view(value: Any, view: str) -> Any:
+    """Return what the test's own wrapper would have made of the value."""
+    if not view:
+        return value
+    if isinstance(value, Lazy):
+        value = iter(value.items) if view not in ("len", "str", "abs") else value
+    if isinstance(value, Record) and value.is_tuple:
+        value = tuple(part for _, part in value.fields)
+    functions: dict[str, Any] = {
+        "list": list, "tuple": tuple, "set": set, "sorted": sorted, "len": len, "str": str, "abs": abs, "sum": sum,
+    }  # fmt: skip
+    if isinstance(value, (Opaque, Record, Cycle, Lazy)):
+        raise TypeError(f"{view} of a {type(value).__name__}")
+    return functions[view](value)
+
+
+def _is_plain(value: Any) -> bool:
+    return not isinstance(value, (Opaque, Cycle))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (bool, int, float, complex))
+
+
+def _same_number(got: Any, expected: Any, atol: float) -> bool:
+    if got == expected:
+        return True
+    if got != got and expected != expected:
+        return True
+    if atol == 0.0 or not any(isinstance(value, (float, complex)) for value in (got, expected)):
+        return False
+    try:
+        return bool(abs(got - expected) <= atol)
+    except OverflowError:  # an int too large for a float
+        return False
+
+
+def _same_items(got: Any, expected: Any, atol: float) -> bool:
+    return len(got) == len(expected) and all(same_value(a, b, atol) for a, b in zip(got, expected, strict=True))
+
+
+def _same_set(got: Any, expected: Any, atol: float) -> bool:
+    if len(got) != len(expected):
+        return False
+    if any(isinstance(item, Opaque) for item in (*got, *expected)):
+        return False
+    if got == expected:
+        return True
+    left = list(expected)
+    for item in got:
+        match = next((index for index, other in enumerate(left) if same_value(item, other, atol)), None)
+        if match is None:
+            return False
+        del left[match]
+    return True
+
+
+def _same_dict(got: Any, expected: Any, atol: float) -> bool:
+    if len(got) != len(expected):
+        return False
+    for key, value in expected.items():
+        if isinstance(key, float) and math.isnan(key):
+            return False
+        if key not in got or not same_value(got[key], value, atol):
+            return False
+    return True
+
+
+def _same_record(got: Record, expected: Record, atol: float) -> bool:
+    if (got.name, got.is_tuple, len(got.fields)) != (expected.name, expected.is_tuple, len(expected.fields)):
+        return False
+    return all(
+        a[0] == b[0] and same_value(a[1], b[1], atol) for a, b in zip(got.fields, expected.fields, strict=True)
+    )

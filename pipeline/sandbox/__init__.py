@@ -1,0 +1,18 @@
+"""Runs programs that nobody trusts; gives values and endings, never judgements.
+
+`open_pool` gives a pool of sandboxes; `contract` says what they promise; `inside` is what runs in them.
+"""
+
+from pipeline.sandbox.contract import Answer, Ending, Job, SandboxError, SandboxFaultError
+from pipeline.sandbox.pool import Bench, SandboxPool, open_pool
+
+__all__ = [
+    "Answer",
+    "Bench",
+    "Ending",
+    "Job",
+    "SandboxError",
+    "SandboxFaultError",
+    "SandboxPool",
+    "open_pool",
+]

@@ -1,0 +1,57 @@
+"""Carries the inside of the sandbox into it, as source over its standard input."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+from pipeline.sandbox.inside.frames import pack
+
+# Reads one frame of sources, makes modules of them, starts the zygote. Kept small: it is a command-line argument.
+BOOTSTRAP = """
+import sys
+sys.path[:] = [path for path in sys.path if path]
+import importlib.abc, importlib.util, json, os, struct
+def read(n):
+    data = b""
+    while len(data) < n:
+        part = os.read(0, n - len(data))
+        if not part: os._exit(0)
+        data += part
+    return data
+order = json.loads(read(struct.unpack(">I", read(4))[0]))
+class Shipped(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
+    def find_spec(self, name, path=None, target=None):
+        if name in order["modules"]:
+            return importlib.util.spec_from_loader(name, self, is_package=name in order["packages"])
+    def get_source(self, name): return order["modules"][name]
+sys.meta_path.insert(0, Shipped())
+sys.dont_write_bytecode = True
+from pipeline.sandbox.inside.zygote import main
+main(order["isolation"], order["first_uid"])
+"""
+# Not -I: it would ignore PYTHONHASHSEED, and sets print in hash order. The environment is ours alone anyway.
+PYTHON_OPTIONS = ("-s", "-S", "-B")
+_PACKAGES = ("schemas", "pipeline", "pipeline.sandbox", "pipeline.sandbox.inside")
+_MODULES = (
+    "schemas.values",
+    "pipeline.sandbox.inside.frames",
+    "pipeline.sandbox.inside.lockdown",
+    "pipeline.sandbox.inside.program",
+    "pipeline.sandbox.inside.cell",
+    "pipeline.sandbox.inside.supervisor",
+    "pipeline.sandbox.inside.zygote",
+)
+
+
+def first_frame(isolation: str, first_uid: int) -> bytes:
+    """Return the frame that a started bootstrap waits for: all sources, and how to isolate."""
+    modules = dict.fromkeys(_PACKAGES, "") | {name: _source(name) for name in _MODULES}
+    order = {"modules": modules, "packages": _PACKAGES, "isolation": isolation, "first_uid": first_uid}
+    return pack(json.dumps(order).encode())
+
+
+def _source(name: str) -> str:
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise ImportError(f"{name}: no source to ship into the sandbox")
+    return Path(spec.origin).read_text(encoding="utf-8")

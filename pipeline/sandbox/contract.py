@@ -1,0 +1,105 @@
+"""What every sandbox promises, and what it takes and gives."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipeline.errors import PairsmithError
+from schemas.execution import Status
+
+
+class SandboxError(PairsmithError):
+    """No sandbox can be had here; the message says what to install or start."""
+
+
+class SandboxFaultError(Exception):
+    """A sandbox broke while it held a program. Proves nothing about the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A program and the inputs that it gets.
+
+    Attributes:
+        setup: code that runs first, in the program's own namespace.
+        code: the candidate's code, or a tester's test code.
+        entry_point: function that is called.
+        inputs: texts of lists of arguments (see `schemas.values`), one a call, in order.
+    """
+
+    setup: str
+    code: str
+    entry_point: str
+    inputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one call gave.
+
+    Attributes:
+        value: canonical text of the value; empty unless the status is `ok`.
+        exception: type name; empty unless the status is `exception`, `memory` or `exited`.
+        wall_s: seconds from input to answer, as the supervisor saw them.
+    """
+
+    status: Status
+    value: str
+    exception: str
+    wall_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a whole program ended.
+
+    Attributes:
+        status: `ok` if it could answer to the last; else what ended it (see `Status`).
+        exception: type of the exception at load, or of a test's failure; empty for none.
+        detail: one line for a person; empty for none.
+        cpu_s, wall_s: seconds. peak_memory_mib: largest resident set of one process, MiB.
+    """
+
+    status: Status
+    exception: str
+    detail: str
+    cpu_s: float
+    wall_s: float
+    peak_memory_mib: float
+
+
+class Link(Protocol):
+    """The two ends of a started sandbox's pipe, and the way to end it."""
+
+    read_fd: int
+    write_fd: int
+    is_multiplexed: bool
+    """Whether what is read carries Docker's eight-byte stream headers."""
+
+    def stop(self) -> None:
+        """End the sandbox with everything in it, at once. May be called twice; never raises."""
+
+    def explain(self) -> str:
+        """Return what is known of why it ended, in one line; empty for nothing."""
+
+
+class Engine(Protocol):
+    """Starts sandboxes of one kind.
+
+    Every engine promises: no network, a read-only root, an empty environment, a private /tmp, process space of
+    its own, and that nothing of it outlives `stop`. `tests/test_sandbox_contract.py` is the list of checks.
+    """
+
+    name: str
+    isolation: str
+    """`namespaces` or `uids`: how its cells keep programs apart (see `pipeline.sandbox.inside`)."""
+
+    def start(self) -> Link:
+        """Start one sandbox that runs the bootstrap and reads its pipe.
+
+        Raises:
+            SandboxFaultError: if this one did not start; another may.
+            SandboxError: if none can.
+        """
+
+    def close(self) -> None:
+        """End and remove everything that this engine started. Never raises."""

@@ -1,0 +1,157 @@
+"""Sandboxes by Docker: one container each, without network, mounts or new privileges."""
+
+import contextlib
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import APIError, DockerException, ImageNotFound
+from docker.types import LogConfig, Ulimit
+
+from pipeline.sandbox.bootstrap import BOOTSTRAP, PYTHON_OPTIONS
+from pipeline.sandbox.bubblewrap import ENVIRONMENT
+from pipeline.sandbox.contract import SandboxError, SandboxFaultError
+from schemas.config import SandboxConfig
+
+LABEL = "pairsmith.run"
+# What the supervisor needs: to become the user of a program, and to end and clean up what that user left.
+_CAPABILITIES = ["SETUID", "SETGID", "KILL"]
+_MIB = 1 << 20
+
+
+class DockerLink:
+    """A running container."""
+
+    is_multiplexed = True
+
+    def __init__(self, container: Any, socket: Any) -> None:
+        """Take over a started container and the socket attached to its three streams."""
+        self._container = container
+        self._streams = (socket, socket._sock)  # docker-py wraps the socket that is really open
+        self.read_fd = self.write_fd = socket.fileno()
+
+    def stop(self) -> None:
+        """Kill and remove the container."""
+        with contextlib.suppress(DockerException, OSError):
+            self._container.remove(force=True)
+        for stream in self._streams:
+            with contextlib.suppress(OSError, DockerException):
+                stream.close()
+
+    def explain(self) -> str:
+        """Return the container's exit code, and whether memory ran out."""
+        with contextlib.suppress(DockerException, OSError, KeyError):
+            self._container.reload()
+            state = self._container.attrs["State"]
+            return f"(exit code {state['ExitCode']}{', out of memory' if state['OOMKilled'] else ''})"
+        return ""
+
+
+class DockerEngine:
+    """Starts sandboxes as containers of one image."""
+
+    name = "docker"
+    isolation = "uids"
+
+    def __init__(self, config: SandboxConfig, run_label: str) -> None:
+        """Reach the engine and fix the image by its digest.
+
+        Args:
+            config: image, runtime and limits.
+            run_label: value of the containers' label `pairsmith.run`; the reaper goes by it.
+
+        Raises:
+            SandboxError: if no engine answers or the image is not there. Nothing is ever pulled.
+        """
+        self._config = config
+        self._label = run_label
+        self._client = connect()
+        try:
+            self._image = self._client.images.get(config.image).id
+        except ImageNotFound:
+            self.close()
+            raise SandboxError(
+                f"no Docker image {config.image!r}: make it with `pairsmith sandbox build`, or set sandbox.image"
+            ) from None
+        self.reap()
+
+    def start(self) -> DockerLink:
+        """Start one; see `Engine`."""
+        container = None
+        try:
+            container = self._client.containers.create(
+                self._image, ["python3", *PYTHON_OPTIONS, "-c", BOOTSTRAP], **self._options()
+            )
+            socket = container.attach_socket(params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+            container.start()
+        except (DockerException, OSError) as error:
+            if container is not None:
+                with contextlib.suppress(DockerException, OSError):
+                    container.remove(force=True)
+            if isinstance(error, APIError) and error.is_client_error():
+                raise SandboxError(f"Docker refuses the sandbox: {error.explanation}") from None
+            raise SandboxFaultError(f"no container started: {error}") from None
+        return DockerLink(container, socket)
+
+    def close(self) -> None:
+        """Remove every container of this run."""
+        with contextlib.suppress(DockerException, OSError):
+            self.reap()
+        self._client.close()
+
+    def reap(self) -> None:
+        """Remove containers that this run, or an earlier one of the same label, left behind."""
+        for container in self._client.containers.list(all=True, filters={"label": f"{LABEL}={self._label}"}):
+            with contextlib.suppress(DockerException, OSError):
+                container.remove(force=True)
+
+    def _options(self) -> dict[str, Any]:
+        config = self._config
+        # Room for the supervisor and the zygote beside the program, its files in tmpfs included.
+        memory = (config.memory_mib + 2 * config.files_mib + 128) * _MIB
+        tmpfs = f"rw,nosuid,nodev,noexec,size={config.files_mib}m,nr_inodes=4096,mode=1777"
+        options: dict[str, Any] = {
+            "stdin_open": True,
+            "network_mode": "none",
+            "read_only": True,
+            "tmpfs": {"/tmp": tmpfs, "/dev/shm": tmpfs},
+            "cap_drop": ["ALL"],
+            "cap_add": _CAPABILITIES,
+            "security_opt": ["no-new-privileges"],
+            "pids_limit": config.n_processes + 16,
+            "mem_limit": memory,
+            "memswap_limit": memory,
+            "ulimits": [Ulimit(name="core", soft=0, hard=0), Ulimit(name="nofile", soft=512, hard=512)],
+            "log_config": LogConfig(type="none"),
+            "ipc_mode": "private",
+            "environment": ENVIRONMENT,
+            "entrypoint": "",
+            "working_dir": "/tmp",
+            "user": "0:0",
+            "hostname": "sandbox",
+            "labels": {LABEL: self._label},
+        }
+        if config.runtime:
+            options["runtime"] = config.runtime
+        return options
+
+
+def connect() -> Any:
+    """Return a client of the Docker engine.
+
+    Raises:
+        SandboxError: if none answers.
+    """
+    try:
+        client = docker.from_env(timeout=60)
+        client.ping()
+    except (DockerException, OSError) as error:
+        reason = str(error).split("(")[0].strip()
+        raise SandboxError(f"no Docker engine answers ({reason}): start it, or use bubblewrap") from None
+    return client
+
+
+def label_of(folder: Path) -> str:
+    """Return the container label of a run folder: the same after a crash, so that the next start reaps."""
+    return hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]

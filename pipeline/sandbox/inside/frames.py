@@ -1,0 +1,80 @@
+"""Length-prefixed frames: four bytes, big-endian, then so many bytes."""
+
+from __future__ import annotations
+
+import os
+import struct
+
+HEADER = struct.Struct(">I")
+
+
+class BrokenFrameError(ValueError):
+    """A frame is longer than allowed, or the stream ended inside one."""
+
+
+def pack(payload: bytes) -> bytes:
+    """Return the frame of a payload."""
+    return HEADER.pack(len(payload)) + payload
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write all bytes to a blocking descriptor."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def read_exactly(fd: int, n_bytes: int) -> bytes:
+    """Return so many bytes from a blocking descriptor; fewer only at its end."""
+    parts = []
+    while n_bytes:
+        part = os.read(fd, min(n_bytes, 1 << 20))
+        if not part:
+            break
+        parts.append(part)
+        n_bytes -= len(part)
+    return b"".join(parts)
+
+
+def read_frame(fd: int) -> bytes | None:
+    """Return the next payload from a blocking descriptor, None at its end."""
+    header = read_exactly(fd, HEADER.size)
+    if len(header) < HEADER.size:
+        return None
+    (length,) = HEADER.unpack(header)
+    payload = read_exactly(fd, length)
+    return payload if len(payload) == length else None
+
+
+class FrameBuffer:
+    """Takes bytes as they come and gives whole frames."""
+
+    def __init__(self, max_bytes: int) -> None:
+        """Refuse frames of more than `max_bytes` bytes."""
+        self.max_bytes = max_bytes
+        self._bytes = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        """Add bytes that were read."""
+        self._bytes += data
+
+    def pop(self) -> bytes | None:
+        """Return the next payload, None if it is not whole yet.
+
+        Raises:
+            BrokenFrameError: if its header asks for more than `max_bytes`.
+        """
+        if len(self._bytes) < HEADER.size:
+            return None
+        (length,) = HEADER.unpack_from(self._bytes)
+        if length > self.max_bytes:
+            raise BrokenFrameError("a frame of %d bytes" % length)
+        if len(self._bytes) < HEADER.size + length:
+            return None
+        payload = bytes(self._bytes[HEADER.size : HEADER.size + length])
+        del self._bytes[: HEADER.size + length]
+        return payload
+
+    def __len__(self) -> int:
+        """Return how many bytes wait here."""
+        return len(self._bytes)

@@ -1,0 +1,168 @@
+"""Takes rights away from the calling process: capabilities, resources, system calls."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import resource
+import struct
+
+NEWNS, NEWUSER, NEWPID, NEWIPC = 0x00020000, 0x10000000, 0x20000000, 0x08000000
+_NEW_ANY = 0x7E020080  # every CLONE_NEW* flag of clone(2)
+_MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_RDONLY, _MS_REC, _MS_PRIVATE = 2, 4, 8, 1, 16384, 1 << 18
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP = 1, 4, 24
+_PR_SET_SECCOMP, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 22, 36, 38, 47
+_SECCOMP_MODE_FILTER, _PR_CAP_AMBIENT_CLEAR_ALL = 2, 4
+_EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
+_MIB = 1 << 20
+
+# System calls that no solution needs and that reach shared kernel state or rarely tested kernel code.
+# Numbers: x86_64, aarch64 (Linux's unistd tables).
+_DENIED = {
+    "unshare": (272, 97), "setns": (308, 268), "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41),
+    "chroot": (161, 51), "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430),
+    "fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433), "mount_setattr": (442, 442),
+    "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "kcmp": (312, 272),
+    "pidfd_getfd": (438, 438), "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219),
+    "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282), "io_uring_setup": (425, 425),
+    "io_uring_enter": (426, 426), "io_uring_register": (427, 427), "init_module": (175, 105),
+    "finit_module": (313, 273), "delete_module": (176, 106), "kexec_load": (246, 104), "reboot": (169, 142),
+    "swapon": (167, 224), "swapoff": (168, 225), "acct": (163, 89), "quotactl": (179, 60), "syslog": (103, 116),
+    "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265), "shmget": (29, 194), "msgget": (68, 186),
+    "semget": (64, 190), "mq_open": (240, 180), "memfd_create": (319, 279), "memfd_secret": (447, 447),
+    "fanotify_init": (300, 262), "lookup_dcookie": (212, 18), "vhangup": (153, 58), "settimeofday": (164, 170),
+    "clock_settime": (227, 112), "adjtimex": (159, 171), "sethostname": (170, 161),
+}  # fmt: skip
+_CLONE, _CLONE3, _SOCKET = (56, 220), (435, 435), (41, 198)
+_ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
+_FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6; not AF_VSOCK, AF_ALG, AF_NETLINK, AF_PACKET
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _call(name: str, *arguments: object) -> None:
+    if getattr(_libc, name)(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, name + ": " + os.strerror(number))
+
+
+def unshare(flags: int) -> None:
+    """Put the caller (its children, for pids) into new namespaces.
+
+    Raises:
+        OSError: where the kernel or a profile forbids it.
+    """
+    _call("unshare", flags)
+
+
+def map_user(uid: int, gid: int, inner: int) -> None:
+    """Give the caller's new user namespace one user and group, `inner` inside, `uid` and `gid` outside."""
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{inner} {uid} 1"),
+        ("gid_map", f"{inner} {gid} 1"),
+    ):
+        fd = os.open("/proc/self/" + name, os.O_WRONLY)
+        try:
+            os.write(fd, text.encode())
+        finally:
+            os.close(fd)
+
+
+def mount_tmpfs(folder: str, options: str, read_only: bool = False) -> None:
+    """Mount a fresh tmpfs without set-uid programs, devices and executables on a folder."""
+    flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC | (_MS_RDONLY if read_only else 0)
+    _call("mount", b"tmpfs", folder.encode(), b"tmpfs", flags, options.encode())
+
+
+def make_mounts_private() -> None:
+    """Keep mounts of the caller's new mount namespace out of the one that it came from."""
+    _call("mount", b"none", b"/", None, _MS_REC | _MS_PRIVATE, None)
+
+
+def hide_from_tracers(hidden: bool = True) -> None:
+    """Forbid (or allow) others of the same user to trace or read the calling process; no core dumps."""
+    _call("prctl", _PR_SET_DUMPABLE, 0 if hidden else 1, 0, 0, 0)
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill the caller when its parent ends."""
+    _call("prctl", _PR_SET_PDEATHSIG, 9, 0, 0, 0)
+
+
+def adopt_orphans() -> None:
+    """Make the caller the parent of its descendants' orphans."""
+    _call("prctl", _PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def drop_capabilities() -> None:
+    """Give up every capability, for ever, here and in everything that is executed later."""
+    _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    for capability in range(64):
+        _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # fails beyond the last one: nothing to drop
+    header = struct.pack("=Ii", 0x20080522, 0)  # version 3, this process
+    _call("capset", header, bytes(24))
+
+
+def limit_resources(cpu_s: int, memory_mib: int, n_processes: int, files_mib: int) -> None:
+    """Set this process's limits; its children inherit them.
+
+    Args:
+        cpu_s: CPU seconds of one process; a second more and it is killed, whatever it ignores.
+        memory_mib: address space of one process, MiB.
+        n_processes: processes and threads of this user (in this user namespace).
+        files_mib: largest file, MiB.
+    """
+    limits = {
+        resource.RLIMIT_CPU: (cpu_s, cpu_s + 1),
+        resource.RLIMIT_AS: (memory_mib * _MIB, memory_mib * _MIB),
+        resource.RLIMIT_NPROC: (n_processes, n_processes),
+        resource.RLIMIT_FSIZE: (files_mib * _MIB, files_mib * _MIB),
+        resource.RLIMIT_NOFILE: (256, 256),
+        resource.RLIMIT_CORE: (0, 0),
+        resource.RLIMIT_MEMLOCK: (0, 0),
+    }
+    for kind, pair in limits.items():
+        resource.setrlimit(kind, pair)
+
+
+def filter_system_calls() -> bool:
+    """Install the seccomp filter; return False on an architecture whose numbers are not known here."""
+    machine = _ARCHITECTURES.get(platform.machine())
+    if machine is None:
+        return False
+    program = _filter_program(*machine)
+    buffer = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
+    _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    _call("prctl", _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, header, 0, 0)
+    return True
+
+
+def _filter_program(column: int, audit_arch: int) -> bytes:
+    """Return the BPF program: wrong architecture dies, denied calls get an errno, all else passes.
+
+    `column` selects the numbers of an architecture, `audit_arch` is its AUDIT_ARCH_* value.
+    """
+    load, jump_equal, jump_ge, jump_set, give = 0x20, 0x15, 0x35, 0x45, 0x06
+    errno_, allow, kill = 0x00050000, 0x7FFF0000, 0x80000000
+
+    def op(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
+        return struct.pack("HBBI", code, if_true, if_false, value)
+
+    lines = [op(load, 4), op(jump_equal, audit_arch, 1, 0), op(give, kill), op(load, 0)]
+    if column == 0:
+        lines += [op(jump_ge, 0x40000000, 0, 1), op(give, errno_ | _ENOSYS)]  # x32 numbers
+    for numbers in _DENIED.values():
+        lines += [op(jump_equal, numbers[column], 0, 1), op(give, errno_ | _EPERM)]
+    # clone3 hides its flags behind a pointer: "not there" makes the C library fall back to clone.
+    lines += [op(jump_equal, _CLONE3[column], 0, 1), op(give, errno_ | _ENOSYS)]
+    lines += [op(jump_equal, _CLONE[column], 0, 4), op(load, 16), op(jump_set, _NEW_ANY, 0, 1)]
+    lines += [op(give, errno_ | _EPERM), op(give, allow)]
+    lines += [op(jump_equal, _SOCKET[column], 0, len(_FAMILIES) + 2), op(load, 16)]
+    for index, family in enumerate(_FAMILIES):
+        lines.append(op(jump_equal, family, len(_FAMILIES) - index, 0))
+    lines += [op(give, errno_ | _EAFNOSUPPORT), op(give, allow)]
+    return b"".join(lines)

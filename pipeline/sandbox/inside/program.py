@@ -1,0 +1,118 @@
+"""Runs one candidate: loads its code, then answers inputs with values. Knows no expected value.
+
+Nothing here is trusted by anybody: the candidate shares this process and may change all of it. What it can
+forge is only its own answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sys
+import types
+from typing import Any
+
+from pipeline.sandbox.inside.frames import pack, read_frame, write_all
+from schemas.values import Lazy, ValueTooLargeError, decode_value, encode_value
+
+# First byte of an answer's body, behind the nonce.
+LOADED, VALUE, RAISED, MISSING, TOO_LARGE, CALL_OUT, TESTED = b"L", b"V", b"R", b"M", b"T", b"C", b"P"
+NONCE_BYTES = 16
+
+
+class CandidateError(Exception):
+    """What a tester sees where the candidate raised, ran out of time or broke: its call gave no value."""
+
+
+def run_program(inputs: int, answers: int) -> None:
+    """Serve one program over two descriptors until the input ends.
+
+    The first frame is a nonce and a JSON object {setup, code, entry_point, tester}; each later one is a nonce and
+    the text of a list of arguments. Each answer repeats its nonce.
+    """
+    frame = read_frame(inputs)
+    if frame is None:
+        return
+    nonce, load = frame[:NONCE_BYTES], json.loads(frame[NONCE_BYTES:])
+    random.seed(0)
+    sys.argv = ["solution"]
+    module = types.ModuleType("solution")
+    sys.modules["solution"] = module
+    if load["tester"]:
+        _run_tester(load, module.__dict__, nonce, inputs, answers)
+        return
+    problem = _load(load, module.__dict__)
+    if problem is not None:
+        write_all(answers, pack(nonce + problem))
+        return
+    function = module.__dict__.get(load["entry_point"])
+    if not callable(function):
+        write_all(answers, pack(nonce + MISSING))
+        return
+    write_all(answers, pack(nonce + LOADED))
+    while True:
+        frame = read_frame(inputs)
+        if frame is None:
+            return
+        answer = _answer(function, frame[NONCE_BYTES:].decode("ascii"))
+        write_all(answers, pack(frame[:NONCE_BYTES] + answer))
+
+
+def _load(load: dict[str, Any], namespace: dict[str, Any]) -> bytes | None:
+    """Execute the code at module level; return the answer that says why it failed, None if it did not."""
+    try:
+        exec(compile(load["setup"], "<setup>", "exec", dont_inherit=True), namespace)
+        exec(compile(load["code"], "<solution>", "exec", dont_inherit=True), namespace)
+    except BaseException as error:
+        return RAISED + _type_name(error)
+    return None
+
+
+def _answer(function: Any, arguments: str) -> bytes:
+    try:
+        value = function(*decode_value(arguments))
+        return VALUE + encode_value(value).encode("ascii")
+    except ValueTooLargeError:
+        return TOO_LARGE
+    except BaseException as error:
+        return RAISED + _type_name(error)
+
+
+def _type_name(error: BaseException) -> bytes:
+    """Return the exception type's name; SystemExit and MemoryError count with their subclasses."""
+    for known in (SystemExit, MemoryError):
+        if isinstance(error, known):
+            return known.__name__.encode()
+    return str(type(error).__name__)[:100].encode("ascii", "replace")
+
+
+def _run_tester(load: dict[str, Any], namespace: dict[str, Any], nonce: bytes, inputs: int, answers: int) -> None:
+    """Run test code whose entry point is a stand-in that asks for values from the other sandbox."""
+
+    def entry_point(*arguments: object) -> Any:
+        nonlocal nonce
+        write_all(answers, pack(nonce + CALL_OUT + encode_value(list(arguments)).encode("ascii")))
+        frame = read_frame(inputs)
+        if frame is None:
+            os._exit(1)
+        nonce, body = frame[:NONCE_BYTES], frame[NONCE_BYTES:]
+        if body[:1] == VALUE:
+            return _plain(decode_value(body[1:].decode("ascii")))
+        raise CandidateError(body[1:].decode("utf-8", "replace"))
+
+    try:
+        exec(compile(load["setup"], "<setup>", "exec", dont_inherit=True), namespace)
+        namespace[load["entry_point"]] = entry_point
+        exec(compile(load["code"], "<tests>", "exec", dont_inherit=True), namespace)
+    except BaseException as error:
+        write_all(answers, pack(nonce + RAISED + _type_name(error)))
+        return
+    write_all(answers, pack(nonce + TESTED))
+
+
+def _plain(value: Any) -> Any:
+    """Return a lazy value as the iterator that it was, so that `list(f(x))` works in a test."""
+    if isinstance(value, Lazy):
+        return iter(value.items)
+    return value

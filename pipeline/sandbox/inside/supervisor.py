@@ -1,0 +1,363 @@
+"""Talks with the host: takes programs and inputs, gives answers and reports. Holds the clock.
+
+The host sends JSON frames: `open` (code, entry point, limits), then any number of `call` (arguments as text), then
+`close`. It may send them all at once. For each there is one frame back: `opened`, `answer`, `closed`. A tester
+(`open` with `tester`) sends `call_out` frames instead, each of which the host answers with `reply`, and ends with
+`tested`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import select
+import signal
+import socket
+import time
+from typing import Any
+
+from pipeline.sandbox.inside import program
+from pipeline.sandbox.inside.frames import BrokenFrameError, FrameBuffer, pack, read_frame, write_all
+
+_REPORT_LIMIT_S = 20.0  # a cell only has to kill and reap; one that takes longer is broken
+_CHUNK = 1 << 16
+_OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
+
+
+class CellBrokenError(Exception):
+    """A cell failed to start or to end: nothing is proved about its program."""
+
+
+class ProgramEndedError(Exception):
+    """The program can answer no more; `status` says why."""
+
+    def __init__(self, status: str, detail: str = "") -> None:
+        """Keep a status of `schemas.execution.Status` and a line for a person."""
+        super().__init__(status)
+        self.status, self.detail = status, detail
+
+
+class Cell:
+    """The supervisor's end of one running program."""
+
+    def __init__(self, zygote: socket.socket, order: dict[str, Any], limits: dict[str, Any]) -> None:
+        """Have the zygote fork a cell, with pipes to it."""
+        inputs, self._inputs = os.pipe()
+        self._answers, answers = os.pipe()
+        self._streams: list[int] = []
+        theirs = [inputs, answers]
+        for _ in ("stdout", "stderr"):
+            read, write = os.pipe()
+            self._streams.append(read)
+            theirs.append(write)
+        self._control, control = socket.socketpair()
+        theirs.append(control.detach())
+        socket.send_fds(zygote, [json.dumps(order).encode()], theirs)
+        for fd in theirs:
+            os.close(fd)
+        for fd in (self._inputs, self._answers, *self._streams):
+            os.set_blocking(fd, False)
+        self._frames = FrameBuffer(limits["answer_bytes"] + program.NONCE_BYTES + 1)
+        self._report: dict[str, Any] = {}
+        self._oom_kills = _count_oom_kills()
+        self._pending = bytearray()
+        self._open_fds = {self._answers, *self._streams}
+        self._limits = limits
+        self._started = time.monotonic()
+        self._nonce = b""
+        self.n_output_bytes = 0
+
+    def send(self, body: bytes) -> None:
+        """Queue one frame for the program, under a fresh nonce."""
+        self._nonce = os.urandom(program.NONCE_BYTES)
+        self._pending += pack(self._nonce + body)
+
+    def receive(self, limit_s: float) -> bytes:
+        """Return the body of the program's next answer.
+
+        Raises:
+            ProgramEndedError: the program ended, ran out of time or output, or forged an answer.
+        """
+        deadline = min(time.monotonic() + limit_s, self._started + self._limits["wall_s"])
+        while True:
+            body = self._pop()
+            if body is not None:
+                return body
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise ProgramEndedError("timeout", "wall")
+            self._turn(left)
+
+    def check_quiet(self) -> None:
+        """Refuse answers that nobody asked for.
+
+        Raises:
+            ProgramEndedError: `forged`, if the program has sent anything since its last answer.
+        """
+        if not self._report:
+            self._read_answers()
+        if len(self._frames):
+            raise ProgramEndedError("forged", "an answer that nobody asked for")
+
+    def finish(self) -> dict[str, Any]:
+        """Kill the program with all that it started; return the cell's report, the same at each call.
+
+        Raises:
+            CellBrokenError: if the cell does not report in time, or failed.
+        """
+        if not self._report:
+            self._report = self._collect_report()
+        if self._report["error"]:
+            raise CellBrokenError(self._report["error"])
+        return self._report
+
+    def _collect_report(self) -> dict[str, Any]:
+        with contextlib.suppress(OSError):  # it ended by itself; its report waits
+            self._control.shutdown(socket.SHUT_WR)  # the cell sees the end of the stream
+        self._control.settimeout(_REPORT_LIMIT_S)
+        parts = []
+        try:
+            while part := self._control.recv(_CHUNK):
+                parts.append(part)
+            report: dict[str, Any] = json.loads(b"".join(parts))
+        except (OSError, ValueError):
+            report = {"error": "the cell gave no report"}
+        for fd in (self._inputs, self._answers, *self._streams):
+            os.close(fd)
+        self._control.close()
+        report["wall_s"] = time.monotonic() - self._started
+        return report
+
+    def _explain_exit(self) -> ProgramEndedError:
+        """Return why a program ended that nobody had asked to."""
+        try:
+            report = self.finish()
+        except CellBrokenError as error:
+            return ProgramEndedError("fault", str(error))
+        wait_status = report["wait_status"]
+        if wait_status is None:
+            return ProgramEndedError("exited", "all its processes were killed")
+        if os.WIFEXITED(wait_status):
+            return ProgramEndedError("exited", f"exit code {os.WEXITSTATUS(wait_status)}")
+        number = os.WTERMSIG(wait_status)
+        out_of_cpu = report["cpu_s"] >= self._limits["cpu_s"] - 0.05
+        if number == signal.SIGXCPU or (number == signal.SIGKILL and out_of_cpu):
+            return ProgramEndedError("timeout", "cpu")
+        if number == signal.SIGKILL and _count_oom_kills() > self._oom_kills:
+            return ProgramEndedError("memory", "killed by the kernel for want of memory")
+        return ProgramEndedError("exited", f"signal {number}")
+
+    def _pop(self) -> bytes | None:
+        try:
+            frame = self._frames.pop()
+        except BrokenFrameError:
+            raise ProgramEndedError("output_limit", "an answer over the limit") from None
+        if frame is None:
+            return None
+        if frame[: program.NONCE_BYTES] != self._nonce:
+            raise ProgramEndedError("forged", "an answer with a wrong nonce")
+        return frame[program.NONCE_BYTES :]
+
+    def _turn(self, limit_s: float) -> None:
+        """Move bytes for a moment: inputs in, answers and output out."""
+        poll = select.poll()
+        for fd in self._open_fds:
+            poll.register(fd, select.POLLIN)
+        if self._pending:
+            poll.register(self._inputs, select.POLLOUT)
+        poll.register(self._control.fileno(), select.POLLIN)
+        has_reported = False
+        for fd, _ in poll.poll(limit_s * 1000 + 1):
+            if fd == self._inputs:
+                self._write_inputs()
+            elif fd in self._streams:
+                self._read_stream(fd)
+            elif fd != self._answers:
+                has_reported = True
+        if not self._read_answers() and has_reported:
+            raise self._explain_exit()
+
+    def _write_inputs(self) -> None:
+        try:
+            n = os.write(self._inputs, self._pending[:_CHUNK])
+            del self._pending[:n]
+        except BlockingIOError:
+            pass
+        except BrokenPipeError:
+            self._pending.clear()  # the program is gone or closed its end: its exit will tell
+
+    def _read_answers(self) -> bool:
+        """Read what there is; return whether there was anything."""
+        data = self._read_some(self._answers)
+        self._frames.feed(data)
+        return bool(data)
+
+    def _read_stream(self, fd: int) -> None:
+        self.n_output_bytes += len(self._read_some(fd))
+        if self.n_output_bytes > self._limits["output_bytes"]:
+            raise ProgramEndedError("output_limit", "standard output or error over the limit")
+
+    def _read_some(self, fd: int) -> bytes:
+        try:
+            data = os.read(fd, _CHUNK)
+        except BlockingIOError:
+            return b""
+        if not data:
+            self._open_fds.discard(fd)  # its writers are gone; polling it would spin
+        return data
+
+
+def serve(host_in: int, host_out: int, zygote: socket.socket, isolation: str, first_uid: int) -> None:
+    """Serve the host until it closes its end."""
+    ready = {"op": "ready", "python": platform.python_version(), "machine": platform.machine()}
+    _tell(host_out, ready)
+    n_programs = 0
+    while True:
+        frame = read_frame(host_in)
+        if frame is None:
+            return
+        opening = json.loads(frame)
+        order = dict(opening["limits"], isolation=isolation, uid=first_uid + n_programs)
+        n_programs += 1
+        _serve_program(host_in, host_out, zygote, order, opening)
+
+
+def _serve_program(
+    host_in: int, host_out: int, zygote: socket.socket, order: dict[str, Any], opening: dict[str, Any]
+) -> None:
+    limits = opening["limits"]
+    cell = Cell(zygote, order, limits)
+    ended: ProgramEndedError | None = None
+    load = {key: opening[key] for key in ("setup", "code", "entry_point", "tester")}
+    cell.send(json.dumps(load).encode())
+    try:
+        if opening["tester"]:
+            _tell(host_out, _run_tester(cell, host_in, host_out, limits))
+        else:
+            opened = _open(cell, limits)
+            _tell(host_out, opened)
+            if opened["status"] != "ok":
+                ended = ProgramEndedError(opened["status"])
+    except ProgramEndedError as end:
+        ended = end
+        _tell(
+            host_out,
+            {"op": "tested" if opening["tester"] else "opened", "status": end.status, "exception": ""},
+        )
+    while True:
+        frame = read_frame(host_in)
+        if frame is None:
+            return
+        message = json.loads(frame)
+        if message["op"] == "close":
+            break
+        if ended is not None:
+            _tell(host_out, {"op": "answer", "status": "not_run", "value": "", "exception": "", "wall_s": 0.0})
+            continue
+        answer, ended = _call(cell, message["arguments"], limits)
+        _tell(host_out, answer)
+    _tell(host_out, _close(cell, ended))
+
+
+def _open(cell: Cell, limits: dict[str, Any]) -> dict[str, Any]:
+    body = cell.receive(limits["wall_s"])
+    kind, rest = body[:1], body[1:].decode("ascii", "replace")
+    if kind == program.LOADED:
+        return {"op": "opened", "status": "ok", "exception": ""}
+    if kind == program.MISSING:
+        return {"op": "opened", "status": "missing", "exception": ""}
+    if kind == program.RAISED:
+        return {"op": "opened", "status": _raised(rest), "exception": rest}
+    raise ProgramEndedError("forged", "an unknown answer")
+
+
+def _call(cell: Cell, arguments: str, limits: dict[str, Any]) -> tuple[dict[str, Any], ProgramEndedError | None]:
+    answer = {"op": "answer", "status": "ok", "value": "", "exception": "", "wall_s": 0.0}
+    started = time.monotonic()
+    ended = None
+    try:
+        cell.check_quiet()
+        cell.send(arguments.encode("ascii"))
+        body = cell.receive(limits["case_wall_s"])
+        kind, rest = body[:1], body[1:]
+        if kind == program.VALUE:
+            answer["value"] = rest.decode("ascii")
+        elif kind == program.RAISED:
+            answer["exception"] = rest.decode("ascii", "replace")
+            answer["status"] = _raised(str(answer["exception"]))
+        elif kind == program.TOO_LARGE:
+            answer["status"] = "output_limit"
+        else:
+            raise ProgramEndedError("forged", "an unknown answer")
+    except UnicodeDecodeError:
+        ended = ProgramEndedError("forged", "an answer that is no text")
+    except ProgramEndedError as end:
+        ended = end
+    if ended is not None:
+        answer["status"] = ended.status
+    answer["wall_s"] = round(time.monotonic() - started, 6)
+    return answer, ended
+
+
+def _raised(exception: str) -> str:
+    return {"SystemExit": "exited", "MemoryError": "memory"}.get(exception, "exception")
+
+
+def _run_tester(cell: Cell, host_in: int, host_out: int, limits: dict[str, Any]) -> dict[str, Any]:
+    """Relay a tester's calls to the host until it is through."""
+    while True:
+        body = cell.receive(limits["wall_s"])
+        kind, rest = body[:1], body[1:].decode("ascii", "replace")
+        if kind == program.TESTED:
+            return {"op": "tested", "status": "ok", "exception": ""}
+        if kind == program.RAISED:
+            return {"op": "tested", "status": _raised(rest), "exception": rest}
+        if kind != program.CALL_OUT:
+            raise ProgramEndedError("forged", "an unknown answer")
+        _tell(host_out, {"op": "call_out", "arguments": rest})
+        frame = read_frame(host_in)
+        if frame is None:
+            raise ProgramEndedError("exited", "the host is gone")
+        reply = json.loads(frame)
+        cell.send((program.VALUE if reply["ok"] else program.RAISED) + reply["body"].encode())
+
+
+def _close(cell: Cell, ended: ProgramEndedError | None) -> dict[str, Any]:
+    try:
+        if ended is None:
+            try:
+                cell.check_quiet()
+            except ProgramEndedError as end:
+                ended = end
+        report = cell.finish()
+    except CellBrokenError as error:
+        return {"op": "closed", "status": "fault", "detail": str(error)}
+    return {
+        "op": "closed",
+        "status": ended.status if ended is not None else "ok",
+        "detail": ended.detail if ended is not None else "",
+        "cpu_s": round(report["cpu_s"], 6),
+        "wall_s": round(report["wall_s"], 6),
+        "peak_mib": round(report["peak_kib"] / 1024, 3),
+        "clean": report["clean"],
+    }
+
+
+def _count_oom_kills() -> int:
+    """Return how many processes of this sandbox the kernel has killed for want of memory; 0 where unknown."""
+    for path in _OOM_COUNTERS:
+        try:
+            with open(path) as file:
+                for line in file:
+                    name, _, count = line.partition(" ")
+                    if name == "oom_kill":
+                        return int(count)
+        except (OSError, ValueError):
+            continue
+    return 0
+
+
+def _tell(host_out: int, message: dict[str, Any]) -> None:
+    write_all(host_out, pack(json.dumps(message).encode()))

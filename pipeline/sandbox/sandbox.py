@@ -1,0 +1,159 @@
+"""One started sandbox: runs programs one after the other, as candidates or as testers."""
+
+import itertools
+import random
+from collections.abc import Callable
+from typing import Any
+
+from pipeline.sandbox.bootstrap import first_frame
+from pipeline.sandbox.channel import Channel
+from pipeline.sandbox.contract import Answer, Ending, Engine, Job, SandboxFaultError
+from schemas.config import SandboxConfig
+from schemas.execution import Status
+from schemas.values import canonical
+
+_MIB = 1 << 20
+_GRACE_S = 30.0  # for the supervisor's own work: forking, killing, reporting
+# User ids of programs under `uids` isolation: far above real accounts, and apart from sandbox to sandbox, since
+# the kernel counts processes by user across containers.
+_FIRST_UID = 0x10000000
+_UIDS_EACH = 1 << 16
+_sandbox_numbers = itertools.count(random.SystemRandom().randrange(0x2000))
+
+
+class Sandbox:
+    """A started sandbox. Not for use by two threads at once.
+
+    Attributes:
+        n_programs: programs that it has run.
+        is_tainted: a program left something behind that could not be removed; use a fresh sandbox next.
+        python: version of the interpreter inside.
+    """
+
+    def __init__(self, engine: Engine, config: SandboxConfig) -> None:
+        """Start one and wait until it is ready.
+
+        Raises:
+            SandboxFaultError: if it did not become ready in `start_limit_s`.
+            SandboxError: if the engine says that none can be started.
+        """
+        self._config = config
+        self.n_programs = 0
+        self.is_tainted = False
+        self._link = engine.start()
+        self._channel = Channel(self._link, int(2 * config.answer_mib * _MIB) + _MIB)
+        first_uid = _FIRST_UID + next(_sandbox_numbers) % 0x2000 * _UIDS_EACH
+        self._channel.send_bytes(first_frame(engine.isolation, first_uid))
+        try:
+            self.python = str(self._channel.receive(config.start_limit_s)["python"])
+        except (SandboxFaultError, KeyError):
+            self._link.stop()
+            raise
+
+    def run(self, job: Job) -> tuple[list[Answer], Ending]:
+        """Run a program on all of its inputs; return an answer each, and how it ended.
+
+        Raises:
+            SandboxFaultError: if the sandbox broke; it must be closed then.
+        """
+        self._open(job, tester=False)
+        for text in job.inputs:
+            self._channel.send({"op": "call", "arguments": text})
+        self._channel.send({"op": "close"})
+        opened = self._receive()
+        answers = [self._answer(self._receive()) for _ in job.inputs]
+        return answers, self._ending(opened)
+
+    def begin(self, job: Job) -> Status:
+        """Load a program that is then asked by `call`, and ended by `end`. Returns how loading went."""
+        self._open(job, tester=False)
+        self._opened = self._receive()
+        return Status(self._opened["status"])
+
+    def call(self, arguments: str) -> Answer:
+        """Return what the begun program gives for one list of arguments."""
+        self._channel.send({"op": "call", "arguments": arguments})
+        return self._answer(self._receive())
+
+    def end(self) -> Ending:
+        """End the begun program."""
+        self._channel.send({"op": "close"})
+        return self._ending(self._opened)
+
+    def run_tester(self, job: Job, ask: Callable[[str], Answer]) -> Ending:
+        """Run test code whose entry point asks `ask` for a value.
+
+        Returns its ending: `ok` if every test passed; `exception` with the type (AssertionError) if one failed.
+
+        Raises:
+            SandboxFaultError: if the sandbox broke, or `ask` raised it.
+        """
+        self._open(job, tester=True)
+        while True:
+            message = self._receive()
+            if message["op"] != "call_out":
+                break
+            answer = ask(canonical(message["arguments"]))
+            is_ok = answer.status is Status.OK
+            body = answer.value if is_ok else answer.exception or answer.status.value
+            self._channel.send({"op": "reply", "ok": is_ok, "body": body})
+        self._channel.send({"op": "close"})
+        return self._ending(message)
+
+    def close(self) -> None:
+        """End the sandbox with everything in it."""
+        self._link.stop()
+
+    def _open(self, job: Job, tester: bool) -> None:
+        self.n_programs += 1
+        self._channel.send(
+            {
+                "op": "open",
+                "setup": job.setup,
+                "code": job.code,
+                "entry_point": job.entry_point,
+                "tester": tester,
+                "limits": self._limits(),
+            }
+        )
+
+    def _limits(self) -> dict[str, float]:
+        config = self._config
+        return {
+            "cpu_s": config.cpu_s,
+            "wall_s": config.wall_s,
+            "case_wall_s": config.case_wall_s,
+            "memory_mib": config.memory_mib,
+            "n_processes": config.n_processes,
+            "files_mib": config.files_mib,
+            "output_bytes": int(config.output_mib * _MIB),
+            "answer_bytes": int(config.answer_mib * _MIB),
+        }
+
+    def _receive(self) -> dict[str, Any]:
+        return self._channel.receive(self._config.wall_s + _GRACE_S)
+
+    def _answer(self, message: dict[str, Any]) -> Answer:
+        try:
+            status = Status(message["status"])
+            value = canonical(message["value"]) if status is Status.OK else ""
+        except (ValueError, RecursionError):  # text that is no encoded value: written past our encoder
+            status, value = Status.FORGED, ""
+        return Answer(status, value, message["exception"], message["wall_s"])
+
+    def _ending(self, opened: dict[str, Any]) -> Ending:
+        closed = self._receive()
+        status = Status(closed["status"])
+        if status is Status.FAULT:
+            raise SandboxFaultError(closed["detail"])
+        self.is_tainted = not closed["clean"]
+        if status is Status.OK:
+            status = Status(opened["status"])
+        return Ending(
+            status,
+            opened["exception"],
+            closed["detail"],
+            closed["cpu_s"],
+            closed["wall_s"],
+            closed["peak_mib"],
+        )

@@ -1,0 +1,284 @@
+"""What every sandbox must do, checked on each of them: the list is the contract."""
+
+import os
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.sandbox.contract import Answer, Ending, Engine, Job, SandboxFaultError
+from pipeline.sandbox.pool import SandboxPool
+from pipeline.sandbox.sandbox import Sandbox
+from schemas.execution import Status
+from schemas.values import decode_value, encode_arguments
+from tests.sandboxes import LIMITS
+
+
+def run(pool: SandboxPool, code: str, *inputs: tuple[object, ...]) -> tuple[list[Answer], Ending]:
+    """Run code whose entry point is `f` on inputs, by default one call without arguments."""
+    texts = tuple(encode_arguments(arguments) for arguments in inputs or ((),))
+    return pool.run(lambda bench: bench.candidate.run(Job("", code, "f", texts)))
+
+
+def value(pool: SandboxPool, body: str, *arguments: object) -> object:
+    """Return what `def f(*args)` with this body gives; it must give a value."""
+    code = "def f(*args):\n" + "\n".join("    " + line for line in body.splitlines())
+    answers, ending = run(pool, code, arguments)
+    assert answers[0].status is Status.OK, (answers, ending)
+    return decode_value(answers[0].value)
+
+
+def test_values_come_out(pool: SandboxPool) -> None:
+    answers, ending = run(pool, "def f(a, b=2): return [a, (b,), {a: {b}}]", (1,), (True, None))
+    assert [answer.value for answer in answers] == [
+        '[1,{"tuple":[2]},{"dict":[[1,{"set":[2]}]]}]',
+        '[true,{"tuple":[null]},{"dict":[[true,{"set":[null]}]]}]',
+    ]
+    assert ending.status is Status.OK
+    assert ending.peak_memory_mib > 1
+
+
+def test_setup_runs_before_the_code(pool: SandboxPool) -> None:
+    job = Job("from math import floor\ndef helper(x): return x * 2", "def f(x): return helper(floor(x))", "f")
+    answers, _ = pool.run(lambda bench: bench.candidate.run(Job(job.setup, job.code, "f", ("[2.5]",))))
+    assert answers[0].value == "4"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "exception"),
+    [
+        ("def f(): raise KeyError(1)", Status.EXCEPTION, "KeyError"),
+        ("def f(): raise BaseException", Status.EXCEPTION, "BaseException"),
+        ("def f(): return f()", Status.EXCEPTION, "RecursionError"),
+        ("def f(): return bytearray(1 << 40)", Status.MEMORY, "MemoryError"),
+        ("def f(): return [bytearray(1 << 20) for _ in range(10_000)]", Status.MEMORY, "MemoryError"),
+        ("def f():\n while True: pass", Status.TIMEOUT, ""),
+        ("def f():\n import time\n time.sleep(99)", Status.TIMEOUT, ""),
+        ("def f():\n import os\n os.abort()", Status.EXITED, ""),
+        ("def f():\n import ctypes\n ctypes.string_at(0)", Status.EXITED, ""),
+        ("def f():\n import os, signal\n os.kill(os.getpid(), signal.SIGKILL)", Status.EXITED, ""),
+        ("def f():\n import os\n os._exit(0)", Status.EXITED, ""),
+        ("def f():\n import sys\n sys.exit(0)", Status.EXITED, "SystemExit"),
+        ("def f():\n while True: print('x' * 100_000)", Status.OUTPUT_LIMIT, ""),
+        ("def f():\n import sys\n while True: sys.stderr.write('x' * 100_000)", Status.OUTPUT_LIMIT, ""),
+        ("def f(): return 'x' * 30_000_000", Status.OUTPUT_LIMIT, ""),
+        ("def f():\n x = []\n for _ in range(500): x = [x]\n return x", Status.OUTPUT_LIMIT, ""),
+        ("def f():\n i = 0\n while True:\n  yield i", Status.OUTPUT_LIMIT, ""),
+    ],
+)
+def test_each_end_has_its_status(pool: SandboxPool, code: str, status: Status, exception: str) -> None:
+    answers, _ = run(pool, code)
+    assert (answers[0].status, answers[0].exception) == (status, exception)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "exception"),
+    [
+        ("x = 1 / 0\ndef f(): return 1", Status.EXCEPTION, "ZeroDivisionError"),
+        ("import sys; sys.exit(0)", Status.EXITED, "SystemExit"),
+        ("import os; os._exit(0)", Status.EXITED, ""),
+        ("while True: pass", Status.TIMEOUT, ""),
+        ("def g(): return 1", Status.MISSING, ""),
+        ("f = 3", Status.MISSING, ""),
+        ("def f(: return 1", Status.EXCEPTION, "SyntaxError"),
+    ],
+)
+def test_each_failed_load_has_its_status(pool: SandboxPool, code: str, status: Status, exception: str) -> None:
+    answers, ending = run(pool, code)
+    assert (ending.status, ending.exception) == (status, exception)
+    assert answers[0].status is Status.NOT_RUN
+
+
+def test_calls_after_the_end_are_not_run(pool: SandboxPool) -> None:
+    answers, _ = run(pool, "def f(x):\n import os\n if x == 1: os._exit(0)\n return x", (0,), (1,), (2,))
+    assert [answer.status for answer in answers] == [Status.OK, Status.EXITED, Status.NOT_RUN]
+
+
+def test_an_exception_in_one_call_leaves_the_others(pool: SandboxPool) -> None:
+    answers, ending = run(pool, "def f(x): return 1 // x", (0,), (1,))
+    assert [answer.status for answer in answers] == [Status.EXCEPTION, Status.OK]
+    assert ending.status is Status.OK
+
+
+def test_cpu_time_is_limited_apart_from_wall_time(pool: SandboxPool) -> None:
+    code = (
+        "def f(x):\n import time\n t = time.process_time()\n while time.process_time() - t < 1.3: pass\n return 1"
+    )
+    answers, ending = run(pool, code, (1,), (2,), (3,))
+    assert [answer.status for answer in answers] == [Status.OK, Status.TIMEOUT, Status.NOT_RUN]
+    assert ending.detail == "cpu"
+    assert ending.cpu_s >= LIMITS.cpu_s - 0.1
+
+
+def test_mutated_arguments_are_the_programs_own(pool: SandboxPool) -> None:
+    answers, _ = run(pool, "def f(x):\n x.append(1)\n return x", ([],), ([],))
+    assert [answer.value for answer in answers] == ["[1]", "[1]"]
+
+
+def test_one_and_eight_mib_on_stderr_are_honest(pool: SandboxPool) -> None:
+    for n_bytes in (1 << 20, 8 << 20):
+        assert value(pool, f"import sys\nsys.stderr.write('e' * {n_bytes})\nreturn 7") == 7
+
+
+def test_honest_threads_and_processes_work(pool: SandboxPool) -> None:
+    assert value(
+        pool, "from concurrent.futures import ThreadPoolExecutor as T\nreturn list(T(4).map(abs, [-1]))"
+    ) == [1]
+    assert value(
+        pool, "import subprocess\nreturn subprocess.run(['/bin/echo', 'hi'], capture_output=True).stdout"
+    ) == (b"hi\n")
+
+
+def test_a_program_has_files_of_its_own(pool: SandboxPool) -> None:
+    body = "import os\nseen = os.listdir('/tmp') + os.listdir('/dev/shm')\n"
+    body += "open('/tmp/left', 'w').write('x')\nos.makedirs('/tmp/d/e')\nos.chmod('/tmp/d', 0)\n"
+    body += "open('/dev/shm/left', 'w').write('x')\nreturn seen"
+    assert [value(pool, body) for _ in range(4)] == [[]] * 4
+
+
+def test_the_root_is_read_only(pool: SandboxPool) -> None:
+    for folder in ("/", "/usr", "/etc", "/dev", "/var", "/home", "/root", "/run", "/opt"):
+        answers, _ = run(pool, f"def f(): open('{folder}/mine', 'w')")
+        assert answers[0].status is Status.EXCEPTION, folder
+
+
+def test_files_are_limited(pool: SandboxPool) -> None:
+    code = "def f():\n for i in range(100):\n  open(f'/tmp/{i}', 'wb').write(bytes(5_000_000))"
+    answers, _ = run(pool, code)
+    assert (answers[0].status, answers[0].exception) == (Status.EXCEPTION, "OSError")
+
+
+def test_processes_are_limited(pool: SandboxPool) -> None:
+    body = "import os, time\nn = 0\nfor _ in range(500):\n  try:\n    if os.fork() == 0: time.sleep(9)\n"
+    body += "    n += 1\n  except OSError: break\nreturn n"
+    n = value(pool, body)
+    assert isinstance(n, int)
+    assert 1 <= n <= LIMITS.n_processes
+
+
+def test_the_environment_is_empty(pool: SandboxPool) -> None:
+    assert value(pool, "import os\nreturn sorted(os.environ)") == ["HOME", "LANG", "PATH", "PYTHONHASHSEED", "TZ"]
+
+
+def test_there_is_no_network(pool: SandboxPool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        for address in (("127.0.0.1", port), ("192.0.2.1", 80), ("localhost", port)):
+            answers, _ = run(pool, f"def f():\n import socket\n socket.create_connection({address!r}, 2)")
+            assert answers[0].status is Status.EXCEPTION, address
+
+
+def test_rare_socket_families_are_refused(pool: SandboxPool) -> None:
+    for family in (16, 17, 38, 40):  # netlink, packet, alg, vsock
+        answers, _ = run(pool, f"def f():\n import socket\n socket.socket({family}, socket.SOCK_RAW)")
+        assert answers[0].exception == "OSError", family
+
+
+def test_a_program_has_no_rights(pool: SandboxPool) -> None:
+    body = "import ctypes, os\nc = ctypes.CDLL(None, use_errno=True)\n"
+    body += "return [c.unshare(0x10000000), c.mount(b't', b'/tmp', b'tmpfs', 0, None), c.ptrace(0, 0, 0, 0),"
+    body += " c.setuid(0), c.syscall(250, 0, -3, 1), c.syscall(425, 8, 0), os.getuid() > 0]"
+    assert value(pool, body) == [-1, -1, -1, -1, -1, -1, True]
+
+
+def test_a_program_can_signal_nobody(pool: SandboxPool) -> None:
+    body = "import os\nkilled = []\nfor pid in range(1, 300):\n  try:\n"
+    body += "    if pid not in (os.getpid(), os.getppid()): os.kill(pid, 9); killed.append(pid)\n"
+    body += "  except OSError: pass\nreturn killed"
+    assert value(pool, body) == []
+    assert value(pool, "import os\ntry: os.kill(os.getppid(), 9)\nexcept OSError: pass\nreturn 5") == 5
+
+
+def test_hash_seed_time_zone_and_random_are_fixed(pool: SandboxPool) -> None:
+    body = "import random, time\nreturn [hash('a'), time.tzname[0], random.random()]"
+    assert value(pool, body) == value(pool, body)
+    assert value(pool, body)[1] == "UTC"  # type: ignore[index]
+
+
+def test_nothing_of_a_program_survives(engine: Engine, pool: SandboxPool) -> None:
+    name = f"survivor{os.getpid()}"
+    daemon = "import os\nif os.fork() == 0:\n  os.setsid()\n  if os.fork() == 0:\n"
+    daemon += f"    os.execv('/bin/sleep', ['{name}', '987'])\n  os._exit(0)\nreturn 1"
+    assert value(pool, daemon) == 1
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        if name not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout:
+            return
+        time.sleep(0.1)
+    pytest.fail("a daemon of the program is still there")
+
+
+def test_a_stopped_sandbox_is_gone(engine: Engine) -> None:
+    before = _count_processes()
+    sandbox = Sandbox(engine, LIMITS)
+    assert sandbox.run(Job("", "def f(): return 1", "f", ("[]",)))[0][0].value == "1"
+    assert _count_processes() > before
+    sandbox.close()
+    deadline = time.monotonic() + 10
+    while _count_processes() > before and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert _count_processes() <= before
+
+
+def test_a_killed_sandbox_is_a_fault_not_a_failure(engine: Engine) -> None:
+    sandbox = Sandbox(engine, LIMITS)
+    sandbox._link.stop()
+    with pytest.raises(SandboxFaultError):
+        sandbox.run(Job("", "def f(): return 1", "f", ("[]",)))
+
+
+def test_the_pool_recovers_from_a_killed_sandbox(pool: SandboxPool) -> None:
+    def work(bench: object) -> Answer:
+        answers, _ = bench.candidate.run(Job("", "def f(): return 1", "f", ("[]",)))  # type: ignore[attr-defined]
+        return answers[0]  # type: ignore[no-any-return]
+
+    def kill_first(bench: object) -> Answer:
+        if not killed:
+            killed.append(1)
+            bench.candidate._link.stop()  # type: ignore[attr-defined]
+        return work(bench)
+
+    killed: list[int] = []
+    assert pool.run(kill_first).value == "1"
+    assert pool.run(work).value == "1"
+
+
+def test_a_tester_reaches_the_candidate_by_values(pool: SandboxPool) -> None:
+    def run_tester(tests: str, code: str) -> tuple[Ending, list[str]]:
+        asked: list[str] = []
+
+        def both(bench: object) -> Ending:
+            candidate, tester = bench.candidate, bench.tester  # type: ignore[attr-defined]
+            candidate.begin(Job("", code, "f"))
+
+            def ask(arguments: str) -> Answer:
+                asked.append(arguments)
+                return candidate.call(arguments)  # type: ignore[no-any-return]
+
+            ending = tester.run_tester(Job("", tests, "f"), ask)
+            candidate.end()
+            return ending  # type: ignore[no-any-return]
+
+        return pool.run(both), asked
+
+    ending, asked = run_tester("for i in range(3): assert f(i, [i]) == (i, [i])", "def f(a, b): return a, b")
+    assert (ending.status, asked) == (Status.OK, ["[0,[0]]", "[1,[1]]", "[2,[2]]"])
+    ending, _ = run_tester("assert f(1) == 2", "def f(a): return a")
+    assert (ending.status, ending.exception) == (Status.EXCEPTION, "AssertionError")
+    ending, _ = run_tester("assert f(1) == 2", "class E:\n __eq__ = lambda *_: True\ndef f(a): return E()")
+    assert (ending.status, ending.exception) == (Status.EXCEPTION, "AssertionError")
+    ending, _ = run_tester("assert f(1) == 2", "def f(a): raise ValueError")
+    assert (ending.status, ending.exception) == (Status.EXCEPTION, "CandidateError")
+
+
+def _count_processes() -> int:
+    """Count this machine's processes that run a bootstrap of ours."""
+    count = 0
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            count += b"pipeline.sandbox.inside.zygote" in path.read_bytes()
+        except OSError:
+            continue
+    return count
