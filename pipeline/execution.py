@@ -9,6 +9,7 @@ from pipeline.sandbox import Answer, Bench, Ending, Job, SandboxFaultError, Sand
 from schemas.candidate import Extraction, Program
 from schemas.execution import CaseRun, Execution, Status
 from schemas.problem import JudgedBy, Problem
+from schemas.values import canonical
 
 _Key = tuple[str, str]  # problem_id, code
 
@@ -140,7 +141,8 @@ def _fault(program: Program, problem: Problem, backend: str, reason: str) -> Exe
 
 
 def _output_digest(answer: Answer) -> str:
-    return _digest(answer.status, answer.exception, answer.value)[:16]
+    value = canonical(answer.value) if answer.value else ""
+    return _digest(answer.status, answer.exception, value)[:16]
 
 
 def _digest(*parts: str) -> str:

@@ -52,9 +52,7 @@ def to_table(records: Iterable[Any], record: type) -> pa.Table:
     schema = arrow_schema(record)
     rows = list(records)
     names = [field.name for field in fields(record)]
-    columns = [
-        pa.array([_plain(getattr(row, name)) for row in rows], schema.field(name).type) for name in names
-    ]
+    columns = [pa.array([_plain(getattr(row, name)) for row in rows], schema.field(name).type) for name in names]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
@@ -64,9 +62,7 @@ def from_table(table: pa.Table, record: type[T]) -> list[T]:
     Raises:
         KeyError: if a column is missing; the message names it.
     """
-    missing = [
-        field.name for field in fields(typing.cast(Any, record)) if field.name not in table.column_names
-    ]
+    missing = [field.name for field in fields(typing.cast(Any, record)) if field.name not in table.column_names]
     if missing:
         raise KeyError(f"no column {missing[0]!r} for {record.__name__}; there are {table.column_names}")
     build = _builder(typing.cast(Any, record))

@@ -56,9 +56,7 @@ class SamplingConfig(Section):
     """What is drawn, from which model."""
 
     backend: Literal["auto", "transformers", "vllm", "openai", "files"] = "auto"
-    model: str = Field(
-        "smollm2", description="`smollm2` (embedded), a model folder, a Hub name, a served name."
-    )
+    model: str = Field("smollm2", description="`smollm2` (embedded), a model folder, a Hub name, a served name.")
     revision: str = ""
     adapter: Path | None = Field(None, description="LoRA folder to sample with.")
     samples: Path | None = Field(None, description="JSONL of samples, for the files backend.")
@@ -71,9 +69,7 @@ class SamplingConfig(Section):
     max_tokens: int = Field(192, ge=1, le=100_000, description="Tokens a completion at most.")
     batch_size: int = Field(64, ge=1, description="Sequences generated together by transformers.")
     concurrency: int = Field(16, ge=1, description="Requests under way to a server.")
-    request_limit_s: float = Field(
-        120.0, gt=0.0, description="Seconds until a request to a server is given up."
-    )
+    request_limit_s: float = Field(120.0, gt=0.0, description="Seconds until a request to a server is given up.")
 
 
 class SandboxConfig(Section):
@@ -121,6 +117,7 @@ class TrainingConfig(Section):
     """How the model is aligned."""
 
     method: Literal["dpo"] = "dpo"
+    model: str = Field("", description="The start; empty takes sampling.model.")
     beta: float = Field(0.1, gt=0.0, description="Strength of the pull to the reference.")
     learning_rate: float = Field(5e-5, gt=0.0)
     batch_size: int = Field(4, ge=1, description="Pairs a step.")

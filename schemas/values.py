@@ -1,12 +1,12 @@
 """Portable text form of the values that enter and leave a sandbox.
 
-One value has one text: canonical JSON (ASCII, no spaces, sets and dicts sorted), so texts can be compared and
-digested. Whatever JSON lacks is an object with one key:
+One value has one text: JSON without spaces, in ASCII, sets sorted, dicts in their own order, since programs see
+that order. `canonical` sorts the dicts too: equal values, equal canonical texts, to be digested. Whatever JSON lacks is an object with one key:
 
     {"int": "-0x..."}      an int beyond 2**53        {"bytes": "00ff"}       bytes, as hex
     {"float": "nan"}       nan, inf, -inf             {"complex": [re, im]}   complex
     {"tuple": [...]}       tuple                      {"set": [...]}          set; likewise "frozenset"
-    {"dict": [[k, v]...]}  dict, sorted by key text   {"record": [name, [[field, v]...]]}  dataclass
+    {"dict": [[k, v]...]}  dict, in its order         {"record": [name, [[field, v]...]]}  dataclass
     {"namedtuple": [name, [[field, v]...]]}  named tuple
     {"lazy": [kind, [...]]}  generator, iterator, range, view: materialised, bounded
     {"cycle": n}           the value n levels up      {"opaque": name}        anything else: equals nothing
@@ -80,8 +80,17 @@ class Lazy:
     items: tuple[Any, ...]
 
 
+class _State:
+    """What one encoding has left and is asked for."""
+
+    __slots__ = ("n_left", "sorts_dicts")
+
+    def __init__(self, n_left: int, sorts_dicts: bool) -> None:
+        self.n_left, self.sorts_dicts = n_left, sorts_dicts
+
+
 def encode_value(value: object, max_nodes: int = MAX_NODES) -> str:
-    """Return the canonical text of a value.
+    """Return the text of a value.
 
     Args:
         value: any Python object; those that can't cross over become `{"opaque": type name}`.
@@ -90,16 +99,16 @@ def encode_value(value: object, max_nodes: int = MAX_NODES) -> str:
     Raises:
         ValueTooLargeError: over `max_nodes` parts, MAX_DEPTH levels or MAX_INT_BITS bits.
     """
-    return _dump(_encode(value, [max_nodes], ()))
+    return _dump(_encode(value, _State(max_nodes, sorts_dicts=False), ()))
 
 
 def encode_arguments(arguments: Iterable[object]) -> str:
-    """Return the canonical text of a call's positional arguments, as one list value."""
+    """Return the text of a call's positional arguments, as one list value."""
     return encode_value(list(arguments))
 
 
 def decode_value(text: str) -> Any:
-    """Return the value of a canonical text; the inverse of `encode_value` for everything but opaque values.
+    """Return the value of a text; the inverse of `encode_value` for everything but opaque values.
 
     Raises:
         ValueError: if the text is not such a text (hostile text included).
@@ -112,15 +121,24 @@ def decode_value(text: str) -> Any:
         raise ValueError("not an encoded value: " + type(error).__name__) from None
 
 
-def canonical(text: str) -> str:
+def normalise(text: str) -> str:
     """Return the text that this module would give for the value of `text`: sandboxes are not trusted to sort.
+
+    Raises:
+        ValueError: if the text is not an encoded value.
+    """
+    return encode_value(decode_value(text))
+
+
+def canonical(text: str) -> str:
+    """Return the one text of all values that are equal to that of `text`, dicts sorted by the text of their keys.
 
     Opaque values keep their text.
 
     Raises:
         ValueError: if the text is not an encoded value.
     """
-    return encode_value(decode_value(text))
+    return _dump(_encode(decode_value(text), _State(MAX_NODES, sorts_dicts=True), ()))
 
 
 def _dump(tree: object) -> str:
@@ -131,9 +149,9 @@ def _refuse(name: str) -> None:
     raise ValueError("bare " + name)
 
 
-def _encode(value: Any, budget: list[int], above: tuple[Any, ...]) -> Any:
-    budget[0] -= 1
-    if budget[0] < 0:
+def _encode(value: Any, state: _State, above: tuple[Any, ...]) -> Any:
+    state.n_left -= 1
+    if state.n_left < 0:
         raise ValueTooLargeError("a value of too many parts")
     kind = type(value)
     if value is None or kind is bool or kind is str:
@@ -147,13 +165,13 @@ def _encode(value: Any, budget: list[int], above: tuple[Any, ...]) -> Any:
     if kind is float:
         return value if value - value == 0.0 else {"float": repr(value)}
     if kind is complex:
-        return {"complex": [_encode(value.real, budget, above), _encode(value.imag, budget, above)]}
+        return {"complex": [_encode(value.real, state, above), _encode(value.imag, state, above)]}
     if kind is bytes or kind is bytearray:
         return {"bytes": value.hex()}
-    return _encode_container(value, kind, budget, above)
+    return _encode_container(value, kind, state, above)
 
 
-def _encode_container(value: Any, kind: Any, budget: list[int], above: tuple[Any, ...]) -> Any:
+def _encode_container(value: Any, kind: Any, state: _State, above: tuple[Any, ...]) -> Any:
     for level, container in enumerate(reversed(above)):
         if container is value:
             return {"cycle": level + 1}
@@ -162,7 +180,7 @@ def _encode_container(value: Any, kind: Any, budget: list[int], above: tuple[Any
     inner = (*above, value)
 
     def encode_all(items: Iterable[Any]) -> list[Any]:
-        return [_encode(item, budget, inner) for item in items]
+        return [_encode(item, state, inner) for item in items]
 
     if kind is list:
         return encode_all(value)
@@ -172,11 +190,11 @@ def _encode_container(value: Any, kind: Any, budget: list[int], above: tuple[Any
         return {kind.__name__: sorted(encode_all(value), key=_dump)}
     if kind in _DICTS:
         pairs = [encode_all(pair) for pair in dict.items(value)]
-        return {"dict": sorted(pairs, key=lambda pair: _dump(pair[0]))}
+        return {"dict": sorted(pairs, key=lambda pair: _dump(pair[0])) if state.sorts_dicts else pairs}
     if kind in _LAZY:
         return {"lazy": [kind.__name__, encode_all(value)]}
     if kind is Record:
-        fields = [[name, _encode(part, budget, inner)] for name, part in value.fields]
+        fields = [[name, _encode(part, state, inner)] for name, part in value.fields]
         return {"namedtuple" if value.is_tuple else "record": [value.name, fields]}
     if kind is Lazy:
         return {"lazy": [value.kind, encode_all(value.items)]}
@@ -191,7 +209,7 @@ def _encode_container(value: Any, kind: Any, budget: list[int], above: tuple[Any
     else:
         return {"opaque": str(kind.__name__)[:100]}
     read = object.__getattribute__
-    return {tag: [kind.__name__, [[name, _encode(read(value, name), budget, inner)] for name in names]]}
+    return {tag: [kind.__name__, [[name, _encode(read(value, name), state, inner)] for name in names]]}
 
 
 def _decode(tree: Any) -> Any:

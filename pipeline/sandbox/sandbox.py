@@ -10,7 +10,7 @@ from pipeline.sandbox.channel import Channel
 from pipeline.sandbox.contract import Answer, Ending, Engine, Job, SandboxFaultError
 from schemas.config import SandboxConfig
 from schemas.execution import Status
-from schemas.values import canonical
+from schemas.values import normalise
 
 _MIB = 1 << 20
 _GRACE_S = 30.0  # for the supervisor's own work: forking, killing, reporting
@@ -93,7 +93,7 @@ class Sandbox:
             message = self._receive()
             if message["op"] != "call_out":
                 break
-            answer = ask(canonical(message["arguments"]))
+            answer = ask(normalise(message["arguments"]))
             is_ok = answer.status is Status.OK
             body = answer.value if is_ok else answer.exception or answer.status.value
             self._channel.send({"op": "reply", "ok": is_ok, "body": body})
@@ -136,7 +136,7 @@ class Sandbox:
     def _answer(self, message: dict[str, Any]) -> Answer:
         try:
             status = Status(message["status"])
-            value = canonical(message["value"]) if status is Status.OK else ""
+            value = normalise(message["value"]) if status is Status.OK else ""
         except (ValueError, RecursionError):  # text that is no encoded value: written past our encoder
             status, value = Status.FORGED, ""
         return Answer(status, value, message["exception"], message["wall_s"])

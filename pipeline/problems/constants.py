@@ -1,0 +1,179 @@
+"""Values of the constant expressions that tests are written with, found without running the tests.
+
+Bounded: an expression of too many parts or bits counts as not constant, so hostile test files cost nothing.
+"""
+
+import ast
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+MAX_PARTS = 100_000  # longest sequence; more than any real test, small enough to build in milliseconds
+MAX_BITS = 1 << 20
+
+_CALLS: dict[str, Callable[..., Any]] = {
+    call.__name__: call
+    for call in (
+        set, frozenset, list, tuple, dict, sorted, len, abs, sum, min, max, round,
+        str, int, float, complex, bool,
+    )
+}  # fmt: skip
+_MATH_VALUES = {name: getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")}
+_SEQUENCES = (str, bytes, list, tuple)
+_NUMBERS = (int, float, complex)  # bool is an int
+
+
+class NotConvertibleError(Exception):
+    """A piece of a test has no typed form; the message says which."""
+
+
+@dataclass
+class Scope:
+    """The names that a statement sees.
+
+    Attributes:
+        callees: names that reach the candidate: the entry point, and `check`'s parameter.
+        values: local variables with a known value.
+        hidden: names bound to something unknown; they mean no builtin.
+        parameters: the entry point's parameters, where its signature is known.
+        math: name in the tests to name in the module `math`: `math.isclose` and, imported, `isclose`.
+    """
+
+    callees: frozenset[str]
+    values: dict[str, Any] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
+    parameters: tuple[str, ...] = ()
+    math: dict[str, str] = field(default_factory=dict)
+
+    def is_builtin(self, name: str) -> bool:
+        """Return whether nothing covers the builtin of that name."""
+        return not (name in self.callees or name in self.values or name in self.hidden or name in self.math)
+
+    def math_name(self, node: ast.expr) -> str:
+        """Return the name in the module `math` that an expression means, or an empty string."""
+        return self.math.get(ast.unparse(node), "") if isinstance(node, ast.Name | ast.Attribute) else ""
+
+
+def constant(node: ast.expr, scope: Scope) -> Any:
+    """Return the value of a constant expression, built afresh.
+
+    Literals, arithmetic, repetition and concatenation, known local variables, calls such as `set([1])`,
+    `float("inf")` and `list(range(9))`, constants of `math`.
+
+    Raises:
+        NotConvertibleError: for everything else, and for what is too large or raises.
+    """
+    try:
+        return _constant(node, scope)
+    except (ArithmeticError, TypeError, ValueError, RecursionError, MemoryError) as error:
+        raise NotConvertibleError(f"{_short(node)} raises {type(error).__name__}") from None
+
+
+def is_mutable(value: object) -> bool:
+    """Return whether a call could change a value, or a part of it."""
+    if isinstance(value, tuple | frozenset):
+        return any(is_mutable(part) for part in value)
+    return isinstance(value, list | dict | set)
+
+
+def _constant(node: ast.expr, scope: Scope) -> Any:
+    match node:
+        case ast.Constant(value=value) if value is not Ellipsis:
+            return value
+        case ast.Name(id=name) if name in scope.values:
+            return scope.values[name]
+        case ast.List(elts=parts):
+            return [_constant(part, scope) for part in parts]
+        case ast.Tuple(elts=parts):
+            return tuple(_constant(part, scope) for part in parts)
+        case ast.Set(elts=parts):
+            return {_constant(part, scope) for part in parts}
+        case ast.Dict(keys=keys, values=values):
+            pairs = zip(keys, values, strict=True)
+            return {_constant(_given(key), scope): _constant(value, scope) for key, value in pairs}
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_constant(operand, scope)
+        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+            return +_constant(operand, scope)
+        case ast.BinOp(left=left, op=op, right=right):
+            return _operation(_constant(left, scope), op, _constant(right, scope))
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
+            return _call(name, args, scope)
+        case ast.Name() | ast.Attribute() if scope.math_name(node) in _MATH_VALUES:
+            return _MATH_VALUES[scope.math_name(node)]
+    raise NotConvertibleError(f"{_short(node)} is no constant")
+
+
+def _given(key: ast.expr | None) -> ast.expr:
+    """Return a dict's key; `**other` has none and is refused."""
+    if key is None:
+        raise NotConvertibleError("a dict with ** is no constant")
+    return key
+
+
+def _call(name: str, args: list[ast.expr], scope: Scope) -> Any:
+    if name not in _CALLS or not scope.is_builtin(name):
+        raise NotConvertibleError(f"{name}(...) is no constant")
+    return _bounded(_CALLS[name](*(_argument(arg, scope) for arg in args)))
+
+
+def _argument(node: ast.expr, scope: Scope) -> Any:
+    """Return an argument of a constant call. `range` may stand here only, as it is no plain value."""
+    match node:
+        case ast.Call(func=ast.Name(id="range"), args=args, keywords=[]) if scope.is_builtin("range"):
+            numbers = range(*(_constant(arg, scope) for arg in args))
+            if len(numbers) > MAX_PARTS:
+                raise NotConvertibleError("a range of too many numbers")
+            return numbers
+    return _constant(node, scope)
+
+
+def _operation(left: Any, op: ast.operator, right: Any) -> Any:
+    numbers = isinstance(left, _NUMBERS) and isinstance(right, _NUMBERS)
+    match op:
+        case ast.Add() if numbers or (type(left) is type(right) and isinstance(left, _SEQUENCES)):
+            return _bounded(left + right)
+        case ast.Sub() if numbers:
+            return left - right
+        case ast.Mult() if numbers:
+            return _bounded(left * right)
+        case ast.Mult() if isinstance(left, _SEQUENCES) and isinstance(right, int):
+            return _repeated(left, right)
+        case ast.Mult() if isinstance(right, _SEQUENCES) and isinstance(left, int):
+            return _repeated(right, left)
+        case ast.Div() if numbers:
+            return left / right
+        case ast.FloorDiv() if numbers:
+            return left // right
+        case ast.Mod() if numbers:  # not of strings: "%999999999d" % 1 fills the memory
+            return left % right
+        case ast.Pow() if numbers:
+            return _power(left, right)
+    raise NotConvertibleError(f"{type(op).__name__} of {type(left).__name__} and {type(right).__name__}")
+
+
+def _repeated(sequence: Any, times: int) -> Any:
+    if len(sequence) * times > MAX_PARTS:
+        raise NotConvertibleError("a sequence of too many parts")
+    return sequence * times
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    integers = isinstance(base, int) and isinstance(exponent, int)
+    if integers and exponent > 0 and base.bit_length() * exponent > MAX_BITS:
+        raise NotConvertibleError("a power of too many bits")
+    return base**exponent
+
+
+def _bounded(value: Any) -> Any:
+    if isinstance(value, int) and value.bit_length() > MAX_BITS:
+        raise NotConvertibleError("an int of too many bits")
+    if isinstance(value, _SEQUENCES) and len(value) > MAX_PARTS:
+        raise NotConvertibleError("a sequence of too many parts")
+    return value
+
+
+def _short(node: ast.expr) -> str:
+    text = " ".join(ast.unparse(node).split())
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,183 @@
+"""Assert-style tests (HumanEval's `check`, MBPP's `test_list`) as typed cases, or as code for a tester.
+
+If every assert of a problem has a typed form, the problem is judged by cases: the candidate meets inputs
+only. Else the whole test goes, as it is, to a sandbox of its own (`tester`). What neither can take is said.
+"""
+
+import ast
+import builtins
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pipeline.problems.asserts import case_of
+from pipeline.problems.constants import NotConvertibleError, Scope, constant, is_mutable
+from pipeline.problems.tester import bound_names, calls_to_add, why_no_tester
+from schemas.problem import Case, JudgedBy
+
+_MATH_MODULE = "math"
+
+
+class TestSyntaxError(ValueError):
+    """Tests that are no Python; the message names line and reason."""
+
+    __test__ = False  # pytest: not a test class
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What a problem's tests became.
+
+    Attributes:
+        cases: for `cases`; empty otherwise.
+        test_code: for `tester`; empty otherwise.
+        reason: why the tests are not cases, or not even a tester's; empty for `cases`.
+    """
+
+    judged_by: JudgedBy
+    cases: tuple[Case, ...] = ()
+    test_code: str = ""
+    reason: str = ""
+
+
+def convert_tests(source: str, entry_point: str, setup: str = "", parameters: tuple[str, ...] = ()) -> Conversion:
+    """Return a problem's tests as cases, as a tester's code, or as nothing, with the reason.
+
+    Args:
+        source: Python: assert statements, or a function `check(candidate)` as HumanEval has it.
+        entry_point: the function that the tests call; `check`'s parameter means it too.
+        setup: code that runs before the candidate's and before the tests.
+        parameters: names of the entry point's parameters, by which keyword arguments find their position.
+
+    Raises:
+        TestSyntaxError: if `source` or `setup` is no Python.
+    """
+    tree, before = parse(source), parse(setup)
+    check = _check_function(tree)
+    callees = frozenset({entry_point} | ({check.args.args[0].arg} if check else set()))
+    try:
+        scope = Scope(callees, hidden=bound_names(before) - callees, parameters=parameters)
+        _bind_imports([node for node in before.body if isinstance(node, ast.Import | ast.ImportFrom)], scope)
+        cases = _cases_of(tree, check, scope)
+    except NotConvertibleError as error:
+        return _for_tester(tree, before, source, entry_point, callees, str(error))
+    if not cases:
+        return Conversion(JudgedBy.NOTHING, reason="no assert calls the entry point")
+    return Conversion(JudgedBy.CASES, cases=tuple(cases))
+
+
+def parse(source: str) -> ast.Module:
+    """Return the syntax tree of test code.
+
+    Raises:
+        TestSyntaxError: if it is no Python.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "\d" in a test is the test's affair
+            return ast.parse(source)
+    except SyntaxError as error:
+        raise TestSyntaxError(f"line {error.lineno}: {error.msg}") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise TestSyntaxError(f"{type(error).__name__}: {error}") from None
+
+
+def _for_tester(
+    tree: ast.Module, before: ast.Module, source: str, entry_point: str, callees: frozenset[str], reason: str
+) -> Conversion:
+    obstacle = why_no_tester(tree, before, callees)
+    if obstacle:
+        return Conversion(JudgedBy.NOTHING, reason=f"{reason}; {obstacle}")
+    # Tests that draw numbers must draw the same ones each time.
+    seed = ['__import__("random").seed(0)'] if "random" in source else []
+    lines = [*seed, source.strip("\n"), *calls_to_add(tree, entry_point)]
+    return Conversion(JudgedBy.TESTER, test_code="\n".join(lines) + "\n", reason=reason)
+
+
+def _check_function(tree: ast.Module) -> ast.FunctionDef | None:
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "check" and len(node.args.args) == 1:
+            return node
+    return None
+
+
+def _cases_of(tree: ast.Module, check: ast.FunctionDef | None, scope: Scope) -> list[Case]:
+    body: list[ast.stmt] = []
+    for node in tree.body:
+        if node is check:
+            continue
+        if check is not None and isinstance(node, ast.Expr) and _calls(node.value, "check"):
+            continue
+        body.append(node)
+    if check is None:
+        return _cases(body, scope)
+    return _cases([*body, *check.body], scope)
+
+
+def _cases(body: Iterable[ast.stmt], scope: Scope) -> list[Case]:
+    cases: list[Case] = []
+    for node in body:
+        match node:
+            case ast.Assert(test=test):
+                case = case_of(test, scope)
+                if case is not None:
+                    _spend(test, scope)
+                    cases.append(case)
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                _assign(name, value, scope)
+            case ast.Import() | ast.ImportFrom():
+                _bind_imports([node], scope)
+            case ast.Pass() | ast.Expr(value=ast.Constant()):
+                pass
+            case ast.Expr(value=ast.Name(id=name)) if hasattr(builtins, name):
+                pass  # HumanEval/129 holds a bare `print`
+            case _:
+                raise NotConvertibleError(f"statement {type(node).__name__}")
+    return cases
+
+
+def _spend(test: ast.expr, scope: Scope) -> None:
+    """Forget the mutable variables that a test has used: the call may have changed them.
+
+    Raises:
+        NotConvertibleError: if one is used twice in the test.
+    """
+    names = [node.id for node in ast.walk(test) if isinstance(node, ast.Name) and node.id in scope.values]
+    for name in names:
+        if is_mutable(scope.values.get(name)):
+            if names.count(name) > 1:
+                raise NotConvertibleError(f"{name} is used twice and may change between")
+            del scope.values[name]
+            scope.hidden.add(name)
+
+
+def _assign(name: str, node: ast.expr, scope: Scope) -> None:
+    if name in scope.callees:
+        raise NotConvertibleError(f"{name} is assigned")
+    value = constant(node, scope)
+    used = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+    if is_mutable(value) and any(is_mutable(scope.values.get(other)) for other in used):
+        raise NotConvertibleError(f"{name} may share parts with another variable")
+    scope.values[name] = value
+    scope.hidden.discard(name)
+    scope.math = {path: real for path, real in scope.math.items() if path.split(".")[0] != name}
+
+
+def _bind_imports(nodes: Iterable[ast.stmt], scope: Scope) -> None:
+    for node in nodes:
+        assert isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names:
+            bound = (alias.asname or alias.name).split(".")[0]
+            if alias.name == "*" or bound in scope.callees:
+                raise NotConvertibleError("import that may cover the entry point")
+            scope.values.pop(bound, None)
+            scope.hidden.add(bound)
+            if isinstance(node, ast.ImportFrom) and node.module == _MATH_MODULE:
+                scope.math[bound] = alias.name
+            elif isinstance(node, ast.Import) and alias.name == _MATH_MODULE:
+                names = ("isclose", "fabs", "pi", "e", "tau", "inf", "nan")
+                scope.math.update({f"{bound}.{name}": name for name in names})
+
+
+def _calls(node: ast.expr, name: str) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name

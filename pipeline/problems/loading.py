@@ -1,0 +1,143 @@
+"""The problems that a configuration names: loaded, checked, filtered and sorted."""
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipeline.problems.evalplus import load_humaneval_plus, load_mbpp_plus
+from pipeline.problems.hub import load_hub
+from pipeline.problems.humaneval import humaneval_path, load_humaneval
+from pipeline.problems.jsonl import load_jsonl
+from pipeline.problems.mbpp import load_mbpp
+from pipeline.problems.records import (
+    DroppedProblem,
+    DropReason,
+    Found,
+    LoadedProblems,
+    NotCases,
+    PendingProblem,
+    ProblemsError,
+)
+from pipeline.problems.starter import load_starter
+from schemas.config import ProblemsConfig
+from schemas.problem import Problem
+
+
+def load_problems(config: ProblemsConfig, starter: Path) -> LoadedProblems:
+    """Return the problems that the configuration asks for.
+
+    Args:
+        config: source, and the filters: levels, ids and limit (the first by id).
+        starter: folder of the starter set (`starter.starter_folder`).
+
+    Raises:
+        ProblemsError: no or unreadable source, a column that every row lacks, a duplicate id, an unknown id
+            or level, no problem left.
+    """
+    found = _find(config, starter)
+    _refuse_nothing_good(found)
+    _refuse_duplicates(found)
+    dropped = [item.outcome for item in found if isinstance(item.outcome, DroppedProblem)]
+    good = sorted((item for item in found if not isinstance(item.outcome, DroppedProblem)), key=_problem_id)
+    kept = _filter(good, config, dropped)
+    outcomes = [item.outcome for item in kept]
+    return LoadedProblems(
+        problems=tuple(outcome for outcome in outcomes if isinstance(outcome, Problem)),
+        pending=tuple(outcome for outcome in outcomes if isinstance(outcome, PendingProblem)),
+        dropped=tuple(dropped),
+        not_cases=tuple(
+            NotCases(_problem_id(item), _problem(item).judged_by, item.reason) for item in kept if item.reason
+        ),
+    )
+
+
+def _find(config: ProblemsConfig, starter: Path) -> list[Found]:
+    match config.source:
+        case "starter":
+            return [Found(item.problem.problem_id, item.problem) for item in load_starter(starter)]
+        case "humaneval":
+            return load_humaneval(config.path or humaneval_path())
+        case "humaneval+":
+            return load_humaneval_plus(_path(config))
+        case "mbpp":
+            return load_mbpp(_path(config))
+        case "mbpp+":
+            return load_mbpp_plus(_path(config))
+        case "jsonl":
+            return load_jsonl(_path(config))
+        case "hub":
+            return load_hub(config)
+
+
+def _path(config: ProblemsConfig) -> Path:
+    if config.path is None:
+        raise ProblemsError(f"problems.path is not set; source {config.source!r} needs the file's path")
+    return config.path
+
+
+def _problem(item: Found) -> Problem:
+    outcome = item.outcome
+    assert not isinstance(outcome, DroppedProblem)
+    return outcome.problem if isinstance(outcome, PendingProblem) else outcome
+
+
+def _problem_id(item: Found) -> str:
+    return _problem(item).problem_id
+
+
+def _refuse_nothing_good(found: Iterable[Found]) -> None:
+    """Raise if not one row became a problem; a column that all rows lack is the commonest cause."""
+    outcomes = [item.outcome for item in found]
+    drops = [outcome for outcome in outcomes if isinstance(outcome, DroppedProblem)]
+    if len(drops) < len(outcomes):
+        return
+    first = drops[0]
+    if len(drops) == 1:
+        raise ProblemsError(f"{first.where}: {first.message}; it is the only problem there")
+    same = " all" if len({(drop.reason, drop.message) for drop in drops}) == 1 else ""
+    raise ProblemsError(f"{first.where}: {first.message}; {same or 'none'} of {len(drops)} problems can be used")
+
+
+def _refuse_duplicates(found: Iterable[Found]) -> None:
+    seen: dict[str, str] = {}
+    for item in found:
+        if isinstance(item.outcome, DroppedProblem):
+            continue
+        problem_id = _problem_id(item)
+        if problem_id in seen:
+            raise ProblemsError(
+                f"problem id {problem_id!r} is in {seen[problem_id]} and again in {item.where}; "
+                "give each problem an id of its own"
+            )
+        seen[problem_id] = item.where
+
+
+def _filter(good: list[Found], config: ProblemsConfig, dropped: list[DroppedProblem]) -> list[Found]:
+    """Return what the configuration asks for; the others join `dropped`."""
+    _refuse_unknown("ids", config.ids, {_problem_id(item) for item in good})
+    _refuse_unknown("levels", config.levels, {_problem(item).level for item in good})
+    kept: list[Found] = []
+    for item in good:
+        problem = _problem(item)
+        drop = None
+        if config.ids and problem.problem_id not in config.ids:
+            drop = DroppedProblem(problem.problem_id, DropReason.OTHER_ID, "not among problems.ids")
+        elif config.levels and problem.level not in config.levels:
+            drop = DroppedProblem(problem.problem_id, DropReason.OTHER_LEVEL, f"level {problem.level!r}")
+        elif config.limit is not None and len(kept) >= config.limit:
+            drop = DroppedProblem(problem.problem_id, DropReason.OVER_LIMIT, f"after the first {config.limit}")
+        if drop is None:
+            kept.append(item)
+        else:
+            dropped.append(drop)
+    if not kept:
+        raise ProblemsError("no problem is of problems.ids and of problems.levels; widen one of them")
+    return kept
+
+
+def _refuse_unknown(key: str, asked: Iterable[str], known: set[str]) -> None:
+    for value in asked:
+        if value not in known:
+            near = difflib.get_close_matches(value, sorted(known), n=1, cutoff=0.0)
+            hint = f"; did you mean {near[0]!r}?" if near and near[0] else "; the source grades none"
+            raise ProblemsError(f"problems.{key}: there is no {value!r}{hint}")

@@ -1,0 +1,73 @@
+"""From parts that a row or file gave to one problem, and from rows to what was found in them."""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+
+from pipeline.problems.conversion import Conversion, TestSyntaxError, convert_tests
+from pipeline.problems.files import Row, RowError
+from pipeline.problems.records import DroppedProblem, DropReason, Found, PendingProblem
+from pipeline.problems.wording import parameters_of
+from schemas.problem import Case, JudgedBy, Problem
+
+
+def found_in(
+    rows: Iterable[tuple[str, Row | DroppedProblem]],
+    build: Callable[[Row], tuple[Problem | PendingProblem, str]],
+) -> list[Found]:
+    """Return what `build` makes of each row: problem, and why its tests are not cases. Errors cost a row."""
+    found: list[Found] = []
+    for where, row in rows:
+        if isinstance(row, DroppedProblem):
+            found.append(Found(where, row))
+            continue
+        try:
+            found.append(Found(where, *build(row)))
+        except RowError as error:
+            found.append(Found(where, DroppedProblem(where, error.reason, str(error))))
+        except TestSyntaxError as error:
+            message = f"tests, setup or reference are no Python: {error}"
+            found.append(Found(where, DroppedProblem(where, DropReason.BAD_TESTS, message)))
+    return found
+
+
+def make_problem(
+    *,
+    problem_id: str,
+    source: str,
+    entry_point: str,
+    prompt: str,
+    conversion: Conversion,
+    continuation: str = "",
+    setup: str = "",
+    reference: str = "",
+    level: str = "",
+    topic: str = "",
+    spdx: str = "",
+) -> Problem:
+    """Return a Python problem judged the way that its tests were converted."""
+    return Problem(
+        problem_id=problem_id, source=source, language="python", entry_point=entry_point, prompt=prompt,
+        continuation=continuation, setup=setup, judged_by=conversion.judged_by, cases=conversion.cases,
+        test_code=conversion.test_code, reference=reference, level=level, topic=topic, license=spdx,
+    )  # fmt: skip
+
+
+def convert_or_refuse(
+    source: str, entry_point: str, setup: str, atol: float = 0.0, signature: str = ""
+) -> Conversion:
+    """Return the conversion of tests, with `atol` for those cases that ask for equality.
+
+    Raises:
+        RowError: if there is no test at all.
+        TestSyntaxError: if tests or setup are no Python.
+    """
+    if "assert" not in source and entry_point not in source:
+        raise RowError(DropReason.NO_TESTS, "no tests: neither an assert nor a call of the entry point")
+    conversion = convert_tests(source, entry_point, setup, parameters_of(signature))
+    if atol > 0.0 and conversion.judged_by is JudgedBy.CASES:
+        return dataclasses.replace(conversion, cases=tuple(_close(case, atol) for case in conversion.cases))
+    return conversion
+
+
+def _close(case: Case, atol: float) -> Case:
+    return dataclasses.replace(case, compare="close", atol=atol) if case.compare == "equal" else case

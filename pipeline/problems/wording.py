@@ -1,0 +1,106 @@
+"""What a model is asked: chat prompts in plain words, and code to continue."""
+
+import ast
+from collections.abc import Iterable
+
+from pipeline.problems.conversion import TestSyntaxError, parse
+
+
+def chat_prompt(task: str, signature: str) -> str:
+    """Return a task in words as a chat prompt that names the function and its parameters.
+
+    Args:
+        task: what the function does.
+        signature: `def f(x):`, or a bare name where that is all that is known.
+    """
+    if not signature.startswith(("def ", "async def ")):
+        return f"{task.strip()}\n\nThe Python function must be called `{signature}`."
+    return f"{task.strip()}\n\nWrite the Python function with this signature:\n\n```python\n{signature}\n```"
+
+
+def completion_prompt(code: str, entry_point: str) -> str:
+    """Return the chat prompt for code that breaks off after a docstring, as HumanEval's prompts do."""
+    return (
+        f"Complete the Python function `{entry_point}` as its docstring says. "
+        f"Give the complete function, not only the missing part.\n\n```python\n{code.strip()}\n```"
+    )
+
+
+def docstring_start(signature: str, task: str) -> str:
+    """Return signature and docstring, for a plain completion; empty where the two make no valid start."""
+    task = task.strip().replace("\\", "\\\\").replace('"""', "'''")
+    lines = "\n    ".join(task.splitlines())
+    start = f'{signature}\n    """{lines}{" " if lines.endswith(chr(34)) else ""}"""\n'
+    return start if breaks_off_in(start) else ""
+
+
+def breaks_off_in(code: str) -> str:
+    """Return the name of the function that code breaks off in, empty if it is no such start of a program."""
+    try:
+        tree = parse(code.rstrip() + "\n    pass\n")
+    except TestSyntaxError:
+        return ""
+    last = tree.body[-1] if tree.body else None
+    return last.name if isinstance(last, ast.FunctionDef | ast.AsyncFunctionDef) else ""
+
+
+def code_before(code: str, entry_point: str) -> str:
+    """Return what stands before a function in code: imports and helpers that its body and tests may use.
+
+    Raises:
+        TestSyntaxError: if the code is no Python, even with its last function given a body.
+    """
+    text = code if _is_python(code) else code.rstrip() + "\n    pass\n"
+    for node in parse(text).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == entry_point:
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            before = "\n".join(text.split("\n")[: first - 1]).strip("\n")
+            return before + "\n" if before else ""
+    return ""
+
+
+def signature_of(source: str, name: str) -> str:
+    """Return the line `def name(...):` of the last function of that name; empty if there is none.
+
+    Raises:
+        TestSyntaxError: if the source is no Python.
+    """
+    found = ""
+    for node in parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
+            kind = "async def" if isinstance(node, ast.AsyncFunctionDef) else "def"
+            returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+            found = f"{kind} {name}({ast.unparse(node.args)}){returns}:"
+    return found
+
+
+def parameters_of(signature: str) -> tuple[str, ...]:
+    """Return the names of the parameters that `def f(...):` takes by position; none for an empty text."""
+    if not signature:
+        return ()
+    (function,) = parse(f"{signature} pass").body
+    assert isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+    return tuple(arg.arg for arg in (*function.args.posonlyargs, *function.args.args))
+
+
+def find_entry_point(tests: Iterable[str], reference: str) -> str:
+    """Return the function of a reference that most tests call, the first called of several; empty for none.
+
+    Raises:
+        TestSyntaxError: if tests or reference are no Python.
+    """
+    defined = {node.name for node in parse(reference).body if isinstance(node, ast.FunctionDef)}
+    counts: dict[str, int] = {}
+    for test in tests:
+        for node in ast.walk(parse(test)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in defined:
+                counts[node.func.id] = counts.get(node.func.id, 0) + 1
+    return max(counts, key=lambda name: counts[name]) if counts else ""
+
+
+def _is_python(code: str) -> bool:
+    try:
+        parse(code)
+    except TestSyntaxError:
+        return False
+    return True

@@ -1,0 +1,239 @@
+"""Tests of own JSONL, of Hub datasets through local builders, and of what every source is checked for."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.problems.files import read_rows
+from pipeline.problems.hub import load_hub
+from pipeline.problems.humaneval import humaneval_path
+from pipeline.problems.loading import load_problems
+from pipeline.problems.records import DroppedProblem, DropReason, LoadedProblems, ProblemsError
+from pipeline.problems.starter import starter_folder
+from schemas.config import ColumnsConfig, ProblemsConfig
+from schemas.problem import Case, JudgedBy, Problem
+from schemas.values import encode_arguments, encode_value
+
+GOOD: dict[str, Any] = {
+    "problem_id": "own/add",
+    "prompt": "Add two numbers.",
+    "entry_point": "add",
+    "tests": ["assert add(1, 2) == 3", "assert add(0, 0) == 0"],
+}
+
+
+def write(path: Path, *rows: Any) -> Path:
+    lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def load(path: Path, **settings: Any) -> LoadedProblems:
+    return load_problems(ProblemsConfig(source="jsonl", path=path, **settings), starter_folder())
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    return {key: value for key, value in (GOOD | changes).items() if value is not ...}
+
+
+def test_jsonl_with_all_columns(tmp_path: Path) -> None:
+    full = row(
+        tests=...,
+        cases=[{"arguments": [1, [2]], "expected": {"a": 0.5}}],
+        setup="import math",
+        reference="def add(a: int, b: int) -> int:\n    return a + b\n",
+        level="easy", topic="numbers", license="MIT", continuation="def add(", atol=1e-3,
+    )  # fmt: skip
+    (problem,) = load(write(tmp_path / "own.jsonl", full)).problems
+    case = Case(encode_arguments([1, [2]]), encode_value({"a": 0.5}), "close", 1e-3)
+    assert problem == Problem(
+        problem_id="own/add", source="jsonl", language="python", entry_point="add",
+        prompt="Add two numbers.\n\nWrite the Python function with this signature:\n\n"
+        "```python\ndef add(a: int, b: int) -> int:\n```",
+        continuation="def add(", setup="import math", judged_by=JudgedBy.CASES, cases=(case,), test_code="",
+        reference=full["reference"], level="easy", topic="numbers", license="MIT",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tests", "way", "n_cases"),
+    [
+        (GOOD["tests"], JudgedBy.CASES, 2),
+        ("assert add(1, 2) == 3\nassert add(2, 2) == 4", JudgedBy.CASES, 2),
+        ("def check(candidate):\n    assert candidate(1, 2) == 3", JudgedBy.CASES, 1),
+        (["for n in range(3):\n    assert add(n, n) == 2 * n"], JudgedBy.TESTER, 0),
+        (["assert add(Pair(1), 2) == 3"], JudgedBy.NOTHING, 0),
+    ],
+)
+def test_jsonl_tests(tmp_path: Path, tests: Any, way: JudgedBy, n_cases: int) -> None:
+    loaded = load(write(tmp_path / "own.jsonl", row(tests=tests)))
+    (problem,) = loaded.problems
+    assert (problem.judged_by, len(problem.cases)) == (way, n_cases)
+    assert loaded.by_way()[way] == 1
+    assert [item.judged_by for item in loaded.not_cases] == ([] if way is JudgedBy.CASES else [way])
+
+
+BROKEN: list[tuple[Any, DropReason, str]] = [
+    ("{", DropReason.NOT_JSON, "not JSON"),
+    ("[1]", DropReason.NOT_JSON, "a JSON list"),
+    ("[" * 100_000, DropReason.NOT_JSON, "not JSON"),
+    (row(prompt=...), DropReason.MISSING_COLUMN, "'prompt'"),
+    (row(tests=...), DropReason.MISSING_COLUMN, "'tests'"),
+    (row(prompt=3), DropReason.BAD_VALUE, "'prompt' holds int"),
+    (row(problem_id=""), DropReason.BAD_VALUE, "empty"),
+    (row(entry_point="a b"), DropReason.BAD_VALUE, "'a b'"),
+    (row(atol=-1), DropReason.BAD_VALUE, "'atol'"),
+    (row(cases=[]), DropReason.BAD_VALUE, "both"),
+    (row(tests=..., cases=[]), DropReason.NO_TESTS, "zero cases"),
+    (row(tests=..., cases=[{"arguments": 1, "expected": 1}]), DropReason.BAD_VALUE, "cases[0]"),
+    (row(tests=..., cases=[{"arguments": []}]), DropReason.BAD_VALUE, "'expected'"),
+    (row(tests=[]), DropReason.NO_TESTS, "no tests"),
+    (row(tests=["assert add(1, 2) = 3"]), DropReason.BAD_TESTS, "line 1"),
+    (row(reference="def other(): ..."), DropReason.BAD_VALUE, "defines no function 'add'"),
+]
+
+
+@pytest.mark.parametrize(("broken", "reason", "message"), BROKEN)
+def test_one_bad_line_is_named_and_the_rest_kept(
+    tmp_path: Path, broken: Any, reason: DropReason, message: str
+) -> None:
+    loaded = load(write(tmp_path / "own.jsonl", GOOD, "", broken, row(problem_id="own/b")))
+    assert [problem.problem_id for problem in loaded.problems] == ["own/add", "own/b"]
+    (drop,) = loaded.dropped
+    assert (drop.where, drop.reason) == ("own.jsonl:3", reason)
+    assert message in drop.message
+    assert loaded.dropped_by_reason() == {str(reason): 1}
+
+
+def test_a_line_that_is_no_utf8(tmp_path: Path) -> None:
+    path = write(tmp_path / "own.jsonl", GOOD)
+    path.write_bytes(path.read_bytes() + b'{"prompt": "\xff"}\n')
+    assert load(path).dropped_by_reason() == {"not_json": 1}
+
+
+def test_gzip_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl.gz"
+    path.write_bytes(gzip.compress(json.dumps(GOOD).encode()))
+    assert len(load(path).problems) == 1
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ProblemsError, match=r"own\.jsonl\.gz: can't be read"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ((), "no problems in it"),
+        (("", " "), "no problems in it"),
+        ((GOOD, row(prompt="again")), r"'own/add' is in own\.jsonl:1 and again in own\.jsonl:2"),
+        ((row(entry_point=...), row(entry_point=...)), r"no column 'entry_point'; .* all of 2 problems"),
+        ((row(prompt=...), row(tests=[])), r"own\.jsonl:1: .*none of 2"),
+        (("{",), r"own\.jsonl:1: not JSON.*the only problem"),
+    ],
+)
+def test_files_that_stop_the_run(tmp_path: Path, rows: tuple[Any, ...], message: str) -> None:
+    with pytest.raises(ProblemsError, match=message) as caught:
+        load(write(tmp_path / "own.jsonl", *rows))
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_file_and_path(tmp_path: Path) -> None:
+    with pytest.raises(ProblemsError, match="no such file"):
+        load(tmp_path / "none.jsonl")
+    with pytest.raises(ProblemsError, match="can't be read"):
+        load(tmp_path)
+    with pytest.raises(ProblemsError, match=r"problems\.path is not set"):
+        load_problems(ProblemsConfig(source="mbpp"), starter_folder())
+
+
+def test_problems_are_sorted_and_filtered(tmp_path: Path) -> None:
+    rows = [row(problem_id=name, level=level) for name, level in (("c", "easy"), ("a", "hard"), ("b", "easy"))]
+    path = write(tmp_path / "own.jsonl", *rows)
+    assert [problem.problem_id for problem in load(path).problems] == ["a", "b", "c"]
+    loaded = load(path, levels=("easy",), ids=("a", "b", "c"), limit=1)
+    assert [problem.problem_id for problem in loaded.problems] == ["b"]
+    assert loaded.dropped == (
+        DroppedProblem("a", DropReason.OTHER_LEVEL, "level 'hard'"),
+        DroppedProblem("c", DropReason.OVER_LIMIT, "after the first 1"),
+    )
+    assert load(path, ids=("c",)).dropped_by_reason() == {"other_id": 2}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"ids": ("own/ad",)}, r"problems\.ids: there is no 'own/ad'; did you mean 'own/add'\?"),
+        ({"levels": ("easy",)}, r"problems\.levels: there is no 'easy'; the source grades none"),
+    ],
+)
+def test_filters_that_name_nothing(tmp_path: Path, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ProblemsError, match=message):
+        load(write(tmp_path / "own.jsonl", GOOD), **settings)
+
+
+def test_filters_that_leave_nothing(tmp_path: Path) -> None:
+    path = write(tmp_path / "own.jsonl", row(level="easy"), row(problem_id="b", level="hard"))
+    with pytest.raises(ProblemsError, match="widen"):
+        load(path, levels=("easy",), ids=("b",))
+
+
+def test_starter_and_humaneval_load_through_the_configuration() -> None:
+    loaded = load_problems(ProblemsConfig(levels=("trivial",), limit=3), starter_folder())
+    assert len(loaded.problems) == 3
+    assert loaded.by_way() == {"cases": 3, "tester": 0, "nothing": 0}
+    loaded = load_problems(ProblemsConfig(source="humaneval", ids=("HumanEval/32",)), starter_folder())
+    assert [(item.problem_id, item.judged_by) for item in loaded.not_cases] == [("HumanEval/32", JudgedBy.TESTER)]
+
+
+def hub(path: Path, columns: ColumnsConfig, builder: str = "parquet") -> ProblemsConfig:
+    return ProblemsConfig(source="hub", dataset=builder, data_files=str(path), split="train", columns=columns)
+
+
+def outcomes(config: ProblemsConfig, cache: Path) -> list[Problem]:
+    given = [item.outcome for item in load_hub(config, cache)]
+    assert all(isinstance(outcome, Problem) for outcome in given), given
+    return [outcome for outcome in given if isinstance(outcome, Problem)]
+
+
+def test_hub_rows_of_humaneval_become_the_same_problems(tmp_path: Path) -> None:
+    rows = [dict(given) for _, given in read_rows(humaneval_path()) if not isinstance(given, DroppedProblem)]
+    pq.write_table(pa.Table.from_pylist(rows[:40]), tmp_path / "he.parquet")
+    columns = ColumnsConfig(reference="canonical_solution")
+    own = load_problems(ProblemsConfig(source="humaneval", path=humaneval_path()), starter_folder()).problems
+    expected = {problem.problem_id: problem for problem in own}
+    loaded = outcomes(hub(tmp_path / "he.parquet", columns), tmp_path / "cache")
+    assert len(loaded) == 40
+    for problem in loaded:
+        same = expected[problem.problem_id]
+        for name in ("prompt", "continuation", "setup", "judged_by", "cases", "test_code", "reference"):
+            assert getattr(problem, name) == getattr(same, name), (problem.problem_id, name)
+
+
+def test_hub_rows_of_mbpp_need_no_entry_point_column(tmp_path: Path) -> None:
+    given = {
+        "task_id": 2,
+        "text": "Add two numbers.",
+        "code": "def helper(a):\n    return a\ndef add(a, b):\n    return helper(a) + b\n",
+        "test_list": ["assert add(1, 2) == 3", "assert add(0, 0) == 0"],
+    }
+    path = write(tmp_path / "mbpp.jsonl", given)
+    columns = ColumnsConfig(prompt="text", entry_point="", tests="test_list", reference="code")
+    (problem,) = outcomes(hub(path, columns, "json"), tmp_path / "cache")
+    assert (problem.problem_id, problem.entry_point, len(problem.cases)) == ("2", "add", 2)
+    assert "def add(a, b):" in problem.prompt
+
+
+def test_hub_errors_name_the_setting(tmp_path: Path) -> None:
+    path = write(tmp_path / "own.jsonl", GOOD)
+    with pytest.raises(ProblemsError, match=r"no column 'task_id' \(problems\.columns\.problem_id\); there are"):
+        load_hub(hub(path, ColumnsConfig(), "json"), tmp_path / "cache")
+    with pytest.raises(ProblemsError, match=r"^json: .*check problems\.dataset") as caught:
+        load_hub(hub(tmp_path / "none.jsonl", ColumnsConfig(), "json"), tmp_path / "cache")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ProblemsError, match=r"problems\.dataset is empty"):
+        load_hub(ProblemsConfig(source="hub"))
