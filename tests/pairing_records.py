@@ -1,0 +1,124 @@
+"""Records for the tests of pairing and scoring: everything that a test does not name has a plain value."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.candidate import Candidate, Extraction, Program
+from schemas.problem import JudgedBy, Problem
+from schemas.syntax import Syntax
+from schemas.verdict import Cause, Label, Verdict
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One candidate with its program, verdict and syntax."""
+
+    candidate: Candidate
+    program: Program
+    verdict: Verdict
+    syntax: Syntax
+
+
+def problem(problem_id: str = "p/1", **changes: Any) -> Problem:
+    values: dict[str, Any] = {
+        "problem_id": problem_id,
+        "source": "starter",
+        "language": "python",
+        "entry_point": "f",
+        "prompt": f"Write f for {problem_id}.",
+        "continuation": "",
+        "setup": "",
+        "judged_by": JudgedBy.CASES,
+        "cases": (),
+        "test_code": "",
+        "reference": "",
+        "level": "easy",
+        "topic": "strings",
+        "license": "",
+    }
+    return Problem(**{**values, **changes})
+
+
+def judged(
+    name: str,
+    label: Label = Label.PASSED,
+    *,
+    problem_id: str = "p/1",
+    cause: Cause | None = None,
+    code: str | None = None,
+    signature: str | None = None,
+    **changes: Any,
+) -> Judged:
+    """Return a candidate whose code, text and behaviour are its own unless told otherwise."""
+    failed_cause = Cause.WRONG_VALUE if label is Label.FAILED else Cause.NONE
+    cause = failed_cause if cause is None else cause
+    extractions = {Cause.NO_CODE: Extraction.NO_CODE, Cause.SYNTAX_ERROR: Extraction.SYNTAX_ERROR}
+    code = f"def f(x):\n    return {name}" if code is None else code
+    tables: tuple[tuple[type, dict[str, Any]], ...] = (
+        (Candidate, _candidate_values(f"Here it is:\n```python\n{code}\n```\n")),
+        (Program, {"extraction": extractions.get(cause, Extraction.OK), "form": "fenced", "code": code}),
+        (Verdict, _verdict_values(label, cause, f"does {name}" if signature is None else signature)),
+        (Syntax, _syntax_values(f"exact {code}", f"renamed {code}", name)),
+    )
+    rows = [
+        record(
+            candidate_id=name,
+            problem_id=problem_id,
+            **{key: changes.pop(key, value) for key, value in values.items()},
+        )
+        for record, values in tables
+    ]
+    assert not changes, f"no such fields: {sorted(changes)}"
+    return Judged(*rows)
+
+
+def _candidate_values(completion: str) -> dict[str, Any]:
+    return {
+        "index": 0,
+        "backend": "transformers",
+        "model": "smollm2",
+        "revision": "",
+        "template": "chat",
+        "prompt": "Write f.",
+        "completion": completion,
+        "temperature": 0.8,
+        "top_p": 0.95,
+        "max_tokens": 192,
+        "seed": 1,
+        "n_prompt_tokens": 5,
+        "n_tokens": 20,
+        "finish_reason": "stop",
+        "mean_logprob": -0.5,
+    }
+
+
+def _verdict_values(label: Label, cause: Cause, signature: str) -> dict[str, Any]:
+    passed = label is Label.PASSED
+    return {
+        "label": label,
+        "cause": cause,
+        "detail": "",
+        "n_cases": 4,
+        "n_passed": 4 if passed else 1,
+        "passed_cases": (True,) * 4 if passed else (True, False, False, False),
+        "signature": "same" if passed else signature,
+    }
+
+
+def _syntax_values(exact: str, renamed: str, name: str) -> dict[str, Any]:
+    return {
+        "parsed": True,
+        "exact": exact,
+        "renamed": renamed,
+        "duplicate_of": "",
+        "duplicate_rule": "",
+        "cluster": name,
+        "tags": ("early_return", "loop"),
+        "n_tokens": 10,
+        "n_lines": 2,
+        "max_line_length": 20,
+        "n_functions": 1,
+        "nesting_depth": 0,
+        "cyclomatic": 1,
+        "comment_share": 0.0,
+    }
