@@ -1,0 +1,40 @@
+"""The report of a run: one self-contained HTML file.
+
+`gather` reads the run folder into a record of counts, `plots` and `curves` draw them, `page` fills the
+template. The page shows what there is: a run that has only been built has no training in it. Candidates' text
+is hostile and is only ever shown as escaped text; the page forbids itself scripts and everything external.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+
+from pipeline.report.errors import ReportError
+from pipeline.report.gather import gather_run
+from pipeline.report.page import render_page
+
+__all__ = ["ReportError", "write_report"]
+
+
+def write_report(run: Path, out: Path | None = None) -> Path:
+    """Write the report of a run folder, and return where it is.
+
+    Args:
+        run: the run folder; any later part of it may be absent.
+        out: file to write; None for `report.html` in the run folder.
+
+    Raises:
+        ReportError: the folder can't be read as a run, or the file can't be written.
+    """
+    target = out if out is not None else run / "report.html"
+    page = render_page(gather_run(run)).encode("utf-8")
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_bytes(page)
+        unfinished.replace(target)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise ReportError(f"{target}: can't be written ({error.strerror}); give another file") from None
+    return target

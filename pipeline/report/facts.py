@@ -1,0 +1,178 @@
+"""What the report shows, gathered: records of counts, without a path, a file or a time of day in them."""
+
+from dataclasses import dataclass
+
+from schemas.manifest import Manifest
+from schemas.score import Gain, Score
+from schemas.training import TrainingStep, TrainingSummary
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Candidates with one label and one cause."""
+
+    label: str
+    cause: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateStep:
+    """Candidates that got as far as one step of the funnel, by what they turned out to be.
+
+    Attributes:
+        failed: failed when run.
+        failed_unrun: failed because there was no code that could be run.
+    """
+
+    name: str
+    passed: int
+    failed: int
+    failed_unrun: int
+    undecided: int
+
+    @property
+    def n(self) -> int:
+        """Return all candidates of the step."""
+        return self.passed + self.failed + self.failed_unrun + self.undecided
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemStep:
+    """Problems that got as far as one step of the funnel; `lost` says why others did not."""
+
+    name: str
+    n: int
+    lost: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemOutcome:
+    """What came of one problem.
+
+    Attributes:
+        level: trivial, easy, medium; empty where nobody graded it.
+        n_decided: candidates that passed or failed.
+        n_passed: of those, passed.
+        n_undecided: candidates without a label.
+        main_cause: the commonest cause of failure; empty where none failed.
+    """
+
+    problem_id: str
+    level: str
+    n_decided: int
+    n_passed: int
+    n_undecided: int
+    main_cause: str
+
+    @property
+    def pass_rate(self) -> float:
+        """Return the share of the decided candidates that passed, in [0, 1]; 0 where none was decided."""
+        return self.n_passed / self.n_decided if self.n_decided else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LengthCount:
+    """Pairs whose chosen (rejected) program has this many lines of code."""
+
+    n_lines: int
+    n_chosen: int
+    n_rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class TagShare:
+    """Share of the pairs whose chosen (rejected) program has a style tag, in [0, 1]."""
+
+    tag: str
+    chosen: float
+    rejected: float
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One pair, to be read by a person. Codes are as the model wrote them: hostile text."""
+
+    pair_id: str
+    problem_id: str
+    chosen_code: str
+    rejected_code: str
+    rejected_cause: str
+    rejected_detail: str
+    rejected_share: float
+    n_cases: int
+
+
+@dataclass(frozen=True, slots=True)
+class PairFacts:
+    """The pairs in figures.
+
+    Attributes:
+        n_train, n_test: pairs of the two splits.
+        n_problems: problems that have a pair.
+        n_shorter, n_equal, n_longer: pairs whose chosen program has fewer, as many, more lines of code.
+        lengths: one entry a number of lines that occurs, ascending.
+        length_auc: how well length alone tells chosen from rejected (see `length_auc`); None without pairs.
+        tags: all tags that occur, the largest difference of shares first.
+        examples: a few pairs, one a problem, the commonest causes first.
+    """
+
+    n_train: int
+    n_test: int
+    n_problems: int
+    n_shorter: int
+    n_equal: int
+    n_longer: int
+    lengths: tuple[LengthCount, ...]
+    length_auc: float | None
+    tags: tuple[TagShare, ...]
+    examples: tuple[Example, ...]
+
+    @property
+    def n(self) -> int:
+        """Return all pairs."""
+        return self.n_train + self.n_test
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFacts:
+    """The training log; `summary` is None where training has not come to its end."""
+
+    steps: tuple[TrainingStep, ...]
+    summary: TrainingSummary | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportInput:
+    """All that the report shows of one run. Parts that the run has not come to are None or empty.
+
+    Attributes:
+        name: name of the run folder.
+        stages: manifests of the stages that are done, in the order of the pipeline.
+        candidate_steps, problem_steps: the funnel.
+        outcomes: labels and causes: passed first, then failed and undecided, by falling count.
+        problems: one entry a problem that has a candidate, by id.
+        gains: after minus before, in the order of the evaluation.
+    """
+
+    name: str
+    stages: tuple[Manifest, ...]
+    candidate_steps: tuple[CandidateStep, ...]
+    problem_steps: tuple[ProblemStep, ...]
+    outcomes: tuple[Outcome, ...]
+    problems: tuple[ProblemOutcome, ...]
+    pairs: PairFacts | None
+    training: TrainingFacts | None
+    before: Score | None
+    after: Score | None
+    gains: tuple[Gain, ...]
+
+    @property
+    def n_undecided(self) -> int:
+        """Return the candidates without a label."""
+        return sum(outcome.n for outcome in self.outcomes if outcome.label == "undecided")
+
+    @property
+    def n_faults(self) -> int:
+        """Return the candidates without a label because the sandbox broke."""
+        return sum(outcome.n for outcome in self.outcomes if outcome.cause == "sandbox_fault")

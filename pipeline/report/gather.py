@@ -1,0 +1,137 @@
+"""Reads a run folder: manifests, tables and JSON files become one record."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import polars as pl
+from pydantic import TypeAdapter, ValidationError
+
+from pipeline.report.counting import (
+    count_cells,
+    list_outcomes,
+    list_problems,
+    trace_candidates,
+    trace_problems,
+)
+from pipeline.report.errors import ReportError
+from pipeline.report.facts import ReportInput, TrainingFacts
+from pipeline.report.pairing import count_pairs
+from pipeline.scoring.errors import ScoringError
+from pipeline.scoring.texts import gains_from_json, score_from_json
+from schemas.arrow import arrow_schema
+from schemas.candidate import Program
+from schemas.manifest import Manifest
+from schemas.pair import Pair
+from schemas.problem import Problem
+from schemas.syntax import Syntax
+from schemas.training import TrainingStep, TrainingSummary
+from schemas.verdict import Verdict
+
+T = TypeVar("T")
+STAGES = ("problems", "candidates", "programs", "executions", "verdicts", "syntax", "pairs")
+
+
+def gather_run(run: Path) -> ReportInput:
+    """Return what a run folder tells. Stages without a manifest are not done, and so not read.
+
+    Raises:
+        ReportError: no such folder, no stage in it, a broken file, or one of a manifest's files is missing.
+    """
+    manifests = _read_manifests(run)
+    try:
+        return _gather(run, manifests)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ReportError(f"{run}: a table can't be read ({line}); run the build again") from None
+
+
+def _gather(run: Path, manifests: dict[str, Manifest]) -> ReportInput:
+    def table(stage: str, record: type) -> pl.LazyFrame:
+        return _scan(run / stage, manifests.get(stage), record)
+
+    pairs = table("pairs", Pair)
+    pair_facts = count_pairs(pairs) if "pairs" in manifests else None
+    cells = count_cells(table("verdicts", Verdict), table("programs", Program), table("syntax", Syntax), pairs)
+    problems = list_problems(cells, table("problems", Problem))
+    n_loaded = manifests["problems"].n_out if "problems" in manifests else len(problems)
+    evaluation = run / "evaluation"
+    return ReportInput(
+        name=run.resolve().name,
+        stages=tuple(manifests.values()),
+        candidate_steps=trace_candidates(cells, "syntax" in manifests, pair_facts is not None),
+        problem_steps=trace_problems(n_loaded, problems, pair_facts.n_problems if pair_facts else None),
+        outcomes=list_outcomes(cells),
+        problems=problems,
+        pairs=pair_facts,
+        training=_read_training(run / "training"),
+        before=_read(evaluation / "before" / "score.json", score_from_json),
+        after=_read(evaluation / "after" / "score.json", score_from_json),
+        gains=_read(evaluation / "gains.json", gains_from_json) or (),
+    )
+
+
+def _read_manifests(run: Path) -> dict[str, Manifest]:
+    if not run.is_dir():
+        raise ReportError(f"{run}: no such run folder; give the folder that `pairsmith build` wrote")
+    manifests = {}
+    for stage in STAGES:
+        path = run / stage / "manifest.json"
+        if not path.exists():
+            continue
+        try:
+            manifests[stage] = Manifest.from_json(path.read_text(encoding="utf-8"))
+        except (ValueError, AttributeError) as error:
+            raise ReportError(f"{path}: {error}; delete it and run the build again") from None
+    if not manifests:
+        raise ReportError(f"{run}: no stage is done here; run `pairsmith build` first")
+    return manifests
+
+
+def _scan(folder: Path, manifest: Manifest | None, record: type) -> pl.LazyFrame:
+    """Return the rows of the files that a manifest names: others in the folder are left over."""
+    names = [file.name for file in manifest.files] if manifest is not None else []
+    if not names:
+        empty = pl.from_arrow(arrow_schema(record).empty_table())
+        assert isinstance(empty, pl.DataFrame)
+        return empty.lazy()
+    return pl.scan_parquet([folder / name for name in names], glob=False)
+
+
+def _read_training(folder: Path) -> TrainingFacts | None:
+    """Return the log: of the summary, or, while there is none, of the lines written so far."""
+    summary = _read(folder / "summary.json", TypeAdapter(TrainingSummary).validate_json)
+    if summary is not None:
+        return TrainingFacts(summary.steps, summary)
+    log = folder / "log.jsonl"
+    if not log.exists():
+        return None
+    adapter = TypeAdapter(TrainingStep)
+    steps = []
+    whole, _, _ = log.read_bytes().rpartition(b"\n")  # a killed run may leave half a line
+    for number, line in enumerate(whole.splitlines(), start=1):
+        try:
+            steps.append(adapter.validate_json(line))
+        except ValidationError as error:
+            raise ReportError(f"{log}:{number}: {_fault(error)}; train again") from None
+    return TrainingFacts(tuple(steps), None) if steps else None
+
+
+def _read(path: Path, parse: Callable[[str], T]) -> T | None:
+    """Return what a JSON file holds; None where there is none."""
+    if not path.exists():
+        return None
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except ScoringError as error:
+        raise ReportError(f"{path}: {error}") from None
+    except ValidationError as error:
+        raise ReportError(f"{path}: {_fault(error)}; run the stage that writes it again") from None
+    except UnicodeDecodeError:
+        raise ReportError(f"{path}: not UTF-8; run the stage that writes it again") from None
+
+
+def _fault(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else first["msg"]

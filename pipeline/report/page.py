@@ -1,0 +1,160 @@
+"""The page: what was gathered becomes one HTML file that needs nothing else."""
+
+import functools
+import math
+import statistics
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from pipeline.report import curves, plots, words
+from pipeline.report.facts import PairFacts, ProblemOutcome, ReportInput, TrainingFacts
+from pipeline.report.lengths import median_length
+from schemas.score import Gain
+
+N_WEAKEST = 10
+
+
+def render_page(facts: ReportInput) -> str:
+    """Return the report as HTML: no script, no external resource, the same text for the same facts."""
+    template = _environment().get_template("template.html.jinja")
+    return template.render(
+        facts=facts,
+        figures=_draw_figures(facts),
+        medians=_medians(facts.pairs) if facts.pairs else (0.0, 0.0),
+        weakest=weakest_problems(facts.problems),
+        n_never=sum(problem.n_decided > 0 and not problem.n_passed for problem in facts.problems),
+        levels=rate_levels(facts.problems),
+        scores=curves.score_rows(facts.before, facts.after),
+        gains={gain.measure: gain for gain in facts.gains},
+        verdict=headline_verdict(facts.gains),
+        window=curves.smoothing_window(len(facts.training.steps)) if facts.training else 1,
+        is_displaced=facts.training is not None and is_displaced(facts.training),
+        versions=_versions(facts),
+    )
+
+
+def weakest_problems(problems: Iterable[ProblemOutcome]) -> list[ProblemOutcome]:
+    """Return the problems with the lowest pass rates, of equals those with more candidates first."""
+    decided = [problem for problem in problems if problem.n_decided]
+    decided.sort(key=lambda problem: (problem.pass_rate, -problem.n_decided, problem.problem_id))
+    return [problem for problem in decided if problem.pass_rate < 1.0][:N_WEAKEST]
+
+
+def rate_levels(problems: Iterable[ProblemOutcome]) -> list[tuple[str, int, float]]:
+    """Return level, problems and mean pass rate in [0, 1], the easiest first; nothing without levels."""
+    rates: dict[str, list[float]] = {}
+    for problem in problems:
+        if problem.n_decided:
+            rates.setdefault(problem.level or "ungraded", []).append(problem.pass_rate)
+    if set(rates) <= {"ungraded"}:
+        return []
+    rows = [(level, len(values), statistics.fmean(values)) for level, values in rates.items()]
+    return sorted(rows, key=lambda row: (-row[2], row[0]))
+
+
+def headline_verdict(gains: Iterable[Gain]) -> str:
+    """Return one sentence on what training did to pass@1; empty where that was not measured."""
+    gain = next((gain for gain in gains if gain.measure == "pass@1"), None)
+    if gain is None:
+        return ""
+    if not gain.is_significant:
+        return "These held-out problems don't show that training changed pass@1."
+    return f"Training {'raised' if gain.change.value > 0 else 'lowered'} pass@1 on held-out problems."
+
+
+def is_displaced(training: TrainingFacts) -> bool:
+    """Return whether chosen and rejected answers both became less likely, from the first to the last fifth.
+
+    Steps see different pairs, so a fall counts only beyond twice its standard error.
+
+    Source: likelihood displacement, Razin et al. 2024, arXiv:2410.08847.
+    """
+    part = len(training.steps) // 5
+    if part < 3:
+        return False
+    first, last = training.steps[:part], training.steps[-part:]
+    return all(
+        _has_fallen([getattr(step, name) for step in first], [getattr(step, name) for step in last])
+        for name in ("chosen_logprob", "rejected_logprob")
+    )
+
+
+@functools.cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for function in (
+        words.excerpt,
+        words.spoken,
+        words.counted,
+        words.lost,
+        words.percent,
+        words.decimal,
+        words.signed,
+        words.change,
+        words.significance,
+    ):
+        environment.filters[function.__name__] = function
+    return environment
+
+
+def _finalize(value: Any) -> Any:
+    """Make hidden characters of every text visible: no expression of the template can forget to."""
+    return words.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _draw_figures(facts: ReportInput) -> dict[str, Markup]:
+    figures: dict[str, str] = {}
+    if facts.outcomes:
+        figures["candidates"] = plots.draw_candidate_steps(facts.candidate_steps)
+        figures["problems"] = plots.draw_problem_steps(facts.problem_steps)
+        figures["causes"] = plots.draw_outcomes(facts.outcomes)
+        # As high as the figure beside it, within reason; likewise below.
+        height = min(max(plots.rows_height(len(facts.outcomes)), 2.6), 3.6)
+        figures["rates"] = plots.draw_pass_rates(facts.problems, height)
+    if facts.pairs and facts.pairs.n:
+        height = min(max(plots.rows_height(len(facts.pairs.tags)), 2.8), 3.6)
+        figures["lengths"] = plots.draw_lengths(facts.pairs.lengths, _medians(facts.pairs), height)
+        if facts.pairs.tags:
+            figures["tags"] = plots.draw_tags(facts.pairs.tags)
+    if facts.training and facts.training.steps:
+        steps = facts.training.steps
+        figures["loss"] = curves.draw_loss(steps)
+        figures["margin"] = curves.draw_margin(steps)
+        figures["accuracy"] = curves.draw_accuracy(steps)
+        figures["logprobs"] = curves.draw_logprobs(steps)
+    if facts.before or facts.after:
+        figures["scores"] = curves.draw_scores(facts.before, facts.after)
+    # Labels were escaped when the figures were drawn.
+    return {name: Markup(figure) for name, figure in figures.items()}
+
+
+def _has_fallen(first: list[float], last: list[float]) -> bool:
+    if not all(map(math.isfinite, first + last)):
+        return False
+    error = math.sqrt((statistics.variance(first) + statistics.variance(last)) / len(first))
+    return statistics.fmean(last) < statistics.fmean(first) - 2 * error
+
+
+def _medians(pairs: PairFacts) -> tuple[float, float]:
+    chosen = median_length((count.n_lines, count.n_chosen) for count in pairs.lengths)
+    return chosen, median_length((count.n_lines, count.n_rejected) for count in pairs.lengths)
+
+
+def _versions(facts: ReportInput) -> Mapping[str, str]:
+    """Return all versions that shaped the tables; several of one package where stages differ."""
+    found: dict[str, set[str]] = {}
+    for stage in facts.stages:
+        for package, version in stage.versions.items():
+            found.setdefault(package, set()).add(version)
+    return {package: ", ".join(sorted(versions)) for package, versions in sorted(found.items())}

@@ -1,0 +1,94 @@
+"""How numbers, names and text of strangers are written on the page."""
+
+import math
+import unicodedata
+
+from pipeline.pairing.reasons import Drop
+from schemas.score import Gain, Interval
+
+MEASURES = {
+    "distinct_syntax": "Distinct programs",
+    "distinct_behaviour": "Distinct behaviours",
+    "distinct_passed": "Distinct among passed",
+}
+_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")  # controls, format and bidirectional marks, and the like
+_MAX_MARKS = 4  # combining marks on one character; more only pile up over the lines above
+
+
+def visible(text: str) -> str:
+    """Return text with every character that shows nothing, or reorders others, written out.
+
+    Line feeds and tabs stay; an escape becomes ⟨U+001B⟩. Of a pile of combining marks the first four stay.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    shown: list[str] = []
+    n_marks = 0
+    for char in text.replace("\r\n", "\n"):
+        n_marks = n_marks + 1 if unicodedata.category(char) in ("Mn", "Me") else 0
+        if n_marks <= _MAX_MARKS:
+            shown.append(_visible_char(char))
+    return "".join(shown)
+
+
+def excerpt(code: str, n_lines: int = 48, n_chars: int = 4000) -> str:
+    """Return the beginning of a program, and how much was left out."""
+    lines = code[:n_chars].strip("\n").split("\n")
+    shown = "\n".join(lines[:n_lines])
+    n_left = len(code.strip("\n")) - len(shown)
+    return shown if n_left <= 0 else f"{shown}\n… {n_left:,} more characters"
+
+
+def spoken(name: str) -> str:
+    """Return a measure, cause or stage as plain words."""
+    return MEASURES.get(name, name.replace("_", " "))
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a count with its noun: 1 pair, 1,200 pairs."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def lost(reason: str, n: int, stage: str) -> str:
+    """Return how many a stage left out for a reason; for pairs with the unit, which differs by reason."""
+    if stage == "pairs" and reason in set(Drop):
+        return f"{spoken(reason)}: {counted(n, Drop(reason).unit)}"
+    return f"{spoken(reason)}: {n:,}"
+
+
+def percent(part: float, whole: float = 1.0) -> str:
+    """Return a share in whole percent; under one percent with a decimal; `–` of nothing."""
+    if not whole or not math.isfinite(part):
+        return "–"
+    share = 100 * part / whole
+    return f"{share:.1f}%" if 0 < share < 0.95 else f"{share:.0f}%"
+
+
+def decimal(value: float, digits: int = 2) -> str:
+    """Return a number with a true minus sign; `–` where there is none."""
+    return f"{value:.{digits}f}".replace("-", "−") if math.isfinite(value) else "–"
+
+
+def signed(value: float) -> str:
+    """Return a change with its sign, two decimals."""
+    return f"{value:+.2f}".replace("-", "−") if math.isfinite(value) else "–"
+
+
+def change(estimate: Interval) -> str:
+    """Return a change with its interval: +0.05 (−0.02 to +0.12)."""
+    return f"{signed(estimate.value)} ({signed(estimate.low)} to {signed(estimate.high)})"
+
+
+def significance(gain: Gain) -> str:
+    """Return in words what the interval of a change says."""
+    if not math.isfinite(gain.change.value):
+        return "nothing to measure"
+    if not gain.is_significant:
+        return "no difference shown"
+    return "rose" if gain.change.value > 0 else "fell"
+
+
+def _visible_char(char: str) -> str:
+    if char in "\n\t":
+        return char
+    return f"⟨U+{ord(char):04X}⟩" if unicodedata.category(char) in _HIDDEN else char

@@ -1,0 +1,209 @@
+import itertools
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.report import ReportError
+from pipeline.report.gather import STAGES, gather_run
+from schemas.arrow import from_table
+from schemas.candidate import Extraction, Program
+from schemas.pair import Pair
+from schemas.syntax import Syntax
+from schemas.verdict import Label, Verdict
+from tests.report_run import NAMES, make_run, training_steps, write_pairs, write_stage
+
+T = TypeVar("T")
+
+
+def rows(folder: Path, record: type[T]) -> list[T]:
+    return [row for path in sorted(folder.glob("*.parquet")) for row in from_table(pq.read_table(path), record)]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("runs") / "demo")
+
+
+def test_outcomes_are_those_of_the_verdicts(run: Path) -> None:
+    verdicts = rows(run / "verdicts", Verdict)
+    expected = Counter((verdict.label.value, verdict.cause.value) for verdict in verdicts)
+    facts = gather_run(run)
+    assert {(outcome.label, outcome.cause): outcome.n for outcome in facts.outcomes} == expected
+    labels = [outcome.label for outcome in facts.outcomes]
+    assert labels == sorted(labels, key=["passed", "failed", "undecided"].index)
+    assert facts.n_undecided == facts.n_faults == 2
+
+
+def test_problems_are_those_of_the_verdicts(run: Path) -> None:
+    verdicts = rows(run / "verdicts", Verdict)
+    facts = gather_run(run)
+    assert [problem.problem_id for problem in facts.problems] == sorted(f"starter/{name}" for name in NAMES)
+    for problem in facts.problems:
+        labels = Counter(v.label for v in verdicts if v.problem_id == problem.problem_id)
+        causes = Counter(
+            v.cause.value for v in verdicts if v.problem_id == problem.problem_id and v.label is Label.FAILED
+        )
+        assert problem.n_passed == labels[Label.PASSED]
+        assert problem.n_decided == labels[Label.PASSED] + labels[Label.FAILED]
+        assert problem.n_undecided == labels[Label.UNDECIDED]
+        assert causes[problem.main_cause] == max(causes.values(), default=0)
+
+
+def test_funnel_of_candidates_counts_each_part(run: Path) -> None:
+    verdicts = rows(run / "verdicts", Verdict)
+    unrun = {p.candidate_id for p in rows(run / "programs", Program) if p.extraction is not Extraction.OK}
+    repeats = {row.candidate_id for row in rows(run / "syntax", Syntax) if row.duplicate_of}
+    pairs = rows(run / "pairs", Pair)
+    paired = {pair.chosen_id for pair in pairs} | {pair.rejected_id for pair in pairs}
+    drawn, decided, distinct, used = gather_run(run).candidate_steps
+    assert drawn.n == len(verdicts)
+    assert drawn.failed_unrun == len(unrun)
+    assert decided.n == sum(verdict.label is not Label.UNDECIDED for verdict in verdicts)
+    assert distinct.n == sum(v.label is not Label.UNDECIDED and v.candidate_id not in repeats for v in verdicts)
+    assert used.n == len(paired)
+    assert used.passed == len({pair.chosen_id for pair in pairs})
+    assert used.undecided == 0
+
+
+def test_funnel_of_problems_loses_none_silently(run: Path) -> None:
+    steps = gather_run(run).problem_steps
+    for before, after in itertools.pairwise(steps):
+        assert before.n - after.n == sum(n for _, n in after.lost)
+    assert steps[0].n == len(NAMES)
+    assert steps[-1].n == len({pair.problem_id for pair in rows(run / "pairs", Pair)})
+
+
+def test_pairs_are_those_of_the_table(run: Path) -> None:
+    pairs = rows(run / "pairs", Pair)
+    facts = gather_run(run).pairs
+    assert facts is not None
+    assert (facts.n_train, facts.n_test) == (
+        sum(pair.split == "train" for pair in pairs),
+        sum(pair.split == "test" for pair in pairs),
+    )
+    assert facts.n_shorter + facts.n_equal + facts.n_longer == facts.n == len(pairs)
+    assert {count.n_lines: count.n_chosen for count in facts.lengths if count.n_chosen} == Counter(
+        pair.chosen_n_lines for pair in pairs
+    )
+    twice = sum(
+        2 * (left.chosen_n_lines > right.rejected_n_lines) + (left.chosen_n_lines == right.rejected_n_lines)
+        for left in pairs
+        for right in pairs
+    )
+    assert facts.length_auc == twice / (2 * len(pairs) ** 2)
+    for tag in facts.tags:
+        assert tag.chosen == sum(tag.tag in pair.chosen_tags.split() for pair in pairs) / len(pairs)
+        assert tag.rejected == sum(tag.tag in pair.rejected_tags.split() for pair in pairs) / len(pairs)
+    gaps = [abs(tag.chosen - tag.rejected) for tag in facts.tags]
+    assert gaps == sorted(gaps, reverse=True)
+
+
+def test_examples_are_of_different_problems_and_causes(run: Path) -> None:
+    facts = gather_run(run).pairs
+    assert facts is not None
+    assert len({example.problem_id for example in facts.examples}) == len(facts.examples) == 4
+    assert len({example.rejected_cause for example in facts.examples}) == 4
+
+
+def test_example_without_code_shows_the_whole_answer(run: Path, tmp_path: Path) -> None:
+    pair = rows(run / "pairs", Pair)[0]
+    copy = tmp_path / "run"
+    write_pairs(copy, [replace(pair, rejected_code="", rejected_cause="no_code")])
+    facts = gather_run(copy).pairs
+    assert facts is not None
+    assert facts.examples[0].rejected_code == pair.rejected[-1].content
+
+
+def test_stages_that_are_not_done_are_not_read(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", n=2)
+    for stage in ("verdicts", "syntax", "pairs"):
+        (run / stage / "manifest.json").unlink()
+    facts = gather_run(run)
+    assert [stage.stage for stage in facts.stages] == list(STAGES[:4])
+    assert facts.outcomes == ()
+    assert facts.pairs is None
+
+
+def test_files_that_no_manifest_names_are_not_read(run: Path, tmp_path: Path) -> None:
+    pair = rows(run / "pairs", Pair)[0]
+    copy = tmp_path / "run"
+    write_pairs(copy, [pair])
+    stray = (copy / "pairs" / f"{pair.split}-00000.parquet").read_bytes()
+    (copy / "pairs" / "train-00007.parquet").write_bytes(stray)
+    facts = gather_run(copy).pairs
+    assert facts is not None
+    assert facts.n == 1
+
+
+def test_no_pairs_is_a_finding(tmp_path: Path) -> None:
+    write_pairs(tmp_path / "run", [])
+    facts = gather_run(tmp_path / "run").pairs
+    assert facts is not None
+    assert (facts.n, facts.n_problems, facts.length_auc, facts.tags, facts.examples) == (0, 0, None, (), ())
+
+
+def test_training_that_was_killed_shows_its_whole_lines(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", n=2)
+    (run / "training" / "summary.json").unlink()
+    log = run / "training" / "log.jsonl"
+    log.write_text(log.read_text()[:-30])
+    training = gather_run(run).training
+    assert training is not None
+    assert training.summary is None
+    assert training.steps == tuple(training_steps()[:-1])
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "message"),
+    [
+        ("pairs/manifest.json", "{", "pairs/manifest.json: .*run the build again"),
+        ("pairs/manifest.json", "[]", "pairs/manifest.json: .*run the build again"),
+        ("pairs/train-00000.parquet", "no table", "a table can't be read"),
+        ("training/summary.json", "{}", "summary.json: method: Field required"),
+        ("evaluation/before/score.json", '{"name": 1}', "score.json: not a score: name: "),
+        ("evaluation/gains.json", "[1]", "gains.json: not a list of gains: 0"),
+    ],
+)
+def test_broken_file_is_named(tmp_path: Path, path: str, content: str, message: str) -> None:
+    run = make_run(tmp_path / "run", n=1)
+    (run / path).write_text(content)
+    with pytest.raises(ReportError, match=message) as caught:
+        gather_run(run)
+    assert "\n" not in str(caught.value)
+
+
+def test_broken_line_of_the_log_is_named_by_number(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", n=1)
+    (run / "training" / "summary.json").unlink()
+    log = run / "training" / "log.jsonl"
+    lines = log.read_text().splitlines()
+    lines[4] = json.dumps({"step": 5})
+    log.write_text("\n".join(lines) + "\n")
+    with pytest.raises(ReportError, match=r"log.jsonl:5: loss: Field required"):
+        gather_run(run)
+
+
+def test_missing_file_of_a_manifest_is_named(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", n=1)
+    (run / "verdicts" / "part-00000.parquet").unlink()
+    with pytest.raises(ReportError, match=r"verdicts/part-00000.parquet"):
+        gather_run(run)
+
+
+def test_folder_that_is_none_or_empty_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="no such run folder"):
+        gather_run(tmp_path / "nowhere")
+    with pytest.raises(ReportError, match="no stage is done here"):
+        gather_run(tmp_path)
+
+
+def test_stage_without_a_shard_is_empty(tmp_path: Path) -> None:
+    write_stage(tmp_path, "verdicts", [], Verdict)
+    manifest = json.loads((tmp_path / "verdicts" / "manifest.json").read_text())
+    (tmp_path / "verdicts" / "manifest.json").write_text(json.dumps(manifest | {"files": []}))
+    assert gather_run(tmp_path).outcomes == ()

@@ -1,0 +1,262 @@
+import json
+import math
+import re
+import time
+from collections import Counter
+from dataclasses import asdict, replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.report import ReportError, write_report
+from pipeline.report.facts import TrainingFacts
+from pipeline.report.gather import STAGES
+from pipeline.report.page import is_displaced
+from schemas.arrow import from_table
+from schemas.pair import Message, Pair
+from schemas.score import Interval
+from schemas.verdict import Label, Verdict
+from tests.report_run import (
+    make_run,
+    make_score,
+    training_steps,
+    write_evaluation,
+    write_pairs,
+    write_stage,
+    write_training,
+)
+
+VOID = {"meta", "br", "wbr", "hr"}
+ATTACKS = [
+    "</pre></script><script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "\x1b[31mred\x1b]8;;http://evil.example\x07",
+    "user\u202etxt.exe\u2066",
+    "{{ facts }}{% raw %}",
+    "&lt;script&gt; \"quoted\" 'single'",
+    "\x00\x08\u2028\ufeff",
+]
+
+
+class Page(HTMLParser):
+    """Elements, attributes and text of a page, and whether every element is closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: Counter[str] = Counter()
+        self.attributes: list[tuple[str, str, str]] = []
+        self.texts: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", "".join(self.texts))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("runs") / "demo")
+
+
+@pytest.fixture(scope="module")
+def html(run: Path) -> str:
+    return write_report(run).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def pairs(run: Path) -> list[Pair]:
+    files = sorted((run / "pairs").glob("*.parquet"))
+    return [pair for file in files for pair in from_table(pq.read_table(file), Pair)]
+
+
+def test_page_stands_alone(html: str) -> None:
+    page = Page(html)
+    assert html.startswith("<!DOCTYPE html>")
+    assert page.open == []
+    assert not re.search(r"https?:|//[a-z]|@import|url\((?!#)", html)
+    assert "default-src 'none'" in html
+    known = {"script", "link", "iframe", "img", "object", "embed", "form", "base", "a", "image"}
+    assert not known & page.tags.keys()
+    assert not [entry for entry in page.attributes if entry[1].startswith("on") or entry[1] == "src"]
+    assert all(value.startswith("#") for _, name, value in page.attributes if name == "href")
+
+
+def test_ids_are_unique_and_figures_are_described(html: str) -> None:
+    page = Page(html)
+    ids = [value for _, name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    described = [value for tag, name, value in page.attributes if tag == "svg" and name == "aria-label"]
+    assert page.tags["svg"] == page.tags["figure"] == page.tags["figcaption"] == len(set(described)) == 11
+    assert page.tags["h1"] == 1
+
+
+def test_numbers_are_those_of_the_tables(run: Path, html: str, pairs: list[Pair]) -> None:
+    verdicts = from_table(pq.read_table(run / "verdicts" / "part-00000.parquet"), Verdict)
+    labels = Counter(verdict.label for verdict in verdicts)
+    n_decided = labels[Label.PASSED] + labels[Label.FAILED]
+    n_test = sum(pair.split == "test" for pair in pairs)
+    text = Page(html).text
+    assert f"{len(pairs)} pairs from {len(verdicts)} candidates of 40 problems." in text
+    assert f"{len(pairs) - n_test} train, {n_test} test" in text
+    assert f"{labels[Label.PASSED]} of {n_decided} decided" in text
+    assert f"{labels[Label.PASSED]} ({labels[Label.PASSED] / len(verdicts):.0%})" in text
+    assert "2 candidates undecided, 2 of them because the sandbox broke" in text
+    assert "1 pair too long" in text
+    assert "duplicate: 4 candidates; over problem cap: 31 pairs" in text
+    assert "0.34 → 0.46+0.12 (+0.05 to +0.19)" in text
+    assert "0.71 → 0.59−0.12 (−0.19 to −0.05)" in text
+    assert "Training raised pass@1 on held-out problems." in text
+    assert "The first loss is 0.6931" in text
+
+
+def test_same_run_same_bytes_wherever_it_lies(html: str, tmp_path: Path) -> None:
+    again = write_report(make_run(tmp_path / "elsewhere" / "demo"), tmp_path / "again.html")
+    assert again.read_text(encoding="utf-8") == html
+
+
+def test_hostile_text_stays_text(tmp_path: Path, pairs: list[Pair]) -> None:
+    run = tmp_path / "demo<script>"
+    hostile = [
+        replace(
+            pairs[place],
+            problem_id=f"{attack}/{place}",
+            chosen_code=f"def f():\n    {attack}",
+            rejected_code="",
+            rejected=(Message("assistant", attack),),
+            rejected_cause=attack,
+            rejected_detail=attack,
+            chosen_tags=attack,
+        )
+        for place, attack in enumerate(ATTACKS)
+    ]
+    for start in (0, 4):  # four examples a page
+        write_pairs(run, hostile[start : start + 4], {"<b>reason</b>": 1})
+        write_training(run, n_steps=1)
+        write_evaluation(run, before=make_score("<i>before</i>", 0.0))
+        html = write_report(run).read_text(encoding="utf-8")
+        page = Page(html)
+        assert page.open == []
+        assert not {"script", "img", "i"} & page.tags.keys()
+        assert not [entry for entry in page.attributes if entry[1].startswith("on")]
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069\u2028\ufeff]", html)
+        assert "<b>reason" not in html
+    assert "⟨U+0000⟩⟨U+0008⟩⟨U+2028⟩⟨U+FEFF⟩" in page.text
+    assert "{{ facts }}{% raw %}" in page.text
+
+
+def test_huge_program_is_cut(tmp_path: Path, pairs: list[Pair]) -> None:
+    run = tmp_path / "demo"
+    write_pairs(run, [replace(pairs[0], chosen_code="x = 1\n" * 2_000_000, rejected_code="y" * 10_000_000)])
+    start = time.perf_counter()
+    out = write_report(run)
+    assert out.stat().st_size < 200_000
+    assert "more characters" in out.read_text(encoding="utf-8")
+    assert time.perf_counter() - start < 30
+
+
+@pytest.mark.parametrize("n_stages", range(1, len(STAGES) + 1))
+def test_page_shows_the_stages_that_are_done(tmp_path: Path, n_stages: int) -> None:
+    run = make_run(tmp_path / "demo", n=4)
+    for stage in STAGES[n_stages:]:
+        (run / stage / "manifest.json").unlink()
+    for left in ("training", "evaluation"):
+        (run / left).rename(tmp_path / left)
+    text = Page(write_report(run).read_text(encoding="utf-8")).text
+    assert ("Nothing judged yet" in text) == (n_stages < STAGES.index("verdicts") + 1)
+    assert ("Weakest problems" in text) == (n_stages >= STAGES.index("verdicts") + 1)
+    assert ("Example pairs" in text) == (n_stages == len(STAGES))
+    assert "Training" not in text
+    assert "Before and after" not in text
+
+
+def test_page_of_no_pairs(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "demo", n=4)
+    write_pairs(run, [])
+    text = Page(write_report(run).read_text(encoding="utf-8")).text
+    assert "0 pairs from 160 candidates of 40 problems." in text
+    assert "Example pairs" not in text
+
+
+def test_page_of_a_score_before_training_alone(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "demo", n=4)
+    (run / "evaluation" / "gains.json").unlink()
+    (run / "evaluation" / "after" / "score.json").unlink()
+    text = Page(write_report(run).read_text(encoding="utf-8")).text
+    assert "Score before training" in text
+    assert "pass@1 on held-out problems, before0.34" in text
+    assert "What training changed" not in text
+
+
+def test_measures_of_nothing_are_dashes(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "demo", n=2)
+    nothing = Interval(math.nan, math.nan, math.nan)
+    write_evaluation(run, before=replace(make_score("before", 0.0), distinct_passed=nothing))
+    steps = [replace(step, loss=math.nan, chosen_logprob=-math.inf) for step in training_steps()]
+    (run / "training" / "summary.json").unlink()
+    (run / "training" / "log.jsonl").write_text("".join(json.dumps(asdict(step)) + "\n" for step in steps))
+    text = Page(write_report(run).read_text(encoding="utf-8")).text
+    assert "Distinct among passednothing to measure––0.50" in text
+    assert "nan" not in text
+
+
+def test_undecided_candidates_of_the_evaluation_are_told(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "demo", n=2, n_faults=0)
+    write_evaluation(run, before=replace(make_score("before", 0.0), n_undecided=3))
+    text = Page(write_report(run).read_text(encoding="utf-8")).text
+    assert "3 candidates of the evaluation before training undecided, of 80" in text
+    assert "because the sandbox broke" not in text
+
+
+def test_ungraded_problems_have_no_table_of_levels(tmp_path: Path, run: Path) -> None:
+    bare = tmp_path / "demo"
+    write_stage(
+        bare, "verdicts", from_table(pq.read_table(run / "verdicts" / "part-00000.parquet"), Verdict), Verdict
+    )
+    text = Page(write_report(bare).read_text(encoding="utf-8")).text
+    assert "Weakest problems" in text
+    assert "Pass rate by level" not in text
+
+
+@pytest.mark.parametrize(("slope", "displaced"), [(-1.0, True), (0.0, False), (1.0, False)])
+def test_displacement_is_a_fall_of_both_beyond_noise(slope: float, displaced: bool) -> None:
+    steps = tuple(
+        replace(step, chosen_logprob=-60 + slope * step.step, rejected_logprob=-70 - step.step)
+        for step in training_steps()
+    )
+    assert is_displaced(TrainingFacts(steps, None)) is displaced
+
+
+def test_report_replaces_the_old_one_and_leaves_nothing_beside(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "demo", n=1)
+    out = tmp_path / "new" / "folder" / "report.html"
+    assert write_report(run, out) == write_report(run, out) == out
+    assert [path.name for path in out.parent.iterdir()] == ["report.html"]
+
+
+def test_report_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "demo", n=1)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ReportError, match="can't be written") as caught:
+        write_report(run, tmp_path / "file" / "report.html")
+    assert "\n" not in str(caught.value)
