@@ -12,7 +12,7 @@ class Syntax:
         exact: 32 hex digits over the token stream, comments and white space left out.
         renamed: the same with local names replaced by their order of binding; empty unless parsed.
         duplicate_of: candidate_id of the representative this one repeats; empty for none.
-        duplicate_rule: exact, renamed or near; empty for none.
+        duplicate_rule: exact or renamed; empty for none. Near ones are no duplicates: they share a cluster.
         cluster: candidate_id of the representative of its near-duplicate cluster (itself where it is alone).
         tags: style tags, sorted; the closed list is `pipeline.syntax.tags.TAGS`.
         n_tokens: tokens without comments.

@@ -1,6 +1,6 @@
 """What a training run did."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class TrainingStep:
     chosen_logprob: float
     rejected_logprob: float
     learning_rate: float
-    wall_s: float
+    wall_s: float = field(metadata={"measured": True})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Portable text form of the values that enter and leave a sandbox.
 
 One value has one text: JSON without spaces, in ASCII, sets sorted, dicts in their own order, since programs see
-that order. `canonical` sorts the dicts too: equal values, equal canonical texts, to be digested. Whatever JSON lacks is an object with one key:
+that order. `canonical` sorts the dicts too: equal values, equal canonical texts, to be digested. Whatever JSON
+lacks is an object with one key:
 
     {"int": "-0x..."}      an int beyond 2**53        {"bytes": "00ff"}       bytes, as hex
     {"float": "nan"}       nan, inf, -inf             {"complex": [re, im]}   complex

@@ -1,0 +1,114 @@
+"""Which statements an entry point needs."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from pipeline.extraction.statements import BUILTINS, Statement
+
+
+def select_needed(statements: Sequence[Statement], entry_point: str) -> list[Statement]:
+    """Return the statements that the entry point needs, in their order.
+
+    Kept are all statements that bind a needed name, in whichever way; statements that could change a needed
+    value in place, by themselves or through a function that they call; and settings of the interpreter. What
+    a kept statement reads is needed too. Calls of the entry point itself are demonstrations, so are prints
+    and asserts; `if __name__ == "__main__"` is left out, since tests import the program.
+    """
+    return _Selection(statements, entry_point).needed()
+
+
+class _Selection:
+    """A work list of needed names, and of what was kept for them."""
+
+    def __init__(self, statements: Sequence[Statement], entry_point: str) -> None:
+        self.statements = statements
+        self.entry_point = entry_point
+        self.kept: set[int] = set()
+        self.changing: set[int] = set()
+        self.waiting = [entry_point]
+        self.binders = _index(statement.binds for statement in statements)
+        self.readers = _index(statement.reads for statement in statements)
+        self.touchers = _index(statement.touches for statement in statements)
+        self.alterers = _index(statement.alters for statement in statements)
+        self.imported = {name for other in statements if other.kind == "import" for name in other.binds}
+
+    def needed(self) -> list[Statement]:
+        for place, statement in enumerate(self.statements):
+            if statement.kind == "setting" or not (
+                statement.kind != "other" or statement.alters.isdisjoint(self.imported)
+            ):
+                self.keep(place)
+        seen: set[str] = set()
+        while self.waiting:
+            name = self.waiting.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            for place in self.binders[name]:
+                self.keep(place)
+            for place in self.alterers[name]:
+                self.follow(place)
+            if name not in self.imported and name != self.entry_point:
+                for place in self.touchers[name]:
+                    self.follow(place)
+        return [self.statements[place] for place in sorted(self.kept)]
+
+    def keep(self, place: int) -> None:
+        statement = self.statements[place]
+        if place in self.kept or statement.kind == "guard":
+            return
+        self.kept.add(place)
+        self.waiting.extend(statement.reads | statement.binds)
+        if statement.dynamic:
+            self.waiting.extend(self.binders)
+
+    def follow(self, place: int) -> None:
+        """Keep a statement that changes something needed; of a function, the statements that reach it."""
+        waiting = [place]
+        while waiting:
+            place = waiting.pop()
+            statement = self.statements[place]
+            if statement.kind == "other":
+                self.keep(place)
+            elif statement.kind == "definition" and place not in self.changing:
+                self.changing.add(place)
+                for name in statement.binds - {self.entry_point}:
+                    waiting.extend(self.readers[name])
+
+
+def find_missing(statements: Sequence[Statement]) -> set[str]:
+    """Return the names that statements read and neither they nor Python bind."""
+    reads = {name for statement in statements for name in statement.reads}
+    binds = {name for statement in statements for name in statement.binds | statement.alters}
+    return reads - binds - BUILTINS
+
+
+def borrow(base: Sequence[Statement], others: Sequence[Statement]) -> list[Statement]:
+    """Return the statements of other texts that bind a name which the base lacks, or which those then lack."""
+    bound = {name for statement in base for name in statement.binds}
+    usable = [
+        other
+        for other in others
+        if other.kind not in ("guard", "demo") and other.binds and other.binds.isdisjoint(bound)
+    ]
+    binders = _index(other.binds for other in usable)
+    waiting = list(find_missing(base))
+    taken: set[int] = set()
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        for place in binders[name]:
+            taken.add(place)
+            waiting.extend(usable[place].reads)
+    return [usable[place] for place in sorted(taken)]
+
+
+def _index(names: Iterable[Iterable[str]]) -> defaultdict[str, list[int]]:
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for place, own in enumerate(names):
+        for name in own:
+            places[name].append(place)
+    return places

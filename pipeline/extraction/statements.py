@@ -1,0 +1,264 @@
+"""The top-level statements of a Python text, good ones and broken ones, and what each one is about."""
+
+import builtins
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tree_sitter import Node
+
+from pipeline.extraction.compiling import compiles
+from pipeline.syntax.facts import Facts, find_owner
+from pipeline.syntax.parsing import parse_source, to_source
+from pipeline.syntax.python import walk
+from pipeline.syntax.python.grammar import EXTRAS
+
+MAX_ENDS = 8  # ends tried for one piece: strings and brackets may hold lines that begin at the margin
+MAX_TRIES = 4000  # compilations for one text; a bound on time, far above what a completion needs
+
+DEFINITIONS = frozenset({"function_definition", "class_definition", "decorated_definition"})
+IMPORTS = frozenset({"import_statement", "import_from_statement", "future_import_statement"})
+BUILTINS = frozenset(dir(builtins))
+_CLAUSE = re.compile(r"(?:else|elif|except|finally|case)\b|[)\]}]")
+_NAMED = re.compile(r"(?:async\s+)?(?:def|class)\s+(\w+)|(\w+)\s*(?::[^=]*)?=(?!=)")
+_SETTINGS = frozenset(
+    {"setrecursionlimit", "set_int_max_str_digits", "stack_size", "seed", "setlocale", "filterwarnings",
+     "simplefilter", "seterr", "setcontext"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement at the top level, or several that share a line.
+
+    Attributes:
+        text: with the comments above it.
+        kind: `definition`, `import`, `setting` (changes the interpreter: always kept), `guard` (an
+            `if __name__ == ...`), `demo` (prints, asserts, bare values), else `other`.
+        binds: names that it gives a value at the top level.
+        reads: names that it takes from the top level or the built-ins, at once or when called.
+        touches: names whose value it could change in place by a call; a function, when called.
+        alters: likewise by assignment: `x.y = ...`, `x[0] = ...`, `del x[0]`.
+        stub: a definition whose body does nothing.
+        dynamic: it looks names up at run time (`eval`, `globals`): it could need anything.
+    """
+
+    text: str
+    kind: str
+    binds: frozenset[str]
+    reads: frozenset[str]
+    touches: frozenset[str]
+    alters: frozenset[str]
+    stub: bool = False
+    dynamic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """A text cut at the margin.
+
+    Attributes:
+        statements: those that compile, in order.
+        broken: names that pieces which don't compile would have bound.
+        whole: whether the text compiles as it is.
+    """
+
+    statements: tuple[Statement, ...]
+    broken: frozenset[str]
+    whole: bool
+
+
+def cut_pieces(text: str) -> Pieces:
+    """Return the statements of a text, which may hold prose, junk and truncated code between them."""
+    if compiles(text):
+        found = _statements(text)
+        if found is not None:
+            return Pieces(tuple(found), frozenset(), True)
+    good: list[Statement] = []
+    broken: set[str] = set()
+    lines = text.split("\n")
+    starts = [*margins(lines), len(lines)]
+    tries = place = 0
+    while place < len(starts) - 1 and tries < MAX_TRIES:
+        for end in range(place + 1, min(place + 1 + MAX_ENDS, len(starts))):
+            piece = "\n".join(lines[starts[place] : starts[end]])
+            tries += 1
+            if compiles(piece) and (found := _statements(piece)) is not None:
+                good.extend(found)
+                place = end
+                break
+        else:
+            broken.update(_broken_names(lines[starts[place]]))
+            place += 1
+    return Pieces(tuple(good), frozenset(broken), False)
+
+
+def margins(lines: list[str]) -> list[int]:
+    """Return the numbers of the lines where a statement may begin: at the margin, no comment, no `else`."""
+    return [
+        number
+        for number, line in enumerate(lines)
+        if line[:1].strip() and line[0] != "#" and not _CLAUSE.match(line)
+    ]
+
+
+def _broken_names(line: str) -> Iterator[str]:
+    if match := _NAMED.match(line):
+        yield match[1] or match[2]
+
+
+def _statements(text: str) -> list[Statement] | None:
+    """Return the statements of a text that compiles; None where tree-sitter can't read it."""
+    source = to_source(text)
+    root = parse_source(source)
+    if root.has_error:
+        return None
+    found: list[Statement] = []
+    end = 0
+    for group in _groups(root):
+        start, last = end, group[-1].end_byte
+        newline = source.find(b"\n", last)
+        end = len(source) if newline < 0 else newline + 1
+        found.append(_describe(group, source, source[start:end].decode()))
+    return found
+
+
+def _groups(root: Node) -> Iterator[list[Node]]:
+    """Give the statements, those that share a line together."""
+    group: list[Node] = []
+    for child in root.children:
+        if child.type in EXTRAS or child.type == ";":
+            continue
+        if group and child.start_point.row > group[-1].end_point.row:
+            yield group
+            group = []
+        group.append(child)
+    if group:
+        yield group
+
+
+def _describe(group: list[Node], source: bytes, text: str) -> Statement:
+    kinds = {_kind(node, source) for node in group}
+    binds: set[bytes] = set()
+    reads: set[bytes] = set()
+    alters: set[bytes] = set()
+    for node in group:
+        facts = walk(node, source)
+        binds |= facts.scopes[0].bound
+        reads.update(_reads(facts))
+        alters.update(_altered(node, source), *(scope.globals_ for scope in facts.scopes))
+    return Statement(
+        text=text,
+        kind=kinds.pop() if len(kinds) == 1 else "other",
+        binds=_decode(binds),
+        reads=_decode(reads),
+        touches=_decode({name for node in group for name in _touched(node, source)}),
+        alters=_decode(alters),
+        stub=len(group) == 1 and _is_stub(group[0]),
+        dynamic=not _DYNAMIC.isdisjoint(reads),
+    )
+
+
+_DYNAMIC = frozenset({b"eval", b"exec", b"globals", b"locals", b"vars", b"__import__"})
+
+
+def _decode(names: set[bytes]) -> frozenset[str]:
+    return frozenset(name.decode() for name in names)
+
+
+def _reads(facts: Facts) -> Iterator[bytes]:
+    for index, scope in facts.names:
+        if find_owner(facts.tokens[index], scope) is None:
+            yield facts.tokens[index]
+    yield from facts.pinned
+
+
+def _kind(node: Node, source: bytes) -> str:
+    if node.type in DEFINITIONS:
+        return "definition"
+    if node.type in IMPORTS:
+        whole = any(child.type == "wildcard_import" for child in node.children)
+        return "setting" if whole or node.type == "future_import_statement" else "import"
+    if node.type == "if_statement":
+        condition = node.child_by_field_name("condition")
+        text = b"" if condition is None else source[condition.start_byte : condition.end_byte]
+        return "guard" if b"__name__" in text else "other"
+    if node.type == "assert_statement":
+        return "demo"
+    if node.type == "expression_statement":
+        return _expression_kind(node.children[0], source)
+    return "other"
+
+
+def _expression_kind(node: Node, source: bytes) -> str:
+    if node.type in ("assignment", "augmented_assignment", "named_expression"):
+        return "other"
+    callee = node.child_by_field_name("function") if node.type == "call" else None
+    if callee is None:
+        return "other" if any(True for _ in _below(node, "call")) else "demo"
+    name = source[callee.start_byte : callee.end_byte].split(b".")[-1].decode()
+    if name in _SETTINGS:
+        return "setting"
+    return "demo" if callee.type == "identifier" and name in BUILTINS - {"exec", "eval", "setattr"} else "other"
+
+
+def _below(node: Node, *kinds: str) -> Iterator[Node]:
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if node.type in kinds:
+            yield node
+        waiting.extend(node.children)
+
+
+def _is_stub(node: Node) -> bool:
+    body = node.child_by_field_name("body") if node.type == "function_definition" else None
+    if body is None:
+        return False
+    idle = ("pass_statement", "string", "ellipsis")
+    return all(
+        child.type in idle or (child.type == "expression_statement" and child.children[0].type in idle)
+        for child in body.named_children
+        if child.type not in EXTRAS
+    )
+
+
+def _altered(node: Node, source: bytes) -> Iterator[bytes]:
+    """Give the names at the root of all attributes and items that are assigned or deleted below a node."""
+    for place in _below(node, "assignment", "augmented_assignment", "for_statement", "for_in_clause"):
+        if (left := place.child_by_field_name("left")) is not None:
+            yield from _target_roots(left, source)
+    for place in _below(node, "delete_statement", "as_pattern_target"):
+        yield from _target_roots(place, source)
+
+
+def _target_roots(target: Node, source: bytes) -> Iterator[bytes]:
+    waiting = [target]
+    while waiting:
+        node = waiting.pop()
+        if node.type in ("attribute", "subscript"):
+            yield from _root(node, source)
+        elif node.type != "identifier":
+            waiting.extend(node.named_children)
+
+
+def _touched(node: Node, source: bytes) -> Iterator[bytes]:
+    """Give the names that calls below a node could change: objects of methods, arguments of all but built-ins."""
+    for call in _below(node, "call"):
+        callee, arguments = call.child_by_field_name("function"), call.child_by_field_name("arguments")
+        if callee is None or arguments is None:
+            continue
+        if callee.type == "identifier" and source[callee.start_byte : callee.end_byte].decode() in BUILTINS:
+            continue
+        if callee.type == "attribute":
+            yield from _root(callee, source)
+        for argument in arguments.named_children:
+            yield from _root(argument, source)
+
+
+def _root(node: Node, source: bytes) -> Iterator[bytes]:
+    """Give the name at the root of `name`, `name.attribute`, `name[item]`, `name(...).attribute`."""
+    while node.type in ("attribute", "subscript", "call"):
+        node = node.children[0]
+    if node.type == "identifier":
+        yield source[node.start_byte : node.end_byte]
