@@ -1,0 +1,132 @@
+"""What must hold before, during and after training; every breach is a `TrainingError`."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.errors import PairsmithError
+
+LN_2 = math.log(2.0)
+# A fresh adapter adds exactly zero, so policy and reference agree to the last bit where both take the same
+# kernels. The room is for kernels that differ: 1e-3 is 0.02 nats of gap at beta 0.1, 2e-2 is 0.4 nats (bf16
+# keeps 8 bits, and a log-probability is a sum over some hundred tokens).
+FIRST_LOSS_TOLERANCE = {"float32": 1e-3, "bfloat16": 2e-2}
+MESSAGE_COLUMNS = ("prompt", "chosen", "rejected")
+
+
+class TrainingError(PairsmithError):
+    """Training can't start or can't go on."""
+
+
+def check_model_folder(folder: Path) -> None:
+    """Raise unless the folder holds a model to start from.
+
+    Raises:
+        TrainingError: no such folder, an adapter's folder, no `config.json`, no weights.
+    """
+    if not folder.is_dir():
+        raise TrainingError(f"{folder}: no such model folder; give one that holds config.json and weights")
+    if not (folder / "config.json").is_file():
+        if (folder / "adapter_config.json").is_file():
+            raise TrainingError(f"{folder}: an adapter, not a model; merge it into its base first")
+        raise TrainingError(f"{folder}: not a model folder, it has no config.json")
+    if not any(folder.glob("*.safetensors")) and not any(folder.glob("*.bin")):
+        raise TrainingError(f"{folder}: a model folder without weights (*.safetensors); was its copy cut short?")
+
+
+def check_pair_files(files: Sequence[Path]) -> None:
+    """Raise unless every file is Parquet with prompt, chosen and rejected as lists of chat messages.
+
+    Raises:
+        TrainingError: no files, a file that is missing or no Parquet, a missing column, plain text where chat
+            messages belong (TRL would train on it without the model's chat template), columns that differ from
+            file to file (`datasets` would fill the gaps with nulls).
+    """
+    if not files:
+        raise TrainingError("no pair files; run `pairsmith build` first")
+    schemas = [_read_schema(file) for file in files]
+    for file, schema in zip(files, schemas, strict=True):
+        for name in MESSAGE_COLUMNS:
+            if name not in schema.names:
+                raise TrainingError(f"{file}: no column {name!r}; there are {', '.join(schema.names)}")
+            if not _holds_messages(schema.field(name).type):
+                raise TrainingError(
+                    f"{file}: column {name!r} is {schema.field(name).type}; it must be a list of messages "
+                    "with role and content"
+                )
+        if not schema.equals(schemas[0]):
+            raise TrainingError(f"{file}: its columns differ from those of {files[0].name}; train on one kind")
+
+
+def check_n_pairs(n_pairs: int, n_too_long: int, batch_size: int, max_length: int) -> None:
+    """Raise if there are fewer pairs than one step takes.
+
+    Raises:
+        TrainingError: the message says what gives more pairs.
+    """
+    if n_pairs >= batch_size:
+        return
+    if n_too_long:
+        raise TrainingError(
+            f"{n_pairs} pairs fit into training.max_length = {max_length} tokens, {n_too_long} are too long, "
+            f"and a step takes {batch_size}; raise training.max_length"
+        )
+    raise TrainingError(
+        f"{n_pairs} pairs of the train split, but a step takes {batch_size}; draw more candidates "
+        "(sampling.n), take more or easier problems, or lower training.batch_size"
+    )
+
+
+def check_first_loss(loss: float, dtype: str) -> None:
+    """Raise unless the first step's sigmoid loss is ln 2, as it is where policy and reference are equal.
+
+    Args:
+        loss: mean sigmoid loss of the first step, before any update.
+        dtype: float32 or bfloat16; sets the tolerance.
+
+    Raises:
+        TrainingError: the policy does not start at the reference.
+
+    Source: Rafailov et al. 2023, arXiv:2305.18290, equation 7, with both log-ratios zero: -log sigmoid(0).
+    """
+    tolerance = FIRST_LOSS_TOLERANCE[dtype]
+    if not abs(loss - LN_2) <= tolerance:  # written so that NaN is refused too
+        raise TrainingError(
+            f"first DPO loss {loss:.6f} is not ln 2 = {LN_2:.6f} within {tolerance:g} ({dtype}): the reference "
+            "is not the start; is the adapter's start zero, dropout off, the model folder unchanged?"
+        )
+
+
+def check_finite(step: int, loss: float, gradient_norm: float) -> None:
+    """Raise if the loss or the gradient's norm is NaN or infinite.
+
+    Args:
+        step: the step that was done, from 1.
+        loss: its mean loss.
+        gradient_norm: norm of its gradient before clipping.
+
+    Raises:
+        TrainingError: the message says what to lower.
+    """
+    for name, value in (("loss", loss), ("gradient norm", gradient_norm)):
+        if not math.isfinite(value):
+            raise TrainingError(f"step {step}: the {name} is {value}; lower training.learning_rate")
+
+
+def _read_schema(file: Path) -> pa.Schema:
+    try:
+        return pq.read_schema(file)
+    except FileNotFoundError:
+        raise TrainingError(f"{file}: no such pair file; run `pairsmith build` first") from None
+    except (OSError, pa.ArrowInvalid):
+        raise TrainingError(f"{file}: not a Parquet file; run `pairsmith build` again") from None
+
+
+def _holds_messages(kind: pa.DataType) -> bool:
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
+        return False
+    item = kind.value_type
+    return pa.types.is_struct(item) and {"role", "content"} <= {item.field(i).name for i in range(item.num_fields)}
