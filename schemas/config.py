@@ -22,7 +22,7 @@ class ConfigError(ValueError):
 class Section(BaseModel):
     """Base of all sections: frozen, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ColumnsConfig(Section):
@@ -67,7 +67,7 @@ class SamplingConfig(Section):
     temperature: float = Field(0.8, ge=0.0, le=5.0)
     top_p: float = Field(0.95, gt=0.0, le=1.0)
     max_tokens: int = Field(192, ge=1, le=100_000, description="Tokens a completion at most.")
-    batch_size: int = Field(64, ge=1, description="Sequences generated together by transformers.")
+    batch_size: int = Field(128, ge=1, description="Sequences generated together by transformers.")
     concurrency: int = Field(16, ge=1, description="Requests under way to a server.")
     request_limit_s: float = Field(120.0, gt=0.0, description="Seconds until a request to a server is given up.")
 
@@ -132,7 +132,9 @@ class ScoringConfig(Section):
     """What before and after are measured with."""
 
     n: int = Field(8, ge=1, description="Candidates a held-out problem.")
-    k: tuple[int, ...] = Field((1, 4), description="k of pass@k; those over n are left out.")
+    k: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (1, 4), description="k of pass@k; those over n are left out."
+    )
     n_bootstrap: int = Field(2000, ge=100, description="Resamples of the problems for the interval.")
     confidence: float = Field(0.95, gt=0.0, lt=1.0)
 

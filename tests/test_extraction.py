@@ -26,10 +26,17 @@ GOOD = "def f(a):\n    return a\n"
 PROMPT = 'import math\n\n\ndef half(a):\n    return a / 2\n\n\ndef f(a):\n    """Return a."""\n'
 
 
-def extract(completion: str, *, template: str = "chat", continuation: str = "", entry_point: str = "f") -> Program:
+def extract(
+    completion: str,
+    *,
+    template: str = "chat",
+    continuation: str = "",
+    entry_point: str = "f",
+    asked: str = "",
+) -> Program:
     candidate = Candidate(
         candidate_id="0" * 32, problem_id="p", index=0, backend="files", model="m", revision="",
-        template=template, prompt="", completion=completion, temperature=0.8, top_p=0.95, max_tokens=300,
+        template=template, prompt=asked, completion=completion, temperature=0.8, top_p=0.95, max_tokens=300,
         seed=-1, n_prompt_tokens=-1, n_tokens=-1, finish_reason="", mean_logprob=None,
     )  # fmt: skip
     problem = Problem(
@@ -391,3 +398,13 @@ def test_canonical_solutions_are_kept_whole() -> None:
         assert program.code.strip() == (row["prompt"] + row["canonical_solution"]).strip()
         answer = f"```python\n{row['prompt']}{row['canonical_solution']}```\n"
         assert extract(answer, entry_point=entry_point).extraction is OK
+
+
+def test_a_continuation_goes_on_from_the_prompt_that_the_model_was_given() -> None:
+    asked = 'def double(x):\n    """Return x twice."""\n'
+    completion = "    return 2 * x\n\nprint(double(1))\n"
+    for continuation in ("", 'def double(x):\n    """Return x twice, as in double(1)."""\n'):
+        found = extract(
+            completion, template="continuation", continuation=continuation, entry_point="double", asked=asked
+        )
+        assert (found.extraction, found.code) == (OK, asked + "    return 2 * x\n")

@@ -24,8 +24,8 @@ _Found = tuple[Extraction, str]
 def extract_program(candidate: Candidate, problem: Problem) -> Program:
     """Return the program in a candidate's completion.
 
-    A completion with the template `continuation` is the rest of the function that `problem.continuation`
-    begins: the program is both, cut behind that function, with the later definitions that it needs. All other
+    A completion with the template `continuation` is the rest of the function that the candidate's prompt (else
+    `problem.continuation`) begins: the program is both, cut behind that function, with the later definitions that it needs. All other
     completions are read as an answer in Markdown: the first fenced block that defines the entry point, with
     what it needs from the other blocks and from the code of the prompt; else bare code between prose.
 
@@ -35,8 +35,9 @@ def extract_program(candidate: Candidate, problem: Problem) -> Program:
     text = _clean(candidate.completion)
     form, (extraction, code) = "none", (Extraction.NO_CODE, "")
     if text.strip() and len(text) <= MAX_CHARACTERS:
-        if candidate.template == "continuation" and problem.continuation:
-            form, (extraction, code) = _extract_continuation(text, problem)
+        opening = candidate.prompt or problem.continuation
+        if candidate.template == "continuation" and opening:
+            form, (extraction, code) = _extract_continuation(text, opening, problem)
         else:
             form, (extraction, code) = _extract_answer(text, problem)
     if extraction is Extraction.NO_CODE:
@@ -136,8 +137,8 @@ def _explain_absence(blocks: list[str], pieces: list[Pieces], entry_point: str) 
     return (Extraction.SYNTAX_ERROR, _finish(whole)) if broken else (Extraction.NO_CODE, "")
 
 
-def _extract_continuation(text: str, problem: Problem) -> tuple[str, _Found]:
-    entry_point, given = problem.entry_point, _clean(problem.continuation)
+def _extract_continuation(text: str, opening: str, problem: Problem) -> tuple[str, _Found]:
+    entry_point, given = problem.entry_point, _clean(opening)
     whole = given + text
     lines = whole.split("\n")
     n_given = given.count("\n")  # the completion begins in the line of this number

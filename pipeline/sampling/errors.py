@@ -1,0 +1,7 @@
+"""The error of this package."""
+
+from pipeline.errors import PairsmithError
+
+
+class SamplingError(PairsmithError):
+    """Samples can't be had: no such model or file, a server that refuses, a backend that isn't installed."""

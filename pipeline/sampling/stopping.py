@@ -1,0 +1,29 @@
+"""When a completion is done before the model says so."""
+
+import re
+
+from pipeline.sampling.protocol import Request
+
+_BLOCK = re.compile(r"^[ \t]*```[^\n`]*\n(?P<code>.*?)^[ \t]*```", re.DOTALL | re.MULTILINE)
+
+
+def find_end(text: str, request: Request, stop_at_code: bool) -> int | None:
+    """Return where a completion ends, as an offset into its text; None while it goes on.
+
+    Args:
+        text: all that was drawn so far.
+        request: what was asked, with its stop texts.
+        stop_at_code: end a chat answer behind the first closed code block that defines the entry point. What
+            a model writes after it (examples, explanations) is no part of the program; small models ramble.
+    """
+    ends = [at for at in (text.find(stop) for stop in request.stop) if at >= 0]
+    if stop_at_code and request.opening.template == "chat":
+        block = _first_answer(text, request.entry_point)
+        if block is not None:
+            ends.append(block.end())
+    return min(ends, default=None)
+
+
+def _first_answer(text: str, entry_point: str) -> re.Match[str] | None:
+    defines = re.compile(rf"\bdef\s+{re.escape(entry_point)}\b")
+    return next((block for block in _BLOCK.finditer(text) if defines.search(block["code"])), None)

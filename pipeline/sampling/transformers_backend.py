@@ -1,0 +1,154 @@
+"""Sampling with transformers, on a CPU or a GPU: the embedded default."""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
+
+from pipeline.sampling.errors import SamplingError
+from pipeline.sampling.generating import Batch, Row
+from pipeline.sampling.models import ResolvedModel
+from pipeline.sampling.opening import make_opening
+from pipeline.sampling.protocol import ClosingSampler, Drawn, Opening, Request
+from schemas.config import SamplingConfig
+from schemas.problem import Problem
+
+
+class TransformersSampler(ClosingSampler):
+    """A model of transformers. The same requests, batch size and machine give the same bytes.
+
+    A draw's noise belongs to its request alone, so its batch mates matter only by the rounding of its logits.
+    Of SmolLM2's completions drawn with two batch sizes, 0 of 64 differed in float32 and 72 of 256 in bfloat16.
+    """
+
+    backend = "transformers"
+
+    def __init__(
+        self,
+        config: SamplingConfig,
+        model: ResolvedModel,
+        say: Callable[[str], None],
+        stop_at_code: bool = True,
+    ) -> None:
+        """Load a model.
+
+        Args:
+            config: `batch_size` and `template` are used.
+            model: what to load.
+            say: takes a line for the user.
+            stop_at_code: end chat answers behind the first closed code block that defines the entry point.
+
+        Raises:
+            SamplingError: if it can't be loaded, or is to chat without a chat template.
+        """
+        self.model, self.revision = model.name, model.revision
+        self._batch_size, self._stop_at_code, self._say = config.batch_size, stop_at_code, say
+        self._network, self._tokenizer = _load(model)
+        self.revision = self.revision or str(getattr(self._network.config, "_commit_hash", None) or "")
+        has_chat = getattr(self._tokenizer, "chat_template", None) is not None
+        self.template = choose_template(config.template, has_chat, model.name, say)
+
+    def opening(self, problem: Problem, index: int) -> Opening | None:
+        """Return the chat message, or the code to continue for a base model."""
+        return make_opening(problem, self.template)
+
+    def sample(self, requests: Sequence[Request]) -> Iterator[Drawn]:
+        """Draw completions, as they are finished.
+
+        A prompt too long for the model's context gives an empty completion with the reason `length`.
+        """
+        if self._network is None:
+            raise SamplingError(f"{self.model}: the sampler is closed")
+        rows = [Row(request, self._tokens(request.opening)) for request in requests]
+        limit = getattr(self._network.config.get_text_config(decoder=True), "max_position_embeddings", None)
+        fitting = [row for row in rows if limit is None or len(row.prompt) + row.request.max_tokens <= limit]
+        if len(fitting) < len(rows):
+            self._say(f"{len(rows) - len(fitting)} prompts are too long for {self.model}'s {limit} tokens")
+        kept = {id(row) for row in fitting}
+        for row in rows:
+            if id(row) not in kept:
+                yield Drawn(row.request, "", len(row.prompt), 0, "length", None, row.request.seed)
+        if fitting:
+            yield from Batch(self._network, self._tokenizer, fitting, self._batch_size, self._stop_at_code).run()
+
+    def close(self) -> None:
+        """Let go of the weights."""
+        self._network = None
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _tokens(self, opening: Opening) -> tuple[int, ...]:
+        if opening.template == "continuation":
+            return tuple(self._tokenizer(opening.text)["input_ids"])
+        message = [{"role": "user", "content": opening.text}]
+        return tuple(
+            self._tokenizer.apply_chat_template(
+                message, add_generation_prompt=True, tokenize=True, return_dict=True
+            )["input_ids"]
+        )
+
+
+def choose_template(
+    asked: str, has_chat: bool, model: str, say: Callable[[str], None]
+) -> Literal["chat", "continuation"]:
+    """Return the template for a model; `auto` takes chat where the tokenizer can.
+
+    Raises:
+        SamplingError: if chat is asked of a model without a chat template.
+    """
+    if asked == "chat" and not has_chat:
+        raise SamplingError(f"{model} has no chat template; set sampling.template=continuation")
+    if asked == "auto" and not has_chat:
+        say(f"{model} has no chat template (a base model): it continues the function's signature instead")
+    return "chat" if has_chat and asked != "continuation" else "continuation"
+
+
+def fast_dtype() -> torch.dtype:
+    """Return bfloat16 where the processor multiplies it, else float32.
+
+    SmolLM2 with 64 rows on 2 idle cores with AVX512-BF16: 821 tokens/s in bfloat16, 355 in float32.
+    """
+    if torch.cuda.is_available():
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    can: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.6 lacks it
+    return torch.bfloat16 if can.get("avx512_bf16") or can.get("amx_bf16") else torch.float32
+
+
+def _load(model: ResolvedModel) -> tuple[Any, Any]:
+    """Return the network, on its device and in evaluation mode, and the tokenizer."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = fast_dtype()
+    logging.disable_progress_bar()
+    try:
+        local = Path(model.source).is_dir()
+        source = {"revision": model.hub_revision} if not local and model.hub_revision else {}
+        tokenizer = AutoTokenizer.from_pretrained(model.source, local_files_only=local, **source)
+        network = AutoModelForCausalLM.from_pretrained(
+            model.source, dtype=dtype, local_files_only=local, attn_implementation="sdpa", **source
+        )
+        if model.adapter is not None:
+            network = _with_adapter(network, model.adapter, merge=dtype is torch.float32)
+    except Exception as error:  # OSError, ValueError, SafetensorError, ...: whatever is wrong with the files
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise SamplingError(f"{model.name}: can't be loaded ({reason[:200]}); check sampling.model") from error
+    finally:
+        logging.enable_progress_bar()
+    return network.to(device).eval(), tokenizer
+
+
+def _with_adapter(network: Any, adapter: Path, merge: bool) -> Any:
+    """Return a network with its adapter.
+
+    Merged only in float32: in bfloat16 the sum would round most of a short training's change away.
+    """
+    from peft import PeftModel
+
+    with warnings.catch_warnings():
+        # peft 0.21 asks transformers 5 by an old name.
+        warnings.filterwarnings("ignore", r"`(is_)?gradient_checkpointing` is deprecated", FutureWarning)
+        wrapped = PeftModel.from_pretrained(network, str(adapter))
+    return wrapped.merge_and_unload() if merge else wrapped

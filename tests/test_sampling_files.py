@@ -1,0 +1,146 @@
+import gzip
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.sampling.errors import SamplingError
+from pipeline.sampling.files_backend import FilesSampler, read_samples
+from pipeline.sampling.planning import open_sampler, sample_problems
+from schemas.config import SamplingConfig
+from tests.sampling_kit import make_problem
+
+START = "def double(x):\n"
+HUMAN_EVAL = [
+    {"task_id": "p/double", "completion": "    return 2 * x\n"},
+    {"task_id": "p/other", "completion": "    pass\n"},
+    {"task_id": "p/double", "completion": ""},
+]
+
+
+def write(path: Path, rows: Sequence[object]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def open_file(path: Path, said: list[str] | None = None) -> FilesSampler:
+    return FilesSampler(SamplingConfig(samples=path), (said if said is not None else []).append)
+
+
+def test_human_evals_form_continues_the_problems_prompt_in_order_of_appearance(tmp_path: Path) -> None:
+    path = write(tmp_path / "codegen.t08.jsonl", HUMAN_EVAL)
+    config = SamplingConfig(samples=path, n=5)
+    with open_sampler(config, tmp_path, None, print) as sampler:
+        drawn = sample_problems([make_problem(continuation=START)], sampler, config, seed=0)
+    assert [(c.index, c.completion) for c in drawn] == [(0, "    return 2 * x\n"), (1, "")]
+    first = drawn[0]
+    assert (first.backend, first.model, first.template, first.prompt) == (
+        "files", "codegen", "continuation", START,
+    )  # fmt: skip
+    assert (first.temperature, first.top_p, first.max_tokens, first.n_tokens, first.seed) == (
+        -1.0,
+        -1.0,
+        -1,
+        -1,
+        -1,
+    )
+    assert first.mean_logprob is None
+
+
+def test_evalplus_solutions_are_whole_programs(tmp_path: Path) -> None:
+    code = "def double(x):\n    return 2 * x\n"
+    path = write(tmp_path / "s.jsonl", [{"task_id": "p/double", "solution": code}])
+    config = SamplingConfig(samples=path)
+    (only,) = sample_problems([make_problem(continuation=START)], open_file(path), config, seed=0)
+    assert (only.template, only.completion, only.prompt) == ("chat", code, make_problem().prompt)
+
+
+def test_a_list_of_samples_holds_the_prompt_that_was_given(tmp_path: Path) -> None:
+    row = {"task_id": "p/double", "prompt": "def double(x):  # given\n", "samples": ["a", "b", "c"]}
+    path = tmp_path / "s.jsonl.gz"
+    path.write_bytes(gzip.compress(json.dumps(row).encode()))
+    config = SamplingConfig(samples=path, n=2, model="codegen-16b")
+    drawn = sample_problems([make_problem(continuation=START)], FilesSampler(config, print), config, seed=0)
+    assert [c.completion for c in drawn] == ["a", "b"]
+    assert {(c.prompt, c.model) for c in drawn} == {("def double(x):  # given\n", "codegen-16b")}
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"{", "not JSON"),
+        (b"[1]", "not an object"),
+        (b'{"completion": "x"}', "no task_id"),
+        (b'{"task_id": true, "completion": "x"}', "no task_id"),
+        (b'{"task_id": "p/double"}', "none of completion, solution, samples"),
+        (b'{"task_id": "p/double", "completion": null}', "completion is not a string"),
+        (b'{"task_id": "p/double", "completion": "\\ud800"}', "completion is not a string"),
+        (b'{"task_id": "p/double", "samples": ["a", 1]}', "samples is not a list of strings"),
+        (b'{"task_id": "p/double", "completion": "\xff"}', "not UTF-8"),
+        (b"[" * 100_000, "not JSON"),
+    ],
+)
+def test_a_bad_line_is_named_and_the_rest_kept(tmp_path: Path, line: bytes, reason: str) -> None:
+    path = tmp_path / "s.jsonl"
+    path.write_bytes(b'{"task_id": "p/double", "completion": "good"}\n\n' + line + b"\n")
+    said: list[str] = []
+    sampler = open_file(path, said)
+    assert said == [f"s.jsonl: 1 lines left out: line 3: {reason}"]
+    assert sampler.n_available("p/double") == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "the file is empty"), (b"\n \n", "the file is empty"), (b"task,code\n1,2\n", "line 1: not JSON")],
+)
+def test_a_file_without_samples_is_an_error(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "s.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(SamplingError, match=rf"s\.jsonl: no samples \({reason}\)"):
+        read_samples(path)
+
+
+@pytest.mark.parametrize("content", [None, gzip.compress(b"x" * 1000)[:-20], b"\x1f\x8bnot gzip at all"])
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "s.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SamplingError, match=r"s\.jsonl: can't be read"):
+        read_samples(path)
+
+
+def test_files_needs_a_file(tmp_path: Path) -> None:
+    with pytest.raises(SamplingError, match=r"needs sampling\.samples"):
+        open_sampler(SamplingConfig(backend="files"), tmp_path, None, print)
+
+
+def test_samples_of_unknown_problems_are_counted(tmp_path: Path) -> None:
+    sampler = open_file(write(tmp_path / "s.jsonl", HUMAN_EVAL))
+    assert sampler.n_unknown({"p/double"}) == 1
+    assert sampler.n_unknown({"p/double", "p/other"}) == 0
+
+
+def test_the_revision_follows_the_bytes(tmp_path: Path) -> None:
+    one = open_file(write(tmp_path / "a.jsonl", HUMAN_EVAL))
+    same = open_file(write(tmp_path / "b.jsonl", HUMAN_EVAL))
+    other = open_file(write(tmp_path / "c.jsonl", HUMAN_EVAL[:2]))
+    assert one.revision == same.revision != other.revision
+
+
+@given(st.dictionaries(st.text(min_size=1), st.lists(st.text(), min_size=1), min_size=1))
+def test_any_text_comes_back_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, samples: dict[str, list[str]]
+) -> None:
+    rows = [{"task_id": name, "completion": text} for name, texts in samples.items() for text in texts]
+    stored = read_samples(write(tmp_path_factory.mktemp("any") / "s.jsonl", rows))
+    assert {name: [one.text for one in found] for name, found in stored.samples.items()} == samples
+
+
+def test_the_real_codegen_samples_are_read_whole(real_data: Path) -> None:
+    stored = read_samples(real_data / "humaneval_codegen16b_100_samples.jsonl.gz")
+    assert len(stored.samples) == 164
+    assert {len(found) for found in stored.samples.values()} == {100}
+    assert stored.faults == ()

@@ -1,0 +1,242 @@
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from pipeline.sampling.errors import SamplingError
+from pipeline.sampling.openai_backend import MAX_TRIES, OpenAISampler
+from pipeline.sampling.protocol import Drawn, Opening, Request
+from schemas.config import SamplingConfig
+from tests.sampling_kit import make_request
+
+KEY = "sk-secret-4711"
+Answer = tuple[int, dict[str, str], bytes]
+
+
+def completion(text: str | None, finish: str = "stop") -> Answer:
+    logprobs = {"content": [{"logprob": -0.25}, {"logprob": -0.75}]}
+    body = {
+        "choices": [{"message": {"content": text}, "finish_reason": finish, "logprobs": logprobs}],
+        "usage": {"prompt_tokens": 11, "completion_tokens": 2},
+    }  # fmt: skip
+    return 200, {}, json.dumps(body).encode()
+
+
+class Server(ThreadingHTTPServer):
+    """A server on loopback whose answers the test decides: `script(body, n)` for the n-th try of a prompt."""
+
+    daemon_threads = True
+    block_on_close = False  # hanging answers end with the process
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.script: Callable[[dict[str, Any], int], Answer] = lambda body, n: completion(f"seed {body['seed']}")
+        self.tries: dict[int, int] = {}
+        self.paths: list[str] = []
+        self.keys: list[str | None] = []
+        self.lock = threading.Lock()
+        self.n_now = self.n_most = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with self.server.lock:
+            n = self.server.tries[body["seed"]] = self.server.tries.get(body["seed"], 0) + 1
+            self.server.paths.append(self.path)
+            self.server.keys.append(self.headers["Authorization"])
+            self.server.n_now += 1
+            self.server.n_most = max(self.server.n_most, self.server.n_now)
+        status, headers, content = self.server.script(body, n)
+        with self.server.lock:
+            self.server.n_now -= 1
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(content)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+        self.close_connection = headers.get("Connection") == "close"
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def open_server(server: Server, said: list[str] | None = None, **settings: Any) -> OpenAISampler:
+    config = SamplingConfig(backend="openai", base_url=server.url, model="served", **settings)
+    return OpenAISampler(config, KEY, (said if said is not None else []).append, first_wait_s=0.005)
+
+
+def ask(sampler: OpenAISampler, n: int = 12) -> dict[int, Drawn]:
+    drawn = list(sampler.sample([make_request(i) for i in range(n)]))
+    by_index = {one.request.index: one for one in drawn}
+    assert len(by_index) == len(drawn), "nothing is doubled"
+    return by_index
+
+
+def test_a_chat_answer_with_its_counts(server: Server) -> None:
+    drawn = ask(open_server(server))
+    assert {i: one.completion for i, one in drawn.items()} == {i: f"seed {1000 + i}" for i in range(12)}
+    first = drawn[0]
+    assert (first.n_prompt_tokens, first.n_tokens, first.finish_reason, first.mean_logprob, first.seed) == (
+        11, 2, "stop", -0.5, 1000,
+    )  # fmt: skip
+    assert set(server.paths) == {"/v1/chat/completions"}
+    assert set(server.keys) == {f"Bearer {KEY}"}
+
+
+def test_a_continuation_goes_to_completions_with_its_stop_texts(server: Server) -> None:
+    bodies: list[dict[str, Any]] = []
+
+    def script(body: dict[str, Any], n: int) -> Answer:
+        bodies.append(body)
+        choice = {"text": " x", "finish_reason": "length", "logprobs": {"token_logprobs": [None, -1.0]}}
+        return 200, {}, json.dumps({"choices": [choice]}).encode()
+
+    server.script = script
+    request = make_request(opening=Opening("continuation", "def f():"), stop=("\ndef ",))
+    (one,) = open_server(server, template="continuation").sample([request])
+    assert server.paths == ["/v1/completions"]
+    assert (bodies[0]["prompt"], bodies[0]["stop"], bodies[0]["n"], bodies[0]["max_tokens"]) == (
+        "def f():", ["\ndef "], 1, 8,
+    )  # fmt: skip
+    assert (one.completion, one.finish_reason, one.mean_logprob, one.n_prompt_tokens) == (" x", "length", -1.0, -1)
+
+
+FAULTS: dict[str, Callable[[], Answer]] = {
+    "429": lambda: (429, {"Retry-After": "0.01"}, b"slow down"),
+    "429 with a date": lambda: (429, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, b""),
+    "500": lambda: (500, {}, b"oops"),
+    "503": lambda: (503, {}, b""),
+    "cut off": lambda: (200, {"Content-Length": "9999", "Connection": "close"}, b'{"choices": ['),
+    "not JSON": lambda: (200, {}, b"<html>"),
+    "not UTF-8": lambda: (200, {}, b'{"choices": "\xff"}'),
+    "no choices": lambda: (200, {}, b'{"choices": []}'),
+    "other JSON": lambda: (200, {}, b'[{"error": 1}]'),
+    "a number for a text": lambda: (200, {}, b'{"choices": [{"message": {"content": 5}}]}'),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_passes_is_tried_again_and_nothing_is_lost_or_doubled(server: Server, fault: str) -> None:
+    server.script = lambda body, n: FAULTS[fault]() if n <= 2 and body["seed"] % 2 else completion("ok")
+    drawn = ask(open_server(server))
+    assert sorted(drawn) == list(range(12))
+    assert server.tries == {1000 + i: 3 if i % 2 else 1 for i in range(12)}
+
+
+def test_a_hanging_server_is_given_up_and_asked_again(server: Server) -> None:
+    def script(body: dict[str, Any], n: int) -> Answer:
+        if n == 1 and body["seed"] == 1003:
+            time.sleep(1.0)
+        return completion("ok")
+
+    server.script = script
+    assert sorted(ask(open_server(server, request_limit_s=0.2), 6)) == list(range(6))
+    assert server.tries[1003] == 2
+
+
+def test_retry_after_is_honoured(server: Server) -> None:
+    server.script = lambda body, n: (429, {"Retry-After": "0.3"}, b"") if n == 1 else completion("ok")
+    started = time.monotonic()
+    ask(open_server(server), 1)
+    assert time.monotonic() - started >= 0.3
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"), [(401, "api_key_variable"), (403, "key"), (404, r"sampling\.model")]
+)
+def test_a_refusal_stops_at_once_and_does_not_tell_the_key(server: Server, status: int, advice: str) -> None:
+    server.script = lambda body, n: (status, {}, f"Incorrect API key {KEY}\nprovided".encode())
+    with pytest.raises(SamplingError, match=advice) as caught:
+        ask(open_server(server, concurrency=2), 50)
+    assert len(server.paths) <= 4
+    assert str(status) in str(caught.value)
+    assert KEY not in str(caught.value) + repr(caught.value.__cause__) + repr(caught.value.__context__)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_prompt_that_the_server_refuses_is_left_out_and_said(server: Server) -> None:
+    said: list[str] = []
+    server.script = lambda body, n: (400, {}, b"too long") if body["seed"] == 1004 else completion("ok")
+    assert sorted(ask(open_server(server, said))) == [i for i in range(12) if i != 4]
+    assert server.tries[1004] == 1
+    assert said == ["1 of 12 requests were given up; the last: HTTP 400: too long"]
+
+
+def test_a_server_that_is_gone_stops_the_run_after_all_tries(server: Server) -> None:
+    server.script = lambda body, n: (500, {}, b"dead")
+    with pytest.raises(SamplingError, match=r"5 requests in a row failed \(HTTP 500: dead"):
+        ask(open_server(server, concurrency=5), 100)
+    assert max(server.tries.values()) == MAX_TRIES
+
+
+def test_nobody_at_the_address_is_said(server: Server) -> None:
+    config = SamplingConfig(backend="openai", base_url="http://127.0.0.1:9/v1")
+    sampler = OpenAISampler(config, None, print, first_wait_s=0.001)
+    with pytest.raises(SamplingError, match=r"127\.0\.0\.1:9/v1: .*is the server up"):
+        list(sampler.sample([make_request()]))
+
+
+@pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "ftp://host/v1", "http://"])
+def test_an_address_that_is_none_is_an_error_before_anything_is_sent(url: str) -> None:
+    with pytest.raises(SamplingError, match=r"sampling\.base_url"):
+        OpenAISampler(SamplingConfig(base_url=url), None, print)
+
+
+def test_an_empty_answer_is_an_answer(server: Server) -> None:
+    server.script = lambda body, n: completion(None if body["seed"] % 2 else "")
+    assert {one.completion for one in ask(open_server(server), 4).values()} == {""}
+
+
+def test_no_more_requests_than_asked_are_under_way(server: Server) -> None:
+    def script(body: dict[str, Any], n: int) -> Answer:
+        time.sleep(0.02)
+        return completion("ok")
+
+    server.script = script
+    ask(open_server(server, concurrency=3), 15)
+    assert 2 <= server.n_most <= 3
+
+
+def test_a_caller_that_stops_early_leaves_no_thread(server: Server) -> None:
+    def script(body: dict[str, Any], n: int) -> Answer:
+        time.sleep(0.01)
+        return completion("ok")
+
+    server.script = script
+    drawn = open_server(server, concurrency=2).sample([make_request(i) for i in range(200)])
+    next(drawn)
+    drawn.close()  # type: ignore[attr-defined]
+    assert not [thread for thread in threading.enumerate() if thread.name == "openai-sampler"]
+    assert len(server.paths) < 100
+
+
+def test_it_works_inside_a_running_event_loop(server: Server) -> None:
+    async def main() -> list[Drawn]:
+        requests: list[Request] = [make_request(i) for i in range(3)]
+        return list(open_server(server).sample(requests))
+
+    assert len(asyncio.run(main())) == 3

@@ -1,0 +1,44 @@
+import pytest
+
+from pipeline.sampling.opening import CONTINUATION_STOP
+from pipeline.sampling.protocol import Opening
+from pipeline.sampling.stopping import find_end
+from tests.sampling_kit import make_request
+
+ANSWER = "Sure:\n```python\ndef double(x):\n    return 2 * x\n```"
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        (ANSWER, len(ANSWER)),
+        (ANSWER + "\nIt doubles.\n```\nmore\n```", len(ANSWER)),
+        (ANSWER.removesuffix("```"), None),
+        ("", None),
+        ("def double(x):\n    return 2 * x\n", None),
+        ("```\nprint(1)\n```", None),  # a block without the function isn't the answer
+        ("```\nx = 1\n```\n" + ANSWER, len("```\nx = 1\n```\n" + ANSWER)),
+        ("```python\ndef doubled(x): pass\n```", None),
+        ("```python\ndef double(x):\n    '''use ``` here'''\n", None),  # a fence begins a line
+    ],
+)
+def test_a_chat_answer_ends_behind_the_first_closed_block_that_defines_the_function(
+    text: str, end: int | None
+) -> None:
+    assert find_end(text, make_request(), stop_at_code=True) == end
+    assert find_end(text, make_request(), stop_at_code=False) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("    return 2 * x\n\ndef other():", "    return 2 * x\n"),
+        ("    return 1\nprint(double(2))\ndef f", "    return 1"),
+        ("    if x:\n        return 1\n    print(x)", None),  # indented: part of the function
+        ("\nclass A:", ""),
+    ],
+)
+def test_a_continuation_ends_at_the_next_statement_of_the_module(text: str, kept: str | None) -> None:
+    request = make_request(opening=Opening("continuation", "def double(x):\n"), stop=CONTINUATION_STOP)
+    end = find_end(text, request, stop_at_code=True)
+    assert (None if end is None else text[:end]) == kept
