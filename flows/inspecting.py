@@ -1,0 +1,53 @@
+"""What a run holds, on a terminal: `pairsmith inspect`."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from flows.chain import STAGES
+from flows.tables import HEADER, score_words, stage_rows
+from pipeline.errors import PairsmithError
+from pipeline.report.words import visible
+from pipeline.stages import stage_folder
+from schemas.pair import Pair
+
+
+class NoRunError(PairsmithError):
+    """A folder is not a run."""
+
+
+def show_run(run: Path, n_pairs: int, console: Console) -> None:
+    """Print the stages' counts, the scores and the first pairs.
+
+    Candidates' text is hostile: control characters are shown, never sent to the terminal.
+
+    Raises:
+        NoRunError: if no stage of the folder is done.
+    """
+    rows = stage_rows(run, STAGES)
+    if not rows:
+        raise NoRunError(f"{run}: no finished stage in there; name a folder that `pairsmith build` wrote")
+    table = Table(*HEADER)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    for path in sorted(run.glob("evaluation/*/score.json")):
+        console.print(score_words(path), markup=False, highlight=False)
+    pairs: list[Pair] = stage_folder(run, "pairs").read_all() if n_pairs else []
+    for pair in pairs[:n_pairs]:
+        _show_pair(pair, console)
+
+
+def _show_pair(pair: Pair, console: Console) -> None:
+    lines = [
+        f"pair {pair.pair_id} ({pair.split}) on {pair.problem_id}",
+        "-- prompt",
+        *(message.content for message in pair.prompt),
+        f"-- chosen, passes {pair.n_cases} of {pair.n_cases} cases",
+        *(message.content for message in pair.chosen),
+        f"-- rejected, passes {pair.rejected_share:.0%}: {pair.rejected_cause} {pair.rejected_detail}".rstrip(),
+        *(message.content for message in pair.rejected),
+    ]
+    for line in "\n".join(lines).splitlines():
+        console.print(visible(line), markup=False, highlight=False)

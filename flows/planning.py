@@ -1,0 +1,53 @@
+"""What a run would do: `--dry-run`."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from flows.chain import STAGES, load
+from pipeline.pairing import split_of
+from pipeline.sampling.planning import choose_backend
+from pipeline.stages import stage_folder
+from schemas.config import RunConfig
+from schemas.problem import Problem
+
+_TOKENS_EACH = 0.6  # of max_tokens, that an answer takes in the mean: answers end with their code block
+
+
+def show_plan(config: RunConfig, console: Console) -> None:
+    """Print the stages with what each would work on, and what is there already. Opens no model, no sandbox."""
+    shards = load(config)
+    problems: list[Problem] = [row for part in shards.values() for row in part.problems]
+    problems += [row.problem for part in shards.values() for row in part.pending]
+    n_held_out = sum(split_of(row.problem_id, config.pairs.test_share) == "test" for row in problems)
+    n = len(problems) * config.sampling.n
+    tokens = int(n * config.sampling.max_tokens * _TOKENS_EACH)
+    backend = choose_backend(config.sampling)
+    words = {
+        "problems": f"{len(problems)} from {config.problems.source}, {n_held_out} held out, {len(shards)} shards",
+        "candidates": f"{n} from {config.sampling.model} by {backend}, about {tokens} tokens",
+        "programs": f"{n} completions to look for code in",
+        "executions": f"at most {n} programs, {config.sandbox.workers} at once, in {config.sandbox.backend}",
+        "verdicts": f"{n}",
+        "syntax": f"{n}",
+        "pairs": f"at most {len(problems) * config.pairs.max_per_problem}",
+    }
+    table = Table("stage", "would work on", "there already", title=f"plan of {config.run}")
+    for stage in STAGES:
+        table.add_row(stage, words[stage], _there(config.run, stage))
+    settings = config.training
+    steps = f"{settings.method}, {settings.max_steps} steps of {settings.batch_size} pairs"
+    table.add_row("training", steps, "yes" if (config.run / "training" / "summary.json").is_file() else "no")
+    scored = f"{n_held_out} problems, {config.scoring.n} candidates each, before and after"
+    table.add_row("evaluation", scored, "yes" if (config.run / "evaluation" / "gains.json").is_file() else "no")
+    console.print(table)
+
+
+def _there(run: Path, stage: str) -> str:
+    folder = stage_folder(run, stage)
+    manifest = folder.manifest()
+    if manifest is not None:
+        return f"{manifest.n_out} rows"
+    n_shards = len(folder.shard_names())
+    return f"{n_shards} shards, not finished" if n_shards else "no"

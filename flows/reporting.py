@@ -1,0 +1,111 @@
+"""What a run says while it works: bars on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+_LINE_EVERY_S = 10.0
+
+
+@dataclass
+class Stage:
+    """The bar of one stage.
+
+    Attributes:
+        n_done: units done so far; `total` where the end is known.
+    """
+
+    reporter: "Reporter"
+    name: str
+    unit: str
+    total: int
+    n_done: int = 0
+    started: float = field(default_factory=time.monotonic)
+    last_line: float = 0.0
+
+    def advance(self, n: int = 1, note: str = "") -> None:
+        """Count units that were done; `note` stands behind the rate."""
+        self.n_done += n
+        self.reporter._show(self, note)
+
+    def rate(self) -> float:
+        """Return units a second since the stage began."""
+        return self.n_done / max(time.monotonic() - self.started, 1e-9)
+
+
+class Reporter:
+    """Tells a person what goes on."""
+
+    def __init__(self, console: Console) -> None:
+        """Write to this console."""
+        self.console = console
+        self._progress: Progress | None = None
+        self._task: int | None = None
+
+    def say(self, text: str) -> None:
+        """Write one line."""
+        self.console.print(text, highlight=False, markup=False)
+
+    @contextmanager
+    def stage(self, name: str, total: int, unit: str) -> Iterator[Stage]:
+        """Show a stage while it runs, and a closing line with its time and rate."""
+        stage = Stage(self, name, unit, total)
+        if self.console.is_terminal:
+            columns = (
+                TextColumn("{task.description:<11}"),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[note]}"),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+            )
+            with Progress(*columns, console=self.console, transient=True) as progress:
+                self._progress = progress
+                self._task = progress.add_task(name, total=total, note="")
+                try:
+                    yield stage
+                finally:
+                    self._progress = None
+        else:
+            yield stage
+        seconds = time.monotonic() - stage.started
+        self.say(f"{name:<11} {stage.n_done:>6} {unit:<10} {seconds:7.1f} s   {stage.rate():8.1f} /s")
+
+    def _show(self, stage: Stage, note: str) -> None:
+        text = f"{stage.unit} {stage.rate():.1f}/s {note}"
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=stage.n_done, note=text)  # type: ignore[arg-type]
+            return
+        now = time.monotonic()
+        if now - max(stage.last_line, stage.started) >= _LINE_EVERY_S and stage.n_done < stage.total:
+            stage.last_line = now
+            left = (stage.total - stage.n_done) / max(stage.rate(), 1e-9)
+            self.say(f"{stage.name:<11} {stage.n_done:>6} of {stage.total} {text}, about {left:.0f} s left")
+
+
+_current: list[Reporter] = []
+
+
+def reporter() -> Reporter:
+    """Return the reporter of this process; a flow run by Prefect without the command line gets a plain one."""
+    if not _current:
+        _current.append(Reporter(Console(file=sys.stderr)))
+    return _current[0]
+
+
+def set_console(console: Console) -> None:
+    """Have the reporter of this process write to a console."""
+    _current[:] = [Reporter(console)]

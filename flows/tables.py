@@ -1,0 +1,67 @@
+"""Tables of a run: what each stage took in, gave out and left out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.scoring import score_from_json
+from pipeline.stages import stage_folder
+from schemas.score import Gain, Interval
+
+HEADER = ("stage", "in", "out", "left out, and what was counted")
+_SHOWN = {
+    "problems": ("judged_by.", "cases"),
+    "candidates": ("tokens", "finish."),
+    "programs": ("extraction.",),
+    "executions": ("distinct", "calls"),
+    "verdicts": ("label.", "cause."),
+    "syntax": ("duplicate.", "parsed"),
+    "pairs": ("train.", "test."),
+}
+
+
+def stage_rows(chain: Path, stages: Sequence[str]) -> list[tuple[str, str, str, str]]:
+    """Return one row a stage that is done: name, rows in, rows out, counts in words."""
+    rows = []
+    for stage in stages:
+        manifest = stage_folder(chain, stage).manifest()
+        if manifest is None:
+            continue
+        counts = {key: n for key, n in manifest.counts.items() if key.startswith(_SHOWN[stage]) and n}
+        words = [f"{key.split('.')[-1] if '.pairs' not in key else key} {n}" for key, n in sorted(counts.items())]
+        if stage == "pairs":
+            words = [f"{key.replace('.', ' ')} {n}" for key, n in sorted(counts.items())]
+        words += [f"-{key} {n}" for key, n in sorted(manifest.dropped.items())]
+        rows.append((stage, str(manifest.n_in), str(manifest.n_out), ", ".join(words)))
+    return rows
+
+
+def gain_rows(gains: Sequence[Gain]) -> list[tuple[str, str, str, str, str]]:
+    """Return one row a measure: name, before, after, change, and whether it is significant."""
+    return [
+        (
+            gain.measure,
+            _interval(gain.before),
+            _interval(gain.after),
+            _interval(gain.change, signed=True),
+            "significant" if gain.is_significant else "not significant",
+        )
+        for gain in gains
+    ]
+
+
+def score_words(path: Path) -> str:
+    """Return one line for a score file."""
+    score = score_from_json(path.read_text(encoding="utf-8"))
+    rates = ", ".join(f"pass@{k} {_interval(value)}" for k, value in sorted(score.pass_at.items()))
+    return f"{score.name}: {rates}; distinct programs {_interval(score.distinct_syntax)}"
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows under the stages' header as a Markdown table."""
+    lines = [HEADER, ("---",) * len(HEADER), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def _interval(value: Interval, signed: bool = False) -> str:
+    sign = "+" if signed else ""
+    return f"{value.value:{sign}.3f} [{value.low:{sign}.3f}, {value.high:{sign}.3f}]"

@@ -1,0 +1,236 @@
+"""The run folder: one folder a stage, whole shards only, the manifest last.
+
+A shard is a Parquet file written under a temporary name, synced, then renamed. Its metadata carries a key: the
+digest of the stage's configuration and of its inputs' content. A shard whose key is the wanted one is never made
+again, whoever killed the run that made it. A manifest is written when all shards are there, and says so.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.errors import PairsmithError
+from schemas.arrow import SCHEMA_VERSION, from_table, measured_columns, to_table
+from schemas.manifest import Manifest, ShardFile
+
+T = TypeVar("T")
+MANIFEST = "manifest.json"
+_COMPRESSION_LEVEL = 3  # zstd 3 halves snappy's size on code at little cost
+_TEMPORARY = ".partial"
+
+
+class FolderError(PairsmithError):
+    """The run folder can't be read or written."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What a stage makes of one shard.
+
+    Attributes:
+        records: the rows, sorted.
+        n_in: rows read.
+        dropped: rows left out, by reason.
+        counts: what else is worth counting.
+    """
+
+    records: Sequence[Any]
+    n_in: int
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+class StageFolder:
+    """The folder of one stage.
+
+    Attributes:
+        path: the folder; made when first written to.
+        record: type of the rows.
+    """
+
+    def __init__(self, run: Path, stage: str, record: type) -> None:
+        """Name a stage of a run; touches nothing."""
+        self.stage = stage
+        self.path = run / stage
+        self.record = record
+
+    def manifest(self) -> Manifest | None:
+        """Return the manifest, None if the stage is not done (or was begun again)."""
+        try:
+            return Manifest.from_json((self.path / MANIFEST).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (ValueError, OSError) as error:
+            raise FolderError(f"{self.path / MANIFEST}: {error}; delete it to make the stage again") from None
+
+    def holds(self, fingerprint: str) -> bool:
+        """Return whether the stage is done for this fingerprint, its files whole."""
+        manifest = self.manifest()
+        if manifest is None or manifest.fingerprint != fingerprint:
+            return False
+        return all(
+            (self.path / file.name).is_file() and file_digest(self.path / file.name) == file.sha256
+            for file in manifest.files
+        )
+
+    def has_shard(self, name: str, key: str) -> bool:
+        """Return whether a whole shard of this name and key is there, its pages as they were written."""
+        path = self.path / name
+        try:
+            if _metadata(path).get("pairsmith:key") != key:
+                return False
+            pq.read_table(path, page_checksum_verification=True)
+        except (OSError, ValueError, pa.ArrowException):
+            return False
+        return True
+
+    def write_shard(self, name: str, key: str, shard: Shard) -> Path:
+        """Write one shard at once or not at all; return its path. The stage is not done from then on.
+
+        Raises:
+            FolderError: if it can't be written; what was there before is still there.
+        """
+        table = to_table(shard.records, self.record)
+        metadata = {
+            **(table.schema.metadata or {}),
+            "pairsmith:key": key,
+            "pairsmith:content": content_digest(shard.records, self.record),
+            "pairsmith:n_in": str(shard.n_in),
+            "pairsmith:dropped": json.dumps(dict(shard.dropped), sort_keys=True),
+            "pairsmith:counts": json.dumps(dict(shard.counts), sort_keys=True),
+        }
+        sink = io.BytesIO()
+        pq.write_table(
+            table.replace_schema_metadata(metadata),
+            sink,
+            compression="zstd",
+            compression_level=_COMPRESSION_LEVEL,
+            write_page_index=True,
+            write_page_checksum=True,
+        )
+        with contextlib.suppress(OSError):  # a folder that can't be changed is told by the write
+            (self.path / MANIFEST).unlink(missing_ok=True)
+        write_whole(self.path / name, sink.getvalue())
+        return self.path / name
+
+    def read(self, name: str) -> list[Any]:
+        """Return the records of one shard.
+
+        Raises:
+            FolderError: if it is not there or broken.
+        """
+        path = self.path / name
+        try:
+            return from_table(pq.read_table(path, page_checksum_verification=True), self.record)
+        except (OSError, KeyError, ValueError, pa.ArrowException) as error:
+            reason = str(error.args[0] if error.args else error).splitlines()[0]
+            raise FolderError(f"{path}: can't be read ({reason}); delete it to make it again") from None
+
+    def read_all(self) -> list[Any]:
+        """Return the records of all shards, in the order of their names."""
+        return [record for name in self.shard_names() for record in self.read(name)]
+
+    def shard_names(self) -> list[str]:
+        """Return the names of the shards that are there, sorted."""
+        return sorted(path.name for path in self.path.glob("*.parquet"))
+
+    def content(self, name: str) -> str:
+        """Return the content digest of one shard: equal rows, measured columns apart, give equal digests."""
+        return _metadata(self.path / name)["pairsmith:content"]
+
+    def finish(self, names: Sequence[str], fingerprint: str, versions: Mapping[str, str]) -> Manifest:
+        """Write the manifest over these shards, and remove all others. The stage is done then."""
+        (self.path / MANIFEST).unlink(missing_ok=True)
+        for name in set(self.shard_names()) - set(names):
+            (self.path / name).unlink()
+        for left in self.path.glob(f"*{_TEMPORARY}"):
+            left.unlink()
+        files, n_in = [], 0
+        dropped: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
+        for name in sorted(names):
+            metadata = _metadata(self.path / name)
+            rows = pq.read_metadata(self.path / name).num_rows
+            files.append(ShardFile(name, rows, file_digest(self.path / name), metadata["pairsmith:content"]))
+            n_in += int(metadata["pairsmith:n_in"])
+            dropped.update(json.loads(metadata["pairsmith:dropped"]))
+            counts.update(json.loads(metadata["pairsmith:counts"]))
+        n_out = sum(file.rows for file in files)
+        manifest = Manifest(
+            self.stage, fingerprint, n_in, n_out, dict(dropped), dict(counts), tuple(files), dict(versions)
+        )
+        write_whole(self.path / MANIFEST, manifest.to_json().encode())
+        return manifest
+
+
+def shard_name(index: int, prefix: str = "part") -> str:
+    """Return the file name of a shard, such as `part-00003.parquet`."""
+    return f"{prefix}-{index:05d}.parquet"
+
+
+def digest(*parts: str) -> str:
+    """Return 32 hex digits over texts, their order and their borders."""
+    return hashlib.sha256(json.dumps([*parts, SCHEMA_VERSION]).encode()).hexdigest()[:32]
+
+
+def file_digest(path: Path) -> str:
+    """Return the sha256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content_digest(records: Iterable[Any], record: type) -> str:
+    """Return the sha256 of rows as an Arrow stream, measured columns set to 0."""
+    rows = [_without_measures(row) for row in records] if measured_columns(record) else records
+    table = to_table(rows, record)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return hashlib.sha256(sink.getvalue()).hexdigest()
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file under a temporary name, sync it, then rename it: it is there whole or not at all.
+
+    Raises:
+        FolderError: no space, no permission; names the file.
+    """
+    temporary = path.with_name(path.name + _TEMPORARY)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        reason = error.strerror or error
+        raise FolderError(f"{path}: {reason}; put that right and run again, what is written is kept") from None
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    raw = pq.read_schema(path).metadata or {}
+    return {key.decode(): value.decode() for key, value in raw.items()}
+
+
+def _without_measures(row: T) -> T:
+    changes: dict[str, Any] = {}
+    for part in fields(row):  # type: ignore[arg-type]
+        value = getattr(row, part.name)
+        if part.metadata.get("measured"):
+            changes[part.name] = 0.0
+        elif isinstance(value, tuple) and value and is_dataclass(value[0]):
+            changes[part.name] = tuple(_without_measures(item) for item in value)
+    return replace(row, **changes)  # type: ignore[type-var]

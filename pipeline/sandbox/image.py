@@ -1,0 +1,33 @@
+"""Builds the Docker image of the sandbox."""
+
+from pathlib import Path
+
+from docker.errors import APIError, BuildError, DockerException
+
+from pipeline.sandbox.contract import SandboxError
+from pipeline.sandbox.docker_engine import connect
+
+DOCKERFILE = Path(__file__).with_name("Dockerfile")
+
+
+def build_image(base_image: str, tag: str) -> str:
+    """Build the image and return its digest.
+
+    Args:
+        base_image: image to start from, local or pulled by the engine now (never in a run).
+        tag: name that the image gets.
+
+    Raises:
+        SandboxError: if no engine answers or the build fails.
+    """
+    client = connect()
+    try:
+        with DOCKERFILE.open("rb") as file:
+            image, _ = client.images.build(
+                fileobj=file, tag=tag, buildargs={"BASE_IMAGE": base_image}, rm=True, forcerm=True
+            )
+        return str(image.id)
+    except (BuildError, APIError, DockerException) as error:
+        raise SandboxError(f"no image from {base_image!r}: {error}; name another with --base-image") from None
+    finally:
+        client.close()

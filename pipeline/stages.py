@@ -1,0 +1,274 @@
+"""The stages over shards: what each reads, what its shards depend on, what it writes.
+
+A chain is a folder with one folder a stage (`pipeline.folder`): the run itself, and again under `evaluation/` for
+each model that is scored. A shard holds the rows of the same problems at every stage, and is made again only when
+its key changes: the configuration that matters to it, the version below, or the content of what it reads.
+"""
+
+import functools
+import importlib.metadata
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from pipeline.execution import execute_programs
+from pipeline.extraction import extract_program
+from pipeline.folder import Shard, StageFolder, content_digest, digest, file_digest, shard_name
+from pipeline.judging import judge
+from pipeline.pairing import make_pairs
+from pipeline.problems.records import LoadedProblems, PendingProblem
+from pipeline.problems.references import complete
+from pipeline.sampling import Sampler, plan_requests, sample_problems
+from pipeline.sampling.models import digest_folder
+from pipeline.sandbox import SandboxPool
+from pipeline.syntax import analyse_problem
+from schemas.candidate import Candidate, Extraction, Program
+from schemas.config import RunConfig
+from schemas.execution import Execution
+from schemas.pair import Pair
+from schemas.problem import Problem
+from schemas.syntax import Syntax
+from schemas.verdict import Verdict
+
+RECORDS: Mapping[str, type] = {
+    "problems": Problem,
+    "candidates": Candidate,
+    "programs": Program,
+    "executions": Execution,
+    "verdicts": Verdict,
+    "syntax": Syntax,
+    "pairs": Pair,
+}
+# Raise a number when a stage's code gives other rows for the same input: its shards are then made again.
+_VERSIONS = {
+    "problems": 1,
+    "candidates": 1,
+    "programs": 1,
+    "executions": 1,
+    "verdicts": 1,
+    "syntax": 1,
+    "pairs": 1,
+}
+# What changes how fast, not what comes out.
+_NO_MATTER = {
+    "sampling": {"batch_size", "concurrency", "request_limit_s", "api_key_variable", "n"},
+    "sandbox": {"workers", "recycle_after", "start_limit_s"},
+}
+_PACKAGES = {
+    "candidates": ("transformers", "torch", "vllm"),
+    "syntax": ("tree-sitter", "tree-sitter-python", "rensa"),
+}
+
+
+def stage_folder(chain: Path, stage: str) -> StageFolder:
+    """Return the folder of a stage of a chain."""
+    return StageFolder(chain, stage, RECORDS[stage])
+
+
+def split_shards(loaded: LoadedProblems, n_each: int) -> dict[str, LoadedProblems]:
+    """Return shard names with their problems, by id, `n_each` a shard."""
+    rows: list[Problem | PendingProblem] = [*loaded.problems, *loaded.pending]
+    rows.sort(key=lambda row: row.problem_id if isinstance(row, Problem) else row.problem.problem_id)
+    shards = {}
+    for index, start in enumerate(range(0, len(rows), n_each)):
+        part = rows[start : start + n_each]
+        shards[shard_name(index)] = LoadedProblems(
+            tuple(row for row in part if isinstance(row, Problem)),
+            tuple(row for row in part if not isinstance(row, Problem)),
+            loaded.dropped if index == 0 else (),
+        )
+    return shards
+
+
+def problems_key(part: LoadedProblems) -> str:
+    """Return the key of a shard of problems."""
+    pending = [(row.problem.problem_id, row.arguments, row.atol, row.rule) for row in part.pending]
+    texts = content_digest([*part.problems, *(row.problem for row in part.pending)], Problem)
+    return digest("problems", str(_VERSIONS["problems"]), texts, repr(pending))
+
+
+def write_problems(chain: Path, name: str, part: LoadedProblems, pool: Callable[[], SandboxPool]) -> Path:
+    """Write a shard of problems; those without answers get them from their reference, in a sandbox."""
+    completed, dropped = complete(part.pending, pool) if part.pending else ([], Counter[str]())
+    problems = sorted([*part.problems, *completed], key=lambda problem: problem.problem_id)
+    counts = Counter(f"judged_by.{problem.judged_by}" for problem in problems)
+    counts["cases"] = sum(len(problem.cases) for problem in problems)
+    n_in = len(part.problems) + len(part.pending) + len(part.dropped)
+    shard = Shard(problems, n_in, Counter(part.dropped_by_reason()) + dropped, counts)
+    return stage_folder(chain, "problems").write_shard(name, problems_key(part), shard)
+
+
+def candidates_key(chain: Path, name: str, config: RunConfig) -> str:
+    """Return the key of a shard of candidates; `n` is told apart so that a larger one adds to what is there."""
+    sampling = config.sampling
+    files = [path for path in (sampling.samples, *_adapter_files(sampling.adapter)) if path is not None]
+    identity = [_file_digest_or_name(path) for path in files]
+    if Path(sampling.model).is_dir():
+        identity.append(_model_digest(Path(sampling.model)))
+    matters = sampling.model_dump_json(exclude={*_NO_MATTER["sampling"], "samples", "adapter"})
+    content = stage_folder(chain, "problems").content(name)
+    return digest(
+        "candidates", str(_VERSIONS["candidates"]), matters, str(sampling.n), str(config.seed), content, *identity
+    )
+
+
+def write_candidates(
+    chain: Path,
+    name: str,
+    config: RunConfig,
+    sampler: Sampler,
+    shared: Sequence[Candidate] = (),
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write a shard of candidates; those that exist, here or in `shared`, are not drawn again."""
+    folder = stage_folder(chain, "candidates")
+    problems: list[Problem] = stage_folder(chain, "problems").read(name)
+    old = folder.read(name) if (folder.path / name).is_file() else []
+    known = {candidate.candidate_id: candidate for candidate in [*shared, *old]}
+    plan = plan_requests(problems, config.sampling, config.seed, sampler)
+    wanted = [request.candidate_id for request in plan]
+    drawn = sample_problems(problems, sampler, config.sampling, config.seed, known.keys(), on_progress)
+    kept = [known[identity] for identity in wanted if identity in known]
+    rows = sorted([*kept, *drawn], key=lambda row: (row.problem_id, row.index))
+    counts = Counter(f"finish.{row.finish_reason or 'unknown'}" for row in rows)
+    counts["tokens"] = sum(max(row.n_tokens, 0) for row in rows)
+    counts["reused"] = len(kept)
+    dropped = {"no_answer": len(wanted) - len(rows)} if len(wanted) > len(rows) else {}
+    shard = Shard(rows, len(wanted), dropped, counts)
+    return folder.write_shard(name, candidates_key(chain, name, config), shard)
+
+
+def programs_key(chain: Path, name: str, config: RunConfig) -> str:
+    """Return the key of a shard of programs."""
+    return _key(chain, name, "programs", ("problems", "candidates"))
+
+
+def write_programs(chain: Path, name: str, config: RunConfig) -> Path:
+    """Write a shard of extracted programs, one a candidate."""
+    problems = _problems(chain, name)
+    candidates: list[Candidate] = stage_folder(chain, "candidates").read(name)
+    rows = [extract_program(candidate, problems[candidate.problem_id]) for candidate in candidates]
+    counts = Counter(f"extraction.{row.extraction}" for row in rows) + Counter(f"form.{row.form}" for row in rows)
+    shard = Shard(rows, len(candidates), {}, counts)
+    return stage_folder(chain, "programs").write_shard(name, programs_key(chain, name, config), shard)
+
+
+def executions_key(chain: Path, name: str, config: RunConfig) -> str:
+    """Return the key of a shard of executions."""
+    limits = config.sandbox.model_dump_json(exclude=_NO_MATTER["sandbox"])
+    return _key(chain, name, "executions", ("problems", "programs"), limits)
+
+
+def write_executions(
+    chain: Path, name: str, config: RunConfig, pool: SandboxPool, on_done: Callable[[int], None] = lambda n: None
+) -> Path:
+    """Write a shard of executions, one a program."""
+    programs: list[Program] = stage_folder(chain, "programs").read(name)
+    rows = execute_programs(programs, _problems(chain, name), pool, on_done)
+    counts = Counter(f"status.{row.status}" for row in rows)
+    runnable = {(row.problem_id, row.code) for row in programs if row.extraction is Extraction.OK}
+    counts["distinct"] = len(runnable)
+    counts["calls"] = sum(len(row.runs) for row in rows)
+    shard = Shard(rows, len(programs), {}, counts)
+    return stage_folder(chain, "executions").write_shard(name, executions_key(chain, name, config), shard)
+
+
+def verdicts_key(chain: Path, name: str, config: RunConfig) -> str:
+    """Return the key of a shard of verdicts."""
+    return _key(chain, name, "verdicts", ("problems", "executions"))
+
+
+def write_verdicts(chain: Path, name: str, config: RunConfig) -> Path:
+    """Write a shard of verdicts, one an execution."""
+    problems = _problems(chain, name)
+    executions: list[Execution] = stage_folder(chain, "executions").read(name)
+    rows = [judge(problems[execution.problem_id], execution) for execution in executions]
+    counts = Counter(f"label.{row.label}" for row in rows)
+    counts += Counter(f"cause.{row.cause}" for row in rows if row.cause)
+    shard = Shard(rows, len(executions), {}, counts)
+    return stage_folder(chain, "verdicts").write_shard(name, verdicts_key(chain, name, config), shard)
+
+
+def syntax_key(chain: Path, name: str, config: RunConfig) -> str:
+    """Return the key of a shard of syntax."""
+    return _key(chain, name, "syntax", ("programs",), config.syntax.model_dump_json())
+
+
+def write_syntax(chain: Path, name: str, config: RunConfig) -> Path:
+    """Write a shard of syntax, one a program, duplicates marked within each problem."""
+    programs: list[Program] = stage_folder(chain, "programs").read(name)
+    of_problem: dict[str, list[Program]] = {}
+    for program in programs:
+        of_problem.setdefault(program.problem_id, []).append(program)
+    threshold = config.syntax.near_threshold
+    rows: list[Syntax] = [row for group in of_problem.values() for row in analyse_problem(group, threshold)]
+    counts = Counter(f"duplicate.{row.duplicate_rule}" for row in rows if row.duplicate_rule)
+    counts["parsed"] = sum(row.parsed for row in rows)
+    shard = Shard(rows, len(programs), {}, counts)
+    return stage_folder(chain, "syntax").write_shard(name, syntax_key(chain, name, config), shard)
+
+
+def pairs_key(chain: Path, config: RunConfig) -> str:
+    """Return the key of the pairs, which read all shards of all stages but the executions'."""
+    contents = []
+    for stage in ("problems", "candidates", "programs", "verdicts", "syntax"):
+        folder = stage_folder(chain, stage)
+        contents += [folder.content(name) for name in folder.shard_names()]
+    version = str(_VERSIONS["pairs"])
+    return digest("pairs", version, config.pairs.model_dump_json(), str(config.seed), *contents)
+
+
+def write_pairs(chain: Path, config: RunConfig) -> list[Path]:
+    """Write the pairs, one file a split; a split without pairs has none, since `datasets` can't load an empty one.
+
+    What was left out is counted in the first file.
+    """
+    problems, candidates, programs, verdicts, syntax = (
+        stage_folder(chain, stage).read_all()
+        for stage in ("problems", "candidates", "programs", "verdicts", "syntax")
+    )
+    made = make_pairs(problems, candidates, programs, verdicts, syntax, config.pairs, config.seed)
+    key = pairs_key(chain, config)
+    dropped = {str(reason): n for reason, n in made.dropped.items()}
+    n_in, paths = len(candidates), []
+    for split in ("train", "test"):
+        rows = [pair for pair in made.pairs if pair.split == split]
+        if rows:
+            counts = {f"{split}.pairs": len(rows), f"{split}.problems": len({row.problem_id for row in rows})}
+            shard = Shard(rows, n_in, dropped, counts)
+            paths.append(stage_folder(chain, "pairs").write_shard(shard_name(0, split), key, shard))
+            n_in, dropped = 0, {}
+    return paths
+
+
+def versions_of(stage: str) -> dict[str, str]:
+    """Return the versions of ours and of the packages that shape a stage's rows."""
+    versions = {"pairsmith": importlib.metadata.version("pairsmith"), "stage": str(_VERSIONS[stage])}
+    for package in ("pyarrow", *_PACKAGES.get(stage, ())):
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _key(chain: Path, name: str, stage: str, inputs: Sequence[str], *settings: str) -> str:
+    contents = [stage_folder(chain, source).content(name) for source in inputs]
+    return digest(stage, str(_VERSIONS[stage]), *settings, *contents)
+
+
+def _problems(chain: Path, name: str) -> dict[str, Problem]:
+    return {problem.problem_id: problem for problem in stage_folder(chain, "problems").read(name)}
+
+
+def _adapter_files(adapter: Path | None) -> list[Path]:
+    return sorted(path for path in adapter.rglob("*") if path.is_file()) if adapter is not None else []
+
+
+@functools.cache
+def _model_digest(folder: Path) -> str:
+    return digest_folder(folder)
+
+
+def _file_digest_or_name(path: Path) -> str:
+    return file_digest(path) if path.is_file() else str(path)

@@ -1,0 +1,89 @@
+"""What the tests of the command share: running it, a small run from files, checksums."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from pipeline.problems.starter import load_starter, starter_folder
+from pipeline.stages import RECORDS, stage_folder
+
+N_PROBLEMS = 12
+STAGES = tuple(RECORDS)
+
+
+def pairsmith(*arguments: str | Path, home: Path, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own."""
+    return subprocess.run(
+        command_of(*arguments),
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        env=environment(home),
+        check=False,
+    )
+
+
+def command_of(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "flows.cli", *(str(argument) for argument in arguments)]
+
+
+def environment(home: Path) -> dict[str, str]:
+    settings = {"HOME": str(home), "PREFECT_HOME": str(home / "prefect"), "COLUMNS": "200", "NO_COLOR": "1"}
+    return {**os.environ, **settings}
+
+
+def write_config(folder: Path) -> Path:
+    """Write the configuration of a run of starter problems; return its path.
+
+    Its samples are the references and wrong solutions in several forms, and answers without usable code.
+    """
+    items = load_starter(starter_folder())[:N_PROBLEMS]
+    rows = []
+    for item in items:
+        codes = [item.problem.reference, *(wrong.code for wrong in item.wrong)]
+        texts = [f"```python\n{code}\n```" for code in codes]
+        texts += [f"Sure!\n\n```\n{item.problem.reference}\n```\nThis works.", "I can't do that.", "def broken(:"]
+        rows += [{"task_id": item.problem.problem_id, "solution": text} for text in texts]
+    samples = folder / "samples.jsonl"
+    samples.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    ids = ", ".join(json.dumps(item.problem.problem_id) for item in items)
+    path = folder / "run.toml"
+    path.write_text(
+        f"""
+run = "{folder / "run"}"
+shard_problems = 3
+[problems]
+ids = [{ids}]
+[sampling]
+backend = "files"
+samples = "{samples}"
+n = 8
+[sandbox]
+backend = "bubblewrap"
+""",
+        encoding="utf-8",
+    )
+    return path
+
+
+def contents(run: Path) -> dict[str, list[str]]:
+    """Return, stage by stage, the checksums of files; of executions, which hold seconds, the content's."""
+    digests = {}
+    for stage in STAGES:
+        manifest = stage_folder(run, stage).manifest()
+        assert manifest is not None, stage
+        is_measured = stage == "executions"
+        digests[stage] = [f"{file.name} {file.content if is_measured else file.sha256}" for file in manifest.files]
+    return digests
+
+
+def assert_one_line(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    """Check that a command failed with one line that holds these words, and no traceback."""
+    assert done.returncode not in (0, 130), done.stdout
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    for word in words:
+        assert re.search(re.escape(word), lines[0]), lines[0]

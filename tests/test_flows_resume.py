@@ -1,0 +1,98 @@
+"""Runs that are repeated, changed, killed and stopped: what is there stays, and the end is the same."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.stages import stage_folder
+from tests.cli_kit import N_PROBLEMS, STAGES, command_of, contents, environment, pairsmith
+
+
+def test_build_makes_every_stage_and_a_report(built: Path) -> None:
+    for stage in STAGES:
+        manifest = stage_folder(built, stage).manifest()
+        assert manifest is not None, stage
+        assert manifest.n_out > 0, stage
+    verdicts = stage_folder(built, "verdicts").manifest()
+    assert verdicts is not None
+    assert verdicts.counts["label.passed"] == 2 * N_PROBLEMS
+    assert verdicts.counts.get("label.undecided", 0) == 0
+    assert (built / "report.html").stat().st_size > 10_000
+
+
+def test_the_pairs_load_as_a_dataset(built: Path, tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    files = {split: str(built / "pairs" / f"{split}-*.parquet") for split in ("train", "test")}
+    loaded = datasets.load_dataset("parquet", data_files=files, cache_dir=str(tmp_path))
+    row = loaded["train"][0]
+    assert [message["role"] for message in row["prompt"] + row["chosen"]] == ["user", "assistant"]
+    assert not set(loaded["train"]["problem_id"]) & set(loaded["test"]["problem_id"])
+
+
+def test_a_second_run_makes_nothing_again(config: Path, built: Path, home: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in built.glob("*/*.parquet")}
+    done = pairsmith("build", config, home=home)
+    assert done.returncode == 0
+    assert done.stdout.count("there already") == len(STAGES)
+    assert {path: path.stat().st_mtime_ns for path in built.glob("*/*.parquet")} == before
+
+
+def test_a_changed_setting_redoes_only_what_depends_on_it(config: Path, built: Path, home: Path) -> None:
+    done = pairsmith("build", config, "--set", "pairs.max_per_problem=1", home=home)
+    assert done.returncode == 0
+    assert done.stdout.count("there already") == len(STAGES) - 1
+    pairs = stage_folder(built, "pairs").read_all()
+    assert len(pairs) == len({pair.problem_id for pair in pairs})
+    assert pairsmith("build", config, home=home).returncode == 0
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_killed_run_goes_on_and_ends_the_same(
+    config: Path, built: Path, home: Path, tmp_path: Path, stage: str
+) -> None:
+    run = tmp_path / "run"
+    process = subprocess.Popen(
+        command_of("build", config, "--set", f"run={run}"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment(home),
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 200
+    while not any(run.glob(f"{stage}/*.parquet*")):  # a shard, or the beginning of one
+        assert process.poll() is None, "it ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    done = pairsmith("build", config, "--set", f"run={run}", home=home)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert contents(run) == contents(built)
+    assert not list(run.rglob("*.partial"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_one_line_and_keeps_what_is_there(
+    config: Path, home: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    run = tmp_path / "run"
+    process = subprocess.Popen(
+        command_of("build", config, "--set", f"run={run}"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(home),
+    )
+    while not any(run.glob("candidates/*.parquet")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + number, errors
+    assert errors.strip().splitlines() == ["stopped; what is written is kept: the same command goes on from there"]
+    assert pq.read_metadata(next(run.glob("problems/*.parquet"))).num_rows > 0
