@@ -2,8 +2,8 @@
 
 import os
 
-# Before torch is imported: its threads otherwise spin while they wait, and share two cores badly with anything else
-# (16 tokens/s instead of 420, measured with the sandboxes at work).
+# Before torch is imported: its threads otherwise spin while they wait, and share two cores badly with anything
+# else (16 tokens/s instead of 420, measured with other processes at work).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # vLLM on a CPU takes its cache's size in GiB from here alone.
 os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "2")

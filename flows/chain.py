@@ -50,7 +50,8 @@ class Tools:
         if self._sampler is None:
             config = self.config
             say = reporter().say
-            self._sampler = open_sampler(config.sampling, self.cache, self.api_key, say, None, config.seed)
+            with reporter().following("conversion") as follow:
+                self._sampler = open_sampler(config.sampling, self.cache, self.api_key, say, follow, config.seed)
         return self._sampler
 
     def pool(self) -> SandboxPool:
@@ -141,6 +142,7 @@ def run_samples(
         stages.write_executions(chain, name, config, tools.pool(), bar.advance)
 
     _run_plain(chain, names, config, "programs", stages.programs_key, stages.write_programs)
+    stages.forget_faults(chain)
     keys = {name: stages.executions_key(chain, name, config) for name in names}
     run_stage(chain, "executions", keys, _rows(chain, "programs"), "programs", execute)
     _run_plain(chain, names, config, "verdicts", stages.verdicts_key, stages.write_verdicts)
@@ -154,10 +156,10 @@ def run_pairs(chain: Path, config: RunConfig) -> None:
     if _is_there(folder, fingerprint):
         return
     written: list[Path] = []
-    with reporter().stage("pairs", 1, "set") as bar:
+    with reporter().stage("pairs", 0, "pairs") as bar:
         make_shard("pairs", "all", lambda: written.extend(stages.write_pairs(chain, config)))
-        bar.advance()
-    folder.finish([path.name for path in written], fingerprint, stages.versions_of("pairs"))
+        names = [path.name for path in written]
+        bar.advance(folder.finish(names, fingerprint, stages.versions_of("pairs")).n_out)
 
 
 def run_stage(

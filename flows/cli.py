@@ -19,6 +19,7 @@ from pipeline.errors import PairsmithError
 from schemas.config import ConfigError, RunConfig, load_config
 
 EXIT_ERROR = 1  # a signal gives 128 and its number: 130 for Ctrl-C, 143 for SIGTERM
+_PLAIN_WIDTH = 110  # of tables in files and pipes
 app = typer.Typer(
     add_completion=True,
     no_args_is_help=True,
@@ -176,6 +177,26 @@ def sandbox_build_command(
     _guard(work, debug)
 
 
+@sandbox_app.command("check")
+def sandbox_check_command(
+    image: Annotated[str, typer.Option("--image", help="Docker image to check.")] = "pairsmith-sandbox:latest",
+    parallel: Annotated[int, typer.Option("--parallel", min=1, help="Programs tried at the same time.")] = 4,
+    debug: Debug = False,
+) -> None:
+    """Try the attack corpus on this machine's sandboxes and show what held; a few minutes.
+
+    Example: `pairsmith sandbox check`
+    """
+
+    def work() -> None:
+        from flows.checking import check_sandboxes
+
+        if not check_sandboxes(image, parallel, reporter().console):
+            raise typer.Exit(EXIT_ERROR)
+
+    _guard(work, debug)
+
+
 def main() -> None:
     """Run the command line."""
     app()
@@ -204,7 +225,10 @@ def _run(
 
 def _guard(work: Callable[[], None], debug: bool) -> None:
     """Do the work; an error becomes one line and an exit code."""
-    set_console(Console(stderr=False, soft_wrap=True))
+    console = Console(soft_wrap=True)
+    if not console.is_terminal:
+        console.width = max(console.width, _PLAIN_WIDTH)
+    set_console(console)
     errors = Console(stderr=True, soft_wrap=True)
     received = _raise_on_signals()
     try:

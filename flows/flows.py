@@ -93,7 +93,8 @@ def start_folder(config: RunConfig, cache: Path) -> Path:
     sampling = config.sampling.model_copy(
         update={"adapter": None, "model": config.training.model or config.sampling.model}
     )
-    model = resolve_model(sampling, cache, reporter().say)
+    with reporter().following("conversion") as follow:
+        model = resolve_model(sampling, cache, reporter().say, follow)
     if Path(model.source).is_dir():
         return Path(model.source)
     from huggingface_hub import snapshot_download

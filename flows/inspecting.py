@@ -32,7 +32,7 @@ def show_run(run: Path, n_pairs: int, console: Console) -> None:
     for row in rows:
         table.add_row(*row)
     console.print(table)
-    for path in sorted(run.glob("evaluation/*/score.json")):
+    for path in sorted(run.glob("evaluation/*/score.json"), reverse=True):  # before, after
         console.print(score_words(path), markup=False, highlight=False)
     pairs: list[Pair] = stage_folder(run, "pairs").read_all() if n_pairs else []
     for pair in pairs[:n_pairs]:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -11,6 +11,8 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
+    TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -52,7 +54,7 @@ class Reporter:
         """Write to this console."""
         self.console = console
         self._progress: Progress | None = None
-        self._task: int | None = None
+        self._task: TaskID | None = None
 
     def say(self, text: str) -> None:
         """Write one line."""
@@ -84,10 +86,30 @@ class Reporter:
         seconds = time.monotonic() - stage.started
         self.say(f"{name:<11} {stage.n_done:>6} {unit:<10} {seconds:7.1f} s   {stage.rate():8.1f} /s")
 
+    @contextmanager
+    def following(self, name: str) -> Iterator[Callable[[str, float], None]]:
+        """Give a function that takes a phase and the share done in [0, 1]; it shows a bar, or lines."""
+        with Progress(
+            TextColumn(f"{name:<11}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"),
+            TimeElapsedColumn(), console=self.console, transient=True, disable=not self.console.is_terminal,
+        ) as progress:  # fmt: skip
+            task: list[TaskID] = []
+            phases: list[str] = []
+
+            def follow(phase: str, share: float) -> None:
+                if not task:
+                    task.append(progress.add_task(phase, total=1.0))
+                progress.update(task[0], completed=share, description=phase)
+                if phase not in phases and not self.console.is_terminal:
+                    phases.append(phase)
+                    self.say(f"{name:<11} {phase}")
+
+            yield follow
+
     def _show(self, stage: Stage, note: str) -> None:
         text = f"{stage.unit} {stage.rate():.1f}/s {note}"
         if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, completed=stage.n_done, note=text)  # type: ignore[arg-type]
+            self._progress.update(self._task, completed=stage.n_done, note=text)
             return
         now = time.monotonic()
         if now - max(stage.last_line, stage.started) >= _LINE_EVERY_S and stage.n_done < stage.total:

@@ -9,7 +9,7 @@ from schemas.score import Gain, Interval
 
 HEADER = ("stage", "in", "out", "left out, and what was counted")
 _SHOWN = {
-    "problems": ("judged_by.", "cases"),
+    "problems": ("judged_by.", "cases", "lost_inputs"),
     "candidates": ("tokens", "finish."),
     "programs": ("extraction.",),
     "executions": ("distinct", "calls"),
@@ -27,9 +27,7 @@ def stage_rows(chain: Path, stages: Sequence[str]) -> list[tuple[str, str, str, 
         if manifest is None:
             continue
         counts = {key: n for key, n in manifest.counts.items() if key.startswith(_SHOWN[stage]) and n}
-        words = [f"{key.split('.')[-1] if '.pairs' not in key else key} {n}" for key, n in sorted(counts.items())]
-        if stage == "pairs":
-            words = [f"{key.replace('.', ' ')} {n}" for key, n in sorted(counts.items())]
+        words = [f"{_word(stage, key)} {n}" for key, n in sorted(counts.items())]
         words += [f"-{key} {n}" for key, n in sorted(manifest.dropped.items())]
         rows.append((stage, str(manifest.n_in), str(manifest.n_out), ", ".join(words)))
     return rows
@@ -60,6 +58,13 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> str:
     """Return rows under the stages' header as a Markdown table."""
     lines = [HEADER, ("---",) * len(HEADER), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def _word(stage: str, key: str) -> str:
+    kind, _, name = key.rpartition(".")
+    if stage in ("pairs", "problems"):
+        return f"{kind.replace('_', ' ')} {name}".strip()
+    return name
 
 
 def _interval(value: Interval, signed: bool = False) -> str:

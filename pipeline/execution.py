@@ -1,6 +1,7 @@
 """Runs programs over the cases of their problems. Writes down what happened, judges nothing."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -34,6 +35,9 @@ def execute_programs(
         SandboxError: if the sandbox stays broken. A single fault gives an execution with status `fault`.
     """
     runnable = {_key(program): program for program in programs if program.extraction is Extraction.OK}
+    n_alike = Counter(_key(program) for program in programs if program.extraction is Extraction.OK)
+    if n_alike.total() < len(programs):
+        on_done(len(programs) - n_alike.total())
     with ThreadPoolExecutor(pool.n_workers, thread_name_prefix="execute") as threads:
         futures = {
             key: threads.submit(_execute_one, program, problems[program.problem_id], pool)
@@ -43,7 +47,7 @@ def execute_programs(
             done = {}
             for key, future in futures.items():
                 done[key] = future.result()
-                on_done(1)
+                on_done(n_alike[key])
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
             raise

@@ -84,15 +84,14 @@ class StageFolder:
         )
 
     def has_shard(self, name: str, key: str) -> bool:
-        """Return whether a whole shard of this name and key is there, its pages as they were written."""
-        path = self.path / name
+        """Return whether a whole shard of this name and key is there, its rows as they were written."""
         try:
-            if _metadata(path).get("pairsmith:key") != key:
+            metadata = _metadata(self.path / name)
+            if metadata.get("pairsmith:key") != key:
                 return False
-            pq.read_table(path, page_checksum_verification=True)
-        except (OSError, ValueError, pa.ArrowException):
+            return content_digest(self.read(name), self.record) == metadata.get("pairsmith:content")
+        except (FolderError, OSError, ValueError, pa.ArrowException):
             return False
-        return True
 
     def write_shard(self, name: str, key: str, shard: Shard) -> Path:
         """Write one shard at once or not at all; return its path. The stage is not done from then on.
@@ -132,8 +131,11 @@ class StageFolder:
         path = self.path / name
         try:
             return from_table(pq.read_table(path, page_checksum_verification=True), self.record)
+        except FileNotFoundError:
+            raise FolderError(f"{path}: no such shard; run the stage again") from None
         except (OSError, KeyError, ValueError, pa.ArrowException) as error:
-            reason = str(error.args[0] if error.args else error).splitlines()[0]
+            words = error.args[0] if isinstance(error, KeyError) else error
+            reason = str(words).partition("\n")[0]
             raise FolderError(f"{path}: can't be read ({reason}); delete it to make it again") from None
 
     def read_all(self) -> list[Any]:
@@ -141,8 +143,19 @@ class StageFolder:
         return [record for name in self.shard_names() for record in self.read(name)]
 
     def shard_names(self) -> list[str]:
-        """Return the names of the shards that are there, sorted."""
+        """Return the names of the manifest's shards, else of those that are there, sorted."""
+        manifest = self.manifest()
+        if manifest is not None:
+            return [file.name for file in manifest.files]  # a stray copy beside them doesn't count
         return sorted(path.name for path in self.path.glob("*.parquet"))
+
+    def counts(self, name: str) -> dict[str, int]:
+        """Return what one shard counted; nothing for a file that can't be read."""
+        try:
+            counts: dict[str, int] = json.loads(_metadata(self.path / name).get("pairsmith:counts", "{}"))
+        except (FolderError, OSError, ValueError, pa.ArrowException):
+            return {}
+        return counts
 
     def content(self, name: str) -> str:
         """Return the content digest of one shard: equal rows, measured columns apart, give equal digests."""

@@ -4,13 +4,12 @@ The only place where expected values and a candidate's values meet. Both are tex
 no object of the candidate's takes part in the comparison.
 """
 
-import math
 from typing import Any
 
 from schemas.candidate import Extraction
 from schemas.execution import CaseRun, Execution, Status
 from schemas.problem import Case, JudgedBy, Problem
-from schemas.values import Cycle, Lazy, Opaque, Record, decode_value
+from schemas.values import Cycle, Lazy, Opaque, Record, decode_value, to_set
 from schemas.verdict import Cause, Label, Verdict
 
 _CAUSES = {
@@ -29,6 +28,10 @@ _EXTRACTION_CAUSES = {
     Extraction.NO_ENTRY_POINT.value: Cause.MISSING_ENTRY_POINT,
 }
 
+_SET_LIKE = ("dict_keys", "dict_items")  # equal to sets in Python
+_SIZED = ("range", "deque", "dict_keys", "dict_values", "dict_items")  # lazy values that have a length
+_NO_KEY = object()
+
 
 def judge(problem: Problem, execution: Execution) -> Verdict:
     """Return the label of one candidate.
@@ -36,17 +39,17 @@ def judge(problem: Problem, execution: Execution) -> Verdict:
     A sandbox fault, a case that was not run without a reason of the program's own, and a problem without cases
     or usable tests give `undecided`; they never pass and never fail.
     """
-    if execution.status is Status.FAULT:
+    if Status.FAULT in (execution.status, *(run.status for run in execution.runs)):
         return _verdict(execution, Label.UNDECIDED, Cause.SANDBOX_FAULT, execution.detail, ())
+    if not problem.cases and problem.judged_by is not JudgedBy.TESTER:
+        return _verdict(execution, Label.UNDECIDED, Cause.NO_CASES, "", ())
     if execution.status is Status.NOT_RUN:
         cause = _EXTRACTION_CAUSES.get(execution.detail)
         if cause is None:
             return _verdict(execution, Label.UNDECIDED, Cause.SANDBOX_FAULT, execution.detail, ())
-        return _verdict(execution, Label.FAILED, cause, "", (False,) * len(problem.cases))
+        return _verdict(execution, Label.FAILED, cause, "", (False,) * max(len(problem.cases), 1))
     if problem.judged_by is JudgedBy.TESTER:
         return _judge_tester(execution)
-    if not problem.cases:
-        return _verdict(execution, Label.UNDECIDED, Cause.NO_CASES, "", ())
     return _judge_cases(problem, execution)
 
 
@@ -55,12 +58,12 @@ def _judge_tester(execution: Execution) -> Verdict:
         return _verdict(execution, Label.FAILED, _CAUSES[execution.status], _detail(execution), (False,))
     if execution.tester == "passed" and execution.runs:
         return _verdict(execution, Label.PASSED, Cause.NONE, "", (True,))
-    if execution.tester == "failed":
-        broken = next((run for run in execution.runs if run.status is not Status.OK), None)
+    if execution.tester == "failed" and execution.runs:
+        broken = next((run for run in execution.runs if run.status in _CAUSES), None)
         if broken is not None:
             return _verdict(execution, Label.FAILED, _CAUSES[broken.status], broken.exception, (False,))
         return _verdict(execution, Label.FAILED, Cause.TEST_FAILED, execution.detail, (False,))
-    # Tests that passed without calling the candidate have shown nothing.
+    # Tests that ended without calling the candidate have shown nothing.
     return _verdict(execution, Label.UNDECIDED, Cause.NO_CASES, execution.detail, ())
 
 
@@ -70,13 +73,18 @@ def _judge_cases(problem: Problem, execution: Execution) -> Verdict:
         detail = f"{len(runs)} of {len(problem.cases)} cases were run"
         return _verdict(execution, Label.UNDECIDED, Cause.SANDBOX_FAULT, detail, ())
     passed = tuple(matches(case, run) for case, run in zip(problem.cases, runs, strict=True))
-    if execution.status is not Status.OK:
-        return _verdict(execution, Label.FAILED, _CAUSES[execution.status], _detail(execution), passed)
-    if all(passed):
+    if all(passed) and execution.status is Status.OK:
         return _verdict(execution, Label.PASSED, Cause.NONE, "", passed)
-    first = runs[passed.index(False)]
-    cause = Cause.WRONG_VALUE if first.status is Status.OK else _CAUSES[first.status]
-    return _verdict(execution, Label.FAILED, cause, first.exception, passed)
+    first = runs[passed.index(False)] if False in passed else None
+    if first is not None and first.status is Status.OK:
+        return _verdict(execution, Label.FAILED, Cause.WRONG_VALUE, "", passed)
+    if first is None or first.status in (Status.NOT_RUN, execution.status):
+        status, detail = execution.status, _detail(execution)  # what ended the program explains the case
+    else:
+        status, detail = first.status, first.exception
+    if status is Status.OK:
+        return _verdict(execution, Label.UNDECIDED, Cause.SANDBOX_FAULT, "a case was not run", ())
+    return _verdict(execution, Label.FAILED, _CAUSES[status], detail, passed)
 
 
 def _detail(execution: Execution) -> str:
@@ -104,10 +112,8 @@ def matches(case: Case, run: CaseRun) -> bool:
     try:
         got = _view(decode_value(run.value), case.view)
         expected = decode_value(case.expected)
-        if case.compare == "truthy":
-            return _is_plain(got) and bool(got)
-        if case.compare == "falsy":
-            return _is_plain(got) and not got
+        if case.compare in ("truthy", "falsy"):
+            return _truth(got) is (case.compare == "truthy")
         return same_value(got, expected, case.atol if case.compare == "close" else 0.0)
     except (TypeError, ValueError, OverflowError, RecursionError):
         return False  # a view that this value has not (`sorted` of an int): the test would have raised
@@ -116,9 +122,10 @@ def matches(case: Case, run: CaseRun) -> bool:
 def same_value(got: Any, expected: Any, atol: float = 0.0) -> bool:
     """Return whether two decoded values are equal as Python's `==` has it, with two exceptions.
 
-    `True == 1 == 1.0`, a list is no tuple, sets and dicts have no order. The exceptions: nan equals nan (a
-    problem that expects nan wants it), and floats may differ by `atol` where it is not 0. An opaque value equals
-    nothing; a cycle equals a cycle that goes as far up.
+    `True == 1 == 1.0`, a list is no tuple but a named tuple is one, sets and dicts have no order. The exceptions:
+    nan equals nan (a problem that expects nan wants it), and floats may differ by `atol` where it is not 0. An
+    opaque value equals nothing; a cycle equals a cycle that goes as far up; lazy values of one kind are equal if
+    their items are.
 
     Args:
         got: the candidate's value, as `schemas.values.decode_value` gives it.
@@ -129,10 +136,9 @@ def same_value(got: Any, expected: Any, atol: float = 0.0) -> bool:
         return False
     if _is_number(got) and _is_number(expected):
         return _same_number(got, expected, atol)
-    if isinstance(got, Record) and got.is_tuple and type(expected) is tuple:
-        got = tuple(value for _, value in got.fields)
-    if isinstance(got, (set, frozenset)) and isinstance(expected, (set, frozenset)):
+    if _is_set_like(got) and _is_set_like(expected):
         return _same_set(got, expected, atol)
+    got, expected = _as_plain(got), _as_plain(expected)
     if type(got) is not type(expected):
         return False
     if isinstance(got, (list, tuple)):
@@ -148,24 +154,44 @@ def same_value(got: Any, expected: Any, atol: float = 0.0) -> bool:
     return bool(got == expected)
 
 
+def _as_plain(value: Any) -> Any:
+    """Return a named tuple as the tuple that it is; anything else as it is."""
+    if isinstance(value, Record) and value.is_tuple:
+        return tuple(part for _, part in value.fields)
+    return value
+
+
 def _view(value: Any, view: str) -> Any:
     """Return what the test's own wrapper would have made of the value."""
     if not view:
         return value
-    if isinstance(value, Lazy):
-        value = iter(value.items) if view not in ("len", "str", "abs") else value
-    if isinstance(value, Record) and value.is_tuple:
-        value = tuple(part for _, part in value.fields)
+    value = _as_plain(value)
+    if isinstance(value, Lazy) and view not in ("str", "abs") and (view != "len" or value.kind in _SIZED):
+        value = value.items
+    if view == "str" and isinstance(value, (set, frozenset)):
+        raise TypeError("the text of a set is in no order that could be expected")
     functions: dict[str, Any] = {
-        "list": list, "tuple": tuple, "set": set, "sorted": sorted, "len": len, "str": str, "abs": abs, "sum": sum,
+        "list": list, "tuple": tuple, "set": to_set, "sorted": sorted,
+        "len": len, "str": str, "abs": abs, "sum": sum,
     }  # fmt: skip
     if isinstance(value, (Opaque, Record, Cycle, Lazy)):
         raise TypeError(f"{view} of a {type(value).__name__}")
     return functions[view](value)
 
 
-def _is_plain(value: Any) -> bool:
-    return not isinstance(value, (Opaque, Cycle))
+def _truth(value: Any) -> bool | None:
+    """Return what `bool` gives for the value, None where nobody can tell."""
+    if isinstance(value, (Opaque, Cycle)):
+        return None
+    if isinstance(value, Lazy):
+        return bool(value.items) or value.kind not in _SIZED
+    if isinstance(value, Record):
+        return bool(value.fields) or not value.is_tuple
+    return bool(value)
+
+
+def _is_set_like(value: Any) -> bool:
+    return isinstance(value, (set, frozenset)) or (isinstance(value, Lazy) and value.kind in _SET_LIKE)
 
 
 def _is_number(value: Any) -> bool:
@@ -190,14 +216,17 @@ def _same_items(got: Any, expected: Any, atol: float) -> bool:
 
 
 def _same_set(got: Any, expected: Any, atol: float) -> bool:
+    got, expected = (value.items if isinstance(value, Lazy) else value for value in (got, expected))
     if len(got) != len(expected):
         return False
-    if any(isinstance(item, Opaque) for item in (*got, *expected)):
+    try:
+        got, expected = to_set(got), to_set(expected)
+    except (TypeError, ValueError):  # a view of a dict whose values hold lists
         return False
-    if got == expected:
-        return True
-    left = list(expected)
-    for item in got:
+    if len(got) != len(expected):  # a forged view that repeats itself
+        return False
+    left = list(expected - got)
+    for item in got - expected:
         match = next((index for index, other in enumerate(left) if same_value(item, other, atol)), None)
         if match is None:
             return False
@@ -208,11 +237,13 @@ def _same_set(got: Any, expected: Any, atol: float) -> bool:
 def _same_dict(got: Any, expected: Any, atol: float) -> bool:
     if len(got) != len(expected):
         return False
-    for key, value in expected.items():
-        if isinstance(key, float) and math.isnan(key):
+    left = [key for key in expected if key not in got]
+    for key, value in got.items():
+        found = key if key in expected else next((one for one in left if same_value(key, one, atol)), _NO_KEY)
+        if found is _NO_KEY or not same_value(value, expected[found], atol):
             return False
-        if key not in got or not same_value(got[key], value, atol):
-            return False
+        if key not in expected:
+            left.remove(found)
     return True
 
 

@@ -17,7 +17,7 @@ from pipeline.folder import Shard, StageFolder, content_digest, digest, file_dig
 from pipeline.judging import judge
 from pipeline.pairing import make_pairs
 from pipeline.problems.records import LoadedProblems, PendingProblem
-from pipeline.problems.references import complete
+from pipeline.problems.references import NO_ANSWER, Completed, complete
 from pipeline.sampling import Sampler, plan_requests, sample_problems
 from pipeline.sampling.models import digest_folder
 from pipeline.sandbox import SandboxPool
@@ -89,12 +89,14 @@ def problems_key(part: LoadedProblems) -> str:
 
 def write_problems(chain: Path, name: str, part: LoadedProblems, pool: Callable[[], SandboxPool]) -> Path:
     """Write a shard of problems; those without answers get them from their reference, in a sandbox."""
-    completed, dropped = complete(part.pending, pool) if part.pending else ([], Counter[str]())
-    problems = sorted([*part.problems, *completed], key=lambda problem: problem.problem_id)
+    completed = complete(part.pending, pool()) if part.pending else Completed((), 0, 0)
+    problems = sorted([*part.problems, *completed.problems], key=lambda problem: problem.problem_id)
     counts = Counter(f"judged_by.{problem.judged_by}" for problem in problems)
     counts["cases"] = sum(len(problem.cases) for problem in problems)
+    counts["lost_inputs"] = completed.n_lost_inputs
     n_in = len(part.problems) + len(part.pending) + len(part.dropped)
-    shard = Shard(problems, n_in, Counter(part.dropped_by_reason()) + dropped, counts)
+    dropped = Counter(part.dropped_by_reason()) + Counter({NO_ANSWER: completed.n_dropped})
+    shard = Shard(problems, n_in, dropped, counts)
     return stage_folder(chain, "problems").write_shard(name, problems_key(part), shard)
 
 
@@ -132,7 +134,6 @@ def write_candidates(
     rows = sorted([*kept, *drawn], key=lambda row: (row.problem_id, row.index))
     counts = Counter(f"finish.{row.finish_reason or 'unknown'}" for row in rows)
     counts["tokens"] = sum(max(row.n_tokens, 0) for row in rows)
-    counts["reused"] = len(kept)
     dropped = {"no_answer": len(wanted) - len(rows)} if len(wanted) > len(rows) else {}
     shard = Shard(rows, len(wanted), dropped, counts)
     return folder.write_shard(name, candidates_key(chain, name, config), shard)
@@ -151,6 +152,14 @@ def write_programs(chain: Path, name: str, config: RunConfig) -> Path:
     counts = Counter(f"extraction.{row.extraction}" for row in rows) + Counter(f"form.{row.form}" for row in rows)
     shard = Shard(rows, len(candidates), {}, counts)
     return stage_folder(chain, "programs").write_shard(name, programs_key(chain, name, config), shard)
+
+
+def forget_faults(chain: Path) -> None:
+    """Remove the shards of executions in which a sandbox broke, so that they are made again."""
+    folder = stage_folder(chain, "executions")
+    for name in folder.shard_names():
+        if folder.counts(name).get("status.fault"):
+            (folder.path / name).unlink()
 
 
 def executions_key(chain: Path, name: str, config: RunConfig) -> str:

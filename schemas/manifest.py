@@ -61,5 +61,5 @@ class Manifest:
             tree: dict[str, Any] = json.loads(text)
             files = tuple(ShardFile(**file) for file in tree.pop("files"))
             return cls(files=files, **tree)
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"not a manifest: {error}") from None

@@ -19,6 +19,7 @@ is opaque. This module is shipped into sandboxes as source: standard library onl
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable
@@ -28,13 +29,16 @@ MAX_DEPTH = 100
 MAX_NODES = 1_000_000
 MAX_INT_BITS = 1 << 22  # 4 million bits: 1.2 million decimal digits, one MiB of hex
 JSON_INT = 1 << 53  # beyond it other languages' JSON readers lose digits
+MAX_COLLISIONS = 100  # of one hash in a set or dict; 150,000 ints made to collide would take a host minutes
 
 _DICTS = (dict, Counter, OrderedDict, defaultdict)
 _VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 _LAZY: tuple[Any, ...] = (
     range, map, filter, zip, enumerate, reversed, *_VIEWS, deque,
-    type(iter([])), type(iter(())), type(iter("")), type(iter(set())), type(iter({})), type(iter(range(0))),
-    type(reversed([])), type(_ for _ in ()), type(iter(b"")),
+    type(iter([])), type(iter(())), type(iter("")), type(iter("\u00e9")), type(iter(set())), type(iter(b"")),
+    type(iter({})), type(iter({}.values())), type(iter({}.items())), type(iter(deque())), type(reversed({})),
+    type(reversed([])), type(iter(range(0))), type(iter(range(1 << 70))), type(_ for _ in ()),
+    *(kind for kind in vars(itertools).values() if isinstance(kind, type) and hasattr(kind, "__next__")),
 )  # fmt: skip
 
 
@@ -50,6 +54,10 @@ class Record:
     fields: tuple[tuple[str, Any], ...]
     is_tuple: bool = False
 
+    def __hash__(self) -> int:
+        """Return a hash for any fields: a class may hash by identity and hold a list."""
+        return _hash_of(self.fields, self.name)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Opaque:
@@ -62,8 +70,8 @@ class Opaque:
         return False
 
     def __hash__(self) -> int:
-        """Return a hash by name."""
-        return hash(self.name)
+        """Return a hash of its own: by name, a set of 100,000 of them would take minutes."""
+        return object.__hash__(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +87,10 @@ class Lazy:
 
     kind: str
     items: tuple[Any, ...]
+
+    def __hash__(self) -> int:
+        """Return a hash for any items."""
+        return _hash_of(self.items, self.kind)
 
 
 class _State:
@@ -134,12 +146,30 @@ def normalise(text: str) -> str:
 def canonical(text: str) -> str:
     """Return the one text of all values that are equal to that of `text`, dicts sorted by the text of their keys.
 
-    Opaque values keep their text.
+    Equal means of equal types too: 1, 1.0 and True keep texts of their own. Opaque values keep their text.
 
     Raises:
         ValueError: if the text is not an encoded value.
     """
     return _dump(_encode(decode_value(text), _State(MAX_NODES, sorts_dicts=True), ()))
+
+
+def to_set(items: Iterable[Any]) -> set[Any]:
+    """Return the set of items that come from a sandbox.
+
+    Raises:
+        ValueError: if more than MAX_COLLISIONS of them have one hash.
+        TypeError: if one can't be in a set.
+    """
+    known = list(items)
+    _refuse_collisions(known)
+    return set(known)
+
+
+def _refuse_collisions(items: list[Any]) -> None:
+    counts = Counter(map(hash, items))
+    if counts and max(counts.values()) > MAX_COLLISIONS:
+        raise ValueError("too many values of one hash")
 
 
 def _dump(tree: object) -> str:
@@ -234,6 +264,23 @@ def _decode_int(body: str) -> int:
     return value
 
 
+def _hash_of(parts: tuple[Any, ...], name: str) -> int:
+    try:
+        return hash((name, parts))
+    except TypeError:
+        return hash(name)
+
+
+def _decode_set(body: Any) -> set[Any]:
+    return to_set([_decode(item) for item in body])
+
+
+def _decode_dict(body: Any) -> dict[Any, Any]:
+    pairs = [(_decode(key), _decode(value)) for key, value in body]
+    _refuse_collisions([key for key, _ in pairs])
+    return dict(pairs)
+
+
 def _decode_record(body: Any, is_tuple: bool = False) -> Record:
     name, fields = body
     return Record(str(name), tuple((str(field), _decode(part)) for field, part in fields), is_tuple)
@@ -245,9 +292,9 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
     "complex": lambda body: complex(_decode(body[0]), _decode(body[1])),
     "bytes": bytes.fromhex,
     "tuple": lambda body: tuple(_decode(item) for item in body),
-    "set": lambda body: {_decode(item) for item in body},
-    "frozenset": lambda body: frozenset(_decode(item) for item in body),
-    "dict": lambda body: {_decode(key): _decode(value) for key, value in body},
+    "set": _decode_set,
+    "frozenset": lambda body: frozenset(_decode_set(body)),
+    "dict": _decode_dict,
     "lazy": lambda body: Lazy(str(body[0]), tuple(_decode(item) for item in body[1])),
     "record": _decode_record,
     "namedtuple": lambda body: _decode_record(body, is_tuple=True),

@@ -24,4 +24,4 @@ def why_no_docker() -> str:
 
 def make_engine(name: str, label: str, config: SandboxConfig = LIMITS) -> Engine:
     """Return a fresh engine of that name."""
-    return DockerEngine(config, label) if name == "docker" else BubblewrapEngine()
+    return DockerEngine(config, label) if name == "docker" else BubblewrapEngine(config)

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,11 @@ def test_two_runs_do_not_share_a_folder(config: Path, built: Path, home: Path) -
         (("--set", "problems.source=jsonl", "--set", "problems.path={tmp}/empty.jsonl"), ("empty.jsonl",)),
         (("--set", "problems.source=jsonl", "--set", "problems.path={tmp}/twice.jsonl"), ("'a'",)),
         (("--set", "problems.source=jsonl", "--set", "problems.path={tmp}/column.jsonl"), ("entry_point",)),
-        (("--set", "sampling.backend=transformers", "--set", "sampling.model={tmp}"), ("not a model folder",)),
+        pytest.param(
+            ("--set", "sampling.backend=transformers", "--set", "sampling.model={tmp}"),
+            ("not a model folder",),
+            marks=pytest.mark.skipif(find_spec("torch") is None, reason="needs the extra [train]"),
+        ),
         (("--set", "sampling.backend=files", "--set", "sampling.samples={tmp}/no.jsonl"), ("no.jsonl",)),
         (("--set", "run=/proc/none/here"), ("/proc/none/here",)),
     ],

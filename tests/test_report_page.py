@@ -126,7 +126,7 @@ def test_numbers_are_those_of_the_tables(run: Path, html: str, pairs: list[Pair]
     assert "duplicate: 4 candidates; over problem cap: 31 pairs" in text
     assert "0.34 → 0.46+0.12 (+0.05 to +0.19)" in text
     assert "0.71 → 0.59−0.12 (−0.19 to −0.05)" in text
-    assert "Training raised pass@1 on held-out problems." in text
+    assert "Training raised pass@1 on held-out problems; the range of programs narrowed." in text
     assert "The first loss is 0.6931" in text
 
 

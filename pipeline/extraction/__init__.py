@@ -25,9 +25,10 @@ def extract_program(candidate: Candidate, problem: Problem) -> Program:
     """Return the program in a candidate's completion.
 
     A completion with the template `continuation` is the rest of the function that the candidate's prompt (else
-    `problem.continuation`) begins: the program is both, cut behind that function, with the later definitions that it needs. All other
-    completions are read as an answer in Markdown: the first fenced block that defines the entry point, with
-    what it needs from the other blocks and from the code of the prompt; else bare code between prose.
+    `problem.continuation`) begins: the program is both, cut behind that function, with the later definitions
+    that it needs. All other completions are read as an answer in Markdown: the first fenced block that defines
+    the entry point, with what it needs from the other blocks and from the code of the prompt; else bare code
+    between prose.
 
     Where the entry point is defined several times in one block, all definitions stay: the last one wins, as
     in Python. A method is no entry point. Never raises, whatever the text; equal inputs give equal programs.

@@ -1,44 +1,61 @@
 """Gives problems without answers those of their reference, which runs in a sandbox like any program."""
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from pipeline.problems.evalplus import with_expected
 from pipeline.problems.records import PendingProblem
-from pipeline.sandbox import Job, SandboxPool
+from pipeline.sandbox import Job, SandboxError, SandboxFaultError, SandboxPool
 from schemas.execution import Status
 from schemas.problem import Problem
 
 NO_ANSWER = "reference_gave_no_answer"
 
 
-def complete(
-    pending: Sequence[PendingProblem], pool: Callable[[], SandboxPool]
-) -> tuple[list[Problem], Counter[str]]:
-    """Return the problems with answers, and counts of what was lost.
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """What references gave.
 
-    An input that the reference gives no value for is left out of its problem; a problem without any value is
-    dropped.
+    Attributes:
+        problems: problems with answers.
+        n_dropped: problems whose reference gave no answer at all.
+        n_lost_inputs: inputs that were left out, because the reference gave no value for them.
+    """
+
+    problems: tuple[Problem, ...]
+    n_dropped: int
+    n_lost_inputs: int
+
+
+def complete(pending: Sequence[PendingProblem], pool: SandboxPool) -> Completed:
+    """Return the problems with the answers of their references.
 
     Raises:
-        SandboxFaultError, SandboxError: if the sandbox breaks; a reference is not to blame for it.
+        SandboxError: if the sandbox breaks; a reference is not to blame for it.
     """
-    sandboxes = pool()
-    with ThreadPoolExecutor(sandboxes.n_workers, thread_name_prefix="references") as threads:
-        answers = list(threads.map(lambda row: _answer(row, sandboxes), pending))
-    problems, lost = [], Counter[str]()
-    for row, values in zip(pending, answers, strict=True):
-        problem = with_expected(row, values)
-        if problem.cases:
-            problems.append(problem)
-        else:
-            lost[NO_ANSWER] += 1
-    return problems, lost
+    with ThreadPoolExecutor(pool.n_workers, thread_name_prefix="references") as threads:
+        answers = list(threads.map(lambda row: _answer(row, pool), pending))
+    problems = [with_expected(row, values) for row, values in zip(pending, answers, strict=True)]
+    kept = tuple(problem for problem in problems if problem.cases)
+    n_lost = sum(values.count(None) for values in answers)
+    return Completed(kept, len(problems) - len(kept), n_lost)
 
 
 def _answer(row: PendingProblem, pool: SandboxPool) -> list[str | None]:
-    problem = row.problem
-    job = Job(problem.setup, problem.reference, problem.entry_point, row.arguments)
-    answers, _ = pool.run(lambda bench: bench.candidate.run(job))
-    return [answer.value if answer.status is Status.OK else None for answer in answers]
+    """Return a value or None for each input; one that ends the reference costs no other its answer."""
+    problem, inputs = row.problem, list(row.arguments)
+    values: list[str | None] = []
+    while len(values) < len(inputs):
+        job = Job(problem.setup, problem.reference, problem.entry_point, tuple(inputs[len(values) :]))
+        try:
+            answers, _ = pool.run(lambda bench, job=job: bench.candidate.run(job))  # type: ignore[misc]
+        except SandboxFaultError as fault:
+            raise SandboxError(
+                f"{problem.problem_id}: no sandbox for its reference ({fault}); run again"
+            ) from None
+        ended = [answer for answer in answers if answer.status is not Status.NOT_RUN]
+        values += [answer.value if answer.status is Status.OK else None for answer in ended]
+        if not ended:  # it does not even load
+            values += [None] * (len(inputs) - len(values))
+    return values

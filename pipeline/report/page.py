@@ -57,13 +57,18 @@ def rate_levels(problems: Iterable[ProblemOutcome]) -> list[tuple[str, int, floa
 
 
 def headline_verdict(gains: Iterable[Gain]) -> str:
-    """Return one sentence on what training did to pass@1; empty where that was not measured."""
-    gain = next((gain for gain in gains if gain.measure == "pass@1"), None)
+    """Return one sentence on what training did to pass@1 and to diversity; empty where that was not measured."""
+    by_measure = {gain.measure: gain for gain in gains}
+    gain, diversity = by_measure.get("pass@1"), by_measure.get("distinct_syntax")
     if gain is None:
         return ""
+    if diversity is None or not diversity.is_significant:
+        cost = "diversity shows no change"
+    else:
+        cost = f"the range of programs {'widened' if diversity.change.value > 0 else 'narrowed'}"
     if not gain.is_significant:
-        return "These held-out problems don't show that training changed pass@1."
-    return f"Training {'raised' if gain.change.value > 0 else 'lowered'} pass@1 on held-out problems."
+        return f"These held-out problems don't show that training changed pass@1; {cost}."
+    return f"Training {'raised' if gain.change.value > 0 else 'lowered'} pass@1 on held-out problems; {cost}."
 
 
 def is_displaced(training: TrainingFacts) -> bool:

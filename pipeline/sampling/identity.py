@@ -20,13 +20,14 @@ def candidate_id(
     top_p: float,
     max_tokens: int,
     seed: int,
+    problem_id: str,
     prompt: str,
     index: int,
 ) -> str:
     """Return 32 hex digits over all that decides what is drawn.
 
     `revision` is that of the weights, adapter included; `seed` is the run's; `prompt` is the user message or
-    the code. The problem's id is no part, so a renamed problem keeps its samples.
+    the code. The problem's id is part of it: two problems of one wording have candidates of their own.
     """
-    parts = [model, revision, template, temperature, top_p, max_tokens, seed, prompt, index]
+    parts = [model, revision, template, temperature, top_p, max_tokens, seed, problem_id, prompt, index]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

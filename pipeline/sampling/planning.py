@@ -99,6 +99,7 @@ def plan_requests(
                 top_p,
                 max_tokens,
                 seed,
+                problem.problem_id,
                 opening.text,
                 index,
             )

@@ -1,0 +1,128 @@
+"""The attack corpus and its honest controls, on every sandbox; see `pipeline.sandbox.audit`."""
+
+import functools
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from pipeline.sandbox.audit import (
+    HONEST,
+    LIMITS,
+    Trial,
+    attack_problem,
+    attacks_folder,
+    describe,
+    load_attacks,
+    make_engines,
+    table_rows,
+    try_attacks,
+)
+from pipeline.sandbox.bubblewrap import BubblewrapEngine
+from pipeline.sandbox.contract import SandboxError
+from pipeline.sandbox.docker_engine import LABEL, connect
+from schemas.verdict import Label
+from tests.sandboxes import make_engine, why_no_docker
+
+ATTACKS = load_attacks(attacks_folder())
+# One worker runs all of these: the corpus is tried once on each backend.
+pytestmark = pytest.mark.xdist_group("attacks")
+BACKENDS = ("bubblewrap", pytest.param("docker", marks=pytest.mark.docker))
+
+
+@functools.cache
+def trials_on(backend: str) -> dict[str, Trial]:
+    label = f"attacks-{os.getpid()}"
+    engine = make_engine(backend, label, LIMITS)
+    trials = try_attacks(ATTACKS, engine, n_parallel=6)
+    if backend == "docker":
+        client = connect()
+        assert not client.containers.list(all=True, filters={"label": f"{LABEL}={label}"})
+        client.close()
+    elif isinstance(engine, BubblewrapEngine) and engine._user is not None:
+        assert not processes_of(engine._user)
+    return {trial.attack.name: trial for trial in trials}
+
+
+def processes_of(uid: int) -> list[str]:
+    """Return the names of this machine's processes that run as that user."""
+    names = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if folder.stat().st_uid == uid or f"\t{uid}\t" in (folder / "status").read_text():
+                names.append((folder / "comm").read_text())
+        except OSError:
+            continue
+    return names
+
+
+def require(backend: str) -> None:
+    if backend == "docker" and why_no_docker() and not os.environ.get("PAIRSMITH_REQUIRE_DOCKER"):
+        pytest.skip(why_no_docker())
+
+
+def test_the_corpus_is_as_large_as_promised() -> None:
+    n_by_class = Counter(attack.name.split("/")[0] for attack in ATTACKS)
+    assert n_by_class.pop("honest") >= 15
+    assert sum(n_by_class.values()) >= 100
+    assert min(n_by_class.values()) >= 5
+    assert all(attack.what[0].isupper() and attack.what.endswith(".") for attack in ATTACKS)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_it_holds(attack: object, backend: str) -> None:
+    require(backend)
+    trial = trials_on(backend)[attack.name]  # type: ignore[attr-defined]
+    expects, verdict = trial.attack.expects, trial.verdict
+    assert trial.left == ()
+    assert verdict.label is not Label.UNDECIDED, verdict
+    if expects != "contained":
+        assert verdict.label == expects, verdict
+    if trial.attack.cause:
+        assert verdict.cause == trial.attack.cause, verdict
+    assert trial.held
+    assert (expects == HONEST) == trial.attack.name.startswith("honest/")
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_both_backends_agree(attack: object) -> None:
+    require("docker")
+    ours, theirs = (trials_on(backend)[attack.name].verdict for backend in ("bubblewrap", "docker"))  # type: ignore[attr-defined]
+    assert (ours.label, ours.cause, ours.signature) == (theirs.label, theirs.cause, theirs.signature), (
+        ours,
+        theirs,
+    )
+
+
+def test_a_trial_that_left_something_or_passed_has_not_held() -> None:
+    trial = next(iter(trials_on("bubblewrap").values()))
+    assert trial.held
+    left = Trial(trial.attack, trial.verdict, ("/tmp/answer",))
+    assert not left.held
+    assert "NOT HELD" in table_rows([trial.attack], [[left]])[0][2]
+
+
+def test_a_broken_corpus_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SandboxError, match="no attacks"):
+        load_attacks(tmp_path)
+    (tmp_path / "crash").mkdir()
+    (tmp_path / "crash" / "nameless.py").write_text("import os\n")
+    with pytest.raises(SandboxError, match="crash/nameless"):
+        load_attacks(tmp_path)
+
+
+def test_the_problem_is_not_solved_by_constants() -> None:
+    assert len({case.expected for case in attack_problem().cases}) == len(attack_problem().cases)
+
+
+def test_what_is_active_is_said() -> None:
+    engines, _ = make_engines(LIMITS, f"describe-{os.getpid()}")
+    assert engines
+    for engine in engines:
+        line = describe(engine)
+        assert engine.name in line
+        assert "seccomp filter: on" in line
+        engine.close()

@@ -1,0 +1,278 @@
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+
+import pytest
+
+from pipeline.execution import execute_programs
+from pipeline.sandbox import Answer, Bench, Ending, Job, SandboxError, SandboxFaultError, SandboxPool
+from schemas.candidate import Extraction, Program
+from schemas.execution import Execution, Status
+from schemas.problem import Case, JudgedBy
+from tests.pairing_records import problem as make_problem
+
+T = TypeVar("T")
+CASES = (Case("[1]", "10"), Case("[2]", "20"))
+PROBLEM = make_problem(cases=CASES, setup="import math")
+TESTED = make_problem("p/2", judged_by=JudgedBy.TESTER, test_code="assert f(1) == 10")
+PROBLEMS = {"p/1": PROBLEM, "p/2": TESTED}
+
+
+def value(text: str, wall_s: float = 0.1) -> Answer:
+    return Answer(Status.OK, text, "", wall_s)
+
+
+def broken(status: Status, exception: str = "") -> Answer:
+    return Answer(status, "", exception, 0.1)
+
+
+def ending(status: Status = Status.OK, exception: str = "", detail: str = "") -> Ending:
+    return Ending(status, exception, detail, 0.5, 0.6, 7.0)
+
+
+class FakeSandbox:
+    """Answers from a script: code to what comes of running it, the last entry again and again."""
+
+    def __init__(self, script: dict[str, list[Any]], jobs: list[Job]) -> None:
+        self.script, self.jobs = script, jobs
+
+    def _next(self, job: Job) -> Any:
+        self.jobs.append(job)
+        entries = self.script[job.code]
+        entry = entries.pop(0) if len(entries) > 1 else entries[0]
+        if isinstance(entry, BaseException):
+            raise entry
+        return entry
+
+    def run(self, job: Job) -> tuple[list[Answer], Ending]:
+        return cast(tuple[list[Answer], Ending], self._next(job))
+
+    def begin(self, job: Job) -> Status:
+        self.answers, self.ending = self._next(job)
+        return Status.OK if self.answers else self.ending.status
+
+    def call(self, arguments: str) -> Answer:
+        self.asked = arguments
+        return cast(Answer, self.answers.pop(0))
+
+    def end(self) -> Ending:
+        return cast(Ending, self.ending)
+
+    def run_tester(self, job: Job, ask: Callable[[str], Answer]) -> Ending:
+        calls, outcome = self._next(job)
+        for arguments in calls:
+            ask(arguments)
+        return cast(Ending, outcome)
+
+
+class FakeBench:
+    def __init__(self, script: dict[str, list[Any]]) -> None:
+        self.jobs: list[Job] = []
+        self.candidate, self.tester = FakeSandbox(script, self.jobs), FakeSandbox(script, self.jobs)
+
+
+class FakePool:
+    """Runs work on one bench; knows how much runs at once."""
+
+    name = "fake"
+
+    def __init__(self, script: dict[str, list[Any]], n_workers: int = 2) -> None:
+        self.bench, self.n_workers = FakeBench(script), n_workers
+        self.n_at_once: list[int] = []
+        self._n_running = 0
+        self._lock = threading.Lock()
+
+    def run(self, work: Callable[[Bench], T]) -> T:
+        with self._lock:
+            self._n_running += 1
+            self.n_at_once.append(self._n_running)
+        try:
+            return work(cast(Bench, self.bench))
+        finally:
+            with self._lock:
+                self._n_running -= 1
+
+
+def program(name: str, code: str, extraction: Extraction = Extraction.OK, problem_id: str = "p/1") -> Program:
+    return Program(name, problem_id, extraction, "fenced", code)
+
+
+def execute(
+    pool: FakePool, programs: Sequence[Program], on_done: Callable[[int], None] = lambda n: None
+) -> list[Execution]:
+    return execute_programs(programs, PROBLEMS, cast(SandboxPool, pool), on_done)
+
+
+RIGHT = ([value("10"), value("20")], ending())
+WRONG = ([value("10"), broken(Status.EXCEPTION, "KeyError")], ending())
+SLOW = ([value("10"), broken(Status.TIMEOUT)], ending(Status.TIMEOUT, detail="wall"))
+
+
+def test_what_happened_is_written_down() -> None:
+    pool = FakePool({"a": [WRONG]})
+    (row,) = execute(pool, [program("x", "a")])
+    assert pool.bench.jobs == [Job("import math", "a", "f", ("[1]", "[2]"))]
+    assert (row.candidate_id, row.problem_id, row.status, row.backend) == ("x", "p/1", Status.OK, "fake")
+    assert [(run.status, run.value, run.exception) for run in row.runs] == [
+        (Status.OK, "10", ""),
+        (Status.EXCEPTION, "", "KeyError"),
+    ]
+    assert (row.cpu_s, row.wall_s, row.peak_memory_mib) == (0.5, 0.6, 7.0)
+    assert (len(row.signature), len(row.runs[0].output_digest), row.tester) == (32, 16, "")
+
+
+def test_the_sandbox_sees_no_expected_value() -> None:
+    pool = FakePool({"a": [RIGHT]})
+    execute(pool, [program("x", "a")])
+    assert "10" not in repr(pool.bench.jobs)
+
+
+def test_identical_code_runs_once_a_problem_and_order_is_kept() -> None:
+    pool = FakePool({"a": [RIGHT], "b": [WRONG]})
+    programs = [program("4", "b"), program("1", "a"), program("3", "a"), program("2", "b")]
+    rows = execute(pool, programs)
+    assert sorted(job.code for job in pool.bench.jobs) == ["a", "b"]
+    assert [row.candidate_id for row in rows] == ["4", "1", "3", "2"]
+    assert [row.runs[1].status for row in rows] == [Status.EXCEPTION, Status.OK, Status.OK, Status.EXCEPTION]
+
+
+def test_the_same_code_for_another_problem_is_another_program() -> None:
+    pool = FakePool({"a": [([value("10")], ending())], TESTED.test_code: [(["[1]"], ending())]}, n_workers=1)
+    pool.bench.candidate.script["a"].append(([value("10")], ending()))
+    rows = execute(pool, [program("x", "a"), program("y", "a", problem_id="p/2")])
+    assert [row.problem_id for row in rows] == ["p/1", "p/2"]
+    assert [job.code for job in pool.bench.jobs].count("a") == 2
+
+
+def test_progress_counts_every_program() -> None:
+    pool = FakePool({"a": [RIGHT], "b": [WRONG]})
+    programs = [program("1", "a"), program("2", "a"), program("3", "b"), program("4", "", Extraction.NO_CODE)]
+    done: list[int] = []
+    execute(pool, programs, done.append)
+    assert sum(done) == 4
+    assert 0 not in done
+
+
+def test_nothing_to_run_is_no_work() -> None:
+    assert execute(FakePool({}), []) == []
+
+
+@pytest.mark.parametrize("extraction", [one for one in Extraction if one is not Extraction.OK])
+def test_what_has_no_program_is_not_run(extraction: Extraction) -> None:
+    pool = FakePool({})
+    (row,) = execute(pool, [program("x", "def f(", extraction)])
+    assert (row.status, row.detail, row.runs, row.backend) == (Status.NOT_RUN, extraction.value, (), "")
+    assert pool.bench.jobs == []
+
+
+@pytest.mark.parametrize("first", [SLOW, ([value("10"), broken(Status.TIMEOUT)], ending())])
+def test_a_timeout_is_run_once_more_alone_and_that_counts(first: tuple[list[Answer], Ending]) -> None:
+    pool = FakePool({"slow": [first, RIGHT], "a": [RIGHT], "b": [WRONG]}, n_workers=3)
+    rows = execute(pool, [program("1", "slow"), program("2", "a"), program("3", "b"), program("4", "slow")])
+    assert [job.code for job in pool.bench.jobs].count("slow") == 2
+    assert pool.bench.jobs[-1].code == "slow"
+    assert pool.n_at_once[-1] == 1
+    assert [rows[index].status for index in (0, 3)] == [Status.OK, Status.OK]
+    assert rows[0].runs[1].value == "20"
+
+
+def test_a_second_timeout_stands() -> None:
+    pool = FakePool({"slow": [SLOW, SLOW, RIGHT]})
+    (row,) = execute(pool, [program("1", "slow")])
+    assert (row.status, row.detail, len(pool.bench.jobs)) == (Status.TIMEOUT, "wall", 2)
+
+
+def test_a_fault_gives_an_execution_that_proves_nothing() -> None:
+    pool = FakePool({"a": [RIGHT], "b": [SandboxFaultError("the pipe broke")]})
+    rows = execute(pool, [program("1", "b"), program("2", "a")])
+    assert [row.status for row in rows] == [Status.FAULT, Status.OK]
+    assert (rows[0].detail, rows[0].runs, rows[0].backend) == ("the pipe broke", (), "fake")
+
+
+def test_a_fault_in_the_second_run_of_a_timeout_is_a_fault() -> None:
+    pool = FakePool({"slow": [SLOW, SandboxFaultError("gone")]})
+    assert execute(pool, [program("1", "slow")])[0].status is Status.FAULT
+
+
+@pytest.mark.parametrize("error", [SandboxError("no sandbox"), KeyboardInterrupt()])
+def test_a_broken_sandbox_stops_everything(error: BaseException) -> None:
+    names = [f"p{number}" for number in range(50)]
+    script: dict[str, list[Any]] = {name: [RIGHT] for name in names}
+    gate = threading.Event()
+    pool = FakePool({**script, "p0": [error]}, n_workers=1)
+    real = pool.run
+
+    def run(work: Callable[[Bench], T]) -> T:
+        if pool.bench.jobs:
+            gate.wait(0.02)
+        return real(work)
+
+    pool.run = run  # type: ignore[method-assign]
+    with pytest.raises(type(error)):
+        execute(pool, [program(name, name) for name in names])
+    assert len(pool.bench.jobs) < len(names)
+
+
+def test_equal_behaviour_has_equal_signatures() -> None:
+    def signature(*answers: Answer, end: Ending | None = None) -> str:
+        pool = FakePool({"a": [(list(answers), end or ending()), (list(answers), end or ending())]})
+        return execute(pool, [program("x", "a")])[0].signature
+
+    base = signature(value('{"dict":[[1,2],[3,4]]}'), value("1"))
+    assert base == signature(value('{"dict":[[3,4],[1,2]]}', wall_s=9.0), value("1"))
+    others = [
+        signature(value('{"dict":[[1,2],[3,5]]}'), value("1")),
+        signature(value("1"), value('{"dict":[[1,2],[3,4]]}')),
+        signature(value('{"dict":[[1,2],[3,4]]}'), value("1.0")),
+        signature(value('{"dict":[[1,2],[3,4]]}'), broken(Status.EXCEPTION, "KeyError")),
+        signature(value('{"dict":[[1,2],[3,4]]}'), broken(Status.EXCEPTION, "ValueError")),
+        signature(value('{"dict":[[1,2],[3,4]]}'), value("1"), end=ending(Status.FORGED)),
+        signature(value('{"dict":[[1,2],[3,4]]}')),
+    ]
+    assert len({base, *others}) == 8
+    assert base == signature(value('{"dict":[[1,2],[3,4]]}'), value("1"), end=ending(detail="said"))
+
+
+def run_a_tester(
+    answers: list[Answer], end: Ending, calls: list[str], outcome: Ending
+) -> tuple[Execution, FakePool]:
+    pool = FakePool({"a": [(answers, end)], TESTED.test_code: [(calls, outcome)]})
+    (row,) = execute(pool, [program("x", "a", problem_id="p/2")])
+    return row, pool
+
+
+def test_a_tester_that_is_content_has_passed() -> None:
+    row, pool = run_a_tester([value("10"), value("20")], ending(), ["[1]", "[2]"], ending())
+    assert (row.tester, row.status, [run.value for run in row.runs]) == ("passed", Status.OK, ["10", "20"])
+    assert pool.bench.candidate.asked == "[2]"
+    assert [job.code for job in pool.bench.jobs] == ["a", TESTED.test_code]
+    assert "assert" not in pool.bench.jobs[0].code + pool.bench.jobs[0].setup
+
+
+def test_a_tester_that_raises_has_failed() -> None:
+    row, _ = run_a_tester([value("11")], ending(), ["[1]"], ending(Status.EXCEPTION, "AssertionError"))
+    assert (row.tester, row.status, row.detail) == ("failed", Status.OK, "AssertionError in the test code")
+
+
+def test_a_candidate_that_ends_has_its_own_status() -> None:
+    end = ending(Status.TIMEOUT, detail="wall")
+    row, pool = run_a_tester(
+        [broken(Status.TIMEOUT), broken(Status.TIMEOUT)], end, ["[1]"], ending(Status.EXCEPTION, "CandidateError")
+    )
+    assert (row.tester, row.status, row.detail) == ("failed", Status.TIMEOUT, "wall")
+    assert len(pool.bench.jobs) == 4  # candidate and tester, twice: a timeout counts the second time
+
+
+def test_a_candidate_that_does_not_load_meets_no_tester() -> None:
+    row, pool = run_a_tester([], ending(Status.EXCEPTION, "SyntaxError"), ["[1]"], ending())
+    assert (row.tester, row.status, row.exception, row.runs) == ("", Status.EXCEPTION, "SyntaxError", ())
+    assert [job.code for job in pool.bench.jobs] == ["a"]
+
+
+@pytest.mark.parametrize(
+    "status", [Status.TIMEOUT, Status.MEMORY, Status.EXITED, Status.OUTPUT_LIMIT, Status.FORGED]
+)
+def test_tests_that_end_by_themselves_prove_nothing(status: Status) -> None:
+    row, _ = run_a_tester([value("10")], ending(), ["[1]"], ending(status, detail="wall"))
+    assert (row.status, row.tester) == (Status.FAULT, "")
+    assert row.detail == f"the test code ended with {status.value} wall"

@@ -1,0 +1,292 @@
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from pipeline.sandbox import pool as pool_module
+from pipeline.sandbox.contract import Engine, Link, SandboxError, SandboxFaultError
+from pipeline.sandbox.pool import Bench, SandboxPool, open_pool
+from schemas.config import ExecutionConfig, SandboxConfig
+
+
+class FakeEngine:
+    isolation = "namespaces"
+
+    def __init__(self, name: str = "fake") -> None:
+        self.name = name
+        self.is_closed = False
+
+    def start(self) -> Link:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class FakeSandbox:
+    """A sandbox that only counts. `broken` holds what the next starts raise."""
+
+    started: list["FakeSandbox"]
+    broken: list[Exception]
+    python = "3.11.2"
+
+    def __init__(self, engine: FakeEngine, config: SandboxConfig) -> None:
+        if self.broken:
+            raise self.broken.pop(0)
+        self.engine, self.n_programs, self.is_tainted, self.is_closed = engine, 0, False, False
+        self.started.append(self)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """No real sandbox, no real sleep; the list holds the seconds that would have been slept."""
+    FakeSandbox.started, FakeSandbox.broken = [], []
+    slept: list[float] = []
+    monkeypatch.setattr(pool_module, "Sandbox", FakeSandbox)
+    monkeypatch.setattr("pipeline.sandbox.pool.time.sleep", slept.append)
+    return slept
+
+
+def candidate_of(bench: Bench) -> Any:
+    return bench.candidate
+
+
+def make_pool(workers: int = 1, **execution: int) -> SandboxPool:
+    config = SandboxConfig(workers=workers, recycle_after=3)
+    return SandboxPool(
+        cast(Engine, FakeEngine()), config, ExecutionConfig(**{"fault_retries": 2, "fault_limit": 99, **execution})
+    )
+
+
+def faulty(n_faults: int) -> Callable[[Bench], Any]:
+    """Return work that meets so many faults first, then gives its sandbox."""
+    left = [n_faults]
+
+    def work(bench: Bench) -> Any:
+        sandbox = bench.candidate
+        if left[0]:
+            left[0] -= 1
+            raise SandboxFaultError(f"fault {left[0]}")
+        return sandbox
+
+    return work
+
+
+def test_sandboxes_start_when_first_used_and_are_used_again() -> None:
+    pool = make_pool()
+    assert FakeSandbox.started == []
+    first = pool.run(candidate_of)
+    assert pool.run(candidate_of) is first
+    assert len(FakeSandbox.started) == 1
+
+
+def test_tests_have_a_sandbox_of_their_own() -> None:
+    pool = make_pool()
+    candidate, tester = pool.run(lambda bench: (bench.candidate, bench.tester))
+    assert candidate is not tester
+
+
+def test_a_sandbox_is_replaced_after_so_many_programs() -> None:
+    pool = make_pool()
+
+    def work(bench: Bench) -> Any:
+        sandbox = bench.candidate
+        sandbox.n_programs += 1
+        return sandbox
+
+    used = [pool.run(work) for _ in range(7)]
+    assert [FakeSandbox.started.index(sandbox) for sandbox in used] == [0, 0, 0, 1, 1, 1, 2]
+    assert [sandbox.is_closed for sandbox in FakeSandbox.started] == [True, True, False]
+
+
+def test_a_tainted_sandbox_is_replaced_and_the_other_kept() -> None:
+    pool = make_pool()
+    candidate, tester = pool.run(lambda bench: (bench.candidate, bench.tester))
+    candidate.is_tainted = True
+    fresh, same = pool.run(lambda bench: (bench.candidate, bench.tester))
+    assert fresh is not candidate
+    assert same is tester
+    assert FakeSandbox.started[0].is_closed
+
+
+@pytest.mark.parametrize("n_faults", [0, 1, 2])
+def test_a_fault_is_tried_again_on_a_fresh_sandbox(n_faults: int, waits: list[float]) -> None:
+    pool = make_pool()
+    assert pool.run(faulty(n_faults)) is FakeSandbox.started[-1]
+    assert len(FakeSandbox.started) == n_faults + 1
+    assert [sandbox.is_closed for sandbox in FakeSandbox.started] == [True] * n_faults + [False]
+    assert waits == [0.5, 1.0][:n_faults]
+    assert pool.n_faults == n_faults
+
+
+def test_after_the_last_try_the_fault_is_told(waits: list[float]) -> None:
+    pool = make_pool()
+    with pytest.raises(SandboxFaultError, match="fault 0"):
+        pool.run(faulty(3))
+    assert waits == [0.5, 1.0]
+    assert all(sandbox.is_closed for sandbox in FakeSandbox.started)
+    assert pool.run(faulty(0)) is FakeSandbox.started[3]
+
+
+def test_a_sandbox_that_does_not_start_is_a_fault() -> None:
+    pool = make_pool()
+    FakeSandbox.broken = [SandboxFaultError("no start")]
+    assert pool.run(candidate_of) is FakeSandbox.started[0]
+    assert pool.n_faults == 1
+
+
+def test_a_replacement_that_does_not_start_leaves_no_closed_sandbox_in_use() -> None:
+    pool = make_pool()
+    pool.run(candidate_of).is_tainted = True
+    FakeSandbox.broken = [SandboxFaultError("no start")]
+    assert not pool.run(candidate_of).is_closed
+
+
+def test_many_faults_in_a_row_stop_whatever_the_work() -> None:
+    pool = make_pool(fault_limit=4)
+    with pytest.raises(SandboxFaultError):
+        pool.run(faulty(3))
+    with pytest.raises(SandboxError, match=r"^4 sandbox faults in a row, the last: fault 0$"):
+        pool.run(faulty(1))
+    with pytest.raises(SandboxError, match="5 sandbox faults"):
+        pool.run(faulty(1))
+
+
+def test_one_success_ends_the_row() -> None:
+    pool = make_pool(fault_limit=4)
+    for _ in range(3):
+        pool.run(faulty(2))
+    assert pool.n_faults == 6
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt(), SandboxError("none")])
+def test_another_error_passes_through_and_ends_the_conversation(error: BaseException) -> None:
+    pool = make_pool()
+
+    def work(bench: Bench) -> Any:
+        assert bench.candidate
+        raise error
+
+    with pytest.raises(type(error)):
+        pool.run(work)
+    assert FakeSandbox.started[0].is_closed
+    assert pool.run(candidate_of) is FakeSandbox.started[1]
+
+
+def test_as_many_at_once_as_workers() -> None:
+    pool = make_pool(workers=2)
+    barrier = threading.Barrier(2, timeout=5)
+
+    def work(bench: Bench) -> Any:
+        barrier.wait()
+        return bench
+
+    benches: list[Bench] = []
+    threads = [threading.Thread(target=lambda: benches.append(pool.run(work))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert len(benches) == 4
+    assert len(set(map(id, benches))) == 2
+
+
+def test_a_third_worker_waits_for_a_bench() -> None:
+    pool = make_pool(workers=1)
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold(bench: Bench) -> None:
+        inside.set()
+        leave.wait(5)
+
+    done: list[float] = []
+    holder = threading.Thread(target=lambda: pool.run(hold))
+
+    def wait() -> None:
+        pool.run(candidate_of)
+        done.append(time.monotonic())
+
+    waiter = threading.Thread(target=wait)
+    holder.start()
+    assert inside.wait(5)
+    waiter.start()
+    waiter.join(0.05)
+    assert done == []
+    leave.set()
+    waiter.join(5)
+    holder.join(5)
+    assert len(done) == 1
+
+
+def test_the_end_closes_all() -> None:
+    with make_pool(workers=2) as pool:
+        engine = pool._engine
+        pool.run(lambda bench: (bench.candidate, bench.tester))
+    assert len(FakeSandbox.started) == 2
+    assert all(sandbox.is_closed for sandbox in FakeSandbox.started)
+    assert engine.is_closed  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def engines(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Which engines there are: name to an engine or to what its start raises."""
+    known: dict[str, Any] = {"docker": FakeEngine("docker"), "bubblewrap": FakeEngine("bubblewrap")}
+
+    def engine(name: str) -> Any:
+        if isinstance(known[name], Exception):
+            raise known[name]
+        return known[name]
+
+    def docker(config: SandboxConfig, label: str) -> Any:
+        known["label"] = label
+        return engine("docker")
+
+    monkeypatch.setattr(pool_module, "DockerEngine", docker)
+    monkeypatch.setattr(pool_module, "BubblewrapEngine", lambda *_: engine("bubblewrap"))
+    return known
+
+
+def opened(backend: Any = "auto") -> tuple[SandboxPool, list[str]]:
+    said: list[str] = []
+    return open_pool(SandboxConfig(backend=backend), ExecutionConfig(fault_retries=0), "mine", said.append), said
+
+
+def test_auto_takes_docker_first(engines: dict[str, Any]) -> None:
+    pool, said = opened()
+    assert (pool.name, engines["label"]) == ("docker", "mine")
+    assert said == ["sandbox: docker, Python 3.11.2, 2 workers"]
+
+
+def test_auto_takes_bubblewrap_where_no_docker_answers_and_says_why(engines: dict[str, Any]) -> None:
+    engines["docker"] = SandboxError("no Docker engine answers")
+    pool, said = opened()
+    assert pool.name == "bubblewrap"
+    assert said == ["sandbox: bubblewrap, Python 3.11.2, 2 workers (docker: no Docker engine answers)"]
+
+
+def test_a_docker_whose_first_sandbox_fails_is_closed_and_left(engines: dict[str, Any]) -> None:
+    FakeSandbox.broken = [SandboxFaultError("exit code 125")]
+    pool, said = opened()
+    assert pool.name == "bubblewrap"
+    assert engines["docker"].is_closed
+    assert "docker: exit code 125" in said[0]
+
+
+@pytest.mark.parametrize(("backend", "other"), [("docker", "bubblewrap"), ("bubblewrap", "docker")])
+def test_a_named_backend_is_that_or_none(engines: dict[str, Any], backend: str, other: str) -> None:
+    assert opened(backend)[0].name == backend
+    engines[backend] = SandboxError("install it")
+    with pytest.raises(SandboxError, match=f"^no sandbox: {backend}: install it$"):
+        opened(backend)
+    assert not engines[other].is_closed
+
+
+def test_with_neither_both_reasons_are_told(engines: dict[str, Any]) -> None:
+    engines["docker"], engines["bubblewrap"] = SandboxError("start it"), SandboxError("install it")
+    with pytest.raises(SandboxError, match=r"^no sandbox: docker: start it; bubblewrap: install it$"):
+        opened()

@@ -1,0 +1,141 @@
+import math
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from schemas.config import ConfigError, RunConfig, SamplingConfig, fingerprint, load_config
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def message(path: Path | None, *overrides: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, overrides)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture
+def toml(tmp_path: Path) -> Path:
+    path = tmp_path / "run.toml"
+    path.write_text('seed = 3\n[sampling]\nn = 4\nmodel = "mine"\n[problems]\nids = ["a/1", "a/2"]\n')
+    return path
+
+
+def test_defaults_need_no_file() -> None:
+    assert load_config(None) == RunConfig()
+
+
+def test_a_file_is_read(toml: Path) -> None:
+    config = load_config(toml)
+    assert (config.seed, config.sampling.n, config.sampling.model) == (3, 4, "mine")
+    assert config.problems.ids == ("a/1", "a/2")
+    assert config.sandbox == RunConfig().sandbox
+
+
+@pytest.mark.parametrize("name", ["demo.toml"])
+def test_shipped_configurations_are_valid(name: str) -> None:
+    load_config(REPOSITORY / "data" / name)
+
+
+@pytest.mark.parametrize(
+    ("override", "section", "key", "value"),
+    [
+        ("sampling.n=9", "sampling", "n", 9),
+        ("sampling.temperature=0", "sampling", "temperature", 0.0),
+        ("sampling.model=a/b", "sampling", "model", "a/b"),
+        ("sampling.model='7'", "sampling", "model", "7"),
+        ("sampling.model=", "sampling", "model", ""),
+        ("sampling.model=a=b", "sampling", "model", "a=b"),
+        (" sampling.model =x y", "sampling", "model", "x y"),
+        ("sampling.samples=some/file.jsonl", "sampling", "samples", Path("some/file.jsonl")),
+        ('problems.ids=["p/1"]', "problems", "ids", ("p/1",)),
+        ("scoring.k=[1, 8]", "scoring", "k", (1, 8)),
+        ("pairs.test_share=0.5", "pairs", "test_share", 0.5),
+    ],
+)
+def test_overrides_win(toml: Path, override: str, section: str, key: str, value: object) -> None:
+    assert getattr(getattr(load_config(toml, [override]), section), key) == value
+
+
+def test_the_last_override_wins_and_nested_sections_are_reached(toml: Path) -> None:
+    config = load_config(toml, ["seed=1", "seed=2", "problems.columns.tests=checks", "run=out/here"])
+    assert (config.seed, config.problems.columns.tests, config.run) == (2, "checks", Path("out/here"))
+    assert config.sampling.n == 4
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("sampling.temprature=1", "sampling.temprature: no such key; NEAREST sampling.temperature"),
+        ("samplign.n=1", "samplign: no such key; NEAREST sampling"),
+        ("problems.columns.test=x", "problems.columns.test: no such key; NEAREST problems.columns.tests"),
+        ("sandbox.memory=1", "sandbox.memory: no such key; NEAREST sandbox.memory_mib"),
+        ("=1", ": no such key; NEAREST"),
+        ("sampling.=1", "sampling.: no such key; NEAREST sampling."),
+        ("sampling.n=0", "sampling.n: Input should be greater than or equal to 1 (got 0)"),
+        ("sampling.n=many", "sampling.n: Input should be a valid integer"),
+        ("sampling.n=1.5", "sampling.n: Input should be a valid integer"),
+        ("sampling.top_p=0", "sampling.top_p: Input should be greater than 0"),
+        ("sampling.backend=magic", "sampling.backend: Input should be 'auto', 'transformers'"),
+        ("sampling.model=7", "sampling.model: Input should be a valid string (got 7)"),
+        ("problems.ids=p/1", "problems.ids: Input should be a valid tuple (got 'p/1')"),
+        ("scoring.k=[1, 0]", "scoring.k.1: Input should be greater than or equal to 1 (got 0)"),
+        ("scoring.confidence=1", "scoring.confidence: Input should be less than 1"),
+        ("sandbox.wall_s=inf", "sandbox.wall_s: Input should be a finite number (got inf)"),
+        ("sandbox.wall_s=nan", "sandbox.wall_s: Input should be"),
+        ("sampling=3", "sampling: Input should be a valid dictionary"),
+        ("seed", "--set seed: write section.key=value"),
+        ("seed.more=1", "--set seed.more=1: seed is not a section"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_in_one_line(toml: Path, override: str, said: str) -> None:
+    assert message(toml, override).startswith(said.replace("NEAREST", "the nearest known one is"))
+
+
+def test_an_unknown_key_of_a_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text("[pairs]\nmax_per_problems = 3\n")
+    said = "pairs.max_per_problems: no such key; the nearest known one is pairs.max_per_problem"
+    assert message(path) == said
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "none.toml"
+    assert message(path) == f"{path}: no such configuration file"
+
+
+@pytest.mark.parametrize("content", [b"seed = ", b"[a\n", b"seed = 1\nseed = 2\n", b"\xff\xfe"])
+def test_a_broken_file_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "run.toml"
+    path.write_bytes(content)
+    assert message(path).startswith(f"{path}: ")
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    assert message(tmp_path).startswith(f"{tmp_path}: ")
+
+
+def test_a_configuration_is_frozen() -> None:
+    config = RunConfig()
+    with pytest.raises(ValidationError, match="frozen"):
+        config.seed = 1  # type: ignore[misc]
+    with pytest.raises(ValidationError, match="frozen"):
+        config.sampling.n = 1  # type: ignore[misc]
+
+
+def test_fingerprints_tell_settings_and_texts_apart() -> None:
+    one = SamplingConfig()
+    assert fingerprint(one, "a") == fingerprint(SamplingConfig(n=16), "a")
+    others = [
+        fingerprint(one), fingerprint(one, "b"), fingerprint("a", one), fingerprint(one, "a", ""),
+        fingerprint(SamplingConfig(n=17), "a"),
+        fingerprint(SamplingConfig(temperature=math.nextafter(0.8, 1)), "a"),
+    ]  # fmt: skip
+    assert len({*others, fingerprint(one, "a")}) == len(others) + 1
+    assert len(others[0]) == 16
+
+
+def test_borders_between_texts_count() -> None:
+    assert fingerprint("ab", "c") != fingerprint("a", "bc")

@@ -1,0 +1,353 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import pytest
+
+from pipeline import stages
+from pipeline.folder import StageFolder, shard_name
+from pipeline.problems.records import DroppedProblem, DropReason, LoadedProblems, PendingProblem
+from pipeline.sampling import open_sampler
+from pipeline.sandbox import Answer, Bench, Ending, Job, SandboxPool
+from pipeline.stages import RECORDS, split_shards, stage_folder, versions_of
+from schemas.candidate import Candidate
+from schemas.config import RunConfig, load_config
+from schemas.execution import Status
+from schemas.problem import Case, Problem
+from schemas.values import decode_value, encode_value
+from schemas.verdict import Label
+from tests.pairing_records import problem as make_problem
+
+T = TypeVar("T")
+NAME = shard_name(0)
+CASES = tuple(Case(f"[{n}]", str(n + 1)) for n in range(4))
+RIGHT, WRONG, PROSE = "def f(x):\n    return x + 1\n", "def f(x):\n    return x + 2\n", "I can't do that."
+ALSO_RIGHT = "def f(number):\n    result = 1\n    result += number\n    return result\n"
+SAMPLES = [RIGHT, WRONG, PROSE, ALSO_RIGHT]
+
+
+class LocalSandbox:
+    """Runs the programs of this file in this process: they are ours."""
+
+    def run(self, job: Job) -> tuple[list[Answer], Ending]:
+        space: dict[str, Any] = {}
+        exec(job.setup + "\n" + job.code, space)
+        answers = []
+        for text in job.inputs:
+            try:
+                value = space[job.entry_point](*decode_value(text))
+                answers.append(Answer(Status.OK, encode_value(value), "", 0.1))
+            except Exception as error:
+                answers.append(Answer(Status.EXCEPTION, "", type(error).__name__, 0.1))
+        return answers, Ending(Status.OK, "", "", 0.1, 0.1, 1.0)
+
+
+class LocalBench:
+    candidate = LocalSandbox()
+
+
+class LocalPool:
+    name, n_workers = "local", 1
+
+    def run(self, work: Callable[[Bench], T]) -> T:
+        return work(cast(Bench, LocalBench()))
+
+
+POOL = cast(SandboxPool, LocalPool())
+
+
+def problems(n: int = 3) -> LoadedProblems:
+    rows = (make_problem(f"p/{k}", prompt=f"Add one, {k}: `def f(x):`", cases=CASES) for k in range(n))
+    return LoadedProblems(tuple(rows))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> RunConfig:
+    path = tmp_path / "samples.jsonl"
+    rows = [{"task_id": f"p/{k}", "solution": text} for text in SAMPLES for k in range(3)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return load_config(
+        None,
+        ["sampling.backend=files", f"sampling.samples={path}", "sampling.n=3", "pairs.test_share=0.0"],
+    )
+
+
+def change(config: RunConfig, *overrides: str) -> RunConfig:
+    """Return the configuration with `section.key=value` on top; values as TOML."""
+    tree = config.model_dump()
+    for override in overrides:
+        key, value = override.split("=", 1)
+        *sections, name = key.split(".")
+        inner = tree
+        for section in sections:
+            inner = inner[section]
+        inner[name] = json.loads(value)
+    return RunConfig.model_validate(tree)
+
+
+def sample(chain: Path, config: RunConfig, shared: tuple[Candidate, ...] = ()) -> list[Candidate]:
+    with open_sampler(config.sampling, chain, None, lambda line: None) as sampler:
+        stages.write_candidates(chain, NAME, config, sampler, shared)
+    return cast(list[Candidate], stage_folder(chain, "candidates").read(NAME))
+
+
+def run_chain(chain: Path, config: RunConfig, loaded: LoadedProblems | None = None) -> None:
+    stages.write_problems(chain, NAME, loaded or problems(), lambda: POOL)
+    sample(chain, config)
+    stages.write_programs(chain, NAME, config)
+    stages.write_executions(chain, NAME, config, POOL)
+    stages.write_verdicts(chain, NAME, config)
+    stages.write_syntax(chain, NAME, config)
+    stages.write_pairs(chain, config)
+
+
+def keys_of(chain: Path, config: RunConfig) -> dict[str, str]:
+    return {
+        "candidates": stages.candidates_key(chain, NAME, config),
+        "programs": stages.programs_key(chain, NAME, config),
+        "executions": stages.executions_key(chain, NAME, config),
+        "verdicts": stages.verdicts_key(chain, NAME, config),
+        "syntax": stages.syntax_key(chain, NAME, config),
+        "pairs": stages.pairs_key(chain, config),
+    }
+
+
+@pytest.fixture
+def chain(tmp_path: Path, config: RunConfig) -> Path:
+    """A whole chain over three problems, three samples each."""
+    run_chain(tmp_path / "run", config)
+    return tmp_path / "run"
+
+
+def test_a_chain_gives_pairs(chain: Path, config: RunConfig) -> None:
+    verdicts = stage_folder(chain, "verdicts").read(NAME)
+    assert [row.label for row in verdicts] == [Label.PASSED, Label.FAILED, Label.FAILED] * 3
+    pairs = stage_folder(chain, "pairs").read("train-00000.parquet")
+    assert {row.problem_id for row in pairs} == {"p/0", "p/1", "p/2"}
+    assert all("x + 1" in row.chosen_code for row in pairs)
+    assert all("x + 1" not in row.rejected_code for row in pairs)
+    assert stage_folder(chain, "pairs").shard_names() == ["train-00000.parquet"]  # a split without pairs has none
+
+
+def test_every_shard_is_there_under_its_key(chain: Path, config: RunConfig) -> None:
+    for stage, key in keys_of(chain, config).items():
+        name = "train-00000.parquet" if stage == "pairs" else NAME
+        assert stage_folder(chain, stage).has_shard(name, key), stage
+    assert stage_folder(chain, "problems").has_shard(NAME, stages.problems_key(problems()))
+
+
+def test_the_same_again_gives_the_same_content(chain: Path, config: RunConfig, tmp_path: Path) -> None:
+    run_chain(tmp_path / "again", config)
+    for stage in RECORDS:
+        one, other = stage_folder(chain, stage), stage_folder(tmp_path / "again", stage)
+        assert one.shard_names() == other.shard_names()
+        for name in one.shard_names():
+            assert one.content(name) == other.content(name)
+            assert (one.path / name).read_bytes() == (other.path / name).read_bytes(), stage
+
+
+@pytest.mark.parametrize(
+    ("override", "changed"),
+    [
+        ("sampling.n=2", {"candidates"}),
+        ("sampling.temperature=0.5", {"candidates"}),
+        ("sampling.model=\"other\"", {"candidates"}),
+        ("sampling.max_tokens=7", {"candidates"}),
+        ("seed=1", {"candidates", "pairs"}),
+        ("sandbox.cpu_s=3", {"executions"}),
+        ("sandbox.backend=\"docker\"", {"executions"}),
+        ("sandbox.memory_mib=300", {"executions"}),
+        ("syntax.near_threshold=0.9", {"syntax"}),
+        ("pairs.max_per_problem=1", {"pairs"}),
+        ("sampling.batch_size=1", set()),
+        ("sampling.concurrency=1", set()),
+        ("sampling.request_limit_s=1.0", set()),
+        ("sampling.api_key_variable=\"MINE\"", set()),
+        ("sandbox.workers=9", set()),
+        ("sandbox.recycle_after=9", set()),
+        ("sandbox.start_limit_s=9.0", set()),
+        ("execution.fault_limit=9", set()),
+        ("shard_problems=1", set()),
+        ("training.beta=0.5", set()),
+        ("scoring.n=2", set()),
+        ("run=\"elsewhere\"", set()),
+    ],
+)  # fmt: skip
+def test_a_key_changes_when_a_setting_matters_to_it(
+    chain: Path, config: RunConfig, override: str, changed: set[str]
+) -> None:
+    before, after = keys_of(chain, config), keys_of(chain, change(config, override))
+    assert {stage for stage in before if before[stage] != after[stage]} == changed
+
+
+def test_a_key_changes_with_what_is_read(chain: Path, config: RunConfig, tmp_path: Path) -> None:
+    before = keys_of(chain, config)
+    harder = tuple(Case(case.arguments, "0") for case in CASES)
+    changed = tuple(make_problem(row.problem_id, prompt=row.prompt, cases=harder) for row in problems().problems)
+    run_chain(tmp_path / "other", config, LoadedProblems(changed))
+    after = keys_of(tmp_path / "other", config)
+    assert {stage for stage in before if before[stage] != after[stage]} == set(before) - {"syntax"}
+
+
+def test_candidates_hang_on_the_bytes_of_the_samples_not_on_their_place(
+    chain: Path, config: RunConfig, tmp_path: Path
+) -> None:
+    key = stages.candidates_key(chain, NAME, config)
+    samples = cast(Path, config.sampling.samples)
+    moved = tmp_path / "moved.jsonl"
+    moved.write_bytes(samples.read_bytes())
+    assert stages.candidates_key(chain, NAME, change(config, f"sampling.samples={json.dumps(str(moved))}")) == key
+    samples.write_text(samples.read_text() + "\n")
+    assert stages.candidates_key(chain, NAME, config) != key
+
+
+def test_candidates_hang_on_the_adapter_and_on_a_model_folder(
+    chain: Path, config: RunConfig, tmp_path: Path
+) -> None:
+    def key(*overrides: str) -> str:
+        return stages.candidates_key(chain, NAME, change(config, *overrides))
+
+    adapter, model = tmp_path / "adapter", tmp_path / "model"
+    for folder in (adapter, model):
+        folder.mkdir()
+        (folder / "adapter_model.safetensors").write_bytes(b"weights")
+    with_adapter = f"sampling.adapter={json.dumps(str(adapter))}"
+    keys = [key(), key(with_adapter), key(f"sampling.model={json.dumps(str(model))}")]
+    (adapter / "adapter_model.safetensors").write_bytes(b"other")
+    keys.append(key(with_adapter))
+    assert len(set(keys)) == 4
+
+
+def test_problems_have_a_key_of_their_content() -> None:
+    base = stages.problems_key(problems())
+    pending = PendingProblem(make_problem("p/9"), ("[1]",), 0.0)
+    keys = {
+        stages.problems_key(part)
+        for part in (
+            problems(2),
+            LoadedProblems(problems().problems, (pending,)),
+            LoadedProblems(problems().problems, (PendingProblem(make_problem("p/9"), ("[2]",), 0.0),)),
+            LoadedProblems(problems().problems, (PendingProblem(make_problem("p/9"), ("[1]",), 0.1),)),
+            LoadedProblems(problems().problems, (PendingProblem(make_problem("p/9"), ("[1]",), 0.0, "set"),)),
+        )
+    }
+    assert len({base, *keys}) == 6
+    assert stages.problems_key(problems()) == base
+
+
+def test_a_raised_version_makes_a_stage_again(
+    chain: Path, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stage, key in keys_of(chain, config).items():
+        monkeypatch.setitem(stages._VERSIONS, stage, stages._VERSIONS[stage] + 1)
+        assert keys_of(chain, config)[stage] != key
+
+
+class Counting:
+    """A sampler that notes what it is asked for."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner, self.asked = inner, []  # type: tuple[Any, list[Any]]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def sample(self, requests: Any) -> Any:
+        self.asked += requests
+        return self.inner.sample(requests)
+
+
+def test_more_samples_keep_those_that_are_there(chain: Path, config: RunConfig) -> None:
+    old = stage_folder(chain, "candidates").read(NAME)
+    more = change(config, "sampling.n=4")
+    with open_sampler(more.sampling, chain, None, lambda line: None) as inner:
+        sampler = Counting(inner)
+        stages.write_candidates(chain, NAME, more, cast(Any, sampler))
+    new = stage_folder(chain, "candidates").read(NAME)
+    assert [(request.problem_id, request.index) for request in sampler.asked] == [
+        ("p/0", 3),
+        ("p/1", 3),
+        ("p/2", 3),
+    ]
+    assert [row for row in new if row.index < 3] == old
+    assert [(row.problem_id, row.index) for row in new] == [(f"p/{k}", n) for k in range(3) for n in range(4)]
+    assert stage_folder(chain, "candidates").has_shard(NAME, stages.candidates_key(chain, NAME, more))
+
+
+def test_fewer_samples_drop_the_last(chain: Path, config: RunConfig) -> None:
+    fewer = sample(chain, change(config, "sampling.n=1"))
+    assert [(row.problem_id, row.index) for row in fewer] == [("p/0", 0), ("p/1", 0), ("p/2", 0)]
+
+
+def test_shared_candidates_are_not_drawn_again(chain: Path, config: RunConfig, tmp_path: Path) -> None:
+    shared = stage_folder(chain, "candidates").read(NAME)
+    stages.write_problems(tmp_path / "other", NAME, problems(), lambda: POOL)
+    with open_sampler(config.sampling, chain, None, lambda line: None) as inner:
+        sampler = Counting(inner)
+        stages.write_candidates(tmp_path / "other", NAME, config, cast(Any, sampler), shared)
+    assert sampler.asked == []
+    assert stage_folder(tmp_path / "other", "candidates").read(NAME) == shared
+
+
+def test_samples_that_a_file_lacks_are_fewer(tmp_path: Path, config: RunConfig) -> None:
+    stages.write_problems(tmp_path / "run", NAME, problems(4), lambda: POOL)
+    rows = sample(tmp_path / "run", change(config, "sampling.n=9"))
+    assert [row.problem_id for row in rows] == [f"p/{k}" for k in range(3) for _ in SAMPLES]
+
+
+def test_shards_hold_problems_by_id() -> None:
+    rows = problems(5).problems
+    pending = PendingProblem(make_problem("p/11"), ("[1]",), 0.0)
+    drop = DroppedProblem("x", DropReason.NOT_JSON, "said")
+    shards = split_shards(LoadedProblems(rows[::-1], (pending,), (drop,)), 2)
+    assert list(shards) == [shard_name(index) for index in range(3)]
+    ids = [
+        [*(row.problem_id for row in part.problems), *(row.problem.problem_id for row in part.pending)]
+        for part in shards.values()
+    ]
+    assert ids == [["p/0", "p/1"], ["p/2", "p/11"], ["p/3", "p/4"]]
+    assert [part.dropped for part in shards.values()] == [(drop,), (), ()]
+
+
+def test_pending_problems_get_the_answers_of_their_reference(tmp_path: Path) -> None:
+    good = PendingProblem(make_problem("p/1", reference="def f(x): return 6 // x"), ("[2]", "[0]", "[3]"), 0.0)
+    bad = PendingProblem(make_problem("p/2", reference="def f(x): raise KeyError"), ("[2]",), 0.0)
+    part = LoadedProblems(problems(1).problems, (good, bad), (DroppedProblem("x", DropReason.NOT_JSON, "said"),))
+    stages.write_problems(tmp_path, NAME, part, lambda: POOL)
+    folder: StageFolder = stage_folder(tmp_path, "problems")
+    rows: list[Problem] = folder.read(NAME)
+    assert [row.problem_id for row in rows] == ["p/0", "p/1"]
+    assert [(case.arguments, case.expected) for case in rows[1].cases] == [("[2]", "3"), ("[3]", "2")]
+    manifest = folder.finish([NAME], "print", {})
+    assert manifest.dropped == {"not_json": 1, "reference_gave_no_answer": 1}
+    assert (manifest.n_in, manifest.n_out) == (4, 2)
+    assert manifest.counts == {"judged_by.cases": 2, "cases": 6, "lost_inputs": 2}
+
+
+def test_no_sandbox_is_opened_where_nothing_is_pending(tmp_path: Path) -> None:
+    def refuse() -> SandboxPool:
+        raise AssertionError("opened")
+
+    stages.write_problems(tmp_path, NAME, problems(), refuse)
+
+
+def test_counts_are_in_the_manifest(chain: Path, config: RunConfig) -> None:
+    def counts(stage: str) -> dict[str, int]:
+        return stage_folder(chain, stage).finish([NAME], "print", {}).counts
+
+    assert counts("programs")["extraction.ok"] == 6
+    assert counts("programs")["extraction.no_code"] == 3
+    assert counts("executions") == {"status.ok": 6, "status.not_run": 3, "distinct": 6, "calls": 24}
+    assert counts("verdicts") == {
+        "label.passed": 3, "label.failed": 6, "cause.wrong_value": 3, "cause.no_code": 3
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("stage", RECORDS)
+def test_versions_name_what_shapes_the_rows(stage: str) -> None:
+    versions = versions_of(stage)
+    assert {"pairsmith", "stage", "pyarrow"} <= set(versions)
+    assert ("tree-sitter-python" in versions) is (stage == "syntax")
+    assert versions["stage"] == str(stages._VERSIONS[stage])
+    assert "vllm" not in versions or stage == "candidates"
