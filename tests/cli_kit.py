@@ -31,7 +31,9 @@ def command_of(*arguments: str | Path) -> list[str]:
 
 
 def environment(home: Path) -> dict[str, str]:
-    settings = {"HOME": str(home), "PREFECT_HOME": str(home / "prefect"), "COLUMNS": "200", "NO_COLOR": "1"}
+    server = home / "server"  # see the fixture `home`
+    api = {"PREFECT_API_URL": server.read_text()} if server.is_file() else {}
+    settings = {**api, "HOME": str(home), "PREFECT_HOME": str(home / "prefect"), "COLUMNS": "200", "NO_COLOR": "1"}
     return {**os.environ, **settings}
 
 

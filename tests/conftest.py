@@ -1,14 +1,20 @@
 """Fixtures of the whole suite."""
 
 import os
+import signal
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from pipeline.sandbox.contract import Engine
 from pipeline.sandbox.pool import SandboxPool
-from tests.cli_kit import pairsmith, write_config
+from tests.cli_kit import environment, pairsmith, write_config
 from tests.sandboxes import LIMITS, PATIENCE, make_engine, why_no_docker
 
 REAL_DATA = Path(__file__).parents[1].parent / "shared" / "data"
@@ -40,10 +46,37 @@ def real_data() -> Path:
     return REAL_DATA
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home of its own for the command, so that no Prefect database is shared with the user."""
-    return tmp_path_factory.mktemp("home")
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home of its own for the command, with one Prefect server for all of its runs.
+
+    Without a server each run starts a temporary one, which takes longer than a small run; one test does so.
+    """
+    home = tmp_path_factory.mktemp("home")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    quiet = subprocess.DEVNULL
+    server = subprocess.Popen(
+        command, env=environment(home), stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
+    )
+    url = f"http://127.0.0.1:{port}/api"
+    deadline = time.monotonic() + 120
+    while not _answers(f"{url}/health"):
+        assert server.poll() is None, "the Prefect server ended"
+        assert time.monotonic() < deadline, "the Prefect server does not answer"
+        time.sleep(0.2)
+    (home / "server").write_text(url)
+    yield home
+    os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,12 @@ def test_build_makes_every_stage_and_a_report(built: Path) -> None:
     assert (built / "report.html").stat().st_size > 10_000
 
 
+def test_no_server_is_needed_beforehand(config: Path, built: Path, tmp_path: Path) -> None:
+    done = pairsmith("build", config, "--set", f"run={tmp_path / 'run'}", home=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert contents(tmp_path / "run") == contents(built)
+
+
 def test_the_pairs_load_as_a_dataset(built: Path, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     files = {split: str(built / "pairs" / f"{split}-*.parquet") for split in ("train", "test")}
