@@ -16,7 +16,7 @@ demo: install ## Build pairs, train on them and score, on starter problems (abou
 	$(BIN)/pairsmith demo --set run=$(RUN)
 
 test: install-dev ## Run every test that can run here
-	$(BIN)/pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check: install-dev ## Lint and type-check
 	$(BIN)/ruff format --check .

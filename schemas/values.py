@@ -219,10 +219,10 @@ def _encode_container(value: Any, kind: Any, state: _State, above: tuple[Any, ..
         return {"tuple": encode_all(value)}
     if kind is set or kind is frozenset:
         return {kind.__name__: sorted(encode_all(value), key=_dump)}
-    if kind in _DICTS:
+    if any(kind is known for known in _DICTS):
         pairs = [encode_all(pair) for pair in dict.items(value)]
         return {"dict": sorted(pairs, key=lambda pair: _dump(pair[0])) if state.sorts_dicts else pairs}
-    if kind in _LAZY:
+    if any(kind is known for known in _LAZY):
         return {"lazy": [kind.__name__, encode_all(value)]}
     if kind is Record:
         fields = [[name, _encode(part, state, inner)] for name, part in value.fields]

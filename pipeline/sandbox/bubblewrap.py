@@ -6,10 +6,13 @@ import random
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pipeline.sandbox.bootstrap import BOOTSTRAP, PYTHON_OPTIONS
 from pipeline.sandbox.contract import SandboxError, SandboxFaultError
+from pipeline.sandbox.memory import MemoryGroup, make_group, memory_of_tree_mib, remove_leftovers
+from schemas.config import SandboxConfig
 
 # Root starts bubblewrap as a user that exists nowhere: the kernel enforces no process limit on user 0.
 _UNPRIVILEGED = 0x0FFF0000
@@ -21,11 +24,12 @@ class BubblewrapLink:
 
     is_multiplexed = False
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        """Take over a process with pipes on all three streams."""
+    def __init__(self, process: subprocess.Popen[bytes], group: MemoryGroup | None) -> None:
+        """Take over a process with pipes on all three streams, and its control group."""
         assert process.stdin is not None
         assert process.stdout is not None
         self._process = process
+        self._group = group
         self.write_fd = process.stdin.fileno()
         self.read_fd = process.stdout.fileno()
 
@@ -37,6 +41,8 @@ class BubblewrapLink:
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.close()
+        if self._group is not None:
+            self._group.remove()
 
     def explain(self) -> str:
         """Return the last line that bwrap or the interpreter complained with."""
@@ -54,27 +60,41 @@ class BubblewrapEngine:
     name = "bubblewrap"
     isolation = "namespaces"
 
-    def __init__(self) -> None:
+    def __init__(self, config: SandboxConfig) -> None:
         """Find bwrap and a Python for the inside.
+
+        Args:
+            config: limits; only that of the memory of a whole tree is set here.
 
         Raises:
             SandboxError: if there is none.
         """
+        self._memory_mib = memory_of_tree_mib(config)
+        remove_leftovers()
         self._bwrap = find_bwrap()
         self._user = _UNPRIVILEGED + random.SystemRandom().randrange(0xFFFF) if os.getuid() == 0 else None
         self._python = _find_python(self._user is not None)
+        if self._user is not None and not _is_public(Path(self._bwrap).resolve()):
+            raise SandboxError(
+                f"{self._bwrap} lies where an unprivileged user can't run it: install Debian's `bubblewrap`"
+            )
+        self.limits_tree = False
         self._links: list[BubblewrapLink] = []
+        # The kernel ends a sandbox when the thread that started it ends (`--die-with-parent`): this one stays.
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="bwrap")
 
     def start(self) -> BubblewrapLink:
         """Start one; see `Engine`."""
-        command = [
-            self._bwrap,
-            *_arguments(self._python),
-            str(self._python),
-            *PYTHON_OPTIONS,
-            "-c",
-            BOOTSTRAP,
-        ]
+        return self._starter.submit(self._start).result()
+
+    def _start(self) -> BubblewrapLink:
+        group = make_group(self._memory_mib)
+        self.limits_tree = group is not None
+        command = [self._bwrap, *_arguments(self._python, group), str(self._python), *PYTHON_OPTIONS]
+        command += ["-c", BOOTSTRAP]
+        user = self._user
+        if group is not None:
+            command, user = group.enter(user, command), None
         try:
             process = subprocess.Popen(
                 command,
@@ -83,13 +103,15 @@ class BubblewrapEngine:
                 stderr=subprocess.PIPE,
                 env={},
                 cwd="/",
-                user=self._user,
-                group=self._user,
-                extra_groups=[] if self._user is not None else None,
+                user=user,
+                group=user,
+                extra_groups=[] if user is not None else None,
             )
         except OSError as error:
+            if group is not None:
+                group.remove()
             raise SandboxFaultError(f"bwrap did not start: {error}") from None
-        link = BubblewrapLink(process)
+        link = BubblewrapLink(process, group)
         self._links.append(link)
         return link
 
@@ -97,6 +119,8 @@ class BubblewrapEngine:
         """End all that were started."""
         for link in self._links:
             link.stop()
+        self._links.clear()
+        self._starter.shutdown()
 
 
 def find_bwrap() -> str:
@@ -134,7 +158,7 @@ def _is_public(path: Path) -> bool:
     return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
 
 
-def _arguments(python: Path) -> list[str]:
+def _arguments(python: Path, group: MemoryGroup | None) -> list[str]:
     arguments = [
         *("--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox"),
         *("--ro-bind", "/usr", "/usr"),
@@ -145,10 +169,36 @@ def _arguments(python: Path) -> list[str]:
         elif Path(name).is_dir():
             arguments += ["--ro-bind", name, name]
     prefix = python.parent.parent
-    if not prefix.is_relative_to("/usr"):
-        arguments += ["--ro-bind", str(prefix), str(prefix)]
+    if not prefix.is_relative_to("/usr"):  # the interpreter and its library; not what lies beside them
+        for path in (python, prefix / "lib"):
+            arguments += ["--ro-bind", str(path), str(path)]
+    for folder in _hidden_folders(prefix):
+        arguments += ["--tmpfs", str(folder), "--remount-ro", str(folder)]
     arguments += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
+    if group is not None:
+        arguments += ["--ro-bind", str(group.path), group.shown_at]
     arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/tmp"]
     for name, value in ENVIRONMENT.items():
         arguments += ["--setenv", name, value]
     return [*arguments, "--remount-ro", "/dev", "--remount-ro", "/"]
+
+
+def _hidden_folders(prefix: Path) -> list[Path]:
+    """Return folders of the bound trees that may hold benchmarks with their solutions, and our own problems."""
+    folders = [
+        path
+        for root in {prefix, Path("/usr"), Path("/usr/local")}
+        for pattern in ("lib/python3*/site-packages", "lib/python3*/dist-packages", "lib64/python3*/site-packages")
+        for path in root.glob(pattern)
+    ]
+    folders += [Path("/usr/src"), Path(__file__).resolve().parents[2], Path(sys.prefix).resolve(), Path.cwd()]
+    bound = (prefix / "lib", Path("/usr"))
+    kept = (prefix, *prefix.parents)  # the interpreter itself
+    inside = {
+        path
+        for path in folders
+        if path.is_dir() and path not in kept and any(path.is_relative_to(tree) for tree in bound)
+    }
+    return sorted(
+        path for path in inside if not any(path != other and path.is_relative_to(other) for other in inside)
+    )

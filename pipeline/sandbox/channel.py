@@ -47,7 +47,7 @@ class Channel:
                 if payload is not None:
                     message: dict[str, Any] = json.loads(payload)
                     return message
-            except (BrokenFrameError, ValueError) as error:
+            except (BrokenFrameError, ValueError, RecursionError) as error:
                 raise SandboxFaultError(f"the sandbox sent a broken frame: {error}") from None
             left = deadline - time.monotonic()
             if left <= 0:

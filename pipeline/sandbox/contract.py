@@ -92,6 +92,8 @@ class Engine(Protocol):
     name: str
     isolation: str
     """`namespaces` or `uids`: how its cells keep programs apart (see `pipeline.sandbox.inside`)."""
+    limits_tree: bool
+    """Whether a sandbox started last limits the memory of all its processes together, not of each alone."""
 
     def start(self) -> Link:
         """Start one sandbox that runs the bootstrap and reads its pipe.

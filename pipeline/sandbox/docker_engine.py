@@ -12,6 +12,7 @@ from docker.types import LogConfig, Ulimit
 from pipeline.sandbox.bootstrap import BOOTSTRAP, PYTHON_OPTIONS
 from pipeline.sandbox.bubblewrap import ENVIRONMENT
 from pipeline.sandbox.contract import SandboxError, SandboxFaultError
+from pipeline.sandbox.memory import memory_of_tree_mib
 from schemas.config import SandboxConfig
 
 LABEL = "pairsmith.run"
@@ -28,7 +29,8 @@ class DockerLink:
     def __init__(self, container: Any, socket: Any) -> None:
         """Take over a started container and the socket attached to its three streams."""
         self._container = container
-        self._streams = (socket, socket._sock)  # docker-py wraps the socket that is really open
+        # docker-py wraps the socket that is really open, in the response that it came with: that goes first.
+        self._streams = (socket._response, socket, socket._sock)
         self.read_fd = self.write_fd = socket.fileno()
 
     def stop(self) -> None:
@@ -53,6 +55,7 @@ class DockerEngine:
 
     name = "docker"
     isolation = "uids"
+    limits_tree = True
 
     def __init__(self, config: SandboxConfig, run_label: str) -> None:
         """Reach the engine and fix the image by its digest.
@@ -108,23 +111,24 @@ class DockerEngine:
 
     def _options(self) -> dict[str, Any]:
         config = self._config
-        # Room for the supervisor and the zygote beside the program, its files in tmpfs included.
-        memory = (config.memory_mib + 2 * config.files_mib + 128) * _MIB
+        memory = memory_of_tree_mib(config) * _MIB
         tmpfs = f"rw,nosuid,nodev,noexec,size={config.files_mib}m,nr_inodes=4096,mode=1777"
         options: dict[str, Any] = {
             "stdin_open": True,
             "network_mode": "none",
             "read_only": True,
-            "tmpfs": {"/tmp": tmpfs, "/dev/shm": tmpfs},
+            # Queues made in /dev/mqueue by mere open(2) would outlive their program: nobody may enter.
+            "tmpfs": {"/tmp": tmpfs, "/dev/shm": tmpfs, "/dev/mqueue": "ro,nosuid,nodev,noexec,size=4k,mode=0"},
             "cap_drop": ["ALL"],
             "cap_add": _CAPABILITIES,
             "security_opt": ["no-new-privileges"],
             "pids_limit": config.n_processes + 16,
             "mem_limit": memory,
             "memswap_limit": memory,
-            "ulimits": [Ulimit(name="core", soft=0, hard=0), Ulimit(name="nofile", soft=512, hard=512)],
+            "ulimits": [Ulimit(name="core", soft=1, hard=1), Ulimit(name="nofile", soft=512, hard=512)],
             "log_config": LogConfig(type="none"),
             "ipc_mode": "private",
+            "cgroupns": "private",
             "environment": ENVIRONMENT,
             "entrypoint": "",
             "working_dir": "/tmp",

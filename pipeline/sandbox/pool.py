@@ -151,12 +151,14 @@ def open_pool(
     for name in ("docker", "bubblewrap") if sandbox.backend == "auto" else (sandbox.backend,):
         pool = None
         try:
-            engine: Engine = DockerEngine(sandbox, label) if name == "docker" else BubblewrapEngine()
+            engine: Engine = DockerEngine(sandbox, label) if name == "docker" else BubblewrapEngine(sandbox)
             pool = SandboxPool(engine, sandbox, execution)
             python = pool.run(lambda bench: bench.candidate.python)
-        except (SandboxError, SandboxFaultError) as error:
+        except BaseException as error:
             if pool is not None:
                 pool.close()
+            if not isinstance(error, (SandboxError, SandboxFaultError)):
+                raise
             reasons.append(f"{name}: {error}")
             continue
         say(f"sandbox: {name}, Python {python}, {sandbox.workers} workers" + "".join(f" ({r})" for r in reasons))

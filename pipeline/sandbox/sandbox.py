@@ -28,6 +28,7 @@ class Sandbox:
         n_programs: programs that it has run.
         is_tainted: a program left something behind that could not be removed; use a fresh sandbox next.
         python: version of the interpreter inside.
+        is_filtered: whether programs in it run under the seccomp filter (see `inside.lockdown`).
     """
 
     def __init__(self, engine: Engine, config: SandboxConfig) -> None:
@@ -45,10 +46,11 @@ class Sandbox:
         first_uid = _FIRST_UID + next(_sandbox_numbers) % 0x2000 * _UIDS_EACH
         self._channel.send_bytes(first_frame(engine.isolation, first_uid))
         try:
-            self.python = str(self._channel.receive(config.start_limit_s)["python"])
-        except (SandboxFaultError, KeyError):
+            ready = self._receive("ready", limit_s=config.start_limit_s)
+        except SandboxFaultError:
             self._link.stop()
             raise
+        self.python, self.is_filtered = str(ready["python"]), bool(ready["is_filtered"])
 
     def run(self, job: Job) -> tuple[list[Answer], Ending]:
         """Run a program on all of its inputs; return an answer each, and how it ended.
@@ -60,20 +62,20 @@ class Sandbox:
         for text in job.inputs:
             self._channel.send({"op": "call", "arguments": text})
         self._channel.send({"op": "close"})
-        opened = self._receive()
-        answers = [self._answer(self._receive()) for _ in job.inputs]
+        opened = self._receive("opened")
+        answers = [self._answer(self._receive("answer")) for _ in job.inputs]
         return answers, self._ending(opened)
 
     def begin(self, job: Job) -> Status:
         """Load a program that is then asked by `call`, and ended by `end`. Returns how loading went."""
         self._open(job, tester=False)
-        self._opened = self._receive()
+        self._opened = self._receive("opened")
         return Status(self._opened["status"])
 
     def call(self, arguments: str) -> Answer:
         """Return what the begun program gives for one list of arguments."""
         self._channel.send({"op": "call", "arguments": arguments})
-        return self._answer(self._receive())
+        return self._answer(self._receive("answer"))
 
     def end(self) -> Ending:
         """End the begun program."""
@@ -90,10 +92,15 @@ class Sandbox:
         """
         self._open(job, tester=True)
         while True:
-            message = self._receive()
-            if message["op"] != "call_out":
+            message = self._receive("call_out", "tested")
+            if message["op"] == "tested":
                 break
-            answer = ask(normalise(message["arguments"]))
+            try:
+                arguments = normalise(message["arguments"])
+            except (ValueError, RecursionError):
+                self._channel.send({"op": "reply", "ok": None, "body": ""})
+                continue
+            answer = ask(arguments)
             is_ok = answer.status is Status.OK
             body = answer.value if is_ok else answer.exception or answer.status.value
             self._channel.send({"op": "reply", "ok": is_ok, "body": body})
@@ -130,8 +137,13 @@ class Sandbox:
             "answer_bytes": int(config.answer_mib * _MIB),
         }
 
-    def _receive(self) -> dict[str, Any]:
-        return self._channel.receive(self._config.wall_s + _GRACE_S)
+    def _receive(self, *expected: str, limit_s: float | None = None) -> dict[str, Any]:
+        """Return the next message, which must be one of those kinds: a broken sandbox may say anything."""
+        message = self._channel.receive(self._config.wall_s + _GRACE_S if limit_s is None else limit_s)
+        kind = message.get("op") if isinstance(message, dict) else None
+        if kind not in expected:
+            raise SandboxFaultError(f"the sandbox sent {kind!r} where {expected[0]!r} was due")
+        return message
 
     def _answer(self, message: dict[str, Any]) -> Answer:
         try:
@@ -142,7 +154,7 @@ class Sandbox:
         return Answer(status, value, message["exception"], message["wall_s"])
 
     def _ending(self, opened: dict[str, Any]) -> Ending:
-        closed = self._receive()
+        closed = self._receive("closed")
         status = Status(closed["status"])
         if status is Status.FAULT:
             raise SandboxFaultError(closed["detail"])

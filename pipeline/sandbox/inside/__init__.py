@@ -8,12 +8,25 @@ Three kinds of process, so that no program ever descends from a process that has
     program     forked by the cell: runs the candidate's code, reads inputs, writes values
 
 A cell isolates its program in one of two ways. `namespaces` (bubblewrap): user, pid, mount and ipc namespaces of
-its own, a fresh /tmp and /dev/shm, no /proc, all capabilities gone. `uids` (Docker, whose seccomp profile forbids
-new namespaces): a user id of its own that no other program of the sandbox ever had; afterwards everything that
-this user runs is killed and everything that it left is deleted. Both then set no_new_privs, resource limits and a
-seccomp filter (`lockdown`).
+its own, a fresh /tmp and /dev/shm, all capabilities gone. `uids` (Docker, whose seccomp profile forbids new
+namespaces): a user id of its own that no other program of the sandbox ever had; afterwards everything that this
+user runs is killed and everything that it left is deleted. In both no program can enter /proc, and both then set
+no_new_privs, resource limits and a seccomp filter (`lockdown`).
 
-Not covered: bugs of the kernel that the filter lets through, timing channels between programs that run at the
-same time on one machine, and the memory of a tree of processes (each process is limited; the sandbox as a whole
-only under Docker).
+A program can forge only its own answer. Each input carries a nonce that its answer must repeat, and what is on
+the answering pipe beside that is `forged`, up to the moment when the program is dead: at the end its inputs are
+closed and it is given a moment to say what it still has to say. The supervisor passes on nothing but plain text
+of bounded length, so no answer can look like a broken sandbox. When memory runs out the kernel takes programs
+first, then cells, the supervisor last.
+
+The memory of a sandbox's processes together is limited by a control group: always under Docker, under bubblewrap
+where the user may make one (`pipeline.sandbox.memory`); else each process is limited alone, and a program may
+use its limit times its number of processes, and kernel memory (socket buffers) beside. `pairsmith sandbox check`
+says which, and tries the attack corpus.
+
+Not covered: bugs of the kernel that the filter lets through; timing channels, and one bit at a time through
+ports of the sandbox's own loopback, between programs; reading what the image, or under bubblewrap the host's
+/usr, shows to everybody (installed packages are hidden under bubblewrap; a Docker image must hold no solutions);
+exhausting what the kernel counts by user (inotify instances, pseudo-terminals) while a program runs; the
+processor time of children whose parent ignores SIGCHLD (wall time limits them).
 """

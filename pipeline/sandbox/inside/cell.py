@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import shutil
 import signal
 import socket
 import stat
@@ -14,10 +13,13 @@ from typing import Any
 from pipeline.sandbox.inside import lockdown
 from pipeline.sandbox.inside.program import run_program
 
-_MODE_NAMESPACES = "namespaces"
+MODE_NAMESPACES, MODE_USERS = "namespaces", "uids"
 _INNER_USER = 1000
 _INIT_LIMIT_S = 5.0
 _WRITABLE = ("/tmp", "/dev/shm")
+# When the sandbox's memory runs out the kernel takes the program, then the cell, never the supervisor: a cell
+# that is killed proves nothing about its program.
+_FATE, _FIRST_TO_GO, _LAST_TO_GO = "/proc/self/oom_score_adj", b"1000", b"500"
 
 
 def run_cell(fds: list[int], order: dict[str, Any]) -> None:
@@ -30,7 +32,7 @@ def run_cell(fds: list[int], order: dict[str, Any]) -> None:
     control = socket.socket(fileno=fds[4])
     report: dict[str, Any] = {"wait_status": None, "cpu_s": 0.0, "peak_kib": 0, "clean": False, "error": ""}
     try:
-        if order["isolation"] == _MODE_NAMESPACES:
+        if order["isolation"] == MODE_NAMESPACES:
             _run_in_namespaces(fds[:4], order, control, report)
         else:
             _run_as_user(fds[:4], order, control, report)
@@ -44,24 +46,26 @@ def _run_in_namespaces(
 ) -> None:
     uid, gid = os.getuid(), os.getgid()
     lockdown.hide_from_tracers(False)  # else /proc/self/uid_map belongs to root
-    _be_first_to_go()
+    fate = os.open(_FATE, os.O_WRONLY)
     lockdown.unshare(lockdown.NEWUSER | lockdown.NEWPID | lockdown.NEWNS | lockdown.NEWIPC)
     lockdown.map_user(uid, gid, _INNER_USER)
     lockdown.make_mounts_private()
     room = f"size={order['files_mib']}m,nr_inodes=4096,mode=1777"
     for folder in _WRITABLE:
         lockdown.mount_tmpfs(folder, room)
-    lockdown.mount_tmpfs("/proc", "size=4k,mode=0555", read_only=True)
+    lockdown.mount_tmpfs("/proc", "size=4k,mode=0000", read_only=True)
     lockdown.hide_from_tracers()
     status_read, status_write = os.pipe()
+    os.write(fate, _FIRST_TO_GO)
     init = os.fork()
     if init == 0:
+        os.close(fate)
         lockdown.die_with_parent()
         os.close(status_read)
         control.close()
         _be_init(fds, order, status_write)
-    _close_all(fds)
-    os.close(status_write)
+    os.write(fate, _LAST_TO_GO)
+    _close_all([*fds, fate, status_write])
     _wait_for_end(init, control)
     os.kill(init, signal.SIGTERM)  # it kills and reaps the others, so that their CPU time is counted
     if not _ends_within(init, _INIT_LIMIT_S):
@@ -83,7 +87,7 @@ def _be_init(fds: list[int], order: dict[str, Any], status_write: int) -> None:
     child = os.fork()
     if child == 0:
         os.close(status_write)
-        _be_program(fds, order)
+        _be_program(fds, dict(order, n_processes=order["n_processes"] + 1))  # this process counts too
     signal.signal(signal.SIGTERM, lambda *_: os.kill(-1, signal.SIGKILL))
     _close_all(fds)
     _, status = os.waitpid(child, 0)
@@ -98,20 +102,25 @@ def _be_init(fds: list[int], order: dict[str, Any], status_write: int) -> None:
 
 def _run_as_user(fds: list[int], order: dict[str, Any], control: socket.socket, report: dict[str, Any]) -> None:
     lockdown.adopt_orphans()
-    _be_first_to_go()
     uid = order["uid"]
+    fate = os.open(_FATE, os.O_WRONLY)
+    os.write(fate, _FIRST_TO_GO)
     child = os.fork()
     if child == 0:
+        os.close(fate)
         control.close()
         os.setsid()
         _become(uid)
         _be_program(fds, order)
-    _close_all(fds)
+    os.write(fate, _LAST_TO_GO)
+    _close_all([*fds, fate])
     _wait_for_end(child, control)
+    os.kill(child, signal.SIGKILL)  # it may not have become that user yet
     _as_user(uid, lambda: os.kill(-1, signal.SIGKILL))
     _, status, usage = os.wait4(child, 0)
-    report.update(wait_status=status, cpu_s=usage.ru_utime + usage.ru_stime, peak_kib=usage.ru_maxrss)
-    report["clean"] = _reap_all() and _sweep(uid)
+    report.update(wait_status=status, peak_kib=usage.ru_maxrss)
+    report["cpu_s"] = usage.ru_utime + usage.ru_stime + _reap_all()
+    report["clean"] = _sweep(uid)
 
 
 def _be_program(fds: list[int], order: dict[str, Any]) -> None:
@@ -124,6 +133,7 @@ def _be_program(fds: list[int], order: dict[str, Any]) -> None:
         os.dup2(fds[3], 2)
         inputs, answers = os.dup2(fds[0], 200), os.dup2(fds[1], 201)
         os.closerange(3, 200)
+        os.closerange(202, 65536)
         os.chdir("/tmp")
         lockdown.limit_resources(order["cpu_s"], order["memory_mib"], order["n_processes"], order["files_mib"])
         lockdown.drop_capabilities()
@@ -170,13 +180,15 @@ def _as_user(uid: int, action: Any) -> None:
     os.waitpid(child, 0)
 
 
-def _reap_all() -> bool:
-    """Reap every adopted process; they have all been sent SIGKILL. Return whether none is left."""
-    try:
-        while True:
-            os.wait()
-    except ChildProcessError:
-        return True
+def _reap_all() -> float:
+    """Reap every adopted process, all of which have been sent SIGKILL; return the CPU seconds that they used."""
+    cpu_s = 0.0
+    while True:
+        try:
+            _, _, usage = os.wait3(0)
+        except ChildProcessError:
+            return cpu_s
+        cpu_s += usage.ru_utime + usage.ru_stime
 
 
 def _sweep(uid: int) -> bool:
@@ -190,22 +202,24 @@ def _sweep(uid: int) -> bool:
 
 def _delete_contents(folders: list[str]) -> None:
     for folder in folders:
-        for root, names, _ in os.walk(folder):
-            for name in names:
-                path = os.path.join(root, name)
-                if not os.path.islink(path):
-                    os.chmod(path, stat.S_IRWXU)
-        for entry in os.scandir(folder):
-            if entry.is_dir(follow_symlinks=False):
-                shutil.rmtree(entry.path, ignore_errors=True)
-            else:
-                os.unlink(entry.path)
+        while entries := list(os.scandir(folder)):
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    _dissolve(entry.path, folder)
+                else:
+                    os.unlink(entry.path)
 
 
-def _be_first_to_go() -> None:
-    """Have the kernel kill this cell's processes, not the supervisor, when the sandbox's memory runs out."""
-    with open("/proc/self/oom_score_adj", "w") as file:
-        file.write("1000")
+def _dissolve(path: str, folder: str) -> None:
+    """Delete a folder, and lift the folders in it to the top: no depth can exhaust the stack or a path."""
+    os.chmod(path, stat.S_IRWXU)
+    for entry in list(os.scandir(path)):
+        if entry.is_dir(follow_symlinks=False):
+            os.chmod(entry.path, stat.S_IRWXU)
+            os.rename(entry.path, os.path.join(folder, os.urandom(16).hex()))
+        else:
+            os.unlink(entry.path)
+    os.rmdir(path)
 
 
 def _close_all(fds: list[int]) -> None:

@@ -15,6 +15,7 @@ _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP = 1, 4, 24
 _PR_SET_SECCOMP, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 22, 36, 38, 47
 _SECCOMP_MODE_FILTER, _PR_CAP_AMBIENT_CLEAR_ALL = 2, 4
 _EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
+_M_ARENA_MAX = -8
 _MIB = 1 << 20
 
 # System calls that no solution needs and that reach shared kernel state or rarely tested kernel code.
@@ -32,9 +33,13 @@ _DENIED = {
     "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265), "shmget": (29, 194), "msgget": (68, 186),
     "semget": (64, 190), "mq_open": (240, 180), "memfd_create": (319, 279), "memfd_secret": (447, 447),
     "fanotify_init": (300, 262), "lookup_dcookie": (212, 18), "vhangup": (153, 58), "settimeofday": (164, 170),
-    "clock_settime": (227, 112), "adjtimex": (159, 171), "sethostname": (170, 161),
+    "clock_settime": (227, 112), "adjtimex": (159, 171), "sethostname": (170, 161), "vmsplice": (278, 75),
+    "kexec_file_load": (320, 294), "quotactl_fd": (443, 443), "clock_adjtime": (305, 266),
+    "mq_timedsend": (242, 182), "mq_timedreceive": (243, 183), "move_pages": (279, 239),
 }  # fmt: skip
-_CLONE, _CLONE3, _SOCKET = (56, 220), (435, 435), (41, 198)
+_CLONE, _CLONE3, _SOCKET, _KILL = (56, 220), (435, 435), (41, 198), (62, 129)
+# Process 1, and everybody: where pids are the program's own, the kernel would say "done" and do nothing.
+_NEVER_KILLED = (1, 0xFFFFFFFF)
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 _FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6; not AF_VSOCK, AF_ALG, AF_NETLINK, AF_PACKET
 
@@ -96,6 +101,16 @@ def adopt_orphans() -> None:
     _call("prctl", _PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def share_one_arena() -> None:
+    """Have all threads allocate from one arena.
+
+    glibc reserves 64 to 128 MiB of addresses for each thread's own: a few honest threads would use up the limit.
+    """
+    mallopt = getattr(_libc, "mallopt", None)  # not every C library has it
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)
+
+
 def drop_capabilities() -> None:
     """Give up every capability, for ever, here and in everything that is executed later."""
     _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -121,11 +136,20 @@ def limit_resources(cpu_s: int, memory_mib: int, n_processes: int, files_mib: in
         resource.RLIMIT_NPROC: (n_processes, n_processes),
         resource.RLIMIT_FSIZE: (files_mib * _MIB, files_mib * _MIB),
         resource.RLIMIT_NOFILE: (256, 256),
-        resource.RLIMIT_CORE: (0, 0),
+        # Not 0: a core pattern that is a pipe ignores 0 and hands the dump to the host. 1 means none anywhere.
+        resource.RLIMIT_CORE: (1, 1),
         resource.RLIMIT_MEMLOCK: (0, 0),
+        resource.RLIMIT_MSGQUEUE: (0, 0),
     }
     for kind, pair in limits.items():
-        resource.setrlimit(kind, pair)
+        _, most = resource.getrlimit(kind)
+        soft, hard = pair if most == resource.RLIM_INFINITY else (min(pair[0], most), min(pair[1], most))
+        resource.setrlimit(kind, (soft, hard))
+
+
+def can_filter() -> bool:
+    """Return whether the system call numbers of this architecture are known here."""
+    return platform.machine() in _ARCHITECTURES
 
 
 def filter_system_calls() -> bool:
@@ -161,6 +185,10 @@ def _filter_program(column: int, audit_arch: int) -> bytes:
     lines += [op(jump_equal, _CLONE3[column], 0, 1), op(give, errno_ | _ENOSYS)]
     lines += [op(jump_equal, _CLONE[column], 0, 4), op(load, 16), op(jump_set, _NEW_ANY, 0, 1)]
     lines += [op(give, errno_ | _EPERM), op(give, allow)]
+    lines += [op(jump_equal, _KILL[column], 0, len(_NEVER_KILLED) + 3), op(load, 16)]
+    for index, pid in enumerate(_NEVER_KILLED):
+        lines.append(op(jump_equal, pid, len(_NEVER_KILLED) - index, 0))
+    lines += [op(give, allow), op(give, errno_ | _EPERM)]
     lines += [op(jump_equal, _SOCKET[column], 0, len(_FAMILIES) + 2), op(load, 16)]
     for index, family in enumerate(_FAMILIES):
         lines.append(op(jump_equal, family, len(_FAMILIES) - index, 0))

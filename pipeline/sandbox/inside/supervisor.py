@@ -18,11 +18,15 @@ import socket
 import time
 from typing import Any
 
-from pipeline.sandbox.inside import program
+from pipeline.sandbox.inside import lockdown, program
 from pipeline.sandbox.inside.frames import BrokenFrameError, FrameBuffer, pack, read_frame, write_all
 
 _REPORT_LIMIT_S = 20.0  # a cell only has to kill and reap; one that takes longer is broken
+_GOODBYE_S = 1.0  # a program that answered and has read the end of its inputs needs under a millisecond
+_CPU_SLACK_S = 0.25  # what the kernel's clock ticks and the end of a tree of processes may add
 _CHUNK = 1 << 16
+_MAX_NAME = 100
+_TEXT = bytes(range(0x20, 0x80))  # all that the encoder of values writes
 _OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 
 
@@ -67,7 +71,7 @@ class Cell:
         self._limits = limits
         self._started = time.monotonic()
         self._nonce = b""
-        self.n_output_bytes = 0
+        self._n_output_bytes = 0
 
     def send(self, body: bytes) -> None:
         """Queue one frame for the program, under a fresh nonce."""
@@ -96,10 +100,19 @@ class Cell:
         Raises:
             ProgramEndedError: `forged`, if the program has sent anything since its last answer.
         """
-        if not self._report:
-            self._read_answers()
+        self._read_answers()
         if len(self._frames):
             raise ProgramEndedError("forged", "an answer that nobody asked for")
+
+    def say_goodbye(self) -> None:
+        """End the inputs, on which a program ends by itself; wait for that a moment.
+
+        So whatever it still meant to say is said, and a verdict doesn't hang on who was faster.
+        """
+        if not self._report:
+            os.close(self._inputs)
+            self._inputs = -1
+            select.select([self._control], [], [], _GOODBYE_S)
 
     def finish(self) -> dict[str, Any]:
         """Kill the program with all that it started; return the cell's report, the same at each call.
@@ -113,6 +126,10 @@ class Cell:
             raise CellBrokenError(self._report["error"])
         return self._report
 
+    def forget(self) -> None:
+        """Close the pipe of answers: nothing is read from this program any more."""
+        os.close(self._answers)
+
     def _collect_report(self) -> dict[str, Any]:
         with contextlib.suppress(OSError):  # it ended by itself; its report waits
             self._control.shutdown(socket.SHUT_WR)  # the cell sees the end of the stream
@@ -124,8 +141,9 @@ class Cell:
             report: dict[str, Any] = json.loads(b"".join(parts))
         except (OSError, ValueError):
             report = {"error": "the cell gave no report"}
-        for fd in (self._inputs, self._answers, *self._streams):
-            os.close(fd)
+        for fd in (self._inputs, *self._streams):
+            if fd != -1:
+                os.close(fd)
         self._control.close()
         report["wall_s"] = time.monotonic() - self._started
         return report
@@ -137,17 +155,18 @@ class Cell:
         except CellBrokenError as error:
             return ProgramEndedError("fault", str(error))
         wait_status = report["wait_status"]
-        if wait_status is None:
+        was_starved = _count_oom_kills() > self._oom_kills
+        if wait_status is None and not was_starved:
             return ProgramEndedError("exited", "all its processes were killed")
-        if os.WIFEXITED(wait_status):
+        if wait_status is not None and os.WIFEXITED(wait_status):
             return ProgramEndedError("exited", f"exit code {os.WEXITSTATUS(wait_status)}")
-        number = os.WTERMSIG(wait_status)
+        number = signal.SIGKILL if wait_status is None else os.WTERMSIG(wait_status)
         out_of_cpu = report["cpu_s"] >= self._limits["cpu_s"] - 0.05
         if number == signal.SIGXCPU or (number == signal.SIGKILL and out_of_cpu):
             return ProgramEndedError("timeout", "cpu")
-        if number == signal.SIGKILL and _count_oom_kills() > self._oom_kills:
+        if number == signal.SIGKILL and was_starved:
             return ProgramEndedError("memory", "killed by the kernel for want of memory")
-        return ProgramEndedError("exited", f"signal {number}")
+        return ProgramEndedError("exited", f"signal {int(number)}")
 
     def _pop(self) -> bytes | None:
         try:
@@ -195,8 +214,8 @@ class Cell:
         return bool(data)
 
     def _read_stream(self, fd: int) -> None:
-        self.n_output_bytes += len(self._read_some(fd))
-        if self.n_output_bytes > self._limits["output_bytes"]:
+        self._n_output_bytes += len(self._read_some(fd))
+        if self._n_output_bytes > self._limits["output_bytes"]:
             raise ProgramEndedError("output_limit", "standard output or error over the limit")
 
     def _read_some(self, fd: int) -> bytes:
@@ -211,7 +230,7 @@ class Cell:
 
 def serve(host_in: int, host_out: int, zygote: socket.socket, isolation: str, first_uid: int) -> None:
     """Serve the host until it closes its end."""
-    ready = {"op": "ready", "python": platform.python_version(), "machine": platform.machine()}
+    ready = {"op": "ready", "python": platform.python_version(), "is_filtered": lockdown.can_filter()}
     _tell(host_out, ready)
     n_programs = 0
     while True:
@@ -258,18 +277,19 @@ def _serve_program(
             continue
         answer, ended = _call(cell, message["arguments"], limits)
         _tell(host_out, answer)
-    _tell(host_out, _close(cell, ended))
+    _tell(host_out, _close(cell, ended, limits))
 
 
 def _open(cell: Cell, limits: dict[str, Any]) -> dict[str, Any]:
     body = cell.receive(limits["wall_s"])
-    kind, rest = body[:1], body[1:].decode("ascii", "replace")
+    kind = body[:1]
     if kind == program.LOADED:
         return {"op": "opened", "status": "ok", "exception": ""}
     if kind == program.MISSING:
         return {"op": "opened", "status": "missing", "exception": ""}
     if kind == program.RAISED:
-        return {"op": "opened", "status": _raised(rest), "exception": rest}
+        name = _name(body[1:])
+        return {"op": "opened", "status": _raised(name), "exception": name}
     raise ProgramEndedError("forged", "an unknown answer")
 
 
@@ -283,22 +303,37 @@ def _call(cell: Cell, arguments: str, limits: dict[str, Any]) -> tuple[dict[str,
         body = cell.receive(limits["case_wall_s"])
         kind, rest = body[:1], body[1:]
         if kind == program.VALUE:
-            answer["value"] = rest.decode("ascii")
+            answer["value"] = _text(rest)
         elif kind == program.RAISED:
-            answer["exception"] = rest.decode("ascii", "replace")
+            answer["exception"] = _name(rest)
             answer["status"] = _raised(str(answer["exception"]))
         elif kind == program.TOO_LARGE:
             answer["status"] = "output_limit"
         else:
             raise ProgramEndedError("forged", "an unknown answer")
-    except UnicodeDecodeError:
-        ended = ProgramEndedError("forged", "an answer that is no text")
     except ProgramEndedError as end:
         ended = end
     if ended is not None:
         answer["status"] = ended.status
     answer["wall_s"] = round(time.monotonic() - started, 6)
     return answer, ended
+
+
+def _text(body: bytes) -> str:
+    """Return the text of a value; it has no characters that grow sixfold on the way to the host.
+
+    Raises:
+        ProgramEndedError: `forged`, for bytes that the encoder never writes.
+    """
+    if body.translate(None, _TEXT):
+        raise ProgramEndedError("forged", "an answer that is no text")
+    return body.decode("ascii")
+
+
+def _name(body: bytes) -> str:
+    """Return the name of an exception's type, made harmless: short, one line, no control characters."""
+    text = body[:_MAX_NAME].decode("ascii", "replace")
+    return "".join(letter if letter.isidentifier() or letter in "0123456789." else "?" for letter in text)
 
 
 def _raised(exception: str) -> str:
@@ -309,31 +344,39 @@ def _run_tester(cell: Cell, host_in: int, host_out: int, limits: dict[str, Any])
     """Relay a tester's calls to the host until it is through."""
     while True:
         body = cell.receive(limits["wall_s"])
-        kind, rest = body[:1], body[1:].decode("ascii", "replace")
+        kind = body[:1]
         if kind == program.TESTED:
             return {"op": "tested", "status": "ok", "exception": ""}
         if kind == program.RAISED:
-            return {"op": "tested", "status": _raised(rest), "exception": rest}
+            name = _name(body[1:])
+            return {"op": "tested", "status": _raised(name), "exception": name}
         if kind != program.CALL_OUT:
             raise ProgramEndedError("forged", "an unknown answer")
-        _tell(host_out, {"op": "call_out", "arguments": rest})
+        _tell(host_out, {"op": "call_out", "arguments": _text(body[1:])})
         frame = read_frame(host_in)
         if frame is None:
             raise ProgramEndedError("exited", "the host is gone")
         reply = json.loads(frame)
+        if reply["ok"] is None:
+            raise ProgramEndedError("forged", "arguments that are no values")
         cell.send((program.VALUE if reply["ok"] else program.RAISED) + reply["body"].encode())
 
 
-def _close(cell: Cell, ended: ProgramEndedError | None) -> dict[str, Any]:
+def _close(cell: Cell, ended: ProgramEndedError | None, limits: dict[str, Any]) -> dict[str, Any]:
     try:
         if ended is None:
-            try:
-                cell.check_quiet()
-            except ProgramEndedError as end:
-                ended = end
+            cell.say_goodbye()
         report = cell.finish()
+        if ended is None:
+            cell.check_quiet()
+            if report["cpu_s"] > limits["cpu_s"] + _CPU_SLACK_S:
+                raise ProgramEndedError("timeout", "cpu of all its processes")
+    except ProgramEndedError as end:
+        ended = end
     except CellBrokenError as error:
         return {"op": "closed", "status": "fault", "detail": str(error)}
+    finally:
+        cell.forget()
     return {
         "op": "closed",
         "status": ended.status if ended is not None else "ok",

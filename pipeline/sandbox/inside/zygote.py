@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
 import socket
 
 from pipeline.sandbox.inside import lockdown
-from pipeline.sandbox.inside.cell import run_cell
+from pipeline.sandbox.inside.cell import MODE_USERS, run_cell
 from pipeline.sandbox.inside.supervisor import serve
 
 # Modules that solutions often import: loaded once here, a few microseconds in each program.
@@ -29,6 +30,10 @@ def main(isolation: str, first_uid: int) -> None:
         first_uid: user id of the first program, for `uids`; each program takes the next one.
     """
     os.umask(0o077)
+    lockdown.share_one_arena()
+    if isolation == MODE_USERS:
+        with contextlib.suppress(OSError):  # gVisor may refuse; programs then see /proc as any user does
+            os.chmod("/proc", 0o700)  # no container of ours can mount over it
     for name in set(os.environ) - _ENVIRONMENT:
         del os.environ[name]  # engines add names of their own
     for name in _WARM:

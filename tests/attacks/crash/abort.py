@@ -1,0 +1,8 @@
+# Aborts.
+# expects: failed
+# cause: exited
+import os
+
+
+def solve(xs):
+    os.abort()

@@ -1,0 +1,4 @@
+# Calls quit(), which a grader may take for a normal end.
+# expects: failed
+def solve(xs):
+    quit()

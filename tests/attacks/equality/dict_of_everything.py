@@ -1,0 +1,12 @@
+# Gives a dict that has every key and is equal to everything.
+# expects: failed
+# cause: wrong_value
+class Every(dict):
+    __missing__ = lambda self, key: 0
+    __contains__ = lambda self, key: True
+    __eq__ = lambda self, other: True
+    __hash__ = None
+
+
+def solve(xs):
+    return Every()

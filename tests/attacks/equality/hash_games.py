@@ -1,0 +1,15 @@
+# Gives a set of objects whose hashes and comparisons change as they are asked.
+# expects: failed
+# cause: wrong_value
+import itertools
+
+COUNT = itertools.count()
+
+
+class Shifty:
+    __hash__ = lambda self: next(COUNT)
+    __eq__ = lambda self, other: True
+
+
+def solve(xs):
+    return {Shifty() for _ in range(50)}

@@ -1,0 +1,11 @@
+# Gives a list that is equal to everything and has any length.
+# expects: failed
+# cause: wrong_value
+class Any(list):
+    __eq__ = lambda self, other: True
+    __len__ = lambda self: 1
+    __hash__ = None
+
+
+def solve(xs):
+    return Any([0])

@@ -1,0 +1,5 @@
+# Burns processor time while it is loaded.
+# expects: failed
+# cause: timeout
+while True:
+    pass
