@@ -103,7 +103,7 @@ def test_a_file_without_samples_is_an_error(tmp_path: Path, content: bytes, reas
         read_samples(path)
 
 
-@pytest.mark.parametrize("content", [None, gzip.compress(b"x" * 1000)[:-20], b"\x1f\x8bnot gzip at all"])
+@pytest.mark.parametrize("content", [None, gzip.compress(b"x" * 1000, mtime=0)[:-20], b"\x1f\x8bnot gzip at all"])
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "s.jsonl"
     if content is not None:
