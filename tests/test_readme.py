@@ -16,7 +16,7 @@ from tests.cli_kit import environment, pairsmith
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^pairsmith .*$", README, re.MULTILINE)
+COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
 
 
 @pytest.fixture(scope="module")

@@ -41,8 +41,8 @@ def extract_program(candidate: Candidate, problem: Problem) -> Program:
             form, (extraction, code) = _extract_continuation(text, opening, problem)
         else:
             form, (extraction, code) = _extract_answer(text, problem)
-    if extraction is Extraction.NO_CODE:
-        form, code = "none", ""
+    if extraction is Extraction.NO_CODE or not code:  # a block of comments is no code either
+        form, extraction, code = "none", Extraction.NO_CODE, ""
     return Program(candidate.candidate_id, candidate.problem_id, extraction, form, code)
 
 

@@ -63,6 +63,8 @@ class Channel:
         events = poll.poll(limit_s * 1000 + 1)
         try:
             for fd, event in events:
+                if event & select.POLLNVAL:
+                    raise SandboxFaultError("the sandbox was stopped")
                 if fd == self._link.write_fd and event & (select.POLLOUT | select.POLLERR):
                     del self._pending[: os.write(fd, self._pending[:_CHUNK])]
                 if fd == self._link.read_fd and event & (select.POLLIN | select.POLLHUP | select.POLLERR):
