@@ -36,7 +36,7 @@ def test_a_file_is_read(toml: Path) -> None:
 
 @pytest.mark.parametrize("name", ["demo.toml"])
 def test_shipped_configurations_are_valid(name: str) -> None:
-    load_config(REPOSITORY / "data" / name)
+    assert load_config(REPOSITORY / "data" / name).run.name
 
 
 @pytest.mark.parametrize(

@@ -329,7 +329,7 @@ def test_no_sandbox_is_opened_where_nothing_is_pending(tmp_path: Path) -> None:
     def refuse() -> SandboxPool:
         raise AssertionError("opened")
 
-    stages.write_problems(tmp_path, NAME, problems(), refuse)
+    assert stages.write_problems(tmp_path, NAME, problems(), refuse).is_file()
 
 
 def test_counts_are_in_the_manifest(chain: Path, config: RunConfig) -> None:

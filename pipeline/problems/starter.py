@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.packaged import packaged_folder
 from pipeline.problems.conversion import TestSyntaxError
 from pipeline.problems.files import name, number, text
 from pipeline.problems.records import ProblemsError
@@ -38,16 +39,12 @@ class StarterProblem:
 
 
 def starter_folder() -> Path:
-    """Return where the starter set lies: in `data/` of a checkout, in `pipeline/shipped/` of an installation.
+    """Return where the starter set lies.
 
     Raises:
-        ProblemsError: if it lies in neither.
+        MissingFilesError: if it is not there.
     """
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package.parent / "data" / "starter", package / "shipped" / "starter"):
-        if folder.is_dir():
-            return folder
-    raise ProblemsError(f"{package}: no starter set beside it; install pairsmith again, from a whole wheel")
+    return packaged_folder("starter", "data/starter")
 
 
 def load_starter(folder: Path) -> list[StarterProblem]:

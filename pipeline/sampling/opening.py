@@ -8,6 +8,7 @@ from typing import Literal
 
 import jinja2
 
+from pipeline.packaged import packaged_folder
 from pipeline.sampling.errors import SamplingError
 from pipeline.sampling.protocol import Opening
 from schemas.problem import Problem
@@ -65,10 +66,12 @@ def _parse(source: str) -> ast.Module:
 
 
 def prompts_folder() -> Path:
-    """Return the folder of the Jinja templates: inside an installed wheel, else at the repository's root."""
-    package = Path(__file__).parents[1]
-    shipped = package / "shipped" / "prompts"
-    return shipped if shipped.is_dir() else package.parent / "data" / "prompts"
+    """Return where the Jinja templates lie.
+
+    Raises:
+        MissingFilesError: if they are not there.
+    """
+    return packaged_folder("prompts", "data/prompts")
 
 
 def _render(name: str, **values: object) -> str:

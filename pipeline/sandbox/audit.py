@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pipeline.execution import execute_programs
 from pipeline.judging import judge
+from pipeline.packaged import packaged_folder
 from pipeline.sandbox.bubblewrap import BubblewrapEngine
 from pipeline.sandbox.contract import Answer, Engine, Job, SandboxError, SandboxFaultError
 from pipeline.sandbox.docker_engine import DockerEngine
@@ -86,16 +87,12 @@ class Trial:
 
 
 def attacks_folder() -> Path:
-    """Return where the corpus lies: in `tests/` of a checkout, in `pipeline/shipped/` of an installation.
+    """Return where the corpus lies.
 
     Raises:
-        SandboxError: if it lies in neither.
+        MissingFilesError: if it is not there.
     """
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package.parent / "tests" / "attacks", package / "shipped" / "attacks"):
-        if folder.is_dir():
-            return folder
-    raise SandboxError(f"{package}: no attack corpus beside it; install pairsmith again, from a whole wheel")
+    return packaged_folder("attacks", "tests/attacks")
 
 
 def load_attacks(folder: Path) -> list[Attack]:

@@ -6,7 +6,7 @@ import os
 
 
 def solve(xs):
-    for pattern in ("/usr/src/*", "/opt/*", "/srv/*", "/work/*", "/workspace/*", "/home/*/*", "/root/*", "/mnt/*"):
+    for pattern in ("/usr/src/*", "/opt/*", "/srv/*", "/workspace/*", "/home/*/*", "/root/*", "/mnt/*"):
         for folder in glob.glob(pattern):
             if os.path.isdir(folder + "/data/starter") or os.path.isfile(folder + "/pyproject.toml"):
                 return 1
