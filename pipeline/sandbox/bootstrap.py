@@ -38,6 +38,7 @@ _MODULES = (
     "pipeline.sandbox.inside.lockdown",
     "pipeline.sandbox.inside.program",
     "pipeline.sandbox.inside.cell",
+    "pipeline.sandbox.inside.running",
     "pipeline.sandbox.inside.supervisor",
     "pipeline.sandbox.inside.zygote",
 )
