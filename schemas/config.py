@@ -73,13 +73,18 @@ class SamplingConfig(Section):
 
 
 class SandboxConfig(Section):
-    """Where programs run, and what they may use. Limits hold for one program over all of its cases."""
+    """Where programs run, and what they may use.
+
+    Limits hold for one program over all of its cases. A program on stdin and stdout is run once for each case, as
+    its judges do: there `cpu_s` holds for one case, `total_wall_s` for wall and CPU seconds of all.
+    """
 
     backend: Literal["auto", "docker", "bubblewrap"] = "auto"
     workers: int = Field(2, ge=1, le=1024, description="Programs run at the same time.")
     cpu_s: int = Field(10, ge=1, description="CPU seconds.")
     wall_s: float = Field(15.0, gt=0.0, description="Seconds in all; the load of the program included.")
-    case_wall_s: float = Field(5.0, gt=0.0, description="Seconds for one call.")
+    case_wall_s: float = Field(5.0, gt=0.0, description="Seconds for one call, or one run on stdin.")
+    total_wall_s: float = Field(120.0, gt=0.0, description="Seconds for all runs on stdin of one program.")
     memory_mib: int = Field(512, ge=64, description="Address space of one process, MiB.")
     n_processes: int = Field(32, ge=1, description="Processes and threads of one program.")
     output_mib: float = Field(16.0, gt=0.0, description="Standard output and error together, MiB.")

@@ -1,7 +1,7 @@
 """What every sandbox promises, and what it takes and gives."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pipeline.errors import PairsmithError
 from schemas.execution import Status
@@ -23,13 +23,17 @@ class Job:
         setup: code that runs first, in the program's own namespace.
         code: the candidate's code, or a tester's test code.
         entry_point: function that is called.
-        inputs: texts of lists of arguments (see `schemas.values`), one a call, in order.
+        inputs: texts of values (see `schemas.values`), one a call, in order: lists of arguments, or for `stdin`
+            the string on standard input.
+        mode: `function` calls the entry point; `stdin` runs the code as a program once for each input, and its
+            answer is the string on standard output.
     """
 
     setup: str
     code: str
     entry_point: str
     inputs: tuple[str, ...] = ()
+    mode: Literal["function", "stdin"] = "function"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,8 @@ class Answer:
 
     Attributes:
         value: canonical text of the value; empty unless the status is `ok`.
-        exception: type name; empty unless the status is `exception`, `memory` or `exited`.
+        exception: type name, or how a child process ended; empty unless the status is `exception`, `memory` or
+            `exited`.
         wall_s: seconds from input to answer, as the supervisor saw them.
     """
 

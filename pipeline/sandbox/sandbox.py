@@ -1,6 +1,7 @@
 """One started sandbox: runs programs one after the other, as candidates or as testers."""
 
 import itertools
+import math
 import random
 from collections.abc import Callable
 from typing import Any
@@ -39,6 +40,7 @@ class Sandbox:
             SandboxError: if the engine says that none can be started.
         """
         self._config = config
+        self._wall_s = config.wall_s
         self.n_programs = 0
         self.is_tainted = False
         self._link = engine.start()
@@ -113,22 +115,25 @@ class Sandbox:
 
     def _open(self, job: Job, tester: bool) -> None:
         self.n_programs += 1
+        self._wall_s = self._config.total_wall_s if job.mode == "stdin" else self._config.wall_s
         self._channel.send(
             {
                 "op": "open",
                 "setup": job.setup,
                 "code": job.code,
                 "entry_point": job.entry_point,
+                "mode": job.mode,
                 "tester": tester,
-                "limits": self._limits(),
+                "limits": self._limits(job),
             }
         )
 
-    def _limits(self) -> dict[str, float]:
+    def _limits(self, job: Job) -> dict[str, float]:
         config = self._config
         return {
-            "cpu_s": config.cpu_s,
-            "wall_s": config.wall_s,
+            "cpu_s": math.ceil(self._wall_s) if job.mode == "stdin" else config.cpu_s,
+            "case_cpu_s": config.cpu_s,
+            "wall_s": self._wall_s,
             "case_wall_s": config.case_wall_s,
             "memory_mib": config.memory_mib,
             "n_processes": config.n_processes,
@@ -139,7 +144,7 @@ class Sandbox:
 
     def _receive(self, *expected: str, limit_s: float | None = None) -> dict[str, Any]:
         """Return the next message, which must be one of those kinds: a broken sandbox may say anything."""
-        message = self._channel.receive(self._config.wall_s + _GRACE_S if limit_s is None else limit_s)
+        message = self._channel.receive(self._wall_s + _GRACE_S if limit_s is None else limit_s)
         kind = message.get("op") if isinstance(message, dict) else None
         if kind not in expected:
             raise SandboxFaultError(f"the sandbox sent {kind!r} where {expected[0]!r} was due")

@@ -13,6 +13,9 @@ namespaces): a user id of its own that no other program of the sandbox ever had;
 user runs is killed and everything that it left is deleted. In both no program can enter /proc, and both then set
 no_new_privs, resource limits and a seccomp filter (`lockdown`).
 
+A program on stdin and stdout runs once for each input (`stdin`): the process that the cell forked runs none of its
+code then, but forks a child for each input, reads what it prints, and ends what it left running.
+
 A program can forge only its own answer. Each input carries a nonce that its answer must repeat, and what is on
 the answering pipe beside that is `forged`, up to the moment when the program is dead: at the end its inputs are
 closed and it is given a moment to say what it still has to say. The supervisor passes on nothing but plain text

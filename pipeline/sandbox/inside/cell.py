@@ -7,16 +7,15 @@ import os
 import select
 import signal
 import socket
-import stat
 from typing import Any
 
 from pipeline.sandbox.inside import lockdown
 from pipeline.sandbox.inside.program import run_program
+from pipeline.sandbox.inside.sweeping import WRITABLE, delete_contents
 
 MODE_NAMESPACES, MODE_USERS = "namespaces", "uids"
 _INNER_USER = 1000
 _INIT_LIMIT_S = 5.0
-_WRITABLE = ("/tmp", "/dev/shm")
 # When the sandbox's memory runs out the kernel takes the program, then the cell, never the supervisor: a cell
 # that is killed proves nothing about its program.
 _FATE, _FIRST_TO_GO, _LAST_TO_GO = "/proc/self/oom_score_adj", b"1000", b"500"
@@ -51,7 +50,7 @@ def _run_in_namespaces(
     lockdown.map_user(uid, gid, _INNER_USER)
     lockdown.make_mounts_private()
     room = f"size={order['files_mib']}m,nr_inodes=4096,mode=1777"
-    for folder in _WRITABLE:
+    for folder in WRITABLE:
         lockdown.mount_tmpfs(folder, room)
     lockdown.mount_tmpfs("/proc", "size=4k,mode=0000", read_only=True)
     lockdown.hide_from_tracers()
@@ -193,33 +192,11 @@ def _reap_all() -> float:
 
 def _sweep(uid: int) -> bool:
     """Delete what the program left in the writable folders; return whether they are empty."""
-    folders = [folder for folder in _WRITABLE if os.path.isdir(folder)]
+    folders = [folder for folder in WRITABLE if os.path.isdir(folder)]
     if not any(os.listdir(folder) for folder in folders):
         return True
-    _as_user(uid, lambda: _delete_contents(folders))
+    _as_user(uid, lambda: delete_contents(folders))
     return not any(os.listdir(folder) for folder in folders)
-
-
-def _delete_contents(folders: list[str]) -> None:
-    for folder in folders:
-        while entries := list(os.scandir(folder)):
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    _dissolve(entry.path, folder)
-                else:
-                    os.unlink(entry.path)
-
-
-def _dissolve(path: str, folder: str) -> None:
-    """Delete a folder, and lift the folders in it to the top: no depth can exhaust the stack or a path."""
-    os.chmod(path, stat.S_IRWXU)
-    for entry in list(os.scandir(path)):
-        if entry.is_dir(follow_symlinks=False):
-            os.chmod(entry.path, stat.S_IRWXU)
-            os.rename(entry.path, os.path.join(folder, os.urandom(16).hex()))
-        else:
-            os.unlink(entry.path)
-    os.rmdir(path)
 
 
 def _close_all(fds: list[int]) -> None:

@@ -171,11 +171,7 @@ def _filter_program(column: int, audit_arch: int) -> bytes:
     `column` selects the numbers of an architecture, `audit_arch` is its AUDIT_ARCH_* value.
     """
     load, jump_equal, jump_ge, jump_set, give = 0x20, 0x15, 0x35, 0x45, 0x06
-    errno_, allow, kill = 0x00050000, 0x7FFF0000, 0x80000000
-
-    def op(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
-        return struct.pack("HBBI", code, if_true, if_false, value)
-
+    errno_, allow, kill, op = 0x00050000, 0x7FFF0000, 0x80000000, _op
     lines = [op(load, 4), op(jump_equal, audit_arch, 1, 0), op(give, kill), op(load, 0)]
     if column == 0:
         lines += [op(jump_ge, 0x40000000, 0, 1), op(give, errno_ | _ENOSYS)]  # x32 numbers
@@ -185,12 +181,32 @@ def _filter_program(column: int, audit_arch: int) -> bytes:
     lines += [op(jump_equal, _CLONE3[column], 0, 1), op(give, errno_ | _ENOSYS)]
     lines += [op(jump_equal, _CLONE[column], 0, 4), op(load, 16), op(jump_set, _NEW_ANY, 0, 1)]
     lines += [op(give, errno_ | _EPERM), op(give, allow)]
-    lines += [op(jump_equal, _KILL[column], 0, len(_NEVER_KILLED) + 3), op(load, 16)]
-    for index, pid in enumerate(_NEVER_KILLED):
-        lines.append(op(jump_equal, pid, len(_NEVER_KILLED) - index, 0))
-    lines += [op(give, allow), op(give, errno_ | _EPERM)]
     lines += [op(jump_equal, _SOCKET[column], 0, len(_FAMILIES) + 2), op(load, 16)]
     for index, family in enumerate(_FAMILIES):
         lines.append(op(jump_equal, family, len(_FAMILIES) - index, 0))
     lines += [op(give, errno_ | _EAFNOSUPPORT), op(give, allow)]
     return b"".join(lines)
+
+
+def _op(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
+    return struct.pack("HBBI", code, if_true, if_false, value)
+
+
+def forbid_broad_kill() -> None:
+    """Add a filter under which nobody can signal process 1, or everybody at once.
+
+    Where pids are the program's own, the kernel would say "done" and do nothing. Apart from the other filter,
+    because the parent of a stdin program ends what its child left running by such a signal.
+    """
+    machine = _ARCHITECTURES.get(platform.machine())
+    if machine is None:
+        return
+    load, jump_equal, give, errno_, allow = 0x20, 0x15, 0x06, 0x00050000, 0x7FFF0000
+    n_pids = len(_NEVER_KILLED)
+    lines = [_op(load, 0), _op(jump_equal, _KILL[machine[0]], 0, n_pids + 1), _op(load, 16)]
+    lines += [_op(jump_equal, pid, n_pids - index, 0) for index, pid in enumerate(_NEVER_KILLED)]
+    lines += [_op(give, allow), _op(give, errno_ | _EPERM)]
+    program = b"".join(lines)
+    buffer = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
+    _call("prctl", _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, header, 0, 0)

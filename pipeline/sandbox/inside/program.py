@@ -6,6 +6,8 @@ forge is only its own answer.
 
 from __future__ import annotations
 
+import _sitebuiltins
+import builtins
 import json
 import os
 import random
@@ -13,12 +15,24 @@ import sys
 import types
 from typing import Any
 
+from pipeline.sandbox.inside import lockdown
+from pipeline.sandbox.inside.answering import (
+    CALL_OUT,
+    ENDED,
+    LOADED,
+    MISSING,
+    NONCE_BYTES,
+    RAISED,
+    TESTED,
+    TOO_LARGE,
+    VALUE,
+    type_name,
+)
 from pipeline.sandbox.inside.frames import pack, read_frame, write_all
+from pipeline.sandbox.inside.stdin import python_program, serve_stdin
 from schemas.values import Lazy, ValueTooLargeError, decode_value, encode_value
 
-# First byte of an answer's body, behind the nonce.
-LOADED, VALUE, RAISED, MISSING, TOO_LARGE, CALL_OUT, TESTED = b"L", b"V", b"R", b"M", b"T", b"C", b"P"
-NONCE_BYTES = 16
+__all__ = ["CALL_OUT", "ENDED", "LOADED", "MISSING", "NONCE_BYTES", "RAISED", "TESTED", "TOO_LARGE", "VALUE"]
 
 
 class CandidateError(Exception):
@@ -28,17 +42,23 @@ class CandidateError(Exception):
 def run_program(inputs: int, answers: int) -> None:
     """Serve one program over two descriptors until the input ends.
 
-    The first frame is a nonce and a JSON object {setup, code, entry_point, tester}; each later one is a nonce and
-    the text of a list of arguments. Each answer repeats its nonce.
+    The first frame is a nonce and a JSON object {setup, code, entry_point, mode, tester, limits}; each later one
+    is a nonce and the text of a list of arguments. Each answer repeats its nonce.
     """
     frame = read_frame(inputs)
     if frame is None:
         return
     nonce, load = frame[:NONCE_BYTES], json.loads(frame[NONCE_BYTES:])
+    for name in ("exit", "quit"):  # programs count on them; the interpreter was started without `site`
+        setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D"))
     random.seed(0)
     sys.argv = ["solution"]
     module = types.ModuleType("solution")
     sys.modules["solution"] = module
+    if load["mode"] == "stdin":
+        _run_on_stdin(load, nonce, inputs, answers)
+        return
+    lockdown.forbid_broad_kill()
     if load["tester"]:
         _run_tester(load, module.__dict__, nonce, inputs, answers)
         return
@@ -59,13 +79,23 @@ def run_program(inputs: int, answers: int) -> None:
         write_all(answers, pack(frame[:NONCE_BYTES] + answer))
 
 
+def _run_on_stdin(load: dict[str, Any], nonce: bytes, inputs: int, answers: int) -> None:
+    try:
+        start = python_program(load["setup"], load["code"])
+    except BaseException as error:
+        write_all(answers, pack(nonce + RAISED + type_name(error)))
+        return
+    write_all(answers, pack(nonce + LOADED))
+    serve_stdin(start, inputs, answers, load["limits"])
+
+
 def _load(load: dict[str, Any], namespace: dict[str, Any]) -> bytes | None:
     """Execute the code at module level; return the answer that says why it failed, None if it did not."""
     try:
         exec(compile(load["setup"], "<setup>", "exec", dont_inherit=True), namespace)
         exec(compile(load["code"], "<solution>", "exec", dont_inherit=True), namespace)
     except BaseException as error:
-        return RAISED + _type_name(error)
+        return RAISED + type_name(error)
     return None
 
 
@@ -76,15 +106,7 @@ def _answer(function: Any, arguments: str) -> bytes:
     except ValueTooLargeError:
         return TOO_LARGE
     except BaseException as error:
-        return RAISED + _type_name(error)
-
-
-def _type_name(error: BaseException) -> bytes:
-    """Return the exception type's name; SystemExit and MemoryError count with their subclasses."""
-    for known in (SystemExit, MemoryError):
-        if isinstance(error, known):
-            return known.__name__.encode()
-    return str(type(error).__name__)[:100].encode("ascii", "replace")
+        return RAISED + type_name(error)
 
 
 def _run_tester(load: dict[str, Any], namespace: dict[str, Any], nonce: bytes, inputs: int, answers: int) -> None:
@@ -106,7 +128,7 @@ def _run_tester(load: dict[str, Any], namespace: dict[str, Any], nonce: bytes, i
         namespace[load["entry_point"]] = entry_point
         exec(compile(load["code"], "<tests>", "exec", dont_inherit=True), namespace)
     except BaseException as error:
-        write_all(answers, pack(nonce + RAISED + _type_name(error)))
+        write_all(answers, pack(nonce + RAISED + type_name(error)))
         return
     write_all(answers, pack(nonce + TESTED))
 

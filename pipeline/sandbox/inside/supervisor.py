@@ -44,7 +44,7 @@ def _serve_program(
     limits = opening["limits"]
     cell = Cell(zygote, order, limits)
     ended: ProgramEndedError | None = None
-    load = {key: opening[key] for key in ("setup", "code", "entry_point", "tester")}
+    load = {key: opening[key] for key in ("setup", "code", "entry_point", "mode", "tester", "limits")}
     cell.send(json.dumps(load).encode())
     try:
         if opening["tester"]:
@@ -102,6 +102,8 @@ def _call(cell: Cell, arguments: str, limits: dict[str, Any]) -> tuple[dict[str,
         elif kind == program.RAISED:
             answer["exception"] = _name(rest)
             answer["status"] = _raised(str(answer["exception"]))
+        elif kind == program.ENDED:
+            answer.update(status="exited", exception=_name(rest))
         elif kind == program.TOO_LARGE:
             answer["status"] = "output_limit"
         else:

@@ -1,0 +1,16 @@
+"""What a program's process says to the supervisor: the first byte behind the nonce, and names of exceptions."""
+
+from __future__ import annotations
+
+LOADED, VALUE, RAISED, MISSING, TOO_LARGE = b"L", b"V", b"R", b"M", b"T"
+ENDED = b"E"  # the child that ran on one input ended badly; then how, such as SystemExit or SIGSEGV
+CALL_OUT, TESTED = b"C", b"P"  # a tester's: asks for a value, is through
+NONCE_BYTES = 16
+
+
+def type_name(error: BaseException) -> bytes:
+    """Return the exception type's name; SystemExit and MemoryError count with their subclasses."""
+    for known in (SystemExit, MemoryError):
+        if isinstance(error, known):
+            return known.__name__.encode()
+    return str(type(error).__name__)[:100].encode("ascii", "replace")
