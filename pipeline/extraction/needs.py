@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from pipeline.extraction.statements import BUILTINS, Statement
+from pipeline.extraction.statements import Statement
 
 
 def select_needed(statements: Sequence[Statement], entry_point: str) -> list[Statement]:
@@ -34,7 +34,7 @@ class _Selection:
 
     def needed(self) -> list[Statement]:
         for place, statement in enumerate(self.statements):
-            if statement.kind == "setting" or not (
+            if statement.kind in ("setting", "broken") or not (
                 statement.kind != "other" or statement.alters.isdisjoint(self.imported)
             ):
                 self.keep(place)
@@ -68,7 +68,7 @@ class _Selection:
         while waiting:
             place = waiting.pop()
             statement = self.statements[place]
-            if statement.kind == "other":
+            if statement.kind in ("other", "addition"):
                 self.keep(place)
             elif statement.kind == "definition" and place not in self.changing:
                 self.changing.add(place)
@@ -76,23 +76,26 @@ class _Selection:
                     waiting.extend(self.readers[name])
 
 
-def find_missing(statements: Sequence[Statement]) -> set[str]:
-    """Return the names that statements read and neither they nor Python bind."""
+def find_missing(statements: Sequence[Statement], builtins: frozenset[str]) -> set[str]:
+    """Return the names that statements read and neither they nor the language bind."""
     reads = {name for statement in statements for name in statement.reads}
     binds = {name for statement in statements for name in statement.binds | statement.alters}
-    return reads - binds - BUILTINS
+    return reads - binds - builtins
 
 
-def borrow(base: Sequence[Statement], others: Sequence[Statement]) -> list[Statement]:
+def borrow(base: Sequence[Statement], others: Sequence[Statement], builtins: frozenset[str]) -> list[Statement]:
     """Return the statements of other texts that bind a name which the base lacks, or which those then lack."""
     bound = {name for statement in base for name in statement.binds}
     usable = [
         other
         for other in others
-        if other.kind not in ("guard", "demo") and other.binds and other.binds.isdisjoint(bound)
+        if other.kind not in ("guard", "demo", "broken") and other.binds and other.binds.isdisjoint(bound)
     ]
+    additions = [other for other in others if other.kind == "addition"]
+    usable += additions
     binders = _index(other.binds for other in usable)
-    waiting = list(find_missing(base))
+    adders = _index(other.alters if other.kind == "addition" else () for other in usable)
+    waiting = list(find_missing(base, builtins)) + sorted(bound if additions else ())
     taken: set[int] = set()
     seen: set[str] = set()
     while waiting:
@@ -100,7 +103,7 @@ def borrow(base: Sequence[Statement], others: Sequence[Statement]) -> list[State
         if name in seen:
             continue
         seen.add(name)
-        for place in binders[name]:
+        for place in (*binders[name], *adders[name]):
             taken.add(place)
             waiting.extend(usable[place].reads)
     return [usable[place] for place in sorted(taken)]

@@ -33,8 +33,9 @@ class Statement:
 
     Attributes:
         text: with the comments above it.
-        kind: `definition`, `import`, `setting` (changes the interpreter: always kept), `guard` (an
-            `if __name__ == ...`), `demo` (prints, asserts, bare values), else `other`.
+        kind: `definition`, `import`, `setting` (changes the interpreter, or an include: always kept), `guard` (an
+            `if __name__ == ...`, a `main`), `demo` (prints, asserts, bare values), `broken` (can't be read, but a
+            compiler may: kept in its own block), else `other`.
         binds: names that it gives a value at the top level.
         reads: names that it takes from the top level or the built-ins, at once or when called.
         touches: names whose value it could change in place by a call; a function, when called.

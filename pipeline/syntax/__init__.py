@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pipeline.syntax.duplicates import mark_duplicates
 from pipeline.syntax.facts import Facts
 from pipeline.syntax.fingerprints import exact_fingerprint, renamed_fingerprint, unparsed_fingerprint
+from pipeline.syntax.languages import SyntaxToolsError
 from pipeline.syntax.measures import measure
 from pipeline.syntax.near import Shingles, make_shingles
-from pipeline.syntax.parsing import SyntaxToolsError, parse_facts, to_source
+from pipeline.syntax.parsing import parse_facts, to_source
 from pipeline.syntax.tags import TAGS, find_tags
 from schemas.candidate import Program
 from schemas.syntax import Syntax

@@ -5,15 +5,11 @@ from dataclasses import dataclass
 
 from tree_sitter import Language, Node, Parser
 
-from pipeline.errors import PairsmithError
 from pipeline.syntax import python
 from pipeline.syntax.facts import Facts
+from pipeline.syntax.languages import SyntaxToolsError
 
 MAX_BYTES = 1 << 20  # longer texts aren't parsed: no sampler's limit lets a model write so much
-
-
-class SyntaxToolsError(PairsmithError):
-    """A language that the table doesn't have was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

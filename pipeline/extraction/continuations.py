@@ -1,0 +1,117 @@
+"""Reads a completion as the rest of a function that the prompt began."""
+
+import re
+
+from tree_sitter import Node, Parser
+
+from pipeline.extraction.answers import Found, extract_answer
+from pipeline.extraction.fences import starts_with_fence
+from pipeline.extraction.needs import borrow, find_missing
+from pipeline.extraction.readers import Reader, join
+from pipeline.extraction.statements import margins
+from pipeline.syntax.language import Language
+from pipeline.syntax.parsing import to_source
+from schemas.candidate import Extraction
+from schemas.problem import Problem
+
+MAX_ENDS = 8  # places tried as the function's end
+_ANY_BINDING = re.compile(r"^(?:async\s+def|def|class|import|from)\b|^@|^\w+\s*(?::[^=\n]*)?=", re.MULTILINE)
+
+
+def extract_continuation(text: str, opening: str, problem: Problem, reader: Reader) -> tuple[str, Found]:
+    """Return where the code was found and what it is.
+
+    Args:
+        text: the completion.
+        opening: the code that it continues.
+        problem: says the entry point.
+        reader: of the problem's language.
+    """
+    if reader.language is not None:
+        return _continue_foreign(text, opening, problem, reader, reader.language)
+    entry_point = problem.entry_point
+    whole = opening + text
+    lines = whole.split("\n")
+    n_given = opening.count("\n")  # the completion begins in the line of this number
+    head = _find_header(lines[: n_given + 1], entry_point)
+    begins_anew = opening.endswith("\n") and head == n_given
+    if head is None or begins_anew or starts_with_fence(text):
+        return extract_answer(text, problem, reader)
+    ends = [number for number in margins(lines) if number > head and number >= n_given]
+    ends.append(len(lines))
+    if not _has_code("\n".join(lines[: ends[0]])[len(opening) :]):
+        form, found = extract_answer(text, problem, reader)  # it begins anew, or says nothing
+        if found[0] is Extraction.NO_CODE and re.search(r"^[ \t]+[^\s#]", text, re.MULTILINE):
+            return "continuation", (Extraction.SYNTAX_ERROR, reader.finish(whole))
+        return form, found
+    for end in ends[:MAX_ENDS]:
+        code = "\n".join(lines[:end])
+        if reader.compiles(code):
+            return "continuation", _with_later(code, "\n".join(lines[end:]), reader)
+    first = "\n".join(lines[: ends[0]])
+    unfenced = first.split("```")[0]
+    if unfenced != first and len(unfenced) > len(opening) and reader.compiles(unfenced):
+        return "continuation", (Extraction.OK, reader.finish(unfenced))
+    return "continuation", (Extraction.SYNTAX_ERROR, reader.finish(first))
+
+
+def _find_header(lines: list[str], entry_point: str) -> int | None:
+    """Return the number of the line that begins the entry point; the last one, if there are several."""
+    header = re.compile(rf"(?:async\s+)?def\s+{re.escape(entry_point)}\b")
+    numbers = [number for number, line in enumerate(lines) if header.match(line)]
+    return numbers[-1] if numbers else None
+
+
+def _has_code(text: str) -> bool:
+    return any(line.strip() and not line.lstrip().startswith("#") for line in text.split("\n"))
+
+
+def _with_later(code: str, later: str, reader: Reader) -> Found:
+    """Add, of what a model wrote behind the function, the definitions that the function lacks."""
+    plain = reader.finish(code)
+    if not _ANY_BINDING.search(later):
+        return Extraction.OK, plain
+    base = reader.cut(plain, False).statements
+    missing = find_missing(base, reader.builtins)
+    if not missing:
+        return Extraction.OK, plain
+    rest = reader.cut(later, True)
+    borrowed = borrow(base, rest.statements, reader.builtins)
+    if not rest.broken.isdisjoint(find_missing([*base, *borrowed], reader.builtins)):
+        return Extraction.SYNTAX_ERROR, plain
+    if not borrowed:
+        return Extraction.OK, plain
+    both = reader.finish(f"{plain}\n\n{join(borrowed)}")
+    return (Extraction.OK, both) if reader.compiles(both) else (Extraction.OK, plain)
+
+
+def _continue_foreign(
+    text: str, opening: str, problem: Problem, reader: Reader, language: Language
+) -> tuple[str, Found]:
+    """Cut behind the function that the opening began: where its braces close, the tree has its end."""
+    if starts_with_fence(text):
+        return extract_answer(text, problem, reader)
+    whole = opening + text.split("\n```")[0]
+    source = to_source(whole)
+    begun = len(to_source(opening))
+    root = Parser(language.grammar).parse(source).root_node
+    end = _find_end(root, begun, language)
+    if end is None:  # never closed, or begun anew
+        form, found = extract_answer(text, problem, reader)
+        return (form, found) if found[0] is Extraction.OK else ("continuation", (Extraction.OK, whole + "\n"))
+    function = source[:end].decode()
+    rest = reader.cut(source[end:].decode("utf-8", "replace"), True)
+    base = reader.cut(function, False).statements
+    borrowed = borrow(base, rest.statements, reader.builtins)
+    code = reader.finish(f"{function}\n\n{join(borrowed)}") if borrowed else function.rstrip("\n") + "\n"
+    return "continuation", (Extraction.OK, code)
+
+
+def _find_end(root: Node, begun: int, language: Language) -> int | None:
+    """Return where the top-level statement ends that holds the place where the completion begins."""
+    for node in root.children:
+        if node.start_byte < begun <= node.end_byte and node.end_byte > begun and not node.is_error:
+            holds = node.type in language.functions or node.type in language.types | language.wrappers
+            if holds or not node.has_error:
+                return node.end_byte
+    return None

@@ -1,0 +1,36 @@
+"""TypeScript: what JavaScript has, and types, which say nothing when a program runs."""
+
+from dataclasses import replace
+
+import tree_sitter_typescript
+from tree_sitter import Language as Grammar
+
+from pipeline.syntax.language import Binder
+from pipeline.syntax.languages import javascript
+
+_JS = javascript.LANGUAGE
+
+LANGUAGE = replace(
+    _JS,
+    name="typescript",
+    grammar=Grammar(tree_sitter_typescript.language_typescript()),
+    fences=("typescript", "ts", "mts", "cts"),
+    separated={
+        **_JS.separated,
+        **dict.fromkeys(
+            ("interface_body", "object_type", "type_alias_declaration", "ambient_declaration"),
+            frozenset({";", ","}),
+        ),
+    },
+    binders={
+        **_JS.binders,
+        "enum_declaration": Binder(("name",), role="kept"),
+        "internal_module": Binder(("name",), role="kept"),
+    },
+    patterns={**_JS.patterns, "required_parameter": ("pattern",), "optional_parameter": ("pattern",)},
+    pins=_JS.pins | {"type_query", "type_predicate", "asserts", "accessibility_modifier", "decorator"},
+    types=_JS.types
+    | {"interface_declaration", "type_alias_declaration", "enum_declaration", "abstract_class_declaration",
+       "internal_module", "ambient_declaration"},
+    wrappers=_JS.wrappers | {"ambient_declaration"},
+)  # fmt: skip
