@@ -9,8 +9,8 @@ from dataclasses import replace
 from pipeline.sandbox import Answer, Bench, Ending, Job, SandboxFaultError, SandboxPool
 from schemas.candidate import Extraction, Program
 from schemas.execution import CaseRun, Execution, Status
-from schemas.problem import JudgedBy, Problem
-from schemas.values import canonical
+from schemas.problem import Interface, JudgedBy, Problem
+from schemas.values import canonical, encode_value
 
 _Key = tuple[str, str]  # problem_id, code
 
@@ -81,7 +81,10 @@ def _execute_one(program: Program, problem: Problem, pool: SandboxPool) -> Execu
 
 def _run_cases(program: Program, problem: Problem, bench: Bench, backend: str) -> Execution:
     inputs = tuple(case.arguments for case in problem.cases)
-    answers, ending = bench.candidate.run(Job(problem.setup, program.code, problem.entry_point, inputs))
+    job = Job(problem.setup, program.code, problem.entry_point, inputs)
+    if problem.interface is Interface.STDIN:
+        job = replace(job, inputs=tuple(map(encode_value, inputs)), mode="stdin")
+    answers, ending = bench.candidate.run(job)
     return _execution(program, answers, ending, "", backend)
 
 

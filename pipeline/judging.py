@@ -6,6 +6,7 @@ no object of the candidate's takes part in the comparison.
 
 from typing import Any
 
+from pipeline.printed import same_text
 from schemas.candidate import Extraction
 from schemas.execution import CaseRun, Execution, Status
 from schemas.problem import Case, JudgedBy, Problem
@@ -30,6 +31,7 @@ _EXTRACTION_CAUSES = {
 
 _SET_LIKE = ("dict_keys", "dict_items")  # equal to sets in Python
 _SIZED = ("range", "deque", "dict_keys", "dict_values", "dict_items")  # lazy values that have a length
+_TEXT_RULES = ("tokens", "lines", "exact")
 _NO_KEY = object()
 
 
@@ -110,6 +112,9 @@ def matches(case: Case, run: CaseRun) -> bool:
     if run.status is not Status.OK:
         return False
     try:
+        if case.compare in _TEXT_RULES:
+            printed = decode_value(run.value)
+            return isinstance(printed, str) and same_text(printed, case.expected, case.compare, case.atol)
         got = _view(decode_value(run.value), case.view)
         expected = decode_value(case.expected)
         if case.compare in ("truthy", "falsy"):

@@ -16,23 +16,38 @@ class JudgedBy(StrEnum):
     """Neither way can take these tests; every verdict is undecided."""
 
 
+class Interface(StrEnum):
+    """How a program takes its inputs and gives its answers."""
+
+    FUNCTION = "function"
+    """Its entry point is called with arguments and returns a value."""
+    STDIN = "stdin"
+    """It is run as a program: the input is on standard input, the answer on standard output."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One call with known arguments, and what it must give.
+    """One call with known arguments, or one run on a known input, and what it must give.
 
     Attributes:
-        arguments: positional arguments, the text of a list value (see `schemas.values`).
-        expected: text of the expected value. Never enters a sandbox that holds a candidate.
+        arguments: positional arguments, the text of a list value (see `schemas.values`); for stdin/stdout problems
+            the text on standard input itself.
+        expected: text of the expected value; for stdin/stdout problems the text on standard output itself. Never
+            enters a sandbox that holds a candidate.
         compare: `equal` is Python's `==` between plain values; `close` lets floats differ by `atol`;
-            `truthy` and `falsy` ask only for the truth of the answer (`assert f(x)`, `assert not f(x)`).
-        atol: absolute tolerance of `close`, in the value's own unit; 0.0 otherwise.
+            `truthy` and `falsy` ask only for the truth of the answer (`assert f(x)`, `assert not f(x)`). Of text
+            on standard output: `tokens` between white space, whole `lines` (blanks at their ends and blank lines
+            at the end don't count), or `exact`.
+        atol: absolute tolerance of `close`, in the value's own unit; 0.0 otherwise. Of `tokens` and `lines`: how
+            far a number may be from an expected one that is written with a point or exponent, absolutely or as a
+            share of that number.
         view: function applied to the answer before the comparison, outside the sandbox: the test wrote
             `sorted(f(x)) == ...`. Empty for none.
     """
 
     arguments: str
     expected: str
-    compare: Literal["equal", "close", "truthy", "falsy"] = "equal"
+    compare: Literal["equal", "close", "truthy", "falsy", "tokens", "lines", "exact"] = "equal"
     atol: float = 0.0
     view: Literal["", "list", "tuple", "set", "sorted", "len", "str", "abs", "sum"] = ""
 
@@ -43,9 +58,11 @@ class Problem:
 
     Attributes:
         problem_id: unique, such as `starter/reverse_string` or `HumanEval/0`.
-        source: where it came from: starter, humaneval, humaneval+, mbpp, mbpp+, jsonl, hub.
+        source: where it came from: starter, humaneval, humaneval+, mbpp, mbpp+, apps, codecontests, livecodebench,
+            jsonl, hub.
         language: `python`.
-        entry_point: name of the function that the tests call.
+        entry_point: name of the function that the tests call, `Class.method` for a method (each call then has a
+            fresh object, made without arguments); empty for `stdin`.
         prompt: the task in words, with the signature where one is known; goes into a chat message.
         continuation: code that a plain completion continues (HumanEval's prompt); empty where there is none.
         setup: code that runs before the candidate's (imports, helpers of the tests); empty for none.
@@ -56,6 +73,7 @@ class Problem:
         level: trivial, easy, medium; empty where nobody graded it.
         topic: such as `strings`; empty where unknown.
         license: SPDX name of the problem's licence; empty where unknown.
+        interface: `function` or `stdin`.
     """
 
     problem_id: str
@@ -72,3 +90,4 @@ class Problem:
     level: str
     topic: str
     license: str
+    interface: Interface = Interface.FUNCTION

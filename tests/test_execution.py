@@ -8,7 +8,7 @@ from pipeline.execution import execute_programs
 from pipeline.sandbox import Answer, Bench, Ending, Job, SandboxError, SandboxFaultError, SandboxPool
 from schemas.candidate import Extraction, Program
 from schemas.execution import Execution, Status
-from schemas.problem import Case, JudgedBy
+from schemas.problem import Case, Interface, JudgedBy
 from tests.pairing_records import problem as make_problem
 
 T = TypeVar("T")
@@ -276,3 +276,15 @@ def test_tests_that_end_by_themselves_prove_nothing(status: Status) -> None:
     row, _ = run_a_tester([value("10")], ending(), ["[1]"], ending(status, detail="wall"))
     assert (row.status, row.tester) == (Status.FAULT, "")
     assert row.detail == f"the test code ended with {status.value} wall"
+
+
+def test_a_program_on_stdin_gets_text_and_no_expected_text() -> None:
+    problem = make_problem(
+        "p/3", interface=Interface.STDIN, entry_point="", cases=(Case("1 \u00e9\n", "2\n", "lines"),)
+    )
+    pool = FakePool({"code": [([value('"2\\n"')], ending())]})
+    (row,) = execute_programs(
+        [program("a", "code", problem_id="p/3")], {"p/3": problem}, cast(SandboxPool, pool), lambda n: None
+    )
+    assert pool.bench.jobs == [Job("", "code", "", ('"1 \\u00e9\\n"',), "stdin")]
+    assert [run.value for run in row.runs] == ['"2\\n"']

@@ -91,6 +91,19 @@ def test_each_failed_load_has_its_status(pool: SandboxPool, code: str, status: S
     assert answers[0].status is Status.NOT_RUN
 
 
+def test_a_method_is_called_on_a_fresh_object(pool: SandboxPool) -> None:
+    code = "class Solution:\n n = 0\n seen = None\n def f(self, x):\n  self.n += x\n  return self.n"
+    for entry_point, status in (
+        ("Solution.f", Status.OK),
+        ("Solution.g", Status.MISSING),
+        ("Other.f", Status.MISSING),
+    ):
+        job = Job("", code, entry_point, ("[1]", "[2]"))
+        answers, ending = pool.run(lambda bench, job=job: bench.candidate.run(job))  # type: ignore[misc]
+        assert ending.status is status
+        assert [answer.value for answer in answers] == (["1", "2"] if status is Status.OK else ["", ""])
+
+
 def test_calls_after_the_end_are_not_run(pool: SandboxPool) -> None:
     answers, _ = run(pool, "def f(x):\n import os\n if x == 1: os._exit(0)\n return x", (0,), (1,), (2,))
     assert [answer.status for answer in answers] == [Status.OK, Status.EXITED, Status.NOT_RUN]

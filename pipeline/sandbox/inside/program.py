@@ -66,8 +66,8 @@ def run_program(inputs: int, answers: int) -> None:
     if problem is not None:
         write_all(answers, pack(nonce + problem))
         return
-    function = module.__dict__.get(load["entry_point"])
-    if not callable(function):
+    function = _find(module.__dict__, load["entry_point"])
+    if function is None:
         write_all(answers, pack(nonce + MISSING))
         return
     write_all(answers, pack(nonce + LOADED))
@@ -97,6 +97,18 @@ def _load(load: dict[str, Any], namespace: dict[str, Any]) -> bytes | None:
     except BaseException as error:
         return RAISED + type_name(error)
     return None
+
+
+def _find(namespace: dict[str, Any], entry_point: str) -> Any:
+    """Return the function of that name, or `Class.method` on a fresh object each time; None if there is none."""
+    owner, _, method = entry_point.rpartition(".")
+    if not owner:
+        function = namespace.get(entry_point)
+        return function if callable(function) else None
+    kind = namespace.get(owner)
+    if not isinstance(kind, type) or not callable(getattr(kind, method, None)):
+        return None
+    return lambda *arguments: getattr(kind(), method)(*arguments)
 
 
 def _answer(function: Any, arguments: str) -> bytes:
