@@ -89,6 +89,7 @@ class SandboxConfig(Section):
     n_processes: int = Field(32, ge=1, description="Processes and threads of one program.")
     output_mib: float = Field(16.0, gt=0.0, description="Standard output and error together, MiB.")
     answer_mib: float = Field(4.0, gt=0.0, description="Text of one answered value, MiB.")
+    answers_mib: float = Field(32.0, gt=0.0, description="Text of all values that one program answers, MiB.")
     files_mib: int = Field(32, ge=1, description="All files of one program in /tmp, MiB.")
     recycle_after: int = Field(500, ge=1, description="Programs until a sandbox is replaced by a fresh one.")
     start_limit_s: float = Field(60.0, gt=0.0, description="Seconds until a sandbox must have started.")

@@ -147,8 +147,8 @@ def test_memory_is_limited_for_all_processes_together(engine: Engine, pool: Sand
 def test_what_is_sent_after_the_last_answer_is_forged(pool: SandboxPool) -> None:
     code = "import os, threading, time\ndef late():\n time.sleep(0.05)\n os.write(201, b'late')\n"
     code += "def f():\n t = threading.Thread(target=late)\n t.start()\n import sys\n"
-    code += " g = sys._getframe(2).f_globals\n read = g['read_frame']\n"
-    code += " g['read_frame'] = lambda fd: (t.join(), read(fd))[1]\n return 1"
+    code += " reader = sys._getframe(2).f_globals['FrameReader']\n read = reader.read\n"
+    code += " reader.read = lambda self: (t.join(), read(self))[1]\n return 1"
     answers, ending = run(pool, code)
     assert (answers[0].value, ending.status) == ("1", Status.FORGED)
 

@@ -62,6 +62,7 @@ class Ending:
         exception: type of the exception at load, or of a test's failure; empty for none.
         detail: one line for a person; empty for none.
         cpu_s, wall_s: seconds. peak_memory_mib: largest resident set of one process, MiB.
+        starved_s: seconds that the program was seen waiting for a processor; looked at only when its time ran out.
     """
 
     status: Status
@@ -70,6 +71,7 @@ class Ending:
     cpu_s: float
     wall_s: float
     peak_memory_mib: float
+    starved_s: float = 0.0
 
 
 class Link(Protocol):

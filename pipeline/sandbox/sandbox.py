@@ -3,7 +3,7 @@
 import itertools
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pipeline.sandbox.bootstrap import first_frame
@@ -60,19 +60,22 @@ class Sandbox:
         Raises:
             SandboxFaultError: if the sandbox broke; it must be closed then.
         """
-        self._open(job, tester=False)
-        for text in job.inputs:
-            self._channel.send({"op": "call", "arguments": text})
-        self._channel.send({"op": "close"})
-        opened = self._receive("opened")
-        answers = [self._answer(self._receive("answer")) for _ in job.inputs]
-        return answers, self._ending(opened)
+        self._open(job, tester=False, inputs=job.inputs)
+        answers: list[Answer] = []
+        while True:
+            message = self._receive("answers", "closed")
+            if message["op"] == "closed":
+                break
+            answers += [self._answer(part) for part in message["answers"]]
+        ending = self._ending(message)
+        if len(answers) != len(job.inputs):
+            raise SandboxFaultError(f"the sandbox gave {len(answers)} answers to {len(job.inputs)} inputs")
+        return answers, ending
 
     def begin(self, job: Job) -> Status:
         """Load a program that is then asked by `call`, and ended by `end`. Returns how loading went."""
         self._open(job, tester=False)
-        self._opened = self._receive("opened")
-        return Status(self._opened["status"])
+        return Status(self._receive("opened")["status"])
 
     def call(self, arguments: str) -> Answer:
         """Return what the begun program gives for one list of arguments."""
@@ -82,7 +85,7 @@ class Sandbox:
     def end(self) -> Ending:
         """End the begun program."""
         self._channel.send({"op": "close"})
-        return self._ending(self._opened)
+        return self._ending(self._receive("closed"))
 
     def run_tester(self, job: Job, ask: Callable[[str], Answer]) -> Ending:
         """Run test code whose entry point asks `ask` for a value.
@@ -107,13 +110,13 @@ class Sandbox:
             body = answer.value if is_ok else answer.exception or answer.status.value
             self._channel.send({"op": "reply", "ok": is_ok, "body": body})
         self._channel.send({"op": "close"})
-        return self._ending(message)
+        return self._ending(self._receive("closed"))
 
     def close(self) -> None:
         """End the sandbox with everything in it."""
         self._link.stop()
 
-    def _open(self, job: Job, tester: bool) -> None:
+    def _open(self, job: Job, tester: bool, inputs: Sequence[str] | None = None) -> None:
         self.n_programs += 1
         self._wall_s = self._config.total_wall_s if job.mode == "stdin" else self._config.wall_s
         self._channel.send(
@@ -124,6 +127,7 @@ class Sandbox:
                 "entry_point": job.entry_point,
                 "mode": job.mode,
                 "tester": tester,
+                "inputs": inputs,
                 "limits": self._limits(job),
             }
         )
@@ -140,12 +144,17 @@ class Sandbox:
             "files_mib": config.files_mib,
             "output_bytes": int(config.output_mib * _MIB),
             "answer_bytes": int(config.answer_mib * _MIB),
+            "answers_bytes": int(config.answers_mib * _MIB),
         }
 
     def _receive(self, *expected: str, limit_s: float | None = None) -> dict[str, Any]:
         """Return the next message, which must be one of those kinds: a broken sandbox may say anything."""
-        message = self._channel.receive(self._wall_s + _GRACE_S if limit_s is None else limit_s)
-        kind = message.get("op") if isinstance(message, dict) else None
+        kind: object = "waiting"
+        while kind == "waiting":  # the program got no processor: it has more time, and so has its sandbox
+            message = self._channel.receive(self._wall_s + _GRACE_S if limit_s is None else limit_s)
+            kind = message.get("op") if isinstance(message, dict) else None
+        if kind == "closed" and message["status"] == Status.FAULT:
+            raise SandboxFaultError(message["detail"])
         if kind not in expected:
             raise SandboxFaultError(f"the sandbox sent {kind!r} where {expected[0]!r} was due")
         return message
@@ -158,11 +167,9 @@ class Sandbox:
             status, value = Status.FORGED, ""
         return Answer(status, value, message["exception"], message["wall_s"])
 
-    def _ending(self, opened: dict[str, Any]) -> Ending:
-        closed = self._receive("closed")
+    def _ending(self, closed: dict[str, Any]) -> Ending:
+        opened = closed["opened"]
         status = Status(closed["status"])
-        if status is Status.FAULT:
-            raise SandboxFaultError(closed["detail"])
         self.is_tainted = not closed["clean"]
         if status is Status.OK:
             status = Status(opened["status"])
@@ -173,4 +180,5 @@ class Sandbox:
             closed["cpu_s"],
             closed["wall_s"],
             closed["peak_mib"],
+            closed["starved_s"],
         )

@@ -6,6 +6,7 @@ LOADED, VALUE, RAISED, MISSING, TOO_LARGE = b"L", b"V", b"R", b"M", b"T"
 ENDED = b"E"  # the child that ran on one input ended badly; then how, such as SystemExit or SIGSEGV
 CALL_OUT, TESTED = b"C", b"P"  # a tester's: asks for a value, is through
 NONCE_BYTES = 16
+READY = b"+"  # said once, without a frame, by a process that is locked down, before it has read anything
 
 
 def type_name(error: BaseException) -> bytes:

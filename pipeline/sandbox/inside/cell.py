@@ -1,52 +1,112 @@
-"""Isolates one program, limits it, ends it and reports on it."""
+"""Isolates one program, limits it, ends it and reports on it. Runs in the zygote, whose children programs are."""
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
+import random
 import select
 import signal
-import socket
-from typing import Any
+from typing import Any, NoReturn
 
 from pipeline.sandbox.inside import lockdown
+from pipeline.sandbox.inside.answering import READY
 from pipeline.sandbox.inside.program import run_program
 from pipeline.sandbox.inside.sweeping import WRITABLE, delete_contents
 
 MODE_NAMESPACES, MODE_USERS = "namespaces", "uids"
 _INNER_USER = 1000
 _INIT_LIMIT_S = 5.0
-# When the sandbox's memory runs out the kernel takes the program, then the cell, never the supervisor: a cell
-# that is killed proves nothing about its program.
-_FATE, _FIRST_TO_GO, _LAST_TO_GO = "/proc/self/oom_score_adj", b"1000", b"500"
+# When the sandbox's memory runs out the kernel takes the program, then its init, never zygote and supervisor.
+_FATE, _FIRST_TO_GO, _NEXT_TO_GO = "/proc/self/oom_score_adj", b"1000", b"900"
+_INPUTS_FD, _ANSWERS_FD = 200, 201
+_NAMESPACES = lockdown.NEWUSER | lockdown.NEWPID | lockdown.NEWNS | lockdown.NEWIPC
 
 
-def run_cell(fds: list[int], order: dict[str, Any]) -> None:
-    """Run one program from its first to its last process; never returns to the zygote's loop with it alive.
+class Cell:
+    """One started program, as the zygote sees it.
+
+    Attributes:
+        watched: descriptor that is readable once the program has ended.
+    """
+
+    def __init__(self, pid: int) -> None:
+        """Watch a child: the program, or the init of its namespaces."""
+        self.pid = pid
+        self.watched = os.pidfd_open(pid)
+
+    def end(self) -> dict[str, Any]:
+        """End the program with all that it started, clean up behind it, and return the report."""
+        raise NotImplementedError
+
+    def starved_s(self) -> float:
+        """Return how long the program's first process has been kept waiting for a processor, seconds."""
+        return lockdown.waited_s(self.pid)
+
+
+def start_cell(fds: list[int], order: dict[str, Any], isolation: str) -> Cell:
+    """Fork a program and return its cell.
 
     Args:
-        fds: inputs (read), answers (write), stdout (write), stderr (write), control (socket).
-        order: isolation, uid, cpu_s, memory_mib, n_processes, files_mib.
+        fds: inputs (read), answers (write), stdout (write), stderr (write); the caller closes them.
+        order: uid, cpu_s, memory_mib, n_processes, files_mib.
+        isolation: `namespaces` or `uids`.
+
+    Raises:
+        OSError: if none can be forked.
     """
-    control = socket.socket(fileno=fds[4])
-    report: dict[str, Any] = {"wait_status": None, "cpu_s": 0.0, "peak_kib": 0, "clean": False, "error": ""}
-    try:
-        if order["isolation"] == MODE_NAMESPACES:
-            _run_in_namespaces(fds[:4], order, control, report)
-        else:
-            _run_as_user(fds[:4], order, control, report)
-    except Exception as error:  # whatever it was, this cell is broken and says so
-        report["error"] = f"{type(error).__name__}: {error}"
-    control.sendall(json.dumps(report).encode())
+    if isolation == MODE_NAMESPACES:
+        return _start_in_namespaces(fds, order)
+    return _start_as_user(fds, order)
 
 
-def _run_in_namespaces(
-    fds: list[int], order: dict[str, Any], control: socket.socket, report: dict[str, Any]
-) -> None:
+class _NamespaceCell(Cell):
+    """A program in namespaces of its own, under an init that is ours."""
+
+    def __init__(self, pid: int, status: int) -> None:
+        super().__init__(pid)
+        self._status = status
+
+    def end(self) -> dict[str, Any]:
+        if not _ends_within(self.watched, 0.0):
+            os.kill(self.pid, signal.SIGTERM)  # it kills and reaps the others, so that their CPU time is counted
+            if not _ends_within(self.watched, _INIT_LIMIT_S):
+                os.kill(self.pid, signal.SIGKILL)
+        _, _, usage = os.wait4(self.pid, 0)  # returns when every process of its namespace is gone
+        status = os.read(self._status, 16)
+        os.close(self._status)
+        os.close(self.watched)
+        return {
+            "wait_status": int(status) if status else None,
+            "cpu_s": usage.ru_utime + usage.ru_stime,
+            "peak_kib": usage.ru_maxrss,
+            "clean": True,
+            "error": "",
+        }
+
+    def starved_s(self) -> float:
+        return max((lockdown.waited_s(pid) for pid in lockdown.children_of(self.pid)), default=0.0)
+
+
+def _start_in_namespaces(fds: list[int], order: dict[str, Any]) -> Cell:
+    status_read, status_write = os.pipe()
     uid, gid = os.getuid(), os.getgid()
+    pid = lockdown.clone(_NAMESPACES)
+    if pid == 0:
+        try:
+            _be_init(fds, order, status_write, uid, gid)
+        finally:
+            os._exit(1)
+    os.close(status_write)
+    return _NamespaceCell(pid, status_read)
+
+
+def _be_init(fds: list[int], order: dict[str, Any], status_write: int, uid: int, gid: int) -> NoReturn:
+    """Be process 1 of the namespaces: when the program ends, or at SIGTERM, kill and reap all others."""
+    signal.signal(signal.SIGTERM, _kill_all)
+    lockdown.die_with_parent()
     lockdown.hide_from_tracers(False)  # else /proc/self/uid_map belongs to root
     fate = os.open(_FATE, os.O_WRONLY)
-    lockdown.unshare(lockdown.NEWUSER | lockdown.NEWPID | lockdown.NEWNS | lockdown.NEWIPC)
     lockdown.map_user(uid, gid, _INNER_USER)
     lockdown.make_mounts_private()
     room = f"size={order['files_mib']}m,nr_inodes=4096,mode=1777"
@@ -54,75 +114,76 @@ def _run_in_namespaces(
         lockdown.mount_tmpfs(folder, room)
     lockdown.mount_tmpfs("/proc", "size=4k,mode=0000", read_only=True)
     lockdown.hide_from_tracers()
-    status_read, status_write = os.pipe()
-    os.write(fate, _FIRST_TO_GO)
-    init = os.fork()
-    if init == 0:
-        os.close(fate)
-        lockdown.die_with_parent()
-        os.close(status_read)
-        control.close()
-        _be_init(fds, order, status_write)
-    os.write(fate, _LAST_TO_GO)
-    _close_all([*fds, fate, status_write])
-    _wait_for_end(init, control)
-    os.kill(init, signal.SIGTERM)  # it kills and reaps the others, so that their CPU time is counted
-    if not _ends_within(init, _INIT_LIMIT_S):
-        os.kill(init, signal.SIGKILL)
-    _, _, usage = os.wait4(init, 0)  # returns when every process of its namespace is gone
-    status = os.read(status_read, 16)
-    report.update(
-        wait_status=int(status) if status else None,
-        cpu_s=usage.ru_utime + usage.ru_stime,
-        peak_kib=usage.ru_maxrss,
-        clean=True,
-    )
-
-
-def _be_init(fds: list[int], order: dict[str, Any], status_write: int) -> None:
-    """Be process 1 of the namespace: when the program ends, or at SIGTERM, kill and reap all others."""
-    os.setsid()
     lockdown.drop_capabilities()
+    os.setsid()
+    os.write(fate, _FIRST_TO_GO)
     child = os.fork()
     if child == 0:
-        os.close(status_write)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _be_program(fds, dict(order, n_processes=order["n_processes"] + 1))  # this process counts too
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(-1, signal.SIGKILL))
-    _close_all(fds)
+    os.write(fate, _NEXT_TO_GO)
+    for fd in fds:
+        os.close(fd)
     _, status = os.waitpid(child, 0)
     os.write(status_write, str(status).encode())
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(-1, signal.SIGKILL)
-    except ProcessLookupError:
-        os._exit(0)
-    _reap_all()
+        _reap_all()
     os._exit(0)
 
 
-def _run_as_user(fds: list[int], order: dict[str, Any], control: socket.socket, report: dict[str, Any]) -> None:
-    lockdown.adopt_orphans()
-    uid = order["uid"]
-    fate = os.open(_FATE, os.O_WRONLY)
-    os.write(fate, _FIRST_TO_GO)
-    child = os.fork()
-    if child == 0:
-        os.close(fate)
-        control.close()
-        os.setsid()
-        _become(uid)
-        _be_program(fds, order)
-    os.write(fate, _LAST_TO_GO)
-    _close_all([*fds, fate])
-    _wait_for_end(child, control)
-    os.kill(child, signal.SIGKILL)  # it may not have become that user yet
-    _as_user(uid, lambda: os.kill(-1, signal.SIGKILL))
-    _, status, usage = os.wait4(child, 0)
-    report.update(wait_status=status, peak_kib=usage.ru_maxrss)
-    report["cpu_s"] = usage.ru_utime + usage.ru_stime + _reap_all()
-    report["clean"] = _sweep(uid)
+def _kill_all(*_: object) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(-1, signal.SIGKILL)
 
 
-def _be_program(fds: list[int], order: dict[str, Any]) -> None:
+class _UserCell(Cell):
+    """A program under a user id that no other program of the sandbox has."""
+
+    def __init__(self, pid: int, uid: int) -> None:
+        super().__init__(pid)
+        self._uid = uid
+
+    def end(self) -> dict[str, Any]:
+        if not _ends_within(self.watched, 0.0):
+            os.kill(self.pid, signal.SIGKILL)
+        _, status, usage = os.wait4(self.pid, 0)
+        os.close(self.watched)
+        cpu_s = usage.ru_utime + usage.ru_stime + self._end_others()
+        return {
+            "wait_status": status,
+            "cpu_s": cpu_s,
+            "peak_kib": usage.ru_maxrss,
+            "clean": _sweep(self._uid),
+            "error": "",
+        }
+
+    def _end_others(self) -> float:
+        """End and reap what the program left running, all adopted by now; return the CPU seconds of it."""
+        try:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:  # the usual case: there is nothing
+            return 0.0
+        _as_user(self._uid, lambda: os.kill(-1, signal.SIGKILL))
+        return _reap_all()
+
+
+def _start_as_user(fds: list[int], order: dict[str, Any]) -> Cell:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            fate = os.open(_FATE, os.O_WRONLY)
+            os.write(fate, _FIRST_TO_GO)
+            os.close(fate)
+            os.setsid()
+            _become(order["uid"])
+            _be_program(fds, order)
+        finally:
+            os._exit(1)
+    return _UserCell(pid, order["uid"])
+
+
+def _be_program(fds: list[int], order: dict[str, Any]) -> NoReturn:
     """Turn into the program: descriptors, limits, filter, then the candidate's code."""
     code = 1
     try:
@@ -130,35 +191,23 @@ def _be_program(fds: list[int], order: dict[str, Any]) -> None:
         os.dup2(null, 0)
         os.dup2(fds[2], 1)
         os.dup2(fds[3], 2)
-        inputs, answers = os.dup2(fds[0], 200), os.dup2(fds[1], 201)
-        os.closerange(3, 200)
-        os.closerange(202, 65536)
+        inputs, answers = os.dup2(fds[0], _INPUTS_FD), os.dup2(fds[1], _ANSWERS_FD)
+        os.closerange(3, _INPUTS_FD)
+        os.closerange(_ANSWERS_FD + 1, 65536)
         os.chdir("/tmp")
         lockdown.limit_resources(order["cpu_s"], order["memory_mib"], order["n_processes"], order["files_mib"])
         lockdown.drop_capabilities()
         lockdown.filter_system_calls()
+        random.seed(0)  # a fork seeds it from the clock
+        os.write(answers, READY)
         run_program(inputs, answers)
         code = 0
     finally:
         os._exit(code)
 
 
-def _wait_for_end(child: int, control: socket.socket) -> None:
-    """Return when the child has ended or the supervisor asks for its end (or is gone itself)."""
-    watched = os.pidfd_open(child)
-    poll = select.poll()
-    poll.register(watched, select.POLLIN)
-    poll.register(control.fileno(), select.POLLIN)
-    poll.poll()
-    os.close(watched)
-
-
-def _ends_within(child: int, limit_s: float) -> bool:
-    watched = os.pidfd_open(child)
-    try:
-        return bool(select.select([watched], [], [], limit_s)[0])
-    finally:
-        os.close(watched)
+def _ends_within(watched: int, limit_s: float) -> bool:
+    return bool(select.select([watched], [], [], limit_s)[0])
 
 
 def _become(uid: int) -> None:
@@ -180,7 +229,7 @@ def _as_user(uid: int, action: Any) -> None:
 
 
 def _reap_all() -> float:
-    """Reap every adopted process, all of which have been sent SIGKILL; return the CPU seconds that they used."""
+    """Reap every child, all of which have been sent SIGKILL; return the CPU seconds that they used."""
     cpu_s = 0.0
     while True:
         try:
@@ -197,8 +246,3 @@ def _sweep(uid: int) -> bool:
         return True
     _as_user(uid, lambda: delete_contents(folders))
     return not any(os.listdir(folder) for folder in folders)
-
-
-def _close_all(fds: list[int]) -> None:
-    for fd in fds:
-        os.close(fd)

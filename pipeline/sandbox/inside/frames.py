@@ -46,6 +46,34 @@ def read_frame(fd: int) -> bytes | None:
     return payload if len(payload) == length else None
 
 
+class FrameReader:
+    """Reads frames from a blocking descriptor, as many at once as there are."""
+
+    def __init__(self, fd: int) -> None:
+        """Read nothing yet."""
+        self._fd = fd
+        self._bytes = b""
+
+    def read(self) -> bytes | None:
+        """Return the next payload, None at the end of the stream."""
+        while True:
+            if len(self._bytes) >= HEADER.size:
+                (length,) = HEADER.unpack_from(self._bytes)
+                end = HEADER.size + length
+                if len(self._bytes) >= end:
+                    payload, self._bytes = self._bytes[HEADER.size : end], self._bytes[end:]
+                    return payload
+                rest = read_exactly(self._fd, end - len(self._bytes))
+                self._bytes += rest
+                if len(self._bytes) < end:
+                    return None
+                continue
+            part = os.read(self._fd, 1 << 16)
+            if not part:
+                return None
+            self._bytes += part
+
+
 class FrameBuffer:
     """Takes bytes as they come and gives whole frames."""
 

@@ -6,12 +6,14 @@ import ctypes
 import os
 import platform
 import resource
+import signal
 import struct
+from typing import Any
 
 NEWNS, NEWUSER, NEWPID, NEWIPC = 0x00020000, 0x10000000, 0x20000000, 0x08000000
 _NEW_ANY = 0x7E020080  # every CLONE_NEW* flag of clone(2)
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_RDONLY, _MS_REC, _MS_PRIVATE = 2, 4, 8, 1, 16384, 1 << 18
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP = 1, 4, 24
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 _PR_SET_SECCOMP, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 22, 36, 38, 47
 _SECCOMP_MODE_FILTER, _PR_CAP_AMBIENT_CLEAR_ALL = 2, 4
 _EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
@@ -44,6 +46,10 @@ _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 _FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6; not AF_VSOCK, AF_ALG, AF_NETLINK, AF_PACKET
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_python = ctypes.PyDLL(
+    None, use_errno=True
+)  # calls through it keep the interpreter's lock: the child of a clone has it too
+_filters: list[tuple[Any, bytes]] = []  # buffer and header of each: a header points into its buffer
 
 
 def _call(name: str, *arguments: object) -> None:
@@ -52,13 +58,49 @@ def _call(name: str, *arguments: object) -> None:
         raise OSError(number, name + ": " + os.strerror(number))
 
 
-def unshare(flags: int) -> None:
-    """Put the caller (its children, for pids) into new namespaces.
+def clone(flags: int) -> int:
+    """Fork into new namespaces; return 0 in the child, in the parent its pid.
 
     Raises:
         OSError: where the kernel or a profile forbids it.
     """
-    _call("unshare", flags)
+    _python.PyOS_BeforeFork()
+    pid: int = _python.syscall(_CLONE[_column()], flags | signal.SIGCHLD, 0, 0, 0, 0)
+    if pid == 0:
+        _python.PyOS_AfterFork_Child()
+        return 0
+    number = ctypes.get_errno() if pid < 0 else 0
+    _python.PyOS_AfterFork_Parent()
+    if pid < 0:
+        raise OSError(number, "clone: " + os.strerror(number))
+    return pid
+
+
+def waited_s(pid: int) -> float:
+    """Return how long a process has been ready to run but had no processor, seconds; 0.0 where nobody counts it.
+
+    Source: Documentation/scheduler/sched-stats.rst of Linux, /proc/<pid>/schedstat, second field.
+    """
+    try:
+        with open(f"/proc/{pid}/schedstat") as file:
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes whose parent is `pid`, as numbered in this /proc."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdecimal():
+            try:
+                with open(f"/proc/{name}/stat") as file:
+                    after_name = file.read().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if after_name[1:2] == [str(pid)]:
+                found.append(int(name))
+    return found
 
 
 def map_user(uid: int, gid: int, inner: int) -> None:
@@ -115,8 +157,6 @@ def drop_capabilities() -> None:
     """Give up every capability, for ever, here and in everything that is executed later."""
     _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
-    for capability in range(64):
-        _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)  # fails beyond the last one: nothing to drop
     header = struct.pack("=Ii", 0x20080522, 0)  # version 3, this process
     _call("capset", header, bytes(24))
 
@@ -130,17 +170,30 @@ def limit_resources(cpu_s: int, memory_mib: int, n_processes: int, files_mib: in
         n_processes: processes and threads of this user (in this user namespace).
         files_mib: largest file, MiB.
     """
-    limits = {
-        resource.RLIMIT_CPU: (cpu_s, cpu_s + 1),
-        resource.RLIMIT_AS: (memory_mib * _MIB, memory_mib * _MIB),
-        resource.RLIMIT_NPROC: (n_processes, n_processes),
-        resource.RLIMIT_FSIZE: (files_mib * _MIB, files_mib * _MIB),
-        resource.RLIMIT_NOFILE: (256, 256),
-        # Not 0: a core pattern that is a pipe ignores 0 and hands the dump to the host. 1 means none anywhere.
-        resource.RLIMIT_CORE: (1, 1),
-        resource.RLIMIT_MEMLOCK: (0, 0),
-        resource.RLIMIT_MSGQUEUE: (0, 0),
-    }
+    _limit(
+        {
+            resource.RLIMIT_CPU: (cpu_s, cpu_s + 1),
+            resource.RLIMIT_AS: (memory_mib * _MIB, memory_mib * _MIB),
+            resource.RLIMIT_NPROC: (n_processes, n_processes),
+            resource.RLIMIT_FSIZE: (files_mib * _MIB, files_mib * _MIB),
+        }
+    )
+
+
+def limit_for_ever() -> None:
+    """Set those limits that are the same for every program, here and in all that is forked later."""
+    _limit(
+        {
+            resource.RLIMIT_NOFILE: (256, 256),
+            # Not 0: a core pattern that is a pipe ignores 0 and hands the dump to the host. 1 means none anywhere.
+            resource.RLIMIT_CORE: (1, 1),
+            resource.RLIMIT_MEMLOCK: (0, 0),
+            resource.RLIMIT_MSGQUEUE: (0, 0),
+        }
+    )
+
+
+def _limit(limits: dict[int, tuple[int, int]]) -> None:
     for kind, pair in limits.items():
         _, most = resource.getrlimit(kind)
         soft, hard = pair if most == resource.RLIM_INFINITY else (min(pair[0], most), min(pair[1], most))
@@ -152,17 +205,38 @@ def can_filter() -> bool:
     return platform.machine() in _ARCHITECTURES
 
 
-def filter_system_calls() -> bool:
-    """Install the seccomp filter; return False on an architecture whose numbers are not known here."""
+def prepare_filters() -> None:
+    """Build the seccomp filters, once for all processes that are forked later."""
     machine = _ARCHITECTURES.get(platform.machine())
-    if machine is None:
-        return False
-    program = _filter_program(*machine)
-    buffer = ctypes.create_string_buffer(program, len(program))
-    header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
-    _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    _call("prctl", _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, header, 0, 0)
-    return True
+    if machine is not None:
+        for lines in (_filter_program(*machine), _kill_program(machine[0])):
+            buffer = ctypes.create_string_buffer(lines, len(lines))
+            _filters.append((buffer, struct.pack("HxxxxxxP", len(lines) // 8, ctypes.addressof(buffer))))
+
+
+def filter_system_calls() -> None:
+    """Install the prepared filter; nothing where this architecture's numbers are not known (see `can_filter`)."""
+    _install_filter(0)
+
+
+def forbid_broad_kill() -> None:
+    """Add a filter under which nobody can signal process 1, or everybody at once.
+
+    Where pids are the program's own, the kernel would say "done" and do nothing. Apart from the other filter,
+    because the parent of a stdin program ends what its child left running by such a signal.
+    """
+    _install_filter(1)
+
+
+def _install_filter(index: int) -> None:
+    if _filters:
+        _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        _call("prctl", _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, _filters[index][1], 0, 0)
+
+
+def _column() -> int:
+    """Return which number of a pair is this architecture's; unknown ones get x86_64's and fail."""
+    return _ARCHITECTURES.get(platform.machine(), (0, 0))[0]
 
 
 def _filter_program(column: int, audit_arch: int) -> bytes:
@@ -192,21 +266,11 @@ def _op(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
     return struct.pack("HBBI", code, if_true, if_false, value)
 
 
-def forbid_broad_kill() -> None:
-    """Add a filter under which nobody can signal process 1, or everybody at once.
-
-    Where pids are the program's own, the kernel would say "done" and do nothing. Apart from the other filter,
-    because the parent of a stdin program ends what its child left running by such a signal.
-    """
-    machine = _ARCHITECTURES.get(platform.machine())
-    if machine is None:
-        return
+def _kill_program(column: int) -> bytes:
+    """Return the BPF program of `forbid_broad_kill`."""
     load, jump_equal, give, errno_, allow = 0x20, 0x15, 0x06, 0x00050000, 0x7FFF0000
     n_pids = len(_NEVER_KILLED)
-    lines = [_op(load, 0), _op(jump_equal, _KILL[machine[0]], 0, n_pids + 1), _op(load, 16)]
+    lines = [_op(load, 0), _op(jump_equal, _KILL[column], 0, n_pids + 1), _op(load, 16)]
     lines += [_op(jump_equal, pid, n_pids - index, 0) for index, pid in enumerate(_NEVER_KILLED)]
     lines += [_op(give, allow), _op(give, errno_ | _EPERM)]
-    program = b"".join(lines)
-    buffer = ctypes.create_string_buffer(program, len(program))
-    header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
-    _call("prctl", _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, header, 0, 0)
+    return b"".join(lines)

@@ -6,11 +6,8 @@ forge is only its own answer.
 
 from __future__ import annotations
 
-import _sitebuiltins
-import builtins
 import json
 import os
-import random
 import sys
 import types
 from typing import Any
@@ -18,7 +15,6 @@ from typing import Any
 from pipeline.sandbox.inside import lockdown
 from pipeline.sandbox.inside.answering import (
     CALL_OUT,
-    ENDED,
     LOADED,
     MISSING,
     NONCE_BYTES,
@@ -28,11 +24,9 @@ from pipeline.sandbox.inside.answering import (
     VALUE,
     type_name,
 )
-from pipeline.sandbox.inside.frames import pack, read_frame, write_all
+from pipeline.sandbox.inside.frames import FrameReader, pack, write_all
 from pipeline.sandbox.inside.stdin import python_program, serve_stdin
 from schemas.values import Lazy, ValueTooLargeError, decode_value, encode_value
-
-__all__ = ["CALL_OUT", "ENDED", "LOADED", "MISSING", "NONCE_BYTES", "RAISED", "TESTED", "TOO_LARGE", "VALUE"]
 
 
 class CandidateError(Exception):
@@ -45,22 +39,20 @@ def run_program(inputs: int, answers: int) -> None:
     The first frame is a nonce and a JSON object {setup, code, entry_point, mode, tester, limits}; each later one
     is a nonce and the text of a list of arguments. Each answer repeats its nonce.
     """
-    frame = read_frame(inputs)
+    frames = FrameReader(inputs)
+    frame = frames.read()
     if frame is None:
         return
     nonce, load = frame[:NONCE_BYTES], json.loads(frame[NONCE_BYTES:])
-    for name in ("exit", "quit"):  # programs count on them; the interpreter was started without `site`
-        setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D"))
-    random.seed(0)
     sys.argv = ["solution"]
     module = types.ModuleType("solution")
     sys.modules["solution"] = module
     if load["mode"] == "stdin":
-        _run_on_stdin(load, nonce, inputs, answers)
+        _run_on_stdin(load, nonce, frames, answers)
         return
     lockdown.forbid_broad_kill()
     if load["tester"]:
-        _run_tester(load, module.__dict__, nonce, inputs, answers)
+        _run_tester(load, module.__dict__, nonce, frames, answers)
         return
     problem = _load(load, module.__dict__)
     if problem is not None:
@@ -72,27 +64,28 @@ def run_program(inputs: int, answers: int) -> None:
         return
     write_all(answers, pack(nonce + LOADED))
     while True:
-        frame = read_frame(inputs)
+        frame = frames.read()
         if frame is None:
             return
         answer = _answer(function, frame[NONCE_BYTES:].decode("ascii"))
         write_all(answers, pack(frame[:NONCE_BYTES] + answer))
 
 
-def _run_on_stdin(load: dict[str, Any], nonce: bytes, inputs: int, answers: int) -> None:
+def _run_on_stdin(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers: int) -> None:
     try:
         start = python_program(load["setup"], load["code"])
     except BaseException as error:
         write_all(answers, pack(nonce + RAISED + type_name(error)))
         return
     write_all(answers, pack(nonce + LOADED))
-    serve_stdin(start, inputs, answers, load["limits"])
+    serve_stdin(start, frames, answers, load["limits"])
 
 
 def _load(load: dict[str, Any], namespace: dict[str, Any]) -> bytes | None:
     """Execute the code at module level; return the answer that says why it failed, None if it did not."""
     try:
-        exec(compile(load["setup"], "<setup>", "exec", dont_inherit=True), namespace)
+        if load["setup"]:
+            exec(compile(load["setup"], "<setup>", "exec", dont_inherit=True), namespace)
         exec(compile(load["code"], "<solution>", "exec", dont_inherit=True), namespace)
     except BaseException as error:
         return RAISED + type_name(error)
@@ -121,13 +114,15 @@ def _answer(function: Any, arguments: str) -> bytes:
         return RAISED + type_name(error)
 
 
-def _run_tester(load: dict[str, Any], namespace: dict[str, Any], nonce: bytes, inputs: int, answers: int) -> None:
+def _run_tester(
+    load: dict[str, Any], namespace: dict[str, Any], nonce: bytes, frames: FrameReader, answers: int
+) -> None:
     """Run test code whose entry point is a stand-in that asks for values from the other sandbox."""
 
     def entry_point(*arguments: object) -> Any:
         nonlocal nonce
         write_all(answers, pack(nonce + CALL_OUT + encode_value(list(arguments)).encode("ascii")))
-        frame = read_frame(inputs)
+        frame = frames.read()
         if frame is None:
             os._exit(1)
         nonce, body = frame[:NONCE_BYTES], frame[NONCE_BYTES:]

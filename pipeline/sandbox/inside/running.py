@@ -9,15 +9,21 @@ import select
 import signal
 import socket
 import time
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
-from pipeline.sandbox.inside import program
+from pipeline.sandbox.inside.answering import NONCE_BYTES, READY
 from pipeline.sandbox.inside.frames import BrokenFrameError, FrameBuffer, pack
 
-_REPORT_LIMIT_S = 20.0  # a cell only has to kill and reap; one that takes longer is broken
+_REPORT_LIMIT_S = 20.0  # the zygote only has to fork, or to kill and reap; one that takes longer is broken
 _GOODBYE_S = 1.0  # a program that answered and has read the end of its inputs needs under a millisecond
+_MAX_PATIENCE = 20  # times a limit of wall time that a program may be kept waiting for a processor
+_STARVED_SHARE = 0.05  # of a limit: less is the everyday noise of a scheduler
 _CHUNK = 1 << 16
+_MAX_REPORT = 1 << 16
 _OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
+_KILL, _STARVED = b'{"op": "kill"}', b'{"op": "starved"}'
 
 
 class CellBrokenError(Exception):
@@ -33,11 +39,56 @@ class ProgramEndedError(Exception):
         self.status, self.detail = status, detail
 
 
-class Cell:
-    """The supervisor's end of one running program."""
+class Cells:
+    """Has the zygote fork programs, one at a time, and keeps the next one ready.
 
-    def __init__(self, zygote: socket.socket, order: dict[str, Any], limits: dict[str, Any]) -> None:
-        """Have the zygote fork a cell, with pipes to it."""
+    A program is forked and locked down as soon as the one before it is gone, so that nobody waits for it. It has
+    read nothing by then.
+    """
+
+    def __init__(self, zygote: socket.socket, first_uid: int, on_wait: Callable[[], None]) -> None:
+        """Fork nothing yet.
+
+        Args:
+            zygote: where orders go and reports come from.
+            first_uid: user id of the first program, where each has its own; the next takes the next one.
+            on_wait: called when a program gets more wall time, since it was kept waiting for a processor.
+        """
+        self._zygote, self._on_wait = zygote, on_wait
+        self._next_uid = first_uid
+        self._spare: tuple[dict[str, Any], Cell] | None = None
+
+    def take(self, limits: dict[str, Any]) -> Cell:
+        """Return a cell under these limits."""
+        if self._spare is not None:
+            known, spare = self._spare
+            self._spare = None
+            if known == limits and spare.is_alive:
+                return spare
+            with contextlib.suppress(CellBrokenError):
+                spare.finish()
+            spare.forget()
+        return self._order(limits)
+
+    def prepare(self, limits: dict[str, Any]) -> None:
+        """Have a program forked that is likely to be asked for next."""
+        self._spare = limits, self._order(limits)
+
+    def _order(self, limits: dict[str, Any]) -> Cell:
+        order = {key: limits[key] for key in ("cpu_s", "memory_mib", "n_processes", "files_mib")}
+        order.update(op="run", uid=self._next_uid)
+        self._next_uid += 1
+        return Cell(self._zygote, order, limits, self._on_wait)
+
+
+class Cell:
+    """The supervisor's end of one program."""
+
+    def __init__(
+        self, zygote: socket.socket, order: dict[str, Any], limits: dict[str, Any], on_wait: Callable[[], None]
+    ) -> None:
+        """Have the zygote fork a program, with pipes to it."""
+        self._zygote, self._on_wait = zygote, on_wait
         inputs, self._inputs = os.pipe()
         self._answers, answers = os.pipe()
         self._streams: list[int] = []
@@ -46,43 +97,66 @@ class Cell:
             read, write = os.pipe()
             self._streams.append(read)
             theirs.append(write)
-        self._control, control = socket.socketpair()
-        theirs.append(control.detach())
-        socket.send_fds(zygote, [json.dumps(order).encode()], theirs)
-        for fd in theirs:
-            os.close(fd)
+        try:
+            socket.send_fds(zygote, [json.dumps(order).encode()], theirs)
+        except OSError as error:
+            raise CellBrokenError(f"the zygote is gone: {error}") from None
+        finally:
+            for fd in theirs:
+                os.close(fd)
         for fd in (self._inputs, self._answers, *self._streams):
             os.set_blocking(fd, False)
-        self._frames = FrameBuffer(limits["answer_bytes"] + program.NONCE_BYTES + 1)
+        self._poll = select.poll()
+        for fd in (self._answers, *self._streams, zygote.fileno()):
+            self._poll.register(fd, select.POLLIN)
+        self._is_writing = False
+        self._frames = FrameBuffer(limits["answer_bytes"] + NONCE_BYTES + 1)
         self._report: dict[str, Any] = {}
-        self._oom_kills = _count_oom_kills()
         self._pending = bytearray()
-        self._open_fds = {self._answers, *self._streams}
         self._limits = limits
+        self._nonces: deque[bytes] = deque()
+        self._n_output_bytes = self._oom_kills = 0
         self._started = time.monotonic()
-        self._nonce = b""
-        self._n_output_bytes = 0
+        self.starved_s = 0.0
+
+    def load(self, body: bytes) -> None:
+        """Queue the program itself, once its process is locked down; its clock starts now.
+
+        Raises:
+            CellBrokenError: if the process ended before that: no program has run in it.
+        """
+        self._await_process()
+        self._oom_kills = _count_oom_kills()
+        self._started = time.monotonic()
+        self.send(body)
 
     def send(self, body: bytes) -> None:
-        """Queue one frame for the program, under a fresh nonce."""
-        self._nonce = os.urandom(program.NONCE_BYTES)
-        self._pending += pack(self._nonce + body)
+        """Queue one frame for the program, under a fresh nonce. Several may wait; answers come in their order."""
+        nonce = os.urandom(NONCE_BYTES)
+        self._nonces.append(nonce)
+        self._pending += pack(nonce + body)
 
     def receive(self, limit_s: float) -> bytes:
         """Return the body of the program's next answer.
 
+        Time in which the program was ready to run but had no processor does not count.
+
         Raises:
             ProgramEndedError: the program ended, ran out of time or output, or forged an answer.
         """
-        deadline = min(time.monotonic() + limit_s, self._started + self._limits["wall_s"])
+        if self._pending:
+            self._write_inputs()
+        now = time.monotonic()
+        deadline = min(now + limit_s, self._started + self.starved_s + self._limits["wall_s"])
+        starved_before = self.starved_s
         while True:
             body = self._pop()
             if body is not None:
                 return body
-            left = deadline - time.monotonic()
-            if left <= 0:
+            left = deadline + self.starved_s - starved_before - time.monotonic()
+            if left <= 0 and not self._was_starved():
                 raise ProgramEndedError("timeout", "wall")
-            self._turn(left)
+            self._turn(max(left, 0.0))
 
     def check_quiet(self) -> None:
         """Refuse answers that nobody asked for.
@@ -102,7 +176,8 @@ class Cell:
         if not self._report:
             os.close(self._inputs)
             self._inputs = -1
-            select.select([self._control], [], [], _GOODBYE_S)
+            if select.select([self._zygote], [], [], _GOODBYE_S)[0]:
+                self._report = self._receive_report()
 
     def finish(self) -> dict[str, Any]:
         """Kill the program with all that it started; return the cell's report, the same at each call.
@@ -117,26 +192,65 @@ class Cell:
         return self._report
 
     def forget(self) -> None:
-        """Close the pipe of answers: nothing is read from this program any more."""
-        os.close(self._answers)
-
-    def _collect_report(self) -> dict[str, Any]:
-        with contextlib.suppress(OSError):  # it ended by itself; its report waits
-            self._control.shutdown(socket.SHUT_WR)  # the cell sees the end of the stream
-        self._control.settimeout(_REPORT_LIMIT_S)
-        parts = []
-        try:
-            while part := self._control.recv(_CHUNK):
-                parts.append(part)
-            report: dict[str, Any] = json.loads(b"".join(parts))
-        except (OSError, ValueError):
-            report = {"error": "the cell gave no report"}
-        for fd in (self._inputs, *self._streams):
+        """Close all pipes: nothing is read from this program any more."""
+        for fd in (self._answers, *self._streams, self._inputs):
             if fd != -1:
                 os.close(fd)
-        self._control.close()
-        report["wall_s"] = time.monotonic() - self._started
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether nothing is known of its end."""
+        return not self._report and not select.select([self._zygote], [], [], 0)[0]
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds since the program was loaded."""
+        return time.monotonic() - self._started
+
+    def _await_process(self) -> None:
+        zygote = self._zygote.fileno()
+        ready, _, _ = select.select([self._answers, zygote], [], [], _REPORT_LIMIT_S)
+        if self._answers in ready and os.read(self._answers, len(READY)) == READY:
+            return
+        if zygote in ready:
+            self._report = self._receive_report()
+        raise CellBrokenError(self._report.get("error") or "its process never came to be ready")
+
+    def _collect_report(self) -> dict[str, Any]:
+        try:
+            self._zygote.send(_KILL)
+        except OSError:
+            return {"error": "the zygote is gone"}
+        while "wait_status" not in (report := self._receive_report()) and not report.get("error"):
+            continue  # an answer to `starved` that came late
         return report
+
+    def _receive_report(self) -> dict[str, Any]:
+        self._zygote.settimeout(_REPORT_LIMIT_S)
+        try:
+            report: dict[str, Any] = json.loads(self._zygote.recv(_MAX_REPORT))
+        except (OSError, ValueError):
+            return {"error": "the zygote gave no report"}
+        return report
+
+    def _was_starved(self) -> bool:
+        """Ask how long the program has been kept waiting for a processor; return whether it has time left."""
+        if self._report or self.starved_s >= _MAX_PATIENCE * self._limits["wall_s"]:
+            return False
+        try:
+            self._zygote.send(_STARVED)
+        except OSError:
+            return False
+        told = self._receive_report()
+        if "starved_s" not in told:  # it has just ended
+            self._report = told
+            return True
+        more_s = told["starved_s"] - self.starved_s
+        if more_s < _STARVED_SHARE * self._limits["wall_s"]:
+            return False
+        self.starved_s = told["starved_s"]
+        self._on_wait()
+        return True
 
     def _explain_exit(self) -> ProgramEndedError:
         """Return why a program ended that nobody had asked to."""
@@ -165,28 +279,28 @@ class Cell:
             raise ProgramEndedError("output_limit", "an answer over the limit") from None
         if frame is None:
             return None
-        if frame[: program.NONCE_BYTES] != self._nonce:
+        if not self._nonces or frame[:NONCE_BYTES] != self._nonces.popleft():
             raise ProgramEndedError("forged", "an answer with a wrong nonce")
-        return frame[program.NONCE_BYTES :]
+        return frame[NONCE_BYTES:]
 
     def _turn(self, limit_s: float) -> None:
         """Move bytes for a moment: inputs in, answers and output out."""
-        poll = select.poll()
-        for fd in self._open_fds:
-            poll.register(fd, select.POLLIN)
-        if self._pending:
-            poll.register(self._inputs, select.POLLOUT)
-        poll.register(self._control.fileno(), select.POLLIN)
-        has_reported = False
-        for fd, _ in poll.poll(limit_s * 1000 + 1):
+        if self._report:
+            if self._read_answers():
+                return
+            raise self._explain_exit()
+        has_answered = has_reported = False
+        for fd, _ in self._poll.poll(limit_s * 1000 + 1):
             if fd == self._inputs:
                 self._write_inputs()
+            elif fd == self._answers:
+                has_answered = self._read_answers()
             elif fd in self._streams:
                 self._read_stream(fd)
-            elif fd != self._answers:
+            else:
                 has_reported = True
-        if not self._read_answers() and has_reported:
-            raise self._explain_exit()
+        if has_reported and not has_answered:
+            self._report = self._receive_report()
 
     def _write_inputs(self) -> None:
         try:
@@ -196,6 +310,12 @@ class Cell:
             pass
         except BrokenPipeError:
             self._pending.clear()  # the program is gone or closed its end: its exit will tell
+        if bool(self._pending) != self._is_writing:
+            self._is_writing = bool(self._pending)
+            if self._is_writing:
+                self._poll.register(self._inputs, select.POLLOUT)
+            else:
+                self._poll.unregister(self._inputs)
 
     def _read_answers(self) -> bool:
         """Read what there is; return whether there was anything."""
@@ -214,8 +334,12 @@ class Cell:
         except BlockingIOError:
             return b""
         if not data:
-            self._open_fds.discard(fd)  # its writers are gone; polling it would spin
+            self._stop_polling(fd)  # its writers are gone; polling it would spin
         return data
+
+    def _stop_polling(self, fd: int) -> None:
+        with contextlib.suppress(KeyError):
+            self._poll.unregister(fd)
 
 
 def _count_oom_kills() -> int:

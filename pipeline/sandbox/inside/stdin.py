@@ -28,7 +28,7 @@ from typing import Any, NoReturn
 
 from pipeline.sandbox.inside import lockdown
 from pipeline.sandbox.inside.answering import ENDED, NONCE_BYTES, RAISED, TOO_LARGE, VALUE, type_name
-from pipeline.sandbox.inside.frames import pack, read_frame, write_all
+from pipeline.sandbox.inside.frames import FrameReader, pack, write_all
 from pipeline.sandbox.inside.sweeping import WRITABLE, delete_contents
 from schemas.values import decode_value, encode_value
 
@@ -69,13 +69,13 @@ def python_program(setup: str, code: str) -> Start:
 
 
 def serve_stdin(
-    start: Start, inputs: int, answers: int, limits: dict[str, Any], keep: frozenset[str] = frozenset()
+    start: Start, frames: FrameReader, answers: int, limits: dict[str, Any], keep: frozenset[str] = frozenset()
 ) -> None:
     """Run a child for each input until the inputs end.
 
     Args:
         start: how a child starts.
-        inputs: each frame is a nonce and the text of a string value (see `schemas.values`).
+        frames: each is a nonce and the text of a string value (see `schemas.values`).
         answers: each frame is the nonce and the outcome; a VALUE is the text of all that was printed, as a string
             value, or as a bytes value where it is no UTF-8.
         limits: `answer_bytes` for what is printed, `case_cpu_s` for one child.
@@ -84,7 +84,7 @@ def serve_stdin(
     lockdown.adopt_orphans()
     limit_s = resource.getrlimit(resource.RLIMIT_CPU)[0]
     while True:
-        frame = read_frame(inputs)
+        frame = frames.read()
         if frame is None:
             return
         text = decode_value(frame[NONCE_BYTES:].decode("ascii")).encode("utf-8")

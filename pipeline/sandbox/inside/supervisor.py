@@ -1,9 +1,10 @@
 """Talks with the host: takes programs and inputs, gives answers and reports. Holds the clock.
 
-The host sends JSON frames: `open` (code, entry point, limits), then any number of `call` (arguments as text), then
-`close`. It may send them all at once. For each there is one frame back: `opened`, `answer`, `closed`. A tester
-(`open` with `tester`) sends `call_out` frames instead, each of which the host answers with `reply`, and ends with
-`tested`.
+The host sends JSON frames. `open` brings code, entry point and limits. With a list of `inputs` it is a whole job:
+back come any number of `answers` (a list each), then `closed`. Without, the host asks: `opened` comes back, then
+for each `call` (arguments as text) an `answer`, and after `close` a `closed`. A tester (`open` with `tester`)
+sends `call_out` frames instead, each of which the host answers with `reply`, and ends with `tested`. `waiting` may
+come at any time: the program gets more wall time, since it was kept waiting for a processor.
 """
 
 from __future__ import annotations
@@ -11,100 +12,133 @@ from __future__ import annotations
 import json
 import platform
 import socket
-import time
 from typing import Any
 
-from pipeline.sandbox.inside import lockdown, program
+from pipeline.sandbox.inside import answering, lockdown
 from pipeline.sandbox.inside.frames import pack, read_frame, write_all
-from pipeline.sandbox.inside.running import Cell, CellBrokenError, ProgramEndedError
+from pipeline.sandbox.inside.running import Cell, CellBrokenError, Cells, ProgramEndedError
 
+_LOADED = ("setup", "code", "entry_point", "mode", "tester", "limits")
 _CPU_SLACK_S = 0.25  # what the kernel's clock ticks and the end of a tree of processes may add
 _MAX_NAME = 100
 _TEXT = bytes(range(0x20, 0x80))  # all that the encoder of values writes
+_FLUSH_BYTES = 1 << 18  # of answers; more at once would only be held twice
 
 
-def serve(host_in: int, host_out: int, zygote: socket.socket, isolation: str, first_uid: int) -> None:
+def serve(host_in: int, host_out: int, zygote: socket.socket, first_uid: int) -> None:
     """Serve the host until it closes its end."""
     ready = {"op": "ready", "python": platform.python_version(), "is_filtered": lockdown.can_filter()}
     _tell(host_out, ready)
-    n_programs = 0
+    cells = Cells(zygote, first_uid, lambda: _tell(host_out, {"op": "waiting"}))
     while True:
         frame = read_frame(host_in)
         if frame is None:
             return
         opening = json.loads(frame)
-        order = dict(opening["limits"], isolation=isolation, uid=first_uid + n_programs)
-        n_programs += 1
-        _serve_program(host_in, host_out, zygote, order, opening)
+        try:
+            cell = cells.take(opening["limits"])
+            cell.load(json.dumps({key: opening[key] for key in _LOADED}).encode())
+        except CellBrokenError as error:
+            _tell(host_out, {"op": "closed", "status": "fault", "detail": str(error)})
+            return  # the host takes a fresh sandbox; so would it if this one went on
+        if opening["inputs"] is not None:
+            _run_job(cell, host_out, opening)
+        elif not _converse(cell, host_in, host_out, opening):
+            return
+        cells.prepare(opening["limits"])
 
 
-def _serve_program(
-    host_in: int, host_out: int, zygote: socket.socket, order: dict[str, Any], opening: dict[str, Any]
-) -> None:
+def _run_job(cell: Cell, host_out: int, opening: dict[str, Any]) -> None:
+    """Run a program on all of its inputs, which are queued at once: it never waits for the next one."""
+    limits, inputs = opening["limits"], opening["inputs"]
+    for arguments in inputs:
+        cell.send(arguments.encode("ascii"))
+    answers: list[dict[str, Any]] = []
+    n_waiting = n_all = 0
+    opened, ended = _open(cell, limits)
+    for _ in inputs:
+        if ended is not None:
+            answers.append(dict(_NO_ANSWER, status="not_run"))
+            continue
+        answer, ended = _answer(cell, limits)
+        answers.append(answer)
+        n_waiting += len(answer["value"])
+        n_all += len(answer["value"])
+        if n_all > limits["answers_bytes"] and ended is None:
+            ended = ProgramEndedError("output_limit", "all answers together over the limit")
+        if n_waiting > _FLUSH_BYTES:
+            _tell(host_out, {"op": "answers", "answers": answers})
+            answers, n_waiting = [], 0
+    _tell(host_out, {"op": "answers", "answers": answers})
+    _tell(host_out, dict(_close(cell, ended, limits), opened=opened))
+
+
+def _converse(cell: Cell, host_in: int, host_out: int, opening: dict[str, Any]) -> bool:
+    """Serve a program whose calls the host decides one by one; return False if the host is gone."""
     limits = opening["limits"]
-    cell = Cell(zygote, order, limits)
-    ended: ProgramEndedError | None = None
-    load = {key: opening[key] for key in ("setup", "code", "entry_point", "mode", "tester", "limits")}
-    cell.send(json.dumps(load).encode())
-    try:
-        if opening["tester"]:
-            _tell(host_out, _run_tester(cell, host_in, host_out, limits))
-        else:
-            opened = _open(cell, limits)
-            _tell(host_out, opened)
-            if opened["status"] != "ok":
-                ended = ProgramEndedError(opened["status"])
-    except ProgramEndedError as end:
-        ended = end
-        _tell(
-            host_out,
-            {"op": "tested" if opening["tester"] else "opened", "status": end.status, "exception": ""},
-        )
+    if opening["tester"]:
+        opened, ended = _run_tester(cell, host_in, host_out, limits)
+    else:
+        opened, ended = _open(cell, limits)
+    _tell(host_out, opened)
     while True:
         frame = read_frame(host_in)
         if frame is None:
-            return
+            return False
         message = json.loads(frame)
         if message["op"] == "close":
             break
-        if ended is not None:
-            _tell(host_out, {"op": "answer", "status": "not_run", "value": "", "exception": "", "wall_s": 0.0})
-            continue
-        answer, ended = _call(cell, message["arguments"], limits)
-        _tell(host_out, answer)
-    _tell(host_out, _close(cell, ended, limits))
+        answer = dict(_NO_ANSWER, status="not_run")
+        if ended is None:
+            try:
+                cell.check_quiet()
+            except ProgramEndedError as end:
+                answer["status"], ended = end.status, end
+            else:
+                cell.send(message["arguments"].encode("ascii"))
+                answer, ended = _answer(cell, limits)
+        _tell(host_out, dict(answer, op="answer"))
+    _tell(host_out, dict(_close(cell, ended, limits), opened=opened))
+    return True
 
 
-def _open(cell: Cell, limits: dict[str, Any]) -> dict[str, Any]:
-    body = cell.receive(limits["wall_s"])
-    kind = body[:1]
-    if kind == program.LOADED:
-        return {"op": "opened", "status": "ok", "exception": ""}
-    if kind == program.MISSING:
-        return {"op": "opened", "status": "missing", "exception": ""}
-    if kind == program.RAISED:
-        name = _name(body[1:])
-        return {"op": "opened", "status": _raised(name), "exception": name}
-    raise ProgramEndedError("forged", "an unknown answer")
+def _open(cell: Cell, limits: dict[str, Any]) -> tuple[dict[str, Any], ProgramEndedError | None]:
+    """Wait for the program to be loaded; return what to say of it, and its end if it has come."""
+    opened = {"op": "opened", "status": "ok", "exception": ""}
+    try:
+        body = cell.receive(limits["wall_s"])
+        kind = body[:1]
+        if kind == answering.MISSING:
+            opened["status"] = "missing"
+        elif kind == answering.RAISED:
+            opened["exception"] = _name(body[1:])
+            opened["status"] = _raised(opened["exception"])
+        elif kind != answering.LOADED:
+            raise ProgramEndedError("forged", "an unknown answer")
+    except ProgramEndedError as end:
+        return dict(opened, status=end.status), end
+    return opened, ProgramEndedError(opened["status"]) if opened["status"] != "ok" else None
 
 
-def _call(cell: Cell, arguments: str, limits: dict[str, Any]) -> tuple[dict[str, Any], ProgramEndedError | None]:
-    answer = {"op": "answer", "status": "ok", "value": "", "exception": "", "wall_s": 0.0}
-    started = time.monotonic()
+_NO_ANSWER = {"status": "ok", "value": "", "exception": "", "wall_s": 0.0}
+
+
+def _answer(cell: Cell, limits: dict[str, Any]) -> tuple[dict[str, Any], ProgramEndedError | None]:
+    """Wait for the next answer; return it, and the program's end if it has come."""
+    answer: dict[str, Any] = dict(_NO_ANSWER)
+    started_s = cell.wall_s
     ended = None
     try:
-        cell.check_quiet()
-        cell.send(arguments.encode("ascii"))
         body = cell.receive(limits["case_wall_s"])
         kind, rest = body[:1], body[1:]
-        if kind == program.VALUE:
+        if kind == answering.VALUE:
             answer["value"] = _text(rest)
-        elif kind == program.RAISED:
+        elif kind == answering.RAISED:
             answer["exception"] = _name(rest)
-            answer["status"] = _raised(str(answer["exception"]))
-        elif kind == program.ENDED:
+            answer["status"] = _raised(answer["exception"])
+        elif kind == answering.ENDED:
             answer.update(status="exited", exception=_name(rest))
-        elif kind == program.TOO_LARGE:
+        elif kind == answering.TOO_LARGE:
             answer["status"] = "output_limit"
         else:
             raise ProgramEndedError("forged", "an unknown answer")
@@ -112,7 +146,7 @@ def _call(cell: Cell, arguments: str, limits: dict[str, Any]) -> tuple[dict[str,
         ended = end
     if ended is not None:
         answer["status"] = ended.status
-    answer["wall_s"] = round(time.monotonic() - started, 6)
+    answer["wall_s"] = round(cell.wall_s - started_s, 6)
     return answer, ended
 
 
@@ -137,17 +171,26 @@ def _raised(exception: str) -> str:
     return {"SystemExit": "exited", "MemoryError": "memory"}.get(exception, "exception")
 
 
-def _run_tester(cell: Cell, host_in: int, host_out: int, limits: dict[str, Any]) -> dict[str, Any]:
-    """Relay a tester's calls to the host until it is through."""
+def _run_tester(
+    cell: Cell, host_in: int, host_out: int, limits: dict[str, Any]
+) -> tuple[dict[str, Any], ProgramEndedError | None]:
+    """Relay a tester's calls to the host until it is through; return what to say of it, and its end."""
+    try:
+        return _relay(cell, host_in, host_out, limits), None
+    except ProgramEndedError as end:
+        return {"op": "tested", "status": end.status, "exception": ""}, end
+
+
+def _relay(cell: Cell, host_in: int, host_out: int, limits: dict[str, Any]) -> dict[str, Any]:
     while True:
         body = cell.receive(limits["wall_s"])
         kind = body[:1]
-        if kind == program.TESTED:
+        if kind == answering.TESTED:
             return {"op": "tested", "status": "ok", "exception": ""}
-        if kind == program.RAISED:
+        if kind == answering.RAISED:
             name = _name(body[1:])
             return {"op": "tested", "status": _raised(name), "exception": name}
-        if kind != program.CALL_OUT:
+        if kind != answering.CALL_OUT:
             raise ProgramEndedError("forged", "an unknown answer")
         _tell(host_out, {"op": "call_out", "arguments": _text(body[1:])})
         frame = read_frame(host_in)
@@ -156,7 +199,7 @@ def _run_tester(cell: Cell, host_in: int, host_out: int, limits: dict[str, Any])
         reply = json.loads(frame)
         if reply["ok"] is None:
             raise ProgramEndedError("forged", "arguments that are no values")
-        cell.send((program.VALUE if reply["ok"] else program.RAISED) + reply["body"].encode())
+        cell.send((answering.VALUE if reply["ok"] else answering.RAISED) + reply["body"].encode())
 
 
 def _close(cell: Cell, ended: ProgramEndedError | None, limits: dict[str, Any]) -> dict[str, Any]:
@@ -164,6 +207,7 @@ def _close(cell: Cell, ended: ProgramEndedError | None, limits: dict[str, Any]) 
         if ended is None:
             cell.say_goodbye()
         report = cell.finish()
+        wall_s = cell.wall_s
         if ended is None:
             cell.check_quiet()
             if report["cpu_s"] > limits["cpu_s"] + _CPU_SLACK_S:
@@ -179,7 +223,8 @@ def _close(cell: Cell, ended: ProgramEndedError | None, limits: dict[str, Any]) 
         "status": ended.status if ended is not None else "ok",
         "detail": ended.detail if ended is not None else "",
         "cpu_s": round(report["cpu_s"], 6),
-        "wall_s": round(report["wall_s"], 6),
+        "wall_s": round(wall_s, 6),
+        "starved_s": round(cell.starved_s, 6),
         "peak_mib": round(report["peak_kib"] / 1024, 3),
         "clean": report["clean"],
     }

@@ -1,15 +1,18 @@
-"""Forks cells from a warm interpreter, and reads nothing but orders of limits."""
+"""Forks programs from a warm interpreter, and reads nothing but orders of limits."""
 
 from __future__ import annotations
 
+import _sitebuiltins
+import builtins
 import contextlib
 import gc
 import json
 import os
+import select
 import socket
 
 from pipeline.sandbox.inside import lockdown
-from pipeline.sandbox.inside.cell import MODE_USERS, run_cell
+from pipeline.sandbox.inside.cell import MODE_USERS, Cell, start_cell
 from pipeline.sandbox.inside.supervisor import serve
 
 # Modules that solutions often import: loaded once here, a few microseconds in each program.
@@ -18,12 +21,13 @@ _WARM = (
     "functools", "hashlib", "heapq", "itertools", "json", "math", "numbers", "operator", "random", "re",
     "statistics", "string", "textwrap", "time", "typing", "unicodedata",
 )  # fmt: skip
-_N_FDS = 5
+_N_FDS = 4
+_MAX_ORDER = 4096
 _ENVIRONMENT = {"HOME", "LANG", "PATH", "PYTHONHASHSEED", "TZ"}
 
 
 def main(isolation: str, first_uid: int) -> None:
-    """Start the supervisor, then fork a cell for each of its orders until it ends.
+    """Fork the zygote, then be the supervisor until the host closes its end.
 
     Args:
         isolation: `namespaces` or `uids`.
@@ -31,6 +35,7 @@ def main(isolation: str, first_uid: int) -> None:
     """
     os.umask(0o077)
     lockdown.share_one_arena()
+    lockdown.prepare_filters()
     if isolation == MODE_USERS:
         with contextlib.suppress(OSError):  # gVisor may refuse; programs then see /proc as any user does
             os.chmod("/proc", 0o700)  # no container of ours can mount over it
@@ -39,39 +44,70 @@ def main(isolation: str, first_uid: int) -> None:
     for name in _WARM:
         __import__(name)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    lockdown.hide_from_tracers()
     if os.fork() == 0:
-        ours.close()
-        lockdown.hide_from_tracers()
-        serve(0, 1, theirs, isolation, first_uid)
-        os._exit(0)
+        code = 1
+        try:
+            ours.close()
+            _fork_programs(theirs, isolation)
+            code = 0
+        finally:
+            os._exit(code)
     theirs.close()
+    serve(0, 1, ours, first_uid)
+    os._exit(0)
+
+
+def _fork_programs(orders: socket.socket, isolation: str) -> None:
+    """Fork a program for each order, one at a time, and report its end; return when the supervisor is gone."""
+    lockdown.die_with_parent()
+    lockdown.adopt_orphans()
+    lockdown.hide_from_tracers()
+    lockdown.limit_for_ever()
     null = os.open("/dev/null", os.O_RDWR)
     for fd in (0, 1):
         os.dup2(null, fd)
     os.close(null)
-    lockdown.hide_from_tracers()
+    for name in ("exit", "quit"):  # programs count on them; the interpreter was started without `site`
+        setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D"))
     gc.collect()
     gc.freeze()
     while True:
-        message, fds, _, _ = socket.recv_fds(ours, 4096, _N_FDS)
+        message, fds, _, _ = socket.recv_fds(orders, _MAX_ORDER, _N_FDS)
         if not message:
-            os._exit(0)
-        if os.fork() == 0:
-            ours.close()
-            code = 1
-            try:
-                run_cell(fds, json.loads(message))
-                code = 0
-            finally:
-                os._exit(code)
+            return
+        order = json.loads(message)
+        if order["op"] != "run":  # it came for a program that had just ended
+            continue
+        try:
+            cell = start_cell(fds, order, isolation)
+        except OSError as error:
+            report = {"error": f"{type(error).__name__}: {error}"}
+        else:
+            for fd in fds:
+                os.close(fd)
+            fds = []
+            if not _wait_for_end(cell, orders):
+                cell.end()
+                return
+            report = cell.end()
         for fd in fds:
             os.close(fd)
-        _reap_ended()
+        orders.send(json.dumps(report).encode())
 
 
-def _reap_ended() -> None:
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
+def _wait_for_end(cell: Cell, orders: socket.socket) -> bool:
+    """Wait until the program has ended or shall end; return False if the supervisor is gone."""
+    poll = select.poll()
+    poll.register(cell.watched, select.POLLIN)
+    poll.register(orders, select.POLLIN)
+    while True:
+        ready = {fd for fd, _ in poll.poll()}
+        if cell.watched in ready:
+            return True
+        message = orders.recv(_MAX_ORDER)
+        if not message:
+            return False
+        if json.loads(message)["op"] == "kill":
+            return True
+        orders.send(json.dumps({"starved_s": cell.starved_s()}).encode())
