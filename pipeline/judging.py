@@ -119,6 +119,10 @@ def matches(case: Case, run: CaseRun) -> bool:
         expected = decode_value(case.expected)
         if case.compare in ("truthy", "falsy"):
             return _truth(got) is (case.compare == "truthy")
+        if case.compare in ("json", "boxed"):
+            got = _as_json(got)
+            is_boxed = case.compare == "boxed" and same_value([got], expected, case.atol)
+            return is_boxed or same_value(got, expected, case.atol)
         return same_value(got, expected, case.atol if case.compare == "close" else 0.0)
     except (TypeError, ValueError, OverflowError, RecursionError):
         return False  # a view that this value has not (`sorted` of an int): the test would have raised
@@ -157,6 +161,16 @@ def same_value(got: Any, expected: Any, atol: float = 0.0) -> bool:
     if isinstance(got, Cycle):
         return bool(got.levels == expected.levels)
     return bool(got == expected)
+
+
+def _as_json(value: Any) -> Any:
+    """Return a value with its tuples as the lists that JSON makes of them, at any depth."""
+    value = _as_plain(value)
+    if isinstance(value, (list, tuple)):
+        return [_as_json(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _as_json(item) for key, item in value.items()}
+    return value
 
 
 def _as_plain(value: Any) -> Any:

@@ -39,14 +39,24 @@ class ColumnsConfig(Section):
 class ProblemsConfig(Section):
     """Where problems come from."""
 
-    source: Literal["starter", "humaneval", "humaneval+", "mbpp", "mbpp+", "jsonl", "hub"] = "starter"
-    path: Path | None = Field(None, description="File of humaneval+, mbpp, mbpp+ or jsonl (.gz is read too).")
+    source: Literal[
+        "starter", "humaneval", "humaneval+", "mbpp", "mbpp+",
+        "apps", "codecontests", "livecodebench", "jsonl", "hub",
+    ] = "starter"  # fmt: skip
+    path: Path | None = Field(
+        None, description="File of humaneval+, mbpp, mbpp+, apps, codecontests, livecodebench or jsonl; .gz too."
+    )
     dataset: str = Field("", description="Hub dataset, or a builder such as `parquet` with `data_files`.")
     dataset_config: str = ""
     split: str = "test"
     revision: str = ""
     data_files: str = ""
     columns: ColumnsConfig = ColumnsConfig()
+    compare: Literal["auto", "tokens", "lines", "exact"] = Field(
+        "auto", description="How contest problems' printed text is compared; auto takes the collection's rule."
+    )
+    atol: float | None = Field(None, ge=0.0, description="Tolerance of contest problems; none: the collection's.")
+    max_cases: int | None = Field(None, ge=1, description="At most so many cases of a contest problem, the first.")
     levels: tuple[str, ...] = Field((), description="Only problems of these levels; empty takes all.")
     ids: tuple[str, ...] = Field((), description="Only these problems; empty takes all.")
     limit: int | None = Field(None, ge=1, description="At most so many problems, the first by id.")

@@ -37,7 +37,8 @@ class Case:
         compare: `equal` is Python's `==` between plain values; `close` lets floats differ by `atol`;
             `truthy` and `falsy` ask only for the truth of the answer (`assert f(x)`, `assert not f(x)`). Of text
             on standard output: `tokens` between white space, whole `lines` (blanks at their ends and blank lines
-            at the end don't count), or `exact`.
+            at the end don't count), or `exact`. For tests that were JSON: `json` is `close` with tuples as lists;
+            `boxed` too, and the value may be the only item of `expected`.
         atol: absolute tolerance of `close`, in the value's own unit; 0.0 otherwise. Of `tokens` and `lines`: how
             far a number may be from an expected one that is written with a point or exponent, absolutely or as a
             share of that number.
@@ -47,7 +48,7 @@ class Case:
 
     arguments: str
     expected: str
-    compare: Literal["equal", "close", "truthy", "falsy", "tokens", "lines", "exact"] = "equal"
+    compare: Literal["equal", "close", "truthy", "falsy", "json", "boxed", "tokens", "lines", "exact"] = "equal"
     atol: float = 0.0
     view: Literal["", "list", "tuple", "set", "sorted", "len", "str", "abs", "sum"] = ""
 

@@ -1,7 +1,10 @@
+import ast
+
 import pytest
 
 from pipeline.sampling.errors import SamplingError
 from pipeline.sampling.opening import find_signature, make_opening, prompts_folder
+from schemas.problem import Interface
 from tests.sampling_kit import make_problem
 
 
@@ -48,3 +51,15 @@ def test_no_signature_anywhere_is_an_error_that_names_the_problem(reference: str
 
 def test_templates_lie_where_the_module_looks() -> None:
     assert {path.name for path in prompts_folder().iterdir()} == {"chat.jinja", "continuation.jinja"}
+
+
+def test_a_program_on_stdin_is_asked_for_whole() -> None:
+    problem = make_problem(prompt='Read n, print n\\n and """.', interface=Interface.STDIN, entry_point="")
+    assert make_opening(problem, "chat").text.endswith("\n\nAnswer with the whole program in one code block.")
+    opening = make_opening(problem, "continuation")
+    assert ast.get_docstring(ast.parse(opening.text)) == "Read n, print n\\n and '''."
+
+
+def test_a_method_is_asked_for_with_its_class() -> None:
+    text = make_opening(make_problem(entry_point="Solution.twice"), "chat").text
+    assert text.endswith("\n\nAnswer with the class `Solution` and its method `twice` in one code block.")

@@ -42,3 +42,12 @@ def test_a_continuation_ends_at_the_next_statement_of_the_module(text: str, kept
     request = make_request(opening=Opening("continuation", "def double(x):\n"), stop=CONTINUATION_STOP)
     end = find_end(text, request, stop_at_code=True)
     assert (None if end is None else text[:end]) == kept
+
+
+@pytest.mark.parametrize(
+    ("entry_point", "block"),
+    [("", "n = int(input())\nprint(n)"), ("Solution.f", "class Solution:\n    def f(self): pass")],
+)
+def test_an_answer_ends_behind_the_first_program_or_class(entry_point: str, block: str) -> None:
+    text = f"For\n```\n5\n```\nwrite\n```python\n{block}\n```"
+    assert find_end(f"{text}\nIt works.", make_request(entry_point=entry_point), stop_at_code=True) == len(text)

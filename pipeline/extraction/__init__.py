@@ -4,11 +4,14 @@ Nothing is repaired and nothing is run: a label must judge what the model wrote.
 change what the entry point does: prose, demonstrations, tests, unneeded functions and imports.
 """
 
+from dataclasses import replace
+
 from pipeline.extraction.answers import extract_answer
 from pipeline.extraction.continuations import extract_continuation
+from pipeline.extraction.programs import extract_whole
 from pipeline.extraction.readers import find_reader
 from schemas.candidate import Candidate, Extraction, Program
-from schemas.problem import Problem
+from schemas.problem import Interface, Problem
 
 MAX_CHARACTERS = 1 << 20  # a longer completion is no answer: no token limit of ours lets a model write it
 
@@ -22,8 +25,11 @@ def extract_program(candidate: Candidate, problem: Problem) -> Program:
     the entry point, with what it needs from the other blocks and from the code of the prompt; else bare code
     between prose.
 
+    For a stdin/stdout problem it is the whole of one block, since nothing calls a part of it (see `programs`). For
+    an entry point `Class.method` it is the class with what that needs.
+
     Where the entry point is defined several times in one block, all definitions stay: the last one wins, as
-    in Python. A method is an entry point only in languages other than Python. These are judged by their own
+    in Python. A bare name is a method only in languages other than Python. These are judged by their own
     compiler: a text that defines the entry point is `ok`, even if tree-sitter can't read all of it. Never raises
     on account of the text; equal inputs give equal programs.
 
@@ -31,11 +37,16 @@ def extract_program(candidate: Candidate, problem: Problem) -> Program:
         SyntaxToolsError: for a problem in a language that the table doesn't have.
     """
     reader = find_reader(problem.language)
+    if "." in problem.entry_point:
+        problem = replace(problem, entry_point=problem.entry_point.partition(".")[0])
     text = _clean(candidate.completion)
     form, (extraction, code) = "none", (Extraction.NO_CODE, "")
     if text.strip() and len(text) <= MAX_CHARACTERS:
         opening = _clean(candidate.prompt or problem.continuation)
-        if candidate.template == "continuation" and opening:
+        is_continued = candidate.template == "continuation" and bool(opening)
+        if problem.interface is Interface.STDIN:
+            form, (extraction, code) = extract_whole(text, opening if is_continued else "", reader)
+        elif is_continued:
             form, (extraction, code) = extract_continuation(text, opening, problem, reader)
         else:
             form, (extraction, code) = extract_answer(text, problem, reader)

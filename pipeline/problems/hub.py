@@ -35,7 +35,7 @@ def load_hub(config: ProblemsConfig, cache: Path | None = None) -> list[Found]:
     Raises:
         ProblemsError: if the dataset can't be loaded, lacks a mapped column or is empty.
     """
-    rows = _load_dataset(config, cache)
+    rows = _loaded(config, cache)
     columns = config.columns
     for key, column in columns.model_dump().items():
         if column and column not in rows.column_names:
@@ -43,9 +43,23 @@ def load_hub(config: ProblemsConfig, cache: Path | None = None) -> list[Found]:
                 f"{config.dataset}: no column {column!r} (problems.columns.{key}); "
                 f"there are {', '.join(rows.column_names)}; an empty name says that there is none"
             )
+    return found_in(_numbered(rows, config.dataset), lambda row: _build(row, columns))
+
+
+def dataset_rows(config: ProblemsConfig, cache: Path | None = None) -> Iterator[tuple[str, Row]]:
+    """Give each row of the dataset that the configuration names, with its place.
+
+    Raises:
+        ProblemsError: if the dataset can't be loaded or is empty.
+    """
+    return _numbered(_loaded(config, cache), config.dataset)
+
+
+def _loaded(config: ProblemsConfig, cache: Path | None) -> Any:
+    rows = _load_dataset(config, cache)
     if len(rows) == 0:
         raise ProblemsError(f"{config.dataset}: no problems in split {config.split!r}")
-    return found_in(_numbered(rows, config.dataset), lambda row: _build(row, columns))
+    return rows
 
 
 def _load_dataset(config: ProblemsConfig, cache: Path | None) -> Any:

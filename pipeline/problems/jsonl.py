@@ -5,23 +5,26 @@ Columns:
     prompt       the task in words
     entry_point  name of the function that is tested
     tests        a list of assert lines, or one text of asserts or of a function `check(candidate)`; or
-    cases        a list of {"arguments": [...], "expected": ...}, JSON values
+    cases        a list of {"arguments": [...], "expected": ...}, JSON values; or of {"stdin": "...",
+                 "stdout": "..."} for a program on standard input and output, which has no entry_point
+    compare      how printed text is compared: tokens, lines or exact (optional; lines)
     setup        code that runs before the candidate's and before the tests (optional)
     reference    a right solution, whole (optional; its signature is then shown in the prompt)
     level, topic, license    text (optional)
     continuation code that a plain completion continues (optional)
-    atol         absolute tolerance of every expected value, 0 or missing for none (optional)
+    atol         tolerance of every expected value, 0 or missing for none (optional; see `schemas.problem.Case`)
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from pipeline.problems.conversion import Conversion
 from pipeline.problems.files import Row, RowError, missing, name, number, read_rows, text
+from pipeline.problems.json_cases import Rule, text_conversion
 from pipeline.problems.records import DropReason, Found
 from pipeline.problems.rows import convert_or_refuse, found_in, make_problem
-from pipeline.problems.wording import chat_prompt, signature_of
-from schemas.problem import Case, JudgedBy, Problem
+from pipeline.problems.wording import chat_prompt, program_prompt, signature_of
+from schemas.problem import Case, Interface, JudgedBy, Problem
 from schemas.values import ValueTooLargeError, encode_arguments, encode_value
 
 
@@ -47,9 +50,46 @@ def joined_tests(row: Row, column: str) -> str:
 
 
 def _build(row: Row) -> tuple[Problem, str]:
-    problem_id, entry_point, task = text(row, "problem_id"), name(row, "entry_point"), text(row, "prompt")
-    if not problem_id:
+    if not text(row, "problem_id"):
         raise RowError(DropReason.BAD_VALUE, "column 'problem_id' is empty")
+    cases = row.get("cases")
+    is_program = isinstance(cases, list) and any(isinstance(case, dict) and "stdin" in case for case in cases)
+    return _program(row) if is_program else _function(row)
+
+
+def _program(row: Row) -> tuple[Problem, str]:
+    for column in ("tests", "entry_point", "setup"):
+        if row.get(column):
+            raise RowError(DropReason.BAD_VALUE, f"column {column!r} beside cases of 'stdin' and 'stdout'")
+    for index, case in enumerate(row["cases"]):
+        if not isinstance(case, dict) or case.keys() != {"stdin", "stdout"}:
+            raise RowError(DropReason.BAD_VALUE, f"cases[{index}] must hold 'stdin' and 'stdout', nothing else")
+    compare, atol = text(row, "compare", "lines"), number(row, "atol")
+    if compare not in get_args(Rule):
+        raise RowError(
+            DropReason.BAD_VALUE, f"column 'compare' holds {compare!r}; {', '.join(get_args(Rule))} are known"
+        )
+    if compare == "exact" and atol > 0.0:
+        raise RowError(DropReason.BAD_VALUE, "columns 'atol' and 'compare': an exact comparison has no tolerance")
+    pairs = [(case["stdin"], case["stdout"]) for case in row["cases"]]
+    problem = make_problem(
+        problem_id=text(row, "problem_id"),
+        source="jsonl",
+        entry_point="",
+        prompt=program_prompt(text(row, "prompt")),
+        continuation=text(row, "continuation", ""),
+        conversion=text_conversion(pairs, cast(Rule, compare), atol),
+        reference=text(row, "reference", ""),
+        level=text(row, "level", ""),
+        topic=text(row, "topic", ""),
+        spdx=text(row, "license", ""),
+        interface=Interface.STDIN,
+    )
+    return problem, ""
+
+
+def _function(row: Row) -> tuple[Problem, str]:
+    problem_id, entry_point, task = text(row, "problem_id"), name(row, "entry_point"), text(row, "prompt")
     setup, reference = text(row, "setup", ""), text(row, "reference", "")
     signature = signature_of(reference, entry_point)
     if reference and not signature:

@@ -4,10 +4,13 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
+from pipeline.problems.apps import load_apps
+from pipeline.problems.codecontests import load_codecontests
 from pipeline.problems.evalplus import load_humaneval_plus, load_mbpp_plus
 from pipeline.problems.hub import load_hub
 from pipeline.problems.humaneval import humaneval_path, load_humaneval
 from pipeline.problems.jsonl import load_jsonl
+from pipeline.problems.livecodebench import load_livecodebench
 from pipeline.problems.mbpp import load_mbpp
 from pipeline.problems.records import (
     DroppedProblem,
@@ -63,6 +66,12 @@ def _find(config: ProblemsConfig, starter: Path) -> list[Found]:
             return load_mbpp(_path(config))
         case "mbpp+":
             return load_mbpp_plus(_path(config))
+        case "apps":
+            return load_apps(config)
+        case "codecontests":
+            return load_codecontests(config)
+        case "livecodebench":
+            return load_livecodebench(config)
         case "jsonl":
             return load_jsonl(_path(config))
         case "hub":

@@ -7,7 +7,7 @@ from pipeline.problems.conversion import Conversion, TestSyntaxError, convert_te
 from pipeline.problems.files import Row, RowError
 from pipeline.problems.records import DroppedProblem, DropReason, Found, PendingProblem
 from pipeline.problems.wording import parameters_of
-from schemas.problem import Case, JudgedBy, Problem
+from schemas.problem import Case, Interface, JudgedBy, Problem
 
 
 def found_in(
@@ -43,12 +43,14 @@ def make_problem(
     level: str = "",
     topic: str = "",
     spdx: str = "",
+    interface: Interface = Interface.FUNCTION,
 ) -> Problem:
     """Return a Python problem judged the way that its tests were converted."""
     return Problem(
         problem_id=problem_id, source=source, language="python", entry_point=entry_point, prompt=prompt,
         continuation=continuation, setup=setup, judged_by=conversion.judged_by, cases=conversion.cases,
         test_code=conversion.test_code, reference=reference, level=level, topic=topic, license=spdx,
+        interface=interface,
     )  # fmt: skip
 
 

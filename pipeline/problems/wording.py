@@ -18,6 +18,28 @@ def chat_prompt(task: str, signature: str) -> str:
     return f"{task.strip()}\n\nWrite the Python function with this signature:\n\n```python\n{signature}\n```"
 
 
+def program_prompt(task: str) -> str:
+    """Return a task in words as a chat prompt for a program on standard input and output."""
+    return (
+        f"{task.strip()}\n\nWrite a complete Python program that reads from standard input and writes to standard "
+        "output, and nothing but the answer."
+    )
+
+
+def function_prompt(task: str, entry_point: str, starter: str) -> str:
+    """Return a task in words as a chat prompt that shows the starter code of a function or method.
+
+    Args:
+        entry_point: `f` or `Class.method`.
+        starter: code that breaks off; empty where there is none.
+    """
+    if not starter.strip():
+        return chat_prompt(task, entry_point)
+    return (
+        f"{task.strip()}\n\nGo on from this Python code, and keep its names:\n\n```python\n{starter.strip()}\n```"
+    )
+
+
 def completion_prompt(code: str, entry_point: str) -> str:
     """Return the chat prompt for code that breaks off after a docstring, as HumanEval's prompts do."""
     return (

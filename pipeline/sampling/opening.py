@@ -11,7 +11,7 @@ import jinja2
 from pipeline.packaged import packaged_folder
 from pipeline.sampling.errors import SamplingError
 from pipeline.sampling.protocol import Opening
-from schemas.problem import Problem
+from schemas.problem import Interface, Problem
 
 # What follows a finished function in a plain completion; four, because OpenAI's API takes no more.
 # Source: Chen et al. 2021, arXiv:2107.03374, section 2.1 (less its comment line, which ends functions early).
@@ -22,7 +22,8 @@ def make_opening(problem: Problem, template: Literal["chat", "continuation"]) ->
     """Return how a problem is put to a model.
 
     A chat message asks for one function in one code block. A continuation is `problem.continuation`, or the
-    function's signature with the task as its docstring where the problem has none.
+    function's signature with the task as its docstring where the problem has none; for a program on stdin the task
+    as the docstring that it begins with.
 
     Raises:
         SamplingError: if a continuation is asked for and no signature can be found.
@@ -31,9 +32,16 @@ def make_opening(problem: Problem, template: Literal["chat", "continuation"]) ->
         return Opening("chat", _render("chat.jinja", problem=problem))
     if problem.continuation:
         return Opening("continuation", problem.continuation)
+    if problem.interface is Interface.STDIN:
+        return Opening("continuation", _docstring(problem.prompt))
     words = problem.prompt.strip().replace('"""', "'''").replace("\n", "\n    ")
     text = _render("continuation.jinja", signature=find_signature(problem), words=words)
     return Opening("continuation", text + "\n")
+
+
+def _docstring(words: str) -> str:
+    text = words.strip().replace("\\", "\\\\").replace('"""', "'''")
+    return f'"""{text}\n"""\n'
 
 
 def find_signature(problem: Problem) -> str:

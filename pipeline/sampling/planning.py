@@ -114,7 +114,8 @@ def plan_requests(
                     top_p=top_p,
                     max_tokens=max_tokens,
                     seed=draw_seed(seed, problem.problem_id, index),
-                    stop=CONTINUATION_STOP if opening.template == "continuation" else (),
+                    # What ends a function goes on inside a program.
+                    stop=CONTINUATION_STOP if opening.template == "continuation" and problem.entry_point else (),
                 )
             )
     return requests

@@ -2,6 +2,7 @@
 
 import re
 
+from pipeline.extraction.programs import READS_INPUT
 from pipeline.sampling.protocol import Request
 
 _BLOCK = re.compile(r"^[ \t]*```[^\n`]*\n(?P<code>.*?)^[ \t]*```", re.DOTALL | re.MULTILINE)
@@ -25,5 +26,8 @@ def find_end(text: str, request: Request, stop_at_code: bool) -> int | None:
 
 
 def _first_answer(text: str, entry_point: str) -> re.Match[str] | None:
-    defines = re.compile(rf"\bdef\s+{re.escape(entry_point)}\b")
+    owner, _, method = entry_point.rpartition(".")
+    defines = re.compile(rf"\bclass\s+{re.escape(owner)}\b" if owner else rf"\bdef\s+{re.escape(method)}\b")
+    if not entry_point:  # a program on stdin
+        defines = READS_INPUT
     return next((block for block in _BLOCK.finditer(text) if defines.search(block["code"])), None)
