@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import PairsmithError
-from schemas.arrow import SCHEMA_VERSION, from_table, measured_columns, to_table
+from schemas.arrow import SCHEMA_VERSION, arrow_schema, from_table, measured_columns, to_table
 from schemas.manifest import Manifest, ShardFile
 
 T = TypeVar("T")
@@ -38,13 +38,13 @@ class Shard:
     """What a stage makes of one shard.
 
     Attributes:
-        records: the rows, sorted.
+        records: the rows, sorted; a table has the record's columns.
         n_in: rows read.
         dropped: rows left out, by reason.
         counts: what else is worth counting.
     """
 
-    records: Sequence[Any]
+    records: Sequence[Any] | pa.Table
     n_in: int
     dropped: Mapping[str, int] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -99,7 +99,7 @@ class StageFolder:
         Raises:
             FolderError: if it can't be written; what was there before is still there.
         """
-        table = to_table(shard.records, self.record)
+        table = _as_table(shard.records, self.record)
         metadata = {
             **(table.schema.metadata or {}),
             "pairsmith:key": key,
@@ -202,10 +202,17 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def content_digest(records: Iterable[Any], record: type) -> str:
-    """Return the sha256 of rows as an Arrow stream, measured columns set to 0."""
-    rows = [_without_measures(row) for row in records] if measured_columns(record) else records
-    table = to_table(rows, record)
+def content_digest(records: Iterable[Any] | pa.Table, record: type) -> str:
+    """Return the sha256 of rows as an Arrow stream, measured columns set to 0.
+
+    Raises:
+        TypeError: for a table of a record that has measured columns.
+    """
+    if measured_columns(record):
+        if isinstance(records, pa.Table):
+            raise TypeError(f"{record.__name__} has measured columns; give records, not a table")
+        records = [_without_measures(row) for row in records]
+    table = _as_table(records, record).combine_chunks()  # the stream tells chunks apart
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
@@ -231,6 +238,12 @@ def write_whole(path: Path, data: bytes) -> None:
             temporary.unlink(missing_ok=True)
         reason = error.strerror or error
         raise FolderError(f"{path}: {reason}; put that right and run again, what is written is kept") from None
+
+
+def _as_table(records: Iterable[Any] | pa.Table, record: type) -> pa.Table:
+    if isinstance(records, pa.Table):
+        return records.select(arrow_schema(record).names).cast(arrow_schema(record))
+    return to_table(records, record)
 
 
 def _metadata(path: Path) -> dict[str, str]:

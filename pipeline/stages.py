@@ -11,11 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import polars as pl
+
 from pipeline.execution import execute_programs
 from pipeline.extraction import extract_program
 from pipeline.folder import Shard, StageFolder, content_digest, digest, file_digest, shard_name
 from pipeline.judging import judge
-from pipeline.pairing import make_pairs
+from pipeline.pairing import make_pairs, scan_tables
 from pipeline.problems.records import LoadedProblems, PendingProblem
 from pipeline.problems.references import NO_ANSWER, Completed, complete
 from pipeline.sampling import Sampler, plan_requests, sample_problems
@@ -47,7 +49,7 @@ _VERSIONS = {
     "executions": 1,
     "verdicts": 1,
     "syntax": 1,
-    "pairs": 1,
+    "pairs": 2,
 }
 # What changes how fast, not what comes out.
 _NO_MATTER = {
@@ -57,7 +59,10 @@ _NO_MATTER = {
 _PACKAGES = {
     "candidates": ("transformers", "torch", "vllm"),
     "syntax": ("tree-sitter", "tree-sitter-python", "rensa"),
+    "pairs": ("polars", "scikit-learn", "rapidfuzz", "rensa"),
 }
+# What pairs are made of.
+_PAIRED = ("problems", "candidates", "programs", "verdicts", "syntax")
 
 
 def stage_folder(chain: Path, stage: str) -> StageFolder:
@@ -220,7 +225,7 @@ def write_syntax(chain: Path, name: str, config: RunConfig) -> Path:
 def pairs_key(chain: Path, config: RunConfig) -> str:
     """Return the key of the pairs, which read all shards of all stages but the executions'."""
     contents = []
-    for stage in ("problems", "candidates", "programs", "verdicts", "syntax"):
+    for stage in _PAIRED:
         folder = stage_folder(chain, stage)
         contents += [folder.content(name) for name in folder.shard_names()]
     version = str(_VERSIONS["pairs"])
@@ -232,19 +237,19 @@ def write_pairs(chain: Path, config: RunConfig) -> list[Path]:
 
     What was left out is counted in the first file.
     """
-    problems, candidates, programs, verdicts, syntax = (
-        stage_folder(chain, stage).read_all()
-        for stage in ("problems", "candidates", "programs", "verdicts", "syntax")
-    )
-    made = make_pairs(problems, candidates, programs, verdicts, syntax, config.pairs, config.seed)
+    files = {
+        stage: [stage_folder(chain, stage).path / name for name in stage_folder(chain, stage).shard_names()]
+        for stage in _PAIRED
+    }
+    made = make_pairs(scan_tables(files), config.pairs, config.seed)
     key = pairs_key(chain, config)
     dropped = {str(reason): n for reason, n in made.dropped.items()}
-    n_in, paths = len(candidates), []
+    n_in, paths = made.entries.height, []
     for split in ("train", "test"):
-        rows = [pair for pair in made.pairs if pair.split == split]
-        if rows:
-            counts = {f"{split}.pairs": len(rows), f"{split}.problems": len({row.problem_id for row in rows})}
-            shard = Shard(rows, n_in, dropped, counts)
+        rows = made.pairs.filter(pl.col("split") == split)
+        if rows.height:
+            counts = {f"{split}.pairs": rows.height, f"{split}.problems": rows["problem_id"].n_unique()}
+            shard = Shard(rows.to_arrow(), n_in, dropped, counts)
             paths.append(stage_folder(chain, "pairs").write_shard(shard_name(0, split), key, shard))
             n_in, dropped = 0, {}
     return paths

@@ -10,19 +10,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
+from schemas.pairs_config import PairsConfig
+from schemas.section import Section
 
 
 class ConfigError(ValueError):
     """The configuration can't be used; the message is one line that names the key and the remedy."""
-
-
-class Section(BaseModel):
-    """Base of all sections: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ColumnsConfig(Section):
@@ -118,15 +113,6 @@ class SyntaxConfig(Section):
     """Deduplication."""
 
     near_threshold: float = Field(0.85, gt=0.0, le=1.0, description="Jaccard similarity of near-duplicates.")
-
-
-class PairsConfig(Section):
-    """Which pairs are made."""
-
-    max_per_problem: int = Field(8, ge=1)
-    max_per_candidate: int = Field(2, ge=1, description="Pairs that one candidate may be part of.")
-    test_share: Share = Field(0.25, description="Share of the problems held out, by hash of the id.")
-    max_trivial_share: Share = Field(0.2, description="Share of pairs whose rejected has no runnable code.")
 
 
 class TrainingConfig(Section):
@@ -236,8 +222,10 @@ def _first_error(error: ValidationError) -> str:
 def _section(path: Iterable[str]) -> type[BaseModel]:
     model: type[BaseModel] = RunConfig
     for name in path:
+        if name.isdigit():
+            continue  # an item of a list of sections
         hint = model.model_fields[name].annotation
-        if isinstance(hint, types.UnionType):
-            hint = next(part for part in typing.get_args(hint) if part is not type(None))
+        if typing.get_origin(hint) in (types.UnionType, tuple):
+            hint = next(part for part in typing.get_args(hint) if part not in (type(None), ...))
         model = typing.cast(type[BaseModel], hint)
     return model

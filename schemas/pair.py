@@ -13,7 +13,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A preference: `chosen` solves the problem, `rejected` does not.
+    """A preference: `chosen` is better than `rejected` by what `policy` measures; by default it is right.
 
     `prompt`, `chosen` and `rejected` are TRL's explicit conversational format. No other column has a name
     that TRL gives a meaning to (images, tools, messages, completion, chat_template_kwargs, ref_*_logps).
@@ -21,23 +21,34 @@ class Pair:
     Attributes:
         pair_id: 32 hex digits over both candidates' ids and the policy.
         split: train or test, by a hash of the problem: it never changes as the dataset grows.
-        policy: rule that made the pair: `passed_over_failed`.
+        policy: rule that made the pair (see `pipeline.pairing.policies`).
+        policy_value: the policy's own measure: gap of the shares of cases (partial_credit, best_of_n,
+            all_against_all), token distance in [0, 1] (nearest_wrong), log-probability of the rejected one
+            (likeliest_wrong), times faster (fast_over_slow), tags better (cleaner); None for passed_over_failed.
+        n_compared: draws that both were picked from, for best_of_n; None elsewhere.
+        weight: in (0, 1]; under 1 where the pair is told by length or style and `pairs.leakage` is `weigh`.
         chosen_code: extracted code of the chosen candidate; likewise `rejected_code`.
-        rejected_cause: why the rejected one failed (see `schemas.verdict.Cause`).
+        rejected_cause: why the rejected one failed (see `schemas.verdict.Cause`); empty if it passed.
         rejected_detail: exception type or other detail of the failure.
-        rejected_share: share of the cases that the rejected one passed, in [0, 1).
-        n_cases: cases that the chosen one passed, all of them.
-        pass_rate: share of this problem's decided candidates that passed, in (0, 1).
+        chosen_share: share of the cases that the chosen one passed, in (0, 1]; likewise `rejected_share`.
+        n_cases: cases that the chosen one was judged on.
+        pass_rate: share of this problem's decided candidates that passed, in [0, 1].
         chosen_tags: style tags of the chosen program, separated by spaces; likewise `rejected_tags`.
         chosen_n_lines: lines of code; likewise `rejected_n_lines`.
+        chosen_n_tokens: tokens of code, comments left out; likewise `rejected_n_tokens`.
         chosen_logprob: mean log-probability of the chosen completion; None where unknown; likewise rejected.
         chosen_model: model that drew it; likewise `rejected_model`.
+        chosen_standing: what more inputs than the tests' say of it (see `schemas.standing.Standing`); empty where
+            it was not held against any; likewise `rejected_standing`.
     """
 
     pair_id: str
     problem_id: str
     split: str
     policy: str
+    policy_value: float | None
+    n_compared: int | None
+    weight: float
     source: str
     level: str
     topic: str
@@ -50,6 +61,7 @@ class Pair:
     rejected_code: str
     rejected_cause: str
     rejected_detail: str
+    chosen_share: float
     rejected_share: float
     n_cases: int
     pass_rate: float
@@ -57,7 +69,11 @@ class Pair:
     rejected_tags: str
     chosen_n_lines: int
     rejected_n_lines: int
+    chosen_n_tokens: int
+    rejected_n_tokens: int
     chosen_logprob: float | None
     rejected_logprob: float | None
     chosen_model: str
     rejected_model: str
+    chosen_standing: str
+    rejected_standing: str

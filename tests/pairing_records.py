@@ -1,11 +1,18 @@
 """Records for the tests of pairing and scoring: everything that a test does not name has a plain value."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.pairing import Drop, PairingResult, make_pairs, tables_of_records
+from schemas.arrow import from_table
 from schemas.candidate import Candidate, Extraction, Program
+from schemas.pair import Pair
+from schemas.pairs_config import PairsConfig
 from schemas.problem import JudgedBy, Problem
+from schemas.standing import CandidateStanding, ProblemStanding
 from schemas.syntax import Syntax
+from schemas.timing import Timing
 from schemas.verdict import Cause, Label, Verdict
 
 
@@ -17,6 +24,39 @@ class Judged:
     program: Program
     verdict: Verdict
     syntax: Syntax
+
+
+@dataclass(frozen=True)
+class Made:
+    """Pairs as records, what was dropped, and the whole result."""
+
+    pairs: tuple[Pair, ...]
+    dropped: dict[Drop, int]
+    whole: PairingResult
+
+
+def pair_up(
+    rows: Sequence[Judged],
+    config: PairsConfig,
+    problems: Sequence[Problem] | None = None,
+    seed: int = 0,
+    standings: Sequence[CandidateStanding] = (),
+    weak: Sequence[ProblemStanding] = (),
+    timings: Sequence[Timing] = (),
+    without_syntax: Collection[str] = (),
+) -> Made:
+    tables = tables_of_records(
+        [problem()] if problems is None else problems,
+        [row.candidate for row in rows],
+        [row.program for row in rows],
+        [row.verdict for row in rows],
+        [row.syntax for row in rows if row.candidate.candidate_id not in without_syntax],
+        standings,
+        weak,
+        timings,
+    )
+    made = make_pairs(tables, config, seed)
+    return Made(tuple(from_table(made.pairs.to_arrow(), Pair)), dict(made.dropped), made)
 
 
 def problem(problem_id: str = "p/1", **changes: Any) -> Problem:

@@ -248,6 +248,9 @@ def make_pair(
         problem.problem_id,
         split,
         "passed_over_failed",
+        None,
+        None,
+        1.0,
         "starter",
         problem.level,
         problem.topic,
@@ -260,6 +263,7 @@ def make_pair(
         right,
         rejected.cause.value,
         rejected.detail,
+        1.0,
         rejected.n_passed / 10,
         10,
         0.5,
@@ -267,10 +271,14 @@ def make_pair(
         " ".join(syntax[1].tags),
         syntax[0].n_lines,
         syntax[1].n_lines,
+        syntax[0].n_tokens,
+        syntax[1].n_tokens,
         -0.3,
         -0.5,
         "smollm2",
         "smollm2",
+        "",
+        "",
     )
 
 

@@ -1,10 +1,28 @@
+import polars as pl
 import pytest
 
-from pipeline.pairing.answers import answer_of, asked_of
+from pipeline.pairing import answers
 from schemas.verdict import Cause, Label
-from tests.pairing_records import judged, problem
+from tests.pairing_records import Judged, judged, problem
 
 FENCED = "```python\nreturn 1\n```"
+
+
+def texts_of(one: Judged) -> dict[str, str]:
+    """Return what the expressions make of one candidate."""
+    candidate, program = one.candidate, one.program
+    columns = {
+        "template": candidate.template,
+        "backend": candidate.backend,
+        "prompt": candidate.prompt,
+        "completion": candidate.completion,
+        "extraction": program.extraction.value,
+        "code": program.code,
+        "language": "python",
+        "problem_prompt": problem("p/1").prompt,
+    }
+    frame = pl.DataFrame({name: [value] for name, value in columns.items()})
+    return frame.select(asked=answers.asked(), answer=answers.answer()).row(0, named=True)
 
 
 @pytest.mark.parametrize(
@@ -31,13 +49,13 @@ def test_the_answer_is_what_the_model_wrote_in_chat(
         backend=backend,
         completion="  Sure: return 1 \n\n",
     )
-    assert answer_of(one.candidate, one.program) == answer
+    assert texts_of(one)["answer"] == answer
 
 
 @pytest.mark.parametrize("template", ["chat", "continuation"])
 def test_no_text_is_no_answer(template: str) -> None:
     one = judged("a", code=" \n", completion="\n ", template=template)
-    assert answer_of(one.candidate, one.program) == ""
+    assert texts_of(one)["answer"] == ""
 
 
 @pytest.mark.parametrize(
@@ -50,4 +68,4 @@ def test_no_text_is_no_answer(template: str) -> None:
 )
 def test_the_user_message_is_the_one_that_was_sent(template: str, prompt: str, asked: str) -> None:
     one = judged("a", template=template, prompt=prompt)
-    assert asked_of(one.candidate, problem("p/1")) == asked
+    assert texts_of(one)["asked"] == asked

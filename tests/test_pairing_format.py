@@ -8,12 +8,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.pairing import make_pairs
 from schemas.arrow import arrow_schema, from_table, to_table
-from schemas.config import PairsConfig
 from schemas.pair import Pair
+from schemas.pairs_config import PairsConfig
 from schemas.verdict import Cause, Label
-from tests.pairing_records import judged, problem
+from tests.pairing_records import judged, pair_up
 
 FORMAT = {"prompt", "chosen", "rejected"}  # explicit preference format: meant to be found
 OURS = {field.name for field in fields(Pair)} - FORMAT
@@ -49,15 +48,7 @@ def test_datasets_loads_the_pairs_as_they_are(tmp_path: Path) -> None:
     rows = [judged(str(index)) for index in range(3)]
     rows += [judged("4", Label.FAILED), judged("5", Label.FAILED, cause=Cause.NO_CODE, mean_logprob=None)]
     config = PairsConfig(max_trivial_share=1.0)
-    pairs = make_pairs(
-        [problem()],
-        [row.candidate for row in rows],
-        [row.program for row in rows],
-        [row.verdict for row in rows],
-        [row.syntax for row in rows],
-        config,
-        seed=0,
-    ).pairs
+    pairs = pair_up(rows, config).pairs
     assert len(pairs) == 4
     path = tmp_path / "train-00000.parquet"
     pq.write_table(to_table(pairs, Pair), path)

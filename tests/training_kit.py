@@ -30,6 +30,9 @@ def make_pair(index: int, split: str = "train") -> Pair:
         problem_id=f"starter/add{index}",
         split=split,
         policy="passed_over_failed",
+        policy_value=None,
+        n_compared=None,
+        weight=1.0,
         source="starter",
         level="trivial",
         topic="numbers",
@@ -42,6 +45,7 @@ def make_pair(index: int, split: str = "train") -> Pair:
         rejected_code=wrong,
         rejected_cause="wrong_value",
         rejected_detail="",
+        chosen_share=1.0,
         rejected_share=0.25,
         n_cases=8,
         pass_rate=0.5,
@@ -49,10 +53,14 @@ def make_pair(index: int, split: str = "train") -> Pair:
         rejected_tags="",
         chosen_n_lines=2,
         rejected_n_lines=2,
+        chosen_n_tokens=12,
+        rejected_n_tokens=14,
         chosen_logprob=-0.5 if index % 2 else None,
         rejected_logprob=None,
         chosen_model="tiny",
         rejected_model="tiny",
+        chosen_standing="",
+        rejected_standing="",
     )
 
 

@@ -1,11 +1,23 @@
 """Turn judged candidates into preference pairs.
 
-`make_pairs` is the stage. A problem's candidates are joined into entries, guards drop entries and pairs with
-a reason, a policy takes pairs under its caps, and a last guard caps the trivial rejects of the whole set.
+`make_pairs` is the stage, over lazy frames (`frames`). Candidates are joined into entries with a reason where one
+may be part of no pair (`entries`); policies offer pairs (`policies`); some are taken in turns under the caps
+(`selecting`, `taking`); then guards hold over each whole split (`balancing`, `leakage`). Every drop has a reason.
 """
 
+from pipeline.pairing.frames import PairingTables, scan_tables, tables_of_records
 from pipeline.pairing.pairs import PairingResult, make_pairs
-from pipeline.pairing.reasons import Drop, PairingError
+from pipeline.pairing.reasons import Drop, NarrowedError, PairingError
 from pipeline.pairing.splits import split_of
 
-__all__ = ["Drop", "PairingError", "PairingResult", "make_pairs", "split_of"]
+__all__ = [
+    "Drop",
+    "NarrowedError",
+    "PairingError",
+    "PairingResult",
+    "PairingTables",
+    "make_pairs",
+    "scan_tables",
+    "split_of",
+    "tables_of_records",
+]

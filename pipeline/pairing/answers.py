@@ -5,38 +5,41 @@ answer is what the model wrote, so a candidate drawn in chat keeps its raw compl
 A continuation of code (or a sample from a file, of which nobody knows how it was asked) is no chat answer:
 its code goes into a fenced block, under the problem's own prompt. An answer without code keeps its raw text
 either way, since there is nothing else to show.
+
+All expressions are over candidates joined with `extraction` and `code` of their program, and with `language` and
+`problem_prompt` of their problem.
 """
 
-from schemas.candidate import Candidate, Extraction, Program
-from schemas.pair import Message
-from schemas.problem import Problem
+import polars as pl
+
+from schemas.candidate import Extraction
 
 
-def is_verbatim(candidate: Candidate) -> bool:
-    """Return whether the candidate's answer is its raw completion: drawn in chat by a model of this run."""
-    return candidate.template == "chat" and candidate.backend != "files"
+def is_verbatim() -> pl.Expr:
+    """Return whether the answer is the raw completion: drawn in chat by a model of this run."""
+    return (pl.col("template") == "chat") & (pl.col("backend") != "files")
 
 
-def asked_of(candidate: Candidate, problem: Problem) -> str:
+def asked() -> pl.Expr:
     """Return the user message that the candidate's answer follows."""
-    if candidate.template == "chat" and candidate.prompt.strip():
-        return candidate.prompt
-    return problem.prompt
+    has_prompt = (pl.col("template") == "chat") & (pl.col("prompt").str.strip_chars() != "")
+    return pl.when(has_prompt).then("prompt").otherwise("problem_prompt")
 
 
-def answer_of(candidate: Candidate, program: Program) -> str:
+def answer() -> pl.Expr:
     """Return the text of the assistant's answer, white space at its end left out; empty for no answer."""
-    if is_verbatim(candidate) or program.extraction is Extraction.NO_CODE:
-        return candidate.completion.rstrip()
-    code = program.code.rstrip()
-    return f"```python\n{code}\n```" if code.strip() else ""
+    code = pl.col("code").str.strip_chars_end()
+    fenced = pl.format("```{}\n{}\n```", "language", code)
+    is_raw = is_verbatim() | (pl.col("extraction") == Extraction.NO_CODE.value)
+    return (
+        pl.when(is_raw)
+        .then(pl.col("completion").str.strip_chars_end())
+        .when(code.str.strip_chars() != "")
+        .then(fenced)
+        .otherwise(pl.lit(""))
+    )
 
 
-def as_prompt(text: str) -> tuple[Message, ...]:
-    """Return a user message as TRL's conversational prompt."""
-    return (Message("user", text),)
-
-
-def as_answer(text: str) -> tuple[Message, ...]:
-    """Return an assistant message as TRL's conversational answer."""
-    return (Message("assistant", text),)
+def messages(role: str, text: pl.Expr) -> pl.Expr:
+    """Return texts as TRL's conversational format: lists of one message."""
+    return pl.concat_list(pl.struct(role=pl.lit(role), content=text))

@@ -1,137 +1,226 @@
-"""Candidates joined with all that is known of them."""
+"""Candidates joined with all that is known of them, and why some may be part of no pair.
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TypeVar
+Only what guards and policies look at is read here: texts become digests and lengths on their way, so that a
+million candidates fit into memory. This module is the one place that reads the columns of syntax.
+"""
 
-from pipeline.pairing.answers import answer_of, asked_of, is_verbatim
+import numpy as np
+import polars as pl
+from pandas.util import hash_array
+
+from pipeline.pairing import answers
+from pipeline.pairing.frames import PairingTables, refuse_repeats
 from pipeline.pairing.reasons import Drop, PairingError
-from schemas.candidate import Candidate, Extraction, Program
-from schemas.problem import JudgedBy, Problem
-from schemas.syntax import Syntax
-from schemas.verdict import Cause, Label, Verdict
+from schemas.candidate import Extraction
+from schemas.problem import JudgedBy
+from schemas.standing import Standing
+from schemas.verdict import Cause, Label
 
-Row = TypeVar("Row", Candidate, Program, Verdict, Syntax)
-TRIVIAL = frozenset({Cause.NO_CODE, Cause.SYNTAX_ERROR, Cause.MISSING_ENTRY_POINT})
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One candidate of a problem, decided or not.
-
-    Attributes:
-        syntax: None where the answer holds no code.
-        asked: the user message.
-        answer: the assistant's answer; empty where there is none.
-        share: share of the problem's cases passed, in [0, 1]; 0 for a failed one under a tester, which says
-            only yes or no.
-    """
-
-    candidate: Candidate
-    program: Program
-    verdict: Verdict
-    syntax: Syntax | None
-    asked: str
-    answer: str
-    share: float
-
-    @property
-    def id(self) -> str:
-        """Return the candidate's id."""
-        return self.candidate.candidate_id
-
-    @property
-    def passed(self) -> bool:
-        """Return whether the candidate solves its problem."""
-        return self.verdict.label is Label.PASSED
-
-    @property
-    def is_trivial(self) -> bool:
-        """Return whether the answer has no runnable code."""
-        return self.verdict.cause in TRIVIAL
-
-    @property
-    def fingerprint(self) -> str:
-        """Return what is equal for programs that differ by formatting or names only."""
-        if self.syntax is None:
-            return "no code"
-        return self.syntax.renamed or self.syntax.exact or self.id
-
-    @property
-    def cluster(self) -> str:
-        """Return the near-duplicate cluster."""
-        if self.syntax is None:
-            return "no code"
-        return self.syntax.cluster or self.id
-
-    @property
-    def behaviour(self) -> str:
-        """Return what is equal for programs that did the same; the cause where none ran."""
-        return self.verdict.signature or str(self.verdict.cause)
+TRIVIAL = (Cause.NO_CODE.value, Cause.SYNTAX_ERROR.value, Cause.MISSING_ENTRY_POINT.value)
+_DOUBTED = (Standing.DOUBTFUL.value, Standing.OUTVOTED.value, Standing.REFUTED.value)
+_DISPROVED = (Standing.OUTVOTED.value, Standing.REFUTED.value)
+_FLAKY = "flaky"  # cause of a candidate whose answers differ from run to run
 
 
-def index_rows(rows: Iterable[Row], kind: str) -> dict[str, Row]:
-    """Return rows by candidate id.
+def join_entries(tables: PairingTables, outvoted_rejected: bool) -> pl.DataFrame:
+    """Return one row a candidate, sorted by problem and candidate, whatever the order of the tables.
+
+    Args:
+        tables: see `pipeline.pairing.frames`.
+        outvoted_rejected: whether a disproved candidate counts as failed; else it is dropped.
+
+    Returns:
+        Ids; `passed` (null without a label), `share` of the cases passed in [0, 1] (0 for a failed one under a
+        tester, which says only yes or no), `cause`, `n_cases`, `is_trivial`; `fingerprint`, `exact` and
+        `renamed`, equal for programs that differ by form or names only; `approach`, `behaviour`; `tags`,
+        `n_lines`, `n_tokens` and other measures; `asked_key`, `answer_key` and `form`, equal for equal texts;
+        `n_chars` of the answer; `logprob`, `index`, `standing`, and seconds of its timing. `reason` is why it
+        may be part of no pair (see `Drop`), null where it may; `is_repeat` marks all but one of equal programs.
 
     Raises:
-        PairingError: if two rows have the same candidate id.
+        PairingError: if an id comes twice in a table, or tables disagree on a candidate's problem.
     """
-    found: dict[str, Row] = {}
-    for row in rows:
-        if found.setdefault(row.candidate_id, row) is not row:
-            raise PairingError(
-                f"candidate {row.candidate_id}: two rows in {kind}; were the shards of two runs mixed?"
-            )
-    return found
+    for kind in ("problems", "candidates", "programs", "verdicts", "syntax", "standings", "timings"):
+        refuse_repeats(getattr(tables, kind), "problem_id" if kind == "problems" else "candidate_id", kind)
+    joined = _join(tables).collect(engine="streaming")
+    _refuse_mixed(joined)
+    entries = joined.with_columns(**_derive(outvoted_rejected)).with_columns(_own_reason())
+    return _reason_among_others(entries.sort("problem_id", "candidate_id"))
 
 
-def join_entry(
-    problem: Problem,
-    candidate: Candidate,
-    programs: Mapping[str, Program],
-    verdicts: Mapping[str, Verdict],
-    syntax: Mapping[str, Syntax],
-) -> Entry | Drop:
-    """Return the entry of one candidate, or why there is none.
+def tie_breaks(ids: pl.Series, seed: int) -> pl.Series:
+    """Return a number a text, the same on every machine, that orders equals as if by chance.
 
-    Raises:
-        PairingError: if a row of another table gives the candidate to another problem.
+    SipHash of the text under a key made of the seed: neither length nor place of a candidate decides.
     """
-    key = candidate.candidate_id
-    program, verdict, tree = programs.get(key), verdicts.get(key), syntax.get(key)
-    for row in (program, verdict, tree):
-        if row is not None and row.problem_id != candidate.problem_id:
-            kind = type(row).__name__.lower()
-            raise PairingError(
-                f"candidate {key}: drawn for {candidate.problem_id}, but its {kind} is of {row.problem_id}; "
-                "were the shards of two runs mixed?"
-            )
-    if program is None or verdict is None:
-        return Drop.INCOMPLETE
-    if verdict.label is Label.UNDECIDED:
-        return Drop.UNDECIDED
-    has_code = program.extraction is not Extraction.NO_CODE
-    if (has_code and tree is None) or (verdict.label is Label.PASSED and program.extraction != Extraction.OK):
-        return Drop.INCOMPLETE
-    return Entry(
-        candidate=candidate,
-        program=program,
-        verdict=verdict,
-        syntax=tree if has_code else None,
-        asked=asked_of(candidate, problem),
-        answer=answer_of(candidate, program),
-        share=_share(problem, verdict),
+    key = f"{seed % 10**16:016d}"
+    values = hash_array(ids.to_numpy().astype(object), encoding="utf8", hash_key=key, categorize=False)
+    return pl.Series(ids.name, np.asarray(values, dtype=np.uint64))
+
+
+def _join(tables: PairingTables) -> pl.LazyFrame:
+    problems = tables.problems.select(
+        "problem_id", "language", "judged_by", problem_prompt="prompt", is_known=pl.lit(True)
+    )
+    programs = tables.programs.select(
+        "candidate_id", "extraction", "code", program_of="problem_id", has_program=pl.lit(True)
+    )
+    verdicts = tables.verdicts.select(
+        "candidate_id", "label", "cause", "n_cases", "n_passed", "signature", verdict_of="problem_id"
+    )
+    joined = tables.candidates.select(
+        "candidate_id",
+        "problem_id",
+        "index",
+        "backend",
+        "template",
+        "prompt",
+        "completion",
+        logprob="mean_logprob",
+    )
+    joined = joined.join(problems, on="problem_id", how="left")
+    for table in (programs, verdicts, _syntax_columns(tables.syntax), _standing_columns(tables.standings)):
+        joined = joined.join(table, on="candidate_id", how="left")
+    joined = joined.join(_timing_columns(tables.timings), on="candidate_id", how="left")
+    answer, asked = answers.answer(), answers.asked()
+    return joined.with_columns(
+        asked_key=asked.hash(),
+        answer_key=answer.hash(),
+        n_chars=answer.str.len_chars(),
+        form=answers.is_verbatim(),
+        is_blank=answer.str.strip_chars() == "",
+    ).drop("prompt", "completion", "code", "problem_prompt", "language", "backend", "template")
+
+
+def _syntax_columns(syntax: pl.LazyFrame) -> pl.LazyFrame:
+    return syntax.select(
+        "candidate_id",
+        "exact",
+        "renamed",
+        "cluster",
+        "tags",
+        "n_tokens",
+        "n_lines",
+        "nesting_depth",
+        "cyclomatic",
+        "comment_share",
+        is_marked_repeat=pl.col("duplicate_of") != "",
+        syntax_of="problem_id",
+        has_syntax=pl.lit(True),
     )
 
 
-def same_form(one: Entry, other: Entry) -> bool:
-    """Return whether both were asked the same and answer in the same form, so that only the code differs."""
-    return one.asked == other.asked and is_verbatim(one.candidate) == is_verbatim(other.candidate)
+def _standing_columns(standings: pl.LazyFrame) -> pl.LazyFrame:
+    return standings.select("candidate_id", "standing", "group", standing_of="problem_id")
 
 
-def _share(problem: Problem, verdict: Verdict) -> float:
-    if verdict.label is Label.PASSED:
-        return 1.0
-    if problem.judged_by is JudgedBy.TESTER or verdict.n_cases <= 0:
-        return 0.0
-    return min(1.0, verdict.n_passed / verdict.n_cases)
+def _timing_columns(timings: pl.LazyFrame) -> pl.LazyFrame:
+    seconds = pl.col("cpu_s").list
+    return timings.filter(seconds.len() > 0).select(
+        "candidate_id",
+        fastest_s=seconds.min(),
+        slowest_s=seconds.max(),
+        median_s=seconds.median(),
+        n_runs=seconds.len(),
+        timing_of="problem_id",
+    )
+
+
+def _refuse_mixed(joined: pl.DataFrame) -> None:
+    for kind in ("program", "verdict", "syntax", "standing", "timing"):
+        mixed = joined.filter(pl.col(f"{kind}_of") != pl.col("problem_id")).sort("candidate_id").head(1)
+        for row in mixed.iter_rows(named=True):
+            raise PairingError(
+                f"candidate {row['candidate_id']}: drawn for {row['problem_id']}, but its {kind} is of "
+                f"{row[f'{kind}_of']}; were the shards of two runs mixed?"
+            )
+
+
+def _derive(outvoted_rejected: bool) -> dict[str, pl.Expr]:
+    has_code = pl.col("extraction") != Extraction.NO_CODE.value
+    has_tree = has_code & pl.col("has_syntax").is_not_null()
+    disproved = pl.col("standing").is_in(_DISPROVED).fill_null(False) & outvoted_rejected
+    label_passed = pl.col("label") == Label.PASSED.value
+    by_tester = pl.col("judged_by") == JudgedBy.TESTER.value
+    share = (pl.col("n_passed") / pl.col("n_cases")).clip(0.0, 1.0)
+    own = pl.col("candidate_id")
+
+    def first_filled(*columns: str) -> pl.Expr:
+        filled = [pl.when(has_tree & (pl.col(name) != "")).then(name) for name in columns]
+        return pl.when(~has_code).then(pl.lit("no code")).otherwise(pl.coalesce(*filled, own))
+
+    decided = pl.col("label").is_in([Label.PASSED.value, Label.FAILED.value]) & (pl.col("cause") != _FLAKY)
+    return {
+        "passed": pl.when(decided).then(label_passed & ~disproved),
+        "share": pl.when(label_passed)
+        .then(1.0)
+        .when(by_tester | (pl.col("n_cases") <= 0))
+        .then(0.0)
+        .otherwise(share),
+        "is_trivial": pl.col("cause").is_in(TRIVIAL),
+        "fingerprint": first_filled("renamed", "exact"),
+        "cluster": first_filled("cluster"),
+        "behaviour": pl.concat_str(
+            pl.when(pl.col("signature") != "").then("signature").otherwise("cause"),
+            pl.col("group").fill_null(""),
+            separator="/",
+        ),
+        "exact": pl.when(has_tree).then("exact").fill_null(""),
+        "renamed": pl.when(has_tree).then("renamed").fill_null(""),
+        "has_code": has_code,
+        "tags": pl.when(has_tree).then("tags").otherwise(pl.lit([], dtype=pl.List(pl.String))),
+        "is_disproved": disproved & label_passed,
+    }
+
+
+def _own_reason() -> pl.Expr:
+    """Return why a candidate alone may be part of no pair."""
+    label_passed = pl.col("label") == Label.PASSED.value
+    lacks_tree = pl.col("has_code") & pl.col("has_syntax").is_null()
+    lacks_program = label_passed & (pl.col("extraction") != Extraction.OK.value)
+    is_flaky = (pl.col("cause") == _FLAKY) | (pl.col("label") == _FLAKY)
+    doubted = label_passed & pl.col("standing").is_in(_DOUBTED).fill_null(False) & ~pl.col("is_disproved")
+    rules = [
+        (Drop.UNKNOWN_PROBLEM, pl.col("is_known").is_null()),
+        (Drop.INCOMPLETE, pl.col("has_program").is_null() | pl.col("label").is_null()),
+        (Drop.FLAKY, is_flaky),
+        (Drop.UNDECIDED, pl.col("passed").is_null()),
+        (Drop.INCOMPLETE, lacks_tree | lacks_program),
+        (Drop.DOUBTFUL, doubted),
+    ]
+    return _first_of(rules).alias("reason")
+
+
+def _reason_among_others(entries: pl.DataFrame) -> pl.DataFrame:
+    """Return the entries with the reasons that follow from other candidates of the problem.
+
+    Of equal programs one stays. A program that passed as one candidate and failed as another proves nothing on
+    either side: all its candidates go. *Near*-duplicates stay, whatever their labels: a right program and a
+    wrong one beside it show the mistake most finely, and policies spread what is chosen over clusters.
+    """
+    free = pl.col("reason").is_null()
+    alike = ["problem_id", "fingerprint"]
+    passed = pl.when(free).then(pl.col("passed"))
+    entries = entries.with_columns(is_conflict=free & (passed.min() != passed.max()).over(alike).fill_null(False))
+    rules = [
+        (Drop.LABEL_CONFLICT, pl.col("is_conflict")),
+        (Drop.TIE, ~pl.col("passed") & (pl.col("share") >= 1.0) & ~pl.col("is_disproved")),
+        (Drop.EMPTY_ANSWER, pl.col("is_blank")),
+    ]
+    entries = entries.with_columns(reason=pl.coalesce("reason", pl.when(free).then(_first_of(rules))))
+    # Representatives first, then by id: of the rows that may be part of a pair the first of each program stays.
+    place = pl.struct(pl.col("is_marked_repeat").fill_null(False), "candidate_id").rank("ordinal")
+    is_first = pl.when(pl.col("reason").is_null()).then(place).over("reason", *alike) == 1
+    entries = entries.with_columns(
+        is_repeat=pl.col("reason").is_null() & ~is_first,
+        n_decided=pl.col("passed").is_not_null().sum().over("problem_id"),
+    )
+    return entries.drop(
+        "judged_by", "is_known", "program_of", "has_program", "verdict_of", "syntax_of", "is_marked_repeat",
+        "standing_of", "timing_of", "is_blank", "is_conflict", "n_passed", "label", "signature", "extraction",
+    )  # fmt: skip
+
+
+def _first_of(rules: list[tuple[Drop, pl.Expr]]) -> pl.Expr:
+    """Return the reason of the first rule that holds, null where none does."""
+    return pl.coalesce(*(pl.when(holds).then(pl.lit(reason.value)) for reason, holds in rules))

@@ -1,107 +1,105 @@
-"""What may not become a pair. Each guard gives the reason of every drop."""
+"""What may not become a pair. Each guard gives the reason of every drop.
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+`pair_reason` looks at one offer; the caps look at the pairs of a whole split, since what is held out must never
+decide what is trained on. `pipeline.pairing.entries` guards the candidates, `leakage` what lengths and style tell.
+"""
 
-from pipeline.pairing.entries import TRIVIAL, Entry, same_form
+from collections.abc import Iterable
+
+import polars as pl
+
 from pipeline.pairing.reasons import Drop
-from pipeline.pairing.splits import digest
-from schemas.pair import Pair
+from schemas.pairs_config import PairsConfig
+
+_EPSILON = 1e-9
+N_DIFFICULTIES = 4  # quarters of the pass rate
+PAIR_COLUMNS = ("asked_key", "answer_key", "form", "exact", "renamed", "n_chars")
+"""Columns of both sides that `pair_reason` reads; those of the rejected one end in `_rejected`."""
 
 
-def guard_entries(entries: Sequence[Entry]) -> tuple[list[Entry], Counter[Drop]]:
-    """Return a problem's decided entries that may be part of a pair, by id, and the reasons of the rest.
+def pair_reason(config: PairsConfig) -> pl.Expr:
+    """Return why an offer can't be a pair, null where it can.
 
-    Of equal programs one stays. A program that passed as one candidate and failed as another proves nothing on
-    either side: all its candidates go. *Near*-duplicates stay, whatever their labels: a right program and a
-    wrong one beside it show the mistake most finely, and policies spread what is chosen over clusters.
+    Reads PAIR_COLUMNS, `fits`, and `forms`: whether the policy asks for pairs that differ by form only. Texts are
+    compared by 64-bit digests: two of a million differ and have one digest with a probability of 3e-8, and then
+    one good pair is lost.
     """
-    labels: defaultdict[str, set[bool]] = defaultdict(set)
-    for entry in entries:
-        labels[entry.fingerprint].add(entry.passed)
-    kept: dict[str, Entry] = {}
-    dropped: Counter[Drop] = Counter()
-    for entry in sorted(entries, key=_representatives_first):
-        fault = _entry_fault(entry, labels[entry.fingerprint])
-        if fault is None and kept.setdefault(entry.fingerprint, entry) is not entry:
-            fault = Drop.DUPLICATE
-        if fault is not None:
-            dropped[fault] += 1
-    return sorted(kept.values(), key=lambda entry: entry.id), dropped
+    other = {name: pl.col(f"{name}_rejected") for name in PAIR_COLUMNS}
+    same_program = pl.any_horizontal(
+        (pl.col(name) != "") & (pl.col(name) == other[name]) for name in ("exact", "renamed")
+    )
+    rules = [
+        (Drop.NOT_PREFERRED, ~pl.col("fits")),
+        (Drop.DIFFERENT_PROMPT, (pl.col("asked_key") != other["asked_key"]) | (pl.col("form") != other["form"])),
+        (Drop.SAME_FINGERPRINT, same_program & ~pl.col("forms")),
+        (Drop.SAME_TEXT, pl.col("answer_key") == other["answer_key"]),
+    ]
+    if config.max_length_ratio is not None:
+        longer = pl.max_horizontal("n_chars", other["n_chars"])
+        shorter = pl.min_horizontal("n_chars", other["n_chars"])
+        rules.append((Drop.LENGTH_GAP, longer > config.max_length_ratio * shorter))
+    return pl.coalesce(*(pl.when(holds).then(pl.lit(reason.value)) for reason, holds in rules))
 
 
-def pair_fault(chosen: Entry, rejected: Entry) -> Drop | None:
-    """Return why these two can't be a pair, or None."""
-    if not same_form(chosen, rejected):
-        return Drop.DIFFERENT_PROMPT
-    if _share_a_fingerprint(chosen, rejected):
-        return Drop.SAME_FINGERPRINT
-    if chosen.answer == rejected.answer:
-        return Drop.SAME_TEXT
-    return None
+def over_trivial_share(pairs: pl.DataFrame, max_share: float) -> pl.Series:
+    """Return which pairs are too many among those whose rejected has no runnable code.
 
-
-def cap_trivial(pairs: Sequence[Pair], max_share: float, seed: int) -> tuple[list[Pair], Counter[Drop]]:
-    """Return the pairs without the trivial rejects that are too many, and the count of those.
-
-    The cap holds in each split, and so over the whole set; what is held out never decides what is trained on.
-    Trivial pairs are kept round-robin over problems.
+    Trivial pairs are kept in turns over problems.
 
     Args:
-        pairs: pairs of all problems, in any order.
-        max_share: share of a split's pairs whose rejected has no runnable code, in [0, 1].
-        seed: breaks ties.
+        pairs: of one split: `problem_id`, `is_trivial`, and `pair_tie`, which orders equals.
+        max_share: share of the split's pairs, in [0, 1].
     """
-    kept: list[Pair] = []
-    dropped: Counter[Drop] = Counter()
-    for split in sorted({pair.split for pair in pairs}):
-        members = [pair for pair in pairs if pair.split == split]
-        trivial = _round_robin([pair for pair in members if pair.rejected_cause in TRIVIAL], seed)
-        n_kept = _most_trivial(len(trivial), len(members) - len(trivial), max_share)
-        kept += [pair for pair in members if pair.rejected_cause not in TRIVIAL] + trivial[:n_kept]
-        if n_kept < len(trivial):
-            dropped[Drop.OVER_TRIVIAL_SHARE] += len(trivial) - n_kept
-    return kept, dropped
+    n_trivial = int(pairs["is_trivial"].sum())
+    n_kept = most_of_share(n_trivial, pairs.height - n_trivial, max_share)
+    return pairs.select(over=pl.col("is_trivial") & (_turn("is_trivial") > n_kept))["over"]
 
 
-def _entry_fault(entry: Entry, labels: set[bool]) -> Drop | None:
-    if len(labels) > 1:
-        return Drop.LABEL_CONFLICT
-    if not entry.passed and entry.share >= 1.0:
-        return Drop.TIE
-    if not entry.answer.strip():
-        return Drop.EMPTY_ANSWER
-    return None
+def over_difficulty_share(pairs: pl.DataFrame, max_share: float) -> pl.Series:
+    """Return which pairs are too many among those of one quarter of pass rates, in turns over problems.
+
+    Where few quarters have pairs, the bound is an even share of these: with one quarter everything stays.
+
+    Args:
+        pairs: of one split: `problem_id`, `difficulty` (an integer from 0), and `pair_tie`.
+        max_share: share of the split's pairs that one quarter may hold, in [0, 1].
+    """
+    sizes = [n for _, n in pairs.group_by("difficulty").len().iter_rows()]
+    cap = difficulty_cap(sizes, max_share)
+    return pairs.select(over=_turn("difficulty") > cap)["over"]
 
 
-def _representatives_first(entry: Entry) -> tuple[bool, str]:
-    return entry.syntax is not None and bool(entry.syntax.duplicate_of), entry.id
+def difficulty_cap(sizes: Iterable[int], max_share: float) -> int:
+    """Return the largest cap on every size after which none is over its share of their sum.
+
+    Args:
+        sizes: pairs of each quarter that has some.
+        max_share: see `over_difficulty_share`.
+    """
+    ordered = sorted(sizes)
+    if not ordered:
+        return 0
+    share = max(max_share, 1.0 / len(ordered))
+    low, high = ordered[0], ordered[-1]  # at the smallest size all shares are even
+    while low < high:  # cap / sum grows with the cap, so the largest one that holds can be bisected
+        middle = (low + high + 1) // 2
+        holds = middle <= share * sum(min(size, middle) for size in ordered) + _EPSILON
+        low, high = (middle, high) if holds else (low, middle - 1)
+    return low
 
 
-def _share_a_fingerprint(one: Entry, other: Entry) -> bool:
-    if one.syntax is None or other.syntax is None:
-        return False
-    same_exact = bool(one.syntax.exact) and one.syntax.exact == other.syntax.exact
-    return same_exact or (bool(one.syntax.renamed) and one.syntax.renamed == other.syntax.renamed)
-
-
-def _round_robin(pairs: list[Pair], seed: int) -> list[Pair]:
-    """Return pairs in rounds over problems: everybody's first, everybody's second, and so on."""
-    ties = {pair.pair_id: digest(str(seed), pair.pair_id) for pair in pairs}
-    rounds: dict[str, int] = {}
-    seen: Counter[str] = Counter()
-    for pair in sorted(pairs, key=lambda pair: ties[pair.pair_id]):
-        rounds[pair.pair_id] = seen[pair.problem_id]
-        seen[pair.problem_id] += 1
-    return sorted(pairs, key=lambda pair: (rounds[pair.pair_id], ties[pair.pair_id]))
-
-
-def _most_trivial(n_trivial: int, n_others: int, max_share: float) -> int:
-    """Return the largest t <= n_trivial with t / (t + n_others) <= max_share."""
+def most_of_share(n: int, n_others: int, max_share: float) -> int:
+    """Return the largest t <= n with t / (t + n_others) <= max_share."""
     if max_share >= 1.0:
-        return n_trivial
+        return n
     # One more than the formula gives: the division may round down.
-    most = min(n_trivial, int(max_share * n_others / (1.0 - max_share)) + 1)
+    most = min(n, int(max_share * n_others / (1.0 - max_share)) + 1)
     while most and most / (most + n_others) > max_share:
         most -= 1
     return most
+
+
+def _turn(kind: str) -> pl.Expr:
+    """Return each pair's number, from 1, among those of its kind in turns over problems."""
+    round_ = pl.col("pair_tie").rank("ordinal").over(kind, "problem_id")
+    return pl.struct(round_.alias("round"), "pair_tie").rank("ordinal").over(kind)

@@ -1,21 +1,29 @@
 """The stage: from judged candidates to pairs."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.pairing.answers import as_answer, as_prompt
-from pipeline.pairing.entries import Entry, index_rows, join_entry
-from pipeline.pairing.guards import cap_trivial, guard_entries
-from pipeline.pairing.policies import PASSED_OVER_FAILED, passed_over_failed
-from pipeline.pairing.reasons import Drop, PairingError
-from pipeline.pairing.splits import digest, split_of
-from schemas.candidate import Candidate, Program
-from schemas.config import PairsConfig
+import numpy as np
+import polars as pl
+
+from pipeline.pairing import answers, leakage
+from pipeline.pairing.approaches import Approaches, count_approaches
+from pipeline.pairing.balancing import Balanced, Leaks, balance_split
+from pipeline.pairing.entries import join_entries, tie_breaks
+from pipeline.pairing.frames import PairingTables, empty_frame
+from pipeline.pairing.guards import N_DIFFICULTIES
+from pipeline.pairing.near_problems import find_groups
+from pipeline.pairing.policies import NEEDS_FAILED, NEEDS_PASSED
+from pipeline.pairing.reasons import Drop, NarrowedError
+from pipeline.pairing.selecting import Selection, select_pairs
+from pipeline.pairing.splits import split_of
+from schemas.arrow import from_table
 from schemas.pair import Pair
+from schemas.pairs_config import PairsConfig
 from schemas.problem import Problem
-from schemas.syntax import Syntax
-from schemas.verdict import Verdict
+
+SPLITS = ("train", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,125 +31,250 @@ class PairingResult:
     """Pairs, and what became of everything else.
 
     Attributes:
-        pairs: sorted by split and pair_id, a digest: the order mixes problems.
+        pairs: columns of `schemas.pair.Pair`, sorted by split and pair_id, a digest: the order mixes problems.
         dropped: count by reason, reasons without a count left out; `Drop.unit` tells what is counted.
+        approaches: right approaches before and after selection.
+        leaks: split to what length and style told before the guards of the whole split, and after.
+        entries: every candidate: see `pipeline.pairing.entries.join_entries`; `split` is null for problems that
+            make no pairs.
     """
 
-    pairs: tuple[Pair, ...]
-    dropped: dict[Drop, int]
+    pairs: pl.DataFrame
+    dropped: Mapping[Drop, int]
+    approaches: Approaches
+    leaks: Mapping[str, tuple[Leaks, Leaks]]
+    entries: pl.DataFrame
 
 
-def make_pairs(
-    problems: Iterable[Problem],
-    candidates: Iterable[Candidate],
-    programs: Iterable[Program],
-    verdicts: Iterable[Verdict],
-    syntax: Iterable[Syntax],
-    config: PairsConfig,
-    seed: int,
-) -> PairingResult:
+def make_pairs(tables: PairingTables, config: PairsConfig, seed: int) -> PairingResult:
     """Return the pairs of all problems; the order of the rows given doesn't matter.
 
-    Give all problems at once: the cap on trivial rejects holds over the whole set.
+    Give all problems at once: some guards hold over a whole split.
 
     Args:
-        problems: all problems; those without candidates are counted.
-        candidates: candidates of these problems.
-        programs: one a candidate, joined by candidate id; likewise verdicts and syntax.
-        verdicts: label and cause of each candidate.
-        syntax: fingerprints and clusters; needed only where there is code.
-        config: caps and the share held out.
+        tables: problems, candidates and what is known of them.
+        config: policies, guards and bounds.
         seed: breaks ties between candidates that are equally welcome.
 
     Raises:
         PairingError: if an id comes twice in a table, or tables disagree on a candidate's problem.
+        NarrowedError: if fewer right approaches survive than `min_approaches_kept`.
     """
-    by_id = _index_problems(problems)
-    of_problem: defaultdict[str, list[Candidate]] = defaultdict(list)
-    for candidate in index_rows(candidates, "candidates").values():
-        of_problem[candidate.problem_id].append(candidate)
-    tables = index_rows(programs, "programs"), index_rows(verdicts, "verdicts"), index_rows(syntax, "syntax")
-    dropped: Counter[Drop] = Counter()
-    pairs: list[Pair] = []
-    for problem_id, drawn in of_problem.items():
-        if problem_id not in by_id:
-            dropped[Drop.UNKNOWN_PROBLEM] += len(drawn)
-    for problem_id, problem in by_id.items():
-        joined = [join_entry(problem, candidate, *tables) for candidate in of_problem[problem_id]]
-        dropped.update(item for item in joined if isinstance(item, Drop))
-        made, faults = pair_problem(problem, [row for row in joined if isinstance(row, Entry)], config, seed)
-        pairs += made
-        dropped += faults
-    pairs, faults = cap_trivial(pairs, config.max_trivial_share, seed)
-    dropped += faults
-    pairs.sort(key=lambda pair: (pair.split, pair.pair_id))
-    return PairingResult(tuple(pairs), {reason: dropped[reason] for reason in Drop if dropped[reason]})
-
-
-def pair_problem(
-    problem: Problem, entries: Sequence[Entry], config: PairsConfig, seed: int
-) -> tuple[list[Pair], Counter[Drop]]:
-    """Return the pairs of one problem from its decided candidates, before the cap on trivial rejects.
-
-    Args:
-        problem: the problem.
-        entries: its decided candidates, in any order.
-        config: caps and the share held out.
-        seed: breaks ties.
-    """
-    labels = {entry.passed for entry in entries}
-    if len(labels) < 2:
-        one_sided = Drop.ALL_PASSED if True in labels else Drop.ALL_FAILED
-        return [], Counter({one_sided if labels else Drop.NO_DECIDED: 1})
-    pass_rate = sum(entry.passed for entry in entries) / len(entries)
-    kept, dropped = guard_entries(entries)
-    if len({entry.passed for entry in kept}) < 2:
-        dropped[Drop.ONE_SIDE_LEFT] += 1
-    taken, faults = passed_over_failed(kept, config.max_per_problem, config.max_per_candidate, seed)
-    split = split_of(problem.problem_id, config.test_share)
-    pairs = [_as_pair(problem, chosen, rejected, split, pass_rate) for chosen, rejected in taken]
-    return pairs, dropped + faults
-
-
-def _index_problems(problems: Iterable[Problem]) -> dict[str, Problem]:
-    by_id: dict[str, Problem] = {}
-    for problem in problems:
-        if by_id.setdefault(problem.problem_id, problem) is not problem:
-            raise PairingError(f"problem {problem.problem_id}: it comes twice; give each problem one id")
-    return by_id
-
-
-def _as_pair(problem: Problem, chosen: Entry, rejected: Entry, split: str, pass_rate: float) -> Pair:
-    return Pair(
-        pair_id=digest(chosen.id, rejected.id, PASSED_OVER_FAILED),
-        problem_id=problem.problem_id,
-        split=split,
-        policy=PASSED_OVER_FAILED,
-        source=problem.source,
-        level=problem.level,
-        topic=problem.topic,
-        prompt=as_prompt(chosen.asked),
-        chosen=as_answer(chosen.answer),
-        rejected=as_answer(rejected.answer),
-        chosen_id=chosen.id,
-        rejected_id=rejected.id,
-        chosen_code=chosen.program.code,
-        rejected_code=rejected.program.code,
-        rejected_cause=str(rejected.verdict.cause),
-        rejected_detail=rejected.verdict.detail,
-        rejected_share=rejected.share,
-        n_cases=chosen.verdict.n_cases,
-        pass_rate=pass_rate,
-        chosen_tags=_tags(chosen),
-        rejected_tags=_tags(rejected),
-        chosen_n_lines=chosen.syntax.n_lines if chosen.syntax else 0,
-        rejected_n_lines=rejected.syntax.n_lines if rejected.syntax else 0,
-        chosen_logprob=chosen.candidate.mean_logprob,
-        rejected_logprob=rejected.candidate.mean_logprob,
-        chosen_model=chosen.candidate.model,
-        rejected_model=rejected.candidate.model,
+    entries = join_entries(tables, config.outvoted_rejected)
+    problems = _list_problems(tables, entries, config, seed)
+    entries = entries.join(
+        problems.select("problem_id", "problem_reason", "split", "problem_tie"),
+        on="problem_id",
+        how="left",
+        maintain_order="left",
+    )
+    entries = entries.with_columns(
+        tie=tie_breaks(entries["candidate_id"], seed),
+        place=pl.int_range(pl.len(), dtype=pl.Int64),
+        approach=pl.concat_str("cluster", "behaviour", separator="/"),
+        pass_rate=pl.col("passed").mean().over("problem_id"),
+    )
+    free = entries.filter(pl.col("reason").is_null() & pl.col("problem_reason").is_null())
+    selection = select_pairs(_with_code(free, tables, config), config)
+    dropped = _count_reasons(entries, problems, config, selection)
+    balanced = _balance(selection.pairs, entries, config, seed)
+    for part in balanced.values():
+        dropped += part.dropped
+    kept = pl.concat([part.pairs for part in balanced.values()])
+    approaches = count_approaches(entries, kept)
+    if approaches.kept < config.min_approaches_kept:
+        raise NarrowedError(
+            f"pairs choose {approaches.n_after} of {approaches.n_before} right approaches, a share of "
+            f"{approaches.kept:.3f}; pairs.min_approaches_kept asks for {config.min_approaches_kept}: raise "
+            "pairs.max_per_problem, or lower the bound"
+        )
+    return PairingResult(
+        pairs=_as_pairs(kept, entries, tables, config),
+        dropped={reason: dropped[reason] for reason in Drop if dropped[reason]},
+        approaches=approaches,
+        leaks={split: (part.before, part.after) for split, part in balanced.items()},
+        entries=entries,
     )
 
 
-def _tags(entry: Entry) -> str:
-    return " ".join(entry.syntax.tags) if entry.syntax else ""
+def _list_problems(tables: PairingTables, entries: pl.DataFrame, config: PairsConfig, seed: int) -> pl.DataFrame:
+    """Return the problems with their split, and why one makes no pairs."""
+    problems = tables.problems.select("problem_id").collect().sort("problem_id")
+    ids = problems["problem_id"].to_list()
+    split = {key: split_of(key, config.test_share) for key in ids}
+    near = _near_held_out(tables, split, config)
+    weak = set(tables.weak.filter("is_weak").select("problem_id").collect()["problem_id"])
+    decided = entries.filter(pl.col("passed").is_not_null()).group_by("problem_id")
+    sides = decided.agg(any_passed=pl.col("passed").any(), all_passed=pl.col("passed").all())
+    names = {policy.name for policy in config.policies}
+    one_sided = [
+        (Drop.NEAR_TEST_PROBLEM, pl.col("problem_id").is_in(near)),
+        (Drop.WEAK_PROBLEM, pl.col("problem_id").is_in(weak) & (not config.weak_problems)),
+        (Drop.NO_DECIDED, pl.col("any_passed").is_null()),
+        (Drop.ALL_PASSED, pl.col("all_passed") & (names <= NEEDS_FAILED)),
+        (Drop.ALL_FAILED, ~pl.col("any_passed") & (names <= NEEDS_PASSED)),
+    ]
+    return problems.join(sides, on="problem_id", how="left", maintain_order="left").with_columns(
+        split=pl.Series([split[key] for key in ids], dtype=pl.String),
+        problem_tie=tie_breaks(problems["problem_id"], seed),
+        problem_reason=pl.coalesce(*(pl.when(holds).then(pl.lit(reason.value)) for reason, holds in one_sided)),
+    )
+
+
+def _near_held_out(tables: PairingTables, split: Mapping[str, str], config: PairsConfig) -> list[str]:
+    """Return the problems of the train split that are near-duplicates of held-out ones."""
+    if config.near_problems is None or set(split.values()) != set(SPLITS):
+        return []
+    frame = tables.problems.collect()
+    groups = find_groups(from_table(frame.to_arrow(), Problem), config.near_problems)
+    held_out = {group for key, group in groups.items() if split[key] == "test"}
+    return sorted(key for key, group in groups.items() if split[key] == "train" and group in held_out)
+
+
+def _with_code(entries: pl.DataFrame, tables: PairingTables, config: PairsConfig) -> pl.DataFrame:
+    """Return the entries with their code, which only `nearest_wrong` looks at."""
+    if all(policy.name != "nearest_wrong" for policy in config.policies):
+        return entries
+    codes = tables.programs.select("candidate_id", "code").join(
+        entries.lazy().select("candidate_id"), on="candidate_id", how="semi"
+    )
+    return entries.join(codes.collect(), on="candidate_id", how="left", maintain_order="left")
+
+
+def _count_reasons(
+    entries: pl.DataFrame, problems: pl.DataFrame, config: PairsConfig, selection: Selection
+) -> Counter[Drop]:
+    dropped = selection.dropped.copy()
+    for frame, column in ((entries, "reason"), (problems, "problem_reason")):
+        for reason, n in frame[column].drop_nulls().value_counts().iter_rows():
+            dropped[Drop(reason)] += n
+    if not any(policy.forms for policy in config.policies):
+        dropped[Drop.DUPLICATE] += int(entries["is_repeat"].sum())
+    open_ones = problems.filter(pl.col("problem_reason").is_null())["problem_id"]
+    dropped[Drop.ONE_SIDE_LEFT] += sum(key not in selection.n_possible for key in open_ones)
+    return dropped
+
+
+def _balance(pairs: pl.DataFrame, entries: pl.DataFrame, config: PairsConfig, seed: int) -> dict[str, Balanced]:
+    """Return what stays in each split."""
+    shared = entries.select("place", "split", "pass_rate", "problem_tie")
+    chosen = entries.select("place", *leakage.STYLE_COLUMNS, "candidate_id")
+    rejected = entries.select("place", *leakage.STYLE_COLUMNS, "candidate_id", "is_trivial")
+    rows = pairs.join(shared, left_on="chosen", right_on="place")
+    rows = rows.join(chosen, left_on="chosen", right_on="place")
+    rows = rows.join(rejected, left_on="rejected", right_on="place", suffix="_rejected")
+    names = [policy.name for policy in config.policies]
+    rows = rows.with_columns(
+        policy=pl.col("policy").replace_strict(dict(enumerate(names)), return_dtype=pl.String),
+        difficulty=(pl.col("pass_rate") * N_DIFFICULTIES).floor().clip(0, N_DIFFICULTIES - 1).cast(pl.Int64),
+    )
+    rows = rows.with_columns(pair_id=_pair_ids(rows))
+    rows = rows.with_columns(pair_tie=tie_breaks(rows["pair_id"], seed)).sort("pair_tie")
+    return {split: balance_split(rows.filter(pl.col("split") == split), config) for split in SPLITS}
+
+
+def _pair_ids(rows: pl.DataFrame) -> pl.Series:
+    """Return 32 hex digits a row, over both candidates and the policy."""
+    names = rows.select(text=pl.concat_str("candidate_id", "candidate_id_rejected", "policy", separator="\0"))[
+        "text"
+    ]
+    halves = np.stack([tie_breaks(names, half).to_numpy() for half in (1, 2)], axis=1)
+    digits = halves.astype(">u8").tobytes().hex()
+    return pl.Series([digits[start : start + 32] for start in range(0, len(digits), 32)], dtype=pl.String)
+
+
+_SIDE_COLUMNS = {
+    "id": "candidate_id",
+    "code": "code",
+    "tags": "tag_text",
+    "n_lines": "n_lines",
+    "n_tokens": "n_tokens",
+    "share": "share",
+    "logprob": "logprob",
+    "model": "model",
+    "standing": "standing",
+}
+
+
+def _as_pairs(
+    kept: pl.DataFrame, entries: pl.DataFrame, tables: PairingTables, config: PairsConfig
+) -> pl.DataFrame:
+    """Return the rows of the dataset; only now are the texts read, and only those of the pairs."""
+    chosen, rejected = _texts(kept, entries, tables)
+    problems = tables.problems.select("problem_id", "source", "level", "topic").collect()
+    rows = kept.select(
+        "pair_id",
+        "problem_id",
+        "split",
+        "policy",
+        "value",
+        "n_compared",
+        "weight",
+        "pass_rate",
+        "chosen",
+        "rejected",
+    )
+    rows = rows.join(problems, on="problem_id", how="left")
+    rows = rows.join(chosen, left_on="chosen", right_on="place", how="left")
+    rows = rows.join(rejected, left_on="rejected", right_on="place", how="left", suffix="_rejected")
+    sides = [
+        pl.col(name + suffix).alias(f"{side}_{column}")
+        for side, suffix in (("chosen", ""), ("rejected", "_rejected"))
+        for column, name in _SIDE_COLUMNS.items()
+    ]
+    rows = rows.select(
+        *(name for name in ("pair_id", "problem_id", "split", "policy", "source", "level", "topic", "pass_rate")),
+        *sides,
+        "n_compared",
+        "n_cases",
+        "weight",
+        policy_value="value",
+        prompt=answers.messages("user", pl.col("asked")),
+        chosen=answers.messages("assistant", pl.col("answer")),
+        rejected=answers.messages("assistant", pl.col("answer_rejected")),
+        rejected_cause="cause_rejected",
+        rejected_detail="detail_rejected",
+    )
+    empty = empty_frame(Pair)
+    return rows.select(empty.columns).cast(empty.schema).sort("split", "pair_id")
+
+
+def _texts(kept: pl.DataFrame, entries: pl.DataFrame, tables: PairingTables) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return what the dataset says of each chosen and of each rejected candidate."""
+    places = pl.concat([kept["chosen"], kept["rejected"]]).unique().sort()
+    used = entries[places.to_list()] if len(places) else entries.head(0)
+    columns = [
+        "place",
+        "candidate_id",
+        "problem_id",
+        "tags",
+        "n_lines",
+        "n_tokens",
+        "share",
+        "n_cases",
+        "cause",
+        "logprob",
+        "standing",
+    ]
+    wanted = used.lazy().select(columns)
+    candidates = tables.candidates.select("candidate_id", "backend", "template", "prompt", "completion", "model")
+    programs = tables.programs.select("candidate_id", "code", "extraction")
+    details = tables.verdicts.select("candidate_id", "detail")
+    problems = tables.problems.select("problem_id", "language", problem_prompt="prompt")
+    keys = used.lazy().select("candidate_id")
+    for table in (candidates, programs, details):
+        wanted = wanted.join(table.join(keys, on="candidate_id", how="semi"), on="candidate_id", how="left")
+    texts = (
+        wanted.join(problems, on="problem_id", how="left")
+        .with_columns(
+            asked=answers.asked(),
+            answer=answers.answer(),
+            tag_text=pl.col("tags").list.join(" "),
+            n_lines=pl.col("n_lines").fill_null(0),
+            n_tokens=pl.col("n_tokens").fill_null(0),
+            standing=pl.col("standing").fill_null(""),
+        )
+        .drop("tags", "problem_id", "language", "problem_prompt", "prompt", "completion", "backend", "template")
+        .collect()
+    )
+    return texts, texts

@@ -1,88 +1,191 @@
-"""Which of a problem's possible pairs are taken. A policy is a pure function over its guarded entries."""
+"""Which pairs each policy offers: pure functions over the guarded entries of some problems.
 
-from collections import Counter
-from collections.abc import Sequence
+A policy considers `reach` candidates a side and problem. `taking` then takes some of all policies' offers, under
+the caps and in turns over approaches and mistakes.
+"""
 
-from pipeline.pairing.entries import Entry
-from pipeline.pairing.guards import pair_fault
-from pipeline.pairing.reasons import Drop
-from pipeline.pairing.splits import digest
+from collections.abc import Callable, Mapping
+from math import comb
 
-PASSED_OVER_FAILED = "passed_over_failed"
+import polars as pl
+from rapidfuzz.distance import Levenshtein
+from rapidfuzz.process import cpdist
+
+from pipeline.pairing.offers import Offers, as_offers, cross, in_turns
+from schemas.pairs_config import PolicyConfig, PolicyName
+
+Policy = Callable[[pl.DataFrame, PolicyConfig], Offers]
+
+# Words, quoted strings and single other marks; comments are matched to be left out.
+_TOKENS = r"""#[^\n]*|"[^"\n]*"|'[^'\n]*'|\w+|[^\w\s]"""
+_EPSILON = 1e-9  # three quarters less one half is the gap 0.25 that was asked for
 
 
-def passed_over_failed(
-    entries: Sequence[Entry], max_per_problem: int, max_per_candidate: int, seed: int
-) -> tuple[list[tuple[Entry, Entry]], Counter[Drop]]:
-    """Return (chosen, rejected) pairs of a problem in the order taken, and the reasons of the others.
+def passed_over_failed(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
+    """Offer each passed candidate over each failed one; there is no measure."""
+    rows, n_beyond = cross(_passed(entries), _failed(entries), policy.reach)
+    return Offers(as_offers(rows), n_beyond)
 
-    Pairs are taken one by one, so that what the caps leave is as varied as it can be: the rejected one whose
-    behaviour, then cause, was used least; the chosen one whose syntax cluster was used least. Rejects without
-    runnable code come after all others. Ties are broken by a digest of seed and id, never by length.
 
-    Args:
-        entries: guarded entries, in any order.
-        max_per_problem: pairs at most.
-        max_per_candidate: pairs that one candidate may be part of.
-        seed: breaks ties.
+def partial_credit(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
+    """Offer more cases passed over fewer, by at least `min_gap` of the cases; the measure is that gap.
+
+    The chosen one may have failed: it is better, not right.
     """
-    passed = [entry for entry in entries if entry.passed]
-    failed = [entry for entry in entries if not entry.passed]
-    ties = {entry.id: digest(str(seed), entry.id) for entry in entries}
-    dropped: Counter[Drop] = Counter()
-    possible: set[tuple[str, str]] = set()
-    for chosen in passed:
-        for rejected in failed:
-            fault = pair_fault(chosen, rejected)
-            if fault is None:
-                possible.add((chosen.id, rejected.id))
-            else:
-                dropped[fault] += 1
-    taken: list[tuple[Entry, Entry]] = []
-    uses: Counter[tuple[str, str]] = Counter()
-    while len(taken) < max_per_problem:
-        pair = _next_pair(passed, failed, possible, uses, max_per_candidate, ties)
-        if pair is None:
-            break
-        taken.append(pair)
-        possible.discard((pair[0].id, pair[1].id))
-        _count_uses(pair, uses)
-    for ids in possible:
-        is_spent = any(uses["candidate", key] >= max_per_candidate for key in ids)
-        dropped[Drop.OVER_CANDIDATE_CAP if is_spent else Drop.OVER_PROBLEM_CAP] += 1
-    return taken, dropped
+    # With most cases passed first, so that the reach keeps what can lead somewhere.
+    chosen = in_turns(entries, "approach").sort(
+        "problem_id", "share", descending=[False, True], maintain_order=True
+    )
+    rows, n_beyond = cross(chosen, in_turns(entries, "behaviour", "cause"), policy.reach, ["share"])
+    gap = pl.col("share") - pl.col("share_rejected")
+    fits = (gap > 0.0) & (gap >= policy.min_gap - _EPSILON)
+    return Offers(as_offers(rows, value=gap, fits=fits), n_beyond)
 
 
-def _next_pair(
-    passed: Sequence[Entry],
-    failed: Sequence[Entry],
-    possible: set[tuple[str, str]],
-    uses: Counter[tuple[str, str]],
-    max_per_candidate: int,
-    ties: dict[str, str],
-) -> tuple[Entry, Entry] | None:
-    def by_use_of_approach(entry: Entry) -> tuple[int, int, str]:
-        return uses["cluster", entry.cluster], uses["candidate", entry.id], ties[entry.id]
+def nearest_wrong(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
+    """Offer each passed candidate over the failed ones with code, the most alike first.
 
-    def by_use_of_mistake(entry: Entry) -> tuple[bool, int, int, int, str]:
-        of_behaviour, of_cause = uses["behaviour", entry.behaviour], uses["cause", entry.verdict.cause]
-        return entry.is_trivial, of_behaviour, of_cause, uses["candidate", entry.id], ties[entry.id]
-
-    def is_open(entry: Entry) -> bool:
-        return uses["candidate", entry.id] < max_per_candidate
-
-    choices = sorted(filter(is_open, passed), key=by_use_of_approach)
-    for rejected in sorted(filter(is_open, failed), key=by_use_of_mistake):
-        for chosen in choices:
-            if (chosen.id, rejected.id) in possible:
-                return chosen, rejected
-    return None
+    The measure is the normalised Levenshtein distance between the two programs' tokens, in [0, 1]: edits over the
+    tokens of the longer one. Considered first are failed candidates in the near-duplicate cluster of a passed
+    one, then those whose number of tokens is nearest to a passed one's.
+    """
+    passed, failed = entries.filter("passed"), entries.filter(~pl.col("passed") & pl.col("has_code"))
+    shared = passed.select("problem_id", "cluster", is_near=pl.lit(True)).unique()
+    lengths = passed.group_by("problem_id").agg(lengths=pl.col("n_tokens"))
+    failed = failed.join(shared, on=["problem_id", "cluster"], how="left").join(
+        lengths, on="problem_id", how="left"
+    )
+    off = (pl.col("lengths") - pl.col("n_tokens")).list.eval(pl.element().abs()).list.min()
+    rejected = failed.sort("problem_id", pl.col("is_near").is_null(), off, "tie")
+    rows, n_beyond = cross(_passed(passed), rejected, policy.reach)
+    distance = pl.Series("distance", _distances(entries, rows), dtype=pl.Float64)
+    rows = rows.with_columns(distance)
+    return Offers(as_offers(rows, value=pl.col("distance"), cost=pl.col("distance")), n_beyond)
 
 
-def _count_uses(pair: tuple[Entry, Entry], uses: Counter[tuple[str, str]]) -> None:
-    chosen, rejected = pair
-    uses["candidate", chosen.id] += 1
-    uses["candidate", rejected.id] += 1
-    uses["cluster", chosen.cluster] += 1
-    uses["behaviour", rejected.behaviour] += 1
-    uses["cause", rejected.verdict.cause] += 1
+def likeliest_wrong(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
+    """Offer each passed candidate over the failed ones, the likeliest first.
+
+    The measure is the rejected one's mean log-probability a token; candidates without one are not offered.
+    """
+    failed = entries.filter(~pl.col("passed") & pl.col("logprob").is_not_null())
+    rejected = failed.sort("problem_id", "logprob", "tie", descending=[False, True, False])
+    rows, n_beyond = cross(_passed(entries), rejected, policy.reach, ["logprob"])
+    value = pl.col("logprob_rejected")
+    return Offers(as_offers(rows, value=value, cost=-value), n_beyond)
+
+
+def fast_over_slow(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
+    """Offer fast over slow among passed candidates that were timed; the measure is slow over fast, by medians.
+
+    No single timing decides: every run of the fast one must be faster than every run of the slow one, and by
+    chance that must be rarer than `max_p`: 2 / C(n + m, n) for n and m runs in random order. So five runs of each
+    are the fewest for 0.01.
+
+    Source: the two-sided rank-sum test at its extreme, Mann and Whitney 1947, doi:10.1214/aoms/1177730491; inputs
+        scaled until they take time as in EvalPerf, Liu et al. 2024, arXiv:2408.06450.
+    """
+    timed = entries.filter(pl.col("passed") & (pl.col("median_s") > 0.0))
+    chosen, rejected = (
+        timed.sort("problem_id", "median_s", "tie", descending=[False, down, False]) for down in (False, True)
+    )
+    columns = ["median_s", "fastest_s", "slowest_s", "n_runs"]
+    rows, n_beyond = cross(chosen, rejected, policy.reach, columns)
+    speedup = pl.col("median_s_rejected") / pl.col("median_s")
+    runs = rows.select("n_runs", "n_runs_rejected").unique()
+    chances = [2 / comb(n + m, n) for n, m in runs.iter_rows()]
+    rows = rows.join(runs.with_columns(p=pl.Series(chances, dtype=pl.Float64)), on=["n_runs", "n_runs_rejected"])
+    apart = pl.col("slowest_s") < pl.col("fastest_s_rejected")
+    fits = apart & (pl.col("p") <= policy.max_p) & (speedup >= policy.min_speedup)
+    return Offers(as_offers(rows, value=speedup, cost=-speedup, fits=fits), n_beyond)
+
+
+def cleaner(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
+    """Offer cleaner over messier among passed candidates; the measure is by how many tags.
+
+    The chosen one is better by at least `min_tags` of the tags that are wanted or not wanted, and worse by none.
+    """
+    passed = entries.filter(pl.col("passed") & pl.col("has_code"))
+    prefer, avoid = policy.tags()
+    good = [pl.col("tags").list.contains(tag).cast(pl.Int8) for tag in prefer]
+    good += [(~pl.col("tags").list.contains(tag)).cast(pl.Int8) for tag in avoid]
+    names = [f"good_{index}" for index in range(len(good))]
+    passed = passed.with_columns(*(each.alias(name) for each, name in zip(good, names, strict=True)))
+    total = pl.sum_horizontal(names)
+    chosen, rejected = (
+        in_turns(passed, "approach").sort("problem_id", total, descending=[False, down], maintain_order=True)
+        for down in (True, False)
+    )
+    rows, n_beyond = cross(chosen, rejected, policy.reach, names)
+    gains = [pl.col(name) - pl.col(f"{name}_rejected") for name in names]
+    gain = pl.sum_horizontal(gains)
+    fits = (pl.min_horizontal(gains) >= 0) & (gain >= policy.min_tags)
+    return Offers(as_offers(rows, value=gain, cost=-gain, fits=fits), n_beyond)
+
+
+def best_of_n(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
+    """Offer, of each `n` draws in a row, the best over the worst by share of cases passed; the measure is the gap.
+
+    Draws without a label don't count; how many did is kept as `n_compared`, which BoNBoN's target needs. A tie
+    of best and worst makes no pair. Of equals the first by `tie` is taken.
+
+    Source: Gui et al. 2024, arXiv:2406.00832.
+    """
+    drawn = entries.with_columns(block=pl.format("{}:{}", "problem_id", pl.col("index") // policy.n))
+    sizes = drawn.group_by("block").agg(n_block=pl.len())
+    best, worst = (
+        drawn.sort("block", "passed", "share", "tie", descending=[False, down, down, False])
+        for down in (True, False)
+    )
+    rows, n_beyond = cross(best, worst, 1, ["share", "passed"], on="block")
+    rows = rows.join(sizes, on="block")
+    gap = pl.col("share") - pl.col("share_rejected")
+    fits = (pl.col("passed") > pl.col("passed_rejected")) | (gap > 0.0)
+    return Offers(as_offers(rows, value=gap, cost=-gap, fits=fits, n_compared=pl.col("n_block")), n_beyond)
+
+
+def all_against_all(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
+    """Offer every candidate over every other that passes fewer cases; `cap` bounds what is taken of a problem."""
+    chosen = in_turns(entries, "approach").sort(
+        "problem_id", "share", descending=[False, True], maintain_order=True
+    )
+    rejected = in_turns(entries, "behaviour").sort("problem_id", "share", maintain_order=True)
+    rows, n_beyond = cross(chosen, rejected, policy.reach, ["share"])
+    gap = pl.col("share") - pl.col("share_rejected")
+    return Offers(as_offers(rows, value=gap, fits=gap > 0.0), n_beyond)
+
+
+POLICIES: Mapping[PolicyName, Policy] = {
+    "passed_over_failed": passed_over_failed,
+    "partial_credit": partial_credit,
+    "nearest_wrong": nearest_wrong,
+    "likeliest_wrong": likeliest_wrong,
+    "fast_over_slow": fast_over_slow,
+    "cleaner": cleaner,
+    "best_of_n": best_of_n,
+    "all_against_all": all_against_all,
+}
+NEEDS_FAILED = frozenset({"passed_over_failed", "nearest_wrong", "likeliest_wrong"})
+NEEDS_PASSED = NEEDS_FAILED | {"fast_over_slow", "cleaner"}
+
+
+def _passed(entries: pl.DataFrame) -> pl.DataFrame:
+    return in_turns(entries.filter("passed"), "approach")
+
+
+def _failed(entries: pl.DataFrame) -> pl.DataFrame:
+    return in_turns(entries.filter(~pl.col("passed")), "behaviour", "cause")
+
+
+def _distances(entries: pl.DataFrame, rows: pl.DataFrame) -> list[float]:
+    """Return the token distance of each row's two programs."""
+    places = pl.concat([rows["chosen"], rows["rejected"]]).unique().sort()
+    used = entries.filter(pl.col("place").is_in(places.implode())).select("place", "code")
+    tokens = pl.col("code").str.extract_all(_TOKENS)
+    split = used.select("place", tokens=tokens.list.eval(pl.element().filter(~pl.element().str.starts_with("#"))))
+    of_place = dict(zip(split["place"].to_list(), split["tokens"].to_list(), strict=True))
+    left, right = ([of_place[place] for place in rows[side].to_list()] for side in ("chosen", "rejected"))
+    if not left:
+        return []
+    distances: list[float] = cpdist(left, right, scorer=Levenshtein.normalized_distance).tolist()
+    return distances

@@ -1,0 +1,71 @@
+"""How far a passed candidate's label can be trusted beyond the tests."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Standing(StrEnum):
+    """What more inputs than the tests' own say of a candidate that passed."""
+
+    CONFIRMED = "confirmed"
+    """It agrees with the reference, or with the consensus."""
+    DOUBTFUL = "doubtful"
+    """It disagrees with the consensus, or there is none: nobody knows whether it is right."""
+    OUTVOTED = "outvoted"
+    """It disagrees with a clear consensus."""
+    REFUTED = "refuted"
+    """It disagrees with the reference, or breaks where the reference answers."""
+    UNCHECKED = "unchecked"
+    """There was no further input, the budget was spent, or the sandbox broke."""
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateStanding:
+    """The standing of one passed candidate.
+
+    Attributes:
+        method: what it was held against: reference, consensus, or empty for nothing.
+        n_inputs: derived inputs that counted.
+        n_agreed: those on which it gave the answer of the reference or of the consensus.
+        group: 32 hex digits over its answers to the derived inputs: equal digits, equal behaviour on all of them.
+        support: share of the votes behind its group's answers, in [0, 1]; 1 under a reference that agrees.
+    """
+
+    candidate_id: str
+    problem_id: str
+    standing: Standing
+    method: str
+    n_inputs: int
+    n_agreed: int
+    group: str
+    support: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemStanding:
+    """What more inputs, and mutants, say of one problem's tests.
+
+    Attributes:
+        n_derived: inputs derived from the problem's own.
+        n_counted: those that were in the contract, or on which enough candidates agreed.
+        method: reference, consensus, or empty where neither could be had.
+        n_passed: candidates that passed the tests and were run on the derived inputs.
+        n_groups: behaviours among these.
+        top_support: share of the votes for the commonest behaviour, in [0, 1].
+        is_weak: whether candidates that pass the tests disagree: the tests let a wrong one through.
+        splitting_inputs: up to three derived inputs that they disagree on, as texts of argument lists.
+        n_mutants: mutants of a right solution that behave differently from it on some known input.
+        n_killed: those that fail the problem's own tests; n_killed / n_mutants is the tests' adequacy.
+    """
+
+    problem_id: str
+    n_derived: int
+    n_counted: int
+    method: str
+    n_passed: int
+    n_groups: int
+    top_support: float
+    is_weak: bool
+    splitting_inputs: tuple[str, ...]
+    n_mutants: int
+    n_killed: int

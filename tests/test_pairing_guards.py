@@ -1,0 +1,132 @@
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.pairing import Drop, NarrowedError
+from pipeline.pairing.entries import tie_breaks
+from pipeline.pairing.guards import difficulty_cap, over_difficulty_share
+from schemas.pairs_config import PairsConfig
+from schemas.standing import CandidateStanding, ProblemStanding, Standing
+from schemas.verdict import Label
+from tests.pairing_records import judged, pair_up, problem
+
+FAILED = Label.FAILED
+OPEN: dict[str, Any] = {
+    "test_share": 0.0,
+    "max_trivial_share": 1.0,
+    "max_length_ratio": None,
+    "max_per_candidate": 99,
+}
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=4), st.floats(0, 1))
+def test_the_difficulty_cap_is_the_largest_that_holds(sizes: list[int], share: float) -> None:
+    bound = max(share, 1 / len(sizes))
+    holding = [
+        cap
+        for cap in range(1, max(sizes) + 1)
+        if max(min(size, cap) for size in sizes) <= bound * sum(min(size, cap) for size in sizes) + 1e-9
+    ]
+    assert min(difficulty_cap(sizes, share), max(sizes)) == max(holding)
+
+
+def test_the_difficulty_cap_takes_turns_over_problems() -> None:
+    rows = pl.DataFrame(
+        {
+            "problem_id": ["a"] * 4 + ["b"] + ["c"] * 2,
+            "difficulty": [0] * 5 + [1] * 2,
+            "pair_tie": range(7),
+        }
+    )
+    out = over_difficulty_share(rows, 0.5)
+    assert rows.filter(~out)["problem_id"].to_list() == ["a", "b", "c", "c"]
+
+
+def test_an_answer_too_many_times_longer_makes_no_pair() -> None:
+    rows = [judged("right", completion="x" * 10), judged("long", FAILED, completion="y" * 21)]
+    rows.append(judged("short", FAILED, completion="z" * 5))
+    made = pair_up(rows, PairsConfig(**{**OPEN, "max_length_ratio": 2.0}))
+    assert [pair.rejected_id for pair in made.pairs] == ["short"]
+    assert made.dropped == {Drop.LENGTH_GAP: 1}
+
+
+@pytest.mark.parametrize(
+    ("standing", "outvoted_rejected", "pairs", "dropped"),
+    [
+        (Standing.CONFIRMED, False, {("other", "wrong"), ("held", "wrong")}, {}),
+        (Standing.UNCHECKED, False, {("other", "wrong"), ("held", "wrong")}, {}),
+        (Standing.DOUBTFUL, False, {("other", "wrong")}, {Drop.DOUBTFUL: 1}),
+        (Standing.OUTVOTED, False, {("other", "wrong")}, {Drop.DOUBTFUL: 1}),
+        (Standing.REFUTED, False, {("other", "wrong")}, {Drop.DOUBTFUL: 1}),
+        (Standing.DOUBTFUL, True, {("other", "wrong")}, {Drop.DOUBTFUL: 1}),
+        (Standing.OUTVOTED, True, {("other", "wrong"), ("other", "held")}, {}),
+        (Standing.REFUTED, True, {("other", "wrong"), ("other", "held")}, {}),
+    ],
+)
+def test_a_doubted_candidate_is_never_chosen(
+    standing: Standing, outvoted_rejected: bool, pairs: set[tuple[str, str]], dropped: dict[Drop, int]
+) -> None:
+    rows = [judged("other"), judged("held"), judged("wrong", FAILED)]
+    config = PairsConfig(**OPEN, outvoted_rejected=outvoted_rejected)
+    held = CandidateStanding("held", "p/1", standing, "consensus", 9, 3, "g", 0.1)
+    made = pair_up(rows, config, standings=[held])
+    assert {(pair.chosen_id, pair.rejected_id) for pair in made.pairs} == pairs
+    assert made.dropped == dropped
+    shown = {pair.rejected_id: pair.rejected_standing for pair in made.pairs}
+    assert shown.get("held", standing.value) == standing.value
+
+
+def test_weak_problems_may_be_left_out() -> None:
+    rows = [judged("right"), judged("wrong", FAILED)]
+    weak = [ProblemStanding("p/1", 9, 9, "consensus", 2, 2, 0.5, True, ("[1]",), 0, 0)]
+    assert len(pair_up(rows, PairsConfig(**OPEN), weak=weak).pairs) == 1
+    made = pair_up(rows, PairsConfig(**OPEN, weak_problems=False), weak=weak)
+    assert (made.pairs, made.dropped) == ((), {Drop.WEAK_PROBLEM: 1})
+
+
+def test_a_selection_that_loses_too_many_approaches_fails() -> None:
+    rows = [judged(f"r{index}") for index in range(4)] + [judged("w", FAILED)]
+    few = PairsConfig(**OPEN, max_per_problem=2)
+    made = pair_up(rows, few).whole
+    assert (made.approaches.n_before, made.approaches.n_after, made.approaches.kept) == (4, 2, 0.5)
+    assert made.approaches.effective_before == pytest.approx(4.0)
+    assert made.approaches.effective_after == pytest.approx(2.0)
+    with pytest.raises(NarrowedError, match=r"2 of 4 right approaches.*min_approaches_kept"):
+        pair_up(rows, few.model_copy(update={"min_approaches_kept": 0.6}))
+
+
+def test_ties_are_the_same_on_every_machine() -> None:
+    # Pinned: another hash would give everybody other pairs.
+    assert tie_breaks(pl.Series(["a", "b", ""]), 7).to_list() == [
+        2751986012153308349, 6440384155593422313, 1874201255128393200,
+    ]  # fmt: skip
+
+
+def test_near_duplicate_problems_never_span_the_splits() -> None:
+    words = "Return the sum of all even numbers that stand in the given list of whole numbers"
+    wordings = [f"{words}.", f"{words}, please.", f"Please: {words.lower()}."]
+    problems = [problem(f"p/{index}", prompt=wordings[index % 3]) for index in range(12)]
+    others = [
+        problem(f"q/{index}", prompt=f"Task {index} asks about {index} things {index * 7} times")
+        for index in range(12)
+    ]
+    rows = [
+        row
+        for one in problems + others
+        for row in (
+            judged(f"{one.problem_id}r", problem_id=one.problem_id),
+            judged(f"{one.problem_id}w", FAILED, problem_id=one.problem_id),
+        )
+    ]
+    config = PairsConfig(**{**OPEN, "test_share": 0.5})
+    made = pair_up(rows, config, problems + others)
+    splits = {pair.problem_id: pair.split for pair in made.pairs}
+    assert {splits[key] for key in splits if key.startswith("p/")} == {"test"}
+    assert {splits[key] for key in splits if key.startswith("q/")} == {"train", "test"}
+    alone = pair_up(rows, config.model_copy(update={"near_problems": None}), problems + others)
+    kept = {pair.problem_id: pair.split for pair in alone.pairs}
+    assert made.dropped[Drop.NEAR_TEST_PROBLEM] == sum(kept[f"p/{index}"] == "train" for index in range(12)) > 0
+    assert splits.items() <= kept.items(), "a problem is left out or stays where it was"
