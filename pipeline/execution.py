@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from pipeline.sandbox import Answer, Bench, Ending, Job, SandboxFaultError, SandboxPool
+from pipeline.suites import run_suite
 from schemas.candidate import Extraction, Program
 from schemas.execution import CaseRun, Execution, Status
 from schemas.problem import Interface, JudgedBy, Problem
@@ -74,6 +75,8 @@ def _execute_one(program: Program, problem: Problem, pool: SandboxPool) -> Execu
     try:
         if problem.judged_by is JudgedBy.TESTER:
             return pool.run(lambda bench: _run_tester(program, problem, bench, pool.name))
+        if problem.judged_by is JudgedBy.SUITE:
+            return pool.run(lambda bench: _run_suite(program, problem, bench, pool.name))
         return pool.run(lambda bench: _run_cases(program, problem, bench, pool.name))
     except SandboxFaultError as fault:
         return _fault(program, problem, pool.name, str(fault))
@@ -113,6 +116,11 @@ def _run_tester(program: Program, problem: Problem, bench: Bench, backend: str) 
     if ending.status is Status.OK and outcome.exception:
         ending = replace(ending, detail=f"{outcome.exception} in the test code")
     return _execution(program, answers, ending, verdict, backend)
+
+
+def _run_suite(program: Program, problem: Problem, bench: Bench, backend: str) -> Execution:
+    done = run_suite(program.code, problem, bench)
+    return replace(_execution(program, done.calls, done.ending, done.tester, backend), tests=done.tests)
 
 
 def _execution(

@@ -43,7 +43,7 @@ def judge(problem: Problem, execution: Execution) -> Verdict:
     """
     if Status.FAULT in (execution.status, *(run.status for run in execution.runs)):
         return _verdict(execution, Label.UNDECIDED, Cause.SANDBOX_FAULT, execution.detail, ())
-    if not problem.cases and problem.judged_by is not JudgedBy.TESTER:
+    if not problem.cases and problem.judged_by not in (JudgedBy.TESTER, JudgedBy.SUITE):
         return _verdict(execution, Label.UNDECIDED, Cause.NO_CASES, "", ())
     if execution.status is Status.NOT_RUN:
         cause = _EXTRACTION_CAUSES.get(execution.detail)
@@ -52,6 +52,8 @@ def judge(problem: Problem, execution: Execution) -> Verdict:
         return _verdict(execution, Label.FAILED, cause, "", (False,) * max(len(problem.cases), 1))
     if problem.judged_by is JudgedBy.TESTER:
         return _judge_tester(execution)
+    if problem.judged_by is JudgedBy.SUITE:
+        return _judge_suite(execution)
     return _judge_cases(problem, execution)
 
 
@@ -66,6 +68,24 @@ def _judge_tester(execution: Execution) -> Verdict:
             return _verdict(execution, Label.FAILED, _CAUSES[broken.status], broken.exception, (False,))
         return _verdict(execution, Label.FAILED, Cause.TEST_FAILED, execution.detail, (False,))
     # Tests that ended without calling the candidate have shown nothing.
+    return _verdict(execution, Label.UNDECIDED, Cause.NO_CASES, execution.detail, ())
+
+
+def _judge_suite(execution: Execution) -> Verdict:
+    """Return the label of a suite's run; its cases are the tests that passed, failed or broke."""
+    ran = [test for test in execution.tests if test.outcome != "skipped"]
+    passed = tuple(test.outcome == "passed" for test in ran)
+    if execution.status is not Status.OK:
+        return _verdict(execution, Label.FAILED, _CAUSES[execution.status], _detail(execution), passed or (False,))
+    # An exception is a test's to expect; a call that ran out of something is not.
+    broken = next((run for run in execution.runs if run.status not in (Status.OK, Status.EXCEPTION)), None)
+    if broken is not None:
+        failed = passed if False in passed else (False,)
+        return _verdict(execution, Label.FAILED, _CAUSES[broken.status], broken.exception, failed)
+    if execution.tester == "failed" and False in passed:
+        return _verdict(execution, Label.FAILED, Cause.TEST_FAILED, execution.detail, passed)
+    if execution.tester == "passed" and execution.runs and passed and all(passed):
+        return _verdict(execution, Label.PASSED, Cause.NONE, "", passed)
     return _verdict(execution, Label.UNDECIDED, Cause.NO_CASES, execution.detail, ())
 
 

@@ -46,7 +46,7 @@ _VERSIONS = {
     "problems": 2,
     "candidates": 1,
     "programs": 1,
-    "executions": 1,
+    "executions": 2,
     "verdicts": 1,
     "syntax": 1,
     "pairs": 2,

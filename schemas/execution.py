@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 
 class Status(StrEnum):
@@ -48,6 +49,24 @@ class CaseRun:
     wall_s: float = field(metadata={"measured": True})
 
 
+TestOutcome = Literal["passed", "failed", "skipped", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class TestRun:
+    """One test of a suite.
+
+    Attributes:
+        name: as pytest names it, such as `test_add[1-2]` or `TestAdd::test_zero`.
+        outcome: `error` is a test that broke before it reached the candidate, or asked for what no plain value is.
+    """
+
+    __test__ = False  # pytest: not a test class
+
+    name: str
+    outcome: TestOutcome
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """One run of a program over all cases of its problem.
@@ -57,12 +76,13 @@ class Execution:
         exception: type of the exception that loading the program raised; empty for none.
         detail: one line for a person: what broke, or how the tester ended.
         runs: one entry a case, in the order of the problem's cases; a tester's calls in the order made.
-        tester: for `judged_by = tester`: passed, failed, or empty.
+        tester: for `judged_by = tester` and `suite`: passed, failed, or empty.
         signature: 32 hex digits over the runs' digests: equal signatures, equal behaviour on these inputs.
         backend: sandbox that ran it: bubblewrap or docker.
         cpu_s: CPU seconds of the program's processes, user and system.
         wall_s: seconds from start to end.
         peak_memory_mib: largest resident set of one of its processes, MiB.
+        tests: for `judged_by = suite`: one entry a test, in the order run.
     """
 
     candidate_id: str
@@ -77,3 +97,4 @@ class Execution:
     cpu_s: float = field(metadata={"measured": True})
     wall_s: float = field(metadata={"measured": True})
     peak_memory_mib: float = field(metadata={"measured": True})
+    tests: tuple[TestRun, ...] = ()

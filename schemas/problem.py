@@ -12,6 +12,8 @@ class JudgedBy(StrEnum):
     """Inputs go into the sandbox, values come out and are compared outside."""
     TESTER = "tester"
     """The test code runs in a sandbox of its own and reaches the candidate by plain values."""
+    SUITE = "suite"
+    """Likewise, but the test code is a pytest or unittest module that imports the candidate as `solution`."""
     NOTHING = "nothing"
     """Neither way can take these tests; every verdict is undecided."""
 
@@ -69,7 +71,7 @@ class Problem:
         setup: code that runs before the candidate's (imports, helpers of the tests); empty for none.
         judged_by: which way its tests took.
         cases: the typed cases, for `cases`; empty otherwise.
-        test_code: test source, for `tester`: it calls the entry point; empty otherwise.
+        test_code: test source, for `tester`: it calls the entry point; for `suite`: a module; empty otherwise.
         reference: a right solution as a whole program; empty where none is known.
         level: trivial, easy, medium; empty where nobody graded it.
         topic: such as `strings`; empty where unknown.

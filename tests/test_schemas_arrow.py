@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from schemas.arrow import SCHEMA_VERSION, arrow_schema, from_table, measured_columns, to_table
 from schemas.candidate import Candidate, Program
-from schemas.execution import CaseRun, Execution, Status
+from schemas.execution import CaseRun, Execution, Status, TestRun
 from schemas.manifest import Manifest
 from schemas.pair import Message, Pair
 from schemas.problem import Case, Problem
@@ -24,7 +24,7 @@ from schemas.verdict import Verdict
 
 RECORDS = (
     Candidate, Case, CaseRun, Execution, Gain, Interval, Message, Pair, Problem, ProblemScore, Program, Syntax,
-    TrainingStep, TrainingSummary, Verdict,
+    TestRun, TrainingStep, TrainingSummary, Verdict,
 )  # fmt: skip
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)  # no lone surrogates: Parquet holds UTF-8
 SCALARS: dict[Any, st.SearchStrategy[Any]] = {

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from pipeline.extraction.answers import extract_answer
 from pipeline.extraction.continuations import extract_continuation
-from pipeline.extraction.programs import extract_whole
+from pipeline.extraction.programs import defines, extract_whole
 from pipeline.extraction.readers import find_reader
 from schemas.candidate import Candidate, Extraction, Program
-from schemas.problem import Interface, Problem
+from schemas.problem import Interface, JudgedBy, Problem
 
 MAX_CHARACTERS = 1 << 20  # a longer completion is no answer: no token limit of ours lets a model write it
 
@@ -25,8 +25,9 @@ def extract_program(candidate: Candidate, problem: Problem) -> Program:
     the entry point, with what it needs from the other blocks and from the code of the prompt; else bare code
     between prose.
 
-    For a stdin/stdout problem it is the whole of one block, since nothing calls a part of it (see `programs`). For
-    an entry point `Class.method` it is the class with what that needs.
+    For a stdin/stdout problem it is the whole of one block, since nothing calls a part of it (see `programs`);
+    likewise for a suite, which may call all of it. For an entry point `Class.method` it is the class with what
+    that needs.
 
     Where the entry point is defined several times in one block, all definitions stay: the last one wins, as
     in Python. A bare name is a method only in languages other than Python. These are judged by their own
@@ -46,6 +47,8 @@ def extract_program(candidate: Candidate, problem: Problem) -> Program:
         is_continued = candidate.template == "continuation" and bool(opening)
         if problem.interface is Interface.STDIN:
             form, (extraction, code) = extract_whole(text, opening if is_continued else "", reader)
+        elif problem.judged_by is JudgedBy.SUITE and not is_continued:
+            form, (extraction, code) = extract_whole(text, "", reader, defines(problem.entry_point))
         elif is_continued:
             form, (extraction, code) = extract_continuation(text, opening, problem, reader)
         else:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pipeline.problems.asserts import case_of
 from pipeline.problems.constants import NotConvertibleError, Scope, constant, is_mutable
+from pipeline.problems.suites import is_suite, suite_code, why_no_suite
 from pipeline.problems.tester import bound_names, calls_to_add, why_no_tester
 from schemas.problem import Case, JudgedBy
 
@@ -30,7 +31,7 @@ class Conversion:
 
     Attributes:
         cases: for `cases`; empty otherwise.
-        test_code: for `tester`; empty otherwise.
+        test_code: for `tester` and `suite`; empty otherwise.
         reason: why the tests are not cases, or not even a tester's; empty for `cases`.
     """
 
@@ -44,7 +45,8 @@ def convert_tests(source: str, entry_point: str, setup: str = "", parameters: tu
     """Return a problem's tests as cases, as a tester's code, or as nothing, with the reason.
 
     Args:
-        source: Python: assert statements, or a function `check(candidate)` as HumanEval has it.
+        source: Python: assert statements, or a function `check(candidate)` as HumanEval has it, or a pytest or
+            unittest module (see `suites`).
         entry_point: the function that the tests call; `check`'s parameter means it too.
         setup: code that runs before the candidate's and before the tests.
         parameters: names of the entry point's parameters, by which keyword arguments find their position.
@@ -53,6 +55,12 @@ def convert_tests(source: str, entry_point: str, setup: str = "", parameters: tu
         TestSyntaxError: if `source` or `setup` is no Python.
     """
     tree, before = parse(source), parse(setup)
+    if is_suite(tree):
+        obstacle = why_no_suite(tree, entry_point)
+        if obstacle:
+            return Conversion(JudgedBy.NOTHING, reason=obstacle)
+        code, reason = suite_code(tree, source, entry_point), "a pytest or unittest module"
+        return Conversion(JudgedBy.SUITE, test_code=code, reason=reason)
     check = _check_function(tree)
     callees = frozenset({entry_point} | ({check.args.args[0].arg} if check else set()))
     try:

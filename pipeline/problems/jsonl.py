@@ -4,7 +4,8 @@ Columns:
     problem_id   unique text
     prompt       the task in words
     entry_point  name of the function that is tested
-    tests        a list of assert lines, or one text of asserts or of a function `check(candidate)`; or
+    tests        a list of assert lines, or one text: asserts, a function `check(candidate)`, or a pytest or
+                 unittest module that imports what it tests from `solution`; or
     cases        a list of {"arguments": [...], "expected": ...}, JSON values; or of {"stdin": "...",
                  "stdout": "..."} for a program on standard input and output, which has no entry_point
     compare      how printed text is compared: tokens, lines or exact (optional; lines)

@@ -22,8 +22,9 @@ from pipeline.problems.records import (
     ProblemsError,
 )
 from pipeline.problems.starter import load_starter
+from pipeline.sandbox.suite_kit import why_no_suites
 from schemas.config import ProblemsConfig
-from schemas.problem import Problem
+from schemas.problem import JudgedBy, Problem
 
 
 def load_problems(config: ProblemsConfig, starter: Path) -> LoadedProblems:
@@ -44,6 +45,7 @@ def load_problems(config: ProblemsConfig, starter: Path) -> LoadedProblems:
     good = sorted((item for item in found if not isinstance(item.outcome, DroppedProblem)), key=_problem_id)
     kept = _filter(good, config, dropped)
     outcomes = [item.outcome for item in kept]
+    _refuse_suites_without_pytest(kept)
     return LoadedProblems(
         problems=tuple(outcome for outcome in outcomes if isinstance(outcome, Problem)),
         pending=tuple(outcome for outcome in outcomes if isinstance(outcome, PendingProblem)),
@@ -119,6 +121,12 @@ def _refuse_duplicates(found: Iterable[Found]) -> None:
                 "give each problem an id of its own"
             )
         seen[problem_id] = item.where
+
+
+def _refuse_suites_without_pytest(kept: Iterable[Found]) -> None:
+    suite = next((item for item in kept if _problem(item).judged_by is JudgedBy.SUITE), None)
+    if suite is not None and why_no_suites():
+        raise ProblemsError(f"{_problem_id(suite)} has a pytest or unittest suite, but {why_no_suites()}")
 
 
 def _filter(good: list[Found], config: ProblemsConfig, dropped: list[DroppedProblem]) -> list[Found]:

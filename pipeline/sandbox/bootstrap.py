@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from pipeline.sandbox.inside.frames import pack
+from pipeline.sandbox.suite_kit import Kit
 
 # Reads one frame of sources, makes modules of them, starts the zygote. Kept small: it is a command-line argument.
 BOOTSTRAP = """
@@ -19,13 +20,18 @@ def read(n):
         data += part
     return data
 order = json.loads(read(struct.unpack(">I", read(4))[0]))
-class Shipped(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
+class Shipped(importlib.abc.MetaPathFinder, importlib.abc.ExecutionLoader):
     def find_spec(self, name, path=None, target=None):
         if name in order["modules"]:
             return importlib.util.spec_from_loader(name, self, is_package=name in order["packages"])
+    def get_filename(self, name):
+        return "/shipped/" + name.replace(".", "/") + ("/__init__.py" if name in order["packages"] else ".py")
     def get_source(self, name): return order["modules"][name]
 sys.meta_path.insert(0, Shipped())
 sys.dont_write_bytecode = True
+for name in order["warm"]:
+    try: __import__(name)
+    except Exception: pass  # tried again, and reported, where it is used
 from pipeline.sandbox.inside.zygote import main
 main(order["isolation"], order["first_uid"])
 """
@@ -39,6 +45,7 @@ _MODULES = (
     "pipeline.sandbox.inside.answering",
     "pipeline.sandbox.inside.sweeping",
     "pipeline.sandbox.inside.stdin",
+    "pipeline.sandbox.inside.serving",
     "pipeline.sandbox.inside.program",
     "pipeline.sandbox.inside.cell",
     "pipeline.sandbox.inside.running",
@@ -47,10 +54,16 @@ _MODULES = (
 )
 
 
-def first_frame(isolation: str, first_uid: int) -> bytes:
+def first_frame(isolation: str, first_uid: int, kit: Kit | None = None) -> bytes:
     """Return the frame that a started bootstrap waits for: all sources, and how to isolate."""
-    modules = dict.fromkeys(_PACKAGES, "") | {name: _source(name) for name in _MODULES}
-    order = {"modules": modules, "packages": _PACKAGES, "isolation": isolation, "first_uid": first_uid}
+    kit = kit or Kit({}, (), ())
+    order = {
+        "modules": dict.fromkeys(_PACKAGES, "") | {name: _source(name) for name in _MODULES} | {**kit.modules},
+        "packages": (*_PACKAGES, *kit.packages),
+        "warm": kit.warm,
+        "isolation": isolation,
+        "first_uid": first_uid,
+    }
     return pack(json.dumps(order).encode())
 
 

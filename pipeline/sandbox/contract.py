@@ -26,14 +26,15 @@ class Job:
         inputs: texts of values (see `schemas.values`), one a call, in order: lists of arguments, or for `stdin`
             the string on standard input.
         mode: `function` calls the entry point; `stdin` runs the code as a program once for each input, and its
-            answer is the string on standard output.
+            answer is the string on standard output; `module` answers a suite's requests (see `inside.serving`);
+            `suite` runs the code as a pytest or unittest module, in a sandbox with `suite_kit`.
     """
 
     setup: str
     code: str
     entry_point: str
     inputs: tuple[str, ...] = ()
-    mode: Literal["function", "stdin"] = "function"
+    mode: Literal["function", "stdin", "module", "suite"] = "function"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Ending:
         detail: one line for a person; empty for none.
         cpu_s, wall_s: seconds. peak_memory_mib: largest resident set of one process, MiB.
         starved_s: seconds that the program was seen waiting for a processor; looked at only when its time ran out.
+        report: text of a suite's outcomes (see `inside.suite`); empty for all else.
     """
 
     status: Status
@@ -72,6 +74,7 @@ class Ending:
     wall_s: float
     peak_memory_mib: float
     starved_s: float = 0.0
+    report: str = ""
 
 
 class Link(Protocol):

@@ -13,6 +13,7 @@ from pipeline.sandbox.bubblewrap import BubblewrapEngine
 from pipeline.sandbox.contract import Engine, SandboxError, SandboxFaultError
 from pipeline.sandbox.docker_engine import DockerEngine
 from pipeline.sandbox.sandbox import Sandbox
+from pipeline.sandbox.suite_kit import suite_kit
 from schemas.config import ExecutionConfig, SandboxConfig
 
 T = TypeVar("T")
@@ -38,6 +39,15 @@ class Bench:
         """The sandbox for test code."""
         return self._get("tester")
 
+    @property
+    def suite(self) -> Sandbox:
+        """The sandbox for pytest and unittest modules.
+
+        Raises:
+            SandboxError: if pytest is not installed on this machine.
+        """
+        return self._get("suite")
+
     def discard(self) -> None:
         """End both; the next use starts fresh ones."""
         for sandbox in self._sandboxes.values():
@@ -50,7 +60,8 @@ class Bench:
             sandbox.close()
             sandbox = None
         if sandbox is None:
-            sandbox = self._sandboxes[role] = Sandbox(self._engine, self._config)
+            kit = (suite_kit(),) if role == "suite" else ()
+            sandbox = self._sandboxes[role] = Sandbox(self._engine, self._config, *kit)
         return sandbox
 
 

@@ -4,11 +4,13 @@ import itertools
 import math
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pipeline.sandbox.bootstrap import first_frame
 from pipeline.sandbox.channel import Channel
 from pipeline.sandbox.contract import Answer, Ending, Engine, Job, SandboxFaultError
+from pipeline.sandbox.suite_kit import Kit
 from schemas.config import SandboxConfig
 from schemas.execution import Status
 from schemas.values import normalise
@@ -32,8 +34,8 @@ class Sandbox:
         is_filtered: whether programs in it run under the seccomp filter (see `inside.lockdown`).
     """
 
-    def __init__(self, engine: Engine, config: SandboxConfig) -> None:
-        """Start one and wait until it is ready.
+    def __init__(self, engine: Engine, config: SandboxConfig, kit: Kit | None = None) -> None:
+        """Start one and wait until it is ready; a kit says what it holds beside the runner.
 
         Raises:
             SandboxFaultError: if it did not become ready in `start_limit_s`.
@@ -46,7 +48,7 @@ class Sandbox:
         self._link = engine.start()
         self._channel = Channel(self._link, int(2 * config.answer_mib * _MIB) + _MIB)
         first_uid = _FIRST_UID + next(_sandbox_numbers) % 0x2000 * _UIDS_EACH
-        self._channel.send_bytes(first_frame(engine.isolation, first_uid))
+        self._channel.send_bytes(first_frame(engine.isolation, first_uid, kit))
         try:
             ready = self._receive("ready", limit_s=config.start_limit_s)
         except SandboxFaultError:
@@ -90,7 +92,8 @@ class Sandbox:
     def run_tester(self, job: Job, ask: Callable[[str], Answer]) -> Ending:
         """Run test code whose entry point asks `ask` for a value.
 
-        Returns its ending: `ok` if every test passed; `exception` with the type (AssertionError) if one failed.
+        Returns its ending: `ok` if every test passed; `exception` with the type (AssertionError) if one failed. A
+        suite (`job.mode`) ends `ok` with a report, whatever became of its tests.
 
         Raises:
             SandboxFaultError: if the sandbox broke, or `ask` raised it.
@@ -110,7 +113,7 @@ class Sandbox:
             body = answer.value if is_ok else answer.exception or answer.status.value
             self._channel.send({"op": "reply", "ok": is_ok, "body": body})
         self._channel.send({"op": "close"})
-        return self._ending(self._receive("closed"))
+        return replace(self._ending(self._receive("closed")), report=str(message.get("report", "")))
 
     def close(self) -> None:
         """End the sandbox with everything in it."""

@@ -25,6 +25,7 @@ from pipeline.sandbox.inside.answering import (
     type_name,
 )
 from pipeline.sandbox.inside.frames import FrameReader, pack, write_all
+from pipeline.sandbox.inside.serving import answer_request
 from pipeline.sandbox.inside.stdin import python_program, serve_stdin
 from schemas.values import Lazy, ValueTooLargeError, decode_value, encode_value
 
@@ -51,6 +52,11 @@ def run_program(inputs: int, answers: int) -> None:
         _run_on_stdin(load, nonce, frames, answers)
         return
     lockdown.forbid_broad_kill()
+    if load["mode"] == "suite":
+        from pipeline.sandbox.inside.suite import run_suite  # only sandboxes of suites have it
+
+        run_suite(load["code"], nonce, frames, answers)
+        return
     if load["tester"]:
         _run_tester(load, module.__dict__, nonce, frames, answers)
         return
@@ -58,7 +64,8 @@ def run_program(inputs: int, answers: int) -> None:
     if problem is not None:
         write_all(answers, pack(nonce + problem))
         return
-    function = _find(module.__dict__, load["entry_point"])
+    is_module = load["mode"] == "module"
+    function = module.__dict__ if is_module else _find(module.__dict__, load["entry_point"])
     if function is None:
         write_all(answers, pack(nonce + MISSING))
         return
@@ -67,7 +74,8 @@ def run_program(inputs: int, answers: int) -> None:
         frame = frames.read()
         if frame is None:
             return
-        answer = _answer(function, frame[NONCE_BYTES:].decode("ascii"))
+        text = frame[NONCE_BYTES:].decode("ascii")
+        answer = answer_request(function, text) if is_module else _answer(function, text)
         write_all(answers, pack(frame[:NONCE_BYTES] + answer))
 
 

@@ -186,7 +186,7 @@ def _relay(cell: Cell, host_in: int, host_out: int, limits: dict[str, Any]) -> d
         body = cell.receive(limits["wall_s"])
         kind = body[:1]
         if kind == answering.TESTED:
-            return {"op": "tested", "status": "ok", "exception": ""}
+            return {"op": "tested", "status": "ok", "exception": "", "report": _text(body[1:])}
         if kind == answering.RAISED:
             name = _name(body[1:])
             return {"op": "tested", "status": _raised(name), "exception": name}
