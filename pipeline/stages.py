@@ -48,7 +48,7 @@ _VERSIONS = {
     "programs": 1,
     "executions": 2,
     "verdicts": 1,
-    "syntax": 1,
+    "syntax": 2,
     "pairs": 2,
 }
 # What changes how fast, not what comes out.
@@ -56,9 +56,10 @@ _NO_MATTER = {
     "sampling": {"batch_size", "concurrency", "request_limit_s", "api_key_variable", "n"},
     "sandbox": {"workers", "recycle_after", "start_limit_s"},
 }
+_GRAMMARS = ("bash", "c", "cpp", "go", "java", "javascript", "python", "rust", "typescript")
 _PACKAGES = {
     "candidates": ("transformers", "torch", "vllm"),
-    "syntax": ("tree-sitter", "tree-sitter-python", "rensa"),
+    "syntax": ("tree-sitter", *(f"tree-sitter-{name}" for name in _GRAMMARS), "rensa"),
     "pairs": ("polars", "scikit-learn", "rapidfuzz", "rensa"),
 }
 # What pairs are made of.
@@ -205,7 +206,7 @@ def write_verdicts(chain: Path, name: str, config: RunConfig) -> Path:
 
 def syntax_key(chain: Path, name: str, config: RunConfig) -> str:
     """Return the key of a shard of syntax."""
-    return _key(chain, name, "syntax", ("programs",), config.syntax.model_dump_json())
+    return _key(chain, name, "syntax", ("problems", "programs"), config.syntax.model_dump_json())
 
 
 def write_syntax(chain: Path, name: str, config: RunConfig) -> Path:
@@ -214,8 +215,10 @@ def write_syntax(chain: Path, name: str, config: RunConfig) -> Path:
     of_problem: dict[str, list[Program]] = {}
     for program in programs:
         of_problem.setdefault(program.problem_id, []).append(program)
-    threshold = config.syntax.near_threshold
-    rows: list[Syntax] = [row for group in of_problem.values() for row in analyse_problem(group, threshold)]
+    languages = {problem.problem_id: problem.language for problem in _problems(chain, name).values()}
+    rows: list[Syntax] = []
+    for problem_id, group in of_problem.items():
+        rows += analyse_problem(group, config.syntax, languages[problem_id])
     counts = Counter(f"duplicate.{row.duplicate_rule}" for row in rows if row.duplicate_rule)
     counts["parsed"] = sum(row.parsed for row in rows)
     shard = Shard(rows, len(programs), {}, counts)

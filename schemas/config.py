@@ -110,9 +110,12 @@ class ExecutionConfig(Section):
 
 
 class SyntaxConfig(Section):
-    """Deduplication."""
+    """Deduplication: what is sorted before programs are compared, and from where on they are near."""
 
     near_threshold: float = Field(0.85, gt=0.0, le=1.0, description="Jaccard similarity of near-duplicates.")
+    order_free: tuple[Literal["imports", "keywords"], ...] = Field(
+        ("imports", "keywords"), description="Orders that say nothing: imports of the standard library, keywords."
+    )
 
 
 class TrainingConfig(Section):

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from pipeline.syntax import analyse_problem, analyse_program, mark_duplicates
 from pipeline.syntax.near import SMALL, Shingles, find_near, jaccard
 from schemas.candidate import Extraction, Program
+from schemas.config import SyntaxConfig
 from schemas.syntax import Syntax
+
+CONFIG = SyntaxConfig()
 
 LOOP = "def f(a):\n    total = 0\n    for x in a:\n        total += x\n    return total\n"
 CODES = {
@@ -32,7 +35,7 @@ def by_id(rows: list[Syntax]) -> dict[str, Syntax]:
 
 
 def test_duplicates_name_their_representative_and_the_rule() -> None:
-    rows = by_id(analyse_problem(programs(CODES), 0.85))
+    rows = by_id(analyse_problem(programs(CODES), CONFIG))
     heads = {name: row.duplicate_of or name for name, row in rows.items()}
     assert heads["a"] == heads["b"] == heads["c"]
     assert heads["e"] == heads["f"] != heads["g"]
@@ -47,26 +50,26 @@ def test_duplicates_name_their_representative_and_the_rule() -> None:
 
 @given(st.permutations(list(CODES)))
 def test_the_order_of_rows_changes_nothing(order: list[str]) -> None:
-    shuffled = analyse_problem(programs({name: CODES[name] for name in order}), 0.85)
+    shuffled = analyse_problem(programs({name: CODES[name] for name in order}), CONFIG)
     assert [row.candidate_id for row in shuffled] == order
-    assert by_id(shuffled) == by_id(analyse_problem(programs(CODES), 0.85))
+    assert by_id(shuffled) == by_id(analyse_problem(programs(CODES), CONFIG))
 
 
 def test_near_programs_share_a_cluster_and_are_kept() -> None:
     long = "def f(a):\n" + "".join(f"    g{number}(a, {number})\n" for number in range(40)) + "    return a\n"
     codes = {"a": long, "b": long.replace("g7(a, 7)", "g7(a, 8)"), "c": CODES["d"]}
-    rows = by_id(analyse_problem(programs(codes), 0.85))
+    rows = by_id(analyse_problem(programs(codes), CONFIG))
     assert rows["a"].cluster == rows["b"].cluster in ("a", "b")
     assert rows["c"].cluster == "c"
     assert not any(row.duplicate_of for row in rows.values())
-    strict = by_id(analyse_problem(programs(codes), 1.0))
+    strict = by_id(analyse_problem(programs(codes), SyntaxConfig(near_threshold=1.0)))
     assert strict["a"].cluster != strict["b"].cluster
 
 
 def test_a_program_alone_is_its_own_cluster() -> None:
     (program,) = programs({"a": LOOP})
-    assert analyse_problem([program], 0.85) == [analyse_program(program)]
-    assert analyse_problem([], 0.85) == []
+    assert analyse_problem([program], CONFIG) == [analyse_program(program)]
+    assert analyse_problem([], CONFIG) == []
 
 
 def test_rows_that_do_not_belong_together_are_refused() -> None:

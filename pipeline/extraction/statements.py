@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from tree_sitter import Node
 
 from pipeline.extraction.compiling import compiles
-from pipeline.syntax.facts import Facts, find_owner
-from pipeline.syntax.parsing import parse_source, to_source
-from pipeline.syntax.python import walk
-from pipeline.syntax.python.grammar import EXTRAS
+from pipeline.syntax.fingerprints import free_names
+from pipeline.syntax.languages.python import LANGUAGE
+from pipeline.syntax.parsing import parse_source, to_source, walk_tree
 
 MAX_ENDS = 8  # ends tried for one piece: strings and brackets may hold lines that begin at the margin
 MAX_TRIES = 4000  # compilations for one text; a bound on time, far above what a completion needs
@@ -111,7 +110,7 @@ def _broken_names(line: str) -> Iterator[str]:
 def _statements(text: str) -> list[Statement] | None:
     """Return the statements of a text that compiles; None where tree-sitter can't read it."""
     source = to_source(text)
-    root = parse_source(source)
+    root = parse_source(source, LANGUAGE)
     if root.has_error:
         return None
     found: list[Statement] = []
@@ -128,7 +127,7 @@ def _groups(root: Node) -> Iterator[list[Node]]:
     """Give the statements, those that share a line together."""
     group: list[Node] = []
     for child in root.children:
-        if child.type in EXTRAS or child.type == ";":
+        if child.type in LANGUAGE.comments or child.type == ";":
             continue
         if group and child.start_point.row > group[-1].end_point.row:
             yield group
@@ -144,9 +143,9 @@ def _describe(group: list[Node], source: bytes, text: str) -> Statement:
     reads: set[bytes] = set()
     alters: set[bytes] = set()
     for node in group:
-        facts = walk(node, source)
-        binds |= facts.scopes[0].bound
-        reads.update(_reads(facts))
+        facts = walk_tree(node, source, LANGUAGE)
+        binds |= facts.scopes[0].bound.keys()
+        reads.update(free_names(facts), facts.pinned)
         alters.update(_altered(node, source), *(scope.globals_ for scope in facts.scopes))
     return Statement(
         text=text,
@@ -165,13 +164,6 @@ _DYNAMIC = frozenset({b"eval", b"exec", b"globals", b"locals", b"vars", b"__impo
 
 def _decode(names: set[bytes]) -> frozenset[str]:
     return frozenset(name.decode() for name in names)
-
-
-def _reads(facts: Facts) -> Iterator[bytes]:
-    for index, scope in facts.names:
-        if find_owner(facts.tokens[index], scope) is None:
-            yield facts.tokens[index]
-    yield from facts.pinned
 
 
 def _kind(node: Node, source: bytes) -> str:
@@ -220,7 +212,7 @@ def _is_stub(node: Node) -> bool:
     return all(
         child.type in idle or (child.type == "expression_statement" and child.children[0].type in idle)
         for child in body.named_children
-        if child.type not in EXTRAS
+        if child.type not in LANGUAGE.comments
     )
 
 

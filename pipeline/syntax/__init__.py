@@ -1,30 +1,30 @@
-"""What tree-sitter sees in programs: fingerprints, duplicates, style tags, measures.
+"""What tree-sitter sees in programs: fingerprints, duplicates, style tags, measures, quality.
 
 `analyse_problem` is the stage's step. A program is parsed once, and its tree walked once.
 """
 
 from collections.abc import Sequence
 
+from pipeline.syntax.analysing import Analysis, analyse
 from pipeline.syntax.duplicates import mark_duplicates
-from pipeline.syntax.facts import Facts
-from pipeline.syntax.fingerprints import exact_fingerprint, renamed_fingerprint, unparsed_fingerprint
 from pipeline.syntax.languages import SyntaxToolsError
-from pipeline.syntax.measures import measure
-from pipeline.syntax.near import Shingles, make_shingles
-from pipeline.syntax.parsing import parse_facts, to_source
-from pipeline.syntax.tags import TAGS, find_tags
+from pipeline.syntax.near import Shingles
+from pipeline.syntax.parsing import ParseStatus
+from pipeline.syntax.tags import TAGS
 from schemas.candidate import Program
+from schemas.config import SyntaxConfig
 from schemas.syntax import Syntax
 
-__all__ = ["TAGS", "SyntaxToolsError", "analyse_problem", "analyse_program", "mark_duplicates"]
+__all__ = ["TAGS", "ParseStatus", "SyntaxToolsError", "analyse_problem", "analyse_program", "mark_duplicates"]
 
 
-def analyse_problem(programs: Sequence[Program], threshold: float, language: str = "python") -> list[Syntax]:
+def analyse_problem(programs: Sequence[Program], config: SyntaxConfig, language: str = "python") -> list[Syntax]:
     """Return the syntax of all programs of one problem, in the order given, duplicates marked.
 
     Args:
         programs: of one problem, whatever came of their extraction.
-        threshold: Jaccard similarity from which two programs are near, in (0, 1].
+        config: what is sorted, and from which similarity two programs are near.
+        language: name in the table.
 
     Raises:
         SyntaxToolsError: for a language that the table doesn't have.
@@ -32,12 +32,12 @@ def analyse_problem(programs: Sequence[Program], threshold: float, language: str
     """
     rows: list[Syntax] = []
     shingles: list[Shingles | None] = []
+    free = frozenset(config.order_free)
     for program in programs:
-        source = to_source(program.code)
-        facts = parse_facts(source, language)
-        rows.append(_make_row(program, source, facts))
-        shingles.append(make_shingles(facts) if facts else None)
-    return mark_duplicates(rows, shingles, threshold)
+        analysis = analyse(program.code, language, free)
+        rows.append(_make_row(program, analysis))
+        shingles.append(analysis.shingles())
+    return mark_duplicates(rows, shingles, config.near_threshold)
 
 
 def analyse_program(program: Program, language: str = "python") -> Syntax:
@@ -46,22 +46,22 @@ def analyse_program(program: Program, language: str = "python") -> Syntax:
     Raises:
         SyntaxToolsError: for a language that the table doesn't have.
     """
-    source = to_source(program.code)
-    return _make_row(program, source, parse_facts(source, language))
+    return _make_row(program, analyse(program.code, language))
 
 
-def _make_row(program: Program, source: bytes, facts: Facts | None) -> Syntax:
-    measures = measure(program.code, facts)
+def _make_row(program: Program, analysis: Analysis) -> Syntax:
+    measures = analysis.measures
+    exact, plain, renamed, bare, shape = analysis.fingerprints
     return Syntax(
         candidate_id=program.candidate_id,
         problem_id=program.problem_id,
-        parsed=facts is not None,
-        exact=exact_fingerprint(facts) if facts else unparsed_fingerprint(source),
-        renamed=renamed_fingerprint(facts, source) if facts else "",
+        parsed=analysis.status is ParseStatus.PARSED,
+        exact=exact,
+        renamed=renamed,
         duplicate_of="",
         duplicate_rule="",
         cluster=program.candidate_id,
-        tags=find_tags(facts, measures.max_line_length) if facts else (),
+        tags=analysis.tags,
         n_tokens=measures.n_tokens,
         n_lines=measures.n_lines,
         max_line_length=measures.max_line_length,
@@ -69,4 +69,15 @@ def _make_row(program: Program, source: bytes, facts: Facts | None) -> Syntax:
         nesting_depth=measures.nesting_depth,
         cyclomatic=measures.cyclomatic,
         comment_share=measures.comment_share,
+        parse_status=str(analysis.status),
+        plain=plain,
+        bare=bare,
+        shape=shape,
+        max_function_lines=measures.max_function_lines,
+        loop_depth=measures.loop_depth,
+        cognitive=measures.cognitive,
+        volume=measures.volume,
+        entropy=measures.entropy,
+        one_letter_share=analysis.one_letter_share,
+        documented_share=measures.documented_share,
     )

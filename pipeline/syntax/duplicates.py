@@ -68,7 +68,7 @@ def _rank(candidate_id: str) -> bytes:
 def _mark(row: Syntax, head: Syntax, cluster: str) -> Syntax:
     if row.candidate_id == head.candidate_id:
         return replace(row, duplicate_of="", duplicate_rule="", cluster=cluster)
-    rule = "exact" if row.exact == head.exact else "renamed"
+    rule = "exact" if row.exact == head.exact else "plain" if row.plain == head.plain else "renamed"
     return replace(row, duplicate_of=head.candidate_id, duplicate_rule=rule, cluster=cluster)
 
 

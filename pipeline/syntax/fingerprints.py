@@ -1,135 +1,225 @@
-"""Fingerprints of a program: equal ones mean the same program up to formatting, or up to local names too.
+"""Fingerprints of a program: equal ones mean the same program up to what each leaves out.
 
-Both are digests of a token stream. What may differ under an equal fingerprint:
+Each is a digest of the stream of a walk, which holds the tokens and the shape of the tree. What may differ under
+an equal fingerprint:
 
-- exact: white space, blank lines, line breaks, `;`, comments. Strings count as they are written.
-- renamed: that, and the names of local variables, of comprehension and lambda variables, of functions inside
-  of functions and their parameters; docstrings; the quotes of a string that holds no quote or backslash.
+- exact: white space, blank lines, line breaks, comments, the tokens that only end statements. Strings count as
+  they are written.
+- plain: that, and documentation in strings, the quotes of a string that holds no quote or backslash, the order of
+  imports next to each other of modules of the standard library, and the order of keyword arguments in calls of
+  built-in functions (values that are names or literals): see `SORTED`.
+- renamed: that, and the names of local variables, of functions inside of functions and their parameters.
+- bare: that, and type hints where they do nothing when a program runs. It says that two programs differ only in
+  these. It makes no duplicates: a hint that names nothing known stops a Python program.
+- shape: the texts of all names, numbers and strings. Two such programs are built alike, no more.
 
 Parameters of other functions, names at the top level and in classes, imported names, attributes and built-in
 names keep theirs. So do names that could be seen at run time, and all names of a program that looks at names
-itself (`LOOKS_AT_NAMES`). Type hints, constants and the order of everything count. One thing is given up:
-the text of Python's own error messages, which can name a local variable.
+itself. Constants and the order of everything else count. What is given up: the text of a language's own error
+messages, which can name a local variable, and of functions turned into strings.
+
+A name is replaced only where the scopes say which variable it means: two variables never get one number, and a
+name that some part of the table doesn't explain keeps its own.
 """
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Literal, TypeAlias
 
-from pipeline.syntax.facts import CLOSE, END, OPEN, Facts, Scope, ScopeKind, find_owner
+from pipeline.syntax.facts import MARK, Cut, Facts
+from pipeline.syntax.language import Language, ScopeKind
+from pipeline.syntax.scopes import Binding, find_binding
 
-LOOKS_AT_NAMES = frozenset(
-    b"eval exec compile locals globals vars dir inspect traceback _getframe settrace setprofile __name__ "
-    b"__qualname__ __code__ __closure__ __dict__ __annotations__ __kwdefaults__ __doc__ gi_frame cr_frame "
-    b"ag_frame tb_frame getsource signature getfullargspec get_type_hints".split()
-)
-"""A program that has one of these words, anywhere, may depend on its names or docstrings."""
-_LOOKS = re.compile(rb"\b(?:" + b"|".join(sorted(LOOKS_AT_NAMES)) + rb")\b")
-
-_STRUCTURE = frozenset({OPEN, CLOSE, END})
-
-
-def looks_at_names(facts: Facts, source: bytes) -> bool:
-    """Return whether a program may depend on its names: then nothing in it is renamed."""
-    if not LOOKS_AT_NAMES.isdisjoint(facts.tokens):
-        return True
-    # Words inside of strings are searched for only where they could matter: that takes ten times as long.
-    suspect = "f_string" in facts.seen or b"__" in source or b"attr" in source
-    return suspect and _LOOKS.search(source) is not None
+Order: TypeAlias = Literal["imports", "keywords"]
+SORTED: frozenset[Order] = frozenset({"imports", "keywords"})
+"""What is sorted before the order-free fingerprints are taken."""
+_LOCAL, _VOID = b"\x01", b"\x05"
+_CONSTANT = re.compile(rb"\0(?:\.?[0-9][^\0]*|[A-Za-z]{0,2}[\"'`][^\0]*)")
 
 
 def exact_fingerprint(facts: Facts) -> str:
-    """Return the fingerprint of the token stream, 32 hex digits."""
-    return _digest(b"exact", facts.tokens)
+    """Return the fingerprint of the stream, 32 hex digits."""
+    return _digest(facts.stream)
 
 
 def unparsed_fingerprint(source: bytes) -> str:
     """Return the fingerprint of a text that doesn't parse: its lines, without blank ones and trailing space."""
-    return _digest(b"unparsed", [line.rstrip() for line in source.split(b"\n") if line.strip()])
+    return _digest([b"unparsed", *(line.rstrip() for line in source.split(b"\n") if line.strip())])
 
 
-def renamed_fingerprint(facts: Facts, source: bytes) -> str:
-    """Return the fingerprint that is proof against renamed local variables, 32 hex digits."""
-    return _digest(b"renamed", rename_tokens(facts, source))
+def more_fingerprints(
+    facts: Facts, source: bytes, row: Language, free: Iterable[Order]
+) -> tuple[str, str, str, str]:
+    """Return the fingerprints plain, renamed, bare and shape of a program that parses."""
+    stream = facts.stream
+    looking = looks_at_names(facts, source, row)
+    cuts = _edits(facts, free, stream, documented=not looking)
+    plain = _plain_quotes(stream, row) if b"'" in source else list(stream)
+    locals_ = [] if looking else local_names(facts, row)
+    renamed = _renumber(plain, facts, locals_)
+    shape = list(stream)
+    for index, _, _ in facts.names:
+        shape[index] = _LOCAL
+    first = _digest(_apply(plain, cuts))
+    second = _digest(_apply(renamed, cuts))
+    hint_cuts = facts.hint_cuts
+    third = _digest(_apply(renamed, sorted([*cuts, *hint_cuts]))) if hint_cuts else second
+    joined = _CONSTANT.sub(b"\0#", b"\0".join(shape))
+    return first, second, third, hashlib.blake2b(joined, digest_size=16).hexdigest()
 
 
-def rename_tokens(facts: Facts, source: bytes) -> list[bytes]:
-    """Return the tokens with each local name replaced by its number of first appearance."""
-    tokens = [_plain_quotes(token) if token[:1] == b"'" else token for token in facts.tokens]
-    if looks_at_names(facts, source):
-        return tokens
-    numbers: dict[tuple[int, bytes], bytes] = {}
-    for index, owner in local_names(facts):
-        symbol = (id(owner), facts.tokens[index])
-        number = numbers.get(symbol)
-        if number is None:
-            number = numbers[symbol] = b"\x01%d" % len(numbers)
-        tokens[index] = number
-    for index, alone in reversed(facts.docstrings):
-        # A docstring that is a whole body stays as a mark: a body can't be empty.
-        tokens[index : index + 2] = [b"\x05", END] if alone else []
-    return tokens
-
-
-def shingle_tokens(facts: Facts) -> list[bytes]:
+def shingle_tokens(facts: Facts, row: Language) -> list[bytes]:
     """Return the tokens with every local name replaced by one and the same mark, docstrings left out.
 
     Numbers would do harm here: one more variable at the start would change all of them.
     """
-    tokens = list(facts.tokens)
-    for index, _ in local_names(facts):
-        tokens[index] = b"\x01"
-    for index, _ in reversed(facts.docstrings):
-        del tokens[index : index + 2]
-    return [token for token in tokens if token not in _STRUCTURE]
+    tokens = list(facts.stream)
+    for index, _ in local_names(facts, row):
+        tokens[index] = _LOCAL
+    return [token for token in _apply(tokens, facts.cuts) if token[:1] not in (MARK, _VOID)]
 
 
-def local_names(facts: Facts) -> list[tuple[int, Scope]]:
-    """Return (index of the token, scope that binds it) of every name that may be replaced."""
-    tokens, pinned = facts.tokens, _pinned_names(facts)
-    owners: dict[tuple[int, bytes], Scope | None] = {}
-    found: list[tuple[int, Scope]] = []
-    for index, scope in facts.names:
-        if scope.kind is ScopeKind.MODULE:
+def looks_at_names(facts: Facts, source: bytes, row: Language) -> bool:
+    """Return whether a program may depend on its names or its documentation: then nothing in it is left out."""
+    if facts.looking or not row.looks.isdisjoint(facts.stream):
+        return True
+    if not row.documents:
+        return False
+    # Words inside of strings are searched for only where they could matter: that takes ten times as long.
+    suspect = "string_interpolation" in facts.seen or b"__" in source or b"attr" in source
+    return suspect and any(word in row.looks for word in re.findall(rb"\w+", source))
+
+
+def local_names(facts: Facts, row: Language) -> list[tuple[int, Binding]]:
+    """Return (place in the stream, variable) of every name that may be replaced, in order."""
+    stream, declared, plain = facts.stream, facts.declared, facts.plain
+    pinned = _pinned_names(facts, row)
+    found: list[tuple[int, Binding]] = []
+    doubtful: set[bytes] = set()
+    for index, scope, place in facts.names:
+        name = stream[index]
+        if name in pinned or place in plain or name[:2] == b"__":
             continue
-        name = tokens[index]
-        key = (id(scope), name)
-        if key in owners:
-            owner = owners[key]
-        else:
-            owner = None if name in pinned or name[:2] == b"__" else find_owner(name, scope)
-            if owner is not None and not _is_local(name, owner, facts):
-                owner = None
-            owners[key] = owner
-        if owner is not None:
-            found.append((index, owner))
+        binding = declared.get(place)
+        if binding is None or name in binding.scope.nonlocals:
+            binding = find_binding(name, scope, place)
+        if binding is None or not _is_local(name, binding, facts):
+            continue
+        if binding.scope is not scope and _crosses_class(scope, binding):
+            doubtful.add(name)
+        found.append((index, binding))
+    if row.dynamic:
+        doubtful |= _shared_names(facts, found)
+    return [(index, binding) for index, binding in found if stream[index] not in doubtful] if doubtful else found
+
+
+def free_names(facts: Facts) -> set[bytes]:
+    """Return the names that are taken from the top level of the file or from outside of it."""
+    found: set[bytes] = set()
+    for index, scope, place in facts.names:
+        name = facts.stream[index]
+        if name in found or place in facts.plain:
+            continue
+        binding = facts.declared.get(place)
+        if binding is None or name in binding.scope.nonlocals:
+            binding = find_binding(name, scope, place)
+        if binding is None or binding.scope.parent is None or name in binding.scope.globals_:
+            found.add(name)
     return found
 
 
-def _pinned_names(facts: Facts) -> set[bytes]:
-    pinned = set(facts.pinned)
+def _pinned_names(facts: Facts, row: Language) -> set[bytes]:
+    pinned = facts.pinned | row.pinned_names
     for scope in facts.scopes:
-        pinned |= scope.bound if scope.kind is ScopeKind.CLASS else scope.kept
+        if scope.kind is ScopeKind.CLASS:
+            pinned |= scope.bound.keys()
+        elif scope.kept:
+            pinned |= scope.kept
+    if facts.words:
+        pinned |= facts.words
     return pinned
 
 
-def _is_local(name: bytes, owner: Scope, facts: Facts) -> bool:
-    if owner.kind is ScopeKind.CLASS:
+def _is_local(name: bytes, binding: Binding, facts: Facts) -> bool:
+    scope = binding.scope
+    if scope.kind is ScopeKind.CLASS or scope.kind is ScopeKind.FILE:
         return False
-    if name not in owner.parameters:
+    if binding.role == "kept" or name in scope.globals_:
+        return False
+    if binding.role != "parameter":
         return True
     # A parameter could be given by keyword: by one of the program's own calls, or by somebody outside.
-    inside = owner.kind is ScopeKind.LAMBDA or (owner.function is not None and owner.function.parent is not None)
+    inside = scope.function is not None and scope.function.inner
     return inside and not facts.splats_keywords and name not in facts.keyword_names
 
 
-def _plain_quotes(token: bytes) -> bytes:
-    """Return a single-quoted string in double quotes where nothing inside could tell."""
+def _crosses_class(scope: object, binding: Binding) -> bool:
+    """Return whether a name is looked up from a class in a function: an inherited one may hide the function's."""
+    while scope is not binding.scope and scope is not None:
+        if scope.kind is ScopeKind.CLASS:  # type: ignore[attr-defined]
+            return True
+        scope = scope.parent  # type: ignore[attr-defined]
+    return False
+
+
+def _shared_names(facts: Facts, found: Sequence[tuple[int, Binding]]) -> set[bytes]:
+    """Return the names that stand in other functions too, where a callee could see a caller's variable."""
+    stream = facts.stream
+    homes: dict[bytes, set[int]] = {}
+    for index, scope, _ in facts.names:
+        homes.setdefault(stream[index], set()).add(id(scope.around()))
+    return {stream[index] for index, _ in found if len(homes[stream[index]]) > 1}
+
+
+def _renumber(tokens: list[bytes], facts: Facts, locals_: Sequence[tuple[int, Binding]]) -> list[bytes]:
+    """Return tokens with each local name replaced by its number of first appearance."""
+    if not locals_:
+        return tokens
+    tokens = list(tokens)
+    numbers: dict[int, bytes] = {}
+    for index, binding in locals_:
+        symbol = id(binding)
+        number = numbers.get(symbol)
+        if number is None:
+            number = numbers[symbol] = b"\x01%d" % len(numbers)
+        tokens[index] = number
+    return tokens
+
+
+def _edits(facts: Facts, free: Iterable[Order], stream: list[bytes], *, documented: bool) -> list[Cut]:
+    """Return what to cut out of the stream or to sort in it, by place."""
+    cuts = list(facts.cuts) if documented else []
+    for group, parts in facts.swaps.items():
+        if len(parts) > 1 and ("imports" if group < 0 else "keywords") in free:
+            order = sorted(parts, key=lambda part: stream[part[0] : part[1]])
+            cuts += [Cut(*slot, moved=part) for slot, part in zip(parts, order, strict=True) if slot != part]
+    return sorted(cuts) if len(cuts) > 1 else cuts
+
+
+def _apply(tokens: list[bytes], cuts: Sequence[Cut]) -> list[bytes]:
+    """Return tokens with cuts made, the last one first."""
+    if not cuts:
+        return tokens
+    edited = list(tokens)
+    for cut in reversed(cuts):
+        edited[cut.start : cut.end] = tokens[slice(*cut.moved)] if cut.moved else cut.tokens
+    return edited
+
+
+def _plain_quotes(tokens: list[bytes], row: Language) -> list[bytes]:
+    """Return tokens with single-quoted strings in double quotes where nothing inside could tell."""
+    if not row.documents:
+        return list(tokens)
+    return [_requote(token) if token[:1] == b"'" else token for token in tokens]
+
+
+def _requote(token: bytes) -> bytes:
     inside = token[1:-1]
     if len(token) < 2 or token[-1:] != b"'" or b'"' in inside or b"\\" in inside or b"'" in inside:
         return token
     return b'"' + inside + b'"'
 
 
-def _digest(sort: bytes, tokens: Sequence[bytes]) -> str:
-    return hashlib.blake2b(b"\0".join(tokens), digest_size=16, person=sort).hexdigest()
+def _digest(tokens: Sequence[bytes]) -> str:
+    return hashlib.blake2b(b"\0".join(tokens), digest_size=16).hexdigest()

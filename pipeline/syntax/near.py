@@ -6,9 +6,6 @@ from typing import TypeAlias
 
 from rensa import RMinHash, RMinHashLSH
 
-from pipeline.syntax.facts import Facts
-from pipeline.syntax.fingerprints import shingle_tokens
-
 Shingles: TypeAlias = frozenset[bytes]
 
 SHINGLE_TOKENS = 5  # ngram_size of BigCode's minhash_deduplication.py (bigcode-dataset)
@@ -19,9 +16,8 @@ MIN_HASHED = 0.7  # below this threshold every pair is compared: there MinHash w
 SMALL = 100  # up to so many programs, comparing every pair is faster than MinHash (measured: even at 105)
 
 
-def make_shingles(facts: Facts) -> Shingles:
+def make_shingles(tokens: Sequence[bytes]) -> Shingles:
     """Return the 5-grams of a program's tokens, local names made alike; a shorter program is one shingle."""
-    tokens = shingle_tokens(facts)
     if len(tokens) < SHINGLE_TOKENS:
         return frozenset({b"\0".join(tokens)})
     grams = zip(*(tokens[start:] for start in range(SHINGLE_TOKENS)), strict=False)

@@ -1,38 +1,25 @@
-"""The table of languages, and the one parse that everything else shares."""
+"""The one parse that everything else shares."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from enum import StrEnum
 
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Node, Parser
 
-from pipeline.syntax import python
 from pipeline.syntax.facts import Facts
-from pipeline.syntax.languages import SyntaxToolsError
+from pipeline.syntax.language import Language
+from pipeline.syntax.languages import find_language
+from pipeline.syntax.tables import make_tables
+from pipeline.syntax.walking import Walk
 
-MAX_BYTES = 1 << 20  # longer texts aren't parsed: no sampler's limit lets a model write so much
-
-
-@dataclass(frozen=True, slots=True)
-class LanguageRow:
-    """What a language brings: its grammar, and the walk that turns a tree without errors into facts."""
-
-    grammar: Language
-    walk: Callable[[Node, bytes], Facts]
+MAX_BYTES = 1 << 18  # longer texts aren't parsed: no sampler's limit lets a model write so much
 
 
-LANGUAGES: dict[str, LanguageRow] = {"python": LanguageRow(python.GRAMMAR, python.walk)}
+class ParseStatus(StrEnum):
+    """What came of parsing a text."""
 
-
-def find_language(name: str) -> LanguageRow:
-    """Return the row of a language.
-
-    Raises:
-        SyntaxToolsError: if the table has none of this name.
-    """
-    row = LANGUAGES.get(name)
-    if row is None:
-        raise SyntaxToolsError(f"no language {name!r}; known are {', '.join(sorted(LANGUAGES))}")
-    return row
+    PARSED = "parsed"
+    SYNTAX_ERROR = "syntax_error"
+    TOO_LONG = "too_long"
+    NULL_BYTES = "null_bytes"
 
 
 def to_source(code: str) -> bytes:
@@ -43,27 +30,44 @@ def to_source(code: str) -> bytes:
         return code.encode("utf-8", "surrogatepass").decode("utf-8", "replace").encode()
 
 
-def parse_source(source: bytes, language: str = "python") -> Node:
+def parse_source(source: bytes, row: Language) -> Node:
     """Return the root of the tree of a text, however broken it is.
 
     A parser is made each time: it costs 1 microsecond and can't be shared between threads.
+    """
+    return Parser(row.grammar).parse(source).root_node
+
+
+def walk_tree(root: Node, source: bytes, row: Language) -> Facts:
+    """Return the facts of a tree that has no error, or of one statement of it."""
+    walk = Walk(root, source, make_tables(row))
+    facts = walk.facts
+    for comment in walk.comments:
+        text = walk.text(comment)
+        line = source[source.rfind(b"\n", 0, comment.start_byte) + 1 : comment.start_byte]
+        if text == b"\\\n" or comment.type == "line_continuation":
+            continue
+        facts.seen.add("comment")
+        if not line.strip():
+            facts.comment_lines += text.rstrip().count(b"\n") + 1
+        if row.doc_marks and text.startswith(row.doc_marks):
+            facts.seen.add("docstring")
+    return facts
+
+
+def parse_facts(source: bytes, language: str = "python") -> tuple[ParseStatus, Facts | None]:
+    """Return the facts of a program; none if it is too long or doesn't parse without an error.
 
     Raises:
         SyntaxToolsError: for an unknown language.
     """
-    return Parser(find_language(language).grammar).parse(source).root_node
-
-
-def parse_facts(source: bytes, language: str = "python") -> Facts | None:
-    """Return the facts of a program; None if it is too long or doesn't parse without an error.
-
-    Raises:
-        SyntaxToolsError: for an unknown language.
-    """
-    if len(source) > MAX_BYTES or b"\0" in source:
-        return None
-    root = parse_source(source, language)
+    row = find_language(language)
+    if len(source) > MAX_BYTES:
+        return ParseStatus.TOO_LONG, None
+    if b"\0" in source:
+        return ParseStatus.NULL_BYTES, None
+    root = parse_source(source, row)
     if root.has_error:
-        return None
-    facts = find_language(language).walk(root, source)
-    return None if facts.old else facts
+        return ParseStatus.SYNTAX_ERROR, None
+    facts = walk_tree(root, source, row)
+    return (ParseStatus.SYNTAX_ERROR, None) if facts.old else (ParseStatus.PARSED, facts)

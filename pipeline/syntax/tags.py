@@ -1,182 +1,221 @@
-"""Style tags: a closed list with one meaning each. The table also makes the documentation."""
+"""Style tags: a closed list with one meaning each. The table also makes the documentation, `docs/tags.md`."""
 
-import builtins
 import re
-import sys
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Set
 
-from pipeline.syntax.facts import Facts, Scope, ScopeKind
+from pipeline.syntax.facts import Facts
+from pipeline.syntax.language import Language, ScopeKind
+from pipeline.syntax.measures import Measures
 
 MAX_LINE_LENGTH = 79  # PEP 8, "Maximum Line Length"
 DEEP_NESTING = 4  # the Linux kernel's coding style: "if you need more than 3 levels ... fix your program"
+COMPLEX_CYCLOMATIC = 10  # McCabe 1976: "the particular upper bound that has been used ... is 10"
+COMPLEX_COGNITIVE = 15  # default of SonarSource's rule S3776
+LONG_FUNCTION = 50  # default of pylint's max-statements
+MANY_COMMENTS = 0.3
 
 TAGS: dict[str, str] = {
     "assert": "has an assert statement",
-    "bare_except": "has an `except:` that names no exception",
-    "class": "defines a class",
+    "bare_except": "catches every exception without naming one",
+    "class": "defines a class or another type with members",
     "comment": "has a comment",
+    "complex_cognitive": f"has a cognitive complexity over {COMPLEX_COGNITIVE} (SonarSource's default limit)",
+    "complex_cyclomatic": f"has a cyclomatic complexity over {COMPLEX_CYCLOMATIC} (McCabe's limit)",
     "comprehension": "has a list, set or dict comprehension",
-    "conditional_expression": "has an `a if b else c`",
+    "conditional_expression": "has an `a if b else c` or an `a ? b : c`",
     "dead_code": "has a statement right behind a return, raise, break or continue of the same block",
-    "decorator": "has a decorator",
+    "decorator": "has a decorator or an annotation",
     "deep_nesting": f"nests compound statements {DEEP_NESTING} deep or deeper",
-    "docstring": "some function has a docstring",
+    "docstring": "some function has documentation: a docstring, or a comment that begins as such",
+    "docstring_example": "a docstring has an example (`>>>`)",
+    "docstring_google": "a docstring has a section in Google's style (`Args:`)",
+    "docstring_numpy": "a docstring has a section in NumPy's style (underlined)",
+    "docstring_sphinx": "a docstring has a field in Sphinx's style (`:param`)",
+    "duplicate_branches": "two branches of an if, next to each other, are written alike",
     "early_return": "some function has a return that is not the last statement of its body",
-    "f_string": "has an f-string with a value in it",
     "for_loop": "has a for statement",
-    "functional": "calls map, filter or reduce",
+    "functional": "calls map, filter or reduce, by whatever name the language has",
     "generator": "has a generator expression or a yield",
-    "global_state": "has a global statement in a function",
+    "global_state": "has a global statement in a function (Python)",
+    "goto": "has a goto",
     "guard_clause": "some function begins with an `if` without `else` that returns or raises",
     "helper_function": "has two or more functions at the top level",
     "import_stdlib": "imports a module of the standard library",
     "import_third_party": "imports a module that is not of the standard library",
-    "input_in_function": "calls input in a function",
-    "lambda": "has a lambda",
+    "input_in_function": "reads standard input in a function",
+    "lambda": "has a lambda, a closure or an arrow function",
+    "long_function": f"some function has more than {LONG_FUNCTION} lines",
     "long_line": f"has a line of more than {MAX_LINE_LENGTH} characters",
     "magic_comparison": "compares with a number other than 0, 1 and -1 (pylint's magic-value-comparison)",
-    "match": "has a match statement",
+    "main": "has a main function, or a block that runs only as the main program",
+    "many_comments": f"more than {MANY_COMMENTS:.0%} of the lines that are not blank are comments",
+    "match": "has a match or a switch",
     "mutable_default": "a parameter's default is a list, dict or set",
     "names_camel_case": "some function, parameter or variable has a camelCase name",
     "names_one_letter": "half or more of the names of parameters and variables are one letter long",
     "names_shadow_builtin": "some function, parameter or variable hides a built-in name",
     "names_snake_case": "some function, parameter or variable has a snake_case name",
     "nested_function": "a function is defined in a function",
-    "nested_loops": "a for or while statement stands in another one of the same function",
+    "nested_loops": "a loop stands in another one of the same function",
     "one_statement": "some function's body is one statement, the docstring aside",
-    "percent_format": "formats a string literal with %",
-    "print_in_function": "calls print in a function",
-    "raise": "has a raise statement",
+    "percent_format": "formats a string by % or by a printf-like function",
+    "print_in_function": "writes to standard output in a function",
+    "raise": "raises or throws an exception, or panics",
     "recursion": "a function calls itself by name",
-    "star_import": "imports with *",
-    "str_format": "calls a format method",
+    "star_import": "imports everything of a module",
+    "str_format": "calls a method or macro that formats a string",
+    "string_interpolation": "has a string with an expression inside",
     "try": "has a try statement",
     "type_hints_full": "every parameter and every return value of every function has a type hint",
     "type_hints_none": "no parameter and no return value has a type hint",
     "type_hints_part": "some parameters or return values have a type hint, not all",
-    "uses_dict": "has a dict or calls dict, defaultdict, Counter or OrderedDict",
-    "uses_set": "has a set or calls set or frozenset",
+    "unused_import": "imports a name that it never reads",
+    "uses_dict": "uses a map or dictionary",
+    "uses_set": "uses a set",
     "uses_slice": "has a slice",
-    "uses_sorting": "calls sorted or a sort method",
-    "walrus": "has a `:=`",
-    "while_loop": "has a while statement",
+    "uses_sorting": "sorts",
+    "walrus": "has a `:=` inside of an expression",
+    "while_loop": "has a while, do or endless loop",
 }
 """Every tag that a program can have, and what it means."""
 
-_Rule: TypeAlias = Callable[[Facts], bool]
-_BUILTINS = frozenset(name.encode() for name in dir(builtins) if not name.startswith("_"))
-_STANDARD = frozenset(name.encode() for name in sys.stdlib_module_names)
 _CAMEL = re.compile(rb"_*[a-z]+[a-z0-9]*[A-Z]\w*")
 _SNAKE = re.compile(rb"_*[a-z0-9]+_[a-z0-9_]*[a-z0-9]")
+_PASCAL = re.compile(rb"[A-Z][a-z0-9]+\w*")
+_SECTIONS = (
+    (
+        "docstring_google",
+        re.compile(rb"^\s*(?:Args|Returns|Raises|Yields|Attributes|Examples?):\s*$", re.MULTILINE),
+    ),
+    ("docstring_numpy", re.compile(rb"^\s*(?:Parameters|Returns|Raises)\s*\n\s*-{3,}", re.MULTILINE)),
+    ("docstring_sphinx", re.compile(rb":(?:param|returns?|raises|type|rtype)\b")),
+)
+_EXAMPLE = b">>>"
 
 
-def find_tags(facts: Facts, max_line_length: int) -> tuple[str, ...]:
-    """Return the tags of a program, sorted.
-
-    Args:
-        max_line_length: characters of its longest line.
-    """
-    found = set(facts.seen)
-    found.update(tag for tag, names in _BY_KIND.items() if not facts.n_kinds.keys().isdisjoint(names))
-    found.update(tag for tag, names in _BY_CALL.items() if not names.isdisjoint(facts.called))
-    found.update(tag for tag, names in _BY_METHOD.items() if not names.isdisjoint(facts.methods))
-    found.update(_import_tags(facts), _function_tags(facts), _name_tags(facts))
-    if facts.nesting_depth >= DEEP_NESTING:
-        found.add("deep_nesting")
-    if max_line_length > MAX_LINE_LENGTH:
-        found.add("long_line")
+def find_tags(facts: Facts, row: Language, measures: Measures) -> tuple[str, ...]:
+    """Return the tags of a program, sorted."""
+    found = set(facts.seen & TAGS.keys())
+    for tag, words in row.tag_calls.items():
+        if not words.isdisjoint(facts.called):
+            found.add(tag)
+    for tag, words in row.tag_methods.items():
+        if not words.isdisjoint(facts.methods):
+            found.add(tag)
+    if row.tag_words:
+        stream = set(facts.stream)
+        found.update(tag for tag, words in row.tag_words.items() if not words.isdisjoint(stream))
+    if not facts.functions:
+        found -= _IN_FUNCTION
+    else:
+        _add_function_tags(found, facts, row)
+    _add_name_tags(found, facts, row)
+    if facts.imports:
+        _add_import_tags(found, facts)
+    if facts.docstrings:
+        _add_docstring_tags(found, facts)
+    if facts.loop_depth >= 2:
+        found.add("nested_loops")
+    if facts.n_magic:
+        found.add("magic_comparison")
+    for tag, holds in _BY_MEASURE.items():
+        if holds(measures):
+            found.add(tag)
     return tuple(sorted(found))
 
 
-_BY_KIND: dict[str, frozenset[str]] = {
-    "assert": frozenset({"assert_statement"}),
-    "class": frozenset({"class_definition"}),
-    "comment": frozenset({"comment"}),
-    "comprehension": frozenset({"list_comprehension", "set_comprehension", "dictionary_comprehension"}),
-    "conditional_expression": frozenset({"conditional_expression"}),
-    "decorator": frozenset({"decorator"}),
-    "for_loop": frozenset({"for_statement"}),
-    "generator": frozenset({"generator_expression", "yield"}),
-    "lambda": frozenset({"lambda"}),
-    "match": frozenset({"match_statement"}),
-    "raise": frozenset({"raise_statement"}),
-    "try": frozenset({"try_statement"}),
-    "uses_dict": frozenset({"dictionary", "dictionary_comprehension"}),
-    "uses_set": frozenset({"set", "set_comprehension"}),
-    "uses_slice": frozenset({"slice"}),
-    "walrus": frozenset({"named_expression"}),
-    "while_loop": frozenset({"while_statement"}),
-}
-_BY_CALL: dict[str, frozenset[bytes]] = {
-    "functional": frozenset({b"map", b"filter", b"reduce"}),
-    "uses_dict": frozenset({b"dict", b"defaultdict", b"Counter", b"OrderedDict"}),
-    "uses_set": frozenset({b"set", b"frozenset"}),
-    "uses_sorting": frozenset({b"sorted"}),
-}
-_BY_METHOD: dict[str, frozenset[bytes]] = {
-    "functional": frozenset({b"reduce"}),
-    "str_format": frozenset({b"format", b"format_map"}),
-    "uses_dict": frozenset({b"defaultdict", b"Counter", b"OrderedDict", b"fromkeys"}),
-    "uses_sorting": frozenset({b"sort"}),
+_IN_FUNCTION = frozenset({"print_in_function", "input_in_function"})
+_BY_MEASURE: dict[str, Callable[[Measures], bool]] = {
+    "deep_nesting": lambda measures: measures.nesting_depth >= DEEP_NESTING,
+    "long_line": lambda measures: measures.max_line_length > MAX_LINE_LENGTH,
+    "long_function": lambda measures: measures.max_function_lines > LONG_FUNCTION,
+    "complex_cyclomatic": lambda measures: measures.cyclomatic > COMPLEX_CYCLOMATIC,
+    "complex_cognitive": lambda measures: measures.cognitive > COMPLEX_COGNITIVE,
+    "many_comments": lambda measures: measures.comment_share > MANY_COMMENTS,
 }
 
 
-def _import_tags(facts: Facts) -> set[str]:
-    return {"import_stdlib" if name in _STANDARD else "import_third_party" for name in facts.modules}
-
-
-def _function_tags(facts: Facts) -> set[str]:
-    functions = facts.functions
-    if not functions:
-        return set()
-    found = {_hint_tag(facts)}
-    for tag, holds in _BY_FUNCTION.items():
-        if any(map(holds, functions)):
-            found.add(tag)
-    if sum(name in _top_names(facts) for name in {function.name for function in functions}) >= 2:
+def _add_function_tags(found: set[str], facts: Facts, row: Language) -> None:
+    n_top = hinted = total = 0
+    names = set()
+    for function in facts.functions:
+        if function.documented:
+            found.add("docstring")
+        if function.n_returns > function.ends_in_return:
+            found.add("early_return")
+        if function.guarded:
+            found.add("guard_clause")
+        if function.mutable_default:
+            found.add("mutable_default")
+        if function.parent is not None:
+            found.add("nested_function")
+        if function.single:
+            found.add("one_statement")
+        hinted += function.n_hinted + function.returns_hinted
+        total += function.n_parameters + 1
+        names.add(function.name)
+    n_top = len(names & facts.scopes[0].bound.keys())
+    if not names.isdisjoint(row.mains):
+        found.add("main")
+    if n_top >= 2:
         found.add("helper_function")
-    return found
+    if row.hint_tags:
+        found.add("type_hints_none" if not hinted else "type_hints_full" if hinted == total else "type_hints_part")
 
 
-_BY_FUNCTION: dict[str, Callable[..., bool]] = {
-    "docstring": lambda function: function.documented,
-    "early_return": lambda function: function.n_returns > function.ends_in_return,
-    "guard_clause": lambda function: function.guarded,
-    "mutable_default": lambda function: function.mutable_default,
-    "nested_function": lambda function: function.parent is not None,
-    "one_statement": lambda function: function.single,
-}
-
-
-def _top_names(facts: Facts) -> set[bytes]:
-    return facts.scopes[0].bound
-
-
-def _hint_tag(facts: Facts) -> str:
-    hinted = sum(function.n_hinted + function.returns_hinted for function in facts.functions)
-    total = sum(function.n_parameters + 1 for function in facts.functions)
-    return "type_hints_none" if not hinted else "type_hints_full" if hinted == total else "type_hints_part"
-
-
-def _name_tags(facts: Facts) -> set[str]:
-    definitions = {function.name for function in facts.functions}
-    names = set().union(*(_own_names(scope) for scope in facts.scopes))
-    variables = names - definitions
-    found: set[str] = set()
-    if any(_CAMEL.fullmatch(name) for name in names):
-        found.add("names_camel_case")
-    if any(_SNAKE.fullmatch(name) for name in names):
-        found.add("names_snake_case")
-    if not names.isdisjoint(_BUILTINS):
+def _add_name_tags(found: set[str], facts: Facts, row: Language) -> None:
+    names = own_names(facts)
+    for name in names:
+        if b"_" in name:
+            if _SNAKE.fullmatch(name):
+                found.add("names_snake_case")
+        elif not name.islower() and _CAMEL.fullmatch(name):
+            found.add("names_camel_case")
+    if not names.isdisjoint(row.builtins):
         found.add("names_shadow_builtin")
-    if variables and 2 * sum(len(name) == 1 for name in variables) >= len(variables):
+    if one_letter_share(facts) >= 0.5:
         found.add("names_one_letter")
-    return found
 
 
-def _own_names(scope: Scope) -> set[bytes]:
-    """Return the names that a scope binds by definition or assignment; none for a class: they are attributes."""
-    if scope.kind is ScopeKind.CLASS:
-        return set()
-    return scope.bound - scope.kept - scope.globals_ - scope.nonlocals
+def own_names(facts: Facts) -> set[bytes]:
+    """Return the names of a program's functions, parameters and variables, but of attributes, imports, classes."""
+    names: set[bytes] = set()
+    for scope in facts.scopes:
+        if scope.kind is not ScopeKind.CLASS and scope.bound:
+            own: Set[bytes] = scope.bound.keys()
+            if scope.kept or scope.globals_ or scope.nonlocals:
+                own = own - scope.kept - scope.globals_ - scope.nonlocals
+            names |= own
+    return names
+
+
+def one_letter_share(facts: Facts) -> float:
+    """Return the share of the names of parameters and variables that are one letter long, in [0, 1]."""
+    names = own_names(facts).difference([function.name for function in facts.functions])
+    return sum([len(name) == 1 for name in names]) / len(names) if names else 0.0
+
+
+def _add_import_tags(found: set[str], facts: Facts) -> None:
+    stream = facts.stream
+    for one in facts.imports:
+        found.add("import_stdlib" if one.standard else "import_third_party")
+        if one.star:
+            found.add("star_import")
+        elif (
+            one.bound and one.module != b"__future__" and stream.count(one.bound) <= facts.import_tokens[one.bound]
+        ):
+            found.add("unused_import")
+
+
+def _add_docstring_tags(found: set[str], facts: Facts) -> None:
+    for text in facts.docstrings:
+        found.update(tag for tag, pattern in _SECTIONS if pattern.search(text))
+        if _EXAMPLE in text:
+            found.add("docstring_example")
+
+
+def describe_tags() -> str:
+    """Return the documentation of the tags, in Markdown."""
+    rows = "".join(f"| `{tag}` | {meaning} |\n" for tag, meaning in TAGS.items())
+    head = "# Style tags\n\nOne list for all languages. `pipeline/syntax/tags.py` makes this page.\n\n"
+    return f"{head}| tag | a program that |\n| --- | --- |\n{rows}"

@@ -11,6 +11,9 @@ To add a language:
    never be guessed: a name that the tables don't explain keeps its own, so leave out what you are unsure of, and
    put kinds where names mean something else into `members` (attributes, labels) or `pins`.
 5. Fill `entries`, `imports`, `types`, `kept_whole`: now code is found in completions.
+6. Fill `blocks`, `loops`, `ifs` and what follows, `tag_kinds`, `tag_calls`: now there are tags and measures.
+7. Write `tests/golden/<name>.toml`: 25 programs or more with the tags that they must get, and pairs with what
+   makes them equal; `tests/test_syntax_golden.py` reads every file. Read each tag before you believe it.
 """
 
 import functools

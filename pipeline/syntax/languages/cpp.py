@@ -4,9 +4,16 @@ from dataclasses import replace
 
 import tree_sitter_cpp
 from tree_sitter import Language as Grammar
+from tree_sitter import Node
 
 from pipeline.syntax.language import Binder, Shape
 from pipeline.syntax.languages import c
+
+
+def _spot_bare(node: Node, source: bytes) -> str:
+    parameters = node.child_by_field_name("parameters")
+    return "bare_except" if parameters is not None and not parameters.named_child_count else ""
+
 
 LANGUAGE = replace(
     c.LANGUAGE,
@@ -35,4 +42,34 @@ LANGUAGE = replace(
     types=c.LANGUAGE.types
     | {"class_specifier", "alias_declaration", "concept_definition", "namespace_definition"},
     wrappers=frozenset({"template_declaration", "linkage_specification"}),
+    labels=c.LANGUAGE.labels | {"namespace_identifier"},
+    loops=c.LANGUAGE.loops | {"for_range_loop"},
+    catches=frozenset({"catch_clause"}),
+    tries=frozenset({"try_statement"}),
+    raises=frozenset({"throw_statement"}),
+    leaving=c.LANGUAGE.leaving | {"throw_statement"},
+    tag_kinds={
+        **c.LANGUAGE.tag_kinds,
+        "for_loop": frozenset({"for_statement", "for_range_loop"}),
+        "lambda": frozenset({"lambda_expression"}),
+        "raise": frozenset({"throw_statement"}),
+        "try": frozenset({"try_statement"}),
+    },
+    tag_calls={
+        **c.LANGUAGE.tag_calls,
+        "functional": frozenset({b"transform", b"accumulate", b"copy_if", b"for_each", b"any_of", b"all_of"}),
+        "uses_sorting": frozenset({b"sort", b"stable_sort", b"qsort"}),
+    },
+    tag_methods={
+        "functional": frozenset({b"transform", b"accumulate", b"copy_if", b"for_each", b"any_of", b"all_of"}),
+        "str_format": frozenset({b"format"}),
+        "uses_sorting": frozenset({b"sort", b"stable_sort"}),
+    },
+    tag_words={
+        "uses_dict": frozenset({b"map", b"unordered_map", b"multimap"}),
+        "uses_set": frozenset({b"set", b"unordered_set", b"multiset"}),
+        "print_in_function": frozenset({b"cout"}),
+        "input_in_function": frozenset({b"cin"}),
+    },
+    spots={"catch_clause": _spot_bare},
 )

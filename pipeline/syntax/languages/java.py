@@ -1,9 +1,28 @@
 """Java."""
 
+from collections.abc import Iterator
+
 import tree_sitter_java
 from tree_sitter import Language as Grammar
+from tree_sitter import Node
 
-from pipeline.syntax.language import Binder, Language, Shape
+from pipeline.syntax.language import Binder, Import, Language, Shape
+
+
+def _find_imports(node: Node, source: bytes) -> Iterator[Import]:
+    text = source[node.start_byte : node.end_byte].rstrip(b"; \t").removeprefix(b"import").strip()
+    module = text.removeprefix(b"static ").strip()
+    last = module.split(b".")[-1].strip()
+    yield Import(module, b"" if last == b"*" else last, module.startswith((b"java.", b"javax.")), last == b"*")
+
+
+def _spot_bare(node: Node, source: bytes) -> str:
+    kinds = [child for child in node.named_children if child.type == "catch_formal_parameter"]
+    types = source[kinds[0].start_byte : kinds[0].end_byte].split()[:-1] if kinds else []
+    return "bare_except" if types in ([b"Exception"], [b"Throwable"]) else ""
+
+
+_CLASSES = frozenset({"class_declaration", "interface_declaration", "enum_declaration", "record_declaration"})
 
 LANGUAGE = Language(
     name="java",
@@ -24,7 +43,7 @@ LANGUAGE = Language(
         "compact_constructor_declaration": Shape(),
         "lambda_expression": Shape(name="", lambda_=True),
     },
-    classes=frozenset({"class_body", "interface_body", "enum_body", "annotation_type_body"}),
+    classes=dict.fromkeys(("class_body", "interface_body", "enum_body", "annotation_type_body"), ""),
     scopes=frozenset(
         {"block", "constructor_body", "for_statement", "enhanced_for_statement", "try_with_resources_statement",
          "catch_clause", "switch_block", "switch_rule"}
@@ -63,5 +82,47 @@ LANGUAGE = Language(
         {"class_declaration", "interface_declaration", "enum_declaration", "record_declaration",
          "annotation_type_declaration"}
     ),
+    mains=frozenset({b"main"}),
     entries=frozenset({"method_declaration"}),
+    find_imports=_find_imports,
+    labels=frozenset({"type_identifier"}),
+    doc_marks=(b"/**",),
+    blocks=frozenset({"block", "constructor_body"}),
+    loops=frozenset({"for_statement", "enhanced_for_statement", "while_statement", "do_statement"}),
+    ifs=frozenset({"if_statement"}),
+    switches=frozenset({"switch_expression"}),
+    cases=frozenset({"switch_label"}),
+    catches=frozenset({"catch_clause"}),
+    tries=frozenset({"try_statement", "try_with_resources_statement"}),
+    ternaries=frozenset({"ternary_expression"}),
+    booleans=frozenset({"binary_expression"}),
+    comparisons=frozenset({"binary_expression"}),
+    leaving=frozenset({"return_statement", "break_statement", "continue_statement", "throw_statement"}),
+    returns=frozenset({"return_statement"}),
+    raises=frozenset({"throw_statement"}),
+    calls={"method_invocation": "name"},
+    tag_kinds={
+        "assert": frozenset({"assert_statement"}),
+        "class": _CLASSES,
+        "conditional_expression": frozenset({"ternary_expression"}),
+        "decorator": frozenset({"annotation", "marker_annotation"}),
+        "for_loop": frozenset({"for_statement", "enhanced_for_statement"}),
+        "lambda": frozenset({"lambda_expression"}),
+        "match": frozenset({"switch_expression"}),
+        "raise": frozenset({"throw_statement"}),
+        "try": frozenset({"try_statement", "try_with_resources_statement"}),
+        "while_loop": frozenset({"while_statement", "do_statement"}),
+    },
+    tag_methods={
+        "functional": frozenset({b"map", b"filter", b"reduce", b"mapToInt", b"mapToObj", b"collect"}),
+        "percent_format": frozenset({b"printf", b"format", b"formatted"}),
+        "print_in_function": frozenset({b"println", b"printf", b"print"}),
+        "input_in_function": frozenset({b"readLine", b"nextInt", b"nextLine"}),
+        "uses_sorting": frozenset({b"sort", b"sorted"}),
+    },
+    tag_words={
+        "uses_dict": frozenset({b"Map", b"HashMap", b"TreeMap", b"LinkedHashMap"}),
+        "uses_set": frozenset({b"Set", b"HashSet", b"TreeSet", b"LinkedHashSet"}),
+    },
+    spots={"catch_clause": _spot_bare},
 )  # fmt: skip

@@ -1,9 +1,33 @@
 """JavaScript."""
 
+from collections.abc import Iterator
+
 import tree_sitter_javascript
 from tree_sitter import Language as Grammar
+from tree_sitter import Node
 
-from pipeline.syntax.language import Binder, Language, Shape
+from pipeline.syntax.language import Binder, Import, Language, Shape
+
+_NODE = frozenset(
+    b"assert buffer child_process cluster crypto dns events fs http https net os path perf_hooks process "
+    b"querystring readline stream string_decoder timers url util v8 vm worker_threads zlib".split()
+)
+
+
+def _find_imports(node: Node, source: bytes) -> Iterator[Import]:
+    origin = node.child_by_field_name("source")
+    module = source[origin.start_byte + 1 : origin.end_byte - 1] if origin is not None else b""
+    standard = module.startswith(b"node:") or module in _NODE
+    waiting = [child for child in node.named_children if child != origin]
+    while waiting:
+        inner = waiting.pop()
+        name = inner.child_by_field_name("alias") or inner.child_by_field_name("name")
+        if inner.type == "identifier" or name is not None:
+            bound = name or inner
+            yield Import(module, source[bound.start_byte : bound.end_byte], standard)
+        else:
+            waiting += inner.named_children[::-1]
+
 
 _END = frozenset({";"})
 
@@ -33,7 +57,7 @@ LANGUAGE = Language(
         "arrow_function": Shape("", ("parameters", "parameter"), returns="return_type", lambda_=True),
         "method_definition": Shape(returns="return_type"),
     },
-    classes=frozenset({"class_body"}),
+    classes={"class_body": ""},
     scopes=frozenset({"statement_block", "for_statement", "for_in_statement", "catch_clause", "switch_body"}),
     binders={
         "variable_declarator": Binder(("name",), function_with=("var",)),
@@ -63,6 +87,53 @@ LANGUAGE = Language(
     imports=frozenset({"import_statement"}),
     kept_whole=frozenset({"import_statement"}),
     types=frozenset({"class_declaration"}),
+    find_imports=_find_imports,
+    labels=frozenset({"property_identifier", "private_property_identifier", "statement_identifier"}),
+    doc_marks=(b"/**",),
+    blocks=frozenset({"statement_block"}),
+    loops=frozenset({"for_statement", "for_in_statement", "while_statement", "do_statement"}),
+    ifs=frozenset({"if_statement"}),
+    elses=frozenset({"else_clause"}),
+    switches=frozenset({"switch_statement"}),
+    cases=frozenset({"switch_case"}),
+    catches=frozenset({"catch_clause"}),
+    tries=frozenset({"try_statement"}),
+    ternaries=frozenset({"ternary_expression"}),
+    booleans=frozenset({"binary_expression"}),
+    boolean_words=frozenset({b"&&", b"||", b"??"}),
+    comparisons=frozenset({"binary_expression"}),
+    leaving=frozenset({"return_statement", "break_statement", "continue_statement", "throw_statement"}),
+    returns=frozenset({"return_statement"}),
+    raises=frozenset({"throw_statement"}),
+    calls={"call_expression": "function"},
+    tag_kinds={
+        "class": frozenset({"class_declaration", "class"}),
+        "conditional_expression": frozenset({"ternary_expression"}),
+        "decorator": frozenset({"decorator"}),
+        "for_loop": frozenset({"for_statement", "for_in_statement"}),
+        "generator": frozenset({"generator_function", "generator_function_declaration", "yield_expression"}),
+        "lambda": frozenset({"arrow_function", "function_expression"}),
+        "match": frozenset({"switch_statement"}),
+        "raise": frozenset({"throw_statement"}),
+        "string_interpolation": frozenset({"template_substitution"}),
+        "try": frozenset({"try_statement"}),
+        "while_loop": frozenset({"while_statement", "do_statement"}),
+    },
+    tag_methods={
+        "functional": frozenset({b"map", b"filter", b"reduce", b"flatMap", b"forEach", b"some", b"every"}),
+        "print_in_function": frozenset({b"log"}),
+        "uses_slice": frozenset({b"slice"}),
+        "uses_sorting": frozenset({b"sort", b"toSorted"}),
+    },
+    tag_words={
+        "uses_dict": frozenset({b"Map", b"WeakMap"}),
+        "uses_set": frozenset({b"Set", b"WeakSet"}),
+    },
+    builtins=frozenset(
+        b"Array Boolean Date Error JSON Map Math Number Object Promise Proxy Reflect RegExp Set String Symbol "
+        b"isNaN "
+        b"isFinite parseInt parseFloat undefined NaN Infinity globalThis".split()
+    ),
     entries=frozenset({"function_declaration", "generator_function_declaration", "variable_declarator"}),
     wrappers=frozenset({"export_statement"}),
 )  # fmt: skip

@@ -29,6 +29,18 @@ LANGUAGE = replace(
     },
     patterns={**_JS.patterns, "required_parameter": ("pattern",), "optional_parameter": ("pattern",)},
     pins=_JS.pins | {"type_query", "type_predicate", "asserts", "accessibility_modifier", "decorator"},
+    hints=frozenset({"type_annotation"}),
+    hinted={
+        "required_parameter": "required_parameter",
+        "optional_parameter": "optional_parameter",
+        "variable_declarator": "variable_declarator",
+    },
+    hint_tags=True,
+    labels=_JS.labels | {"type_identifier"},
+    tag_kinds={
+        **_JS.tag_kinds,
+        "class": frozenset({"class_declaration", "class", "interface_declaration", "abstract_class_declaration"}),
+    },
     types=_JS.types
     | {"interface_declaration", "type_alias_declaration", "enum_declaration", "abstract_class_declaration",
        "internal_module", "ambient_declaration"},

@@ -1,0 +1,70 @@
+"""Analyses one program: one parse, one walk, and all that is read off it."""
+
+import functools
+from typing import NamedTuple
+
+from pipeline.syntax.facts import Facts
+from pipeline.syntax.fingerprints import (
+    SORTED,
+    Order,
+    exact_fingerprint,
+    more_fingerprints,
+    shingle_tokens,
+    unparsed_fingerprint,
+)
+from pipeline.syntax.language import Language
+from pipeline.syntax.languages import find_language
+from pipeline.syntax.measures import Measures, measure
+from pipeline.syntax.near import Shingles, make_shingles
+from pipeline.syntax.parsing import ParseStatus, parse_facts, to_source
+from pipeline.syntax.tags import find_tags, one_letter_share
+
+
+class Analysis(NamedTuple):
+    """What is known of a text, whoever wrote it.
+
+    Attributes:
+        fingerprints: exact, plain, renamed, bare, shape; all but the first are empty unless it parses.
+        tokens: what shingles are made of; None unless it parses.
+    """
+
+    status: ParseStatus
+    fingerprints: tuple[str, str, str, str, str]
+    tags: tuple[str, ...]
+    measures: Measures
+    one_letter_share: float
+    tokens: tuple[bytes, ...] | None
+
+    def shingles(self) -> Shingles | None:
+        """Return the program's shingles; None unless it parses."""
+        return None if self.tokens is None else make_shingles(self.tokens)
+
+
+CACHE = 1024  # distinct texts that are remembered: candidates of a problem repeat each other
+
+
+@functools.lru_cache(maxsize=CACHE)
+def analyse(code: str, language: str = "python", free: frozenset[Order] = SORTED) -> Analysis:
+    """Return what is known of a text; equal texts are analysed once.
+
+    Args:
+        code: the text.
+        language: name in the table.
+        free: what is sorted before the order-free fingerprints are taken.
+
+    Raises:
+        SyntaxToolsError: for a language that the table doesn't have.
+    """
+    row, source = find_language(language), to_source(code)
+    status, facts = parse_facts(source, language)
+    measures = measure(code, facts, row)
+    if facts is None:
+        return Analysis(status, (unparsed_fingerprint(source), "", "", "", ""), (), measures, 0.0, None)
+    return _describe(facts, source, row, measures, free)
+
+
+def _describe(facts: Facts, source: bytes, row: Language, measures: Measures, free: frozenset[Order]) -> Analysis:
+    fingerprints = (exact_fingerprint(facts), *more_fingerprints(facts, source, row, free))
+    tokens = tuple(shingle_tokens(facts, row))
+    tags = find_tags(facts, row, measures)
+    return Analysis(ParseStatus.PARSED, fingerprints, tags, measures, one_letter_share(facts), tokens)

@@ -1,0 +1,340 @@
+"""Plans for what binds names and opens scopes: functions, classes, blocks, assignments, imports, type hints."""
+
+from collections.abc import Callable, Iterator
+
+from tree_sitter import Node
+
+from pipeline.syntax.expressions import expand
+from pipeline.syntax.facts import Cut
+from pipeline.syntax.language import Binder, Language, ScopeKind, Shape
+from pipeline.syntax.scopes import END_OF_FILE, Function, Scope
+from pipeline.syntax.walking import Call, Frame, Item, Plan, Walk, make_mark, names_below
+
+Observer = Callable[[Walk, Node], None]
+
+
+def bind(binder: Binder, row: Language) -> Observer:
+    """Return what binds the names of a node.
+
+    A name's scope and extent follow the binder; `declared` remembers what the name means where it is bound.
+    """
+    wanted = frozenset((*binder.only_with, *binder.function_with))
+
+    def observe(walk: Walk, node: Node) -> None:
+        scope, until = walk.scope, END_OF_FILE
+        widely = binder.scope == "function"
+        if wanted:
+            kinds = {child.type for child in node.children}
+            if binder.only_with and kinds.isdisjoint(binder.only_with):
+                return
+            if binder.function_with:
+                parent = node.parent
+                kinds |= {child.type for child in parent.children} if parent is not None else set()
+                widely = not kinds.isdisjoint(binder.function_with)
+        since = node.end_byte if binder.since == "after" else 0
+        if widely:
+            scope = scope.around()
+        elif binder.scope == "body" and (body := node.child_by_field_name("body")) is not None:
+            since, until = body.start_byte, body.end_byte
+        new: set[bytes] = set()
+        for name in _targets(node, binder.fields, row):
+            text = walk.text(name)
+            if row.constants and text[:1].isupper():
+                continue
+            start = name.start_byte
+            begin = start if binder.since == "here" else since
+            anew = binder.anew and text not in new
+            walk.facts.declared[start] = scope.bind(text, begin, binder.role, anew=anew, until=until)
+            new.add(text)
+            if binder.role == "parameter" and binder.scope == "block" and scope.function is not None:
+                _count_parameter(walk, name, node, scope.function, row)
+
+    return observe
+
+
+def _count_parameter(walk: Walk, name: Node, node: Node, function: Function, row: Language) -> None:
+    if not row.hint_tags or function.name == b"":
+        return
+    parent = name.parent
+    while parent is not None and parent.parent is not None and parent != node and parent.parent != node:
+        parent = parent.parent
+    function.n_parameters += 1
+    function.n_hinted += parent is not None and parent.child_by_field_name("type") is not None
+    default = parent.child_by_field_name("value") if parent is not None else None
+    if default is not None:
+        function.mutable_default |= _is_mutable(walk, default, row)
+
+
+def _is_mutable(walk: Walk, node: Node, row: Language) -> bool:
+    if node.type == "call" and (callee := node.child_by_field_name("function")):
+        return walk.text(callee) in (b"list", b"dict", b"set")
+    return node.type in ("list", "dictionary", "set", "list_comprehension", "dictionary_comprehension")
+
+
+def _targets(node: Node, fields: tuple[str, ...], row: Language) -> Iterator[Node]:
+    """Give the names that a pattern binds, in order; those in subscripts and attributes are only read."""
+    names, patterns = row.names, row.patterns
+    waiting = [child for field in fields for child in node.children_by_field_name(field)]
+    if not fields:
+        waiting = node.named_children
+    waiting = waiting[::-1]
+    while waiting:
+        inner = waiting.pop()
+        kind = inner.type
+        if kind in names:
+            yield inner
+        elif kind in patterns:
+            inside = patterns[kind]
+            if inside:
+                waiting += [child for field in inside for child in inner.children_by_field_name(field)][::-1]
+            else:
+                skipped = inner.child_by_field_name("type")
+                waiting += [child for child in inner.named_children if child != skipped][::-1]
+
+
+def note_globals(walk: Walk, node: Node) -> None:
+    """Note names that are declared global."""
+    walk.scope.around().globals_.update(names_below(node, walk))
+    if walk.scope.function is not None:
+        walk.facts.seen.add("global_state")
+
+
+def note_nonlocals(walk: Walk, node: Node) -> None:
+    """Note names of a function around."""
+    walk.scope.around().nonlocals.update(names_below(node, walk))
+
+
+def expand_function(shape: Shape, row: Language) -> Plan:
+    """Return what opens the scope of a function."""
+    kind = ScopeKind.LAMBDA if shape.lambda_ else ScopeKind.FUNCTION
+    binds: dict[str, Observer] = {
+        name: bind(row.binders[name], row) for name in row.functions.keys() & row.binders.keys()
+    }
+
+    def plan(walk: Walk, node: Node) -> None:
+        outer, start = walk.scope, node.start_byte
+        name_node = _find_name(node.child_by_field_name(shape.name), row) if shape.name else None
+        name = walk.text(name_node) if name_node is not None else b""
+        if name_node is not None and (name_node.type in row.names or row.dynamic):
+            walk.facts.declared[name_node.start_byte] = outer.bind(name, 0, "local", anew=False)
+        parent = outer.function
+        function = Function(name, parent, parent is not None or shape.lambda_)
+        function.n_lines = node.end_point.row - node.start_point.row + 1
+        inner = walk.open_scope(kind, function)
+        if not shape.lambda_:
+            walk.facts.functions.append(function)
+            walk.undescribed[id(function)] = inner
+            function.returns_hinted = bool(shape.returns) and node.child_by_field_name(shape.returns) is not None
+        frame = walk.frame(start)
+        walk.frames.append(Frame(node.end_byte, 0, 0, frame.cognitive + (parent is not None)))
+        if shape.outside:
+            _expand_outside(walk, node, shape, inner, outer, row)
+        else:
+            children = walk.below(node)
+            # A scope is left at the end of the node, so the name in front can be looked up inside: it is kept.
+            walk.stack.append(outer)
+            walk.scope = inner
+            if node.type in binds:
+                binds[node.type](walk, node)
+            walk.expand(node, children)
+
+    return plan
+
+
+def _expand_outside(walk: Walk, node: Node, shape: Shape, inner: Scope, outer: Scope, row: Language) -> None:
+    """Go below a function whose defaults and hints are looked up outside of it (Python)."""
+    parameters = node.child_by_field_name(shape.parameters[0])
+    body = node.child_by_field_name(shape.body)
+    if parameters is not None:
+        walk.scope = inner
+        bind(Binder(role="parameter"), row)(walk, parameters)
+        walk.scope = outer
+        if inner.function is not None and outer.kind is ScopeKind.CLASS:
+            _forget_self(walk, parameters, inner.function)
+    children = walk.below(node)
+    items: list[Item] = []
+    for child in children:
+        if body is not None and child == body:
+            items += (inner, child, outer)
+        else:
+            items.append(child)
+    expand_hints(walk, node, children, items, node.type, row.hints)
+
+
+def _forget_self(walk: Walk, parameters: Node, function: Function) -> None:
+    first = next(iter(parameters.named_children), None)
+    if first is not None and walk.text(first) in (b"self", b"cls"):
+        function.n_parameters -= 1
+
+
+def _find_name(node: Node | None, row: Language) -> Node | None:
+    """Return the name in a declarator (C), or the node itself."""
+    while node is not None and node.named_child_count and node.type not in row.names:
+        below = node.child_by_field_name("declarator") or node.child_by_field_name("name")
+        if below is None:
+            below = (
+                node.named_children[-1] if node.type in ("reference_declarator", "qualified_identifier") else None
+            )
+        node = below
+    return node
+
+
+def expand_class(field: str) -> Plan:
+    """Return what opens the scope of a class's members."""
+
+    def plan(walk: Walk, node: Node) -> None:
+        outer = walk.scope
+        inner = walk.open_scope(ScopeKind.CLASS, None)
+        walk.undescribed[id(inner)] = inner
+        if not field:
+            walk.stack.append(outer)
+            walk.scope = inner
+            expand(walk, node)
+            return
+        body = node.child_by_field_name(field)
+        children = walk.below(node)
+        items: list[Item] = []
+        for child in children:
+            items += (inner, child, outer) if child == body else (child,)
+        walk.expand(node, children, items)
+
+    return plan
+
+
+def expand_scope(row: Language) -> Plan:
+    """Return what opens the scope of a block."""
+
+    def plan(walk: Walk, node: Node) -> None:
+        outer, until = walk.scope, END_OF_FILE
+        if node.type in row.until_alternative:
+            alternative = node.child_by_field_name("alternative")
+            until = alternative.start_byte if alternative is not None else until
+        walk.stack.append(outer)
+        walk.scope = walk.open_scope(ScopeKind.BLOCK, outer.function, until)
+        expand(walk, node)
+
+    return plan
+
+
+def expand_comprehension(walk: Walk, node: Node) -> None:
+    """Open the scope of a comprehension; its first source is evaluated outside of it."""
+    outer = walk.scope
+    inner = walk.open_scope(ScopeKind.COMPREHENSION, outer.function)
+    children = walk.below(node)
+    items: list[Item] = [inner]
+    first = True
+    for child in children:
+        source = child.child_by_field_name("right") if first and child.type == "for_in_clause" else None
+        if source is None:
+            items.append(child)
+            continue
+        first = False
+        items.append(Call(lambda child=child, source=source: _expand_source(walk, child, source, inner, outer)))  # type: ignore[misc]
+    items.append(outer)
+    walk.expand(node, children, items)
+
+
+def _expand_source(walk: Walk, clause: Node, source: Node, inner: Scope, outer: Scope) -> None:
+    """Go below the first `for` of a comprehension."""
+    bind(walk.tables.row.binders[clause.type], walk.tables.row)(walk, clause)
+    walk.facts.n_decisions += clause.type in walk.tables.row.clauses
+    children = walk.below(clause)
+    items: list[Item] = []
+    for child in children:
+        items += (outer, child, inner) if child == source else (child,)
+    walk.expand(clause, children, items)
+
+
+def expand_hinted(other: str, row: Language) -> Plan:
+    """Return what goes below a node that may hold type hints; without these it is of the kind `other`."""
+
+    def plan(walk: Walk, node: Node) -> None:
+        children = walk.below(node)
+        expand_hints(walk, node, children, children, other, row.hints)
+
+    return plan
+
+
+def expand_hints(
+    walk: Walk,
+    node: Node,
+    children: list[Node],
+    items: "list[Item] | list[Node]",
+    other: str,
+    hints: frozenset[str],
+) -> None:
+    """Go below a node, and note where its type hints stand and what its mark is without them."""
+    hinted = [place for place, child in enumerate(children) if child.type in hints]
+    if not hinted:
+        walk.expand(node, children, items)
+        return
+    facts, stream = walk.facts, walk.facts.stream
+    dropped = {id(children[place]) for place in hinted}
+    for place in hinted:
+        before = children[place - 1] if place else None
+        if before is not None and before.type in (":", "->"):
+            dropped.add(id(before))
+    kind = walk.tables.ids.get(other)
+    mark = (make_mark(kind, len(children) - len(dropped)),) if kind is not None else ()
+    facts.hint_cuts.append(Cut(len(stream), len(stream) + 1, mark))
+    with_steps: list[Item] = []
+    for item in items:
+        if id(item) in dropped:
+            with_steps.append(Call(lambda: facts.hint_starts.append(len(stream))))
+            with_steps.append(item)
+            with_steps.append(Call(lambda: facts.hint_cuts.append(Cut(facts.hint_starts.pop(), len(stream)))))
+        else:
+            with_steps.append(item)
+    walk.expand(node, children, with_steps)
+
+
+def expand_import(row: Language) -> Plan:
+    """Return what notes an import, whose names are kept, and where it stands."""
+
+    def plan(walk: Walk, node: Node) -> None:
+        facts, scope, stream = walk.facts, walk.scope, walk.facts.stream
+        found = list(row.find_imports(node, walk.source)) if row.find_imports is not None else []
+        for one in found:
+            if one.bound:
+                scope.bind(one.bound, 0, "kept", anew=False)
+        start = len(stream)
+        before = facts.import_end
+        sortable = bool(found) and scope.parent is None and all(one.standard and one.bound for one in found)
+        names = {one.bound for one in found}
+        if sortable and facts.import_group and before == start and names.isdisjoint(facts.import_names):
+            group = facts.import_group
+        else:
+            group = facts.import_group = node.start_byte + 1 if sortable else 0
+            facts.import_names.clear()
+        facts.import_names |= names
+        facts.imports += found
+
+        def close() -> None:
+            facts.import_end = len(stream)
+            written = stream[start:]
+            for one in found:
+                facts.import_tokens[one.bound] = facts.import_tokens.get(one.bound, 0) + written.count(one.bound)
+            if group:
+                facts.swaps.setdefault(-group, []).append((start, len(stream)))
+
+        walk.stack.append(Call(close))
+        _expand_plain(walk, node)
+
+    return plan
+
+
+def _expand_plain(walk: Walk, node: Node) -> None:
+    """Take all leaves below a node as tokens, and no names."""
+    waiting = [node]
+    stream, comments = walk.facts.stream, walk.tables.comments
+    while waiting:
+        inner = waiting.pop()
+        children = inner.children
+        if children and inner.type not in walk.tables.row.strings:
+            if walk.commented:
+                children = [child for child in children if child.kind_id not in comments]
+            children = [child for child in children if child.type != ";"]
+            stream.append(make_mark(inner.kind_id, len(children)))
+            waiting += children[::-1]
+        else:
+            stream.append(walk.text(inner))

@@ -1,0 +1,181 @@
+"""Python."""
+
+import builtins
+import sys
+from collections.abc import Iterator
+
+import tree_sitter_python
+from tree_sitter import Language as Grammar
+from tree_sitter import Node
+
+from pipeline.syntax.language import Binder, Import, Language, Shape
+
+_LOOPS = frozenset({"for_statement", "while_statement"})
+_COMPREHENSIONS = frozenset(
+    {"list_comprehension", "set_comprehension", "dictionary_comprehension", "generator_expression"}
+)
+_SEMICOLON = frozenset({";"})
+_STANDARD = frozenset(name.encode() for name in sys.stdlib_module_names)
+
+
+def _find_imports(node: Node, source: bytes) -> Iterator[Import]:
+    origin = node.child_by_field_name("module_name")
+    module = source[origin.start_byte : origin.end_byte] if origin is not None else b""
+    if any(child.type == "wildcard_import" for child in node.children):
+        yield Import(module, b"", _is_standard(module), star=True)
+    for name in node.children_by_field_name("name"):
+        alias = name.child_by_field_name("alias")
+        path = name.child_by_field_name("name") or name
+        whole = source[path.start_byte : path.end_byte]
+        bound = source[alias.start_byte : alias.end_byte] if alias is not None else whole.split(b".")[0].strip()
+        if node.type == "future_import_statement":
+            yield Import(b"__future__", bound, False)  # must stand first: never sorted
+        else:
+            yield Import(module or whole, bound, _is_standard(module or whole))
+
+
+def _is_standard(module: bytes) -> bool:
+    return module.split(b".")[0].strip() in _STANDARD
+
+
+def _spot_bare_except(node: Node, source: bytes) -> str:
+    return "" if any(child.is_named and child.type != "block" for child in node.children) else "bare_except"
+
+
+def _spot_percent(node: Node, source: bytes) -> str:
+    children = node.children
+    formats = len(children) > 2 and children[1].type == "%" and children[0].type == "string"
+    return "percent_format" if formats else ""
+
+
+def _spot_main(node: Node, source: bytes) -> str:
+    condition = node.child_by_field_name("condition")
+    at_margin = node.parent is not None and node.parent.type == "module"
+    found = condition is not None and b"__name__" in source[condition.start_byte : condition.end_byte]
+    return "main" if at_margin and found else ""
+
+
+LANGUAGE = Language(
+    name="python",
+    grammar=Grammar(tree_sitter_python.language()),
+    fences=("python", "py", "python3", "py3"),
+    names=frozenset({"identifier"}),
+    comments=frozenset({"comment", "line_continuation"}),
+    comment_marks=(b"#", b"\\\n"),
+    atoms=frozenset({"string_content"}),
+    strings=frozenset({"string"}),
+    interpolations=frozenset({"interpolation"}),
+    verbatim=frozenset({"format_specifier"}),
+    numbers=frozenset({"integer", "float"}),
+    separated={"module": _SEMICOLON, "block": _SEMICOLON},
+    functions={
+        "function_definition": Shape(returns="return_type", outside=True),
+        "lambda": Shape(name="", lambda_=True, outside=True),
+    },
+    classes={"class_definition": "body"},
+    comprehensions=_COMPREHENSIONS,
+    binders={
+        "assignment": Binder(("left",), scope="function"),
+        "augmented_assignment": Binder(("left",), scope="function"),
+        "for_statement": Binder(("left",), scope="function"),
+        "for_in_clause": Binder(("left",)),
+        "named_expression": Binder(("name",), scope="function"),
+        "delete_statement": Binder(scope="function"),
+        "as_pattern_target": Binder(scope="function"),
+        "case_pattern": Binder(scope="function"),
+        "class_definition": Binder(("name",), scope="function", role="kept"),
+    },
+    patterns={
+        "pattern_list": (),
+        "tuple_pattern": (),
+        "list_pattern": (),
+        "list_splat_pattern": (),
+        "dictionary_splat_pattern": (),
+        "expression_list": (),
+        "tuple": (),
+        "list": (),
+        "list_splat": (),
+        "parenthesized_expression": (),
+        "as_pattern_target": (),
+        "default_parameter": ("name",),
+        "typed_default_parameter": ("name",),
+        "typed_parameter": (),
+    },
+    members={"attribute": ("attribute",), "keyword_argument": ("name",)},
+    pins=frozenset({"case_pattern", "type_parameter", "type_alias_statement"}),
+    looks=frozenset(
+        b"eval exec compile locals globals vars dir inspect traceback _getframe settrace setprofile __name__ "
+        b"__qualname__ __code__ __closure__ __dict__ __annotations__ __kwdefaults__ __doc__ gi_frame cr_frame "
+        b"ag_frame tb_frame getsource signature getfullargspec get_type_hints".split()
+    ),
+    globals_=frozenset({"global_statement"}),
+    nonlocals=frozenset({"nonlocal_statement"}),
+    hints=frozenset({"type"}),
+    hinted={"typed_parameter": "", "typed_default_parameter": "default_parameter"},
+    documents=True,
+    keywords=frozenset({"keyword_argument", "dictionary_splat"}),
+    keyword_calls=frozenset(
+        {b"sorted", b"min", b"max", b"print", b"int", b"open", b"enumerate", b"round", b"sum"}
+    ),
+    old=frozenset({"print_statement", "exec_statement"}),
+    imports=frozenset({"import_statement", "import_from_statement", "future_import_statement"}),
+    find_imports=_find_imports,
+    types=frozenset({"class_definition"}),
+    entries=frozenset({"function_definition"}),
+    wrappers=frozenset({"decorated_definition"}),
+    blocks=frozenset({"module", "block"}),
+    loops=_LOOPS,
+    ifs=frozenset({"if_statement"}),
+    elifs=frozenset({"elif_clause"}),
+    elses=frozenset({"else_clause"}),
+    switches=frozenset({"match_statement"}),
+    cases=frozenset({"case_clause"}),
+    defaults=(b"case _:", b"case _ :"),
+    catches=frozenset({"except_clause", "except_group_clause"}),
+    tries=frozenset({"try_statement"}),
+    ternaries=frozenset({"conditional_expression"}),
+    nests=frozenset({"with_statement"}),
+    clauses=frozenset({"for_in_clause", "if_clause"}),
+    booleans=frozenset({"boolean_operator"}),
+    boolean_words=frozenset({b"and", b"or"}),
+    comparisons=frozenset({"comparison_operator"}),
+    leaving=frozenset({"return_statement", "raise_statement", "break_statement", "continue_statement"}),
+    returns=frozenset({"return_statement"}),
+    raises=frozenset({"raise_statement"}),
+    calls={"call": "function"},
+    tag_kinds={
+        "assert": frozenset({"assert_statement"}),
+        "class": frozenset({"class_definition"}),
+        "comprehension": _COMPREHENSIONS - {"generator_expression"},
+        "conditional_expression": frozenset({"conditional_expression"}),
+        "decorator": frozenset({"decorator"}),
+        "for_loop": frozenset({"for_statement"}),
+        "generator": frozenset({"generator_expression", "yield"}),
+        "lambda": frozenset({"lambda"}),
+        "match": frozenset({"match_statement"}),
+        "raise": frozenset({"raise_statement"}),
+        "try": frozenset({"try_statement"}),
+        "uses_dict": frozenset({"dictionary", "dictionary_comprehension"}),
+        "uses_set": frozenset({"set", "set_comprehension"}),
+        "uses_slice": frozenset({"slice"}),
+        "walrus": frozenset({"named_expression"}),
+        "while_loop": frozenset({"while_statement"}),
+    },
+    tag_calls={
+        "functional": frozenset({b"map", b"filter", b"reduce"}),
+        "uses_dict": frozenset({b"dict", b"defaultdict", b"Counter", b"OrderedDict"}),
+        "uses_set": frozenset({b"set", b"frozenset"}),
+        "uses_sorting": frozenset({b"sorted"}),
+        "print_in_function": frozenset({b"print"}),
+        "input_in_function": frozenset({b"input"}),
+    },
+    tag_methods={
+        "functional": frozenset({b"reduce"}),
+        "str_format": frozenset({b"format", b"format_map"}),
+        "uses_dict": frozenset({b"defaultdict", b"Counter", b"OrderedDict", b"fromkeys"}),
+        "uses_sorting": frozenset({b"sort"}),
+    },
+    spots={"except_clause": _spot_bare_except, "binary_operator": _spot_percent, "if_statement": _spot_main},
+    builtins=frozenset(name.encode() for name in dir(builtins) if not name.startswith("_")),
+    hint_tags=True,
+)
