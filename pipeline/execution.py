@@ -5,7 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
+from pipeline.languages.jobs import Unprepared, prepare
+from pipeline.languages.toolchains import Toolchains
 from pipeline.sandbox import Answer, Bench, Ending, Job, SandboxFaultError, SandboxPool
 from pipeline.suites import run_suite
 from schemas.candidate import Extraction, Program
@@ -13,6 +16,7 @@ from schemas.execution import CaseRun, Execution, Status
 from schemas.problem import Interface, JudgedBy, Problem
 from schemas.values import canonical, encode_value
 
+PYTHON = "python"
 _Key = tuple[str, str]  # problem_id, code
 
 
@@ -21,6 +25,7 @@ def execute_programs(
     problems: Mapping[str, Problem],
     pool: SandboxPool,
     on_done: Callable[[int], None] = lambda n: None,
+    cache: Path | None = None,
 ) -> list[Execution]:
     """Return one execution a program, in the programs' order.
 
@@ -31,17 +36,30 @@ def execute_programs(
         problems: problem_id to problem, for every program.
         pool: where they run; its workers say how many at once.
         on_done: called with the number of programs that just got an execution.
+        cache: folder for what is compiled; None keeps nothing.
 
     Raises:
         SandboxError: if the sandbox stays broken. A single fault gives an execution with status `fault`.
+        LanguageError: if a problem's language is unknown, or its toolchain missing in the sandbox.
     """
+    with Toolchains(pool, cache) as toolchains:
+        return _execute(programs, problems, toolchains, pool, on_done)
+
+
+def _execute(
+    programs: Sequence[Program],
+    problems: Mapping[str, Problem],
+    toolchains: Toolchains,
+    pool: SandboxPool,
+    on_done: Callable[[int], None],
+) -> list[Execution]:
     runnable = {_key(program): program for program in programs if program.extraction is Extraction.OK}
     n_alike = Counter(_key(program) for program in programs if program.extraction is Extraction.OK)
     if n_alike.total() < len(programs):
         on_done(len(programs) - n_alike.total())
     with ThreadPoolExecutor(pool.n_workers, thread_name_prefix="execute") as threads:
         futures = {
-            key: threads.submit(_execute_one, program, problems[program.problem_id], pool)
+            key: threads.submit(_execute_one, program, problems[program.problem_id], toolchains, pool)
             for key, program in runnable.items()
         }
         try:
@@ -54,7 +72,7 @@ def execute_programs(
             raise
     for key, execution in done.items():
         if _timed_out(execution):
-            done[key] = _execute_one(runnable[key], problems[key[0]], pool)
+            done[key] = _execute_one(runnable[key], problems[key[0]], toolchains, pool)
     return [
         replace(done[_key(program)], candidate_id=program.candidate_id)
         if program.extraction is Extraction.OK
@@ -71,31 +89,36 @@ def _timed_out(execution: Execution) -> bool:
     return execution.status is Status.TIMEOUT or any(run.status is Status.TIMEOUT for run in execution.runs)
 
 
-def _execute_one(program: Program, problem: Problem, pool: SandboxPool) -> Execution:
+def _execute_one(program: Program, problem: Problem, toolchains: Toolchains, pool: SandboxPool) -> Execution:
     try:
+        job = _prepare(program, problem, toolchains)
+        if isinstance(job, Unprepared):
+            return _unprepared(program, problem, job, pool.name)
         if problem.judged_by is JudgedBy.TESTER:
-            return pool.run(lambda bench: _run_tester(program, problem, bench, pool.name))
+            return pool.run(lambda bench: _run_tester(program, problem, job, bench, pool.name))
         if problem.judged_by is JudgedBy.SUITE:
             return pool.run(lambda bench: _run_suite(program, problem, bench, pool.name))
-        return pool.run(lambda bench: _run_cases(program, problem, bench, pool.name))
+        return pool.run(lambda bench: _execution(program, *bench.candidate.run(job), "", pool.name))
     except SandboxFaultError as fault:
         return _fault(program, problem, pool.name, str(fault))
 
 
-def _run_cases(program: Program, problem: Problem, bench: Bench, backend: str) -> Execution:
+def _prepare(program: Program, problem: Problem, toolchains: Toolchains) -> Job | Unprepared:
+    """Return the job of a program over its problem's cases; a tester asks for the inputs itself."""
     inputs = tuple(case.arguments for case in problem.cases)
+    if problem.language != PYTHON:
+        return prepare(program.code, problem.setup, problem.entry_point, problem.language, inputs, toolchains)
     job = Job(problem.setup, program.code, problem.entry_point, inputs)
     if problem.interface is Interface.STDIN:
         job = replace(job, inputs=tuple(map(encode_value, inputs)), mode="stdin")
-    answers, ending = bench.candidate.run(job)
-    return _execution(program, answers, ending, "", backend)
+    return job
 
 
-def _run_tester(program: Program, problem: Problem, bench: Bench, backend: str) -> Execution:
+def _run_tester(program: Program, problem: Problem, job: Job, bench: Bench, backend: str) -> Execution:
     """Run the problem's test code in one sandbox, the candidate in another; only plain values pass between."""
     candidate, tester = bench.candidate, bench.tester
     answers: list[Answer] = []
-    loaded = candidate.begin(Job(problem.setup, program.code, problem.entry_point))
+    loaded = candidate.begin(job)
 
     def ask(arguments: str) -> Answer:
         answer = candidate.call(arguments)
@@ -144,6 +167,11 @@ def _execution(
         wall_s=ending.wall_s,
         peak_memory_mib=ending.peak_memory_mib,
     )
+
+
+def _unprepared(program: Program, problem: Problem, why: Unprepared, backend: str) -> Execution:
+    answers = [Answer(Status.NOT_RUN, "", "", 0.0)] * len(problem.cases)
+    return _execution(program, answers, Ending(why.status, "", why.detail, 0.0, 0.0, 0.0), "", backend)
 
 
 def _not_run(program: Program) -> Execution:

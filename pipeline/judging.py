@@ -6,6 +6,7 @@ no object of the candidate's takes part in the comparison.
 
 from typing import Any
 
+from pipeline.languages.equality import same_in
 from pipeline.printed import same_text
 from schemas.candidate import Extraction
 from schemas.execution import CaseRun, Execution, Status
@@ -20,6 +21,7 @@ _CAUSES = {
     Status.MEMORY: Cause.MEMORY,
     Status.OUTPUT_LIMIT: Cause.OUTPUT_LIMIT,
     Status.FORGED: Cause.FORGED,
+    Status.COMPILE_ERROR: Cause.COMPILE_ERROR,
     Status.MISSING: Cause.MISSING_ENTRY_POINT,
     Status.FAULT: Cause.SANDBOX_FAULT,
 }
@@ -94,7 +96,8 @@ def _judge_cases(problem: Problem, execution: Execution) -> Verdict:
     if len(runs) != len(problem.cases):
         detail = f"{len(runs)} of {len(problem.cases)} cases were run"
         return _verdict(execution, Label.UNDECIDED, Cause.SANDBOX_FAULT, detail, ())
-    passed = tuple(matches(case, run) for case, run in zip(problem.cases, runs, strict=True))
+    language = problem.language
+    passed = tuple(matches(case, run, language) for case, run in zip(problem.cases, runs, strict=True))
     if all(passed) and execution.status is Status.OK:
         return _verdict(execution, Label.PASSED, Cause.NONE, "", passed)
     first = runs[passed.index(False)] if False in passed else None
@@ -127,8 +130,8 @@ def _verdict(execution: Execution, label: Label, cause: Cause, detail: str, pass
     )
 
 
-def matches(case: Case, run: CaseRun) -> bool:
-    """Return whether the value of one run is what the case asks for."""
+def matches(case: Case, run: CaseRun, language: str = "python") -> bool:
+    """Return whether the value of one run is what the case asks for; see `languages.equality` for languages."""
     if run.status is not Status.OK:
         return False
     try:
@@ -143,7 +146,10 @@ def matches(case: Case, run: CaseRun) -> bool:
             got = _as_json(got)
             is_boxed = case.compare == "boxed" and same_value([got], expected, case.atol)
             return is_boxed or same_value(got, expected, case.atol)
-        return same_value(got, expected, case.atol if case.compare == "close" else 0.0)
+        atol = case.atol if case.compare == "close" else 0.0
+        if language != "python":
+            return same_in(language, same_value, got, expected, atol)
+        return same_value(got, expected, atol)
     except (TypeError, ValueError, OverflowError, RecursionError):
         return False  # a view that this value has not (`sorted` of an int): the test would have raised
 

@@ -179,7 +179,7 @@ def write_executions(
 ) -> Path:
     """Write a shard of executions, one a program."""
     programs: list[Program] = stage_folder(chain, "programs").read(name)
-    rows = execute_programs(programs, _problems(chain, name), pool, on_done)
+    rows = execute_programs(programs, _problems(chain, name), pool, on_done, config.run / "cache" / "compiled")
     counts = Counter(f"status.{row.status}" for row in rows)
     runnable = {(row.problem_id, row.code) for row in programs if row.extraction is Extraction.OK}
     counts["distinct"] = len(runnable)

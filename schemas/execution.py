@@ -22,6 +22,8 @@ class Status(StrEnum):
     """More was printed, or a larger value answered, than is allowed."""
     FORGED = "forged"
     """An answer that nobody asked for, with a wrong nonce or in a broken frame."""
+    COMPILE_ERROR = "compile_error"
+    """The compiler refused the program."""
     MISSING = "missing"
     """The entry point does not exist after the program was loaded."""
     NOT_RUN = "not_run"

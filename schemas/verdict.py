@@ -25,6 +25,7 @@ class Cause(StrEnum):
     FORGED = "forged"
     MISSING_ENTRY_POINT = "missing_entry_point"
     SYNTAX_ERROR = "syntax_error"
+    COMPILE_ERROR = "compile_error"
     NO_CODE = "no_code"
     TEST_FAILED = "test_failed"
     SANDBOX_FAULT = "sandbox_fault"

@@ -249,6 +249,7 @@ def test_one_wrong_value_is_failed() -> None:
 ENDED = [
     (Status.EXCEPTION, Cause.EXCEPTION), (Status.EXITED, Cause.EXITED), (Status.TIMEOUT, Cause.TIMEOUT),
     (Status.MEMORY, Cause.MEMORY), (Status.OUTPUT_LIMIT, Cause.OUTPUT_LIMIT), (Status.FORGED, Cause.FORGED),
+    (Status.COMPILE_ERROR, Cause.COMPILE_ERROR),
     (Status.MISSING, Cause.MISSING_ENTRY_POINT),
 ]  # fmt: skip
 

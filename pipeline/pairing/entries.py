@@ -16,7 +16,9 @@ from schemas.problem import JudgedBy
 from schemas.standing import Standing
 from schemas.verdict import Cause, Label
 
-TRIVIAL = (Cause.NO_CODE.value, Cause.SYNTAX_ERROR.value, Cause.MISSING_ENTRY_POINT.value)
+TRIVIAL = tuple(
+    cause.value for cause in (Cause.NO_CODE, Cause.SYNTAX_ERROR, Cause.COMPILE_ERROR, Cause.MISSING_ENTRY_POINT)
+)
 _DOUBTED = (Standing.DOUBTFUL.value, Standing.OUTVOTED.value, Standing.REFUTED.value)
 _DISPROVED = (Standing.OUTVOTED.value, Standing.REFUTED.value)
 _FLAKY = "flaky"  # cause of a candidate whose answers differ from run to run

@@ -115,6 +115,10 @@ class BubblewrapEngine:
         self._links.append(link)
         return link
 
+    def sibling(self, config: SandboxConfig) -> "BubblewrapEngine":
+        """Return another one; see `Engine`."""
+        return BubblewrapEngine(config)
+
     def close(self) -> None:
         """End all that were started."""
         for link in self._links:
@@ -174,7 +178,8 @@ def _arguments(python: Path, group: MemoryGroup | None) -> list[str]:
             arguments += ["--ro-bind", str(path), str(path)]
     for folder in _hidden_folders(prefix):
         arguments += ["--tmpfs", str(folder), "--remount-ro", str(folder)]
-    arguments += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
+    for shown in ("/etc/ld.so.cache", "/etc/alternatives", *map(str, Path("/etc").glob("java-*-openjdk"))):
+        arguments += ["--ro-bind-try", shown, shown]
     if group is not None:
         arguments += ["--ro-bind", str(group.path), group.shown_at]
     arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/tmp"]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from pipeline.errors import PairsmithError
+from schemas.config import SandboxConfig
 from schemas.execution import Status
 
 
@@ -13,6 +14,20 @@ class SandboxError(PairsmithError):
 
 class SandboxFaultError(Exception):
     """A sandbox broke while it held a program. Proves nothing about the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a language's runtime needs beside the configured limits of a program.
+
+    Attributes:
+        reserve_mib: MiB that may be written beside the program's own memory, for a runtime that reserves far more
+            addresses than it uses: its address space is not limited. 0 limits the address space.
+        n_more_processes: threads of the runtime itself.
+    """
+
+    reserve_mib: int = 0
+    n_more_processes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +43,9 @@ class Job:
         mode: `function` calls the entry point; `stdin` runs the code as a program once for each input, and its
             answer is the string on standard output; `module` answers a suite's requests (see `inside.serving`);
             `suite` runs the code as a pytest or unittest module, in a sandbox with `suite_kit`.
+        foreign: how to start a program of another language (see `inside.foreign`), in place of setup and code;
+            empty for Python.
+        room: what its runtime needs beside the configured limits.
     """
 
     setup: str
@@ -35,6 +53,8 @@ class Job:
     entry_point: str
     inputs: tuple[str, ...] = ()
     mode: Literal["function", "stdin", "module", "suite"] = "function"
+    foreign: str = ""
+    room: Room = Room()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +132,9 @@ class Engine(Protocol):
             SandboxFaultError: if this one did not start; another may.
             SandboxError: if none can.
         """
+
+    def sibling(self, config: SandboxConfig) -> "Engine":
+        """Return another engine of this kind, with limits of its own."""
 
     def close(self) -> None:
         """End and remove everything that this engine started. Never raises."""

@@ -97,6 +97,10 @@ class DockerEngine:
             raise SandboxFaultError(f"no container started: {error}") from None
         return DockerLink(container, socket)
 
+    def sibling(self, config: SandboxConfig) -> "DockerEngine":
+        """Return another one, under a label of its own: starting reaps what has the same."""
+        return DockerEngine(config, self._label + "-sibling")
+
     def close(self) -> None:
         """Remove every container of this run."""
         with contextlib.suppress(DockerException, OSError):
@@ -112,17 +116,21 @@ class DockerEngine:
     def _options(self) -> dict[str, Any]:
         config = self._config
         memory = memory_of_tree_mib(config) * _MIB
-        tmpfs = f"rw,nosuid,nodev,noexec,size={config.files_mib}m,nr_inodes=4096,mode=1777"
+        tmpfs = f"rw,nosuid,nodev,size={config.files_mib}m,nr_inodes=4096,mode=1777"
         options: dict[str, Any] = {
             "stdin_open": True,
             "network_mode": "none",
             "read_only": True,
             # Queues made in /dev/mqueue by mere open(2) would outlive their program: nobody may enter.
-            "tmpfs": {"/tmp": tmpfs, "/dev/shm": tmpfs, "/dev/mqueue": "ro,nosuid,nodev,noexec,size=4k,mode=0"},
+            "tmpfs": {
+                "/tmp": tmpfs + ",exec",
+                "/dev/shm": tmpfs + ",noexec",
+                "/dev/mqueue": "ro,nosuid,nodev,noexec,size=4k,mode=0",
+            },
             "cap_drop": ["ALL"],
             "cap_add": _CAPABILITIES,
             "security_opt": ["no-new-privileges"],
-            "pids_limit": config.n_processes + 16,
+            "pids_limit": config.n_processes + 64,
             "mem_limit": memory,
             "memswap_limit": memory,
             "ulimits": [Ulimit(name="core", soft=1, hard=1), Ulimit(name="nofile", soft=512, hard=512)],

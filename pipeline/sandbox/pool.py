@@ -4,10 +4,10 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pipeline.sandbox.bubblewrap import BubblewrapEngine
 from pipeline.sandbox.contract import Engine, SandboxError, SandboxFaultError
@@ -78,7 +78,7 @@ class SandboxPool:
         self.name = engine.name
         self.n_workers = config.workers
         self.n_faults = 0
-        self._engine = engine
+        self._engine, self._config = engine, config
         self._execution = execution
         self._faults_in_a_row = 0
         self._lock = threading.Lock()
@@ -120,6 +120,11 @@ class SandboxPool:
                     self._faults_in_a_row = 0
                     return done
         raise AssertionError("unreachable")
+
+    def sibling(self, limits: Mapping[str, Any]) -> "SandboxPool":
+        """Return another pool on an engine of the same kind, with some limits of its own."""
+        config = self._config.model_copy(update=dict(limits))
+        return SandboxPool(self._engine.sibling(config), config, self._execution)
 
     def close(self) -> None:
         """End every sandbox that was started."""

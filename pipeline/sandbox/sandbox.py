@@ -130,20 +130,22 @@ class Sandbox:
                 "entry_point": job.entry_point,
                 "mode": job.mode,
                 "tester": tester,
+                "foreign": job.foreign,
                 "inputs": inputs,
                 "limits": self._limits(job),
             }
         )
 
     def _limits(self, job: Job) -> dict[str, float]:
-        config = self._config
+        config, room = self._config, job.room
         return {
             "cpu_s": math.ceil(self._wall_s) if job.mode == "stdin" else config.cpu_s,
             "case_cpu_s": config.cpu_s,
             "wall_s": self._wall_s,
             "case_wall_s": config.case_wall_s,
             "memory_mib": config.memory_mib,
-            "n_processes": config.n_processes,
+            "reserve_mib": room.reserve_mib,
+            "n_processes": config.n_processes + room.n_more_processes,
             "files_mib": config.files_mib,
             "output_bytes": int(config.output_mib * _MIB),
             "answer_bytes": int(config.answer_mib * _MIB),

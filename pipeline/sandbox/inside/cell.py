@@ -49,7 +49,7 @@ def start_cell(fds: list[int], order: dict[str, Any], isolation: str) -> Cell:
 
     Args:
         fds: inputs (read), answers (write), stdout (write), stderr (write); the caller closes them.
-        order: uid, cpu_s, memory_mib, n_processes, files_mib.
+        order: uid, cpu_s, memory_mib, reserve_mib, n_processes, files_mib.
         isolation: `namespaces` or `uids`.
 
     Raises:
@@ -111,7 +111,7 @@ def _be_init(fds: list[int], order: dict[str, Any], status_write: int, uid: int,
     lockdown.make_mounts_private()
     room = f"size={order['files_mib']}m,nr_inodes=4096,mode=1777"
     for folder in WRITABLE:
-        lockdown.mount_tmpfs(folder, room)
+        lockdown.mount_tmpfs(folder, room, executable=folder == "/tmp")
     lockdown.mount_tmpfs("/proc", "size=4k,mode=0000", read_only=True)
     lockdown.hide_from_tracers()
     lockdown.drop_capabilities()
@@ -195,7 +195,9 @@ def _be_program(fds: list[int], order: dict[str, Any]) -> NoReturn:
         os.closerange(3, _INPUTS_FD)
         os.closerange(_ANSWERS_FD + 1, 65536)
         os.chdir("/tmp")
-        lockdown.limit_resources(order["cpu_s"], order["memory_mib"], order["n_processes"], order["files_mib"])
+        lockdown.limit_resources(
+            order["cpu_s"], order["memory_mib"], order["n_processes"], order["files_mib"], order["reserve_mib"]
+        )
         lockdown.drop_capabilities()
         lockdown.filter_system_calls()
         random.seed(0)  # a fork seeds it from the clock

@@ -117,9 +117,9 @@ def map_user(uid: int, gid: int, inner: int) -> None:
             os.close(fd)
 
 
-def mount_tmpfs(folder: str, options: str, read_only: bool = False) -> None:
-    """Mount a fresh tmpfs without set-uid programs, devices and executables on a folder."""
-    flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC | (_MS_RDONLY if read_only else 0)
+def mount_tmpfs(folder: str, options: str, read_only: bool = False, executable: bool = False) -> None:
+    """Mount a fresh tmpfs without set-uid programs and devices on a folder; without executables unless allowed."""
+    flags = _MS_NOSUID | _MS_NODEV | (0 if executable else _MS_NOEXEC) | (_MS_RDONLY if read_only else 0)
     _call("mount", b"tmpfs", folder.encode(), b"tmpfs", flags, options.encode())
 
 
@@ -161,7 +161,7 @@ def drop_capabilities() -> None:
     _call("capset", header, bytes(24))
 
 
-def limit_resources(cpu_s: int, memory_mib: int, n_processes: int, files_mib: int) -> None:
+def limit_resources(cpu_s: int, memory_mib: int, n_processes: int, files_mib: int, reserve_mib: int = 0) -> None:
     """Set this process's limits; its children inherit them.
 
     Args:
@@ -169,11 +169,16 @@ def limit_resources(cpu_s: int, memory_mib: int, n_processes: int, files_mib: in
         memory_mib: address space of one process, MiB.
         n_processes: processes and threads of this user (in this user namespace).
         files_mib: largest file, MiB.
+        reserve_mib: for runtimes that reserve far more addresses than they use (JVM, V8, Go): what can be written
+            is limited instead, to this many MiB more. 0 for all others.
     """
+    memory, most = resource.RLIMIT_AS, memory_mib * _MIB
+    if reserve_mib:
+        memory, most = resource.RLIMIT_DATA, (memory_mib + reserve_mib) * _MIB
     _limit(
         {
             resource.RLIMIT_CPU: (cpu_s, cpu_s + 1),
-            resource.RLIMIT_AS: (memory_mib * _MIB, memory_mib * _MIB),
+            memory: (most, most),
             resource.RLIMIT_NPROC: (n_processes, n_processes),
             resource.RLIMIT_FSIZE: (files_mib * _MIB, files_mib * _MIB),
         }

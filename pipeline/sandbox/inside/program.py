@@ -37,14 +37,19 @@ class CandidateError(Exception):
 def run_program(inputs: int, answers: int) -> None:
     """Serve one program over two descriptors until the input ends.
 
-    The first frame is a nonce and a JSON object {setup, code, entry_point, mode, tester, limits}; each later one
-    is a nonce and the text of a list of arguments. Each answer repeats its nonce.
+    The first frame is a nonce and a JSON object {setup, code, entry_point, mode, tester, foreign, limits}; each
+    later one is a nonce and the text of a list of arguments. Each answer repeats its nonce.
     """
     frames = FrameReader(inputs)
     frame = frames.read()
     if frame is None:
         return
     nonce, load = frame[:NONCE_BYTES], json.loads(frame[NONCE_BYTES:])
+    if load["foreign"]:
+        from pipeline.sandbox.inside.foreign import run_foreign  # rare, and not loaded in every sandbox
+
+        run_foreign(load, nonce, frames, answers)
+        return
     sys.argv = ["solution"]
     module = types.ModuleType("solution")
     sys.modules["solution"] = module

@@ -16,6 +16,7 @@ from typing import Any
 from pipeline.sandbox.inside.answering import NONCE_BYTES, READY
 from pipeline.sandbox.inside.frames import BrokenFrameError, FrameBuffer, pack
 
+_ORDERED = ("cpu_s", "memory_mib", "reserve_mib", "n_processes", "files_mib")
 _REPORT_LIMIT_S = 20.0  # the zygote only has to fork, or to kill and reap; one that takes longer is broken
 _GOODBYE_S = 1.0  # a program that answered and has read the end of its inputs needs under a millisecond
 _MAX_PATIENCE = 20  # times a limit of wall time that a program may be kept waiting for a processor
@@ -75,7 +76,7 @@ class Cells:
         self._spare = limits, self._order(limits)
 
     def _order(self, limits: dict[str, Any]) -> Cell:
-        order = {key: limits[key] for key in ("cpu_s", "memory_mib", "n_processes", "files_mib")}
+        order = {key: limits[key] for key in _ORDERED}
         order.update(op="run", uid=self._next_uid)
         self._next_uid += 1
         return Cell(self._zygote, order, limits, self._on_wait)

@@ -1,0 +1,38 @@
+"""Drivers: what stands between a solution in another language and the lines that `inside.foreign` speaks.
+
+A driver loads the solution once, then reads arguments and writes values in the encoding of `schemas.values`, as
+far as its language has such values:
+
+| value | JavaScript, TypeScript | Java | C++ |
+| --- | --- | --- | --- |
+| None | null, undefined | null, Optional | optional, nullptr |
+| bool | boolean | boolean | bool |
+| int | number to 2^53, else BigInt | int, long, BigInteger, ... | every integer type |
+| float | number | double, float | double, float |
+| str | string | String, char | string, string_view, char *, char |
+| list | Array, typed arrays | List, Deque, arrays | vector, array, list, deque |
+| tuple | Array | List, Map.Entry | tuple, pair |
+| set | Set | Set | set, unordered_set |
+| dict | object if all keys are text, else Map | Map | map, unordered_map |
+| bytes | Uint8Array | byte[] (as an argument) | string (as an argument) |
+
+| value | C (see `drivers.c`) | Go | Rust | Bash (see `inside.words`) |
+| --- | --- | --- | --- | --- |
+| None | NULL for text | nil | None, () | empty word |
+| bool | bool | bool | bool | true, false |
+| int | every integer type | every integer type, *big.Int | every integer type | digits |
+| float | double, float | float64, float32 | f64, f32 | digits |
+| str | char *, char | string, rune, byte | String, &str, char | word |
+| list | T * and its length | slice, array | Vec, slice, VecDeque | words |
+| tuple | none | several results, struct | tuple | words |
+| set | none | map[T]struct{} | HashSet, BTreeSet | words |
+| dict | none | map | HashMap, BTreeMap | lines of key,value |
+| bytes | none | []byte (as an argument) | Vec<u8> (as an argument) | none |
+
+An argument that the parameter's type can't hold is an `ArgumentError` of that call. An entry point must be one
+function, neither a template nor overloaded (Java: by number and types of arguments); it may be a method of a
+class `Solution`, or of the class that it names (`Class.method`). An exception or panic is the call's, by the name
+of its type; Go's last result of type `error` and Rust's `Err` are exceptions too. Bash: the status of the function
+is one, such as `ExitStatus1`; its value is what it prints, without the last newline, and each call starts from the
+state after loading. C has no exceptions: `abort` and a segmentation fault end the program, as they do everywhere.
+"""

@@ -1,0 +1,41 @@
+"""Java: the driver finds the entry point among the solution's classes by reflection."""
+
+from pipeline.languages.drivers import files, trees
+
+_TYPES = frozenset({"class_declaration", "interface_declaration", "enum_declaration", "record_declaration"})
+_HEADS = frozenset({"import_declaration", "package_declaration"})
+_WITHIN = _TYPES | {"class_body", "program", "interface_body", "enum_body", "enum_body_declarations"}
+
+
+def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
+    """Return the files that are compiled. A method that stands in no class is put into `Solution`."""
+    name, whole = _shape(f"{setup}\n{code}" if setup else code)
+    driver = "PairsmithDriver.java"
+    listed = f"{driver}\n{name}.java\n"
+    return {f"{name}.java": whole, driver: files.read(driver), "sources": listed}
+
+
+def finds(code: str, entry_point: str) -> bool:
+    """Return whether a method of that name is declared in some class."""
+    return any(
+        node.type == "method_declaration" and trees.text(node.child_by_field_name("name")) == entry_point
+        for node in trees.walk(trees.parse(code, "java"), _WITHIN)
+    )
+
+
+def _shape(code: str) -> tuple[str, str]:
+    """Return the name that the file must have, and its text, without a package: the driver is in none."""
+    root = trees.parse(code, "java")
+    source = code.encode()
+    for node in root.named_children:
+        if node.type == "package_declaration":
+            blank = b" " * (node.end_byte - node.start_byte)
+            source = source[: node.start_byte] + blank + source[node.end_byte :]
+    types = [node for node in root.named_children if node.type in _TYPES]
+    if not types and any(node.type == "method_declaration" for node in root.named_children):
+        end = max((node.end_byte for node in root.named_children if node.type in _HEADS), default=0)
+        wrapped = source[:end] + b"\nclass Solution {" + source[end:] + b"\n}\n"
+        return "Solution", wrapped.decode()
+    public = [node for node in types if "public" in trees.text(node).split("{")[0].split()]
+    named = public or types
+    return (trees.text(named[0].child_by_field_name("name")) if named else "Solution"), source.decode()

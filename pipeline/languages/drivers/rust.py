@@ -1,0 +1,70 @@
+"""Rust: traits read arguments and write values; the compiler infers them from the call of the entry point."""
+
+from tree_sitter import Node
+
+from pipeline.languages.drivers import files, trees
+
+# rustc asks for the path of its own program and stops where /proc, which is closed to programs, has no answer.
+_EXE = """#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/syscall.h>
+ssize_t readlink(const char *path, char *buffer, size_t size) {
+    const char *known = getenv("EXE");
+    if (!known || strcmp(path, "/proc/self/exe")) return syscall(SYS_readlinkat, -100, path, buffer, size);
+    size_t n = strlen(known) < size ? strlen(known) : size;
+    memcpy(buffer, known, n);
+    return (ssize_t)n;
+}
+"""
+_WITHIN = frozenset({"impl_item", "declaration_list"})
+
+
+def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
+    """Return the file that is compiled.
+
+    The solution stays at the root of the crate; the driver is a module of it with a C `main` of its own, so that
+    the solution may have a `main` too.
+    """
+    whole = f"{setup}\n{code}" if setup else code
+    found = _find(whole, entry_point)
+    parameters = _list(found.child_by_field_name("parameters")) if found is not None else []
+    n = sum(node.type == "parameter" for node in parameters)
+    given = ", ".join(f"argument(a, {index})" for index in range(n))
+    main = (
+        f"\n#[doc(hidden)]\nmod pairsmith_main {{\n    use super::pairsmith::*;\n    use super::*;\n"
+        f"    fn call(a: &[Json]) -> String {{ show({_path(found, entry_point)}({given})) }}\n"
+        f'    #[no_mangle]\n    pub extern "C" fn main() -> i32 {{ serve({n}, &call) }}\n}}\n'
+    )
+    return {"main.rs": f"#![no_main]\n{whole}\n{files.read('driver.rs')}{main}", "exe.c": _EXE}
+
+
+def finds(code: str, entry_point: str) -> bool:
+    """Return whether a function of that name is defined, free or in an `impl`."""
+    return _find(code, entry_point) is not None
+
+
+def _find(code: str, entry_point: str) -> Node | None:
+    """Return the definition: a free function, else one of an `impl`."""
+    found = [
+        node
+        for node in trees.walk(trees.parse(code, "rust"), _WITHIN)
+        if node.type == "function_item" and trees.text(node.child_by_field_name("name")) == entry_point
+    ]
+    free = [node for node in found if node.parent is not None and node.parent.type == "source_file"]
+    return next(iter(free or found), None)
+
+
+def _path(node: Node | None, entry_point: str) -> str:
+    owner = node.parent.parent if node is not None and node.parent is not None else None
+    if owner is None or owner.type != "impl_item":
+        return f"super::{entry_point}"
+    name = trees.text(owner.child_by_field_name("type")).split("<")[0]
+    takes_self = node is not None and any(
+        part.type == "self_parameter" for part in _list(node.child_by_field_name("parameters"))
+    )
+    return f"super::{name}{{}}.{entry_point}" if takes_self else f"super::{name}::{entry_point}"
+
+
+def _list(node: Node | None) -> list[Node]:
+    return node.named_children if node is not None else []

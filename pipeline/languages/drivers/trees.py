@@ -1,0 +1,30 @@
+"""What drivers read off a solution's syntax tree."""
+
+import functools
+from collections.abc import Iterator
+from importlib import import_module
+
+from tree_sitter import Language, Node, Parser
+
+
+@functools.cache
+def _grammar(name: str) -> Language:
+    return Language(import_module(f"tree_sitter_{name}").language())
+
+
+def parse(code: str, grammar: str) -> Node:
+    """Return the root of the tree of a text, however broken it is."""
+    return Parser(_grammar(grammar)).parse(code.encode()).root_node
+
+
+def text(node: Node | None) -> str:
+    """Return the source text of a node, empty for none."""
+    return node.text.decode() if node is not None and node.text is not None else ""
+
+
+def walk(node: Node, within: frozenset[str]) -> Iterator[Node]:
+    """Give a node's named children, and theirs where they are of those kinds."""
+    for child in node.named_children:
+        yield child
+        if child.type in within:
+            yield from walk(child, within)

@@ -1,0 +1,204 @@
+"""Finds the toolchains of a sandbox and compiles in it, each distinct program once."""
+
+import hashlib
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pipeline.languages.table import LANGUAGES, Language, LanguageError, find_language
+from pipeline.sandbox import Answer, Ending, Job, SandboxFaultError, SandboxPool
+from pipeline.sandbox.contract import Room
+from pipeline.sandbox.inside.foreign import encode_files
+from schemas.execution import Status
+from schemas.values import decode_value, encode_arguments
+
+# Compilers are allowed far more than the programs that they make. An ordinary solution takes a second or two.
+_LIMITS: Mapping[str, Any] = {
+    "cpu_s": 60, "wall_s": 150.0, "case_wall_s": 140.0, "memory_mib": 2048, "files_mib": 256, "n_processes": 64,
+    "output_mib": 4.0, "answer_mib": 64.0,
+}  # fmt: skip
+_FROM = "from pipeline.sandbox.inside.building import "
+_ROOM = Room(reserve_mib=512)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What came of compiling one program.
+
+    Attributes:
+        files: files that are run, name to base64 of zlib; empty where it failed.
+        diagnostics: the compiler's first lines; empty where it went well.
+    """
+
+    files: Mapping[str, str]
+    diagnostics: str = ""
+
+
+class Toolchains:
+    """The compilers beside a pool of sandboxes: sandboxes of the same kind, with limits of their own.
+
+    May be used by many threads at once. Nothing is started before it is needed.
+    """
+
+    def __init__(self, pool: SandboxPool, cache: Path | None = None) -> None:
+        """Keep what is compiled in a folder, by content; None keeps nothing."""
+        self._pool, self._cache = pool, cache
+        self._compilers: SandboxPool | None = None
+        self._lock = threading.Lock()
+        self._tools: dict[str, str] | None = None
+        self._versions: dict[str, str] = {}
+
+    def __enter__(self) -> "Toolchains":
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the sandboxes of compilers."""
+        self.close()
+
+    def close(self) -> None:
+        """End the sandboxes of compilers."""
+        with self._lock:
+            if self._compilers is not None:
+                self._compilers.close()
+                self._compilers = None
+
+    def tools(self) -> Mapping[str, str]:
+        """Return the tools of all languages that are there, name to path inside the sandbox."""
+        with self._lock:
+            if self._tools is None:
+                patterns = {name: list(globs) for row in LANGUAGES.values() for name, globs in row.tools.items()}
+                self._tools = dict(self._ask("find_tools", [patterns]))
+            return self._tools
+
+    def environment(self, language: Language) -> dict[str, str]:
+        """Return the environment that a language's commands need beside PATH and the like."""
+        names = [name for name, _ in language.environment]
+        return dict(zip(names, fill((value for _, value in language.environment), self._tools or {}), strict=True))
+
+    def version(self, language: Language) -> str:
+        """Return what a language's toolchain says of itself; empty if it is not there."""
+        tools = self.tools()
+        if not all(name in tools for name in language.tools):
+            return ""
+        with self._lock:
+            if language.name not in self._versions:
+                command = fill(language.version, tools)
+                told = self._ask("read_version", [command, self.environment(language)])
+                self._versions[language.name] = str(told)
+            return self._versions[language.name]
+
+    def require(self, names: Iterable[str]) -> None:
+        """Check that programs of these languages can run here.
+
+        Raises:
+            LanguageError: for an unknown language, or one whose toolchain is missing; it names the packages.
+        """
+        for row in [find_language(name) for name in sorted(set(names) - {"python"})]:
+            if not self.version(row):
+                raise LanguageError(why_missing(row, self._pool.name))
+
+    def compile(self, language: Language, files: Mapping[str, str]) -> Compiled:
+        """Compile the sources of one program, or find what they became before.
+
+        Raises:
+            LanguageError: if the toolchain is missing.
+            SandboxFaultError: if the sandbox broke, or wall time ran out before CPU time: nothing is proved.
+            SandboxError: if the sandbox stays broken.
+        """
+        self.require([language.name])
+        sources = encode_files({name: to_bytes(text) for name, text in files.items()})
+        commands = [fill(command, self.tools()) for command in language.compile]
+        backend = self._pool.name  # what one machine links against, another may not have
+        key = _digest(
+            [backend, language.name, self.version(language), commands, list(language.artifact), dict(files)]
+        )
+        known = self._read(key)
+        if known is None:
+            arguments = [sources, commands, list(language.artifact), self.environment(language)]
+            known = self._build(language, arguments)
+            self._write(key, known)
+        return known
+
+    def _build(self, language: Language, arguments: list[Any]) -> Compiled:
+        job = Job("", _FROM + "build", "build", (encode_arguments(arguments),), room=language.compile_room)
+        answer, ending = self._run(job)
+        if answer.status is Status.OK:
+            told = decode_value(answer.value)
+            if "files" in told:
+                return Compiled(told["files"])
+            if told["exit_code"] > 0 or told["diagnostics"]:
+                return Compiled({}, told["diagnostics"] or f"exit code {told['exit_code']}")
+            return Compiled({}, f"the compiler died of signal {-told['exit_code']}")
+        if answer.status is Status.TIMEOUT and ending.cpu_s < _LIMITS["cpu_s"] / 2:
+            raise SandboxFaultError(f"{language.title}: the compiler was not given the time that it needs")
+        # It is the program's own doing: endless templates, a table of gigabytes.
+        return Compiled({}, f"the compiler ended with {answer.status.value} {ending.detail}".strip())
+
+    def _ask(self, function: str, arguments: list[Any]) -> Any:
+        answer, ending = self._run(Job("", _FROM + function, function, (encode_arguments(arguments),), room=_ROOM))
+        if answer.status is not Status.OK:
+            raise SandboxFaultError(f"no toolchain can be looked for: {answer.status.value} {ending.detail}")
+        return decode_value(answer.value)
+
+    def _run(self, job: Job) -> tuple[Answer, Ending]:
+        if self._compilers is None:
+            self._compilers = self._pool.sibling(_LIMITS)
+        answers, ending = self._compilers.run(lambda bench: bench.candidate.run(job))
+        return answers[0], ending
+
+    def _read(self, key: str) -> Compiled | None:
+        if self._cache is None:
+            return None
+        try:
+            told = json.loads((self._cache / key[:2] / f"{key}.json").read_bytes())
+            return Compiled(told["files"], told["diagnostics"])
+        except (OSError, ValueError, KeyError):  # not there, or half of it
+            return None
+
+    def _write(self, key: str, compiled: Compiled) -> None:
+        if self._cache is None:
+            return
+        folder = self._cache / key[:2]
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="ascii") as file:
+            json.dump({"files": dict(compiled.files), "diagnostics": compiled.diagnostics}, file)
+        os.replace(file.name, folder / f"{key}.json")  # noqa: PTH105
+
+
+def why_missing(language: Language, backend: str) -> str:
+    """Return what to install, and where, for a language whose toolchain is not there."""
+    packages = " ".join(language.packages)
+    where = (
+        f"`pairsmith sandbox build --languages {language.name}` puts them into the image"
+        if backend == "docker"
+        else f"`apt-get install {packages}` on this machine, whose /usr the sandbox sees"
+    )
+    return f"{language.title} can't run in {backend}: no {', '.join(language.tools)}; {where} (Debian: {packages})"
+
+
+def fill(command: Iterable[str], tools: Mapping[str, str]) -> list[str]:
+    """Return a command with paths of tools in place of names in braces; `{java home}` is where java lies."""
+    filled = []
+    for part in command:
+        for name, path in tools.items():
+            part = part.replace("{" + name + "}", path).replace("{" + name + " home}", str(Path(path).parents[1]))
+        filled.append(part)
+    return filled
+
+
+def to_bytes(text: str) -> bytes:
+    """Return text as UTF-8; a lone surrogate, which no compiler takes, becomes a question mark."""
+    return text.encode("utf-8", "replace")
+
+
+def _digest(parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

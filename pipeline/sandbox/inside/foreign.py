@@ -1,0 +1,202 @@
+"""Runs a program of another language as a child process of the program, and carries values to it and back.
+
+The child is one process for all inputs. It has two pipes of its own beside its standard streams: on descriptor 3
+it reads requests, on descriptor 4 it writes answers, each a line of ASCII that begins with a number used once:
+
+    request   <nonce> <text of a list of arguments>    the first has no text: load, and say how that went
+    answer    <nonce> <kind><body>                     kinds as in `answering`: L V R M T
+
+Programs of the shell get their arguments as words and answer with raw bytes (see `words`). A line with another
+nonce, or one that nobody asked for, is passed on as what it is: forged. When the child ends, this process ends in
+the same way, so that the supervisor sees its exit code or signal. Nothing here is trusted by anybody: the child
+runs with the same rights, and what it can forge is only its own answer.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import select
+import signal
+import zlib
+from typing import Any
+
+from pipeline.sandbox.inside import answering, lockdown, words
+from pipeline.sandbox.inside.frames import HEADER, FrameReader, pack, write_all
+
+_REQUESTS, _ANSWERS = 3, 4
+_CHUNK = 1 << 16
+_GOODBYE_S = 0.8  # less than the supervisor waits
+_SLACK = 256  # of a line beside its body
+_OUT_OF_MEMORY_SHARE = 0.8  # of the limit: a child that dies above it died of it
+_OF_OTHERS = (signal.SIGKILL, signal.SIGXCPU)  # the kernel's; the supervisor knows why
+_KINDS = (answering.LOADED, answering.VALUE, answering.RAISED, answering.MISSING, answering.TOO_LARGE)
+
+
+def run_foreign(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers: int) -> None:
+    """Serve one program until the input ends, as `program.run_program` does.
+
+    `load["foreign"]` is the JSON of a plan: `files` (name to base64 of zlib), `command`, `environment`, `words`
+    (whether it speaks words), `overhead_mib` (memory that its runtime needs beside its heap).
+    """
+    plan = json.loads(load["foreign"])
+    lockdown.forbid_broad_kill()
+    child = _Child(plan, load["limits"], answers)
+    body = child.ask(b"")
+    write_all(answers, pack(nonce + body))
+    if body[:1] != answering.LOADED:
+        return
+    while True:
+        frame = frames.read()
+        if frame is None:
+            child.say_goodbye()
+            return
+        write_all(answers, pack(frame[: answering.NONCE_BYTES] + child.ask(frame[answering.NONCE_BYTES :])))
+
+
+def encode_files(files: dict[str, bytes]) -> dict[str, str]:
+    """Return files in the form that a plan has them in."""
+    return {name: base64.b64encode(zlib.compress(data, 1)).decode() for name, data in files.items()}
+
+
+def write_files(files: dict[str, str], folder: str) -> None:
+    """Write the files of a plan, executable for their owner."""
+    for name, text in files.items():
+        path = os.path.join(folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(zlib.decompress(base64.b64decode(text)))
+        os.chmod(path, 0o700)
+
+
+class _OutOfMemoryError(Exception):
+    """The child died near its limit of memory."""
+
+
+class _Child:
+    """The other language's process."""
+
+    def __init__(self, plan: dict[str, Any], limits: dict[str, Any], answers: int) -> None:
+        write_files(plan["files"], "/tmp")
+        self._speaks_words = plan["words"]
+        self._limits, self._answers_up = limits, answers
+        heap_mib = max(limits["memory_mib"] - plan["overhead_mib"], 32)
+        command = [part.replace("{heap_mib}", str(heap_mib)) for part in plan["command"]]
+        requests_read, self._requests = os.pipe()
+        self._answers, answers_write = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            _become(command, plan["environment"], requests_read, answers_write)
+        os.close(requests_read)
+        os.close(answers_write)
+        os.set_blocking(self._answers, False)
+        self._ended = os.pidfd_open(self._pid)
+        self._buffer = bytearray()
+        self._is_open = True
+
+    def ask(self, text: bytes) -> bytes:
+        """Return the kind and body of the child's answer; does not return if the child forges or ends."""
+        self._read()
+        if self._buffer:
+            self._say_forged()
+        nonce = os.urandom(8).hex().encode()
+        end, request = b"\n", text + b"\n"
+        if self._speaks_words:
+            end, request = b"\0", words.request(text) or b""
+        if not request:
+            return answering.RAISED + b"ArgumentError"
+        with contextlib.suppress(BrokenPipeError):  # it is gone or closed its end: its exit will tell
+            write_all(self._requests, nonce + b" " + request)
+        try:
+            line = self._receive_line(end)
+        except _OutOfMemoryError:
+            return answering.RAISED + b"MemoryError"
+        head, _, rest = line.partition(b" ")
+        if head != nonce or rest[:1] not in _KINDS:
+            self._say_forged()
+        if self._speaks_words and rest[:1] == answering.VALUE:
+            printed = rest[1:-1] if rest[-1:] == b"\n" else rest[1:]
+            return answering.VALUE + json.dumps(printed.decode("utf-8", "replace")).encode()
+        return rest
+
+    def say_goodbye(self) -> None:
+        """End the requests, on which a driver exits; pass on whatever the child still says."""
+        os.close(self._requests)
+        select.select([self._ended], [], [], _GOODBYE_S)
+        os.waitpid(self._pid, os.WNOHANG)  # so that its memory counts as ours
+        self._read()
+        if self._buffer:
+            self._say_forged()
+
+    def _receive_line(self, end: bytes) -> bytes:
+        poll = select.poll()
+        poll.register(self._ended, select.POLLIN)
+        while True:
+            if end in self._buffer:
+                line, _, rest = bytes(self._buffer).partition(end)
+                if rest:
+                    self._say_forged()
+                self._buffer.clear()
+                return line
+            if len(self._buffer) > self._limits["answer_bytes"] + _SLACK:
+                self._say_too_large()
+            if self._is_open:
+                poll.register(self._answers, select.POLLIN)
+            else:
+                poll.unregister(self._answers)
+            ready = {fd for fd, _ in poll.poll()}
+            self._read()
+            if self._ended in ready and end not in self._buffer:
+                self._share_fate()
+
+    def _read(self) -> None:
+        """Read what there is; one answer more than the limit is enough to see that it is too large."""
+        while self._is_open and len(self._buffer) <= self._limits["answer_bytes"] + _SLACK:
+            try:
+                data = os.read(self._answers, _CHUNK)
+            except BlockingIOError:
+                return
+            self._is_open = bool(data)
+            self._buffer += data
+
+    def _share_fate(self) -> None:
+        """End as the child ended.
+
+        Raises:
+            _OutOfMemoryError: if it was memory that ran out; the next request then finds the child gone.
+        """
+        _, status, usage = os.wait4(self._pid, 0)
+        is_full = usage.ru_maxrss >= _OUT_OF_MEMORY_SHARE * 1024 * self._limits["memory_mib"]
+        if is_full and status != 0 and not (os.WIFSIGNALED(status) and os.WTERMSIG(status) in _OF_OTHERS):
+            raise _OutOfMemoryError
+        if os.WIFSIGNALED(status):
+            number = os.WTERMSIG(status)
+            if number not in (signal.SIGKILL, signal.SIGSTOP):
+                signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        os._exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 1)
+
+    def _say_forged(self) -> None:
+        write_all(self._answers_up, pack(bytes(answering.NONCE_BYTES) + b"?"))
+        os._exit(1)
+
+    def _say_too_large(self) -> None:
+        write_all(self._answers_up, HEADER.pack(0xFFFFFFFF))
+        os._exit(1)
+
+
+def _become(command: list[str], environment: dict[str, str], requests: int, answers: int) -> None:
+    """Turn into the child: nothing of this process but the standard streams and its two pipes."""
+    try:
+        requests, answers = os.dup2(requests, 60), os.dup2(answers, 61)
+        os.dup2(requests, _REQUESTS)
+        os.dup2(answers, _ANSWERS)
+        os.closerange(_ANSWERS + 1, 1024)
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and a child would inherit that
+            signal.signal(number, signal.SIG_DFL)
+        known = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
+        os.execve(command[0], command, {**known, **environment})
+    finally:
+        os._exit(127)
