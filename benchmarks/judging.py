@@ -29,8 +29,9 @@ from pipeline.problems.starter import starter_folder
 from pipeline.sampling import open_sampler, sample_problems
 from pipeline.sandbox import SandboxError, open_pool
 from schemas.candidate import Candidate, Program
-from schemas.config import ExecutionConfig, ProblemsConfig, SamplingConfig, SandboxConfig
+from schemas.config import ExecutionConfig, ProblemsConfig, SandboxConfig
 from schemas.problem import Problem
+from schemas.sampling_config import SamplingConfig
 from schemas.verdict import Label, Verdict
 
 T = TypeVar("T")

@@ -1,6 +1,7 @@
 """One chain, stage by stage: what is there is kept, what is missing or stale is made, a task a shard."""
 
 import fcntl
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,14 +10,18 @@ from pathlib import Path
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from flows.overlap import Judging, open_bars, run_line
 from flows.reporting import Stage, reporter
 from pipeline import stages
+from pipeline.cpus import set_threads
+from pipeline.drawing import Filled, draw, store_path
 from pipeline.errors import PairsmithError
 from pipeline.folder import StageFolder, digest
 from pipeline.problems.loading import load_problems
 from pipeline.problems.records import LoadedProblems
 from pipeline.problems.starter import starter_folder
-from pipeline.sampling import Sampler, open_sampler
+from pipeline.sampling import Sampler, SampleStore, open_sampler
+from pipeline.sampling.arms import Source
 from pipeline.sandbox import SandboxPool, open_pool
 from pipeline.sandbox.docker_engine import label_of
 from schemas.candidate import Candidate
@@ -37,42 +42,55 @@ def make_shard(stage: str, name: str, work: Callable[[], object]) -> None:
 
 @dataclass
 class Tools:
-    """What is opened when first needed, and closed at the end: the sampler and the sandboxes."""
+    """What is opened when first needed, and closed at the end: samplers, the sample store and the sandboxes.
+
+    Attributes:
+        cache: folder for converted models and for the samples that runs share.
+        root: folder of the run, also for a chain below it.
+        api_keys: returns the key that a variable holds, None for none.
+    """
 
     config: RunConfig
     cache: Path
-    api_key: str | None
-    _sampler: Sampler | None = field(default=None, init=False)
+    root: Path
+    api_keys: Callable[[str], str | None]
     _pool: SandboxPool | None = field(default=None, init=False)
+    _store: SampleStore | None = field(default=None, init=False)
+    _opening: threading.Lock = field(default_factory=threading.Lock, init=False)
 
-    def sampler(self) -> Sampler:
-        """Return the sampler; loading a model takes seconds."""
-        if self._sampler is None:
-            config = self.config
-            say = reporter().say
-            with reporter().following("conversion") as follow:
-                self._sampler = open_sampler(config.sampling, self.cache, self.api_key, say, follow, config.seed)
-        return self._sampler
+    def open_source(self, source: Source) -> Sampler:
+        """Return a sampler for one model; loading it takes seconds. Whoever asks closes it."""
+        config = self.config
+        set_threads(config.overlap.sampler_threads)
+        key = self.api_keys(source.config.api_key_variable)
+        with reporter().following("conversion") as follow:
+            return open_sampler(
+                source.config, self.cache, key, reporter().say, follow, config.seed, config.run / "logs"
+            )
+
+    def store(self) -> SampleStore | None:
+        """Return the sample store, where there is to be one."""
+        path = store_path(self.config, self.cache, self.root)
+        if self._store is None and path is not None:
+            self._store = SampleStore(path)
+        return self._store
 
     def pool(self) -> SandboxPool:
-        """Return the sandboxes."""
-        if self._pool is None:
-            config = self.config
-            self._pool = open_pool(config.sandbox, config.execution, label_of(config.run), reporter().say)
-        return self._pool
-
-    def close_sampler(self) -> None:
-        """Let go of the model's memory."""
-        if self._sampler is not None:
-            self._sampler.close()
-            self._sampler = None
+        """Return the sandboxes; may be called from several threads."""
+        with self._opening:
+            if self._pool is None:
+                config = self.config
+                self._pool = open_pool(config.sandbox, config.execution, label_of(config.run), reporter().say)
+            return self._pool
 
     def close(self) -> None:
         """Close whatever was opened."""
-        self.close_sampler()
         if self._pool is not None:
             self._pool.close()
             self._pool = None
+        if self._store is not None:
+            self._store.close()
+            self._store = None
 
 
 @contextmanager
@@ -118,35 +136,71 @@ def run_problems(chain: Path, shards: Mapping[str, LoadedProblems], tools: Tools
 
 
 def run_samples(
-    chain: Path, names: Sequence[str], config: RunConfig, tools: Tools, shared: Sequence[Candidate] = ()
+    chain: Path, names: Sequence[str], config: RunConfig, tools: Tools, n_each: Mapping[str, int] | None = None
 ) -> None:
-    """Draw the candidates, then extract, execute, judge and parse them."""
-    n_problems = _rows(chain, "problems")
-    n = n_problems * config.sampling.n
+    """Draw the candidates; extract, execute, judge and parse them at the same time.
 
-    def sample(name: str, bar: Stage) -> None:
-        drawn, tokens = 0, 0
-
-        def count(n_drawn: int, n_tokens: int) -> None:
-            nonlocal drawn, tokens
-            bar.advance(n_drawn - drawn, f"({n_tokens} tokens in this shard)")
-            drawn, tokens = n_drawn, n_tokens
-
-        stages.write_candidates(chain, name, config, tools.sampler(), shared, count)
-
-    keys = {name: stages.candidates_key(chain, name, config) for name in names}
-    run_stage(chain, "candidates", keys, n, "drawn", sample)
-    tools.close_sampler()
+    Args:
+        n_each: draws a problem; None takes `sampling.n` for all.
+    """
+    stages.forget_failures(chain)
+    stages.forget_faults(chain)
+    keys = {name: stages.candidates_key(chain, name, config, n_each) for name in names}
+    folder = stages.stage_folder(chain, "candidates")
+    fingerprint = _fingerprint("candidates", keys)
+    if not _is_there(folder, fingerprint):
+        _overlap(chain, keys, config, tools, n_each)
+        folder.finish(names, fingerprint, stages.versions_of("candidates"))
+        _say_failures(folder)
 
     def execute(name: str, bar: Stage) -> None:
         stages.write_executions(chain, name, config, tools.pool(), bar.advance)
 
     _run_plain(chain, names, config, "programs", stages.programs_key, stages.write_programs)
-    stages.forget_faults(chain)
     keys = {name: stages.executions_key(chain, name, config) for name in names}
     run_stage(chain, "executions", keys, _rows(chain, "programs"), "programs", execute)
     _run_plain(chain, names, config, "verdicts", stages.verdicts_key, stages.write_verdicts)
     _run_plain(chain, names, config, "syntax", stages.syntax_key, stages.write_syntax)
+
+
+def _overlap(
+    chain: Path, keys: Mapping[str, str], config: RunConfig, tools: Tools, n_each: Mapping[str, int] | None
+) -> None:
+    """Make the missing shards of candidates, and the later stages of all shards as they become whole."""
+    folder, problems = stages.stage_folder(chain, "candidates"), stages.stage_folder(chain, "problems")
+    pending = [name for name in sorted(keys) if not folder.has_shard(name, keys[name])]
+    ready = [name for name in sorted(keys) if name not in pending]
+    if ready:
+        reporter().say(f"candidates  {len(ready)} of {len(keys)} shards there already")
+    ids = {name: [row.problem_id for row in problems.read(name)] for name in pending}
+    n = sum(config.sampling.n if n_each is None else n_each.get(one, 0) for part in ids.values() for one in part)
+    n_ready = sum(folder.n_rows(name) for name in ready)
+    with open_bars(n, n + n_ready) as bars:
+        tokens = 0
+
+        def count(candidate: Candidate) -> None:
+            nonlocal tokens
+            tokens += max(candidate.n_tokens, 0)
+            bars["candidates"].advance(1, f"({tokens} tokens)")
+
+        def filled() -> Iterator[Filled]:
+            for one in draw(chain, pending, config, tools.open_source, tools.store(), n_each, count):
+                bars["candidates"].expect_less(len(one.failures))
+                bars["candidates"].advance(len(one.candidates) - one.n_drawn)
+                yield one
+
+        def write(name: str, rows: Sequence[Filled]) -> None:
+            make_shard("candidates", name, lambda: stages.write_candidates(chain, name, config, rows, n_each))
+
+        judging = Judging(chain, config, tools.pool, make_shard, bars)
+        run_line(judging, filled(), ready, {name: len(part) for name, part in ids.items()}, write)
+
+
+def _say_failures(folder: StageFolder) -> None:
+    manifest = folder.manifest()
+    if manifest is not None and manifest.dropped:
+        told = ", ".join(f"{reason} {n}" for reason, n in sorted(manifest.dropped.items()))
+        reporter().say(f"candidates  {sum(manifest.dropped.values())} requests gave none: {told}")
 
 
 def run_pairs(chain: Path, config: RunConfig) -> None:
@@ -181,16 +235,23 @@ def run_stage(
         make: makes one shard, and advances the bar.
     """
     folder = stages.stage_folder(chain, stage)
-    fingerprint = digest(stage, *(f"{name}={key}" for name, key in sorted(keys.items())))
+    fingerprint = _fingerprint(stage, keys)
     if _is_there(folder, fingerprint):
         return
     pending = [name for name, key in sorted(keys.items()) if not folder.has_shard(name, key)]
+    if not pending:
+        folder.finish(list(keys), fingerprint, stages.versions_of(stage))
+        return
     if len(pending) < len(keys):
         reporter().say(f"{stage:<11} {len(keys) - len(pending)} of {len(keys)} shards there already")
     with reporter().stage(stage, total * len(pending) // max(len(keys), 1), unit) as bar:
         for name in pending:
             make_shard(stage, name, lambda name=name: make(name, bar))  # type: ignore[misc]
     folder.finish(list(keys), fingerprint, stages.versions_of(stage))
+
+
+def _fingerprint(stage: str, keys: Mapping[str, str]) -> str:
+    return digest(stage, *(f"{name}={key}" for name, key in sorted(keys.items())))
 
 
 def _is_there(folder: StageFolder, fingerprint: str) -> bool:

@@ -57,7 +57,7 @@ def build_command(
     def work(settings: RunConfig, folder: Path) -> None:
         from flows.flows import build
 
-        build(settings, folder, _api_key(settings))
+        build(settings, folder, read_key)
         _print_stages(settings)
         _print_report(settings)
 
@@ -103,7 +103,7 @@ def evaluate_command(
     def work(settings: RunConfig, folder: Path) -> None:
         from flows.flows import evaluate
 
-        evaluate(settings, folder, _api_key(settings))
+        evaluate(settings, folder, read_key)
         _print_gains(settings)
         _print_report(settings)
 
@@ -129,7 +129,7 @@ def demo_command(
     def work(settings: RunConfig, folder: Path) -> None:
         from flows.flows import demo
 
-        demo(settings, folder, _api_key(settings))
+        demo(settings, folder, read_key)
         _print_stages(settings)
         _print_gains(settings)
         _print_report(settings)
@@ -273,8 +273,9 @@ def _quiet_libraries(debug: bool) -> None:
         warnings.simplefilter("ignore")
 
 
-def _api_key(settings: RunConfig) -> str | None:
-    return os.environ.get(settings.sampling.api_key_variable)
+def read_key(variable: str) -> str | None:
+    """Return the key that a variable holds. Flows get this function, not the key: Prefect records parameters."""
+    return os.environ.get(variable)
 
 
 def _print_stages(settings: RunConfig) -> None:

@@ -1,6 +1,6 @@
 """The flows: build the pairs, train on them, evaluate what it gained and cost; `demo` runs all three."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,15 +24,20 @@ from schemas.score import Gain, Score
 from schemas.training import TrainingStep, TrainingSummary
 
 Scored = tuple[Score, dict[str, Abundances]]
+ApiKeys = Callable[[str], str | None]
+
+
+def _no_key(variable: str) -> None:
+    return None
 
 
 @flow(name="build", validate_parameters=False)
-def build(config: RunConfig, cache: Path, api_key: str | None = None) -> Path:
+def build(config: RunConfig, cache: Path, api_keys: ApiKeys = _no_key) -> Path:
     """Make the pairs of a run: problems, candidates, programs, executions, verdicts, syntax, pairs.
 
     Returns the folder of the pairs.
     """
-    with locked(config.run), _tools(config, cache, api_key) as tools:
+    with locked(config.run), _tools(config, cache, api_keys) as tools:
         names = run_problems(config.run, load(config), tools)
         run_samples(config.run, names, config, tools)
         run_pairs(config.run, config)
@@ -65,14 +70,14 @@ def train(config: RunConfig, cache: Path) -> TrainingSummary:
 
 
 @flow(name="evaluate", validate_parameters=False)
-def evaluate(config: RunConfig, cache: Path, api_key: str | None = None) -> tuple[Gain, ...]:
+def evaluate(config: RunConfig, cache: Path, api_keys: ApiKeys = _no_key) -> tuple[Gain, ...]:
     """Score the start and the adapter on the held-out problems of a run that has been built."""
     with locked(config.run):
-        before, counts_before = _score(config, cache, api_key, "before", None)
+        before, counts_before = _score(config, cache, api_keys, "before", None)
         gains: tuple[Gain, ...] = ()
         adapter = config.run / "training" / "adapter"
         if adapter.is_dir():
-            after, counts_after = _score(config, cache, api_key, "after", adapter)
+            after, counts_after = _score(config, cache, api_keys, "after", adapter)
             abundances = (counts_before, counts_after)
             gains = compare_scores(before, after, config.scoring, config.seed, abundances)
             write_whole(config.run / "evaluation" / "gains.json", gains_to_json(gains).encode())
@@ -81,11 +86,11 @@ def evaluate(config: RunConfig, cache: Path, api_key: str | None = None) -> tupl
 
 
 @flow(name="demo", validate_parameters=False)
-def demo(config: RunConfig, cache: Path, api_key: str | None = None) -> tuple[Gain, ...]:
+def demo(config: RunConfig, cache: Path, api_keys: ApiKeys = _no_key) -> tuple[Gain, ...]:
     """Build, train and evaluate."""
-    build(config, cache, api_key)
+    build(config, cache, api_keys)
     train(config, cache)
-    return evaluate(config, cache, api_key)
+    return evaluate(config, cache, api_keys)
 
 
 def start_folder(config: RunConfig, cache: Path) -> Path:
@@ -106,22 +111,24 @@ def scoring_config(config: RunConfig, name: str, adapter: Path | None) -> RunCon
     """Return the configuration that held-out problems are sampled with."""
     sampling = config.sampling
     backend = "auto" if sampling.backend == "files" else sampling.backend
-    changes = {"n": config.scoring.n, "adapter": adapter, "samples": None, "backend": backend}
+    changes = {
+        "n": config.scoring.n, "adapter": adapter, "samples": None, "backend": backend, "models": (),
+        "schedule": (), "templates": config.sampling.templates[:1],
+    }  # fmt: skip
     run = config.run / "evaluation" / name
     return config.model_copy(update={"run": run, "sampling": sampling.model_copy(update=changes)})
 
 
-def _score(config: RunConfig, cache: Path, api_key: str | None, name: str, adapter: Path | None) -> Scored:
+def _score(config: RunConfig, cache: Path, api_keys: ApiKeys, name: str, adapter: Path | None) -> Scored:
     reporter().say(f"-- {name}: held-out problems")
     scoring = scoring_config(config, name, adapter)
     problems: list[Problem] = stage_folder(config.run, "problems").read_all()
     share = config.pairs.test_share
     held_out = tuple(problem for problem in problems if split_of(problem.problem_id, share) == "test")
-    # The start has drawn for these problems already; only what is missing is drawn.
-    shared = stage_folder(config.run, "candidates").read_all() if adapter is None else []
-    with _tools(scoring, cache, api_key) as tools:
+    # The start has drawn for these problems already: they are in the store, and only what is missing is drawn.
+    with _tools(scoring, cache, api_keys, config.run) as tools:
         names = run_problems(scoring.run, split_shards(LoadedProblems(held_out), config.shard_problems), tools)
-        run_samples(scoring.run, names, scoring, tools, shared)
+        run_samples(scoring.run, names, scoring, tools)
     verdicts, syntax = (stage_folder(scoring.run, stage).read_all() for stage in ("verdicts", "syntax"))
     ids = [problem.problem_id for problem in held_out]
     model = config.sampling.model + (" + adapter" if adapter is not None else "")
@@ -131,8 +138,8 @@ def _score(config: RunConfig, cache: Path, api_key: str | None, name: str, adapt
 
 
 @contextmanager
-def _tools(config: RunConfig, cache: Path, api_key: str | None) -> Iterator[Tools]:
-    tools = Tools(config, cache, api_key)
+def _tools(config: RunConfig, cache: Path, api_keys: ApiKeys, root: Path | None = None) -> Iterator[Tools]:
+    tools = Tools(config, cache, root or config.run, api_keys)
     try:
         yield tools
     finally:

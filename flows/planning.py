@@ -7,7 +7,7 @@ from rich.table import Table
 
 from flows.chain import STAGES, load
 from pipeline.pairing import split_of
-from pipeline.sampling.planning import choose_backend
+from pipeline.sampling import choose_backend
 from pipeline.stages import stage_folder
 from schemas.config import RunConfig
 from schemas.problem import Problem

@@ -1,6 +1,7 @@
 """What a run says while it works: bars on a terminal, plain lines elsewhere."""
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ class Stage:
     unit: str
     total: int
     n_done: int = 0
+    task: TaskID | None = None
     started: float = field(default_factory=time.monotonic)
     last_line: float = 0.0
 
@@ -41,6 +43,10 @@ class Stage:
         """Count units that were done; `note` stands behind the rate."""
         self.n_done += n
         self.reporter._show(self, note)
+
+    def expect_less(self, n: int) -> None:
+        """Take units that will never come off the total."""
+        self.total -= n
 
     def rate(self) -> float:
         """Return units a second since the stage began."""
@@ -54,7 +60,8 @@ class Reporter:
         """Write to this console."""
         self.console = console
         self._progress: Progress | None = None
-        self._task: TaskID | None = None
+        self._n_open = 0
+        self._lock = threading.RLock()
 
     def say(self, text: str) -> None:
         """Write one line."""
@@ -62,29 +69,45 @@ class Reporter:
 
     @contextmanager
     def stage(self, name: str, total: int, unit: str) -> Iterator[Stage]:
-        """Show a stage while it runs, and a closing line with its time and rate."""
+        """Show a stage while it runs, and a closing line with its time and rate; several may run at once."""
         stage = Stage(self, name, unit, total)
         if self.console.is_terminal:
-            columns = (
-                TextColumn("{task.description:<11}"),
-                BarColumn(bar_width=24),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[note]}"),
-                TimeElapsedColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(),
-            )
-            with Progress(*columns, console=self.console, transient=True) as progress:
-                self._progress = progress
-                self._task = progress.add_task(name, total=total, note="")
-                try:
-                    yield stage
-                finally:
-                    self._progress = None
-        else:
+            self._open(stage)
+        try:
             yield stage
+        finally:
+            self._close(stage)
         seconds = time.monotonic() - stage.started
         self.say(f"{name:<11} {stage.n_done:>6} {unit:<10} {seconds:7.1f} s   {stage.rate():8.1f} /s")
+
+    def _open(self, stage: Stage) -> None:
+        """Add a bar; the first one starts the display."""
+        with self._lock:
+            if self._progress is None:
+                columns = (
+                    TextColumn("{task.description:<11}"),
+                    BarColumn(bar_width=24),
+                    MofNCompleteColumn(),
+                    TextColumn("{task.fields[note]}"),
+                    TimeElapsedColumn(),
+                    TextColumn("left"),
+                    TimeRemainingColumn(),
+                )
+                self._progress = Progress(*columns, console=self.console, transient=True)
+                self._progress.start()
+            self._n_open += 1
+            stage.task = self._progress.add_task(stage.name, total=stage.total, note="")
+
+    def _close(self, stage: Stage) -> None:
+        """Remove a bar; the last one ends the display."""
+        with self._lock:
+            if self._progress is None or stage.task is None:
+                return
+            self._progress.remove_task(stage.task)
+            self._n_open -= 1
+            if self._n_open == 0:
+                self._progress.stop()
+                self._progress = None
 
     @contextmanager
     def following(self, name: str) -> Iterator[Callable[[str, float], None]]:
@@ -108,8 +131,8 @@ class Reporter:
 
     def _show(self, stage: Stage, note: str) -> None:
         text = f"{stage.unit} {stage.rate():.1f}/s {note}"
-        if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, completed=stage.n_done, note=text)
+        if self._progress is not None and stage.task is not None:
+            self._progress.update(stage.task, completed=stage.n_done, total=stage.total, note=text)
             return
         now = time.monotonic()
         if now - max(stage.last_line, stage.started) >= _LINE_EVERY_S and stage.n_done < stage.total:

@@ -42,12 +42,14 @@ class Shard:
         n_in: rows read.
         dropped: rows left out, by reason.
         counts: what else is worth counting.
+        reuse: digest of what each row depends on besides its own candidate; empty where rows aren't reused.
     """
 
     records: Sequence[Any] | pa.Table
     n_in: int
     dropped: Mapping[str, int] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
+    reuse: str = ""
 
 
 class StageFolder:
@@ -107,6 +109,7 @@ class StageFolder:
             "pairsmith:n_in": str(shard.n_in),
             "pairsmith:dropped": json.dumps(dict(shard.dropped), sort_keys=True),
             "pairsmith:counts": json.dumps(dict(shard.counts), sort_keys=True),
+            **({"pairsmith:reuse": shard.reuse} if shard.reuse else {}),
         }
         sink = io.BytesIO()
         pq.write_table(
@@ -138,6 +141,16 @@ class StageFolder:
             reason = str(words).partition("\n")[0]
             raise FolderError(f"{path}: can't be read ({reason}); delete it to make it again") from None
 
+    def reusable(self, name: str, reuse: str) -> list[Any]:
+        """Return the rows of a whole shard that was written with this `Shard.reuse`, else none."""
+        try:
+            metadata = _metadata(self.path / name)
+            rows = self.read(name) if metadata.get("pairsmith:reuse") == reuse else []
+            whole = not rows or content_digest(rows, self.record) == metadata.get("pairsmith:content")
+        except (FolderError, OSError, ValueError, pa.ArrowException):
+            return []
+        return rows if whole else []
+
     def read_all(self) -> list[Any]:
         """Return the records of all shards, in the order of their names."""
         return [record for name in self.shard_names() for record in self.read(name)]
@@ -156,6 +169,10 @@ class StageFolder:
         except (FolderError, OSError, ValueError, pa.ArrowException):
             return {}
         return counts
+
+    def n_rows(self, name: str) -> int:
+        """Return the number of rows of one shard."""
+        return int(pq.read_metadata(self.path / name).num_rows)
 
     def content(self, name: str) -> str:
         """Return the content digest of one shard: equal rows, measured columns apart, give equal digests."""

@@ -7,12 +7,14 @@ its key changes: the configuration that matters to it, the version below, or the
 
 import functools
 import importlib.metadata
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
+from pipeline.drawing import Filled
 from pipeline.execution import execute_programs
 from pipeline.extraction import extract_program
 from pipeline.folder import Shard, StageFolder, content_digest, digest, file_digest, shard_name
@@ -20,15 +22,17 @@ from pipeline.judging import judge
 from pipeline.pairing import make_pairs, scan_tables
 from pipeline.problems.records import LoadedProblems, PendingProblem
 from pipeline.problems.references import NO_ANSWER, Completed, complete
-from pipeline.sampling import Sampler, plan_requests, sample_problems
+from pipeline.sampling.arms import list_sources
 from pipeline.sampling.models import digest_folder
+from pipeline.sampling.protocol import TRANSIENT
 from pipeline.sandbox import SandboxPool
 from pipeline.syntax import analyse_problem
 from schemas.candidate import Candidate, Extraction, Program
 from schemas.config import RunConfig
-from schemas.execution import Execution
+from schemas.execution import Execution, Status
 from schemas.pair import Pair
 from schemas.problem import Problem
+from schemas.sampling_config import SamplingConfig
 from schemas.syntax import Syntax
 from schemas.verdict import Verdict
 
@@ -44,16 +48,28 @@ RECORDS: Mapping[str, type] = {
 # Raise a number when a stage's code gives other rows for the same input: its shards are then made again.
 _VERSIONS = {
     "problems": 2,
-    "candidates": 1,
+    "candidates": 2,
     "programs": 1,
     "executions": 2,
     "verdicts": 1,
     "syntax": 2,
     "pairs": 2,
 }
+_ASK_AGAIN = "to_ask_again"  # counted in shards of candidates
 # What changes how fast, not what comes out.
 _NO_MATTER = {
-    "sampling": {"batch_size", "concurrency", "request_limit_s", "api_key_variable", "n"},
+    "sampling": {  # own templates are told by their bytes
+        "batch_size",
+        "concurrency",
+        "request_limit_s",
+        "api_key_variable",
+        "n",
+        "n_a_request",
+        "send_seed",
+        "store",
+        "prompts",
+        "vllm",
+    },
     "sandbox": {"workers", "recycle_after", "start_limit_s"},
 }
 _GRAMMARS = ("bash", "c", "cpp", "go", "java", "javascript", "python", "rust", "typescript")
@@ -106,43 +122,56 @@ def write_problems(chain: Path, name: str, part: LoadedProblems, pool: Callable[
     return stage_folder(chain, "problems").write_shard(name, problems_key(part), shard)
 
 
-def candidates_key(chain: Path, name: str, config: RunConfig) -> str:
-    """Return the key of a shard of candidates; `n` is told apart so that a larger one adds to what is there."""
+def candidates_key(chain: Path, name: str, config: RunConfig, n_each: Mapping[str, int] | None = None) -> str:
+    """Return the key of a shard of candidates; `n` is told apart so that a larger one adds to what is there.
+
+    Args:
+        n_each: draws a problem; None takes `sampling.n` for all.
+    """
     sampling = config.sampling
-    files = [path for path in (sampling.samples, *_adapter_files(sampling.adapter)) if path is not None]
-    identity = [_file_digest_or_name(path) for path in files]
-    if Path(sampling.model).is_dir():
-        identity.append(_model_digest(Path(sampling.model)))
-    matters = sampling.model_dump_json(exclude={*_NO_MATTER["sampling"], "samples", "adapter"})
-    content = stage_folder(chain, "problems").content(name)
-    return digest(
-        "candidates", str(_VERSIONS["candidates"]), matters, str(sampling.n), str(config.seed), content, *identity
-    )
+    identity = [part for source in list_sources(sampling) for part in _model_identity(source.config)]
+    matters = sampling.model_dump(mode="json", exclude={*_NO_MATTER["sampling"], "samples", "adapter", "models"})
+    matters["models"] = [one.model_dump(mode="json", exclude={"samples", "adapter"}) for one in sampling.models]
+    folder = stage_folder(chain, "problems")
+    n = str(sampling.n)
+    if n_each is not None:
+        n = json.dumps(
+            {row.problem_id: n_each.get(row.problem_id, 0) for row in folder.read(name)}, sort_keys=True
+        )
+    policy = config.training.model or sampling.model
+    settings = json.dumps(matters, sort_keys=True)
+    version = str(_VERSIONS["candidates"])
+    return digest("candidates", version, settings, n, str(config.seed), policy, folder.content(name), *identity)
 
 
 def write_candidates(
     chain: Path,
     name: str,
     config: RunConfig,
-    sampler: Sampler,
-    shared: Sequence[Candidate] = (),
-    on_progress: Callable[[int, int], None] | None = None,
+    filled: Sequence[Filled],
+    n_each: Mapping[str, int] | None = None,
 ) -> Path:
-    """Write a shard of candidates; those that exist, here or in `shared`, are not drawn again."""
-    folder = stage_folder(chain, "candidates")
-    problems: list[Problem] = stage_folder(chain, "problems").read(name)
-    old = folder.read(name) if (folder.path / name).is_file() else []
-    known = {candidate.candidate_id: candidate for candidate in [*shared, *old]}
-    plan = plan_requests(problems, config.sampling, config.seed, sampler)
-    wanted = [request.candidate_id for request in plan]
-    drawn = sample_problems(problems, sampler, config.sampling, config.seed, known.keys(), on_progress)
-    kept = [known[identity] for identity in wanted if identity in known]
-    rows = sorted([*kept, *drawn], key=lambda row: (row.problem_id, row.index))
+    """Write a shard of candidates, from all of its problems; what could not be drawn is counted by its trouble."""
+    rows = sorted((row for one in filled for row in one.candidates), key=lambda row: (row.problem_id, row.index))
+    failures = [failure.trouble for one in filled for failure in one.failures]
     counts = Counter(f"finish.{row.finish_reason or 'unknown'}" for row in rows)
     counts["tokens"] = sum(max(row.n_tokens, 0) for row in rows)
-    dropped = {"no_answer": len(wanted) - len(rows)} if len(wanted) > len(rows) else {}
-    shard = Shard(rows, len(wanted), dropped, counts)
-    return folder.write_shard(name, candidates_key(chain, name, config), shard)
+    counts["prompt_tokens"] = sum(max(row.n_prompt_tokens, 0) for row in rows)
+    counts["empty"] = sum(not row.completion.strip() for row in rows)
+    counts["replaced_characters"] = sum("\ufffd" in row.completion for row in rows)
+    counts["on_policy"] = sum(row.is_on_policy for row in rows)
+    counts[_ASK_AGAIN] = sum(trouble in TRANSIENT for trouble in failures)
+    dropped = Counter(str(trouble) for trouble in failures)
+    shard = Shard(rows, len(rows) + len(failures), dropped, +counts)
+    return stage_folder(chain, "candidates").write_shard(name, candidates_key(chain, name, config, n_each), shard)
+
+
+def forget_failures(chain: Path) -> None:
+    """Remove the shards in which a server failed requests, so that these are asked once more."""
+    folder = stage_folder(chain, "candidates")
+    for name in folder.shard_names():
+        if folder.counts(name).get(_ASK_AGAIN):
+            (folder.path / name).unlink(missing_ok=True)
 
 
 def programs_key(chain: Path, name: str, config: RunConfig) -> str:
@@ -150,11 +179,15 @@ def programs_key(chain: Path, name: str, config: RunConfig) -> str:
     return _key(chain, name, "programs", ("problems", "candidates"))
 
 
-def write_programs(chain: Path, name: str, config: RunConfig) -> Path:
-    """Write a shard of extracted programs, one a candidate."""
+def write_programs(chain: Path, name: str, config: RunConfig, known: Mapping[str, Program] | None = None) -> Path:
+    """Write a shard of extracted programs, one a candidate; those in `known` are taken as they are."""
     problems = _problems(chain, name)
     candidates: list[Candidate] = stage_folder(chain, "candidates").read(name)
-    rows = [extract_program(candidate, problems[candidate.problem_id]) for candidate in candidates]
+    ready = known or {}
+    rows = [
+        ready.get(candidate.candidate_id) or extract_program(candidate, problems[candidate.problem_id])
+        for candidate in candidates
+    ]
     counts = Counter(f"extraction.{row.extraction}" for row in rows) + Counter(f"form.{row.form}" for row in rows)
     shard = Shard(rows, len(candidates), {}, counts)
     return stage_folder(chain, "programs").write_shard(name, programs_key(chain, name, config), shard)
@@ -170,22 +203,57 @@ def forget_faults(chain: Path) -> None:
 
 def executions_key(chain: Path, name: str, config: RunConfig) -> str:
     """Return the key of a shard of executions."""
-    limits = config.sandbox.model_dump_json(exclude=_NO_MATTER["sandbox"])
-    return _key(chain, name, "executions", ("problems", "programs"), limits)
+    return _key(chain, name, "executions", ("problems", "programs"), _limits(config))
 
 
 def write_executions(
-    chain: Path, name: str, config: RunConfig, pool: SandboxPool, on_done: Callable[[int], None] = lambda n: None
+    chain: Path,
+    name: str,
+    config: RunConfig,
+    pool: SandboxPool,
+    on_done: Callable[[int], None] = lambda n: None,
+    known: Mapping[str, Execution] | None = None,
 ) -> Path:
-    """Write a shard of executions, one a program."""
+    """Write a shard of executions, one a program.
+
+    Programs don't run again whose execution is in `known`, by candidate, or was in this shard before with the same
+    problems and limits.
+    """
+    folder = stage_folder(chain, "executions")
     programs: list[Program] = stage_folder(chain, "programs").read(name)
-    rows = execute_programs(programs, _problems(chain, name), pool, on_done, config.run / "cache" / "compiled")
+    ready = {**reusable_executions(chain, name, config), **(known or {})}
+    missing = [program for program in programs if program.candidate_id not in ready]
+    problems, cache = _problems(chain, name), compiled_folder(config)
+    made = execute_programs(missing, problems, pool, on_done, cache) if missing else []
+    ready.update({row.candidate_id: row for row in made})
+    rows = [ready[program.candidate_id] for program in programs]
     counts = Counter(f"status.{row.status}" for row in rows)
     runnable = {(row.problem_id, row.code) for row in programs if row.extraction is Extraction.OK}
     counts["distinct"] = len(runnable)
     counts["calls"] = sum(len(row.runs) for row in rows)
-    shard = Shard(rows, len(programs), {}, counts)
-    return stage_folder(chain, "executions").write_shard(name, executions_key(chain, name, config), shard)
+    shard = Shard(rows, len(programs), {}, counts, _reuse_of_executions(chain, name, config))
+    return folder.write_shard(name, executions_key(chain, name, config), shard)
+
+
+def compiled_folder(config: RunConfig) -> Path:
+    """Return where compiled programs are kept."""
+    return config.run / "cache" / "compiled"
+
+
+def reusable_executions(chain: Path, name: str, config: RunConfig) -> dict[str, Execution]:
+    """Return by candidate the executions of a shard's earlier state: same problems, limits and code of ours."""
+    rows: list[Execution] = stage_folder(chain, "executions").reusable(
+        name, _reuse_of_executions(chain, name, config)
+    )
+    return {row.candidate_id: row for row in rows if row.status is not Status.FAULT}
+
+
+def _reuse_of_executions(chain: Path, name: str, config: RunConfig) -> str:
+    return _key(chain, name, "executions", ("problems",), _limits(config), str(_VERSIONS["programs"]))
+
+
+def _limits(config: RunConfig) -> str:
+    return config.sandbox.model_dump_json(exclude=_NO_MATTER["sandbox"])
 
 
 def verdicts_key(chain: Path, name: str, config: RunConfig) -> str:
@@ -276,6 +344,17 @@ def _key(chain: Path, name: str, stage: str, inputs: Sequence[str], *settings: s
 
 def _problems(chain: Path, name: str) -> dict[str, Problem]:
     return {problem.problem_id: problem for problem in stage_folder(chain, "problems").read(name)}
+
+
+def _model_identity(sampling: SamplingConfig) -> list[str]:
+    """Return digests of what a model's settings name on this machine: samples, adapter, weights, own templates."""
+    files = [path for path in (sampling.samples, *_adapter_files(sampling.adapter)) if path is not None]
+    if sampling.prompts is not None:
+        files += sorted(sampling.prompts.glob("*.jinja"))
+    identity = [_file_digest_or_name(path) for path in files]
+    if Path(sampling.model).is_dir():
+        identity.append(_model_digest(Path(sampling.model)))
+    return [*identity, sampling.vllm.quantization, sampling.vllm.dtype]
 
 
 def _adapter_files(adapter: Path | None) -> list[Path]:

@@ -1,7 +1,9 @@
 """Candidates (what a model wrote) and the programs extracted from them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from schemas.pair import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,13 +12,14 @@ class Candidate:
 
     Attributes:
         candidate_id: 32 hex digits: digest of model, revision, template, sampling parameters, seed, prompt
-            and index. The same request always has the same id, whoever draws it.
+            and number of the draw (see `pipeline.sampling.identity`). The same request always has the same id,
+            whoever draws it.
         index: number of the draw for this problem, from 0.
         backend: transformers, vllm, openai or files.
         model: model name or folder name, as the configuration gave it; never an absolute path.
         revision: digest or commit of the model's weights; empty where unknown.
-        template: name of the prompt template: `chat` or `continuation`.
-        prompt: the text that the model was asked (chat: the user message).
+        template: form of the prompt: `chat` or `continuation`.
+        prompt: the text that the model was asked (chat: the last user message).
         completion: raw text as drawn.
         temperature: 0.0 is greedy.
         seed: seed of this draw; -1 where the backend takes none.
@@ -24,6 +27,11 @@ class Candidate:
         n_tokens: tokens drawn; -1 where unknown.
         finish_reason: stop, length, or empty where unknown.
         mean_logprob: mean natural-log probability of the drawn tokens; None where unknown.
+        prompt_template: name of the template that wrote the prompt, such as `instruct`; empty where unknown.
+        context: messages before `prompt` (system message, worked examples); empty for most templates.
+        is_on_policy: whether the model that training starts from drew it.
+        token_logprobs: natural-log probability of each drawn token; empty unless asked for.
+        wall_s: seconds from the request to its answer, those in the model's batch included; 0.0 where unknown.
     """
 
     candidate_id: str
@@ -43,6 +51,11 @@ class Candidate:
     n_tokens: int
     finish_reason: str
     mean_logprob: float | None
+    prompt_template: str = ""
+    context: tuple[Message, ...] = ()
+    is_on_policy: bool = False
+    token_logprobs: tuple[float, ...] = ()
+    wall_s: float = field(default=0.0, metadata={"measured": True})
 
 
 class Extraction(StrEnum):

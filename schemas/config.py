@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from schemas.pairs_config import PairsConfig
+from schemas.sampling_config import OverlapConfig
+from schemas.sampling_config import SamplingConfig as SamplingConfig
 from schemas.section import Section
 
 
@@ -55,26 +57,6 @@ class ProblemsConfig(Section):
     levels: tuple[str, ...] = Field((), description="Only problems of these levels; empty takes all.")
     ids: tuple[str, ...] = Field((), description="Only these problems; empty takes all.")
     limit: int | None = Field(None, ge=1, description="At most so many problems, the first by id.")
-
-
-class SamplingConfig(Section):
-    """What is drawn, from which model."""
-
-    backend: Literal["auto", "transformers", "vllm", "openai", "files"] = "auto"
-    model: str = Field("smollm2", description="`smollm2` (embedded), a model folder, a Hub name, a served name.")
-    revision: str = ""
-    adapter: Path | None = Field(None, description="LoRA folder to sample with.")
-    samples: Path | None = Field(None, description="JSONL of samples, for the files backend.")
-    base_url: str = Field("http://127.0.0.1:8000/v1", description="OpenAI-compatible server.")
-    api_key_variable: str = Field("OPENAI_API_KEY", description="Environment variable that holds the key.")
-    template: Literal["auto", "chat", "continuation"] = "auto"
-    n: int = Field(16, ge=1, le=10_000, description="Candidates a problem.")
-    temperature: float = Field(0.8, ge=0.0, le=5.0)
-    top_p: float = Field(0.95, gt=0.0, le=1.0)
-    max_tokens: int = Field(192, ge=1, le=100_000, description="Tokens a completion at most.")
-    batch_size: int = Field(128, ge=1, description="Sequences generated together by transformers.")
-    concurrency: int = Field(16, ge=1, description="Requests under way to a server.")
-    request_limit_s: float = Field(120.0, gt=0.0, description="Seconds until a request to a server is given up.")
 
 
 class SandboxConfig(Section):
@@ -152,6 +134,7 @@ class RunConfig(Section):
     shard_problems: int = Field(16, ge=1, description="Problems a shard.")
     problems: ProblemsConfig = ProblemsConfig()
     sampling: SamplingConfig = SamplingConfig()
+    overlap: OverlapConfig = OverlapConfig()
     sandbox: SandboxConfig = SandboxConfig()
     execution: ExecutionConfig = ExecutionConfig()
     syntax: SyntaxConfig = SyntaxConfig()

@@ -1,10 +1,10 @@
 """Problems, requests and a tiny model for the tests of sampling."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.sampling.protocol import ClosingSampler, Drawn, Opening, Request
+from pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Opening, Request
 from schemas.problem import JudgedBy, Problem
 
 
@@ -53,13 +53,20 @@ class EchoSampler(ClosingSampler):
     def __init__(self) -> None:
         self.asked: list[Request] = []
 
-    def opening(self, problem: Problem, index: int) -> Opening | None:
-        return Opening("chat", problem.prompt)
-
-    def sample(self, requests: Sequence[Request]) -> Iterator[Drawn]:
-        self.asked.extend(requests)
-        for request in reversed(requests):
+    def sample(self, requests: Iterable[Request]) -> Iterator[Drawn | Failure]:
+        batch = list(requests)
+        self.asked.extend(batch)
+        for request in reversed(batch):
             yield Drawn(request, request.candidate_id, 3, 5, "stop", -0.5, request.seed)
+
+
+def only_drawn(outcomes: Iterable[Drawn | Failure]) -> list[Drawn]:
+    """The outcomes, of which none may be a failure."""
+    found = []
+    for outcome in outcomes:
+        assert isinstance(outcome, Drawn), outcome
+        found.append(outcome)
+    return found
 
 
 def save_tiny_model(folder: Path, chat: bool = True, seed: int = 0) -> Path:

@@ -3,11 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.sampling import embedded
+from pipeline.sampling import SampleStore, embedded, open_sampler, sample_problems
 from pipeline.sampling.embedded import MARKER, embedded_model, find_gguf, marked_digest
 from pipeline.sampling.errors import SamplingError
-from pipeline.sampling.planning import open_sampler, sample_problems
-from schemas.config import SamplingConfig
+from schemas.sampling_config import SamplingConfig
 from tests.sampling_kit import make_problem
 
 
@@ -124,8 +123,13 @@ def test_smollm2_answers_in_code_and_stops(tmp_path_factory: pytest.TempPathFact
         prompt="Return the text reversed.\n\n```python\ndef reverse_string(text: str) -> str:\n```",
     )
     with open_sampler(config, cache, None, print) as sampler:
-        drawn = sample_problems([problem], sampler, config, seed=0)
-        again = sample_problems([problem], sampler, config, seed=0, have=[c.candidate_id for c in drawn[:6]])
+        store = SampleStore(tmp_path_factory.mktemp("store") / "samples.sqlite")
+        drawn = sample_problems([problem], sampler, config.model_copy(update={"n": 6}), 0, store)
+        asked: list[int] = []
+        drawn = sample_problems(
+            [problem], sampler, config, 0, store, lambda candidate: asked.append(candidate.index)
+        )
+        store.close()
     (folder,) = cache.iterdir()
     assert (sampler.model, sampler.revision) == ("smollm2", marked_digest(folder))
     settings = json.loads((folder / "config.json").read_text())
@@ -137,4 +141,4 @@ def test_smollm2_answers_in_code_and_stops(tmp_path_factory: pytest.TempPathFact
     assert sum("def reverse_string(text" in c.completion for c in drawn) >= 6
     assert sum(c.finish_reason == "stop" for c in drawn) >= 6
     assert all("<|im_end|>" not in c.completion and (c.mean_logprob or 0) < 0 for c in drawn)
-    assert [c.index for c in again] == [6, 7]
+    assert sorted(asked) == [6, 7]

@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +10,15 @@ pytest.importorskip("transformers")
 
 from pipeline.sampling import transformers_backend  # noqa: E402
 from pipeline.sampling.errors import SamplingError  # noqa: E402
+from pipeline.sampling.filling import sample_problems  # noqa: E402
 from pipeline.sampling.generating import Batch, Row  # noqa: E402
 from pipeline.sampling.models import resolve_model  # noqa: E402
-from pipeline.sampling.planning import sample_problems  # noqa: E402
-from pipeline.sampling.protocol import Drawn  # noqa: E402
+from pipeline.sampling.opening import resolve_template  # noqa: E402
+from pipeline.sampling.protocol import Drawn, Failure, Request, Trouble  # noqa: E402
 from pipeline.sampling.slots import slot_cache  # noqa: E402
 from pipeline.sampling.transformers_backend import TransformersSampler, fast_dtype  # noqa: E402
-from schemas.config import SamplingConfig  # noqa: E402
-from tests.sampling_kit import make_problem, make_request, save_tiny_model  # noqa: E402
+from schemas.sampling_config import SamplingConfig  # noqa: E402
+from tests.sampling_kit import make_problem, make_request, only_drawn, save_tiny_model  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,7 @@ def open_tiny(folder: Path, **settings: Any) -> TransformersSampler:
 
 
 def draw_all(sampler: TransformersSampler, requests: list[Any]) -> dict[str, Drawn]:
-    drawn = list(sampler.sample(requests))
+    drawn = only_drawn(sampler.sample(requests))
     assert len(drawn) == len(requests), "each request is answered once"
     return {one.request.candidate_id: one for one in drawn}
 
@@ -104,15 +107,20 @@ def test_stop_texts_are_cut_off(tiny: Path) -> None:
     assert one.finish_reason == "stop"
 
 
-def test_a_prompt_beyond_the_context_gives_an_empty_completion_and_is_said(tiny: Path) -> None:
+def test_a_prompt_beyond_the_context_is_a_failure_of_its_own(tiny: Path) -> None:
     said: list[str] = []
     config = SamplingConfig(backend="transformers", model=str(tiny))
     sampler = TransformersSampler(config, resolve_model(config, tiny.parent, print), said.append)
     long, short = make_request(0, words(60) + " " + words(60) + " " + words(60) + " " + words(80)), make_request(1)
-    found = draw_all(sampler, [long, short])
-    assert (found[long.candidate_id].completion, found[long.candidate_id].n_tokens) == ("", 0)
-    assert found[short.candidate_id].n_tokens > 0
-    assert said == ["1 prompts are too long for tiny-model's 256 tokens"]
+    found = {one.request.index: one for one in sampler.sample([long, short])}
+    failure, drawn = found[0], found[1]
+    assert isinstance(failure, Failure)
+    assert (failure.trouble, failure.reason) == (
+        Trouble.TOO_LONG, "270 tokens of prompt and completion, the context has 256",
+    )  # fmt: skip
+    assert isinstance(drawn, Drawn)
+    assert drawn.n_tokens > 0
+    assert said == []
 
 
 def test_a_base_model_continues_and_says_so(tmp_path: Path) -> None:
@@ -120,12 +128,11 @@ def test_a_base_model_continues_and_says_so(tmp_path: Path) -> None:
     config = SamplingConfig(backend="transformers", model=str(save_tiny_model(tmp_path / "base", chat=False)))
     model = resolve_model(config, tmp_path, print)
     sampler = TransformersSampler(config, model, said.append)
-    opening = sampler.opening(make_problem(continuation="w5 w6"), 0)
-    assert opening is not None
-    assert opening.template == "continuation"
+    (only,) = sample_problems([make_problem(continuation="w5 w6")], sampler, config.model_copy(update={"n": 1}), 0)
+    assert (only.template, only.prompt_template, only.prompt) == ("continuation", "completion", "w5 w6")
     assert "base has no chat template" in said[0]
-    with pytest.raises(SamplingError, match=r"sampling\.template=continuation"):
-        TransformersSampler(config.model_copy(update={"template": "chat"}), model, print)
+    with pytest.raises(SamplingError, match=r"sampling\.templates=completion"):
+        resolve_template("few_shot", sampler.has_chat, sampler.model)
 
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")  # peft 0.21
@@ -138,21 +145,24 @@ def test_an_adapter_changes_what_is_drawn_and_the_revision(tiny: Path, tmp_path:
     plain = open_tiny(tiny)
     tuned = open_tiny(tiny, adapter=tmp_path / "adapter")
     assert tuned.revision.startswith(f"{plain.revision}+")
-    assert [one.completion for one in plain.sample(REQUESTS[:8])] != [
-        one.completion for one in tuned.sample(REQUESTS[:8])
+    assert [one.completion for one in only_drawn(plain.sample(REQUESTS[:8]))] != [
+        one.completion for one in only_drawn(tuned.sample(REQUESTS[:8]))
     ]
 
 
 def test_whole_problems_come_back_sorted_and_the_same_each_time(tiny: Path) -> None:
     problems = [make_problem("b"), make_problem("a")]
     config = SamplingConfig(n=3, max_tokens=10)
-    seen: list[tuple[int, int]] = []
-    first = sample_problems(problems, open_tiny(tiny), config, 1, on_progress=lambda *x: seen.append(x))
+    seen: list[str] = []
+    first = sample_problems(
+        problems, open_tiny(tiny), config, 1, on_drawn=lambda candidate: seen.append(candidate.candidate_id)
+    )
     assert [(c.problem_id, c.index) for c in first] == [(p, i) for p in ("p/a", "p/b") for i in range(3)]
-    assert first == sample_problems(problems, open_tiny(tiny), config, 1)
-    assert first != sample_problems(problems, open_tiny(tiny), config, 2)
-    assert [n for n, _ in seen] == [1, 2, 3, 4, 5, 6]
-    assert seen[-1][1] == sum(c.n_tokens for c in first)
+    assert all(c.wall_s >= 0 for c in first)
+    untimed = [replace(c, wall_s=0.0) for c in first]
+    assert untimed == [replace(c, wall_s=0.0) for c in sample_problems(problems, open_tiny(tiny), config, 1)]
+    assert untimed != [replace(c, wall_s=0.0) for c in sample_problems(problems, open_tiny(tiny), config, 2)]
+    assert sorted(seen) == sorted(c.candidate_id for c in first)
     assert {c.model for c in first} == {"tiny-model"}
 
 
@@ -179,6 +189,34 @@ def test_models_with_other_states_are_refused() -> None:
     slot_cache(config, 16)
     with pytest.raises(SamplingError, match="mistral: the transformers backend can't"):
         slot_cache(config, 17)
+
+
+@pytest.mark.parametrize("batch_size", [2, 5])
+def test_requests_are_taken_as_there_is_room_and_longer_prompts_may_come_late(tiny: Path, batch_size: int) -> None:
+    taken: list[int] = []
+    late = [make_request(100 + i, words(90, 3), max_tokens=60) for i in range(3)]
+
+    def stream() -> Iterator[Request]:
+        for request in [*REQUESTS, *late, *REQUESTS[:5]]:
+            taken.append(request.index)
+            yield replace(request, candidate_id=f"{len(taken):032x}")
+
+    drawn = open_tiny(tiny, batch_size=batch_size).sample(stream())
+    first = next(drawn)
+    assert isinstance(first, Drawn)
+    assert len(taken) <= 2 * batch_size + 1
+    texts = {(one.request.index, one.completion) for one in [first, *only_drawn(drawn)]}
+    assert len(taken) == 48
+    alone = open_tiny(tiny, batch_size=1).sample([*REQUESTS, *late])
+    assert texts == {(one.request.index, one.completion) for one in only_drawn(alone)}
+
+
+def test_log_probabilities_of_tokens_are_kept_where_asked_for(tiny: Path) -> None:
+    (with_them,) = only_drawn(open_tiny(tiny, token_logprobs=True).sample(REQUESTS[3:4]))
+    assert len(with_them.token_logprobs) == with_them.n_tokens
+    assert sum(with_them.token_logprobs) / with_them.n_tokens == pytest.approx(with_them.mean_logprob)
+    (without,) = only_drawn(open_tiny(tiny).sample(REQUESTS[3:4]))
+    assert without.token_logprobs == ()
 
 
 def test_no_requests_draw_nothing(tiny: Path) -> None:

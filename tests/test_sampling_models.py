@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.sampling.errors import SamplingError
 from pipeline.sampling.models import checked_adapter, digest_folder, resolve_model
-from schemas.config import SamplingConfig
+from schemas.sampling_config import SamplingConfig
 
 
 def make_folder(folder: Path, weights: bytes = b"weights") -> Path:

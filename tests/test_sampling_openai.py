@@ -1,18 +1,22 @@
 import asyncio
+import email.utils
 import json
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
 from pipeline.sampling.errors import SamplingError
+from pipeline.sampling.filling import sample_problems
 from pipeline.sampling.openai_backend import MAX_TRIES, OpenAISampler
-from pipeline.sampling.protocol import Drawn, Opening, Request
-from schemas.config import SamplingConfig
-from tests.sampling_kit import make_request
+from pipeline.sampling.protocol import Drawn, Failure, Opening, Request, Trouble
+from schemas.sampling_config import SamplingConfig
+from tests.sampling_kit import make_problem, make_request, only_drawn
 
 KEY = "sk-secret-4711"
 Answer = tuple[int, dict[str, str], bytes]
@@ -52,9 +56,13 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        if not content:  # the client went away
+            return
+        body = json.loads(content)
         with self.server.lock:
-            n = self.server.tries[body["seed"]] = self.server.tries.get(body["seed"], 0) + 1
+            seed = body.get("seed", -1)
+            n = self.server.tries[seed] = self.server.tries.get(seed, 0) + 1
             self.server.paths.append(self.path)
             self.server.keys.append(self.headers["Authorization"])
             self.server.n_now += 1
@@ -90,7 +98,7 @@ def open_server(server: Server, said: list[str] | None = None, **settings: Any) 
 
 
 def ask(sampler: OpenAISampler, n: int = 12) -> dict[int, Drawn]:
-    drawn = list(sampler.sample([make_request(i) for i in range(n)]))
+    drawn = only_drawn(sampler.sample([make_request(i) for i in range(n)]))
     by_index = {one.request.index: one for one in drawn}
     assert len(by_index) == len(drawn), "nothing is doubled"
     return by_index
@@ -117,7 +125,7 @@ def test_a_continuation_goes_to_completions_with_its_stop_texts(server: Server) 
 
     server.script = script
     request = make_request(opening=Opening("continuation", "def f():"), stop=("\ndef ",))
-    (one,) = open_server(server, template="continuation").sample([request])
+    (one,) = only_drawn(open_server(server).sample([request]))
     assert server.paths == ["/v1/completions"]
     assert (bodies[0]["prompt"], bodies[0]["stop"], bodies[0]["n"], bodies[0]["max_tokens"]) == (
         "def f():", ["\ndef "], 1, 8,
@@ -127,7 +135,8 @@ def test_a_continuation_goes_to_completions_with_its_stop_texts(server: Server) 
 
 FAULTS: dict[str, Callable[[], Answer]] = {
     "429": lambda: (429, {"Retry-After": "0.01"}, b"slow down"),
-    "429 with a date": lambda: (429, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, b""),
+    "429 with a date": lambda: (429, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, b""),
+    "429 with nonsense": lambda: (429, {"Retry-After": "soon"}, b""),
     "500": lambda: (500, {}, b"oops"),
     "503": lambda: (503, {}, b""),
     "cut off": lambda: (200, {"Content-Length": "9999", "Connection": "close"}, b'{"choices": ['),
@@ -162,7 +171,16 @@ def test_retry_after_is_honoured(server: Server) -> None:
     server.script = lambda body, n: (429, {"Retry-After": "0.3"}, b"") if n == 1 else completion("ok")
     started = time.monotonic()
     ask(open_server(server), 1)
-    assert time.monotonic() - started >= 0.3
+    assert 0.3 <= time.monotonic() - started < 5
+
+    def wait() -> str:
+        return email.utils.format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
+
+    server.tries.clear()
+    server.script = lambda body, n: (429, {"Retry-After": wait()}, b"") if n == 1 else completion("ok")
+    started = time.monotonic()
+    ask(open_server(server), 1)
+    assert time.monotonic() - started >= 0.9  # dates have whole seconds
 
 
 @pytest.mark.parametrize(
@@ -179,25 +197,32 @@ def test_a_refusal_stops_at_once_and_does_not_tell_the_key(server: Server, statu
 
 
 def test_a_prompt_that_the_server_refuses_is_left_out_and_said(server: Server) -> None:
-    said: list[str] = []
-    server.script = lambda body, n: (400, {}, b"too long") if body["seed"] == 1004 else completion("ok")
-    assert sorted(ask(open_server(server, said))) == [i for i in range(12) if i != 4]
-    assert server.tries[1004] == 1
-    assert said == ["1 of 12 requests were given up; the last: HTTP 400: too long"]
+    answers: dict[int, Answer] = {1004: (400, {}, b"prompt is too long"), 1005: (422, {}, b"bad word")}
+    server.script = lambda body, n: answers.get(body["seed"]) or completion("ok")
+    outcomes = list(open_server(server).sample([make_request(i) for i in range(12)]))
+    failures = {one.request.index: one for one in outcomes if isinstance(one, Failure)}
+    assert {i: (one.trouble, one.reason) for i, one in failures.items()} == {
+        4: (Trouble.TOO_LONG, "HTTP 400: prompt is too long"), 5: (Trouble.REFUSED, "HTTP 422: bad word"),
+    }  # fmt: skip
+    assert (server.tries[1004], server.tries[1005]) == (1, 1)
+    assert len(outcomes) == 12
 
 
-def test_a_server_that_is_gone_stops_the_run_after_all_tries(server: Server) -> None:
+def test_a_server_that_is_gone_stops_the_run_early_with_the_cause(server: Server) -> None:
     server.script = lambda body, n: (500, {}, b"dead")
-    with pytest.raises(SamplingError, match=r"5 requests in a row failed \(HTTP 500: dead"):
-        ask(open_server(server, concurrency=5), 100)
+    problems = [make_problem(f"f{i}") for i in range(40)]
+    with pytest.raises(SamplingError, match=r"requests for 5 prompts in a row failed \(server_error: HTTP 500"):
+        sample_problems(problems, open_server(server, concurrency=8), SamplingConfig(n=2), 0)
     assert max(server.tries.values()) == MAX_TRIES
+    assert len(server.tries) <= 16, "most prompts were never asked for"
 
 
 def test_nobody_at_the_address_is_said(server: Server) -> None:
     config = SamplingConfig(backend="openai", base_url="http://127.0.0.1:9/v1")
     sampler = OpenAISampler(config, None, print, first_wait_s=0.001)
-    with pytest.raises(SamplingError, match=r"127\.0\.0\.1:9/v1: .*is the server up"):
-        list(sampler.sample([make_request()]))
+    (failure,) = sampler.sample([make_request()])
+    assert isinstance(failure, Failure)
+    assert (failure.trouble, "ConnectError" in failure.reason) == (Trouble.CUT_OFF, True)
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "ftp://host/v1", "http://"])
@@ -237,6 +262,112 @@ def test_a_caller_that_stops_early_leaves_no_thread(server: Server) -> None:
 def test_it_works_inside_a_running_event_loop(server: Server) -> None:
     async def main() -> list[Drawn]:
         requests: list[Request] = [make_request(i) for i in range(3)]
-        return list(open_server(server).sample(requests))
+        return only_drawn(open_server(server).sample(requests))
 
     assert len(asyncio.run(main())) == 3
+
+
+def in_a_row(n: int) -> list[Request]:
+    return [make_request(i, number=i) for i in range(n)]
+
+
+def choices(seed: int, n: int, total: int | None = None) -> Answer:
+    found = [{"index": i, "message": {"content": f"seed {seed + i}"}, "finish_reason": "stop"} for i in range(n)]
+    usage = {"prompt_tokens": 7, **({"completion_tokens": total} if total is not None else {})}
+    return 200, {}, json.dumps({"choices": found[::-1], "usage": usage}).encode()
+
+
+def test_draws_of_one_prompt_are_one_request_where_the_server_takes_n(server: Server) -> None:
+    server.script = lambda body, n: choices(body["seed"], body["n"], 5 * body["n"])
+    drawn = only_drawn(open_server(server, n_a_request=8).sample(in_a_row(20)))
+    assert sorted(server.tries) == [1000, 1008, 1016]
+    assert {one.request.index: one.completion for one in drawn} == {i: f"seed {1000 + i}" for i in range(20)}
+    assert {(one.n_tokens, one.seed - one.request.index) for one in drawn} == {(5, 1000)}
+
+
+def test_a_server_that_gives_fewer_than_asked_is_asked_for_the_rest(server: Server) -> None:
+    bodies: list[int] = []
+
+    def script(body: dict[str, Any], n: int) -> Answer:
+        bodies.append(body["n"])
+        return choices(body["seed"], 1)
+
+    server.script = script
+    drawn = only_drawn(open_server(server, n_a_request=8, concurrency=1).sample(in_a_row(24)))
+    assert {one.request.index: one.completion for one in drawn} == {i: f"seed {1000 + i}" for i in range(24)}
+    assert bodies.count(1) >= 20, "after some short answers it asks for one at a time"
+
+
+def test_a_server_that_refuses_n_is_asked_one_by_one(server: Server) -> None:
+    def script(body: dict[str, Any], n: int) -> Answer:
+        return (400, {}, b"only one choice is allowed") if body["n"] > 1 else choices(body["seed"], 1)
+
+    server.script = script
+    assert len(only_drawn(open_server(server).sample(in_a_row(20)))) == 20
+    assert len(server.paths) <= 23
+
+
+@pytest.mark.parametrize("field", ["logprobs", "seed"])
+def test_a_field_that_a_server_refuses_is_left_out_from_then_on(server: Server, field: str) -> None:
+    said: list[str] = []
+
+    def script(body: dict[str, Any], n: int) -> Answer:
+        if field in body:
+            return 400, {}, f"this model does not support {field}".encode()
+        return completion("ok")
+
+    server.script = script
+    server.tries = defaultdict(int)
+    (first, *_) = only_drawn(open_server(server, said, concurrency=1).sample([make_request(i) for i in range(6)]))
+    assert first.seed == (-1 if field == "seed" else 1000)
+    assert len(server.paths) == 7
+    assert len(said) == 1
+    assert f"`{field}`" in said[0]
+
+
+def test_requests_go_to_all_servers_and_away_from_one_that_is_full(server: Server) -> None:
+    other = Server()
+    thread = threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        other.script = lambda body, n: (429, {"Retry-After": "30"}, b"full")
+        config = SamplingConfig(
+            backend="openai", base_url=(other.url, server.url), model="served", request_limit_s=5.0
+        )
+        started = time.monotonic()
+        sampler = OpenAISampler(config, None, print, first_wait_s=0.005)
+        assert len(only_drawn(sampler.sample([make_request(i) for i in range(60)]))) == 60
+        assert time.monotonic() - started < 20, "nobody waits for the full one"
+        assert 1 <= len(other.paths) <= 8
+    finally:
+        other.shutdown()
+        thread.join()
+        other.server_close()
+
+
+def test_text_that_utf8_cannot_hold_is_replaced(server: Server) -> None:
+    server.script = lambda body, n: (200, {}, b'{"choices": [{"message": {"content": "a\\ud800b"}}]}')
+    (one,) = ask(open_server(server), 1).values()
+    assert one.completion.encode() == "a\ufffd\ufffd\ufffdb".encode()
+
+
+def test_the_log_probabilities_of_tokens_are_kept_where_asked_for(server: Server) -> None:
+    (one,) = ask(open_server(server, token_logprobs=True), 1).values()
+    assert one.token_logprobs == (-0.25, -0.75)
+    (one,) = ask(open_server(server), 1).values()
+    assert one.token_logprobs == ()
+    assert one.wall_s > 0
+
+
+def test_requests_are_taken_as_they_can_be_sent(server: Server) -> None:
+    taken: list[int] = []
+
+    def stream() -> Iterator[Request]:
+        for i in range(500):
+            taken.append(i)
+            yield make_request(i)
+
+    drawn = open_server(server, concurrency=2).sample(stream())
+    next(drawn)
+    assert len(taken) < 20
+    drawn.close()  # type: ignore[attr-defined]

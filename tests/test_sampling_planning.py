@@ -4,46 +4,56 @@ from typing import Any
 
 import pytest
 
+from pipeline.sampling import choose_backend, open_sampler, sample_problems
+from pipeline.sampling.arms import Source, deal, list_arms
 from pipeline.sampling.errors import SamplingError
 from pipeline.sampling.openai_backend import OpenAISampler
-from pipeline.sampling.planning import choose_backend, open_sampler, plan_requests, sample_problems
-from schemas.config import SamplingConfig
+from pipeline.sampling.planning import plan_problem
+from pipeline.sampling.protocol import Trouble
+from schemas.sampling_config import SamplingConfig, ScheduleConfig
 from tests.sampling_kit import EchoSampler, make_problem
 
 PROBLEMS = [make_problem("b"), make_problem("a")]
-
-
-def test_growing_n_and_adding_problems_draws_exactly_what_is_missing() -> None:
-    sampler = EchoSampler()
-    first = sample_problems(PROBLEMS, sampler, SamplingConfig(n=8), seed=3)
-    have = [candidate.candidate_id for candidate in first]
-    sampler.asked.clear()
-    more = sample_problems([*PROBLEMS, make_problem("c")], sampler, SamplingConfig(n=10), seed=3, have=have)
-    assert [(r.problem_id, r.index) for r in sampler.asked] == [
-        *[("p/a", 8), ("p/a", 9), ("p/b", 8), ("p/b", 9)], *[("p/c", i) for i in range(10)],
-    ]  # fmt: skip
-    assert not set(have) & {candidate.candidate_id for candidate in more}
 
 
 def test_candidates_are_sorted_whatever_order_they_come_in() -> None:
     drawn = sample_problems(PROBLEMS, EchoSampler(), SamplingConfig(n=3), seed=0)
     assert [(c.problem_id, c.index) for c in drawn] == [(p, i) for p in ("p/a", "p/b") for i in range(3)]
     assert [c.completion for c in drawn] == [c.candidate_id for c in drawn]
+    assert len({c.candidate_id for c in drawn}) == 6
 
 
-def test_ids_are_unique_and_follow_a_changed_prompt() -> None:
-    config = SamplingConfig(n=4)
-    ids = {r.candidate_id for r in plan_requests(PROBLEMS, config, 0, EchoSampler())}
-    assert len(ids) == 8
-    changed = [make_problem("b", prompt="Triple it."), make_problem("a")]
-    assert len(ids & {r.candidate_id for r in plan_requests(changed, config, 0, EchoSampler())}) == 4
+def test_requests_of_one_arm_stand_side_by_side_with_seeds_in_a_row() -> None:
+    schedule = (ScheduleConfig(temperature=0.6), ScheduleConfig(temperature=1.0))
+    config = SamplingConfig(n=6, schedule=schedule, templates=("instruct", "few_shot"))
+    draws = deal(list_arms([Source(config, 1.0)]), config.n)
+    plan = plan_problem(make_problem(), draws, config, 0, EchoSampler())
+    told = [(r.temperature, r.opening.name, r.number) for r in plan.requests]
+    assert told == [
+        (0.6, "instruct", 0), (0.6, "instruct", 1), (0.6, "few_shot", 0), (0.6, "few_shot", 1),
+        (1.0, "instruct", 0), (1.0, "few_shot", 0),
+    ]  # fmt: skip
+    assert sorted(r.index for r in plan.requests) == list(range(6))
+    assert plan.requests[1].seed == plan.requests[0].seed + 1
 
 
-def test_nothing_missing_asks_for_nothing() -> None:
-    sampler = EchoSampler()
-    have = {r.candidate_id for r in plan_requests(PROBLEMS, SamplingConfig(n=2), 0, sampler)}
-    assert sample_problems(PROBLEMS, sampler, SamplingConfig(n=2), 0, have) == []
-    assert sampler.asked == []
+def test_a_problem_without_signature_is_a_failure_of_its_own() -> None:
+    config = SamplingConfig(n=2, templates=("completion",))
+    draws = deal(list_arms([Source(config, 1.0)]), 2)
+    plan = plan_problem(make_problem(prompt="Double it."), draws, config, 0, EchoSampler())
+    assert plan.requests == ()
+    assert [(failure.trouble, failure.request.index) for failure in plan.failures] == [
+        (Trouble.NO_SIGNATURE, 0), (Trouble.NO_SIGNATURE, 1),
+    ]  # fmt: skip
+
+
+def test_continuations_stop_as_their_language_does() -> None:
+    config = SamplingConfig(n=1, templates=("completion",))
+    draws = deal(list_arms([Source(config, 1.0)]), 1)
+    for language, stop in (("python", "\ndef "), ("go", "\nfunc ")):
+        problem = make_problem(continuation="def f():", language=language)
+        (request,) = plan_problem(problem, draws, config, 0, EchoSampler()).requests
+        assert stop in request.stop
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from schemas.config import ConfigError, RunConfig, SamplingConfig, fingerprint, load_config
+from schemas.config import ConfigError, RunConfig, fingerprint, load_config
+from schemas.sampling_config import SamplingConfig
 
 REPOSITORY = Path(__file__).parents[1]
 

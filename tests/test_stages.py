@@ -1,14 +1,19 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import pytest
 
 from pipeline import stages
+from pipeline.drawing import draw
 from pipeline.folder import StageFolder, shard_name
 from pipeline.problems.records import DroppedProblem, DropReason, LoadedProblems, PendingProblem
-from pipeline.sampling import open_sampler
+from pipeline.sampling import Sampler, SampleStore, open_sampler
+from pipeline.sampling.arms import Source
+from pipeline.sampling.errors import SamplingError
+from pipeline.sampling.protocol import Failure, Trouble
 from pipeline.sandbox import Answer, Bench, Ending, Job, SandboxPool
 from pipeline.stages import RECORDS, split_shards, stage_folder, versions_of
 from schemas.candidate import Candidate
@@ -86,9 +91,19 @@ def change(config: RunConfig, *overrides: str) -> RunConfig:
     return RunConfig.model_validate(tree)
 
 
-def sample(chain: Path, config: RunConfig, shared: tuple[Candidate, ...] = ()) -> list[Candidate]:
-    with open_sampler(config.sampling, chain, None, lambda line: None) as sampler:
-        stages.write_candidates(chain, NAME, config, sampler, shared)
+def open_source(source: Source) -> Sampler:
+    return open_sampler(source.config, Path(), None, lambda line: None)
+
+
+def sample(
+    chain: Path,
+    config: RunConfig,
+    store: SampleStore | None = None,
+    opened: Callable[[Source], Sampler] = open_source,
+    n_each: dict[str, int] | None = None,
+) -> list[Candidate]:
+    filled = list(draw(chain, [NAME], config, opened, store, n_each))
+    stages.write_candidates(chain, NAME, config, filled, n_each)
     return cast(list[Candidate], stage_folder(chain, "candidates").read(NAME))
 
 
@@ -253,18 +268,27 @@ class Counting:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.inner.close()
+
     def sample(self, requests: Any) -> Any:
-        self.asked += requests
-        return self.inner.sample(requests)
+        def noted() -> Any:
+            for request in requests:
+                self.asked.append(request)
+                yield request
+
+        return self.inner.sample(noted())
 
 
-def test_more_samples_keep_those_that_are_there(chain: Path, config: RunConfig) -> None:
-    old = stage_folder(chain, "candidates").read(NAME)
+def test_more_samples_keep_those_that_are_there(chain: Path, config: RunConfig, tmp_path: Path) -> None:
+    store = SampleStore(tmp_path / "samples.sqlite")
+    old = sample(chain, config, store)
     more = change(config, "sampling.n=4")
-    with open_sampler(more.sampling, chain, None, lambda line: None) as inner:
-        sampler = Counting(inner)
-        stages.write_candidates(chain, NAME, more, cast(Any, sampler))
-    new = stage_folder(chain, "candidates").read(NAME)
+    sampler = Counting(open_source(Source(more.sampling, 1.0)))
+    new = sample(chain, more, store, cast(Any, lambda source: sampler))
     assert [(request.problem_id, request.index) for request in sampler.asked] == [
         ("p/0", 3),
         ("p/1", 3),
@@ -273,21 +297,95 @@ def test_more_samples_keep_those_that_are_there(chain: Path, config: RunConfig) 
     assert [row for row in new if row.index < 3] == old
     assert [(row.problem_id, row.index) for row in new] == [(f"p/{k}", n) for k in range(3) for n in range(4)]
     assert stage_folder(chain, "candidates").has_shard(NAME, stages.candidates_key(chain, NAME, more))
+    store.close()
+
+
+def test_each_problem_may_have_a_number_of_draws_of_its_own(chain: Path, config: RunConfig) -> None:
+    n_each = {"p/0": 1, "p/2": 3}
+    rows = sample(chain, config, n_each=n_each)
+    assert [(row.problem_id, row.index) for row in rows] == [("p/0", 0), ("p/2", 0), ("p/2", 1), ("p/2", 2)]
+    key = stages.candidates_key(chain, NAME, config, n_each)
+    assert stage_folder(chain, "candidates").has_shard(NAME, key)
+    assert key != stages.candidates_key(chain, NAME, config)
+    assert key != stages.candidates_key(chain, NAME, config, {"p/0": 2, "p/2": 3})
+
+
+def test_several_models_share_a_dataset(chain: Path, config: RunConfig, tmp_path: Path) -> None:
+    other = tmp_path / "other.jsonl"
+    other.write_text("".join(json.dumps({"task_id": f"p/{k}", "solution": RIGHT}) + "\n" for k in range(3)))
+    models = [
+        {"model": "own", "backend": "files", "samples": str(config.sampling.samples), "share": 3.0},
+        {"model": "strong", "backend": "files", "samples": str(other)},
+    ]
+    mixed = change(config, f"sampling.models={json.dumps(models)}", "sampling.n=4", 'sampling.model="own"')
+    store = SampleStore(tmp_path / "samples.sqlite")
+    rows = sample(chain, mixed, store)
+    assert [(row.index, row.model) for row in rows if row.problem_id == "p/1"] == [
+        (0, "own"), (1, "own"), (2, "strong"), (3, "own"),
+    ]  # fmt: skip
+    assert len({row.candidate_id for row in rows}) == 12
+    samplers: list[Counting] = []
+
+    def noted(source: Source) -> Any:
+        samplers.append(Counting(open_source(source)))
+        return samplers[-1]
+
+    assert sample(chain, mixed, store, noted) == rows
+    assert [sampler.asked for sampler in samplers] == [[], []]
+    with pytest.raises(SamplingError, match="several models need a sample store"):
+        sample(chain, mixed)
+    store.close()
+
+
+def test_nobody_knows_who_wrote_a_file(chain: Path, config: RunConfig) -> None:
+    assert {row.is_on_policy for row in sample(chain, config)} == {False}
+
+
+def test_what_could_not_be_drawn_is_counted_and_asked_for_again(chain: Path, config: RunConfig) -> None:
+    first, *others = draw(chain, [NAME], config, open_source, None)
+    request = cast(Any, None)
+    failures = (Failure(request, Trouble.TIMEOUT, ""), Failure(request, Trouble.TOO_LONG, ""))
+    first = replace(first, failures=failures, candidates=first.candidates[2:])
+    stages.write_candidates(chain, NAME, config, [first, *others])
+    folder = stage_folder(chain, "candidates")
+    manifest = folder.finish([NAME], "print", {})
+    assert manifest.dropped == {"timeout": 1, "too_long": 1}
+    assert (manifest.n_in, manifest.n_out, manifest.counts["to_ask_again"]) == (9, 7, 1)
+    stages.forget_failures(chain)
+    assert not (folder.path / NAME).is_file()
+    stages.write_candidates(chain, NAME, config, [replace(first, failures=failures[1:]), *others])
+    stages.forget_failures(chain)
+    assert (folder.path / NAME).is_file(), "a prompt that is too long stays so"
+
+
+def test_programs_that_ran_do_not_run_again_when_samples_are_added(
+    chain: Path, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    run = LocalSandbox.run
+
+    def noted(self: LocalSandbox, job: Job) -> tuple[list[Answer], Ending]:
+        ran.append(job.code)
+        return run(self, job)
+
+    monkeypatch.setattr(LocalSandbox, "run", noted)
+    before = stage_folder(chain, "executions").read(NAME)
+    more = change(config, "sampling.n=4")
+    sample(chain, more)
+    stages.write_programs(chain, NAME, more)
+    stages.write_executions(chain, NAME, more, POOL)
+    after = stage_folder(chain, "executions").read(NAME)
+    assert len(after) == 12
+    assert [row for row in after if row.candidate_id in {old.candidate_id for old in before}] == before
+    assert len(ran) == 3, "the added ones"
+    ran.clear()
+    stages.write_executions(chain, NAME, change(more, "sandbox.cpu_s=3"), POOL)
+    assert len(ran) == 9, "other limits, so all again"
 
 
 def test_fewer_samples_drop_the_last(chain: Path, config: RunConfig) -> None:
     fewer = sample(chain, change(config, "sampling.n=1"))
     assert [(row.problem_id, row.index) for row in fewer] == [("p/0", 0), ("p/1", 0), ("p/2", 0)]
-
-
-def test_shared_candidates_are_not_drawn_again(chain: Path, config: RunConfig, tmp_path: Path) -> None:
-    shared = stage_folder(chain, "candidates").read(NAME)
-    stages.write_problems(tmp_path / "other", NAME, problems(), lambda: POOL)
-    with open_sampler(config.sampling, chain, None, lambda line: None) as inner:
-        sampler = Counting(inner)
-        stages.write_candidates(tmp_path / "other", NAME, config, cast(Any, sampler), shared)
-    assert sampler.asked == []
-    assert stage_folder(tmp_path / "other", "candidates").read(NAME) == shared
 
 
 def test_samples_that_a_file_lacks_are_fewer(tmp_path: Path, config: RunConfig) -> None:

@@ -1,7 +1,11 @@
-"""The error of this package."""
+"""The errors of this package."""
 
 from pipeline.errors import PairsmithError
 
 
 class SamplingError(PairsmithError):
     """Samples can't be had: no such model or file, a server that refuses, a backend that isn't installed."""
+
+
+class NoSignatureError(SamplingError):
+    """One problem can't be put to the model: it has no signature to continue."""

@@ -4,16 +4,16 @@ import gzip
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.sampling.errors import SamplingError
 from pipeline.sampling.opening import make_opening
-from pipeline.sampling.protocol import ClosingSampler, Drawn, Opening, Request
-from schemas.config import SamplingConfig
+from pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Opening, Request
 from schemas.problem import Problem
+from schemas.sampling_config import SamplingConfig
 
 _N_FAULTS_SAID = 3
 _EMBEDDED = "smollm2"
@@ -106,43 +106,45 @@ class FilesSampler(ClosingSampler):
         if config.samples is None:
             raise SamplingError("sampling.backend=files needs sampling.samples, a JSONL file of samples")
         self.path = config.samples
-        self.stored = read_samples(config.samples)
+        self.samples = read_samples(config.samples)
         self.model = config.samples.name.split(".")[0] if config.model == _EMBEDDED else config.model
-        self.revision = self.stored.digest
-        if self.stored.faults:
-            shown = "; ".join(self.stored.faults[:_N_FAULTS_SAID])
-            say(f"{self.path.name}: {len(self.stored.faults)} lines left out: {shown}")
+        self.revision = self.samples.digest
+        if self.samples.faults:
+            shown = "; ".join(self.samples.faults[:_N_FAULTS_SAID])
+            say(f"{self.path.name}: {len(self.samples.faults)} lines left out: {shown}")
 
     def n_available(self, problem_id: str) -> int:
         """Return how many samples a problem has."""
-        return len(self.stored.samples.get(problem_id, ()))
+        return len(self.samples.samples.get(problem_id, ()))
 
     def n_unknown(self, known: Collection[str]) -> int:
         """Return how many samples belong to none of the known problems."""
-        return sum(len(found) for name, found in self.stored.samples.items() if name not in known)
+        return sum(len(found) for name, found in self.samples.samples.items() if name not in known)
 
-    def opening(self, problem: Problem, index: int) -> Opening | None:
+    def stored(self, problem: Problem, number: int) -> Opening | None:
         """Return what the sample answers.
 
         A continuation holds the row's own prompt, else the problem's; of a whole program nobody knows what
         was asked, so it holds the problem's words.
+
+        Raises:
+            NoSignatureError: if the sample goes on with a function that the problem doesn't begin.
         """
-        found = self.stored.samples.get(problem.problem_id, ())
-        if index >= len(found):
+        found = self.samples.samples.get(problem.problem_id, ())
+        if number >= len(found):
             return None
-        sample = found[index]
+        sample = found[number]
         if sample.is_solution:
             return Opening("chat", problem.prompt)
         if sample.prompt is not None:
             return Opening("continuation", sample.prompt)
-        return make_opening(problem, "continuation")
+        return replace(make_opening(problem, "completion"), name="")
 
-    def sample(self, requests: Sequence[Request]) -> Iterator[Drawn]:
+    def sample(self, requests: Iterable[Request]) -> Iterator[Drawn | Failure]:
         """Give out the samples asked for."""
         for request in requests:
-            found = self.stored.samples.get(request.problem_id, ())
-            if request.index < len(found):
-                yield Drawn(request, found[request.index].text, -1, -1, "", None, -1)
+            sample = self.samples.samples[request.problem_id][request.number]
+            yield Drawn(request, sample.text, -1, -1, "", None, -1)
 
 
 def _parse_row(line: bytes) -> tuple[str, list[StoredSample]]:

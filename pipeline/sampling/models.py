@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.sampling.embedded import EMBEDDED, embedded_model, marked_digest
 from pipeline.sampling.errors import SamplingError
-from schemas.config import SamplingConfig
+from schemas.sampling_config import SamplingConfig
 
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt")
 _SMALL_BYTES = 1 << 30  # files up to a GiB are digested whole: half a second for SmolLM2

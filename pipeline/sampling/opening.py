@@ -1,42 +1,65 @@
-"""How a problem is put to a model: the chat message, or the code to continue."""
+"""How a problem is put to a model: chat messages, or the code to continue, each from a Jinja template.
+
+A template is a file `<name>.chat.jinja` or `<name>.continuation.jinja`. What it writes is the last user message,
+or the code. Earlier messages (a system message, worked examples) are written by
+`{% call message("assistant") %}...{% endcall %}`; so no text of a problem can pose as one. It sees `problem`
+(see `schemas.problem`), and, if it asks for them, `signature` and `words` (the prompt as text of a docstring).
+"""
 
 import ast
 import functools
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import jinja2
 
 from pipeline.packaged import packaged_folder
-from pipeline.sampling.errors import SamplingError
-from pipeline.sampling.protocol import Opening
+from pipeline.sampling.errors import NoSignatureError, SamplingError
+from pipeline.sampling.protocol import Form, Opening
+from schemas.pair import Message
 from schemas.problem import Interface, Problem
 
-# What follows a finished function in a plain completion; four, because OpenAI's API takes no more.
-# Source: Chen et al. 2021, arXiv:2107.03374, section 2.1 (less its comment line, which ends functions early).
-CONTINUATION_STOP = ("\ndef ", "\nclass ", "\nif ", "\nprint(")
+_SUFFIXES: dict[Form, str] = {"chat": ".chat.jinja", "continuation": ".continuation.jinja"}
+_ROLES = ("system", "user", "assistant")
 
 
-def make_opening(problem: Problem, template: Literal["chat", "continuation"]) -> Opening:
-    """Return how a problem is put to a model.
+def make_opening(problem: Problem, name: str, folder: Path | None = None) -> Opening:
+    """Return how a problem is put to a model by a template.
 
-    A chat message asks for one function in one code block. A continuation is `problem.continuation`, or the
-    function's signature with the task as its docstring where the problem has none; for a program on stdin the task
-    as the docstring that it begins with.
+    The template `completion` gives `problem.continuation` to the byte where the problem has one; for a program on
+    stdin, the task as the docstring that it begins with.
+
+    Args:
+        problem: what is asked.
+        name: name of the template.
+        folder: own templates, looked at before those of pairsmith.
 
     Raises:
-        SamplingError: if a continuation is asked for and no signature can be found.
+        NoSignatureError: if the template needs a signature and none can be found.
+        SamplingError: if there is no such template, or it can't be rendered.
     """
-    if template == "chat":
-        return Opening("chat", _render("chat.jinja", problem=problem))
-    if problem.continuation:
-        return Opening("continuation", problem.continuation)
-    if problem.interface is Interface.STDIN:
-        return Opening("continuation", _docstring(problem.prompt))
-    words = problem.prompt.strip().replace('"""', "'''").replace("\n", "\n    ")
-    text = _render("continuation.jinja", signature=find_signature(problem), words=words)
-    return Opening("continuation", text + "\n")
+    form = form_of(name, folder)
+    if name == "completion" and problem.continuation:
+        return Opening("continuation", problem.continuation, name)
+    if name == "completion" and problem.interface is Interface.STDIN:
+        return Opening("continuation", _docstring(problem.prompt), name)
+    context: list[Message] = []
+
+    def message(role: str, caller: Callable[[], str]) -> str:
+        if role not in _ROLES:
+            raise SamplingError(f"template {name}: no role {role!r}; there are {', '.join(_ROLES)}")
+        context.append(Message(role, caller().strip("\n")))
+        return ""
+
+    try:
+        template = _environment(folder).get_template(name + _SUFFIXES[form])
+        text = template.render(problem=problem, message=message, **_values(problem, template))
+    except jinja2.TemplateError as error:
+        raise SamplingError(f"template {name}: {error}; see data/prompts for how they are written") from None
+    if form == "chat":
+        return Opening("chat", text.strip("\n"), name, tuple(context))
+    return Opening("continuation", text + "\n", name)
 
 
 def _docstring(words: str) -> str:
@@ -44,11 +67,39 @@ def _docstring(words: str) -> str:
     return f'"""{text}\n"""\n'
 
 
+def form_of(name: str, folder: Path | None = None) -> Form:
+    """Return whether a template writes chat messages or code to continue.
+
+    Raises:
+        SamplingError: if there is no such template; names those that there are.
+    """
+    folders = [*([folder] if folder is not None else []), prompts_folder()]
+    for place in folders:
+        for form, suffix in _SUFFIXES.items():
+            if (place / f"{name}{suffix}").is_file():
+                return form
+    known = {path.name.split(".")[0] for place in folders for path in place.glob("*.jinja")}
+    raise SamplingError(f"sampling.templates: no template {name!r}; there are {', '.join(sorted(known))}")
+
+
+def resolve_template(name: str, has_chat: bool, model: str, folder: Path | None = None) -> str:
+    """Return the template that a name means for a model: `auto` is instruct, or completion for a base model.
+
+    Raises:
+        SamplingError: if chat is asked of a model without a chat template, or there is no such template.
+    """
+    if name == "auto":
+        return "instruct" if has_chat else "completion"
+    if form_of(name, folder) == "chat" and not has_chat:
+        raise SamplingError(f"{model} has no chat template; set sampling.templates=completion")
+    return name
+
+
 def find_signature(problem: Problem) -> str:
     """Return the line `def name(...):` of a problem, from its prompt, else from its reference.
 
     Raises:
-        SamplingError: if neither holds it.
+        NoSignatureError: if neither holds it.
     """
     name = re.escape(problem.entry_point)
     found = re.search(rf"def\s+{name}\s*\([^`\n]*?\)\s*(?:->\s*[^`\n:]+)?:", problem.prompt)
@@ -61,16 +112,9 @@ def find_signature(problem: Problem) -> str:
         if isinstance(node, ast.FunctionDef) and node.name == problem.entry_point:
             returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
             return f"def {node.name}({ast.unparse(node.args)}){returns}:"
-    raise SamplingError(
-        f"{problem.problem_id}: no signature of {problem.entry_point} to continue; set sampling.template=chat"
+    raise NoSignatureError(
+        f"{problem.problem_id}: no signature of {problem.entry_point} to continue; set sampling.templates=instruct"
     )
-
-
-def _parse(source: str) -> ast.Module:
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError):
-        return ast.Module([], [])
 
 
 def prompts_folder() -> Path:
@@ -82,11 +126,27 @@ def prompts_folder() -> Path:
     return packaged_folder("prompts", "data/prompts")
 
 
-def _render(name: str, **values: object) -> str:
-    return _environment().get_template(name).render(values)
+def _values(problem: Problem, template: jinja2.Template) -> dict[str, str]:
+    """Return the values that cost something, or may be missing: made only for a template that names them."""
+    assert template.filename is not None
+    source = Path(template.filename).read_text(encoding="utf-8")
+    values = {}
+    if re.search(r"\bsignature\b", source):
+        values["signature"] = find_signature(problem)
+    if re.search(r"\bwords\b", source):
+        values["words"] = problem.prompt.strip().replace('"""', "'''").replace("\n", "\n    ")
+    return values
+
+
+def _parse(source: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError):
+        return ast.Module([], [])
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
-    loader = jinja2.FileSystemLoader(prompts_folder())
+def _environment(folder: Path | None) -> jinja2.Environment:
+    folders = [*([folder] if folder is not None else []), prompts_folder()]
+    loader = jinja2.FileSystemLoader(folders)
     return jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, autoescape=False)

@@ -1,163 +1,77 @@
-"""Which completions are to be drawn, and drawing them."""
+"""Which completions are to be drawn of a problem, by which model."""
 
-import importlib.util
-from collections.abc import Callable, Collection, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from pipeline.sampling.errors import SamplingError
-from pipeline.sampling.files_backend import FilesSampler
+from pipeline.sampling.arms import Draw
+from pipeline.sampling.errors import NoSignatureError
 from pipeline.sampling.identity import candidate_id, draw_seed
-from pipeline.sampling.openai_backend import OpenAISampler
-from pipeline.sampling.opening import CONTINUATION_STOP
-from pipeline.sampling.protocol import Drawn, Request, Sampler
+from pipeline.sampling.opening import make_opening, resolve_template
+from pipeline.sampling.protocol import Drawn, Failure, Opening, Request, Sampler, Trouble
+from pipeline.sampling.stopping import stop_texts
 from schemas.candidate import Candidate
-from schemas.config import SamplingConfig
 from schemas.problem import Problem
+from schemas.sampling_config import SamplingConfig
 
 _UNKNOWN = -1  # files don't say how their samples were drawn
 
 
-def open_sampler(
-    config: SamplingConfig,
-    cache: Path,
-    api_key: str | None,
-    say: Callable[[str], None],
-    progress: Callable[[str, float], None] | None = None,
-    seed: int = 0,
-) -> Sampler:
-    """Return the sampler that a configuration asks for, ready to draw.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The requests of one problem to one model.
 
-    `auto` takes the file if one is given, else vLLM where it is installed, else transformers; a server is
-    asked only by name.
+    Attributes:
+        requests: by arm, then number: those that differ in nothing but their number stand side by side.
+        failures: draws that can't be asked for.
+    """
+
+    requests: tuple[Request, ...]
+    failures: tuple[Failure, ...] = ()
+
+
+def plan_problem(
+    problem: Problem, draws: Sequence[Draw], config: SamplingConfig, seed: int, sampler: Sampler
+) -> Plan:
+    """Return the requests for the draws of one problem; draws past a file's last sample are left out.
 
     Args:
-        config: what to draw from.
-        cache: folder for converted models.
-        api_key: key of the server, for openai.
-        say: takes a line for the user.
-        progress: takes phase and share done while the embedded model is converted.
-        seed: seed of an engine that takes no seed a request (vLLM on a CPU).
-
-    Raises:
-        SamplingError: if the backend isn't installed, or there is no such model or file.
-    """
-    backend = choose_backend(config)
-    if backend == "files":
-        return FilesSampler(config, say)
-    if backend == "openai":
-        return OpenAISampler(config, api_key, say)
-    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("transformers") is None:
-        raise SamplingError(
-            "no model can be run here; pip install 'pairsmith[train]', or set sampling.backend to openai or files"
-        )
-    from pipeline.sampling.models import resolve_model
-
-    model = resolve_model(config, cache, say, progress)
-    if backend == "vllm":
-        from pipeline.sampling.vllm_backend import VllmSampler
-
-        return VllmSampler(config, model, seed, say)
-    from pipeline.sampling.transformers_backend import TransformersSampler
-
-    return TransformersSampler(config, model, say)
-
-
-def choose_backend(config: SamplingConfig) -> str:
-    """Return the backend that a configuration means: transformers, vllm, openai or files."""
-    if config.backend != "auto":
-        return config.backend
-    if config.samples is not None:
-        return "files"
-    return "vllm" if importlib.util.find_spec("vllm") is not None else "transformers"
-
-
-def plan_requests(
-    problems: Sequence[Problem], config: SamplingConfig, seed: int, sampler: Sampler
-) -> list[Request]:
-    """Return the requests for `config.n` completions a problem, sorted by problem and index.
-
-    Of samples from files there may be fewer.
-
-    Raises:
-        SamplingError: if a problem can't be put to the model (no signature to continue).
-    """
-    from_file = sampler.backend == "files"
-    temperature = float(_UNKNOWN) if from_file else config.temperature
-    top_p = float(_UNKNOWN) if from_file else config.top_p
-    max_tokens = _UNKNOWN if from_file else config.max_tokens
-    requests = []
-    for problem in sorted(problems, key=lambda problem: problem.problem_id):
-        for index in range(config.n):
-            opening = sampler.opening(problem, index)
-            if opening is None:
-                break
-            identity = candidate_id(
-                sampler.model,
-                sampler.revision,
-                opening.template,
-                temperature,
-                top_p,
-                max_tokens,
-                seed,
-                problem.problem_id,
-                opening.text,
-                index,
-            )
-            requests.append(
-                Request(
-                    candidate_id=identity,
-                    problem_id=problem.problem_id,
-                    index=index,
-                    opening=opening,
-                    entry_point=problem.entry_point,
-                    temperature=temperature,
-                    top_p=top_p,
-                    max_tokens=max_tokens,
-                    seed=draw_seed(seed, problem.problem_id, index),
-                    # What ends a function goes on inside a program.
-                    stop=CONTINUATION_STOP if opening.template == "continuation" and problem.entry_point else (),
-                )
-            )
-    return requests
-
-
-def sample_problems(
-    problems: Sequence[Problem],
-    sampler: Sampler,
-    config: SamplingConfig,
-    seed: int,
-    have: Collection[str] = (),
-    on_progress: Callable[[int, int], None] | None = None,
-) -> list[Candidate]:
-    """Return the candidates that are not there yet, sorted by problem and index.
-
-    Empty completions are candidates too. Requests that a server could not fill are missing.
-
-    Args:
-        problems: at least one.
-        sampler: where completions come from.
-        config: how many, how hot, how long.
+        problem: what is asked.
+        draws: of this sampler's model.
+        config: the settings of this model.
         seed: seed of the run.
-        have: ids of candidates that exist and are not drawn again.
-        on_progress: takes the candidates and the tokens drawn so far.
+        sampler: where completions come from.
 
     Raises:
-        SamplingError: see `Sampler.sample` and `plan_requests`.
+        SamplingError: if a template isn't there, or needs a chat template that the model lacks.
     """
-    known = frozenset(have)
-    planned = plan_requests(problems, config, seed, sampler)
-    requests = [request for request in planned if request.candidate_id not in known]
-    candidates = []
-    n_tokens = 0
-    for drawn in sampler.sample(requests):
-        candidates.append(_candidate(drawn, sampler))
-        n_tokens += max(drawn.n_tokens, 0)
-        if on_progress is not None:
-            on_progress(len(candidates), n_tokens)
-    return sorted(candidates, key=lambda candidate: (candidate.problem_id, candidate.index))
+    requests: list[Request] = []
+    failures: list[Failure] = []
+    openings: dict[str, Opening | NoSignatureError] = {}
+    for draw in draws:
+        if sampler.backend == "files":
+            opening = sampler.stored(problem, draw.number)
+            if opening is not None:
+                requests.append(_request(problem, draw, opening, config, seed, sampler))
+            continue
+        name = resolve_template(draw.arm.template, sampler.has_chat, sampler.model, config.prompts)
+        if name not in openings:
+            try:
+                openings[name] = make_opening(problem, name, config.prompts)
+            except NoSignatureError as error:
+                openings[name] = error
+        found = openings[name]
+        if isinstance(found, Opening):
+            requests.append(_request(problem, draw, found, config, seed, sampler))
+        else:
+            nothing = _request(problem, draw, Opening("continuation", "", name), config, seed, sampler)
+            failures.append(Failure(nothing, Trouble.NO_SIGNATURE, str(found)))
+    places = {draw.arm: place for place, draw in reversed(list(enumerate(draws)))}
+    order = {draw.index: (places[draw.arm], draw.number) for draw in draws}
+    return Plan(tuple(sorted(requests, key=lambda request: order[request.index])), tuple(failures))
 
 
-def _candidate(drawn: Drawn, sampler: Sampler) -> Candidate:
+def make_candidate(drawn: Drawn, sampler: Sampler, is_on_policy: bool) -> Candidate:
+    """Return the candidate that came of a request."""
     request = drawn.request
     return Candidate(
         candidate_id=request.candidate_id,
@@ -177,4 +91,48 @@ def _candidate(drawn: Drawn, sampler: Sampler) -> Candidate:
         n_tokens=drawn.n_tokens,
         finish_reason=drawn.finish_reason,
         mean_logprob=drawn.mean_logprob,
+        prompt_template=request.opening.name,
+        context=request.opening.context,
+        is_on_policy=is_on_policy,
+        token_logprobs=drawn.token_logprobs,
+        wall_s=round(drawn.wall_s, 3),
+    )
+
+
+def renew(stored: Candidate, request: Request, is_on_policy: bool) -> Candidate:
+    """Return a stored sample as this run asks for it: place, name of the template and policy may differ."""
+    return replace(
+        stored,
+        index=request.index,
+        problem_id=request.problem_id,
+        prompt_template=request.opening.name,
+        is_on_policy=is_on_policy,
+    )
+
+
+def _request(
+    problem: Problem, draw: Draw, opening: Opening, config: SamplingConfig, seed: int, sampler: Sampler
+) -> Request:
+    from_file = sampler.backend == "files"
+    temperature = float(_UNKNOWN) if from_file else draw.arm.temperature
+    top_p = float(_UNKNOWN) if from_file else draw.arm.top_p
+    max_tokens = _UNKNOWN if from_file else config.max_tokens
+    # What ends a function goes on inside a program, which has no entry point.
+    stop = () if from_file or not problem.entry_point else stop_texts(opening.template, problem.language)
+    identity = candidate_id(
+        sampler.model, sampler.revision, opening, temperature, top_p, max_tokens, stop, seed, problem.problem_id,
+        draw.number,
+    )  # fmt: skip
+    return Request(
+        candidate_id=identity,
+        problem_id=problem.problem_id,
+        index=draw.index,
+        opening=opening,
+        entry_point=problem.entry_point,
+        temperature=temperature,
+        top_p=top_p,
+        max_tokens=max_tokens,
+        seed=draw_seed(seed, problem.problem_id, draw.number),
+        stop=stop,
+        number=draw.number,
     )

@@ -1,11 +1,15 @@
 """What a backend of sampling takes and gives."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
+from schemas.pair import Message
 from schemas.problem import Problem
+
+Form = Literal["chat", "continuation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,13 +17,22 @@ class Opening:
     """How one problem is put to the model.
 
     Attributes:
-        template: `chat`: the text is a user message and the model's own tokenizer applies the chat template;
-            `continuation`: the text is code that the model goes on writing.
-        text: the user message or the code.
+        template: form of the prompt. `chat`: messages, to which the model's own tokenizer applies its chat
+            template; `continuation`: code that the model goes on writing.
+        text: the last user message, or the code.
+        name: name of the prompt template; empty where nobody knows.
+        context: messages before the last one.
     """
 
-    template: Literal["chat", "continuation"]
+    template: Form
     text: str
+    name: str = ""
+    context: tuple[Message, ...] = ()
+
+    def messages(self) -> list[dict[str, str]]:
+        """Return all messages as chat templates and servers take them."""
+        last = Message("user", self.text)
+        return [{"role": message.role, "content": message.content} for message in (*self.context, last)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +42,13 @@ class Request:
     Attributes:
         candidate_id: 32 hex digits (see `pipeline.sampling.identity`).
         index: number of the draw for this problem, from 0.
-        entry_point: function that the answer must define.
+        entry_point: function that the answer must define; empty for a whole program.
         temperature: 0.0 is greedy; -1.0 where unknown (samples from files).
         top_p: share of the probability that is drawn from, 0 < top_p <= 1; -1.0 where unknown.
         max_tokens: tokens at most; -1 where unknown.
-        seed: seed of this draw, 0 <= seed < 2**31.
+        seed: seed of this draw, 0 <= seed < 2**31; draws that differ in nothing else have consecutive seeds.
         stop: texts that end the completion; they and what follows are cut off.
+        number: number of the draw among those that differ in nothing else, from 0.
     """
 
     candidate_id: str
@@ -47,6 +61,7 @@ class Request:
     max_tokens: int
     seed: int
     stop: tuple[str, ...] = ()
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +76,8 @@ class Drawn:
         mean_logprob: mean natural-log probability of the drawn tokens under the model itself (temperature 1,
             no top-p); None where unknown.
         seed: seed that was used; -1 where the backend takes none.
+        token_logprobs: of each drawn token; empty unless asked for.
+        wall_s: seconds from the request to its answer.
     """
 
     request: Request
@@ -70,6 +87,46 @@ class Drawn:
     finish_reason: Literal["stop", "length", ""]
     mean_logprob: float | None
     seed: int
+    token_logprobs: tuple[float, ...] = ()
+    wall_s: float = 0.0
+
+
+class Trouble(StrEnum):
+    """Why a request gave no completion."""
+
+    TOO_LONG = "too_long"  # prompt and completion exceed the model's context
+    REFUSED = "refused"  # the server calls the request bad
+    TIMEOUT = "timeout"
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"  # 5xx
+    CUT_OFF = "cut_off"  # no connection, or one that ended in mid-answer
+    NONSENSE = "nonsense"  # an answer that isn't one of this API
+    INVALID_UTF8 = "invalid_utf8"
+    MISSING = "missing"  # fewer completions than asked for, again and again
+    NO_SIGNATURE = "no_signature"  # nothing to continue
+    ENGINE = "engine"  # vLLM's engine refused the request and goes on
+
+
+# What may be better next time: a run that is started again asks for these once more.
+TRANSIENT = frozenset(
+    {
+        Trouble.TIMEOUT, Trouble.RATE_LIMITED, Trouble.SERVER_ERROR, Trouble.CUT_OFF, Trouble.NONSENSE,
+        Trouble.INVALID_UTF8, Trouble.MISSING,
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A request that was given up.
+
+    Attributes:
+        reason: one line for the user, without keys.
+    """
+
+    request: Request
+    trouble: Trouble
+    reason: str
 
 
 class Sampler(Protocol):
@@ -77,7 +134,7 @@ class Sampler(Protocol):
 
     @property
     def backend(self) -> str:
-        """transformers, vllm, openai or files."""
+        """transformers, vllm, vllm-server, openai or files."""
 
     @property
     def model(self) -> str:
@@ -87,14 +144,21 @@ class Sampler(Protocol):
     def revision(self) -> str:
         """Digest or commit of the weights (adapter included) or of the file; empty where unknown."""
 
-    def opening(self, problem: Problem, index: int) -> Opening | None:
-        """Return how draw `index` of a problem is put to the model; None where there is no such sample."""
+    @property
+    def has_chat(self) -> bool:
+        """Whether the model has a chat template; base models lack one."""
 
-    def sample(self, requests: Sequence[Request]) -> Iterator[Drawn]:
-        """Draw one completion a request, in any order; those that fail are left out and said.
+    def stored(self, problem: Problem, number: int) -> Opening | None:
+        """Return how the stored sample of this number was asked for; None past the last (files alone)."""
+
+    def sample(self, requests: Iterable[Request]) -> Iterator[Drawn | Failure]:
+        """Draw one completion a request, in any order; each request has one outcome.
+
+        Requests are taken from the iterable as there is room for them, so that it may be endless or wait.
 
         Raises:
-            SamplingError: if the cause is not one request's (engine dead, key refused, server gone).
+            SamplingError: if the cause is not one request's (engine dead, key refused, server gone). What was
+                yielded before holds.
         """
 
     def close(self) -> None:
@@ -113,7 +177,13 @@ class Sampler(Protocol):
 
 
 class ClosingSampler:
-    """The context manager half of a sampler whose `close` has nothing to do."""
+    """The context manager half of a sampler whose `close` has nothing to do, and which stores nothing."""
+
+    has_chat: bool = True
+
+    def stored(self, problem: Problem, number: int) -> Opening | None:
+        """Return None: nothing is stored."""
+        return None
 
     def close(self) -> None:
         """Do nothing."""

@@ -1,9 +1,10 @@
 """Sampling with transformers, on a CPU or a GPU: the embedded default."""
 
+import itertools
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -12,10 +13,8 @@ from transformers.utils import logging
 from pipeline.sampling.errors import SamplingError
 from pipeline.sampling.generating import Batch, Row
 from pipeline.sampling.models import ResolvedModel
-from pipeline.sampling.opening import make_opening
-from pipeline.sampling.protocol import ClosingSampler, Drawn, Opening, Request
-from schemas.config import SamplingConfig
-from schemas.problem import Problem
+from pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Opening, Request, Trouble
+from schemas.sampling_config import SamplingConfig
 
 
 class TransformersSampler(ClosingSampler):
@@ -37,43 +36,50 @@ class TransformersSampler(ClosingSampler):
         """Load a model.
 
         Args:
-            config: `batch_size` and `template` are used.
+            config: `batch_size`, `templates` and `token_logprobs` are used.
             model: what to load.
             say: takes a line for the user.
             stop_at_code: end chat answers behind the first closed code block that defines the entry point.
 
         Raises:
-            SamplingError: if it can't be loaded, or is to chat without a chat template.
+            SamplingError: if it can't be loaded.
         """
         self.model, self.revision = model.name, model.revision
         self._batch_size, self._stop_at_code, self._say = config.batch_size, stop_at_code, say
         self._network, self._tokenizer = _load(model)
         self.revision = self.revision or str(getattr(self._network.config, "_commit_hash", None) or "")
-        has_chat = getattr(self._tokenizer, "chat_template", None) is not None
-        self.template = choose_template(config.template, has_chat, model.name, say)
+        self.has_chat = has_chat_template(self._tokenizer, model.name, config, say)
+        self._token_logprobs = config.token_logprobs
 
-    def opening(self, problem: Problem, index: int) -> Opening | None:
-        """Return the chat message, or the code to continue for a base model."""
-        return make_opening(problem, self.template)
-
-    def sample(self, requests: Sequence[Request]) -> Iterator[Drawn]:
-        """Draw completions, as they are finished.
-
-        A prompt too long for the model's context gives an empty completion with the reason `length`.
-        """
+    def sample(self, requests: Iterable[Request]) -> Iterator[Drawn | Failure]:
+        """Draw completions, as they are finished; a prompt too long for the model's context is a failure."""
         if self._network is None:
             raise SamplingError(f"{self.model}: the sampler is closed")
-        rows = [Row(request, self._tokens(request.opening)) for request in requests]
         limit = getattr(self._network.config.get_text_config(decoder=True), "max_position_embeddings", None)
-        fitting = [row for row in rows if limit is None or len(row.prompt) + row.request.max_tokens <= limit]
-        if len(fitting) < len(rows):
-            self._say(f"{len(rows) - len(fitting)} prompts are too long for {self.model}'s {limit} tokens")
-        kept = {id(row) for row in fitting}
-        for row in rows:
-            if id(row) not in kept:
-                yield Drawn(row.request, "", len(row.prompt), 0, "length", None, row.request.seed)
-        if fitting:
-            yield from Batch(self._network, self._tokenizer, fitting, self._batch_size, self._stop_at_code).run()
+        failures: list[Failure] = []
+
+        def rows() -> Iterator[Row]:
+            for request in requests:
+                row = Row(request, self._tokens(request.opening))
+                needed = len(row.prompt) + request.max_tokens
+                if limit is None or needed <= limit:
+                    yield row
+                else:
+                    reason = f"{needed} tokens of prompt and completion, the context has {limit}"
+                    failures.append(Failure(request, Trouble.TOO_LONG, reason))
+
+        waiting: Iterator[Row] = rows()
+        while True:
+            batch = Batch(
+                self._network, self._tokenizer, waiting, self._batch_size, self._stop_at_code, self._token_logprobs
+            )
+            for drawn in batch.run():
+                yield drawn
+                yield from drain(failures)
+            yield from drain(failures)
+            if batch.left_over is None:
+                return
+            waiting = itertools.chain([batch.left_over], waiting)
 
     def close(self) -> None:
         """Let go of the weights."""
@@ -84,27 +90,25 @@ class TransformersSampler(ClosingSampler):
     def _tokens(self, opening: Opening) -> tuple[int, ...]:
         if opening.template == "continuation":
             return tuple(self._tokenizer(opening.text)["input_ids"])
-        message = [{"role": "user", "content": opening.text}]
         return tuple(
             self._tokenizer.apply_chat_template(
-                message, add_generation_prompt=True, tokenize=True, return_dict=True
+                opening.messages(), add_generation_prompt=True, tokenize=True, return_dict=True
             )["input_ids"]
         )
 
 
-def choose_template(
-    asked: str, has_chat: bool, model: str, say: Callable[[str], None]
-) -> Literal["chat", "continuation"]:
-    """Return the template for a model; `auto` takes chat where the tokenizer can.
-
-    Raises:
-        SamplingError: if chat is asked of a model without a chat template.
-    """
-    if asked == "chat" and not has_chat:
-        raise SamplingError(f"{model} has no chat template; set sampling.template=continuation")
-    if asked == "auto" and not has_chat:
+def has_chat_template(tokenizer: Any, model: str, config: SamplingConfig, say: Callable[[str], None]) -> bool:
+    """Return whether a model can chat; say so where it can't and was to decide itself."""
+    has_chat = getattr(tokenizer, "chat_template", None) is not None
+    if not has_chat and "auto" in config.templates:
         say(f"{model} has no chat template (a base model): it continues the function's signature instead")
-    return "chat" if has_chat and asked != "continuation" else "continuation"
+    return has_chat
+
+
+def drain(failures: list[Failure]) -> Iterator[Failure]:
+    """Take failures out of a list, first to last."""
+    while failures:
+        yield failures.pop(0)
 
 
 def fast_dtype() -> torch.dtype:

@@ -1,25 +1,32 @@
 """Sampling with vLLM in this process."""
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from pipeline.sampling.errors import SamplingError
+from pipeline.sampling.grouping import group_requests
 from pipeline.sampling.models import ResolvedModel
-from pipeline.sampling.opening import make_opening
-from pipeline.sampling.protocol import ClosingSampler, Drawn, Opening, Request
-from pipeline.sampling.transformers_backend import choose_template
-from schemas.config import SamplingConfig
-from schemas.problem import Problem
+from pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Request, Trouble
+from pipeline.sampling.transformers_backend import has_chat_template
+from schemas.sampling_config import SamplingConfig
 
 _CPU_MEMORY_SHARE = 0.4  # vLLM's default of 0.9 refuses to start on a machine that does anything else
 _AUTO_FIT = -1  # a full 128k context would not fit small machines; vLLM takes what its cache holds
+_CPU_CONTEXT = 4096  # on a CPU, where prompts are read whole (see below)
+_OPEN = 1024  # completions in the engine's hands: more than any machine decodes at once
 
 
 class VllmSampler(ClosingSampler):
     """A vLLM engine in this process, started once.
 
-    On a CPU the engine dies of per-request seeds in large batches ("CPU Generator does not use offset"), so
-    there the engine alone is seeded: draws carry the seed -1 and aren't repeatable one by one.
+    Requests enter the engine as it has room, so that its batch is full from the first to the last, and leave it
+    one by one. Those of one prompt are one request with `n`.
+
+    On a CPU, vLLM 0.32 dies of requests with seeds when a batch of prompts exceeds what it reads at once ("CPU
+    Generator does not use offset": it winds back the generator of a prompt that was read in part). There
+    prompts are read whole, and draws keep their seeds.
     """
 
     backend = "vllm"
@@ -35,7 +42,7 @@ class VllmSampler(ClosingSampler):
         """Start the engine.
 
         Args:
-            config: `template` is used.
+            config: `vllm`, `n_a_request`, `token_logprobs` and `templates` are used.
             model: what to load.
             seed: seed of the engine.
             say: takes a line for the user.
@@ -45,36 +52,53 @@ class VllmSampler(ClosingSampler):
             SamplingError: if the engine doesn't start.
         """
         self._vllm = vllm or _import_vllm()
-        self._say = say
+        self._config = config
         self.model, self.revision = model.name, model.revision
-        self.on_cpu = bool(self._vllm.platforms.current_platform.is_cpu())
+        on_cpu = bool(self._vllm.platforms.current_platform.is_cpu())
         try:
-            self._engine = self._vllm.LLM(**self._settings(model, seed))
+            self._engine = self._vllm.LLM(**engine_settings(config, model, seed, on_cpu))
             tokenizer = self._engine.get_tokenizer()
         except Exception as error:  # vLLM raises whatever broke
             raise SamplingError(
                 f"{model.name}: vLLM doesn't start ({_first_line(error)}); set sampling.backend=transformers"
             ) from error
         self._lora = self._lora_request(model)
-        has_chat = getattr(tokenizer, "chat_template", None) is not None
-        self.template = choose_template(config.template, has_chat, model.name, say)
+        self.has_chat = has_chat_template(tokenizer, model.name, config, say)
 
-    def opening(self, problem: Problem, index: int) -> Opening | None:
-        """Return the chat message, or the code to continue for a base model."""
-        return make_opening(problem, self.template)
+    def sample(self, requests: Iterable[Request]) -> Iterator[Drawn | Failure]:
+        """Draw completions, as they are finished.
 
-    def sample(self, requests: Sequence[Request]) -> Iterator[Drawn]:
-        """Draw completions, all submitted at once: equal prompts share their prefix in the engine.
+        A request that the engine refuses (a prompt too long) is a failure, and the others go on.
 
         Raises:
-            SamplingError: if the engine dies.
+            SamplingError: if the engine dies. What was yielded before holds.
         """
-        for template in ("chat", "continuation"):
-            group = [request for request in requests if request.opening.template == template]
-            if not group:
-                continue
-            for request, output in zip(group, self._run(template, group), strict=True):
-                yield self._drawn(request, output)
+        if self._engine is None:
+            raise SamplingError(f"{self.model}: the sampler is closed")
+        groups = group_requests(requests, lambda: self._config.n_a_request)
+        under_way: dict[str, tuple[tuple[Request, ...], float]] = {}
+        n_open, is_more = 0, True
+        try:
+            while True:
+                while is_more and n_open < _OPEN:
+                    group = next(groups, None)
+                    if group is None:
+                        is_more = False
+                        break
+                    try:
+                        under_way[self._submit(group)] = group, time.monotonic()
+                        n_open += len(group)
+                    except (ValueError, TypeError) as error:
+                        yield from _refused(group, error)
+                if not under_way:
+                    return
+                for output in self._step():
+                    group, sent_at = under_way.pop(str(output.request_id))
+                    n_open -= len(group)
+                    yield from self._drawn(group, output, time.monotonic() - sent_at)
+        finally:
+            if under_way and self._engine is not None:
+                self._abort(list(under_way))
 
     def close(self) -> None:
         """Stop the engine."""
@@ -83,57 +107,70 @@ class VllmSampler(ClosingSampler):
         if core is not None:
             core.shutdown()
 
-    def _run(self, template: str, group: Sequence[Request]) -> Any:
-        if self._engine is None:
-            raise SamplingError(f"{self.model}: the sampler is closed")
-        settings = [self._parameters(request) for request in group]
-        options = {"use_tqdm": False, "lora_request": self._lora}
-        try:
-            if template == "chat":
-                messages = [[{"role": "user", "content": request.opening.text}] for request in group]
-                return self._engine.chat(messages, settings, **options)
-            return self._engine.generate([request.opening.text for request in group], settings, **options)
-        except Exception as error:
-            raise SamplingError(f"{self.model}: vLLM's engine failed ({_first_line(error)})") from error
+    def _submit(self, group: Sequence[Request]) -> str:
+        """Put requests of one prompt into the engine's queue; return its name for them.
 
-    def _parameters(self, request: Request) -> Any:
-        return self._vllm.SamplingParams(
-            n=1,
-            temperature=request.temperature,
-            top_p=request.top_p,
-            max_tokens=request.max_tokens,
-            stop=list(request.stop) or None,
+        Raises:
+            ValueError: if the engine refuses them.
+        """
+        first = group[0]
+        parameters = self._vllm.SamplingParams(
+            n=len(group),
+            temperature=first.temperature,
+            top_p=first.top_p,
+            max_tokens=first.max_tokens,
+            stop=list(first.stop) or None,
             logprobs=0,  # of the drawn token alone
-            seed=None if self.on_cpu else request.seed,
+            seed=first.seed,  # the i-th completion gets seed + i, as draws are seeded
+            output_kind=self._vllm.sampling_params.RequestOutputKind.FINAL_ONLY,
         )
+        options = {"use_tqdm": False, "lora_request": self._lora}
+        with self._told(ValueError, TypeError):
+            if first.opening.template == "chat":
+                names = self._engine.enqueue_chat([first.opening.messages()], parameters, **options)
+            else:
+                names = self._engine.enqueue([first.opening.text], parameters, **options)
+        return str(names[0])
 
-    def _drawn(self, request: Request, output: Any) -> Drawn:
-        first = output.outputs[0]
-        n = len(first.token_ids)
-        known = first.cumulative_logprob is not None and n > 0
-        return Drawn(
-            request=request,
-            completion=first.text,
-            n_prompt_tokens=len(output.prompt_token_ids),
-            n_tokens=n,
-            finish_reason=first.finish_reason if first.finish_reason in ("stop", "length") else "",
-            mean_logprob=first.cumulative_logprob / n if known else None,
-            seed=-1 if self.on_cpu else request.seed,
-        )
+    def _step(self) -> list[Any]:
+        """Let the engine work until something is finished."""
+        finished: list[Any] = []
+        with self._told():
+            while not finished and self._engine.llm_engine.has_unfinished_requests():
+                finished = [output for output in self._engine.llm_engine.step() if output.finished]
+        if not finished:
+            raise SamplingError(f"{self.model}: vLLM's engine lost requests; run again")
+        return finished
 
-    def _settings(self, model: ResolvedModel, seed: int) -> dict[str, Any]:
-        settings: dict[str, Any] = {"model": model.source, "seed": seed % 2**31, "max_model_len": _AUTO_FIT}
-        if model.hub_revision:
-            settings["revision"] = model.hub_revision
-        if self.on_cpu:
-            settings |= {
-                "dtype": "bfloat16",
-                "enforce_eager": True,
-                "gpu_memory_utilization": _CPU_MEMORY_SHARE,
-            }
-        if model.adapter is not None:
-            settings |= {"enable_lora": True, "max_lora_rank": _lora_rank(model)}
-        return settings
+    def _abort(self, names: list[str]) -> None:
+        try:
+            self._engine.llm_engine.abort_request(names)
+        except Exception:  # a dead engine has nothing to abort
+            return
+
+    def _drawn(self, group: Sequence[Request], output: Any, wall_s: float) -> Iterator[Drawn | Failure]:
+        by_index = {one.index: one for one in output.outputs}
+        for place, request in enumerate(group):
+            one = by_index.get(place)
+            if one is None:
+                yield Failure(request, Trouble.MISSING, "the engine gave fewer completions than asked for")
+                continue
+            n = len(one.token_ids)
+            known = one.cumulative_logprob is not None and n > 0
+            yield Drawn(
+                request=request,
+                completion=one.text,
+                n_prompt_tokens=len(output.prompt_token_ids),
+                n_tokens=n,
+                finish_reason=one.finish_reason if one.finish_reason in ("stop", "length") else "",
+                mean_logprob=one.cumulative_logprob / n if known else None,
+                seed=request.seed,
+                token_logprobs=_token_logprobs(one) if self._config.token_logprobs else (),
+                wall_s=wall_s,
+            )
+
+    def _told(self, *let_through: type[Exception]) -> "_Told":
+        return _Told(self.model, let_through)
 
     def _lora_request(self, model: ResolvedModel) -> Any:
         if model.adapter is None:
@@ -141,10 +178,67 @@ class VllmSampler(ClosingSampler):
         return self._vllm.lora.request.LoRARequest("adapter", 1, str(model.adapter.resolve()))
 
 
+class _Told:
+    """Turns whatever vLLM raises into one line."""
+
+    def __init__(self, model: str, let_through: tuple[type[Exception], ...]) -> None:
+        self._model, self._let_through = model, let_through
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Exception) and not isinstance(error, self._let_through):
+            raise SamplingError(f"{self._model}: vLLM's engine failed ({_first_line(error)})") from error
+
+
+def engine_settings(config: SamplingConfig, model: ResolvedModel, seed: int, on_cpu: bool) -> dict[str, Any]:
+    """Return the settings of an engine, by the names of `vllm.LLM`'s arguments; the server's options follow them.
+
+    On a CPU prompts are read whole, so that seeds work.
+    """
+    asked = config.vllm
+    context = asked.context or (_CPU_CONTEXT if on_cpu else _AUTO_FIT)
+    settings: dict[str, Any] = {"model": model.source, "seed": seed % 2**31, "max_model_len": context}
+    if model.hub_revision:
+        settings["revision"] = model.hub_revision
+    if asked.tensor_parallel > 1:
+        settings["tensor_parallel_size"] = asked.tensor_parallel
+    if asked.quantization:
+        settings["quantization"] = asked.quantization
+    if asked.dtype != "auto":
+        settings["dtype"] = asked.dtype
+    if asked.memory_share is not None:
+        settings["gpu_memory_utilization"] = asked.memory_share
+    if on_cpu:
+        settings = {
+            "dtype": "bfloat16",
+            "enforce_eager": True,
+            "gpu_memory_utilization": _CPU_MEMORY_SHARE,
+            "enable_chunked_prefill": False,
+            "max_num_batched_tokens": context,
+            **settings,
+        }
+    if model.adapter is not None:
+        settings |= {"enable_lora": True, "max_lora_rank": _lora_rank(model)}
+    return settings
+
+
+def _refused(group: Sequence[Request], error: Exception) -> Iterator[Failure]:
+    reason = _first_line(error)
+    words = ("longer than", "maximum model length", "max_model_len", "context length")
+    trouble = Trouble.TOO_LONG if any(word in reason for word in words) else Trouble.ENGINE
+    return (Failure(request, trouble, reason) for request in group)
+
+
+def _token_logprobs(one: Any) -> tuple[float, ...]:
+    """Return the log-probability of each drawn token; vLLM lists a dictionary a place, by token."""
+    pairs = zip(one.token_ids, one.logprobs or (), strict=False)
+    return tuple(float(places[token].logprob) for token, places in pairs)
+
+
 def _lora_rank(model: ResolvedModel) -> int:
     """Return the adapter's rank, rounded up to one that vLLM takes."""
-    import json
-
     assert model.adapter is not None
     text = (model.adapter / "adapter_config.json").read_text(encoding="utf-8")
     rank = int(json.loads(text).get("r", 16))
@@ -156,9 +250,11 @@ def _import_vllm() -> Any:
         import vllm
         import vllm.lora.request
         import vllm.platforms
+        import vllm.sampling_params
     except ImportError as error:
         raise SamplingError(
-            f"vLLM isn't installed here ({error}); set sampling.backend=transformers, or serve it and set openai"
+            f"vLLM isn't installed beside pairsmith ({error}); set sampling.backend=vllm-server, which runs it in "
+            "an environment of its own"
         ) from error
     return vllm
 

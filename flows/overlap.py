@@ -1,0 +1,165 @@
+"""Draws, executes, judges and parses shards at the same time; each shard is written as soon as it is whole."""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flows.reporting import Stage, reporter
+from pipeline import stages
+from pipeline.cpus import kept_off
+from pipeline.drawing import Filled
+from pipeline.execution import execute_programs
+from pipeline.extraction import extract_program
+from pipeline.line import Line
+from pipeline.sandbox import SandboxPool
+from schemas.candidate import Program
+from schemas.config import RunConfig
+from schemas.execution import Execution
+
+_STOP_LIMIT_S = 20.0
+_MADE = ("candidates", "programs", "executions", "verdicts", "syntax")
+
+
+@dataclass(frozen=True, slots=True)
+class ShardDone:
+    """All candidates of a shard are written."""
+
+    name: str
+
+
+@dataclass
+class Judging:
+    """The steps behind sampling, and what they keep of shards that are not whole yet.
+
+    Attributes:
+        make: runs the work of one shard of one stage: (stage, shard, work).
+    """
+
+    chain: Path
+    config: RunConfig
+    pool: Callable[[], SandboxPool]
+    make: Callable[[str, str, Callable[[], object]], None]
+    bars: Mapping[str, Stage]
+    on_judged: Callable[[str], None] = lambda name: None
+    _programs: dict[str, Program] = field(default_factory=dict, init=False)
+    _executions: dict[str, Execution] = field(default_factory=dict, init=False)
+    _reused: dict[str, Execution] = field(default_factory=dict, init=False)
+    _reused_of: str = field(default="", init=False)
+
+    def judge(self, item: Filled | ShardDone) -> Iterator[ShardDone]:
+        """Run a problem's programs at once; write the shard's stages when it is whole."""
+        with kept_off(self.config.overlap.reserved_cpus):
+            if isinstance(item, Filled):
+                self._run(item)
+                return
+            self._write(item.name)
+        self.on_judged(item.name)
+        yield item
+
+    def parse(self, item: ShardDone) -> Iterator[ShardDone]:
+        """Write a shard of syntax."""
+        with kept_off(self.config.overlap.reserved_cpus):
+            key = stages.syntax_key(self.chain, item.name, self.config)
+            self._unless_there("syntax", item.name, key, stages.write_syntax)
+        return iter(())
+
+    def _run(self, filled: Filled) -> None:
+        programs = [extract_program(candidate, filled.problem) for candidate in filled.candidates]
+        self._programs.update({program.candidate_id: program for program in programs})
+        there = self._there_already(filled, programs)
+        self.bars["executions"].advance(len(there))
+        missing = [program for program in programs if program.candidate_id not in there]
+        if missing:
+            problems = {filled.problem.problem_id: filled.problem}
+            cache = stages.compiled_folder(self.config)
+            made = execute_programs(missing, problems, self.pool(), self.bars["executions"].advance, cache)
+            self._executions.update({row.candidate_id: row for row in made})
+
+    def _there_already(self, filled: Filled, programs: Sequence[Program]) -> dict[str, Execution]:
+        """Return the executions of a shard's earlier state, where they still hold."""
+        if filled.shard != self._reused_of:
+            self._reused_of = filled.shard
+            self._reused = stages.reusable_executions(self.chain, filled.shard, self.config)
+        mine = {program.candidate_id for program in programs}
+        return {key: row for key, row in self._reused.items() if key in mine}
+
+    def _write(self, name: str) -> None:
+        chain, config = self.chain, self.config
+        ids = [row.candidate_id for row in stages.stage_folder(chain, "candidates").read(name)]
+        programs = {key: self._programs.pop(key) for key in ids if key in self._programs}
+        executions = {key: self._executions.pop(key) for key in ids if key in self._executions}
+
+        def write_programs(chain: Path, name: str, config: RunConfig) -> object:
+            return stages.write_programs(chain, name, config, programs)
+
+        def write_executions(chain: Path, name: str, config: RunConfig) -> object:
+            advance = self.bars["executions"].advance
+            return stages.write_executions(chain, name, config, self.pool(), advance, executions)
+
+        self._unless_there("programs", name, stages.programs_key(chain, name, config), write_programs)
+        self._unless_there("executions", name, stages.executions_key(chain, name, config), write_executions)
+        self._unless_there("verdicts", name, stages.verdicts_key(chain, name, config), stages.write_verdicts)
+
+    def _unless_there(
+        self, stage: str, name: str, key: str, write: Callable[[Path, str, RunConfig], object]
+    ) -> None:
+        folder = stages.stage_folder(self.chain, stage)
+        if not folder.has_shard(name, key):
+            self.make(stage, name, lambda: write(self.chain, name, self.config))
+        if stage != "executions":
+            self.bars[stage].advance(folder.n_rows(name))
+
+
+def run_line(
+    judging: Judging,
+    filled: Iterable[Filled],
+    ready: Sequence[str],
+    sizes: Mapping[str, int],
+    write: Callable[[str, Sequence[Filled]], None],
+) -> None:
+    """Take problems as they are filled through all steps, and shards whose candidates are there already.
+
+    Args:
+        judging: the steps behind sampling.
+        filled: problems with their candidates, drawn as they are taken.
+        ready: shards whose candidates are written.
+        sizes: problems a shard, of those that are filled.
+        write: writes the candidates of one whole shard.
+    """
+    line = Line([judging.judge, judging.parse], judging.config.overlap.n_waiting)
+    waiting: dict[str, list[Filled]] = {}
+    try:
+        for name in ready:
+            line.put(ShardDone(name))
+        for one in filled:
+            line.put(one)
+            rows = waiting.setdefault(one.shard, [])
+            rows.append(one)
+            if len(rows) == sizes[one.shard]:
+                write(one.shard, waiting.pop(one.shard))
+                line.put(ShardDone(one.shard))
+        line.finish()
+    except BaseException:
+        line.abort(_STOP_LIMIT_S)
+        raise
+
+
+@contextlib.contextmanager
+def open_bars(n_drawn: int, n_all: int) -> Iterator[dict[str, Stage]]:
+    """Show the stages that run at the same time.
+
+    Args:
+        n_drawn: candidates to draw.
+        n_all: those and the ones that are there, which may lack later stages.
+    """
+    units = {"candidates": "drawn", "executions": "programs"}
+    with contextlib.ExitStack() as stack:
+        # Entered last, closed first: lines at the end stand in the order of the stages.
+        bars = {
+            stage: stack.enter_context(
+                reporter().stage(stage, n_drawn if stage == "candidates" else n_all, units.get(stage, "rows"))
+            )
+            for stage in reversed(_MADE)
+        }
+        yield bars

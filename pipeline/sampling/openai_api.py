@@ -1,0 +1,127 @@
+"""The wire format of OpenAI's API: what is sent for some requests, and what comes back. Sends nothing itself."""
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from pipeline.sampling.protocol import Drawn, Request, Trouble
+
+# Fields that some servers or models refuse; without them a completion is still one.
+OPTIONAL_FIELDS = ("logprobs", "seed", "top_p")
+_LONG_WORDS = (
+    "context length",
+    "context_length",
+    "too long",
+    "maximum context",
+    "exceeds the context",
+    "max_model_len",
+)
+
+
+class AnswerError(ValueError):
+    """An answer that isn't one of this API."""
+
+    def __init__(self, trouble: Trouble, reason: str) -> None:
+        """Say what is wrong with it."""
+        super().__init__(reason)
+        self.trouble = trouble
+
+
+def make_body(
+    requests: Sequence[Request], model: str, left_out: Collection[str], send_seed: bool = True
+) -> tuple[str, dict[str, Any]]:
+    """Return path and body of one call for requests that differ only in their number.
+
+    Args:
+        requests: at least one.
+        model: name that the server knows.
+        left_out: fields that the server refuses.
+        send_seed: whether to send the first request's seed.
+    """
+    first = requests[0]
+    body: dict[str, Any] = {
+        "model": model,
+        "temperature": first.temperature,
+        "top_p": first.top_p,
+        "max_tokens": first.max_tokens,
+        "n": len(requests),
+    }
+    if send_seed:
+        body["seed"] = first.seed
+    if first.stop:
+        body["stop"] = list(first.stop)
+    if first.opening.template == "chat":
+        path = "/chat/completions"
+        body |= {"messages": first.opening.messages(), "logprobs": True}
+    else:
+        path = "/completions"
+        body |= {"prompt": first.opening.text, "logprobs": 0}
+    return path, {name: value for name, value in body.items() if name not in left_out}
+
+
+def parse_answer(
+    content: bytes, requests: Sequence[Request], wall_s: float, sent_seed: bool, keep_logprobs: bool
+) -> list[Drawn]:
+    """Return what a server answered, for the first of the requests; there may be fewer choices than requests.
+
+    A completion's tokens are counted by its log-probabilities, else by the mean of the call.
+
+    Raises:
+        AnswerError: if it isn't an answer of this API, or isn't UTF-8.
+    """
+    try:
+        body = json.loads(content.decode("utf-8"))
+        choices = sorted(body["choices"], key=lambda choice: int(choice.get("index", 0)))[: len(requests)]
+        usage = body.get("usage") or {}
+        n_prompt = int(usage.get("prompt_tokens", -1))
+        total = int(usage.get("completion_tokens", -1))
+        mean = total // len(choices) if total >= 0 and choices else -1
+        return [
+            _drawn(choice, request, n_prompt, mean, wall_s, sent_seed, keep_logprobs)
+            for choice, request in zip(choices, requests, strict=False)
+        ]
+    except UnicodeDecodeError:
+        raise AnswerError(Trouble.INVALID_UTF8, "an answer that isn't UTF-8") from None
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        raise AnswerError(Trouble.NONSENSE, f"nonsense from the server ({type(error).__name__})") from None
+
+
+def is_too_long(text: str) -> bool:
+    """Return whether an error's text says that the prompt exceeds the context."""
+    return any(words in text.lower() for words in _LONG_WORDS)
+
+
+def refused_field(text: str, body: dict[str, Any]) -> str | None:
+    """Return the optional field that an error's text names, if it was sent."""
+    return next((name for name in OPTIONAL_FIELDS if name in body and name in text), None)
+
+
+def _drawn(
+    choice: Any, request: Request, n_prompt: int, mean: int, wall_s: float, sent_seed: bool, keep_logprobs: bool
+) -> Drawn:
+    text = choice["message"]["content"] if request.opening.template == "chat" else choice["text"]
+    text = "" if text is None else text
+    if not isinstance(text, str):
+        raise TypeError
+    logprobs = _logprobs(choice.get("logprobs"))
+    reason = choice.get("finish_reason")
+    return Drawn(
+        request=request,
+        completion=text.encode("utf-8", "surrogatepass").decode("utf-8", "replace"),  # halves of pairs: U+FFFD
+        n_prompt_tokens=n_prompt,
+        n_tokens=len(logprobs) or mean,
+        finish_reason=reason if reason in ("stop", "length") else "",
+        mean_logprob=sum(logprobs) / len(logprobs) if logprobs else None,
+        seed=request.seed if sent_seed else -1,
+        token_logprobs=tuple(logprobs) if keep_logprobs else (),
+        wall_s=wall_s,
+    )
+
+
+def _logprobs(found: Any) -> list[float]:
+    """Return the drawn tokens' log-probabilities, in chat's form or that of completions; empty for none."""
+    if not isinstance(found, dict):
+        return []
+    if found.get("content"):
+        return [float(token["logprob"]) for token in found["content"]]
+    return [float(value) for value in found.get("token_logprobs") or [] if value is not None]

@@ -1,0 +1,110 @@
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from pipeline.sampling.errors import SamplingError
+from pipeline.sampling.filling import sample_problems
+from pipeline.sampling.store import SampleStore
+from schemas.candidate import Candidate
+from schemas.pair import Message
+from schemas.sampling_config import SamplingConfig
+from tests.sampling_kit import EchoSampler, make_problem
+
+
+def make_candidate(number: int, completion: str = "é\ud7ff𝒳\n\0") -> Candidate:
+    return Candidate(
+        f"{number:032x}", "p/a", number, "openai", "m", "r", "chat", "Do it.", completion, 0.8, 0.95, 64, 7, 3, 5,
+        "stop", -0.25, "few_shot", (Message("user", "ä"), Message("assistant", "ö")), True, (-0.5, -1.0), 1.25,
+    )  # fmt: skip
+
+
+def test_what_is_added_is_found_as_it_was(tmp_path: Path) -> None:
+    store = SampleStore(tmp_path / "deep" / "samples.sqlite")
+    rows = [make_candidate(n) for n in range(1200)]
+    for row in rows:
+        store.add(row)
+    found = store.find([row.candidate_id for row in rows] + ["f" * 32])
+    assert found == {row.candidate_id: row for row in rows}
+    assert len(store) == 1200
+    store.close()
+
+
+def test_the_first_sample_of_an_id_stays(tmp_path: Path) -> None:
+    store = SampleStore(tmp_path / "s.sqlite")
+    store.add(make_candidate(1, "first"))
+    store.add(make_candidate(1, "second"))
+    assert store.find([f"{1:032x}"])[f"{1:032x}"].completion == "first"
+    store.close()
+
+
+def test_two_runs_write_at_once_and_see_each_other(tmp_path: Path) -> None:
+    stores = [SampleStore(tmp_path / "s.sqlite") for _ in range(2)]
+    threads = [
+        threading.Thread(
+            target=lambda store, start: [store.add(make_candidate(n)) for n in range(start, 300, 2)], args=pair
+        )
+        for pair in zip(stores, (0, 1), strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [len(store) for store in stores] == [300, 300]
+    for store in stores:
+        store.close()
+
+
+def test_a_killed_writer_loses_nothing_that_it_had_added(tmp_path: Path) -> None:
+    code = f"""
+import os, signal
+from pathlib import Path
+from pipeline.sampling.store import SampleStore
+from tests.test_sampling_store import make_candidate
+store = SampleStore(Path({str(tmp_path / "s.sqlite")!r}))
+for n in range(50):
+    store.add(make_candidate(n))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[1], check=False)
+    assert done.returncode == -9
+    store = SampleStore(tmp_path / "s.sqlite")
+    assert len(store) == 50
+    store.close()
+
+
+def test_a_file_that_is_no_store_and_one_of_another_format_are_named(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no database, but long enough to be looked at as one" * 20)
+    with pytest.raises(SamplingError, match="text: the sample store can't be used"):
+        SampleStore(tmp_path / "text")
+    newer = sqlite3.connect(tmp_path / "newer")
+    newer.execute("PRAGMA user_version = 99")
+    newer.close()
+    with pytest.raises(SamplingError, match="format 99"):
+        SampleStore(tmp_path / "newer")
+
+
+def test_a_second_run_draws_only_what_is_missing(tmp_path: Path) -> None:
+    """Growing n from 8 to 16 and adding 20 problems: counted at the backend."""
+    problems = [make_problem(f"f{n}") for n in range(10)]
+    store = SampleStore(tmp_path / "s.sqlite")
+    first = EchoSampler()
+    sample_problems(problems, first, SamplingConfig(n=8), 3, store)
+    assert len(first.asked) == 80
+    second = EchoSampler()
+    more = [*problems, *(make_problem(f"g{n}") for n in range(20))]
+    rows = sample_problems(more, second, SamplingConfig(n=16), 3, store)
+    assert len(rows) == 30 * 16
+    assert len(second.asked) == 10 * 8 + 20 * 16
+    assert {(r.problem_id, r.index) for r in second.asked} == {
+        *((p.problem_id, i) for p in problems for i in range(8, 16)),
+        *((f"p/g{n}", i) for n in range(20) for i in range(16)),
+    }
+    third = EchoSampler()
+    changed = [make_problem("f0", prompt="Triple it."), *problems[1:]]
+    sample_problems(changed, third, SamplingConfig(n=16), 3, store)
+    assert {r.problem_id for r in third.asked} == {"p/f0"}
+    store.close()
