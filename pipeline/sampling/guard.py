@@ -1,0 +1,86 @@
+"""Runs one command and ends it, with all that it started, when whoever asked for it is gone.
+
+A program of its own, started as `python guard.py COMMAND...`: on its standard input comes one line of JSON,
+variables for the command's environment, and then nothing until the end. The end of that pipe, which even
+`kill -9` of the asker brings about, ends the command. Standard library only.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+_GRACE_S = 10.0
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+
+
+def main(command: list[str]) -> int:
+    """Run the command until it ends or the asker does; return its exit status."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)  # what the command leaves behind becomes ours, to be ended
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # a Ctrl-C is for the asker, who then closes the pipe
+    os.environ.update(json.loads(sys.stdin.readline() or "{}"))
+
+    def in_child() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=in_child)
+    while child.poll() is None:
+        if select.select([sys.stdin], [], [], 0.2)[0] and not os.read(0, 1024):
+            break
+    _end(child)
+    return child.returncode
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    _signal_all(child.pid, signal.SIGTERM)
+    deadline = time.monotonic() + _GRACE_S
+    while time.monotonic() < deadline and (child.poll() is None or _descendants()):
+        _reap(child)
+        time.sleep(0.05)
+    _signal_all(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def _signal_all(group: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+    for pid in _descendants():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def _descendants() -> list[int]:
+    """Return the processes below this one, by /proc."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            fields = path.read_bytes().rpartition(b")")[2].split()
+            if fields[0] != b"Z":
+                parents[int(path.parent.name)] = int(fields[1])
+    found, level = [], {os.getpid()}
+    while level:
+        level = {pid for pid, parent in parents.items() if parent in level}
+        found += sorted(level)
+    return found
+
+
+def _reap(child: "subprocess.Popen[bytes]") -> None:
+    """Take the exit status of orphans that ended, but leave the command's to its object."""
+    with contextlib.suppress(ChildProcessError):
+        info = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if info is not None and info.si_pid != child.pid:
+            os.waitpid(info.si_pid, os.WNOHANG)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
