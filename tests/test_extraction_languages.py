@@ -3,7 +3,7 @@ from typing import NamedTuple
 import pytest
 
 from pipeline.extraction import extract_program
-from pipeline.syntax import SyntaxToolsError
+from pipeline.syntax import SyntaxToolsError, analyse_program
 from schemas.candidate import Candidate, Extraction, Program
 from schemas.problem import JudgedBy, Problem
 
@@ -181,3 +181,11 @@ def test_an_unknown_language_is_named() -> None:
 
 def _lines(code: str) -> set[str]:
     return {line.strip() for line in code.split("\n") if line.strip()}
+
+
+@pytest.mark.parametrize("language", CASES)
+def test_whole_solutions_parse_and_get_tags(language: str) -> None:
+    row = analyse_program(extract(language, CASES[language].whole), language)
+    assert row.parsed
+    assert row.tags
+    assert row.n_functions >= 1

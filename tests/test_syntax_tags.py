@@ -1,10 +1,13 @@
+import random
 import string
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.syntax import TAGS, SyntaxToolsError, analyse_program
+from pipeline.syntax import TAGS, SyntaxToolsError, analyse_program, languages
+from pipeline.syntax.languages import language_names
 from schemas.candidate import Extraction, Program
 from schemas.syntax import Syntax
 
@@ -37,15 +40,70 @@ MAKES = {
     "nothing": "",
     "open string": "'''" + "a" * 100_000,
     "dots": "a" + ".a" * 100_000,
+    "ten megabytes on one line": "x = 1; " * 1_500_000,
+    "random bytes": random.Random(0).randbytes(100_000).decode("latin-1"),
+    "nested blocks": "{ if (x) " * 10_000,
 }
 
 
 @pytest.mark.timeout(30)
+@pytest.mark.parametrize("language", language_names())
 @pytest.mark.parametrize("name", MAKES)
-def test_strange_text_gets_a_row(name: str) -> None:
-    row = analyse(MAKES[name])
+def test_strange_text_gets_a_row(name: str, language: str) -> None:
+    row = analyse(MAKES[name], language)
     assert len(row.exact) == 32
     assert row.parsed == (row.renamed != "")
+    assert row.parsed == (row.parse_status == "parsed")
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("null bytes", "null_bytes"),
+        ("ten megabytes on one line", "too_long"),
+        ("open brackets", "syntax_error"),
+        ("nothing", "parsed"),
+    ],
+)
+def test_the_status_says_why(name: str, status: str) -> None:
+    assert analyse(MAKES[name]).parse_status == status
+
+
+TOY = '''"""TSX, by the grammar that comes with TypeScript's."""
+
+import tree_sitter_typescript
+from tree_sitter import Language as Grammar
+
+from pipeline.syntax.language import Binder, Language, Shape
+
+LANGUAGE = Language(
+    name="toy",
+    grammar=Grammar(tree_sitter_typescript.language_tsx()),
+    fences=("toy",),
+    names=frozenset({"identifier"}),
+    comments=frozenset({"comment"}),
+    comment_marks=(b"//",),
+    numbers=frozenset({"number"}),
+    functions={"function_declaration": Shape()},
+    scopes=frozenset({"statement_block"}),
+    binders={"variable_declarator": Binder(("name",))},
+    loops=frozenset({"while_statement"}),
+    tag_kinds={"while_loop": frozenset({"while_statement"})},
+    entries=frozenset({"function_declaration"}),
+)
+'''
+
+
+def test_a_language_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "toy.py").write_text(TOY)
+    monkeypatch.setattr(languages, "__path__", [*languages.__path__, str(tmp_path)])
+    left = analyse("function f(a) { let b = 1; while (a) { b += 1 } return <p>{b}</p> }", "toy")
+    right = analyse("function f(a) { let c = 1; // c\n while (a) { c += 1 } return <p>{c}</p> }", "toy")
+    assert left.tags == ("names_one_letter", "while_loop")
+    assert (left.cyclomatic, left.nesting_depth) == (2, 1)
+    assert left.renamed == right.renamed
+    assert left.exact != right.exact
+    assert "toy" in languages.language_names()
 
 
 @given(st.text(st.characters(codec=None), max_size=300) | st.text(string.printable, max_size=300))
