@@ -10,6 +10,7 @@ lacks is an object with one key:
     {"dict": [[k, v]...]}  dict, in its order         {"record": [name, [[field, v]...]]}  dataclass
     {"namedtuple": [name, [[field, v]...]]}  named tuple
     {"lazy": [kind, [...]]}  generator, iterator, range, view: materialised, bounded
+    {"type": name}         a built-in type such as int: an argument, as in `remove_all(xs, str)`
     {"cycle": n}           the value n levels up      {"opaque": name}        anything else: equals nothing
 
 The types are told by `type(value) is ...`, never by `isinstance`, so a subclass with an `__eq__` of its own
@@ -31,6 +32,11 @@ MAX_INT_BITS = 1 << 22  # 4 million bits: 1.2 million decimal digits, one MiB of
 JSON_INT = 1 << 53  # beyond it other languages' JSON readers lose digits
 MAX_COLLISIONS = 100  # of one hash in a set or dict; 150,000 ints made to collide would take a host minutes
 
+BUILTIN_TYPES: dict[str, type] = {
+    kind.__name__: kind
+    for kind in (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, object)
+}
+_TYPE_NAMES = {kind: name for name, kind in BUILTIN_TYPES.items()}
 _DICTS = (dict, Counter, OrderedDict, defaultdict)
 _VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 _LAZY: tuple[Any, ...] = (
@@ -199,6 +205,8 @@ def _encode(value: Any, state: _State, above: tuple[Any, ...]) -> Any:
         return {"complex": [_encode(value.real, state, above), _encode(value.imag, state, above)]}
     if kind is bytes or kind is bytearray:
         return {"bytes": value.hex()}
+    if kind is type and value in _TYPE_NAMES:
+        return {"type": _TYPE_NAMES[value]}
     return _encode_container(value, kind, state, above)
 
 
@@ -298,6 +306,7 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
     "lazy": lambda body: Lazy(str(body[0]), tuple(_decode(item) for item in body[1])),
     "record": _decode_record,
     "namedtuple": lambda body: _decode_record(body, is_tuple=True),
+    "type": lambda body: BUILTIN_TYPES[body],
     "cycle": lambda body: Cycle(int(body)),
     "opaque": lambda body: Opaque(str(body)),
 }

@@ -160,10 +160,13 @@ def test_humaneval_references_and_prompts_are_whole() -> None:
 
 def test_mbpp_ways() -> None:
     found = problems(load_mbpp(real("mbpp.jsonl.gz")))
-    assert ways(found.values()) == {"cases": 968, "tester": 1, "nothing": 5}
-    nothing = {name for name, problem in found.items() if problem.judged_by is JudgedBy.NOTHING}
-    assert nothing == {f"Mbpp/{number}" for number in (367, 533, 596, 601, 927)}
-    assert found["Mbpp/912"].judged_by is JudgedBy.TESTER
+    assert ways(found.values()) == {"cases": 972, "tester": 2}
+    tested = {name for name, problem in found.items() if problem.judged_by is JudgedBy.TESTER}
+    assert tested == {"Mbpp/596", "Mbpp/912"}
+    with_classes = {name for name, problem in found.items() if problem.setup}
+    assert with_classes == {"Mbpp/367", "Mbpp/601", "Mbpp/927"}
+    for name in with_classes:
+        assert found[name].setup.strip() in found[name].prompt
 
 
 def test_mbpp_prompts_show_no_expected_value() -> None:

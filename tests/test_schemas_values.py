@@ -195,7 +195,7 @@ class _Colour(IntEnum):
         _Colour.RED,
         object(),
         len,
-        int,
+        type,
     ],
 )
 def test_subclasses_and_strangers_are_opaque(value: object) -> None:

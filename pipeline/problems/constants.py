@@ -9,6 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.problems.objects import SimpleClass, make_record
+from schemas.values import BUILTIN_TYPES, Record
+
 MAX_PARTS = 100_000  # longest sequence; more than any real test, small enough to build in milliseconds
 MAX_BITS = 1 << 20
 
@@ -37,6 +40,7 @@ class Scope:
         values: local variables with a known value.
         hidden: names bound to something unknown; they mean no builtin.
         parameters: the entry point's parameters, where its signature is known.
+        classes: simple classes of the setup, by name.
         math: name in the tests to name in the module `math`: `math.isclose` and, imported, `isclose`.
     """
 
@@ -45,6 +49,7 @@ class Scope:
     hidden: set[str] = field(default_factory=set)
     parameters: tuple[str, ...] = ()
     math: dict[str, str] = field(default_factory=dict)
+    classes: dict[str, SimpleClass] = field(default_factory=dict)
 
     def is_builtin(self, name: str) -> bool:
         """Return whether nothing covers the builtin of that name."""
@@ -74,7 +79,7 @@ def is_mutable(value: object) -> bool:
     """Return whether a call could change a value, or a part of it."""
     if isinstance(value, tuple | frozenset):
         return any(is_mutable(part) for part in value)
-    return isinstance(value, list | dict | set)
+    return isinstance(value, list | dict | set) or (isinstance(value, Record) and not value.is_tuple)
 
 
 def _constant(node: ast.expr, scope: Scope) -> Any:
@@ -83,6 +88,12 @@ def _constant(node: ast.expr, scope: Scope) -> Any:
             return value
         case ast.Name(id=name) if name in scope.values:
             return scope.values[name]
+        case ast.Name(id=name) if name in BUILTIN_TYPES and scope.is_builtin(name):
+            return BUILTIN_TYPES[name]
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if (
+            name in scope.classes and name not in scope.values
+        ):
+            return _object(scope.classes[name], args, scope)
         case ast.List(elts=parts):
             return [_constant(part, scope) for part in parts]
         case ast.Tuple(elts=parts):
@@ -110,6 +121,11 @@ def _given(key: ast.expr | None) -> ast.expr:
     if key is None:
         raise NotConvertibleError("a dict with ** is no constant")
     return key
+
+
+def _object(kind: SimpleClass, args: list[ast.expr], scope: Scope) -> Record:
+    defaults = [_constant(default, Scope(frozenset())) for default in kind.defaults]
+    return make_record(kind, [_constant(arg, scope) for arg in args], defaults)
 
 
 def _call(name: str, args: list[ast.expr], scope: Scope) -> Any:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pipeline.problems.asserts import case_of
 from pipeline.problems.constants import NotConvertibleError, Scope, constant, is_mutable
+from pipeline.problems.objects import simple_classes, with_attribute
 from pipeline.problems.suites import is_suite, suite_code, why_no_suite
 from pipeline.problems.tester import bound_names, calls_to_add, why_no_tester
 from schemas.problem import Case, JudgedBy
@@ -64,7 +65,8 @@ def convert_tests(source: str, entry_point: str, setup: str = "", parameters: tu
     check = _check_function(tree)
     callees = frozenset({entry_point} | ({check.args.args[0].arg} if check else set()))
     try:
-        scope = Scope(callees, hidden=bound_names(before) - callees, parameters=parameters)
+        classes = simple_classes(before)
+        scope = Scope(callees, hidden=bound_names(before) - callees, parameters=parameters, classes=classes)
         _bind_imports([node for node in before.body if isinstance(node, ast.Import | ast.ImportFrom)], scope)
         cases = _cases_of(tree, check, scope)
     except NotConvertibleError as error:
@@ -133,6 +135,8 @@ def _cases(body: Iterable[ast.stmt], scope: Scope) -> list[Case]:
                     cases.append(case)
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 _assign(name, value, scope)
+            case ast.Assign(targets=[ast.Attribute() as target], value=value):
+                _set_attribute(target, value, scope)
             case ast.Import() | ast.ImportFrom():
                 _bind_imports([node], scope)
             case ast.Pass() | ast.Expr(value=ast.Constant()):
@@ -169,6 +173,23 @@ def _assign(name: str, node: ast.expr, scope: Scope) -> None:
     scope.values[name] = value
     scope.hidden.discard(name)
     scope.math = {path: real for path, real in scope.math.items() if path.split(".")[0] != name}
+
+
+def _set_attribute(target: ast.Attribute, node: ast.expr, scope: Scope) -> None:
+    """Follow `root.left.right = ...` where `root` is a known object."""
+    path: list[str] = []
+    owner: ast.expr = target
+    while isinstance(owner, ast.Attribute):
+        path.insert(0, owner.attr)
+        owner = owner.value
+    if not isinstance(owner, ast.Name) or owner.id not in scope.values:
+        raise NotConvertibleError(f"an attribute of {ast.unparse(owner)} is assigned")
+    if any(isinstance(part, ast.Name) and is_mutable(scope.values.get(part.id)) for part in ast.walk(node)):
+        raise NotConvertibleError(f"{owner.id} may share parts with another variable")
+    try:
+        scope.values[owner.id] = with_attribute(scope.values[owner.id], path, constant(node, scope))
+    except ValueError as error:
+        raise NotConvertibleError(str(error)) from None
 
 
 def _bind_imports(nodes: Iterable[ast.stmt], scope: Scope) -> None:

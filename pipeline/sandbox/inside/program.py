@@ -27,7 +27,7 @@ from pipeline.sandbox.inside.answering import (
 from pipeline.sandbox.inside.frames import FrameReader, pack, write_all
 from pipeline.sandbox.inside.serving import answer_request
 from pipeline.sandbox.inside.stdin import python_program, serve_stdin
-from schemas.values import Lazy, ValueTooLargeError, decode_value, encode_value
+from schemas.values import Lazy, Record, ValueTooLargeError, decode_value, encode_value
 
 
 class CandidateError(Exception):
@@ -80,7 +80,7 @@ def run_program(inputs: int, answers: int) -> None:
         if frame is None:
             return
         text = frame[NONCE_BYTES:].decode("ascii")
-        answer = answer_request(function, text) if is_module else _answer(function, text)
+        answer = answer_request(function, text) if is_module else _answer(function, text, module.__dict__)
         write_all(answers, pack(frame[:NONCE_BYTES] + answer))
 
 
@@ -117,14 +117,34 @@ def _find(namespace: dict[str, Any], entry_point: str) -> Any:
     return lambda *arguments: getattr(kind(), method)(*arguments)
 
 
-def _answer(function: Any, arguments: str) -> bytes:
+def _answer(function: Any, text: str, namespace: dict[str, Any]) -> bytes:
     try:
-        value = function(*decode_value(arguments))
+        arguments = decode_value(text)
+        if '{"record":' in text:
+            arguments = _with_objects(arguments, namespace)
+        value = function(*arguments)
         return VALUE + encode_value(value).encode("ascii")
     except ValueTooLargeError:
         return TOO_LARGE
     except BaseException as error:
         return RAISED + type_name(error)
+
+
+def _with_objects(value: Any, namespace: dict[str, Any]) -> Any:
+    """Return arguments whose records are objects of the classes of these names, as far as there are such."""
+    if isinstance(value, list):
+        return [_with_objects(item, namespace) for item in value]
+    if isinstance(value, tuple):
+        return tuple(_with_objects(item, namespace) for item in value)
+    if isinstance(value, dict):
+        return {key: _with_objects(part, namespace) for key, part in value.items()}
+    kind = namespace.get(value.name) if isinstance(value, Record) and not value.is_tuple else None
+    if not isinstance(kind, type):
+        return value
+    made: Any = object.__new__(kind)
+    for name, part in value.fields:
+        object.__setattr__(made, name, _with_objects(part, namespace))
+    return made
 
 
 def _run_tester(
