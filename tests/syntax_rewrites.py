@@ -106,7 +106,7 @@ def _can_change(node: ast.AST) -> bool:
 def _change(node: ast.AST, draw: random.Random) -> None:
     if isinstance(node, ast.Constant):
         value = node.value
-        choices = [0, 1, True, False, 2, 1.0, 0.0, -1, 10, "1"]
+        choices: list[str | float] = [0, 1, True, False, 2, 1.0, 0.0, -1, 10, "1"]
         node.value = draw.choice([other for other in choices if repr(other) != repr(value)])
     elif isinstance(node, ast.Call):
         left, right = draw.sample(range(len(node.args)), 2)
