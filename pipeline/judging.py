@@ -40,8 +40,8 @@ _NO_KEY = object()
 def judge(problem: Problem, execution: Execution) -> Verdict:
     """Return the label of one candidate.
 
-    A sandbox fault, a case that was not run without a reason of the program's own, and a problem without cases
-    or usable tests give `undecided`; they never pass and never fail.
+    A sandbox fault, a second run that behaved otherwise, a case that was not run without a reason of the
+    program's own, and a problem without cases or usable tests give `undecided`; they never pass and never fail.
     """
     if Status.FAULT in (execution.status, *(run.status for run in execution.runs)):
         return _verdict(execution, Label.UNDECIDED, Cause.SANDBOX_FAULT, execution.detail, ())
@@ -52,6 +52,8 @@ def judge(problem: Problem, execution: Execution) -> Verdict:
         if cause is None:
             return _verdict(execution, Label.UNDECIDED, Cause.SANDBOX_FAULT, execution.detail, ())
         return _verdict(execution, Label.FAILED, cause, "", (False,) * max(len(problem.cases), 1))
+    if execution.flaky:
+        return _verdict(execution, Label.UNDECIDED, Cause.FLAKY, "a second run behaved otherwise", ())
     if problem.judged_by is JudgedBy.TESTER:
         return _judge_tester(execution)
     if problem.judged_by is JudgedBy.SUITE:

@@ -50,8 +50,8 @@ _VERSIONS = {
     "problems": 3,
     "candidates": 2,
     "programs": 1,
-    "executions": 3,
-    "verdicts": 1,
+    "executions": 4,
+    "verdicts": 2,
     "syntax": 2,
     "pairs": 2,
 }
@@ -223,8 +223,8 @@ def write_executions(
     programs: list[Program] = stage_folder(chain, "programs").read(name)
     ready = {**reusable_executions(chain, name, config), **(known or {})}
     missing = [program for program in programs if program.candidate_id not in ready]
-    problems, cache = _problems(chain, name), compiled_folder(config)
-    made = execute_programs(missing, problems, pool, on_done, cache) if missing else []
+    problems, cache, n_runs = _problems(chain, name), compiled_folder(config), config.execution.n_runs
+    made = execute_programs(missing, problems, pool, on_done, cache, n_runs) if missing else []
     ready.update({row.candidate_id: row for row in made})
     rows = [ready[program.candidate_id] for program in programs]
     counts = Counter(f"status.{row.status}" for row in rows)
@@ -253,7 +253,7 @@ def _reuse_of_executions(chain: Path, name: str, config: RunConfig) -> str:
 
 
 def _limits(config: RunConfig) -> str:
-    return config.sandbox.model_dump_json(exclude=_NO_MATTER["sandbox"])
+    return f"{config.sandbox.model_dump_json(exclude=_NO_MATTER['sandbox'])} {config.execution.n_runs} runs"
 
 
 def verdicts_key(chain: Path, name: str, config: RunConfig) -> str:

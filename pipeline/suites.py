@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from pipeline.sandbox import Answer, Bench, Ending, Job
+from pipeline.sandbox import Answer, Ending, Job, Sandbox
 from schemas.execution import Status, TestOutcome, TestRun
 from schemas.problem import Problem
 from schemas.values import decode_value, encode_value
@@ -27,18 +27,23 @@ class SuiteRun:
     tests: tuple[TestRun, ...]
 
 
-def run_suite(code: str, problem: Problem, bench: Bench) -> SuiteRun:
+def run_suite(code: str, problem: Problem, candidate: Sandbox, suite: Sandbox) -> SuiteRun:
     """Return what came of a problem's suite with a candidate's code.
 
     A suite that collects no test, none of whose tests passed or failed, or that passed without a call of the
     candidate, proves nothing. One failed test fails; a test that broke before it reached the candidate, or that
     asks for what is no plain value, fails nobody, but then nothing is passed either.
 
+    Args:
+        code: the candidate's program.
+        problem: its test code is the suite.
+        candidate: where the program runs.
+        suite: where the tests run; it holds pytest.
+
     Raises:
         SandboxFaultError: if a sandbox broke.
-        SandboxError: if pytest is not installed.
     """
-    candidate, calls = bench.candidate, list[Answer]()
+    calls = list[Answer]()
 
     def ask(request: str) -> Answer:
         answer = candidate.call(request)
@@ -46,7 +51,6 @@ def run_suite(code: str, problem: Problem, bench: Bench) -> SuiteRun:
             calls.append(_call(answer))
         return answer
 
-    suite = bench.suite
     loaded = candidate.begin(Job(problem.setup, code, problem.entry_point, mode="module"))
     outcome = None
     if loaded is Status.OK:

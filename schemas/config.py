@@ -72,6 +72,7 @@ class SandboxConfig(Section):
     wall_s: float = Field(15.0, gt=0.0, description="Seconds in all; the load of the program included.")
     case_wall_s: float = Field(5.0, gt=0.0, description="Seconds for one call, or one run on stdin.")
     total_wall_s: float = Field(120.0, gt=0.0, description="Seconds for all runs on stdin of one program.")
+    scale_limits: bool = Field(True, description="Longer limits of time on a machine measured to be slower.")
     memory_mib: int = Field(512, ge=64, description="Address space of one process, MiB.")
     n_processes: int = Field(32, ge=1, description="Processes and threads of one program.")
     output_mib: float = Field(16.0, gt=0.0, description="Standard output and error together, MiB.")
@@ -85,10 +86,14 @@ class SandboxConfig(Section):
 
 
 class ExecutionConfig(Section):
-    """How faults and timeouts of an execution are taken."""
+    """How often a program runs, and how faults of the sandbox are taken."""
 
+    n_runs: Literal[1, 2] = Field(2, description="Runs of each program; 2 finds those that behave otherwise.")
     fault_retries: int = Field(2, ge=0, description="Fresh sandboxes tried before a program is undecided.")
     fault_limit: int = Field(20, ge=1, description="Sandbox faults in a row that stop the run.")
+    patience_s: float = Field(
+        120.0, ge=0.0, description="Seconds without a sandbox that starts, then the run stops."
+    )
 
 
 class SyntaxConfig(Section):

@@ -15,7 +15,7 @@ class Status(StrEnum):
     EXITED = "exited"
     """The process ended before it answered: `sys.exit`, `os._exit`, a signal."""
     TIMEOUT = "timeout"
-    """CPU or wall time ran out, twice: alone the second time."""
+    """CPU or wall time ran out; alone, too, where the program had been kept waiting for a processor."""
     MEMORY = "memory"
     """Memory ran out."""
     OUTPUT_LIMIT = "output_limit"
@@ -85,6 +85,9 @@ class Execution:
         wall_s: seconds from start to end.
         peak_memory_mib: largest resident set of one of its processes, MiB.
         tests: for `judged_by = suite`: one entry a test, in the order run.
+        starved_s: seconds that it was kept waiting for a processor; looked at only when its wall time had run out,
+            0.0 otherwise; -1.0 where this kernel does not say.
+        flaky: whether a second run behaved otherwise. Its verdict is undecided.
     """
 
     candidate_id: str
@@ -100,3 +103,5 @@ class Execution:
     wall_s: float = field(metadata={"measured": True})
     peak_memory_mib: float = field(metadata={"measured": True})
     tests: tuple[TestRun, ...] = ()
+    starved_s: float = field(default=0.0, metadata={"measured": True})
+    flaky: bool = False

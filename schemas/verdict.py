@@ -28,6 +28,7 @@ class Cause(StrEnum):
     COMPILE_ERROR = "compile_error"
     NO_CODE = "no_code"
     TEST_FAILED = "test_failed"
+    FLAKY = "flaky"
     SANDBOX_FAULT = "sandbox_fault"
     NO_CASES = "no_cases"
 

@@ -26,8 +26,8 @@ def broken(status: Status, exception: str = "") -> Answer:
     return Answer(status, "", exception, 0.1)
 
 
-def ending(status: Status = Status.OK, exception: str = "", detail: str = "") -> Ending:
-    return Ending(status, exception, detail, 0.5, 0.6, 7.0)
+def ending(status: Status = Status.OK, exception: str = "", detail: str = "", starved_s: float = 0.0) -> Ending:
+    return Ending(status, exception, detail, 0.5, 0.6, 7.0, starved_s)
 
 
 class FakeSandbox:
@@ -69,6 +69,7 @@ class FakeBench:
     def __init__(self, script: dict[str, list[Any]]) -> None:
         self.jobs: list[Job] = []
         self.candidate, self.tester = FakeSandbox(script, self.jobs), FakeSandbox(script, self.jobs)
+        self.again = FakeSandbox(script, self.jobs)
 
 
 class FakePool:
@@ -76,11 +77,15 @@ class FakePool:
 
     name = "fake"
 
-    def __init__(self, script: dict[str, list[Any]], n_workers: int = 2) -> None:
-        self.bench, self.n_workers = FakeBench(script), n_workers
+    def __init__(self, script: dict[str, list[Any]], n_threads: int = 2) -> None:
+        self.bench, self.n_threads = FakeBench(script), n_threads
+        self.notes: list[bool] = []
         self.n_at_once: list[int] = []
         self._n_running = 0
         self._lock = threading.Lock()
+
+    def note(self, was_starved: bool) -> None:
+        self.notes.append(was_starved)
 
     def run(self, work: Callable[[Bench], T]) -> T:
         with self._lock:
@@ -98,14 +103,17 @@ def program(name: str, code: str, extraction: Extraction = Extraction.OK, proble
 
 
 def execute(
-    pool: FakePool, programs: Sequence[Program], on_done: Callable[[int], None] = lambda n: None
+    pool: FakePool, programs: Sequence[Program], on_done: Callable[[int], None] = lambda n: None, n_runs: int = 1
 ) -> list[Execution]:
-    return execute_programs(programs, PROBLEMS, cast(SandboxPool, pool), on_done)
+    return execute_programs(programs, PROBLEMS, cast(SandboxPool, pool), on_done, n_runs=n_runs)
 
 
 RIGHT = ([value("10"), value("20")], ending())
 WRONG = ([value("10"), broken(Status.EXCEPTION, "KeyError")], ending())
 SLOW = ([value("10"), broken(Status.TIMEOUT)], ending(Status.TIMEOUT, detail="wall"))
+KEPT_WAITING = (SLOW[0], ending(Status.TIMEOUT, detail="wall", starved_s=2.0))
+NOBODY_KNOWS = (SLOW[0], ending(Status.TIMEOUT, detail="wall", starved_s=-1.0))
+OOM = ([value("10"), broken(Status.MEMORY)], ending(Status.MEMORY, detail="killed by the kernel"))
 
 
 def test_what_happened_is_written_down() -> None:
@@ -137,7 +145,7 @@ def test_identical_code_runs_once_a_problem_and_order_is_kept() -> None:
 
 
 def test_the_same_code_for_another_problem_is_another_program() -> None:
-    pool = FakePool({"a": [([value("10")], ending())], TESTED.test_code: [(["[1]"], ending())]}, n_workers=1)
+    pool = FakePool({"a": [([value("10")], ending())], TESTED.test_code: [(["[1]"], ending())]}, n_threads=1)
     pool.bench.candidate.script["a"].append(([value("10")], ending()))
     rows = execute(pool, [program("x", "a"), program("y", "a", problem_id="p/2")])
     assert [row.problem_id for row in rows] == ["p/1", "p/2"]
@@ -165,9 +173,11 @@ def test_what_has_no_program_is_not_run(extraction: Extraction) -> None:
     assert pool.bench.jobs == []
 
 
-@pytest.mark.parametrize("first", [SLOW, ([value("10"), broken(Status.TIMEOUT)], ending())])
-def test_a_timeout_is_run_once_more_alone_and_that_counts(first: tuple[list[Answer], Ending]) -> None:
-    pool = FakePool({"slow": [first, RIGHT], "a": [RIGHT], "b": [WRONG]}, n_workers=3)
+@pytest.mark.parametrize("first", [KEPT_WAITING, NOBODY_KNOWS, OOM, (SLOW[0], ending(starved_s=0.5))])
+def test_what_others_may_have_caused_runs_once_more_alone_and_that_counts(
+    first: tuple[list[Answer], Ending],
+) -> None:
+    pool = FakePool({"slow": [first, RIGHT], "a": [RIGHT], "b": [WRONG]}, n_threads=3)
     rows = execute(pool, [program("1", "slow"), program("2", "a"), program("3", "b"), program("4", "slow")])
     assert [job.code for job in pool.bench.jobs].count("slow") == 2
     assert pool.bench.jobs[-1].code == "slow"
@@ -177,9 +187,50 @@ def test_a_timeout_is_run_once_more_alone_and_that_counts(first: tuple[list[Answ
 
 
 def test_a_second_timeout_stands() -> None:
-    pool = FakePool({"slow": [SLOW, SLOW, RIGHT]})
+    pool = FakePool({"slow": [KEPT_WAITING, KEPT_WAITING, RIGHT]})
     (row,) = execute(pool, [program("1", "slow")])
     assert (row.status, row.detail, len(pool.bench.jobs)) == (Status.TIMEOUT, "wall", 2)
+
+
+@pytest.mark.parametrize("n_runs", [1, 2])
+def test_a_program_that_had_the_processor_and_burned_its_limit_runs_once(n_runs: int) -> None:
+    pool = FakePool({"slow": [SLOW, RIGHT]})
+    (row,) = execute(pool, [program("1", "slow")], n_runs=n_runs)
+    assert (row.status, len(pool.bench.jobs), row.flaky) == (Status.TIMEOUT, 1, False)
+
+
+def test_a_memory_error_of_its_own_runs_once() -> None:
+    pool = FakePool({"big": [([value("10"), broken(Status.MEMORY, "MemoryError")], ending(Status.MEMORY)), RIGHT]})
+    assert execute(pool, [program("1", "big")])[0].status is Status.MEMORY
+
+
+def test_the_pool_learns_who_was_kept_waiting() -> None:
+    pool = FakePool({"slow": [KEPT_WAITING, RIGHT]})
+    execute(pool, [program("1", "slow")])
+    assert pool.notes == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("second", "flaky"),
+    [
+        (RIGHT, False),
+        (([value("10", wall_s=0.4), value("20")], ending(detail="said")), False),
+        (([value("10"), value("21")], ending()), True),
+        (WRONG, True),
+        (SLOW, True),
+        (SandboxFaultError("the pipe broke"), False),
+    ],
+)
+def test_a_second_run_that_behaves_otherwise_makes_it_flaky(second: Any, flaky: bool) -> None:
+    pool = FakePool({"a": [RIGHT, second]})
+    rows = execute(pool, [program("1", "a"), program("2", "a")], n_runs=2)
+    assert [(row.flaky, row.status, row.runs[1].value) for row in rows] == [(flaky, Status.OK, "20")] * 2
+    assert len(pool.bench.jobs) == 2
+
+
+def test_one_run_finds_nothing_flaky() -> None:
+    pool = FakePool({"a": [RIGHT, WRONG]})
+    assert not execute(pool, [program("1", "a")])[0].flaky
 
 
 def test_a_fault_gives_an_execution_that_proves_nothing() -> None:
@@ -190,7 +241,7 @@ def test_a_fault_gives_an_execution_that_proves_nothing() -> None:
 
 
 def test_a_fault_in_the_second_run_of_a_timeout_is_a_fault() -> None:
-    pool = FakePool({"slow": [SLOW, SandboxFaultError("gone")]})
+    pool = FakePool({"slow": [KEPT_WAITING, SandboxFaultError("gone")]})
     assert execute(pool, [program("1", "slow")])[0].status is Status.FAULT
 
 
@@ -199,7 +250,7 @@ def test_a_broken_sandbox_stops_everything(error: BaseException) -> None:
     names = [f"p{number}" for number in range(50)]
     script: dict[str, list[Any]] = {name: [RIGHT] for name in names}
     gate = threading.Event()
-    pool = FakePool({**script, "p0": [error]}, n_workers=1)
+    pool = FakePool({**script, "p0": [error]}, n_threads=1)
     real = pool.run
 
     def run(work: Callable[[Bench], T]) -> T:
@@ -255,12 +306,12 @@ def test_a_tester_that_raises_has_failed() -> None:
 
 
 def test_a_candidate_that_ends_has_its_own_status() -> None:
-    end = ending(Status.TIMEOUT, detail="wall")
+    end = ending(Status.TIMEOUT, detail="wall", starved_s=1.0)
     row, pool = run_a_tester(
         [broken(Status.TIMEOUT), broken(Status.TIMEOUT)], end, ["[1]"], ending(Status.EXCEPTION, "CandidateError")
     )
     assert (row.tester, row.status, row.detail) == ("failed", Status.TIMEOUT, "wall")
-    assert len(pool.bench.jobs) == 4  # candidate and tester, twice: a timeout counts the second time
+    assert len(pool.bench.jobs) == 4  # candidate and tester, twice: it had been kept waiting
 
 
 def test_a_candidate_that_does_not_load_meets_no_tester() -> None:
@@ -284,7 +335,7 @@ def test_a_program_on_stdin_gets_text_and_no_expected_text() -> None:
     )
     pool = FakePool({"code": [([value('"2\\n"')], ending())]})
     (row,) = execute_programs(
-        [program("a", "code", problem_id="p/3")], {"p/3": problem}, cast(SandboxPool, pool), lambda n: None
+        [program("a", "code", problem_id="p/3")], {"p/3": problem}, cast(SandboxPool, pool), n_runs=1
     )
     assert pool.bench.jobs == [Job("", "code", "", ('"1 \\u00e9\\n"',), "stdin")]
     assert [run.value for run in row.runs] == ['"2\\n"']

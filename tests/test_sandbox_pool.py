@@ -6,9 +6,20 @@ from typing import Any, cast
 import pytest
 
 from pipeline.sandbox import pool as pool_module
-from pipeline.sandbox.contract import Engine, Link, SandboxError, SandboxFaultError
+from pipeline.sandbox import speed
+from pipeline.sandbox.contract import (
+    Answer,
+    Ending,
+    Engine,
+    Job,
+    Link,
+    SandboxError,
+    SandboxFaultError,
+    SandboxStartError,
+)
 from pipeline.sandbox.pool import Bench, SandboxPool, open_pool
 from schemas.config import ExecutionConfig, SandboxConfig
+from schemas.execution import Status
 
 
 class FakeEngine:
@@ -26,20 +37,26 @@ class FakeEngine:
 
 
 class FakeSandbox:
-    """A sandbox that only counts. `broken` holds what the next starts raise."""
+    """A sandbox that only counts. `broken` holds what the next starts raise; a probe takes `probe_s`."""
 
     started: list["FakeSandbox"]
     broken: list[Exception]
     python = "3.11.2"
+    probe_s = speed.REFERENCE_S
 
     def __init__(self, engine: FakeEngine, config: SandboxConfig) -> None:
         if self.broken:
             raise self.broken.pop(0)
         self.engine, self.n_programs, self.is_tainted, self.is_closed = engine, 0, False, False
+        self.config = config
         self.started.append(self)
 
     def close(self) -> None:
         self.is_closed = True
+
+    def run(self, job: Job) -> tuple[list[Answer], Ending]:
+        answers = [Answer(Status.OK, repr(self.probe_s * times), "", 0.1) for times in (3.0, 1.0, 2.0)]
+        return answers, Ending(Status.OK, "", "", 0.1, 0.1, 1.0)
 
 
 @pytest.fixture(autouse=True)
@@ -135,9 +152,37 @@ def test_after_the_last_try_the_fault_is_told(waits: list[float]) -> None:
 
 def test_a_sandbox_that_does_not_start_is_a_fault() -> None:
     pool = make_pool()
-    FakeSandbox.broken = [SandboxFaultError("no start")]
+    FakeSandbox.broken = [SandboxStartError("no start")]
     assert pool.run(candidate_of) is FakeSandbox.started[0]
     assert pool.n_faults == 1
+
+
+def test_an_engine_that_was_never_up_is_not_waited_for(waits: list[float]) -> None:
+    pool = make_pool()
+    FakeSandbox.broken = [SandboxStartError("no start")] * 5
+    with pytest.raises(SandboxStartError):
+        pool.run(candidate_of)
+    assert waits == [0.5, 1.0]
+
+
+def test_an_engine_that_stops_is_waited_for_and_counts_against_nobody(waits: list[float]) -> None:
+    pool = make_pool(fault_limit=3)
+    pool.run(candidate_of).is_tainted = True
+    FakeSandbox.broken = [SandboxStartError("connection refused")] * 12
+    assert pool.run(candidate_of) is FakeSandbox.started[1]
+    assert len(waits) == 12
+    assert pool.n_faults == 0
+
+
+def test_an_engine_that_stays_away_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = make_pool(patience_s=30)
+    pool.run(candidate_of).is_tainted = True
+    clock = [0.0]
+    monkeypatch.setattr("pipeline.sandbox.pool.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("pipeline.sandbox.pool.time.sleep", lambda s: clock.__setitem__(0, clock[0] + s))
+    FakeSandbox.broken = [SandboxStartError("connection refused")] * 99
+    with pytest.raises(SandboxError, match=r"no sandbox has started for 3\d s, the last: connection refused"):
+        pool.run(candidate_of)
 
 
 def test_a_replacement_that_does_not_start_leaves_no_closed_sandbox_in_use() -> None:
@@ -290,3 +335,30 @@ def test_with_neither_both_reasons_are_told(engines: dict[str, Any]) -> None:
     engines["docker"], engines["bubblewrap"] = SandboxError("start it"), SandboxError("install it")
     with pytest.raises(SandboxError, match=r"^no sandbox: docker: start it; bubblewrap: install it$"):
         opened()
+
+
+@pytest.mark.parametrize(
+    ("times", "slowness"), [(0.5, 1.0), (1.0, 1.0), (1.19, 1.0), (1.5, 1.5), (2.24, 2.2), (50.0, 10.0)]
+)
+def test_a_slow_machine_has_longer_limits_of_time(
+    monkeypatch: pytest.MonkeyPatch, times: float, slowness: float
+) -> None:
+    monkeypatch.setattr(FakeSandbox, "probe_s", speed.REFERENCE_S * times)
+    config = SandboxConfig(workers=1, cpu_s=3, wall_s=4.0, case_wall_s=2.0)
+    pool = SandboxPool(cast(Engine, FakeEngine()), config, ExecutionConfig())
+    assert pool.scale_limits() == slowness
+    scaled = pool.run(candidate_of).config
+    assert (scaled.wall_s, scaled.case_wall_s) == (4.0 * slowness, 2.0 * slowness)
+    assert 3 * slowness <= scaled.cpu_s < 3 * slowness + 1
+    assert (scaled.memory_mib, scaled.n_processes) == (config.memory_mib, config.n_processes)
+    assert FakeSandbox.started[0].is_closed is (slowness != 1.0)
+
+
+@pytest.mark.parametrize("scale", [True, False])
+def test_the_user_is_told_of_scaled_limits(monkeypatch: pytest.MonkeyPatch, scale: bool) -> None:
+    monkeypatch.setattr(FakeSandbox, "probe_s", speed.REFERENCE_S * 3)
+    monkeypatch.setattr(pool_module, "BubblewrapEngine", lambda config: FakeEngine("bubblewrap"))
+    said: list[str] = []
+    config = SandboxConfig(backend="bubblewrap", scale_limits=scale)
+    open_pool(config, ExecutionConfig(), "mine", said.append).close()
+    assert ("time limits times 3.0" in said[0]) is scale

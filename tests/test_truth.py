@@ -10,8 +10,9 @@ from pipeline.problems.starter import load_starter, starter_folder
 from pipeline.sandbox.pool import SandboxPool
 from schemas.candidate import Extraction, Program
 from schemas.config import ProblemsConfig
-from schemas.problem import JudgedBy, Problem
+from schemas.problem import Case, JudgedBy, Problem
 from schemas.verdict import Cause, Label, Verdict
+from tests.pairing_records import problem as make_problem
 
 
 def judge_all(programs: Sequence[tuple[Problem, str]], pool: SandboxPool) -> list[Verdict]:
@@ -63,3 +64,29 @@ def test_every_canonical_solution_of_mbpp_passes(pool: SandboxPool, real_data: P
     unjudged = {row.problem_id for row in problems if row.judged_by is JudgedBy.NOTHING}
     assert len(unjudged) <= 0.01 * 974
     assert odd == dict.fromkeys(unjudged, Cause.NO_CASES)
+
+
+FLAKY = {
+    "address": "def f():\n    return id(object())",
+    "order by address": "class A:\n    pass\nA_SET = {A() for _ in range(50)}\nNAMES = [A() for _ in range(9)]\n"
+    "def f():\n    return [hash(one) for one in NAMES]",
+    "clock": "import time\ndef f():\n    return time.time_ns()",
+    "system's random": "import os\ndef f():\n    return os.urandom(8)",
+    "uuid": "import uuid\ndef f():\n    return str(uuid.uuid4())",
+}
+STEADY = {
+    "seeded random": "import random\ndef f():\n    return [random.random() for _ in range(5)]",
+    "hash of text": "def f():\n    return hash('text')",
+    "order of a set of text": "def f():\n    return list({'a', 'b', 'c', 'd', 'e'})",
+    "time zone": "import time\ndef f():\n    return time.tzname[0]",
+    "wrong": "def f():\n    return 1",
+    "raises": "def f():\n    raise KeyError",
+}
+
+
+def test_what_changes_from_run_to_run_is_flaky_and_undecided(pool: SandboxPool) -> None:
+    problem = make_problem(cases=(Case("[]", "0"),), entry_point="f")
+    verdicts = judge_all([(problem, code) for code in (FLAKY | STEADY).values()], pool)
+    causes = {name: verdict.cause for name, verdict in zip(FLAKY | STEADY, verdicts, strict=True)}
+    assert [name for name, cause in causes.items() if cause is Cause.FLAKY] == list(FLAKY)
+    assert {verdict.label for verdict in verdicts} == {Label.UNDECIDED, Label.FAILED}

@@ -34,7 +34,7 @@ def complete(pending: Sequence[PendingProblem], pool: SandboxPool) -> Completed:
     Raises:
         SandboxError: if the sandbox breaks; a reference is not to blame for it.
     """
-    with ThreadPoolExecutor(pool.n_workers, thread_name_prefix="references") as threads:
+    with ThreadPoolExecutor(pool.n_threads, thread_name_prefix="references") as threads:
         answers = list(threads.map(lambda row: _answer(row, pool), pending))
     problems = [with_expected(row, values) for row, values in zip(pending, answers, strict=True)]
     kept = tuple(problem for problem in problems if problem.cases)

@@ -5,12 +5,14 @@
 
 from pipeline.sandbox.contract import Answer, Ending, Job, SandboxError, SandboxFaultError
 from pipeline.sandbox.pool import Bench, SandboxPool, open_pool
+from pipeline.sandbox.sandbox import Sandbox
 
 __all__ = [
     "Answer",
     "Bench",
     "Ending",
     "Job",
+    "Sandbox",
     "SandboxError",
     "SandboxFaultError",
     "SandboxPool",

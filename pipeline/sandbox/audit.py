@@ -230,7 +230,7 @@ def _solve(xs: Sequence[int]) -> int:
 
 def _try(attack: Attack, problem: Problem, pool: SandboxPool) -> Trial:
     program = Program(attack.name, problem.problem_id, Extraction.OK, "bare", attack.code)
-    execution = execute_programs([program], {problem.problem_id: problem}, pool)[0]
+    execution = execute_programs([program], {problem.problem_id: problem}, pool, n_runs=1)[0]
     return Trial(
         attack, judge(problem, execution), pool.run(lambda bench: _inspect(bench.candidate.run(_JOB)[0][0]))
     )

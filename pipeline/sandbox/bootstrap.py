@@ -42,6 +42,7 @@ _MODULES = (
     "schemas.values",
     "pipeline.sandbox.inside.frames",
     "pipeline.sandbox.inside.lockdown",
+    "pipeline.sandbox.inside.accounting",
     "pipeline.sandbox.inside.answering",
     "pipeline.sandbox.inside.sweeping",
     "pipeline.sandbox.inside.stdin",

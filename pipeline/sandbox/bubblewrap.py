@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pipeline.sandbox.bootstrap import BOOTSTRAP, PYTHON_OPTIONS
-from pipeline.sandbox.contract import SandboxError, SandboxFaultError
+from pipeline.sandbox.contract import SandboxError, SandboxStartError
 from pipeline.sandbox.memory import MemoryGroup, make_group, memory_of_tree_mib, remove_leftovers
 from schemas.config import SandboxConfig
 
@@ -110,7 +110,7 @@ class BubblewrapEngine:
         except OSError as error:
             if group is not None:
                 group.remove()
-            raise SandboxFaultError(f"bwrap did not start: {error}") from None
+            raise SandboxStartError(f"bwrap did not start: {error}") from None
         link = BubblewrapLink(process, group)
         self._links.append(link)
         return link

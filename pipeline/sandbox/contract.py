@@ -16,6 +16,10 @@ class SandboxFaultError(Exception):
     """A sandbox broke while it held a program. Proves nothing about the program."""
 
 
+class SandboxStartError(SandboxFaultError):
+    """No sandbox could be started this time; no program was in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
     """What a language's runtime needs beside the configured limits of a program.
@@ -129,7 +133,7 @@ class Engine(Protocol):
         """Start one sandbox that runs the bootstrap and reads its pipe.
 
         Raises:
-            SandboxFaultError: if this one did not start; another may.
+            SandboxStartError: if this one did not start; another may.
             SandboxError: if none can.
         """
 

@@ -11,7 +11,7 @@ from docker.types import LogConfig, Ulimit
 
 from pipeline.sandbox.bootstrap import BOOTSTRAP, PYTHON_OPTIONS
 from pipeline.sandbox.bubblewrap import ENVIRONMENT
-from pipeline.sandbox.contract import SandboxError, SandboxFaultError
+from pipeline.sandbox.contract import SandboxError, SandboxStartError
 from pipeline.sandbox.memory import memory_of_tree_mib
 from schemas.config import SandboxConfig
 
@@ -94,7 +94,7 @@ class DockerEngine:
                     container.remove(force=True)
             if isinstance(error, APIError) and error.is_client_error():
                 raise SandboxError(f"Docker refuses the sandbox: {error.explanation}") from None
-            raise SandboxFaultError(f"no container started: {error}") from None
+            raise SandboxStartError(f"no container started: {error}") from None
         return DockerLink(container, socket)
 
     def sibling(self, config: SandboxConfig) -> "DockerEngine":

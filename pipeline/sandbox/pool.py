@@ -1,4 +1,7 @@
-"""Several sandboxes at work: recycling, retries on a fresh one after a fault, a stop after many faults."""
+"""Several sandboxes at work: recycling, retries on a fresh one after a fault, a stop after many faults.
+
+A turn (`pipeline.sandbox.turns`) is what a piece of work waits for; a bench is the sandboxes that it then gets.
+"""
 
 import logging
 import queue
@@ -10,19 +13,22 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from pipeline.sandbox.bubblewrap import BubblewrapEngine
-from pipeline.sandbox.contract import Engine, SandboxError, SandboxFaultError
+from pipeline.sandbox.contract import Engine, SandboxError, SandboxFaultError, SandboxStartError
 from pipeline.sandbox.docker_engine import DockerEngine
 from pipeline.sandbox.sandbox import Sandbox
+from pipeline.sandbox.speed import measure_slowness, scale_limits
 from pipeline.sandbox.suite_kit import suite_kit
+from pipeline.sandbox.turns import Turns
 from schemas.config import ExecutionConfig, SandboxConfig
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _BACKOFF_S = 0.5
+_LONGEST_WAIT_S = 5.0
 
 
 class Bench:
-    """The sandboxes of one worker: one for candidates and, where a problem needs it, one for tests."""
+    """The sandboxes of one worker: for candidates, and where they are needed for second runs and for tests."""
 
     def __init__(self, engine: Engine, config: SandboxConfig) -> None:
         """Start nothing yet."""
@@ -33,6 +39,11 @@ class Bench:
     def candidate(self) -> Sandbox:
         """The sandbox for candidates, started or replaced as needed."""
         return self._get("candidate")
+
+    @property
+    def again(self) -> Sandbox:
+        """The sandbox for second runs: another zygote, with other addresses of its objects."""
+        return self._get("again")
 
     @property
     def tester(self) -> Sandbox:
@@ -49,7 +60,7 @@ class Bench:
         return self._get("suite")
 
     def discard(self) -> None:
-        """End both; the next use starts fresh ones."""
+        """End them all; the next use starts fresh ones."""
         for sandbox in self._sandboxes.values():
             sandbox.close()
         self._sandboxes.clear()
@@ -66,25 +77,28 @@ class Bench:
 
 
 class SandboxPool:
-    """As many benches as workers. `run` may be called by many threads at once.
+    """As many turns as workers. `run` may be called by many threads at once.
 
     Attributes:
         name: `bubblewrap` or `docker`.
+        n_threads: callers of `run` that it can serve at once: a turn each, and as many in overtime.
         n_faults: sandbox faults so far.
     """
 
     def __init__(self, engine: Engine, config: SandboxConfig, execution: ExecutionConfig) -> None:
         """Take over an engine; sandboxes start when first used."""
         self.name = engine.name
-        self.n_workers = config.workers
+        self.n_threads = 2 * config.workers
         self.n_faults = 0
         self._engine, self._config = engine, config
         self._execution = execution
         self._faults_in_a_row = 0
+        self._was_up = False
+        self._down_since: float | None = None
         self._lock = threading.Lock()
-        self._benches: queue.SimpleQueue[Bench] = queue.SimpleQueue()
-        for _ in range(config.workers):
-            self._benches.put(Bench(engine, config))
+        self._turns = Turns(config.workers)
+        self._benches: queue.LifoQueue[Bench] = queue.LifoQueue()  # the one used last is warm
+        self._set_up(config)
 
     def __enter__(self) -> "SandboxPool":
         """Return itself."""
@@ -99,27 +113,53 @@ class SandboxPool:
     def run(self, work: Callable[[Bench], T]) -> T:
         """Return what `work` gives on a bench; after a fault, once more on a fresh one, with backoff.
 
+        An engine that was up and starts no sandbox any more is waited for: that is no fault of this work.
+
         Raises:
             SandboxFaultError: if every try of this piece of work met a fault.
-            SandboxError: after `fault_limit` faults in a row, whatever the work: the sandbox itself is broken.
+            SandboxError: after `fault_limit` faults in a row, whatever the work, or when no sandbox has started
+                for `patience_s`: the sandbox itself is broken.
         """
         with self._borrow() as bench:
-            for attempt in range(self._execution.fault_retries + 1):
+            n_tries = 0
+            while True:
                 try:
                     done = work(bench)
                 except SandboxFaultError as fault:
                     bench.discard()
+                    if isinstance(fault, SandboxStartError) and self._was_up:
+                        self._wait_for_engine(fault)
+                        continue
                     self._count_fault(fault)
-                    if attempt == self._execution.fault_retries:
+                    n_tries += 1
+                    if n_tries > self._execution.fault_retries:
                         raise
-                    time.sleep(_BACKOFF_S * 2**attempt)
+                    time.sleep(_BACKOFF_S * 2 ** (n_tries - 1))
                 except BaseException:
                     bench.discard()  # in the middle of a conversation
                     raise
                 else:
+                    self._was_up, self._down_since = True, None
                     self._faults_in_a_row = 0
                     return done
-        raise AssertionError("unreachable")
+
+    def note(self, was_starved: bool) -> None:
+        """Learn whether a program ran out of time while others had its processor; see `Turns.note`."""
+        self._turns.note(was_starved)
+
+    def scale_limits(self) -> float:
+        """Measure this machine, multiply the limits of time by how slow it is, and return that; 1.0 for nothing.
+
+        To be called before other work.
+
+        Raises:
+            SandboxFaultError: if a sandbox breaks, on every try.
+        """
+        slowness = self.run(lambda bench: measure_slowness(bench.candidate))
+        if slowness != 1.0:
+            self._discard_all()
+            self._set_up(scale_limits(self._config, slowness))
+        return slowness
 
     def sibling(self, limits: Mapping[str, Any]) -> "SandboxPool":
         """Return another pool on an engine of the same kind, with some limits of its own."""
@@ -128,17 +168,35 @@ class SandboxPool:
 
     def close(self) -> None:
         """End every sandbox that was started."""
+        self._discard_all()
+        self._engine.close()
+
+    def _set_up(self, config: SandboxConfig) -> None:
+        self._config = config
+        for _ in range(self.n_threads):
+            self._benches.put(Bench(self._engine, config))
+
+    def _discard_all(self) -> None:
         while not self._benches.empty():
             self._benches.get().discard()
-        self._engine.close()
 
     @contextmanager
     def _borrow(self) -> Iterator[Bench]:
-        bench = self._benches.get()
-        try:
-            yield bench
-        finally:
-            self._benches.put(bench)
+        with self._turns.take():
+            bench = self._benches.get()
+            try:
+                yield bench
+            finally:
+                self._benches.put(bench)
+
+    def _wait_for_engine(self, fault: SandboxStartError) -> None:
+        with self._lock:
+            self._down_since = self._down_since or time.monotonic()
+            down_s = time.monotonic() - self._down_since
+        if down_s > self._execution.patience_s:
+            raise SandboxError(f"no sandbox has started for {down_s:.0f} s, the last: {fault}") from None
+        _log.warning("no sandbox starts, waiting for the engine: %s", fault)
+        time.sleep(min(_BACKOFF_S + down_s / 2, _LONGEST_WAIT_S))
 
     def _count_fault(self, fault: SandboxFaultError) -> None:
         _log.warning("sandbox fault: %s", fault)
@@ -170,6 +228,7 @@ def open_pool(
             engine: Engine = DockerEngine(sandbox, label) if name == "docker" else BubblewrapEngine(sandbox)
             pool = SandboxPool(engine, sandbox, execution)
             python = pool.run(lambda bench: bench.candidate.python)
+            slowness = pool.scale_limits() if sandbox.scale_limits else 1.0
         except BaseException as error:
             if pool is not None:
                 pool.close()
@@ -177,6 +236,8 @@ def open_pool(
                 raise
             reasons.append(f"{name}: {error}")
             continue
-        say(f"sandbox: {name}, Python {python}, {sandbox.workers} workers" + "".join(f" ({r})" for r in reasons))
+        slow = f", time limits times {slowness}: a slow machine" if slowness != 1.0 else ""
+        not_taken = "".join(f" ({reason})" for reason in reasons)
+        say(f"sandbox: {name}, Python {python}, {sandbox.workers} workers{slow}{not_taken}")
         return pool
     raise SandboxError("no sandbox: " + "; ".join(reasons))

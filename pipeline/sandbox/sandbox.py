@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.sandbox.bootstrap import first_frame
 from pipeline.sandbox.channel import Channel
-from pipeline.sandbox.contract import Answer, Ending, Engine, Job, SandboxFaultError
+from pipeline.sandbox.contract import Answer, Ending, Engine, Job, SandboxFaultError, SandboxStartError
 from pipeline.sandbox.suite_kit import Kit
 from schemas.config import SandboxConfig
 from schemas.execution import Status
@@ -38,7 +38,7 @@ class Sandbox:
         """Start one and wait until it is ready; a kit says what it holds beside the runner.
 
         Raises:
-            SandboxFaultError: if it did not become ready in `start_limit_s`.
+            SandboxStartError: if it did not become ready in `start_limit_s`.
             SandboxError: if the engine says that none can be started.
         """
         self._config = config
@@ -51,9 +51,9 @@ class Sandbox:
         self._channel.send_bytes(first_frame(engine.isolation, first_uid, kit))
         try:
             ready = self._receive("ready", limit_s=config.start_limit_s)
-        except SandboxFaultError:
+        except SandboxFaultError as fault:
             self._link.stop()
-            raise
+            raise SandboxStartError(str(fault)) from None
         self.python, self.is_filtered = str(ready["python"]), bool(ready["is_filtered"])
 
     def run(self, job: Job) -> tuple[list[Answer], Ending]:

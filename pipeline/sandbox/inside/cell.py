@@ -9,7 +9,7 @@ import select
 import signal
 from typing import Any, NoReturn
 
-from pipeline.sandbox.inside import lockdown
+from pipeline.sandbox.inside import accounting, lockdown
 from pipeline.sandbox.inside.answering import READY
 from pipeline.sandbox.inside.program import run_program
 from pipeline.sandbox.inside.sweeping import WRITABLE, delete_contents
@@ -39,9 +39,13 @@ class Cell:
         """End the program with all that it started, clean up behind it, and return the report."""
         raise NotImplementedError
 
-    def starved_s(self) -> float:
-        """Return how long the program's first process has been kept waiting for a processor, seconds."""
-        return lockdown.waited_s(self.pid)
+    def used(self) -> tuple[float | None, float]:
+        """Return how long the program's first process was kept waiting, and the CPU time of all; seconds.
+
+        None where the kernel does not say how long. A program that runs many processes keeps itself waiting: then
+        it is that time divided by their number.
+        """
+        raise NotImplementedError
 
 
 def start_cell(fds: list[int], order: dict[str, Any], isolation: str) -> Cell:
@@ -84,8 +88,13 @@ class _NamespaceCell(Cell):
             "error": "",
         }
 
-    def starved_s(self) -> float:
-        return max((lockdown.waited_s(pid) for pid in lockdown.children_of(self.pid)), default=0.0)
+    def used(self) -> tuple[float | None, float]:
+        return _used(accounting.descendants(self.pid))
+
+
+def _used(processes: dict[int, float]) -> tuple[float | None, float]:
+    waited = [one for pid in processes if (one := accounting.waited_s(pid)) is not None]
+    return max(waited) / len(waited) if waited else None, sum(processes.values())
 
 
 def _start_in_namespaces(fds: list[int], order: dict[str, Any]) -> Cell:
@@ -115,6 +124,7 @@ def _be_init(fds: list[int], order: dict[str, Any], status_write: int, uid: int,
     lockdown.mount_tmpfs("/proc", "size=4k,mode=0000", read_only=True)
     lockdown.hide_from_tracers()
     lockdown.drop_capabilities()
+    lockdown.forbid_namespaces()
     os.setsid()
     os.write(fate, _FIRST_TO_GO)
     child = os.fork()
@@ -158,6 +168,9 @@ class _UserCell(Cell):
             "error": "",
         }
 
+    def used(self) -> tuple[float | None, float]:
+        return _used(accounting.descendants(os.getpid()))
+
     def _end_others(self) -> float:
         """End and reap what the program left running, all adopted by now; return the CPU seconds of it."""
         try:
@@ -184,7 +197,7 @@ def _start_as_user(fds: list[int], order: dict[str, Any]) -> Cell:
 
 
 def _be_program(fds: list[int], order: dict[str, Any]) -> NoReturn:
-    """Turn into the program: descriptors, limits, filter, then the candidate's code."""
+    """Turn into the program, whose rights are gone already: descriptors, limits, then the candidate's code."""
     code = 1
     try:
         null = os.open("/dev/null", os.O_RDONLY)
@@ -198,8 +211,6 @@ def _be_program(fds: list[int], order: dict[str, Any]) -> NoReturn:
         lockdown.limit_resources(
             order["cpu_s"], order["memory_mib"], order["n_processes"], order["files_mib"], order["reserve_mib"]
         )
-        lockdown.drop_capabilities()
-        lockdown.filter_system_calls()
         random.seed(0)  # a fork seeds it from the clock
         os.write(answers, READY)
         run_program(inputs, answers)
@@ -213,6 +224,7 @@ def _ends_within(watched: int, limit_s: float) -> bool:
 
 
 def _become(uid: int) -> None:
+    """Turn into a user for ever; the kernel takes all capabilities from who is root no more (capabilities(7))."""
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)

@@ -20,10 +20,11 @@ _EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
 _M_ARENA_MAX = -8
 _MIB = 1 << 20
 
-# System calls that no solution needs and that reach shared kernel state or rarely tested kernel code.
+# System calls that no solution needs and that reach shared kernel state or rarely tested kernel code; `mount` and
+# new namespaces are denied later, since the init of a program's namespaces still needs them.
 # Numbers: x86_64, aarch64 (Linux's unistd tables).
 _DENIED = {
-    "unshare": (272, 97), "setns": (308, 268), "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41),
+    "unshare": (272, 97), "setns": (308, 268), "umount2": (166, 39), "pivot_root": (155, 41),
     "chroot": (161, 51), "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430),
     "fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433), "mount_setattr": (442, 442),
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "kcmp": (312, 272),
@@ -39,11 +40,18 @@ _DENIED = {
     "kexec_file_load": (320, 294), "quotactl_fd": (443, 443), "clock_adjtime": (305, 266),
     "mq_timedsend": (242, 182), "mq_timedreceive": (243, 183), "move_pages": (279, 239),
 }  # fmt: skip
+_MOUNT = (165, 40)
 _CLONE, _CLONE3, _SOCKET, _KILL = (56, 220), (435, 435), (41, 198), (62, 129)
 # Process 1, and everybody: where pids are the program's own, the kernel would say "done" and do nothing.
 _NEVER_KILLED = (1, 0xFFFFFFFF)
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 _FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6; not AF_VSOCK, AF_ALG, AF_NETLINK, AF_PACKET
+
+_LIMITED = (
+    resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_NPROC, resource.RLIMIT_FSIZE,
+    resource.RLIMIT_NOFILE, resource.RLIMIT_CORE, resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE,
+)  # fmt: skip
+_MOST = {kind: resource.getrlimit(kind)[1] for kind in _LIMITED}  # what whoever started the sandbox allows
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _python = ctypes.PyDLL(
@@ -74,33 +82,6 @@ def clone(flags: int) -> int:
     if pid < 0:
         raise OSError(number, "clone: " + os.strerror(number))
     return pid
-
-
-def waited_s(pid: int) -> float:
-    """Return how long a process has been ready to run but had no processor, seconds; 0.0 where nobody counts it.
-
-    Source: Documentation/scheduler/sched-stats.rst of Linux, /proc/<pid>/schedstat, second field.
-    """
-    try:
-        with open(f"/proc/{pid}/schedstat") as file:
-            return int(file.read().split()[1]) / 1e9
-    except (OSError, IndexError, ValueError):
-        return 0.0
-
-
-def children_of(pid: int) -> list[int]:
-    """Return the processes whose parent is `pid`, as numbered in this /proc."""
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdecimal():
-            try:
-                with open(f"/proc/{name}/stat") as file:
-                    after_name = file.read().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if after_name[1:2] == [str(pid)]:
-                found.append(int(name))
-    return found
 
 
 def map_user(uid: int, gid: int, inner: int) -> None:
@@ -199,9 +180,10 @@ def limit_for_ever() -> None:
 
 
 def _limit(limits: dict[int, tuple[int, int]]) -> None:
-    for kind, pair in limits.items():
-        _, most = resource.getrlimit(kind)
-        soft, hard = pair if most == resource.RLIM_INFINITY else (min(pair[0], most), min(pair[1], most))
+    for kind, (soft, hard) in limits.items():
+        most = _MOST[kind]
+        if most != resource.RLIM_INFINITY:
+            soft, hard = min(soft, most), min(hard, most)
         resource.setrlimit(kind, (soft, hard))
 
 
@@ -214,28 +196,36 @@ def prepare_filters() -> None:
     """Build the seccomp filters, once for all processes that are forked later."""
     machine = _ARCHITECTURES.get(platform.machine())
     if machine is not None:
-        for lines in (_filter_program(*machine), _kill_program(machine[0])):
+        for lines in (_filter_program(*machine), _namespaces_program(machine[0]), _kill_program(machine[0])):
             buffer = ctypes.create_string_buffer(lines, len(lines))
             _filters.append((buffer, struct.pack("HxxxxxxP", len(lines) // 8, ctypes.addressof(buffer))))
 
 
 def filter_system_calls() -> None:
-    """Install the prepared filter; nothing where this architecture's numbers are not known (see `can_filter`)."""
+    """Install the filter for the caller and all that it forks later; none on an unknown architecture.
+
+    It gives up new privileges by execution too. All filters: see `can_filter`.
+    """
+    _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     _install_filter(0)
+
+
+def forbid_namespaces() -> None:
+    """Add a filter under which nobody can mount, or start a process in new namespaces."""
+    _install_filter(1)
 
 
 def forbid_broad_kill() -> None:
     """Add a filter under which nobody can signal process 1, or everybody at once.
 
-    Where pids are the program's own, the kernel would say "done" and do nothing. Apart from the other filter,
-    because the parent of a stdin program ends what its child left running by such a signal.
+    Where pids are the program's own, the kernel would say "done" and do nothing. Apart from the others, because
+    the parent of a stdin program ends what its child left running by such a signal.
     """
-    _install_filter(1)
+    _install_filter(2)
 
 
 def _install_filter(index: int) -> None:
     if _filters:
-        _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         _call("prctl", _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, _filters[index][1], 0, 0)
 
 
@@ -249,17 +239,13 @@ def _filter_program(column: int, audit_arch: int) -> bytes:
 
     `column` selects the numbers of an architecture, `audit_arch` is its AUDIT_ARCH_* value.
     """
-    load, jump_equal, jump_ge, jump_set, give = 0x20, 0x15, 0x35, 0x45, 0x06
+    load, jump_equal, jump_ge, give = 0x20, 0x15, 0x35, 0x06
     errno_, allow, kill, op = 0x00050000, 0x7FFF0000, 0x80000000, _op
     lines = [op(load, 4), op(jump_equal, audit_arch, 1, 0), op(give, kill), op(load, 0)]
     if column == 0:
         lines += [op(jump_ge, 0x40000000, 0, 1), op(give, errno_ | _ENOSYS)]  # x32 numbers
     for numbers in _DENIED.values():
         lines += [op(jump_equal, numbers[column], 0, 1), op(give, errno_ | _EPERM)]
-    # clone3 hides its flags behind a pointer: "not there" makes the C library fall back to clone.
-    lines += [op(jump_equal, _CLONE3[column], 0, 1), op(give, errno_ | _ENOSYS)]
-    lines += [op(jump_equal, _CLONE[column], 0, 4), op(load, 16), op(jump_set, _NEW_ANY, 0, 1)]
-    lines += [op(give, errno_ | _EPERM), op(give, allow)]
     lines += [op(jump_equal, _SOCKET[column], 0, len(_FAMILIES) + 2), op(load, 16)]
     for index, family in enumerate(_FAMILIES):
         lines.append(op(jump_equal, family, len(_FAMILIES) - index, 0))
@@ -269,6 +255,17 @@ def _filter_program(column: int, audit_arch: int) -> bytes:
 
 def _op(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
     return struct.pack("HBBI", code, if_true, if_false, value)
+
+
+def _namespaces_program(column: int) -> bytes:
+    """Return the BPF program of `forbid_namespaces`."""
+    load, jump_equal, jump_set, give, errno_, allow, op = 0x20, 0x15, 0x45, 0x06, 0x00050000, 0x7FFF0000, _op
+    lines = [op(load, 0), op(jump_equal, _MOUNT[column], 0, 1), op(give, errno_ | _EPERM)]
+    # clone3 hides its flags behind a pointer: "not there" makes the C library fall back to clone.
+    lines += [op(jump_equal, _CLONE3[column], 0, 1), op(give, errno_ | _ENOSYS)]
+    lines += [op(jump_equal, _CLONE[column], 0, 3), op(load, 16), op(jump_set, _NEW_ANY, 0, 1)]
+    lines += [op(give, errno_ | _EPERM), op(give, allow)]
+    return b"".join(lines)
 
 
 def _kill_program(column: int) -> bytes:

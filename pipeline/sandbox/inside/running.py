@@ -21,10 +21,11 @@ _REPORT_LIMIT_S = 20.0  # the zygote only has to fork, or to kill and reap; one 
 _GOODBYE_S = 1.0  # a program that answered and has read the end of its inputs needs under a millisecond
 _MAX_PATIENCE = 20  # times a limit of wall time that a program may be kept waiting for a processor
 _STARVED_SHARE = 0.05  # of a limit: less is the everyday noise of a scheduler
+UNKNOWN_S = -1.0
 _CHUNK = 1 << 16
 _MAX_REPORT = 1 << 16
 _OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
-_KILL, _STARVED = b'{"op": "kill"}', b'{"op": "starved"}'
+_KILL, _USED = b'{"op": "kill"}', b'{"op": "used"}'
 
 
 class CellBrokenError(Exception):
@@ -47,15 +48,16 @@ class Cells:
     read nothing by then.
     """
 
-    def __init__(self, zygote: socket.socket, first_uid: int, on_wait: Callable[[], None]) -> None:
+    def __init__(self, zygote: socket.socket, host_in: int, first_uid: int, on_wait: Callable[[], None]) -> None:
         """Fork nothing yet.
 
         Args:
             zygote: where orders go and reports come from.
+            host_in: where the host speaks; a program does not outlive its end.
             first_uid: user id of the first program, where each has its own; the next takes the next one.
             on_wait: called when a program gets more wall time, since it was kept waiting for a processor.
         """
-        self._zygote, self._on_wait = zygote, on_wait
+        self._zygote, self._host_in, self._on_wait = zygote, host_in, on_wait
         self._next_uid = first_uid
         self._spare: tuple[dict[str, Any], Cell] | None = None
 
@@ -79,17 +81,22 @@ class Cells:
         order = {key: limits[key] for key in _ORDERED}
         order.update(op="run", uid=self._next_uid)
         self._next_uid += 1
-        return Cell(self._zygote, order, limits, self._on_wait)
+        return Cell(self._zygote, self._host_in, order, limits, self._on_wait)
 
 
 class Cell:
     """The supervisor's end of one program."""
 
     def __init__(
-        self, zygote: socket.socket, order: dict[str, Any], limits: dict[str, Any], on_wait: Callable[[], None]
+        self,
+        zygote: socket.socket,
+        host_in: int,
+        order: dict[str, Any],
+        limits: dict[str, Any],
+        on_wait: Callable[[], None],
     ) -> None:
         """Have the zygote fork a program, with pipes to it."""
-        self._zygote, self._on_wait = zygote, on_wait
+        self._zygote, self._host_in, self._on_wait = zygote, host_in, on_wait
         inputs, self._inputs = os.pipe()
         self._answers, answers = os.pipe()
         self._streams: list[int] = []
@@ -110,6 +117,7 @@ class Cell:
         self._poll = select.poll()
         for fd in (self._answers, *self._streams, zygote.fileno()):
             self._poll.register(fd, select.POLLIN)
+        self._poll.register(host_in, 0)  # its hang-up is told all the same
         self._is_writing = False
         self._frames = FrameBuffer(limits["answer_bytes"] + NONCE_BYTES + 1)
         self._report: dict[str, Any] = {}
@@ -223,7 +231,7 @@ class Cell:
         except OSError:
             return {"error": "the zygote is gone"}
         while "wait_status" not in (report := self._receive_report()) and not report.get("error"):
-            continue  # an answer to `starved` that came late
+            continue  # an answer to `used` that came late
         return report
 
     def _receive_report(self) -> dict[str, Any]:
@@ -239,17 +247,20 @@ class Cell:
         if self._report or self.starved_s >= _MAX_PATIENCE * self._limits["wall_s"]:
             return False
         try:
-            self._zygote.send(_STARVED)
+            self._zygote.send(_USED)
         except OSError:
             return False
         told = self._receive_report()
-        if "starved_s" not in told:  # it has just ended
+        if "waited_s" not in told:  # it has just ended
             self._report = told
             return True
-        more_s = told["starved_s"] - self.starved_s
-        if more_s < _STARVED_SHARE * self._limits["wall_s"]:
+        if told["waited_s"] is None:
+            self.starved_s = UNKNOWN_S
             return False
-        self.starved_s = told["starved_s"]
+        starved_s = min(told["waited_s"], self.wall_s - told["used_cpu_s"])
+        if starved_s - self.starved_s < _STARVED_SHARE * self._limits["wall_s"]:
+            return False
+        self.starved_s = starved_s
         self._on_wait()
         return True
 
@@ -298,6 +309,8 @@ class Cell:
                 has_answered = self._read_answers()
             elif fd in self._streams:
                 self._read_stream(fd)
+            elif fd == self._host_in:
+                raise ProgramEndedError("exited", "the host is gone")
             else:
                 has_reported = True
         if has_reported and not has_answered:

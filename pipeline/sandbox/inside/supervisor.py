@@ -29,7 +29,7 @@ def serve(host_in: int, host_out: int, zygote: socket.socket, first_uid: int) ->
     """Serve the host until it closes its end."""
     ready = {"op": "ready", "python": platform.python_version(), "is_filtered": lockdown.can_filter()}
     _tell(host_out, ready)
-    cells = Cells(zygote, first_uid, lambda: _tell(host_out, {"op": "waiting"}))
+    cells = Cells(zygote, host_in, first_uid, lambda: _tell(host_out, {"op": "waiting"}))
     while True:
         frame = read_frame(host_in)
         if frame is None:

@@ -64,6 +64,9 @@ def _fork_programs(orders: socket.socket, isolation: str) -> None:
     lockdown.adopt_orphans()
     lockdown.hide_from_tracers()
     lockdown.limit_for_ever()
+    lockdown.filter_system_calls()
+    if isolation == MODE_USERS:
+        lockdown.forbid_namespaces()
     null = os.open("/dev/null", os.O_RDWR)
     for fd in (0, 1):
         os.dup2(null, fd)
@@ -110,4 +113,5 @@ def _wait_for_end(cell: Cell, orders: socket.socket) -> bool:
             return False
         if json.loads(message)["op"] == "kill":
             return True
-        orders.send(json.dumps({"starved_s": cell.starved_s()}).encode())
+        waited_s, cpu_s = cell.used()
+        orders.send(json.dumps({"waited_s": waited_s, "used_cpu_s": cpu_s}).encode())

@@ -1,0 +1,207 @@
+"""Labels under faults and under load, against those of an undisturbed run over the same programs.
+
+    python -m benchmarks.faults --samples humaneval_codegen16b_100_samples.jsonl.gz --programs 2000
+
+While the programs run, sandboxes are killed, processes of the runner inside get SIGKILL, a Docker engine of our
+own is stopped for ten seconds, and its disk is filled for ten. Then the same programs run at normal load and
+under four times as many busy processes as cores. Each line says how many verdicts (label and cause) differ.
+Needs root, for that engine.
+"""
+
+import argparse
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import docker
+import psutil
+
+from benchmarks.engines import PrivateEngine, private_engine
+from benchmarks.samples import read_samples
+from pipeline.execution import execute_programs
+from pipeline.extraction import extract_program
+from pipeline.judging import judge
+from pipeline.sandbox import open_pool
+from schemas.candidate import Extraction, Program
+from schemas.config import ExecutionConfig, SandboxConfig
+from schemas.problem import Problem
+from schemas.verdict import Verdict
+
+_EVERY_S = 0.5
+LABEL = "faults"
+LIMITS = SandboxConfig(cpu_s=3, wall_s=3.0, case_wall_s=3.0)
+Disturb = Callable[[threading.Event], None]
+
+
+def main() -> None:
+    """Measure and print."""
+    options = _options()
+    problems, candidates = read_samples(options.samples, options.per_problem)
+    programs = [extract_program(row, problems[row.problem_id]) for row in candidates]
+    programs = [row for row in programs if row.extraction is Extraction.OK]
+    random.Random(0).shuffle(programs)
+    programs = programs[: options.programs]
+    print(f"{len(programs)} programs, {len({row.code for row in programs})} different, seed 0", flush=True)
+    for backend in options.backends:
+        calm = _run("undisturbed", backend, programs, problems, None, ())
+        _run("a sandbox killed every half second", backend, programs, problems, _kill_sandboxes(backend), calm)
+        _run(
+            "a runner's process killed every half second",
+            backend,
+            programs,
+            problems,
+            _kill_runners(backend),
+            calm,
+        )
+        for number in range(1, 3):
+            _run(f"normal load, run {number + 1}", backend, programs, problems, None, calm)
+        with _busy_machine():
+            for number in range(1, 4):
+                _run(f"four busy processes a core, run {number}", backend, programs, problems, None, calm)
+    if "docker" in options.backends:
+        with private_engine(LIMITS.image) as engine:
+            calm = _run("undisturbed, own engine", "docker", programs, problems, None, ())
+            stop = lambda end: _after_a_while(end, lambda: _stop(engine))  # noqa: E731
+            _run("engine stopped for 10 s", "docker", programs, problems, stop, calm)
+            fill = lambda end: _after_a_while(end, lambda: _fill(engine))  # noqa: E731
+            _run("engine's disk full for 10 s", "docker", programs, problems, fill, calm)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--samples", type=Path, required=True, help="JSONL of samples on HumanEval")
+    parser.add_argument("--per-problem", type=int, default=20)
+    parser.add_argument("--programs", type=int, default=2000)
+    parser.add_argument("--backends", nargs="+", default=["bubblewrap", "docker"])
+    return parser.parse_args()
+
+
+def _run(
+    name: str,
+    backend: str,
+    programs: Sequence[Program],
+    problems: dict[str, Problem],
+    disturb: Disturb | None,
+    calm: Sequence[Verdict],
+) -> list[Verdict]:
+    """Judge all programs while `disturb` runs beside; print how it differs from `calm`."""
+    pool = open_pool(LIMITS.model_copy(update={"backend": backend}), ExecutionConfig(), LABEL, lambda text: None)
+    end = threading.Event()
+    thread = threading.Thread(target=disturb, args=(end,)) if disturb is not None else None
+    start = time.monotonic()
+    with pool:
+        if thread is not None:
+            thread.start()
+        executions = execute_programs(programs, problems, pool, n_runs=1)
+        end.set()
+        if thread is not None:
+            thread.join()
+    verdicts = [judge(problems[row.problem_id], row) for row in executions]
+    wall_s = time.monotonic() - start
+    labels = Counter(str(row.label) for row in verdicts)
+    print(f"{backend}, {name}: {wall_s:.0f} s, {pool.n_faults} faults, {dict(labels)}", end="", flush=True)
+    if calm:
+        changes = Counter(
+            f"{a.label} {a.cause} -> {b.label} {b.cause}"
+            for a, b in zip(calm, verdicts, strict=True)
+            if (a.label, a.cause) != (b.label, b.cause)
+        )
+        equal = 1 - changes.total() / len(calm)
+        print(f", {changes.total()} verdicts differ ({equal:.2%} equal) {dict(changes) or ''}", end="")
+    print(flush=True)
+    return verdicts
+
+
+def _kill_sandboxes(backend: str) -> Disturb:
+    def kill(end: threading.Event) -> None:
+        chance = random.Random(0)
+        while not end.wait(_EVERY_S):
+            roots = [process for process in _roots(backend) if backend == "docker" or process.name() == "bwrap"]
+            _kill_one(roots, chance)
+
+    return kill
+
+
+def _kill_runners(backend: str) -> Disturb:
+    """Kill supervisors and zygotes: those of a sandbox's interpreters that are no program's."""
+
+    def kill(end: threading.Event) -> None:
+        chance = random.Random(0)
+        while not end.wait(_EVERY_S):
+            with contextlib.suppress(psutil.Error):
+                inside = [one for root in _roots(backend) for one in (root, *root.children(recursive=True))]
+                _kill_one([one for one in inside if one.name().startswith("python") and _n_alike(one) < 2], chance)
+
+    return kill
+
+
+def _roots(backend: str) -> list[psutil.Process]:
+    """Return the first process of each of our own sandboxes."""
+    if backend == "bubblewrap":
+        return [child for child in psutil.Process().children() if child.name() == "bwrap"]
+    roots = []
+    client = docker.from_env()
+    for box in client.containers.list(filters={"label": f"pairsmith.run={LABEL}"}):
+        with contextlib.suppress(psutil.Error, docker.errors.DockerException):
+            roots.append(psutil.Process(client.api.inspect_container(box.id)["State"]["Pid"]))
+    client.close()
+    return roots
+
+
+def _n_alike(process: psutil.Process) -> int:
+    """Return how many ancestors in a row run the same command: 0 a supervisor, 1 a zygote, more a program."""
+    parent = process.parent()
+    return 1 + _n_alike(parent) if parent is not None and parent.cmdline() == process.cmdline() else 0
+
+
+def _kill_one(processes: Sequence[psutil.Process], chance: random.Random) -> None:
+    if processes:
+        with contextlib.suppress(psutil.Error):
+            chance.choice(processes).send_signal(signal.SIGKILL)
+
+
+def _after_a_while(end: threading.Event, action: Callable[[], None]) -> None:
+    if not end.wait(3.0):
+        action()
+
+
+def _stop(engine: PrivateEngine) -> None:
+    engine.stop()
+    time.sleep(10)
+    engine.start()
+
+
+def _fill(engine: PrivateEngine) -> None:
+    client = docker.DockerClient(engine.url)
+    with engine.full_disk():
+        for box in client.containers.list(filters={"label": f"pairsmith.run={LABEL}"}):
+            box.kill()  # so that new ones are needed, which can't be made now
+        time.sleep(10)
+    client.close()
+
+
+@contextmanager
+def _busy_machine() -> Iterator[None]:
+    others = [
+        subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"])
+        for _ in range(4 * (os.cpu_count() or 1))
+    ]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+if __name__ == "__main__":
+    main()

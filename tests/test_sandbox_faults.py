@@ -1,0 +1,117 @@
+"""Broken sandboxes change no label: programs run while sandboxes and the processes inside them are killed."""
+
+import contextlib
+import os
+import random
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+
+import docker
+import psutil
+import pytest
+
+from pipeline.execution import execute_programs
+from pipeline.judging import judge
+from pipeline.problems.starter import load_starter, starter_folder
+from pipeline.sandbox.docker_engine import LABEL
+from pipeline.sandbox.pool import SandboxPool
+from schemas.candidate import Extraction, Program
+from schemas.config import ExecutionConfig
+from schemas.problem import Problem
+from schemas.verdict import Cause, Label
+from tests.sandboxes import LIMITS, make_engine, why_no_docker
+
+EVERY = 60  # programs
+RUN = f"faults-{os.getpid()}"
+BACKENDS = ("bubblewrap", pytest.param("docker", marks=pytest.mark.docker))
+
+
+def programs() -> tuple[dict[str, Problem], list[Program], list[Label]]:
+    """Return the starter problems with their references and wrong solutions, and the label that each must get."""
+    items = load_starter(starter_folder())
+    rows = [(item.problem, item.problem.reference, Label.PASSED) for item in items]
+    rows += [(item.problem, wrong.code, Label.FAILED) for item in items for wrong in item.wrong]
+    random.Random(0).shuffle(rows)
+    found = [Program(str(n), row[0].problem_id, Extraction.OK, "bare", row[1]) for n, row in enumerate(rows)]
+    return {item.problem.problem_id: item.problem for item in items}, found, [row[2] for row in rows]
+
+
+def roots(backend: str) -> Iterator[psutil.Process]:
+    """Give the first process of each of this test's own sandboxes."""
+    if backend == "bubblewrap":
+        yield from (child for child in psutil.Process().children() if child.name() == "bwrap")
+        return
+    client = docker.from_env()
+    for box in client.containers.list(filters={"label": f"{LABEL}={RUN}"}):
+        with contextlib.suppress(psutil.Error, docker.errors.DockerException):
+            yield psutil.Process(client.api.inspect_container(box.id)["State"]["Pid"])
+    client.close()
+
+
+def runners(backend: str) -> Sequence[psutil.Process]:
+    """Return supervisors and zygotes: interpreters that no other interpreter, or one, has forked."""
+    inside = []
+    for root in roots(backend):
+        with contextlib.suppress(psutil.Error):
+            for process in (root, *root.children(recursive=True)):
+                if process.name().startswith("python") and n_alike(process) < 2:
+                    inside.append(process)
+    return inside
+
+
+def n_alike(process: psutil.Process) -> int:
+    parent = process.parent()
+    return 1 + n_alike(parent) if parent is not None and parent.cmdline() == process.cmdline() else 0
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("victim", ["sandbox", "runner"])
+def test_killed_sandboxes_change_no_label(backend: str, victim: str) -> None:
+    if backend == "docker" and why_no_docker() and not os.environ.get("PAIRSMITH_REQUIRE_DOCKER"):
+        pytest.skip(why_no_docker())
+    problems, rows, expected = programs()
+    n_done = n_killed = 0
+
+    def kill_all_now_and_then(n: int) -> None:
+        nonlocal n_done, n_killed
+        n_done += n
+        if n_done < EVERY * (n_killed + 1):
+            return
+        for process in list(roots(backend)) if victim == "sandbox" else runners(backend):
+            with contextlib.suppress(psutil.Error):
+                process.send_signal(signal.SIGKILL)
+        n_killed += 1
+
+    with SandboxPool(make_engine(backend, RUN), LIMITS, ExecutionConfig()) as pool:
+        executions = execute_programs(rows, problems, pool, kill_all_now_and_then)
+    verdicts = [judge(problems[row.problem_id], row) for row in executions]
+    assert n_killed >= 5
+    assert pool.n_faults >= 3
+    wrong = [(v, e) for v, e in zip(verdicts, expected, strict=True) if v.label is not e]
+    assert wrong == []
+
+
+def test_programs_in_a_sandbox_that_stays_broken_are_undecided() -> None:
+    problems, rows, _ = programs()
+    pool = SandboxPool(make_engine("bubblewrap", RUN), LIMITS, ExecutionConfig(fault_retries=0, fault_limit=100))
+    end = threading.Event()
+
+    def kill() -> None:
+        while not end.wait(0.01):
+            for process in roots("bubblewrap"):
+                with contextlib.suppress(psutil.Error):
+                    process.send_signal(signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        executions = execute_programs(rows[:10], problems, pool)
+    finally:
+        end.set()
+        killer.join()
+        pool.close()
+    verdicts = [judge(problems[row.problem_id], row) for row in executions]
+    causes = {(row.label, row.cause) for row in verdicts}
+    assert (Label.UNDECIDED, Cause.SANDBOX_FAULT) in causes
+    assert not {label for label, cause in causes if cause is Cause.SANDBOX_FAULT} - {Label.UNDECIDED}

@@ -1,0 +1,71 @@
+"""A busy machine makes no timeouts, and no program earns time by keeping itself busy."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from pipeline.sandbox.contract import Ending, Engine, Job
+from pipeline.sandbox.sandbox import Sandbox
+from pipeline.sandbox.speed import measure_slowness
+from schemas.execution import Status
+from tests.sandboxes import LIMITS
+
+# Burns half a second of the processor.
+WORKS = "import time\ndef f():\n    while time.process_time() < 0.6:\n        pass\n    return 1"
+TIGHT = LIMITS.model_copy(update={"wall_s": 1.5, "case_wall_s": 1.0, "n_processes": 16})
+
+
+@contextmanager
+def busy_machine() -> Iterator[None]:
+    """Keep four processes a core busy."""
+    command = [sys.executable, "-S", "-c", "while True: pass"]
+    others = [subprocess.Popen(command) for _ in range(4 * (os.cpu_count() or 1))]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def run(engine: Engine, code: str) -> Ending:
+    sandbox = Sandbox(engine, TIGHT)
+    try:
+        return sandbox.run(Job("", code, "f", ("[]",)))[1]
+    finally:
+        sandbox.close()
+
+
+def test_time_without_a_processor_does_not_count(engine: Engine) -> None:
+    with busy_machine():
+        ending = run(engine, WORKS)
+    assert ending.status is Status.OK, ending
+    assert ending.wall_s > TIGHT.case_wall_s  # else the machine was not busy, and nothing is shown
+    assert ending.starved_s > 0
+
+
+def test_a_sleeper_gets_no_more_time_on_a_busy_machine(engine: Engine) -> None:
+    with busy_machine():
+        ending = run(engine, "import time\ndef f():\n    time.sleep(60)")
+    assert (ending.status, ending.detail) == (Status.TIMEOUT, "wall")
+    assert ending.wall_s < 4 * TIGHT.case_wall_s
+
+
+@pytest.mark.parametrize("load", ["while True:\n  pass", "while True:\n  os.getpid()"])
+def test_a_program_that_keeps_itself_waiting_gets_no_more_time(engine: Engine, load: str) -> None:
+    code = f"import os\ndef f():\n for _ in range(10):\n  if os.fork() == 0:\n   break\n {load}"
+    ending = run(engine, code)
+    assert ending.status is Status.TIMEOUT, ending
+    assert ending.wall_s < 5 * TIGHT.case_wall_s
+
+
+def test_this_machine_can_be_measured(engine: Engine) -> None:
+    sandbox = Sandbox(engine, LIMITS)
+    try:
+        assert 1.0 <= measure_slowness(sandbox) <= 10.0
+    finally:
+        sandbox.close()
