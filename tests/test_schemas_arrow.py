@@ -120,7 +120,7 @@ def test_enums_become_plain_text_and_come_back() -> None:
 
 
 def test_measured_columns_are_dotted() -> None:
-    assert measured_columns(Execution) == ("runs.wall_s", "cpu_s", "wall_s", "peak_memory_mib")
+    assert measured_columns(Execution) == ("runs.wall_s", "cpu_s", "wall_s", "peak_memory_mib", "starved_s")
     assert measured_columns(CaseRun) == ("wall_s",)
     assert measured_columns(Verdict) == ()
 

@@ -50,6 +50,7 @@ _FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6; not AF_VSOCK, AF_ALG, AF_N
 _LIMITED = (
     resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_NPROC, resource.RLIMIT_FSIZE,
     resource.RLIMIT_NOFILE, resource.RLIMIT_CORE, resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE,
+    resource.RLIMIT_DATA,
 )  # fmt: skip
 _MOST = {kind: resource.getrlimit(kind)[1] for kind in _LIMITED}  # what whoever started the sandbox allows
 
