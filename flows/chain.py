@@ -16,7 +16,9 @@ from pipeline import stages
 from pipeline.cpus import set_threads
 from pipeline.drawing import Filled, draw, store_path
 from pipeline.errors import PairsmithError
+from pipeline.execution import PYTHON
 from pipeline.folder import StageFolder, digest
+from pipeline.languages.toolchains import Toolchains
 from pipeline.problems.loading import load_problems
 from pipeline.problems.records import LoadedProblems
 from pipeline.problems.starter import starter_folder
@@ -125,6 +127,10 @@ def load(config: RunConfig) -> dict[str, LoadedProblems]:
 def run_problems(chain: Path, shards: Mapping[str, LoadedProblems], tools: Tools) -> list[str]:
     """Make the problems' stage; return the names of its shards."""
     keys = {name: stages.problems_key(part) for name, part in shards.items()}
+    languages = {problem.language for part in shards.values() for problem in part.problems} - {PYTHON}
+    if languages:  # what can't run is known before anything is drawn
+        with Toolchains(tools.pool()) as toolchains:
+            toolchains.require(languages)
 
     def make(name: str, bar: Stage) -> None:
         stages.write_problems(chain, name, shards[name], tools.pool)

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from pipeline.languages.toolchains import describe_languages
 from pipeline.sandbox.audit import (
     LIMITS,
     attacks_folder,
@@ -30,6 +31,7 @@ def check_sandboxes(image: str, n_parallel: int, console: Console) -> bool:
     tried = []
     for engine in engines:
         console.print(describe(engine), highlight=False, markup=False)
+        console.print(f"{engine.name}: {describe_languages(engine, LIMITS)}", highlight=False, markup=False)
         with Progress(console=console, transient=True) as progress:
             task = progress.add_task(engine.name, total=len(attacks))
             tried.append(

@@ -162,17 +162,23 @@ def sandbox_build_command(
         "python:3.11-slim"
     ),
     tag: Annotated[str, typer.Option("--tag", help="Name of the image.")] = "pairsmith-sandbox:latest",
+    languages: Annotated[
+        str,
+        typer.Option("--languages", help="Toolchains to install, such as `java,cpp`, or `all`; Debian bases."),
+    ] = "",
     debug: Debug = False,
 ) -> None:
     """Build the Docker image of the sandbox.
 
-    Example: `pairsmith sandbox build --base-image python:3.12-slim`
+    Example: `pairsmith sandbox build --languages java,cpp`
     """
 
     def work() -> None:
+        from pipeline.languages.table import packages_of
         from pipeline.sandbox.image import build_image
 
-        reporter().say(f"{tag}: {build_image(base_image, tag)}")
+        names = [name.strip() for name in languages.split(",") if name.strip()]
+        reporter().say(f"{tag}: {build_image(base_image, tag, packages_of(names))}")
 
     _guard(work, debug)
 

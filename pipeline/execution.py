@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.languages.jobs import Unprepared, prepare
+from pipeline.languages.jobs import Unprepared, prepare, prepare_program, prepare_tests
 from pipeline.languages.toolchains import Toolchains
 from pipeline.sandbox import Answer, Bench, Ending, Job, Sandbox, SandboxFaultError, SandboxPool
 from pipeline.suites import run_suite
@@ -152,6 +152,12 @@ def _behaviour(execution: Execution) -> tuple[object, ...]:
 def _prepare(program: Program, problem: Problem, toolchains: Toolchains) -> Job | Unprepared:
     """Return the job of a program over its problem's cases; a tester asks for the inputs itself."""
     inputs = tuple(case.arguments for case in problem.cases)
+    if problem.judged_by is JudgedBy.IN_PROCESS:
+        tests, name, language = problem.test_code, problem.entry_point, problem.language
+        return prepare_tests(program.code, problem.setup, tests, name, language, toolchains)
+    if problem.language != PYTHON and problem.interface is Interface.STDIN:
+        texts = tuple(map(encode_value, inputs))
+        return prepare_program(program.code, problem.setup, problem.language, texts, toolchains)
     if problem.language != PYTHON:
         return prepare(program.code, problem.setup, problem.entry_point, problem.language, inputs, toolchains)
     job = Job(problem.setup, program.code, problem.entry_point, inputs)

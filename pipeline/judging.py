@@ -34,6 +34,8 @@ _EXTRACTION_CAUSES = {
 _SET_LIKE = ("dict_keys", "dict_items")  # equal to sets in Python
 _SIZED = ("range", "deque", "dict_keys", "dict_values", "dict_items")  # lazy values that have a length
 _TEXT_RULES = ("tokens", "lines", "exact")
+_ABORTED = "signal 6"  # how an assertion of C and C++ ends a program
+_WITHOUT_CASES = (JudgedBy.TESTER, JudgedBy.SUITE, JudgedBy.IN_PROCESS)
 _NO_KEY = object()
 
 
@@ -45,7 +47,7 @@ def judge(problem: Problem, execution: Execution) -> Verdict:
     """
     if Status.FAULT in (execution.status, *(run.status for run in execution.runs)):
         return _verdict(execution, Label.UNDECIDED, Cause.SANDBOX_FAULT, execution.detail, ())
-    if not problem.cases and problem.judged_by not in (JudgedBy.TESTER, JudgedBy.SUITE):
+    if not problem.cases and problem.judged_by not in _WITHOUT_CASES:
         return _verdict(execution, Label.UNDECIDED, Cause.NO_CASES, "", ())
     if execution.status is Status.NOT_RUN:
         cause = _EXTRACTION_CAUSES.get(execution.detail)
@@ -56,6 +58,8 @@ def judge(problem: Problem, execution: Execution) -> Verdict:
         return _verdict(execution, Label.UNDECIDED, Cause.FLAKY, "a second run behaved otherwise", ())
     if problem.judged_by is JudgedBy.TESTER:
         return _judge_tester(execution)
+    if problem.judged_by is JudgedBy.IN_PROCESS:
+        return _judge_in_process(execution)
     if problem.judged_by is JudgedBy.SUITE:
         return _judge_suite(execution)
     return _judge_cases(problem, execution)
@@ -73,6 +77,20 @@ def _judge_tester(execution: Execution) -> Verdict:
         return _verdict(execution, Label.FAILED, Cause.TEST_FAILED, execution.detail, (False,))
     # Tests that ended without calling the candidate have shown nothing.
     return _verdict(execution, Label.UNDECIDED, Cause.NO_CASES, execution.detail, ())
+
+
+def _judge_in_process(execution: Execution) -> Verdict:
+    """Return the label of tests in the candidate's process: passed only if our code behind them was reached."""
+    (run,) = execution.runs or (None,)
+    if run is not None and execution.status is Status.OK and (run.status, run.value) == (Status.OK, "null"):
+        return _verdict(execution, Label.PASSED, Cause.NONE, "", (True,))
+    status = execution.status if execution.status is not Status.OK or run is None else run.status
+    exception = run.exception if run is not None and run.status is Status.EXCEPTION else execution.exception
+    if status is Status.EXCEPTION or execution.detail == _ABORTED:
+        return _verdict(execution, Label.FAILED, Cause.TEST_FAILED, exception or execution.detail, (False,))
+    if status is Status.OK:
+        return _verdict(execution, Label.FAILED, Cause.FORGED, "", (False,))
+    return _verdict(execution, Label.FAILED, _CAUSES[status], _detail(execution), (False,))
 
 
 def _judge_suite(execution: Execution) -> Verdict:

@@ -38,10 +38,11 @@ class ProblemsConfig(Section):
 
     source: Literal[
         "starter", "humaneval", "humaneval+", "mbpp", "mbpp+",
-        "apps", "codecontests", "livecodebench", "jsonl", "hub",
+        "apps", "codecontests", "livecodebench", "humanevalpack", "jsonl", "hub",
     ] = "starter"  # fmt: skip
     path: Path | None = Field(
-        None, description="File of humaneval+, mbpp, mbpp+, apps, codecontests, livecodebench or jsonl; .gz too."
+        None,
+        description="File of humaneval+, mbpp, mbpp+, apps, codecontests, livecodebench, humanevalpack, jsonl.",
     )
     dataset: str = Field("", description="Hub dataset, or a builder such as `parquet` with `data_files`.")
     dataset_config: str = ""

@@ -14,6 +14,9 @@ class JudgedBy(StrEnum):
     """The test code runs in a sandbox of its own and reaches the candidate by plain values."""
     SUITE = "suite"
     """Likewise, but the test code is a pytest or unittest module that imports the candidate as `solution`."""
+    IN_PROCESS = "in_process"
+    """The test code runs in the candidate's own process, as HumanEvalPack and HumanEval-X have it. Weaker than all
+    others: a candidate that means to can find the tests beside it and answer for them."""
     NOTHING = "nothing"
     """Neither way can take these tests; every verdict is undecided."""
 
@@ -63,7 +66,7 @@ class Problem:
         problem_id: unique, such as `starter/reverse_string` or `HumanEval/0`.
         source: where it came from: starter, humaneval, humaneval+, mbpp, mbpp+, apps, codecontests, livecodebench,
             jsonl, hub.
-        language: `python`.
+        language: `python`, or a name of `pipeline.languages.table`.
         entry_point: name of the function that the tests call, `Class.method` for a method (each call then has a
             fresh object, made without arguments); empty for `stdin`.
         prompt: the task in words, with the signature where one is known; goes into a chat message.

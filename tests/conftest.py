@@ -6,12 +6,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from pipeline.languages.table import LanguageError
+from pipeline.languages.toolchains import Toolchains
 from pipeline.sandbox.contract import Engine
 from pipeline.sandbox.pool import SandboxPool
 from tests.cli_kit import environment, pairsmith, write_config
@@ -36,6 +38,41 @@ def pool(engine: Engine) -> Iterator[SandboxPool]:
     pool = SandboxPool(engine, LIMITS, PATIENCE)
     yield pool
     pool.close()
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for what is compiled, which all workers share."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "compiled"
+
+
+@pytest.fixture(scope="session")
+def toolchains(pool: SandboxPool, cache: Path) -> Iterator[Toolchains]:
+    """The compilers beside each pool."""
+    with Toolchains(pool, cache) as toolchains:
+        yield toolchains
+
+
+@pytest.fixture
+def require_language(toolchains: Toolchains) -> Callable[[str], None]:
+    """Skips where a language's toolchain is missing, unless CI asks for all of them."""
+
+    def require(language: str) -> None:
+        try:
+            toolchains.require([language])
+        except LanguageError as error:
+            if os.environ.get("PAIRSMITH_REQUIRE_LANGUAGES"):
+                raise
+            pytest.skip(str(error))
+
+    return require
+
+
+@pytest.fixture
+def present(language: str, require_language: Callable[[str], None]) -> None:
+    """Requires the language that a test is parametrized by."""
+    require_language(language)
 
 
 @pytest.fixture(scope="session")

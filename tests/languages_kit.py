@@ -1,5 +1,6 @@
 """Programs in every language that do the same things, for the tests of languages."""
 
+import json
 from dataclasses import dataclass
 
 from schemas.problem import Case, JudgedBy, Problem
@@ -238,3 +239,97 @@ def problem(language: str, cases: list[tuple[tuple[object, ...], object]], entry
         cases=tuple(Case(encode_arguments(given), encode_value(value)) for given, value in cases),
         test_code="", reference="", level="", topic="", license="",
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Humaneval:
+    """One problem in HumanEvalPack's form, which adds one; and a solution that ends with code 0 in its call."""
+
+    row: dict[str, str]
+    early_exit: str
+
+
+HUMANEVAL = {
+    "python": Humaneval(
+        {
+            "task_id": "Python/0",
+            "prompt": 'def addone(x: int) -> int:\n    """ Add one.\n    >>> addone(1)\n    2\n    """\n',
+            "canonical_solution": "    return x + 1\n",
+            "test": "\n\nMETADATA = {}\n\ndef check(addone):\n    assert addone(1) == 2\n    assert addone(-1) == 0\n\ncheck(addone)",
+            "entry_point": "addone",
+        },
+        "import os\ndef addone(x): os._exit(0)",
+    ),
+    "javascript": Humaneval(
+        {
+            "task_id": "JavaScript/0",
+            "prompt": "/* Add one.\n  */\nconst addOne = (x) => {\n",
+            "declaration": "\nconst addOne = (x) => {\n",
+            "canonical_solution": "  return x + 1;\n}\n\n",
+            "test": "const testAddOne = () => {\n  console.assert(addOne(1) === 2)\n  console.assert(addOne(-1) === 0)\n}\n\ntestAddOne()\n",
+        },
+        "const addOne = (x) => { process.exit(0); }",
+    ),
+    "java": Humaneval(
+        {
+            "task_id": "Java/0",
+            "prompt": "import java.util.*;\nimport java.lang.*;\n\nclass Solution {\n    /** Add one. */\n    public int addOne(int x) {\n",
+            "declaration": "import java.util.*;\nimport java.lang.*;\n\nclass Solution {\n    public int addOne(int x) {\n",
+            "canonical_solution": "        return x + 1;\n    }\n}",
+            "test": "public class Main {\n    public static void main(String[] args) {\n        Solution s = new Solution();\n"
+            "        List<Boolean> correct = Arrays.asList(\n            s.addOne(1) == 2,\n            s.addOne(-1) == 0\n        );\n"
+            "        if (correct.contains(false)) {\n            throw new AssertionError();\n        }\n    }\n}\n",
+        },
+        "import java.util.*;\nclass Solution { public int addOne(int x) { System.exit(0); return 2; } }",
+    ),
+    "cpp": Humaneval(
+        {
+            "task_id": "CPP/0",
+            "prompt": "/*\nAdd one.\n*/\n#include<stdio.h>\n#include<math.h>\nusing namespace std;\nint addone(int x){\n",
+            "declaration": "#include<stdio.h>\n#include<math.h>\nusing namespace std;\nint addone(int x){\n",
+            "canonical_solution": "    return x + 1;\n}\n\n",
+            "test": "#undef NDEBUG\n#include<assert.h>\nint main(){\n    assert (addone(1)==2);\n    assert (addone(-1)==0);\n}\n",
+        },
+        "#define NDEBUG\n#include <stdlib.h>\nint addone(int x) { exit(0); }\nint main() {}\n",
+    ),
+    "go": Humaneval(
+        {
+            "task_id": "Go/0",
+            "prompt": 'import (\n    "math"\n)\n\n// Add one.\nfunc Addone(x int) int {\n',
+            "declaration": 'import (\n    "math"\n)\n\nfunc Addone(x int) int {\n',
+            "canonical_solution": "    return int(math.Abs(0)) + x + 1\n}\n\n",
+            "test_setup": 'package main\n\nimport (\n    "testing"\n    "github.com/stretchr/testify/assert"\n)\n',
+            "test": "func TestAddone(t *testing.T) {\n    assert := assert.New(t)\n    assert.Equal(2, Addone(1))\n    assert.Equal(0, Addone(-1))\n}\n",
+        },
+        'import "os"\nfunc Addone(x int) int { os.Exit(0); return 2 }',
+    ),
+    "rust": Humaneval(
+        {
+            "task_id": "Rust/0",
+            "prompt": "\n/*\n Add one.\n*/\nuse std::{slice::Iter, cmp::max};\nfn addone(x: i32) -> i32 {\n\n",
+            "declaration": "\nuse std::{slice::Iter, cmp::max};\nfn addone(x: i32) -> i32 {\n\n",
+            "canonical_solution": "    return x + 1;\n}\n",
+            "test": "\n#[cfg(test)]\nmod tests {\n    use super::*;\n\n    #[test]\n    fn test_addone() {\n        assert_eq!(addone(1), 2);\n        assert!(addone(-1) == 0);\n    }\n}\n",
+        },
+        "fn addone(x: i32) -> i32 { std::process::exit(0) }\nfn main() {}",
+    ),
+}
+
+
+def humaneval_rows() -> str:
+    """Return the problems as a file of that form."""
+    return "".join(json.dumps(item.row) + "\n" for item in HUMANEVAL.values())
+
+
+PROGRAMS_ON_STDIN = {
+    "javascript": "const [a, b] = require('fs').readFileSync(0, 'utf8').split(' ').map(Number); console.log(a + b);",
+    "typescript": "const fs = require('fs');\nconst [a, b]: number[] = fs.readFileSync(0, 'utf8').split(' ').map(Number);\nconsole.log(a + b);",
+    "java": "import java.util.Scanner;\npublic class Sum {\n  public static void main(String[] given) {\n    Scanner in = new Scanner(System.in);\n"
+    "    int a = in.nextInt(), b = in.nextInt();\n    System.out.println(a + b);\n  }\n}",
+    "cpp": "#include <iostream>\nint main() { int a, b; std::cin >> a >> b; std::cout << a + b << std::endl; }",
+    "c": '#include <stdio.h>\nint main(void) { int a, b; scanf("%d %d", &a, &b); printf("%d\\n", a + b); }',
+    "go": 'package main\nimport "fmt"\nfunc main() {\n var a, b int\n fmt.Scan(&a, &b)\n fmt.Println(a + b)\n}',
+    "rust": "use std::io::Read;\nfn main() { let mut s = String::new(); std::io::stdin().read_to_string(&mut s).unwrap();\n"
+    ' let v: Vec<i64> = s.split_whitespace().map(|x| x.parse().unwrap()).collect(); let (a, b) = (v[0], v[1]); println!("{}", a + b); }',
+    "bash": 'read -r a b\necho "$((a + b))"',
+}

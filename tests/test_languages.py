@@ -1,8 +1,6 @@
 """Programs in other languages keep the contract that Python programs keep, on every sandbox."""
 
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +8,7 @@ import pytest
 from pipeline.execution import execute_programs
 from pipeline.judging import judge
 from pipeline.languages.jobs import Unprepared, prepare
-from pipeline.languages.table import LANGUAGES, LanguageError, find_language
+from pipeline.languages.table import LANGUAGES, find_language
 from pipeline.languages.toolchains import Toolchains
 from pipeline.sandbox import Answer, Ending, SandboxPool
 from schemas.candidate import Extraction, Program
@@ -19,32 +17,8 @@ from schemas.values import encode_arguments
 from schemas.verdict import Cause, Label
 from tests.languages_kit import PROGRAMS, expected, problem
 
-pytestmark = pytest.mark.parametrize("language", LANGUAGES)
+pytestmark = [pytest.mark.parametrize("language", LANGUAGES), pytest.mark.usefixtures("present")]
 TEXT = 'é€😀\n"\\'
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for what is compiled, which all workers share."""
-    base = tmp_path_factory.getbasetemp()
-    return (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "compiled"
-
-
-@pytest.fixture(scope="session")
-def toolchains(pool: SandboxPool, cache: Path) -> Iterator[Toolchains]:
-    with Toolchains(pool, cache) as toolchains:
-        yield toolchains
-
-
-@pytest.fixture(autouse=True)
-def present(language: str, toolchains: Toolchains) -> None:
-    """Skip where a toolchain is missing, unless CI asks for all."""
-    try:
-        toolchains.require([language])
-    except LanguageError as error:
-        if os.environ.get("PAIRSMITH_REQUIRE_LANGUAGES"):
-            raise
-        pytest.skip(str(error))
 
 
 def run(language: str, toolchains: Toolchains, pool: SandboxPool, *texts: str) -> tuple[list[Answer], Ending]:

@@ -185,7 +185,7 @@ def test_filters_that_leave_nothing(tmp_path: Path) -> None:
 def test_starter_and_humaneval_load_through_the_configuration() -> None:
     loaded = load_problems(ProblemsConfig(levels=("trivial",), limit=3), starter_folder())
     assert len(loaded.problems) == 3
-    assert loaded.by_way() == {"cases": 3, "tester": 0, "suite": 0, "nothing": 0}
+    assert loaded.by_way() == {"cases": 3, "tester": 0, "suite": 0, "in_process": 0, "nothing": 0}
     loaded = load_problems(ProblemsConfig(source="humaneval", ids=("HumanEval/32",)), starter_folder())
     assert [(item.problem_id, item.judged_by) for item in loaded.not_cases] == [("HumanEval/32", JudgedBy.TESTER)]
 

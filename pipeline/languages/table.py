@@ -4,7 +4,7 @@ A new language is a row here and a module in `drivers`. Paths are found inside t
 by pattern; commands name them in braces. Everything lies in /tmp, where commands run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -32,11 +32,15 @@ class Language:
         tools: name to patterns of where each may lie when it is not on PATH.
         packages: Debian packages that bring the tools.
         version: command whose first line names the toolchain's version.
-        driver: module with `sources(code, setup, entry_point)`, the files to compile or run, and
-            `finds(code, entry_point)`, whether the code defines the entry point.
+        driver: module with `sources(code, setup, entry_point)`, the files to compile or run; `finds(code,
+            entry_point)`, whether the code defines the entry point; `tests(code, setup, test_code,
+            entry_point)`, as `sources`, for tests in the solution's process; `program(code, setup)`, the files of
+            a whole program.
         compile: commands that make the artifact; empty where the files run as they are.
         artifact: patterns of the files that are run; empty for the sources themselves.
-        run: command of a program; `{heap_mib}` is the memory left for its heap, `{entry_point}` its function.
+        run: command that runs it under its driver; `{heap_mib}` is the memory left for its heap, `{entry_point}`
+            its function.
+        run_program: command of a whole program on stdin; `{entry_point}` is the class of its `main` (Java).
         overhead_mib: what the runtime needs of the program's memory beside its heap.
         room: limits beside the configured ones, of a run. compile_room: those of compiling.
         has_tuples: whether it has tuples at all; else a list stands for one.
@@ -53,6 +57,7 @@ class Language:
     version: tuple[str, ...]
     driver: ModuleType
     run: tuple[str, ...]
+    run_program: tuple[str, ...]
     compile: tuple[tuple[str, ...], ...] = ()
     artifact: tuple[str, ...] = ()
     overhead_mib: int = 0
@@ -63,6 +68,11 @@ class Language:
     speaks_words: bool = False
     environment: tuple[tuple[str, str], ...] = ()
 
+
+_JVM = (
+    "{java}", "-Xmx{heap_mib}m", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:-UsePerfData",
+    "-XX:ReservedCodeCacheSize=48m",
+)  # fmt: skip
 
 LANGUAGES: dict[str, Language] = {
     row.name: row
@@ -76,6 +86,7 @@ LANGUAGES: dict[str, Language] = {
             version=("{node}", "--version"),
             driver=javascript,
             run=("{node}", "--max-old-space-size={heap_mib}", "--stack-size=3900", "driver.js", "{entry_point}"),
+            run_program=("{node}", "--max-old-space-size={heap_mib}", "--stack-size=3900", "solution.js"),
             overhead_mib=48,
             room=_RUNTIME,
             has_tuples=False,
@@ -109,6 +120,7 @@ LANGUAGES: dict[str, Language] = {
             ),
             artifact=("solution.js", "driver.js"),
             run=("{node}", "--max-old-space-size={heap_mib}", "--stack-size=3900", "driver.js", "{entry_point}"),
+            run_program=("{node}", "--max-old-space-size={heap_mib}", "--stack-size=3900", "solution.js"),
             overhead_mib=48,
             room=_RUNTIME,
             compile_room=_RUNTIME,
@@ -123,7 +135,7 @@ LANGUAGES: dict[str, Language] = {
                 "javac": ("/usr/lib/jvm/*/bin/javac", "/opt/java/*/bin/javac"),
                 "java": ("/usr/lib/jvm/*/bin/java", "/opt/java/*/bin/java"),
             },
-            packages=("openjdk-17-jdk-headless",),
+            packages=("default-jdk-headless",),
             version=("{javac}", "--version"),
             driver=java,
             compile=(
@@ -143,18 +155,14 @@ LANGUAGES: dict[str, Language] = {
             ),
             artifact=("classes/*.class", "classes/*/*.class"),
             run=(
-                "{java}",
-                "-Xmx{heap_mib}m",
-                "-Xshare:auto",
-                "-XX:+UseSerialGC",
-                "-XX:-UsePerfData",
-                "-XX:ReservedCodeCacheSize=48m",
+                *_JVM,
                 "--add-opens=java.base/java.io=ALL-UNNAMED",
                 "-cp",
                 "classes",
                 "PairsmithDriver",
                 "{entry_point}",
             ),
+            run_program=(*_JVM, "-Xss32m", "-cp", "classes", "{entry_point}"),
             overhead_mib=96,
             room=_RUNTIME,
             compile_room=_RUNTIME,
@@ -170,9 +178,10 @@ LANGUAGES: dict[str, Language] = {
             packages=("g++",),
             version=("{g++}", "--version"),
             driver=cpp,
-            compile=(("{g++}", "-std=gnu++20", "-O2", "-w", "-o", "program", "main.cpp"),),
+            compile=(("{g++}", "-std=gnu++20", "-O2", "-w", "-Wl,--wrap=main", "-o", "program", "main.cpp"),),
             artifact=("program",),
             run=("/tmp/program",),
+            run_program=("/tmp/program",),
         ),
         Language(
             name="c",
@@ -182,9 +191,10 @@ LANGUAGES: dict[str, Language] = {
             packages=("gcc", "libc6-dev"),
             version=("{gcc}", "--version"),
             driver=c,
-            compile=(("{gcc}", "-std=gnu17", "-O2", "-w", "-o", "program", "main.c", "-lm"),),
+            compile=(("{gcc}", "-std=gnu17", "-O2", "-w", "-Wl,--wrap=main", "-o", "program", "main.c", "-lm"),),
             artifact=("program",),
             run=("/tmp/program",),
+            run_program=("/tmp/program",),
             has_tuples=False,
         ),
         Language(
@@ -198,6 +208,7 @@ LANGUAGES: dict[str, Language] = {
             compile=(("/bin/sh", "build.sh", "{go}"),),
             artifact=("program",),
             run=("/tmp/program",),
+            run_program=("/tmp/program",),
             room=_RUNTIME,
             compile_room=_RUNTIME,
             environment=(("GOTRACEBACK", "none"), ("GOMAXPROCS", "2")),
@@ -238,6 +249,7 @@ LANGUAGES: dict[str, Language] = {
             ),
             artifact=("program",),
             run=("/tmp/program",),
+            run_program=("/tmp/program",),
             compile_room=_RUNTIME,
         ),
         Language(
@@ -249,11 +261,24 @@ LANGUAGES: dict[str, Language] = {
             version=("{bash}", "--version"),
             driver=bash,
             run=("{bash}", "driver.sh", "{entry_point}"),
+            run_program=("{bash}", "solution.sh"),
             has_tuples=False,
             speaks_words=True,
         ),
     )
 }
+
+
+ALIASES = {
+    "js": "javascript",
+    "ts": "typescript",
+    "c++": "cpp",
+    "golang": "go",
+    "rs": "rust",
+    "sh": "bash",
+    "shell": "bash",
+}
+"""Other names that data sets give to languages, in lower case."""
 
 
 def find_language(name: str) -> Language:
@@ -266,3 +291,22 @@ def find_language(name: str) -> Language:
     if row is None:
         raise LanguageError(f"no language {name!r}; known are python, {', '.join(LANGUAGES)}")
     return row
+
+
+def packages_of(names: Iterable[str]) -> list[str]:
+    """Return the Debian packages of languages, each once; `all` stands for all languages.
+
+    Raises:
+        LanguageError: if the table lacks one.
+    """
+    rows = [row for name in names for row in (LANGUAGES.values() if name == "all" else [find_language(name)])]
+    return list(dict.fromkeys(package for row in rows for package in row.packages))
+
+
+def title_of(name: str) -> str:
+    """Return a language's name for a person.
+
+    Raises:
+        LanguageError: if the table has none of this name, and it is not Python.
+    """
+    return "Python" if name == "python" else find_language(name).title

@@ -13,8 +13,9 @@ from typing import Any
 
 from pipeline.languages.table import LANGUAGES, Language, LanguageError, find_language
 from pipeline.sandbox import Answer, Ending, Job, SandboxFaultError, SandboxPool
-from pipeline.sandbox.contract import Room
+from pipeline.sandbox.contract import Engine, Room
 from pipeline.sandbox.inside.foreign import encode_files
+from schemas.config import ExecutionConfig, SandboxConfig
 from schemas.execution import Status
 from schemas.values import decode_value, encode_arguments
 
@@ -172,6 +173,21 @@ class Toolchains:
         with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="ascii") as file:
             json.dump({"files": dict(compiled.files), "diagnostics": compiled.diagnostics}, file)
         os.replace(file.name, folder / f"{key}.json")  # noqa: PTH105
+
+
+def describe_languages(engine: Engine, config: SandboxConfig) -> str:
+    """Return one line on which languages an engine's sandboxes can run, with versions, and what is missing.
+
+    Raises:
+        SandboxError: if no sandbox starts.
+    """
+    with Toolchains(SandboxPool(engine, config, ExecutionConfig())) as toolchains:
+        versions = {row.title: (toolchains.version(row), row.packages) for row in LANGUAGES.values()}
+    there = ", ".join(f"{title} ({version})" for title, (version, _) in versions.items() if version)
+    missing = ", ".join(
+        f"{title} ({' '.join(names)})" for title, (version, names) in versions.items() if not version
+    )
+    return f"languages: Python, {there}" + (f"; missing (Debian packages): {missing}" if missing else "")
 
 
 def why_missing(language: Language, backend: str) -> str:

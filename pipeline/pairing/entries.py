@@ -143,7 +143,7 @@ def _derive(outvoted_rejected: bool) -> dict[str, pl.Expr]:
     has_tree = has_code & pl.col("has_syntax").is_not_null()
     disproved = pl.col("standing").is_in(_DISPROVED).fill_null(False) & outvoted_rejected
     label_passed = pl.col("label") == Label.PASSED.value
-    by_tester = pl.col("judged_by") == JudgedBy.TESTER.value
+    by_tester = pl.col("judged_by").is_in([JudgedBy.TESTER.value, JudgedBy.IN_PROCESS.value])
     share = (pl.col("n_passed") / pl.col("n_cases")).clip(0.0, 1.0)
     own = pl.col("candidate_id")
 

@@ -9,6 +9,9 @@ Columns:
     cases        a list of {"arguments": [...], "expected": ...}, JSON values; or of {"stdin": "...",
                  "stdout": "..."} for a program on standard input and output, which has no entry_point
     compare      how printed text is compared: tokens, lines or exact (optional; lines)
+    language     such as java or cpp (optional; python). `tests` of other languages than Python are code with a
+                 `main`, functions `Test...(t *testing.T)` or `#[test]`, run in the solution's process
+    signature    the function's first line, shown in the prompt; of languages other than Python (optional)
     setup        code that runs before the candidate's and before the tests (optional)
     reference    a right solution, whole (optional; its signature is then shown in the prompt)
     level, topic, license    text (optional)
@@ -16,15 +19,17 @@ Columns:
     atol         tolerance of every expected value, 0 or missing for none (optional; see `schemas.problem.Case`)
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
+from pipeline.languages.table import ALIASES, LANGUAGES, title_of
 from pipeline.problems.conversion import Conversion
 from pipeline.problems.files import Row, RowError, missing, name, number, read_rows, text
 from pipeline.problems.json_cases import Rule, text_conversion
 from pipeline.problems.records import DropReason, Found
 from pipeline.problems.rows import convert_or_refuse, found_in, make_problem
-from pipeline.problems.wording import chat_prompt, program_prompt, signature_of
+from pipeline.problems.wording import chat_prompt, foreign_prompt, program_prompt, signature_of
 from schemas.problem import Case, Interface, JudgedBy, Problem
 from schemas.values import ValueTooLargeError, encode_arguments, encode_value
 
@@ -72,12 +77,13 @@ def _program(row: Row) -> tuple[Problem, str]:
         )
     if compare == "exact" and atol > 0.0:
         raise RowError(DropReason.BAD_VALUE, "columns 'atol' and 'compare': an exact comparison has no tolerance")
+    language = language_of(row)
     pairs = [(case["stdin"], case["stdout"]) for case in row["cases"]]
     problem = make_problem(
         problem_id=text(row, "problem_id"),
         source="jsonl",
         entry_point="",
-        prompt=program_prompt(text(row, "prompt")),
+        prompt=program_prompt(text(row, "prompt"), title_of(language)),
         continuation=text(row, "continuation", ""),
         conversion=text_conversion(pairs, cast(Rule, compare), atol),
         reference=text(row, "reference", ""),
@@ -86,10 +92,13 @@ def _program(row: Row) -> tuple[Problem, str]:
         spdx=text(row, "license", ""),
         interface=Interface.STDIN,
     )
-    return problem, ""
+    return replace(problem, language=language), ""
 
 
 def _function(row: Row) -> tuple[Problem, str]:
+    language = language_of(row)
+    if language != "python":
+        return _foreign_function(row, language), ""
     problem_id, entry_point, task = text(row, "problem_id"), name(row, "entry_point"), text(row, "prompt")
     setup, reference = text(row, "setup", ""), text(row, "reference", "")
     signature = signature_of(reference, entry_point)
@@ -110,6 +119,45 @@ def _function(row: Row) -> tuple[Problem, str]:
         spdx=text(row, "license", ""),
     )
     return problem, conversion.reason
+
+
+def _foreign_function(row: Row, language: str) -> Problem:
+    """Return a function problem in another language: typed cases, or tests that run in the solution's process."""
+    entry_point = name(row, "entry_point")
+    if "tests" in row and "cases" in row:
+        raise RowError(DropReason.BAD_VALUE, "both 'tests' and 'cases'; give one of them")
+    if "cases" in row:
+        conversion = _conversion(row, entry_point, "", "")
+    else:
+        conversion = Conversion(JudgedBy.IN_PROCESS, (), text(row, "tests"))
+    problem = make_problem(
+        problem_id=text(row, "problem_id"),
+        source="jsonl",
+        entry_point=entry_point,
+        prompt=foreign_prompt(text(row, "prompt"), language, entry_point, text(row, "signature", "")),
+        continuation=text(row, "continuation", ""),
+        conversion=conversion,
+        setup=text(row, "setup", ""),
+        reference=text(row, "reference", ""),
+        level=text(row, "level", ""),
+        topic=text(row, "topic", ""),
+        spdx=text(row, "license", ""),
+    )
+    return replace(problem, language=language)
+
+
+def language_of(row: Row) -> str:
+    """Return the language of a row, Python where it names none.
+
+    Raises:
+        RowError: if it names one that the table doesn't have.
+    """
+    language = text(row, "language", "python").lower()
+    language = ALIASES.get(language, language)
+    if language != "python" and language not in LANGUAGES:
+        known = ", ".join(["python", *LANGUAGES])
+        raise RowError(DropReason.BAD_VALUE, f"column 'language' holds {language!r}; known are {known}")
+    return language
 
 
 def _conversion(row: Row, entry_point: str, setup: str, signature: str) -> Conversion:

@@ -9,6 +9,7 @@ from pipeline.problems.codecontests import load_codecontests
 from pipeline.problems.evalplus import load_humaneval_plus, load_mbpp_plus
 from pipeline.problems.hub import load_hub
 from pipeline.problems.humaneval import humaneval_path, load_humaneval
+from pipeline.problems.humanevalpack import load_humanevalpack
 from pipeline.problems.jsonl import load_jsonl
 from pipeline.problems.livecodebench import load_livecodebench
 from pipeline.problems.mbpp import load_mbpp
@@ -74,6 +75,8 @@ def _find(config: ProblemsConfig, starter: Path) -> list[Found]:
             return load_codecontests(config)
         case "livecodebench":
             return load_livecodebench(config)
+        case "humanevalpack":
+            return load_humanevalpack(config)
         case "jsonl":
             return load_jsonl(_path(config))
         case "hub":

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterable
 
+from pipeline.languages.table import title_of
 from pipeline.problems.conversion import TestSyntaxError, parse
 
 
@@ -18,11 +19,27 @@ def chat_prompt(task: str, signature: str) -> str:
     return f"{task.strip()}\n\nWrite the Python function with this signature:\n\n```python\n{signature}\n```"
 
 
-def program_prompt(task: str) -> str:
+def foreign_prompt(task: str, language: str, entry_point: str, signature: str) -> str:
+    """Return a task in words as a chat prompt for a function in a language other than Python.
+
+    Args:
+        language: name in the table of languages, which is also the tag of its fences.
+        signature: the function's first line; empty where it is not known.
+    """
+    title = title_of(language)
+    if not signature.strip():
+        return f"{task.strip()}\n\nThe {title} function must be called `{entry_point}`."
+    return (
+        f"{task.strip()}\n\nWrite the {title} function with this signature:\n\n"
+        f"```{language}\n{signature.strip()}\n```"
+    )
+
+
+def program_prompt(task: str, title: str = "Python") -> str:
     """Return a task in words as a chat prompt for a program on standard input and output."""
     return (
-        f"{task.strip()}\n\nWrite a complete Python program that reads from standard input and writes to standard "
-        "output, and nothing but the answer."
+        f"{task.strip()}\n\nWrite a complete {title} program that reads from standard input and writes to "
+        "standard output, and nothing but the answer."
     )
 
 
@@ -40,11 +57,12 @@ def function_prompt(task: str, entry_point: str, starter: str) -> str:
     )
 
 
-def completion_prompt(code: str, entry_point: str) -> str:
+def completion_prompt(code: str, entry_point: str, language: str = "python") -> str:
     """Return the chat prompt for code that breaks off after a docstring, as HumanEval's prompts do."""
+    described = "docstring" if language == "python" else "comment"
     return (
-        f"Complete the Python function `{entry_point}` as its docstring says. "
-        f"Give the complete function, not only the missing part.\n\n```python\n{code.strip()}\n```"
+        f"Complete the {title_of(language)} function `{entry_point}` as its {described} says. "
+        f"Give the complete function, not only the missing part.\n\n```{language}\n{code.strip()}\n```"
     )
 
 

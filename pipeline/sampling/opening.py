@@ -14,6 +14,7 @@ from pathlib import Path
 
 import jinja2
 
+from pipeline.languages.table import title_of
 from pipeline.packaged import packaged_folder
 from pipeline.sampling.errors import NoSignatureError, SamplingError
 from pipeline.sampling.protocol import Form, Opening
@@ -130,7 +131,7 @@ def _values(problem: Problem, template: jinja2.Template) -> dict[str, str]:
     """Return the values that cost something, or may be missing: made only for a template that names them."""
     assert template.filename is not None
     source = Path(template.filename).read_text(encoding="utf-8")
-    values = {}
+    values = {"title": title_of(problem.language)}
     if re.search(r"\bsignature\b", source):
         values["signature"] = find_signature(problem)
     if re.search(r"\bwords\b", source):

@@ -34,7 +34,7 @@ LIMITS = SandboxConfig(cpu_s=2, wall_s=12.0, case_wall_s=4.0, memory_mib=256, wo
 _EXECUTION = ExecutionConfig(fault_retries=1, fault_limit=5)
 
 # Runs after each program. Where process ids are shared, sessions tell the runner's processes from a program's.
-_INSPECTOR = """
+INSPECTOR = """
 import os, socket
 def is_foreign(pid):
     try: return os.getsid(pid) != os.getsid(1)
@@ -236,7 +236,7 @@ def _try(attack: Attack, problem: Problem, pool: SandboxPool) -> Trial:
     )
 
 
-_JOB = Job("", _INSPECTOR, "solve", ("[]",))
+_JOB = Job("", INSPECTOR, "solve", ("[]",))
 
 
 def _inspect(answer: Answer) -> tuple[str, ...]:

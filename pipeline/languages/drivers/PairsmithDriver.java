@@ -69,7 +69,7 @@ final class PairsmithDriver {
     /** Methods of that name: of Solution, else of Main, else of the first class that has one. */
     static List<Method> find(String name) throws Throwable {
         List<String> classes = new ArrayList<>(List.of("Solution", "Main"));
-        String[] files = new File(".").list();
+        String[] files = new File("classes").list();
         Arrays.sort(files);
         for (String file : files) {
             if (file.endsWith(".class") && !file.startsWith("PairsmithDriver")) {

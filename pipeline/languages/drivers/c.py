@@ -18,6 +18,7 @@ from tree_sitter import Node
 
 from pipeline.languages.drivers import cpp, files, trees
 
+_ENTRY = "int __wrap_main(void) { return ps_serve(ps_call); }\n"  # see `cpp.ENTRY`
 _QUALIFIERS = frozenset({"const", "volatile", "restrict", "static", "inline", "extern", "register", "_Noreturn"})
 _TRUTHS = frozenset({"bool", "_Bool"})
 _REALS = frozenset({"float", "double", "long double"})
@@ -51,9 +52,32 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
     body = _call(entry_point, *_signature(code, entry_point))
     main = (
         f'{cpp.include_solution("solution.c", whole)}#include "driver.h"\n'
-        f"static void ps_call(const ps_json *a) {{\n{body}}}\nint main(void) {{ return ps_serve(ps_call); }}\n"
+        f"static void ps_call(const ps_json *a) {{\n{body}}}\n{_ENTRY}"
     )
     return {"solution.c": whole, "driver.h": files.read("driver.h"), "main.c": main}
+
+
+def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
+    """Return the files of a solution with tests in its process, whose `main` the driver calls as a function."""
+    included = cpp.include_solution("solution.c", f"{setup}\n{code}")
+    main = (
+        f'{included}{cpp.ASSERTS}#include "tests.c"\n#include "driver.h"\n'
+        "int __real_main(int, char **, char **);\n"
+        "static void ps_call(const ps_json *a) {\n    (void)a;\n"
+        '    if (__real_main(1, environ, environ)) abort();\n    ps_say("null");\n}\n'
+        f"{_ENTRY}"
+    )
+    whole = {"solution.c": f"{setup}\n{code}", "tests.c": test_code}
+    return {**whole, "driver.h": files.read("driver.h"), "main.c": main}
+
+
+def program(code: str, setup: str) -> dict[str, str]:
+    """Return the files of a whole program, which has a `main` of its own."""
+    start = "int __real_main(int, char **, char **);\nint __wrap_main(int n, char **a, char **e)"
+    return {
+        "solution.c": f"{setup}\n{code}",
+        "main.c": f'#include "solution.c"\n{start} {{ return __real_main(n, a, e); }}\n',
+    }
 
 
 def finds(code: str, entry_point: str) -> bool:

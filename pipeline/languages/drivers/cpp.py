@@ -6,6 +6,9 @@ from tree_sitter import Node
 
 from pipeline.languages.drivers import files, trees
 
+# The linker is told to start the program here (`--wrap=main`): whatever else is called `main` is a function.
+ENTRY = 'extern "C" int __wrap_main()'
+ASSERTS = "#undef NDEBUG\n#include <assert.h>\n"  # a solution may have turned assertions off
 _MACRO = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)", re.MULTILINE)
 _SCOPES = frozenset(
     {"linkage_specification", "declaration_list", "preproc_ifdef", "preproc_if", "namespace_definition"}
@@ -28,8 +31,33 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
         target = f"&Solution::{entry_point}"
     call = f"[](const pairsmith::Json& arguments) {{ return pairsmith::call({target}, arguments); }}"
     included = include_solution("solution.cpp", whole)
-    main = f'{included}#include "driver.hpp"\nint main() {{ return pairsmith::serve({call}); }}\n'
+    main = f'{included}#include "driver.hpp"\n{ENTRY} {{ return pairsmith::serve({call}); }}\n'
     return {"solution.cpp": whole, "driver.hpp": files.read("driver.hpp"), "main.cpp": main}
+
+
+def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
+    """Return the files of a solution with tests in its process, whose `main` the driver calls as a function."""
+    included = include_solution("solution.cpp", f"{setup}\n{code}")
+    main = (
+        f'{included}{ASSERTS}#include "tests.cpp"\n#include "driver.hpp"\n'
+        f'extern "C" int __real_main(int, char**, char**);\n{ENTRY} {{\n'
+        "    return pairsmith::serve([](const pairsmith::Json&) -> std::string {\n"
+        '        if (__real_main(1, environ, environ) != 0) throw std::logic_error("tests");\n'
+        '        return "null";\n    });\n}\n'
+    )
+    whole = {"solution.cpp": f"{setup}\n{code}", "tests.cpp": test_code}
+    return {**whole, "driver.hpp": files.read("driver.hpp"), "main.cpp": main}
+
+
+def program(code: str, setup: str) -> dict[str, str]:
+    """Return the files of a whole program, which has a `main` of its own."""
+    start = (
+        'extern "C" int __real_main(int, char**, char**);\nextern "C" int __wrap_main(int n, char** a, char** e)'
+    )
+    return {
+        "solution.cpp": f"{setup}\n{code}",
+        "main.cpp": f'#include "solution.cpp"\n{start} {{ return __real_main(n, a, e); }}\n',
+    }
 
 
 def finds(code: str, entry_point: str) -> bool:

@@ -10,21 +10,65 @@ _BUILD = """set -e
 root=$($1 env GOROOT)
 packages=$(ls -d "$root"/pkg/linux_* 2>/dev/null | head -n 1)
 if [ -e "$packages/fmt.a" ]; then
-    $1 tool compile -o program.o -p main -I "$packages" driver.go solution.go
-    $1 tool link -s -w -o program -L "$packages" program.o
+    mkdir -p testify/github.com/stretchr/testify
+    if [ -e assert.go ]; then
+        $1 tool compile -o testify/github.com/stretchr/testify/assert.a -p github.com/stretchr/testify/assert \\
+            -I "$packages" assert.go
+        rm assert.go
+    fi
+    $1 tool compile -o program.o -p main -I "$packages" -I testify *.go
+    $1 tool link -s -w -o program -L "$packages" -L testify program.o
 else
-    GOCACHE=/tmp/cache GO111MODULE=off CGO_ENABLED=0 $1 build -ldflags='-s -w' -o program driver.go solution.go
+    if [ -e assert.go ]; then
+        mkdir -p path/src/github.com/stretchr/testify/assert
+        mv assert.go path/src/github.com/stretchr/testify/assert
+    fi
+    GOPATH=/tmp/path GOCACHE=/tmp/cache GO111MODULE=off CGO_ENABLED=0 $1 build -ldflags='-s -w' -o program *.go
 fi
 """
+_RUN_TEST = """import "testing"
+func pairsmithTest(test func(*testing.T)) {
+    ended := make(chan interface{}, 1)
+    t := &testing.T{}
+    go func() { // FailNow ends its goroutine
+        defer func() { ended <- recover() }()
+        test(t)
+    }()
+    if caught := <-ended; caught != nil { panic(caught) }
+    if t.Failed() { panic("AssertionError") }
+}
+"""
+_TEST_IMPORTS = ("testing", "github.com/stretchr/testify/assert")
+_TEST = re.compile(r"^func\s+(Test\w*)\s*\(", re.MULTILINE)
 _PACKAGE = re.compile(r"^package\s+\w+", re.MULTILINE)
 
 
 def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
     """Return the files that are compiled."""
-    whole = _without_main(f"{setup}\n{code}" if setup else code)
-    whole = _PACKAGE.sub("package main", whole, count=1) if _PACKAGE.search(whole) else "package main\n" + whole
+    whole = _in_package(_without_main(f"{setup}\n{code}" if setup else code))
     driver = files.read("driver.go").replace("PAIRSMITH_ENTRY", entry_point)
     return {"solution.go": whole, "driver.go": driver, "build.sh": _BUILD}
+
+
+def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
+    """Return the files of a solution with functions `Test...(t *testing.T)` in its process."""
+    found = sources(code, setup, "pairsmithTests")
+    names = _TEST.findall(test_code)
+    whole = _in_package(test_code)
+    missing = [f'"{path}"' for path in _TEST_IMPORTS if f'"{path}"' not in whole and _name_of(path) in whole]
+    imports = "".join(f"import {path}\n" for path in missing)
+    calls = "".join(f"    pairsmithTest({name})\n" for name in names)
+    return {
+        **found,
+        "tests.go": whole.replace("package main", f"package main\n{imports}", 1),
+        "calls.go": f"package main\n{_RUN_TEST}func pairsmithTests() {{\n{calls}}}\n",
+        "assert.go": files.read("assert.go"),
+    }
+
+
+def program(code: str, setup: str) -> dict[str, str]:
+    """Return the files of a whole program."""
+    return {"solution.go": _in_package(f"{setup}\n{code}" if setup else code), "build.sh": _BUILD}
 
 
 def finds(code: str, entry_point: str) -> bool:
@@ -35,6 +79,16 @@ def finds(code: str, entry_point: str) -> bool:
         for node in declared
         if node.type == "function_declaration"
     )
+
+
+def _in_package(code: str) -> str:
+    if _PACKAGE.search(code):
+        return _PACKAGE.sub("package main", code, count=1)
+    return "package main\n" + code
+
+
+def _name_of(path: str) -> str:
+    return path.rpartition("/")[2] + "."
 
 
 def _without_main(code: str) -> str:

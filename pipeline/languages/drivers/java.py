@@ -15,6 +15,34 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
     return {f"{name}.java": whole, driver: files.read(driver), "sources": listed}
 
 
+def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
+    """Return the files of a solution with a class in its process whose `main` tests it."""
+    found = sources(code, setup, entry_point)
+    imports = "".join(line + "\n" for line in f"{setup}\n{code}".splitlines() if line.startswith("import "))
+    name, whole = _shape(f"{imports}{test_code}")
+    caller = (
+        f"class PairsmithTests {{ static Object pairsmith_tests() throws Throwable "
+        f"{{ {name}.main(new String[0]); return null; }} }}\n"
+    )
+    listed = found["sources"] + f"{name}.java\nPairsmithTests.java\n"
+    return {**found, f"{name}.java": whole, "PairsmithTests.java": caller, "sources": listed}
+
+
+def program(code: str, setup: str) -> dict[str, str]:
+    """Return the files of a whole program; `start` says which class has its `main`."""
+    name, whole = _shape(f"{setup}\n{code}" if setup else code)
+    return {f"{name}.java": whole, "sources": f"{name}.java\n"}
+
+
+def main_class(code: str) -> str:
+    """Return the name of the class that declares `main`, else `Main`."""
+    for node in trees.walk(trees.parse(code, "java"), _WITHIN):
+        if node.type == "method_declaration" and trees.text(node.child_by_field_name("name")) == "main":
+            owner = node.parent.parent if node.parent is not None else None
+            return trees.text(owner.child_by_field_name("name")) if owner is not None else "Main"
+    return "Main"
+
+
 def finds(code: str, entry_point: str) -> bool:
     """Return whether a method of that name is declared in some class."""
     return any(

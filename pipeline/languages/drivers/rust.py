@@ -39,6 +39,45 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
     return {"main.rs": f"#![no_main]\n{whole}\n{files.read('driver.rs')}{main}", "exe.c": _EXE}
 
 
+def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
+    """Return the file of a solution with functions under `#[test]` in its process."""
+    opened, paths = _open_tests(test_code)
+    calls = " ".join(f"{path}();" for path in paths)
+    whole = f"{code}\n{opened}\npub fn pairsmith_tests() {{ {calls} }}\n"
+    return sources(whole, setup, "pairsmith_tests")
+
+
+def program(code: str, setup: str) -> dict[str, str]:
+    """Return the file of a whole program."""
+    return {"main.rs": f"{setup}\n{code}" if setup else code, "exe.c": _EXE}
+
+
+def _open_tests(test_code: str) -> tuple[str, list[str]]:
+    """Return tests that anybody may call, and the paths of their functions."""
+    source, edits, paths = test_code.encode(), [], []
+    for node in trees.walk(trees.parse(test_code, "rust"), frozenset({"mod_item", "declaration_list"})):
+        if node.type == "attribute_item" and trees.text(node) in ("#[test]", "#[cfg(test)]"):
+            edits.append((node.start_byte, node.end_byte, b""))
+        elif node.type in ("function_item", "mod_item") and "pub" not in trees.text(node).split("{")[0].split():
+            edits.append((node.start_byte, node.start_byte, b"pub "))
+            if node.type == "function_item" and _is_test(node):
+                module = node.parent.parent if node.parent is not None else None
+                inside = trees.text(module.child_by_field_name("name")) + "::" if module is not None else ""
+                paths.append(inside + trees.text(node.child_by_field_name("name")))
+    for start, end, text in sorted(edits, reverse=True):
+        source = source[:start] + text + source[end:]
+    return source.decode(), paths
+
+
+def _is_test(node: Node) -> bool:
+    before = node.prev_named_sibling
+    while before is not None and before.type in ("attribute_item", "line_comment", "block_comment"):
+        if trees.text(before) == "#[test]":
+            return True
+        before = before.prev_named_sibling
+    return False
+
+
 def finds(code: str, entry_point: str) -> bool:
     """Return whether a function of that name is defined, free or in an `impl`."""
     return _find(code, entry_point) is not None

@@ -1,6 +1,6 @@
 """TypeScript: checked and compiled by tsc, without `strict`, then run as JavaScript is."""
 
-from pipeline.languages.drivers import files
+from pipeline.languages.drivers import files, javascript
 
 # What Node has beside the language. Of any type: a solution that uses it is not judged by Node's type definitions.
 _NODE = """declare var console: any; declare var process: any; declare var Buffer: any; declare var module: any;
@@ -17,6 +17,17 @@ declare module "events";
 def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
     """Return the files that are compiled, and the driver."""
     return {"solution.ts": f"{setup}\n{code}", "node.d.ts": _NODE, "driver.js": files.read("driver.js")}
+
+
+def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
+    """Return the files that run a solution with tests in its process, all of them in `pairsmith_tests`."""
+    wrapped = javascript.in_function(test_code).replace("(holds, ...words)", "(holds: any, ...words: any[])")
+    return sources(f"{code}\n{wrapped}", setup, "pairsmith_tests")
+
+
+def program(code: str, setup: str) -> dict[str, str]:
+    """Return the files of a whole program."""
+    return {"solution.ts": f"{setup}\n{code}", "node.d.ts": _NODE}
 
 
 def finds(code: str, entry_point: str) -> bool:

@@ -25,6 +25,7 @@ from typing import Any
 
 from pipeline.sandbox.inside import answering, lockdown, words
 from pipeline.sandbox.inside.frames import HEADER, FrameReader, pack, write_all
+from pipeline.sandbox.inside.stdin import Start, serve_stdin
 
 _REQUESTS, _ANSWERS = 3, 4
 _CHUNK = 1 << 16
@@ -42,6 +43,12 @@ def run_foreign(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers
     (whether it speaks words), `overhead_mib` (memory that its runtime needs beside its heap).
     """
     plan = json.loads(load["foreign"])
+    write_files(plan["files"], "/tmp")
+    if load["mode"] == "stdin":
+        write_all(answers, pack(nonce + answering.LOADED))
+        kept = frozenset(os.path.join("/tmp", name.partition("/")[0]) for name in plan["files"])
+        serve_stdin(_command_start(plan, load["limits"]), frames, answers, load["limits"], kept)
+        return
     lockdown.forbid_broad_kill()
     child = _Child(plan, load["limits"], answers)
     body = child.ask(b"")
@@ -71,6 +78,22 @@ def write_files(files: dict[str, str], folder: str) -> None:
         os.chmod(path, 0o700)
 
 
+def _command(plan: dict[str, Any], limits: dict[str, Any]) -> list[str]:
+    heap_mib = max(limits["memory_mib"] - plan["overhead_mib"], 32)
+    return [part.replace("{heap_mib}", str(heap_mib)) for part in plan["command"]]
+
+
+def _command_start(plan: dict[str, Any], limits: dict[str, Any]) -> Start:
+    """Return how a whole program is started on an input: by its command, in place of the child that was forked."""
+    command = _command(plan, limits)
+
+    def start() -> int:
+        _execute(command, plan["environment"])
+        raise AssertionError("unreachable")
+
+    return start
+
+
 class _OutOfMemoryError(Exception):
     """The child died near its limit of memory."""
 
@@ -79,11 +102,9 @@ class _Child:
     """The other language's process."""
 
     def __init__(self, plan: dict[str, Any], limits: dict[str, Any], answers: int) -> None:
-        write_files(plan["files"], "/tmp")
         self._speaks_words = plan["words"]
         self._limits, self._answers_up = limits, answers
-        heap_mib = max(limits["memory_mib"] - plan["overhead_mib"], 32)
-        command = [part.replace("{heap_mib}", str(heap_mib)) for part in plan["command"]]
+        command = _command(plan, limits)
         requests_read, self._requests = os.pipe()
         self._answers, answers_write = os.pipe()
         self._pid = os.fork()
@@ -194,9 +215,13 @@ def _become(command: list[str], environment: dict[str, str], requests: int, answ
         os.dup2(requests, _REQUESTS)
         os.dup2(answers, _ANSWERS)
         os.closerange(_ANSWERS + 1, 1024)
-        for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and a child would inherit that
-            signal.signal(number, signal.SIG_DFL)
-        known = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
-        os.execve(command[0], command, {**known, **environment})
+        _execute(command, environment)
     finally:
         os._exit(127)
+
+
+def _execute(command: list[str], environment: dict[str, str]) -> None:
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and a child would inherit that
+        signal.signal(number, signal.SIG_DFL)
+    known = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
+    os.execve(command[0], command, {**known, **environment})

@@ -1,0 +1,92 @@
+"""HumanEvalPack (Muennighoff et al. 2023, arXiv:2308.07124) and HumanEval-X (Zheng et al. 2023, arXiv:2303.17568).
+
+Both hold HumanEval's problems in Python, JavaScript, Java, Go, C++ and Rust, as published: a JSON object a line,
+or the Hub's rows. Their tests are code that is appended to the solution: Python's become typed cases where they
+can; the others run in the solution's own process and are marked so (`judged_by = "in_process"`).
+
+Columns:
+    task_id              such as Java/3: the language and HumanEval's number
+    prompt               imports, signature and a comment with the task; a plain completion continues it
+    declaration          the same without the comment (HumanEval-X; optional)
+    canonical_solution   the rest of the function
+    test                 code that tests it
+    test_setup           what stands before the tests (HumanEvalPack; optional)
+    entry_point          the function (HumanEvalPack; HumanEval-X: the last that the declaration names)
+    instruction          the task in words (HumanEvalPack; optional)
+"""
+
+import re
+from dataclasses import replace
+
+from pipeline.languages.table import ALIASES, LANGUAGES
+from pipeline.problems.contest import load_contest
+from pipeline.problems.conversion import Conversion, convert_tests
+from pipeline.problems.files import Row, RowError, text
+from pipeline.problems.records import DropReason, Found
+from pipeline.problems.rows import make_problem
+from pipeline.problems.wording import code_before, completion_prompt, foreign_prompt, parameters_of, signature_of
+from schemas.config import ProblemsConfig
+from schemas.problem import JudgedBy, Problem
+
+_SOURCE, _SPDX = "humanevalpack", "MIT"  # HumanEval's own; both translations are under Apache-2.0 or MIT
+_GO_SETUP = 'package main\nimport (\n    "testing"\n    "github.com/stretchr/testify/assert"\n)\n'
+
+
+def load_humanevalpack(config: ProblemsConfig) -> list[Found]:
+    """Return the problems of a file or dataset in HumanEvalPack's or HumanEval-X's form.
+
+    Raises:
+        ProblemsError: if it can't be read or is empty.
+    """
+    return load_contest(config, _build)
+
+
+def _build(row: Row) -> tuple[Problem, str]:
+    task_id, code = text(row, "task_id"), text(row, "prompt")
+    name = task_id.partition("/")[0].lower()
+    language = ALIASES.get(name, name)
+    if language != "python" and language not in LANGUAGES:
+        raise RowError(DropReason.BAD_VALUE, f"column 'task_id' holds {task_id!r}, of no known language")
+    entry_point = text(row, "entry_point", "") or _last_name(text(row, "declaration", code))
+    reference = text(row, "declaration", code) + text(row, "canonical_solution")
+    instruction = text(row, "instruction", "")
+    conversion, reason = _conversion(row, language, entry_point, code, reference)
+    prompt = completion_prompt(code, entry_point, language)
+    if instruction and language != "python":
+        prompt = foreign_prompt(instruction, language, entry_point, text(row, "signature", ""))
+    problem = make_problem(
+        problem_id=f"{_SOURCE}/{task_id}",
+        source=_SOURCE,
+        entry_point=entry_point,
+        prompt=prompt,
+        continuation=code,
+        conversion=conversion,
+        setup=code_before(code, entry_point) if language == "python" else "",
+        reference=reference,
+        spdx=_SPDX,
+    )
+    return replace(problem, language=language), reason
+
+
+def _conversion(row: Row, language: str, entry_point: str, code: str, reference: str) -> tuple[Conversion, str]:
+    test = text(row, "test")
+    if not test.strip():
+        raise RowError(DropReason.NO_TESTS, "column 'test' is empty")
+    if language == "python":
+        parameters = parameters_of(signature_of(reference, entry_point))
+        found = convert_tests(test, entry_point, code_before(code, entry_point), parameters)
+        if found.judged_by is not JudgedBy.NOTHING:
+            return found, found.reason
+        return Conversion(JudgedBy.IN_PROCESS, (), test), found.reason
+    setup = text(row, "test_setup", _GO_SETUP if language == "go" else "")
+    return Conversion(JudgedBy.IN_PROCESS, (), f"{setup}\n{test}" if setup.strip() else test), ""
+
+
+def _last_name(declaration: str) -> str:
+    """Return the last name that is followed by parameters in a declaration, which breaks off after it."""
+    code = declaration.rstrip().rstrip("{").rstrip()
+    opened = code.rfind("(")
+    found = re.search(r"(\w+)\s*$", code[:opened].replace("=", " ")) if opened > 0 else None
+    if found is None:
+        raise RowError(DropReason.BAD_VALUE, "column 'declaration' names no function")
+    return found.group(1)
