@@ -86,7 +86,7 @@ ATTACKS = {
         "java",
         "class PairsmithDriver { public static void main(String[] a) { System.out.println(42); } }\n"
         "class Solution { int f(int x) { return 42 - x; } }",
-        Cause.COMPILE_ERROR,
+        None,
     ),
     "the driver is replaced in Bash": (
         "bash",
