@@ -82,7 +82,8 @@ def _converse(cell: Cell, host_in: int, host_out: int, opening: dict[str, Any]) 
         opened, ended = _open(cell, limits)
     _tell(host_out, opened)
     while True:
-        frame = read_frame(host_in)
+        with cell.clock_stopped():
+            frame = read_frame(host_in)
         if frame is None:
             return False
         message = json.loads(frame)
@@ -193,7 +194,8 @@ def _relay(cell: Cell, host_in: int, host_out: int, limits: dict[str, Any]) -> d
         if kind != answering.CALL_OUT:
             raise ProgramEndedError("forged", "an unknown answer")
         _tell(host_out, {"op": "call_out", "arguments": _text(body[1:])})
-        frame = read_frame(host_in)
+        with cell.clock_stopped():  # the candidate's time is not the tester's
+            frame = read_frame(host_in)
         if frame is None:
             raise ProgramEndedError("exited", "the host is gone")
         reply = json.loads(frame)
