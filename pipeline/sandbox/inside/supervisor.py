@@ -15,8 +15,10 @@ import socket
 from typing import Any
 
 from pipeline.sandbox.inside import answering, lockdown
+from pipeline.sandbox.inside.cells import Cells
+from pipeline.sandbox.inside.ending import CellBrokenError, ProgramEndedError
 from pipeline.sandbox.inside.frames import pack, read_frame, write_all
-from pipeline.sandbox.inside.running import Cell, CellBrokenError, Cells, ProgramEndedError
+from pipeline.sandbox.inside.running import Cell
 
 _LOADED = ("setup", "code", "entry_point", "mode", "tester", "foreign", "limits")
 _CPU_SLACK_S = 0.25  # what the kernel's clock ticks and the end of a tree of processes may add
