@@ -80,7 +80,8 @@ def _verdicts(
             rows = [judge(problems[problem_id], execution) for execution in executions]
             pq.write_table(to_table(rows, Verdict), path)
             print(f"{problem_id}: {len(rows)}", flush=True)
-        found |= {row.candidate_id: row for row in from_table(pq.read_table(path), Verdict)}
+        kept = from_table(pq.read_table(path), Verdict)
+        found |= {program.candidate_id: row for program, row in zip(group, kept, strict=True)}
     if pool is not None:
         pool.close()
     return found

@@ -22,11 +22,11 @@ from pipeline.judging import judge
 from pipeline.pairing import make_pairs, scan_tables
 from pipeline.problems.records import LoadedProblems, PendingProblem
 from pipeline.problems.references import NO_ANSWER, Completed, complete
+from pipeline.reading import analyse_programs
 from pipeline.sampling.arms import list_sources
 from pipeline.sampling.models import digest_folder
 from pipeline.sampling.protocol import TRANSIENT
 from pipeline.sandbox import SandboxPool
-from pipeline.syntax import analyse_problem
 from schemas.candidate import Candidate, Extraction, Program
 from schemas.config import RunConfig
 from schemas.execution import Execution, Status
@@ -58,6 +58,7 @@ _VERSIONS = {
 _ASK_AGAIN = "to_ask_again"  # counted in shards of candidates
 # What changes how fast, not what comes out.
 _NO_MATTER = {
+    "syntax": {"workers"},
     "sampling": {  # own templates are told by their bytes
         "batch_size",
         "concurrency",
@@ -274,21 +275,18 @@ def write_verdicts(chain: Path, name: str, config: RunConfig) -> Path:
 
 def syntax_key(chain: Path, name: str, config: RunConfig) -> str:
     """Return the key of a shard of syntax."""
-    return _key(chain, name, "syntax", ("problems", "programs"), config.syntax.model_dump_json())
+    files = [_file_digest_or_name(path) for path in config.syntax.benchmarks]
+    matters = config.syntax.model_dump_json(exclude={*_NO_MATTER["syntax"], "benchmarks"})
+    return _key(chain, name, "syntax", ("problems", "programs"), matters, *files)
 
 
 def write_syntax(chain: Path, name: str, config: RunConfig) -> Path:
     """Write a shard of syntax, one a program, duplicates marked within each problem."""
     programs: list[Program] = stage_folder(chain, "programs").read(name)
-    of_problem: dict[str, list[Program]] = {}
-    for program in programs:
-        of_problem.setdefault(program.problem_id, []).append(program)
-    languages = {problem.problem_id: problem.language for problem in _problems(chain, name).values()}
-    rows: list[Syntax] = []
-    for problem_id, group in of_problem.items():
-        rows += analyse_problem(group, config.syntax, languages[problem_id])
+    rows = analyse_programs(_problems(chain, name), programs, config.syntax)
     counts = Counter(f"duplicate.{row.duplicate_rule}" for row in rows if row.duplicate_rule)
     counts["parsed"] = sum(row.parsed for row in rows)
+    counts["contaminated"] = sum(row.contaminated_by != "" for row in rows)
     shard = Shard(rows, len(programs), {}, counts)
     return stage_folder(chain, "syntax").write_shard(name, syntax_key(chain, name, config), shard)
 

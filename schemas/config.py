@@ -100,6 +100,16 @@ class ExecutionConfig(Section):
     )
 
 
+class QualityConfig(Section):
+    """Weights of the five dimensions of quality; only those that are known count."""
+
+    instruction: float = Field(1.0, ge=0.0)
+    explanation: float = Field(1.0, ge=0.0)
+    complexity: float = Field(1.0, ge=0.0)
+    readability: float = Field(1.0, ge=0.0)
+    style: float = Field(1.0, ge=0.0)
+
+
 class SyntaxConfig(Section):
     """Deduplication: what is sorted before programs are compared, and from where on they are near."""
 
@@ -107,6 +117,14 @@ class SyntaxConfig(Section):
     order_free: tuple[Literal["imports", "keywords"], ...] = Field(
         ("imports", "keywords"), description="Orders that say nothing: imports of the standard library, keywords."
     )
+    lint_rules: tuple[str, ...] = Field(
+        ("E", "F", "W", "B", "C4", "N", "PIE", "RET", "SIM"),
+        description="Prefixes of ruff's rules; none for no lint.",
+    )
+    quality: QualityConfig = QualityConfig()
+    benchmarks: tuple[Path, ...] = Field((), description="Files whose problems must not be trained on.")
+    benchmark_words: int = Field(13, ge=1, description="Words in a row that two prompts must not share.")
+    workers: int = Field(1, ge=1, le=1024, description="Processes that read programs.")
 
 
 class TrainingConfig(Section):

@@ -25,7 +25,7 @@ def extract_answer(text: str, problem: Problem, reader: Reader) -> tuple[str, Fo
     blocks = find_blocks(text)[:MAX_BLOCKS]
     if not blocks:
         return "bare", _extract_bare(text, given, entry_point, reader)
-    pieces = [(block, reader.cut(block, False)) for block in map(_dedent, blocks)]
+    pieces = [(block, reader.cut(block, False)) for block in map(_tidy, blocks)]
     fenced = _assemble(pieces, given, entry_point, reader)
     if fenced[0] is not Extraction.OK:
         bare = _extract_bare(outside_blocks(text), given, entry_point, reader)
@@ -141,6 +141,11 @@ def _explain_absence(blocks: list[tuple[str, Pieces]], entry_point: str, reader:
     if code:
         return Extraction.NO_ENTRY_POINT, reader.finish(join(code))
     return (Extraction.SYNTAX_ERROR, reader.finish(whole)) if broken else (Extraction.NO_CODE, "")
+
+
+def _tidy(block: str) -> str:
+    """Return a block at the margin with one line end behind it: as a program has it, so it is parsed once."""
+    return _dedent(block).rstrip("\n") + "\n"
 
 
 def _dedent(block: str) -> str:

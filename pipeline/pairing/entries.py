@@ -107,6 +107,7 @@ def _syntax_columns(syntax: pl.LazyFrame) -> pl.LazyFrame:
         "cyclomatic",
         "comment_share",
         is_marked_repeat=pl.col("duplicate_of") != "",
+        is_contaminated=pl.col("contaminated_by") != "",
         syntax_of="problem_id",
         has_syntax=pl.lit(True),
     )
@@ -189,6 +190,7 @@ def _own_reason() -> pl.Expr:
         (Drop.UNDECIDED, pl.col("passed").is_null()),
         (Drop.INCOMPLETE, lacks_tree | lacks_program),
         (Drop.DOUBTFUL, doubted),
+        (Drop.CONTAMINATED, pl.col("is_contaminated").fill_null(False)),
     ]
     return _first_of(rules).alias("reason")
 
@@ -219,6 +221,7 @@ def _reason_among_others(entries: pl.DataFrame) -> pl.DataFrame:
     )
     return entries.drop(
         "judged_by", "is_known", "program_of", "has_program", "verdict_of", "syntax_of", "is_marked_repeat",
+        "is_contaminated",
         "standing_of", "timing_of", "is_blank", "is_conflict", "n_passed", "label", "signature", "extraction",
     )  # fmt: skip
 

@@ -40,6 +40,8 @@ class Drop(StrEnum):
     """Candidate: it gave one answer in one run and another in the next."""
     DOUBTFUL = "doubtful"
     """Candidate: it passes the tests, but not what more inputs ask; or nobody agrees on these."""
+    CONTAMINATED = "contaminated"
+    """Candidate: its problem or its program is one of a benchmark that must not be trained on."""
     LABEL_CONFLICT = "label_conflict"
     """Candidate: the same program, up to names, passed as one candidate and failed as another."""
     TIE = "tie"
@@ -105,6 +107,7 @@ _OF_CANDIDATES = frozenset(
         Drop.UNDECIDED,
         Drop.FLAKY,
         Drop.DOUBTFUL,
+        Drop.CONTAMINATED,
         Drop.LABEL_CONFLICT,
         Drop.TIE,
         Drop.DUPLICATE,

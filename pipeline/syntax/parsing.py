@@ -1,5 +1,6 @@
 """The one parse that everything else shares."""
 
+import functools
 from enum import StrEnum
 
 from tree_sitter import Node, Parser
@@ -30,10 +31,12 @@ def to_source(code: str) -> bytes:
         return code.encode("utf-8", "surrogatepass").decode("utf-8", "replace").encode()
 
 
+@functools.lru_cache(maxsize=8)
 def parse_source(source: bytes, row: Language) -> Node:
     """Return the root of the tree of a text, however broken it is.
 
-    A parser is made each time: it costs 1 microsecond and can't be shared between threads.
+    The last few trees are kept, so that a program that was just extracted isn't parsed again. A parser is made
+    each time: it costs 1 microsecond and can't be shared between threads.
     """
     return Parser(row.grammar).parse(source).root_node
 

@@ -89,7 +89,8 @@ class Walk:
         self.chained: set[int] = set()
         self.undescribed: dict[int, Scope] = {id(self.scope): self.scope}
         self.comments: list[Node] = []
-        self.commented = any(mark in source for mark in tables.row.comment_marks)
+        marks, start, end = tables.row.comment_marks, root.start_byte, root.end_byte
+        self.commented = any(source.find(mark, start, end) >= 0 for mark in marks)
         self.stack: list[Item] = [root]
         self._run()
 

@@ -1,0 +1,119 @@
+"""Quality of a program in the five dimensions of CODAL, as far as it can be computed without a judge.
+
+CODAL-Bench (Weyssow et al. 2024, "CodeUltraFeedback: An LLM-as-a-Judge Dataset for Aligning Large Language Models
+to Coding Preferences", arXiv:2403.09032) names instruction following, explanation, complexity and efficiency,
+readability and style. Each is a number in [0, 1], larger is better:
+
+- instruction following: share of what the asked signature says that the program keeps: the names of the
+  parameters, in order, their type hints where asked, and no printing or reading where nobody asked for it.
+- explanation: mean of the share of functions with documentation and min(1, comment share / 0.19). 19% is the mean
+  comment density of open source projects (Arafat and Riehle 2009, "The commenting practice of open source").
+- complexity and efficiency: mean of min(1, 10 / cyclomatic), min(1, 15 / max(cognitive, 1)) and
+  1 / max(loop depth, 1). 10 is McCabe's limit (1976), 15 SonarSource's default for cognitive complexity (Campbell
+  2018); each loop in a loop multiplies the work.
+- readability: 1 / (1 + exp(-z)), z = 8.87 - 0.033 volume + 0.40 lines - 1.5 entropy (Posnett, Hindle, Devanbu
+  2011, "A simpler model of software readability").
+- style: max(0, 1 - findings / lines), pylint's global evaluation with all weights 1, over the linter's findings;
+  None where no linter reads the language.
+
+Whether an algorithm is the right one, or an explanation is true, only a judge can say: `pipeline.syntax.judge`.
+"""
+
+import ast
+import functools
+import math
+import re
+from dataclasses import dataclass
+
+from schemas.config import QualityConfig
+from schemas.problem import Problem
+from schemas.syntax import Syntax
+
+MEAN_COMMENT_SHARE = 0.19
+CYCLOMATIC_LIMIT = 10
+COGNITIVE_LIMIT = 15
+_NOISE = ("print_in_function", "input_in_function")
+_ASKS_NOISE = re.compile(r"\b(?:print|display|output|stdin|stdout|input\(\)|read from)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """The five dimensions and their weighted mean, each in [0, 1]; None where it can't be computed."""
+
+    instruction: float | None
+    explanation: float | None
+    complexity: float | None
+    readability: float | None
+    style: float | None
+    total: float | None
+
+
+def rate(row: Syntax, code: str, problem: Problem, weights: QualityConfig) -> Quality:
+    """Return the quality of a program; nothing can be said of one that doesn't parse."""
+    if not row.parsed or not row.n_lines:
+        return Quality(None, None, None, None, None, None)
+    parts = {
+        "instruction": _instruction(row, code, problem),
+        "explanation": (row.documented_share + min(1.0, row.comment_share / MEAN_COMMENT_SHARE)) / 2,
+        "complexity": _complexity(row),
+        "readability": _readability(row),
+        "style": _style(row, problem.language),
+    }
+    known = {name: value for name, value in parts.items() if value is not None}
+    weight = sum(getattr(weights, name) for name in known)
+    total = sum(getattr(weights, name) * value for name, value in known.items()) / weight if weight else None
+    return Quality(**parts, total=total)
+
+
+def _complexity(row: Syntax) -> float:
+    return (
+        min(1.0, CYCLOMATIC_LIMIT / max(row.cyclomatic, 1))
+        + min(1.0, COGNITIVE_LIMIT / max(row.cognitive, 1))
+        + 1.0 / max(row.loop_depth, 1)
+    ) / 3
+
+
+def _readability(row: Syntax) -> float:
+    z = 8.87 - 0.033 * row.volume + 0.40 * row.n_lines - 1.5 * row.entropy
+    return 1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, z))))
+
+
+def _style(row: Syntax, language: str) -> float | None:
+    if language != "python":
+        return None
+    findings = sum(int(finding.rpartition("=")[2]) for finding in row.lint)
+    return max(0.0, 1.0 - findings / row.n_lines)
+
+
+def _instruction(row: Syntax, code: str, problem: Problem) -> float | None:
+    """Return how much of the asked signature is kept, in [0, 1]; None where no signature is known."""
+    quiet = float(not any(tag in row.tags for tag in _NOISE) or bool(_ASKS_NOISE.search(problem.prompt)))
+    asked = _signature(problem.continuation or problem.prompt, problem.entry_point)
+    if problem.language != "python" or asked is None:
+        return None
+    given = _signature(code, problem.entry_point)
+    if given is None:
+        return 0.0
+    names = float([name for name, _ in asked] == [name for name, _ in given])
+    hinted = [(name, hint) for name, hint in asked if hint]
+    kept = sum(pair in given for pair in hinted) / len(hinted) if hinted else 1.0
+    return (names + kept + quiet) / 3
+
+
+@functools.lru_cache(maxsize=4096)
+def _signature(text: str, entry_point: str) -> tuple[tuple[str, str], ...] | None:
+    """Return the parameters of a function, each with its hint, the result last; None where it isn't written."""
+    header = re.search(rf"^(?:async\s+)?def\s+{re.escape(entry_point)}\s*\(", text, re.MULTILINE)
+    if header is None:
+        return None
+    for end in re.finditer(r":[ \t]*(?:#.*)?$|:(?=[ \t]*\S)", text[header.start() :], re.MULTILINE):
+        try:
+            tree = ast.parse(text[header.start() : header.start() + end.start()] + ": pass")
+        except (SyntaxError, ValueError):
+            continue
+        (function,) = tree.body
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+            found = [(one.arg, ast.unparse(one.annotation) if one.annotation else "") for one in arguments]
+            return (*found, ("return", ast.unparse(function.returns) if function.returns else ""))
+    return None

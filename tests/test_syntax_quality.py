@@ -1,0 +1,126 @@
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Request, Trouble
+from pipeline.syntax import analyse_program
+from pipeline.syntax.judge import DIMENSIONS, Match, count_choices, judge_matches, read_reply
+from pipeline.syntax.lint import LintError, lint
+from pipeline.syntax.quality import rate
+from schemas.candidate import Extraction, Program
+from schemas.config import QualityConfig
+from schemas.problem import JudgedBy, Problem
+from schemas.syntax import Syntax
+
+PROBLEM = Problem(
+    problem_id="p", source="jsonl", language="python", entry_point="f", prompt="Add.",
+    continuation='def f(a: int, b: int = 1) -> int:\n    """Add."""\n', setup="", judged_by=JudgedBy.CASES,
+    cases=(), test_code="", reference="", level="", topic="", license="",
+)  # fmt: skip
+GOOD = 'def f(a: int, b: int = 1) -> int:\n    """Add."""\n    return a + b\n'
+
+
+def analyse(code: str) -> Syntax:
+    return analyse_program(Program("0" * 32, "p", Extraction.OK, "bare", code))
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (GOOD, 1.0),
+        (GOOD.replace("b", "c"), (0 + 2 / 3 + 1) / 3),
+        (GOOD.replace(": int", "").replace(" -> int", ""), (1 + 0 + 1) / 3),
+        (GOOD.replace("return", "print(a)\n    return"), 2 / 3),
+        ("def g(a):\n    return a\n", 0.0),
+    ],
+)
+def test_instruction_following_is_the_share_of_the_signature_that_is_kept(code: str, expected: float) -> None:
+    assert rate(analyse(code), code, PROBLEM, QualityConfig()).instruction == pytest.approx(expected)
+
+
+def test_the_other_dimensions_follow_their_formulas() -> None:
+    row = replace(analyse(GOOD), cyclomatic=20, cognitive=30, loop_depth=2, comment_share=0.095, lint=("E1=1",))
+    found = rate(row, GOOD, PROBLEM, QualityConfig())
+    assert found.explanation == pytest.approx((1.0 + 0.5) / 2)
+    assert found.complexity == pytest.approx((0.5 + 0.5 + 0.5) / 3)
+    z = 8.87 - 0.033 * row.volume + 0.4 * row.n_lines - 1.5 * row.entropy
+    assert found.readability == pytest.approx(1 / (1 + math.exp(-z)))
+    assert found.style == pytest.approx(1 - 1 / row.n_lines)
+
+
+def test_weights_and_what_is_unknown() -> None:
+    row = analyse(GOOD)
+    only = QualityConfig(instruction=0, explanation=2, complexity=1, readability=0, style=0)
+    found = rate(row, GOOD, PROBLEM, only)
+    assert found.total == pytest.approx((2 * 0.5 + 1.0) / 3)
+    assert rate(row, GOOD, replace(PROBLEM, language="go"), only).style is None
+    assert rate(analyse("def f(:\n"), "def f(:\n", PROBLEM, only).total is None
+
+
+def test_volume_and_entropy() -> None:
+    row = analyse("a = a\n")  # a = a: two different tokens, three in all
+    assert row.volume == pytest.approx(3 * math.log2(2))
+    assert row.entropy == pytest.approx(-(2 / 3) * math.log2(2 / 3) - (1 / 3) * math.log2(1 / 3))
+
+
+def test_lint_counts_by_rule_in_one_run() -> None:
+    codes = ["import os\n\n\ndef f(a=[]):\n    return a\n", "x = 1\n", "def f(:\n", "x = 1\n"]
+    found = lint(codes, ["F401", "B006"])
+    assert found == [("B006=1", "F401=1"), (), (), ()]
+    assert lint(codes, []) == [()] * 4
+    assert lint([], ["E"]) == []
+    with pytest.raises(LintError, match="NOPE"):
+        lint(codes, ["NOPE"])
+
+
+class Judge(ClosingSampler):
+    """Answers with the place that holds the word `good`; `biased` always prefers the first place."""
+
+    backend, model, revision = "fake", "judge", ""
+
+    def __init__(self, biased: bool = False, broken: bool = False) -> None:
+        self.biased, self.broken = biased, broken
+        self.asked: list[Request] = []
+
+    def sample(self, requests: Iterable[Request]) -> Iterator[Drawn | Failure]:
+        for request in requests:
+            self.asked.append(request)
+            text = request.opening.text
+            place = "A" if self.biased or text.index("good") < text.index("bad") else "B"
+            if self.broken:
+                yield Failure(request, Trouble.TIMEOUT, "slow")
+            else:
+                said = ", ".join(f'"{name}": "{place}"' for name in DIMENSIONS)
+                yield Drawn(request, f"Here: {{{said}}}", 1, 1, "stop", None, -1)
+
+
+MATCH = Match("p", "Add.", "1", "bad answer", "2", "good answer")
+
+
+def test_a_judge_that_means_it_agrees_with_itself() -> None:
+    judge = Judge()
+    found = judge_matches([MATCH], judge)
+    assert [one.dimension for one in found] == list(DIMENSIONS)
+    assert {(one.forward, one.swapped, one.agreed) for one in found} == {("second", "second", "second")}
+    assert len({request.candidate_id for request in judge.asked}) == 2
+    assert count_choices(found)["style"] == {"second": 1}
+
+
+def test_a_preference_for_a_place_counts_for_nothing_and_both_are_kept() -> None:
+    found = judge_matches([MATCH], Judge(biased=True))
+    assert {(one.forward, one.swapped, one.agreed) for one in found} == {("first", "second", "unknown")}
+
+
+def test_a_judge_that_gives_no_answer_is_unknown() -> None:
+    assert {one.agreed for one in judge_matches([MATCH], Judge(broken=True))} == {"unknown"}
+
+
+@pytest.mark.parametrize(
+    ("text", "choice"),
+    [('{"style": "tie"}', "tie"), ('{"style": "b"}', "second"), ("no", "unknown"), ("{broken}", "unknown"),
+     ('{"style": "C"}', "unknown"), ('{"style": "A"} then {"style": "B"}', "second")],
+)  # fmt: skip
+def test_replies(text: str, choice: str) -> None:
+    assert read_reply(text, swapped=False)["style"] == choice
