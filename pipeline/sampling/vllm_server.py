@@ -91,6 +91,13 @@ class ManagedServer:
             self._is_healthy = False
         return False
 
+    def pid(self) -> int | None:
+        """Return the server's process: the child of its guard."""
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            return int(children.read_text().split()[0])
+        return None
+
     def close(self) -> None:
         """Stop the server and all that it started."""
         with self._changed:
@@ -273,6 +280,10 @@ class ServedSampler(OpenAISampler):
         """Return how often servers were started, the first times included."""
         return sum(server.n_starts for server in self._servers)
 
+    def pids(self) -> list[int]:
+        """Return the process of each server that runs."""
+        return [pid for server in self._servers if (pid := server.pid()) is not None]
+
     def close(self) -> None:
         """Stop the servers."""
         servers, self._servers = self._servers, []
@@ -313,7 +324,7 @@ def serve_command(config: SamplingConfig, model: ResolvedModel, cache: Path, see
     environment = find_environment(config.vllm.environment or default_environment(cache))
     settings = engine_settings(config, model, seed, environment.on_cpu)
     source = str(settings.pop("model"))
-    command = [str(environment.python), str(environment.command), "serve", source]
+    command = environment.serve(source)
     command += ["--host=127.0.0.1", "--port={port}", f"--served-model-name={model.name}"]
     command += [_option(name, value) for name, value in settings.items()]
     if model.adapter is not None:

@@ -1,0 +1,139 @@
+"""A sampling run that is killed with SIGKILL at random times, then resumed: what is lost, and what is drawn twice.
+
+    python -m benchmarks.resuming --kills 10
+
+Draws starter problems with the embedded model into a sample store, as a run does. The ids at the end are compared
+with those of an undisturbed run. Of each kill it is told how many requests the model was working on (at most one
+batch), and how many finished samples were drawn once more (the store holds each as soon as it is finished).
+"""
+
+import argparse
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pipeline.problems.starter import load_starter, starter_folder
+from pipeline.sampling import Drawn, Failure, Request, Sampler, SampleStore, open_sampler, sample_problems
+from schemas.sampling_config import SamplingConfig
+
+BATCH = 32
+
+
+def main() -> None:
+    options = _options()
+    if options.child is not None:
+        _draw(options.child, options)
+        return
+    draw = random.Random(options.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        undisturbed, killed = Path(folder) / "undisturbed", Path(folder) / "killed"
+        started = time.monotonic()
+        _child(undisturbed, options).wait()
+        seconds = time.monotonic() - started
+        times = [draw.uniform(0.35, 1.0) * seconds for _ in range(options.kills)]
+        working = []
+        for after_s in times:
+            process = _child(killed, options)
+            try:
+                process.wait(after_s)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                working.append(_in_work(killed))
+        assert _child(killed, options).wait() == 0
+        ids = [_ids(path) for path in (undisturbed, killed)]
+        doubled = [n for n in Counter(_done(killed)).values() if n > 1]
+        print(f"undisturbed {len(ids[0])} samples in {seconds:.1f} s; killed {len(working)} times")
+        print(f"keys after resuming equal the undisturbed run's: {ids[0] == ids[1]}")
+        print(f"in the model's batch of {BATCH} at each kill: {working}")
+        print(f"finished samples that were drawn once more: {sum(doubled) - len(doubled)}")
+
+
+class Noting:
+    """A sampler that notes each request when it is finished, before anybody stores it."""
+
+    def __init__(self, inner: Sampler, log: Path) -> None:
+        self.inner, self.log = inner, log
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.inner, name)
+
+    def sample(self, requests: Iterable[Request]) -> Iterator[Drawn | Failure]:
+        with self.log.open("a", buffering=1) as log:
+            log.write("start\n")
+            for outcome in self.inner.sample(self._noted(requests, log)):
+                log.write(f"done {outcome.request.candidate_id}\n")
+                yield outcome
+
+    def _noted(self, requests: Iterable[Request], log: object) -> Iterator[Request]:
+        for request in requests:
+            log.write(f"asked {request.candidate_id}\n")  # type: ignore[attr-defined]
+            yield request
+
+
+def _draw(folder: Path, options: argparse.Namespace) -> None:
+    problems = [item.problem for item in load_starter(starter_folder())][: options.problems]
+    config = SamplingConfig(backend="transformers", n=options.n, max_tokens=options.max_tokens, batch_size=BATCH)
+    folder.mkdir(exist_ok=True)
+    store = SampleStore(folder / "samples.sqlite")
+    with open_sampler(config, options.cache, None, lambda text: None) as sampler:
+        rows = sample_problems(problems, Noting(sampler, folder / "log"), config, 0, store)  # type: ignore[arg-type]
+    (folder / "ids").write_text("\n".join(sorted(row.candidate_id for row in rows)))
+    store.close()
+
+
+def _child(folder: Path, options: argparse.Namespace) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "benchmarks.resuming", "--child", str(folder), "--cache", str(options.cache)]
+    command += [
+        "--problems",
+        str(options.problems),
+        "--n",
+        str(options.n),
+        "--max-tokens",
+        str(options.max_tokens),
+    ]
+    return subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
+
+def _ids(folder: Path) -> list[str]:
+    return (folder / "ids").read_text().split()
+
+
+def _done(folder: Path) -> list[str]:
+    return [line.split()[1] for line in _lines(folder) if line.startswith("done ")]
+
+
+def _in_work(folder: Path) -> int:
+    """Return the requests that the last process had taken and not finished, but no more than a batch holds."""
+    last: list[str] = []
+    for line in _lines(folder):
+        last = [] if line == "start" else [*last, line]
+    asked = {line.split()[1] for line in last if line.startswith("asked ")}
+    done = {line.split()[1] for line in last if line.startswith("done ")}
+    return min(len(asked - done), BATCH)
+
+
+def _lines(folder: Path) -> list[str]:
+    path = folder / "log"
+    return path.read_text().splitlines() if path.is_file() else []
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--problems", type=int, default=10)
+    parser.add_argument("--n", type=int, default=16)
+    parser.add_argument("--max-tokens", type=int, default=48)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "pairsmith")
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""A sampling run that is killed with SIGKILL at ten random times."""
+
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pipeline.sampling import Drawn, Failure, Request, SampleStore, sample_problems
+from schemas.sampling_config import SamplingConfig
+from tests.sampling_kit import EchoSampler, make_problem
+
+BATCH, N, N_PROBLEMS = 8, 16, 25
+
+
+class BatchSampler(EchoSampler):
+    """Draws batches of 8, some milliseconds each; notes each draw that it begins."""
+
+    def __init__(self, log: Path) -> None:
+        super().__init__()
+        self.log = log
+
+    def sample(self, requests: Iterable[Request]) -> Iterator[Drawn | Failure]:
+        batch: list[Request] = []
+        with self.log.open("a", buffering=1) as log:
+            for request in requests:
+                batch.append(request)
+                log.write(f"{request.candidate_id}\n")
+                if len(batch) == BATCH:
+                    time.sleep(0.01)
+                    yield from (Drawn(one, one.candidate_id, 3, 5, "stop", None, one.seed) for one in batch)
+                    batch = []
+            yield from (Drawn(one, one.candidate_id, 3, 5, "stop", None, one.seed) for one in batch)
+
+
+def draw(folder: Path) -> list[str]:
+    store = SampleStore(folder / "samples.sqlite")
+    problems = [make_problem(f"f{i}") for i in range(N_PROBLEMS)]
+    rows = sample_problems(problems, BatchSampler(folder / "log"), SamplingConfig(n=N), 0, store)
+    store.close()
+    return [row.candidate_id for row in rows]
+
+
+def test_ten_kills_lose_nothing_and_double_at_most_a_batch_each(tmp_path: Path) -> None:
+    (tmp_path / "undisturbed").mkdir()
+    (tmp_path / "killed").mkdir()
+    undisturbed = draw(tmp_path / "undisturbed")
+    killed = str(tmp_path / "killed")
+    code = f"from pathlib import Path; from tests.test_sampling_killed import draw; draw(Path({killed!r}))"
+    random_times, n_killed, log = random.Random(7), 0, tmp_path / "killed" / "log"
+    for _ in range(10):
+        before = log.stat().st_size if log.is_file() else 0
+        process = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[1])
+        while process.poll() is None and (log.stat().st_size if log.is_file() else 0) == before:
+            time.sleep(0.002)
+        time.sleep(random_times.uniform(0.0, 0.06))
+        process.kill()
+        n_killed += process.wait() == -9
+    assert n_killed >= 8
+    assert draw(tmp_path / "killed") == undisturbed
+    begun = Counter(log.read_text().split())
+    assert set(begun) == set(undisturbed)
+    assert sum(begun.values()) - len(begun) <= n_killed * BATCH

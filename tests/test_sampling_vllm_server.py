@@ -1,0 +1,203 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.sampling.errors import SamplingError
+from pipeline.sampling.models import ResolvedModel
+from pipeline.sampling.protocol import Request
+from pipeline.sampling.vllm_environment import find_environment, install
+from pipeline.sampling.vllm_server import ServedSampler, serve_command
+from schemas.sampling_config import SamplingConfig, VllmConfig
+from tests.sampling_kit import make_request, only_drawn
+
+MODEL = ResolvedModel("org/mine", "mine", "r1", None, None)
+FAKE = Path(__file__).with_name("fake_server.py")
+
+
+def open_served(folder: Path, said: list[str] | None = None, **vllm: Any) -> ServedSampler:
+    settings = {"start_limit_s": 20.0, **vllm}
+    config = SamplingConfig(backend="vllm-server", request_limit_s=5.0, n_a_request=2, vllm=VllmConfig(**settings))
+    command = [sys.executable, str(FAKE), "{port}", str(folder)]
+    say = (said if said is not None else []).append
+    return ServedSampler(config, MODEL, folder, folder / "logs", 0, say, command, first_wait_s=0.05)
+
+
+def requests(n: int) -> list[Request]:
+    return [make_request(i, f"p{i // 2}", number=i % 2) for i in range(n)]
+
+
+def pids(folder: Path) -> list[int]:
+    return [int(word) for word in (folder / "pids").read_text().split()]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def wait_until_gone(found: list[int]) -> None:
+    deadline = time.monotonic() + 20
+    while any(is_alive(pid) for pid in found):
+        assert time.monotonic() < deadline, "still alive"
+        time.sleep(0.05)
+
+
+def test_a_server_is_started_sampled_and_stopped_with_all_that_it_started(tmp_path: Path) -> None:
+    with open_served(tmp_path) as sampler:
+        drawn = only_drawn(sampler.sample(requests(40)))
+        assert {one.request.index: one.completion for one in drawn} == {i: f"seed {1000 + i}" for i in range(40)}
+        assert (sampler.model, sampler.revision, sampler.n_starts) == ("mine", "r1", 1)
+        assert all(is_alive(pid) for pid in pids(tmp_path))
+    wait_until_gone(pids(tmp_path))
+
+
+def test_a_server_that_is_killed_in_mid_run_is_started_again_and_nothing_is_lost_or_doubled(
+    tmp_path: Path,
+) -> None:
+    said: list[str] = []
+    with open_served(tmp_path, said) as sampler:
+        counts: Counter[int] = Counter()
+        for number, one in enumerate(only_drawn_lazily(sampler, 2400)):
+            counts[one] += 1
+            if number in (50, 1500):
+                (pid,) = sampler.pids()
+                os.kill(pid, signal.SIGKILL)
+        assert counts == Counter(range(2400))
+        assert sampler.n_starts == 3
+    assert sum("starting it again" in line for line in said) == 2
+    wait_until_gone(pids(tmp_path))
+
+
+def only_drawn_lazily(sampler: ServedSampler, n: int) -> Iterator[int]:
+    for outcome in sampler.sample(requests(n)):
+        assert hasattr(outcome, "completion"), outcome
+        yield outcome.request.index
+
+
+def test_a_server_that_hangs_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.sampling.vllm_server._HEALTH_EVERY_S", 0.1)
+    with open_served(tmp_path) as sampler:
+        (tmp_path / "sick").touch()
+        (tmp_path / "hang").touch()
+
+        def heal() -> None:
+            for name in ("sick", "hang"):
+                (tmp_path / name).unlink()
+
+        threading.Timer(3.0, heal).start()
+        assert len(only_drawn(sampler.sample(requests(10)))) == 10
+        assert sampler.n_starts >= 2
+
+
+def test_a_server_that_does_not_start_is_given_up_with_its_last_words(tmp_path: Path) -> None:
+    (tmp_path / "dead").touch()
+    with pytest.raises(SamplingError, match=r"ended at its start \(ValueError: no such model\); started 2 times"):
+        open_served(tmp_path, max_restarts=1)
+
+
+def test_a_server_that_dies_too_often_stops_the_run(tmp_path: Path) -> None:
+    with open_served(tmp_path, max_restarts=1) as sampler:
+        (tmp_path / "dead").touch()
+        os.kill(sampler.pids()[0], signal.SIGKILL)
+        with pytest.raises(SamplingError, match="started 2 times"):
+            list(sampler.sample(requests(4)))
+
+
+def test_several_servers_share_the_work(tmp_path: Path) -> None:
+    with open_served(tmp_path, servers=2) as sampler:
+        assert len(set(sampler.urls)) == 2
+        assert len(only_drawn(sampler.sample(requests(40)))) == 40
+    wait_until_gone(pids(tmp_path))
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_the_server_ends_with_its_asker_whatever_end_that_is(tmp_path: Path, number: signal.Signals) -> None:
+    code = f"""
+import time
+from pathlib import Path
+from tests.test_sampling_vllm_server import open_served
+open_served(Path({str(tmp_path)!r}))
+print("up", flush=True)
+time.sleep(600)
+"""
+    asker = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, text=True
+    )
+    assert asker.stdout is not None
+    assert asker.stdout.readline() == "up\n"
+    found = pids(tmp_path)
+    assert all(is_alive(pid) for pid in found)
+    asker.send_signal(number)
+    asker.wait()
+    asker.stdout.close()
+    wait_until_gone(found)
+
+
+def make_environment(folder: Path, has_command: bool = True, device: str = "cpu") -> Path:
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "vllm").touch()
+    told = f'{{"device": "{device}", "vllm": "0.32.0", "command": "{"yes" if has_command else "no"}"}}'
+    (folder / "bin" / "python").write_text(f"#!/bin/sh\necho noise\necho '{told}'\n")
+    (folder / "bin" / "python").chmod(0o755)
+    return folder
+
+
+def test_the_configuration_is_the_servers_options(tmp_path: Path) -> None:
+    environment = make_environment(tmp_path / "vllm", device="gpu")
+    asked = VllmConfig(
+        environment=environment, tensor_parallel=2, quantization="fp8", context=2048, memory_share=0.8,
+        options=("--max-num-seqs=64",),
+    )  # fmt: skip
+    command = serve_command(SamplingConfig(vllm=asked), MODEL, tmp_path, 3)
+    assert command[1:] == [
+        str(environment / "bin" / "vllm"), "serve", "org/mine", "--host=127.0.0.1", "--port={port}",
+        "--served-model-name=mine", "--seed=3", "--max-model-len=2048", "--tensor-parallel-size=2",
+        "--quantization=fp8", "--gpu-memory-utilization=0.8", "--max-num-seqs=64",
+    ]  # fmt: skip
+
+
+def test_on_a_cpu_prompts_are_read_whole_and_an_adapter_is_served(tmp_path: Path) -> None:
+    environment = make_environment(tmp_path / "vllm", has_command=False)
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text('{"r": 16}')
+    model = ResolvedModel("org/mine", "mine", "r1+a", None, adapter)
+    command = serve_command(SamplingConfig(vllm=VllmConfig(environment=environment)), model, tmp_path, 0)
+    assert command[1:6] == ["-W", "ignore", "-m", "vllm.entrypoints.openai.api_server", "--model=org/mine"]
+    assert {"--no-enable-chunked-prefill", "--max-num-batched-tokens=4096", "--enable-lora"} <= set(command)
+    assert f"--lora-modules=adapter={adapter}" in command
+
+
+def test_without_an_environment_the_error_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(SamplingError, match="run `pairsmith vllm install`"):
+        serve_command(SamplingConfig(), MODEL, tmp_path, 0)
+
+
+def test_an_environment_that_is_there_is_not_made_again(tmp_path: Path) -> None:
+    folder = make_environment(tmp_path / "vllm")
+    (folder / "pairsmith.json").write_text('{"device": "cpu", "vllm": "0.32.0", "command": "no"}')
+    made = install(folder, "auto", lambda line: pytest.fail(line))
+    assert (made.on_cpu, made.has_command, made.version) == (True, False, "0.32.0")
+    assert find_environment(make_environment(tmp_path / "other")).has_command
+
+
+def test_what_pip_says_is_told(tmp_path: Path) -> None:
+    python = tmp_path / "vllm" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\necho 'ERROR: no such version' >&2\nexit 1\n")
+    python.chmod(0o755)
+    with pytest.raises(SamplingError, match=r"installing torch==2\.13\.0 failed \(ERROR: no such version\)"):
+        install(tmp_path / "vllm", "cpu", lambda line: None)
+    assert not (tmp_path / "vllm" / "pairsmith.json").exists()
