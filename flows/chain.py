@@ -10,6 +10,7 @@ from pathlib import Path
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from flows.forecasting import Meter
 from flows.overlap import Judging, open_bars, run_line
 from flows.reporting import Stage, reporter
 from pipeline import stages
@@ -143,19 +144,25 @@ def run_problems(chain: Path, shards: Mapping[str, LoadedProblems], tools: Tools
 
 def run_samples(
     chain: Path, names: Sequence[str], config: RunConfig, tools: Tools, n_each: Mapping[str, int] | None = None
-) -> None:
+) -> Meter:
     """Draw the candidates; extract, execute, judge and parse them at the same time.
+
+    Returns what was measured; nothing was drawn where all was there.
 
     Args:
         n_each: draws a problem; None takes `sampling.n` for all.
     """
+    n_problems = count_rows(chain, "problems")
+    n_draws = n_problems * config.sampling.n if n_each is None else sum(n_each.values())
+    meter = Meter(config, tools.cache, n_draws, n_problems)
     stages.forget_failures(chain)
     stages.forget_faults(chain)
     keys = {name: stages.candidates_key(chain, name, config, n_each) for name in names}
     folder = stages.stage_folder(chain, "candidates")
     fingerprint = _fingerprint("candidates", keys)
     if not _is_there(folder, fingerprint):
-        _overlap(chain, keys, config, tools, n_each)
+        _overlap(chain, keys, config, tools, n_each, meter)
+        meter.keep()
         folder.finish(names, fingerprint, stages.versions_of("candidates"))
         _say_failures(folder)
 
@@ -164,13 +171,19 @@ def run_samples(
 
     _run_plain(chain, names, config, "programs", stages.programs_key, stages.write_programs)
     keys = {name: stages.executions_key(chain, name, config) for name in names}
-    run_stage(chain, "executions", keys, _rows(chain, "programs"), "programs", execute)
+    run_stage(chain, "executions", keys, count_rows(chain, "programs"), "programs", execute)
     _run_plain(chain, names, config, "verdicts", stages.verdicts_key, stages.write_verdicts)
     _run_plain(chain, names, config, "syntax", stages.syntax_key, stages.write_syntax)
+    return meter
 
 
 def _overlap(
-    chain: Path, keys: Mapping[str, str], config: RunConfig, tools: Tools, n_each: Mapping[str, int] | None
+    chain: Path,
+    keys: Mapping[str, str],
+    config: RunConfig,
+    tools: Tools,
+    n_each: Mapping[str, int] | None,
+    meter: Meter,
 ) -> None:
     """Make the missing shards of candidates, and the later stages of all shards as they become whole."""
     folder, problems = stages.stage_folder(chain, "candidates"), stages.stage_folder(chain, "problems")
@@ -182,12 +195,9 @@ def _overlap(
     n = sum(config.sampling.n if n_each is None else n_each.get(one, 0) for part in ids.values() for one in part)
     n_ready = sum(folder.n_rows(name) for name in ready)
     with open_bars(n, n + n_ready) as bars:
-        tokens = 0
 
         def count(candidate: Candidate) -> None:
-            nonlocal tokens
-            tokens += max(candidate.n_tokens, 0)
-            bars["candidates"].advance(1, f"({tokens} tokens)")
+            bars["candidates"].advance(1, meter.drawn(candidate))
 
         def filled() -> Iterator[Filled]:
             for one in draw(chain, pending, config, tools.open_source, tools.store(), n_each, count):
@@ -198,7 +208,7 @@ def _overlap(
         def write(name: str, rows: Sequence[Filled]) -> None:
             make_shard("candidates", name, lambda: stages.write_candidates(chain, name, config, rows, n_each))
 
-        judging = Judging(chain, config, tools.pool, make_shard, bars)
+        judging = Judging(chain, config, tools.pool, make_shard, bars, meter.judged)
         run_line(judging, filled(), ready, {name: len(part) for name, part in ids.items()}, write)
 
 
@@ -285,10 +295,16 @@ def _run_plain(
         bar.advance(len(folder.read(name)))
 
     run_stage(
-        chain, stage, {name: key(chain, name, config) for name in names}, _rows(chain, "candidates"), "rows", make
+        chain,
+        stage,
+        {name: key(chain, name, config) for name in names},
+        count_rows(chain, "candidates"),
+        "rows",
+        make,
     )
 
 
-def _rows(chain: Path, stage: str) -> int:
+def count_rows(chain: Path, stage: str) -> int:
+    """Return the rows of a stage that is done, else 0."""
     manifest = stages.stage_folder(chain, stage).manifest()
     return manifest.n_out if manifest is not None else 0

@@ -1,11 +1,13 @@
 """The command `pairsmith`: one verb a flow. Errors are one line; exit codes are in the README."""
 
+import json
 import logging
 import os
 import signal
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -29,6 +31,17 @@ app = typer.Typer(
 )
 sandbox_app = typer.Typer(no_args_is_help=True, help="Build and check the sandbox that programs run in.")
 app.add_typer(sandbox_app, name="sandbox")
+vllm_app = typer.Typer(no_args_is_help=True, help="Install vLLM for the servers that runs start.")
+app.add_typer(vllm_app, name="vllm")
+
+
+class Device(StrEnum):
+    """What vLLM is installed for."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    GPU = "gpu"
+
 
 ConfigFile = Annotated[Path | None, typer.Argument(help="TOML file; without one the defaults hold.")]
 Overrides = Annotated[
@@ -45,14 +58,29 @@ Cache = Annotated[
 def build_command(
     config: ConfigFile = None,
     overrides: Overrides = None,
+    pairs: Annotated[
+        str | None, typer.Option("--pairs", help="Draw in waves until so many pairs: 5000, 5k.")
+    ] = None,
+    budget_tokens: Annotated[
+        str | None, typer.Option("--budget-tokens", help="Tokens to draw at most, such as 20M.")
+    ] = None,
+    budget_gpu_hours: Annotated[float | None, typer.Option("--budget-gpu-hours", help="Hours of devices.")] = None,
+    budget_money: Annotated[float | None, typer.Option("--budget-money", help="By `prices` of the file.")] = None,
     dry_run: DryRun = False,
     cache: Cache = None,
     debug: Debug = False,
 ) -> None:
     """Sample, execute, judge, parse and pair: makes the preference dataset.
 
-    Example: `pairsmith build run.toml --set sampling.n=8`
+    Example: `pairsmith build run.toml --set sampling.n=8 --pairs 5k --budget-tokens 20M`
     """
+    given = {
+        "adaptive.pairs": pairs and json.dumps(pairs),
+        "budget.tokens": budget_tokens and json.dumps(budget_tokens),
+        "budget.gpu_hours": budget_gpu_hours,
+        "budget.money": budget_money,
+    }
+    overrides = [*(overrides or ()), *(f"{key}={value}" for key, value in given.items() if value is not None)]
 
     def work(settings: RunConfig, folder: Path) -> None:
         from flows.flows import build
@@ -203,6 +231,35 @@ def sandbox_check_command(
     _guard(work, debug)
 
 
+@vllm_app.command("install")
+def vllm_install_command(
+    device: Annotated[Device, typer.Option("--device", help="Build of vLLM; auto looks for a GPU.")] = Device.AUTO,
+    environment: Annotated[
+        Path | None, typer.Option("--environment", help="Where; by default beside the converted models.")
+    ] = None,
+    pip_option: Annotated[
+        list[str] | None, typer.Option("--pip-option", help="Passed to pip, such as an index; may be repeated.")
+    ] = None,
+    cache: Cache = None,
+    debug: Debug = False,
+) -> None:
+    """Make the environment that vLLM servers run in; minutes.
+
+    Example: `pairsmith vllm install --device cpu`
+    """
+
+    def work() -> None:
+        from pipeline.sampling.vllm_environment import default_environment, install
+
+        folder = environment or default_environment(cache or default_cache())
+        made = install(folder, device.value, reporter().say, pip_option or ())
+        reporter().say(f"vLLM {made.version} for {'CPU' if made.on_cpu else 'GPU'} in {folder}")
+        if environment is not None:
+            reporter().say(f'set sampling.vllm.environment = "{folder}"')
+
+    _guard(work, debug)
+
+
 def main() -> None:
     """Run the command line."""
     app()
@@ -221,10 +278,10 @@ def _run(
         if dry_run:
             from flows.planning import show_plan
 
-            show_plan(settings, reporter().console)
+            show_plan(settings, cache or default_cache(), reporter().console)
             return
         _quiet_libraries(debug)
-        work(settings, cache or Path.home() / ".cache" / "pairsmith")
+        work(settings, cache or default_cache())
 
     _guard(guarded, debug)
 
@@ -277,6 +334,11 @@ def _quiet_libraries(debug: bool) -> None:
     logging.disable(logging.ERROR)  # Prefect's among them; our own errors are one line, and say more
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
+
+
+def default_cache() -> Path:
+    """Return the folder of what this user's runs share."""
+    return Path.home() / ".cache" / "pairsmith"
 
 
 def read_key(variable: str) -> str | None:

@@ -1,15 +1,16 @@
 """The flows: build the pairs, train on them, evaluate what it gained and cost; `demo` runs all three."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from flows.chain import STAGES, Tools, load, locked, run_pairs, run_problems, run_samples
+from flows.chain import STAGES, Tools, count_rows, load, locked, run_pairs, run_problems, run_samples
 from flows.reporting import reporter
 from flows.tables import markdown_table, stage_rows
+from flows.waves import is_adaptive, run_waves
 from pipeline.folder import write_whole
 from pipeline.pairing import split_of
 from pipeline.problems.records import LoadedProblems
@@ -39,8 +40,16 @@ def build(config: RunConfig, cache: Path, api_keys: ApiKeys = _no_key) -> Path:
     """
     with locked(config.run), _tools(config, cache, api_keys) as tools:
         names = run_problems(config.run, load(config), tools)
-        run_samples(config.run, names, config, tools)
-        run_pairs(config.run, config)
+        if is_adaptive(config):
+
+            def draw(n_each: Mapping[str, int]) -> float:
+                return run_samples(config.run, names, config, tools, n_each).seconds()
+
+            run_waves(config.run, config, draw, lambda: run_pairs(config.run, config))
+        else:
+            meter = run_samples(config.run, names, config, tools)
+            run_pairs(config.run, config)
+            meter.compare(count_rows(config.run, "pairs"))
     _finish(config)
     return config.run / "pairs"
 

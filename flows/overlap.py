@@ -1,6 +1,7 @@
 """Draws, executes, judges and parses shards at the same time; each shard is written as soon as it is whole."""
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,11 +12,13 @@ from pipeline.cpus import kept_off
 from pipeline.drawing import Filled
 from pipeline.execution import execute_programs
 from pipeline.extraction import extract_program
+from pipeline.judging import judge
 from pipeline.line import Line
 from pipeline.sandbox import SandboxPool
 from schemas.candidate import Program
 from schemas.config import RunConfig
 from schemas.execution import Execution
+from schemas.verdict import Label
 
 _STOP_LIMIT_S = 20.0
 _MADE = ("candidates", "programs", "executions", "verdicts", "syntax")
@@ -34,6 +37,7 @@ class Judging:
 
     Attributes:
         make: runs the work of one shard of one stage: (stage, shard, work).
+        on_judged: takes the candidates of a problem that passed and that failed, when it is judged.
     """
 
     chain: Path
@@ -41,7 +45,7 @@ class Judging:
     pool: Callable[[], SandboxPool]
     make: Callable[[str, str, Callable[[], object]], None]
     bars: Mapping[str, Stage]
-    on_judged: Callable[[str], None] = lambda name: None
+    on_judged: Callable[[int, int], None] = lambda n_passed, n_failed: None
     _programs: dict[str, Program] = field(default_factory=dict, init=False)
     _executions: dict[str, Execution] = field(default_factory=dict, init=False)
     _reused: dict[str, Execution] = field(default_factory=dict, init=False)
@@ -54,7 +58,6 @@ class Judging:
                 self._run(item)
                 return
             self._write(item.name)
-        self.on_judged(item.name)
         yield item
 
     def parse(self, item: ShardDone) -> Iterator[ShardDone]:
@@ -76,6 +79,9 @@ class Judging:
             advance, n_runs = self.bars["executions"].advance, self.config.execution.n_runs
             made = execute_programs(missing, problems, self.pool(), advance, cache, n_runs)
             self._executions.update({row.candidate_id: row for row in made})
+            there |= {row.candidate_id: row for row in made}
+        labels = Counter(judge(filled.problem, row).label for row in there.values())
+        self.on_judged(labels[Label.PASSED], labels[Label.FAILED])
 
     def _there_already(self, filled: Filled, programs: Sequence[Program]) -> dict[str, Execution]:
         """Return the executions of a shard's earlier state, where they still hold."""

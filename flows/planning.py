@@ -6,27 +6,27 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.chain import STAGES, load
+from flows.forecasting import forecast_before
+from flows.waves import is_adaptive
 from pipeline.pairing import split_of
 from pipeline.sampling import choose_backend
 from pipeline.stages import stage_folder
 from schemas.config import RunConfig
 from schemas.problem import Problem
 
-_TOKENS_EACH = 0.6  # of max_tokens, that an answer takes in the mean: answers end with their code block
 
-
-def show_plan(config: RunConfig, console: Console) -> None:
+def show_plan(config: RunConfig, cache: Path, console: Console) -> None:
     """Print the stages with what each would work on, and what is there already. Opens no model, no sandbox."""
     shards = load(config)
     problems: list[Problem] = [row for part in shards.values() for row in part.problems]
     problems += [row.problem for part in shards.values() for row in part.pending]
     n_held_out = sum(split_of(row.problem_id, config.pairs.test_share) == "test" for row in problems)
     n = len(problems) * config.sampling.n
-    tokens = int(n * config.sampling.max_tokens * _TOKENS_EACH)
+    forecast, is_measured = forecast_before(config, cache, n, len(problems))
     backend = choose_backend(config.sampling)
     words = {
         "problems": f"{len(problems)} from {config.problems.source}, {n_held_out} held out, {len(shards)} shards",
-        "candidates": f"{n} from {config.sampling.model} by {backend}, about {tokens} tokens",
+        "candidates": f"{n} from {config.sampling.model} by {backend}",
         "programs": f"{n} completions to look for code in",
         "executions": f"at most {n} programs, {config.sandbox.workers} at once, in {config.sandbox.backend}",
         "verdicts": f"{n}",
@@ -42,6 +42,13 @@ def show_plan(config: RunConfig, console: Console) -> None:
     scored = f"{n_held_out} problems, {config.scoring.n} candidates each, before and after"
     table.add_row("evaluation", scored, "yes" if (config.run / "evaluation" / "gains.json").is_file() else "no")
     console.print(table)
+    source = (
+        "as earlier runs of this model went" if is_measured else "a guess: no run of this model was measured yet"
+    )
+    console.print(f"forecast: {forecast.words(config.prices.currency)} ({source})", highlight=False, markup=False)
+    if is_adaptive(config):
+        target = f"until {config.adaptive.pairs} pairs" if config.adaptive.pairs else "while the budget lasts"
+        console.print(f"in waves {target}: {config.adaptive.first_n} draws first, {config.adaptive.max_n} at most")
 
 
 def _there(run: Path, stage: str) -> str:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
+from schemas.budget_config import AdaptiveConfig, BudgetConfig, PricesConfig
 from schemas.pairs_config import PairsConfig
 from schemas.sampling_config import OverlapConfig
 from schemas.sampling_config import SamplingConfig as SamplingConfig
@@ -76,9 +77,6 @@ class SandboxConfig(Section):
     scale_limits: bool = Field(True, description="Longer limits of time on a machine measured to be slower.")
     memory_mib: int = Field(512, ge=64, description="Address space of one process, MiB.")
     n_processes: int = Field(32, ge=1, description="Processes and threads of one program.")
-    cpus: float = Field(
-        2.0, gt=0.0, description="Processors of one container, all its processes together (Docker)."
-    )
     output_mib: float = Field(16.0, gt=0.0, description="Standard output and error together, MiB.")
     answer_mib: float = Field(4.0, gt=0.0, description="Text of one answered value, MiB.")
     answers_mib: float = Field(32.0, gt=0.0, description="Text of all values that one program answers, MiB.")
@@ -161,6 +159,9 @@ class RunConfig(Section):
     shard_problems: int = Field(16, ge=1, description="Problems a shard.")
     problems: ProblemsConfig = ProblemsConfig()
     sampling: SamplingConfig = SamplingConfig()
+    adaptive: AdaptiveConfig = AdaptiveConfig()
+    budget: BudgetConfig = BudgetConfig()
+    prices: PricesConfig = PricesConfig()
     overlap: OverlapConfig = OverlapConfig()
     sandbox: SandboxConfig = SandboxConfig()
     execution: ExecutionConfig = ExecutionConfig()

@@ -15,14 +15,14 @@ from schemas.verdict import Cause, Label, Verdict
 from tests.pairing_records import problem as make_problem
 
 
-def judge_all(programs: Sequence[tuple[Problem, str]], pool: SandboxPool, n_runs: int = 1) -> list[Verdict]:
+def judge_all(programs: Sequence[tuple[Problem, str]], pool: SandboxPool) -> list[Verdict]:
     """Return the verdict of each (problem, code)."""
     problems = {problem.problem_id: problem for problem, _ in programs}
     rows = [
         Program(str(number), problem.problem_id, Extraction.OK, "bare", code)
         for number, (problem, code) in enumerate(programs)
     ]
-    executions = execute_programs(rows, problems, pool, n_runs=n_runs)
+    executions = execute_programs(rows, problems, pool)
     return [judge(problems[execution.problem_id], execution) for execution in executions]
 
 
@@ -86,7 +86,7 @@ STEADY = {
 
 def test_what_changes_from_run_to_run_is_flaky_and_undecided(pool: SandboxPool) -> None:
     problem = make_problem(cases=(Case("[]", "0"),), entry_point="f")
-    verdicts = judge_all([(problem, code) for code in (FLAKY | STEADY).values()], pool, n_runs=2)
+    verdicts = judge_all([(problem, code) for code in (FLAKY | STEADY).values()], pool)
     causes = {name: verdict.cause for name, verdict in zip(FLAKY | STEADY, verdicts, strict=True)}
     assert [name for name, cause in causes.items() if cause is Cause.FLAKY] == list(FLAKY)
     assert {verdict.label for verdict in verdicts} == {Label.UNDECIDED, Label.FAILED}

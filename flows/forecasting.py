@@ -1,0 +1,139 @@
+"""What a run will take and give, told before it, in its first minute and live; compared with what came."""
+
+import threading
+import time
+from pathlib import Path
+
+from flows.reporting import reporter
+from pipeline.folder import write_whole
+from pipeline.forecast import (
+    Forecast,
+    Moments,
+    Seen,
+    estimates_to_json,
+    make_forecast,
+    possible_pairs,
+    read_seen,
+    seen_to_json,
+)
+from pipeline.sampling import choose_backend
+from schemas.candidate import Candidate
+from schemas.config import RunConfig
+
+EARLY_S = 60.0  # when the early forecast is told; sooner, where a fifth is drawn before
+_EARLY_SHARE = 0.2
+_NOTE_EVERY_S = 2.0
+_SEEN = "measured.json"
+
+
+def seen_key(config: RunConfig) -> str:
+    """Return the name under which measures of a model are kept: what changes them much is part of it."""
+    sampling = config.sampling
+    models = ",".join(model.model for model in sampling.models) or sampling.model
+    adapter = sampling.adapter.name if sampling.adapter is not None else ""
+    return f"{models}|{adapter}|{sampling.backend}|{config.problems.source}|{','.join(config.problems.levels)}"
+
+
+def forecast_before(config: RunConfig, cache: Path, n_missing: int, n_problems: int) -> tuple[Forecast, bool]:
+    """Return the forecast of a run that hasn't begun, and whether it rests on measures of earlier runs."""
+    seen = read_seen(cache / _SEEN).get(seen_key(config), Seen())
+    max_tokens = config.sampling.max_tokens if choose_backend(config.sampling) != "files" else 0
+    forecast = make_forecast(seen, n_missing, n_problems, config.prices, max_tokens)
+    return forecast, seen.pairs.n > 0
+
+
+class Meter:
+    """Measures a run while it draws and judges. Its methods are called from several threads."""
+
+    def __init__(self, config: RunConfig, cache: Path, n_draws: int, n_problems: int) -> None:
+        """Begin to measure.
+
+        Args:
+            config: what is drawn.
+            cache: folder that keeps measures for later runs.
+            n_draws: candidates to draw.
+            n_problems: problems to judge.
+        """
+        self._config, self._cache = config, cache
+        self._n_draws, self._n_problems = n_draws, n_problems
+        self.before = forecast_before(config, cache, n_draws, n_problems)[0]
+        self.early: Forecast | None = None
+        self._tokens = self._prompts = self._pairs = Moments()
+        self._n_drawn = 0
+        self._lock = threading.Lock()
+        self._began: float | None = None
+        self._last = self._noted = 0.0
+        self._note = ""
+
+    def drawn(self, candidate: Candidate) -> str:
+        """Count a candidate that was drawn now; return the words that stand beside the rate."""
+        now = time.monotonic()
+        with self._lock:
+            if self._began is None:
+                self._began = now - candidate.wall_s
+            self._last = now
+            self._n_drawn += 1
+            if candidate.n_tokens >= 0:
+                self._tokens = self._tokens.plus(candidate.n_tokens)
+                self._prompts = self._prompts.plus(max(candidate.n_prompt_tokens, 0))
+            if now - self._noted >= _NOTE_EVERY_S:
+                self._noted = now
+                forecast = self.forecast()
+                self._note = (
+                    f"({self._tokens.total:,.0f} tokens; in all {forecast.words(self._config.prices.currency)})"
+                )
+                self._tell_early(forecast, now)
+            return self._note
+
+    def judged(self, n_passed: int, n_failed: int) -> None:
+        """Count a problem that was judged."""
+        pairs = self._config.pairs
+        n = possible_pairs(n_passed, n_failed, pairs.max_per_problem, pairs.max_per_candidate)
+        with self._lock:
+            self._pairs = self._pairs.plus(n)
+
+    def seconds(self) -> float:
+        """Return the seconds of sampling so far."""
+        return max(self._last - self._began, 1e-6) if self._began is not None else 0.0
+
+    def seen(self) -> Seen:
+        """Return what was measured."""
+        rate = self._tokens.total / self.seconds() if self.seconds() else 0.0
+        return Seen(self._tokens, self._prompts, self._pairs, rate)
+
+    def forecast(self) -> Forecast:
+        """Return the forecast as it stands."""
+        so_far = (self._tokens.total, self._prompts.total, self.seconds(), self._pairs.total)
+        n_draws, n_problems = self._n_draws - self._n_drawn, self._n_problems - self._pairs.n
+        return make_forecast(self.seen(), max(n_draws, 0), max(n_problems, 0), self._config.prices, 0, so_far)
+
+    def keep(self) -> None:
+        """Keep the measures for later runs of this model; nothing where nothing was drawn."""
+        if self._n_drawn:
+            rows = {**read_seen(self._cache / _SEEN), seen_key(self._config): self.seen()}
+            write_whole(self._cache / _SEEN, seen_to_json(rows).encode())
+
+    def compare(self, n_pairs: int) -> None:
+        """Say what was forecast and what came; write both to `forecast.json`. Nothing where nothing was drawn."""
+        if not self._n_drawn:
+            return
+        prices = self._config.prices
+        hours = self.seconds() / 3600 * prices.devices
+        per_million = self._prompts.total * prices.prompt_per_million
+        per_million += self._tokens.total * prices.completion_per_million
+        money = per_million / 1e6 + hours * prices.device_hour
+        outcome = (self._tokens.total, self.seconds(), money, float(n_pairs))
+        text = estimates_to_json(self.before, self.early, outcome)
+        write_whole(self._config.run / "forecast.json", text.encode())
+        if self.early is not None:
+            reporter().say(f"forecast    {self.early.words(prices.currency)}")
+        paid = f", {money:,.2f} {prices.currency}" if money else ""
+        reporter().say(f"outcome     {outcome[0]:,.0f} tokens, {outcome[1]:,.0f} s{paid}, {n_pairs:,} pairs")
+
+    def _tell_early(self, forecast: Forecast, now: float) -> None:
+        assert self._began is not None
+        is_share = self._n_drawn >= _EARLY_SHARE * self._n_draws and self._pairs.n > 1
+        if self.early is None and (now - self._began >= EARLY_S or is_share):
+            self.early = forecast
+            seconds = now - self._began
+            reporter().say(f"forecast    {forecast.words(self._config.prices.currency)} (after {seconds:.0f} s)")

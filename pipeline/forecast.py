@@ -1,0 +1,192 @@
+"""What a run will take and give: tokens, time, money and pairs, each with an interval, from what is there so far.
+
+Means of what was drawn are carried over to what is missing. The interval holds the scatter of the missing part and
+the doubt about the mean: sd * sqrt(m + m^2 / n) for m missing and n known, times 1.96.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from schemas.budget_config import PricesConfig
+
+_Z = 1.96  # 95%
+_GUESSED_SHARE = (
+    0.6  # of max_tokens that an answer takes, where none of this model was seen: answers end with their code
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value and the interval in which 95% of outcomes should fall."""
+
+    value: float
+    low: float
+    high: float
+
+    def words(self, digits: int = 0) -> str:
+        """Return it as `120 [90, 150]`."""
+        return f"{self.value:,.{digits}f} [{self.low:,.{digits}f}, {self.high:,.{digits}f}]"
+
+    def scaled(self, factor: float) -> "Estimate":
+        """Return it in another unit."""
+        return Estimate(self.value * factor, self.low * factor, self.high * factor)
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Count, sum and sum of squares of a measured quantity."""
+
+    n: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+
+    def plus(self, value: float, n: int = 1) -> "Moments":
+        """Return the moments with one more value, counted `n` times."""
+        return Moments(self.n + n, self.total + n * value, self.squares + n * value * value)
+
+    @property
+    def mean(self) -> float:
+        """Return the mean; 0.0 of nothing."""
+        return self.total / self.n if self.n else 0.0
+
+    @property
+    def deviation(self) -> float:
+        """Return the standard deviation; 0.0 of fewer than two values."""
+        if self.n < 2:
+            return 0.0
+        return math.sqrt(max(self.squares - self.total * self.total / self.n, 0.0) / (self.n - 1))
+
+    def carried(self, n_missing: int, so_far: float = 0.0) -> Estimate:
+        """Return the sum over all: `so_far`, and as many more as are missing."""
+        half = _Z * self.deviation * math.sqrt(n_missing + n_missing**2 / self.n) if self.n else 0.0
+        value = so_far + n_missing * self.mean
+        return Estimate(value, max(so_far, value - half), value + half)
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a run will take and give; None where nothing is known of it.
+
+    Attributes:
+        tokens: drawn tokens.
+        sampling_s: seconds of sampling.
+        money: price of it.
+        pairs: pairs.
+    """
+
+    tokens: Estimate
+    sampling_s: Estimate | None
+    money: Estimate | None
+    pairs: Estimate | None
+
+    def words(self, currency: str) -> str:
+        """Return one line, such as `about 1,200 [1,100, 1,300] tokens, ...`."""
+        parts = [f"{self.tokens.words()} tokens"]
+        if self.sampling_s is not None:
+            parts.append(f"{self.sampling_s.words()} s")
+        if self.money is not None and self.money.high > 0:
+            parts.append(f"{self.money.words(2)} {currency}")
+        if self.pairs is not None:
+            parts.append(f"{self.pairs.words()} pairs")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was measured of a model, in this run or in earlier ones.
+
+    Attributes:
+        tokens: drawn tokens a candidate.
+        prompt_tokens: prompt tokens a candidate.
+        pairs: pairs a problem.
+        rate: drawn tokens a second; 0.0 where unknown.
+    """
+
+    tokens: Moments = Moments()
+    prompt_tokens: Moments = Moments()
+    pairs: Moments = Moments()
+    rate: float = 0.0
+
+
+def make_forecast(
+    seen: Seen,
+    n_missing: int,
+    n_missing_problems: int,
+    prices: PricesConfig,
+    max_tokens: int,
+    so_far: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0),
+) -> Forecast:
+    """Return the forecast of a run.
+
+    Args:
+        seen: what was measured.
+        n_missing: candidates to draw.
+        n_missing_problems: problems that have no verdicts yet.
+        prices: for the price.
+        max_tokens: of one draw; the guess rests on it where no draw was seen.
+        so_far: tokens, prompt tokens, seconds and pairs that are there already.
+    """
+    tokens_then, prompts_then, seconds_then, pairs_then = so_far
+    tokens = seen.tokens.carried(n_missing, tokens_then)
+    if seen.tokens.n == 0:
+        guess = n_missing * max_tokens
+        tokens = Estimate(tokens_then + guess * _GUESSED_SHARE, tokens_then, tokens_then + guess)
+    prompts = prompts_then + n_missing * seen.prompt_tokens.mean
+    seconds = money = None
+    if seen.rate > 0:
+        rest = [max(value - tokens_then, 0.0) / seen.rate for value in (tokens.value, tokens.low, tokens.high)]
+        seconds = Estimate(*(seconds_then + value for value in rest))
+    if seconds is not None or not prices.device_hour:
+        hours = seconds.scaled(prices.devices / 3600) if seconds is not None else Estimate(0.0, 0.0, 0.0)
+        money = Estimate(
+            *(
+                (prompts * prices.prompt_per_million + drawn * prices.completion_per_million) / 1e6
+                + hour * prices.device_hour
+                for drawn, hour in (
+                    (tokens.value, hours.value), (tokens.low, hours.low), (tokens.high, hours.high),
+                )
+            )
+        )  # fmt: skip
+    pairs = seen.pairs.carried(n_missing_problems, pairs_then) if seen.pairs.n else None
+    return Forecast(tokens, seconds, money, pairs)
+
+
+def possible_pairs(n_passed: int, n_failed: int, max_per_problem: int, max_per_candidate: int) -> int:
+    """Return the pairs that a problem's candidates could make at most, before any guard."""
+    return min(max_per_problem, n_passed * n_failed, max_per_candidate * min(n_passed, n_failed))
+
+
+def read_seen(path: Path) -> dict[str, Seen]:
+    """Return what was measured in earlier runs, by model and settings; nothing where there is no such file."""
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            key: Seen(
+                Moments(**row["tokens"]),
+                Moments(**row["prompt_tokens"]),
+                Moments(**row["pairs"]),
+                float(row["rate"]),
+            )
+            for key, row in rows.items()
+        }
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+def seen_to_json(seen: dict[str, Seen]) -> str:
+    """Return the text that `read_seen` reads."""
+    return json.dumps({key: asdict(one) for key, one in sorted(seen.items())}, indent=1) + "\n"
+
+
+def estimates_to_json(before: Forecast | None, early: Forecast | None, outcome: Sequence[float]) -> str:
+    """Return forecasts and outcome (tokens, seconds, money, pairs) as the text of `forecast.json`."""
+    names = ("tokens", "sampling_s", "money", "pairs")
+    found = {
+        "dry_run": asdict(before) if before is not None else None,
+        "early": asdict(early) if early is not None else None,
+        "outcome": dict(zip(names, outcome, strict=True)),
+    }
+    return json.dumps(found, indent=1) + "\n"

@@ -1,0 +1,62 @@
+"""Adaptive draws through the command: targets, budgets, resumption."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from pipeline.stages import stage_folder
+from schemas.candidate import Candidate
+from tests.cli_kit import N_PROBLEMS, command_of, contents, environment, pairsmith
+
+
+def n_pairs(run: Path) -> int:
+    return len(stage_folder(run, "pairs").read_all())
+
+
+def draws(run: Path) -> dict[str, int]:
+    rows: list[Candidate] = stage_folder(run, "candidates").read_all()
+    found: dict[str, int] = {}
+    for row in rows:
+        found[row.problem_id] = found.get(row.problem_id, 0) + 1
+    return found
+
+
+def test_waves_end_at_the_pairs_that_were_asked_for_and_resume_alike(
+    config: Path, home: Path, tmp_path: Path
+) -> None:
+    """Samples lie as reference, wrong ones, ...: two draws give most problems their pair, at once."""
+    run, waves = tmp_path / "run", ["--pairs", "12", "--set", "adaptive.first_n=2", "--set", "adaptive.step_n=2"]
+    done = pairsmith("build", config, "--set", f"run={run}", *waves, home=home)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ended: there are enough pairs" in done.stdout
+    assert n_pairs(run) >= 12
+    assert sum(draws(run).values()) < 8 * N_PROBLEMS, "fewer than a fixed n would take"
+    killed = tmp_path / "killed"
+    process = subprocess.Popen(
+        command_of("build", config, "--set", f"run={killed}", *waves),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(home), start_new_session=True,
+    )  # fmt: skip
+    while not any(killed.glob("executions/*.parquet")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    again = pairsmith("build", config, "--set", f"run={killed}", *waves, home=home)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert contents(killed) == contents(run)
+
+
+def test_a_plan_tells_what_a_run_will_take(config: Path, home: Path) -> None:
+    done = pairsmith("build", config, "--dry-run", "--pairs", "1k", "--budget-tokens", "20M", home=home)
+    assert done.returncode == 0, done.stderr
+    assert "forecast: " in done.stdout
+    assert "until 1000 pairs" in done.stdout
+
+
+def test_a_build_compares_forecast_and_outcome(built: Path) -> None:
+    found = json.loads((built / "forecast.json").read_text())
+    assert found["outcome"]["pairs"] == n_pairs(built)
+    assert found["outcome"]["tokens"] == found["dry_run"]["tokens"]["high"] == 0, "files don't tell tokens"

@@ -1,0 +1,89 @@
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from pipeline.forecast import (
+    Estimate,
+    Moments,
+    Seen,
+    estimates_to_json,
+    make_forecast,
+    possible_pairs,
+    read_seen,
+    seen_to_json,
+)
+from schemas.budget_config import PricesConfig
+
+
+def moments(values: list[float]) -> Moments:
+    found = Moments()
+    for value in values:
+        found = found.plus(value)
+    return found
+
+
+def test_mean_and_deviation_are_those_of_the_values() -> None:
+    found = moments([1.0, 2.0, 3.0, 6.0])
+    assert found.mean == 3.0
+    assert found.deviation == pytest.approx(2.160247)
+
+
+def test_intervals_hold_what_they_say() -> None:
+    """Of 400 runs whose last 300 of 360 problems are forecast from the first 60."""
+    draw, held = random.Random(3), 0
+    for _ in range(400):
+        pairs = [float(draw.choice([0, 0, 0, 1, 2, 4])) for _ in range(360)]
+        estimate = moments(pairs[:60]).carried(300, so_far=sum(pairs[:60]))
+        held += estimate.low <= sum(pairs) <= estimate.high
+    assert 0.92 <= held / 400 <= 0.98
+
+
+def test_a_forecast_counts_what_is_there_and_prices_it() -> None:
+    seen = Seen(moments([90.0, 110.0] * 50), moments([200.0] * 100), moments([1.0, 3.0] * 10), rate=500.0)
+    prices = PricesConfig(prompt_per_million=1.0, completion_per_million=10.0, device_hour=3.6, devices=2)
+    found = make_forecast(seen, 900, 80, prices, 256, so_far=(10_000.0, 20_000.0, 20.0, 40.0))
+    assert found.tokens.value == 10_000 + 900 * 100
+    assert found.sampling_s is not None
+    assert found.sampling_s.value == pytest.approx(20 + 90_000 / 500)
+    assert found.pairs is not None
+    assert found.pairs.value == 40 + 160
+    assert found.pairs.low < 200 < found.pairs.high
+    assert found.money is not None
+    assert found.money.value == pytest.approx(200_000 / 1e6 + 1.0 + 200 * 2 * 0.001)
+    assert found.words("EUR").startswith("100,000 [")
+    assert "EUR" in found.words("EUR")
+
+
+def test_without_any_measure_tokens_are_a_wide_guess_and_the_rest_is_left_out() -> None:
+    found = make_forecast(Seen(), 100, 10, PricesConfig(), 200)
+    assert found.tokens == Estimate(12_000.0, 0.0, 20_000.0)
+    assert (found.sampling_s, found.pairs) == (None, None)
+    assert found.words("USD") == "12,000 [0, 20,000] tokens"
+    with_hours = make_forecast(Seen(), 100, 10, PricesConfig(device_hour=2.0), 200)
+    assert with_hours.money is None, "no rate, so no hours and no price"
+
+
+def test_measures_are_kept_between_runs(tmp_path: Path) -> None:
+    seen = {"m": Seen(moments([5.0, 7.0]), moments([3.0]), Moments(), 12.5)}
+    path = tmp_path / "measured.json"
+    path.write_text(seen_to_json(seen))
+    assert read_seen(path) == seen
+    path.write_text('{"m": 3}')
+    assert read_seen(path) == {}
+    assert read_seen(tmp_path / "none") == {}
+
+
+@pytest.mark.parametrize(
+    ("n_passed", "n_failed", "n"), [(0, 9, 0), (3, 0, 0), (1, 1, 1), (1, 9, 2), (2, 2, 4), (9, 9, 8)]
+)
+def test_pairs_that_a_problem_may_have(n_passed: int, n_failed: int, n: int) -> None:
+    assert possible_pairs(n_passed, n_failed, max_per_problem=8, max_per_candidate=2) == n
+
+
+def test_forecast_and_outcome_are_written_together() -> None:
+    forecast = make_forecast(Seen(), 10, 1, PricesConfig(), 100)
+    found = json.loads(estimates_to_json(forecast, None, (5.0, 1.0, 0.0, 2.0)))
+    assert found["dry_run"]["tokens"]["high"] == 1000
+    assert (found["early"], found["outcome"]["pairs"]) == (None, 2.0)
