@@ -1,29 +1,20 @@
 """Right programs pass and wrong ones fail, on every sandbox: the labels' own test."""
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from pipeline.execution import execute_programs
-from pipeline.judging import judge
+import pytest
+
+from benchmarks.references import judge_all, try_references
 from pipeline.problems.loading import load_problems
+from pipeline.problems.records import LoadedProblems, PendingProblem
+from pipeline.problems.references import complete
 from pipeline.problems.starter import load_starter, starter_folder
 from pipeline.sandbox.pool import SandboxPool
-from schemas.candidate import Extraction, Program
 from schemas.config import ProblemsConfig
-from schemas.problem import Case, JudgedBy, Problem
-from schemas.verdict import Cause, Label, Verdict
+from schemas.problem import Case, JudgedBy
+from schemas.verdict import Cause, Label
 from tests.pairing_records import problem as make_problem
-
-
-def judge_all(programs: Sequence[tuple[Problem, str]], pool: SandboxPool) -> list[Verdict]:
-    """Return the verdict of each (problem, code)."""
-    problems = {problem.problem_id: problem for problem, _ in programs}
-    rows = [
-        Program(str(number), problem.problem_id, Extraction.OK, "bare", code)
-        for number, (problem, code) in enumerate(programs)
-    ]
-    executions = execute_programs(rows, problems, pool)
-    return [judge(problems[execution.problem_id], execution) for execution in executions]
 
 
 def test_each_starter_reference_passes_and_each_wrong_solution_fails(pool: SandboxPool) -> None:
@@ -58,12 +49,50 @@ def test_no_solution_of_humaneval_passes_another_problem(pool: SandboxPool) -> N
 
 def test_every_canonical_solution_of_mbpp_passes(pool: SandboxPool, real_data: Path) -> None:
     config = ProblemsConfig(source="mbpp", path=real_data / "mbpp.jsonl.gz")
-    problems = load_problems(config, starter_folder()).problems
-    verdicts = judge_all([(problem, problem.reference) for problem in problems], pool)
-    odd = {row.problem_id: row.cause for row in verdicts if row.label is not Label.PASSED}
-    unjudged = {row.problem_id for row in problems if row.judged_by is JudgedBy.NOTHING}
-    assert len(unjudged) <= 0.01 * 974
-    assert odd == dict.fromkeys(unjudged, Cause.NO_CASES)
+    outcome = try_references("mbpp", load_problems(config, starter_folder()), pool)
+    assert outcome.exceptions == ()
+    assert (outcome.n_programs, outcome.n_expected) == (974, 974)
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "n_problems"),
+    [("humaneval+", "HumanEvalPlus.jsonl.gz", 164), ("mbpp+", "MbppPlus.jsonl.gz", 378)],
+)
+def test_canonical_solutions_of_the_plus_sets_pass(
+    pool: SandboxPool, real_data: Path, name: Any, file: str, n_problems: int
+) -> None:
+    """Every twelfth problem; `python -m benchmarks.references` tries all."""
+    loaded = load_problems(ProblemsConfig(source=name, path=real_data / file), starter_folder())
+    assert len(loaded.problems) + len(loaded.pending) == n_problems
+    part = LoadedProblems(loaded.problems[::12], loaded.pending[7::12])
+    outcome = try_references(name, part, pool)
+    assert outcome.exceptions == ()
+    assert outcome.n_expected == outcome.n_programs == len(part.problems) + len(part.pending)
+
+
+def test_answers_that_are_too_long_together_are_left_out_of_the_cases(pool: SandboxPool) -> None:
+    problem = make_problem("long", entry_point="f", reference="def f(n): return 'x' * n")
+    sizes = (3 << 20, 1, 3 << 20, 3 << 20, 2)
+    row = PendingProblem(problem, tuple(f"[{size}]" for size in sizes), 0.0)
+    (done,) = complete([row], pool).problems
+    assert [case.arguments for case in done.cases] == [f"[{size}]" for size in (3 << 20, 1, 3 << 20, 2)]
+    (verdict,) = judge_all([(done, problem.reference)], pool)
+    assert verdict.label is Label.PASSED
+
+
+def test_a_reference_that_fails_is_listed_with_its_reason(pool: SandboxPool) -> None:
+    cases = (Case("[1]", "2"),)
+    right, wrong, hung = (
+        make_problem(name, cases=cases, entry_point="f", reference=code)
+        for name, code in (
+            ("right", "def f(x): return x + 1"),
+            ("wrong", "def f(x): return x"),
+            ("odd", "def f(x): raise KeyError"),
+        )
+    )
+    outcome = try_references("three", LoadedProblems((right, wrong, hung)), pool)
+    assert (outcome.n_programs, outcome.n_expected, outcome.n_cases) == (3, 1, 3)
+    assert outcome.exceptions == ("wrong: failed wrong_value", "odd: failed exception KeyError")
 
 
 FLAKY = {

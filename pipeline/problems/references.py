@@ -11,6 +11,7 @@ from schemas.execution import Status
 from schemas.problem import Problem
 
 NO_ANSWER = "reference_gave_no_answer"
+MAX_ANSWERS_BYTES = 8 << 20  # of one problem; a quarter of what `sandbox.answers_mib` allows by default
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class Completed:
     Attributes:
         problems: problems with answers.
         n_dropped: problems whose reference gave no answer at all.
-        n_lost_inputs: inputs that were left out, because the reference gave no value for them.
+        n_lost_inputs: inputs that were left out, because the reference gave no value for them, or one that is
+            too long beside the others.
     """
 
     problems: tuple[Problem, ...]
@@ -58,4 +60,15 @@ def _answer(row: PendingProblem, pool: SandboxPool) -> list[str | None]:
         values += [answer.value if answer.status is Status.OK else None for answer in ended]
         if not ended:  # it does not even load
             values += [None] * (len(inputs) - len(values))
-    return values
+    return _bounded(values)
+
+
+def _bounded(values: list[str | None]) -> list[str | None]:
+    """Return the answers less those that are too long together: a right candidate must be able to give all."""
+    left = MAX_ANSWERS_BYTES
+    kept: list[str | None] = []
+    for value in values:
+        fits = value is not None and len(value) <= left
+        kept.append(value if fits else None)
+        left -= len(value) if fits and value is not None else 0
+    return kept
