@@ -15,6 +15,7 @@ from schemas.problem import Case, Interface, JudgedBy, Problem
 from schemas.values import encode_value
 from schemas.verdict import Cause, Label, Verdict
 from tests.languages_kit import HUMANEVAL, PROGRAMS_ON_STDIN, humaneval_rows
+from tests.languages_kit import problem as case_problem
 
 IN_PROCESS = tuple(HUMANEVAL)
 
@@ -74,14 +75,27 @@ def test_whole_programs_run_on_stdin(language: str, present: None, pool: Sandbox
     assert (wrong.label, wrong.cause) == (Label.FAILED, Cause.WRONG_VALUE), wrong
 
 
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [
+        ("javascript", "class Box { plus(x) { return x + 1; } }"),
+        ("cpp", "struct Box { int plus(int x) const { return x + 1; } };"),
+        ("rust", "struct Box1;\nstruct Box2 {}\nimpl Box2 { fn plus(&self, x: u8) -> u8 { x + 1 } }"),
+    ],
+)
+def test_an_entry_point_may_be_a_method(
+    language: str, code: str, present: None, pool: SandboxPool, cache: Path
+) -> None:
+    asked = case_problem(language, [((1,), 2), ((41,), 42)], "Box.plus")
+    assert verdict(asked, code, pool, cache).label is Label.PASSED
+
+
 def test_python_tests_can_run_in_process_too(pool: SandboxPool) -> None:
-    problem = stdin_problem("python")
     asked = Problem(
         problem_id="p", source="jsonl", language="python", entry_point="f", prompt="", continuation="", setup="",
         judged_by=JudgedBy.IN_PROCESS, cases=(), test_code="assert f(1) == 2", reference="", level="", topic="",
         license="",
     )  # fmt: skip
-    assert problem.language == asked.language
     for code, label, cause in (
         ("def f(x): return x + 1", Label.PASSED, Cause.NONE),
         ("def f(x): return x", Label.FAILED, Cause.TEST_FAILED),

@@ -14,6 +14,7 @@ from pipeline.problems.conversion import convert_tests, parse
 from pipeline.problems.evalplus import load_humaneval_plus, load_mbpp_plus, with_expected
 from pipeline.problems.evalplus_inputs import as_written
 from pipeline.problems.humaneval import humaneval_path, load_humaneval
+from pipeline.problems.jsonl import load_jsonl
 from pipeline.problems.mbpp import load_mbpp
 from pipeline.problems.records import DroppedProblem, Found, PendingProblem, ProblemsError
 from pipeline.problems.starter import LEVELS, load_starter, starter_folder
@@ -279,3 +280,27 @@ def test_inputs_without_a_usable_answer_are_left_out() -> None:
     assert [case.arguments for case in problem.cases] == ["[0]", "[3]"]
     with pytest.raises(ValueError, match="zip"):
         with_expected(pending(n=4), values[:2])
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"language": "cobol"}, "column 'language' holds 'cobol'"),
+        ({"language": "java", "entry_point": "a b"}, "column 'entry_point' holds 'a b'"),
+        ({"language": "java", "cases": []}, "zero cases prove nothing"),
+        ({"language": "java", "tests": "x"}, "both 'tests' and 'cases'"),
+    ],
+)
+def test_a_bad_row_in_another_language_is_named(tmp_path: Path, row: dict[str, object], message: str) -> None:
+    good = {
+        "problem_id": "a", "prompt": "Add one.", "entry_point": "Box.plus", "language": "C++",
+        "cases": [{"arguments": [1], "expected": 2}],
+    }  # fmt: skip
+    path = tmp_path / "own.jsonl"
+    path.write_text(json.dumps(good) + "\n" + json.dumps(good | {"problem_id": "b"} | row))
+    right, wrong = (item.outcome for item in load_jsonl(path))
+    assert isinstance(right, Problem)
+    assert (right.language, right.entry_point, right.judged_by) == ("cpp", "Box.plus", "cases")
+    assert "C++" in right.prompt
+    assert isinstance(wrong, DroppedProblem)
+    assert message in wrong.message

@@ -123,7 +123,9 @@ def _function(row: Row) -> tuple[Problem, str]:
 
 def _foreign_function(row: Row, language: str) -> Problem:
     """Return a function problem in another language: typed cases, or tests that run in the solution's process."""
-    entry_point = name(row, "entry_point")
+    entry_point = text(row, "entry_point")
+    if not all(part.isidentifier() for part in entry_point.split(".", 1)):
+        raise RowError(DropReason.BAD_VALUE, f"column 'entry_point' holds {entry_point[:40]!r}, not a name")
     if "tests" in row and "cases" in row:
         raise RowError(DropReason.BAD_VALUE, "both 'tests' and 'cases'; give one of them")
     if "cases" in row:

@@ -30,7 +30,7 @@ final class PairsmithDriver {
             List<Method> methods = null;
             String loaded;
             try {
-                methods = find(names[0]);
+                methods = find(names[0].substring(names[0].lastIndexOf('.') + 1));
                 loaded = methods.isEmpty() ? "M" : "L";
             } catch (Throwable error) {
                 loaded = "R" + nameOf(error);

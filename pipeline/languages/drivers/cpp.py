@@ -26,9 +26,8 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
     macros end with it.
     """
     whole = f"{setup}\n{code}"
-    target = f"&{entry_point}"
-    if not _is_free(code, entry_point):
-        target = f"&Solution::{entry_point}"
+    owner, name = trees.split_entry(entry_point)
+    target = f"&{name}" if _is_free(code, entry_point) else f"&{owner}::{name}"
     call = f"[](const pairsmith::Json& arguments) {{ return pairsmith::call({target}, arguments); }}"
     included = include_solution("solution.cpp", whole)
     main = f'{included}#include "driver.hpp"\n{ENTRY} {{ return pairsmith::serve({call}); }}\n'
@@ -62,7 +61,7 @@ def program(code: str, setup: str) -> dict[str, str]:
 
 def finds(code: str, entry_point: str) -> bool:
     """Return whether a function of that name is defined, free or in a class `Solution`."""
-    return _is_free(code, entry_point) or _is_member(code, entry_point)
+    return _is_free(code, entry_point) or _is_member(code, trees.split_entry(entry_point)[1])
 
 
 def include_solution(name: str, whole: str) -> str:

@@ -2,7 +2,7 @@
 // Loads a solution, calls its entry point, and speaks the lines of `pipeline.sandbox.inside.foreign`.
 (() => {
   const fs = require("fs"), path = require("path"), url = require("url"), Module = require("module");
-  const NAME = process.argv[2], FOLDER = __dirname, exit = process.exit.bind(process);
+  const [NAME, OWNER = "Solution"] = process.argv[2].split(".").reverse(), FOLDER = __dirname, exit = process.exit.bind(process);
   const {parse, stringify} = JSON, {isArray} = Array, {isInteger} = Number, ownKeys = Object.keys;
   const prototypeOf = Object.getPrototypeOf, define = Object.defineProperty;
   const MAX_DEPTH = 100, MAX_NODES = 1000000, EXACT = 2 ** 53;
@@ -131,9 +131,9 @@
     return exported.default ? pick(exported.default) : undefined;
   }
 
-  // A name of the solution's own scope, else a method of its class Solution.
-  const LOOK = `typeof ${NAME} === "function" ? ${NAME} : typeof Solution === "function" && ` +
-    `typeof Solution.prototype.${NAME} === "function" ? (...a) => new Solution().${NAME}(...a) : undefined`;
+  // A name of the solution's own scope, else a method of the class, by default Solution.
+  const LOOK = `typeof ${NAME} === "function" ? ${NAME} : typeof ${OWNER} === "function" && ` +
+    `typeof ${OWNER}.prototype.${NAME} === "function" ? (...a) => new ${OWNER}().${NAME}(...a) : undefined`;
 
   async function load() {
     const source = fs.readFileSync(path.join(FOLDER, "solution.js"), "utf8");

@@ -45,8 +45,9 @@ def main_class(code: str) -> str:
 
 def finds(code: str, entry_point: str) -> bool:
     """Return whether a method of that name is declared in some class."""
+    _, name = trees.split_entry(entry_point)
     return any(
-        node.type == "method_declaration" and trees.text(node.child_by_field_name("name")) == entry_point
+        node.type == "method_declaration" and trees.text(node.child_by_field_name("name")) == name
         for node in trees.walk(trees.parse(code, "java"), _WITHIN)
     )
 

@@ -85,24 +85,26 @@ def finds(code: str, entry_point: str) -> bool:
 
 def _find(code: str, entry_point: str) -> Node | None:
     """Return the definition: a free function, else one of an `impl`."""
+    _, name = trees.split_entry(entry_point)
     found = [
         node
         for node in trees.walk(trees.parse(code, "rust"), _WITHIN)
-        if node.type == "function_item" and trees.text(node.child_by_field_name("name")) == entry_point
+        if node.type == "function_item" and trees.text(node.child_by_field_name("name")) == name
     ]
     free = [node for node in found if node.parent is not None and node.parent.type == "source_file"]
     return next(iter(free or found), None)
 
 
 def _path(node: Node | None, entry_point: str) -> str:
+    _, function = trees.split_entry(entry_point)
     owner = node.parent.parent if node is not None and node.parent is not None else None
     if owner is None or owner.type != "impl_item":
-        return f"super::{entry_point}"
+        return f"super::{function}"
     name = trees.text(owner.child_by_field_name("type")).split("<")[0]
     takes_self = node is not None and any(
         part.type == "self_parameter" for part in _list(node.child_by_field_name("parameters"))
     )
-    return f"super::{name}{{}}.{entry_point}" if takes_self else f"super::{name}::{entry_point}"
+    return f"super::{name}{{}}.{function}" if takes_self else f"super::{name}::{function}"
 
 
 def _list(node: Node | None) -> list[Node]:

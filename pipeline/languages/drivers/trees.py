@@ -22,6 +22,12 @@ def text(node: Node | None) -> str:
     return node.text.decode() if node is not None and node.text is not None else ""
 
 
+def split_entry(entry_point: str) -> tuple[str, str]:
+    """Return class and name of an entry point, `Class.method` or a bare name, whose class is `Solution`."""
+    owner, _, name = entry_point.rpartition(".")
+    return owner or "Solution", name
+
+
 def walk(node: Node, within: frozenset[str]) -> Iterator[Node]:
     """Give a node's named children, and theirs where they are of those kinds."""
     for child in node.named_children:
