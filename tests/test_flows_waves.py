@@ -7,6 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from pipeline.stages import stage_folder
 from schemas.candidate import Candidate
 from tests.cli_kit import N_PROBLEMS, command_of, contents, environment, pairsmith
@@ -60,3 +62,16 @@ def test_a_build_compares_forecast_and_outcome(built: Path) -> None:
     found = json.loads((built / "forecast.json").read_text())
     assert found["outcome"]["pairs"] == n_pairs(built)
     assert found["outcome"]["tokens"] == found["dry_run"]["tokens"]["high"] == 0, "files don't tell tokens"
+
+
+def test_a_key_is_in_no_file_that_a_run_writes(
+    config: Path, built: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prefect records the parameters of flows: the key must not be among them."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-never-written-4711")
+    done = pairsmith("build", config, home=home)
+    assert done.returncode == 0, done.stderr
+    assert "4711" not in done.stdout + done.stderr
+    files = [path for folder in (home, built) for path in folder.rglob("*") if path.is_file()]
+    assert any(path.suffix == ".db" for path in files), "Prefect's database is among them"
+    assert [path for path in files if b"sk-never-written-4711" in path.read_bytes()] == []

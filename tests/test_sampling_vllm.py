@@ -84,7 +84,7 @@ class FakeVllm:
             raise ValueError("no such token")
         self.asked.append((kind, asked, settings, options))
         self.waiting.append((str(len(self.asked)), text, settings))
-        return [str(len(self.asked))]
+        return [f"{len(self.asked)}-1a2b3c4d"]  # outputs bear the part before the dash
 
 
 def open_fake(module: FakeVllm, model: ResolvedModel = MODEL, **settings: Any) -> VllmSampler:

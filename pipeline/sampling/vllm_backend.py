@@ -130,7 +130,7 @@ class VllmSampler(ClosingSampler):
                 names = self._engine.enqueue_chat([first.opening.messages()], parameters, **options)
             else:
                 names = self._engine.enqueue([first.opening.text], parameters, **options)
-        return str(names[0])
+        return str(names[0]).partition("-")[0]  # behind it stands what makes it unique inside the engine
 
     def _step(self) -> list[Any]:
         """Let the engine work until something is finished."""
