@@ -59,17 +59,29 @@ class Tools:
     api_keys: Callable[[str], str | None]
     _pool: SandboxPool | None = field(default=None, init=False)
     _store: SampleStore | None = field(default=None, init=False)
+    _sampler: tuple[Source, Sampler] | None = field(default=None, init=False)
     _opening: threading.Lock = field(default_factory=threading.Lock, init=False)
 
-    def open_source(self, source: Source) -> Sampler:
-        """Return a sampler for one model; loading it takes seconds. Whoever asks closes it."""
-        config = self.config
-        set_threads(config.overlap.sampler_threads)
-        key = self.api_keys(source.config.api_key_variable)
-        with reporter().following("conversion") as follow:
-            return open_sampler(
-                source.config, self.cache, key, reporter().say, follow, config.seed, config.run / "logs"
-            )
+    @contextmanager
+    def open_source(self, source: Source) -> Iterator[Sampler]:
+        """Give a sampler for one model; it stays open until another model is wanted: loading one takes seconds."""
+        if self._sampler is None or self._sampler[0] != source:
+            self.close_sampler()
+            config = self.config
+            set_threads(config.overlap.sampler_threads)
+            key = self.api_keys(source.config.api_key_variable)
+            with reporter().following("conversion") as follow:
+                sampler = open_sampler(
+                    source.config, self.cache, key, reporter().say, follow, config.seed, config.run / "logs"
+                )
+            self._sampler = (source, sampler)
+        yield self._sampler[1]
+
+    def close_sampler(self) -> None:
+        """Let go of the model's memory, and stop its server."""
+        if self._sampler is not None:
+            self._sampler[1].close()
+            self._sampler = None
 
     def store(self) -> SampleStore | None:
         """Return the sample store, where there is to be one."""
@@ -88,6 +100,7 @@ class Tools:
 
     def close(self) -> None:
         """Close whatever was opened."""
+        self.close_sampler()
         if self._pool is not None:
             self._pool.close()
             self._pool = None
@@ -163,6 +176,8 @@ def run_samples(
     if not _is_there(folder, fingerprint):
         _overlap(chain, keys, config, tools, n_each, meter)
         meter.keep()
+        if n_each is None:  # else there may be another wave
+            tools.close_sampler()
         folder.finish(names, fingerprint, stages.versions_of("candidates"))
         _say_failures(folder)
 

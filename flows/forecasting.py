@@ -22,6 +22,7 @@ from schemas.config import RunConfig
 
 EARLY_S = 60.0  # when the early forecast is told; sooner, where a fifth is drawn before
 _EARLY_SHARE = 0.2
+_LEAST_DRAWN = 20  # candidates until anything is forecast from them
 _NOTE_EVERY_S = 2.0
 _SEEN = "measured.json"
 
@@ -78,6 +79,8 @@ class Meter:
                 self._prompts = self._prompts.plus(max(candidate.n_prompt_tokens, 0))
             if now - self._noted >= _NOTE_EVERY_S:
                 self._noted = now
+                if self._n_drawn < _LEAST_DRAWN:
+                    return f"({self._tokens.total:,.0f} tokens)"
                 forecast = self.forecast()
                 self._note = (
                     f"({self._tokens.total:,.0f} tokens; in all {forecast.words(self._config.prices.currency)})"

@@ -5,6 +5,7 @@ the last one comes, and problems are complete then.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def draw(
     chain: Path,
     names: Sequence[str],
     config: RunConfig,
-    open_source: Callable[[Source], Sampler],
+    open_source: Callable[[Source], AbstractContextManager[Sampler]],
     store: SampleStore | None,
     n_each: Mapping[str, int] | None = None,
     on_drawn: Callable[[Candidate], None] = lambda candidate: None,
@@ -53,8 +54,7 @@ def draw(
         chain: folder that holds the stage `problems`.
         names: the shards, in the order in which they are wanted.
         config: what to draw.
-        open_source: opens a model; called once for each that a problem needs. Closed here, all but the last
-            when the next is opened.
+        open_source: opens a model, once for all shards; left when its last draw is in.
         store: see `fill`; needed for several models.
         n_each: draws a problem; None takes `sampling.n` for all.
         on_drawn: takes each candidate that was drawn now.
