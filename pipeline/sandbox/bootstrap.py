@@ -1,5 +1,6 @@
 """Carries the inside of the sandbox into it, as source over its standard input."""
 
+import functools
 import importlib.util
 import json
 from pathlib import Path
@@ -71,6 +72,7 @@ def first_frame(isolation: str, first_uid: int, kit: Kit | None = None) -> bytes
     return pack(json.dumps(order).encode())
 
 
+@functools.cache
 def _source(name: str) -> str:
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
