@@ -36,10 +36,10 @@ from schemas.config import ExecutionConfig, SandboxConfig
 from schemas.problem import Problem
 from schemas.verdict import Verdict
 
-_EVERY_S = 0.5
+EVERY = 50  # programs between two kills
 LABEL = "faults"
 LIMITS = SandboxConfig(cpu_s=3, wall_s=3.0, case_wall_s=3.0)
-Disturb = Callable[[threading.Event], None]
+Disturb = Callable[[int, int], None]  # told how many programs were done before, and are done now
 
 
 def main() -> None:
@@ -53,9 +53,9 @@ def main() -> None:
     print(f"{len(programs)} programs, {len({row.code for row in programs})} different, seed 0", flush=True)
     for backend in options.backends:
         calm = _run("undisturbed", backend, programs, problems, None, ())
-        _run("a sandbox killed every half second", backend, programs, problems, _kill_sandboxes(backend), calm)
+        _run("a sandbox killed every 50 programs", backend, programs, problems, _kill_sandboxes(backend), calm)
         _run(
-            "a runner's process killed every half second",
+            "a runner's process killed every 50 programs",
             backend,
             programs,
             problems,
@@ -70,9 +70,8 @@ def main() -> None:
     if "docker" in options.backends:
         with private_engine(LIMITS.image) as engine:
             calm = _run("undisturbed, own engine", "docker", programs, problems, None, ())
-            stop = lambda end: _after_a_while(end, lambda: _stop(engine))  # noqa: E731
+            stop, fill = _once(lambda: _stop(engine)), _once(lambda: _fill(engine))
             _run("engine stopped for 10 s", "docker", programs, problems, stop, calm)
-            fill = lambda end: _after_a_while(end, lambda: _fill(engine))  # noqa: E731
             _run("engine's disk full for 10 s", "docker", programs, problems, fill, calm)
 
 
@@ -93,18 +92,19 @@ def _run(
     disturb: Disturb | None,
     calm: Sequence[Verdict],
 ) -> list[Verdict]:
-    """Judge all programs while `disturb` runs beside; print how it differs from `calm`."""
-    pool = open_pool(LIMITS.model_copy(update={"backend": backend}), ExecutionConfig(), LABEL, lambda text: None)
-    end = threading.Event()
-    thread = threading.Thread(target=disturb, args=(end,)) if disturb is not None else None
+    """Judge all programs while `disturb` does its work; print how it differs from `calm`."""
+    limits = LIMITS.model_copy(update={"backend": backend})
+    n_done = 0
+
+    def on_done(n: int) -> None:
+        nonlocal n_done
+        before, n_done = n_done, n_done + n
+        if disturb is not None:
+            disturb(before, n_done)
+
     start = time.monotonic()
-    with pool:
-        if thread is not None:
-            thread.start()
-        executions = execute_programs(programs, problems, pool, n_runs=1)
-        end.set()
-        if thread is not None:
-            thread.join()
+    with open_pool(limits, ExecutionConfig(), LABEL, lambda text: None) as pool:
+        executions = execute_programs(programs, problems, pool, on_done, n_runs=1)
     verdicts = [judge(problems[row.problem_id], row) for row in executions]
     wall_s = time.monotonic() - start
     labels = Counter(str(row.label) for row in verdicts)
@@ -122,21 +122,21 @@ def _run(
 
 
 def _kill_sandboxes(backend: str) -> Disturb:
-    def kill(end: threading.Event) -> None:
-        chance = random.Random(0)
-        while not end.wait(_EVERY_S):
-            roots = [process for process in _roots(backend) if backend == "docker" or process.name() == "bwrap"]
-            _kill_one(roots, chance)
+    chance = random.Random(0)
+
+    def kill(before: int, now: int) -> None:
+        if now // EVERY > before // EVERY:
+            _kill_one(_roots(backend), chance)
 
     return kill
 
 
 def _kill_runners(backend: str) -> Disturb:
     """Kill supervisors and zygotes: those of a sandbox's interpreters that are no program's."""
+    chance = random.Random(0)
 
-    def kill(end: threading.Event) -> None:
-        chance = random.Random(0)
-        while not end.wait(_EVERY_S):
+    def kill(before: int, now: int) -> None:
+        if now // EVERY > before // EVERY:
             with contextlib.suppress(psutil.Error):
                 inside = [one for root in _roots(backend) for one in (root, *root.children(recursive=True))]
                 _kill_one([one for one in inside if one.name().startswith("python") and _n_alike(one) < 2], chance)
@@ -144,10 +144,21 @@ def _kill_runners(backend: str) -> Disturb:
     return kill
 
 
+def _once(action: Callable[[], None]) -> Disturb:
+    """Start something beside the programs when the first of them are done."""
+
+    def disturb(before: int, now: int) -> None:
+        if before < EVERY <= now:
+            threading.Thread(target=action).start()
+
+    return disturb
+
+
 def _roots(backend: str) -> list[psutil.Process]:
     """Return the first process of each of our own sandboxes."""
     if backend == "bubblewrap":
-        return [child for child in psutil.Process().children() if child.name() == "bwrap"]
+        children = psutil.Process().children()
+        return [one for one in children if one.name() == "bwrap" and one.status() != psutil.STATUS_ZOMBIE]
     roots = []
     client = docker.from_env()
     for box in client.containers.list(filters={"label": f"pairsmith.run={LABEL}"}):
@@ -167,11 +178,6 @@ def _kill_one(processes: Sequence[psutil.Process], chance: random.Random) -> Non
     if processes:
         with contextlib.suppress(psutil.Error):
             chance.choice(processes).send_signal(signal.SIGKILL)
-
-
-def _after_a_while(end: threading.Event, action: Callable[[], None]) -> None:
-    if not end.wait(3.0):
-        action()
 
 
 def _stop(engine: PrivateEngine) -> None:

@@ -91,7 +91,7 @@ class ExecutionConfig(Section):
     """How often a program runs, and how faults of the sandbox are taken."""
 
     n_runs: Literal[1, 2] = Field(2, description="Runs of each program; 2 finds those that behave otherwise.")
-    fault_retries: int = Field(2, ge=0, description="Fresh sandboxes tried before a program is undecided.")
+    fault_retries: int = Field(4, ge=0, description="Fresh sandboxes tried before a program is undecided.")
     fault_limit: int = Field(20, ge=1, description="Sandbox faults in a row that stop the run.")
     patience_s: float = Field(
         120.0, ge=0.0, description="Seconds without a sandbox that starts, then the run stops."
