@@ -1,6 +1,7 @@
 import json
 import math
 import re
+import shutil
 import time
 from collections import Counter
 from dataclasses import asdict, replace
@@ -260,3 +261,13 @@ def test_report_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="can't be written") as caught:
         write_report(run, tmp_path / "file" / "report.html")
     assert "\n" not in str(caught.value)
+
+
+def test_tests_beside_the_candidate_are_marked(run: Path, html: str, tmp_path: Path) -> None:
+    assert "in process" not in html
+    marked = tmp_path / run.name
+    shutil.copytree(run, marked)
+    manifest = marked / "problems" / "manifest.json"
+    told = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(told | {"counts": told["counts"] | {"judged_by.in_process": 2}}))
+    assert "2 problems are judged <b>in process</b>" in write_report(marked).read_text(encoding="utf-8")
