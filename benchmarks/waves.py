@@ -18,11 +18,14 @@ from pipeline.stages import stage_folder
 
 def main() -> None:
     options = _options()
-    with tempfile.TemporaryDirectory() as folder:
-        fixed, waves = Path(folder) / "fixed", Path(folder) / "waves"
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or Path(temporary)
+        fixed, waves = folder / "fixed", folder / "waves"
         _build(fixed, options)
         asked = options.pairs or _pairs(fixed)
-        _build(waves, options, "--pairs", str(asked), "--set", f"adaptive.max_n={options.max_n}")
+        waves_of = {"first_n": options.first_n, "step_n": options.step_n, "max_n": options.max_n}
+        more = [word for key, n in waves_of.items() for word in ("--set", f"adaptive.{key}={n}")]
+        _build(waves, options, "--pairs", str(asked), *more)
         print(f"{options.levels or 'all'} starter problems, at most {options.max_tokens} tokens a draw")
         for name, run in ((f"fixed n = {options.n}", fixed), (f"--pairs {asked}", waves)):
             draws, tokens = _drawn(run)
@@ -57,7 +60,10 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, default=16)
     parser.add_argument("--pairs", type=int, help="asked for in waves; as many as the fixed n gave by default")
+    parser.add_argument("--first-n", type=int, default=4)
+    parser.add_argument("--step-n", type=int, default=4)
     parser.add_argument("--max-n", type=int, default=32)
+    parser.add_argument("--folder", type=Path, help="keeps the runs: the same command goes on from there")
     parser.add_argument("--max-tokens", type=int, default=128)
     parser.add_argument("--levels", default="", help="of the starter set, such as trivial,easy; all by default")
     parser.add_argument("--sandbox", default="bubblewrap")

@@ -1,7 +1,6 @@
 """Draws, executes, judges and parses shards at the same time; each shard is written as soon as it is whole."""
 
 import contextlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +36,7 @@ class Judging:
 
     Attributes:
         make: runs the work of one shard of one stage: (stage, shard, work).
-        on_judged: takes the candidates of a problem that passed and that failed, when it is judged.
+        on_judged: takes the different programs of a problem that passed and that failed, when it is judged.
     """
 
     chain: Path
@@ -80,8 +79,10 @@ class Judging:
             made = execute_programs(missing, problems, self.pool(), advance, cache, n_runs)
             self._executions.update({row.candidate_id: row for row in made})
             there |= {row.candidate_id: row for row in made}
-        labels = Counter(judge(filled.problem, row).label for row in there.values())
-        self.on_judged(labels[Label.PASSED], labels[Label.FAILED])
+        # Alike programs make no further pairs: the forecast counts different ones.
+        codes = {program.candidate_id: program.code for program in programs}
+        labels = {(judge(filled.problem, row).label, codes[key]) for key, row in there.items()}
+        self.on_judged(*(sum(label is wanted for label, _ in labels) for wanted in (Label.PASSED, Label.FAILED)))
 
     def _there_already(self, filled: Filled, programs: Sequence[Program]) -> dict[str, Execution]:
         """Return the executions of a shard's earlier state, where they still hold."""
