@@ -32,7 +32,8 @@ def seen_key(config: RunConfig) -> str:
     sampling = config.sampling
     models = ",".join(model.model for model in sampling.models) or sampling.model
     adapter = sampling.adapter.name if sampling.adapter is not None else ""
-    return f"{models}|{adapter}|{choose_backend(sampling)}|{config.problems.source}|{','.join(config.problems.levels)}"
+    problems = f"{config.problems.source}|{','.join(config.problems.levels)}"
+    return f"{models}|{adapter}|{choose_backend(sampling)}|{problems}"
 
 
 def forecast_before(config: RunConfig, cache: Path, n_missing: int, n_problems: int) -> tuple[Forecast, bool]:
