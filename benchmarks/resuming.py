@@ -21,8 +21,6 @@ from pipeline.problems.starter import load_starter, starter_folder
 from pipeline.sampling import Drawn, Failure, Request, Sampler, SampleStore, open_sampler, sample_problems
 from schemas.sampling_config import SamplingConfig
 
-BATCH = 32
-
 
 def main() -> None:
     options = _options()
@@ -44,13 +42,13 @@ def main() -> None:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-                working.append(_in_work(killed))
+                working.append(_in_work(killed, options.batch))
         assert _child(killed, options).wait() == 0
         ids = [_ids(path) for path in (undisturbed, killed)]
         doubled = [n for n in Counter(_done(killed)).values() if n > 1]
         print(f"undisturbed {len(ids[0])} samples in {seconds:.1f} s; killed {len(working)} times")
         print(f"keys after resuming equal the undisturbed run's: {ids[0] == ids[1]}")
-        print(f"in the model's batch of {BATCH} at each kill: {working}")
+        print(f"in the model's batch of {options.batch} at each kill: {working}")
         print(f"finished samples that were drawn once more: {sum(doubled) - len(doubled)}")
 
 
@@ -78,7 +76,9 @@ class Noting:
 
 def _draw(folder: Path, options: argparse.Namespace) -> None:
     problems = [item.problem for item in load_starter(starter_folder())][: options.problems]
-    config = SamplingConfig(backend="transformers", n=options.n, max_tokens=options.max_tokens, batch_size=BATCH)
+    config = SamplingConfig(
+        backend="transformers", n=options.n, max_tokens=options.max_tokens, batch_size=options.batch
+    )
     folder.mkdir(exist_ok=True)
     store = SampleStore(folder / "samples.sqlite")
     with open_sampler(config, options.cache, None, lambda text: None) as sampler:
@@ -97,6 +97,7 @@ def _child(folder: Path, options: argparse.Namespace) -> "subprocess.Popen[bytes
         "--max-tokens",
         str(options.max_tokens),
     ]
+    command += ["--batch", str(options.batch)]
     return subprocess.Popen(command, stderr=subprocess.DEVNULL)
 
 
@@ -108,14 +109,14 @@ def _done(folder: Path) -> list[str]:
     return [line.split()[1] for line in _lines(folder) if line.startswith("done ")]
 
 
-def _in_work(folder: Path) -> int:
+def _in_work(folder: Path, n_most: int) -> int:
     """Return the requests that the last process had taken and not finished, but no more than a batch holds."""
     last: list[str] = []
     for line in _lines(folder):
         last = [] if line == "start" else [*last, line]
     asked = {line.split()[1] for line in last if line.startswith("asked ")}
     done = {line.split()[1] for line in last if line.startswith("done ")}
-    return min(len(asked - done), BATCH)
+    return min(len(asked - done), n_most)
 
 
 def _lines(folder: Path) -> list[str]:
@@ -129,6 +130,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--problems", type=int, default=10)
     parser.add_argument("--n", type=int, default=16)
     parser.add_argument("--max-tokens", type=int, default=48)
+    parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "pairsmith")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
