@@ -20,6 +20,7 @@ _INIT_LIMIT_S = 5.0
 # When the sandbox's memory runs out the kernel takes the program, then its init, never zygote and supervisor.
 _FATE, _FIRST_TO_GO, _NEXT_TO_GO = "/proc/self/oom_score_adj", b"1000", b"900"
 _INPUTS_FD, _ANSWERS_FD = 200, 201
+_ALSO_WAITED = 0.1  # of the longest wait; a process that waited less has slept most of the time
 _NAMESPACES = lockdown.NEWUSER | lockdown.NEWPID | lockdown.NEWNS | lockdown.NEWIPC
 
 
@@ -42,8 +43,8 @@ class Cell:
     def used(self) -> tuple[float | None, float]:
         """Return how long the program's first process was kept waiting, and the CPU time of all; seconds.
 
-        None where the kernel does not say how long. A program that runs many processes keeps itself waiting: then
-        it is that time divided by their number.
+        None where the kernel does not say how long. A program whose processes all want to run keeps itself
+        waiting: then it is that time divided by their number.
         """
         raise NotImplementedError
 
@@ -94,7 +95,10 @@ class _NamespaceCell(Cell):
 
 def _used(processes: dict[int, float]) -> tuple[float | None, float]:
     waited = [one for pid in processes if (one := accounting.waited_s(pid)) is not None]
-    return max(waited) / len(waited) if waited else None, sum(processes.values())
+    if not waited:
+        return None, sum(processes.values())
+    n_waiting = sum(one >= max(waited) * _ALSO_WAITED for one in waited)
+    return max(waited) / n_waiting, sum(processes.values())
 
 
 def _start_in_namespaces(fds: list[int], order: dict[str, Any]) -> Cell:
