@@ -26,7 +26,10 @@ def build_image(base_image: str, tag: str, packages: Sequence[str] = ()) -> str:
     try:
         with DOCKERFILE.open("rb") as file:
             arguments = {"BASE_IMAGE": base_image, "PACKAGES": " ".join(packages)}
-            image, _ = client.images.build(fileobj=file, tag=tag, buildargs=arguments, rm=True, forcerm=True)
+            network = "default" if packages else "none"
+            image, _ = client.images.build(
+                fileobj=file, tag=tag, buildargs=arguments, rm=True, forcerm=True, network_mode=network
+            )
         return str(image.id)
     except (BuildError, APIError, DockerException) as error:
         raise SandboxError(f"no image from {base_image!r}: {error}; name another with --base-image") from None
