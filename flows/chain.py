@@ -27,10 +27,14 @@ from pipeline.sampling import Sampler, SampleStore, open_sampler
 from pipeline.sampling.arms import Source
 from pipeline.sandbox import SandboxPool, open_pool
 from pipeline.sandbox.docker_engine import label_of
+from pipeline.truth import shards
 from schemas.candidate import Candidate
-from schemas.config import RunConfig
+from schemas.config import RunConfig, beyond_limits
 
-STAGES = ("problems", "candidates", "programs", "executions", "verdicts", "syntax", "pairs")
+STAGES = (
+    "problems", "candidates", "programs", "executions", "verdicts", "syntax",
+    "standings", "problem_standings", "timings", "pairs",
+)  # fmt: skip
 
 
 class RunLockedError(PairsmithError):
@@ -58,6 +62,7 @@ class Tools:
     root: Path
     api_keys: Callable[[str], str | None]
     _pool: SandboxPool | None = field(default=None, init=False)
+    _beyond: SandboxPool | None = field(default=None, init=False)
     _store: SampleStore | None = field(default=None, init=False)
     _sampler: tuple[Source, Sampler] | None = field(default=None, init=False)
     _opening: threading.Lock = field(default_factory=threading.Lock, init=False)
@@ -98,12 +103,21 @@ class Tools:
                 self._pool = open_pool(config.sandbox, config.execution, label_of(config.run), reporter().say)
             return self._pool
 
+    def beyond_pool(self) -> SandboxPool:
+        """Return the sandboxes with the limits of what goes beyond the tests."""
+        if self._beyond is None:
+            config = self.config
+            limits = beyond_limits(config.sandbox, config.truth)
+            self._beyond = open_pool(limits, config.execution, label_of(config.run), lambda text: None)
+        return self._beyond
+
     def close(self) -> None:
         """Close whatever was opened."""
         self.close_sampler()
-        if self._pool is not None:
-            self._pool.close()
-            self._pool = None
+        for pool in (self._pool, self._beyond):
+            if pool is not None:
+                pool.close()
+        self._pool = self._beyond = None
         if self._store is not None:
             self._store.close()
             self._store = None
@@ -232,6 +246,32 @@ def _say_failures(folder: StageFolder) -> None:
     if manifest is not None and manifest.dropped:
         told = ", ".join(f"{reason} {n}" for reason, n in sorted(manifest.dropped.items()))
         reporter().say(f"candidates  {sum(manifest.dropped.values())} requests gave none: {told}")
+
+
+def run_truth(chain: Path, names: Sequence[str], config: RunConfig, tools: Tools) -> None:
+    """Hold passed candidates against more inputs than the tests', and time them where that is asked for."""
+
+    def hold(name: str, bar: Stage) -> None:
+        shards.write_truth(chain, name, config, tools.beyond_pool)
+        bar.advance(len(stages.stage_folder(chain, "standings").read(name)))
+
+    keys = {
+        stage: {name: shards.truth_key(chain, name, stage, config) for name in names} for stage in shards.STAGES
+    }
+    folders = {stage: stages.stage_folder(chain, stage) for stage in shards.STAGES}
+    prints = {stage: _fingerprint(stage, keys[stage]) for stage in shards.STAGES}
+    there = [_is_there(folders[stage], prints[stage]) for stage in shards.STAGES]
+    if all(there):
+        return
+    # One piece of work writes a shard of each, so a manifest is written only when all shards are there.
+    pending = [
+        name for name in names if not all(folders[stage].has_shard(name, keys[stage][name]) for stage in folders)
+    ]
+    with reporter().stage("standings", 0, "candidates") as bar:
+        for name in pending:
+            make_shard("standings", name, lambda name=name: hold(name, bar))  # type: ignore[misc]
+    for stage, folder in folders.items():
+        folder.finish(list(names), prints[stage], stages.versions_of(stage))
 
 
 def run_pairs(chain: Path, config: RunConfig) -> None:

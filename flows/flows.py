@@ -7,7 +7,17 @@ from pathlib import Path
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from flows.chain import STAGES, Tools, count_rows, load, locked, run_pairs, run_problems, run_samples
+from flows.chain import (
+    STAGES,
+    Tools,
+    count_rows,
+    load,
+    locked,
+    run_pairs,
+    run_problems,
+    run_samples,
+    run_truth,
+)
 from flows.reporting import reporter
 from flows.tables import markdown_table, stage_rows
 from flows.waves import is_adaptive, run_waves
@@ -34,21 +44,26 @@ def _no_key(variable: str) -> None:
 
 @flow(name="build", validate_parameters=False)
 def build(config: RunConfig, cache: Path, api_keys: ApiKeys = _no_key) -> Path:
-    """Make the pairs of a run: problems, candidates, programs, executions, verdicts, syntax, pairs.
+    """Make the pairs of a run, stage by stage (see `flows.chain.STAGES`).
 
     Returns the folder of the pairs.
     """
     with locked(config.run), _tools(config, cache, api_keys) as tools:
         names = run_problems(config.run, load(config), tools)
+
+        def pair() -> None:
+            run_truth(config.run, names, config, tools)
+            run_pairs(config.run, config)
+
         if is_adaptive(config):
 
             def draw(n_each: Mapping[str, int]) -> float:
                 return run_samples(config.run, names, config, tools, n_each).seconds()
 
-            run_waves(config.run, config, draw, lambda: run_pairs(config.run, config))
+            run_waves(config.run, config, draw, pair)
         else:
             meter = run_samples(config.run, names, config, tools)
-            run_pairs(config.run, config)
+            pair()
             meter.compare(count_rows(config.run, "pairs"))
     _finish(config)
     return config.run / "pairs"

@@ -31,6 +31,9 @@ def show_plan(config: RunConfig, cache: Path, console: Console) -> None:
         "executions": f"at most {n} programs, {config.sandbox.workers} at once, in {config.sandbox.backend}",
         "verdicts": f"{n}",
         "syntax": f"{n}",
+        "standings": f"passed ones on at most {config.truth.n_inputs} more inputs a problem",
+        "problem_standings": f"{len(problems)} problems, at most {config.truth.n_mutants} mutants each",
+        "timings": f"{config.truth.n_timed_runs} runs of each passed program",
         "pairs": f"at most {len(problems) * config.pairs.max_per_problem}",
     }
     table = Table("stage", "would work on", "there already", title=f"plan of {config.run}")

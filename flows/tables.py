@@ -15,6 +15,9 @@ _SHOWN = {
     "executions": ("distinct", "calls"),
     "verdicts": ("label.", "cause."),
     "syntax": ("duplicate.", "parsed"),
+    "standings": ("standing.",),
+    "problem_standings": ("weak",),
+    "timings": (),
     "pairs": ("train.", "test."),
 }
 

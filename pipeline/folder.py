@@ -273,7 +273,7 @@ def _without_measures(row: T) -> T:
     for part in fields(row):  # type: ignore[arg-type]
         value = getattr(row, part.name)
         if part.metadata.get("measured"):
-            changes[part.name] = 0.0
+            changes[part.name] = type(value)()
         elif isinstance(value, tuple) and value and is_dataclass(value[0]):
             changes[part.name] = tuple(_without_measures(item) for item in value)
     return replace(row, **changes)  # type: ignore[type-var]

@@ -158,7 +158,7 @@ def matches(case: Case, run: CaseRun, language: str = "python") -> bool:
         if case.compare in _TEXT_RULES:
             printed = decode_value(run.value)
             return isinstance(printed, str) and same_text(printed, case.expected, case.compare, case.atol)
-        got = _view(decode_value(run.value), case.view)
+        got = view_value(decode_value(run.value), case.view)
         expected = decode_value(case.expected)
         if case.compare in ("truthy", "falsy"):
             return _truth(got) is (case.compare == "truthy")
@@ -226,7 +226,7 @@ def _as_plain(value: Any) -> Any:
     return value
 
 
-def _view(value: Any, view: str) -> Any:
+def view_value(value: Any, view: str) -> Any:
     """Return what the test's own wrapper would have made of the value."""
     if not view:
         return value

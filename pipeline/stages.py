@@ -17,9 +17,11 @@ import polars as pl
 from pipeline.drawing import Filled
 from pipeline.execution import execute_programs
 from pipeline.extraction import extract_program
-from pipeline.folder import Shard, StageFolder, content_digest, digest, file_digest, shard_name
+from pipeline.folder import Shard, StageFolder, content_digest, digest, file_digest, shard_name, write_whole
 from pipeline.judging import judge
 from pipeline.pairing import make_pairs, scan_tables
+from pipeline.pairing.layout import write_dataset
+from pipeline.pairing.summary import report_to_json, summarise
 from pipeline.problems.records import LoadedProblems, PendingProblem
 from pipeline.problems.references import NO_ANSWER, Completed, complete
 from pipeline.reading import analyse_programs
@@ -33,7 +35,9 @@ from schemas.execution import Execution, Status
 from schemas.pair import Pair
 from schemas.problem import Problem
 from schemas.sampling_config import SamplingConfig
+from schemas.standing import CandidateStanding, ProblemStanding
 from schemas.syntax import Syntax
+from schemas.timing import Timing
 from schemas.verdict import Verdict
 
 RECORDS: Mapping[str, type] = {
@@ -43,6 +47,9 @@ RECORDS: Mapping[str, type] = {
     "executions": Execution,
     "verdicts": Verdict,
     "syntax": Syntax,
+    "standings": CandidateStanding,
+    "problem_standings": ProblemStanding,
+    "timings": Timing,
     "pairs": Pair,
 }
 # Raise a number when a stage's code gives other rows for the same input: its shards are then made again.
@@ -53,6 +60,9 @@ _VERSIONS = {
     "executions": 4,
     "verdicts": 2,
     "syntax": 2,
+    "standings": 1,
+    "problem_standings": 1,
+    "timings": 1,
     "pairs": 2,
 }
 _ASK_AGAIN = "to_ask_again"  # counted in shards of candidates
@@ -80,7 +90,9 @@ _PACKAGES = {
     "pairs": ("polars", "scikit-learn", "rapidfuzz", "rensa"),
 }
 # What pairs are made of.
-_PAIRED = ("problems", "candidates", "programs", "verdicts", "syntax")
+_PAIRED = (
+    "problems", "candidates", "programs", "verdicts", "syntax", "standings", "problem_standings", "timings",
+)  # fmt: skip
 
 
 def stage_folder(chain: Path, stage: str) -> StageFolder:
@@ -177,7 +189,7 @@ def forget_failures(chain: Path) -> None:
 
 def programs_key(chain: Path, name: str, config: RunConfig) -> str:
     """Return the key of a shard of programs."""
-    return _key(chain, name, "programs", ("problems", "candidates"))
+    return shard_key(chain, name, "programs", ("problems", "candidates"))
 
 
 def write_programs(chain: Path, name: str, config: RunConfig, known: Mapping[str, Program] | None = None) -> Path:
@@ -204,7 +216,7 @@ def forget_faults(chain: Path) -> None:
 
 def executions_key(chain: Path, name: str, config: RunConfig) -> str:
     """Return the key of a shard of executions."""
-    return _key(chain, name, "executions", ("problems", "programs"), _limits(config))
+    return shard_key(chain, name, "executions", ("problems", "programs"), limits_of(config))
 
 
 def write_executions(
@@ -250,16 +262,17 @@ def reusable_executions(chain: Path, name: str, config: RunConfig) -> dict[str, 
 
 
 def _reuse_of_executions(chain: Path, name: str, config: RunConfig) -> str:
-    return _key(chain, name, "executions", ("problems",), _limits(config), str(_VERSIONS["programs"]))
+    return shard_key(chain, name, "executions", ("problems",), limits_of(config), str(_VERSIONS["programs"]))
 
 
-def _limits(config: RunConfig) -> str:
+def limits_of(config: RunConfig) -> str:
+    """Return what decides how a program ends in a sandbox, as text."""
     return f"{config.sandbox.model_dump_json(exclude=_NO_MATTER['sandbox'])} {config.execution.n_runs} runs"
 
 
 def verdicts_key(chain: Path, name: str, config: RunConfig) -> str:
     """Return the key of a shard of verdicts."""
-    return _key(chain, name, "verdicts", ("problems", "executions"))
+    return shard_key(chain, name, "verdicts", ("problems", "executions"))
 
 
 def write_verdicts(chain: Path, name: str, config: RunConfig) -> Path:
@@ -277,7 +290,7 @@ def syntax_key(chain: Path, name: str, config: RunConfig) -> str:
     """Return the key of a shard of syntax."""
     files = [_file_digest_or_name(path) for path in config.syntax.benchmarks]
     matters = config.syntax.model_dump_json(exclude={*_NO_MATTER["syntax"], "benchmarks"})
-    return _key(chain, name, "syntax", ("problems", "programs"), matters, *files)
+    return shard_key(chain, name, "syntax", ("problems", "programs"), matters, *files)
 
 
 def write_syntax(chain: Path, name: str, config: RunConfig) -> Path:
@@ -296,7 +309,10 @@ def pairs_key(chain: Path, config: RunConfig) -> str:
     contents = []
     for stage in _PAIRED:
         folder = stage_folder(chain, stage)
-        contents += [folder.content(name) for name in folder.shard_names()]
+        names = folder.shard_names()
+        # Timings are measured, so their content says nothing of them; and yet they decide who is the faster one.
+        measured = stage == "timings"
+        contents += [file_digest(folder.path / name) if measured else folder.content(name) for name in names]
     version = str(_VERSIONS["pairs"])
     return digest("pairs", version, config.pairs.model_dump_json(), str(config.seed), *contents)
 
@@ -304,14 +320,18 @@ def pairs_key(chain: Path, config: RunConfig) -> str:
 def write_pairs(chain: Path, config: RunConfig) -> list[Path]:
     """Write the pairs, one file a split; a split without pairs has none, since `datasets` can't load an empty one.
 
-    What was left out is counted in the first file.
+    What was left out is counted in the first file. The whole dataset, as it is published, is written beside: see
+    `pipeline.pairing.layout`; and `pairing.json`, the counts.
     """
     files = {
         stage: [stage_folder(chain, stage).path / name for name in stage_folder(chain, stage).shard_names()]
         for stage in _PAIRED
     }
-    made = make_pairs(scan_tables(files), config.pairs, config.seed)
+    tables = scan_tables(files)
+    made = make_pairs(tables, config.pairs, config.seed)
     key = pairs_key(chain, config)
+    write_dataset(made, tables, chain / "dataset", key)
+    write_whole(chain / "pairing.json", report_to_json(summarise(made, tables)).encode())
     dropped = {str(reason): n for reason, n in made.dropped.items()}
     n_in, paths = made.entries.height, []
     for split in ("train", "test"):
@@ -335,7 +355,8 @@ def versions_of(stage: str) -> dict[str, str]:
     return versions
 
 
-def _key(chain: Path, name: str, stage: str, inputs: Sequence[str], *settings: str) -> str:
+def shard_key(chain: Path, name: str, stage: str, inputs: Sequence[str], *settings: str) -> str:
+    """Return the key of a shard: of the stage's version, its settings and the content of what it reads."""
     contents = [stage_folder(chain, source).content(name) for source in inputs]
     return digest(stage, str(_VERSIONS[stage]), *settings, *contents)
 

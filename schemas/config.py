@@ -17,6 +17,7 @@ from schemas.pairs_config import PairsConfig
 from schemas.sampling_config import OverlapConfig
 from schemas.sampling_config import SamplingConfig as SamplingConfig
 from schemas.section import Section
+from schemas.truth_config import TruthConfig
 
 
 class ConfigError(ValueError):
@@ -166,9 +167,17 @@ class RunConfig(Section):
     sandbox: SandboxConfig = SandboxConfig()
     execution: ExecutionConfig = ExecutionConfig()
     syntax: SyntaxConfig = SyntaxConfig()
+    truth: TruthConfig = TruthConfig()
     pairs: PairsConfig = PairsConfig()
     training: TrainingConfig = TrainingConfig()
     scoring: ScoringConfig = ScoringConfig()
+
+
+def beyond_limits(sandbox: SandboxConfig, truth: TruthConfig) -> SandboxConfig:
+    """Return the limits of programs on derived inputs: tighter ones, since who is late there has no answer."""
+    wall_s = min(sandbox.wall_s, truth.wall_s)
+    changes = {"cpu_s": min(sandbox.cpu_s, truth.cpu_s), "wall_s": wall_s, "case_wall_s": wall_s / 3}
+    return sandbox.model_copy(update=changes)
 
 
 def load_config(path: Path | None, overrides: Iterable[str] = ()) -> RunConfig:

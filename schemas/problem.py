@@ -80,6 +80,8 @@ class Problem:
         topic: such as `strings`; empty where unknown.
         license: SPDX name of the problem's licence; empty where unknown.
         interface: `function` or `stdin`.
+        contract: the reference as a whole program that raises where an input is none that the task allows; empty
+            where nobody wrote down what it allows.
     """
 
     problem_id: str
@@ -97,3 +99,4 @@ class Problem:
     topic: str
     license: str
     interface: Interface = Interface.FUNCTION
+    contract: str = ""

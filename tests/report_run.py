@@ -17,7 +17,9 @@ from schemas.manifest import Manifest, ShardFile
 from schemas.pair import Message, Pair
 from schemas.problem import JudgedBy, Problem
 from schemas.score import Gain, Interval, ProblemScore, Score
+from schemas.standing import CandidateStanding, ProblemStanding
 from schemas.syntax import Syntax
+from schemas.timing import Timing
 from schemas.training import TrainingStep, TrainingSummary
 from schemas.verdict import Cause, Label, Verdict
 
@@ -96,6 +98,9 @@ def make_run(run: Path, n: int = 16, seed: int = 0, n_faults: int = 2) -> Path:
     write_stage(run, "verdicts", verdicts, Verdict)
     syntax = [row for *_, row in judged if row.candidate_id in ran]
     write_stage(run, "syntax", syntax, Syntax, dropped={"no_code": len(programs) - len(syntax)})
+    write_stage(run, "standings", [], CandidateStanding)
+    write_stage(run, "problem_standings", [], ProblemStanding)
+    write_stage(run, "timings", [], Timing)
     pairs = make_pairs(problems, programs, verdicts, {row.candidate_id: row for row in syntax})
     write_pairs(run, pairs)
     write_training(run)

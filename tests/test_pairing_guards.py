@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -9,9 +10,10 @@ from pipeline.pairing import Drop, NarrowedError
 from pipeline.pairing.entries import tie_breaks
 from pipeline.pairing.guards import difficulty_cap, over_difficulty_share
 from schemas.pairs_config import PairsConfig
+from schemas.problem import Problem
 from schemas.standing import CandidateStanding, ProblemStanding, Standing
 from schemas.verdict import Label
-from tests.pairing_records import judged, pair_up, problem
+from tests.pairing_records import Judged, judged, pair_up, problem
 
 FAILED = Label.FAILED
 OPEN: dict[str, Any] = {
@@ -130,3 +132,30 @@ def test_near_duplicate_problems_never_span_the_splits() -> None:
     kept = {pair.problem_id: pair.split for pair in alone.pairs}
     assert made.dropped[Drop.NEAR_TEST_PROBLEM] == sum(kept[f"p/{index}"] == "train" for index in range(12)) > 0
     assert splits.items() <= kept.items(), "a problem is left out or stays where it was"
+
+
+def test_a_refresh_moves_no_problem_between_the_splits() -> None:
+    words = "Count the {} that stand in the given text and return their number as a whole number"
+    names = ["vowels", "digits", "spaces", "commas", "letters", "brackets", "dots", "quotes"]
+    problems = [problem(f"p/{index}", prompt=words.format(name)) for index, name in enumerate(names)]
+    more = [problem(f"z/{index}", prompt=words.format(name) + ", please") for index, name in enumerate(names)]
+    more += [problem(f"y/{index}", prompt=f"Task {index} asks about {index} things") for index in range(20)]
+
+    def rows(of: Sequence[Problem], n: int) -> list[Judged]:
+        labels = ((f"+{k}", Label.PASSED) for k in range(n)), ((f"-{k}", FAILED) for k in range(n))
+        both = [one for side in labels for one in side]
+        return [
+            judged(one.problem_id + name, label, problem_id=one.problem_id) for one in of for name, label in both
+        ]
+
+    config = PairsConfig(**{**OPEN, "test_share": 0.5})
+    old = pair_up(rows(problems, 2), config, problems)
+    new = pair_up(rows([*problems, *more], 5), config, [*problems, *more])
+    was = {pair.problem_id: pair.split for pair in old.pairs}
+    now = {pair.problem_id: pair.split for pair in new.pairs}
+    assert set(was.values()) == {"train", "test"}
+    assert all(now[key] == split for key, split in was.items() if key in now)
+    # What is gone was of the train split, and has a near-duplicate among the held-out ones now.
+    assert {was[key] for key in was if key not in now} <= {"train"}
+    entries = old.whole.entries.select("problem_id", "split").unique().rows()
+    assert set(entries) <= set(new.whole.entries.select("problem_id", "split").unique().rows())

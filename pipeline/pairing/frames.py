@@ -21,8 +21,8 @@ from schemas.verdict import Verdict
 class PairingTables:
     """One lazy frame a record; the columns are the records' fields.
 
-    `standings`, `weak` and `timings` may be empty: then every label stands on its tests, and no policy can tell
-    fast from slow.
+    `standings`, `problem_standings` and `timings` may be empty: then labels stand on their tests, and no policy
+    can tell fast from slow.
     """
 
     problems: pl.LazyFrame
@@ -31,7 +31,7 @@ class PairingTables:
     verdicts: pl.LazyFrame
     syntax: pl.LazyFrame
     standings: pl.LazyFrame
-    weak: pl.LazyFrame
+    problem_standings: pl.LazyFrame
     timings: pl.LazyFrame
 
 
@@ -42,7 +42,7 @@ def tables_of_records(
     verdicts: Iterable[Verdict],
     syntax: Iterable[Syntax],
     standings: Iterable[CandidateStanding] = (),
-    weak: Iterable[ProblemStanding] = (),
+    problem_standings: Iterable[ProblemStanding] = (),
     timings: Iterable[Timing] = (),
 ) -> PairingTables:
     """Return the tables of records that are in memory."""
@@ -53,7 +53,7 @@ def tables_of_records(
         _frame(verdicts, Verdict),
         _frame(syntax, Syntax),
         _frame(standings, CandidateStanding),
-        _frame(weak, ProblemStanding),
+        _frame(problem_standings, ProblemStanding),
         _frame(timings, Timing),
     )
 
@@ -63,7 +63,7 @@ def scan_tables(files: dict[str, list[Path]]) -> PairingTables:
 
     Args:
         files: Parquet files by stage: problems, candidates, programs, verdicts, syntax, and those of standings,
-            weak and timings where they were made.
+            problem_standings and timings where they were made.
     """
     records: dict[str, type] = {
         "problems": Problem,
@@ -72,7 +72,7 @@ def scan_tables(files: dict[str, list[Path]]) -> PairingTables:
         "verdicts": Verdict,
         "syntax": Syntax,
         "standings": CandidateStanding,
-        "weak": ProblemStanding,
+        "problem_standings": ProblemStanding,
         "timings": Timing,
     }
     return PairingTables(

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import polars as pl
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits
 
 Floats = npt.NDArray[np.float64]
 N_FOLDS = 5
@@ -149,7 +150,8 @@ def _fit(differences: Floats) -> Floats:
         return np.zeros(differences.shape[1])
     # Chosen less rejected is a positive example, and as well rejected less chosen a negative one: every other row.
     signs = np.where(np.arange(len(differences)) % 2 == 0, 1.0, -1.0)
-    model = LogisticRegression(fit_intercept=False, max_iter=200, tol=1e-4)
-    model.fit(differences * signs[:, None], signs)
+    model = LogisticRegression(fit_intercept=False, solver="newton-cholesky", max_iter=100)
+    with threadpool_limits(1):  # threads gain nothing at this size, and their sums differ in the last digits
+        model.fit(differences * signs[:, None], signs)
     weights: Floats = model.coef_[0]
     return weights

@@ -103,7 +103,7 @@ def _list_problems(tables: PairingTables, entries: pl.DataFrame, config: PairsCo
     ids = problems["problem_id"].to_list()
     split = {key: split_of(key, config.test_share) for key in ids}
     near = _near_held_out(tables, split, config)
-    weak = set(tables.weak.filter("is_weak").select("problem_id").collect()["problem_id"])
+    weak = set(tables.problem_standings.filter("is_weak").select("problem_id").collect()["problem_id"])
     decided = entries.filter(pl.col("passed").is_not_null()).group_by("problem_id")
     sides = decided.agg(any_passed=pl.col("passed").any(), all_passed=pl.col("passed").all())
     names = {policy.name for policy in config.policies}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from schemas.manifest import Manifest
+from schemas.pairing_report import PairingReport
 from schemas.score import Gain, Score
 from schemas.training import TrainingStep, TrainingSummary
 
@@ -99,6 +100,7 @@ class Example:
     rejected_code: str
     rejected_cause: str
     rejected_detail: str
+    chosen_share: float
     rejected_share: float
     n_cases: int
 
@@ -152,6 +154,7 @@ class ReportInput:
         candidate_steps, problem_steps: the funnel.
         outcomes: labels and causes: passed first, then failed and undecided, by falling count.
         problems: one entry a problem that has a candidate, by id.
+        pairing: what pairing did; None for a run that kept no counts of it.
         gains: after minus before, in the order of the evaluation.
     """
 
@@ -162,6 +165,7 @@ class ReportInput:
     outcomes: tuple[Outcome, ...]
     problems: tuple[ProblemOutcome, ...]
     pairs: PairFacts | None
+    pairing: PairingReport | None
     training: TrainingFacts | None
     before: Score | None
     after: Score | None

@@ -7,6 +7,7 @@ from typing import TypeVar
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
+from pipeline.pairing.summary import report_from_json
 from pipeline.report.counting import (
     count_cells,
     list_outcomes,
@@ -29,7 +30,10 @@ from schemas.training import TrainingStep, TrainingSummary
 from schemas.verdict import Verdict
 
 T = TypeVar("T")
-STAGES = ("problems", "candidates", "programs", "executions", "verdicts", "syntax", "pairs")
+STAGES = (
+    "problems", "candidates", "programs", "executions", "verdicts", "syntax",
+    "standings", "problem_standings", "timings", "pairs",
+)  # fmt: skip
 
 
 def gather_run(run: Path) -> ReportInput:
@@ -64,6 +68,7 @@ def _gather(run: Path, manifests: dict[str, Manifest]) -> ReportInput:
         outcomes=list_outcomes(cells),
         problems=problems,
         pairs=pair_facts,
+        pairing=_read(run / "pairing.json", report_from_json) if pair_facts else None,
         training=_read_training(run / "training"),
         before=_read(evaluation / "before" / "score.json", score_from_json),
         after=_read(evaluation / "after" / "score.json", score_from_json),

@@ -105,6 +105,7 @@ def _environment() -> Environment:
         words.lost,
         words.percent,
         words.decimal,
+        words.maybe,
         words.signed,
         words.change,
         words.significance,

@@ -92,6 +92,7 @@ def _read_examples(pairs: pl.LazyFrame, pair_ids: list[str]) -> tuple[Example, .
             pl.when(pl.col("rejected_code") == "").then(answer).otherwise("rejected_code").alias("rejected_code"),
             "rejected_cause",
             "rejected_detail",
+            "chosen_share",
             "rejected_share",
             "n_cases",
         )

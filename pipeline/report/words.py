@@ -69,6 +69,11 @@ def decimal(value: float, digits: int = 2) -> str:
     return f"{value:.{digits}f}".replace("-", "−") if math.isfinite(value) else "–"
 
 
+def maybe(value: float | None) -> str:
+    """Return a number with three decimals; `–` where there is none."""
+    return "–" if value is None else decimal(value, 3)
+
+
 def signed(value: float) -> str:
     """Return a change with its sign, two decimals."""
     return f"{value:+.2f}".replace("-", "−") if math.isfinite(value) else "–"

@@ -1,0 +1,212 @@
+"""How many chosen are wrong, and how many right ones are lost, with and without what goes beyond the tests.
+
+    python -m benchmarks.label_truth --samples humaneval_codegen16b_100_samples.jsonl.gz
+        --plus HumanEvalPlus.jsonl.gz
+
+HumanEval's base tests are the only tests given; HumanEval+ says what is true, and is used for nothing else (its
+contracts are, in the row that says so). With --cache a run that was stopped goes on where it was.
+"""
+
+import argparse
+import gzip
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from pipeline.execution import execute_programs
+from pipeline.extraction import extract_program
+from pipeline.judging import judge
+from pipeline.problems.loading import load_problems
+from pipeline.problems.references import complete
+from pipeline.problems.starter import starter_folder
+from pipeline.sampling import open_sampler, sample_problems
+from pipeline.sandbox import SandboxPool, open_pool
+from pipeline.syntax import analyse_problem
+from pipeline.truth import Passed, hold_problem
+from schemas.candidate import Program
+from schemas.config import (
+    ExecutionConfig,
+    ProblemsConfig,
+    SamplingConfig,
+    SandboxConfig,
+    SyntaxConfig,
+    beyond_limits,
+)
+from schemas.problem import Problem
+from schemas.standing import CandidateStanding, Standing
+from schemas.truth_config import TruthConfig
+from schemas.verdict import Label
+
+DOUBTED = (Standing.DOUBTFUL, Standing.OUTVOTED, Standing.REFUTED)
+# A mode's name in the cache, what it is, and what a problem is left with.
+MODES: dict[str, tuple[str, Callable[[Problem, str], Problem]]] = {
+    "contract": ("reference, under HumanEval+'s contract", lambda row, contract: replace(row, contract=contract)),
+    "reference": ("reference, no contract", lambda row, contract: row),
+    "consensus": ("consensus, no reference", lambda row, contract: replace(row, reference="")),
+}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One problem in one mode: its number, wrong ones chosen, right ones lost, and what there was of each."""
+
+    number: int
+    n_false: int
+    n_lost: int
+    n_wrong: int
+    n_right: int
+
+
+def main() -> None:
+    """Run, and print the table."""
+    options = _options()
+    problems = sorted(load_problems(ProblemsConfig(source="humaneval"), starter_folder()).problems, key=_number)
+    programs = _read_programs(problems, options)
+    contracts = _read_contracts(options.plus)
+    limits = {"backend": options.backend, "workers": options.workers}
+    config = TruthConfig(n_inputs=options.inputs, n_mutants=0)
+    scores: dict[str, list[Scored]] = {"tests": [], **{mode: [] for mode in MODES}}
+    with (
+        open_pool(SandboxConfig.model_validate(limits), ExecutionConfig(), "benchmark", print) as pool,
+        open_pool(
+            beyond_limits(SandboxConfig.model_validate(limits), config), ExecutionConfig(), "beyond", print
+        ) as quick,
+    ):
+        plus = _Plus(options.plus, pool)
+        for problem in problems[:: options.every]:
+            number, rows = _number(problem), programs[problem.problem_id]
+            cache = _Cache(options.cache, number, options.per_problem)
+            ids = cache.get("base", partial(_passing, problem, rows, pool))
+            passed = [row for row in rows if row.candidate_id in set(ids)]
+            right = set(cache.get("plus", partial(_passing_plus, plus, problem, passed, pool)))
+            scores["tests"].append(_score(number, ids, right, ()))
+            for mode, (_, change) in MODES.items():
+                given = change(problem, contracts[problem.problem_id])
+                name = f"{mode}-{options.inputs}"
+                doubted = cache.get(name, partial(_doubted, given, passed, quick, config, options.seed))
+                scores[mode].append(_score(number, ids, right, doubted))
+            print(
+                f"{problem.problem_id}: {[(row.n_false, row.n_lost) for row in (s[-1] for s in scores.values())]}"
+            )
+    _show(scores)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--samples", type=Path, required=True, help="JSONL of samples on HumanEval")
+    parser.add_argument("--plus", type=Path, required=True, help="HumanEval+ as EvalPlus publishes it")
+    parser.add_argument("--per-problem", type=int, default=100)
+    parser.add_argument("--every", type=int, default=1, help="only every so manyeth problem")
+    parser.add_argument("--inputs", type=int, default=TruthConfig().n_inputs, help="derived inputs a problem")
+    parser.add_argument("--backend", default="bubblewrap")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cache", type=Path, help="folder for what has been run")
+    return parser.parse_args()
+
+
+def _number(problem: Problem) -> int:
+    return int(problem.problem_id.partition("/")[2])
+
+
+def _read_programs(problems: Sequence[Problem], options: argparse.Namespace) -> dict[str, list[Program]]:
+    config = SamplingConfig(backend="files", samples=options.samples, n=options.per_problem)
+    by_id = {problem.problem_id: problem for problem in problems}
+    with open_sampler(config, Path(), None, print) as sampler:
+        candidates = sample_problems(problems, sampler, config, 0)
+    programs: dict[str, list[Program]] = {key: [] for key in by_id}
+    for row in candidates:
+        programs[row.problem_id].append(extract_program(row, by_id[row.problem_id]))
+    return programs
+
+
+def _read_contracts(plus: Path) -> dict[str, str]:
+    """Return each reference with its contract's asserts before it."""
+    with gzip.open(plus, "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    return {row["task_id"]: row["prompt"] + row["contract"] + row["canonical_solution"] for row in rows}
+
+
+class _Plus:
+    """HumanEval+, loaded when first asked for: its answers are those of its references, in a sandbox."""
+
+    def __init__(self, path: Path, pool: SandboxPool) -> None:
+        self._loaded = load_problems(ProblemsConfig(source="humaneval+", path=path), starter_folder())
+        self._pool = pool
+        self._problems: dict[str, Problem] = {}
+
+    def of(self, problem: Problem) -> Problem:
+        if not self._problems:
+            done = [*self._loaded.problems, *complete(self._loaded.pending, self._pool).problems]
+            self._problems = {row.problem_id: row for row in done}
+        return self._problems[problem.problem_id]
+
+
+class _Cache:
+    """Lists of candidate ids, one file a problem and kind."""
+
+    def __init__(self, folder: Path | None, number: int, n_each: int) -> None:
+        self._folder, self._number, self._n_each = folder, number, n_each
+
+    def get(self, kind: str, make: Callable[[], list[str]]) -> list[str]:
+        if self._folder is None:
+            return make()
+        path = self._folder / f"{kind}-{self._n_each}-{self._number:03d}.json"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(make()))
+        found: list[str] = json.loads(path.read_text())
+        return found
+
+
+def _passing(problem: Problem, rows: Sequence[Program], pool: SandboxPool) -> list[str]:
+    executions = execute_programs(rows, {problem.problem_id: problem}, pool)
+    verdicts = [judge(problem, execution) for execution in executions]
+    return [verdict.candidate_id for verdict in verdicts if verdict.label is Label.PASSED]
+
+
+def _passing_plus(plus: _Plus, problem: Problem, rows: Sequence[Program], pool: SandboxPool) -> list[str]:
+    return _passing(plus.of(problem), rows, pool)
+
+
+def _doubted(
+    problem: Problem, rows: Sequence[Program], pool: SandboxPool, config: TruthConfig, seed: int
+) -> list[str]:
+    clusters = {row.candidate_id: row.cluster for row in analyse_problem(rows, SyntaxConfig())}
+    passed = [Passed(row, clusters[row.candidate_id]) for row in rows]
+    stood: Iterable[CandidateStanding] = hold_problem(problem, passed, pool, config, seed).candidates
+    return [row.candidate_id for row in stood if row.standing in DOUBTED]
+
+
+def _score(number: int, passed: Sequence[str], right: set[str], doubted: Iterable[str]) -> Scored:
+    out = set(doubted)
+    wrong = [key for key in passed if key not in right]
+    return Scored(
+        number, sum(key not in out for key in wrong), len(right & out), len(wrong), len(passed) - len(wrong)
+    )
+
+
+def _show(scores: dict[str, list[Scored]]) -> None:
+    n_wrong = sum(row.n_wrong for row in scores["tests"])
+    n_right = sum(row.n_right for row in scores["tests"])
+    print(f"\n{n_wrong + n_right} candidates pass the base tests; {n_wrong} of them fail HumanEval+")
+    print(f"{'labels by':<42}{'chosen':>8}{'false':>7}{'of chosen':>11}{'of base':>9}{'lost':>6}{'of right':>10}")
+    for mode, rows in scores.items():
+        n_false, n_lost = sum(row.n_false for row in rows), sum(row.n_lost for row in rows)
+        chosen = n_right - n_lost + n_false
+        name = "base tests alone" if mode == "tests" else MODES[mode][0]
+        shares = n_false / max(chosen, 1), n_false / max(n_wrong, 1), n_lost / max(n_right, 1)
+        print(f"{name:<42}{chosen:>8}{n_false:>7}{shares[0]:>11.3f}{shares[1]:>9.3f}{n_lost:>6}{shares[2]:>10.4f}")
+    for mode, (name, _) in MODES.items():
+        left: Counter[int] = Counter({row.number: row.n_false for row in scores[mode]})
+        lost: Counter[int] = Counter({row.number: row.n_lost for row in scores[mode]})
+        for kind, counts in (("false chosen left", left), ("right ones lost", lost)):
+            worst = ", ".join(f"{number}: {n}" for number, n in counts.most_common(8) if n)
+            print(f"{name}: {kind}, by problem: {worst or 'none'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""The stages beyond the tests over shards: standings of candidates and of problems, and timings.
+
+One piece of work gives all three; each is a stage of its own, so that each has its rows and its manifest.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.folder import Shard
+from pipeline.sandbox import SandboxPool
+from pipeline.stages import limits_of, shard_key, stage_folder
+from pipeline.truth.standing import Passed, hold_problem
+from pipeline.truth.timing import time_problem
+from schemas.candidate import Extraction, Program
+from schemas.config import RunConfig
+from schemas.problem import Problem
+from schemas.standing import CandidateStanding, ProblemStanding, Standing
+from schemas.syntax import Syntax
+from schemas.timing import Timing
+from schemas.verdict import Label, Verdict
+
+STAGES = ("standings", "problem_standings", "timings")
+_SOURCES = ("problems", "programs", "verdicts", "syntax")
+
+
+def truth_key(chain: Path, name: str, stage: str, config: RunConfig) -> str:
+    """Return the key of a shard of one of the three stages."""
+    settings = (config.truth.model_dump_json(), limits_of(config), str(config.seed))
+    return shard_key(chain, name, stage, _SOURCES, *settings)
+
+
+def write_truth(chain: Path, name: str, config: RunConfig, pool: Callable[[], SandboxPool]) -> None:
+    """Write a shard of each of the three stages; that of standings, which says that all are done, comes last.
+
+    Args:
+        pool: opens the sandboxes, with the limits of `schemas.config.beyond_limits`; called if there is work.
+    """
+    problems: list[Problem] = stage_folder(chain, "problems").read(name)
+    passed = _passed(chain, name)
+    n_in = sum(map(len, passed.values()))
+    candidates: list[CandidateStanding] = []
+    of_problems: list[ProblemStanding] = []
+    timings: list[Timing] = []
+    for problem in problems:
+        rows = passed.get(problem.problem_id, [])
+        if rows and config.truth.n_inputs:
+            stood = hold_problem(problem, rows, pool(), config.truth, config.seed)
+            candidates += stood.candidates
+            of_problems.append(stood.problem)
+        if rows and config.truth.n_timed_runs:
+            doubted = {row.candidate_id for row in candidates if row.standing is not Standing.CONFIRMED}
+            programs = {row.program.code: row.program for row in rows if row.program.candidate_id not in doubted}
+            timings += time_problem(problem, list(programs.values()), pool(), config.truth.n_timed_runs)
+    counts = Counter(f"standing.{row.standing}" for row in candidates)
+    weak = Counter({"weak": sum(row.is_weak for row in of_problems)})
+    for stage, shard in (
+        ("timings", Shard(timings, n_in)),
+        ("problem_standings", Shard(of_problems, len(problems), {}, weak)),
+        ("standings", Shard(candidates, n_in, {}, counts)),
+    ):
+        stage_folder(chain, stage).write_shard(name, truth_key(chain, name, stage, config), shard)
+
+
+def _passed(chain: Path, name: str) -> dict[str, list[Passed]]:
+    """Return the passed candidates by problem."""
+    verdicts: list[Verdict] = stage_folder(chain, "verdicts").read(name)
+    syntax: list[Syntax] = stage_folder(chain, "syntax").read(name)
+    programs: list[Program] = stage_folder(chain, "programs").read(name)
+    good = {row.candidate_id for row in verdicts if row.label is Label.PASSED}
+    clusters = {row.candidate_id: row.cluster for row in syntax}
+    found: dict[str, list[Passed]] = {}
+    for program in programs:
+        if program.candidate_id in good and program.extraction is Extraction.OK:
+            cluster = clusters.get(program.candidate_id, program.candidate_id)
+            found.setdefault(program.problem_id, []).append(Passed(program, cluster))
+    return found

@@ -1,0 +1,117 @@
+"""Rows of the dataset's other configurations; `schemas.pair.Pair` is the first."""
+
+from dataclasses import dataclass
+
+from schemas.pair import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Unpaired:
+    """One answer with its label, as TRL's KTOTrainer takes it.
+
+    Attributes:
+        prompt: the user message; `completion` the assistant's answer.
+        label: whether it is right.
+        candidate_id: the candidate.
+        cause: why it failed (see `schemas.verdict.Cause`); empty if it passed.
+        share: share of the cases that it passed, in [0, 1].
+        tags: style tags, separated by spaces.
+        standing: what more inputs than the tests' say of it; empty where it was not held against any.
+    """
+
+    prompt: tuple[Message, ...]
+    completion: tuple[Message, ...]
+    label: bool
+    candidate_id: str
+    problem_id: str
+    split: str
+    cause: str
+    share: float
+    tags: str
+    standing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """A right answer that some pair chooses, once, as TRL's SFTTrainer takes it."""
+
+    prompt: tuple[Message, ...]
+    completion: tuple[Message, ...]
+    candidate_id: str
+    problem_id: str
+    split: str
+    tags: str
+    standing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """All answers of one problem to one prompt, the best first.
+
+    Attributes:
+        answers: texts of the assistant; right ones first, then by share of cases passed, then by candidate id.
+        candidate_ids: one an answer; likewise `labels` (whether it is right) and `shares` (of cases passed).
+        ranks: from 1; equal for answers that nothing tells apart.
+    """
+
+    prompt: tuple[Message, ...]
+    problem_id: str
+    split: str
+    answers: tuple[str, ...]
+    candidate_ids: tuple[str, ...]
+    labels: tuple[bool, ...]
+    shares: tuple[float, ...]
+    ranks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known of one candidate, whether a pair was made of it or not.
+
+    Attributes:
+        split: of its problem; empty for an unknown one.
+        label: passed, failed or undecided, by the tests; `cause` and `detail` say why.
+        passed_cases: one entry a case, in order.
+        signature: equal for equal behaviour on the tests' inputs; likewise `group` on derived ones.
+        standing: see `schemas.standing.Standing`; empty where it was not held against more inputs.
+        n_derived: derived inputs that counted; `n_agreed` those that it answered rightly, or as the others did.
+        cluster: near-duplicate cluster; equal for programs that are nearly alike.
+        exact: fingerprint of its tokens; `renamed` of its tokens with local names made alike.
+        tags: style tags, separated by spaces.
+        pairs_chosen: pairs that choose it; `pairs_rejected` those that reject it.
+        reason: why it may be part of no pair (see `pipeline.pairing.reasons.Drop`); empty where it may.
+    """
+
+    candidate_id: str
+    problem_id: str
+    split: str
+    model: str
+    temperature: float
+    top_p: float
+    seed: int
+    completion: str
+    code: str
+    label: str
+    cause: str
+    detail: str
+    n_cases: int
+    n_passed: int
+    passed_cases: tuple[bool, ...]
+    signature: str
+    standing: str
+    n_derived: int
+    n_agreed: int
+    group: str
+    cluster: str
+    exact: str
+    renamed: str
+    tags: str
+    n_tokens: int
+    n_lines: int
+    nesting_depth: int
+    cyclomatic: int
+    comment_share: float
+    mean_logprob: float | None
+    pairs_chosen: int
+    pairs_rejected: int
+    reason: str

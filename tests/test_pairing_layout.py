@@ -1,0 +1,151 @@
+"""The dataset as others load it: `datasets`, the card's figures, and the shapes of the other configurations."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.pairing import make_pairs, tables_of_records
+from pipeline.pairing.frames import PairingTables
+from pipeline.pairing.layout import CONFIGS, write_dataset
+from pipeline.pairing.pairs import PairingResult
+from pipeline.pairing.summary import report_from_json, report_to_json, summarise
+from schemas.arrow import arrow_schema
+from schemas.pairs_config import PairsConfig
+from schemas.standing import CandidateStanding, ProblemStanding, Standing
+from schemas.verdict import Cause, Label
+from tests.pairing_records import judged, problem
+
+FAILED = Label.FAILED
+
+
+@pytest.fixture(scope="module")
+def tables() -> PairingTables:
+    problems = [problem(f"p/{index}", prompt=f"Task {index}: {index * 3} of {index} things") for index in range(8)]
+    rows = []
+    for one in problems:
+        key = one.problem_id
+        rows += [judged(f"{key}+{n}", problem_id=key, tags=("docstring",)) for n in range(3)]
+        rows += [judged(f"{key}-{n}", FAILED, problem_id=key, n_passed=n) for n in range(3)]
+        rows += [judged(f"{key}?", Label.UNDECIDED, problem_id=key, cause=Cause.SANDBOX_FAULT)]
+    standings = [CandidateStanding("p/0+0", "p/0", Standing.DOUBTFUL, "consensus", 9, 5, "g", 0.2)]
+    weak = [ProblemStanding("p/0", 9, 8, "consensus", 3, 2, 0.7, True, ("[1]", "[2]"), 10, 7)]
+    return tables_of_records(
+        problems,
+        [row.candidate for row in rows],
+        [row.program for row in rows],
+        [row.verdict for row in rows],
+        [row.syntax for row in rows],
+        standings,
+        weak,
+    )
+
+
+@pytest.fixture(scope="module")
+def made(tables: PairingTables) -> PairingResult:
+    return make_pairs(tables, PairsConfig(test_share=0.4, max_per_problem=3), 0)
+
+
+@pytest.fixture(scope="module")
+def folder(made: PairingResult, tables: PairingTables, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_dataset(made, tables, tmp_path_factory.mktemp("dataset") / "dataset", "f" * 32)
+
+
+@pytest.fixture(scope="module")
+def loaded(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Every configuration, all checks of the card's figures on."""
+    datasets = pytest.importorskip("datasets")
+    cache = str(tmp_path_factory.mktemp("cache"))
+    return {
+        name: datasets.load_dataset(str(folder), name, cache_dir=cache, verification_mode="all_checks")
+        for name in CONFIGS
+    }
+
+
+def test_every_configuration_loads_with_the_columns_of_its_record(loaded: dict[str, Any]) -> None:
+    for name, (_, record) in CONFIGS.items():
+        assert set(loaded[name]) == {"train", "test"}
+        for split in loaded[name].values():
+            assert split.column_names == arrow_schema(record).names
+
+
+def test_the_card_counts_rows_and_bytes_as_datasets_does(loaded: dict[str, Any], folder: Path) -> None:
+    import json
+
+    head = json.loads((folder / "README.md").read_text().split("---\n")[1])
+    for info in head["dataset_info"]:
+        splits = loaded[info["config_name"]]
+        told = {split["name"]: split["num_examples"] for split in info["splits"]}
+        assert told == {name: split.num_rows for name, split in splits.items()}
+        name = CONFIGS[info["config_name"]][0]
+        assert info["download_size"] == sum(path.stat().st_size for path in (folder / name).glob("*.parquet"))
+    assert [entry["config_name"] for entry in head["configs"] if entry.get("default")] == ["pairs"]
+
+
+def test_files_say_their_record_version_and_fingerprint_and_have_a_page_index(folder: Path) -> None:
+    for path in folder.rglob("*.parquet"):
+        metadata = pq.read_schema(path).metadata
+        assert metadata[b"pairsmith:fingerprint"] == b"f" * 32
+        assert metadata[b"pairsmith:schema_version"].isdigit()
+        assert pq.read_metadata(path).row_group(0).column(0).has_offset_index
+
+
+def test_unpaired_answers_are_usable_ones_with_their_label(loaded: dict[str, Any]) -> None:
+    rows = [row for split in loaded["unpaired"].values() for row in split]
+    labels = {row["candidate_id"]: row["label"] for row in rows}
+    assert len(labels) == len(rows) == 8 * 6 - 1
+    assert "p/0+0" not in labels, "doubtful: nobody knows its label"
+    assert all(label is ("+" in key) for key, label in labels.items())
+    assert {row["prompt"][0]["role"] for row in rows} == {"user"}
+    assert {row["completion"][0]["role"] for row in rows} == {"assistant"}
+
+
+def test_demonstrations_are_the_chosen_ones_once(loaded: dict[str, Any], made: PairingResult) -> None:
+    ids = [row["candidate_id"] for split in loaded["sft"].values() for row in split]
+    assert sorted(ids) == sorted(set(made.pairs["chosen_id"]))
+
+
+def test_ranked_lists_put_right_ones_first_and_tell_ties(loaded: dict[str, Any]) -> None:
+    rows = {row["problem_id"]: row for split in loaded["ranked"].values() for row in split}
+    row = rows["p/1"]
+    assert row["candidate_ids"] == ["p/1+0", "p/1+1", "p/1+2", "p/1-2", "p/1-1", "p/1-0"]
+    assert row["ranks"] == [1, 1, 1, 2, 3, 4]
+    assert row["labels"] == [True] * 3 + [False] * 3
+    assert row["shares"] == [1.0, 1.0, 1.0, 0.5, 0.25, 0.0]
+    assert len(rows["p/0"]["answers"]) == 5
+
+
+def test_the_evidence_holds_every_candidate_and_why_it_makes_no_pair(
+    loaded: dict[str, Any], made: PairingResult
+) -> None:
+    rows = {row["candidate_id"]: row for split in loaded["candidates"].values() for row in split}
+    assert len(rows) == 8 * 7
+    assert rows["p/0+0"]["reason"] == "doubtful"
+    assert (rows["p/0+0"]["standing"], rows["p/0+0"]["n_derived"], rows["p/0+0"]["n_agreed"]) == ("doubtful", 9, 5)
+    assert rows["p/3?"]["reason"] == "undecided"
+    assert rows["p/3+0"]["tags"] == "docstring"
+    assert rows["p/3-1"]["passed_cases"] == [True, False, False, False]
+    assert sum(row["pairs_chosen"] for row in rows.values()) == made.pairs.height
+    assert sum(row["pairs_rejected"] for row in rows.values()) == made.pairs.height
+
+
+def test_equal_pairs_give_equal_bytes(
+    made: PairingResult, tables: PairingTables, folder: Path, tmp_path: Path
+) -> None:
+    again = write_dataset(made, tables, tmp_path / "dataset", "f" * 32)
+    names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    assert names == sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
+    for name in names:
+        assert (folder / name).read_bytes() == (again / name).read_bytes(), name
+
+
+def test_the_counts_come_back_from_json(made: PairingResult, tables: PairingTables) -> None:
+    report = summarise(made, tables)
+    assert report_from_json(report_to_json(report)) == report
+    assert report.n_train + report.n_test == made.pairs.height
+    assert sum(row.n for row in report.policies) == sum(row.n for row in report.rejects) == made.pairs.height
+    assert [row.problem_id for row in report.weak] == ["p/0"]
+    assert (report.n_mutants, report.n_killed) == (10, 7)
+    assert {row.reason: row.n for row in report.drops}["undecided"] == 8
+    assert report.n_hard == made.pairs.filter(made.pairs["rejected_share"] >= 0.5).height > 0

@@ -1,0 +1,128 @@
+"""Whole problems held against more inputs, in real sandboxes."""
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline.sandbox.pool import SandboxPool
+from pipeline.truth import Passed, hold_problem
+from pipeline.truth.mutants import make_mutants, measure_adequacy
+from pipeline.truth.timing import time_problem
+from schemas.candidate import Extraction, Program
+from schemas.problem import Case, JudgedBy, Problem
+from schemas.standing import Standing
+from schemas.truth_config import TruthConfig
+from tests.pairing_records import problem
+
+CONFIG = TruthConfig(n_inputs=40, n_mutants=0)
+UNIQUE = problem(
+    entry_point="unique",
+    cases=(Case("[[3,1,2,1]]", "[1,2,3]"), Case("[[5,5]]", "[5]"), Case("[[0,7,4]]", "[0,4,7]")),
+    reference="def unique(l):\n    return sorted(set(l))",
+)
+RIGHT = (
+    "def unique(l):\n    return sorted(set(l))",
+    "def unique(l):\n    out = []\n    for x in sorted(l):\n        out += [x] * (x not in out)\n    return out",
+    "def unique(l):\n    return sorted(dict.fromkeys(l))",
+    "def unique(items):\n    kept = list(set(items))\n    kept.sort()\n    return kept",
+)
+BREAKS = "def unique(l):\n    assert len(l) < 5\n    return sorted(set(l))"
+
+
+def passed(*codes: str) -> list[Passed]:
+    return [
+        Passed(Program(str(place), "p/1", Extraction.OK, "bare", code), str(place))
+        for place, code in enumerate(codes)
+    ]
+
+
+def standings(one: Problem, codes: list[str], pool: SandboxPool, config: TruthConfig = CONFIG) -> list[Standing]:
+    rows = hold_problem(one, passed(*codes), pool, config, seed=0).candidates
+    assert [row.candidate_id for row in rows] == [str(place) for place in range(len(codes))]
+    return [row.standing for row in rows]
+
+
+def test_the_reference_refutes_what_the_tests_let_through(pool: SandboxPool) -> None:
+    found = standings(UNIQUE, [*RIGHT, BREAKS], pool)
+    assert found == [Standing.CONFIRMED] * 4 + [Standing.REFUTED]
+
+
+def test_without_a_reference_independent_programs_outvote_it(pool: SandboxPool) -> None:
+    alone = replace(UNIQUE, reference="")
+    stood = hold_problem(alone, passed(*RIGHT, BREAKS), pool, replace_share(0.75), seed=0)
+    assert [row.standing for row in stood.candidates] == [Standing.CONFIRMED] * 4 + [Standing.OUTVOTED]
+    assert stood.problem.is_weak
+    assert stood.problem.n_groups == 2
+    assert stood.problem.method == "consensus"
+    assert stood.problem.splitting_inputs
+    assert standings(alone, [RIGHT[0], BREAKS], pool) == [Standing.UNCHECKED] * 2  # two are no consensus
+    agreed = hold_problem(alone, passed(*RIGHT), pool, CONFIG, seed=0)
+    assert not agreed.problem.is_weak
+    assert agreed.problem.top_support == 1.0
+
+
+def replace_share(clear: float) -> TruthConfig:
+    return CONFIG.model_copy(update={"clear_share": clear})
+
+
+def test_a_contract_says_which_inputs_count(pool: SandboxPool) -> None:
+    short = "def unique(l):\n    assert len(l) < 5\n    return sorted(set(l))"
+    under = replace(UNIQUE, contract=short)
+    assert standings(under, [RIGHT[0], BREAKS], pool) == [Standing.CONFIRMED] * 2
+
+
+def test_inputs_of_test_code_are_what_it_asks(pool: SandboxPool) -> None:
+    asks = "assert unique([3, 1, 1]) == [1, 3]\nassert unique([2, 0]) == [0, 2]\nassert unique([4]) == [4]"
+    tester = replace(UNIQUE, judged_by=JudgedBy.TESTER, cases=(), test_code=asks)
+    assert standings(tester, [RIGHT[0], BREAKS], pool) == [Standing.CONFIRMED, Standing.REFUTED]
+
+
+def test_a_program_that_never_ends_on_a_modest_input_is_refuted(pool: SandboxPool) -> None:
+    loops = "def unique(l):\n    while len(l) > 5:\n        pass\n    return sorted(set(l))"
+    assert standings(UNIQUE, [RIGHT[0], loops], pool) == [Standing.CONFIRMED, Standing.REFUTED]
+
+
+def test_no_budget_checks_nothing(pool: SandboxPool) -> None:
+    stood = hold_problem(UNIQUE, passed(RIGHT[0], BREAKS), pool, TruthConfig(n_inputs=0, n_mutants=0), 0)
+    assert {row.standing for row in stood.candidates} == {Standing.UNCHECKED}
+    assert (stood.problem.method, stood.problem.n_derived, stood.problem.is_weak) == ("", 0, False)
+
+
+def test_adequate_tests_kill_mutants_and_weak_ones_do_not(pool: SandboxPool) -> None:
+    source = "def clamp(x):\n    if x < 0:\n        return 0\n    if x > 9:\n        return 9\n    return x"
+    inputs = [f"[{value}]" for value in range(-3, 14)]
+    whole = tuple(Case(f"[{value}]", str(min(max(value, 0), 9))) for value in (-3, -1, 0, 4, 9, 10, 13))
+    strong = problem(entry_point="clamp", cases=whole)
+    weak = problem(entry_point="clamp", cases=(Case("[4]", "4"),))
+    found = measure_adequacy(strong, source, inputs, 30, 0, pool)
+    assert found.n_killed == found.n_mutants >= 8
+    less = measure_adequacy(weak, source, inputs, 30, 0, pool)
+    assert less.n_mutants == found.n_mutants
+    assert less.n_killed < found.n_killed
+
+
+def test_mutants_differ_by_one_change_and_repeat_themselves() -> None:
+    source = "def f(x):\n    y = x + 1\n    return y if x < 3 and y != 2 else None"
+    mutants = make_mutants(source, 100, "seed")
+    assert mutants == make_mutants(source, 100, "seed")
+    assert len(set(mutants)) == len(mutants)
+    wanted = ("y = x - 1", "y = x + 2", "x <= 3", "x > 3", "x < 3 or y != 2", "y == 2", "return None")
+    for change in wanted:
+        assert any(change in mutant for mutant in mutants), change
+    assert make_mutants("def f(:", 10, "seed") == []
+
+
+def test_timings_tell_a_quadratic_program_from_a_linear_one(pool: SandboxPool) -> None:
+    slow = "def unique(l):\n    return sorted({x for x in l if l.count(x)})"
+    programs = [row.program for row in passed(RIGHT[0], slow)]
+    rows = time_problem(UNIQUE, [programs[1], programs[0]], pool, n_runs=5)
+    seconds = {row.candidate_id: row.cpu_s for row in rows}
+    assert set(seconds) == {"0", "1"}
+    assert all(len(runs) == 5 for runs in seconds.values())
+    assert max(seconds["0"]) < min(seconds["1"])
+
+
+@pytest.mark.parametrize("changes", [{"judged_by": JudgedBy.TESTER}, {"cases": (Case("[]", "1"),)}])
+def test_what_can_not_be_scaled_is_not_timed(changes: dict[str, object], pool: SandboxPool) -> None:
+    one = replace(UNIQUE, **changes)  # type: ignore[arg-type]
+    assert time_problem(one, [row.program for row in passed(*RIGHT)], pool, 1) == []
