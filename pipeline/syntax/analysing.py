@@ -7,8 +7,8 @@ from pipeline.syntax.facts import Facts
 from pipeline.syntax.fingerprints import (
     SORTED,
     Order,
-    exact_fingerprint,
-    more_fingerprints,
+    all_fingerprints,
+    local_names,
     shingle_tokens,
     unparsed_fingerprint,
 )
@@ -64,7 +64,10 @@ def analyse(code: str, language: str = "python", free: frozenset[Order] = SORTED
 
 
 def _describe(facts: Facts, source: bytes, row: Language, measures: Measures, free: frozenset[Order]) -> Analysis:
-    fingerprints = (exact_fingerprint(facts), *more_fingerprints(facts, source, row, free))
-    tokens = tuple(shingle_tokens(facts, row))
+    locals_ = local_names(facts, row)
+    fingerprints = all_fingerprints(facts, source, row, free, locals_)
+    tokens = tuple(shingle_tokens(facts, locals_))
     tags = find_tags(facts, row, measures)
-    return Analysis(ParseStatus.PARSED, fingerprints, tags, measures, one_letter_share(facts), tokens)
+    share = one_letter_share(facts)
+    facts.release()
+    return Analysis(ParseStatus.PARSED, fingerprints, tags, measures, share, tokens)

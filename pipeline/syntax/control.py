@@ -16,7 +16,7 @@ from collections.abc import Callable
 from tree_sitter import Node
 
 from pipeline.syntax.facts import Cut
-from pipeline.syntax.language import Language, ScopeKind
+from pipeline.syntax.language import Language, ScopeKind, kind_ids
 from pipeline.syntax.scopes import Function
 from pipeline.syntax.walking import Frame, Plan, Walk, make_mark
 
@@ -145,21 +145,28 @@ def _nest(walk: Walk, node: Node, *, depth: int = 0, loops: int = 0, cognitive: 
 
 def expand_block(row: Language) -> Plan:
     """Return what goes below a list of statements: dead code, documentation, what a function's body is like."""
-    leaving, documents = row.leaving, row.documents
-    never_dead = frozenset({"function_declaration", "labeled_statement", "case_statement", "function_item"})
+    documents = row.documents
+    leaving, wrapped, never_dead = (
+        kind_ids(row, names)
+        for names in (
+            row.leaving,
+            frozenset({"expression_statement"}),
+            frozenset({"function_declaration", "labeled_statement", "case_statement", "function_item"}),
+        )
+    )
+    may_wrap = any("expression" in kind for kind in row.leaving)
 
     def plan(walk: Walk, node: Node) -> None:
         children = walk.below(node)
-        ends = row.separated.get(node.type)
-        if ends is not None:
-            children = [child for child in children if child.is_named or child.type not in ends]
         statements = [child for child in children if child.is_named]
+        if len(statements) < len(children) and (ends := row.separated.get(node.type)) is not None:
+            children = [child for child in children if child.is_named or child.type not in ends]
         left = False
         for statement in statements:
-            kind = statement.type
+            kind = statement.kind_id
             if left and kind not in never_dead:
                 walk.facts.seen.add("dead_code")
-            left = kind in leaving or _leaves(statement, leaving)
+            left = kind in leaving or (may_wrap and kind in wrapped and _leaves(statement, row.leaving))
         scope = walk.scope
         function = scope.function
         fresh = walk.undescribed.pop(id(function or scope), None)

@@ -4,16 +4,17 @@ MinHash proposes, exact Jaccard similarity decides, as in `pipeline.syntax.near`
 
 1. `write_shingles`: a shard of programs becomes two arrays, the 64-bit hashes of its shingles and where each
    program's begin. Two shingles share a hash with probability 2**-64.
-2. `cluster_corpus`: shard by shard, signatures (rensa) become one key a band, a column of keys a band on disk.
-   Band by band, programs with one key are compared with their neighbours; a pair that other pairs join already is
-   left out. What grows with the programs in memory is one column of keys, the labels, and one band's pairs.
+2. `cluster_corpus`: shard by shard, signatures (rensa) and from them one key a band, a column of keys a band on
+   disk. Band by band, programs with one key are compared with their neighbours, by signature and, where that says
+   near, exactly; a pair that other pairs join already is left out. What grows with the programs in memory is one
+   column of keys, the labels, and one band's pairs.
 
 Source of the method: Broder 1997, "On the resemblance and containment of documents"; Leskovec, Rajaraman, Ullman,
 "Mining of Massive Datasets", chapter 3.
 """
 
 import multiprocessing
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +29,9 @@ from scipy.sparse.csgraph import connected_components
 from pipeline.syntax.near import BAND_ROWS, N_PERMUTATIONS, SEED, SHINGLE_TOKENS
 
 N_BANDS = N_PERMUTATIONS // BAND_ROWS
-NEIGHBOURS = 8  # programs of one key that each is compared with; a chain of them joins larger groups
+NEIGHBOURS = 4  # programs of one key that each is compared with; a chain of them joins larger groups
 PAIRS_AT_ONCE = 20_000  # of which the hashes are in memory at the same time
+MARGIN = 0.1  # how far an estimate may lie below: at 0.85 three standard errors, sqrt(0.85 * 0.15 / 128) = 0.032
 
 Hashes = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
@@ -89,14 +91,15 @@ def cluster_corpus(shards: Sequence[Shard], threshold: float, folder: Path, work
     Args:
         shards: as `write_shingles` made them.
         threshold: Jaccard similarity from which two programs are near, in (0, 1].
-        folder: for the columns of keys, removed at the end.
+        folder: for signatures and columns of keys, removed at the end.
         workers: processes.
     """
     n = sum(len(np.load(shard.starts, mmap_mode="r")) - 1 for shard in shards)
     context = multiprocessing.get_context("spawn")  # threads of Arrow and polars don't survive a fork
     with ProcessPoolExecutor(workers, mp_context=context) as processes:
         parts = [folder / f"keys.{number}.npy" for number in range(len(shards))]
-        list(processes.map(_write_keys, shards, parts))
+        signatures = [folder / f"signatures.{number}.npy" for number in range(len(shards))]
+        list(processes.map(_write_signatures, shards, parts, signatures))
         labels = np.arange(n, dtype=np.int64)
         edges: list[Places] = []
         n_compared = 0
@@ -109,37 +112,39 @@ def cluster_corpus(shards: Sequence[Shard], threshold: float, folder: Path, work
             pairs = _neighbours(keys, labels)
             n_compared += len(pairs)
             chunks = [pairs[start : start + PAIRS_AT_ONCE] for start in range(0, len(pairs), PAIRS_AT_ONCE)]
-            near = [
-                chunk[keep]
-                for chunk, keep in zip(chunks, _verify(processes, chunks, shards, threshold), strict=True)
-            ]
+            k = len(chunks)
+            kept = processes.map(_are_near, chunks, [shards] * k, [signatures] * k, [threshold] * k)
+            near = [chunk[keep] for chunk, keep in zip(chunks, kept, strict=True)]
             new = np.concatenate(near) if near else np.zeros((0, 2), np.int64)
             if len(new):
                 new = _spanning(new, labels)
                 edges.append(new)
                 labels = _relabel(labels, new)
-    for part in parts:
+    for part in (*parts, *signatures):
         part.unlink()
     return NearPairs(labels, np.concatenate(edges) if edges else np.zeros((0, 2), np.int64), n_compared)
 
 
-def _write_keys(shard: Shard, path: Path) -> None:
-    """Write a shard's keys, one row a band."""
+def _write_signatures(shard: Shard, keys_path: Path, signatures_path: Path) -> None:
+    """Write a shard's signatures, one row a program, and their keys, one row a band."""
     hashes, starts = shard.load()
-    step = 20_000
-    columns = np.empty((N_BANDS, len(starts) - 1), np.uint64)
-    for first in range(0, len(starts) - 1, step):
-        last = min(first + step, len(starts) - 1)
+    n, step = len(starts) - 1, 20_000
+    keys = np.empty((N_BANDS, n), np.uint64)
+    signatures = np.empty((n, N_PERMUTATIONS), np.uint32)
+    for first in range(0, n, step):
+        last = min(first + step, n)
         own = np.ascontiguousarray(hashes[starts[first] : starts[last]])
         offsets = (starts[first : last + 1] - starts[first]).astype(np.uint64)
         matrix = RMinHash.digest_matrix_from_flat_token_hashes(own, offsets, N_PERMUTATIONS, SEED)
-        signatures = np.array(matrix.to_rows(), np.uint64).reshape(last - first, N_BANDS, BAND_ROWS)
-        keys = np.zeros((last - first, N_BANDS), np.uint64)
+        signatures[first:last] = matrix.to_rows()
+        bands = signatures[first:last].reshape(last - first, N_BANDS, BAND_ROWS)
+        mixed = np.zeros((last - first, N_BANDS), np.uint64)
         for row in range(BAND_ROWS):  # one hash of the band's rows: multiply and mix, as in splitmix64
-            keys = (keys ^ signatures[:, :, row]) * np.uint64(0x9E3779B97F4A7C15)
-            keys ^= keys >> np.uint64(29)
-        columns[:, first:last] = keys.T
-    np.save(path, columns)
+            mixed = (mixed ^ bands[:, :, row]) * np.uint64(0x9E3779B97F4A7C15)
+            mixed ^= mixed >> np.uint64(29)
+        keys[:, first:last] = mixed.T
+    np.save(keys_path, keys)
+    np.save(signatures_path, signatures)
 
 
 def _neighbours(keys: Hashes, labels: Places) -> Places:
@@ -158,45 +163,57 @@ def _neighbours(keys: Hashes, labels: Places) -> Places:
     return pairs
 
 
-def _verify(
-    processes: ProcessPoolExecutor, chunks: Sequence[Places], shards: Sequence[Shard], threshold: float
-) -> Iterator[npt.NDArray[np.bool_]]:
-    n = len(chunks)
-    return iter(list(processes.map(_are_near, chunks, [list(shards)] * n, [threshold] * n)))
-
-
-def _are_near(pairs: Places, shards: Sequence[Shard], threshold: float) -> npt.NDArray[np.bool_]:
+def _are_near(
+    pairs: Places, shards: Sequence[Shard], signatures: Sequence[Path], threshold: float
+) -> npt.NDArray[np.bool_]:
     """Return which pairs have an exact Jaccard similarity of at least the threshold."""
-    return similarities(pairs, shards) >= threshold - 1e-12
+    near = _estimates(pairs, signatures) >= threshold - MARGIN
+    near[near] = similarities(pairs[near], shards) >= threshold - 1e-12
+    return near
+
+
+def _estimates(pairs: Places, signatures: Sequence[Path]) -> npt.NDArray[np.float64]:
+    """Return the similarity of each pair as their signatures tell it: the share of equal places."""
+    loaded = [np.load(path, mmap_mode="r").view(np.ndarray) for path in signatures]
+    ends = np.cumsum([len(part) for part in loaded])
+    rows = np.empty((pairs.size, N_PERMUTATIONS), np.uint32)
+    places = pairs.T.ravel()
+    home = np.searchsorted(ends, places, side="right")
+    for number, part in enumerate(loaded):
+        mine = home == number
+        rows[mine] = part[places[mine] - (int(ends[number - 1]) if number else 0)]
+    return np.array((rows[: len(pairs)] == rows[len(pairs) :]).mean(axis=1), np.float64)
 
 
 def similarities(pairs: Places, shards: Sequence[Shard]) -> npt.NDArray[np.float64]:
     """Return the exact Jaccard similarity of each pair."""
-    left, n_left = _gather(pairs[:, 0], shards)
-    right, n_right = _gather(pairs[:, 1], shards)
-    owner = np.concatenate([np.repeat(np.arange(len(pairs)), n_left), np.repeat(np.arange(len(pairs)), n_right)])
-    values = np.concatenate([left, right])
+    owner, values = _gather(pairs.T.ravel(), shards)
+    sizes = np.bincount(owner, minlength=pairs.size)
+    owner %= max(len(pairs), 1)
     order = np.lexsort((values, owner))
     values, owner = values[order], owner[order]
     twice = (values[1:] == values[:-1]) & (owner[1:] == owner[:-1])
     common = np.bincount(owner[1:][twice], minlength=len(pairs))
-    return np.asarray(common / np.maximum(n_left + n_right - common, 1), np.float64)
+    both = sizes[: len(pairs)] + sizes[len(pairs) :]
+    return np.asarray(common / np.maximum(both - common, 1), np.float64)
 
 
-def _gather(places: Places, shards: Sequence[Shard]) -> tuple[Hashes, Places]:
-    """Return the hashes of programs one behind the other, and how many each has."""
+def _gather(places: Places, shards: Sequence[Shard]) -> tuple[Places, Hashes]:
+    """Return the hashes of programs, and for each hash the number of its program in `places`, in any order."""
     loaded = [shard.load() for shard in shards]
     ends = np.cumsum([len(starts) - 1 for _, starts in loaded])
     home = np.searchsorted(ends, places, side="right")
-    parts: list[Hashes] = []
-    sizes = np.zeros(len(places), np.int64)
-    for number, (place, shard) in enumerate(zip(places.tolist(), home.tolist(), strict=True)):
-        hashes, starts = loaded[shard]
-        own = place - (int(ends[shard - 1]) if shard else 0)
-        part = hashes[starts[own] : starts[own + 1]]
-        sizes[number] = len(part)
-        parts.append(part)
-    return (np.concatenate(parts) if parts else np.zeros(0, np.uint64)), sizes
+    owners: list[Places] = [np.zeros(0, np.int64)]
+    values: list[Hashes] = [np.zeros(0, np.uint64)]
+    for number, (hashes, starts) in enumerate(loaded):
+        mine = np.flatnonzero(home == number)
+        own = places[mine] - (int(ends[number - 1]) if number else 0)
+        sizes = starts[own + 1] - starts[own]
+        begins = np.cumsum(sizes) - sizes
+        spots = np.repeat(starts[own] - begins, sizes) + np.arange(int(sizes.sum()))
+        owners.append(np.repeat(mine, sizes))
+        values.append(hashes.view(np.ndarray)[spots])
+    return np.concatenate(owners), np.concatenate(values)
 
 
 def _spanning(pairs: Places, labels: Places) -> Places:

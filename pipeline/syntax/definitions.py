@@ -1,26 +1,39 @@
 """Plans for what binds names and opens scopes: functions, classes, blocks, assignments, imports, type hints."""
 
+import functools
 from collections.abc import Callable, Iterator
 
 from tree_sitter import Node
 
 from pipeline.syntax.expressions import expand
 from pipeline.syntax.facts import Cut
-from pipeline.syntax.language import Binder, Language, ScopeKind, Shape
+from pipeline.syntax.language import Binder, Language, ScopeKind, Shape, kind_ids
 from pipeline.syntax.scopes import END_OF_FILE, Function, Scope
 from pipeline.syntax.walking import Call, Frame, Item, Plan, Walk, make_mark, names_below
 
 Observer = Callable[[Walk, Node], None]
+_PARAMETERS = Binder(role="parameter")
 
 
+@functools.cache
 def bind(binder: Binder, row: Language) -> Observer:
     """Return what binds the names of a node.
 
     A name's scope and extent follow the binder; `declared` remembers what the name means where it is bound.
     """
     wanted = frozenset((*binder.only_with, *binder.function_with))
+    name_ids = kind_ids(row, row.names)
+    plain = Binder(binder.fields, scope=binder.scope)
+    simple = binder == plain and len(binder.fields) == 1 and binder.scope != "body" and not row.constants
 
     def observe(walk: Walk, node: Node) -> None:
+        target = node.child_by_field_name(binder.fields[0]) if simple else None
+        if target is not None and target.kind_id in name_ids:  # nearly always: one name, assigned to
+            home = walk.scope.around() if binder.scope == "function" else walk.scope
+            start = target.start_byte
+            text = walk.source[start : target.end_byte]
+            walk.facts.declared[start] = home.bind(text, 0, "local", anew=False)
+            return
         scope, until = walk.scope, END_OF_FILE
         widely = binder.scope == "function"
         if wanted:
@@ -46,23 +59,22 @@ def bind(binder: Binder, row: Language) -> Observer:
             anew = binder.anew and text not in new
             walk.facts.declared[start] = scope.bind(text, begin, binder.role, anew=anew, until=until)
             new.add(text)
-            if binder.role == "parameter" and binder.scope == "block" and scope.function is not None:
-                _count_parameter(walk, name, node, scope.function, row)
 
     return observe
 
 
-def _count_parameter(walk: Walk, name: Node, node: Node, function: Function, row: Language) -> None:
-    if not row.hint_tags or function.name == b"":
-        return
-    parent = name.parent
-    while parent is not None and parent.parent is not None and parent != node and parent.parent != node:
-        parent = parent.parent
-    function.n_parameters += 1
-    function.n_hinted += parent is not None and parent.child_by_field_name("type") is not None
-    default = parent.child_by_field_name("value") if parent is not None else None
-    if default is not None:
-        function.mutable_default |= _is_mutable(walk, default, row)
+def _count_parameters(walk: Walk, parameters: Node, function: Function, is_method: bool, row: Language) -> None:
+    """Count the parameters that have a type hint, and look for a default that can be changed in place."""
+    for number, one in enumerate(parameters.named_children):
+        is_bare = one.kind_id in walk.tables.comments or "separator" in one.type
+        if is_bare or (is_method and number == 0 and walk.text(one) in (b"self", b"cls")):
+            continue
+        function.n_parameters += 1
+        if one.child_count:
+            function.n_hinted += one.child_by_field_name("type") is not None
+            default = one.child_by_field_name("value")
+            if default is not None and _is_mutable(walk, default, row):
+                function.mutable_default = True
 
 
 def _is_mutable(walk: Walk, node: Node, row: Language) -> bool:
@@ -125,6 +137,10 @@ def expand_function(shape: Shape, row: Language) -> Plan:
             walk.facts.functions.append(function)
             walk.undescribed[id(function)] = inner
             function.returns_hinted = bool(shape.returns) and node.child_by_field_name(shape.returns) is not None
+        if row.hint_tags and not shape.lambda_:
+            parameters = node.child_by_field_name(shape.parameters[0])
+            if parameters is not None:
+                _count_parameters(walk, parameters, function, outer.kind is ScopeKind.CLASS, row)
         frame = walk.frame(start)
         walk.frames.append(Frame(node.end_byte, 0, 0, frame.cognitive + (parent is not None)))
         if shape.outside:
@@ -147,10 +163,8 @@ def _expand_outside(walk: Walk, node: Node, shape: Shape, inner: Scope, outer: S
     body = node.child_by_field_name(shape.body)
     if parameters is not None:
         walk.scope = inner
-        bind(Binder(role="parameter"), row)(walk, parameters)
+        bind(_PARAMETERS, row)(walk, parameters)
         walk.scope = outer
-        if inner.function is not None and outer.kind is ScopeKind.CLASS:
-            _forget_self(walk, parameters, inner.function)
     children = walk.below(node)
     items: list[Item] = []
     for child in children:
@@ -159,12 +173,6 @@ def _expand_outside(walk: Walk, node: Node, shape: Shape, inner: Scope, outer: S
         else:
             items.append(child)
     expand_hints(walk, node, children, items, node.type, row.hints)
-
-
-def _forget_self(walk: Walk, parameters: Node, function: Function) -> None:
-    first = next(iter(parameters.named_children), None)
-    if first is not None and walk.text(first) in (b"self", b"cls"):
-        function.n_parameters -= 1
 
 
 def _find_name(node: Node | None, row: Language) -> Node | None:

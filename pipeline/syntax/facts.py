@@ -89,3 +89,8 @@ class Facts:
     import_names: set[bytes] = field(default_factory=set)
     import_tokens: dict[bytes, int] = field(default_factory=dict)
     old: bool = False
+
+    def release(self) -> None:
+        """Let go of what refers to itself, so that it is freed at once and not by the garbage collector."""
+        for scope in self.scopes:
+            scope.bound.clear()

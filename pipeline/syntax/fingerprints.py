@@ -32,15 +32,13 @@ from pipeline.syntax.language import Language, ScopeKind
 from pipeline.syntax.scopes import Binding, find_binding
 
 Order: TypeAlias = Literal["imports", "keywords"]
+Locals: TypeAlias = list[tuple[int, Binding]]
+"""(place in the stream, variable) of every name that may be replaced, in order."""
+Five: TypeAlias = tuple[str, str, str, str, str]
 SORTED: frozenset[Order] = frozenset({"imports", "keywords"})
 """What is sorted before the order-free fingerprints are taken."""
 _LOCAL, _VOID = b"\x01", b"\x05"
 _CONSTANT = re.compile(rb"\0(?:\.?[0-9][^\0]*|[A-Za-z]{0,2}[\"'`][^\0]*)")
-
-
-def exact_fingerprint(facts: Facts) -> str:
-    """Return the fingerprint of the stream, 32 hex digits."""
-    return _digest(facts.stream)
 
 
 def unparsed_fingerprint(source: bytes) -> str:
@@ -48,36 +46,42 @@ def unparsed_fingerprint(source: bytes) -> str:
     return _digest([b"unparsed", *(line.rstrip() for line in source.split(b"\n") if line.strip())])
 
 
-def more_fingerprints(
-    facts: Facts, source: bytes, row: Language, free: Iterable[Order]
-) -> tuple[str, str, str, str]:
-    """Return the fingerprints plain, renamed, bare and shape of a program that parses."""
+def all_fingerprints(facts: Facts, source: bytes, row: Language, free: Iterable[Order], locals_: Locals) -> Five:
+    """Return the fingerprints exact, plain, renamed, bare and shape of a program that parses, 32 hex digits each.
+
+    Args:
+        facts: what the walk found.
+        source: the program.
+        row: its language.
+        free: what is sorted.
+        locals_: as `local_names` returned them.
+    """
     stream = facts.stream
+    exact = _digest(stream)
     looking = looks_at_names(facts, source, row)
     cuts = _edits(facts, free, stream, documented=not looking)
-    plain = _plain_quotes(stream, row) if b"'" in source else list(stream)
-    locals_ = [] if looking else local_names(facts, row)
-    renamed = _renumber(plain, facts, locals_)
+    plain = _plain_quotes(stream, row) if b"'" in source else stream
+    renamed = plain if looking else _renumber(plain, locals_)
     shape = list(stream)
     for index, _, _ in facts.names:
         shape[index] = _LOCAL
-    first = _digest(_apply(plain, cuts))
-    second = _digest(_apply(renamed, cuts))
+    first = _digest(_apply(plain, cuts)) if cuts or plain is not stream else exact
+    second = _digest(_apply(renamed, cuts)) if renamed is not plain else first
     hint_cuts = facts.hint_cuts
     third = _digest(_apply(renamed, sorted([*cuts, *hint_cuts]))) if hint_cuts else second
     joined = _CONSTANT.sub(b"\0#", b"\0".join(shape))
-    return first, second, third, hashlib.blake2b(joined, digest_size=16).hexdigest()
+    return exact, first, second, third, hashlib.blake2b(joined, digest_size=16).hexdigest()
 
 
-def shingle_tokens(facts: Facts, row: Language) -> list[bytes]:
+def shingle_tokens(facts: Facts, locals_: Locals) -> list[bytes]:
     """Return the tokens with every local name replaced by one and the same mark, docstrings left out.
 
     Numbers would do harm here: one more variable at the start would change all of them.
     """
     tokens = list(facts.stream)
-    for index, _ in local_names(facts, row):
+    for index, _ in locals_:
         tokens[index] = _LOCAL
-    return [token for token in _apply(tokens, facts.cuts) if token[:1] not in (MARK, _VOID)]
+    return [token for token in _apply(tokens, facts.cuts) if token[:1] != MARK and token != _VOID]
 
 
 def looks_at_names(facts: Facts, source: bytes, row: Language) -> bool:
@@ -91,7 +95,7 @@ def looks_at_names(facts: Facts, source: bytes, row: Language) -> bool:
     return suspect and any(word in row.looks for word in re.findall(rb"\w+", source))
 
 
-def local_names(facts: Facts, row: Language) -> list[tuple[int, Binding]]:
+def local_names(facts: Facts, row: Language) -> Locals:
     """Return (place in the stream, variable) of every name that may be replaced, in order."""
     stream, declared, plain = facts.stream, facts.declared, facts.plain
     pinned = _pinned_names(facts, row)
@@ -172,7 +176,7 @@ def _shared_names(facts: Facts, found: Sequence[tuple[int, Binding]]) -> set[byt
     return {stream[index] for index, _ in found if len(homes[stream[index]]) > 1}
 
 
-def _renumber(tokens: list[bytes], facts: Facts, locals_: Sequence[tuple[int, Binding]]) -> list[bytes]:
+def _renumber(tokens: list[bytes], locals_: Locals) -> list[bytes]:
     """Return tokens with each local name replaced by its number of first appearance."""
     if not locals_:
         return tokens

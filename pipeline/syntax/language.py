@@ -87,6 +87,13 @@ class Import:
     star: bool = False
 
 
+def kind_ids(row: "Language", names: "Kinds") -> frozenset[int]:
+    """Return the ids of named kinds of a language's grammar."""
+    grammar = row.grammar
+    found = (kind for kind in range(grammar.node_kind_count) if grammar.node_kind_is_named(kind))
+    return frozenset(kind for kind in found if grammar.node_kind_for_id(kind) in names)
+
+
 Kinds: TypeAlias = frozenset[str]
 Words: TypeAlias = frozenset[bytes]
 NONE: Kinds = frozenset()

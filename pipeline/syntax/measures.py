@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.syntax.facts import MARK, Facts
@@ -49,8 +50,8 @@ def measure(code: str, facts: Facts | None, row: Language) -> Measures:
         comments = sum(line.lstrip().startswith(mark) for line in lines)
         share = comments / max(filled, 1)
         return Measures(len(code.split()), filled - comments, longest, comment_share=share)
-    counts = Counter([token for token in facts.stream if token[:1] != MARK])
-    n_tokens = counts.total()
+    counts = [n for token, n in Counter(facts.stream).items() if token[:1] != MARK]
+    n_tokens = sum(counts)
     bits, entropy = _entropy(counts, n_tokens)
     functions = facts.functions
     return Measures(
@@ -75,12 +76,12 @@ def measure(code: str, facts: Facts | None, row: Language) -> Measures:
 _LOGS = [0.0, *(n * math.log2(n) for n in range(1, 4096))]
 
 
-def _entropy(counts: Counter[bytes], n: int) -> tuple[float, float]:
+def _entropy(counts: Sequence[int], n: int) -> tuple[float, float]:
     """Return Halstead's volume and the entropy of tokens, both in bits.
 
     Sources: Halstead 1977, "Elements of Software Science"; Shannon 1948.
     """
     if not n:
         return 0.0, 0.0
-    within = sum([_LOGS[count] if count < 4096 else count * math.log2(count) for count in counts.values()])
+    within = sum([_LOGS[count] if count < 4096 else count * math.log2(count) for count in counts])
     return n * math.log2(len(counts)), math.log2(n) - within / n

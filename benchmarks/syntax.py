@@ -1,0 +1,224 @@
+"""Speed of the syntax stage against the parser alone and the usual tools; near-duplicates of a million programs.
+
+    python -m benchmarks.syntax --samples humaneval_codegen16b_100_samples.jsonl.gz
+    python -m benchmarks.syntax --samples humaneval_codegen16b_100_samples.jsonl.gz --near 1000000 --workers 2
+
+The first measures programs a second on one core, each figure the best of three runs over the same programs. The
+second makes that many programs by rewriting the real ones, finds their near-duplicates, and compares with brute
+force: recall over all pairs among the copies of some programs, precision over a sample of the pairs found. radon
+and datasketch are measured where they are installed.
+"""
+
+import argparse
+import gzip
+import itertools
+import json
+import random
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.syntax.analysing import analyse
+from pipeline.syntax.corpus import Shard, cluster_corpus, hash_shingles, write_shingles
+from pipeline.syntax.languages import find_language
+from pipeline.syntax.lint import lint
+from pipeline.syntax.near import make_shingles
+from pipeline.syntax.parsing import parse_source, to_source
+from schemas.config import SyntaxConfig
+
+THRESHOLD = 0.85
+SHARD_PROGRAMS = 50_000
+N_CHECKED_BASES = 30
+N_CHECKED_EDGES = 20_000
+
+
+def main() -> None:
+    """Measure and print."""
+    options = _options()
+    programs = _read(options.samples, options.per_problem)
+    distinct = list(dict.fromkeys(programs))
+    print(f"{len(programs)} programs, {len(distinct)} different")
+    if options.near:
+        _measure_near(distinct, options.near, options.workers)
+    else:
+        _measure_rates(programs, distinct)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--samples", type=Path, required=True, help="JSONL of samples, 100 a problem")
+    parser.add_argument("--per-problem", type=int, default=100)
+    parser.add_argument("--near", type=int, default=0, help="programs to make for the near-duplicates")
+    parser.add_argument("--workers", type=int, default=2)
+    return parser.parse_args()
+
+
+def _read(path: Path, n: int) -> list[str]:
+    found: list[str] = []
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        for line in file:
+            row = json.loads(line)
+            found += [row["prompt"] + sample for sample in row["samples"][:n]]
+    return found
+
+
+def _measure_rates(programs: Sequence[str], distinct: Sequence[str]) -> None:
+    row = find_language("python")
+    parse = parse_source.__wrapped__
+    base = _rate("tree-sitter parses", distinct, lambda code: parse(to_source(code), row))
+    alone = _rate("all of ours, each program different", distinct, analyse.__wrapped__)
+    analyse.cache_clear()
+    as_drawn = _rate("all of ours, as they were drawn", programs, analyse, 1)
+    _rate(
+        "with shingles and their hashes",
+        distinct,
+        lambda code: hash_shingles(analyse.__wrapped__(code).tokens or ()),
+    )
+    print(f"share of the parse-only rate: {alone / base:.0%} each different, {as_drawn / base:.0%} as drawn")
+    _rate_batch(
+        "ruff, all rules of ours, in one run", distinct, lambda codes: lint(codes, SyntaxConfig().lint_rules)
+    )
+    _measure_others(distinct)
+
+
+def _rate(name: str, programs: Sequence[str], work: Callable[[str], object], n_runs: int = 3) -> float:
+    best = float("inf")
+    for _ in range(n_runs):
+        start = time.process_time()
+        for code in programs:
+            work(code)
+        best = min(best, time.process_time() - start)
+    rate = len(programs) / best
+    print(f"{name:<44}{rate:>10.0f} programs/s a core", flush=True)
+    return rate
+
+
+def _rate_batch(name: str, programs: Sequence[str], work: Callable[[list[str]], object]) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.process_time()
+    work(list(programs))
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = time.process_time() - start + after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f"{name:<44}{len(programs) / spent:>10.0f} programs/s a core", flush=True)
+
+
+def _measure_others(programs: Sequence[str]) -> None:
+    try:
+        from radon.complexity import cc_visit
+        from radon.metrics import h_visit
+        from radon.raw import analyze
+    except ImportError:
+        print("radon isn't installed")
+    else:
+
+        def radon(code: str) -> None:
+            try:
+                cc_visit(code), analyze(code), h_visit(code)
+            except (SyntaxError, ValueError, IndexError):
+                return
+
+        _rate("radon: complexity, Halstead, lines", programs[:2000], radon, 1)
+    try:
+        from datasketch import MinHash
+    except ImportError:
+        print("datasketch isn't installed")
+    else:
+
+        def sketch(code: str) -> None:
+            words = code.split()
+            one = MinHash(num_perm=128)
+            one.update_batch([" ".join(words[at : at + 5]).encode() for at in range(max(len(words) - 4, 1))])
+
+        _rate("datasketch: MinHash of word 5-grams", programs[:2000], sketch, 1)
+
+
+def _measure_near(distinct: Sequence[str], n: int, workers: int) -> None:
+    bases = [tokens for tokens in map(_tokens, distinct) if len(tokens) > 20]
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="pairsmith-near-") as folder:
+        jobs = [(first, min(first + SHARD_PROGRAMS, n)) for first in range(0, n, SHARD_PROGRAMS)]
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as processes:
+            shards = list(
+                processes.map(_make_shard, jobs, itertools.repeat(bases), itertools.repeat(Path(folder)))
+            )
+        made = time.perf_counter()
+        print(f"made {n} programs from {len(bases)} in {made - start:.0f} s", flush=True)
+        found = cluster_corpus(shards, THRESHOLD, Path(folder), workers)
+        spent = time.perf_counter() - made
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        print(f"near-duplicates: {spent:.0f} s, {n / spent:.0f} programs/s with {workers} workers")
+        print(f"peak: {own:.0f} MiB here, {children:.0f} MiB in the largest worker (mapped files count too)")
+        n_clusters = len(np.unique(found.labels))
+        print(f"{found.n_compared} pairs compared, {len(found.edges)} near, {n_clusters} clusters")
+        _check(found.labels, found.edges, bases, n, shards)
+
+
+def _tokens(code: str) -> tuple[bytes, ...]:
+    return analyse.__wrapped__(code).tokens or ()
+
+
+def _rewrite(tokens: Sequence[bytes], draw: random.Random) -> list[bytes]:
+    """Return tokens with some replaced, left out or doubled: 0 to 3 places."""
+    copy = list(tokens)
+    for _ in range(draw.randrange(4)):
+        place = draw.randrange(len(copy))
+        kind = draw.random()
+        if kind < 0.6:
+            copy[place] = b"v%d" % draw.randrange(1000)
+        elif kind < 0.8:
+            del copy[place]
+        else:
+            copy.insert(place, copy[place])
+    return copy
+
+
+def _make_program(number: int, bases: Sequence[Sequence[bytes]]) -> list[bytes]:
+    return _rewrite(bases[number % len(bases)], random.Random(number))
+
+
+def _make_shard(job: tuple[int, int], bases: Sequence[Sequence[bytes]], folder: Path) -> Shard:
+    first, last = job
+    rows = (hash_shingles(_make_program(number, bases)) for number in range(first, last))
+    return write_shingles(rows, folder, f"{first:09d}")
+
+
+def _check(
+    labels: "np.ndarray", edges: "np.ndarray", bases: Sequence[Sequence[bytes]], n: int, shards: Sequence[Shard]
+) -> None:
+    """Compare with brute force."""
+    draw = random.Random(0)
+    chosen = draw.sample(range(len(bases)), min(N_CHECKED_BASES, len(bases)))
+    numbers = [number for base in chosen for number in range(base, n, len(bases))]
+    sets = [make_shingles(_make_program(number, bases)) for number in numbers]
+    pairs = find_near_by_force(sets)
+    joined = sum(labels[numbers[i]] == labels[numbers[j]] for i, j in pairs)
+    share = joined / max(len(pairs), 1)
+    print(f"recall: {joined} of {len(pairs)} near pairs among {len(numbers)} programs, {share:.4f}")
+    picked = edges[np.random.default_rng(0).permutation(len(edges))[:N_CHECKED_EDGES]]
+    true = 0
+    for left, right in picked.tolist():
+        one, other = (make_shingles(_make_program(number, bases)) for number in (left, right))
+        true += len(one & other) / len(one | other) >= THRESHOLD
+    print(f"precision: {true} of {len(picked)} pairs, {true / max(len(picked), 1):.4f}")
+
+
+def find_near_by_force(sets: Sequence[frozenset[bytes]]) -> list[tuple[int, int]]:
+    """Return all pairs that are near, every pair looked at."""
+    found: list[tuple[int, int]] = []
+    for (i, one), (j, other) in itertools.combinations(enumerate(sets), 2):
+        if min(len(one), len(other)) >= THRESHOLD * max(len(one), len(other)):
+            common = len(one & other)
+            if common >= THRESHOLD * (len(one) + len(other) - common):
+                found.append((i, j))
+    return found
+
+
+if __name__ == "__main__":
+    main()
