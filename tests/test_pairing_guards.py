@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -159,3 +160,12 @@ def test_a_refresh_moves_no_problem_between_the_splits() -> None:
     assert {was[key] for key in was if key not in now} <= {"train"}
     entries = old.whole.entries.select("problem_id", "split").unique().rows()
     assert set(entries) <= set(new.whole.entries.select("problem_id", "split").unique().rows())
+
+
+def test_a_candidate_of_a_benchmark_makes_no_pair() -> None:
+    """Neither side may hold what is measured with."""
+    taken = replace(judged("taken").syntax, contaminated_by="HumanEval/12")
+    rows = [judged("other"), replace(judged("taken"), syntax=taken), judged("wrong", FAILED)]
+    made = pair_up(rows, PairsConfig(**OPEN))
+    assert {(pair.chosen_id, pair.rejected_id) for pair in made.pairs} == {("other", "wrong")}
+    assert made.dropped == {Drop.CONTAMINATED: 1}
