@@ -22,6 +22,7 @@ MIN_PROBLEMS = 8  # of one wave: fewer would leave the model idle
 _VAGUE = (0.5, 0.5)  # Jeffreys' prior, before anything is known
 _NARROWEST = 50.0  # a + b at most: a few problems alike don't make all alike
 _NO_GAIN = 1e-9  # what rounding leaves of none
+_DRAWN_TO_MEAN = 1.0  # possible pairs that the mean counts as, beside a problem's own
 _LEAST_KEPT = 0.05  # of the possible pairs, so that guards that left none so far don't end the run
 
 
@@ -180,7 +181,8 @@ def _by_yield(
         n_more = min(adaptive.step_n if standing.n else adaptive.first_n, adaptive.max_n - standing.n)
         if n_more < 1 or (standing.n_pairs and adaptive.pairs is None):
             continue
-        gain = kept * expected_gain(standing.n_passed, standing.n_failed, n_more, prior, bounds)
+        gain = _own_share(standing, kept, bounds)
+        gain *= expected_gain(standing.n_passed, standing.n_failed, n_more, prior, bounds)
         if gain > _NO_GAIN:
             rows.append((gain, standing, n_more))
     return sorted(rows, key=lambda row: (-row[0] / row[2], row[1].problem_id))
@@ -191,6 +193,15 @@ def _share_kept(standings: Sequence[Standing], bounds: Bounds) -> float:
     possible = sum(bounds.pairs(standing.n_passed, standing.n_failed) for standing in standings)
     found = sum(standing.n_pairs for standing in standings)
     return min(max(found / possible, _LEAST_KEPT), 1.0) if possible else 1.0
+
+
+def _own_share(standing: Standing, kept: float, bounds: Bounds) -> float:
+    """Return the share of a problem's possible pairs that should be left: its own, drawn to the mean of all.
+
+    Where a model repeats itself, more draws bring duplicates, and the problem has shown that already.
+    """
+    possible = bounds.pairs(standing.n_passed, standing.n_failed)
+    return (standing.n_pairs + _DRAWN_TO_MEAN * kept) / (possible + _DRAWN_TO_MEAN)
 
 
 def _tokens_left(spent: Spent, budget: BudgetConfig, prices: PricesConfig) -> tuple[float, Reason]:

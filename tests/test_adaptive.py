@@ -138,3 +138,11 @@ def test_the_prior_is_found_again() -> None:
     assert a == pytest.approx(0.6, rel=0.15)
     assert b == pytest.approx(1.8, rel=0.15)
     assert fit_prior(rows[:4]) == (0.5, 0.5)
+
+
+def test_a_problem_whose_draws_repeat_themselves_comes_after_one_whose_do_not() -> None:
+    alike = [Standing(f"alike{i}", 6, 3, 3, n_pairs=1) for i in range(20)]
+    fresh = [Standing(f"fresh{i}", 6, 3, 3, n_pairs=6) for i in range(20)]
+    wave = wave_of([*alike, *fresh], AdaptiveConfig(pairs=145, first_n=4, step_n=2, max_n=12))
+    assert wave
+    assert all(problem_id.startswith("fresh") for problem_id in wave)
