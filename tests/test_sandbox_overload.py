@@ -14,16 +14,16 @@ from pipeline.sandbox.speed import measure_slowness
 from schemas.execution import Status
 from tests.sandboxes import LIMITS
 
-# Burns half a second of the processor.
-WORKS = "import time\ndef f():\n    while time.process_time() < 0.6:\n        pass\n    return 1"
+# Needs most of what it may take.
+WORKS = "import time\ndef f():\n    while time.process_time() < 0.8:\n        pass\n    return 1"
 TIGHT = LIMITS.model_copy(update={"wall_s": 1.5, "case_wall_s": 1.0, "n_processes": 16})
 
 
 @contextmanager
 def busy_machine() -> Iterator[None]:
-    """Keep four processes a core busy."""
+    """Keep four processes a core busy, each in a session of its own: the kernel shares by session first."""
     command = [sys.executable, "-S", "-c", "while True: pass"]
-    others = [subprocess.Popen(command) for _ in range(4 * (os.cpu_count() or 1))]
+    others = [subprocess.Popen(command, start_new_session=True) for _ in range(4 * (os.cpu_count() or 1))]
     try:
         yield
     finally:
