@@ -54,14 +54,14 @@ class Outcome:
     seconds: float
 
 
-def judge_all(programs: Sequence[tuple[Problem, str]], pool: SandboxPool) -> list[Verdict]:
+def judge_all(programs: Sequence[tuple[Problem, str]], pool: SandboxPool, n_runs: int = 1) -> list[Verdict]:
     """Return the verdict of each (problem, code)."""
     problems = {problem.problem_id: problem for problem, _ in programs}
     rows = [
         Program(str(number), problem.problem_id, Extraction.OK, "bare", code)
         for number, (problem, code) in enumerate(programs)
     ]
-    executions = execute_programs(rows, problems, pool)
+    executions = execute_programs(rows, problems, pool, n_runs=n_runs)
     return [judge(problems[execution.problem_id], execution) for execution in executions]
 
 

@@ -2,8 +2,9 @@
 
 Each program runs twice, the second time in another sandbox: one that behaves otherwise then is `flaky`. What
 something else may have caused runs once more when nothing else does, and only that run counts: a timeout of a
-program that was kept waiting for a processor, or an end by the kernel for want of memory. A timeout of a
-program that had the processor all the while would only burn its limit again.
+program that was kept waiting for a processor and did not burn its time, an end by the kernel for want of
+memory, tests that did not end. A timeout of a program that had the processor all the while would only burn its
+limit again.
 """
 
 import hashlib
@@ -23,6 +24,9 @@ from schemas.problem import Interface, JudgedBy, Problem
 from schemas.values import canonical, encode_value
 
 PYTHON = "python"
+_TESTS_ENDED = "the test code ended with"
+_BURNED = 0.9  # of its own time: a program that had the processor so long would only burn its limit again
+_OVERLOAD = 0.6  # of its time: more waiting than that is not from our own programs, two of which share a processor
 _Key = tuple[str, str]  # problem_id, code
 
 
@@ -97,7 +101,10 @@ def _is_borderline(execution: Execution) -> bool:
     """Return whether something else than the program may have caused how it ended."""
     if execution.status is Status.MEMORY and execution.detail:  # the kernel's doing; a MemoryError has no detail
         return True
-    return execution.starved_s != 0.0 and _timed_out(execution)
+    if execution.status is Status.FAULT and execution.detail.startswith(_TESTS_ENDED):
+        return True
+    own_s = execution.wall_s - max(execution.starved_s, 0.0)
+    return execution.starved_s != 0.0 and execution.cpu_s < _BURNED * own_s and _timed_out(execution)
 
 
 def _timed_out(execution: Execution) -> bool:
@@ -141,7 +148,7 @@ class _Runner:
             execution = self.pool.run(work)
         except SandboxFaultError as fault:
             return _fault(program, problem, self.pool.name, str(fault))
-        self.pool.note(was_starved=execution.starved_s > 0.0)
+        self.pool.note(was_starved=execution.starved_s > _OVERLOAD * execution.wall_s)
         return execution
 
 
@@ -186,7 +193,7 @@ def _run_tester(
         return _execution(program, answers, ending, "", backend)
     if outcome.status not in (Status.OK, Status.EXCEPTION) and ending.status is Status.OK:
         # The tests themselves ran out of something, on a candidate that answered: nothing is proved.
-        detail = f"the test code ended with {outcome.status.value} {outcome.detail}".strip()
+        detail = f"{_TESTS_ENDED} {outcome.status.value} {outcome.detail}".strip()
         return _execution(program, answers, replace(ending, status=Status.FAULT, detail=detail), "", backend)
     verdict = "passed" if outcome.status is Status.OK else "failed"
     if ending.status is Status.OK and outcome.exception:

@@ -78,6 +78,9 @@ class SandboxConfig(Section):
     scale_limits: bool = Field(True, description="Longer limits of time on a machine measured to be slower.")
     memory_mib: int = Field(512, ge=64, description="Address space of one process, MiB.")
     n_processes: int = Field(32, ge=1, description="Processes and threads of one program.")
+    cpus: float = Field(
+        2.0, gt=0.0, description="Processors of one container, all its processes together (Docker)."
+    )
     output_mib: float = Field(16.0, gt=0.0, description="Standard output and error together, MiB.")
     answer_mib: float = Field(4.0, gt=0.0, description="Text of one answered value, MiB.")
     answers_mib: float = Field(32.0, gt=0.0, description="Text of all values that one program answers, MiB.")

@@ -27,7 +27,7 @@ def broken(status: Status, exception: str = "") -> Answer:
 
 
 def ending(status: Status = Status.OK, exception: str = "", detail: str = "", starved_s: float = 0.0) -> Ending:
-    return Ending(status, exception, detail, 0.5, 0.6, 7.0, starved_s)
+    return Ending(status, exception, detail, 0.5, 3.0 if starved_s else 0.6, 7.0, starved_s)
 
 
 class FakeSandbox:
@@ -48,7 +48,8 @@ class FakeSandbox:
         return cast(tuple[list[Answer], Ending], self._next(job))
 
     def begin(self, job: Job) -> Status:
-        self.answers, self.ending = self._next(job)
+        answers, self.ending = self._next(job)
+        self.answers = list(answers)
         return Status.OK if self.answers else self.ending.status
 
     def call(self, arguments: str) -> Answer:
@@ -210,6 +211,13 @@ def test_the_pool_learns_who_was_kept_waiting() -> None:
     assert pool.notes == [True, False]
 
 
+def test_a_program_that_burned_all_the_time_it_had_is_not_run_again() -> None:
+    burned = (SLOW[0], Ending(Status.TIMEOUT, "", "wall", 2.9, 5.0, 7.0, 2.0))
+    pool = FakePool({"slow": [burned, RIGHT]})
+    (row,) = execute(pool, [program("1", "slow")])
+    assert (row.status, len(pool.bench.jobs), pool.notes) == (Status.TIMEOUT, 1, [False])
+
+
 @pytest.mark.parametrize(
     ("second", "flaky"),
     [
@@ -324,8 +332,9 @@ def test_a_candidate_that_does_not_load_meets_no_tester() -> None:
     "status", [Status.TIMEOUT, Status.MEMORY, Status.EXITED, Status.OUTPUT_LIMIT, Status.FORGED]
 )
 def test_tests_that_end_by_themselves_prove_nothing(status: Status) -> None:
-    row, _ = run_a_tester([value("10")], ending(), ["[1]"], ending(status, detail="wall"))
+    row, pool = run_a_tester([value("10")], ending(), ["[1]"], ending(status, detail="wall"))
     assert (row.status, row.tester) == (Status.FAULT, "")
+    assert len(pool.bench.jobs) == 4  # candidate and tester, once more alone
     assert row.detail == f"the test code ended with {status.value} wall"
 
 

@@ -8,12 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pipeline.sandbox.contract import Answer, Ending, Engine, Job, SandboxFaultError
+from pipeline.sandbox.contract import Answer, Ending, Engine, Job, SandboxError, SandboxFaultError
+from pipeline.sandbox.docker_engine import LABEL, DockerEngine
+from pipeline.sandbox.memory import memory_of_tree_mib
 from pipeline.sandbox.pool import SandboxPool
 from pipeline.sandbox.sandbox import Sandbox
 from schemas.execution import Status
 from schemas.values import decode_value, encode_arguments
-from tests.sandboxes import LIMITS
+from tests.sandboxes import LIMITS, why_no_docker
 
 
 def run(pool: SandboxPool, code: str, *inputs: tuple[object, ...]) -> tuple[list[Answer], Ending]:
@@ -359,3 +361,63 @@ def test_a_tester_reaches_the_candidate_by_values(pool: SandboxPool) -> None:
 def _running() -> str:
     """Return the command lines of all processes of this machine."""
     return subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.docker
+def test_a_container_has_every_limit_that_is_promised(engine: Engine) -> None:
+    if not isinstance(engine, DockerEngine):
+        pytest.skip("of Docker only")
+    sandbox = Sandbox(engine, LIMITS)
+    try:
+        (box, *_) = engine._client.containers.list(filters={"label": f"{LABEL}={engine._label}"})
+        facts = engine._client.api.inspect_container(box.id)
+    finally:
+        sandbox.close()
+    host, config = facts["HostConfig"], facts["Config"]
+    assert (host["NetworkMode"], host["IpcMode"], host["CgroupnsMode"]) == ("none", "private", "private")
+    assert (host["ReadonlyRootfs"], host["Privileged"], host["Binds"]) == (True, False, None)
+    added = sorted(name.removeprefix("CAP_") for name in host["CapAdd"])
+    assert (host["CapDrop"], added) == (["ALL"], ["KILL", "SETGID", "SETUID"])
+    assert host["SecurityOpt"] == ["no-new-privileges"]  # and so the engine's default seccomp profile
+    assert host["LogConfig"]["Type"] == "none"
+    assert host["Memory"] == host["MemorySwap"] == memory_of_tree_mib(LIMITS) << 20
+    assert host["PidsLimit"] == LIMITS.n_processes + 64
+    assert 0 < host["NanoCpus"] <= LIMITS.cpus * 1e9
+    assert {limit["Name"] for limit in host["Ulimits"]} == {"core", "nofile"}
+    for folder in ("/tmp", "/dev/shm"):
+        assert {"nosuid", "nodev", f"size={LIMITS.files_mib}m", "nr_inodes=4096"} <= set(
+            host["Tmpfs"][folder].split(",")
+        )
+    assert facts["Image"].startswith("sha256:")
+    assert config["Image"] == facts["Image"]
+
+
+@pytest.mark.docker
+def test_another_runtime_reaches_the_engine() -> None:
+    if why_no_docker() and not os.environ.get("PAIRSMITH_REQUIRE_DOCKER"):
+        pytest.skip(why_no_docker())
+    config = LIMITS.model_copy(update={"runtime": "runsc-that-is-not-there"})
+    engine = DockerEngine(config, f"runtime-{os.getpid()}")
+    try:
+        with pytest.raises((SandboxError, SandboxFaultError), match="runsc-that-is-not-there"):
+            Sandbox(engine, config)
+    finally:
+        engine.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "is_odd"),
+    [
+        ("def f():\n import os\n os.write(201, bytes([0, 0, 0, 18]) + b'x' * 18)\n return 1", True),
+        ("def f(): return 1", False),
+        ("def f(): raise KeyError", False),
+        ("def f():\n while True: pass", False),
+    ],
+)
+def test_a_sandbox_is_replaced_after_anything_odd(engine: Engine, code: str, is_odd: bool) -> None:
+    sandbox = Sandbox(engine, LIMITS)
+    try:
+        sandbox.run(Job("", code, "f", ("[]",)))
+        assert sandbox.is_tainted is is_odd
+    finally:
+        sandbox.close()

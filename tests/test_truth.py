@@ -115,7 +115,7 @@ STEADY = {
 
 def test_what_changes_from_run_to_run_is_flaky_and_undecided(pool: SandboxPool) -> None:
     problem = make_problem(cases=(Case("[]", "0"),), entry_point="f")
-    verdicts = judge_all([(problem, code) for code in (FLAKY | STEADY).values()], pool)
+    verdicts = judge_all([(problem, code) for code in (FLAKY | STEADY).values()], pool, n_runs=2)
     causes = {name: verdict.cause for name, verdict in zip(FLAKY | STEADY, verdicts, strict=True)}
     assert [name for name, cause in causes.items() if cause is Cause.FLAKY] == list(FLAKY)
     assert {verdict.label for verdict in verdicts} == {Label.UNDECIDED, Label.FAILED}

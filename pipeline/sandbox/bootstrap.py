@@ -53,7 +53,9 @@ _MODULES = (
     "pipeline.sandbox.inside.foreign",
     "pipeline.sandbox.inside.building",
     "pipeline.sandbox.inside.cell",
+    "pipeline.sandbox.inside.ending",
     "pipeline.sandbox.inside.running",
+    "pipeline.sandbox.inside.cells",
     "pipeline.sandbox.inside.supervisor",
     "pipeline.sandbox.inside.zygote",
 )

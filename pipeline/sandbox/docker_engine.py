@@ -70,6 +70,7 @@ class DockerEngine:
         self._config = config
         self._label = run_label
         self._client = connect()
+        self._n_cpus: int = self._client.info()["NCPU"]  # it refuses more than it has
         try:
             self._image = self._client.images.get(config.image).id
         except ImageNotFound:
@@ -131,6 +132,7 @@ class DockerEngine:
             "cap_add": _CAPABILITIES,
             "security_opt": ["no-new-privileges"],
             "pids_limit": config.n_processes + 64,
+            "nano_cpus": int(min(config.cpus, self._n_cpus) * 1e9),
             "mem_limit": memory,
             "memswap_limit": memory,
             "ulimits": [Ulimit(name="core", soft=1, hard=1), Ulimit(name="nofile", soft=512, hard=512)],

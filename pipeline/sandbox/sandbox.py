@@ -29,7 +29,8 @@ class Sandbox:
 
     Attributes:
         n_programs: programs that it has run.
-        is_tainted: a program left something behind that could not be removed; use a fresh sandbox next.
+        is_tainted: a program left something behind that could not be removed, forged an answer, or made the kernel
+            run out of memory; use a fresh sandbox next.
         python: version of the interpreter inside.
         is_filtered: whether programs in it run under the seccomp filter (see `inside.lockdown`).
     """
@@ -175,7 +176,9 @@ class Sandbox:
     def _ending(self, closed: dict[str, Any]) -> Ending:
         opened = closed["opened"]
         status = Status(closed["status"])
-        self.is_tainted = not closed["clean"]
+        # A fresh sandbox after anything odd, though nothing is known to get past a program's end.
+        killed_for_memory = status is Status.MEMORY and closed["detail"]
+        self.is_tainted = not closed["clean"] or status is Status.FORGED or bool(killed_for_memory)
         if status is Status.OK:
             status = Status(opened["status"])
         return Ending(

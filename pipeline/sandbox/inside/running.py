@@ -6,17 +6,16 @@ import contextlib
 import json
 import os
 import select
-import signal
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pipeline.sandbox.inside.answering import NONCE_BYTES, READY
+from pipeline.sandbox.inside.ending import CellBrokenError, ProgramEndedError, count_oom_kills, explain_exit
 from pipeline.sandbox.inside.frames import BrokenFrameError, FrameBuffer, pack
 
-_ORDERED = ("cpu_s", "memory_mib", "reserve_mib", "n_processes", "files_mib")
 _REPORT_LIMIT_S = 20.0  # the zygote only has to fork, or to kill and reap; one that takes longer is broken
 _GOODBYE_S = 1.0  # a program that answered and has read the end of its inputs needs under a millisecond
 _MAX_PATIENCE = 20  # times a limit of wall time that a program may be kept waiting for a processor
@@ -24,64 +23,7 @@ _STARVED_SHARE = 0.05  # of a limit: less is the everyday noise of a scheduler
 UNKNOWN_S = -1.0
 _CHUNK = 1 << 16
 _MAX_REPORT = 1 << 16
-_OOM_COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 _KILL, _USED = b'{"op": "kill"}', b'{"op": "used"}'
-
-
-class CellBrokenError(Exception):
-    """A cell failed to start or to end: nothing is proved about its program."""
-
-
-class ProgramEndedError(Exception):
-    """The program can answer no more; `status` says why."""
-
-    def __init__(self, status: str, detail: str = "") -> None:
-        """Keep a status of `schemas.execution.Status` and a line for a person."""
-        super().__init__(status)
-        self.status, self.detail = status, detail
-
-
-class Cells:
-    """Has the zygote fork programs, one at a time, and keeps the next one ready.
-
-    A program is forked and locked down as soon as the one before it is gone, so that nobody waits for it. It has
-    read nothing by then.
-    """
-
-    def __init__(self, zygote: socket.socket, host_in: int, first_uid: int, on_wait: Callable[[], None]) -> None:
-        """Fork nothing yet.
-
-        Args:
-            zygote: where orders go and reports come from.
-            host_in: where the host speaks; a program does not outlive its end.
-            first_uid: user id of the first program, where each has its own; the next takes the next one.
-            on_wait: called when a program gets more wall time, since it was kept waiting for a processor.
-        """
-        self._zygote, self._host_in, self._on_wait = zygote, host_in, on_wait
-        self._next_uid = first_uid
-        self._spare: tuple[dict[str, Any], Cell] | None = None
-
-    def take(self, limits: dict[str, Any]) -> Cell:
-        """Return a cell under these limits."""
-        if self._spare is not None:
-            known, spare = self._spare
-            self._spare = None
-            if known == limits and spare.is_alive:
-                return spare
-            with contextlib.suppress(CellBrokenError):
-                spare.finish()
-            spare.forget()
-        return self._order(limits)
-
-    def prepare(self, limits: dict[str, Any]) -> None:
-        """Have a program forked that is likely to be asked for next."""
-        self._spare = limits, self._order(limits)
-
-    def _order(self, limits: dict[str, Any]) -> Cell:
-        order = {key: limits[key] for key in _ORDERED}
-        order.update(op="run", uid=self._next_uid)
-        self._next_uid += 1
-        return Cell(self._zygote, self._host_in, order, limits, self._on_wait)
 
 
 class Cell:
@@ -135,7 +77,7 @@ class Cell:
             CellBrokenError: if the process ended before that: no program has run in it.
         """
         self._await_process()
-        self._oom_kills = _count_oom_kills()
+        self._oom_kills = count_oom_kills()
         self._started = time.monotonic()
         self.send(body)
 
@@ -206,6 +148,13 @@ class Cell:
             if fd != -1:
                 os.close(fd)
 
+    @contextlib.contextmanager
+    def clock_stopped(self) -> Iterator[None]:
+        """Leave out of the program's wall time what it waits for others."""
+        before = time.monotonic()
+        yield
+        self._started += time.monotonic() - before
+
     @property
     def is_alive(self) -> bool:
         """Whether nothing is known of its end."""
@@ -265,24 +214,10 @@ class Cell:
         return True
 
     def _explain_exit(self) -> ProgramEndedError:
-        """Return why a program ended that nobody had asked to."""
         try:
-            report = self.finish()
+            return explain_exit(self.finish(), self._limits, self._oom_kills)
         except CellBrokenError as error:
             return ProgramEndedError("fault", str(error))
-        wait_status = report["wait_status"]
-        was_starved = _count_oom_kills() > self._oom_kills
-        if wait_status is None and not was_starved:
-            return ProgramEndedError("exited", "all its processes were killed")
-        if wait_status is not None and os.WIFEXITED(wait_status):
-            return ProgramEndedError("exited", f"exit code {os.WEXITSTATUS(wait_status)}")
-        number = signal.SIGKILL if wait_status is None else os.WTERMSIG(wait_status)
-        out_of_cpu = report["cpu_s"] >= self._limits["cpu_s"] - 0.05
-        if number == signal.SIGXCPU or (number == signal.SIGKILL and out_of_cpu):
-            return ProgramEndedError("timeout", "cpu")
-        if number == signal.SIGKILL and was_starved:
-            return ProgramEndedError("memory", "killed by the kernel for want of memory")
-        return ProgramEndedError("exited", f"signal {int(number)}")
 
     def _pop(self) -> bytes | None:
         try:
@@ -354,17 +289,3 @@ class Cell:
     def _stop_polling(self, fd: int) -> None:
         with contextlib.suppress(KeyError):
             self._poll.unregister(fd)
-
-
-def _count_oom_kills() -> int:
-    """Return how many processes of this sandbox the kernel has killed for want of memory; 0 where unknown."""
-    for path in _OOM_COUNTERS:
-        try:
-            with open(path) as file:
-                for line in file:
-                    name, _, count = line.partition(" ")
-                    if name == "oom_kill":
-                        return int(count)
-        except (OSError, ValueError):
-            continue
-    return 0

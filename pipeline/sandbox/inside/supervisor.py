@@ -15,8 +15,10 @@ import socket
 from typing import Any
 
 from pipeline.sandbox.inside import answering, lockdown
+from pipeline.sandbox.inside.cells import Cells
+from pipeline.sandbox.inside.ending import CellBrokenError, ProgramEndedError
 from pipeline.sandbox.inside.frames import pack, read_frame, write_all
-from pipeline.sandbox.inside.running import Cell, CellBrokenError, Cells, ProgramEndedError
+from pipeline.sandbox.inside.running import Cell
 
 _LOADED = ("setup", "code", "entry_point", "mode", "tester", "foreign", "limits")
 _CPU_SLACK_S = 0.25  # what the kernel's clock ticks and the end of a tree of processes may add
@@ -82,7 +84,8 @@ def _converse(cell: Cell, host_in: int, host_out: int, opening: dict[str, Any]) 
         opened, ended = _open(cell, limits)
     _tell(host_out, opened)
     while True:
-        frame = read_frame(host_in)
+        with cell.clock_stopped():
+            frame = read_frame(host_in)
         if frame is None:
             return False
         message = json.loads(frame)
@@ -193,7 +196,8 @@ def _relay(cell: Cell, host_in: int, host_out: int, limits: dict[str, Any]) -> d
         if kind != answering.CALL_OUT:
             raise ProgramEndedError("forged", "an unknown answer")
         _tell(host_out, {"op": "call_out", "arguments": _text(body[1:])})
-        frame = read_frame(host_in)
+        with cell.clock_stopped():  # the candidate's time is not the tester's
+            frame = read_frame(host_in)
         if frame is None:
             raise ProgramEndedError("exited", "the host is gone")
         reply = json.loads(frame)
