@@ -94,7 +94,7 @@ class PrivateEngine:
 
 
 @contextmanager
-def private_engine(image: str, size_mib: int = 2048) -> Iterator[PrivateEngine]:
+def private_engine(image: str, size_mib: int = 8192) -> Iterator[PrivateEngine]:
     """Give a started engine with one image; `DOCKER_HOST` points to it inside.
 
     Args:
