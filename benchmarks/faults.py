@@ -10,21 +10,18 @@ Needs root, for that engine.
 
 import argparse
 import contextlib
-import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import docker
 import psutil
 
+from benchmarks.disturbing import busy_machine, sandbox_roots, sandbox_runners
 from benchmarks.engines import PrivateEngine, private_engine
 from benchmarks.samples import read_samples
 from pipeline.execution import execute_programs
@@ -64,7 +61,7 @@ def main() -> None:
         )
         for number in range(1, 3):
             _run(f"normal load, run {number + 1}", backend, programs, problems, None, calm)
-        with _busy_machine():
+        with busy_machine():
             for number in range(1, 4):
                 _run(f"four busy processes a core, run {number}", backend, programs, problems, None, calm)
     if "docker" in options.backends:
@@ -126,7 +123,7 @@ def _kill_sandboxes(backend: str) -> Disturb:
 
     def kill(before: int, now: int) -> None:
         if now // EVERY > before // EVERY:
-            _kill_one(_roots(backend), chance)
+            _kill_one(sandbox_roots(backend, LABEL), chance)
 
     return kill
 
@@ -137,9 +134,7 @@ def _kill_runners(backend: str) -> Disturb:
 
     def kill(before: int, now: int) -> None:
         if now // EVERY > before // EVERY:
-            with contextlib.suppress(psutil.Error):
-                inside = [one for root in _roots(backend) for one in (root, *root.children(recursive=True))]
-                _kill_one([one for one in inside if one.name().startswith("python") and _n_alike(one) < 2], chance)
+            _kill_one(sandbox_runners(backend, LABEL), chance)
 
     return kill
 
@@ -152,26 +147,6 @@ def _once(action: Callable[[], None]) -> Disturb:
             threading.Thread(target=action).start()
 
     return disturb
-
-
-def _roots(backend: str) -> list[psutil.Process]:
-    """Return the first process of each of our own sandboxes."""
-    if backend == "bubblewrap":
-        children = psutil.Process().children()
-        return [one for one in children if one.name() == "bwrap" and one.status() != psutil.STATUS_ZOMBIE]
-    roots = []
-    client = docker.from_env()
-    for box in client.containers.list(filters={"label": f"pairsmith.run={LABEL}"}):
-        with contextlib.suppress(psutil.Error, docker.errors.DockerException):
-            roots.append(psutil.Process(client.api.inspect_container(box.id)["State"]["Pid"]))
-    client.close()
-    return roots
-
-
-def _n_alike(process: psutil.Process) -> int:
-    """Return how many ancestors in a row run the same command: 0 a supervisor, 1 a zygote, more a program."""
-    parent = process.parent()
-    return 1 + _n_alike(parent) if parent is not None and parent.cmdline() == process.cmdline() else 0
 
 
 def _kill_one(processes: Sequence[psutil.Process], chance: random.Random) -> None:
@@ -193,20 +168,6 @@ def _fill(engine: PrivateEngine) -> None:
             box.kill()  # so that new ones are needed, which can't be made now
         time.sleep(10)
     client.close()
-
-
-@contextmanager
-def _busy_machine() -> Iterator[None]:
-    others = [
-        subprocess.Popen([sys.executable, "-S", "-c", "while True: pass"], start_new_session=True)
-        for _ in range(4 * (os.cpu_count() or 1))
-    ]
-    try:
-        yield
-    finally:
-        for other in others:
-            other.kill()
-            other.wait()
 
 
 if __name__ == "__main__":

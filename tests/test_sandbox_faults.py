@@ -4,16 +4,14 @@ import contextlib
 import os
 import random
 import signal
-from collections.abc import Iterator, Sequence
 
-import docker
 import psutil
 import pytest
 
+from benchmarks.disturbing import sandbox_roots, sandbox_runners
 from pipeline.execution import execute_programs
 from pipeline.judging import judge
 from pipeline.problems.starter import load_starter, starter_folder
-from pipeline.sandbox.docker_engine import LABEL
 from pipeline.sandbox.pool import SandboxPool
 from schemas.candidate import Extraction, Program
 from schemas.config import ExecutionConfig
@@ -36,40 +34,13 @@ def programs() -> tuple[dict[str, Problem], list[Program], list[Label]]:
     return {item.problem.problem_id: item.problem for item in items}, found, [row[2] for row in rows]
 
 
-def roots(backend: str) -> Iterator[psutil.Process]:
-    """Give the first process of each of this test's own sandboxes."""
-    if backend == "bubblewrap":
-        yield from (child for child in psutil.Process().children() if child.name() == "bwrap")
-        return
-    client = docker.from_env()
-    for box in client.containers.list(filters={"label": f"{LABEL}={RUN}"}):
-        with contextlib.suppress(psutil.Error, docker.errors.DockerException):
-            yield psutil.Process(client.api.inspect_container(box.id)["State"]["Pid"])
-    client.close()
-
-
-def runners(backend: str) -> Sequence[psutil.Process]:
-    """Return supervisors and zygotes: interpreters that no other interpreter, or one, has forked."""
-    inside = []
-    for root in roots(backend):
-        with contextlib.suppress(psutil.Error):
-            for process in (root, *root.children(recursive=True)):
-                if process.name().startswith("python") and n_alike(process) < 2:
-                    inside.append(process)
-    return inside
-
-
-def n_alike(process: psutil.Process) -> int:
-    parent = process.parent()
-    return 1 + n_alike(parent) if parent is not None and parent.cmdline() == process.cmdline() else 0
-
-
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("victim", ["sandbox", "runner"])
 def test_killed_sandboxes_change_no_label(backend: str, victim: str) -> None:
     if backend == "docker" and why_no_docker() and not os.environ.get("PAIRSMITH_REQUIRE_DOCKER"):
         pytest.skip(why_no_docker())
     problems, rows, expected = programs()
+    find = sandbox_roots if victim == "sandbox" else sandbox_runners
     n_done = n_killed = 0
 
     def kill_all_now_and_then(n: int) -> None:
@@ -77,7 +48,7 @@ def test_killed_sandboxes_change_no_label(backend: str, victim: str) -> None:
         n_done += n
         if n_done < EVERY * (n_killed + 1):
             return
-        for process in list(roots(backend)) if victim == "sandbox" else runners(backend):
+        for process in find(backend, RUN):
             with contextlib.suppress(psutil.Error):
                 process.send_signal(signal.SIGKILL)
         n_killed += 1
