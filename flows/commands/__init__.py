@@ -1,0 +1,1 @@
+"""The verbs of the command `pairsmith`, a module for each group of them."""

@@ -1,0 +1,181 @@
+"""The verbs that make and show a run: build, train, evaluate, demo, inspect."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from flows.commands.shared import (
+    Cache,
+    ConfigFile,
+    Debug,
+    DryRun,
+    Overrides,
+    app,
+    guard,
+    read_key,
+    run_on_config,
+)
+from flows.reporting import reporter
+from schemas.config import RunConfig
+
+
+@app.command("build")
+def build_command(
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+    pairs: Annotated[
+        str | None, typer.Option("--pairs", help="Draw in waves until so many pairs: 5000, 5k.")
+    ] = None,
+    budget_tokens: Annotated[
+        str | None, typer.Option("--budget-tokens", help="Tokens to draw at most, such as 20M.")
+    ] = None,
+    budget_gpu_hours: Annotated[float | None, typer.Option("--budget-gpu-hours", help="Hours of devices.")] = None,
+    budget_money: Annotated[float | None, typer.Option("--budget-money", help="By `prices` of the file.")] = None,
+    dry_run: DryRun = False,
+    cache: Cache = None,
+    debug: Debug = False,
+) -> None:
+    """Sample, execute, judge, parse and pair: makes the preference dataset.
+
+    Example: `pairsmith build run.toml --set sampling.n=8 --pairs 5k --budget-tokens 20M`
+    """
+    given = {
+        "adaptive.pairs": pairs and json.dumps(pairs),
+        "budget.tokens": budget_tokens and json.dumps(budget_tokens),
+        "budget.gpu_hours": budget_gpu_hours,
+        "budget.money": budget_money,
+    }
+    overrides = [*(overrides or ()), *(f"{key}={value}" for key, value in given.items() if value is not None)]
+
+    def work(settings: RunConfig, folder: Path) -> None:
+        from flows.flows import build
+
+        build(settings, folder, read_key)
+        _print_stages(settings)
+        _print_report(settings)
+
+    run_on_config(config, overrides, dry_run, cache, debug, work)
+
+
+@app.command("train")
+def train_command(
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+    dry_run: DryRun = False,
+    cache: Cache = None,
+    debug: Debug = False,
+) -> None:
+    """Train a LoRA adapter on the pairs of a run.
+
+    Example: `pairsmith train run.toml --set training.max_steps=60`
+    """
+
+    def work(settings: RunConfig, folder: Path) -> None:
+        from flows.flows import train
+
+        train(settings, folder)
+        reporter().say(f"adapter     {settings.run / 'training' / 'adapter'}")
+        _print_report(settings)
+
+    run_on_config(config, overrides, dry_run, cache, debug, work)
+
+
+@app.command("evaluate")
+def evaluate_command(
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+    dry_run: DryRun = False,
+    cache: Cache = None,
+    debug: Debug = False,
+) -> None:
+    """Score the start and the adapter on held-out problems.
+
+    Example: `pairsmith evaluate run.toml --set scoring.n=16`
+    """
+
+    def work(settings: RunConfig, folder: Path) -> None:
+        from flows.flows import evaluate
+
+        evaluate(settings, folder, read_key)
+        _print_gains(settings)
+        _print_report(settings)
+
+    run_on_config(config, overrides, dry_run, cache, debug, work)
+
+
+@app.command("demo")
+def demo_command(
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+    dry_run: DryRun = False,
+    cache: Cache = None,
+    debug: Debug = False,
+) -> None:
+    """Build, train and evaluate on starter problems with the embedded model; about ten minutes on two cores.
+
+    Example: `pairsmith demo --set run=runs/mine`
+    """
+    from pipeline.problems.starter import starter_folder
+
+    path = config if config is not None else starter_folder().parent / "demo.toml"
+
+    def work(settings: RunConfig, folder: Path) -> None:
+        from flows.flows import demo
+
+        demo(settings, folder, read_key)
+        _print_stages(settings)
+        _print_gains(settings)
+        _print_report(settings)
+
+    run_on_config(path, overrides, dry_run, cache, debug, work)
+
+
+@app.command("inspect")
+def inspect_command(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    pairs: Annotated[int, typer.Option("--pairs", min=0, help="Pairs to show.")] = 1,
+    debug: Debug = False,
+) -> None:
+    """Show what a run holds: its stages, scores and some pairs.
+
+    Example: `pairsmith inspect runs/demo --pairs 3`
+    """
+
+    def work() -> None:
+        from flows.inspecting import show_run
+
+        show_run(run, pairs, reporter().console)
+
+    guard(work, debug)
+
+
+def _print_stages(settings: RunConfig) -> None:
+    from flows.chain import STAGES
+    from flows.tables import HEADER, stage_rows
+
+    _print_table(HEADER, stage_rows(settings.run, STAGES))
+
+
+def _print_gains(settings: RunConfig) -> None:
+    from flows.tables import gain_rows
+    from pipeline.scoring import gains_from_json
+
+    path = settings.run / "evaluation" / "gains.json"
+    if path.is_file():
+        header = ("held-out problems", "before", "after", "change", "")
+        _print_table(header, gain_rows(gains_from_json(path.read_text(encoding="utf-8"))))
+
+
+def _print_report(settings: RunConfig) -> None:
+    reporter().say(f"report      {settings.run / 'report.html'}")
+
+
+def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(*header)
+    for row in rows:
+        table.add_row(*row)
+    reporter().console.print(table)

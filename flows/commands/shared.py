@@ -1,0 +1,121 @@
+"""What all verbs share: the application, options, and how an error or a signal becomes an exit code."""
+
+import logging
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from flows.reporting import reporter, set_console
+from pipeline.errors import PairsmithError
+from schemas.config import ConfigError, RunConfig, load_config
+
+EXIT_ERROR = 1  # a signal gives 128 and its number: 130 for Ctrl-C, 143 for SIGTERM
+_PLAIN_WIDTH = 110  # of tables in files and pipes
+app = typer.Typer(
+    add_completion=True,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Turn a code model's own samples into preference data that can be trusted, and train on it.",
+)
+
+ConfigFile = Annotated[Path | None, typer.Argument(help="TOML file; without one the defaults hold.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="Override, such as `sampling.n=8`; may be repeated.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and Prefect's log.")]
+Cache = Annotated[
+    Path | None, typer.Option("--cache", help="Folder for converted models; ~/.cache/pairsmith by default.")
+]
+
+
+def run_on_config(
+    path: Path | None,
+    overrides: list[str] | None,
+    dry_run: bool,
+    cache: Path | None,
+    debug: bool,
+    work: Callable[[RunConfig, Path], None],
+) -> None:
+    """Load the configuration and do the work on it, or print its plan."""
+
+    def guarded() -> None:
+        settings = load_config(path, overrides or ())
+        if dry_run:
+            from flows.planning import show_plan
+
+            show_plan(settings, cache or default_cache(), reporter().console)
+            return
+        _quiet_libraries(debug)
+        work(settings, cache or default_cache())
+
+    guard(guarded, debug)
+
+
+def guard(work: Callable[[], None], debug: bool) -> None:
+    """Do the work; an error becomes one line and an exit code."""
+    console = Console(soft_wrap=True)
+    if not console.is_terminal:
+        console.width = max(console.width, _PLAIN_WIDTH)
+    set_console(console)
+    errors = Console(stderr=True, soft_wrap=True)
+    received = _raise_on_signals()
+    try:
+        work()
+    except BaseException as error:
+        if received or isinstance(error, KeyboardInterrupt):  # libraries make other errors of an interrupt
+            errors.print("stopped; what is written is kept: the same command goes on from there", highlight=False)
+            raise typer.Exit(128 + (received[0] if received else signal.SIGINT)) from None
+        if debug or not isinstance(error, (PairsmithError, ConfigError, OSError)):
+            raise
+        errors.print(f"error: {_one_line(error)}", style="red", highlight=False, markup=False)
+        raise typer.Exit(EXIT_ERROR) from None
+
+
+def _raise_on_signals() -> list[int]:
+    """Have Ctrl-C and SIGTERM raise KeyboardInterrupt, so that sandboxes are closed; return the list they join."""
+    received: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, note)
+    return received
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _quiet_libraries(debug: bool) -> None:
+    """Keep the terminal to our own lines."""
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    if debug:
+        os.environ["PREFECT_LOGGING_LEVEL"] = "INFO"
+        return
+    logging.disable(logging.ERROR)  # Prefect's among them; our own errors are one line, and say more
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+
+
+def default_cache() -> Path:
+    """Return the folder of what this user's runs share."""
+    return Path.home() / ".cache" / "pairsmith"
+
+
+def read_key(variable: str) -> str | None:
+    """Return the key that a variable holds. Flows get this function, not the key: Prefect records parameters."""
+    return os.environ.get(variable)
