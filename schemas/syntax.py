@@ -18,8 +18,8 @@ class Syntax:
         duplicate_of: candidate_id of the representative this one repeats; empty for none.
         duplicate_rule: exact, plain or renamed: the least that must be left out to make both equal; else empty.
         cluster: candidate_id of the representative of its near-duplicate cluster (itself where it is alone).
-        near: candidate_id of the program of the cluster that it is most similar to, duplicates aside; empty for
-            none. `similarity` is their Jaccard similarity, 0.0 for none.
+        near: candidate_id of the representative that it is most similar to, of those that are near and no
+            duplicates; empty for none. `similarity` is their Jaccard similarity, 0.0 for none.
         contaminated_by: item of a benchmark that has the same program, such as `HumanEval/12`; empty for none.
         tags: style tags, sorted; the closed list is `pipeline.syntax.tags.TAGS`.
         n_tokens: tokens without comments.

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.syntax import analyse_problem, analyse_program, mark_duplicates
+from pipeline.syntax.analysing import analyse
 from pipeline.syntax.near import SMALL, Shingles, find_near, jaccard
 from schemas.candidate import Extraction, Program
 from schemas.config import SyntaxConfig
@@ -61,9 +62,36 @@ def test_near_programs_share_a_cluster_and_are_kept() -> None:
     rows = by_id(analyse_problem(programs(codes), CONFIG))
     assert rows["a"].cluster == rows["b"].cluster in ("a", "b")
     assert rows["c"].cluster == "c"
+    assert (rows["a"].near, rows["b"].near, rows["c"].near) == ("b", "a", "")
+    assert rows["a"].similarity == rows["b"].similarity == pytest.approx(_by_hand(codes["a"], codes["b"]))
+    assert rows["c"].similarity == 0.0
     assert not any(row.duplicate_of for row in rows.values())
     strict = by_id(analyse_problem(programs(codes), SyntaxConfig(near_threshold=1.0)))
     assert strict["a"].cluster != strict["b"].cluster
+    assert strict["a"].near == ""
+
+
+def test_near_names_the_most_similar_representative() -> None:
+    lines = [f"    g{number}(a, {number})\n" for number in range(60)]
+    head = "def f(a):\n"
+    codes = {
+        "a": head + "".join(lines),
+        "b": head + "".join(lines[:-1]),
+        "c": head + "".join(lines[:-4]),
+        "d": head + "".join(lines) + "    # the same as a\n",
+    }
+    rows = by_id(analyse_problem(programs(codes), CONFIG))
+    first = rows["a"].duplicate_of or "a"
+    assert rows["d"].duplicate_of in ("", first)
+    assert [rows[name].near for name in "abcd"] == ["b", first, "b", "b"]
+    assert rows["a"].similarity == rows["d"].similarity > rows["c"].similarity >= 0.85
+
+
+def _by_hand(left: str, right: str) -> float:
+    sets = [analyse(code).shingles() for code in (left, right)]
+    assert sets[0]
+    assert sets[1]
+    return len(sets[0] & sets[1]) / len(sets[0] | sets[1])
 
 
 def test_a_program_alone_is_its_own_cluster() -> None:
@@ -98,7 +126,9 @@ def test_near_pairs_are_those_of_brute_force(n: int) -> None:
     bases = [frozenset(b"%d" % draw.randrange(10_000) for _ in range(60)) for _ in range(n // 3)]
     sets = [base - set(draw.sample(sorted(base), draw.randrange(8))) for base in bases for _ in range(3)]
     expected = [
-        (i, j) for i, j in itertools.combinations(range(len(sets)), 2) if jaccard(sets[i], sets[j]) >= 0.85
+        (i, j, jaccard(sets[i], sets[j]))
+        for i, j in itertools.combinations(range(len(sets)), 2)
+        if jaccard(sets[i], sets[j]) >= 0.85
     ]
     assert find_near(sets, 0.85) == expected
     assert n // 3 <= len(expected) <= 3 * n

@@ -36,7 +36,7 @@ def find_groups(problems: Sequence[Problem], threshold: float) -> dict[str, str]
     most = max(_MAX_TEXTS, _MAX_SHARE * len(places))
     own = {place: frozenset(one for one in text if uses[one] <= most) for text, place in places.items()}
     told = [place for place, text in own.items() if text]
-    edges += [(told[i], told[j]) for i, j in find_near([own[place] for place in told], threshold)]
+    edges += [(told[i], told[j]) for i, j, _ in find_near([own[place] for place in told], threshold)]
     edges = [(i, j) for i, j in edges + _same_cases(ordered) if i != j]
     return _smallest_of_group([problem.problem_id for problem in ordered], edges)
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
-from pipeline.syntax.near import Shingles, find_near
+from pipeline.syntax.near import Near, Shingles, find_near
 from schemas.syntax import Syntax
 
 
@@ -14,7 +14,8 @@ def mark_duplicates(rows: Sequence[Syntax], shingles: Sequence[Shingles | None],
 
     A program with the exact or the renamed fingerprint of another one is a duplicate: all but the class's
     representative name it in `duplicate_of`. Near-duplicates are kept: they only share a `cluster`, which
-    joins everything that exact, renamed and near edges connect. A program that doesn't parse is compared by
+    joins everything that exact, renamed and near edges connect, and name in `near` the representative that they
+    are most similar to. A program that doesn't parse is compared by
     its exact fingerprint only. Nothing here depends on the order of the rows.
 
     Args:
@@ -35,16 +36,32 @@ def mark_duplicates(rows: Sequence[Syntax], shingles: Sequence[Shingles | None],
     heads = [pick(group) for group in classes]
     comparable = [place for place, head in enumerate(heads) if shingles[head] is not None]
     near = find_near([shingles[heads[place]] or frozenset() for place in comparable], threshold)
-    roots = _join(len(classes), [(comparable[i], comparable[j]) for i, j in near])
+    near = [Near(comparable[i], comparable[j], similarity) for i, j, similarity in near]
+    roots = _join(len(classes), [(i, j) for i, j, _ in near])
+    nearest = _nearest(near, [ranks[rows[head].candidate_id] for head in heads])
 
     marked: list[Syntax] = list(rows)
     for component in _group(range(len(classes)), lambda place: roots[place]):
         members = [place for part in component for place in classes[part]]
         cluster = rows[pick(members)].candidate_id
         for part in component:
+            other, similarity = nearest.get(part, (None, 0.0))
+            near_id = "" if other is None else rows[heads[other]].candidate_id
             for place in classes[part]:
-                marked[place] = _mark(rows[place], rows[heads[part]], cluster)
+                row = replace(rows[place], cluster=cluster, near=near_id, similarity=similarity)
+                marked[place] = _name_head(row, rows[heads[part]])
     return marked
+
+
+def _nearest(near: Sequence[Near], ranks: Sequence[bytes]) -> dict[int, tuple[int, float]]:
+    """Return for each class that is near to others the one that it is most similar to; the ranks decide ties."""
+    found: dict[int, tuple[int, float]] = {}
+    for left, right, similarity in near:
+        for one, other in ((left, right), (right, left)):
+            best = found.get(one)
+            if best is None or (-similarity, ranks[other]) < (-best[1], ranks[best[0]]):
+                found[one] = (other, similarity)
+    return found
 
 
 def _check(rows: Sequence[Syntax], shingles: Sequence[Shingles | None]) -> None:
@@ -65,11 +82,11 @@ def _rank(candidate_id: str) -> bytes:
     return hashlib.blake2b(candidate_id.encode(), digest_size=16).digest()
 
 
-def _mark(row: Syntax, head: Syntax, cluster: str) -> Syntax:
+def _name_head(row: Syntax, head: Syntax) -> Syntax:
     if row.candidate_id == head.candidate_id:
-        return replace(row, duplicate_of="", duplicate_rule="", cluster=cluster)
+        return replace(row, duplicate_of="", duplicate_rule="")
     rule = "exact" if row.exact == head.exact else "plain" if row.plain == head.plain else "renamed"
-    return replace(row, duplicate_of=head.candidate_id, duplicate_rule=rule, cluster=cluster)
+    return replace(row, duplicate_of=head.candidate_id, duplicate_rule=rule)
 
 
 def _group(places: Sequence[int], key: Callable[[int], Hashable]) -> list[list[int]]:

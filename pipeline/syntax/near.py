@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from rensa import RMinHash, RMinHashLSH
 
@@ -14,6 +14,14 @@ N_PERMUTATIONS = 128  # worst standard error of the estimate: sqrt(0.25 / 128) =
 BAND_ROWS = 4  # 32 bands of 4: similarity 0.85 is missed with probability (1 - 0.85**4) ** 32 = 6e-11
 MIN_HASHED = 0.7  # below this threshold every pair is compared: there MinHash would miss (1 - 0.7**4) ** 32 = 2e-4
 SMALL = 100  # up to so many programs, comparing every pair is faster than MinHash (measured: even at 105)
+
+
+class Near(NamedTuple):
+    """Two sets that are near: their places, `i` before `j`, and their Jaccard similarity in (0, 1]."""
+
+    i: int
+    j: int
+    similarity: float
 
 
 def make_shingles(tokens: Sequence[bytes]) -> Shingles:
@@ -31,8 +39,8 @@ def jaccard(left: Shingles, right: Shingles) -> float:
     return common / union if union else 1.0
 
 
-def find_near(shingles: Sequence[Shingles], threshold: float) -> list[tuple[int, int]]:
-    """Return the pairs (i, j), i < j, whose exact Jaccard similarity is at least `threshold`, sorted.
+def find_near(shingles: Sequence[Shingles], threshold: float) -> list[Near]:
+    """Return the pairs whose exact Jaccard similarity is at least `threshold`, sorted.
 
     Args:
         shingles: one set a program.
@@ -43,9 +51,10 @@ def find_near(shingles: Sequence[Shingles], threshold: float) -> list[tuple[int,
     pairs: Iterable[tuple[int, int]]
     pairs = _hashed_pairs(shingles) if hashed else itertools.combinations(range(len(shingles)), 2)
     return sorted(
-        (i, j)
+        Near(i, j, similarity)
         for i, j in pairs
-        if _can_reach(shingles[i], shingles[j], threshold) and jaccard(shingles[i], shingles[j]) >= threshold
+        if _can_reach(shingles[i], shingles[j], threshold)
+        and (similarity := jaccard(shingles[i], shingles[j])) >= threshold
     )
 
 
