@@ -135,6 +135,27 @@ def test_near_duplicate_problems_never_span_the_splits() -> None:
     assert splits.items() <= kept.items(), "a problem is left out or stays where it was"
 
 
+def test_a_right_program_of_a_held_out_problem_is_not_trained_on() -> None:
+    problems = [problem(f"p/{index}") for index in range(12)]
+    same = "def f(x):\n    return sorted(x)"
+    rows = [
+        row
+        for one in problems
+        for row in (
+            judged(f"{one.problem_id}same", problem_id=one.problem_id, code=same),
+            judged(f"{one.problem_id}own", problem_id=one.problem_id),
+            judged(f"{one.problem_id}wrong", FAILED, problem_id=one.problem_id, code="def f(x):\n    return x"),
+        )
+    ]
+    made = pair_up(rows, PairsConfig(**{**OPEN, "test_share": 0.5, "near_problems": None}), problems)
+    chosen = {split: {pair.chosen_id for pair in made.pairs if pair.split == split} for split in ("train", "test")}
+    assert chosen["train"]
+    assert all(name.endswith("own") for name in chosen["train"])
+    assert any(name.endswith("same") for name in chosen["test"])
+    n_train = len({pair.problem_id for pair in made.pairs if pair.split == "train"})
+    assert made.dropped[Drop.HELD_OUT] == n_train, "equal wrong programs leak nothing"
+
+
 def test_a_refresh_moves_no_problem_between_the_splits() -> None:
     words = "Count the {} that stand in the given text and return their number as a whole number"
     names = ["vowels", "digits", "spaces", "commas", "letters", "brackets", "dots", "quotes"]

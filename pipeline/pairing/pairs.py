@@ -68,7 +68,7 @@ def make_pairs(tables: PairingTables, config: PairsConfig, seed: int) -> Pairing
         how="left",
         maintain_order="left",
     )
-    entries = entries.with_columns(
+    entries = _leave_out_held_out(entries).with_columns(
         tie=tie_breaks(entries["candidate_id"], seed),
         place=pl.int_range(pl.len(), dtype=pl.Int64),
         approach=pl.concat_str("cluster", "behaviour", separator="/"),
@@ -129,6 +129,17 @@ def _near_held_out(tables: PairingTables, split: Mapping[str, str], config: Pair
     groups = find_groups(from_table(frame.to_arrow(), Problem), config.near_problems)
     held_out = {group for key, group in groups.items() if split[key] == "test"}
     return sorted(key for key, group in groups.items() if split[key] == "train" and group in held_out)
+
+
+def _leave_out_held_out(entries: pl.DataFrame) -> pl.DataFrame:
+    """Mark the candidates of the train split whose program is a right one of a held-out problem: a leak.
+
+    Across problems only equal tokens count. What is the same as such a program up to names goes with it.
+    """
+    told = entries.filter((pl.col("split") == "test") & pl.col("passed") & (pl.col("exact") != ""))["exact"]
+    leaks = (pl.col("split") == "train") & pl.col("exact").is_in(told.unique().implode())
+    leaks = pl.col("reason").is_null() & leaks.any().over("problem_id", "fingerprint")
+    return entries.with_columns(reason=pl.when(leaks).then(pl.lit(Drop.HELD_OUT.value)).otherwise("reason"))
 
 
 def _with_code(entries: pl.DataFrame, tables: PairingTables, config: PairsConfig) -> pl.DataFrame:

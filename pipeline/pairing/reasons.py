@@ -42,6 +42,8 @@ class Drop(StrEnum):
     """Candidate: it passes the tests, but not what more inputs ask; or nobody agrees on these."""
     CONTAMINATED = "contaminated"
     """Candidate: its problem or its program is one of a benchmark that must not be trained on."""
+    HELD_OUT = "held_out"
+    """Candidate: of the train split, and token for token a right program of a held-out problem."""
     LABEL_CONFLICT = "label_conflict"
     """Candidate: the same program, up to names, passed as one candidate and failed as another."""
     TIE = "tie"
@@ -108,6 +110,7 @@ _OF_CANDIDATES = frozenset(
         Drop.FLAKY,
         Drop.DOUBTFUL,
         Drop.CONTAMINATED,
+        Drop.HELD_OUT,
         Drop.LABEL_CONFLICT,
         Drop.TIE,
         Drop.DUPLICATE,
