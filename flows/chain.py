@@ -1,10 +1,6 @@
 """One chain, stage by stage: what is there is kept, what is missing or stale is made, a task a shard."""
 
-import fcntl
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from prefect import task
@@ -13,134 +9,32 @@ from prefect.cache_policies import NO_CACHE
 from flows.forecasting import Meter
 from flows.overlap import Judging, open_bars, run_line
 from flows.reporting import Stage, reporter
+from flows.tools import Tools
 from pipeline import stages
-from pipeline.cpus import set_threads
-from pipeline.drawing import Filled, draw, store_path
-from pipeline.errors import PairsmithError
+from pipeline.drawing import Filled, draw
 from pipeline.execution import PYTHON
 from pipeline.folder import StageFolder, digest
+from pipeline.judgements import deal_pairs, judgements_key, write_judgements
 from pipeline.languages.toolchains import Toolchains
 from pipeline.problems.loading import load_problems
 from pipeline.problems.records import LoadedProblems
 from pipeline.problems.starter import starter_folder
-from pipeline.sampling import Sampler, SampleStore, open_sampler
+from pipeline.reading import Reader
 from pipeline.sampling.arms import Source
-from pipeline.sandbox import SandboxPool, open_pool
-from pipeline.sandbox.docker_engine import label_of
 from pipeline.truth import shards
 from schemas.candidate import Candidate
-from schemas.config import RunConfig, beyond_limits
+from schemas.config import RunConfig
 
 STAGES = (
     "problems", "candidates", "programs", "executions", "verdicts", "syntax",
-    "standings", "problem_standings", "timings", "pairs",
+    "standings", "problem_standings", "timings", "pairs", "judgements",
 )  # fmt: skip
-
-
-class RunLockedError(PairsmithError):
-    """Another process works on this run folder."""
 
 
 @task(name="shard", task_run_name="{stage} {name}", cache_policy=NO_CACHE, persist_result=False)
 def make_shard(stage: str, name: str, work: Callable[[], object]) -> None:
     """Make one shard of one stage."""
     work()
-
-
-@dataclass
-class Tools:
-    """What is opened when first needed, and closed at the end: samplers, the sample store and the sandboxes.
-
-    Attributes:
-        cache: folder for converted models and for the samples that runs share.
-        root: folder of the run, also for a chain below it.
-        api_keys: returns the key that a variable holds, None for none.
-    """
-
-    config: RunConfig
-    cache: Path
-    root: Path
-    api_keys: Callable[[str], str | None]
-    _pool: SandboxPool | None = field(default=None, init=False)
-    _beyond: SandboxPool | None = field(default=None, init=False)
-    _store: SampleStore | None = field(default=None, init=False)
-    _sampler: tuple[Source, Sampler] | None = field(default=None, init=False)
-    _opening: threading.Lock = field(default_factory=threading.Lock, init=False)
-
-    @contextmanager
-    def open_source(self, source: Source) -> Iterator[Sampler]:
-        """Give a sampler for one model; it stays open until another model is wanted: loading one takes seconds."""
-        if self._sampler is None or self._sampler[0] != source:
-            self.close_sampler()
-            config = self.config
-            set_threads(config.overlap.sampler_threads)
-            key = self.api_keys(source.config.api_key_variable)
-            with reporter().following("conversion") as follow:
-                sampler = open_sampler(
-                    source.config, self.cache, key, reporter().say, follow, config.seed, config.run / "logs"
-                )
-            self._sampler = (source, sampler)
-        yield self._sampler[1]
-
-    def close_sampler(self) -> None:
-        """Let go of the model's memory, and stop its server."""
-        if self._sampler is not None:
-            self._sampler[1].close()
-            self._sampler = None
-
-    def store(self) -> SampleStore | None:
-        """Return the sample store, where there is to be one."""
-        path = store_path(self.config, self.cache, self.root)
-        if self._store is None and path is not None:
-            self._store = SampleStore(path)
-        return self._store
-
-    def pool(self) -> SandboxPool:
-        """Return the sandboxes; may be called from several threads."""
-        with self._opening:
-            if self._pool is None:
-                config = self.config
-                self._pool = open_pool(config.sandbox, config.execution, label_of(config.run), reporter().say)
-            return self._pool
-
-    def beyond_pool(self) -> SandboxPool:
-        """Return the sandboxes with the limits of what goes beyond the tests."""
-        if self._beyond is None:
-            config = self.config
-            limits = beyond_limits(config.sandbox, config.truth)
-            self._beyond = open_pool(limits, config.execution, label_of(config.run), lambda text: None)
-        return self._beyond
-
-    def close(self) -> None:
-        """Close whatever was opened."""
-        self.close_sampler()
-        for pool in (self._pool, self._beyond):
-            if pool is not None:
-                pool.close()
-        self._pool = self._beyond = None
-        if self._store is not None:
-            self._store.close()
-            self._store = None
-
-
-@contextmanager
-def locked(run: Path) -> Iterator[None]:
-    """Keep other processes off a run folder; a dead holder's lock is gone with it.
-
-    Raises:
-        RunLockedError: if another process holds it.
-    """
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-        lock = (run / ".lock").open("w")
-    except OSError as error:
-        raise PairsmithError(f"{run}: {error.strerror}; give another folder with --set run=...") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RunLockedError(f"{run}: another pairsmith works on it; wait for its end") from None
-        yield
 
 
 def load(config: RunConfig) -> dict[str, LoadedProblems]:
@@ -237,8 +131,9 @@ def _overlap(
         def write(name: str, rows: Sequence[Filled]) -> None:
             make_shard("candidates", name, lambda: stages.write_candidates(chain, name, config, rows, n_each))
 
-        judging = Judging(chain, config, tools.pool, make_shard, bars, meter.judged)
-        run_line(judging, filled(), ready, {name: len(part) for name, part in ids.items()}, write)
+        with Reader(config.syntax) as reader:
+            judging = Judging(chain, config, reader, tools.pool, make_shard, bars, meter.judged)
+            run_line(judging, filled(), ready, {name: len(part) for name, part in ids.items()}, write)
 
 
 def _say_failures(folder: StageFolder) -> None:
@@ -319,6 +214,21 @@ def run_stage(
         for name in pending:
             make_shard(stage, name, lambda name=name: make(name, bar))  # type: ignore[misc]
     folder.finish(list(keys), fingerprint, stages.versions_of(stage))
+
+
+def run_judgements(chain: Path, config: RunConfig, tools: Tools) -> None:
+    """Have a language model compare the pairs, where the configuration names one."""
+    if not config.judge.model:
+        return
+    dealt = deal_pairs(stages.stage_folder(chain, "pairs").read_all(), config.judge)
+    keys = {name: judgements_key(pairs, config.judge) for name, pairs in dealt.items()}
+
+    def make(name: str, bar: Stage) -> None:
+        with tools.open_source(Source(config.judge.sampling(), 1.0)) as judge:
+            write_judgements(chain, name, dealt[name], config.judge, judge)
+        bar.advance(len(dealt[name]))
+
+    run_stage(chain, "judgements", keys, sum(map(len, dealt.values())), "pairs", make)
 
 
 def _fingerprint(stage: str, keys: Mapping[str, str]) -> str:

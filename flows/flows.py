@@ -9,10 +9,9 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows.chain import (
     STAGES,
-    Tools,
     count_rows,
     load,
-    locked,
+    run_judgements,
     run_pairs,
     run_problems,
     run_samples,
@@ -20,6 +19,7 @@ from flows.chain import (
 )
 from flows.reporting import reporter
 from flows.tables import markdown_table, stage_rows
+from flows.tools import Tools, locked
 from flows.waves import is_adaptive, run_waves
 from pipeline.folder import write_whole
 from pipeline.pairing import split_of
@@ -65,6 +65,7 @@ def build(config: RunConfig, cache: Path, api_keys: ApiKeys = _no_key) -> Path:
             meter = run_samples(config.run, names, config, tools)
             pair()
             meter.compare(count_rows(config.run, "pairs"))
+        run_judgements(config.run, config, tools)
     _finish(config)
     return config.run / "pairs"
 

@@ -1,6 +1,7 @@
 """Draws, executes, judges and parses shards at the same time; each shard is written as soon as it is whole."""
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +11,14 @@ from pipeline import stages
 from pipeline.cpus import kept_off
 from pipeline.drawing import Filled
 from pipeline.execution import execute_programs
-from pipeline.extraction import extract_program
 from pipeline.judging import judge
 from pipeline.line import Line
+from pipeline.reading import Group, Reader
 from pipeline.sandbox import SandboxPool
 from schemas.candidate import Program
 from schemas.config import RunConfig
 from schemas.execution import Execution
+from schemas.syntax import Syntax
 from schemas.verdict import Label
 
 _STOP_LIMIT_S = 20.0
@@ -24,10 +26,19 @@ _MADE = ("candidates", "programs", "executions", "verdicts", "syntax")
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """A problem whose candidates are read, or being read in another process: `group` waits for it."""
+
+    filled: Filled
+    group: Callable[[], Group]
+
+
+@dataclass(frozen=True, slots=True)
 class ShardDone:
-    """All candidates of a shard are written."""
+    """All candidates of a shard are written; `was_there`: before this run, so that nobody has read them yet."""
 
     name: str
+    was_there: bool
 
 
 @dataclass
@@ -35,25 +46,39 @@ class Judging:
     """The steps behind sampling, and what they keep of shards that are not whole yet.
 
     Attributes:
+        reader: finds programs and what their syntax says.
         make: runs the work of one shard of one stage: (stage, shard, work).
         on_judged: takes the different programs of a problem that passed and that failed, when it is judged.
     """
 
     chain: Path
     config: RunConfig
+    reader: Reader
     pool: Callable[[], SandboxPool]
     make: Callable[[str, str, Callable[[], object]], None]
     bars: Mapping[str, Stage]
     on_judged: Callable[[int, int], None] = lambda n_passed, n_failed: None
     _programs: dict[str, Program] = field(default_factory=dict, init=False)
+    _syntax: dict[str, Syntax] = field(default_factory=dict, init=False)
     _executions: dict[str, Execution] = field(default_factory=dict, init=False)
     _reused: dict[str, Execution] = field(default_factory=dict, init=False)
     _reused_of: str = field(default="", init=False)
 
-    def judge(self, item: Filled | ShardDone) -> Iterator[ShardDone]:
-        """Run a problem's programs at once; write the shard's stages when it is whole."""
+    def read(self, item: Filled | ShardDone) -> Iterator[Read | ShardDone]:
+        """Find the programs of a problem's candidates; those of a shard that was drawn before, too."""
         with kept_off(self.config.overlap.reserved_cpus):
             if isinstance(item, Filled):
+                made: Read | ShardDone = Read(item, self.reader.start(item.problem, item.candidates))
+            else:
+                made = item
+                if item.was_there:
+                    self._read_shard(item.name)
+        yield made
+
+    def judge(self, item: Read | ShardDone) -> Iterator[ShardDone]:
+        """Run a problem's programs at once; write the shard's stages when it is whole."""
+        with kept_off(self.config.overlap.reserved_cpus):
+            if isinstance(item, Read):
                 self._run(item)
                 return
             self._write(item.name)
@@ -63,12 +88,37 @@ class Judging:
         """Write a shard of syntax."""
         with kept_off(self.config.overlap.reserved_cpus):
             key = stages.syntax_key(self.chain, item.name, self.config)
-            self._unless_there("syntax", item.name, key, stages.write_syntax)
+            ids = [row.candidate_id for row in stages.stage_folder(self.chain, "programs").read(item.name)]
+            known = {one: self._syntax.pop(one) for one in ids if one in self._syntax}
+
+            def write_syntax(chain: Path, name: str, config: RunConfig) -> object:
+                return stages.write_syntax(chain, name, config, known)
+
+            self._unless_there("syntax", item.name, key, write_syntax)
         return iter(())
 
-    def _run(self, filled: Filled) -> None:
-        programs = [extract_program(candidate, filled.problem) for candidate in filled.candidates]
+    def _keep(self, group: Group) -> list[Program]:
+        programs, rows = group
         self._programs.update({program.candidate_id: program for program in programs})
+        self._syntax.update({row.candidate_id: row for row in rows})
+        return programs
+
+    def _read_shard(self, name: str) -> None:
+        """Read all candidates of a shard, unless its programs are there."""
+        key = stages.programs_key(self.chain, name, self.config)
+        if stages.stage_folder(self.chain, "programs").has_shard(name, key):
+            return
+        candidates = stages.stage_folder(self.chain, "candidates").read(name)
+        problems = {row.problem_id: row for row in stages.stage_folder(self.chain, "problems").read(name)}
+        groups = [
+            self.reader.start(problems[problem_id], list(group))
+            for problem_id, group in itertools.groupby(candidates, key=lambda row: row.problem_id)
+        ]
+        for group in groups:
+            self._keep(group())
+
+    def _run(self, read: Read) -> None:
+        filled, programs = read.filled, self._keep(read.group())
         there = self._there_already(filled, programs)
         self.bars["executions"].advance(len(there))
         missing = [program for program in programs if program.candidate_id not in there]
@@ -135,18 +185,18 @@ def run_line(
         sizes: problems a shard, of those that are filled.
         write: writes the candidates of one whole shard.
     """
-    line = Line([judging.judge, judging.parse], judging.config.overlap.n_waiting)
+    line = Line([judging.read, judging.judge, judging.parse], judging.config.overlap.n_waiting)
     waiting: dict[str, list[Filled]] = {}
     try:
         for name in ready:
-            line.put(ShardDone(name))
+            line.put(ShardDone(name, was_there=True))
         for one in filled:
             line.put(one)
             rows = waiting.setdefault(one.shard, [])
             rows.append(one)
             if len(rows) == sizes[one.shard]:
                 write(one.shard, waiting.pop(one.shard))
-                line.put(ShardDone(one.shard))
+                line.put(ShardDone(one.shard, was_there=False))
         line.finish()
     except BaseException:
         line.abort(_STOP_LIMIT_S)

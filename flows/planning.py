@@ -36,6 +36,10 @@ def show_plan(config: RunConfig, cache: Path, console: Console) -> None:
         "timings": f"{config.truth.n_timed_runs} runs of each passed program",
         "pairs": f"at most {len(problems) * config.pairs.max_per_problem}",
     }
+    n_judged = min(config.judge.max_pairs or n, n) if config.judge.model else 0
+    words["judgements"] = (
+        f"at most {n_judged} pairs, by {config.judge.model}" if n_judged else "none: no judge.model"
+    )
     table = Table("stage", "would work on", "there already", title=f"plan of {config.run}")
     for stage in STAGES:
         table.add_row(stage, words[stage], _there(config.run, stage))

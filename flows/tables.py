@@ -19,6 +19,7 @@ _SHOWN = {
     "problem_standings": ("weak",),
     "timings": (),
     "pairs": ("train.", "test."),
+    "judgements": ("asked",),
 }
 
 

@@ -5,9 +5,10 @@ trees. With several workers, problems are read in processes of their own and com
 """
 
 import multiprocessing
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import pyarrow as pa
 
@@ -22,48 +23,53 @@ from schemas.config import SyntaxConfig
 from schemas.problem import Problem
 from schemas.syntax import Syntax
 
-Group = tuple[Problem, list[Candidate]]
-MIN_FOR_WORKERS = 4000  # candidates from which processes are worth their start of a second each
+Group = tuple[list[Program], list[Syntax]]
 
 
-def read_candidates(
-    problems: Mapping[str, Problem], candidates: Sequence[Candidate], config: SyntaxConfig
-) -> tuple[list[Program], list[Syntax]]:
-    """Return the program of each candidate and its syntax, both in the order of the candidates.
+@dataclass
+class Reader:
+    """Reads problem by problem, in processes of its own where the configuration asks for several workers.
 
-    Args:
-        problems: by id; all that the candidates were drawn for.
-        candidates: any number, of any of the problems.
-        config: see `analyse_programs`; `workers` says how many processes.
-
-    Raises:
-        PairsmithError: for an unknown language, a broken linter or a benchmark's file that can't be read.
+    Attributes:
+        config: what is sorted and compared; `workers` processes.
     """
-    groups: dict[str, list[Candidate]] = {}
-    for candidate in candidates:
-        groups.setdefault(candidate.problem_id, []).append(candidate)
-    work = [(problems[problem_id], group) for problem_id, group in groups.items()]
-    if config.workers > 1 and len(candidates) >= MIN_FOR_WORKERS:
-        context = multiprocessing.get_context("spawn")  # threads of Arrow and polars don't survive a fork
-        with ProcessPoolExecutor(config.workers, mp_context=context) as processes:
-            tables = list(processes.map(_read_to_arrow, work, [config] * len(work), chunksize=8))
-        programs = [row for table, _ in tables for row in from_table(table, Program)]
-        rows = [row for _, table in tables for row in from_table(table, Syntax)]
-    else:
-        programs, rows = [], []
-        for group in work:
-            more_programs, more_rows = _read_group(group, config)
-            programs += more_programs
-            rows += more_rows
-    rows = finish(rows, programs, problems, config)
-    place = {candidate.candidate_id: number for number, candidate in enumerate(candidates)}
-    programs.sort(key=lambda row: place[row.candidate_id])
-    rows.sort(key=lambda row: place[row.candidate_id])
-    return programs, rows
+
+    config: SyntaxConfig
+    _processes: ProcessPoolExecutor | None = field(default=None, init=False)
+
+    def __enter__(self) -> Self:
+        """Return the reader; its processes start with the first problem."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """End the processes."""
+        if self._processes is not None:
+            self._processes.shutdown(cancel_futures=True)
+            self._processes = None
+
+    def start(self, problem: Problem, candidates: Sequence[Candidate]) -> Callable[[], Group]:
+        """Begin with all candidates of one problem; call the result for their programs and unfinished syntax.
+
+        Both come in the order of the candidates. `analyse_programs` finishes the syntax: what is found in batches.
+
+        Raises:
+            PairsmithError: for an unknown language.
+        """
+        if self.config.workers == 1:
+            group = _read_group(problem, candidates, self.config)
+            return lambda: group
+        if self._processes is None:
+            context = multiprocessing.get_context("spawn")  # threads of Arrow and polars don't survive a fork
+            self._processes = ProcessPoolExecutor(self.config.workers, mp_context=context)
+        future = self._processes.submit(_read_to_arrow, problem, list(candidates), self.config)
+        return lambda: _from_arrow(future)
 
 
 def analyse_programs(
-    problems: Mapping[str, Problem], programs: Sequence[Program], config: SyntaxConfig
+    problems: Mapping[str, Problem],
+    programs: Sequence[Program],
+    config: SyntaxConfig,
+    known: Mapping[str, Syntax] | None = None,
 ) -> list[Syntax]:
     """Return the syntax of programs that were extracted before, in their order, duplicates marked by problem.
 
@@ -71,6 +77,7 @@ def analyse_programs(
         problems: by id; all that the programs were written for.
         programs: any number.
         config: what is sorted, compared, looked for by the linter, weighed, and must not be trained on.
+        known: by candidate, what a `Reader` has read of all programs of some problems.
 
     Raises:
         PairsmithError: for an unknown language, a broken linter or a benchmark's file that can't be read.
@@ -80,12 +87,14 @@ def analyse_programs(
         groups.setdefault(program.problem_id, []).append(program)
     rows: list[Syntax] = []
     for problem_id, group in groups.items():
-        rows += analyse_problem(group, config, problems[problem_id].language)
+        read = [known[row.candidate_id] for row in group if row.candidate_id in known] if known else []
+        whole = len(read) == len(group)
+        rows += read if whole else analyse_problem(group, config, problems[problem_id].language)
     place = {program.candidate_id: number for number, program in enumerate(programs)}
-    return sorted(finish(rows, programs, problems, config), key=lambda row: place[row.candidate_id])
+    return sorted(_finish(rows, programs, problems, config), key=lambda row: place[row.candidate_id])
 
 
-def finish(
+def _finish(
     rows: Sequence[Syntax], programs: Iterable[Program], problems: Mapping[str, Problem], config: SyntaxConfig
 ) -> list[Syntax]:
     """Return rows with what is found in batches filled in: lint, quality, overlap with benchmarks."""
@@ -119,12 +128,18 @@ def _find_overlap(problem: Problem, benchmarks: Benchmarks | None) -> str:
     return benchmarks.find_prompt(problem.prompt) if benchmarks is not None else ""
 
 
-def _read_group(group: Group, config: SyntaxConfig) -> tuple[list[Program], list[Syntax]]:
-    problem, candidates = group
+def _read_group(problem: Problem, candidates: Sequence[Candidate], config: SyntaxConfig) -> Group:
     programs = [extract_program(candidate, problem) for candidate in candidates]
     return programs, analyse_problem(programs, config, problem.language)
 
 
-def _read_to_arrow(group: Group, config: SyntaxConfig) -> tuple[pa.Table, pa.Table]:
-    programs, rows = _read_group(group, config)
+def _read_to_arrow(
+    problem: Problem, candidates: Sequence[Candidate], config: SyntaxConfig
+) -> tuple[pa.Table, pa.Table]:
+    programs, rows = _read_group(problem, candidates, config)
     return to_table(programs, Program), to_table(rows, Syntax)
+
+
+def _from_arrow(future: Future[tuple[pa.Table, pa.Table]]) -> Group:
+    programs, rows = future.result()
+    return from_table(programs, Program), from_table(rows, Syntax)

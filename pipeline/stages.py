@@ -32,6 +32,7 @@ from pipeline.sandbox import SandboxPool
 from schemas.candidate import Candidate, Extraction, Program
 from schemas.config import RunConfig
 from schemas.execution import Execution, Status
+from schemas.judgement import Judgement
 from schemas.pair import Pair
 from schemas.problem import Problem
 from schemas.sampling_config import SamplingConfig
@@ -51,6 +52,7 @@ RECORDS: Mapping[str, type] = {
     "problem_standings": ProblemStanding,
     "timings": Timing,
     "pairs": Pair,
+    "judgements": Judgement,
 }
 # Raise a number when a stage's code gives other rows for the same input: its shards are then made again.
 _VERSIONS = {
@@ -59,11 +61,12 @@ _VERSIONS = {
     "programs": 1,
     "executions": 4,
     "verdicts": 2,
-    "syntax": 2,
+    "syntax": 3,
     "standings": 1,
     "problem_standings": 1,
     "timings": 1,
-    "pairs": 2,
+    "pairs": 3,
+    "judgements": 1,
 }
 _ASK_AGAIN = "to_ask_again"  # counted in shards of candidates
 # What changes how fast, not what comes out.
@@ -293,10 +296,14 @@ def syntax_key(chain: Path, name: str, config: RunConfig) -> str:
     return shard_key(chain, name, "syntax", ("problems", "programs"), matters, *files)
 
 
-def write_syntax(chain: Path, name: str, config: RunConfig) -> Path:
-    """Write a shard of syntax, one a program, duplicates marked within each problem."""
+def write_syntax(chain: Path, name: str, config: RunConfig, known: Mapping[str, Syntax] | None = None) -> Path:
+    """Write a shard of syntax, one a program, duplicates marked within each problem.
+
+    Args:
+        known: by candidate, what a `Reader` has read already.
+    """
     programs: list[Program] = stage_folder(chain, "programs").read(name)
-    rows = analyse_programs(_problems(chain, name), programs, config.syntax)
+    rows = analyse_programs(_problems(chain, name), programs, config.syntax, known)
     counts = Counter(f"duplicate.{row.duplicate_rule}" for row in rows if row.duplicate_rule)
     counts["parsed"] = sum(row.parsed for row in rows)
     counts["contaminated"] = sum(row.contaminated_by != "" for row in rows)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from schemas.budget_config import AdaptiveConfig, BudgetConfig, PricesConfig
+from schemas.judge_config import JudgeConfig
 from schemas.pairs_config import PairsConfig
 from schemas.sampling_config import OverlapConfig
 from schemas.sampling_config import SamplingConfig as SamplingConfig
@@ -172,6 +173,7 @@ class RunConfig(Section):
     syntax: SyntaxConfig = SyntaxConfig()
     truth: TruthConfig = TruthConfig()
     pairs: PairsConfig = PairsConfig()
+    judge: JudgeConfig = JudgeConfig()
     training: TrainingConfig = TrainingConfig()
     scoring: ScoringConfig = ScoringConfig()
 

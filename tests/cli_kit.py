@@ -11,7 +11,7 @@ from pipeline.problems.starter import load_starter, starter_folder
 from pipeline.stages import RECORDS, stage_folder
 
 N_PROBLEMS = 12
-STAGES = tuple(RECORDS)
+STAGES = tuple(stage for stage in RECORDS if stage != "judgements")  # no judge is asked
 
 
 def pairsmith(*arguments: str | Path, home: Path, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:

@@ -1,15 +1,14 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
-from pipeline import reading
-from pipeline.reading import analyse_programs, read_candidates
+from pipeline.reading import Reader, analyse_programs
 from pipeline.syntax import parsing
 from pipeline.syntax.analysing import analyse
-from schemas.candidate import Candidate
+from schemas.candidate import Candidate, Program
 from schemas.config import SyntaxConfig
 from schemas.problem import JudgedBy, Problem
+from schemas.syntax import Syntax
 
 CODES = [
     "def f(a):\n    total = a\n    return total\n",
@@ -41,26 +40,43 @@ PROBLEMS = {name: make_problem(name) for name in "abc"}
 CANDIDATES = [row for name in "cab" for row in make_candidates(name, CODES)]
 
 
+def read(problems: dict[str, Problem], config: SyntaxConfig) -> tuple[list[Program], list[Syntax]]:
+    """Read all candidates as a run does: problem by problem, then what is found in batches."""
+    with Reader(config) as reader:
+        started = [
+            reader.start(problem, [row for row in CANDIDATES if row.problem_id == name])
+            for name, problem in problems.items()
+        ]
+        groups = [start() for start in started]
+    programs = [row for group, _ in groups for row in group]
+    known = {row.candidate_id: row for _, rows in groups for row in rows}
+    return programs, analyse_programs(problems, programs, config, known)
+
+
 def test_programs_and_syntax_come_in_the_order_of_the_candidates() -> None:
-    programs, rows = read_candidates(PROBLEMS, CANDIDATES, SyntaxConfig())
-    assert [row.candidate_id for row in programs] == [row.candidate_id for row in CANDIDATES]
-    assert [row.candidate_id for row in rows] == [row.candidate_id for row in CANDIDATES]
+    programs, rows = read(PROBLEMS, SyntaxConfig())
+    assert [row.candidate_id for row in programs] == sorted(row.candidate_id for row in CANDIDATES)
+    assert [row.candidate_id for row in rows] == [row.candidate_id for row in programs]
     assert [row.duplicate_rule for row in rows].count("renamed") == 3
     assert rows[2].lint == ("B006=1",)
     assert rows[0].quality is not None
     assert rows == analyse_programs(PROBLEMS, programs, SyntaxConfig())
 
 
-def test_processes_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    alone = read_candidates(PROBLEMS, CANDIDATES, SyntaxConfig())
-    monkeypatch.setattr(reading, "MIN_FOR_WORKERS", 1)
-    assert read_candidates(PROBLEMS, CANDIDATES, SyntaxConfig(workers=2)) == alone
+def test_processes_give_the_same() -> None:
+    assert read(PROBLEMS, SyntaxConfig(workers=2)) == read(PROBLEMS, SyntaxConfig())
+
+
+def test_what_is_known_of_a_part_of_a_problem_is_not_enough() -> None:
+    programs, rows = read(PROBLEMS, SyntaxConfig())
+    alone = {row.candidate_id: replace(row, exact="none") for row in rows if row.candidate_id.endswith("0")}
+    assert analyse_programs(PROBLEMS, programs, SyntaxConfig(), alone) == rows
 
 
 def test_a_program_taken_whole_is_parsed_once() -> None:
     analyse.cache_clear()
     parsing.parse_source.cache_clear()
-    read_candidates(PROBLEMS, CANDIDATES[:3], SyntaxConfig(lint_rules=()))
+    read({"a": PROBLEMS["a"]}, SyntaxConfig(lint_rules=()))
     assert parsing.parse_source.cache_info().misses == 3
 
 
@@ -70,7 +86,7 @@ def test_overlap_with_a_benchmark_is_named(tmp_path: Path) -> None:
     items = [{"task_id": "mine/1", "prompt": words}, {"task_id": "mine/2", "code": CODES[0]}]
     path.write_text("\n".join(map(json.dumps, items)))
     problems = {**PROBLEMS, "a": make_problem("a", prompt=f"Now: {words}.")}
-    _, rows = read_candidates(problems, CANDIDATES, SyntaxConfig(benchmarks=(path,)))
+    _, rows = read(problems, SyntaxConfig(benchmarks=(path,)))
     found = {(row.problem_id, row.contaminated_by) for row in rows}
     assert found == {("a", "mine/1"), ("b", "mine/2"), ("b", ""), ("c", "mine/2"), ("c", "")}
     assert sum(row.contaminated_by == "mine/2" for row in rows) == 4

@@ -11,12 +11,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.pairing.summary import report_to_json
 from pipeline.report import ReportError, write_report
 from pipeline.report.facts import TrainingFacts
 from pipeline.report.gather import STAGES
 from pipeline.report.page import is_displaced
 from schemas.arrow import from_table
+from schemas.manifest import Manifest
 from schemas.pair import Message, Pair
+from schemas.pairing_report import DropCount, LeakRow, NamedCount, PairingReport, WeakProblem
 from schemas.score import Interval
 from schemas.verdict import Label, Verdict
 from tests.report_run import (
@@ -271,3 +274,41 @@ def test_tests_beside_the_candidate_are_marked(run: Path, html: str, tmp_path: P
     told = json.loads(manifest.read_text())
     manifest.write_text(json.dumps(told | {"counts": told["counts"] | {"judged_by.in_process": 2}}))
     assert "2 problems are judged <b>in process</b>" in write_report(marked).read_text(encoding="utf-8")
+
+
+PAIRING = PairingReport(
+    n_candidates=160, n_train=20, n_test=5, n_problems=9, drops=(DropCount("tie", "candidate", 3),),
+    policies=(NamedCount("passed_over_failed", 25),), rejects=(NamedCount("wrong_value", 25),), n_trivial=1,
+    n_hard=4, leaks=(LeakRow("train", "length", 0.7, 0.65, 0.55, None),), n_approaches_before=30,
+    n_approaches_after=24, effective_before=2.5, effective_after=2.25, standings=(NamedCount("confirmed", 50),),
+    weak=(WeakProblem("p/</td>", 4, 2, 0.5, ("[1]", "[2]")),), n_mutants=10, n_killed=7,
+)  # fmt: skip
+
+
+def test_page_shows_how_the_pairs_were_made(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "demo", n=4)
+    (run / "pairing.json").write_text(report_to_json(PAIRING), encoding="utf-8")
+    text = Page(write_report(run).read_text(encoding="utf-8")).text
+    for said in (
+        "24 of 30 right approaches",
+        "2.50 before, 2.25 after",
+        "0.700 → 0.550",
+        "p/</td>",
+        "50 confirmed",
+    ):
+        assert said in text, said
+    assert "70% of 10 small mistakes" in text
+
+
+def test_page_shows_what_a_language_model_says_of_the_pairs(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "demo", n=4)
+    (run / "pairing.json").write_text(report_to_json(PAIRING), encoding="utf-8")
+    assert "What a language model says" not in Page(write_report(run).read_text(encoding="utf-8")).text
+    counts = {"style.chosen": 7, "style.unknown": 2, "readability.tie": 5, "asked": 28}
+    manifest = Manifest("judgements", "k", 14, 70, {}, counts, (), {})
+    (run / "judgements").mkdir()
+    (run / "judgements" / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
+    text = Page(write_report(run).read_text(encoding="utf-8")).text
+    assert "What a language model says of the pairs" in text
+    assert "style7002" in text
+    assert "readability0050" in text

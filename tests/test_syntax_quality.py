@@ -1,18 +1,17 @@
 import math
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import pytest
 
-from pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Request, Trouble
 from pipeline.syntax import analyse_program
-from pipeline.syntax.judge import DIMENSIONS, Match, count_choices, judge_matches, read_reply
+from pipeline.syntax.judge import DIMENSIONS, Match, judge_matches, read_reply
 from pipeline.syntax.lint import LintError, lint
 from pipeline.syntax.quality import rate
 from schemas.candidate import Extraction, Program
 from schemas.config import QualityConfig
 from schemas.problem import JudgedBy, Problem
 from schemas.syntax import Syntax
+from tests.judge_kit import Judge
 
 PROBLEM = Problem(
     problem_id="p", source="jsonl", language="python", entry_point="f", prompt="Add.",
@@ -75,42 +74,23 @@ def test_lint_counts_by_rule_in_one_run() -> None:
         lint(codes, ["NOPE"])
 
 
-class Judge(ClosingSampler):
-    """Answers with the place that holds the word `good`; `biased` always prefers the first place."""
-
-    backend, model, revision = "fake", "judge", ""
-
-    def __init__(self, biased: bool = False, broken: bool = False) -> None:
-        self.biased, self.broken = biased, broken
-        self.asked: list[Request] = []
-
-    def sample(self, requests: Iterable[Request]) -> Iterator[Drawn | Failure]:
-        for request in requests:
-            self.asked.append(request)
-            text = request.opening.text
-            place = "A" if self.biased or text.index("good") < text.index("bad") else "B"
-            if self.broken:
-                yield Failure(request, Trouble.TIMEOUT, "slow")
-            else:
-                said = ", ".join(f'"{name}": "{place}"' for name in DIMENSIONS)
-                yield Drawn(request, f"Here: {{{said}}}", 1, 1, "stop", None, -1)
-
-
-MATCH = Match("p", "Add.", "1", "bad answer", "2", "good answer")
+MATCH = Match("pair", "p", "Add.", "1", "bad answer", "2", "good answer")
 
 
 def test_a_judge_that_means_it_agrees_with_itself() -> None:
     judge = Judge()
     found = judge_matches([MATCH], judge)
     assert [one.dimension for one in found] == list(DIMENSIONS)
-    assert {(one.forward, one.swapped, one.agreed) for one in found} == {("second", "second", "second")}
+    assert {(one.forward, one.swapped, one.agreed) for one in found} == {("rejected", "rejected", "rejected")}
     assert len({request.candidate_id for request in judge.asked}) == 2
-    assert count_choices(found)["style"] == {"second": 1}
+    assert {(one.pair_id, one.chosen_id, one.rejected_id, one.judge) for one in found} == {
+        ("pair", "1", "2", "judge")
+    }
 
 
 def test_a_preference_for_a_place_counts_for_nothing_and_both_are_kept() -> None:
     found = judge_matches([MATCH], Judge(biased=True))
-    assert {(one.forward, one.swapped, one.agreed) for one in found} == {("first", "second", "unknown")}
+    assert {(one.forward, one.swapped, one.agreed) for one in found} == {("chosen", "rejected", "unknown")}
 
 
 def test_a_judge_that_gives_no_answer_is_unknown() -> None:
@@ -119,8 +99,8 @@ def test_a_judge_that_gives_no_answer_is_unknown() -> None:
 
 @pytest.mark.parametrize(
     ("text", "choice"),
-    [('{"style": "tie"}', "tie"), ('{"style": "b"}', "second"), ("no", "unknown"), ("{broken}", "unknown"),
-     ('{"style": "C"}', "unknown"), ('{"style": "A"} then {"style": "B"}', "second")],
+    [('{"style": "tie"}', "tie"), ('{"style": "b"}', "rejected"), ("no", "unknown"), ("{broken}", "unknown"),
+     ('{"style": "C"}', "unknown"), ('{"style": "A"} then {"style": "B"}', "rejected")],
 )  # fmt: skip
 def test_replies(text: str, choice: str) -> None:
     assert read_reply(text, swapped=False)["style"] == choice

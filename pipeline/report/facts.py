@@ -1,6 +1,7 @@
 """What the report shows, gathered: records of counts, without a path, a file or a time of day in them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from schemas.manifest import Manifest
 from schemas.pairing_report import PairingReport
@@ -156,6 +157,8 @@ class ReportInput:
         problems: one entry a problem that has a candidate, by id.
         pairing: what pairing did; None for a run that kept no counts of it.
         gains: after minus before, in the order of the evaluation.
+        judged: dimension of quality to how often a language model preferred chosen, rejected, neither, or did not
+            agree with itself; empty where none was asked.
     """
 
     name: str
@@ -170,6 +173,7 @@ class ReportInput:
     before: Score | None
     after: Score | None
     gains: tuple[Gain, ...]
+    judged: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def n_undecided(self) -> int:

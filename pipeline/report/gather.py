@@ -7,6 +7,7 @@ from typing import TypeVar
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
+from pipeline.judgements import count_choices
 from pipeline.pairing.summary import report_from_json
 from pipeline.report.counting import (
     count_cells,
@@ -60,6 +61,7 @@ def _gather(run: Path, manifests: dict[str, Manifest]) -> ReportInput:
     problems = list_problems(cells, table("problems", Problem))
     n_loaded = manifests["problems"].n_out if "problems" in manifests else len(problems)
     evaluation = run / "evaluation"
+    judgements = _read(run / "judgements" / "manifest.json", Manifest.from_json) if pair_facts else None
     return ReportInput(
         name=run.resolve().name,
         stages=tuple(manifests.values()),
@@ -73,6 +75,7 @@ def _gather(run: Path, manifests: dict[str, Manifest]) -> ReportInput:
         before=_read(evaluation / "before" / "score.json", score_from_json),
         after=_read(evaluation / "after" / "score.json", score_from_json),
         gains=_read(evaluation / "gains.json", gains_from_json) or (),
+        judged=count_choices(judgements.counts) if judgements else {},
     )
 
 

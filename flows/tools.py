@@ -1,0 +1,118 @@
+"""What a run opens: its folder under a lock, samplers, the sample store and the sandboxes."""
+
+import fcntl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flows.reporting import reporter
+from pipeline.cpus import set_threads
+from pipeline.drawing import store_path
+from pipeline.errors import PairsmithError
+from pipeline.sampling import Sampler, SampleStore, open_sampler
+from pipeline.sampling.arms import Source
+from pipeline.sandbox import SandboxPool, open_pool
+from pipeline.sandbox.docker_engine import label_of
+from schemas.config import RunConfig, beyond_limits
+
+
+class RunLockedError(PairsmithError):
+    """Another process works on this run folder."""
+
+
+@dataclass
+class Tools:
+    """What is opened when first needed, and closed at the end: samplers, the sample store and the sandboxes.
+
+    Attributes:
+        cache: folder for converted models and for the samples that runs share.
+        root: folder of the run, also for a chain below it.
+        api_keys: returns the key that a variable holds, None for none.
+    """
+
+    config: RunConfig
+    cache: Path
+    root: Path
+    api_keys: Callable[[str], str | None]
+    _pool: SandboxPool | None = field(default=None, init=False)
+    _beyond: SandboxPool | None = field(default=None, init=False)
+    _store: SampleStore | None = field(default=None, init=False)
+    _sampler: tuple[Source, Sampler] | None = field(default=None, init=False)
+    _opening: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    @contextmanager
+    def open_source(self, source: Source) -> Iterator[Sampler]:
+        """Give a sampler for one model; it stays open until another model is wanted: loading one takes seconds."""
+        if self._sampler is None or self._sampler[0] != source:
+            self.close_sampler()
+            config = self.config
+            set_threads(config.overlap.sampler_threads)
+            key = self.api_keys(source.config.api_key_variable)
+            with reporter().following("conversion") as follow:
+                sampler = open_sampler(
+                    source.config, self.cache, key, reporter().say, follow, config.seed, config.run / "logs"
+                )
+            self._sampler = (source, sampler)
+        yield self._sampler[1]
+
+    def close_sampler(self) -> None:
+        """Let go of the model's memory, and stop its server."""
+        if self._sampler is not None:
+            self._sampler[1].close()
+            self._sampler = None
+
+    def store(self) -> SampleStore | None:
+        """Return the sample store, where there is to be one."""
+        path = store_path(self.config, self.cache, self.root)
+        if self._store is None and path is not None:
+            self._store = SampleStore(path)
+        return self._store
+
+    def pool(self) -> SandboxPool:
+        """Return the sandboxes; may be called from several threads."""
+        with self._opening:
+            if self._pool is None:
+                config = self.config
+                self._pool = open_pool(config.sandbox, config.execution, label_of(config.run), reporter().say)
+            return self._pool
+
+    def beyond_pool(self) -> SandboxPool:
+        """Return the sandboxes with the limits of what goes beyond the tests."""
+        if self._beyond is None:
+            config = self.config
+            limits = beyond_limits(config.sandbox, config.truth)
+            self._beyond = open_pool(limits, config.execution, label_of(config.run), lambda text: None)
+        return self._beyond
+
+    def close(self) -> None:
+        """Close whatever was opened."""
+        self.close_sampler()
+        for pool in (self._pool, self._beyond):
+            if pool is not None:
+                pool.close()
+        self._pool = self._beyond = None
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+
+@contextmanager
+def locked(run: Path) -> Iterator[None]:
+    """Keep other processes off a run folder; a dead holder's lock is gone with it.
+
+    Raises:
+        RunLockedError: if another process holds it.
+    """
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        lock = (run / ".lock").open("w")
+    except OSError as error:
+        raise PairsmithError(f"{run}: {error.strerror}; give another folder with --set run=...") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RunLockedError(f"{run}: another pairsmith works on it; wait for its end") from None
+        yield

@@ -1,0 +1,96 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import flows.tools
+from flows.chain import run_judgements
+from flows.tools import Tools
+from pipeline.folder import Shard
+from pipeline.judgements import count_choices, deal_pairs, judgements_key, write_judgements
+from pipeline.stages import stage_folder
+from pipeline.syntax.judge import DIMENSIONS
+from schemas.config import RunConfig
+from schemas.judge_config import JudgeConfig
+from schemas.pair import Pair
+from schemas.pairs_config import PairsConfig
+from schemas.verdict import Label
+from tests.judge_kit import Judge
+from tests.pairing_records import judged, pair_up, problem
+
+CONFIG = JudgeConfig(model="judge")
+
+
+@pytest.fixture(scope="module")
+def pairs() -> list[Pair]:
+    """Twelve pairs; each chosen answer is a good one."""
+    problems = [problem(f"p/{index}") for index in range(12)]
+    rows = [
+        judged(f"{one.problem_id}{side}", label, problem_id=one.problem_id, code=f"def f(x):\n    return {side}")
+        for one in problems
+        for side, label in (("good", Label.PASSED), ("bad", Label.FAILED))
+    ]
+    made = pair_up(rows, PairsConfig(test_share=0.0, near_problems=None), problems)
+    assert len(made.pairs) == 12
+    return list(made.pairs)
+
+
+def test_a_shard_holds_both_verdicts_of_each_pair_and_is_written_once(tmp_path: Path, pairs: list[Pair]) -> None:
+    judge = Judge()
+    write_judgements(tmp_path, "a.parquet", pairs, CONFIG, judge)
+    folder = stage_folder(tmp_path, "judgements")
+    rows = folder.read("a.parquet")
+    assert len(judge.asked) == 2 * len(pairs)
+    assert [row.pair_id for row in rows] == [pair.pair_id for pair in pairs for _ in DIMENSIONS]
+    assert {(row.forward, row.swapped, row.agreed) for row in rows} == {("chosen", "chosen", "chosen")}
+    assert folder.has_shard("a.parquet", judgements_key(pairs, CONFIG))
+    choices = count_choices(folder.counts("a.parquet"))
+    assert choices["style"] == {"chosen": 12, "rejected": 0, "tie": 0, "unknown": 0}
+
+
+def test_only_new_pairs_are_asked_for_and_another_judge_asks_anew(tmp_path: Path, pairs: list[Pair]) -> None:
+    write_judgements(tmp_path, "a.parquet", pairs[:5], CONFIG, Judge())
+    judge = Judge()
+    renamed = [replace(pairs[0], pair_id="0" * 32), *pairs[1:7]]
+    write_judgements(tmp_path, "a.parquet", renamed, CONFIG, judge)
+    assert {request.problem_id for request in judge.asked} == {pair.problem_id for pair in pairs[5:7]}
+    rows = stage_folder(tmp_path, "judgements").read("a.parquet")
+    assert [row.pair_id for row in rows[:: len(DIMENSIONS)]] == [pair.pair_id for pair in renamed]
+    other = Judge()
+    write_judgements(tmp_path, "a.parquet", pairs[:7], CONFIG.model_copy(update={"model": "other"}), other)
+    assert len(other.asked) == 14
+
+
+def test_a_pair_without_a_usable_reply_is_asked_again(tmp_path: Path, pairs: list[Pair]) -> None:
+    write_judgements(tmp_path, "a.parquet", pairs[:2], CONFIG, Judge(broken=True))
+    assert stage_folder(tmp_path, "judgements").counts("a.parquet")["style.unknown"] == 2
+    judge = Judge()
+    write_judgements(tmp_path, "a.parquet", pairs[:2], CONFIG, judge)
+    assert len(judge.asked) == 4
+
+
+def test_pairs_are_dealt_by_their_id_and_bounded(pairs: list[Pair]) -> None:
+    ids = sorted(pair.pair_id for pair in pairs)
+    dealt = deal_pairs(pairs, CONFIG)
+    assert sorted(pair.pair_id for part in dealt.values() for pair in part) == ids
+    assert dealt == deal_pairs(pairs[::-1], CONFIG)
+    bounded = deal_pairs(pairs, CONFIG.model_copy(update={"max_pairs": 3}))
+    assert sorted(pair.pair_id for part in bounded.values() for pair in part) == ids[:3]
+
+
+def test_a_run_asks_its_judge_once(tmp_path: Path, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = stage_folder(tmp_path, "pairs")
+    folder.write_shard("train-00000.parquet", "k", Shard(pairs, 12))
+    folder.finish(["train-00000.parquet"], "k", {})
+    judge = Judge()
+    monkeypatch.setattr(flows.tools, "open_sampler", lambda *_, **__: judge)
+    config = RunConfig(run=tmp_path, judge=CONFIG)
+    tools = Tools(config, tmp_path / "cache", tmp_path, lambda name: None)
+    run_judgements(tmp_path, RunConfig(run=tmp_path), tools)
+    assert not judge.asked, "no model, no judge"
+    run_judgements(tmp_path, config, tools)
+    run_judgements(tmp_path, config, tools)
+    assert len(judge.asked) == 24
+    manifest = stage_folder(tmp_path, "judgements").manifest()
+    assert manifest is not None
+    assert (manifest.n_in, manifest.n_out) == (12, 60)
