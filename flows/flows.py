@@ -22,6 +22,7 @@ from flows.tables import markdown_table, stage_rows
 from flows.tools import Tools, locked
 from flows.waves import is_adaptive, run_waves
 from pipeline.folder import write_whole
+from pipeline.gate import judge_gate, model_digest, write_gate
 from pipeline.pairing import split_of
 from pipeline.problems.records import LoadedProblems
 from pipeline.report import write_report
@@ -106,6 +107,10 @@ def evaluate(config: RunConfig, cache: Path, api_keys: ApiKeys = _no_key) -> tup
             abundances = (counts_before, counts_after)
             gains = compare_scores(before, after, config.scoring, config.seed, abundances)
             write_whole(config.run / "evaluation" / "gains.json", gains_to_json(gains).encode())
+            gate = judge_gate(gains, {}, {}, config.gate, model_digest(config.run))
+            write_gate(config.run, gate)
+            for check in gate.refusals():
+                reporter().say(f"gate        {check.reason}")
     _finish(config)
     return gains
 

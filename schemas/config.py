@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from schemas.budget_config import AdaptiveConfig, BudgetConfig, PricesConfig
+from schemas.gate_config import GateConfig
 from schemas.judge_config import JudgeConfig
 from schemas.pairs_config import PairsConfig
 from schemas.sampling_config import OverlapConfig
@@ -176,6 +177,7 @@ class RunConfig(Section):
     judge: JudgeConfig = JudgeConfig()
     training: TrainingConfig = TrainingConfig()
     scoring: ScoringConfig = ScoringConfig()
+    gate: GateConfig = GateConfig()
 
 
 def beyond_limits(sandbox: SandboxConfig, truth: TruthConfig) -> SandboxConfig:
