@@ -1,0 +1,11 @@
+"""Seeds: documented functions that stand on their own, taken from any code in the languages of the table.
+
+`files` reads folders, git checkouts and Hub datasets; `finding` cuts the functions of one file; `collecting` keeps
+those that a problem can be made of, and counts why others are left out.
+"""
+
+from pipeline.seeds.collecting import Collected, collect_seeds
+from pipeline.seeds.files import SeedsError, SourceFile, read_sources
+from pipeline.seeds.secrets import has_secret
+
+__all__ = ["Collected", "SeedsError", "SourceFile", "collect_seeds", "has_secret", "read_sources"]
