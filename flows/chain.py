@@ -37,9 +37,9 @@ def make_shard(stage: str, name: str, work: Callable[[], object]) -> None:
     work()
 
 
-def load(config: RunConfig) -> dict[str, LoadedProblems]:
-    """Return the problems that the configuration names, by shard."""
-    loaded = load_problems(config.problems, starter_folder())
+def load(config: RunConfig, cache: Path) -> dict[str, LoadedProblems]:
+    """Return the problems that the configuration names, by shard; published files are fetched into the cache."""
+    loaded = load_problems(config.problems, starter_folder(), cache)
     for drop in loaded.dropped[:5]:
         if drop.reason not in ("other_level", "other_id", "over_limit"):
             reporter().say(f"left out: {drop.where}: {drop.message}")

@@ -1,7 +1,6 @@
 """The flows: build the pairs, train on them, evaluate what it gained and cost; `demo` runs all three."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from prefect import flow
@@ -17,25 +16,18 @@ from flows.chain import (
     run_samples,
     run_truth,
 )
+from flows.evaluating import Evaluated, evaluate_run, mark_run, opened
 from flows.reporting import reporter
 from flows.tables import markdown_table, stage_rows
-from flows.tools import Tools, locked
+from flows.tools import locked
 from flows.waves import is_adaptive, run_waves
-from pipeline.folder import write_whole
-from pipeline.gate import judge_gate, model_digest, write_gate
-from pipeline.pairing import split_of
-from pipeline.problems.records import LoadedProblems
+from pipeline.evaluation import trained_sampling
+from pipeline.folder import MANIFEST
 from pipeline.report import write_report
 from pipeline.sampling.models import resolve_model
-from pipeline.scoring import compare_scores, count_abundances, gains_to_json, score_candidates, score_to_json
-from pipeline.scoring.diversity import Abundances
-from pipeline.stages import split_shards, stage_folder
 from schemas.config import RunConfig
-from schemas.problem import Problem
-from schemas.score import Gain, Score
 from schemas.training import TrainingStep, TrainingSummary
 
-Scored = tuple[Score, dict[str, Abundances]]
 ApiKeys = Callable[[str], str | None]
 
 
@@ -49,8 +41,8 @@ def build(config: RunConfig, cache: Path, api_keys: ApiKeys = _no_key) -> Path:
 
     Returns the folder of the pairs.
     """
-    with locked(config.run), _tools(config, cache, api_keys) as tools:
-        names = run_problems(config.run, load(config), tools)
+    with locked(config.run), opened(config, cache, api_keys) as tools:
+        names = run_problems(config.run, load(config, cache), tools)
 
         def pair() -> None:
             run_truth(config.run, names, config, tools)
@@ -96,27 +88,21 @@ def train(config: RunConfig, cache: Path) -> TrainingSummary:
 
 
 @flow(name="evaluate", validate_parameters=False)
-def evaluate(config: RunConfig, cache: Path, api_keys: ApiKeys = _no_key) -> tuple[Gain, ...]:
-    """Score the start and the adapter on the held-out problems of a run that has been built."""
+def evaluate(config: RunConfig, cache: Path, api_keys: ApiKeys = _no_key) -> list[Evaluated]:
+    """Score the start and what the run trained, or other models, on held-out problems and further sets.
+
+    The run need not have been built. What training lost is marked in `gate.json`.
+    """
     with locked(config.run):
-        before, counts_before = _score(config, cache, api_keys, "before", None)
-        gains: tuple[Gain, ...] = ()
-        adapter = config.run / "training" / "adapter"
-        if adapter.is_dir():
-            after, counts_after = _score(config, cache, api_keys, "after", adapter)
-            abundances = (counts_before, counts_after)
-            gains = compare_scores(before, after, config.scoring, config.seed, abundances)
-            write_whole(config.run / "evaluation" / "gains.json", gains_to_json(gains).encode())
-            gate = judge_gate(gains, {}, {}, config.gate, model_digest(config.run))
-            write_gate(config.run, gate)
-            for check in gate.refusals():
-                reporter().say(f"gate        {check.reason}")
-    _finish(config)
-    return gains
+        evaluated = evaluate_run(config, cache, api_keys, trained_sampling(config))
+        mark_run(config, evaluated)
+    if any((config.run / stage / MANIFEST).is_file() for stage in STAGES):
+        _finish(config)
+    return evaluated
 
 
 @flow(name="demo", validate_parameters=False)
-def demo(config: RunConfig, cache: Path, api_keys: ApiKeys = _no_key) -> tuple[Gain, ...]:
+def demo(config: RunConfig, cache: Path, api_keys: ApiKeys = _no_key) -> list[Evaluated]:
     """Build, train and evaluate."""
     build(config, cache, api_keys)
     train(config, cache)
@@ -135,45 +121,6 @@ def start_folder(config: RunConfig, cache: Path) -> Path:
     from huggingface_hub import snapshot_download
 
     return Path(snapshot_download(model.source, revision=model.hub_revision))
-
-
-def scoring_config(config: RunConfig, name: str, adapter: Path | None) -> RunConfig:
-    """Return the configuration that held-out problems are sampled with."""
-    sampling = config.sampling
-    backend = "auto" if sampling.backend == "files" else sampling.backend
-    changes = {
-        "n": config.scoring.n, "adapter": adapter, "samples": None, "backend": backend, "models": (),
-        "schedule": (), "templates": config.sampling.templates[:1],
-    }  # fmt: skip
-    run = config.run / "evaluation" / name
-    return config.model_copy(update={"run": run, "sampling": sampling.model_copy(update=changes)})
-
-
-def _score(config: RunConfig, cache: Path, api_keys: ApiKeys, name: str, adapter: Path | None) -> Scored:
-    reporter().say(f"-- {name}: held-out problems")
-    scoring = scoring_config(config, name, adapter)
-    problems: list[Problem] = stage_folder(config.run, "problems").read_all()
-    share = config.pairs.test_share
-    held_out = tuple(problem for problem in problems if split_of(problem.problem_id, share) == "test")
-    # The start has drawn for these problems already: they are in the store, and only what is missing is drawn.
-    with _tools(scoring, cache, api_keys, config.run) as tools:
-        names = run_problems(scoring.run, split_shards(LoadedProblems(held_out), config.shard_problems), tools)
-        run_samples(scoring.run, names, scoring, tools)
-    verdicts, syntax = (stage_folder(scoring.run, stage).read_all() for stage in ("verdicts", "syntax"))
-    ids = [problem.problem_id for problem in held_out]
-    model = config.sampling.model + (" + adapter" if adapter is not None else "")
-    score = score_candidates(name, model, verdicts, syntax, ids, config.scoring, config.seed)
-    write_whole(scoring.run / "score.json", score_to_json(score).encode())
-    return score, count_abundances(verdicts, syntax, ids)
-
-
-@contextmanager
-def _tools(config: RunConfig, cache: Path, api_keys: ApiKeys, root: Path | None = None) -> Iterator[Tools]:
-    tools = Tools(config, cache, root or config.run, api_keys)
-    try:
-        yield tools
-    finally:
-        tools.close()
 
 
 def _finish(config: RunConfig) -> None:

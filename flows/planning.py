@@ -17,7 +17,7 @@ from schemas.problem import Problem
 
 def show_plan(config: RunConfig, cache: Path, console: Console) -> None:
     """Print the stages with what each would work on, and what is there already. Opens no model, no sandbox."""
-    shards = load(config)
+    shards = load(config, cache)
     problems: list[Problem] = [row for part in shards.values() for row in part.problems]
     problems += [row.problem for part in shards.values() for row in part.pending]
     n_held_out = sum(split_of(row.problem_id, config.pairs.test_share) == "test" for row in problems)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.scoring import score_from_json
 from pipeline.stages import stage_folder
-from schemas.score import Gain, Interval
+from schemas.score import Gain, Interval, Score, SliceGain
 
 HEADER = ("stage", "in", "out", "left out, and what was counted")
 _SHOWN = {
@@ -51,9 +51,27 @@ def gain_rows(gains: Sequence[Gain]) -> list[tuple[str, str, str, str, str]]:
     ]
 
 
+def short_gains(gains: Sequence[Gain]) -> list[Gain]:
+    """Return the gains for a terminal: dimensions of quality and what is for comparison only are in the report."""
+    return [gain for gain in gains if not gain.measure.startswith(("quality_", "self_bleu", "effective_"))]
+
+
+def slice_rows(slices: Sequence[SliceGain]) -> list[tuple[str, str, str, str, str]]:
+    """Return one row a slice and measure: name with its problems, before, after, change, significance."""
+    return [
+        (f"{part.name} ({part.n_problems}): {row[0]}", *row[1:])
+        for part in slices
+        for row in gain_rows(part.gains)
+    ]
+
+
 def score_words(path: Path) -> str:
     """Return one line for a score file."""
-    score = score_from_json(path.read_text(encoding="utf-8"))
+    return score_line(score_from_json(path.read_text(encoding="utf-8")))
+
+
+def score_line(score: Score) -> str:
+    """Return one line for a score."""
     rates = ", ".join(f"pass@{k} {_interval(value)}" for k, value in sorted(score.pass_at.items()))
     return f"{score.name}: {rates}; distinct programs {_interval(score.distinct_syntax)}"
 

@@ -8,14 +8,18 @@ import types
 import typing
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
 from schemas.budget_config import AdaptiveConfig, BudgetConfig, PricesConfig
+from schemas.evaluation_config import EvaluationConfig
+from schemas.evaluation_config import ScoringConfig as ScoringConfig
 from schemas.gate_config import GateConfig
 from schemas.judge_config import JudgeConfig
 from schemas.pairs_config import PairsConfig
+from schemas.problems_config import ColumnsConfig as ColumnsConfig
+from schemas.problems_config import ProblemsConfig as ProblemsConfig
 from schemas.sampling_config import OverlapConfig
 from schemas.sampling_config import SamplingConfig as SamplingConfig
 from schemas.section import Section
@@ -24,44 +28,6 @@ from schemas.truth_config import TruthConfig
 
 class ConfigError(ValueError):
     """The configuration can't be used; the message is one line that names the key and the remedy."""
-
-
-class ColumnsConfig(Section):
-    """Which columns of a Hub dataset hold what; an empty name says that there is no such column."""
-
-    problem_id: str = "task_id"
-    prompt: str = "prompt"
-    entry_point: str = "entry_point"
-    tests: str = "test"
-    reference: str = ""
-    setup: str = ""
-
-
-class ProblemsConfig(Section):
-    """Where problems come from."""
-
-    source: Literal[
-        "starter", "humaneval", "humaneval+", "mbpp", "mbpp+",
-        "apps", "codecontests", "livecodebench", "humanevalpack", "jsonl", "hub",
-    ] = "starter"  # fmt: skip
-    path: Path | None = Field(
-        None,
-        description="File of humaneval+, mbpp, mbpp+, apps, codecontests, livecodebench, humanevalpack, jsonl.",
-    )
-    dataset: str = Field("", description="Hub dataset, or a builder such as `parquet` with `data_files`.")
-    dataset_config: str = ""
-    split: str = "test"
-    revision: str = ""
-    data_files: str = ""
-    columns: ColumnsConfig = ColumnsConfig()
-    compare: Literal["auto", "tokens", "lines", "exact"] = Field(
-        "auto", description="How contest problems' printed text is compared; auto takes the collection's rule."
-    )
-    atol: float | None = Field(None, ge=0.0, description="Tolerance of contest problems; none: the collection's.")
-    max_cases: int | None = Field(None, ge=1, description="At most so many cases of a contest problem, the first.")
-    levels: tuple[str, ...] = Field((), description="Only problems of these levels; empty takes all.")
-    ids: tuple[str, ...] = Field((), description="Only these problems; empty takes all.")
-    limit: int | None = Field(None, ge=1, description="At most so many problems, the first by id.")
 
 
 class SandboxConfig(Section):
@@ -146,17 +112,6 @@ class TrainingConfig(Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
-class ScoringConfig(Section):
-    """What before and after are measured with."""
-
-    n: int = Field(8, ge=1, description="Candidates a held-out problem.")
-    k: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        (1, 4), description="k of pass@k; those over n are left out."
-    )
-    n_bootstrap: int = Field(2000, ge=100, description="Resamples of the problems for the interval.")
-    confidence: float = Field(0.95, gt=0.0, lt=1.0)
-
-
 class RunConfig(Section):
     """One run, whole."""
 
@@ -177,6 +132,7 @@ class RunConfig(Section):
     judge: JudgeConfig = JudgeConfig()
     training: TrainingConfig = TrainingConfig()
     scoring: ScoringConfig = ScoringConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
     gate: GateConfig = GateConfig()
 
 

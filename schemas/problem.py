@@ -64,8 +64,8 @@ class Problem:
 
     Attributes:
         problem_id: unique, such as `starter/reverse_string` or `HumanEval/0`.
-        source: where it came from: starter, humaneval, humaneval+, mbpp, mbpp+, apps, codecontests, livecodebench,
-            jsonl, hub.
+        source: where it came from: starter, humaneval, humaneval+, mbpp, mbpp+, evoeval, apps, codecontests,
+            livecodebench, humanevalpack, jsonl, hub.
         language: `python`, or a name of `pipeline.languages.table`.
         entry_point: name of the function that the tests call, `Class.method` for a method (each call then has a
             fresh object, made without arguments); empty for `stdin`.

@@ -1,6 +1,6 @@
 """What a model scores on held-out problems: pass rates, and the range of what it writes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,9 @@ class ProblemScore:
         n_distinct_syntax: distinct renamed fingerprints (exact ones where a program does not parse).
         n_distinct_behaviour: distinct behaviour signatures.
         n_distinct_passed: distinct renamed fingerprints among the passed.
+        values: further measures that this problem allows, such as `distinct_syntax@4` (see
+            `pipeline.scoring.measures`).
+        tags: style tag to its share of the decided candidates, in (0, 1].
     """
 
     problem_id: str
@@ -30,6 +33,8 @@ class ProblemScore:
     n_distinct_syntax: int
     n_distinct_behaviour: int
     n_distinct_passed: int
+    values: dict[str, float] = field(default_factory=dict)
+    tags: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class Score:
         tag_shares: style tag to its share of candidates, in [0, 1].
         mean_lines: lines of code of a candidate.
         problems: the problems' parts, sorted by id.
+        measures: further measures, each over the problems that allow it.
     """
 
     name: str
@@ -61,6 +67,7 @@ class Score:
     tag_shares: dict[str, float]
     mean_lines: float
     problems: tuple[ProblemScore, ...]
+    measures: dict[str, Interval] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +87,18 @@ class Gain:
     after: Interval
     change: Interval
     is_significant: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SliceGain:
+    """What alignment changed on a part of the problems.
+
+    Attributes:
+        name: such as `topic=strings`, `level=easy`, `niche=imports`.
+        n_problems: problems that both models were scored on.
+        gains: pass@1 and diversity.
+    """
+
+    name: str
+    n_problems: int
+    gains: tuple[Gain, ...]

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -21,6 +21,10 @@ from flows.commands.shared import (
 )
 from flows.reporting import reporter
 from schemas.config import RunConfig
+from schemas.evaluation_config import evaluation_overrides
+
+if TYPE_CHECKING:
+    from flows.evaluating import Evaluated
 
 
 @app.command("build")
@@ -88,23 +92,38 @@ def train_command(
 def evaluate_command(
     config: ConfigFile = None,
     overrides: Overrides = None,
+    on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--on", help="Set: humaneval, humaneval+, mbpp+=FILE, EvoEval_subtle, mine=FILE; may be repeated."
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Model to evaluate, in the place of the run's.")
+    ] = None,
+    adapter: Annotated[
+        Path | None, typer.Option("--adapter", help="Adapter to evaluate, against its model without it.")
+    ] = None,
+    samples: Annotated[
+        Path | None, typer.Option("--samples", help="JSONL of samples to evaluate; no model is run.")
+    ] = None,
     dry_run: DryRun = False,
     cache: Cache = None,
     debug: Debug = False,
 ) -> None:
-    """Score the start and the adapter on held-out problems.
+    """Score the start and what the run trained, or any other model, on held-out problems or known benchmarks.
 
-    Example: `pairsmith evaluate run.toml --set scoring.n=16`
+    Example: `pairsmith evaluate --model models/mine --on humaneval+ --on mbpp+=MbppPlus.jsonl.gz`
     """
+    given = [*(overrides or ()), *evaluation_overrides(on or (), model, adapter, samples)]
 
     def work(settings: RunConfig, folder: Path) -> None:
         from flows.flows import evaluate
 
-        evaluate(settings, folder, read_key)
-        _print_gains(settings)
+        _print_evaluated(evaluate(settings, folder, read_key))
         _print_report(settings)
 
-    run_on_config(config, overrides, dry_run, cache, debug, work)
+    run_on_config(config, given, dry_run, cache, debug, work)
 
 
 @app.command("demo")
@@ -126,9 +145,9 @@ def demo_command(
     def work(settings: RunConfig, folder: Path) -> None:
         from flows.flows import demo
 
-        demo(settings, folder, read_key)
+        evaluated = demo(settings, folder, read_key)
         _print_stages(settings)
-        _print_gains(settings)
+        _print_evaluated(evaluated)
         _print_report(settings)
 
     run_on_config(path, overrides, dry_run, cache, debug, work)
@@ -160,18 +179,23 @@ def _print_stages(settings: RunConfig) -> None:
     _print_table(HEADER, stage_rows(settings.run, STAGES))
 
 
-def _print_gains(settings: RunConfig) -> None:
-    from flows.tables import gain_rows
-    from pipeline.scoring import gains_from_json
+def _print_evaluated(evaluated: "Sequence[Evaluated]") -> None:
+    from flows.tables import gain_rows, score_line, short_gains, slice_rows
 
-    path = settings.run / "evaluation" / "gains.json"
-    if path.is_file():
-        header = ("held-out problems", "before", "after", "change", "")
-        _print_table(header, gain_rows(gains_from_json(path.read_text(encoding="utf-8"))))
+    for row in evaluated:
+        if not row.gains:
+            reporter().say(f"{row.set_name}: {score_line(row.score)}")
+            continue
+        _print_table(
+            (f"{row.set_name} problems", "before", "after", "change", ""), gain_rows(short_gains(row.gains))
+        )
+        if row.slices:
+            _print_table((f"parts of {row.set_name}", "before", "after", "change", ""), slice_rows(row.slices))
 
 
 def _print_report(settings: RunConfig) -> None:
-    reporter().say(f"report      {settings.run / 'report.html'}")
+    if (settings.run / "report.html").is_file():
+        reporter().say(f"report      {settings.run / 'report.html'}")
 
 
 def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

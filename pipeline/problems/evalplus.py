@@ -37,7 +37,7 @@ def load_humaneval_plus(path: Path) -> list[Found]:
     Raises:
         ProblemsError: if the file can't be read or is empty.
     """
-    return found_in(read_rows(path), lambda row: _build(row, _humaneval_problem))
+    return found_in(read_rows(path), build_humaneval_plus)
 
 
 def load_mbpp_plus(path: Path) -> list[Found]:
@@ -49,6 +49,15 @@ def load_mbpp_plus(path: Path) -> list[Found]:
         ProblemsError: if the file can't be read or is empty.
     """
     return found_in(read_rows(path), lambda row: _build(row, _mbpp_problem))
+
+
+def build_humaneval_plus(row: Row) -> tuple[Problem | PendingProblem, str]:
+    """Return the problem of a row with HumanEval+'s columns, and why its tests are not cases.
+
+    Raises:
+        RowError: if the row lacks something.
+    """
+    return _build(row, _humaneval_problem)
 
 
 def with_expected(pending: PendingProblem, values: Sequence[str | None]) -> Problem:

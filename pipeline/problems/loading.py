@@ -7,6 +7,8 @@ from pathlib import Path
 from pipeline.problems.apps import load_apps
 from pipeline.problems.codecontests import load_codecontests
 from pipeline.problems.evalplus import load_humaneval_plus, load_mbpp_plus
+from pipeline.problems.evoeval import load_evoeval
+from pipeline.problems.fetching import fetched
 from pipeline.problems.hub import load_hub
 from pipeline.problems.humaneval import humaneval_path, load_humaneval
 from pipeline.problems.humanevalpack import load_humanevalpack
@@ -28,17 +30,20 @@ from schemas.config import ProblemsConfig
 from schemas.problem import JudgedBy, Problem
 
 
-def load_problems(config: ProblemsConfig, starter: Path) -> LoadedProblems:
+def load_problems(config: ProblemsConfig, starter: Path, cache: Path | None = None) -> LoadedProblems:
     """Return the problems that the configuration asks for.
 
     Args:
         config: source, and the filters: levels, ids and limit (the first by id).
         starter: folder of the starter set (`starter.starter_folder`).
+        cache: folder that published files are fetched into where no path is set; None fetches nothing.
 
     Raises:
         ProblemsError: no or unreadable source, a column that every row lacks, a duplicate id, an unknown id
             or level, no problem left.
     """
+    if cache is not None:
+        config = fetched(config, cache)
     found = _find(config, starter)
     _refuse_nothing_good(found)
     _refuse_duplicates(found)
@@ -69,6 +74,8 @@ def _find(config: ProblemsConfig, starter: Path) -> list[Found]:
             return load_mbpp(_path(config))
         case "mbpp+":
             return load_mbpp_plus(_path(config))
+        case "evoeval":
+            return load_evoeval(_path(config))
         case "apps":
             return load_apps(config)
         case "codecontests":

@@ -1,13 +1,14 @@
 """The score of one model."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from pipeline.scoring.bootstrap import generator, percentile_intervals
 from pipeline.scoring.diversity import Abundances, count_abundances
 from pipeline.scoring.errors import ScoringError
+from pipeline.scoring.measures import Evidence, measure_rank, with_measures
 from pipeline.scoring.pass_at_k import estimate_pass_at_k
 from schemas.config import ScoringConfig
 from schemas.score import Interval, ProblemScore, Score
@@ -23,6 +24,7 @@ def score_candidates(
     problem_ids: Collection[str],
     config: ScoringConfig,
     seed: int,
+    evidence: Mapping[str, Evidence] | None = None,
 ) -> Score:
     """Return a model's score on held-out problems.
 
@@ -38,6 +40,7 @@ def score_candidates(
         problem_ids: the held-out problems.
         config: k, resamples and confidence.
         seed: of the bootstrap.
+        evidence: what further measures are made of, by problem; without it there are none.
 
     Raises:
         ScoringError: if there are no problems, a candidate has two verdicts, or one with code has no syntax.
@@ -50,6 +53,8 @@ def score_candidates(
     trees = list(syntax)
     decided = [verdict for verdict in drawn if verdict.label is not Label.UNDECIDED]
     parts = tuple(_problem_score(row) for row in count_abundances(decided, trees, wanted).values())
+    if evidence is not None:
+        parts = tuple(with_measures(part, evidence[part.problem_id], config.k) for part in parts)
     tag_shares, mean_lines = _style_of(decided, trees)
 
     def mean(measure: str, values: Sequence[float]) -> Interval:
@@ -75,7 +80,16 @@ def score_candidates(
         tag_shares=tag_shares,
         mean_lines=mean_lines,
         problems=parts,
+        measures={
+            measure: mean(measure, [part.values[measure] for part in parts if measure in part.values])
+            for measure in list_measures(parts)
+        },
     )
+
+
+def list_measures(parts: Iterable[ProblemScore]) -> list[str]:
+    """Return the further measures that some problem allows, in the order in which they are told."""
+    return sorted({measure for part in parts for measure in part.values}, key=measure_rank)
 
 
 def left_out(score: Score, k: int) -> tuple[str, ...]:

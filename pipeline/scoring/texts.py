@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.scoring.errors import ScoringError
-from schemas.score import Gain, Score
+from schemas.score import Gain, Score, SliceGain
 
 T = TypeVar("T")
 _SCORE = TypeAdapter(Score)
 _GAINS = TypeAdapter(tuple[Gain, ...])
+_SLICES = TypeAdapter(tuple[SliceGain, ...])
 
 
 def score_to_json(score: Score) -> str:
@@ -41,6 +42,20 @@ def gains_from_json(text: str) -> tuple[Gain, ...]:
         ScoringError: if the text is not a list of gains.
     """
     return _load(_GAINS, text, "list of gains")
+
+
+def slices_to_json(slices: tuple[SliceGain, ...]) -> str:
+    """Return slices as indented JSON with sorted keys."""
+    return _dump([asdict(part) for part in slices])
+
+
+def slices_from_json(text: str) -> tuple[SliceGain, ...]:
+    """Return the slices of such a text.
+
+    Raises:
+        ScoringError: if the text is not a list of slices.
+    """
+    return _load(_SLICES, text, "list of slices")
 
 
 def _dump(tree: Any) -> str:

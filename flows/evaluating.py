@@ -1,0 +1,263 @@
+"""Evaluates models on sets of problems: the same samplers, sandbox and measures for all of them."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.chain import load, run_problems, run_samples
+from flows.reporting import reporter
+from flows.tools import Tools
+from pipeline.evaluation import (
+    ProblemSet,
+    Subject,
+    gains_path,
+    held_out_part,
+    list_sets,
+    list_subjects,
+    trained_problems,
+    without,
+)
+from pipeline.folder import digest, write_whole
+from pipeline.gate import judge_gate, model_digest, write_gate
+from pipeline.problems.records import LoadedProblems
+from pipeline.scoring import (
+    Abundances,
+    compare_scores,
+    compare_slices,
+    compare_tags,
+    count_abundances,
+    find_slices,
+    gains_to_json,
+    gather_evidence,
+    score_candidates,
+    score_to_json,
+    slices_to_json,
+)
+from pipeline.scoring.efficiency import performance_scores, pick_programs, problem_efficiency
+from pipeline.scoring.slices import pass_gains
+from pipeline.stages import split_shards, stage_folder
+from pipeline.truth.timing import time_problem
+from schemas.candidate import Candidate, Program
+from schemas.config import RunConfig
+from schemas.evaluation_config import HELD_OUT
+from schemas.problem import Problem
+from schemas.sampling_config import SamplingConfig
+from schemas.score import Gain, Score, SliceGain
+from schemas.syntax import Syntax
+from schemas.verdict import Label, Verdict
+
+ApiKeys = Callable[[str], str | None]
+Speeds = Mapping[str, Mapping[str, float]]  # problem, then text of the program
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """One model on one set.
+
+    Attributes:
+        gains: against the start, by measure; none for the start itself.
+        slices: likewise on parts of the set.
+    """
+
+    set_name: str
+    subject: str
+    score: Score
+    gains: tuple[Gain, ...] = ()
+    slices: tuple[SliceGain, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one model drew for one set, judged."""
+
+    subject: Subject
+    chain: Path
+    candidates: list[Candidate]
+    programs: list[Program]
+    verdicts: list[Verdict]
+    syntax: list[Syntax]
+
+    def passed(self) -> list[Program]:
+        """Return the programs that passed."""
+        right = {row.candidate_id for row in self.verdicts if row.label is Label.PASSED}
+        return [program for program in self.programs if program.candidate_id in right]
+
+    def greedy(self) -> set[str]:
+        """Return the greedy draws, where others are not greedy."""
+        cold = {row.candidate_id for row in self.candidates if row.temperature == 0.0}
+        return cold if len(cold) < len(self.candidates) else set()
+
+
+def evaluate_run(
+    config: RunConfig, cache: Path, api_keys: ApiKeys, trained: SamplingConfig | None
+) -> list[Evaluated]:
+    """Evaluate what a run trained, or other models, against the start.
+
+    Args:
+        config: of the run, which need not have been built.
+        cache: folder of what runs share.
+        api_keys: returns the key that a variable holds.
+        trained: draws from what the run trained; None for nothing.
+    """
+    subjects = list_subjects(config, trained)
+    return [row for one in list_sets(config) for row in _evaluate_set(one, subjects, config.run, cache, api_keys)]
+
+
+def mark_run(config: RunConfig, evaluated: Sequence[Evaluated]) -> None:
+    """Write what the gate says of what the run trained; of the last model where it trained nothing itself."""
+    trained = model_digest(config.run)
+    last = evaluated[-1] if evaluated else None
+    if last is None or (config.evaluation.models and trained):
+        return
+    mine = {row.set_name: row for row in evaluated if row.subject == last.subject and row.gains}
+    if not mine:
+        return
+    held_out = mine.get(HELD_OUT)
+    sets = {
+        name: gain
+        for name, row in mine.items()
+        if name != HELD_OUT
+        for gain in row.gains
+        if gain.measure == "pass@1"
+    }
+    gains, slices = (held_out.gains, pass_gains(held_out.slices)) if held_out is not None else ((), {})
+    gate = judge_gate(gains, slices, sets, config.gate, trained)
+    write_gate(config.run, gate)
+    for check in gate.refusals():
+        reporter().say(f"gate        {check.name}: {check.reason}")
+
+
+def _evaluate_set(
+    one: ProblemSet, subjects: Sequence[Subject], run: Path, cache: Path, api_keys: ApiKeys
+) -> list[Evaluated]:
+    config = one.config
+    problems = _problems(one, run, cache, api_keys)
+    drawn = [_draw(one, subject, problems, run, cache, api_keys) for subject in subjects]
+    speeds = _time(one, drawn, problems, run, cache, api_keys) if config.scoring.n_timed_runs else {}
+    ids = [problem.problem_id for problem in problems]
+    scored = [_score(judged, ids, config, speeds) for judged in drawn]
+    before, counts = scored[0]
+    found = [Evaluated(one.name, subjects[0].name, before)]
+    slices = find_slices(problems, _by_problem(drawn[0].passed()), config.scoring.rare_share)
+    for subject, (after, others) in zip(subjects[1:], scored[1:], strict=True):
+        both = (counts, others)
+        gains = compare_scores(before, after, config.scoring, config.seed, both)
+        parts = compare_slices(before, after, slices, config.scoring, config.seed, both)
+        tags = compare_tags(before, after, config.scoring, config.seed)
+        for name, text in (
+            ("gains.json", gains_to_json(gains)),
+            ("slices.json", slices_to_json(parts)),
+            ("tags.json", gains_to_json(tags)),
+        ):
+            write_whole(gains_path(one.folder, subject.name, name), text.encode())
+        found.append(Evaluated(one.name, subject.name, after, gains, parts))
+    return found
+
+
+def _problems(one: ProblemSet, run: Path, cache: Path, api_keys: ApiKeys) -> list[Problem]:
+    """Return the problems of a set, those that were trained on left out."""
+    own: list[Problem] = stage_folder(run, "problems").read_all()
+    share = one.config.pairs.test_share
+    if one.name == HELD_OUT and own:
+        return [problem for problem in own if problem.problem_id not in trained_problems(own, share)]
+    loaded = load(one.config, cache)
+    if one.name == HELD_OUT:
+        parts = [held_out_part(part, share) for part in loaded.values()]
+        whole = LoadedProblems(
+            tuple(row for part in parts for row in part.problems),
+            tuple(row for part in parts for row in part.pending),
+        )
+        loaded = split_shards(whole, one.config.shard_problems)
+    with opened(one.config.model_copy(update={"run": one.folder}), cache, api_keys, run) as tools:
+        run_problems(one.folder, loaded, tools)
+    found: list[Problem] = stage_folder(one.folder, "problems").read_all()
+    kept, n_trained = without(found, trained_problems(own, share))
+    if n_trained:
+        reporter().say(f"left out: {n_trained} problems of {one.name} that the run's pairs are made of")
+    return kept
+
+
+def _draw(
+    one: ProblemSet, subject: Subject, problems: Sequence[Problem], run: Path, cache: Path, api_keys: ApiKeys
+) -> Judged:
+    chain = one.folder / subject.name
+    reporter().say(f"-- {subject.name}: {one.name} problems")
+    settings = one.config.model_copy(update={"run": chain, "sampling": subject.sampling})
+    loaded = LoadedProblems(tuple(problems))
+    # What was drawn for these problems already is in the store: only what is missing is drawn.
+    with opened(settings, cache, api_keys, run) as tools:
+        names = run_problems(chain, split_shards(loaded, one.config.shard_problems), tools)
+        run_samples(chain, names, settings, tools)
+    rows = [stage_folder(chain, stage).read_all() for stage in ("candidates", "programs", "verdicts", "syntax")]
+    return Judged(subject, chain, *rows)
+
+
+def _score(
+    judged: Judged, ids: Sequence[str], config: RunConfig, speeds: Speeds
+) -> tuple[Score, dict[str, Abundances]]:
+    greedy = judged.greedy()
+    sampled = [row for row in judged.verdicts if row.candidate_id not in greedy]
+    abundances = count_abundances(sampled, judged.syntax, ids)
+    efficiency = problem_efficiency(judged.passed(), speeds)
+    evidence = gather_evidence(abundances, judged.verdicts, judged.syntax, judged.programs, greedy, efficiency)
+    subject = judged.subject
+    score = score_candidates(
+        subject.name, subject.words, sampled, judged.syntax, ids, config.scoring, config.seed, evidence
+    )
+    write_whole(judged.chain / "score.json", score_to_json(score).encode())
+    return score, abundances
+
+
+def _time(
+    one: ProblemSet,
+    drawn: Sequence[Judged],
+    problems: Sequence[Problem],
+    run: Path,
+    cache: Path,
+    api_keys: ApiKeys,
+) -> Speeds:
+    """Return how passed programs of all models compare in speed; what was timed before is kept."""
+    config = one.config
+    passed = [_by_problem(judged.passed()) for judged in drawn]
+    path = one.folder / "efficiency.json"
+    known: dict[str, dict[str, dict[str, float]]] = json.loads(path.read_text()) if path.is_file() else {}
+    speeds: dict[str, Mapping[str, float]] = {}
+    with (
+        opened(config.model_copy(update={"run": one.folder}), cache, api_keys, run) as tools,
+        reporter().stage("efficiency", len(problems), "problems") as bar,
+    ):
+        for problem in problems:
+            key = problem.problem_id
+            picked = [
+                row for part in passed for row in pick_programs(part.get(key, ()), config.scoring.n_timed_programs)
+            ]
+            programs = list({program.code: program for program in picked}.values())
+            mark = digest(key, str(config.scoring.n_timed_runs), *sorted(program.code for program in programs))
+            if mark not in known.get(key, {}):
+                timings = time_problem(problem, programs, tools.beyond_pool(), config.scoring.n_timed_runs)
+                codes = {program.candidate_id: program.code for program in programs}
+                scores = performance_scores(timings)
+                known[key] = {mark: {codes[candidate]: score for candidate, score in scores.items()}}
+                write_whole(path, json.dumps(known, indent=1, sort_keys=True).encode())
+            speeds[key] = known[key][mark]
+            bar.advance(1)
+    return speeds
+
+
+def _by_problem(programs: Sequence[Program]) -> dict[str, list[Program]]:
+    found: dict[str, list[Program]] = {}
+    for program in programs:
+        found.setdefault(program.problem_id, []).append(program)
+    return found
+
+
+@contextmanager
+def opened(config: RunConfig, cache: Path, api_keys: ApiKeys, root: Path | None = None) -> Iterator[Tools]:
+    """Give the tools of a chain, and close what was opened of them."""
+    tools = Tools(config, cache, root or config.run, api_keys)
+    try:
+        yield tools
+    finally:
+        tools.close()

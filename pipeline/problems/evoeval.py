@@ -1,0 +1,94 @@
+"""EvoEval (Xia et al. 2024, arXiv:2403.19114): HumanEval's problems evolved, in the files that it publishes.
+
+A row has `task_id`, `prompt`, `entry_point`, `canonical_solution` and `inputs`: argument lists as Python source.
+    Their
+answers are what the reference gives in a sandbox, so problems are pending here. The subsets `verbose` and
+`concise` have HumanEval+'s columns instead. Comparison follows EvoEval 0.1.0: floats within 1e-6, everything
+else equal; its share of 1e-5 is taken as 1e-7, so a large float must be nearer than there. Six problems have
+more than one right answer and are judged by tests of their own (`evoeval_oracles`), told by the file's name,
+which names the subset.
+"""
+
+import ast
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from pipeline.problems.constants import NotConvertibleError, Scope, constant
+from pipeline.problems.conversion import Conversion, convert_tests
+from pipeline.problems.evalplus import FLOAT_ATOL, build_humaneval_plus
+from pipeline.problems.evoeval_oracles import find_oracle
+from pipeline.problems.files import Row, RowError, missing, name, read_rows, text
+from pipeline.problems.records import DropReason, Found, PendingProblem
+from pipeline.problems.rows import found_in, make_problem
+from pipeline.problems.wording import code_before, completion_prompt
+from schemas.problem import JudgedBy, Problem
+from schemas.values import ValueTooLargeError, encode_arguments
+
+SUBSETS = ("difficult", "creative", "subtle", "combine", "tool_use", "verbose", "concise")
+
+
+def load_evoeval(path: Path) -> list[Found]:
+    """Return the problems of one of EvoEval's files, pending but for those that a tester judges.
+
+    Raises:
+        ProblemsError: if the file can't be read or is empty.
+    """
+    subset = next((subset for subset in SUBSETS if subset in path.name.lower()), "")
+    return found_in(read_rows(path), lambda row: _build(row, subset))
+
+
+def _build(row: Row, subset: str) -> tuple[Problem | PendingProblem, str]:
+    if "base_input" in row:
+        outcome, reason = build_humaneval_plus(row)
+        if isinstance(outcome, PendingProblem):
+            problem = dataclasses.replace(outcome.problem, source="evoeval")
+            return dataclasses.replace(outcome, problem=problem), reason
+        return dataclasses.replace(outcome, source="evoeval"), reason
+    task_id, entry_point = text(row, "task_id"), name(row, "entry_point")
+    inputs = _inputs(row)
+    oracle = find_oracle(subset, task_id)
+    if oracle is not None:
+        problem = _problem(row, Conversion(JudgedBy.NOTHING))
+        conversion = convert_tests(oracle(problem.reference, entry_point, inputs), entry_point, problem.setup)
+        return _problem(row, conversion), conversion.reason
+    try:
+        arguments = tuple(dict.fromkeys(encode_arguments(values) for values in inputs))
+    except ValueTooLargeError as error:
+        raise RowError(DropReason.BAD_VALUE, f"an input is {error}") from None
+    return PendingProblem(_problem(row, Conversion(JudgedBy.CASES)), arguments, FLOAT_ATOL), ""
+
+
+def _inputs(row: Row) -> list[list[Any]]:
+    sources = row.get("inputs")
+    if sources is None:
+        raise missing("inputs", row)
+    if not isinstance(sources, list) or not all(isinstance(source, str) for source in sources):
+        raise RowError(DropReason.BAD_VALUE, "column 'inputs' is no list of texts")
+    if not sources:
+        raise RowError(DropReason.NO_TESTS, "no inputs")
+    return [_arguments(source) for source in sources]
+
+
+def _arguments(source: str) -> list[Any]:
+    try:
+        value = constant(ast.parse(f"[{source}]", mode="eval").body, Scope(frozenset()))
+    except (SyntaxError, ValueError, RecursionError, MemoryError, NotConvertibleError) as error:
+        raise RowError(DropReason.BAD_VALUE, f"input {source[:60]!r} is no list of constants: {error}") from None
+    assert isinstance(value, list)
+    return value
+
+
+def _problem(row: Row, conversion: Conversion) -> Problem:
+    entry_point, prompt = name(row, "entry_point"), text(row, "prompt")
+    return make_problem(
+        problem_id=text(row, "task_id"),
+        source="evoeval",
+        entry_point=entry_point,
+        prompt=completion_prompt(prompt, entry_point),
+        continuation=prompt,
+        conversion=conversion,
+        setup=code_before(prompt, entry_point),
+        reference=prompt + "\n" + text(row, "canonical_solution"),
+        spdx="Apache-2.0",
+    )
