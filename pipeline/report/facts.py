@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from schemas.gate import GateCheck
 from schemas.manifest import Manifest
 from schemas.pairing_report import PairingReport
-from schemas.score import Gain, Score
+from schemas.score import Gain, Score, SliceGain
 from schemas.training import TrainingStep, TrainingSummary
 
 
@@ -159,6 +160,10 @@ class ReportInput:
         gains: after minus before, in the order of the evaluation.
         judged: dimension of quality to how often a language model preferred chosen, rejected, neither, or did not
             agree with itself; empty where none was asked.
+        slices: what changed on parts of the held-out problems.
+        tags: how the share of candidates with each style tag changed, the largest change first.
+        sets: what changed on further sets, by the set's name.
+        refusals: what the gate holds against the model.
     """
 
     name: str
@@ -174,6 +179,10 @@ class ReportInput:
     after: Score | None
     gains: tuple[Gain, ...]
     judged: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    slices: tuple[SliceGain, ...] = ()
+    tags: tuple[Gain, ...] = ()
+    sets: Mapping[str, tuple[Gain, ...]] = field(default_factory=dict)
+    refusals: tuple[GateCheck, ...] = ()
 
     @property
     def n_undecided(self) -> int:

@@ -7,6 +7,7 @@ from typing import TypeVar
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
+from pipeline.gate import GateError, read_gate
 from pipeline.judgements import count_choices
 from pipeline.pairing.summary import report_from_json
 from pipeline.report.counting import (
@@ -20,9 +21,10 @@ from pipeline.report.errors import ReportError
 from pipeline.report.facts import ReportInput, TrainingFacts
 from pipeline.report.pairing import count_pairs
 from pipeline.scoring.errors import ScoringError
-from pipeline.scoring.texts import gains_from_json, score_from_json
+from pipeline.scoring.texts import gains_from_json, score_from_json, slices_from_json
 from schemas.arrow import arrow_schema
 from schemas.candidate import Program
+from schemas.gate import GateCheck
 from schemas.manifest import Manifest
 from schemas.pair import Pair
 from schemas.problem import Problem
@@ -75,6 +77,13 @@ def _gather(run: Path, manifests: dict[str, Manifest]) -> ReportInput:
         before=_read(evaluation / "before" / "score.json", score_from_json),
         after=_read(evaluation / "after" / "score.json", score_from_json),
         gains=_read(evaluation / "gains.json", gains_from_json) or (),
+        slices=_read(evaluation / "slices.json", slices_from_json) or (),
+        tags=_read(evaluation / "tags.json", gains_from_json) or (),
+        sets={
+            path.parent.name: _read(path, gains_from_json) or ()
+            for path in sorted(evaluation.glob("sets/*/gains.json"))
+        },
+        refusals=_read_refusals(run),
         judged=count_choices(judgements.counts) if judgements else {},
     )
 
@@ -104,6 +113,14 @@ def _scan(folder: Path, manifest: Manifest | None, record: type) -> pl.LazyFrame
         assert isinstance(empty, pl.DataFrame)
         return empty.lazy()
     return pl.scan_parquet([folder / name for name in names], glob=False)
+
+
+def _read_refusals(run: Path) -> tuple[GateCheck, ...]:
+    try:
+        gate = read_gate(run)
+    except GateError as error:
+        raise ReportError(str(error)) from None
+    return gate.refusals() if gate is not None else ()
 
 
 def _read_training(folder: Path) -> TrainingFacts | None:

@@ -20,7 +20,7 @@ N_WEAKEST = 10
 
 def render_page(facts: ReportInput) -> str:
     """Return the report as HTML: no script, no external resource, the same text for the same facts."""
-    template = _environment().get_template("template.html.jinja")
+    template = page_environment().get_template("template.html.jinja")
     return template.render(
         facts=facts,
         figures=_draw_figures(facts),
@@ -89,7 +89,8 @@ def is_displaced(training: TrainingFacts) -> bool:
 
 
 @functools.cache
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """Return what templates are filled by: all text is escaped, and hidden characters are shown."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

@@ -10,6 +10,10 @@ MEASURES = {
     "distinct_syntax": "Distinct programs",
     "distinct_behaviour": "Distinct behaviours",
     "distinct_passed": "Distinct among passed",
+    "effective_syntax": "Effective programs",
+    "effective_behaviour": "Effective behaviours",
+    "pass@1_greedy": "pass@1, greedy",
+    "self_bleu": "Self-BLEU",
 }
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")  # controls, format and bidirectional marks, and the like
 _MAX_MARKS = 4  # combining marks on one character; more only pile up over the lines above
@@ -41,6 +45,9 @@ def excerpt(code: str, n_lines: int = 48, n_chars: int = 4000) -> str:
 
 def spoken(name: str) -> str:
     """Return a measure, cause or stage as plain words."""
+    kind, _, k = name.partition("@")
+    if k.isdecimal() and kind in MEASURES:
+        return f"{MEASURES[kind]} in {k}"
     return MEASURES.get(name, name.replace("_", " "))
 
 
