@@ -35,10 +35,9 @@ from pipeline.scoring import (
     score_to_json,
     slices_to_json,
 )
-from pipeline.scoring.efficiency import performance_scores, pick_programs, problem_efficiency
+from pipeline.scoring.efficiency import compare_speeds, pick_programs, problem_efficiency
 from pipeline.scoring.slices import pass_gains
 from pipeline.stages import split_shards, stage_folder
-from pipeline.truth.timing import time_problem
 from schemas.candidate import Candidate, Program
 from schemas.config import RunConfig
 from schemas.evaluation_config import HELD_OUT
@@ -236,10 +235,8 @@ def _time(
             programs = list({program.code: program for program in picked}.values())
             mark = digest(key, str(config.scoring.n_timed_runs), *sorted(program.code for program in programs))
             if mark not in known.get(key, {}):
-                timings = time_problem(problem, programs, tools.beyond_pool(), config.scoring.n_timed_runs)
-                codes = {program.candidate_id: program.code for program in programs}
-                scores = performance_scores(timings)
-                known[key] = {mark: {codes[candidate]: score for candidate, score in scores.items()}}
+                scores = compare_speeds(problem, programs, tools.beyond_pool(), config.scoring.n_timed_runs)
+                known[key] = {mark: scores}
                 write_whole(path, json.dumps(known, indent=1, sort_keys=True).encode())
             speeds[key] = known[key][mark]
             bar.advance(1)

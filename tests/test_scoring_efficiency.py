@@ -2,10 +2,13 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.scoring.efficiency import performance_scores, pick_programs, problem_efficiency
+from pipeline.sandbox import SandboxPool
+from pipeline.scoring.efficiency import compare_speeds, performance_scores, pick_programs, problem_efficiency
 from schemas.candidate import Program
+from schemas.problem import Case
 from schemas.timing import Timing
-from tests.pairing_records import judged
+from schemas.values import encode_arguments, encode_value
+from tests.pairing_records import judged, problem
 
 
 def timing(name: str, *seconds: float) -> Timing:
@@ -44,3 +47,12 @@ def test_a_models_score_weighs_texts_by_how_often_they_came() -> None:
         program("5", "a", "p/2"),
     ]
     assert problem_efficiency(rows, {"p/1": {"a": 1.0, "b": 0.4}}) == pytest.approx({"p/1": 0.8})
+
+
+def test_the_faster_of_two_right_programs_scores_higher(pool: SandboxPool) -> None:
+    case = Case(encode_arguments([[10, -20, 30]]), encode_value(1400))
+    squares = replace(problem("p/1", entry_point="f"), cases=(case,))
+    fast = "def f(xs):\n    return sum(x * x for x in xs)"
+    slow = "def f(xs):\n    for _ in range(2000 * len(xs)):\n        pass\n    return sum(x * x for x in xs)"
+    scores = compare_speeds(squares, [program("1", slow), program("2", fast)], pool, 3)
+    assert scores == {slow: 0.0, fast: 1.0}

@@ -182,15 +182,16 @@ def _print_stages(settings: RunConfig) -> None:
 def _print_evaluated(evaluated: "Sequence[Evaluated]") -> None:
     from flows.tables import gain_rows, score_line, short_gains, slice_rows
 
+    start = ""
     for row in evaluated:
         if not row.gains:
+            start = row.subject
             reporter().say(f"{row.set_name}: {score_line(row.score)}")
             continue
-        _print_table(
-            (f"{row.set_name} problems", "before", "after", "change", ""), gain_rows(short_gains(row.gains))
-        )
+        sides = (start, row.subject, "change", "")
+        _print_table((f"{row.set_name} problems", *sides), gain_rows(short_gains(row.gains)))
         if row.slices:
-            _print_table((f"parts of {row.set_name}", "before", "after", "change", ""), slice_rows(row.slices))
+            _print_table((f"parts of {row.set_name}", *sides), slice_rows(row.slices))
 
 
 def _print_report(settings: RunConfig) -> None:

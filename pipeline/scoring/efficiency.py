@@ -8,8 +8,27 @@ faster than every run of the other.
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
+from pipeline.sandbox import SandboxPool
+from pipeline.truth.timing import time_problem
 from schemas.candidate import Program
+from schemas.problem import Problem
 from schemas.timing import Timing
+
+
+def compare_speeds(
+    problem: Problem, programs: Sequence[Program], pool: SandboxPool, n_runs: int
+) -> dict[str, float]:
+    """Return the performance score of each program's text; nothing where no scale of the inputs takes time.
+
+    Args:
+        problem: with typed cases.
+        programs: that passed; one of each text.
+        pool: where they run.
+        n_runs: timed runs of each; five tell two programs apart at a significance of 0.01.
+    """
+    codes = {program.candidate_id: program.code for program in programs}
+    scores = performance_scores(time_problem(problem, programs, pool, n_runs))
+    return {codes[candidate_id]: score for candidate_id, score in scores.items()}
 
 
 def performance_scores(timings: Sequence[Timing]) -> dict[str, float]:
