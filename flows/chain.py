@@ -9,6 +9,7 @@ from prefect.cache_policies import NO_CACHE
 from flows.forecasting import Meter
 from flows.overlap import Judging, open_bars, run_line
 from flows.reporting import Stage, reporter
+from flows.retrying import SAMPLER_TAG, retried
 from flows.tools import Tools
 from pipeline import stages
 from pipeline.drawing import Filled, draw
@@ -20,6 +21,7 @@ from pipeline.problems.loading import load_problems
 from pipeline.problems.records import LoadedProblems
 from pipeline.problems.starter import starter_folder
 from pipeline.reading import Reader
+from pipeline.sampling import choose_backend
 from pipeline.sampling.arms import Source
 from pipeline.truth import shards
 from schemas.candidate import Candidate
@@ -37,17 +39,24 @@ def make_shard(stage: str, name: str, work: Callable[[], object]) -> None:
     work()
 
 
+@task(name="sample", cache_policy=NO_CACHE, persist_result=False)
+def sample(work: Callable[[], object]) -> None:
+    """Draw candidates, and judge them beside; only so many at a time as the tag of samplers allows."""
+    work()
+
+
 def load(config: RunConfig, cache: Path) -> dict[str, LoadedProblems]:
     """Return the problems that the configuration names, by shard; published files are fetched into the cache."""
     loaded = load_problems(config.problems, starter_folder(), cache)
     for drop in loaded.dropped[:5]:
         if drop.reason not in ("other_level", "other_id", "over_limit"):
             reporter().say(f"left out: {drop.where}: {drop.message}")
-    return stages.split_shards(loaded, config.shard_problems)
+    return stages.split_shards(loaded, config.shard_problems, stages.placed_problems(config.run))
 
 
 def run_problems(chain: Path, shards: Mapping[str, LoadedProblems], tools: Tools) -> list[str]:
     """Make the problems' stage; return the names of its shards."""
+    stages.place_problems(chain, shards)
     keys = {name: stages.problems_key(part) for name, part in shards.items()}
     languages = {problem.language for part in shards.values() for problem in part.problems} - {PYTHON}
     if languages:  # what can't run is known before anything is drawn
@@ -82,12 +91,21 @@ def run_samples(
     folder = stages.stage_folder(chain, "candidates")
     fingerprint = _fingerprint("candidates", keys)
     if not _is_there(folder, fingerprint):
-        _overlap(chain, keys, config, tools, n_each, meter)
+        tags = [] if choose_backend(config.sampling) == "files" else [SAMPLER_TAG]
+        step = retried(sample.with_options(tags=tags))
+        step(lambda: _overlap(chain, keys, config, tools, n_each, meter))
         meter.keep()
         if n_each is None:  # else there may be another wave
             tools.close_sampler()
         folder.finish(names, fingerprint, stages.versions_of("candidates"))
         _say_failures(folder)
+
+    run_samples_again(chain, names, config, tools)
+    return meter
+
+
+def run_samples_again(chain: Path, names: Sequence[str], config: RunConfig, tools: Tools) -> None:
+    """Extract, execute, judge and parse the candidates that are there."""
 
     def execute(name: str, bar: Stage) -> None:
         stages.write_executions(chain, name, config, tools.pool(), bar.advance)
@@ -97,7 +115,6 @@ def run_samples(
     run_stage(chain, "executions", keys, count_rows(chain, "programs"), "programs", execute)
     _run_plain(chain, names, config, "verdicts", stages.verdicts_key, stages.write_verdicts)
     _run_plain(chain, names, config, "syntax", stages.syntax_key, stages.write_syntax)
-    return meter
 
 
 def _overlap(
@@ -164,7 +181,7 @@ def run_truth(chain: Path, names: Sequence[str], config: RunConfig, tools: Tools
     ]
     with reporter().stage("standings", 0, "candidates") as bar:
         for name in pending:
-            make_shard("standings", name, lambda name=name: hold(name, bar))  # type: ignore[misc]
+            retried(make_shard)("standings", name, lambda name=name: hold(name, bar))  # type: ignore[misc]
     for stage, folder in folders.items():
         folder.finish(list(names), prints[stage], stages.versions_of(stage))
 
@@ -212,7 +229,7 @@ def run_stage(
         reporter().say(f"{stage:<11} {len(keys) - len(pending)} of {len(keys)} shards there already")
     with reporter().stage(stage, total * len(pending) // max(len(keys), 1), unit) as bar:
         for name in pending:
-            make_shard(stage, name, lambda name=name: make(name, bar))  # type: ignore[misc]
+            retried(make_shard)(stage, name, lambda name=name: make(name, bar))  # type: ignore[misc]
     folder.finish(list(keys), fingerprint, stages.versions_of(stage))
 
 

@@ -1,9 +1,9 @@
 """The command `pairsmith`: one verb a flow. Errors are one line; exit codes are in the README."""
 
-from flows.commands import runs, sandbox, vllm
+from flows.commands import hub, runs, sandbox, service, vllm
 from flows.commands.shared import app
 
-__all__ = ["main", "runs", "sandbox", "vllm"]  # each registers its verbs when it is imported
+__all__ = ["hub", "main", "runs", "sandbox", "service", "vllm"]  # each registers its verbs when it is imported
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from prefect import flow
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_link_artifact, create_table_artifact
 
 from flows.chain import (
     STAGES,
@@ -18,11 +18,12 @@ from flows.chain import (
 )
 from flows.evaluating import Evaluated, evaluate_run, mark_run, opened
 from flows.reporting import reporter
-from flows.tables import markdown_table, stage_rows
+from flows.tables import HEADER, stage_rows
 from flows.tools import locked
 from flows.waves import is_adaptive, run_waves
 from pipeline.evaluation import trained_sampling
 from pipeline.folder import MANIFEST
+from pipeline.problems.records import LoadedProblems
 from pipeline.report import write_report
 from pipeline.sampling.models import resolve_model
 from schemas.config import RunConfig
@@ -31,18 +32,27 @@ from schemas.training import TrainingStep, TrainingSummary
 ApiKeys = Callable[[str], str | None]
 
 
-def _no_key(variable: str) -> None:
-    return None
+def no_key(variable: str) -> None:
+    """Return no key, whatever is asked for."""
+    return
 
 
 @flow(name="build", validate_parameters=False)
-def build(config: RunConfig, cache: Path, api_keys: ApiKeys = _no_key) -> Path:
+def build(config: RunConfig, cache: Path, api_keys: ApiKeys | None = None) -> Path:
     """Make the pairs of a run, stage by stage (see `flows.chain.STAGES`).
 
     Returns the folder of the pairs.
     """
-    with locked(config.run), opened(config, cache, api_keys) as tools:
-        names = run_problems(config.run, load(config, cache), tools)
+    with locked(config.run):
+        build_run(config, cache, api_keys or no_key, load(config, cache))
+    finish(config)
+    return config.run / "pairs"
+
+
+def build_run(config: RunConfig, cache: Path, api_keys: ApiKeys, shards: Mapping[str, LoadedProblems]) -> None:
+    """Make the stages of a run whose folder is locked, from these problems."""
+    with opened(config, cache, api_keys) as tools:
+        names = run_problems(config.run, shards, tools)
 
         def pair() -> None:
             run_truth(config.run, names, config, tools)
@@ -59,8 +69,6 @@ def build(config: RunConfig, cache: Path, api_keys: ApiKeys = _no_key) -> Path:
             pair()
             meter.compare(count_rows(config.run, "pairs"))
         run_judgements(config.run, config, tools)
-    _finish(config)
-    return config.run / "pairs"
 
 
 @flow(name="train", validate_parameters=False)
@@ -83,26 +91,26 @@ def train(config: RunConfig, cache: Path) -> TrainingSummary:
             )
     left_out = f", {summary.n_too_long} longer than max_length left out" if summary.n_too_long else ""
     reporter().say(f"training    on {summary.n_pairs} pairs{left_out}; first loss {summary.first_loss:.4f} (ln 2)")
-    _finish(config)
+    finish(config)
     return summary
 
 
 @flow(name="evaluate", validate_parameters=False)
-def evaluate(config: RunConfig, cache: Path, api_keys: ApiKeys = _no_key) -> list[Evaluated]:
+def evaluate(config: RunConfig, cache: Path, api_keys: ApiKeys | None = None) -> list[Evaluated]:
     """Score the start and what the run trained, or other models, on held-out problems and further sets.
 
     The run need not have been built. What training lost is marked in `gate.json`.
     """
     with locked(config.run):
-        evaluated = evaluate_run(config, cache, api_keys, trained_sampling(config))
+        evaluated = evaluate_run(config, cache, api_keys or no_key, trained_sampling(config))
         mark_run(config, evaluated)
     if any((config.run / stage / MANIFEST).is_file() for stage in STAGES):
-        _finish(config)
+        finish(config)
     return evaluated
 
 
 @flow(name="demo", validate_parameters=False)
-def demo(config: RunConfig, cache: Path, api_keys: ApiKeys = _no_key) -> list[Evaluated]:
+def demo(config: RunConfig, cache: Path, api_keys: ApiKeys | None = None) -> list[Evaluated]:
     """Build, train and evaluate."""
     build(config, cache, api_keys)
     train(config, cache)
@@ -123,8 +131,9 @@ def start_folder(config: RunConfig, cache: Path) -> Path:
     return Path(snapshot_download(model.source, revision=model.hub_revision))
 
 
-def _finish(config: RunConfig) -> None:
-    """Write the report and the artifact with the counts of each stage."""
-    write_report(config.run)
-    table = markdown_table(stage_rows(config.run, STAGES))
-    create_markdown_artifact(key="pairsmith-stages", markdown=table, description=f"Stages of {config.run.name}")
+def finish(config: RunConfig) -> None:
+    """Write the report, and artifacts: the counts of each stage as a table, and a link to the report."""
+    report = write_report(config.run)
+    rows = [dict(zip(HEADER, row, strict=True)) for row in stage_rows(config.run, STAGES)]
+    create_table_artifact(rows, key="pairsmith-stages", description=f"Stages of {config.run.name}")
+    create_link_artifact(report.resolve().as_uri(), "report", key="pairsmith-report")

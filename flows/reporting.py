@@ -59,6 +59,7 @@ class Reporter:
     def __init__(self, console: Console) -> None:
         """Write to this console."""
         self.console = console
+        self.stages: dict[str, Stage] = {}  # the last of each name
         self._progress: Progress | None = None
         self._n_open = 0
         self._lock = threading.RLock()
@@ -70,7 +71,7 @@ class Reporter:
     @contextmanager
     def stage(self, name: str, total: int, unit: str) -> Iterator[Stage]:
         """Show a stage while it runs, and a closing line with its time and rate; several may run at once."""
-        stage = Stage(self, name, unit, total)
+        stage = self.stages[name] = Stage(self, name, unit, total)
         if self.console.is_terminal:
             self._open(stage)
         try:

@@ -76,12 +76,6 @@ def score_line(score: Score) -> str:
     return f"{score.name}: {rates}; distinct programs {interval_words(score.distinct_syntax)}"
 
 
-def markdown_table(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows under the stages' header as a Markdown table."""
-    lines = [HEADER, ("---",) * len(HEADER), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
 def _word(stage: str, key: str) -> str:
     kind, _, name = key.rpartition(".")
     if stage in ("pairs", "problems"):

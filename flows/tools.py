@@ -2,10 +2,12 @@
 
 import fcntl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from flows.reporting import reporter
 from pipeline.cpus import set_threads
@@ -16,6 +18,8 @@ from pipeline.sampling.arms import Source
 from pipeline.sandbox import SandboxPool, open_pool
 from pipeline.sandbox.docker_engine import label_of
 from schemas.config import RunConfig, beyond_limits
+
+_LOOK_EVERY_S = 0.5  # whether a lock is free
 
 
 class RunLockedError(PairsmithError):
@@ -30,12 +34,14 @@ class Tools:
         cache: folder for converted models and for the samples that runs share.
         root: folder of the run, also for a chain below it.
         api_keys: returns the key that a variable holds, None for none.
+        place: added to the label of containers, where several processes work on one run.
     """
 
     config: RunConfig
     cache: Path
     root: Path
     api_keys: Callable[[str], str | None]
+    place: str = ""
     _pool: SandboxPool | None = field(default=None, init=False)
     _beyond: SandboxPool | None = field(default=None, init=False)
     _store: SampleStore | None = field(default=None, init=False)
@@ -75,7 +81,9 @@ class Tools:
         with self._opening:
             if self._pool is None:
                 config = self.config
-                self._pool = open_pool(config.sandbox, config.execution, label_of(config.run), reporter().say)
+                self._pool = open_pool(
+                    config.sandbox, config.execution, label_of(config.run) + self.place, reporter().say
+                )
             return self._pool
 
     def beyond_pool(self) -> SandboxPool:
@@ -83,7 +91,9 @@ class Tools:
         if self._beyond is None:
             config = self.config
             limits = beyond_limits(config.sandbox, config.truth)
-            self._beyond = open_pool(limits, config.execution, label_of(config.run), lambda text: None)
+            self._beyond = open_pool(
+                limits, config.execution, label_of(config.run) + self.place, lambda text: None
+            )
         return self._beyond
 
     def close(self) -> None:
@@ -99,11 +109,14 @@ class Tools:
 
 
 @contextmanager
-def locked(run: Path) -> Iterator[None]:
+def locked(run: Path, wait_s: float = 0.0) -> Iterator[None]:
     """Keep other processes off a run folder; a dead holder's lock is gone with it.
 
+    Args:
+        wait_s: seconds to wait for another process.
+
     Raises:
-        RunLockedError: if another process holds it.
+        RunLockedError: if another process holds it for longer.
     """
     try:
         run.mkdir(parents=True, exist_ok=True)
@@ -111,8 +124,17 @@ def locked(run: Path) -> Iterator[None]:
     except OSError as error:
         raise PairsmithError(f"{run}: {error.strerror}; give another folder with --set run=...") from None
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RunLockedError(f"{run}: another pairsmith works on it; wait for its end") from None
+        deadline = time.monotonic() + wait_s
+        while not _lock_now(lock):
+            if time.monotonic() >= deadline:
+                raise RunLockedError(f"{run}: another pairsmith works on it; wait for its end")
+            time.sleep(min(_LOOK_EVERY_S, wait_s))
         yield
+
+
+def _lock_now(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

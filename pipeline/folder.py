@@ -42,14 +42,15 @@ class Shard:
         n_in: rows read.
         dropped: rows left out, by reason.
         counts: what else is worth counting.
-        reuse: digest of what each row depends on besides its own candidate; empty where rows aren't reused.
+        reuse: digest of what each row depends on besides its own candidate, of all rows or by `problem_id`; empty
+            where rows aren't reused.
     """
 
     records: Sequence[Any] | pa.Table
     n_in: int
     dropped: Mapping[str, int] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
-    reuse: str = ""
+    reuse: str | Mapping[str, str] = ""
 
 
 class StageFolder:
@@ -109,7 +110,7 @@ class StageFolder:
             "pairsmith:n_in": str(shard.n_in),
             "pairsmith:dropped": json.dumps(dict(shard.dropped), sort_keys=True),
             "pairsmith:counts": json.dumps(dict(shard.counts), sort_keys=True),
-            **({"pairsmith:reuse": shard.reuse} if shard.reuse else {}),
+            **({"pairsmith:reuse": _reuse_text(shard.reuse)} if shard.reuse else {}),
         }
         sink = io.BytesIO()
         pq.write_table(
@@ -143,13 +144,41 @@ class StageFolder:
 
     def reusable(self, name: str, reuse: str) -> list[Any]:
         """Return the rows of a whole shard that was written with this `Shard.reuse`, else none."""
+        return (self._whole_rows(name) or []) if self._reuse(name) == reuse else []
+
+    def reusable_by_problem(self, name: str, reuse: Mapping[str, str]) -> dict[str, list[Any]]:
+        """Return by problem the rows of a whole shard that was written with these `Shard.reuse` of them.
+
+        A problem that had none has an empty list; one whose rows don't hold any more is left out.
+        """
         try:
-            metadata = _metadata(self.path / name)
-            rows = self.read(name) if metadata.get("pairsmith:reuse") == reuse else []
-            whole = not rows or content_digest(rows, self.record) == metadata.get("pairsmith:content")
+            written = json.loads(self._reuse(name) or "{}")
+            same = {problem for problem, key in reuse.items() if written.get(problem) == key}
+        except (ValueError, AttributeError):
+            return {}
+        rows = self._whole_rows(name) if same else None
+        if rows is None:
+            return {}
+        found: dict[str, list[Any]] = {problem: [] for problem in same}
+        for row in rows:
+            if row.problem_id in same:
+                found[row.problem_id].append(row)
+        return found
+
+    def _reuse(self, name: str) -> str:
+        try:
+            return _metadata(self.path / name).get("pairsmith:reuse", "")
+        except (OSError, ValueError, pa.ArrowException):
+            return ""
+
+    def _whole_rows(self, name: str) -> list[Any] | None:
+        """Return the rows of a shard, None where they are not as they were written."""
+        try:
+            rows = self.read(name)
+            content = _metadata(self.path / name).get("pairsmith:content")
         except (FolderError, OSError, ValueError, pa.ArrowException):
-            return []
-        return rows if whole else []
+            return None
+        return rows if content_digest(rows, self.record) == content else None
 
     def read_all(self) -> list[Any]:
         """Return the records of all shards, in the order of their names."""
@@ -261,6 +290,10 @@ def _as_table(records: Iterable[Any] | pa.Table, record: type) -> pa.Table:
     if isinstance(records, pa.Table):
         return records.select(arrow_schema(record).names).cast(arrow_schema(record))
     return to_table(records, record)
+
+
+def _reuse_text(reuse: str | Mapping[str, str]) -> str:
+    return reuse if isinstance(reuse, str) else json.dumps(dict(reuse), sort_keys=True)
 
 
 def _metadata(path: Path) -> dict[str, str]:

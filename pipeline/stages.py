@@ -17,7 +17,15 @@ import polars as pl
 from pipeline.drawing import Filled
 from pipeline.execution import execute_programs
 from pipeline.extraction import extract_program
-from pipeline.folder import Shard, StageFolder, content_digest, digest, file_digest, shard_name, write_whole
+from pipeline.folder import (
+    Shard,
+    StageFolder,
+    content_digest,
+    digest,
+    file_digest,
+    shard_name,
+    write_whole,
+)
 from pipeline.judging import judge
 from pipeline.pairing import make_pairs, scan_tables
 from pipeline.pairing.layout import write_dataset
@@ -68,6 +76,7 @@ _VERSIONS = {
     "pairs": 3,
     "judgements": 1,
 }
+_LAYOUT = "layout.json"  # in the folder of problems
 _ASK_AGAIN = "to_ask_again"  # counted in shards of candidates
 # What changes how fast, not what comes out.
 _NO_MATTER = {
@@ -103,19 +112,60 @@ def stage_folder(chain: Path, stage: str) -> StageFolder:
     return StageFolder(chain, stage, RECORDS[stage])
 
 
-def split_shards(loaded: LoadedProblems, n_each: int) -> dict[str, LoadedProblems]:
-    """Return shard names with their problems, by id, `n_each` a shard."""
+def split_shards(
+    loaded: LoadedProblems, n_each: int, placed: Mapping[str, str] | None = None
+) -> dict[str, LoadedProblems]:
+    """Return shard names with their problems, by id.
+
+    A problem that has a shard stays there, so that one that is new or gone makes no other shard stale; new ones
+    go, `n_each` a shard, into shards of their own.
+
+    Args:
+        placed: problem_id to the shard that it lies in, see `placed_problems`.
+    """
+    parts: dict[str, list[Problem | PendingProblem]] = {}
+    new: list[tuple[str, Problem | PendingProblem]] = []
     rows: list[Problem | PendingProblem] = [*loaded.problems, *loaded.pending]
-    rows.sort(key=lambda row: row.problem_id if isinstance(row, Problem) else row.problem.problem_id)
-    shards = {}
-    for index, start in enumerate(range(0, len(rows), n_each)):
-        part = rows[start : start + n_each]
-        shards[shard_name(index)] = LoadedProblems(
-            tuple(row for row in part if isinstance(row, Problem)),
-            tuple(row for row in part if not isinstance(row, Problem)),
-            loaded.dropped if index == 0 else (),
+    for row in rows:
+        problem_id = row.problem_id if isinstance(row, Problem) else row.problem.problem_id
+        shard = (placed or {}).get(problem_id)
+        if shard is None:
+            new.append((problem_id, row))
+        else:
+            parts.setdefault(shard, []).append(row)
+    new.sort(key=lambda item: item[0])
+    first = max((int(name.rpartition("-")[2].removesuffix(".parquet")) + 1 for name in parts), default=0)
+    for index, start in enumerate(range(0, len(new), n_each), start=first):
+        parts[shard_name(index)] = [row for _, row in new[start : start + n_each]]
+    names = sorted(parts)
+    return {
+        name: LoadedProblems(
+            tuple(row for row in parts[name] if isinstance(row, Problem)),
+            tuple(row for row in parts[name] if not isinstance(row, Problem)),
+            loaded.dropped if name == names[0] else (),
         )
-    return shards
+        for name in names
+    }
+
+
+def placed_problems(chain: Path) -> dict[str, str]:
+    """Return the shard of each problem that a chain was last made of; nothing where it was not begun."""
+    try:
+        placed: dict[str, str] = json.loads((chain / "problems" / _LAYOUT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return placed
+
+
+def place_problems(chain: Path, shards: Mapping[str, LoadedProblems]) -> None:
+    """Write down which shard each problem lies in, also one that will be left out for want of an answer."""
+    placed = {
+        problem.problem_id: name
+        for name, part in shards.items()
+        for problem in (*part.problems, *(row.problem for row in part.pending))
+    }
+    if placed != placed_problems(chain):
+        write_whole(chain / "problems" / _LAYOUT, (json.dumps(placed, indent=0, sort_keys=True) + "\n").encode())
 
 
 def problems_key(part: LoadedProblems) -> str:
@@ -257,15 +307,18 @@ def compiled_folder(config: RunConfig) -> Path:
 
 
 def reusable_executions(chain: Path, name: str, config: RunConfig) -> dict[str, Execution]:
-    """Return by candidate the executions of a shard's earlier state: same problems, limits and code of ours."""
-    rows: list[Execution] = stage_folder(chain, "executions").reusable(
-        name, _reuse_of_executions(chain, name, config)
-    )
-    return {row.candidate_id: row for row in rows if row.status is not Status.FAULT}
+    """Return by candidate the executions of a shard's earlier state: same problem, limits and code of ours."""
+    wanted = _reuse_of_executions(chain, name, config)
+    known: dict[str, list[Execution]] = stage_folder(chain, "executions").reusable_by_problem(name, wanted)
+    return {row.candidate_id: row for rows in known.values() for row in rows if row.status is not Status.FAULT}
 
 
-def _reuse_of_executions(chain: Path, name: str, config: RunConfig) -> str:
-    return shard_key(chain, name, "executions", ("problems",), limits_of(config), str(_VERSIONS["programs"]))
+def _reuse_of_executions(chain: Path, name: str, config: RunConfig) -> dict[str, str]:
+    versions = (str(_VERSIONS["executions"]), str(_VERSIONS["programs"]))
+    return {
+        problem.problem_id: digest("executions", *versions, limits_of(config), content_digest([problem], Problem))
+        for problem in stage_folder(chain, "problems").read(name)
+    }
 
 
 def limits_of(config: RunConfig) -> str:

@@ -20,9 +20,12 @@ from schemas.judge_config import JudgeConfig
 from schemas.pairs_config import PairsConfig
 from schemas.problems_config import ColumnsConfig as ColumnsConfig
 from schemas.problems_config import ProblemsConfig as ProblemsConfig
+from schemas.publish_config import PublishConfig
+from schemas.refresh_config import RefreshConfig
 from schemas.sampling_config import OverlapConfig
 from schemas.sampling_config import SamplingConfig as SamplingConfig
 from schemas.section import Section
+from schemas.service_config import ServiceConfig, TimetableConfig
 from schemas.truth_config import TruthConfig
 
 
@@ -117,7 +120,7 @@ class RunConfig(Section):
 
     run: Path = Field(Path("runs/pairsmith"), description="Folder that the run writes into.")
     seed: int = 0
-    shard_problems: int = Field(16, ge=1, description="Problems a shard.")
+    shard_problems: int = Field(16, ge=1, description="Problems a shard; a problem that has one stays in it.")
     problems: ProblemsConfig = ProblemsConfig()
     sampling: SamplingConfig = SamplingConfig()
     adaptive: AdaptiveConfig = AdaptiveConfig()
@@ -134,6 +137,10 @@ class RunConfig(Section):
     scoring: ScoringConfig = ScoringConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     gate: GateConfig = GateConfig()
+    publish: PublishConfig = PublishConfig()
+    refresh: RefreshConfig = RefreshConfig()
+    schedule: TimetableConfig = TimetableConfig()
+    service: ServiceConfig = ServiceConfig()
 
 
 def beyond_limits(sandbox: SandboxConfig, truth: TruthConfig) -> SandboxConfig:

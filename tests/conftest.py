@@ -117,6 +117,21 @@ def _answers(url: str) -> bool:
 
 
 @pytest.fixture(scope="module")
+def prefect_here(home: Path) -> Iterator[None]:
+    """That server for flows of this process, too: a run needs no process of its own."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    url = (home / "server").read_text()
+    with temporary_settings({PREFECT_API_URL: url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
+        # What they still have to tell must be told while there is a server, or this process never ends.
+        APILogWorker.instance().drain()
+        EventsWorker.drain_all()
+
+
+@pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The configuration of a small run from files."""
     return write_config(tmp_path_factory.mktemp("input"))

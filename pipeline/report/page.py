@@ -24,7 +24,7 @@ def render_page(facts: ReportInput) -> str:
     return template.render(
         facts=facts,
         figures=_draw_figures(facts),
-        medians=_medians(facts.pairs) if facts.pairs else (0.0, 0.0),
+        medians=median_lengths(facts.pairs) if facts.pairs else (0.0, 0.0),
         weakest=weakest_problems(facts.problems),
         n_never=sum(problem.n_decided > 0 and not problem.n_passed for problem in facts.problems),
         levels=rate_levels(facts.problems),
@@ -131,7 +131,7 @@ def _draw_figures(facts: ReportInput) -> dict[str, Markup]:
         figures["rates"] = plots.draw_pass_rates(facts.problems, height)
     if facts.pairs and facts.pairs.n:
         height = min(max(plots.rows_height(len(facts.pairs.tags)), 2.8), 3.6)
-        figures["lengths"] = plots.draw_lengths(facts.pairs.lengths, _medians(facts.pairs), height)
+        figures["lengths"] = plots.draw_lengths(facts.pairs.lengths, median_lengths(facts.pairs), height)
         if facts.pairs.tags:
             figures["tags"] = plots.draw_tags(facts.pairs.tags)
     if facts.training and facts.training.steps:
@@ -153,7 +153,8 @@ def _has_fallen(first: list[float], last: list[float]) -> bool:
     return statistics.fmean(last) < statistics.fmean(first) - 2 * error
 
 
-def _medians(pairs: PairFacts) -> tuple[float, float]:
+def median_lengths(pairs: PairFacts) -> tuple[float, float]:
+    """Return the median lines of code of chosen and of rejected programs."""
     chosen = median_length((count.n_lines, count.n_chosen) for count in pairs.lengths)
     return chosen, median_length((count.n_lines, count.n_rejected) for count in pairs.lengths)
 

@@ -14,8 +14,10 @@ from pipeline.report.svg import (
     PLAIN,
     UNDECIDED,
     UNRUN,
+    Drawing,
     count_axis,
     draw,
+    draw_svg,
     plain_label,
 )
 from pipeline.report.words import percent, spoken
@@ -33,6 +35,11 @@ def rows_height(n_rows: int) -> float:
 
 
 def draw_candidate_steps(steps: Sequence[CandidateStep]) -> str:
+    """Return the funnel of candidates as SVG."""
+    return draw_svg(draft_candidate_steps(steps))
+
+
+def draft_candidate_steps(steps: Sequence[CandidateStep]) -> Drawing:
     """Return the funnel of candidates: a stacked bar a step."""
     layers: list[tuple[str, Callable[[CandidateStep], int]]] = [
         (PASSED, lambda step: step.passed),
@@ -51,7 +58,7 @@ def draw_candidate_steps(steps: Sequence[CandidateStep]) -> str:
         _label_ends(axes, left, [f"{step.n:,}" for step in steps])
         _finish_rows(axes, "candidates")
 
-    return draw(paint, rows_height(len(steps)), "candidates", "Candidates that reached each step")
+    return Drawing(paint, rows_height(len(steps)), "candidates", "Candidates that reached each step")
 
 
 def draw_problem_steps(steps: Sequence[ProblemStep]) -> str:
@@ -67,6 +74,11 @@ def draw_problem_steps(steps: Sequence[ProblemStep]) -> str:
 
 
 def draw_outcomes(outcomes: Sequence[Outcome]) -> str:
+    """Return verdicts and their causes as SVG."""
+    return draw_svg(draft_outcomes(outcomes))
+
+
+def draft_outcomes(outcomes: Sequence[Outcome]) -> Drawing:
     """Return verdicts and their causes: a bar each, with count and share."""
     total = sum(outcome.n for outcome in outcomes)
 
@@ -78,7 +90,7 @@ def draw_outcomes(outcomes: Sequence[Outcome]) -> str:
         _label_ends(axes, counts, [f"{n:,} ({percent(n, total)})" for n in counts], room=0.3)
         _finish_rows(axes, "candidates")
 
-    return draw(paint, rows_height(len(outcomes)), "causes", "Candidates by verdict and cause")
+    return Drawing(paint, rows_height(len(outcomes)), "causes", "Candidates by verdict and cause")
 
 
 def pass_rate_bins(problems: Iterable[ProblemOutcome]) -> list[int]:
@@ -112,6 +124,11 @@ def draw_pass_rates(problems: Iterable[ProblemOutcome], height: float) -> str:
 
 
 def draw_lengths(lengths: Sequence[LengthCount], medians: tuple[float, float], height: float) -> str:
+    """Return lengths of chosen against rejected programs as SVG; see `draft_lengths`."""
+    return draw_svg(draft_lengths(lengths, medians, height))
+
+
+def draft_lengths(lengths: Sequence[LengthCount], medians: tuple[float, float], height: float) -> Drawing:
     """Return lengths of chosen (upwards) against rejected (downwards) programs.
 
     Args:
@@ -141,7 +158,7 @@ def draw_lengths(lengths: Sequence[LengthCount], medians: tuple[float, float], h
         axes.grid(visible=False, axis="x")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):,.0f}"))
 
-    return draw(paint, height, "lengths", "Lines of code of chosen and of rejected programs")
+    return Drawing(paint, height, "lengths", "Lines of code of chosen and of rejected programs")
 
 
 def draw_tags(tags: Sequence[TagShare]) -> str:

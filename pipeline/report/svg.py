@@ -7,6 +7,7 @@ one drawing serves both themes. Text stays text, in the page's own font.
 import io
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -57,24 +58,49 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def draw(paint: Callable[[Axes], None], height: float, name: str, description: str) -> str:
-    """Return what `paint` draws on empty axes, as an `svg` element.
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A figure that is still to be drawn.
 
-    Args:
-        paint: draws on the axes; the style is set while it runs.
+    Attributes:
+        paint: draws on empty axes; the style is set while it runs.
         height: inches of the whole figure.
         name: prefix of all ids in it, so that several fit into one page.
         description: what a screen reader says; plain text of ours, without `<`, `&` or quotes.
     """
-    buffer = io.StringIO()
+
+    paint: Callable[[Axes], None]
+    height: float
+    name: str
+    description: str
+
+
+def draw(paint: Callable[[Axes], None], height: float, name: str, description: str) -> str:
+    """Return what `paint` draws on empty axes, as an `svg` element; see `Drawing`."""
+    return draw_svg(Drawing(paint, height, name, description))
+
+
+def draw_svg(drawing: Drawing) -> str:
+    """Return a drawing as an `svg` element."""
+    # No time of day and no version in the bytes.
+    data = _save(drawing, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    return _inline(data.decode(), drawing.name, drawing.description)
+
+
+def draw_png(drawing: Drawing) -> bytes:
+    """Return a drawing as a PNG on white, for pages that show no SVG of ours."""
+    return _save(drawing, format="png", metadata={"Software": None}, dpi=160, facecolor="white")
+
+
+def _save(drawing: Drawing, **options: Any) -> bytes:
+    buffer = io.BytesIO()
     with mpl.rc_context():
         mpl.rcdefaults()  # a user's own matplotlibrc must not change the bytes
         mpl.rcParams.update(_STYLE)
-        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
-        paint(figure.add_subplot())
-        # No time of day and no version in the bytes.
-        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    return _inline(buffer.getvalue(), name, description)
+        figure = Figure(figsize=(_WIDTH, drawing.height), layout="constrained")
+        drawing.paint(figure.add_subplot())
+        figure.savefig(buffer, **options)
+    return buffer.getvalue()
 
 
 def count_axis(axes: Axes, which: str) -> None:

@@ -1,10 +1,14 @@
 """The errors of this package."""
 
-from pipeline.errors import PairsmithError
+from pipeline.errors import InfrastructureError, PairsmithError
 
 
 class SamplingError(PairsmithError):
     """Samples can't be had: no such model or file, a server that refuses, a backend that isn't installed."""
+
+
+class ServerDownError(SamplingError, InfrastructureError):
+    """A server or an engine went down, or fails all requests for now."""
 
 
 class NoSignatureError(SamplingError):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.sampling.arms import Source, deal, list_arms
-from pipeline.sampling.errors import SamplingError
+from pipeline.sampling.errors import SamplingError, ServerDownError
 from pipeline.sampling.planning import Plan, make_candidate, plan_problem, renew
 from pipeline.sampling.protocol import TRANSIENT, Drawn, Failure, Request, Sampler
 from pipeline.sampling.store import SampleStore
@@ -200,4 +200,5 @@ class _Watch:
     def _stop(self, words: str) -> None:
         ((trouble, _),) = Counter(failure.trouble for failure in self._in_a_row).most_common(1)
         last = next(failure for failure in reversed(self._in_a_row) if failure.trouble is trouble)
-        raise SamplingError(f"{self._model}: {words} ({trouble}: {last.reason}); what was drawn before is kept")
+        kind = ServerDownError if trouble in TRANSIENT else SamplingError
+        raise kind(f"{self._model}: {words} ({trouble}: {last.reason}); what was drawn before is kept")

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from pipeline.sampling.errors import SamplingError
+from pipeline.sampling.errors import SamplingError, ServerDownError
 from pipeline.sampling.grouping import group_requests
 from pipeline.sampling.models import ResolvedModel
 from pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Request, Trouble
@@ -139,7 +139,7 @@ class VllmSampler(ClosingSampler):
             while not finished and self._engine.llm_engine.has_unfinished_requests():
                 finished = [output for output in self._engine.llm_engine.step() if output.finished]
         if not finished:
-            raise SamplingError(f"{self.model}: vLLM's engine lost requests; run again")
+            raise ServerDownError(f"{self.model}: vLLM's engine lost requests; run again")
         return finished
 
     def _abort(self, names: list[str]) -> None:
@@ -189,7 +189,7 @@ class _Told:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, Exception) and not isinstance(error, self._let_through):
-            raise SamplingError(f"{self._model}: vLLM's engine failed ({_first_line(error)})") from error
+            raise ServerDownError(f"{self._model}: vLLM's engine failed ({_first_line(error)})") from error
 
 
 def engine_settings(config: SamplingConfig, model: ResolvedModel, seed: int, on_cpu: bool) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from pipeline.sampling import guard
-from pipeline.sampling.errors import SamplingError
+from pipeline.sampling.errors import ServerDownError
 from pipeline.sampling.models import ResolvedModel
 from pipeline.sampling.openai_backend import OpenAISampler
 from pipeline.sampling.protocol import Trouble
@@ -81,7 +81,7 @@ class ManagedServer:
         with self._changed:
             self._changed.wait_for(lambda: self._is_healthy or self._end or self._is_closed)
             if not self._is_healthy:
-                raise SamplingError(self._end or "the vLLM server was stopped")
+                raise ServerDownError(self._end or "the vLLM server was stopped")
 
     def is_well(self) -> bool:
         """Look at the server now; one that is not well is no longer taken for healthy."""

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from pipeline.errors import PairsmithError
+from pipeline.errors import InfrastructureError
 from schemas.config import SandboxConfig
 from schemas.execution import Status
 
 
-class SandboxError(PairsmithError):
+class SandboxError(InfrastructureError):
     """No sandbox can be had here; the message says what to install or start."""
 
 

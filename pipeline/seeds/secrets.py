@@ -19,12 +19,13 @@ def has_secret(code: str) -> bool:
     Placeholders count too: a seed more or less does not matter, a leaked key does.
     """
     return any(
-        any(True for _ in detector.analyze_string(line)) for line in code.splitlines() for detector in _detectors()
+        any(True for _ in detector.analyze_string(line)) for line in code.splitlines() for detector in detectors()
     )
 
 
 @functools.cache
-def _detectors() -> tuple[Any, ...]:
+def detectors() -> tuple[Any, ...]:
+    """Return detect-secrets' detectors of forms."""
     from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
 
     classes: Any = get_mapping_from_secret_type_to_class().values()

@@ -4,12 +4,13 @@ One piece of work gives all three; each is a stage of its own, so that each has 
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from pipeline.folder import Shard
+from pipeline.folder import Shard, content_digest, digest
 from pipeline.sandbox import SandboxPool
-from pipeline.stages import limits_of, shard_key, stage_folder
+from pipeline.stages import limits_of, shard_key, stage_folder, versions_of
 from pipeline.truth.standing import Passed, hold_problem
 from pipeline.truth.timing import time_problem
 from schemas.candidate import Extraction, Program
@@ -39,11 +40,18 @@ def write_truth(chain: Path, name: str, config: RunConfig, pool: Callable[[], Sa
     problems: list[Problem] = stage_folder(chain, "problems").read(name)
     passed = _passed(chain, name)
     n_in = sum(map(len, passed.values()))
+    reuse = _reuse(problems, passed, config)
+    known = {stage: stage_folder(chain, stage).reusable_by_problem(name, reuse[stage]) for stage in STAGES}
     candidates: list[CandidateStanding] = []
     of_problems: list[ProblemStanding] = []
     timings: list[Timing] = []
     for problem in problems:
         rows = passed.get(problem.problem_id, [])
+        if all(problem.problem_id in known[stage] for stage in STAGES):  # a killed run may have written one alone
+            candidates += known["standings"][problem.problem_id]
+            of_problems += known["problem_standings"][problem.problem_id]
+            timings += known["timings"][problem.problem_id]
+            continue
         if rows and config.truth.n_inputs:
             stood = hold_problem(problem, rows, pool(), config.truth, config.seed)
             candidates += stood.candidates
@@ -59,7 +67,23 @@ def write_truth(chain: Path, name: str, config: RunConfig, pool: Callable[[], Sa
         ("problem_standings", Shard(of_problems, len(problems), {}, weak)),
         ("standings", Shard(candidates, n_in, {}, counts)),
     ):
+        shard = replace(shard, reuse=reuse[stage])
         stage_folder(chain, stage).write_shard(name, truth_key(chain, name, stage, config), shard)
+
+
+def _reuse(
+    problems: Sequence[Problem], passed: Mapping[str, Sequence[Passed]], config: RunConfig
+) -> dict[str, dict[str, str]]:
+    """Return for each stage, by problem, the digest of all that its rows hang on."""
+    settings = (config.truth.model_dump_json(), limits_of(config), str(config.seed))
+    digests: dict[str, dict[str, str]] = {stage: {} for stage in STAGES}
+    for problem in problems:
+        rows = [(row.program.candidate_id, row.cluster) for row in passed.get(problem.problem_id, ())]
+        codes = [row.program.code for row in passed.get(problem.problem_id, ())]
+        parts = (*settings, content_digest([problem], Problem), repr(rows), *codes)
+        for stage in STAGES:
+            digests[stage][problem.problem_id] = digest(versions_of(stage)["stage"], *parts)
+    return digests
 
 
 def _passed(chain: Path, name: str) -> dict[str, list[Passed]]:

@@ -1,0 +1,187 @@
+"""Serves a run whose refresh is due every minute, lets it grow, kills everything in mid-run: what is redone.
+
+    python -m benchmarks.served
+
+Starts a Prefect server of its own on loopback; takes about eight minutes. Exits with 1 where something was redone
+that need not be, or lost.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import psutil
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from pipeline.stages import stage_folder
+from pipeline.versions import list_versions, read_changelog
+from tests.cli_kit import command_of, environment
+from tests.refresh_kit import write_problems
+
+LIMIT_S = 420.0  # for one thing to happen; runs are due every minute
+SLOW_S = 0.5  # that most programs of the last growth sleep: there must be a middle to kill in
+
+
+class Service:
+    """A Prefect server and `pairsmith serve`, each in a process group of its own."""
+
+    def __init__(self, home: Path, config: Path) -> None:
+        self.home, self.config = home, config
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/api"
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        self.start_server()
+        self._start(command_of("serve", self.config, "--set", "schedule.refresh='* * * * *'"), "serve.log")
+
+    def start_server(self) -> None:
+        place = ("--host", "127.0.0.1", "--port", str(self.port))
+        self._start([sys.executable, "-m", "prefect", "server", "start", *place], "server.log")
+        wait_for("the server answers", lambda: answers(f"{self.url}/health"))
+        (self.home / "server").write_text(self.url)
+
+    def _start(self, command: list[str], log: str) -> None:
+        with (self.home / log).open("ab") as file:
+            self.processes.append(
+                subprocess.Popen(
+                    command, env=environment(self.home), stdout=file, stderr=file, start_new_session=True
+                )
+            )
+
+    def kill(self) -> int:
+        """Kill both and all of their children by SIGKILL; return how many processes that were."""
+        found = [psutil.Process(one.pid) for one in self.processes if one.poll() is None]
+        found += [child for one in list(found) for child in one.children(recursive=True)]
+        for one in found:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                os.kill(one.pid, signal.SIGKILL)
+        for process in self.processes:
+            process.wait()
+        self.processes.clear()
+        return len(found)
+
+    def ended_runs(self) -> list[FlowRun]:
+        """Return the refreshes that have come to an end, in the order in which they did."""
+        with get_client(sync_client=True) as client:
+            runs = client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=["refresh"])))
+        ended = [run for run in runs if run.state and run.state.is_final()]
+        return sorted(ended, key=lambda run: str(run.end_time))
+
+
+@contextlib.contextmanager
+def serving(home: Path, config: Path) -> Iterator[Service]:
+    service = Service(home, config)
+    try:
+        service.start()
+        with temporary_settings({PREFECT_API_URL: service.url}):
+            yield service
+    finally:
+        service.kill()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def wait_for(what: str, is_so: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
+    deadline = time.monotonic() + limit_s
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"after {limit_s:.0f} s still not: {what}")
+        time.sleep(0.5)
+
+
+def next_run(service: Service, seen: set[UUID], word: str) -> FlowRun:
+    """Wait for a refresh that was not seen before and whose state's message has this word."""
+    found: list[FlowRun] = []
+
+    def came() -> bool:
+        for run in service.ended_runs():
+            if run.id not in seen:
+                seen.add(run.id)
+                found.append(run)
+        return any(word in (run.state.message or "") for run in found if run.state)
+
+    wait_for(f"a refresh that says {word!r}", came)
+    run = next(run for run in found if run.state and word in (run.state.message or ""))
+    for one in found:
+        assert one.state is not None
+        seconds = one.total_run_time.total_seconds()
+        print(f"  {one.name:<28} {one.state.name:<10} {seconds:6.1f} s  {one.state.message}", flush=True)
+    return run
+
+
+def executed(run: Path) -> dict[str, float]:
+    """Return candidate to the seconds that its execution took: another number where it ran again."""
+    return {row.candidate_id: row.wall_s for row in stage_folder(run, "executions").read_all()}
+
+
+def main() -> int:
+    folder = Path(tempfile.mkdtemp(prefix="pairsmith-served-"))
+    config = write_problems(folder, 6, published=False)
+    run, seen = folder / "run", set[UUID]()
+    faults: list[str] = []
+    with serving(folder, config) as service:
+        print("first: builds")
+        next_run(service, seen, "v1 is new")
+        first = executed(run)
+        print("second: nothing new")
+        next_run(service, seen, "nothing new: v1 stands")
+        print("third: a problem more in the file")
+        write_problems(folder, 7, published=False)
+        next_run(service, seen, "v2 is new")
+        second = executed(run)
+        again = [key for key, wall_s in first.items() if second.get(key) != wall_s]
+        print(f"  programs that ran: {len(second) - len(first)} new, {len(again)} again")
+        faults += ["programs ran again"] if again or len(second) != len(first) + 5 else []
+
+        print("fourth: 16 problems more; server and worker are killed in mid-run")
+        write_problems(folder, 23, published=False, slow_s=SLOW_S)
+        stages = run / "executions"
+        n_before = len(list(stages.glob("part-*.parquet")))
+        wait_for("some of the new shards", lambda: len(list(stages.glob("part-*.parquet"))) >= n_before + 2)
+        n_killed = service.kill()
+        made = {path: path.stat().st_mtime_ns for path in stages.glob("part-*.parquet")}
+        print(f"  kill -9 of {n_killed} processes with {len(made) - n_before} of 8 new shards there")
+        service.start()
+        next_run(service, seen, "v3 is new")
+        kept = [path for path, when in made.items() if path.stat().st_mtime_ns == when]
+        print(f"  shards from before the kill: {len(kept)} of {len(made)} kept")
+        faults += ["whole shards were made again"] if len(kept) != len(made) else []
+        print("fifth: nothing new")
+        next_run(service, seen, "nothing new: v3 stands")
+        faults += [f"left as {run.state_type}" for run in stale(service)]
+    print(f"versions: {', '.join(one.name for one in list_versions(run))}\n")
+    print(read_changelog(run))
+    print("\n".join(faults) or "nothing was lost, and nothing done twice")
+    return 1 if faults else 0
+
+
+def stale(service: Service) -> list[FlowRun]:
+    """Return runs that the server still takes for running although their process was killed."""
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=["refresh"])))
+    limit_s = 120.0  # longer than any run here
+    old = [run for run in runs if run.state_type is StateType.RUNNING]
+    return [run for run in old if run.total_run_time.total_seconds() > limit_s]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""The verbs of versions: refresh, publish on the Hugging Face Hub, rebuild an old one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.commands.shared import (
+    EXIT_ERROR,
+    Cache,
+    ConfigFile,
+    Debug,
+    DryRun,
+    Overrides,
+    app,
+    default_cache,
+    guard,
+    read_key,
+    run_on_config,
+)
+from flows.reporting import reporter
+from schemas.config import RunConfig
+
+Despite = Annotated[
+    list[str] | None,
+    typer.Option("--despite", help="Check of the gate that holds nothing back, by name; may be repeated."),
+]
+
+
+@app.command("refresh")
+def refresh_command(
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+    wait_s: Annotated[
+        float, typer.Option("--wait", min=0.0, help="Seconds to wait for another process on this run.")
+    ] = 0.0,
+    despite: Despite = None,
+    dry_run: DryRun = False,
+    cache: Cache = None,
+    debug: Debug = False,
+) -> None:
+    """Redo what is new, write a version with its changelog, pass the gate, publish where `publish` says so.
+
+    Example: `pairsmith refresh run.toml --set publish.dataset=me/pairs`
+    """
+
+    def work(settings: RunConfig, folder: Path) -> None:
+        from flows.refreshing import refresh
+
+        refresh(settings, folder, read_key, wait_s, despite or ())
+
+    run_on_config(config, overrides, dry_run, cache, debug, work)
+
+
+@app.command("publish")
+def publish_command(
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+    tag: Annotated[
+        str, typer.Option("--tag", help="Name of the version; by default the recorded one, `v1`.")
+    ] = "",
+    despite: Despite = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change at the Hub.")] = False,
+    cache: Cache = None,
+    debug: Debug = False,
+) -> None:
+    """Push dataset and adapter to the Hugging Face Hub: one commit, one tag, private unless told otherwise.
+
+    Example: `pairsmith publish run.toml --set publish.dataset=me/pairs --dry-run`
+    """
+
+    def work(settings: RunConfig, folder: Path) -> None:
+        from flows.publishing import publish, show_publish
+
+        if dry_run:
+            show_publish(settings, tag, despite or (), reporter().console)
+        else:
+            publish(settings, tag, despite or ())
+
+    run_on_config(config, overrides, False, cache, debug, work)
+
+
+@app.command("rebuild")
+def rebuild_command(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    version: Annotated[str, typer.Argument(help="Its name, such as v1.")],
+    into: Annotated[Path, typer.Option("--into", help="Folder to make it in; empty or absent.")],
+    cache: Cache = None,
+    debug: Debug = False,
+) -> None:
+    """Make an old version again from its manifest, and say whether it is the same, byte for byte.
+
+    Example: `pairsmith rebuild runs/demo v1 --into runs/demo-v1`
+    """
+
+    def work() -> None:
+        from flows.refreshing import rebuild
+
+        is_same = rebuild(run, version, into, cache or default_cache())
+        reporter().say(f"{version:<11} in {into / 'dataset'}: {'the same bytes' if is_same else 'NOT the same'}")
+        if not is_same:
+            raise typer.Exit(EXIT_ERROR)
+
+    guard(work, debug)

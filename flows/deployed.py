@@ -1,0 +1,122 @@
+"""The flows as Prefect deploys them: parameters of plain types, which its forms show; retries, an end, progress.
+
+Workers of any pool run them by `flows/deployed.py:refresh` and its like; `pairsmith serve` runs all of them here.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+from prefect.utilities.timeout import timeout
+from pydantic import Field
+
+from flows import flows as plain
+from flows import publishing, refreshing
+from flows.commands.shared import default_cache, read_key
+from flows.progress import shown_progress
+from flows.retrying import set_policy
+from flows.tools import RunLockedError
+from schemas.config import RunConfig, load_config
+
+Overrides = tuple[str, ...]
+Seconds = Annotated[float, Field(ge=0.0)]
+
+
+@flow(name="build")
+def build(config: str, overrides: Overrides = ()) -> str:
+    """Make the pairs of a run: sample, execute, judge, parse, pair.
+
+    Args:
+        config: TOML file of the run, on the machine that runs it.
+        overrides: settings on top, such as `sampling.n=8`.
+    """
+    with _served(config, overrides) as settings:
+        return str(plain.build.fn(settings, default_cache(), read_key))
+
+
+@flow(name="refresh")
+def refresh(
+    config: str,
+    overrides: Overrides = (),
+    wait_s: Seconds = 0.0,
+    despite: tuple[str, ...] = (),
+) -> State[Any]:
+    """Redo what is new, write a version with its changelog, pass the gate, publish where `publish` says so.
+
+    Args:
+        config: TOML file of the run, on the machine that runs it.
+        overrides: settings on top, such as `sampling.n=8`.
+        wait_s: seconds to wait for another process on this run.
+        despite: checks of the gate that hold nothing back, by name.
+    """
+    with _served(config, overrides) as settings:
+        try:
+            version, is_new = refreshing.refresh.fn(settings, default_cache(), read_key, wait_s, despite)
+        except RunLockedError as error:
+            # The one at work does what this one would do: no failure to wake people for.
+            return Completed(message=str(error), name="Skipped")
+        return Completed(message=f"{version.name} is new" if is_new else f"nothing new: {version.name} stands")
+
+
+@flow(name="train")
+def train(config: str, overrides: Overrides = ()) -> str:
+    """Train on the pairs of a run that has been built.
+
+    Args:
+        config: TOML file of the run, on the machine that runs it.
+        overrides: settings on top, such as `sampling.n=8`.
+    """
+    with _served(config, overrides) as settings:
+        plain.train.fn(settings, default_cache())
+        return str(settings.run / "training")
+
+
+@flow(name="evaluate")
+def evaluate(config: str, overrides: Overrides = ()) -> str:
+    """Score the start and what the run trained on held-out problems, and mark what fell in `gate.json`.
+
+    Args:
+        config: TOML file of the run, on the machine that runs it.
+        overrides: settings on top, such as `sampling.n=8`.
+    """
+    with _served(config, overrides) as settings:
+        plain.evaluate.fn(settings, default_cache(), read_key)
+        return str(settings.run / "evaluation")
+
+
+@flow(name="publish")
+def publish(
+    config: str,
+    overrides: Overrides = (),
+    tag: str = "",
+    despite: tuple[str, ...] = (),
+) -> list[str]:
+    """Push dataset and adapter to the Hugging Face Hub.
+
+    Args:
+        config: TOML file of the run, on the machine that runs it.
+        overrides: settings on top, such as `sampling.n=8`.
+        tag: name of the version; empty takes the recorded one.
+        despite: checks of the gate that hold nothing back, by name.
+    """
+    with _served(config, overrides) as settings:
+        return [f"{one.kind} {one.repo} {one.tag}" for one in publishing.publish.fn(settings, tag, despite)]
+
+
+SERVED = (build, refresh, train, evaluate, publish)
+
+
+@contextmanager
+def _served(config: str, overrides: tuple[str, ...]) -> Iterator[RunConfig]:
+    """Give the settings of a served run, under its policy of faults and within its time."""
+    settings = load_config(Path(config), overrides)
+    set_policy(settings.service)
+    try:
+        with timeout(settings.service.timeout_s), shown_progress():
+            yield settings
+    finally:
+        set_policy(None)

@@ -1,0 +1,100 @@
+"""Refresh: redoes what is new, writes a version and its changelog, passes the gate, publishes."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+
+from flows.chain import load, run_pairs, run_samples_again, run_truth
+from flows.evaluating import opened
+from flows.flows import ApiKeys, build_run, evaluate, finish, no_key, train
+from flows.publishing import publish_version, unpublished
+from flows.reporting import reporter
+from flows.tools import locked
+from pipeline import stages
+from pipeline.versions import list_versions, record_version
+from pipeline.versions.rebuilding import changed_code, differences, find_version, prepare
+from pipeline.versions.recording import check_splits, version_folder
+from schemas.config import RunConfig
+from schemas.version import DatasetVersion
+
+
+@flow(name="refresh", validate_parameters=False)
+def refresh(
+    config: RunConfig,
+    cache: Path,
+    api_keys: ApiKeys | None = None,
+    wait_s: float = 0.0,
+    despite: Sequence[str] = (),
+) -> tuple[DatasetVersion, bool]:
+    """Bring a run's dataset up to date; return its version, and whether that is a new one.
+
+    What is new is found by fingerprints: problems, tests, templates, models, code of a stage. Nothing else is made
+    again. Where `publish` names a repository, a version that is not there yet is published.
+
+    Args:
+        wait_s: seconds to wait for another process that works on the run.
+        despite: checks of the gate that are let through by name.
+
+    Raises:
+        RunLockedError: another process works on it for longer.
+        VersionError: a problem would change its split.
+        PublishError: see `flows.publishing.publish`.
+    """
+    with locked(config.run, wait_s):
+        shards = load(config, cache)
+        versions = list_versions(config.run)
+        ids = [row.problem_id for part in shards.values() for row in part.problems]
+        ids += [row.problem.problem_id for part in shards.values() for row in part.pending]
+        check_splits(versions[-1].splits if versions else {}, ids, config.pairs.test_share)
+        build_run(config, cache, api_keys or no_key, shards)
+        version, is_new = record_version(config.run, config)
+        if is_new:
+            finish(config)
+            _tell(config.run, version)
+    if not is_new:
+        reporter().say(f"refresh     nothing new: {version.name} stands")
+    elif config.refresh.retrain:
+        train(config, cache)
+        evaluate(config, cache, api_keys)
+    if unpublished(config, version):
+        publish_version(config, version, despite)
+    return version, is_new
+
+
+@flow(name="rebuild", validate_parameters=False)
+def rebuild(run: Path, name: str, into: Path, cache: Path) -> bool:
+    """Make an old version again from its manifest; return whether its files came out byte for byte.
+
+    Raises:
+        VersionError: if its inputs are gone, or the folder is not empty.
+    """
+    version = find_version(run, name)
+    config = prepare(run, version, into)
+    measured = into / "timings"
+    kept = into / ".timings"
+    with locked(into), opened(config, cache, no_key) as tools:
+        names = stages.stage_folder(into, "problems").shard_names()
+        run_samples_again(into, names, config, tools)
+        if measured.exists():
+            measured.rename(kept)
+        # What was measured is taken as it was: nobody is faster today because the machine is.
+        untimed = config.truth.model_copy(update={"n_timed_runs": 0})
+        run_truth(into, names, config.model_copy(update={"truth": untimed}), tools)
+        if kept.exists():
+            shutil.rmtree(measured)
+            kept.rename(measured)
+        run_pairs(into, config)
+    different = differences(version, into)
+    for line in [*changed_code(version), *(f"differs: {path}" for path in different)]:
+        reporter().say(line)
+    return not different
+
+
+def _tell(run: Path, version: DatasetVersion) -> None:
+    folder = version_folder(run, version)
+    text = (folder / "changelog.md").read_text(encoding="utf-8")
+    reporter().say(text.rstrip())
+    create_markdown_artifact(key="pairsmith-changelog", markdown=text, description=f"{run.name} {version.name}")

@@ -1,0 +1,181 @@
+"""The card of a dataset: what is in it, where it came from, what its labels mean and how far they hold."""
+
+import functools
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from pipeline.pairing.summary import report_from_json
+from pipeline.publishing.errors import PublishError
+from pipeline.publishing.markdown import fenced, inline
+from pipeline.report.words import counted, maybe, percent, spoken
+from pipeline.stages import RECORDS, stage_folder
+from schemas.config import RunConfig
+from schemas.manifest import Manifest
+from schemas.pairing_report import PairingReport
+from schemas.training import TrainingSummary
+
+EMBEDDED = "HuggingFaceTB/SmolLM2-135M-Instruct"  # what `smollm2` is
+_TAGS = ("preference", "dpo", "code", "pairsmith")
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+# Names that the Hub knows; others are told in the text.
+_LICENCES = (
+    "apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc0-1.0",
+    "gpl-3.0", "mpl-2.0",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class CardFacts:
+    """What the card tells of one run. Texts are as they came: the template escapes them.
+
+    Attributes:
+        head: `configs` and `dataset_info`, as pairing wrote them.
+        sizes: configuration to split to rows.
+        sources: (source, licence, problems) by falling count; an empty licence is an unknown one.
+        models: (model, revision, candidates) by falling count.
+        example: a pair, columns by name; None without pairs.
+        base: the model's name on the Hub; empty where there is none.
+    """
+
+    head: Mapping[str, Any]
+    sizes: Mapping[str, Mapping[str, int]]
+    stages: tuple[Manifest, ...]
+    report: PairingReport
+    sources: tuple[tuple[str, str, int], ...]
+    models: tuple[tuple[str, str, int], ...]
+    example: Mapping[str, Any] | None
+    base: str
+
+
+def gather_card(run: Path, config: RunConfig) -> CardFacts:
+    """Return what the card tells of a run that has been built.
+
+    Raises:
+        PublishError: if it has not.
+    """
+    try:
+        head = json.loads((run / "dataset" / "README.md").read_text(encoding="utf-8").split("---\n")[1])
+        report = report_from_json((run / "pairing.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, IndexError):
+        raise PublishError(f"{run}: no dataset in there; run `pairsmith build` first") from None
+    sizes = {
+        info["config_name"]: {split["name"]: split["num_examples"] for split in info["splits"]}
+        for info in head["dataset_info"]
+    }
+    manifests = [stage_folder(run, stage).manifest() for stage in RECORDS]
+    problems = _count(run, "problems", "source", "license")
+    models = _count(run, "candidates", "model", "revision")
+    return CardFacts(
+        head=head,
+        sizes=sizes,
+        stages=tuple(manifest for manifest in manifests if manifest is not None),
+        report=report,
+        sources=tuple((str(source), str(licence), n) for (source, licence), n in problems),
+        models=tuple((Path(str(model)).name or "?", str(revision), n) for (model, revision), n in models),
+        example=_example(run),
+        base=base_model(config),
+    )
+
+
+def base_model(config: RunConfig) -> str:
+    """Return the Hub's name of the model that is trained; empty where it is a folder of this machine."""
+    name = config.training.model or config.sampling.model
+    if name == "smollm2":
+        return EMBEDDED
+    return "" if Path(name).exists() or name.startswith(("/", ".", "~")) else name
+
+
+def render_card(facts: CardFacts, repo: str, tag: str, title: str, private: bool) -> str:
+    """Return the dataset's card: YAML (as JSON, which is YAML) and Markdown."""
+    n_pairs = sum(facts.sizes.get("pairs", {}).values())
+    licences = sorted({licence.lower() for _, licence, _ in facts.sources if licence.lower() in _LICENCES})
+    head = {
+        "pretty_name": title,
+        "license": licences[0] if len(licences) == 1 else licences or "unknown",
+        "task_categories": ["text-generation"],
+        "tags": list(_TAGS),
+        "size_categories": [next((name for most, name in _SIZES if n_pairs < most), "n>1M")],
+        **facts.head,
+        **({"base_model": facts.base} if facts.base else {}),
+    }
+    head["tags"] = sorted({*head["tags"], *_TAGS})
+    template = _environment().get_template("dataset_card.md.jinja")
+    body = template.render(
+        facts=facts, repo=repo, tag=tag, title=title, private=private, columns=_columns(facts), n_pairs=n_pairs
+    )
+    return f"---\n{json.dumps(head, indent=1)}\n---\n\n{body}"
+
+
+def render_model_card(
+    config: RunConfig,
+    repo: str,
+    dataset: str,
+    tag: str,
+    summary: TrainingSummary,
+    scores: Sequence[tuple[str, str, str, str]],
+) -> str:
+    """Return the adapter's card.
+
+    Args:
+        dataset: repository of the dataset that it was trained on; empty where that is not published.
+        summary: what training did.
+        scores: measure, before, after and change in words; empty where nothing was evaluated.
+    """
+    base = base_model(config)
+    head: dict[str, Any] = {
+        "library_name": "peft",
+        "pipeline_tag": "text-generation",
+        "tags": ["dpo", "code", "pairsmith"],
+        **({"base_model": base} if base else {}),
+        **({"datasets": [dataset]} if dataset else {}),
+    }
+    template = _environment().get_template("model_card.md.jinja")
+    body = template.render(
+        config=config, repo=repo, dataset=dataset, tag=tag, summary=summary, scores=scores, base=base
+    )
+    return f"---\n{json.dumps(head, indent=1)}\n---\n\n{body}"
+
+
+def _columns(facts: CardFacts) -> list[tuple[str, str]]:
+    """Return each configuration that is there with the documentation of its rows."""
+    from pipeline.pairing.layout import CONFIGS
+
+    return [(name, (CONFIGS[name][1].__doc__ or "").strip()) for name in facts.sizes]
+
+
+def _count(run: Path, stage: str, *columns: str) -> list[tuple[tuple[Any, ...], int]]:
+    folder = stage_folder(run, stage)
+    counts: Counter[tuple[Any, ...]] = Counter()
+    for name in folder.shard_names():
+        counts.update(pl.read_parquet(folder.path / name, columns=list(columns)).iter_rows())
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _example(run: Path) -> Mapping[str, Any] | None:
+    for path in sorted((run / "dataset" / "data").glob("train-*.parquet")):
+        rows = pl.scan_parquet(path).filter(pl.col("rejected_cause") != "").head(1).collect()
+        for row in rows.iter_rows(named=True):
+            return row
+    return None
+
+
+@functools.cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=False,  # Markdown: see `inline` and `fenced`
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    for function in (inline, fenced, spoken, percent, maybe, counted):
+        environment.filters[function.__name__] = function
+    return environment

@@ -1,0 +1,164 @@
+"""Pushes files to a repository of the Hub: one commit and one tag, only what differs, whatever was cut before."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HFValidationError,
+    LocalTokenNotFoundError,
+    RepositoryNotFoundError,
+)
+from huggingface_hub.hf_api import RepoFile
+
+from pipeline.publishing.changes import Changes, Content, RemoteFile, compare
+from pipeline.publishing.errors import HubDownError, PublishError
+
+Kind = Literal["dataset", "model"]
+_TOKEN = "give a token that may write there by `hf auth login` or HF_TOKEN"
+_AGAIN = "what has arrived is not sent again: give the same command once more"
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A repository of the Hub as it stands.
+
+    Attributes:
+        head: the newest commit; empty where the repository is still to be made.
+        files: path to what is there.
+        tags: name to commit.
+    """
+
+    repo: str
+    kind: Kind
+    head: str
+    files: Mapping[str, RemoteFile]
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push did; `commit` is the one that the tag names."""
+
+    repo: str
+    kind: Kind
+    tag: str
+    commit: str
+    changes: Changes
+
+
+def look(api: HfApi, repo: str, kind: Kind) -> Remote:
+    """Return a repository as it stands; an empty one where there is none.
+
+    Raises:
+        HubDownError: if the Hub can't be reached.
+        PublishError: if it refuses.
+    """
+    try:
+        head = str(api.repo_info(repo, repo_type=kind).sha)
+        entries = api.list_repo_tree(repo, recursive=True, revision=head, repo_type=kind)
+        files = _remote_files(entries)
+        tags = {ref.name: ref.target_commit for ref in api.list_repo_refs(repo, repo_type=kind).tags}
+    except RepositoryNotFoundError:
+        return Remote(repo, kind, "", {}, {})
+    except Exception as error:
+        raise _told(repo, error) from None
+    return Remote(repo, kind, head, files, tags)
+
+
+def push(
+    api: HfApi,
+    remote: Remote,
+    local: Mapping[str, Content],
+    ours: tuple[str, ...],
+    tag: str,
+    private: bool,
+) -> Pushed:
+    """Bring a repository to the state of the local files by one commit, and tag it. Files that are equal stay.
+
+    Where a push was cut, the same call goes on: files that have arrived are known by their content, and a commit
+    that lacks its tag gets it.
+
+    Args:
+        remote: the repository, as `look` returned it just now.
+        local: path in the repository to file or bytes.
+        ours: prefixes of what only we write.
+        tag: the version; one that is there must name the same files.
+        private: visibility, where the repository is made.
+
+    Raises:
+        HubDownError: if the Hub can't be reached.
+        PublishError: if it refuses, somebody else committed meanwhile, or the tag is taken.
+    """
+    changes = compare(local, remote.files, ours)
+    try:
+        if tag in remote.tags:
+            _check_tag(api, remote, local, ours, tag)
+            return Pushed(remote.repo, remote.kind, tag, remote.tags[tag], Changes((), (), (), tuple(local), 0))
+        head = remote.head
+        if not head:
+            api.create_repo(remote.repo, repo_type=remote.kind, private=private, exist_ok=True)
+            head = str(api.repo_info(remote.repo, repo_type=remote.kind).sha)
+        if not changes.is_empty:
+            operations: list[CommitOperationAdd | CommitOperationDelete] = [
+                *(CommitOperationAdd(path, local[path]) for path in (*changes.added, *changes.changed)),
+                *(CommitOperationDelete(path) for path in changes.removed),
+            ]
+            head = api.create_commit(
+                remote.repo, operations, commit_message=tag, repo_type=remote.kind, parent_commit=head
+            ).oid
+        api.create_tag(remote.repo, tag=tag, revision=head, repo_type=remote.kind)
+    except PublishError:
+        raise
+    except Exception as error:
+        raise _told(remote.repo, error) from None
+    return Pushed(remote.repo, remote.kind, tag, head, changes)
+
+
+def _check_tag(api: HfApi, remote: Remote, local: Mapping[str, Content], ours: tuple[str, ...], tag: str) -> None:
+    """Refuse a tag that names other files.
+
+    Raises:
+        PublishError: if it does.
+    """
+    entries = api.list_repo_tree(remote.repo, recursive=True, revision=remote.tags[tag], repo_type=remote.kind)
+    if not compare(local, _remote_files(entries), ours).is_empty:
+        raise PublishError(f"{remote.repo}: the tag {tag} names other files already; give another one with --tag")
+
+
+def _remote_files(entries: Iterable[object]) -> dict[str, RemoteFile]:
+    return {
+        entry.path: RemoteFile(entry.size, entry.blob_id, entry.lfs.sha256 if entry.lfs else None)
+        for entry in entries
+        if isinstance(entry, RepoFile)
+    }
+
+
+def _told(repo: str, error: BaseException) -> PublishError:
+    """Return what ended a talk with the Hub in one line; what it answers never holds the token.
+
+    Raises:
+        BaseException: the error itself, if it is none of the Hub or of the connection.
+    """
+    if isinstance(error, LocalTokenNotFoundError):
+        return PublishError(f"{repo}: no token; {_TOKEN}")
+    if isinstance(error, HFValidationError):
+        return PublishError(f"{repo}: not a name of a repository; write it as owner/name")
+    if isinstance(error, HfHubHTTPError) and error.response is not None:
+        status = error.response.status_code
+        if status in (401, 403):
+            return PublishError(f"{repo}: the Hub refuses ({status}); {_TOKEN}")
+        if status == 412:
+            return PublishError(f"{repo}: somebody else has committed meanwhile; {_AGAIN}")
+        if status < 500 and status != 429:
+            words = str(error).strip().splitlines()[-1]
+            return PublishError(f"{repo}: the Hub refuses ({status}): {words}")
+        return HubDownError(f"{repo}: the Hub answers {status}; {_AGAIN}")
+    if isinstance(error, RuntimeError) and error.__cause__ is not None:  # of an upload in a thread
+        return _told(repo, error.__cause__)
+    # httpx or httpx2, as the version of huggingface_hub has it.
+    if isinstance(error, OSError) or type(error).__module__.partition(".")[0].startswith("http"):
+        return HubDownError(f"{repo}: the connection broke ({type(error).__name__}); {_AGAIN}")
+    raise error

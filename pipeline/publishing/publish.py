@@ -1,0 +1,180 @@
+"""What of a run goes to which repository, checked before anything is sent."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub import HfApi
+from pydantic import TypeAdapter
+
+from pipeline.gate import read_gate
+from pipeline.publishing.card import CardFacts, base_model, gather_card, render_card, render_model_card
+from pipeline.publishing.changes import Changes, Content, compare
+from pipeline.publishing.errors import HeldBackError, PublishError
+from pipeline.publishing.hub import Pushed, Remote, look, push
+from pipeline.publishing.scanning import Finding, scan_files
+from pipeline.report.gather import gather_run
+from pipeline.report.page import median_lengths
+from pipeline.report.plots import draft_candidate_steps, draft_lengths, draft_outcomes
+from pipeline.report.svg import draw_png
+from schemas.config import RunConfig
+from schemas.training import TrainingSummary
+
+_SHOWN = 5  # findings of the scan in one error
+_OURS = ("data/", "unpaired/", "sft/", "ranked/", "candidates/", "figures/", "CHANGELOG.md")
+_LENGTHS_HEIGHT = 2.8  # inches
+
+
+@dataclass(frozen=True, slots=True)
+class PublishPlan:
+    """One repository, what is there, and what it shall be.
+
+    Attributes:
+        local: path in the repository to file or bytes.
+        ours: prefixes of what only we write there.
+        changes: what a push would do.
+    """
+
+    remote: Remote
+    local: Mapping[str, Content]
+    ours: tuple[str, ...]
+    tag: str
+    changes: Changes
+
+
+def plan_publish(
+    config: RunConfig, api: HfApi, tag: str, changelog: str = "", despite: Sequence[str] = ()
+) -> list[PublishPlan]:
+    """Return a plan for each repository that the configuration names. Sends nothing.
+
+    Args:
+        config: a run that has been built, and trained where an adapter is to be published.
+        api: the Hub; it holds the token.
+        tag: name of the version.
+        changelog: text of CHANGELOG.md; empty for none.
+        despite: names of checks of the gate that are let through.
+
+    Raises:
+        PublishError: nothing to publish, held back by the gate, keys or private addresses, or the Hub refuses.
+        HubDownError: the Hub can't be reached.
+    """
+    publish, plans = config.publish, []
+    if not publish.dataset and not publish.model:
+        raise PublishError("no repository to publish to; give --set publish.dataset=owner/name")
+    refuse_marked(config.run, despite)
+    if publish.dataset:
+        facts = gather_card(config.run, config)
+        refuse_secrets(scan_files(sorted((config.run / "dataset").glob("*/*.parquet")), publish.allowed))
+        local = dataset_files(config, facts, tag, changelog)
+        plans.append(_plan(look(api, publish.dataset, "dataset"), local, _OURS, tag))
+    if publish.model:
+        plans.append(_plan(look(api, publish.model, "model"), model_files(config, tag), (), tag))
+    return plans
+
+
+def send(api: HfApi, plan: PublishPlan, private: bool) -> Pushed:
+    """Do what a plan says; see `pipeline.publishing.hub.push`."""
+    return push(api, plan.remote, plan.local, plan.ours, plan.tag, private)
+
+
+def refuse_marked(run: Path, despite: Sequence[str]) -> None:
+    """Refuse to publish what the gate marked.
+
+    Raises:
+        HeldBackError: names the checks, and how to let them through.
+    """
+    gate = read_gate(run)
+    marks = gate.refusals(despite) if gate is not None else ()
+    if marks:
+        reasons = "; ".join(check.reason for check in marks)
+        names = " ".join(f"--despite {json.dumps(check.name)}" for check in marks)
+        raise HeldBackError(f"not published, the gate holds it back: {reasons}. To publish all the same: {names}")
+
+
+def refuse_secrets(findings: Sequence[Finding]) -> None:
+    """Refuse to publish what no one should see. The texts themselves are not shown.
+
+    Raises:
+        PublishError: names the first findings, and where they stand.
+    """
+    if not findings:
+        return
+    shown = "; ".join(
+        f"{one.name} ({one.kind}) in {one.file} row {one.row} column {one.column}, {one.n} places"
+        for one in findings[:_SHOWN]
+    )
+    more = f"; {len(findings) - _SHOWN} more" if len(findings) > _SHOWN else ""
+    raise PublishError(
+        f"not published, {len(findings)} texts look like keys or private addresses: {shown}{more}; "
+        "look at them, then let them through by name in publish.allowed, or leave these problems out"
+    )
+
+
+def dataset_files(config: RunConfig, facts: CardFacts, tag: str, changelog: str) -> dict[str, Content]:
+    """Return the files of the dataset's repository by path."""
+    folder = config.run / "dataset"
+    local: dict[str, Content] = {
+        path.relative_to(folder).as_posix(): path for path in sorted(folder.glob("*/*.parquet"))
+    }
+    card = render_card(facts, config.publish.dataset, tag, config.run.resolve().name, config.publish.private)
+    local["README.md"] = card.encode()
+    if changelog:
+        local["CHANGELOG.md"] = changelog.encode()
+    return local | {f"figures/{name}.png": data for name, data in _figures(config.run).items()}
+
+
+def model_files(config: RunConfig, tag: str) -> dict[str, Content]:
+    """Return the files of the adapter's repository by path.
+
+    Raises:
+        PublishError: if nothing has been trained.
+    """
+    folder = config.run / "training"
+    adapter, summary_file = folder / "adapter", folder / "summary.json"
+    if not adapter.is_dir() or not summary_file.is_file():
+        raise PublishError(f"{folder}: no adapter in there; run `pairsmith train` first")
+    summary = TypeAdapter(TrainingSummary).validate_json(summary_file.read_bytes())
+    local: dict[str, Content] = {
+        path.relative_to(adapter).as_posix(): path for path in sorted(adapter.rglob("*")) if path.is_file()
+    }
+    settings = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    settings["base_model_name_or_path"] = base_model(config) or summary.model
+    local["adapter_config.json"] = (json.dumps(settings, indent=2, sort_keys=True) + "\n").encode()
+    card = render_model_card(config, config.publish.model, config.publish.dataset, tag, summary, _gains(config))
+    local["README.md"] = card.encode()
+    return local
+
+
+def _plan(remote: Remote, local: Mapping[str, Content], ours: tuple[str, ...], tag: str) -> PublishPlan:
+    return PublishPlan(remote, local, ours, tag, compare(local, remote.files, ours))
+
+
+def _figures(run: Path) -> dict[str, bytes]:
+    facts = gather_run(run)
+    figures = {
+        "funnel": draw_png(draft_candidate_steps(facts.candidate_steps)),
+        "verdicts": draw_png(draft_outcomes(facts.outcomes)),
+    }
+    if facts.pairs and facts.pairs.n:
+        drawing = draft_lengths(facts.pairs.lengths, median_lengths(facts.pairs), _LENGTHS_HEIGHT)
+        figures["lengths"] = draw_png(drawing)
+    return figures
+
+
+def _gains(config: RunConfig) -> list[tuple[str, str, str, str]]:
+    from pipeline.report.words import change, decimal, significance
+    from pipeline.scoring import gains_from_json
+
+    path = config.run / "evaluation" / "gains.json"
+    if not path.is_file():
+        return []
+    return [
+        (
+            gain.measure,
+            f"{decimal(gain.before.value)} ({decimal(gain.before.low)} to {decimal(gain.before.high)})",
+            f"{decimal(gain.after.value)} ({decimal(gain.after.low)} to {decimal(gain.after.high)})",
+            f"{change(gain.change)}, {significance(gain)}",
+        )
+        for gain in gains_from_json(path.read_text(encoding="utf-8"))
+    ]

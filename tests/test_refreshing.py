@@ -1,0 +1,204 @@
+"""Refreshes of one run as its problems grow: what is redone, told and published, and what can be rebuilt."""
+
+import fcntl
+import itertools
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import huggingface_hub
+import huggingface_hub.constants
+import polars as pl
+import pytest
+
+from flows.refreshing import rebuild, refresh
+from flows.tools import RunLockedError, locked
+from pipeline.stages import stage_folder
+from pipeline.versions import VersionError, list_versions, read_changelog
+from pipeline.versions.recording import check_splits
+from schemas.config import load_config
+from schemas.version import DatasetVersion
+from tests.cli_kit import pairsmith
+from tests.hub_double import TOKEN, Hub, serve_hub
+from tests.refresh_kit import write_problems
+
+# huggingface_hub uploads in a way that httpx calls old.
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+
+
+@dataclass
+class History:
+    """What was seen of a run refreshed four times: at first, unchanged, with a problem more, with a test more."""
+
+    config: Path
+    hub: Hub
+    versions: list[tuple[DatasetVersion, bool]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    n_sent: list[int] = field(default_factory=list)
+    executed: list[dict[str, float]] = field(
+        default_factory=list
+    )  # candidate to when its execution ran, as measured
+    shards: list[dict[str, int]] = field(default_factory=list)  # path of a shard to when it was written
+
+    @property
+    def run(self) -> Path:
+        return self.config.parent / "run"
+
+
+@pytest.fixture(scope="module")
+def history(prefect_here: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+    folder = tmp_path_factory.mktemp("refresh")
+    with serve_hub() as hub, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
+        real = huggingface_hub.HfApi
+        patch.setattr(huggingface_hub, "HfApi", lambda: real(endpoint=hub.url, token=TOKEN))
+        history = History(write_problems(folder, 8), hub)
+        for change in (None, None, (9, None), (9, 1)):
+            if change is not None:
+                write_problems(folder, change[0], harder=change[1])
+            began = time.monotonic()
+            history.versions.append(refresh(load_config(history.config), folder / "cache"))
+            history.seconds.append(time.monotonic() - began)
+            history.n_sent.append(len(hub.take_sent()))
+            rows = stage_folder(history.run, "executions").read_all()
+            history.executed.append({row.candidate_id: row.wall_s for row in rows})
+            shards = {
+                path.relative_to(history.run).as_posix(): path for path in history.run.glob("*/part-*.parquet")
+            }
+            history.shards.append({name: path.stat().st_mtime_ns for name, path in shards.items()})
+        yield history
+
+
+def test_each_change_is_a_version_and_nothing_new_is_none(history: History) -> None:
+    assert [(version.name, is_new) for version, is_new in history.versions] == [
+        ("v1", True), ("v1", False), ("v2", True), ("v3", True),
+    ]  # fmt: skip
+    assert [version.name for version in list_versions(history.run)] == ["v1", "v2", "v3"]
+
+
+def test_nothing_new_makes_nothing_and_sends_nothing(history: History) -> None:
+    assert history.shards[0] == history.shards[1]
+    assert history.n_sent[0] > 5
+    assert history.n_sent[1] == 0
+    assert history.seconds[1] < 20
+
+
+def test_a_new_problem_is_the_only_one_that_is_redone(history: History) -> None:
+    before, after = history.shards[1], history.shards[2]
+    new = {name for name in after if name not in before}
+    assert {name.split("/")[1] for name in new} == {"part-00004.parquet"}
+    rewritten = {name.split("/")[0] for name in before if before[name] != after[name]}
+    assert "problems" not in rewritten  # candidates are written anew: they name the file's digest as revision
+    ran = {key for key, wall_s in history.executed[2].items() if history.executed[1].get(key) != wall_s}
+    problems = {
+        row.problem_id for row in stage_folder(history.run, "candidates").read_all() if row.candidate_id in ran
+    }
+    assert problems == {"own/8"}
+
+
+def test_a_problem_whose_tests_changed_is_the_only_one_that_runs_again(history: History) -> None:
+    ran = {key for key, wall_s in history.executed[3].items() if history.executed[2].get(key) != wall_s}
+    rows = stage_folder(history.run, "candidates").read_all()
+    assert {row.problem_id for row in rows if row.candidate_id in ran} == {"own/1"}
+    assert set(history.executed[2]) == set(history.executed[3]), "a candidate keeps its identity"
+
+
+def test_the_changelog_says_what_came_and_why(history: History) -> None:
+    text = read_changelog(history.run)
+    assert text.index("## v3") < text.index("## v2") < text.index("## v1")
+    third, second, first = text.split("## v")[1:]
+    assert "New problems" in second
+    assert "own/8" in second
+    assert "of new problems" in second
+    assert "Pass rate, mean over problems: 0.400 before, 0.400 now." in second
+    assert "Problems that changed\n\n- own/1" in third
+    assert "Against" not in first
+
+
+def test_no_problem_changes_its_split(history: History) -> None:
+    splits = [version.splits for version, _ in history.versions]
+    for before, after in itertools.pairwise(splits):
+        assert before.items() <= after.items()
+    with pytest.raises(VersionError, match=r"own/\d was of the .* split .*test_share"):
+        check_splits(splits[-1], splits[-1], 1.0)
+
+
+def test_every_version_is_a_tag_with_its_changelog(history: History) -> None:
+    repo = history.hub.repo("tester/grown")
+    assert list(repo.tags) == ["v1", "v2", "v3"]
+    newest = repo.files(repo.tags["v3"])
+    assert newest["CHANGELOG.md"].data.decode() == read_changelog(history.run)
+    path = next((history.run / "dataset" / "data").glob("train-*.parquet"))
+    assert newest[f"data/{path.name}"].data == path.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["v1", "v2"])
+def test_an_old_version_is_rebuilt_byte_for_byte(history: History, name: str, tmp_path: Path) -> None:
+    assert rebuild(history.run, name, tmp_path / "old", tmp_path / "cache")
+    rows = pl.read_parquet(tmp_path / "old" / "dataset" / "candidates" / "*.parquet")
+    assert rows["problem_id"].n_unique() == {"v1": 8, "v2": 9}[name]
+
+
+def test_a_rebuild_refuses_what_it_cannot_make(history: History, tmp_path: Path) -> None:
+    with pytest.raises(VersionError, match="no version v9; there are v1, v2, v3"):
+        rebuild(history.run, "v9", tmp_path / "a", tmp_path)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").touch()
+    with pytest.raises(VersionError, match="not empty"):
+        rebuild(history.run, "v1", tmp_path / "full", tmp_path)
+
+
+def test_a_refreshed_dataset_has_the_rows_of_a_fresh_one(
+    history: History, prefect_here: None, tmp_path: Path
+) -> None:
+    path = write_problems(tmp_path, 9, harder=1)
+    refresh(load_config(path, ["publish.dataset=''", "truth.n_timed_runs=1"]), tmp_path / "cache")
+    for folder in ("data", "unpaired", "sft", "ranked", "candidates"):
+        for split in ("train", "test"):
+            files = f"{folder}/{split}-*.parquet"
+            if list((history.run / "dataset").glob(files)):
+                fresh, grown = (
+                    pl.read_parquet(run / "dataset" / files) for run in (tmp_path / "run", history.run)
+                )
+                assert fresh.equals(grown), files
+
+
+def test_a_second_refresh_waits_or_ends(tmp_path: Path) -> None:
+    with (tmp_path / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        began = time.monotonic()
+        with pytest.raises(RunLockedError, match="another pairsmith"), locked(tmp_path, wait_s=1.0):
+            pass
+        assert time.monotonic() - began >= 1.0
+    with locked(tmp_path):
+        pass
+
+
+def test_the_lock_of_a_dead_holder_is_gone(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from flows.tools import locked\n"
+        "with locked(Path(sys.argv[1])):\n    print('held', flush=True); time.sleep(600)\n"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    with pytest.raises(RunLockedError), locked(tmp_path):
+        pass
+    holder.kill()  # as kill -9
+    holder.wait()
+    holder.stdout.close()
+    with locked(tmp_path, wait_s=5.0):
+        pass
+
+
+def test_the_command_refreshes_and_rebuilds(home: Path, tmp_path: Path) -> None:
+    config = write_problems(tmp_path, 3)
+    done = pairsmith("refresh", config, "--set", "publish.dataset=''", home=home)
+    assert done.returncode == 0, done.stderr
+    assert "## v1" in done.stdout
+    done = pairsmith("rebuild", tmp_path / "run", "v1", "--into", tmp_path / "again", home=home)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the same bytes" in done.stdout

@@ -1,0 +1,113 @@
+"""Deployments: what they are called, when they run, what their forms ask, and how faults are taken."""
+
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from prefect import flow, task
+from prefect.flows import load_flow_from_entrypoint
+
+from flows.deployed import SERVED
+from flows.retrying import retried, set_policy
+from flows.serving import TimetableError, make_deployments
+from pipeline.errors import InfrastructureError, PairsmithError
+from pipeline.publishing.errors import HubDownError
+from pipeline.sampling.errors import SamplingError, ServerDownError
+from pipeline.sandbox.contract import SandboxError
+from schemas.config import load_config
+from schemas.service_config import ServiceConfig
+from tests.cli_kit import assert_one_line, pairsmith
+from tests.refresh_kit import write_problems
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_all_flows_are_deployed_with_their_times(tmp_path: Path) -> None:
+    path = write_problems(tmp_path, 1)
+    overrides = ["schedule.refresh='*/5 * * * *'", "schedule.timezone=Europe/Berlin"]
+    made = {one.flow_name: one for one in make_deployments(load_config(path, overrides), path, overrides)}
+    assert set(made) == {flow.name for flow in SERVED} >= {"build", "refresh", "train", "evaluate", "publish"}
+    times = [one.schedule.model_dump() for one in made["refresh"].schedules or () if one.schedule]
+    assert [(one["cron"], one["timezone"]) for one in times] == [("*/5 * * * *", "Europe/Berlin")]
+    assert not made["build"].schedules
+    assert made["build"].name == "run"
+    assert made["build"].parameters == {"config": str(path), "overrides": overrides}
+    assert made["build"].entrypoint == "flows.deployed.build"
+
+
+@pytest.mark.parametrize("override", ["schedule.refresh='every day'", "schedule.refresh='61 * * * *'"])
+def test_a_schedule_that_is_none_is_named(tmp_path: Path, override: str) -> None:
+    path = write_problems(tmp_path, 1)
+    with pytest.raises(TimetableError, match=r"schedule\.refresh"):
+        make_deployments(load_config(path, [override]), path, [override])
+
+
+def test_forms_show_types_and_words_for_every_parameter() -> None:
+    for one in SERVED:
+        schema = one.parameters.model_dump()
+        assert schema["required"] == ["config"], one.name
+        for name, described in schema["properties"].items():
+            assert described.get("description"), (one.name, name)
+            assert described.get("type") or described.get("anyOf"), (one.name, name)
+
+
+def test_the_project_file_names_flows_that_are_there() -> None:
+    tree = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
+    pools = {one["work_pool"]["name"] for one in tree["deployments"]}
+    assert pools == {"pairsmith-process", "pairsmith-docker", "pairsmith-kubernetes"}
+    names = {one.name for one in SERVED}
+    for one in tree["deployments"]:
+        file, _, name = one["entrypoint"].partition(":")
+        assert name in names
+        assert (ROOT / file).is_file()
+        assert set(one["parameters"]) == {"config"}
+    assert load_flow_from_entrypoint(f"{ROOT}/flows/deployed.py:refresh").name == "refresh"
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_transient"),
+    [
+        (SandboxError, True),
+        (ServerDownError, True),
+        (HubDownError, True),
+        (SamplingError, False),
+        (PairsmithError, False),
+        (ValueError, False),
+    ],
+)
+def test_only_faults_of_the_infrastructure_are_tried_again(
+    prefect_here: None, kind: type[Exception], is_transient: bool
+) -> None:
+    assert issubclass(kind, InfrastructureError) == is_transient
+    calls = []
+
+    @task
+    def work() -> str:
+        calls.append(time.monotonic())
+        if len(calls) < 3:
+            raise kind("broken")
+        return "done"
+
+    @flow
+    def run() -> str:
+        return retried(work)()
+
+    set_policy(ServiceConfig(retries=3, retry_delay_s=0.05))
+    try:
+        if is_transient:
+            assert run() == "done"
+        else:
+            with pytest.raises(kind):
+                run()
+    finally:
+        set_policy(None)
+    assert len(calls) == (3 if is_transient else 1)
+    calls.clear()
+    with pytest.raises(kind):  # without a service a person is told at once
+        run()
+    assert len(calls) == 1
+
+
+def test_serve_without_a_server_is_one_line(tmp_path: Path) -> None:
+    assert_one_line(pairsmith("serve", write_problems(tmp_path, 1), home=tmp_path), "prefect server start")
