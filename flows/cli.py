@@ -1,9 +1,17 @@
 """The command `pairsmith`: one verb a flow. Errors are one line; exit codes are in the README."""
 
-from flows.commands import hub, runs, sandbox, service, vllm
+from flows.commands import hub, runs, sandbox, service, studies, vllm
 from flows.commands.shared import app
 
-__all__ = ["hub", "main", "runs", "sandbox", "service", "vllm"]  # each registers its verbs when it is imported
+__all__ = [
+    "hub",
+    "main",
+    "runs",
+    "sandbox",
+    "service",
+    "studies",
+    "vllm",
+]  # each registers its verbs when it is imported
 
 
 def main() -> None:

@@ -108,11 +108,9 @@ def mark_run(config: RunConfig, evaluated: Sequence[Evaluated]) -> None:
     """Write what the gate says of what the run trained; of the last model where it trained nothing itself."""
     trained = model_digest(config.run)
     last = evaluated[-1] if evaluated else None
-    if last is None or (config.evaluation.models and trained):
+    if last is None or last.subject == evaluated[0].subject or (config.evaluation.models and trained):
         return
-    mine = {row.set_name: row for row in evaluated if row.subject == last.subject and row.gains}
-    if not mine:
-        return
+    mine = {row.set_name: row for row in evaluated if row.subject == last.subject}
     held_out = mine.get(HELD_OUT)
     sets = {
         name: gain

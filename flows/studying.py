@@ -1,0 +1,122 @@
+"""The flow of a study: every start with every method on every dataset, and one report."""
+
+from pathlib import Path
+
+from prefect import flow
+
+from flows.chain import load
+from flows.evaluating import ApiKeys
+from flows.flows import build, evaluate, train
+from flows.reporting import reporter
+from flows.tools import locked
+from pipeline.errors import PairsmithError
+from pipeline.evaluation import trained_sampling
+from pipeline.report.study import write_study_report
+from pipeline.sampling.models import resolve_model
+from pipeline.study import Cell, cell_config, link_shared, list_cells, note_error, read_row, shared_config
+from pipeline.supervised import merged_model, write_references
+from schemas.config import RunConfig
+from schemas.study import StudyRow
+from schemas.study_config import Start, StudyConfig, Variant
+
+
+def _no_key(variable: str) -> None:
+    return None
+
+
+@flow(name="study", validate_parameters=False)
+def study(settings: StudyConfig, cache: Path, api_keys: ApiKeys = _no_key) -> list[StudyRow]:
+    """Run each cell that is not done, and report on all; a cell that fails is told and costs no other.
+
+    Raises:
+        PairsmithError: if a start can't be made.
+    """
+    cells = list_cells(settings)
+    models: dict[str, str] = {}
+    shared: dict[tuple[str, str], Path] = {}
+    with locked(settings.run):
+        for place, cell in enumerate(cells, start=1):
+            reporter().say(f"== cell {place} of {len(cells)}: {cell.name()}")
+            if cell.start.name not in models:
+                models[cell.start.name] = make_start(settings, cell.start, cache)
+            _do_cell(settings, cell, models[cell.start.name], shared, cache, api_keys)
+            _report(settings, cells)
+    return _report(settings, cells)
+
+
+def _do_cell(
+    settings: StudyConfig,
+    cell: Cell,
+    model: str,
+    shared: dict[tuple[str, str], Path],
+    cache: Path,
+    api_keys: ApiKeys,
+) -> None:
+    """Run a cell; what goes wrong in it goes into its row, and the next one is begun."""
+    key = cell.start.name, cell.dataset.name
+    run = cell.folder(settings.run)
+    try:
+        if key not in shared:
+            common = shared_config(settings, cell.start, cell.dataset, model)
+            _share(common, cell.has_pairs(), cache, api_keys)
+            shared[key] = common.run
+        _run(cell_config(settings, cell, model), shared[key], cell.has_pairs(), cache, api_keys)
+    except PairsmithError as error:
+        reason = " ".join(str(error).split())
+        reporter().say(f"error in {cell.name()}: {reason}")
+        note_error(run, reason)
+    else:
+        note_error(run, "")
+
+
+def make_start(settings: StudyConfig, start: Start, cache: Path) -> str:
+    """Return the model of a start: as it is named, or the folder of what SFT made of it.
+
+    Raises:
+        PairsmithError: if SFT can't be done.
+    """
+    folder = settings.run / "starts" / start.name
+    config = settings.cell(folder, start)
+    if start.sft is None:
+        return config.sampling.model
+    problems = [row for part in load(config, cache).values() for row in part.problems]
+    written = write_references(problems, config.pairs.test_share, folder / "references")
+    without = f", {written.n_without} have none" if written.n_without else ""
+    reporter().say(f"-- {start.name}: SFT on the references of {written.n_rows} train problems{without}")
+    own = {"method": "sft", "dataset": str(folder / "references")}
+    tuned = settings.cell(folder, start, Variant.model_validate({"name": "sft", "training": {**start.sft, **own}}))
+    train(tuned, cache)
+    made = trained_sampling(tuned)
+    assert made is not None
+    if made.adapter is None:
+        return made.model
+    base = Path(resolve_model(made, cache, reporter().say).source)
+    return str(merged_model(base, made.adapter, folder / f"{start.name}-model"))
+
+
+def _share(config: RunConfig, has_pairs: bool, cache: Path, api_keys: ApiKeys) -> None:
+    """Make what the methods of one start and dataset share: draws, verdicts, and the start's own evaluation."""
+    if not has_pairs:
+        build(config, cache, api_keys)
+    evaluate(config, cache, api_keys)
+
+
+def _run(config: RunConfig, shared: Path, has_pairs: bool, cache: Path, api_keys: ApiKeys) -> None:
+    """Run one cell, as far as it is not done.
+
+    Args:
+        config: of the cell.
+        shared: folder of what is linked in.
+        has_pairs: whether its dataset is one that is there already.
+    """
+    link_shared(shared, config.run)
+    if not has_pairs:
+        build(config, cache, api_keys)
+    train(config, cache)
+    evaluate(config, cache, api_keys)
+
+
+def _report(settings: StudyConfig, cells: list[Cell]) -> list[StudyRow]:
+    rows = [read_row(settings.run, cell) for cell in cells]
+    write_study_report(settings.run, settings.title or settings.run.name, rows)
+    return rows

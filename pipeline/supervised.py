@@ -1,0 +1,85 @@
+"""A start by supervised fine-tuning: rows from problems with a known solution, and the model as a whole."""
+
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.errors import PairsmithError
+from pipeline.folder import write_whole
+from pipeline.pairing import split_of
+from pipeline.sampling.models import digest_folder
+from pipeline.sampling.opening import make_opening
+from schemas.problem import Problem
+
+
+class NoReferencesError(PairsmithError):
+    """There is no right solution to train on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written, and how many train problems have no reference."""
+
+    n_rows: int
+    n_without: int
+
+
+def write_references(problems: Iterable[Problem], test_share: float, folder: Path) -> Written:
+    """Write the references of the train problems as rows for SFT: prompt and completion, in the folder `sft`.
+
+    What is asked is what the template `instruct` asks; the answer is the reference in one code block. Held-out
+    problems are left out by the same hash that splits the pairs.
+
+    Args:
+        problems: all of them.
+        test_share: share of the problems that are held out, in [0, 1].
+        folder: dataset folder, as `pipeline.training` takes it.
+
+    Raises:
+        NoReferencesError: if no train problem has a reference.
+    """
+    train = [row for row in problems if split_of(row.problem_id, test_share) == "train"]
+    known = sorted((row for row in train if row.reference), key=lambda row: row.problem_id)
+    if not known:
+        raise NoReferencesError("SFT on references needs train problems with a reference; there are none")
+    rows = [
+        {
+            "problem_id": row.problem_id,
+            "split": "train",
+            "prompt": [{"role": "user", "content": make_opening(row, "instruct").text}],
+            "completion": [{"role": "assistant", "content": f"```{row.language}\n{row.reference.strip()}\n```"}],
+        }
+        for row in known
+    ]
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows), sink, compression="zstd")
+    write_whole(folder / "sft" / "train-00000.parquet", sink.getvalue().to_pybytes())
+    return Written(len(rows), len(train) - len(known))
+
+
+def merged_model(base: Path, adapter: Path, folder: Path) -> Path:
+    """Return a folder with the base and its adapter as one model, in float32; made again only if they changed.
+
+    In bfloat16 the sum would round most of a short training's change away.
+    """
+    mark, key = folder / "merged.json", json.dumps([digest_folder(base), digest_folder(adapter)])
+    if mark.is_file() and mark.read_text(encoding="utf-8") == key:
+        return folder
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    temporary = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(temporary, ignore_errors=True)
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True)
+    PeftModel.from_pretrained(model, str(adapter)).merge_and_unload().save_pretrained(temporary)
+    AutoTokenizer.from_pretrained(base, local_files_only=True).save_pretrained(temporary)
+    (temporary / mark.name).write_text(key, encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.rename(folder)
+    return folder

@@ -1,0 +1,67 @@
+"""A whole study through the command, on made-up samples and a model of 2 layers; and what it refuses."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli_kit import assert_one_line, pairsmith, write_config
+from tests.training_kit import build_tiny_model
+
+STUDY = """
+run = "{folder}/study"
+[base]
+problems.ids = {ids}
+sampling = {{ model = "{folder}/tiny", backend = "files", samples = "{folder}/s.jsonl", max_tokens = 8 }}
+sandbox.backend = "bubblewrap"
+truth = {{ n_inputs = 4, n_mutants = 0 }}
+training = {{ max_steps = 2, batch_size = 2, max_length = 256, device = "cpu", lora_rank = 2 }}
+# What is drawn for scoring is rubbish, by a model of random weights.
+scoring = {{ n = 2, k = [1], n_bootstrap = 100, greedy = false }}
+[[starts]]
+name = "tiny"
+[[methods]]
+name = "dpo"
+[[methods]]
+name = "short"
+training.max_length = 16
+"""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("trl")
+    folder = tmp_path_factory.mktemp("study")
+    write_config(folder)
+    build_tiny_model(folder / "tiny")
+    (folder / "samples.jsonl").rename(folder / "s.jsonl")
+    rows = [json.loads(line) for line in (folder / "s.jsonl").read_text().splitlines()]
+    ids = list(dict.fromkeys(row["task_id"] for row in rows))[:8]
+    (folder / "study.toml").write_text(STUDY.format(folder=folder, ids=json.dumps(ids)))
+    return folder
+
+
+def test_a_study_runs_its_cells_tells_those_that_fail_and_goes_on(study: Path, home: Path) -> None:
+    """No pair fits into 16 tokens: the second method has nothing to train on, which costs the first nothing."""
+    done = pairsmith("study", study / "study.toml", home=home)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "error in tiny / own / short: " in done.stdout
+    dpo = study / "study" / "cells" / "tiny" / "own" / "dpo"
+    for name in ("evaluation/gains.json", "evaluation/before/score.json", "gate.json", "report.html"):
+        assert (dpo / name).is_file(), name
+    shared = study / "study" / "shared" / "tiny" / "own"
+    for name in ("executions", "evaluation/before/candidates"):
+        (ours,), (theirs,) = (list((run / name).glob("*.parquet")) for run in (dpo, shared))
+        assert ours.stat().st_ino == theirs.stat().st_ino, f"{name} was made twice"
+    page = (study / "study" / "report.html").read_text()
+    assert "1 of 2 cells done" in page
+    assert "tiny / own / short failed:" in page
+    adapter = dpo / "training" / "adapter" / "adapter_model.safetensors"
+    before = adapter.stat()
+    again = pairsmith("study", study / "study.toml", "--set", 'methods=[{name="dpo"}]', home=home)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert adapter.stat().st_mtime_ns == before.st_mtime_ns, "a done cell was trained again"
+
+
+def test_bad_input_is_one_line(home: Path) -> None:
+    assert_one_line(pairsmith("study", "nothing_such", home=home), "nothing_such", "no such")
