@@ -105,13 +105,18 @@ def evaluate_run(
 
 
 def mark_run(config: RunConfig, evaluated: Sequence[Evaluated]) -> None:
-    """Write what the gate says of what the run trained; of the last model where it trained nothing itself."""
+    """Write what the gate says of what the run trained; of the last model where it trained nothing itself.
+
+    An evaluation on further sets alone leaves the gate as it was.
+    """
     trained = model_digest(config.run)
     last = evaluated[-1] if evaluated else None
     if last is None or last.subject == evaluated[0].subject or (config.evaluation.models and trained):
         return
     mine = {row.set_name: row for row in evaluated if row.subject == last.subject}
     held_out = mine.get(HELD_OUT)
+    if held_out is None:
+        return
     sets = {
         name: gain
         for name, row in mine.items()
@@ -119,8 +124,7 @@ def mark_run(config: RunConfig, evaluated: Sequence[Evaluated]) -> None:
         for gain in row.gains
         if gain.measure == "pass@1"
     }
-    gains, slices = (held_out.gains, pass_gains(held_out.slices)) if held_out is not None else ((), {})
-    gate = judge_gate(gains, slices, sets, config.gate, trained)
+    gate = judge_gate(held_out.gains, pass_gains(held_out.slices), sets, config.gate, trained)
     write_gate(config.run, gate)
     for check in gate.refusals():
         reporter().say(f"gate        {check.name}: {check.reason}")

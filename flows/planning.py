@@ -46,7 +46,10 @@ def show_plan(config: RunConfig, cache: Path, console: Console) -> None:
     settings = config.training
     steps = f"{settings.method}, {settings.max_steps} steps of {settings.batch_size} pairs"
     table.add_row("training", steps, "yes" if (config.run / "training" / "summary.json").is_file() else "no")
-    scored = f"{n_held_out} problems, {config.scoring.n} candidates each, before and after"
+    sets = [f"{n_held_out} held-out problems"] if config.evaluation.held_out else []
+    sets += [one.title() for one in config.evaluation.sets]
+    models = ", ".join(one.name for one in config.evaluation.models) or "before and after"
+    scored = f"{', '.join(sets)}; {config.scoring.n} candidates each; {models}"
     table.add_row("evaluation", scored, "yes" if (config.run / "evaluation" / "gains.json").is_file() else "no")
     console.print(table)
     source = (
