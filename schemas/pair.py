@@ -24,7 +24,8 @@ class Pair:
         policy: rule that made the pair (see `pipeline.pairing.policies`).
         policy_value: the policy's own measure: gap of the shares of cases (partial_credit, best_of_n,
             all_against_all), token distance in [0, 1] (nearest_wrong), log-probability of the rejected one
-            (likeliest_wrong), times faster (fast_over_slow), tags better (cleaner); None for passed_over_failed.
+            (likeliest_wrong), times faster (fast_over_slow), tags better and mean gain in dimensions of quality
+            (cleaner); None for passed_over_failed.
         n_compared: draws that both were picked from, for best_of_n; None elsewhere.
         weight: in (0, 1]; under 1 where the pair is told by length or style and `pairs.leakage` is `weigh`.
         chosen_code: extracted code of the chosen candidate; likewise `rejected_code`.

@@ -16,6 +16,7 @@ PolicyName = Literal[
     "best_of_n",
     "all_against_all",
 ]
+Dimension = Literal["instruction", "explanation", "complexity", "readability", "style"]
 # What `cleaner` means unless told otherwise: tags that reviewers ask for, and tags that linters warn of.
 CLEAN = ("docstring", "type_hints_full")
 MESSY = (
@@ -44,6 +45,12 @@ class PolicyConfig(Section):
     min_tags: int = Field(
         1, ge=1, description="cleaner: tags by which the chosen one is better, and worse by none."
     )
+    dimensions: tuple[Dimension, ...] = Field(
+        (), description="cleaner: dimensions of quality that count; with them, tags only where they are named."
+    )
+    min_quality: float = Field(
+        0.1, ge=0.0, le=1.0, description="cleaner: mean gain over the dimensions, and a loss in none."
+    )
     forms: bool = Field(
         False, description="cleaner: programs that differ by comments, format or names make pairs too."
     )
@@ -56,7 +63,8 @@ class PolicyConfig(Section):
 
     def tags(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the tags that `cleaner` wants and those that it does not want."""
-        return (self.prefer, self.avoid) if self.prefer or self.avoid else (CLEAN, MESSY)
+        is_told = self.prefer or self.avoid or self.dimensions
+        return (self.prefer, self.avoid) if is_told else (CLEAN, MESSY)
 
 
 class PairsConfig(Section):

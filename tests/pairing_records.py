@@ -161,4 +161,6 @@ def _syntax_values(exact: str, renamed: str, name: str) -> dict[str, Any]:
         "nesting_depth": 0,
         "cyclomatic": 1,
         "comment_share": 0.0,
+        "quality_readability": None,
+        "quality_style": None,
     }

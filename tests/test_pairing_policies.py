@@ -93,6 +93,23 @@ def test_cleaner_is_better_in_something_and_worse_in_nothing() -> None:
     assert ids(pair_up(rows, config(wish)).pairs) == {("typed", "plain"), ("long", "plain")}
 
 
+def test_cleaner_may_go_by_dimensions_of_quality() -> None:
+    rows = [
+        judged("neat", tags=(), quality_readability=0.9, quality_style=0.8),
+        judged("terse", tags=(), quality_readability=0.5, quality_style=0.9),
+        judged("messy", tags=("docstring",), quality_readability=0.5, quality_style=0.6),
+        judged("unknown", tags=(), quality_readability=0.1),
+        judged("wrong", FAILED, quality_readability=0.0, quality_style=0.0),
+    ]
+    both = PolicyConfig(name="cleaner", dimensions=("readability", "style"))
+    made = pair_up(rows, config(both)).pairs
+    gains = {(pair.chosen_id, pair.rejected_id): pair.policy_value for pair in made}
+    assert gains == pytest.approx({("neat", "messy"): 0.3, ("terse", "messy"): 0.15})
+    assert ids(pair_up(rows, config(both.model_copy(update={"min_quality": 0.2}))).pairs) == {("neat", "messy")}
+    wish = PolicyConfig(name="cleaner", dimensions=("readability",), prefer=("docstring",), min_quality=0.0)
+    assert ids(pair_up(rows, config(wish)).pairs) == {("messy", "terse"), ("messy", "unknown")}
+
+
 def test_only_a_policy_that_asks_for_forms_pairs_programs_of_one_fingerprint() -> None:
     rows = [
         judged("commented", exact="e", renamed="r", tags=("docstring",)),

@@ -50,6 +50,7 @@ def judged_rows(draw: st.DrawFn, index: int, problem_ids: Sequence[str]) -> Judg
         "exact": draw(mostly(f"e{index}", "", "e")),
         "renamed": draw(mostly(f"r{index}", "", "r", "s")),
         "tags": draw(st.sampled_from([(), ("docstring",), ("docstring", "long_line"), ("long_line",)])),
+        "quality_readability": draw(st.sampled_from([None, 0.2, 0.7, 0.8])),
         "n_tokens": draw(st.integers(1, 40)),
         "mean_logprob": draw(st.sampled_from([None, -0.1, -0.2, -2.0])),
     }
@@ -90,6 +91,7 @@ def policies(draw: st.DrawFn) -> PolicyConfig:
         min_gap=draw(st.sampled_from([0.0, 0.25, 0.5])),
         n=draw(st.sampled_from([2, 5])),
         cap=draw(st.integers(1, 3)),
+        dimensions=draw(st.sampled_from([(), ("readability",)])),
         forms=draw(st.booleans()) if name == "cleaner" else False,
     )
 
@@ -178,10 +180,7 @@ def check_policy(
     elif pair.policy == "cleaner":
         assert one
         assert other
-        better = ("docstring" in chosen_tags(chosen)) - ("docstring" in chosen_tags(rejected))
-        worse = ("long_line" in chosen_tags(chosen)) - ("long_line" in chosen_tags(rejected))
-        assert better >= 0 >= worse
-        assert (better, worse) != (0, 0)
+        assert any(is_cleaner(chosen, rejected, policy) for policy in made_by)
     elif pair.policy == "best_of_n":
         assert (one, pair.chosen_share) > (other, pair.rejected_share) or pair.chosen_share > pair.rejected_share
         blocks = {(chosen.candidate.index // policy.n, rejected.candidate.index // policy.n) for policy in made_by}
@@ -192,6 +191,15 @@ def check_policy(
         gap = min(policy.min_gap for policy in made_by) if pair.policy == "partial_credit" else 0.0
         assert pair.chosen_share > pair.rejected_share
         assert pair.chosen_share - pair.rejected_share >= gap - 1e-6
+
+
+def is_cleaner(chosen: Judged, rejected: Judged, policy: PolicyConfig) -> bool:
+    if policy.dimensions:
+        one, other = chosen.syntax.quality_readability, rejected.syntax.quality_readability
+        return one is not None and other is not None and one - other >= policy.min_quality
+    better = ("docstring" in chosen_tags(chosen)) - ("docstring" in chosen_tags(rejected))
+    worse = ("long_line" in chosen_tags(chosen)) - ("long_line" in chosen_tags(rejected))
+    return better >= 0 >= worse and (better, worse) != (0, 0)
 
 
 def check_caps(made: Made, config: PairsConfig) -> None:

@@ -4,6 +4,8 @@ Only what guards and policies look at is read here: texts become digests and len
 million candidates fit into memory. This module is the one place that reads the columns of syntax.
 """
 
+from typing import get_args
+
 import numpy as np
 import polars as pl
 from pandas.util import hash_array
@@ -12,6 +14,7 @@ from pipeline.pairing import answers
 from pipeline.pairing.frames import PairingTables, refuse_repeats
 from pipeline.pairing.reasons import Drop, PairingError
 from schemas.candidate import Extraction
+from schemas.pairs_config import Dimension
 from schemas.problem import JudgedBy
 from schemas.standing import Standing
 from schemas.verdict import Cause, Label
@@ -106,6 +109,7 @@ def _syntax_columns(syntax: pl.LazyFrame) -> pl.LazyFrame:
         "nesting_depth",
         "cyclomatic",
         "comment_share",
+        *(f"quality_{name}" for name in get_args(Dimension)),
         is_marked_repeat=pl.col("duplicate_of") != "",
         is_contaminated=pl.col("contaminated_by") != "",
         syntax_of="problem_id",

@@ -101,26 +101,39 @@ def fast_over_slow(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
 
 
 def cleaner(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
-    """Offer cleaner over messier among passed candidates; the measure is by how many tags.
+    """Offer cleaner over messier among passed candidates; the measure is by how many tags and how much quality.
 
     The chosen one is better by at least `min_tags` of the tags that are wanted or not wanted, and worse by none.
+    Where `dimensions` of quality are named, it is better by at least `min_quality` in their mean, and worse in
+    none; a candidate that lacks one is not offered. With both, both must hold, and the measure is their sum.
     """
     passed = entries.filter(pl.col("passed") & pl.col("has_code"))
     prefer, avoid = policy.tags()
-    good = [pl.col("tags").list.contains(tag).cast(pl.Int8) for tag in prefer]
-    good += [(~pl.col("tags").list.contains(tag)).cast(pl.Int8) for tag in avoid]
-    names = [f"good_{index}" for index in range(len(good))]
-    passed = passed.with_columns(*(each.alias(name) for each, name in zip(good, names, strict=True)))
+    good = [pl.col("tags").list.contains(tag).cast(pl.Float64) for tag in prefer]
+    good += [(~pl.col("tags").list.contains(tag)).cast(pl.Float64) for tag in avoid]
+    tags = [f"good_{index}" for index in range(len(good))]
+    quality = [f"quality_{name}" for name in policy.dimensions]
+    passed = passed.with_columns(*(each.alias(name) for each, name in zip(good, tags, strict=True)))
+    passed = passed.drop_nulls(quality) if quality else passed
+    names = [*tags, *quality]
     total = pl.sum_horizontal(names)
     chosen, rejected = (
         in_turns(passed, "approach").sort("problem_id", total, descending=[False, down], maintain_order=True)
         for down in (True, False)
     )
     rows, n_beyond = cross(chosen, rejected, policy.reach, names)
-    gains = [pl.col(name) - pl.col(f"{name}_rejected") for name in names]
-    gain = pl.sum_horizontal(gains)
-    fits = (pl.min_horizontal(gains) >= 0) & (gain >= policy.min_tags)
+    gain, fits = pl.lit(0.0), pl.lit(True)
+    for group, least, reduce in ((tags, policy.min_tags, pl.sum_horizontal), (quality, policy.min_quality, _mean)):
+        if group:
+            gains = [pl.col(name) - pl.col(f"{name}_rejected") for name in group]
+            gain += reduce(gains)
+            fits &= (pl.min_horizontal(gains) >= -_EPSILON) & (reduce(gains) >= least - _EPSILON)
+    fits &= gain > _EPSILON
     return Offers(as_offers(rows, value=gain, cost=-gain, fits=fits), n_beyond)
+
+
+def _mean(gains: list[pl.Expr]) -> pl.Expr:
+    return pl.mean_horizontal(gains)
 
 
 def best_of_n(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
