@@ -66,7 +66,7 @@ RECORDS: Mapping[str, type] = {
 _VERSIONS = {
     "problems": 3,
     "candidates": 2,
-    "programs": 1,
+    "programs": 2,
     "executions": 4,
     "verdicts": 2,
     "syntax": 3,

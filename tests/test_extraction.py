@@ -276,6 +276,18 @@ def test_a_later_helper_is_kept_if_the_function_needs_it() -> None:
     assert go_on("    return twice(a)\n\n\ndef twice(a):\n    return (a").extraction is BROKEN
 
 
+def test_later_attributes_of_the_function_are_kept() -> None:
+    body = "    if a in f.cache:\n        return f.cache[a]\n    return LIMITS[a]\n"
+    kept = "f.cache = {}\n"
+    assert go_on(f"{body}\n\n{kept}\nf(1)\n", "LIMITS = {}\ndef f(a):\n").code == (
+        f"LIMITS = {{}}\ndef f(a):\n{body}\n\n{kept}"
+    )
+    both = go_on(f"{body}\n{kept}LIMITS[1] = 2\n", "LIMITS = {}\ndef f(a):\n").code
+    assert both.endswith(f"{kept}LIMITS[1] = 2\n")
+    for stray in ("f.cache = load()\n", "other.cache = {}\n", "f.cache == {}\n"):
+        assert go_on(f"    return a\n\n{stray}", "def f(a):\n").code == "def f(a):\n    return a\n"
+
+
 def test_a_completion_that_repeats_the_function_stands_for_it() -> None:
     whole = 'def f(a):\n    """Return a."""\n    return half(a)\n'
     for completion in (whole, f"\n\n{whole}\nprint(f(2))\n", f"```python\n{whole}```"):

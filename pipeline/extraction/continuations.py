@@ -15,6 +15,7 @@ from schemas.candidate import Extraction
 from schemas.problem import Problem
 
 MAX_ENDS = 8  # places tried as the function's end
+_ANY_ALTERATION = re.compile(r"^\w+[.\[].*=", re.MULTILINE)
 _ANY_BINDING = re.compile(r"^(?:async\s+def|def|class|import|from)\b|^@|^\w+\s*(?::[^=\n]*)?=", re.MULTILINE)
 
 
@@ -67,13 +68,12 @@ def _has_code(text: str) -> bool:
 
 
 def _with_later(code: str, later: str, reader: Reader) -> Found:
-    """Add, of what a model wrote behind the function, the definitions that the function lacks."""
+    """Add, of what a model wrote behind the function, the definitions that it lacks and what adds to it."""
     plain = reader.finish(code)
-    if not _ANY_BINDING.search(later):
+    if not _ANY_BINDING.search(later) and not _ANY_ALTERATION.search(later):
         return Extraction.OK, plain
     base = reader.cut(plain, False).statements
-    missing = find_missing(base, reader.builtins)
-    if not missing:
+    if not find_missing(base, reader.builtins) and not _ANY_ALTERATION.search(later):
         return Extraction.OK, plain
     rest = reader.cut(later, True)
     borrowed = borrow(base, rest.statements, reader.builtins)

@@ -84,17 +84,22 @@ def find_missing(statements: Sequence[Statement], builtins: frozenset[str]) -> s
 
 
 def borrow(base: Sequence[Statement], others: Sequence[Statement], builtins: frozenset[str]) -> list[Statement]:
-    """Return the statements of other texts that bind a name which the base lacks, or which those then lack."""
+    """Return the statements of other texts that bind a name which the base lacks, or which those then lack.
+
+    With them those that add to what the base binds: further blocks of a type, and assignments to attributes and
+    items, such as `f.cache = {}` behind the function that reads it, if they need nothing else.
+    """
     bound = {name for statement in base for name in statement.binds}
     usable = [
         other
         for other in others
         if other.kind not in ("guard", "demo", "broken") and other.binds and other.binds.isdisjoint(bound)
     ]
-    additions = [other for other in others if other.kind == "addition"]
+    known = bound | builtins
+    additions = [other for other in others if other.kind == "addition" or _only_alters(other, bound, known)]
     usable += additions
     binders = _index(other.binds for other in usable)
-    adders = _index(other.alters if other.kind == "addition" else () for other in usable)
+    adders = _index(other.alters if other in additions else () for other in usable)
     waiting = list(find_missing(base, builtins)) + sorted(bound if additions else ())
     taken: set[int] = set()
     seen: set[str] = set()
@@ -107,6 +112,12 @@ def borrow(base: Sequence[Statement], others: Sequence[Statement], builtins: fro
             taken.add(place)
             waiting.extend(usable[place].reads)
     return [usable[place] for place in sorted(taken)]
+
+
+def _only_alters(statement: Statement, bound: set[str], known: frozenset[str] | set[str]) -> bool:
+    """Return whether a statement assigns to attributes or items of bound names, and needs nothing unknown."""
+    is_assignment = statement.kind == "other" and not statement.binds and not statement.dynamic
+    return is_assignment and bool(statement.alters) and statement.alters <= bound and statement.reads <= known
 
 
 def _index(names: Iterable[Iterable[str]]) -> defaultdict[str, list[int]]:
