@@ -65,6 +65,23 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True)
+class Conversation:
+    """A pair as LLaMA-Factory's ranking datasets have it: one message where the pairs have a list of one.
+
+    Attributes:
+        conversations: the user's message; `chosen` and `rejected` the assistant's.
+        pair_id: the pair.
+    """
+
+    conversations: tuple[Message, ...]
+    chosen: Message
+    rejected: Message
+    pair_id: str
+    problem_id: str
+    split: str
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """All that is known of one candidate, whether a pair was made of it or not.
 

@@ -1,6 +1,7 @@
 """Writes the dataset as the Hub has it: Parquet by configuration and split, and a card of what is there.
 
-Configurations: `pairs` (in `data/`), `unpaired`, `sft`, `ranked`, and `candidates`, which holds the evidence.
+Configurations: `pairs` (in `data/`), `unpaired`, `sft`, `ranked`, `sharegpt`, and `candidates`, which holds the
+evidence. `dataset_info.json` tells LLaMA-Factory of the `sharegpt` one: the folder is a dataset_dir of it.
 """
 
 import io
@@ -16,10 +17,16 @@ import pyarrow.parquet as pq
 
 from pipeline.folder import write_whole
 from pipeline.pairing.frames import PairingTables
-from pipeline.pairing.outputs import demonstration_rows, evidence_rows, ranked_rows, unpaired_rows
+from pipeline.pairing.outputs import (
+    conversation_rows,
+    demonstration_rows,
+    evidence_rows,
+    ranked_rows,
+    unpaired_rows,
+)
 from pipeline.pairing.pairs import SPLITS, PairingResult
 from schemas.arrow import arrow_schema
-from schemas.dataset import Demonstration, Evidence, Ranked, Unpaired
+from schemas.dataset import Conversation, Demonstration, Evidence, Ranked, Unpaired
 from schemas.pair import Pair
 
 CONFIGS: Mapping[str, tuple[str, type]] = {
@@ -27,9 +34,23 @@ CONFIGS: Mapping[str, tuple[str, type]] = {
     "unpaired": ("unpaired", Unpaired),
     "sft": ("sft", Demonstration),
     "ranked": ("ranked", Ranked),
+    "sharegpt": ("sharegpt", Conversation),
     "candidates": ("candidates", Evidence),
 }
 """Configuration to its folder and the record of its rows."""
+# LLaMA-Factory's data/README.md: a ranking dataset in sharegpt format, loaded through this folder's card.
+_LLAMA_FACTORY = {
+    f"pairsmith_{split}": {
+        "script_url": ".",
+        "subset": "sharegpt",
+        "split": split,
+        "formatting": "sharegpt",
+        "ranking": True,
+        "columns": {"messages": "conversations", "chosen": "chosen", "rejected": "rejected"},
+        "tags": {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"},
+    }
+    for split in SPLITS
+}
 _SHARD_ROWS = 100_000
 _PARTIAL = ".partial"
 
@@ -52,6 +73,7 @@ def write_dataset(made: PairingResult, tables: PairingTables, folder: Path, fing
         "unpaired": unpaired_rows(made, tables),
         "sft": demonstration_rows(made, tables),
         "ranked": ranked_rows(made, tables),
+        "sharegpt": conversation_rows(made),
         "candidates": evidence_rows(made, tables),
     }
     sizes = {}
@@ -59,6 +81,7 @@ def write_dataset(made: PairingResult, tables: PairingTables, folder: Path, fing
         name, record = CONFIGS[config]
         sizes[config] = _write_config(rows, record, partial / name, fingerprint)
     write_whole(partial / "README.md", _card(sizes).encode())
+    write_whole(partial / "dataset_info.json", (json.dumps(_LLAMA_FACTORY, indent=1) + "\n").encode())
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
     return folder

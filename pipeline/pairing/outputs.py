@@ -8,7 +8,7 @@ import polars as pl
 from pipeline.pairing import answers
 from pipeline.pairing.frames import PairingTables, empty_frame
 from pipeline.pairing.pairs import PairingResult
-from schemas.dataset import Demonstration, Evidence, Ranked, Unpaired
+from schemas.dataset import Conversation, Demonstration, Evidence, Ranked, Unpaired
 
 
 def unpaired_rows(made: PairingResult, tables: PairingTables) -> pl.LazyFrame:
@@ -40,6 +40,12 @@ def ranked_rows(made: PairingResult, tables: PairingTables) -> pl.LazyFrame:
         prompt=answers.messages("user", pl.col("asked"))
     )
     return _shaped(lists, Ranked)
+
+
+def conversation_rows(made: PairingResult) -> pl.LazyFrame:
+    """Return the pairs with one message a side."""
+    sides = {side: pl.col(side).list.first() for side in ("chosen", "rejected")}
+    return _shaped(made.pairs.lazy().with_columns(conversations="prompt", **sides), Conversation)
 
 
 def evidence_rows(made: PairingResult, tables: PairingTables) -> pl.LazyFrame:
