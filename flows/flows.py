@@ -17,6 +17,7 @@ from flows.chain import (
     run_truth,
 )
 from flows.evaluating import Evaluated, evaluate_run, mark_run, opened
+from flows.forecasting import compare
 from flows.reporting import reporter
 from flows.tables import HEADER, stage_rows
 from flows.tools import locked
@@ -58,16 +59,18 @@ def build_run(config: RunConfig, cache: Path, api_keys: ApiKeys, shards: Mapping
             run_truth(config.run, names, config, tools)
             run_pairs(config.run, config)
 
+        meters = []
+
+        def draw(n_each: Mapping[str, int] | None) -> float:
+            meters.append(run_samples(config.run, names, config, tools, n_each))
+            return meters[-1].seconds()
+
         if is_adaptive(config):
-
-            def draw(n_each: Mapping[str, int]) -> float:
-                return run_samples(config.run, names, config, tools, n_each).seconds()
-
             run_waves(config.run, config, draw, pair)
         else:
-            meter = run_samples(config.run, names, config, tools)
+            draw(None)
             pair()
-            meter.compare(count_rows(config.run, "pairs"))
+        compare(meters, config, cache, count_rows(config.run, "pairs"))
         run_judgements(config.run, config, tools)
 
 

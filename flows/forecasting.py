@@ -1,16 +1,20 @@
 """What a run will take and give, told before it, in its first minute and live; compared with what came."""
 
+import functools
 import threading
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from flows.reporting import reporter
 from pipeline.folder import write_whole
 from pipeline.forecast import (
+    Comparison,
     Forecast,
     Moments,
+    Outcome,
     Seen,
-    estimates_to_json,
     make_forecast,
     possible_pairs,
     read_seen,
@@ -59,6 +63,7 @@ class Meter:
         self._config, self._cache = config, cache
         self._n_draws, self._n_problems = n_draws, n_problems
         self.before = forecast_before(config, cache, n_draws, n_problems)[0]
+        self._kept = read_seen(cache / _SEEN).get(seen_key(config), Seen()).kept
         self.early: Forecast | None = None
         self._tokens = self._prompts = self._pairs = Moments()
         self._n_drawn = 0
@@ -103,7 +108,7 @@ class Meter:
     def seen(self) -> Seen:
         """Return what was measured."""
         rate = self._tokens.total / self.seconds() if self.seconds() else 0.0
-        return Seen(self._tokens, self._prompts, self._pairs, rate)
+        return Seen(self._tokens, self._prompts, self._pairs, rate, self._kept)
 
     def forecast(self) -> Forecast:
         """Return the forecast as it stands."""
@@ -117,22 +122,19 @@ class Meter:
             rows = {**read_seen(self._cache / _SEEN), seen_key(self._config): self.seen()}
             write_whole(self._cache / _SEEN, seen_to_json(rows).encode())
 
-    def compare(self, n_pairs: int) -> None:
-        """Say what was forecast and what came; write both to `forecast.json`. Nothing where nothing was drawn."""
-        if not self._n_drawn:
-            return
+    def outcome(self) -> Outcome:
+        """Return what was drawn and paid so far, and the pairs that were possible."""
         prices = self._config.prices
         hours = self.seconds() / 3600 * prices.devices
         per_million = self._prompts.total * prices.prompt_per_million
         per_million += self._tokens.total * prices.completion_per_million
         money = per_million / 1e6 + hours * prices.device_hour
-        outcome = (self._tokens.total, self.seconds(), money, float(n_pairs))
-        text = estimates_to_json(self.before, self.early, outcome)
-        write_whole(self._config.run / "forecast.json", text.encode())
-        if self.early is not None:
-            reporter().say(f"forecast    {self.early.words(prices.currency)}")
-        paid = f", {money:,.2f} {prices.currency}" if money else ""
-        reporter().say(f"outcome     {outcome[0]:,.0f} tokens, {outcome[1]:,.0f} s{paid}, {n_pairs:,} pairs")
+        return Outcome(self._tokens.total, self.seconds(), money, self._pairs.total)
+
+    @property
+    def n_drawn(self) -> int:
+        """Return the candidates that were drawn now."""
+        return self._n_drawn
 
     def _tell_early(self, forecast: Forecast, now: float) -> None:
         assert self._began is not None
@@ -141,3 +143,40 @@ class Meter:
             self.early = forecast
             seconds = now - self._began
             reporter().say(f"forecast    {forecast.words(self._config.prices.currency)} (after {seconds:.0f} s)")
+
+
+def compare(meters: Sequence[Meter], config: RunConfig, cache: Path, n_pairs: int) -> None:
+    """Say what was forecast and what came, and write both to `forecast.json`. Nothing where nothing was drawn.
+
+    The share of the possible pairs that was made is kept for the forecasts of later runs.
+
+    Args:
+        meters: one a wave.
+        config: the run's.
+        cache: folder that keeps measures for later runs.
+        n_pairs: pairs that were made in the end.
+    """
+    drawing = [meter for meter in meters if meter.n_drawn]
+    if not drawing:
+        return
+    before = functools.reduce(Forecast.plus, (meter.before for meter in drawing))
+    early = drawing[0].early if len(drawing) == 1 else None
+    parts = [meter.outcome() for meter in drawing]
+    tokens, seconds, money = (
+        sum(getattr(part, name) for part in parts) for name in ("tokens", "sampling_s", "money")
+    )
+    comparison = Comparison(before, early, Outcome(tokens, seconds, money, float(n_pairs)))
+    write_whole(config.run / "forecast.json", comparison.to_json().encode())
+    _keep_share(config, cache, n_pairs, parts[-1].pairs)
+    currency = config.prices.currency
+    reporter().say(f"forecast    {(early or before).words(currency)}")
+    paid = f", {money:,.2f} {currency}" if money else ""
+    reporter().say(f"outcome     {tokens:,.0f} tokens, {seconds:,.0f} s{paid}, {n_pairs:,} pairs")
+
+
+def _keep_share(config: RunConfig, cache: Path, n_pairs: int, n_possible: float) -> None:
+    rows = read_seen(cache / _SEEN)
+    seen = rows.get(seen_key(config))
+    if seen is not None and n_possible > 0:
+        rows[seen_key(config)] = replace(seen, kept=min(n_pairs / n_possible, 1.0))
+        write_whole(cache / _SEEN, seen_to_json(rows).encode())

@@ -6,9 +6,10 @@ the doubt about the mean: sd * sqrt(m + m^2 / n) for m missing and n known, time
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from schemas.budget_config import PricesConfig
 
@@ -29,6 +30,10 @@ class Estimate:
     def words(self, digits: int = 0) -> str:
         """Return it as `120 [90, 150]`."""
         return f"{self.value:,.{digits}f} [{self.low:,.{digits}f}, {self.high:,.{digits}f}]"
+
+    def plus(self, other: "Estimate") -> "Estimate":
+        """Return the sum; its interval is as wide as both together."""
+        return Estimate(self.value + other.value, self.low + other.low, self.high + other.high)
 
     def scaled(self, factor: float) -> "Estimate":
         """Return it in another unit."""
@@ -93,6 +98,50 @@ class Forecast:
             parts.append(f"{self.pairs.words()} pairs")
         return ", ".join(parts)
 
+    def plus(self, other: "Forecast") -> "Forecast":
+        """Return the forecast of both; what one of them doesn't know is not known."""
+        known = {
+            name: mine.plus(theirs) if mine is not None and theirs is not None else None
+            for name in ("sampling_s", "money", "pairs")
+            for mine, theirs in [(getattr(self, name), getattr(other, name))]
+        }
+        return Forecast(self.tokens.plus(other.tokens), **known)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came: the same figures as a forecast has."""
+
+    tokens: float
+    sampling_s: float
+    money: float
+    pairs: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A forecast from before the run, one from its beginning, and what came; written as `forecast.json`."""
+
+    dry_run: Forecast
+    early: Forecast | None
+    outcome: Outcome
+
+    def to_json(self) -> str:
+        """Return it as JSON text."""
+        return _COMPARISON.dump_json(self, indent=1).decode() + "\n"
+
+    @staticmethod
+    def from_json(text: str) -> "Comparison":
+        """Return the record of a JSON text.
+
+        Raises:
+            pydantic.ValidationError: if it is none.
+        """
+        return _COMPARISON.validate_json(text)
+
+
+_COMPARISON = TypeAdapter(Comparison)
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -101,14 +150,16 @@ class Seen:
     Attributes:
         tokens: drawn tokens a candidate.
         prompt_tokens: prompt tokens a candidate.
-        pairs: pairs a problem.
+        pairs: pairs that a problem's candidates could make, before any guard of the whole set.
         rate: drawn tokens a second; 0.0 where unknown.
+        kept: share of these pairs that was made in the end; 1.0 where no run has come to its end.
     """
 
     tokens: Moments = Moments()
     prompt_tokens: Moments = Moments()
     pairs: Moments = Moments()
     rate: float = 0.0
+    kept: float = 1.0
 
 
 def make_forecast(
@@ -127,7 +178,7 @@ def make_forecast(
         n_missing_problems: problems that have no verdicts yet.
         prices: for the price.
         max_tokens: of one draw; the guess rests on it where no draw was seen.
-        so_far: tokens, prompt tokens, seconds and pairs that are there already.
+        so_far: tokens, prompt tokens, seconds and possible pairs that are there already.
     """
     tokens_then, prompts_then, seconds_then, pairs_then = so_far
     tokens = seen.tokens.carried(n_missing, tokens_then)
@@ -150,7 +201,7 @@ def make_forecast(
                 )
             )
         )  # fmt: skip
-    pairs = seen.pairs.carried(n_missing_problems, pairs_then) if seen.pairs.n else None
+    pairs = seen.pairs.carried(n_missing_problems, pairs_then).scaled(seen.kept) if seen.pairs.n else None
     return Forecast(tokens, seconds, money, pairs)
 
 
@@ -169,6 +220,7 @@ def read_seen(path: Path) -> dict[str, Seen]:
                 Moments(**row["prompt_tokens"]),
                 Moments(**row["pairs"]),
                 float(row["rate"]),
+                float(row.get("kept", 1.0)),
             )
             for key, row in rows.items()
         }
@@ -179,14 +231,3 @@ def read_seen(path: Path) -> dict[str, Seen]:
 def seen_to_json(seen: dict[str, Seen]) -> str:
     """Return the text that `read_seen` reads."""
     return json.dumps({key: asdict(one) for key, one in sorted(seen.items())}, indent=1) + "\n"
-
-
-def estimates_to_json(before: Forecast | None, early: Forecast | None, outcome: Sequence[float]) -> str:
-    """Return forecasts and outcome (tokens, seconds, money, pairs) as the text of `forecast.json`."""
-    names = ("tokens", "sampling_s", "money", "pairs")
-    found = {
-        "dry_run": asdict(before) if before is not None else None,
-        "early": asdict(early) if early is not None else None,
-        "outcome": dict(zip(names, outcome, strict=True)),
-    }
-    return json.dumps(found, indent=1) + "\n"

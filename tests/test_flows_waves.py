@@ -36,6 +36,7 @@ def test_waves_end_at_the_pairs_that_were_asked_for_and_resume_alike(
     assert "ended: there are enough pairs" in done.stdout
     assert n_pairs(run) >= 12
     assert sum(draws(run).values()) < 8 * N_PROBLEMS, "fewer than a fixed n would take"
+    assert json.loads((run / "forecast.json").read_text())["outcome"]["pairs"] == n_pairs(run)
     killed = tmp_path / "killed"
     process = subprocess.Popen(
         command_of("build", config, "--set", f"run={killed}", *waves),

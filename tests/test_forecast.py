@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.forecast import (
+    Comparison,
     Estimate,
     Moments,
+    Outcome,
     Seen,
-    estimates_to_json,
     make_forecast,
     possible_pairs,
     read_seen,
@@ -82,8 +83,26 @@ def test_pairs_that_a_problem_may_have(n_passed: int, n_failed: int, n: int) -> 
     assert possible_pairs(n_passed, n_failed, max_per_problem=8, max_per_candidate=2) == n
 
 
+def test_pairs_are_forecast_as_earlier_runs_kept_them() -> None:
+    seen = Seen(moments([5.0]), moments([3.0]), moments([4.0, 4.0]), 12.5, kept=0.25)
+    found = make_forecast(seen, 0, 8, PricesConfig(), 100, so_far=(0.0, 0.0, 0.0, 8.0))
+    assert found.pairs == Estimate(10.0, 10.0, 10.0)
+
+
+def test_forecasts_of_waves_add_up() -> None:
+    seen = Seen(moments([5.0, 7.0]), moments([3.0]), moments([1.0, 2.0]), 2.0)
+    one, other = (make_forecast(seen, n, n, PricesConfig(device_hour=1.0), 100) for n in (10, 30))
+    both = one.plus(other)
+    assert both.tokens.value == 40 * 6.0
+    assert both.sampling_s is not None
+    assert both.sampling_s.value == pytest.approx(120.0)
+    assert both.pairs is not None
+    assert one.plus(make_forecast(Seen(), 10, 1, PricesConfig(), 100)).pairs is None
+
+
 def test_forecast_and_outcome_are_written_together() -> None:
-    forecast = make_forecast(Seen(), 10, 1, PricesConfig(), 100)
-    found = json.loads(estimates_to_json(forecast, None, (5.0, 1.0, 0.0, 2.0)))
+    comparison = Comparison(make_forecast(Seen(), 10, 1, PricesConfig(), 100), None, Outcome(5.0, 1.0, 0.0, 2.0))
+    found = json.loads(comparison.to_json())
     assert found["dry_run"]["tokens"]["high"] == 1000
     assert (found["early"], found["outcome"]["pairs"]) == (None, 2.0)
+    assert Comparison.from_json(comparison.to_json()) == comparison

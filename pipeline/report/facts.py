@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pipeline.forecast import Comparison
 from schemas.gate import GateCheck
 from schemas.manifest import Manifest
 from schemas.pairing_report import PairingReport
@@ -158,6 +159,7 @@ class ReportInput:
         problems: one entry a problem that has a candidate, by id.
         pairing: what pairing did; None for a run that kept no counts of it.
         gains: after minus before, in the order of the evaluation.
+        forecast: what was forecast and what came; None for a run that drew nothing.
         judged: dimension of quality to how often a language model preferred chosen, rejected, neither, or did not
             agree with itself; empty where none was asked.
         slices: what changed on parts of the held-out problems.
@@ -178,6 +180,7 @@ class ReportInput:
     before: Score | None
     after: Score | None
     gains: tuple[Gain, ...]
+    forecast: Comparison | None = None
     judged: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     slices: tuple[SliceGain, ...] = ()
     tags: tuple[Gain, ...] = ()

@@ -7,6 +7,7 @@ from typing import TypeVar
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
+from pipeline.forecast import Comparison
 from pipeline.gate import GateError, read_gate
 from pipeline.judgements import count_choices
 from pipeline.pairing.summary import report_from_json
@@ -84,6 +85,7 @@ def _gather(run: Path, manifests: dict[str, Manifest]) -> ReportInput:
             for path in sorted(evaluation.glob("sets/*/gains.json"))
         },
         refusals=_read_refusals(run),
+        forecast=_read(run / "forecast.json", Comparison.from_json),
         judged=count_choices(judgements.counts) if judgements else {},
     )
 
