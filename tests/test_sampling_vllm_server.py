@@ -87,7 +87,7 @@ def only_drawn_lazily(sampler: ServedSampler, n: int) -> Iterator[int]:
 
 
 def test_a_server_that_hangs_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.sampling.vllm_server._HEALTH_EVERY_S", 0.1)
+    monkeypatch.setattr("pipeline.sampling.managed_server._HEALTH_EVERY_S", 0.1)
     with open_served(tmp_path) as sampler:
         (tmp_path / "sick").touch()
         (tmp_path / "hang").touch()
