@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 from tree_sitter import Node
 
-from pipeline.syntax import control, definitions, expressions
+from pipeline.syntax import control, definitions, expressions, importing
 from pipeline.syntax.language import Language
 from pipeline.syntax.walking import N_MARKS, Plan, Tables, Walk, make_mark
 
@@ -120,7 +120,7 @@ def _expanders(row: Language) -> dict[str, Plan]:
     found |= dict.fromkeys(row.interpolations, expressions.expand_interpolation)
     found |= {kind: expressions.expand_separated(ends) for kind, ends in row.separated.items()}
     found |= dict.fromkeys(row.keywords, expressions.expand_keyword)
-    found |= dict.fromkeys(row.imports, definitions.expand_import(row))
+    found |= dict.fromkeys(row.imports, importing.expand_import(row))
     found |= {kind: definitions.expand_hinted(other, row) for kind, other in row.hinted.items()}
     found |= dict.fromkeys(row.scopes, definitions.expand_scope(row))
     found |= dict.fromkeys(row.comprehensions, definitions.expand_comprehension)

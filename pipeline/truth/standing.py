@@ -9,6 +9,7 @@ from pipeline.truth.answers import RAISED, UNKNOWN, answer_keys, reading_of
 from pipeline.truth.domain import infer_domain, is_inside
 from pipeline.truth.inputs import derive_inputs, is_modest, large_inputs
 from pipeline.truth.mutants import Adequacy, measure_adequacy
+from pipeline.truth.problems import sum_up
 from pipeline.truth.running import list_asked, run_on_inputs
 from pipeline.truth.voting import (
     Consensus,
@@ -16,7 +17,6 @@ from pipeline.truth.voting import (
     Voter,
     disagreements,
     find_consensus,
-    split_share,
     weigh_voters,
 )
 from schemas.candidate import Program
@@ -28,8 +28,6 @@ _N_ASKED = 60  # inputs that are taken from a test that runs in a sandbox of its
 _N_PROBES = 3
 _PROBE_ROUNDS = 3
 _N_LATE = 2
-_N_SHOWN = 3
-_WEAK_SHARE = 0.05  # votes apart from the commonest answer; one odd program in a hundred makes no problem weak
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +88,7 @@ def hold_problem(
         method = ""
     rows = _stand(passed, voters, questions, truth, method, config)
     adequacy = _adequacy(problem, rows, passed, questions, own, pool, config, seed)
-    return Stood(_sum_up(problem, questions, voters, truth, method, adequacy), tuple(rows))
+    return Stood(sum_up(problem, questions, voters, truth, method, adequacy), tuple(rows))
 
 
 def _own_inputs(problem: Problem, passed: Sequence[Passed], pool: SandboxPool) -> tuple[str, ...]:
@@ -306,39 +304,3 @@ def _adequacy(
         return Adequacy(0, 0)
     inputs = [question.arguments for question in questions if question.is_inside]
     return measure_adequacy(problem, source, [*own, *inputs], config.n_mutants, seed, pool)
-
-
-def _sum_up(
-    problem: Problem,
-    questions: Sequence[Question],
-    voters: Sequence[Voter],
-    truth: Mapping[int, Consensus],
-    method: str,
-    adequacy: Adequacy,
-) -> ProblemStanding:
-    inside = [place for place, question in enumerate(questions) if question.is_inside]
-    splits = {place: split_share(voters, place) for place in inside} if len(voters) > 1 else {}
-    refuted = [
-        place for place in truth if any(place in disagreements(voter.keys, truth, questions) for voter in voters)
-    ]
-    worst = sorted((place for place in splits if splits[place] > 0), key=lambda place: (-splits[place], place))
-    groups: dict[tuple[str, ...], float] = {}
-    weights = weigh_voters(voters)
-    for voter in voters:
-        keys = tuple(voter.keys[place] for place in inside)
-        groups[keys] = groups.get(keys, 0.0) + weights[voter.program_id]
-    shown = worst or refuted
-    return ProblemStanding(
-        problem_id=problem.problem_id,
-        n_derived=len(questions),
-        n_counted=len(truth),
-        method=method,
-        n_passed=len(voters),
-        n_groups=len(groups),
-        top_support=max(groups.values()) / sum(groups.values()) if groups else 0.0,
-        is_weak=any(share >= _WEAK_SHARE for share in splits.values())
-        or (method == "reference" and bool(refuted)),
-        splitting_inputs=tuple(questions[place].arguments for place in shown[:_N_SHOWN]),
-        n_mutants=adequacy.n_mutants,
-        n_killed=adequacy.n_killed,
-    )
