@@ -11,7 +11,7 @@ from pipeline.scoring import gains_from_json, score_from_json, slices_from_json
 from schemas.gate_config import GateConfig
 from tests.cli_kit import pairsmith
 
-N = 8
+N = 8  # samples a problem
 ALL = load_starter(starter_folder())
 ITEMS = [*ALL[:8], *ALL[-8:]]  # easy and trivial ones
 
@@ -44,6 +44,7 @@ run = "{folder / "run"}"
 problems.ids = {ids}
 pairs.test_share = 0.8
 sandbox.backend = "bubblewrap"
+execution.n_runs = 1
 scoring = {{ n = {N}, k = [1, 2, 4], min_slice = 6, n_bootstrap = 500 }}
 evaluation.models = [{", ".join(models)}]
 gate.slices = ["language=python"]

@@ -6,16 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.scoring import rarefied_distinct
 from pipeline.scoring.hill import expected_frequencies, rarefied_hill
 
 COUNTS = st.lists(st.integers(1, 5), min_size=1, max_size=5)
 
 
 @given(COUNTS, st.data())
-def test_order_0_is_rarefaction(counts: list[int], data: st.DataObject) -> None:
+def test_frequencies_hold_all_kinds_and_all_draws(counts: list[int], data: st.DataObject) -> None:
     m = data.draw(st.integers(1, sum(counts)))
-    assert rarefied_hill(counts, m, 0) == pytest.approx(rarefied_distinct(counts, m))
+    frequencies = expected_frequencies(counts, m)
+    assert sum(frequencies) == pytest.approx(rarefied_hill(counts, m, 0))
+    assert sum(k * f for k, f in enumerate(frequencies, start=1)) == pytest.approx(m)
 
 
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=4), st.data())

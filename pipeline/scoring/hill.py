@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+from pipeline.scoring.diversity import rarefied_distinct
+
 
 def rarefied_hill(counts: Sequence[int], m: int, order: int) -> float:
     """Return the effective number of kinds among m draws, expected over all ways to draw them without replacement.
@@ -22,14 +24,12 @@ def rarefied_hill(counts: Sequence[int], m: int, order: int) -> float:
     Source: Chao et al. 2014, Ecological Monographs 84:45-67 (doi:10.1890/13-0133.1), equations 4 and 5: the Hill
     number of the expected frequency counts f_k(m) = sum over i of C(N_i, k) C(N - N_i, m - k) / C(N, m).
     """
-    n = sum(counts)
-    if not 1 <= m <= n:
-        raise ValueError(f"{m} draws from {n} items: it needs 1 <= m <= {n}")
-    if order not in (0, 1, 2):
+    kinds = rarefied_distinct(counts, m)
+    if order == 0:
+        return kinds
+    if order not in (1, 2):
         raise ValueError(f"order {order}: 0, 1 and 2 are known")
     frequencies = expected_frequencies(counts, m)
-    if order == 0:
-        return sum(frequencies)
     if order == 1:
         entropy = -sum(f * (k / m) * math.log(k / m) for k, f in enumerate(frequencies, start=1))
         return math.exp(entropy)
