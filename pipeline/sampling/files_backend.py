@@ -105,7 +105,7 @@ class FilesSampler(ClosingSampler):
         """
         if config.samples is None:
             raise SamplingError("sampling.backend=files needs sampling.samples, a JSONL file of samples")
-        self.path = config.samples
+        self.path, self.as_is = config.samples, config.as_is
         self.samples = read_samples(config.samples)
         self.model = config.samples.name.split(".")[0] if config.model == _EMBEDDED else config.model
         self.revision = self.samples.digest
@@ -125,7 +125,7 @@ class FilesSampler(ClosingSampler):
         """Return what the sample answers.
 
         A continuation holds the row's own prompt, else the problem's; of a whole program nobody knows what
-        was asked, so it holds the problem's words.
+        was asked, so it holds the problem's words. What is run as it is holds the code before it, if any.
 
         Raises:
             NoSignatureError: if the sample goes on with a function that the problem doesn't begin.
@@ -134,6 +134,8 @@ class FilesSampler(ClosingSampler):
         if number >= len(found):
             return None
         sample = found[number]
+        if self.as_is:
+            return Opening("as_is", "" if sample.is_solution else sample.prompt or problem.continuation)
         if sample.is_solution:
             return Opening("chat", problem.prompt)
         if sample.prompt is not None:

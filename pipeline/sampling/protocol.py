@@ -9,7 +9,7 @@ from typing import Literal, Protocol, Self
 from schemas.pair import Message
 from schemas.problem import Problem
 
-Form = Literal["chat", "continuation"]
+Form = Literal["chat", "continuation", "as_is"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,8 @@ class Opening:
 
     Attributes:
         template: form of the prompt. `chat`: messages, to which the model's own tokenizer applies its chat
-            template; `continuation`: code that the model goes on writing.
+            template; `continuation`: code that the model goes on writing; `as_is`: code before a sample of a file
+            which is run as it stands (`sampling.as_is`).
         text: the last user message, or the code.
         name: name of the prompt template; empty where nobody knows.
         context: messages before the last one.
