@@ -16,29 +16,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from pipeline.execution import execute_programs
-from pipeline.extraction import extract_program
-from pipeline.judging import judge
-from pipeline.problems.loading import load_problems
-from pipeline.problems.references import complete
-from pipeline.problems.starter import starter_folder
-from pipeline.sampling import open_sampler, sample_problems
+from benchmarks.humaneval_truth import Cache, Truth, humaneval_problems, number_of, read_programs
 from pipeline.sandbox import SandboxPool, open_pool
 from pipeline.syntax import analyse_problem
 from pipeline.truth import Passed, hold_problem
 from schemas.candidate import Program
-from schemas.config import (
-    ExecutionConfig,
-    ProblemsConfig,
-    SamplingConfig,
-    SandboxConfig,
-    SyntaxConfig,
-    beyond_limits,
-)
+from schemas.config import ExecutionConfig, SandboxConfig, SyntaxConfig, beyond_limits
 from schemas.problem import Problem
 from schemas.standing import CandidateStanding, Standing
 from schemas.truth_config import TruthConfig
-from schemas.verdict import Label
 
 DOUBTED = (Standing.DOUBTFUL, Standing.OUTVOTED, Standing.REFUTED)
 # A mode's name in the cache, what it is, and what a problem is left with.
@@ -63,8 +49,8 @@ class Scored:
 def main() -> None:
     """Run, and print the table."""
     options = _options()
-    problems = sorted(load_problems(ProblemsConfig(source="humaneval"), starter_folder()).problems, key=_number)
-    programs = _read_programs(problems, options)
+    problems = humaneval_problems()
+    programs = read_programs(problems, options.samples, options.per_problem)
     contracts = _read_contracts(options.plus)
     limits = {"backend": options.backend, "workers": options.workers}
     config = TruthConfig(n_inputs=options.inputs, n_mutants=0)
@@ -75,13 +61,13 @@ def main() -> None:
             beyond_limits(SandboxConfig.model_validate(limits), config), ExecutionConfig(), "beyond", print
         ) as quick,
     ):
-        plus = _Plus(options.plus, pool)
+        truth = Truth(options.plus, pool)
         for problem in problems[:: options.every]:
-            number, rows = _number(problem), programs[problem.problem_id]
-            cache = _Cache(options.cache, number, options.per_problem)
-            ids = cache.get("base", partial(_passing, problem, rows, pool))
+            number, rows = number_of(problem), programs[problem.problem_id]
+            cache = Cache(options.cache, number, options.per_problem)
+            ids, plus_ids = truth.passing(problem, rows, cache)
             passed = [row for row in rows if row.candidate_id in set(ids)]
-            right = set(cache.get("plus", partial(_passing_plus, plus, problem, passed, pool)))
+            right = set(plus_ids)
             scores["tests"].append(_score(number, ids, right, ()))
             for mode, (_, change) in MODES.items():
                 given = change(problem, contracts[problem.problem_id])
@@ -108,68 +94,11 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _number(problem: Problem) -> int:
-    return int(problem.problem_id.partition("/")[2])
-
-
-def _read_programs(problems: Sequence[Problem], options: argparse.Namespace) -> dict[str, list[Program]]:
-    config = SamplingConfig(backend="files", samples=options.samples, n=options.per_problem)
-    by_id = {problem.problem_id: problem for problem in problems}
-    with open_sampler(config, Path(), None, print) as sampler:
-        candidates = sample_problems(problems, sampler, config, 0)
-    programs: dict[str, list[Program]] = {key: [] for key in by_id}
-    for row in candidates:
-        programs[row.problem_id].append(extract_program(row, by_id[row.problem_id]))
-    return programs
-
-
 def _read_contracts(plus: Path) -> dict[str, str]:
     """Return each reference with its contract's asserts before it."""
     with gzip.open(plus, "rt", encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines]
     return {row["task_id"]: row["prompt"] + row["contract"] + row["canonical_solution"] for row in rows}
-
-
-class _Plus:
-    """HumanEval+, loaded when first asked for: its answers are those of its references, in a sandbox."""
-
-    def __init__(self, path: Path, pool: SandboxPool) -> None:
-        self._loaded = load_problems(ProblemsConfig(source="humaneval+", path=path), starter_folder())
-        self._pool = pool
-        self._problems: dict[str, Problem] = {}
-
-    def of(self, problem: Problem) -> Problem:
-        if not self._problems:
-            done = [*self._loaded.problems, *complete(self._loaded.pending, self._pool).problems]
-            self._problems = {row.problem_id: row for row in done}
-        return self._problems[problem.problem_id]
-
-
-class _Cache:
-    """Lists of candidate ids, one file a problem and kind."""
-
-    def __init__(self, folder: Path | None, number: int, n_each: int) -> None:
-        self._folder, self._number, self._n_each = folder, number, n_each
-
-    def get(self, kind: str, make: Callable[[], list[str]]) -> list[str]:
-        if self._folder is None:
-            return make()
-        path = self._folder / f"{kind}-{self._n_each}-{self._number:03d}.json"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(make()))
-        found: list[str] = json.loads(path.read_text())
-        return found
-
-
-def _passing(problem: Problem, rows: Sequence[Program], pool: SandboxPool) -> list[str]:
-    executions = execute_programs(rows, {problem.problem_id: problem}, pool)
-    verdicts = [judge(problem, execution) for execution in executions]
-    return [verdict.candidate_id for verdict in verdicts if verdict.label is Label.PASSED]
-
-
-def _passing_plus(plus: _Plus, problem: Problem, rows: Sequence[Program], pool: SandboxPool) -> list[str]:
-    return _passing(plus.of(problem), rows, pool)
 
 
 def _doubted(
