@@ -157,6 +157,15 @@ def test_a_dataset_gives_seeds_too(tmp_path: Path) -> None:
     assert (found.reasons["license"], files) == (1, {"file:language": 1})
 
 
+def test_only_the_header_of_a_file_speaks_for_it(tmp_path: Path) -> None:
+    text = "import re\n\nGPL = 'GNU General Public License'\nMARK = '@generated'\n\n\n" + GOOD["a.py"]
+    (tmp_path / "a.py").write_text(text)
+    (tmp_path / "b.c").write_text("/*\n * GNU General Public License\n */\n" + GOOD["a.c"])
+    found, files = collect(tmp_path)
+    assert {(seed.name, seed.license) for seed in found.seeds} == {("half", ""), ("whole", "")}
+    assert (found.reasons["license"], files) == (1, {})
+
+
 LICENCES = {
     "# SPDX-License-Identifier: MIT OR Apache-2.0\n": "MIT OR Apache-2.0",
     "Licensed under the Apache License, Version 2.0": "Apache-2.0",
@@ -193,6 +202,6 @@ def test_a_repository_licence_holds_for_files_without_one(tmp_path: Path) -> Non
 
 
 def test_secrets_are_told_by_their_form() -> None:
-    assert has_secret("password = 'hunter2hunter2'")
+    assert has_secret("key = 'AKIAIOSFODNN7EXAMPLE'")
     assert has_secret("-----BEGIN RSA PRIVATE KEY-----")
     assert not has_secret("def f(x):\n    return 'abcdefghijklmnopqrstuvwxyz0123456789'\n")

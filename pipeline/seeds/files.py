@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.errors import PairsmithError
 from pipeline.problems.hub import dataset_rows
-from pipeline.seeds.licences import licence_of_folder, licence_of_text
+from pipeline.seeds.licences import header_of, licence_of_folder, licence_of_text
 from schemas.config import ProblemsConfig
 from schemas.synthesis_config import SeedsConfig
 
@@ -35,7 +35,6 @@ _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
-_HEAD = 1_500  # characters in which a generator names itself
 _LONG_LINE = 1_000  # mean characters of a line in minified code are far above
 
 
@@ -106,7 +105,7 @@ def _read_folder(folder: Path, config: SeedsConfig, reasons: Counter[str]) -> It
             continue
         if path.parent not in licences:
             licences[path.parent] = licence_of_folder(path.parent, folder)
-        licence = licence_of_text(text) or licences[path.parent]
+        licence = licence_of_text(header_of(text)) or licences[path.parent]
         yield SourceFile(inner.as_posix(), language, text, licence, str(folder))
 
 
@@ -152,7 +151,7 @@ def _read_dataset(config: SeedsConfig, reasons: Counter[str], cache: Path | None
         if reason:
             reasons[f"file:{reason}"] += 1
             continue
-        licence = row.get(config.license_column) or licence_of_text(str(content))
+        licence = row.get(config.license_column) or licence_of_text(header_of(str(content)))
         if isinstance(licence, (list, tuple)):
             licence = " OR ".join(map(str, licence))
         yield SourceFile(path, language, str(content), str(licence), "")
@@ -176,7 +175,7 @@ def why_no_source(path: str) -> str:
 def _why_no_text(text: str) -> str:
     if not text.strip():
         return "empty"
-    if _GENERATED.search(text[:_HEAD]) or len(text) > _LONG_LINE * (text.count("\n") + 1):
+    if _GENERATED.search(header_of(text)) or len(text) > _LONG_LINE * (text.count("\n") + 1):
         return "generated"
     return ""
 

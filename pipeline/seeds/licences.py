@@ -4,6 +4,9 @@ import re
 from pathlib import Path
 
 _HEAD = 4_000  # characters of a file in which a licence is looked for
+_LINE_MARKS = ("#", "//", "--", ";", "package ", "<?", "'use strict'", '"use strict"')
+_ENDINGS = {"/*": "*/", '"""': '"""', "'''": "'''", "<!--": "-->"}
+_BLOCK = re.compile("|".join(map(re.escape, _ENDINGS)))
 _SPDX = re.compile(r"SPDX-License-Identifier:\s*([\w.+-]+(?:\s+(?:OR|AND|WITH)\s+[\w.+-]+)*)")
 _FILES = ("LICENSE", "LICENCE", "COPYING", "UNLICENSE")
 PROPRIETARY = "proprietary"
@@ -35,6 +38,23 @@ def licence_of_text(text: str) -> str:
     if found:
         return found.group(1).strip()
     return next((name for pattern, name in _COMPILED if pattern.search(head)), "")
+
+
+def header_of(text: str) -> str:
+    """Return what stands before a file's first line of code: comments, and a documentation string."""
+    kept: list[str] = []
+    ending = ""
+    for line in text[:_HEAD].splitlines():
+        stripped = line.strip()
+        if ending:
+            ending = "" if ending in stripped else ending
+        elif mark := _BLOCK.match(stripped):
+            closing = _ENDINGS[mark.group()]
+            ending = "" if closing in stripped[len(mark.group()) :] else closing
+        elif stripped and not stripped.startswith(_LINE_MARKS):
+            break
+        kept.append(line)
+    return "\n".join(kept)
 
 
 def licence_of_folder(folder: Path, root: Path) -> str:
