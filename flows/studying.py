@@ -20,12 +20,8 @@ from schemas.study import StudyRow
 from schemas.study_config import Start, StudyConfig, Variant
 
 
-def _no_key(variable: str) -> None:
-    return None
-
-
 @flow(name="study", validate_parameters=False)
-def study(settings: StudyConfig, cache: Path, api_keys: ApiKeys = _no_key) -> list[StudyRow]:
+def study(settings: StudyConfig, cache: Path, api_keys: ApiKeys | None = None) -> list[StudyRow]:
     """Run each cell that is not done, and report on all; a cell that fails is told and costs no other.
 
     Raises:
@@ -50,7 +46,7 @@ def _do_cell(
     model: str,
     shared: dict[tuple[str, str], Path],
     cache: Path,
-    api_keys: ApiKeys,
+    api_keys: ApiKeys | None,
 ) -> None:
     """Run a cell; what goes wrong in it goes into its row, and the next one is begun."""
     key = cell.start.name, cell.dataset.name
@@ -94,14 +90,14 @@ def make_start(settings: StudyConfig, start: Start, cache: Path) -> str:
     return str(merged_model(base, made.adapter, folder / f"{start.name}-model"))
 
 
-def _share(config: RunConfig, has_pairs: bool, cache: Path, api_keys: ApiKeys) -> None:
+def _share(config: RunConfig, has_pairs: bool, cache: Path, api_keys: ApiKeys | None) -> None:
     """Make what the methods of one start and dataset share: draws, verdicts, and the start's own evaluation."""
     if not has_pairs:
         build(config, cache, api_keys)
     evaluate(config, cache, api_keys)
 
 
-def _run(config: RunConfig, shared: Path, has_pairs: bool, cache: Path, api_keys: ApiKeys) -> None:
+def _run(config: RunConfig, shared: Path, has_pairs: bool, cache: Path, api_keys: ApiKeys | None) -> None:
     """Run one cell, as far as it is not done.
 
     Args:
