@@ -1,0 +1,44 @@
+"""A whole study on two cores: two starts, two methods, pairs from their own samples, held-out starter problems.
+
+    python -m benchmarks.study_small [FOLDER]
+
+It goes on where it was stopped. Prints what changed and where the report is.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+from flows.commands.shared import default_cache, guard, quiet_libraries, read_key
+from flows.commands.studies import show_rows
+from flows.reporting import reporter
+from flows.studying import study
+from pipeline.report.study import conclude
+from schemas.study_config import load_study
+
+_STUDY = Path(__file__).with_name("study_small.toml")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("runs/study_small"))
+    parser.add_argument("--set", dest="overrides", action="append", default=[], help="as in `pairsmith study`")
+    given = parser.parse_args()
+    guard(lambda: run(given.folder, given.overrides), False)
+
+
+def run(folder: Path, overrides: list[str]) -> None:
+    settings = load_study(_STUDY, overrides, folder)
+    quiet_libraries(False)
+    began = time.perf_counter()
+    rows = study(settings, default_cache(), read_key)
+    show_rows(rows)
+    for start in settings.starts:
+        for sentence in conclude(start.name, rows):
+            reporter().say(sentence)
+    reporter().say(f"this call: {(time.perf_counter() - began) / 60:.1f} minutes")
+    reporter().say(f"report: {folder / 'report.html'}")
+
+
+if __name__ == "__main__":
+    main()
