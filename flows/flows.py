@@ -1,6 +1,7 @@
 """The flows: build the pairs, train on them, evaluate what it gained and cost; `demo` runs all three."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from prefect import flow
@@ -19,14 +20,14 @@ from flows.chain import (
 from flows.evaluating import Evaluated, evaluate_run, mark_run, opened
 from flows.forecasting import compare
 from flows.reporting import reporter
-from flows.tables import HEADER, stage_rows
+from flows.tables import HEADER, stage_rows, step_words, summary_lines
 from flows.tools import locked
 from flows.waves import is_adaptive, run_waves
 from pipeline.evaluation import trained_sampling
 from pipeline.folder import MANIFEST
 from pipeline.problems.records import LoadedProblems
 from pipeline.report import write_report
-from pipeline.sampling.models import resolve_model
+from pipeline.sampling.models import ResolvedModel, resolve_model
 from schemas.config import RunConfig
 from schemas.training import TrainingStep, TrainingSummary
 
@@ -77,23 +78,26 @@ def build_run(config: RunConfig, cache: Path, api_keys: ApiKeys, shards: Mapping
 @flow(name="train", validate_parameters=False)
 def train(config: RunConfig, cache: Path) -> TrainingSummary:
     """Train an adapter on the pairs of a run that has been built."""
-    from pipeline.training import train_dpo
+    from pipeline.training import Plan
+    from pipeline.training import train as train_on
 
     settings = config.training
     with locked(config.run):
-        folder = start_folder(config, cache)
-        files = sorted((config.run / "pairs").glob("train-*.parquet"))
-        with reporter().stage("training", settings.max_steps, "steps") as bar:
+        start = start_model(config, cache)
+        with reporter().stage("training", 0, "steps") as bar:
+
+            def plan(planned: Plan) -> None:
+                bar.expect_less(-planned.n_steps)
 
             def count(step: TrainingStep) -> None:
-                bar.advance(1, f"loss {step.loss:.3f}, accuracy {step.reward_accuracy:.2f}")
+                bar.advance(1, step_words(step))
 
-            name = settings.model or config.sampling.model
-            summary = train_dpo(
-                files, folder, settings, config.run / "training", config.seed, count, model_name=Path(name).name
-            )
-    left_out = f", {summary.n_too_long} longer than max_length left out" if summary.n_too_long else ""
-    reporter().say(f"training    on {summary.n_pairs} pairs{left_out}; first loss {summary.first_loss:.4f} (ln 2)")
+            summary = train_on(
+                dataset_folder(config), Path(start.source), settings, config.run / "training", config.seed, count,
+                model_name=start.name, cache=cache / "references", on_plan=plan,
+            )  # fmt: skip
+    for line in summary_lines(summary):
+        reporter().say(line)
     finish(config)
     return summary
 
@@ -120,18 +124,29 @@ def demo(config: RunConfig, cache: Path, api_keys: ApiKeys | None = None) -> lis
     return evaluate(config, cache, api_keys)
 
 
-def start_folder(config: RunConfig, cache: Path) -> Path:
-    """Return the folder of the model that training starts from; one on the Hub is fetched."""
-    sampling = config.sampling.model_copy(
-        update={"adapter": None, "model": config.training.model or config.sampling.model}
-    )
+def start_model(config: RunConfig, cache: Path) -> ResolvedModel:
+    """Return the model that training starts from, in a folder of this machine; one on the Hub is fetched."""
+    training, sampling = config.training, config.sampling
+    own = {"model": training.start, "revision": training.revision} if training.start else {}
     with reporter().following("conversion") as follow:
-        model = resolve_model(sampling, cache, reporter().say, follow)
+        model = resolve_model(sampling.model_copy(update={"adapter": None, **own}), cache, reporter().say, follow)
     if Path(model.source).is_dir():
-        return Path(model.source)
+        return model
     from huggingface_hub import snapshot_download
 
-    return Path(snapshot_download(model.source, revision=model.hub_revision))
+    return replace(model, source=snapshot_download(model.source, revision=model.hub_revision))
+
+
+def dataset_folder(config: RunConfig) -> Path:
+    """Return the folder of the rows to train on: the run's own or another; one on the Hub is fetched."""
+    name = config.training.dataset
+    if not name:
+        return config.run / "dataset"
+    if Path(name).expanduser().is_dir():
+        return Path(name).expanduser()
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(name, repo_type="dataset", revision=config.training.dataset_revision or None))
 
 
 def finish(config: RunConfig) -> None:

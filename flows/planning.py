@@ -44,7 +44,8 @@ def show_plan(config: RunConfig, cache: Path, console: Console) -> None:
     for stage in STAGES:
         table.add_row(stage, words[stage], _there(config.run, stage))
     settings = config.training
-    steps = f"{settings.method}, {settings.max_steps} steps of {settings.batch_size} pairs"
+    length = f"{settings.max_steps} steps" if settings.max_steps else f"{settings.epochs:g} epochs in steps"
+    steps = f"{settings.method}, {length} of {settings.batch_size} pairs"
     table.add_row("training", steps, "yes" if (config.run / "training" / "summary.json").is_file() else "no")
     sets = [f"{n_held_out} held-out problems"] if config.evaluation.held_out else []
     sets += [one.title() for one in config.evaluation.sets]

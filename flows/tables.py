@@ -6,6 +6,7 @@ from pathlib import Path
 from pipeline.scoring import score_from_json
 from pipeline.stages import stage_folder
 from schemas.score import Gain, Interval, Score, SliceGain
+from schemas.training import TrainingStep, TrainingSummary
 
 HEADER = ("stage", "in", "out", "left out, and what was counted")
 _SHOWN = {
@@ -68,6 +69,28 @@ def slice_rows(slices: Sequence[SliceGain]) -> list[tuple[str, str, str, str, st
 def score_words(path: Path) -> str:
     """Return one line for a score file."""
     return score_line(score_from_json(path.read_text(encoding="utf-8")))
+
+
+def step_words(step: TrainingStep) -> str:
+    """Return what the bar says of a step."""
+    accuracy = "" if step.reward_accuracy is None else f", accuracy {step.reward_accuracy:.2f}"
+    return f"loss {step.loss:.3f}{accuracy}"
+
+
+def summary_lines(summary: TrainingSummary) -> list[str]:
+    """Return what a person should know of a training run that is done."""
+    left_out = ""
+    if summary.n_too_long:
+        prompts = f" ({summary.n_prompts_too_long} by the prompt alone)" if summary.n_prompts_too_long else ""
+        left_out = f", {summary.n_too_long} longer than max_length left out{prompts}"
+    equal = " (ln 2)" if summary.method == "dpo" else ""
+    unit = {"sft": "right answers", "kto": "answers"}.get(summary.method, "pairs")
+    lines = [f"training    on {summary.n_pairs} {unit}{left_out}; first loss {summary.first_loss:.4f}{equal}"]
+    for one in summary.held_out[-1:]:
+        accuracy = "" if one.reward_accuracy is None else f", accuracy {one.reward_accuracy:.2f}"
+        early = ", stopped early" if summary.stopped_early else ""
+        lines.append(f"held out    loss {one.loss:.3f}{accuracy}; step {summary.kept_step} kept{early}")
+    return lines + [f"warning     {line}" for line in summary.warnings]
 
 
 def score_line(score: Score) -> str:

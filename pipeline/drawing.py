@@ -133,6 +133,6 @@ def _stored(store: SampleStore | None, wanted: Sequence[tuple[Request, bool]]) -
 
 def _is_policy(source: Source, config: RunConfig) -> bool:
     """Return whether a model is the one that training starts from; samples of a file are nobody's."""
-    policy = config.training.model or config.sampling.model
+    policy = config.training.start or config.sampling.model
     settings = source.config
     return settings.model == policy and settings.samples is None and settings.backend != "files"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline.pairing import split_of
 from pipeline.problems.records import LoadedProblems
+from pipeline.training.run import result_of
 from schemas.config import RunConfig
 from schemas.evaluation_config import HELD_OUT, EvaluatedModelConfig
 from schemas.problem import Problem
@@ -66,7 +67,9 @@ def start_sampling(config: RunConfig) -> SamplingConfig:
     """Return how the model is drawn from that training starts at."""
     sampling = config.sampling
     changes: dict[str, object] = {"models": (), "adapter": None, "samples": None}
-    changes["model"] = config.training.model or sampling.model
+    if config.training.start:
+        changes |= {"model": config.training.start, "revision": config.training.revision}
+    changes["adapter"] = config.training.adapter
     if sampling.backend == "files":
         changes["backend"] = "auto"
     return sampling.model_copy(update=changes)
@@ -74,12 +77,13 @@ def start_sampling(config: RunConfig) -> SamplingConfig:
 
 def trained_sampling(config: RunConfig) -> SamplingConfig | None:
     """Return how the model is drawn from that a run trained; None where it trained nothing."""
-    adapter, model = (config.run / "training" / name for name in ("adapter", "model"))
-    if adapter.is_dir():
-        return start_sampling(config).model_copy(update={"adapter": adapter})
-    if model.is_dir():
-        return start_sampling(config).model_copy(update={"model": str(model)})
-    return None
+    base, adapter = result_of(config.run / "training")
+    if base is None and adapter is None:
+        return None
+    changes: dict[str, object] = {"adapter": adapter}
+    if base is not None:  # a model of its own, or what SFT made before the adapter
+        changes |= {"model": str(base), "revision": ""}
+    return start_sampling(config).model_copy(update=changes)
 
 
 def list_sets(config: RunConfig) -> list[ProblemSet]:

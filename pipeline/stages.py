@@ -204,7 +204,7 @@ def candidates_key(chain: Path, name: str, config: RunConfig, n_each: Mapping[st
         n = json.dumps(
             {row.problem_id: n_each.get(row.problem_id, 0) for row in folder.read(name)}, sort_keys=True
         )
-    policy = config.training.model or sampling.model
+    policy = config.training.start or sampling.model
     settings = json.dumps(matters, sort_keys=True)
     version = str(_VERSIONS["candidates"])
     return digest("candidates", version, settings, n, str(config.seed), policy, folder.content(name), *identity)

@@ -26,6 +26,7 @@ from schemas.sampling_config import OverlapConfig
 from schemas.sampling_config import SamplingConfig as SamplingConfig
 from schemas.section import Section
 from schemas.service_config import ServiceConfig, TimetableConfig
+from schemas.training_config import TrainingConfig as TrainingConfig
 from schemas.truth_config import TruthConfig
 
 
@@ -98,21 +99,6 @@ class SyntaxConfig(Section):
     benchmarks: tuple[Path, ...] = Field((), description="Files whose problems must not be trained on.")
     benchmark_words: int = Field(13, ge=1, description="Words in a row that two prompts must not share.")
     workers: int = Field(1, ge=1, le=1024, description="Processes that read programs.")
-
-
-class TrainingConfig(Section):
-    """How the model is aligned."""
-
-    method: Literal["dpo"] = "dpo"
-    model: str = Field("", description="The start; empty takes sampling.model.")
-    beta: float = Field(0.1, gt=0.0, description="Strength of the pull to the reference.")
-    learning_rate: float = Field(2e-4, gt=0.0, description="Ten times full fine-tuning's, and more: LoRA.")
-    batch_size: int = Field(4, ge=1, description="Pairs a step.")
-    max_steps: int = Field(30, ge=1)
-    max_length: int = Field(512, ge=16, description="Tokens of prompt and answer together.")
-    lora_rank: int = Field(16, ge=1)
-    lora_alpha: int = Field(32, ge=1)
-    device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
 class RunConfig(Section):

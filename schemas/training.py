@@ -5,24 +5,48 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class TrainingStep:
-    """One optimiser step, as logged.
+    """One optimiser step, as logged. What the method does not have is None: SFT has no rewards, ORPO no reference.
 
     Attributes:
         loss: mean loss of the step's pairs.
         reward_margin: mean of beta times (log-ratio of chosen - log-ratio of rejected).
         reward_accuracy: share of pairs with a positive margin, in [0, 1].
-        chosen_logprob: mean summed log-probability of the chosen answers under the policy; likewise rejected.
+        chosen_logprob: mean summed log-probability of the chosen answers under the policy, in nats (ORPO, SimPO:
+            mean a token); likewise rejected.
         wall_s: seconds that the step took.
+        gradient_norm: before clipping.
+        chosen_reward: mean of beta times the log-ratio of the chosen answers; below 0 they became less likely than
+            they were; likewise rejected.
+        kl: estimate of KL(reference || policy), nats a token of the answers (see `pipeline.training.watched`).
+        chosen_n_tokens: mean tokens of the chosen answers; likewise rejected.
     """
 
     step: int
     loss: float
-    reward_margin: float
-    reward_accuracy: float
-    chosen_logprob: float
-    rejected_logprob: float
+    reward_margin: float | None
+    reward_accuracy: float | None
+    chosen_logprob: float | None
+    rejected_logprob: float | None
     learning_rate: float
     wall_s: float = field(metadata={"measured": True})
+    gradient_norm: float | None = None
+    chosen_reward: float | None = None
+    rejected_reward: float | None = None
+    kl: float | None = None
+    chosen_n_tokens: float | None = None
+    rejected_n_tokens: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutStep:
+    """One evaluation on held-out pairs, after a step; the fields are as in `TrainingStep`."""
+
+    step: int
+    loss: float
+    reward_margin: float | None
+    reward_accuracy: float | None
+    chosen_logprob: float | None
+    rejected_logprob: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +54,17 @@ class TrainingSummary:
     """What came out of training.
 
     Attributes:
-        method: `dpo`.
+        method: see `pipeline.training.methods`.
         model: the start.
-        n_pairs: pairs trained on.
-        n_too_long: pairs left out because prompt and answer exceed `max_length` tokens; counted, never silent.
-        first_loss: loss of the first step; ln 2 where policy and reference start equal.
+        n_pairs: rows trained on: pairs, or answers for SFT and KTO.
+        n_too_long: rows left out because prompt and answer exceed `max_length` tokens; counted, never silent.
+        first_loss: loss of the first step; ln 2 for DPO, where policy and reference start equal.
         steps: the log, in order.
+        n_prompts_too_long: of `n_too_long`, those whose prompt alone leaves no room.
+        held_out: evaluations, in order.
+        kept_step: step whose weights were kept: the best one by held-out pairs, else the last.
+        stopped_early: whether held-out pairs ended it before its last step.
+        warnings: what a reader should know, one line each.
     """
 
     method: str
@@ -44,3 +73,8 @@ class TrainingSummary:
     n_too_long: int
     first_loss: float
     steps: tuple[TrainingStep, ...]
+    n_prompts_too_long: int = 0
+    held_out: tuple[HeldOutStep, ...] = ()
+    kept_step: int = 0
+    stopped_early: bool = False
+    warnings: tuple[str, ...] = ()

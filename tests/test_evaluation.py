@@ -25,7 +25,7 @@ def test_a_run_that_trained_is_scored_before_and_after(tmp_path: Path) -> None:
 
 
 def test_training_may_start_from_another_model_than_was_sampled(tmp_path: Path) -> None:
-    (before,) = list_subjects(config(tmp_path, "training.model=b"), None)
+    (before,) = list_subjects(config(tmp_path, "training.start=b"), None)
     assert before.sampling.model == "b"
 
 

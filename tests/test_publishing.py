@@ -242,7 +242,7 @@ def test_the_snippets_of_the_card_run(
 ) -> None:
     model = build_tiny_model(tmp_path / "tiny")
     hub.add_model("tester/tiny", {path.name: path.read_bytes() for path in model.iterdir()})
-    changes = {"training": settings.training.model_copy(update={"model": "tester/tiny"})}
+    changes = {"training": settings.training.model_copy(update={"start": "tester/tiny"})}
     push(settings.model_copy(update=changes), api, "v1")
     card = hub.repo(REPO).files(hub.repo(REPO).head)["README.md"].data.decode()
     snippets = [text for text in re.findall(r"^```python\n(.*?)^```", card, re.S | re.M) if "import" in text]

@@ -61,14 +61,15 @@ def test_a_run_goes_on_from_its_newest_whole_checkpoint(tmp_path: Path) -> None:
     newest_whole = _checkpoint(tmp_path, 4)
     _checkpoint(tmp_path, 5, whole=False)
     _checkpoint(tmp_path, 10)  # further than the log
-    assert progress.go_on_from(tmp_path) == (newest_whole, STEPS[:4])
+    assert progress.go_on_from(tmp_path) == STEPS[:4]
+    assert progress.newest_checkpoint(tmp_path) == newest_whole
     assert progress.read_log(tmp_path) == STEPS[:4]
 
 
 def test_a_run_without_a_whole_checkpoint_starts_from_scratch(tmp_path: Path) -> None:
     _log(tmp_path, STEPS[:2])
     _checkpoint(tmp_path, 2, whole=False)
-    assert progress.go_on_from(tmp_path) == (None, [])
+    assert progress.go_on_from(tmp_path) == []
     assert progress.read_log(tmp_path) == []
 
 
@@ -101,9 +102,9 @@ def test_other_inputs_clear_the_run_but_its_adapter(tmp_path: Path) -> None:
     _checkpoint(tmp_path, 5)
     (tmp_path / "adapter").mkdir()
     progress.open_run(tmp_path, "inputs a")
-    assert progress.go_on_from(tmp_path)[1] == STEPS[:5]
+    assert progress.go_on_from(tmp_path) == STEPS[:5]
     progress.open_run(tmp_path, "inputs b")
-    assert progress.go_on_from(tmp_path) == (None, [])
+    assert progress.go_on_from(tmp_path) == []
     assert (tmp_path / "adapter").is_dir()
 
 

@@ -1,4 +1,3 @@
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -6,8 +5,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.training.checks import TrainingError
-from pipeline.training.reading import leave_out_too_long, read_pairs
-from schemas.pair import Pair
+from pipeline.training.reading import COLUMNS, KEPT, RowFiles, leave_out_too_long, read_rows
 from tests.training_kit import build_tiny_model, lengthen, make_pair, write_columns, write_pairs
 
 pytest.importorskip("trl", reason="training needs pairsmith[train]")
@@ -20,19 +18,24 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return AutoTokenizer.from_pretrained(build_tiny_model(tmp_path_factory.mktemp("tiny")))
 
 
+def read_pairs(files: list[Path], cache: Path) -> Any:
+    return read_rows(RowFiles("pairs", tuple(files)), "pairs", cache)[0]
+
+
 def test_pairs_are_read_as_they_are(tmp_path: Path) -> None:
     files = [write_pairs(tmp_path / f"{name}.parquet", [make_pair(name)]) for name in (2, 0, 1)]
     pairs = read_pairs(files, tmp_path / "cache")
-    assert pairs.column_names == [field.name for field in fields(Pair)]
-    assert pairs["problem_id"][:] == ["starter/add2", "starter/add0", "starter/add1"]
+    assert pairs.column_names == [*COLUMNS["pairs"], *KEPT]
     assert pairs[0]["prompt"] == [{"role": "user", "content": "Write add2, the sum of two numbers."}]
-    assert pairs["chosen_logprob"][:] == [None, None, -0.5]
+    assert [row[0]["content"].split()[1] for row in pairs["prompt"]] == ["add2,", "add0,", "add1,"]
 
 
 def test_the_test_split_is_never_trained_on(tmp_path: Path) -> None:
     rows = [make_pair(index, "test" if index % 3 == 0 else "train") for index in range(6)]
-    pairs = read_pairs([write_pairs(tmp_path / "pairs.parquet", rows)], tmp_path / "cache")
-    assert pairs["pair_id"][:] == [row.pair_id for row in rows if row.split == "train"]
+    found = RowFiles("pairs", (write_pairs(tmp_path / "pairs.parquet", rows),))
+    for split, kept in zip(("train", "test"), read_rows(found, "pairs", tmp_path / "cache"), strict=True):
+        asked = [row.prompt[0].content for row in rows if row.split == split]
+        assert [prompt[0]["content"] for prompt in kept["prompt"]] == asked
 
 
 def test_files_of_others_without_a_split_are_taken_whole(tmp_path: Path) -> None:
@@ -75,8 +78,9 @@ def test_pairs_over_the_length_are_left_out_and_counted(tmp_path: Path, tokenize
         (longest[0], [0, 2]),
         (min(longest) - 1, []),
     ]:
-        fitting, n_too_long = leave_out_too_long(pairs, tokenizer, max_length)
-        assert fitting["problem_id"][:] == [f"starter/add{index}" for index in kept]
+        fitting, n_too_long, n_prompts = leave_out_too_long(pairs, tokenizer, max_length)
+        assert fitting["prompt"][:] == [pairs[index]["prompt"] for index in kept]
+        assert n_prompts == 0
         assert n_too_long == 3 - len(kept)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.training.checks import TrainingError
-from tests.training_kit import build_tiny_model
+from tests.training_kit import CONFIG, build_tiny_model
 
 pytest.importorskip("trl", reason="training needs pairsmith[train]")
 
@@ -31,8 +31,8 @@ def _without(model: Path, *names: str) -> Path:
 def test_the_start_is_a_model_in_float32_on_the_cpu(model: Path) -> None:
     from pipeline.training.start import load_start
 
-    start = load_start(model, "cpu")
-    assert (start.device, start.dtype, str(start.model.dtype)) == ("cpu", "float32", "torch.float32")
+    start = load_start(model, CONFIG, needs_reference=True)
+    assert (start.device, start.precision, str(start.model.dtype)) == ("cpu", "float32", "torch.float32")
     assert start.tokenizer.pad_token == "<|endoftext|>"
 
 
@@ -42,7 +42,7 @@ def test_a_tokenizer_without_padding_pads_with_its_end_of_text(
     from pipeline.training.start import load_tokenizer
 
     with caplog.at_level("INFO"):
-        tokenizer = load_tokenizer(_without(model, "pad_token"))
+        tokenizer, _ = load_tokenizer(_without(model, "pad_token"))
     assert tokenizer.pad_token == tokenizer.eos_token == "<|im_end|>"
     assert "tiny: no padding token" in caplog.text
 
@@ -54,12 +54,37 @@ def test_a_tokenizer_without_padding_and_end_is_refused(model: Path) -> None:
         load_tokenizer(_without(model, "pad_token", "eos_token"))
 
 
-def test_a_tokenizer_without_a_chat_template_is_refused(model: Path) -> None:
+def test_a_tokenizer_without_a_chat_template_gets_one(model: Path) -> None:
     from pipeline.training.start import load_tokenizer
 
+    assert load_tokenizer(model)[1] is False
     (model / "chat_template.jinja").unlink()
-    with pytest.raises(TrainingError, match=r"no chat template; add a chat_template\.jinja"):
-        load_tokenizer(model)
+    tokenizer, is_new = load_tokenizer(model)
+    assert is_new
+    messages = [{"role": "user", "content": "1 + 1?"}, {"role": "assistant", "content": "two"}]
+    asked = tokenizer.apply_chat_template(messages[:1], tokenize=False, add_generation_prompt=True)
+    assert asked == "Task:\n1 + 1?\n\nAnswer:\n"
+    assert tokenizer.apply_chat_template(messages, tokenize=False) == asked + "two" + tokenizer.eos_token + "\n"
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{% for", "not a chat template"),
+        ("{{ messages[0]['content'] }}", "a prompt must be the beginning"),
+        ("{{ messages | length }}{{ messages[-1]['content'] }}", "a prompt must be the beginning"),
+    ],
+)
+def test_a_chat_template_that_cannot_be_trained_with_is_refused(
+    model: Path, tmp_path: Path, template: str, message: str
+) -> None:
+    from pipeline.training.start import load_tokenizer
+
+    (tmp_path / "own.jinja").write_text(template)
+    with pytest.raises(TrainingError, match=message):
+        load_tokenizer(model, tmp_path / "own.jinja")
+    with pytest.raises(TrainingError, match="absent: the chat template can't be read"):
+        load_tokenizer(model, tmp_path / "absent")
 
 
 def test_a_folder_without_a_tokenizer_is_refused(model: Path) -> None:

@@ -51,14 +51,18 @@ def test_trl_takes_the_pairs_as_they_are(model: Path, tmp_path: Path, monkeypatc
 
 
 def _train(model: Path, folder: Path) -> list[TrainingStep]:
+    from pipeline.training.methods import METHODS
     from pipeline.training.start import load_start
-    from pipeline.training.trainer import StepWatch, make_trainer, quiet
+    from pipeline.training.trainer import Setup, make_trainer, quiet
+    from pipeline.training.watch import Expected, StepWatch
 
     steps: list[TrainingStep] = []
     with quiet():
-        start = load_start(model, "cpu")
-        watch = StepWatch(start.dtype, steps.append)
-        make_trainer(start, _pairs(folder), CONFIG, 0, folder / "checkpoints", 5, watch).train()
+        start = load_start(model, CONFIG, needs_reference=True)
+        watch = StepWatch(Expected(0.6931, 0.1, start.precision), steps.append, lambda one: [one], 0)
+        rows = _pairs(folder).select_columns(["prompt", "chosen", "rejected"])
+        setup = Setup(METHODS["dpo"], CONFIG, start, rows, rows, 0, folder / "checkpoints", 4)
+        make_trainer(setup, watch).train()
     return steps
 
 

@@ -86,7 +86,7 @@ def gather_card(run: Path, config: RunConfig) -> CardFacts:
 
 def base_model(config: RunConfig) -> str:
     """Return the Hub's name of the model that is trained; empty where it is a folder of this machine."""
-    name = config.training.model or config.sampling.model
+    name = config.training.start or config.sampling.model
     if name == "smollm2":
         return EMBEDDED
     return "" if Path(name).exists() or name.startswith(("/", ".", "~")) else name

@@ -1,12 +1,12 @@
-"""Preference training: DPO with a LoRA adapter on the pairs, through TRL.
+"""Training through TRL: a method of the table, on a start, on the rows of a dataset.
 
-What is checked rather than trusted: that the first loss is ln 2 (the reference is the start), that every loss
-and gradient is finite, that no pair is dropped or cut in silence, that a resumed run has the same inputs.
-Torch, transformers, trl and peft (`pip install 'pairsmith[train]'`) are imported when training starts.
+What is checked rather than trusted: that the first step shows policy and reference equal (DPO's loss is ln 2),
+that every loss and gradient is finite, that no row is dropped or cut in silence, that a resumed run has the same
+inputs. Torch, transformers, trl and peft (`pip install 'pairsmith[train]'`) are imported when training starts.
 """
 
 from pipeline.training.checks import TrainingError
-from pipeline.training.dpo import train_dpo
-from pipeline.training.progress import load_summary
+from pipeline.training.progress import Plan, load_summary
+from pipeline.training.run import result_of, train
 
-__all__ = ["TrainingError", "load_summary", "train_dpo"]
+__all__ = ["Plan", "TrainingError", "load_summary", "result_of", "train"]

@@ -8,13 +8,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import PairsmithError
+from schemas.training import TrainingStep
 
 LN_2 = math.log(2.0)
 # A fresh adapter adds exactly zero, so policy and reference agree to the last bit where both take the same
 # kernels. The room is for kernels that differ: 1e-3 is 0.02 nats of gap at beta 0.1, 2e-2 is 0.4 nats (bf16
 # keeps 8 bits, and a log-probability is a sum over some hundred tokens).
 FIRST_LOSS_TOLERANCE = {"float32": 1e-3, "bfloat16": 2e-2}
-MESSAGE_COLUMNS = ("prompt", "chosen", "rejected")
+LOG_RATIO_TOLERANCE = {"float32": 0.02, "bfloat16": 0.4}  # the same, in nats
 
 
 class TrainingError(PairsmithError):
@@ -37,8 +38,8 @@ def check_model_folder(folder: Path) -> None:
         raise TrainingError(f"{folder}: a model folder without weights (*.safetensors); was its copy cut short?")
 
 
-def check_pair_files(files: Sequence[Path]) -> None:
-    """Raise unless every file is Parquet with prompt, chosen and rejected as lists of chat messages.
+def check_row_files(files: Sequence[Path], columns: Sequence[str]) -> None:
+    """Raise unless every file is Parquet with these columns: `label` true or false, the others lists of messages.
 
     Raises:
         TrainingError: no files, a file that is missing or no Parquet, a missing column, plain text where chat
@@ -49,55 +50,82 @@ def check_pair_files(files: Sequence[Path]) -> None:
         raise TrainingError("no pair files; run `pairsmith build` first")
     schemas = [_read_schema(file) for file in files]
     for file, schema in zip(files, schemas, strict=True):
-        for name in MESSAGE_COLUMNS:
+        for name in columns:
             if name not in schema.names:
-                raise TrainingError(f"{file}: no column {name!r}; there are {', '.join(schema.names)}")
-            if not _holds_messages(schema.field(name).type):
                 raise TrainingError(
-                    f"{file}: column {name!r} is {schema.field(name).type}; it must be a list of messages "
-                    "with role and content"
+                    f"{file}: no column {name!r}; there are {', '.join(schema.names)}; a Hub dataset of other "
+                    "columns is to be renamed first"
+                )
+            kind = schema.field(name).type
+            if name == "label":
+                if not pa.types.is_boolean(kind):
+                    raise TrainingError(f"{file}: column 'label' is {kind}; it must be true or false")
+            elif not _holds_messages(kind):
+                raise TrainingError(
+                    f"{file}: column {name!r} is {kind}; it must be a list of messages with role and content"
                 )
         if not schema.equals(schemas[0]):
             raise TrainingError(f"{file}: its columns differ from those of {files[0].name}; train on one kind")
 
 
-def check_n_pairs(n_pairs: int, n_too_long: int, batch_size: int, max_length: int) -> None:
-    """Raise if there are fewer pairs than one step takes.
+def check_n_rows(n_rows: int, n_too_long: int, batch_size: int, max_length: int, unit: str) -> None:
+    """Raise if there are fewer rows than one step takes.
+
+    Args:
+        n_rows: rows that fit; `n_too_long` more do not.
+        batch_size: rows a step; `max_length` tokens of each at most.
+        unit: what a row is, in the plural.
+
 
     Raises:
         TrainingError: the message says what gives more pairs.
     """
-    if n_pairs >= batch_size:
+    if n_rows >= batch_size:
         return
     if n_too_long:
         raise TrainingError(
-            f"{n_pairs} pairs fit into training.max_length = {max_length} tokens, {n_too_long} are too long, "
+            f"{n_rows} {unit} fit into training.max_length = {max_length} tokens, {n_too_long} are too long, "
             f"and a step takes {batch_size}; raise training.max_length"
         )
     raise TrainingError(
-        f"{n_pairs} pairs of the train split, but a step takes {batch_size}; draw more candidates "
+        f"{n_rows} {unit} of the train split, but a step takes {batch_size}; draw more candidates "
         "(sampling.n), take more or easier problems, or lower training.batch_size"
     )
 
 
-def check_first_loss(loss: float, dtype: str) -> None:
-    """Raise unless the first step's sigmoid loss is ln 2, as it is where policy and reference are equal.
+def check_first_step(step: TrainingStep, expected_loss: float | None, beta: float, precision: str) -> None:
+    """Raise unless the first step shows that policy and reference are equal, as they are before any update.
 
     Args:
-        loss: mean sigmoid loss of the first step, before any update.
-        dtype: float32 or bfloat16; sets the tolerance.
+        step: the first step; its loss was taken before the update.
+        expected_loss: what the loss is at equality, such as ln 2; None where it depends on more than the gap.
+        beta: of the loss: a reward is beta times a log-ratio.
+        precision: float32 or bfloat16; sets the tolerance.
 
     Raises:
         TrainingError: the policy does not start at the reference.
 
-    Source: Rafailov et al. 2023, arXiv:2305.18290, equation 7, with both log-ratios zero: -log sigmoid(0).
+    Source: Rafailov et al. 2023, arXiv:2305.18290, equation 7, with both log-ratios zero: -log sigmoid(0) = ln 2.
     """
-    tolerance = FIRST_LOSS_TOLERANCE[dtype]
-    if not abs(loss - LN_2) <= tolerance:  # written so that NaN is refused too
-        raise TrainingError(
-            f"first DPO loss {loss:.6f} is not ln 2 = {LN_2:.6f} within {tolerance:g} ({dtype}): the reference "
-            "is not the start; is the adapter's start zero, dropout off, the model folder unchanged?"
-        )
+    tolerance = FIRST_LOSS_TOLERANCE[precision]
+    causes = (
+        "the reference is not the start; was the model folder changed meanwhile, is there dropout, does the "
+        "adapter not start at zero?"
+    )
+    if expected_loss is not None:
+        room = tolerance * max(1.0, abs(expected_loss))
+        if not abs(step.loss - expected_loss) <= room:  # written so that NaN is refused too
+            name = "ln 2 = " if expected_loss == LN_2 else ""
+            raise TrainingError(
+                f"first loss {step.loss:.6f} is not {name}{expected_loss:.6f} within {room:g} ({precision}): "
+                f"{causes}"
+            )
+    for side, reward in (("chosen", step.chosen_reward), ("rejected", step.rejected_reward)):
+        if reward is not None and not abs(reward) <= beta * LOG_RATIO_TOLERANCE[precision]:
+            raise TrainingError(
+                f"the first log-ratio of the {side} answers is {reward / beta:.4f} nats, not 0 ({precision}): "
+                f"{causes}"
+            )
 
 
 def check_finite(step: int, loss: float, gradient_norm: float) -> None:

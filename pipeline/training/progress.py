@@ -1,26 +1,61 @@
-"""What a training run leaves in its folder besides the adapter.
+"""What a training run leaves in its folder besides the weights.
 
-inputs.json     what the run was started with: a rerun with other inputs starts afresh
-log.jsonl       one `TrainingStep` a line, in order
-checkpoints/    what a killed run goes on from; gone once the run is done
-adapter/        the LoRA adapter
-summary.json    `TrainingSummary`, written last: its presence says that the run is done
+inputs.json        what the run was started with: a rerun with other inputs starts afresh
+plan.json          rows and steps, once the rows are read
+log.jsonl          one `TrainingStep` a line, in order
+evaluations.jsonl  one `HeldOutStep` a line, in order
+checkpoints/       what a killed run goes on from; gone once the run is done
+worked.json        which step's weights are kept; written when the last step is done
+adapter/, model/   the LoRA adapter, or the model of full fine-tuning
+sft/               a run of its own, where SFT goes before; its `model` is the start of the rest
+result.json        where the weights are
+summary.json       `TrainingSummary`, written last: its presence says that the run is done
 """
 
 import hashlib
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, TypeVar
 
-from schemas.config import TrainingConfig, fingerprint
-from schemas.training import TrainingStep, TrainingSummary
+from schemas.config import fingerprint
+from schemas.training import HeldOutStep, TrainingStep, TrainingSummary
+from schemas.training_config import LaunchConfig, TrainingConfig
 
 CHECKPOINTS = "checkpoints"
 WHOLE = "whole"  # empty file in a checkpoint, written after everything else in it
+LOG, EVALUATIONS, PLAN = "log.jsonl", "evaluations.jsonl", "plan.json"
+RESULTS = ("adapter", "model")
 _SHAPING = ("torch", "transformers", "trl", "peft")
+Record = TypeVar("Record", TrainingStep, HeldOutStep)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run is about to do.
+
+    Attributes:
+        n_rows: rows trained on; `n_held_out` those that are evaluated on.
+        n_too_long: rows left out; `n_prompts_too_long` of them by their prompt alone.
+        n_steps: steps in all, those done before among them.
+    """
+
+    n_rows: int
+    n_held_out: int
+    n_too_long: int
+    n_prompts_too_long: int
+    n_steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """How the steps ended: whose weights are kept, and whether held-out pairs stopped it."""
+
+    kept_step: int
+    stopped_early: bool
 
 
 def load_summary(out: Path) -> TrainingSummary | None:
@@ -29,29 +64,48 @@ def load_summary(out: Path) -> TrainingSummary | None:
     Args:
         out: folder of the run. A summary that can't be read counts as none.
     """
+    tree = read_tree(out / "summary.json")
     try:
-        tree = json.loads((out / "summary.json").read_text(encoding="utf-8"))
-        return TrainingSummary(**{**tree, "steps": tuple(TrainingStep(**step) for step in tree["steps"])})
-    except (OSError, ValueError, TypeError, KeyError):
+        parts = {
+            "steps": tuple(TrainingStep(**step) for step in tree["steps"]),
+            "held_out": tuple(HeldOutStep(**step) for step in tree.get("held_out", ())),
+            "warnings": tuple(tree.get("warnings", ())),
+        }
+        return TrainingSummary(**{**tree, **parts})
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-def inputs_digest(files: Sequence[Path], model: Path, config: TrainingConfig, seed: int, name: str) -> str:
-    """Return 16 hex digits over all that decides the adapter: pairs, start, configuration, seed, versions.
+def inputs_digest(
+    files: Sequence[Path], model: Path, config: TrainingConfig, seed: int, name: str, couples_batch: bool = False
+) -> str:
+    """Return 16 hex digits over all that decides the weights: rows, start, configuration, seed, versions.
+
+    On how many processes, with how many rows in memory and how often it is saved is left out: a run that had too
+    little memory goes on with less.
 
     Args:
-        files: pair files, in the order in which they are read.
+        files: row files, in the order in which they are read.
         model: model folder.
-        config: hyperparameters.
+        config: hyperparameters; adapter and chat template count by their content.
         seed: seed of the run.
         name: name of the start.
+        couples_batch: whether rows that are in memory together change each other's loss.
     """
+    own: dict[str, Any] = {"launch": LaunchConfig(), "trackers": (), "gradient_checkpointing": False}
+    own |= {"checkpoint_steps": None, "adapter": None, "chat_template": None, "start": ""}
+    if not couples_batch:
+        own["micro_batch_size"] = None
+    folders = [model, *([config.adapter] if config.adapter is not None else [])]
+    contents = [path for folder in folders for path in sorted(folder.iterdir()) if path.is_file()]
+    if config.chat_template is not None:
+        contents.append(config.chat_template)
     return fingerprint(
-        config,
+        config.model_copy(update=own),
         f"seed {seed}",
         f"name {name}",
-        *(_file_digest(file) for file in files),
-        *(f"{path.name} {_file_digest(path)}" for path in sorted(model.iterdir()) if path.is_file()),
+        *(file_digest(file) for file in files),
+        *(f"{path.name} {file_digest(path)}" for path in contents),
         *(f"{name} {version(name)}" for name in _SHAPING),
     )
 
@@ -63,7 +117,7 @@ def finished(out: Path, inputs: str) -> TrainingSummary | None:
         out: folder of the run.
         inputs: digest by `inputs_digest`.
     """
-    if _recorded_inputs(out) != inputs or not (out / "adapter").is_dir():
+    if recorded_inputs(out) != inputs or not any((out / name).is_dir() for name in RESULTS):
         return None
     return load_summary(out)
 
@@ -71,28 +125,39 @@ def finished(out: Path, inputs: str) -> TrainingSummary | None:
 def open_run(out: Path, inputs: str) -> None:
     """Make the folder of a run ready to go on with these inputs, or to start with them.
 
-    What a run with other inputs left is removed, but for its adapter, which stays until the new one is whole.
+    What a run with other inputs left is removed, but for its weights, which stay until the new ones are whole.
     """
     out.mkdir(parents=True, exist_ok=True)
-    if _recorded_inputs(out) == inputs:
+    if recorded_inputs(out) == inputs:
         return
-    for name in ("summary.json", "inputs.json", "log.jsonl"):
+    for name in ("summary.json", "inputs.json", PLAN, "worked.json", LOG, EVALUATIONS):
         (out / name).unlink(missing_ok=True)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
-    _write(out / "inputs.json", json.dumps({"inputs": inputs}) + "\n")
+    write_json(out / "inputs.json", {"inputs": inputs})
 
 
-def go_on_from(out: Path) -> tuple[Path | None, list[TrainingStep]]:
-    """Return the newest whole checkpoint and the steps up to it, to which the log is cut; else (None, [])."""
+def go_on_from(out: Path) -> list[TrainingStep]:
+    """Return the steps up to the newest whole checkpoint, to which the logs are cut; newer checkpoints go."""
     steps = read_log(out)
-    checkpoint = None
-    for folder in sorted((out / CHECKPOINTS).glob("checkpoint-*"), key=_step_of, reverse=True):
-        if (folder / WHOLE).is_file() and 0 < _step_of(folder) <= len(steps):
-            checkpoint = folder
-            break
+    checkpoint = newest_checkpoint(out, len(steps))
     kept = steps[: _step_of(checkpoint)] if checkpoint else []
-    _write(out / "log.jsonl", "".join(_line(step) for step in kept))
-    return checkpoint, kept
+    _write(out / LOG, "".join(_line(step) for step in kept))
+    evaluated = [one for one in read_evaluations(out) if one.step <= len(kept)]
+    if evaluated or (out / EVALUATIONS).exists():
+        _write(out / EVALUATIONS, "".join(_line(one) for one in evaluated))
+    for folder in (out / CHECKPOINTS).glob("checkpoint-*"):
+        if _step_of(folder) > len(kept):
+            shutil.rmtree(folder)
+    return kept
+
+
+def newest_checkpoint(out: Path, last_step: int | None = None) -> Path | None:
+    """Return the newest checkpoint that is whole, of those up to a step if one is given, else None."""
+    for folder in sorted((out / CHECKPOINTS).glob("checkpoint-*"), key=_step_of, reverse=True):
+        is_reached = last_step is None or _step_of(folder) <= last_step
+        if (folder / WHOLE).is_file() and _step_of(folder) and is_reached:
+            return folder
+    return None
 
 
 def close_run(out: Path, summary: TrainingSummary) -> None:
@@ -103,47 +168,92 @@ def close_run(out: Path, summary: TrainingSummary) -> None:
 
 def read_log(out: Path) -> list[TrainingStep]:
     """Return the steps of the log, up to the first line that is torn or out of order."""
-    try:
-        lines = (out / "log.jsonl").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
     steps: list[TrainingStep] = []
-    for line in lines:
-        try:
-            step = TrainingStep(**json.loads(line))
-        except (ValueError, TypeError):
-            break
+    for step in _records(out / LOG, TrainingStep):
         if step.step != len(steps) + 1:
             break
         steps.append(step)
     return steps
 
 
+def read_evaluations(out: Path) -> list[HeldOutStep]:
+    """Return the evaluations so far, up to the first line that is torn."""
+    return _records(out / EVALUATIONS, HeldOutStep)
+
+
 def append_log(out: Path, step: TrainingStep) -> None:
     """Add one step to the log."""
-    with (out / "log.jsonl").open("a", encoding="utf-8") as log:
-        log.write(_line(step))
+    _append(out / LOG, step)
 
 
-def _line(step: TrainingStep) -> str:
-    return json.dumps(asdict(step), allow_nan=False) + "\n"
+def append_evaluation(out: Path, one: HeldOutStep) -> None:
+    """Add one evaluation to those before."""
+    _append(out / EVALUATIONS, one)
 
 
-def _recorded_inputs(out: Path) -> str:
+def read_plan(out: Path) -> Plan | None:
+    """Return the plan of a run whose rows have been read, else None."""
+    tree = read_tree(out / PLAN)
+    return Plan(**tree) if tree else None
+
+
+def read_worked(out: Path) -> Worked | None:
+    """Return how the steps of a run ended, else None."""
+    tree = read_tree(out / "worked.json")
+    return Worked(**tree) if tree else None
+
+
+def recorded_inputs(out: Path) -> str:
+    """Return the digest of the inputs that a run was started with; empty where there is none."""
+    return str(read_tree(out / "inputs.json").get("inputs", ""))
+
+
+def write_json(path: Path, tree: Any) -> None:
+    """Write a record or a tree as JSON, by a temporary name."""
+    _write(path, json.dumps(asdict(tree) if hasattr(tree, "__dataclass_fields__") else tree) + "\n")
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_tree(path: Path) -> dict[str, Any]:
+    """Return the object that a JSON file holds; empty where there is none that can be read."""
     try:
-        return str(json.loads((out / "inputs.json").read_text(encoding="utf-8"))["inputs"])
-    except (OSError, ValueError, TypeError, KeyError):
-        return ""
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return tree if isinstance(tree, dict) else {}
+
+
+def _records(path: Path, record: type[Record]) -> list[Record]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    found: list[Record] = []
+    for line in lines:
+        try:
+            found.append(record(**json.loads(line)))
+        except (ValueError, TypeError):
+            break
+    return found
+
+
+def _append(path: Path, record: TrainingStep | HeldOutStep) -> None:
+    with path.open("a", encoding="utf-8") as log:
+        log.write(_line(record))
+
+
+def _line(record: TrainingStep | HeldOutStep) -> str:
+    return json.dumps(asdict(record), allow_nan=False) + "\n"
 
 
 def _step_of(folder: Path) -> int:
     digits = folder.name.removeprefix("checkpoint-")
     return int(digits) if digits.isdecimal() else 0
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write(path: Path, text: str) -> None:

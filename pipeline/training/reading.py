@@ -1,67 +1,163 @@
-"""Pairs from Parquet, as they are, and how many tokens each takes."""
+"""Rows to train on, from a dataset folder or plain files of pairs, and how many tokens each takes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from pipeline.training.checks import TrainingError, check_pair_files
+from pipeline.training.checks import TrainingError, check_row_files
+from pipeline.training.methods import Rows
+
+FOLDERS: dict[Rows, str] = {"pairs": "data", "unpaired": "unpaired", "sft": "sft"}
+COLUMNS: dict[Rows, tuple[str, ...]] = {
+    "pairs": ("prompt", "chosen", "rejected"),
+    "unpaired": ("prompt", "completion", "label"),
+    "sft": ("prompt", "completion"),
+}
+KEPT = ("n_compared", "policy", "chosen_model", "rejected_model")
+"""Columns of pairs that BoNBoN asks for."""
 
 
-def read_pairs(files: Sequence[Path], cache: Path) -> Any:
-    """Return the pairs of the train split as a `datasets.Dataset`, all columns kept, in the files' order.
+@dataclass(frozen=True, slots=True)
+class RowFiles:
+    """Parquet files of one kind of rows, sorted by name."""
 
-    Rows of another split than `train` are held out for scoring and never trained on; files without a `split`
-    column are taken whole.
+    kind: Rows
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRows:
+    """Rows by split, as `datasets.Dataset`, with how many were too long.
+
+    Attributes:
+        train: what is trained on.
+        held_out: rows of the `test` split, never trained on; may be empty.
+        n_too_long: rows of `train` left out; `n_prompts_too_long` of them by their prompt alone.
+    """
+
+    train: Any
+    held_out: Any
+    n_too_long: int
+    n_prompts_too_long: int
+
+
+def find_rows(folder: Path, wanted: Rows) -> RowFiles:
+    """Return the files of a dataset folder, or of a folder of pairs.
+
+    Where the dataset has no files of the wanted kind, or the folder is one of pairs, its pairs are taken: they
+    hold right answers and answers with a label too (see `read_rows`).
 
     Args:
-        files: Parquet files (see `schemas.pair.Pair`; prompt, chosen and rejected are what training needs).
+        folder: what `pairsmith build` wrote as `dataset` (see `pipeline.pairing.layout`), or any folder with
+            Parquet files of pairs.
+        wanted: kind of rows.
+
+    Raises:
+        TrainingError: no such folder, no files in it.
+    """
+    if not folder.is_dir():
+        raise TrainingError(f"{folder}: no such folder of pairs; run `pairsmith build` first")
+    for kind, name in ((wanted, FOLDERS[wanted]), ("pairs", FOLDERS["pairs"]), ("pairs", ".")):
+        files = tuple(sorted((folder / name).glob("*.parquet")))
+        if files:
+            return RowFiles(kind, files)
+    raise TrainingError(f"{folder}: no pair files (*.parquet); run `pairsmith build` first")
+
+
+def read_rows(found: RowFiles, wanted: Rows, cache: Path) -> tuple[Any, Any]:
+    """Return the rows of the train split and those of the test split, each a `datasets.Dataset`.
+
+    Pairs become single answers where these are wanted: right ones once each, or all with their label, without
+    those that one pair chooses and another rejects. Files without a `split` column are taken whole, but for those
+    whose name begins with `test`.
+
+    Args:
+        found: files (see `find_rows`).
+        wanted: kind of rows to return.
         cache: folder for the Arrow copy that `datasets` makes.
 
     Raises:
-        TrainingError: a file can't be taken (see `check_pair_files`).
+        TrainingError: a file can't be taken (see `check_row_files`).
     """
-    check_pair_files(files)
+    check_row_files(found.files, COLUMNS[found.kind])
     import datasets
 
-    filled = [str(file) for file in files if pq.read_metadata(file).num_rows]  # it can't read an empty file
+    filled = [str(file) for file in found.files if pq.read_metadata(file).num_rows]  # it can't read an empty file
     if not filled:
-        return datasets.Dataset.from_dict({"prompt": [], "chosen": [], "rejected": []})
-    names = {"train": filled}
-    pairs = datasets.load_dataset("parquet", data_files=names, split="train", cache_dir=str(cache))
-    if "split" not in pairs.column_names:
-        return pairs
-    return pairs.select([row for row, split in enumerate(pairs["split"]) if split == "train"])
+        empty = datasets.Dataset.from_dict({name: [] for name in COLUMNS[wanted]})
+        return empty, empty
+    rows = datasets.load_dataset("parquet", data_files={"train": filled}, split="train", cache_dir=str(cache))
+    splits = rows["split"] if "split" in rows.column_names else _splits_by_name(found.files)
+    keep = COLUMNS[found.kind] + tuple(name for name in KEPT if name in rows.column_names)
+    rows = rows.select_columns(list(keep))
+    train, held_out = (
+        rows.select([row for row, name in enumerate(splits) if name == split]) for split in ("train", "test")
+    )
+    if found.kind == wanted:
+        return train, held_out
+    return _as_answers(train, wanted), _as_answers(held_out, wanted)
 
 
-def leave_out_too_long(pairs: Any, tokenizer: Any, max_length: int) -> tuple[Any, int]:
-    """Return the pairs of which both answers fit, and how many do not.
+def leave_out_too_long(rows: Any, tokenizer: Any, max_length: int) -> tuple[Any, int, int]:
+    """Return the rows of which every answer fits, how many do not, and of how many the prompt alone does not.
 
-    TRL drops a pair whose prompt fills `max_length` and cuts an answer that exceeds it, both in silence; a
-    cut answer has no end, and often no `return`. So such a pair is left out whole, and counted.
+    TRL drops a row whose prompt fills `max_length` and cuts an answer that exceeds it, both in silence; a
+    cut answer has no end, and often no `return`. So such a row is left out whole, and counted.
 
     Args:
-        pairs: `datasets.Dataset` with prompt, chosen and rejected as messages.
+        rows: `datasets.Dataset` with `prompt` and answers (chosen and rejected, or completion) as messages.
         tokenizer: tokenizer with a chat template.
         max_length: tokens of prompt and answer together, at most.
 
     Raises:
         TrainingError: the chat template refuses the messages.
     """
-    fits = [
-        row
-        for row, pair in enumerate(pairs.select_columns(["prompt", "chosen", "rejected"]))
-        if max(_n_tokens(tokenizer, pair, answer) for answer in ("chosen", "rejected")) <= max_length
+    answers = [name for name in ("chosen", "rejected", "completion") if name in rows.column_names]
+    fits, n_prompts = [], 0
+    for row, each in enumerate(rows.select_columns(["prompt", *answers])):
+        if max(_n_tokens(tokenizer, each["prompt"] + each[name]) for name in answers) <= max_length:
+            fits.append(row)
+        elif _n_tokens(tokenizer, each["prompt"], opens=True) >= max_length:
+            n_prompts += 1
+    return rows.select(fits), len(rows) - len(fits), n_prompts
+
+
+def _splits_by_name(files: Sequence[Path]) -> list[str]:
+    return [
+        "test" if file.name.startswith("test") else "train"
+        for file in files
+        for _ in range(pq.read_metadata(file).num_rows)
     ]
-    return pairs.select(fits), len(pairs) - len(fits)
 
 
-def _n_tokens(tokenizer: Any, pair: dict[str, Any], answer: str) -> int:
+def _as_answers(pairs: Any, wanted: Rows) -> Any:
+    import datasets
+
+    labels: dict[tuple[str, str], set[bool]] = {}
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for pair in pairs:
+        for name, label in (("chosen", True), ("rejected", False)):
+            key = (repr(pair["prompt"]), repr(pair[name]))
+            labels.setdefault(key, set()).add(label)
+            rows.setdefault(key, {"prompt": pair["prompt"], "completion": pair[name], "label": label})
+    kept = [row for key, row in rows.items() if len(labels[key]) == 1]
+    if wanted == "sft":
+        kept = [{name: row[name] for name in COLUMNS["sft"]} for row in kept if row["label"]]
+    return (
+        datasets.Dataset.from_list(kept) if kept else datasets.Dataset.from_dict({n: [] for n in COLUMNS[wanted]})
+    )
+
+
+def _n_tokens(tokenizer: Any, messages: list[dict[str, str]], opens: bool = False) -> int:
     from jinja2 import TemplateError
 
     try:
-        tokens = tokenizer.apply_chat_template(pair["prompt"] + pair[answer], tokenize=True, return_dict=True)
+        tokens = tokenizer.apply_chat_template(
+            messages, tokenize=True, return_dict=True, add_generation_prompt=opens
+        )
     except TemplateError as error:
         raise TrainingError(f"the model's chat template refuses a pair's messages: {error}") from None
     return len(tokens["input_ids"])

@@ -1,5 +1,7 @@
-"""The start of training: model, tokenizer, device and number type."""
+"""The start of training: model, reference, tokenizer, device and number type."""
 
+import importlib.util
+import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +11,9 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from pipeline.training.chat import give_template
 from pipeline.training.checks import TrainingError
+from schemas.training_config import TrainingConfig
 
 _log = logging.getLogger(__name__)
 
@@ -19,81 +23,176 @@ class Start:
     """What training starts from.
 
     Attributes:
-        model: causal language model, still in main memory.
+        model: causal language model, still in main memory; with the adapter that training goes on from, if any.
+        reference: a second copy that stays as it is; None where the model without (or with the first) adapter is
+            the reference, or the method has none.
         tokenizer: with a chat template and a padding token.
         device: cpu or cuda, where training runs.
-        dtype: float32 or bfloat16, of the model's weights; the adapter's are float32.
+        precision: float32 or bfloat16, in which is multiplied. An adapter's base holds its weights in it; what is
+            trained is float32.
+        is_new_template: whether the tokenizer got its chat template here.
     """
 
     model: Any
+    reference: Any
     tokenizer: Any
     device: str
-    dtype: str
+    precision: str
+    is_new_template: bool
 
 
-def load_start(folder: Path, device: str) -> Start:
+def load_start(folder: Path, config: TrainingConfig, needs_reference: bool) -> Start:
     """Return the start that a model folder holds.
 
     Args:
         folder: model folder.
-        device: auto, cpu or cuda.
+        config: device, precision, tuning, adapter and chat template are used.
+        needs_reference: whether the loss compares with the start.
 
     Raises:
-        TrainingError: see `choose_device`, `load_tokenizer` and `load_model`.
+        TrainingError: see `choose_device`, `load_tokenizer`, `load_model` and `with_adapter`.
     """
-    chosen, dtype = choose_device(device)
-    return Start(load_model(folder, dtype), load_tokenizer(folder), chosen, dtype)
+    device, precision = choose_device(config.device, config.precision)
+    tokenizer, is_new = load_tokenizer(folder, config.chat_template)
+
+    def load() -> Any:
+        model = load_model(folder, "float32" if config.tuning == "full" else precision, config.tuning == "qlora")
+        if config.adapter is None:
+            return model
+        tuned = with_adapter(model, config.adapter, folder)
+        return tuned.merge_and_unload() if config.tuning == "full" else tuned
+
+    # TRL would load the reference again from where the model came from, which is not where an adapter was merged.
+    own = config.tuning == "full" and needs_reference and not config.precompute_reference
+    return Start(load(), load() if own else None, tokenizer, device, precision, is_new)
 
 
-def choose_device(device: str) -> tuple[str, str]:
+def choose_device(device: str, precision: str = "auto") -> tuple[str, str]:
     """Return the device, cpu or cuda, and the number type, float32 or bfloat16, to train in.
 
     Raises:
-        TrainingError: cuda is asked for and not there; several GPUs are visible (one process trains on one).
+        TrainingError: cuda is asked for and not there; several GPUs are visible to one process.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise TrainingError("training.device = cuda, but torch sees no GPU; take auto or cpu")
     if device == "cpu" or not torch.cuda.is_available():
-        return "cpu", "float32"
-    if torch.cuda.device_count() > 1:
-        raise TrainingError("several GPUs are visible; make one visible with CUDA_VISIBLE_DEVICES=0")
-    return "cuda", "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+        return "cpu", "float32" if precision == "auto" else precision
+    if torch.cuda.device_count() > 1 and not _is_launched():
+        raise TrainingError(
+            "several GPUs are visible; set training.launch.config = ddp to use them, or make one visible with "
+            "CUDA_VISIBLE_DEVICES=0"
+        )
+    if precision == "bfloat16" and not torch.cuda.is_bf16_supported():
+        raise TrainingError("training.precision = bfloat16, but this GPU has none; take auto or float32")
+    if precision == "auto":
+        precision = "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+    return "cuda", precision
 
 
-def load_tokenizer(folder: Path) -> Any:
-    """Return the tokenizer of a model folder, with a chat template and a padding token.
+def load_tokenizer(folder: Path, template: Path | None = None) -> tuple[Any, bool]:
+    """Return the tokenizer of a model folder with a chat template and a padding token, and if the template is new.
 
     A tokenizer without a padding token pads with its end-of-text token; padding is masked out of the loss.
 
+    Args:
+        folder: model folder.
+        template: Jinja file; None takes the folder's own, or a plain one where it has none.
+
     Raises:
-        TrainingError: no tokenizer, no chat template, neither padding nor end-of-text token.
+        TrainingError: no tokenizer, neither padding nor end-of-text token; see `give_template`.
     """
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
         raise TrainingError(f"{folder}: no tokenizer: {_first_line(error)}") from None
-    if not tokenizer.chat_template:
-        raise TrainingError(
-            f"{folder}: the tokenizer has no chat template; add a chat_template.jinja to the folder"
-        )
+    if tokenizer.eos_token is None and (tokenizer.pad_token is None or not tokenizer.chat_template):
+        raise TrainingError(f"{folder}: the tokenizer has neither a padding nor an end-of-text token; set one")
     if tokenizer.pad_token is None:
-        if tokenizer.eos_token is None:
-            raise TrainingError(f"{folder}: the tokenizer has neither a padding nor an end-of-text token; set one")
         tokenizer.pad_token = tokenizer.eos_token
         _log.info("%s: no padding token, the end-of-text token %r is taken", folder.name, tokenizer.eos_token)
-    return tokenizer
+    return tokenizer, give_template(tokenizer, template)
 
 
-def load_model(folder: Path, dtype: str) -> Any:
+def load_model(folder: Path, dtype: str, in_4_bits: bool = False) -> Any:
     """Return the causal language model of a folder.
 
+    Args:
+        folder: model folder.
+        dtype: float32 or bfloat16, of its weights; in 4 bits, of what is multiplied.
+        in_4_bits: NF4, quantised twice (Dettmers et al. 2023, arXiv:2305.14314).
+
     Raises:
-        TrainingError: the folder holds no such model.
+        TrainingError: the folder holds no such model, or bitsandbytes is missing.
     """
+    more: dict[str, Any] = {}
+    if in_4_bits:
+        if importlib.util.find_spec("bitsandbytes") is None:
+            raise TrainingError(
+                "training.tuning = qlora needs bitsandbytes; pip install bitsandbytes, or take lora"
+            )
+        from transformers import BitsAndBytesConfig
+
+        more["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=getattr(torch, dtype),
+        )  # fmt: skip
     try:
-        return AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype), local_files_only=True)
+        return AutoModelForCausalLM.from_pretrained(
+            folder, dtype=getattr(torch, dtype), local_files_only=True, **more
+        )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise TrainingError(f"{folder}: the model can't be loaded: {_first_line(error)}") from None
+
+
+def with_adapter(model: Any, adapter: Path, base: Path) -> Any:
+    """Return a model with a LoRA adapter that can be trained on.
+
+    Raises:
+        TrainingError: no adapter there, not one of LoRA, one of another base.
+    """
+    from peft import PeftModel
+
+    check_adapter(adapter, base)
+    try:
+        tuned = PeftModel.from_pretrained(model, str(adapter), is_trainable=True)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise TrainingError(
+            f"{adapter}: an adapter for another base than {base.name}: {_first_line(error)}"
+        ) from None
+    return tuned
+
+
+def check_adapter(adapter: Path, base: Path) -> None:
+    """Raise unless a folder holds a LoRA adapter of this base, by the base's digest, else by its name.
+
+    Raises:
+        TrainingError: the message says which base it is for.
+    """
+    from pipeline.training.saving import BASE_DIGEST, base_digest
+
+    try:
+        settings = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise TrainingError(f"{adapter}: not an adapter folder (no adapter_config.json)") from None
+    if settings.get("peft_type") != "LORA":
+        raise TrainingError(f"{adapter}: an adapter of kind {settings.get('peft_type')}; only LoRA goes on")
+    try:
+        known = (adapter / BASE_DIGEST).read_text(encoding="utf-8").strip()
+    except OSError:
+        known = ""
+    name = Path(str(settings.get("base_model_name_or_path") or "")).name
+    if known and known != base_digest(base):
+        raise TrainingError(f"{adapter}: an adapter for another base: it was trained on {name}, not on {base}")
+    if not known and name and name not in (base.name, base.resolve().name):
+        raise TrainingError(
+            f"{adapter}: an adapter for another base: {name}, not {base.name}; if they are the same, write "
+            f"{base.name!r} into base_model_name_or_path of its adapter_config.json"
+        )
+
+
+def _is_launched() -> bool:
+    """Tell whether `accelerate launch` started this process beside others, each with a GPU of its own."""
+    return torch.distributed.is_available() and torch.distributed.is_torchelastic_launched()
 
 
 def _first_line(error: Exception) -> str:

@@ -1,148 +1,195 @@
-"""TRL's DPO trainer, set up, and what is watched at each of its steps."""
+"""TRL's trainers, set up for a method."""
 
 import contextlib
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import datasets
 import transformers
 import trl.trainer.utils
-from transformers import PrinterCallback, TrainerCallback
-from trl import DPOConfig, DPOTrainer
+from accelerate import PartialState
+from transformers import PrinterCallback
 
-from pipeline.training.checks import TrainingError, check_finite, check_first_loss
-from pipeline.training.lora import lora_config
-from pipeline.training.progress import WHOLE
+from pipeline.training.checks import TrainingError
+from pipeline.training.methods import SIMPO_LOSS, Knobs, Method, knobs, trl_classes
+from pipeline.training.saving import lora_config
 from pipeline.training.start import Start
-from schemas.config import TrainingConfig
-from schemas.training import TrainingStep
+from pipeline.training.watch import StepWatch
+from pipeline.training.watched import BonbonTrainer, StepOrder, Watched
+from schemas.training_config import TrainingConfig
+
+_MAX_BEST = "eval_rewards/accuracies"  # held-out measure to be raised; methods without one lower eval_loss
+_CHECKPOINT_STEPS = {"lora": 5, "qlora": 5, "full": 50}  # 5: half a minute of CPU steps at most is done twice
 
 
-class PairTrainer(DPOTrainer):  # type: ignore[misc] # TRL carries no types
-    """TRL's `DPOTrainer`, unchanged but for its usage report to the Hub and its model cards."""
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a trainer is made of.
 
-    def _send_telemetry(self) -> None:
-        """Send nothing: no run reports on its user."""
-
-    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """Write none: checkpoints are not for publishing."""
-
-
-class StepWatch(TrainerCallback):  # type: ignore[misc] # transformers carries no types
-    """Checks each step, hands it on as a record, and marks whole checkpoints.
-
-    The trainer logs a step before it saves one, so a step that fails its checks is never saved.
-
-    Args:
-        dtype: number type of the model, which sets how exact the first loss must be.
-        report: is given each step that passed its checks.
+    Attributes:
+        start: model, reference and tokenizer; the model gets the adapter.
+        train: rows that all fit `config.max_length`; `held_out` those that are evaluated on, maybe none.
+        seed: decides the adapter's start and the order of the rows.
+        checkpoints: folder that checkpoints go to; the newest two are kept, and the best.
+        n_steps: steps in all.
     """
 
-    def __init__(self, dtype: str, report: Callable[[TrainingStep], None]) -> None:
-        """Keep what the checks and the record need."""
-        self._dtype, self._report = dtype, report
-        self._began = 0.0
-
-    def on_step_begin(self, *_: Any, **__: Any) -> None:
-        """Take the time."""
-        self._began = time.perf_counter()
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
-        """Check and report the step that was just done.
-
-        Raises:
-            TrainingError: the first loss is not ln 2; a loss or gradient is not finite.
-        """
-        if "loss" not in logs:  # the trainer's closing line of totals
-            return
-        check_finite(state.global_step, logs["loss"], logs["grad_norm"])
-        if state.global_step == 1:
-            check_first_loss(logs["loss"], self._dtype)
-        step = TrainingStep(
-            step=state.global_step,
-            loss=logs["loss"],
-            reward_margin=logs["rewards/margins"],
-            reward_accuracy=logs["rewards/accuracies"],
-            chosen_logprob=logs["logps/chosen"],
-            rejected_logprob=logs["logps/rejected"],
-            learning_rate=logs["learning_rate"],
-            wall_s=time.perf_counter() - self._began,
-        )
-        self._report(step)
-
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Mark the checkpoint as whole: a killed run never goes on from a torn one."""
-        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE).touch()
+    method: Method
+    config: TrainingConfig
+    start: Start
+    train: Any
+    held_out: Any
+    seed: int
+    checkpoints: Path
+    n_steps: int
 
 
-def make_trainer(
-    start: Start,
-    pairs: Any,
-    config: TrainingConfig,
-    seed: int,
-    checkpoints: Path,
-    checkpoint_steps: int,
-    watch: StepWatch,
-) -> PairTrainer:
-    """Return the trainer, ready to run, with a fresh adapter on the model.
-
-    Args:
-        start: model and tokenizer; the model gets the adapter.
-        pairs: `datasets.Dataset` of which every pair fits `config.max_length`.
-        config: hyperparameters.
-        seed: decides the adapter's start and the order of the pairs.
-        checkpoints: folder that checkpoints go to; the newest two are kept, the last step's among them.
-        checkpoint_steps: steps between checkpoints.
-        watch: is told of each step.
+def make_trainer(setup: Setup, watch: StepWatch) -> Any:
+    """Return the trainer, ready to run, with a fresh adapter on the model if there is to be one.
 
     Raises:
-        TrainingError: TRL leaves out pairs that would be counted as trained on.
+        TrainingError: TRL lacks the method or leaves out rows that would be counted as trained on; processes and
+            batch size don't fit together.
     """
-    arguments = DPOConfig(
-        output_dir=str(checkpoints),
-        loss_type=["sigmoid"],
-        beta=config.beta,
-        max_length=config.max_length,
-        per_device_train_batch_size=config.batch_size,
-        dataloader_drop_last=True,  # full steps only; a new order each epoch gives every pair its turn
-        max_steps=config.max_steps,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type="linear",
-        seed=seed,
-        use_cpu=start.device == "cpu",
-        bf16=start.dtype == "bfloat16",
-        gradient_checkpointing=False,
-        dataloader_pin_memory=start.device != "cpu",
-        save_steps=checkpoint_steps,
-        save_total_limit=2,
-        logging_steps=1,
-        logging_nan_inf_filter=False,  # it would log a NaN loss as 0
-        report_to="none",
-        disable_tqdm=True,
-    )
-    trainer = PairTrainer(
+    method, config, start = setup.method, setup.config, setup.start
+    trainer_class, settings_class = trl_classes(method)
+    base = BonbonTrainer if method.name == "bonbon" else trainer_class
+    watched = type(f"Watched{base.__name__}", (Watched, base), {})
+    chosen = knobs(method, config)
+    train = setup.train
+    if method.rows == "unpaired":
+        train = _shuffled_whole(train, config.batch_size, setup.seed)
+    arguments = settings_class(**_common(setup, chosen), **_own(method, config, chosen, train))
+    fresh = config.tuning != "full" and config.adapter is None
+    more = {"ref_model": start.reference} if method.has_reference else {}
+    trainer = watched(
         model=start.model,
         args=arguments,
-        train_dataset=pairs,
+        train_dataset=train,
+        eval_dataset=setup.held_out if _evaluates(setup) else None,
         processing_class=start.tokenizer,
-        peft_config=lora_config(config),
+        peft_config=lora_config(config) if fresh else None,
         callbacks=[watch],
+        **more,
     )
     trainer.remove_callback(PrinterCallback)
-    if len(trainer.train_dataset) != len(pairs):
-        raise TrainingError(f"TRL left out {len(pairs) - len(trainer.train_dataset)} of {len(pairs)} pairs")
+    if len(trainer.train_dataset) != len(train):
+        raise TrainingError(f"TRL left out {len(train) - len(trainer.train_dataset)} of {len(train)} rows")
+    if method.rows != "unpaired":  # KTO pairs each row with its neighbour, so its order is fixed beforehand
+        trainer.order = StepOrder(len(train), config.batch_size, setup.seed)
+    if isinstance(trainer, BonbonTrainer):
+        trainer.alpha = chosen.sft_weight or 0.0
+        trainer.carry_n()
+    trainer.watch_passes()
     return trainer
+
+
+def _evaluates(setup: Setup) -> bool:
+    return bool(setup.config.eval_steps and len(setup.held_out))
+
+
+def _common(setup: Setup, chosen: Knobs) -> dict[str, Any]:
+    """Return the arguments that all trainers share."""
+    config, start = setup.config, setup.start
+    micro, n_accumulated = split_batch(config, PartialState().num_processes)
+    every = config.checkpoint_steps or _CHECKPOINT_STEPS[config.tuning]
+    arguments: dict[str, Any] = {
+        "output_dir": str(setup.checkpoints),
+        "max_length": config.max_length,
+        "per_device_train_batch_size": micro,
+        "per_device_eval_batch_size": micro,
+        "gradient_accumulation_steps": n_accumulated,
+        "dataloader_drop_last": True,  # full steps only; a new order each epoch gives every row its turn
+        "max_steps": setup.n_steps,
+        "learning_rate": chosen.learning_rate,
+        "lr_scheduler_type": config.schedule,
+        "warmup_steps": round(config.warmup_share * setup.n_steps),
+        "seed": setup.seed,
+        "use_cpu": start.device == "cpu",
+        "bf16": start.precision == "bfloat16",
+        "gradient_checkpointing": config.gradient_checkpointing,
+        "dataloader_pin_memory": start.device != "cpu",
+        "save_steps": every,
+        "save_total_limit": 2,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,  # it would log a NaN loss as 0
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
+    if _evaluates(setup):
+        has_accuracy = setup.method.rows == "pairs"
+        arguments |= {
+            "eval_strategy": "steps",
+            "eval_steps": config.eval_steps,
+            "metric_for_best_model": _MAX_BEST if has_accuracy else "eval_loss",
+            "greater_is_better": has_accuracy,
+        }
+    return arguments
+
+
+def _own(method: Method, config: TrainingConfig, chosen: Knobs, train: Any) -> dict[str, Any]:
+    """Return the arguments of a method's own trainer."""
+    if method.rows == "sft":
+        return {"completion_only_loss": True}
+    own: dict[str, Any] = {} if chosen.beta is None else {"beta": chosen.beta}
+    if method.rows == "unpaired":
+        n_right = sum(train["label"])
+        # Both sides weigh the same: lambda_D n_D = lambda_U n_U, Ethayarajh et al. 2024, equation 8.
+        weight = (len(train) - n_right) / n_right if 0 < n_right < len(train) else 1.0
+        precompute = {"precompute_ref_log_probs": config.precompute_reference}
+        return {**own, **precompute, "loss_type": "kto", "desirable_weight": weight}
+    if method.name == "orpo":
+        return own
+    if not method.has_reference:
+        weights = {"cpo_alpha": chosen.sft_weight}
+        margin = {"simpo_gamma": chosen.margin} if method.losses == (SIMPO_LOSS,) else {}
+        return {**own, **weights, **margin, "loss_type": method.losses[0]}
+    own |= {"loss_type": list(method.losses), "precompute_ref_log_probs": config.precompute_reference}
+    if len(method.losses) > 1:
+        own["loss_weights"] = [1.0, chosen.sft_weight]
+    if chosen.label_smoothing is not None:
+        own["label_smoothing"] = chosen.label_smoothing
+    return own
+
+
+def split_batch(config: TrainingConfig, n_processes: int) -> tuple[int, int]:
+    """Return the rows that a process has in memory at once, and how many such parts make its share of a step.
+
+    Raises:
+        TrainingError: a step's rows can't be split so.
+    """
+    share, rest = divmod(config.batch_size, n_processes)
+    if rest or not share:
+        raise TrainingError(
+            f"training.batch_size = {config.batch_size} can't be split over {n_processes} processes; "
+            f"take a multiple of {n_processes}"
+        )
+    micro = min(config.micro_batch_size or share, share)
+    if share % micro:
+        raise TrainingError(
+            f"a process takes {share} rows a step, no multiple of training.micro_batch_size = {micro}"
+        )
+    return micro, share // micro
+
+
+def _shuffled_whole(rows: Any, batch_size: int, seed: int) -> Any:
+    """Return the rows in a random order, the first ones again at the end until steps are whole."""
+    order = rows.shuffle(seed=seed, keep_in_memory=True)
+    n_missing = -len(rows) % batch_size
+    if not n_missing:
+        return order
+    return order.select([*range(len(rows)), *(number % len(rows) for number in range(n_missing))])
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Keep the libraries' bars and informational lines off the terminal: the command has bars of its own.
 
-    Of warnings only one is silenced: transformers 5.23 calls `gradient_checkpointing` deprecated, whose new name
-    5.0 lacks, and TRL 1.16 reads the old one at each step.
+    Of warnings two kinds are silenced: transformers 5.23 calls `gradient_checkpointing` deprecated, whose new name
+    5.0 lacks, and TRL 1.16 reads the old one at each step; and that a trainer is experimental, which we say.
     """
     level = transformers.logging.get_verbosity()
     had_bars = transformers.logging.is_progress_bar_enabled()
@@ -153,6 +200,7 @@ def quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", r"`(is_)?gradient_checkpointing` is deprecated", FutureWarning)
+            warnings.filterwarnings("ignore", r".*experimental", UserWarning)
             yield
     finally:
         transformers.logging.set_verbosity(level)

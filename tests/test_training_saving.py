@@ -14,7 +14,7 @@ def test_the_adapter_covers_the_linear_layers_and_starts_at_zero(tmp_path: Path)
     from peft import get_peft_model
     from transformers import AutoModelForCausalLM
 
-    from pipeline.training.lora import lora_config, save_adapter
+    from pipeline.training.saving import lora_config, save_adapter
 
     base = AutoModelForCausalLM.from_pretrained(build_tiny_model(tmp_path / "tiny"))
     model = get_peft_model(base, lora_config(CONFIG))
@@ -25,11 +25,12 @@ def test_the_adapter_covers_the_linear_layers_and_starts_at_zero(tmp_path: Path)
     (tmp_path / "adapter").mkdir()
     (tmp_path / "adapter" / "stale.txt").touch()
     model.save_pretrained(tmp_path / "checkpoint")
-    save_adapter(tmp_path / "checkpoint", tmp_path / "adapter", "some/model")
+    save_adapter(tmp_path / "checkpoint", tmp_path / "adapter", tmp_path / "tiny", "some/model")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["adapter", "checkpoint", "tiny"]
     assert sorted(path.name for path in (tmp_path / "adapter").iterdir()) == [
         "adapter_config.json",
         "adapter_model.safetensors",
+        "base_digest.txt",
     ]
     settings = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
     assert settings["base_model_name_or_path"] == "some/model"

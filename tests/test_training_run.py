@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.training import TrainingError, load_summary, train_dpo
+from pipeline.training import TrainingError, load_summary, train
 from pipeline.training.progress import CHECKPOINTS, WHOLE, read_log
 from schemas.config import TrainingConfig
 from schemas.training import TrainingStep
@@ -30,19 +30,23 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [make_pair(index) for index in range(N_PAIRS)] + [make_pair(9, split="test")]
-    return write_pairs(tmp_path_factory.mktemp("pairs") / "pairs.parquet", rows)
+    return write_pairs(tmp_path_factory.mktemp("pairs") / "pairs.parquet", rows).parent
 
 
 @pytest.fixture(scope="module")
 def undisturbed(model: Path, pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that nothing disturbed."""
     out = tmp_path_factory.mktemp("undisturbed")
-    train_dpo([pairs], model, CONFIG, out, 0, lambda step: None)
+    train(pairs, model, CONFIG, out, 0, lambda step: None)
     return out
 
 
-def _losses(out: Path) -> list[tuple[float, float, float]]:
+def _losses(out: Path) -> list[tuple[float | None, ...]]:
     return [(step.loss, step.reward_margin, step.chosen_logprob) for step in read_log(out)]
+
+
+def _saving(config: TrainingConfig, every: int) -> TrainingConfig:
+    return config.model_copy(update={"checkpoint_steps": every})
 
 
 def _weights(out: Path) -> bytes:
@@ -51,12 +55,15 @@ def _weights(out: Path) -> bytes:
 
 def test_a_run_ends_with_adapter_log_and_summary(model: Path, pairs: Path, tmp_path: Path) -> None:
     seen: list[TrainingStep] = []
-    summary = train_dpo([pairs], model, CONFIG, tmp_path / "out", 0, seen.append)
+    summary = train(pairs, model, CONFIG, tmp_path / "out", 0, seen.append)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "adapter",
         "inputs.json",
         "log.jsonl",
+        "plan.json",
+        "result.json",
         "summary.json",
+        "worked.json",
     ]
     assert (summary.method, summary.model) == ("dpo", "tiny")
     assert (summary.n_pairs, summary.n_too_long) == (N_PAIRS, 0)
@@ -71,6 +78,7 @@ def test_training_prefers_the_chosen_answers(undisturbed: Path) -> None:
     first, *_, last = read_log(undisturbed)
     assert (first.reward_margin, first.reward_accuracy) == (0.0, 0.0)
     assert last.loss < first.loss - 0.01
+    assert last.reward_margin is not None
     assert last.reward_margin > 0.01
     assert last.reward_accuracy == 1.0
 
@@ -123,23 +131,23 @@ def _logprob(policy: Any, tokenizer: Any, answer: str) -> float:
 def test_the_same_inputs_give_the_same_adapter(
     undisturbed: Path, model: Path, pairs: Path, tmp_path: Path
 ) -> None:
-    train_dpo([pairs], model, CONFIG, tmp_path, 0, lambda step: None)
+    train(pairs, model, CONFIG, tmp_path, 0, lambda step: None)
     assert _losses(tmp_path) == _losses(undisturbed)
-    for name in ("adapter_model.safetensors", "adapter_config.json"):
+    for name in ("adapter_model.safetensors", "adapter_config.json", "base_digest.txt"):
         assert (tmp_path / "adapter" / name).read_bytes() == (undisturbed / "adapter" / name).read_bytes()
 
 
 def test_another_seed_gives_another_adapter(undisturbed: Path, model: Path, pairs: Path, tmp_path: Path) -> None:
-    train_dpo([pairs], model, CONFIG, tmp_path, 1, lambda step: None)
+    train(pairs, model, CONFIG, tmp_path, 1, lambda step: None)
     assert _weights(tmp_path) != _weights(undisturbed)
 
 
 def test_a_run_that_is_done_is_not_run_again(
     undisturbed: Path, model: Path, pairs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr("pipeline.training.start.load_start")
+    monkeypatch.delattr("pipeline.training.work.do_steps")
     seen: list[TrainingStep] = []
-    summary = train_dpo([pairs], model, CONFIG, undisturbed, 0, seen.append)
+    summary = train(pairs, model, CONFIG, undisturbed, 0, seen.append)
     assert summary == load_summary(undisturbed)
     assert seen == list(summary.steps)
 
@@ -152,13 +160,13 @@ def test_an_interrupted_run_goes_on_to_the_same_losses(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_dpo([pairs], model, CONFIG, tmp_path, 0, interrupt, checkpoint_steps=2)
+        train(pairs, model, _saving(CONFIG, 2), tmp_path, 0, interrupt)
     assert load_summary(tmp_path) is None
     assert not (tmp_path / "adapter").exists()
     assert (tmp_path / CHECKPOINTS / "checkpoint-2" / WHOLE).is_file()
     first_two = read_log(tmp_path)[:2]
     seen: list[TrainingStep] = []
-    train_dpo([pairs], model, CONFIG, tmp_path, 0, seen.append, checkpoint_steps=2)
+    train(pairs, model, _saving(CONFIG, 2), tmp_path, 0, seen.append)
     assert seen[:2] == first_two  # its seconds too: these steps were not done again
     assert _losses(tmp_path) == _losses(undisturbed)
     assert _weights(tmp_path) == _weights(undisturbed)
@@ -172,10 +180,10 @@ def test_a_torn_checkpoint_is_not_gone_on_from(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_dpo([pairs], model, CONFIG, tmp_path, 0, interrupt, checkpoint_steps=2)
+        train(pairs, model, _saving(CONFIG, 2), tmp_path, 0, interrupt)
     (tmp_path / CHECKPOINTS / "checkpoint-2" / WHOLE).unlink()
     (tmp_path / CHECKPOINTS / "checkpoint-2" / "optimizer.pt").unlink()
-    train_dpo([pairs], model, CONFIG, tmp_path, 0, lambda step: None)
+    train(pairs, model, CONFIG, tmp_path, 0, lambda step: None)
     assert _weights(tmp_path) == _weights(undisturbed)
 
 
@@ -186,11 +194,11 @@ def test_a_run_killed_before_its_adapter_is_saved_does_no_step_twice(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.training.lora.save_adapter", die)
+        patch.setattr("pipeline.training.saving.save_adapter", die)
         with pytest.raises(KeyboardInterrupt):
-            train_dpo([pairs], model, CONFIG, tmp_path, 0, lambda step: None)
+            train(pairs, model, CONFIG, tmp_path, 0, lambda step: None)
     before = read_log(tmp_path)
-    train_dpo([pairs], model, CONFIG, tmp_path, 0, lambda step: None)
+    train(pairs, model, CONFIG, tmp_path, 0, lambda step: None)
     assert read_log(tmp_path) == before
     assert _weights(tmp_path) == _weights(undisturbed)
 
@@ -198,13 +206,13 @@ def test_a_run_killed_before_its_adapter_is_saved_does_no_step_twice(
 KILLED_AT_STEP_3 = """
 import os, signal, sys
 from pathlib import Path
-from pipeline.training import train_dpo
+from pipeline.training import train
 from tests.training_kit import CONFIG
 def kill(step):
     if step.step == 3:
         os.kill(os.getpid(), signal.SIGKILL)
 pairs, model, out = map(Path, sys.argv[1:])
-train_dpo([pairs], model, CONFIG, out, 0, kill, checkpoint_steps=2)
+train(pairs, model, _saving(CONFIG, 2), out, 0, kill)
 """
 
 
@@ -216,15 +224,15 @@ def test_a_killed_run_goes_on_to_the_same_adapter(
     killed = subprocess.run(command, cwd=root, env={**os.environ, "PYTHONPATH": root}, check=False)
     assert killed.returncode == -signal.SIGKILL
     assert len(read_log(tmp_path)) == 3
-    train_dpo([pairs], model, CONFIG, tmp_path, 0, lambda step: None)
+    train(pairs, model, CONFIG, tmp_path, 0, lambda step: None)
     assert _weights(tmp_path) == _weights(undisturbed)
 
 
 def test_a_run_with_other_inputs_starts_afresh(model: Path, pairs: Path, tmp_path: Path) -> None:
     one_step = CONFIG.model_copy(update={"max_steps": 1})
-    train_dpo([pairs], model, one_step, tmp_path, 0, lambda step: None)
+    train(pairs, model, one_step, tmp_path, 0, lambda step: None)
     old = _weights(tmp_path)
-    summary = train_dpo([pairs], model, one_step, tmp_path, 1, lambda step: None, model_name="another")
+    summary = train(pairs, model, one_step, tmp_path, 1, lambda step: None, model_name="another")
     assert [step.step for step in summary.steps] == [1]
     assert summary.model == "another"
     assert _weights(tmp_path) != old
@@ -234,7 +242,7 @@ def test_pairs_over_the_length_are_counted(model: Path, tmp_path: Path) -> None:
     rows = [make_pair(index) for index in range(4)] + [lengthen(make_pair(index), 200) for index in (5, 6, 7)]
     file = write_pairs(tmp_path / "pairs.parquet", rows)
     one_step = CONFIG.model_copy(update={"max_steps": 1})
-    summary = train_dpo([file], model, one_step, tmp_path / "out", 0, lambda step: None)
+    summary = train(file.parent, model, one_step, tmp_path / "out", 0, lambda step: None)
     assert (summary.n_pairs, summary.n_too_long) == (4, 3)
 
 
@@ -243,7 +251,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good(
 ) -> None:
     wild = CONFIG.model_copy(update={"learning_rate": 1e20})
     with pytest.raises(TrainingError, match=r"step 2: the loss is nan; lower training\.learning_rate"):
-        train_dpo([pairs], model, wild, tmp_path, 0, lambda step: None, checkpoint_steps=1)
+        train(pairs, model, _saving(wild, 1), tmp_path, 0, lambda step: None)
     assert [path.name for path in (tmp_path / CHECKPOINTS).iterdir()] == ["checkpoint-1"]
     assert [step.step for step in read_log(tmp_path)] == [1]
     assert load_summary(tmp_path) is None
@@ -252,16 +260,16 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good(
 def test_a_reference_that_is_not_the_start_is_refused(
     model: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline.training import lora
+    from pipeline.training import saving
 
     def start_off_zero(config: TrainingConfig) -> Any:
-        adapter = lora.lora_config(config)
+        adapter = saving.lora_config(config)
         adapter.init_lora_weights = False  # peft then draws B at random too
         return adapter
 
     monkeypatch.setattr("pipeline.training.trainer.lora_config", start_off_zero)
     with pytest.raises(TrainingError, match=r"is not ln 2 .* reference is not the start"):
-        train_dpo([pairs], model, CONFIG, tmp_path, 0, lambda step: None, checkpoint_steps=1)
+        train(pairs, model, _saving(CONFIG, 1), tmp_path, 0, lambda step: None)
     assert not list((tmp_path / CHECKPOINTS).glob("*"))
     assert read_log(tmp_path) == []
 
@@ -281,7 +289,7 @@ def test_too_few_pairs_leave_an_earlier_run_alone(
     before = load_summary(undisturbed)
     file = write_pairs(tmp_path / "pairs.parquet", rows)
     with pytest.raises(TrainingError, match=message):
-        train_dpo([file], model, CONFIG, undisturbed, 0, lambda step: None)
+        train(file.parent, model, CONFIG, undisturbed, 0, lambda step: None)
     assert load_summary(undisturbed) == before
 
 
@@ -291,7 +299,7 @@ def test_nothing_is_reported_to_anyone(
     sent: list[object] = []
     monkeypatch.delenv("CI", raising=False)  # TRL is silent in CI by itself
     monkeypatch.setattr("trl.trainer.base_trainer.send_telemetry", lambda **told: sent.append(told))
-    train_dpo([pairs], model, CONFIG.model_copy(update={"max_steps": 1}), tmp_path, 0, lambda step: None)
+    train(pairs, model, CONFIG.model_copy(update={"max_steps": 1}), tmp_path, 0, lambda step: None)
     assert sent == []
     assert capfd.readouterr() == ("", "")
 
@@ -299,13 +307,9 @@ def test_nothing_is_reported_to_anyone(
 def test_a_missing_package_is_named_with_its_extra(
     model: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import pipeline.training
-
-    monkeypatch.delitem(sys.modules, "pipeline.training.trainer", raising=False)
-    monkeypatch.delattr(pipeline.training, "trainer", raising=False)
-    monkeypatch.setitem(sys.modules, "trl", None)
+    monkeypatch.setattr("pipeline.training.run.find_spec", lambda name: None if name == "trl" else object())
     with pytest.raises(TrainingError, match=r"package 'trl'; pip install 'pairsmith\[train\]'"):
-        train_dpo([pairs], model, CONFIG, tmp_path, 0, lambda step: None)
+        train(pairs, model, CONFIG, tmp_path, 0, lambda step: None)
 
 
 @pytest.mark.parametrize(
@@ -334,7 +338,7 @@ def test_limits_of_the_machine_are_told_with_the_remedy(
 
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=free_mib << 20))
     with pytest.raises(told, match=message):
-        train_dpo([pairs], model, CONFIG, tmp_path, 0, fail)
+        train(pairs, model, CONFIG, tmp_path, 0, fail)
 
 
 @pytest.mark.model
@@ -345,7 +349,7 @@ def test_the_embedded_model_trains(tmp_path: Path, tmp_path_factory: pytest.Temp
     folder = embedded_model(tmp_path_factory.getbasetemp() / "models", lambda line: None)
     file = write_pairs(tmp_path / "pairs.parquet", [make_pair(index) for index in range(4)])
     config = TrainingConfig(batch_size=2, max_steps=2, device="cpu")
-    summary = train_dpo([file], folder, config, tmp_path / "out", 0, lambda step: None, model_name="smollm2")
+    summary = train(file.parent, folder, config, tmp_path / "out", 0, lambda step: None, model_name="smollm2")
     assert summary.first_loss == pytest.approx(LN_2, abs=1e-6)
     assert summary.n_too_long == 0
     assert summary.steps[1].loss != summary.first_loss

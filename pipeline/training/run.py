@@ -1,0 +1,172 @@
+"""A training run: rows and a start in; weights, log and summary out."""
+
+import shutil
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from pipeline.training import progress
+from pipeline.training.checks import TrainingError, check_model_folder, check_row_files
+from pipeline.training.methods import METHODS, knobs, trl_classes
+from pipeline.training.reading import COLUMNS, find_rows
+from schemas.training import TrainingStep, TrainingSummary
+from schemas.training_config import TrainingConfig
+
+OnStep = Callable[[TrainingStep], None]
+OnPlan = Callable[[progress.Plan], None]
+RESULT = "result.json"
+"""Says where the weights are: folders in that of the run."""
+_NEEDED = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
+
+
+def train(
+    dataset: Path,
+    start: Path,
+    config: TrainingConfig,
+    out: Path,
+    seed: int,
+    on_step: OnStep,
+    *,
+    model_name: str = "",
+    cache: Path | None = None,
+    on_plan: OnPlan | None = None,
+) -> TrainingSummary:
+    """Train a start with a method on a dataset; the weights are `out/adapter`, or `out/model` (see `result_of`).
+
+    A run that was killed or interrupted goes on from its newest checkpoint and ends with the same losses; one
+    that is done with the same inputs is not run again. On one CPU and number of threads the same inputs give
+    the same weights, byte for byte.
+
+    Args:
+        dataset: folder that `pairsmith build` wrote as `dataset`, or a folder of Parquet files of pairs; rows of
+            the `test` split are held out.
+        start: model folder.
+        config: method and hyperparameters; `max_length` in tokens.
+        out: folder of the run, see `pipeline.training.progress`.
+        seed: decides the adapter's start and the order of the rows.
+        on_step: called after each step, in order; when a run goes on, first with the steps it goes on from.
+        model_name: name of the start for summary and adapter, as the sampler has it; the folder's by default.
+        cache: folder where references' log-probabilities are kept for other runs; `out` by default.
+        on_plan: called with rows and steps once they are known.
+
+    Raises:
+        TrainingError: training can't start or can't go on; the newest checkpoint is kept.
+    """
+    _check_installed()
+    method = METHODS[config.method]
+    knobs(method, config)
+    trl_classes(method)
+    check_model_folder(start)
+    found = find_rows(dataset, method.rows)
+    check_row_files(found.files, COLUMNS[found.kind])
+    name = model_name or start.resolve().name
+    if config.sft_steps:
+        start, config = _after_sft(dataset, start, config, out, seed, on_step, name, cache, on_plan)
+        name += "-sft"
+    inputs = progress.inputs_digest(found.files, start, config, seed, name, method.couples_batch)
+    done = progress.finished(out, inputs)
+    if done is not None:
+        for step in done.steps:
+            on_step(step)
+        return done
+    if progress.recorded_inputs(out) != inputs or progress.read_worked(out) is None:
+        from pipeline.training.work import Job, do_steps
+
+        job = Job(dataset, start, config, out, seed, name, inputs, cache)
+        do_steps(job, on_plan or (lambda plan: None), on_step)
+    summary = _save(start, config, out, name)
+    progress.close_run(out, summary)
+    return summary
+
+
+def result_of(out: Path) -> tuple[Path | None, Path | None]:
+    """Return the base model and the adapter that a run came to.
+
+    The base is None where it is the start itself; the adapter is None where the base holds all.
+    """
+    tree = progress.read_tree(out / RESULT)
+    if not tree:  # weights that somebody put there
+        tree = {"base": "model" if (out / "model").is_dir() else ""}
+        tree["adapter"] = "adapter" if (out / "adapter").is_dir() and not tree["base"] else ""
+    base, adapter = (out / tree[name] if tree.get(name) else None for name in ("base", "adapter"))
+    return base, adapter
+
+
+def _save(start: Path, config: TrainingConfig, out: Path, name: str) -> TrainingSummary:
+    """Write the weights that are kept; return the summary."""
+    from pipeline.training.saving import save_adapter, save_model
+    from pipeline.training.start import load_tokenizer
+
+    plan, worked, steps = progress.read_plan(out), progress.read_worked(out), progress.read_log(out)
+    if plan is None or worked is None or not steps:
+        raise TrainingError(f"{out}: the log is gone; delete the folder and train again")
+    checkpoint = out / progress.CHECKPOINTS / f"checkpoint-{worked.kept_step}"
+    tokenizer, is_new = load_tokenizer(start, config.chat_template)
+    if config.tuning == "full":
+        save_model(checkpoint, out / "model", tokenizer)
+        result = {"base": "model", "adapter": ""}
+    else:
+        save_adapter(checkpoint, out / "adapter", start, name, tokenizer if is_new else None)
+        inside = start.is_relative_to(out)  # SFT went before
+        result = {"base": str(start.relative_to(out)) if inside else "", "adapter": "adapter"}
+    shutil.rmtree(out / ("adapter" if config.tuning == "full" else "model"), ignore_errors=True)
+    progress.write_json(out / RESULT, result)
+    return TrainingSummary(
+        method=config.method,
+        model=name,
+        n_pairs=plan.n_rows,
+        n_too_long=plan.n_too_long,
+        first_loss=steps[0].loss,
+        steps=tuple(steps),
+        n_prompts_too_long=plan.n_prompts_too_long,
+        held_out=tuple(progress.read_evaluations(out)),
+        kept_step=worked.kept_step,
+        stopped_early=worked.stopped_early,
+    )
+
+
+def _after_sft(
+    dataset: Path,
+    start: Path,
+    config: TrainingConfig,
+    out: Path,
+    seed: int,
+    on_step: OnStep,
+    name: str,
+    cache: Path | None,
+    on_plan: OnPlan | None,
+) -> tuple[Path, TrainingConfig]:
+    """Train by SFT first; return the model after it, and the configuration of the rest.
+
+    The model is written whole, so that the reference of what follows is what SFT ended with, wherever TRL takes
+    it from.
+    """
+    own = {
+        "method": "sft", "max_steps": config.sft_steps, "learning_rate": config.sft_learning_rate,
+        "sft_steps": 0, "sft_learning_rate": None, "beta": None, "label_smoothing": None, "sft_weight": None,
+        "margin": None, "precompute_reference": False, "eval_steps": 0, "patience": 0,
+    }  # fmt: skip
+    folder = out / "sft"
+    train(
+        dataset, start, config.model_copy(update=own), folder, seed, on_step,
+        model_name=name, cache=cache, on_plan=on_plan,
+    )  # fmt: skip
+    rest = {"sft_steps": 0, "sft_learning_rate": None, "adapter": None, "chat_template": None}
+    model, adapter = folder / "model", folder / "adapter"
+    if config.tuning != "full":
+        from pipeline.training.saving import merge_adapter
+        from pipeline.training.start import load_tokenizer
+        from pipeline.training.trainer import quiet
+
+        mark, key = model / "merged.json", {"adapter": progress.file_digest(adapter / "adapter_model.safetensors")}
+        if progress.read_tree(mark) != key:
+            with quiet():
+                merge_adapter(adapter, start, model, load_tokenizer(start, config.chat_template)[0])
+            progress.write_json(mark, key)
+    return model, config.model_copy(update=rest)
+
+
+def _check_installed() -> None:
+    for name in _NEEDED:
+        if find_spec(name) is None:
+            raise TrainingError(f"training needs the package {name!r}; pip install 'pairsmith[train]'")

@@ -1,0 +1,182 @@
+"""The steps of a run: in this process, or in each of several that `accelerate` started."""
+
+import contextlib
+import math
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from accelerate import PartialState
+
+from pipeline.training import progress
+from pipeline.training.checks import TrainingError, check_n_rows
+from pipeline.training.losses import loss_at_equality
+from pipeline.training.methods import METHODS, Method, knobs
+from pipeline.training.on_policy import check_best_of_n
+from pipeline.training.reading import COLUMNS, find_rows, leave_out_too_long, read_rows
+from pipeline.training.start import Start, load_start
+from pipeline.training.trainer import Setup, make_trainer, quiet, scored_answers_only
+from pipeline.training.watch import Expected, StepWatch, best_of, reward_beta
+from pipeline.training.watched import N_COMPARED
+from schemas.training import HeldOutStep, TrainingStep
+from schemas.training_config import TrainingConfig
+
+NO_SPACE_MIB = 64  # a failed write is put down to a full disk if less is free
+OnStep = Callable[[TrainingStep], None]
+OnPlan = Callable[[progress.Plan], None]
+_UNITS = {"pairs": "pairs", "unpaired": "answers", "sft": "right answers"}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a process needs to do a run's steps.
+
+    Attributes:
+        dataset: folder of the rows (see `find_rows`).
+        start: model folder.
+        out: folder of the run (see `pipeline.training.progress`).
+        name: name of the start.
+        inputs: digest of all that decides the weights.
+        cache: folder of references' log-probabilities that outlives the run.
+    """
+
+    dataset: Path
+    start: Path
+    config: TrainingConfig
+    out: Path
+    seed: int
+    name: str
+    inputs: str
+    cache: Path | None
+
+
+def do_steps(job: Job, on_plan: OnPlan, on_step: OnStep) -> None:
+    """Do the steps that are missing; the last one leaves a checkpoint, and `worked.json` says which one is kept.
+
+    The folder of the run is touched once the rows are known to be enough: until then an earlier run stays.
+
+    Args:
+        job: what to do.
+        on_plan: called by the first process, when the rows are known.
+        on_step: called by the first process after each step, and before with those that the run goes on from.
+
+    Raises:
+        TrainingError: training can't start or can't go on; the newest checkpoint is kept.
+    """
+    method, config = METHODS[job.config.method], job.config
+    with quiet(), told(job), tempfile.TemporaryDirectory(prefix="pairsmith-rows-") as cache:
+        start = load_start(job.start, config, method.has_reference)
+        train, held_out, plan = _read(job, method, start, Path(cache))
+        checkpoints = job.out / progress.CHECKPOINTS
+        setup = Setup(method, config, start, train, held_out, job.seed, checkpoints, plan.n_steps)
+        _take_up(job, plan, on_plan, on_step)
+        checkpoint, n_done = progress.newest_checkpoint(job.out), len(progress.read_log(job.out))
+        PartialState().wait_for_everyone()  # nobody's step is in the log before all have read it
+        watch = _watch(job, method, start, on_step)
+        if n_done < plan.n_steps:  # transformers would do one step more from its last checkpoint
+            with scored_answers_only():
+                trainer = make_trainer(setup, watch)
+                trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        if PartialState().is_main_process:
+            _close(job.out, watch.stopped_early)
+
+
+def _take_up(job: Job, plan: progress.Plan, on_plan: OnPlan, on_step: OnStep) -> None:
+    """Have the first process clear the folder or cut it to the newest checkpoint, while the others wait."""
+    if PartialState().is_main_process:
+        progress.open_run(job.out, job.inputs)
+        steps = progress.go_on_from(job.out)
+        progress.write_json(job.out / progress.PLAN, plan)
+        on_plan(plan)
+        for step in steps:
+            on_step(step)
+    PartialState().wait_for_everyone()
+
+
+def _read(job: Job, method: Method, start: Start, cache: Path) -> tuple[Any, Any, progress.Plan]:
+    """Return rows to train on, held-out rows, and the plan."""
+    config = job.config
+    train, held_out = read_rows(find_rows(job.dataset, method.rows), method.rows, cache)
+    columns = list(COLUMNS[method.rows])
+    if method.name == "bonbon":
+        check_best_of_n(train, job.name)
+        columns.append(N_COMPARED)
+    train, held_out = (
+        rows.select_columns([name for name in columns if name in rows.column_names]) for rows in (train, held_out)
+    )
+    train, n_too_long, n_prompts = leave_out_too_long(train, start.tokenizer, config.max_length)
+    check_n_rows(len(train), n_too_long, config.batch_size, config.max_length, _UNITS[method.rows])
+    if config.eval_steps:
+        held_out, _, _ = leave_out_too_long(held_out, start.tokenizer, config.max_length)
+        if not len(held_out):
+            raise TrainingError("training.eval_steps is set, but no held-out pair fits; raise pairs.test_share")
+        held_out = held_out.select(range(min(len(held_out), config.eval_pairs)))
+    n_epoch = len(train) // config.batch_size
+    n_steps = config.max_steps or math.ceil(config.epochs * n_epoch)
+    n_held_out = len(held_out) if config.eval_steps else 0
+    return train, held_out, progress.Plan(len(train), n_held_out, n_too_long, n_prompts, n_steps)
+
+
+def _watch(job: Job, method: Method, start: Start, on_step: OnStep) -> StepWatch:
+    chosen = knobs(method, job.config)
+    expected = Expected(loss_at_equality(method, chosen), reward_beta(method, chosen), start.precision)
+    is_first = PartialState().is_main_process
+    evaluations = progress.read_evaluations(job.out)
+
+    def report(step: TrainingStep) -> None:
+        progress.append_log(job.out, step)
+        on_step(step)
+
+    def evaluated(one: HeldOutStep) -> list[HeldOutStep]:
+        evaluations.append(one)
+        if is_first:
+            progress.append_evaluation(job.out, one)
+        return evaluations
+
+    return StepWatch(expected, report, evaluated, job.config.patience)
+
+
+def _close(out: Path, stopped_early: bool) -> None:
+    """Write down whose weights are kept."""
+    evaluations = progress.read_evaluations(out)
+    last = len(progress.read_log(out))
+    kept = best_of(evaluations).step if evaluations else last
+    progress.write_json(out / "worked.json", progress.Worked(kept, stopped_early))
+
+
+@contextlib.contextmanager
+def told(job: Job) -> Iterator[None]:
+    """Turn the machine's limits, met inside torch, into errors that name the remedy."""
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise TrainingError(_no_memory(job, "the GPU's memory is full")) from None
+    except (MemoryError, OSError, RuntimeError) as error:
+        if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+            raise TrainingError(_no_memory(job, "the memory is full")) from None
+        there = next(folder for folder in (job.out, *job.out.absolute().parents) if folder.exists())
+        free_mib = shutil.disk_usage(there).free >> 20
+        if free_mib >= NO_SPACE_MIB:
+            raise
+        raise TrainingError(f"{job.out}: {free_mib} MiB of disk space left; free some, then run again") from None
+
+
+def _no_memory(job: Job, what: str) -> str:
+    """Return what to try: a smaller part of the step in memory, then checkpointing, then shorter rows."""
+    config = job.config
+    micro = config.micro_batch_size or config.batch_size
+    if micro > 1:
+        smaller = max(part for part in range(1, micro) if config.batch_size % part == 0)
+        remedy = f"set training.micro_batch_size = {smaller}, which gives the same steps"
+    elif not config.gradient_checkpointing:
+        remedy = "set training.gradient_checkpointing = true"
+    else:
+        remedy = "lower training.max_length, or take training.tuning = lora or qlora"
+    newest = progress.newest_checkpoint(job.out)
+    kept = f"; {newest.name} is kept, and the run goes on from it" if newest else ""
+    return f"{what}; {remedy}{kept}"
