@@ -15,10 +15,9 @@ from pipeline.forecast import Comparison, Estimate, Forecast, Outcome
 from pipeline.gate import judge_gate, model_digest, write_gate
 from pipeline.pairing.summary import report_to_json
 from pipeline.report import ReportError, write_report
-from pipeline.report.facts import TrainingFacts
 from pipeline.report.gather import STAGES
-from pipeline.report.page import is_displaced
 from pipeline.scoring import gains_to_json, slices_to_json
+from pipeline.training.displacement import is_displaced
 from schemas.arrow import from_table
 from schemas.gate_config import GateConfig
 from schemas.manifest import Manifest
@@ -252,7 +251,7 @@ def test_displacement_is_a_fall_of_both_beyond_noise(slope: float, displaced: bo
         replace(step, chosen_logprob=-60 + slope * step.step, rejected_logprob=-70 - step.step)
         for step in training_steps()
     )
-    assert is_displaced(TrainingFacts(steps, None)) is displaced
+    assert is_displaced(steps) is displaced
 
 
 def test_report_replaces_the_old_one_and_leaves_nothing_beside(tmp_path: Path) -> None:

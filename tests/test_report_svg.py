@@ -65,7 +65,12 @@ def test_curves_of_any_number_of_steps(n_steps: int) -> None:
     steps = training_steps(n_steps)
     figures = [
         function(steps)
-        for function in (curves.draw_loss, curves.draw_margin, curves.draw_accuracy, curves.draw_logprobs)
+        for function in (
+            lambda steps: curves.draw_loss(steps, 0.693),
+            curves.draw_margin,
+            curves.draw_accuracy,
+            curves.draw_logprobs,
+        )
     ]
     assert len(set(figures)) == 4
     assert all("step" in figure for figure in figures)

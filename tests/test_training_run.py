@@ -212,7 +212,7 @@ def kill(step):
     if step.step == 3:
         os.kill(os.getpid(), signal.SIGKILL)
 pairs, model, out = map(Path, sys.argv[1:])
-train(pairs, model, _saving(CONFIG, 2), out, 0, kill)
+train(pairs, model, CONFIG.model_copy(update={"checkpoint_steps": 2}), out, 0, kill)
 """
 
 
@@ -318,7 +318,7 @@ def test_a_missing_package_is_named_with_its_extra(
         (3, OSError(28, "No space left on device"), TrainingError, "3 MiB of disk space left; free some"),
         (3, RuntimeError("unexpected pos 64 vs 0"), TrainingError, "3 MiB of disk space left"),
         (9999, OSError(5, "Input/output error"), OSError, "Input/output error"),
-        (9999, "full GPU", TrainingError, r"lower training\.batch_size"),
+        (9999, "full GPU", TrainingError, r"set training\.micro_batch_size = 1"),
     ],
 )
 def test_limits_of_the_machine_are_told_with_the_remedy(

@@ -16,6 +16,7 @@ from pipeline.publishing.errors import PublishError
 from pipeline.publishing.markdown import fenced, inline
 from pipeline.report.words import counted, maybe, percent, spoken
 from pipeline.stages import RECORDS, stage_folder
+from pipeline.training.methods import METHODS
 from schemas.config import RunConfig
 from schemas.manifest import Manifest
 from schemas.pairing_report import PairingReport
@@ -132,13 +133,14 @@ def render_model_card(
     head: dict[str, Any] = {
         "library_name": "peft",
         "pipeline_tag": "text-generation",
-        "tags": ["dpo", "code", "pairsmith"],
+        "tags": [summary.method, "code", "pairsmith"],
         **({"base_model": base} if base else {}),
         **({"datasets": [dataset]} if dataset else {}),
     }
     template = _environment().get_template("model_card.md.jinja")
+    beta = config.training.beta or METHODS[config.training.method].beta
     body = template.render(
-        config=config, repo=repo, dataset=dataset, tag=tag, summary=summary, scores=scores, base=base
+        config=config, repo=repo, dataset=dataset, tag=tag, summary=summary, scores=scores, base=base, beta=beta
     )
     return f"---\n{json.dumps(head, indent=1)}\n---\n\n{body}"
 

@@ -18,7 +18,7 @@ from pipeline.report.svg import (
 )
 from pipeline.report.words import spoken
 from schemas.score import Interval, Score
-from schemas.training import TrainingStep
+from schemas.training import HeldOutStep, TrainingStep
 
 
 def smoothing_window(n_steps: int) -> int:
@@ -32,9 +32,9 @@ def running_mean(values: Sequence[float], window: int) -> list[float]:
     return [sum(values[start:end]) / (end - start) for end, start in enumerate(starts, start=1)]
 
 
-def draw_loss(steps: Sequence[TrainingStep]) -> str:
-    """Return the loss by step, with ln 2, where policy and reference are equal."""
-    return _draw_curves(steps, {"loss": PLAIN}, math.log(2), "loss", "Loss by training step")
+def draw_loss(steps: Sequence[TrainingStep], equal: float | None) -> str:
+    """Return the loss by step, with the loss where policy and reference are equal, if there is such a one."""
+    return _draw_curves(steps, {"loss": PLAIN}, equal, "loss", "Loss by training step")
 
 
 def draw_margin(steps: Sequence[TrainingStep]) -> str:
@@ -53,6 +53,25 @@ def draw_logprobs(steps: Sequence[TrainingStep]) -> str:
     curves = {"rejected_logprob": FAILED, "chosen_logprob": PASSED}
     description = "Log-probability of chosen and rejected answers by training step"
     return _draw_curves(steps, curves, None, "log-probability (nats)", description)
+
+
+def draw_kl(steps: Sequence[TrainingStep]) -> str:
+    """Return the estimated KL divergence from the reference by step, nats a token."""
+    return _draw_curves(steps, {"kl": PLAIN}, 0.0, "KL (nats a token)", "KL to the reference by training step")
+
+
+def draw_answer_lengths(steps: Sequence[TrainingStep]) -> str:
+    """Return the mean length of chosen and rejected answers by step, in tokens."""
+    curves = {"rejected_n_tokens": FAILED, "chosen_n_tokens": PASSED}
+    return _draw_curves(steps, curves, None, "tokens", "Length of chosen and rejected answers by training step")
+
+
+def draw_held_out(steps: Sequence[HeldOutStep]) -> str:
+    """Return the reward accuracy on held-out pairs by step; where there is none, the loss."""
+    has_accuracy = any(step.reward_accuracy is not None for step in steps)
+    name, level = ("reward_accuracy", 0.5) if has_accuracy else ("loss", None)
+    words = name.replace("_", " ")
+    return _draw_curves(steps, {name: PLAIN}, level, words, f"Held-out {words} by training step")
 
 
 def score_rows(before: Score | None, after: Score | None) -> list[tuple[str, Interval | None, Interval | None]]:
@@ -84,23 +103,31 @@ def draw_scores(before: Score | None, after: Score | None) -> str:
 
 
 def _draw_curves(
-    steps: Sequence[TrainingStep],
+    steps: Sequence[TrainingStep] | Sequence[HeldOutStep],
     curves: Mapping[str, str],
     level: float | None,
     label: str,
     description: str,
 ) -> str:
-    """Draw fields of the steps (field to colour), as logged and smoothed, with a level to compare with."""
+    """Draw fields of the steps (field to colour), as logged and smoothed, with a level to compare with.
+
+    Steps that lack a field are left out of its curve; nothing is drawn where all lack all.
+    """
+    points = {
+        name: [(step.step, float(value)) for step in steps if (value := getattr(step, name)) is not None]
+        for name in curves
+    }
+    if not any(points.values()):
+        return ""
 
     def paint(axes: Axes) -> None:
-        numbers = [step.step for step in steps]
         if level is not None:
             axes.axhline(level, color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
         for name, colour in curves.items():
-            values = [float(getattr(step, name)) for step in steps]
+            numbers, values = ([point[side] for point in points[name]] for side in (0, 1))
             smooth = running_mean(values, smoothing_window(len(values)))
             axes.plot(numbers, values, color=colour, linewidth=1, alpha=0.4)
-            axes.plot(numbers, smooth, color=colour, linewidth=2, marker="o" if len(steps) == 1 else "")
+            axes.plot(numbers, smooth, color=colour, linewidth=2, marker="o" if len(values) == 1 else "")
         axes.set_xlabel("step")
         axes.set_ylabel(label)
         axes.grid(visible=True, axis="y", color=GRID)

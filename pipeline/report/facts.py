@@ -8,7 +8,7 @@ from schemas.gate import GateCheck
 from schemas.manifest import Manifest
 from schemas.pairing_report import PairingReport
 from schemas.score import Gain, Score, SliceGain
-from schemas.training import TrainingStep, TrainingSummary
+from schemas.training import HeldOutStep, TrainingStep, TrainingSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,7 @@ class TrainingFacts:
 
     steps: tuple[TrainingStep, ...]
     summary: TrainingSummary | None
+    held_out: tuple[HeldOutStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

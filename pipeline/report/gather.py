@@ -23,6 +23,7 @@ from pipeline.report.facts import ReportInput, TrainingFacts
 from pipeline.report.pairing import count_pairs
 from pipeline.scoring.errors import ScoringError
 from pipeline.scoring.texts import gains_from_json, score_from_json, slices_from_json
+from pipeline.training.progress import read_evaluations
 from schemas.arrow import arrow_schema
 from schemas.candidate import Program
 from schemas.gate import GateCheck
@@ -129,7 +130,7 @@ def _read_training(folder: Path) -> TrainingFacts | None:
     """Return the log: of the summary, or, while there is none, of the lines written so far."""
     summary = _read(folder / "summary.json", TypeAdapter(TrainingSummary).validate_json)
     if summary is not None:
-        return TrainingFacts(summary.steps, summary)
+        return TrainingFacts(summary.steps, summary, summary.held_out)
     log = folder / "log.jsonl"
     if not log.exists():
         return None
@@ -141,7 +142,8 @@ def _read_training(folder: Path) -> TrainingFacts | None:
             steps.append(adapter.validate_json(line))
         except ValidationError as error:
             raise ReportError(f"{log}:{number}: {_fault(error)}; train again") from None
-    return TrainingFacts(tuple(steps), None) if steps else None
+    held_out = tuple(read_evaluations(folder))
+    return TrainingFacts(tuple(steps), None, held_out) if steps else None
 
 
 def _read(path: Path, parse: Callable[[str], T]) -> T | None:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from pipeline.report import curves, plots, words
 from pipeline.report.facts import PairFacts, ProblemOutcome, ReportInput, TrainingFacts
 from pipeline.report.lengths import median_length
+from pipeline.training.displacement import is_displaced
 from schemas.score import Gain
 
 N_WEAKEST = 10
@@ -32,7 +33,8 @@ def render_page(facts: ReportInput) -> str:
         gains={gain.measure: gain for gain in facts.gains},
         verdict=headline_verdict(facts.gains),
         window=curves.smoothing_window(len(facts.training.steps)) if facts.training else 1,
-        is_displaced=facts.training is not None and is_displaced(facts.training),
+        is_sigmoid=facts.training is not None and is_sigmoid(facts.training),
+        is_displaced=facts.training is not None and is_displaced(facts.training.steps),
         versions=_versions(facts),
     )
 
@@ -71,21 +73,9 @@ def headline_verdict(gains: Iterable[Gain]) -> str:
     return f"Training {'raised' if gain.change.value > 0 else 'lowered'} pass@1 on held-out problems; {cost}."
 
 
-def is_displaced(training: TrainingFacts) -> bool:
-    """Return whether chosen and rejected answers both became less likely, from the first to the last fifth.
-
-    Steps see different pairs, so a fall counts only beyond twice its standard error.
-
-    Source: likelihood displacement, Razin et al. 2024, arXiv:2410.08847.
-    """
-    part = len(training.steps) // 5
-    if part < 3:
-        return False
-    first, last = training.steps[:part], training.steps[-part:]
-    return all(
-        _has_fallen([getattr(step, name) for step in first], [getattr(step, name) for step in last])
-        for name in ("chosen_logprob", "rejected_logprob")
-    )
+def is_sigmoid(training: TrainingFacts) -> bool:
+    """Return whether the loss is DPO's: at ln 2 where policy and reference are equal."""
+    return training.summary is None or training.summary.method == "dpo"
 
 
 @functools.cache
@@ -136,21 +126,18 @@ def _draw_figures(facts: ReportInput) -> dict[str, Markup]:
             figures["tags"] = plots.draw_tags(facts.pairs.tags)
     if facts.training and facts.training.steps:
         steps = facts.training.steps
-        figures["loss"] = curves.draw_loss(steps)
+        figures["loss"] = curves.draw_loss(steps, math.log(2) if is_sigmoid(facts.training) else None)
         figures["margin"] = curves.draw_margin(steps)
         figures["accuracy"] = curves.draw_accuracy(steps)
         figures["logprobs"] = curves.draw_logprobs(steps)
+        figures["kl"] = curves.draw_kl(steps)
+        figures["answer_lengths"] = curves.draw_answer_lengths(steps)
+        figures["held_out"] = curves.draw_held_out(facts.training.held_out)
     if facts.before or facts.after:
         figures["scores"] = curves.draw_scores(facts.before, facts.after)
+        figures = {name: figure for name, figure in figures.items() if figure}  # a method may not have it
     # Labels were escaped when the figures were drawn.
     return {name: Markup(figure) for name, figure in figures.items()}
-
-
-def _has_fallen(first: list[float], last: list[float]) -> bool:
-    if not all(map(math.isfinite, first + last)):
-        return False
-    error = math.sqrt((statistics.variance(first) + statistics.variance(last)) / len(first))
-    return statistics.fmean(last) < statistics.fmean(first) - 2 * error
 
 
 def median_lengths(pairs: PairFacts) -> tuple[float, float]:

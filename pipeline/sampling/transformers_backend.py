@@ -130,7 +130,13 @@ def _load(model: ResolvedModel) -> tuple[Any, Any]:
     try:
         local = Path(model.source).is_dir()
         source = {"revision": model.hub_revision} if not local and model.hub_revision else {}
-        tokenizer = AutoTokenizer.from_pretrained(model.source, local_files_only=local, **source)
+        own = model.adapter is not None and (model.adapter / "tokenizer_config.json").is_file()
+        # Training gives a base model a chat template, and saves it with the adapter.
+        tokenizer = (
+            AutoTokenizer.from_pretrained(model.adapter, local_files_only=True)
+            if own
+            else AutoTokenizer.from_pretrained(model.source, local_files_only=local, **source)
+        )
         network = AutoModelForCausalLM.from_pretrained(
             model.source, dtype=dtype, local_files_only=local, attn_implementation="sdpa", **source
         )

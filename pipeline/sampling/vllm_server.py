@@ -133,6 +133,9 @@ def serve_command(config: SamplingConfig, model: ResolvedModel, cache: Path, see
     command += [_option(name, value) for name, value in settings.items()]
     if model.adapter is not None:
         command.append(f"--lora-modules=adapter={model.adapter.resolve()}")
+        template = model.adapter / "chat_template.jinja"
+        if template.is_file():  # training gave a base model one
+            command.append(f"--chat-template={template.resolve()}")
     return [*command, *config.vllm.options]
 
 

@@ -1,21 +1,29 @@
 """A training run: rows and a start in; weights, log and summary out."""
 
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.training import progress
 from pipeline.training.checks import TrainingError, check_model_folder, check_row_files
-from pipeline.training.methods import METHODS, knobs, trl_classes
+from pipeline.training.displacement import DISPLACED, is_displaced
+from pipeline.training.methods import METHODS, Method, knobs, trl_classes
+from pipeline.training.progress import load_summary
 from pipeline.training.reading import COLUMNS, find_rows
 from schemas.training import TrainingStep, TrainingSummary
 from schemas.training_config import TrainingConfig
+
+if TYPE_CHECKING:
+    from pipeline.training.work import Job
 
 OnStep = Callable[[TrainingStep], None]
 OnPlan = Callable[[progress.Plan], None]
 RESULT = "result.json"
 """Says where the weights are: folders in that of the run."""
+_WAIT_S = 600  # a large model is written by then
 _NEEDED = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 
 
@@ -70,11 +78,13 @@ def train(
             on_step(step)
         return done
     if progress.recorded_inputs(out) != inputs or progress.read_worked(out) is None:
-        from pipeline.training.work import Job, do_steps
+        from pipeline.training.work import Job
 
         job = Job(dataset, start, config, out, seed, name, inputs, cache)
-        do_steps(job, on_plan or (lambda plan: None), on_step)
-    summary = _save(start, config, out, name)
+        _work(job, on_plan or (lambda plan: None), on_step)
+    if config.launch.machine_rank:
+        return _wait_for_first(out)
+    summary = _save(start, config, out, name, found.files, seed)
     progress.close_run(out, summary)
     return summary
 
@@ -92,8 +102,36 @@ def result_of(out: Path) -> tuple[Path | None, Path | None]:
     return base, adapter
 
 
-def _save(start: Path, config: TrainingConfig, out: Path, name: str) -> TrainingSummary:
-    """Write the weights that are kept; return the summary."""
+def _work(job: "Job", on_plan: OnPlan, on_step: OnStep) -> None:
+    """Do the steps: in this process, or in others."""
+    if not job.config.launch.config:
+        from pipeline.training.work import do_steps
+
+        do_steps(job, on_plan, on_step)
+        return
+    import torch
+
+    from pipeline.training.launch import run_launched
+
+    is_cpu = job.config.device == "cpu" or not torch.cuda.is_available()
+    run_launched(job, job.config, job.out, is_cpu, on_plan, on_step)
+
+
+def _wait_for_first(out: Path) -> TrainingSummary:
+    """Return what the first machine wrote into the folder that all share."""
+    for _ in range(_WAIT_S):
+        summary = load_summary(out)
+        if summary is not None:
+            return summary
+        time.sleep(1)
+    raise TrainingError(f"{out}: no summary of machine 0; is the folder of the run shared by all machines?")
+
+
+def _save(
+    start: Path, config: TrainingConfig, out: Path, name: str, files: Sequence[Path], seed: int
+) -> TrainingSummary:
+    """Write the weights that are kept, with their card; return the summary."""
+    from pipeline.training.card import write_card
     from pipeline.training.saving import save_adapter, save_model
     from pipeline.training.start import load_tokenizer
 
@@ -111,7 +149,8 @@ def _save(start: Path, config: TrainingConfig, out: Path, name: str) -> Training
         result = {"base": str(start.relative_to(out)) if inside else "", "adapter": "adapter"}
     shutil.rmtree(out / ("adapter" if config.tuning == "full" else "model"), ignore_errors=True)
     progress.write_json(out / RESULT, result)
-    return TrainingSummary(
+    method = METHODS[config.method]
+    summary = TrainingSummary(
         method=config.method,
         model=name,
         n_pairs=plan.n_rows,
@@ -122,7 +161,18 @@ def _save(start: Path, config: TrainingConfig, out: Path, name: str) -> Training
         held_out=tuple(progress.read_evaluations(out)),
         kept_step=worked.kept_step,
         stopped_early=worked.stopped_early,
+        warnings=tuple(_warnings(steps, method)),
     )
+    weights = out / ("model" if config.tuning == "full" else "adapter")
+    write_card(weights, summary, config, knobs(method, config), files, seed)
+    return summary
+
+
+def _warnings(steps: Sequence[TrainingStep], method: Method) -> Iterator[str]:
+    if is_displaced(steps):
+        yield DISPLACED
+    if method.is_experimental:
+        yield f"TRL calls the trainer of {method.name} experimental: it may change or go with any version"
 
 
 def _after_sft(

@@ -159,6 +159,8 @@ def with_adapter(model: Any, adapter: Path, base: Path) -> Any:
         raise TrainingError(
             f"{adapter}: an adapter for another base than {base.name}: {_first_line(error)}"
         ) from None
+    # By a bare name peft would ask the Hub for the base's configuration, at each checkpoint.
+    tuned.peft_config["default"].base_model_name_or_path = str(base)
     return tuned
 
 

@@ -4,6 +4,7 @@ import contextlib
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from transformers import PrinterCallback
 
 from pipeline.training.checks import TrainingError
 from pipeline.training.methods import SIMPO_LOSS, Knobs, Method, knobs, trl_classes
+from pipeline.training.references import References
 from pipeline.training.saving import lora_config
 from pipeline.training.start import Start
 from pipeline.training.watch import StepWatch
@@ -35,6 +37,7 @@ class Setup:
         seed: decides the adapter's start and the order of the rows.
         checkpoints: folder that checkpoints go to; the newest two are kept, and the best.
         n_steps: steps in all.
+        references: what is known of the reference's log-probabilities; None keeps nothing.
     """
 
     method: Method
@@ -45,6 +48,7 @@ class Setup:
     seed: int
     checkpoints: Path
     n_steps: int
+    references: References | None = None
 
 
 def make_trainer(setup: Setup, watch: StepWatch) -> Any:
@@ -57,7 +61,7 @@ def make_trainer(setup: Setup, watch: StepWatch) -> Any:
     method, config, start = setup.method, setup.config, setup.start
     trainer_class, settings_class = trl_classes(method)
     base = BonbonTrainer if method.name == "bonbon" else trainer_class
-    watched = type(f"Watched{base.__name__}", (Watched, base), {})
+    watched = type(f"Watched{base.__name__}", (Watched, base), {"references": setup.references})
     chosen = knobs(method, config)
     train = setup.train
     if method.rows == "unpaired":
@@ -72,7 +76,7 @@ def make_trainer(setup: Setup, watch: StepWatch) -> Any:
         eval_dataset=setup.held_out if _evaluates(setup) else None,
         processing_class=start.tokenizer,
         peft_config=lora_config(config) if fresh else None,
-        callbacks=[watch],
+        callbacks=[watch, *_trackers(config, setup.checkpoints.parent)],
         **more,
     )
     trainer.remove_callback(PrinterCallback)
@@ -89,6 +93,29 @@ def make_trainer(setup: Setup, watch: StepWatch) -> Any:
 
 def _evaluates(setup: Setup) -> bool:
     return bool(setup.config.eval_steps and len(setup.held_out))
+
+
+def _trackers(config: TrainingConfig, out: Path) -> list[Any]:
+    """Return callbacks that also tell TensorBoard (in `out/tensorboard`) or W&B of each step.
+
+    Raises:
+        TrainingError: a package that is not installed.
+    """
+    from transformers import integrations
+
+    callbacks: list[Any] = []
+    for name in config.trackers:
+        if find_spec(name) is None:
+            raise TrainingError(f"training.trackers: {name} is not installed; pip install {name}")
+        if not PartialState().is_main_process:
+            continue
+        if name == "tensorboard":
+            from torch.utils.tensorboard import SummaryWriter
+
+            callbacks.append(integrations.TensorBoardCallback(SummaryWriter(str(out / "tensorboard"))))
+        else:
+            callbacks.append(integrations.WandbCallback())
+    return callbacks
 
 
 def _common(setup: Setup, chosen: Knobs) -> dict[str, Any]:
@@ -116,7 +143,7 @@ def _common(setup: Setup, chosen: Knobs) -> dict[str, Any]:
         "save_total_limit": 2,
         "logging_steps": 1,
         "logging_nan_inf_filter": False,  # it would log a NaN loss as 0
-        "report_to": "none",
+        "report_to": "none",  # see `_trackers`
         "disable_tqdm": True,
     }
     if _evaluates(setup):
@@ -141,6 +168,8 @@ def _own(method: Method, config: TrainingConfig, chosen: Knobs, train: Any) -> d
         weight = (len(train) - n_right) / n_right if 0 < n_right < len(train) else 1.0
         precompute = {"precompute_ref_log_probs": config.precompute_reference}
         return {**own, **precompute, "loss_type": "kto", "desirable_weight": weight}
+    if not method.has_reference:
+        own["remove_unused_columns"] = False  # TRL sets it, with a warning
     if method.name == "orpo":
         return own
     if not method.has_reference:
@@ -199,7 +228,9 @@ def quiet() -> Iterator[None]:
     datasets.disable_progress_bars()
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", r"`(is_)?gradient_checkpointing` is deprecated", FutureWarning)
+            warnings.filterwarnings(
+                "ignore", r"`(is_)?gradient_checkpointing(_\w+)?` is deprecated", FutureWarning
+            )
             warnings.filterwarnings("ignore", r".*experimental", UserWarning)
             yield
     finally:

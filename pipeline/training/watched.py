@@ -8,6 +8,7 @@ from torch.utils.data import Sampler, SequentialSampler
 from trl import DPOTrainer
 
 from pipeline.training.losses import bonbon_loss
+from pipeline.training.references import References, row_keys
 
 N_COMPARED = "n_compared"
 
@@ -51,6 +52,7 @@ class Watched:
     """
 
     order: StepOrder | None = None
+    references: References | None = None
 
     def watch_passes(self) -> None:
         """Begin to look at what the model gives; the trainer is ready."""
@@ -100,6 +102,23 @@ class Watched:
             self.store_metrics({name: total / n}, train_eval="train")
         else:
             self._metrics["train"][name].append(total / n)  # type: ignore[attr-defined]
+
+    def _precompute_ref_logps(self, dataset: Any, name: str, batch_size: int) -> Any:
+        """Return the rows with the reference's log-probabilities; what is known is not computed again."""
+        known = self.references
+        if known is None:
+            return super()._precompute_ref_logps(dataset, name, batch_size)  # type: ignore[misc]
+        keys = row_keys(dataset)
+        missing = known.missing(keys)
+        if missing:
+            part = super()._precompute_ref_logps(dataset.select(missing), name, batch_size)  # type: ignore[misc]
+            for column, of_row in keys.items():
+                known.add((of_row[row] for row in missing), part[column])
+            if self.accelerator.is_main_process:  # type: ignore[attr-defined]
+                known.write()
+        for column, values in known.columns(keys).items():
+            dataset = dataset.add_column(column, values)
+        return dataset
 
     def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
         return self.order if self.order is not None else SequentialSampler(self.train_dataset)  # type: ignore[attr-defined]

@@ -17,6 +17,8 @@ from pipeline.training.losses import loss_at_equality
 from pipeline.training.methods import METHODS, Method, knobs
 from pipeline.training.on_policy import check_best_of_n
 from pipeline.training.reading import COLUMNS, find_rows, leave_out_too_long, read_rows
+from pipeline.training.references import References
+from pipeline.training.saving import base_digest
 from pipeline.training.start import Start, load_start
 from pipeline.training.trainer import Setup, make_trainer, quiet, scored_answers_only
 from pipeline.training.watch import Expected, StepWatch, best_of, reward_beta
@@ -68,10 +70,12 @@ def do_steps(job: Job, on_plan: OnPlan, on_step: OnStep) -> None:
     """
     method, config = METHODS[job.config.method], job.config
     with quiet(), told(job), tempfile.TemporaryDirectory(prefix="pairsmith-rows-") as cache:
+        PartialState(cpu=config.device == "cpu")  # before anybody asks it on which device
         start = load_start(job.start, config, method.has_reference)
         train, held_out, plan = _read(job, method, start, Path(cache))
         checkpoints = job.out / progress.CHECKPOINTS
-        setup = Setup(method, config, start, train, held_out, job.seed, checkpoints, plan.n_steps)
+        known = _references(job, start.precision)
+        setup = Setup(method, config, start, train, held_out, job.seed, checkpoints, plan.n_steps, known)
         _take_up(job, plan, on_plan, on_step)
         checkpoint, n_done = progress.newest_checkpoint(job.out), len(progress.read_log(job.out))
         PartialState().wait_for_everyone()  # nobody's step is in the log before all have read it
@@ -118,6 +122,16 @@ def _read(job: Job, method: Method, start: Start, cache: Path) -> tuple[Any, Any
     n_steps = config.max_steps or math.ceil(config.epochs * n_epoch)
     n_held_out = len(held_out) if config.eval_steps else 0
     return train, held_out, progress.Plan(len(train), n_held_out, n_too_long, n_prompts, n_steps)
+
+
+def _references(job: Job, precision: str) -> References | None:
+    """Return what is known of the reference, by all that decides its numbers."""
+    if not job.config.precompute_reference:
+        return None
+    adapter = job.config.adapter
+    parts = [base_digest(job.start), base_digest(adapter) if adapter is not None else ""]
+    parts += [precision, "4 bits" if job.config.tuning == "qlora" else "", str(job.config.tuning == "full")]
+    return References(job.cache or job.out / "references", parts)
 
 
 def _watch(job: Job, method: Method, start: Start, on_step: OnStep) -> StepWatch:

@@ -1,0 +1,162 @@
+"""Starts a run's steps on several processes, and follows them by the files that they write."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from pipeline.packaged import packaged_folder
+from pipeline.training import progress
+from pipeline.training.checks import TrainingError
+from schemas.training import TrainingStep
+from schemas.training_config import LaunchConfig, TrainingConfig
+
+FAILED = "failed.txt"
+"""What a worker could not do, in one line, in the folder of the run."""
+_JOB, _OUTPUT = "job.json", "workers.log"
+_GUARD = Path(__file__).parents[1] / "sampling" / "guard.py"
+_POLL_S = 0.3
+_TAIL = 300  # characters of the workers' output that an error shows
+_OWN = ("ddp", "fsdp", "zero2", "zero3")
+
+
+def launch_command(config: TrainingConfig, job: Path, is_cpu: bool) -> list[str]:
+    """Return the command that starts a run's processes on this machine.
+
+    On GPUs that is `accelerate launch` with a shipped or own configuration. On CPUs accelerate would want MPI, so
+    torchrun starts them, to meet by gloo.
+
+    Raises:
+        TrainingError: no such configuration, no DeepSpeed where it is asked for, a number that is missing.
+    """
+    launch = config.launch
+    file = _config_file(launch)
+    if launch.machines > 1 and not (launch.address and launch.processes):
+        raise TrainingError("several machines meet at training.launch.address, and launch.processes counts all")
+    worker = ["-m", "pipeline.training.worker", str(job)]
+    if is_cpu:
+        if launch.config != "ddp":
+            raise TrainingError(f"training.launch.config = {launch.config} needs GPUs; on CPUs take ddp")
+        a_machine = (launch.processes or 1) // launch.machines
+        return [
+            sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(a_machine),
+            "--nnodes", str(launch.machines), "--node_rank", str(launch.machine_rank),
+            "--master_addr", launch.address or "127.0.0.1", "--master_port", str(launch.port), *worker,
+        ]  # fmt: skip
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(file)]
+    if launch.processes:
+        command += ["--num_processes", str(launch.processes)]
+    command += ["--num_machines", str(launch.machines), "--machine_rank", str(launch.machine_rank)]
+    if launch.address:
+        command += ["--main_process_ip", launch.address]
+    return [*command, "--main_process_port", str(launch.port), *worker]
+
+
+def run_launched(
+    job: object, config: TrainingConfig, out: Path, is_cpu: bool, on_plan: Callable[[progress.Plan], None],
+    on_step: Callable[[TrainingStep], None],
+) -> None:  # fmt: skip
+    """Start the workers and wait until they are done; they end with this process, whatever ends it.
+
+    Args:
+        job: a `pipeline.training.work.Job`.
+        config: how to launch.
+        out: folder of the run; machines share it.
+        is_cpu: whether there is no GPU to train on.
+        on_plan: called when the rows are known; `on_step` after each step.
+
+    Raises:
+        TrainingError: what stopped a worker.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / (_JOB if config.launch.machine_rank == 0 else f"{config.launch.machine_rank}-{_JOB}")
+    path.write_text(json.dumps(asdict(job), default=_plain), encoding="utf-8")  # type: ignore[call-overload]
+    (out / FAILED).unlink(missing_ok=True)
+    before = _changed(out / progress.PLAN)
+    command = launch_command(config, path, is_cpu)
+    with (out / _OUTPUT).open("ab") as output:
+        guarded = [sys.executable, "-I", str(_GUARD), *command]
+        workers = subprocess.Popen(guarded, stdin=subprocess.PIPE, stdout=output, stderr=output)
+        assert workers.stdin is not None
+        workers.stdin.write(json.dumps({"PYTHONPATH": str(Path(__file__).parents[2])}).encode() + b"\n")
+        workers.stdin.flush()
+        try:
+            _follow(workers, out, before, on_plan, on_step)
+        finally:
+            workers.stdin.close()  # the guard ends them
+            workers.wait()
+    if workers.returncode or progress.read_worked(out) is None:
+        raise TrainingError(_failure(out, workers.returncode))
+    for name in (path.name, _OUTPUT):
+        (out / name).unlink(missing_ok=True)
+
+
+def _follow(
+    workers: "subprocess.Popen[bytes]",
+    out: Path,
+    before: int,
+    on_plan: Callable[[progress.Plan], None],
+    on_step: Callable[[TrainingStep], None],
+) -> None:
+    """Hand on the plan and each step as they come; steps that the run goes on from are in the log by then."""
+    n_told, is_planned = 0, False
+    while True:
+        is_over = workers.poll() is not None
+        if not is_planned and _changed(out / progress.PLAN) != before:
+            plan = progress.read_plan(out)
+            if plan is not None:
+                on_plan(plan)
+                is_planned = True
+        if is_planned:
+            for step in progress.read_log(out)[n_told:]:
+                on_step(step)
+                n_told += 1
+        if is_over:
+            return
+        time.sleep(_POLL_S)
+
+
+def _failure(out: Path, returncode: int | None) -> str:
+    try:
+        return (out / FAILED).read_text(encoding="utf-8").strip()
+    except OSError:
+        pass
+    try:
+        tail = " ".join((out / _OUTPUT).read_text(encoding="utf-8", errors="replace").split())[-_TAIL:]
+    except OSError:
+        tail = ""
+    return f"{out}: the workers ended with {returncode}; {_OUTPUT} says: ...{tail}"
+
+
+def _config_file(launch: LaunchConfig) -> Path:
+    name = launch.config
+    if name not in _OWN:
+        own = Path(name).expanduser()
+        if not own.is_file():
+            raise TrainingError(f"training.launch.config = {name}: no such file, and none of {', '.join(_OWN)}")
+        return own
+    if name.startswith("zero") and importlib.util.find_spec("deepspeed") is None:
+        raise TrainingError(
+            f"training.launch.config = {name} needs deepspeed; pip install deepspeed, or take fsdp"
+        )
+    return packaged_folder("accelerate", "data/accelerate") / f"{name}.yaml"
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _plain(value: object) -> object:
+    return value.model_dump(mode="json") if isinstance(value, TrainingConfig) else str(value)
+
+
+def own_configurations() -> Sequence[str]:
+    """Return the names of the configurations that come with pairsmith."""
+    return _OWN

@@ -1,0 +1,286 @@
+"""Starts and ways to train, end to end on a tiny model: what the report of a run must be able to rely on."""
+
+import json
+import math
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.training import TrainingError, load_summary, result_of, train
+from pipeline.training.displacement import is_displaced
+from pipeline.training.launch import launch_command
+from pipeline.training.progress import CHECKPOINTS, read_log
+from pipeline.training.references import References, row_keys
+from schemas.config import TrainingConfig
+from schemas.training import TrainingStep
+from schemas.training_config import LaunchConfig
+from tests.training_kit import CONFIG, STEP, build_tiny_model, lengthen, make_pair, write_pairs
+
+pytest.importorskip("trl", reason="training needs pairsmith[train]")
+
+LN_2 = math.log(2)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rows = [make_pair(index, "train" if index < 6 else "test") for index in range(10)]
+    return write_pairs(tmp_path_factory.mktemp("pairs") / "pairs.parquet", rows).parent
+
+
+@pytest.fixture(scope="module")
+def plain(model: Path, pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of DPO with an adapter."""
+    out = tmp_path_factory.mktemp("plain")
+    _train(pairs, model, out)
+    return out
+
+
+def _train(pairs: Path, model: Path, out: Path, **changes: Any) -> list[TrainingStep]:
+    summary = train(pairs, model, CONFIG.model_copy(update=changes), out, 0, lambda step: None)
+    return list(summary.steps)
+
+
+def _losses(steps: list[TrainingStep]) -> list[float]:
+    return [step.loss for step in steps]
+
+
+def test_a_split_of_the_step_changes_no_step(pairs: Path, model: Path, plain: Path, tmp_path: Path) -> None:
+    halves = _train(pairs, model, tmp_path, micro_batch_size=1)
+    assert _losses(halves) == pytest.approx(_losses(read_log(plain)), rel=1e-4)
+
+
+def test_a_run_without_memory_goes_on_with_a_smaller_part(pairs: Path, model: Path, tmp_path: Path) -> None:
+    import torch
+
+    def full(step: TrainingStep) -> None:
+        if step.step == 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    config = CONFIG.model_copy(update={"checkpoint_steps": 2})
+    with pytest.raises(TrainingError, match=r"micro_batch_size = 1, .*checkpoint-2 is kept, and the run goes on"):
+        train(pairs, model, config, tmp_path, 0, full)
+    first_two = read_log(tmp_path)[:2]
+    smaller = config.model_copy(update={"micro_batch_size": 1})
+    assert train(pairs, model, smaller, tmp_path, 0, lambda step: None).steps[:2] == tuple(first_two)
+
+
+def test_an_adapter_goes_on_with_its_copy_as_reference_and_resumes(
+    pairs: Path, model: Path, plain: Path, tmp_path: Path
+) -> None:
+    more = {"adapter": plain / "adapter", "checkpoint_steps": 1}
+    whole = _train(pairs, model, tmp_path / "whole", **more)
+    assert whole[0].loss == pytest.approx(LN_2, abs=1e-6)
+    assert whole[0].chosen_logprob != read_log(plain)[0].chosen_logprob  # it starts where the adapter ended
+
+    def interrupt(step: TrainingStep) -> None:
+        if step.step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(pairs, model, CONFIG.model_copy(update=more), tmp_path / "cut", 0, interrupt)
+    assert _losses(_train(pairs, model, tmp_path / "cut", **more)) == _losses(whole)
+
+
+@pytest.mark.parametrize("harm", ["digest", "name", "shape", "kind"])
+def test_an_adapter_for_another_base_is_refused(
+    harm: str, pairs: Path, model: Path, plain: Path, tmp_path: Path
+) -> None:
+    adapter = Path(shutil.copytree(plain / "adapter", tmp_path / "adapter"))
+    settings = json.loads((adapter / "adapter_config.json").read_text())
+    if harm == "digest":
+        (adapter / "base_digest.txt").write_text("0" * 16)
+    else:
+        (adapter / "base_digest.txt").unlink()
+    if harm == "name":
+        settings["base_model_name_or_path"] = "/somewhere/another"
+    elif harm == "shape":
+        settings["r"] = 8
+    elif harm == "kind":
+        settings["peft_type"] = "IA3"
+    (adapter / "adapter_config.json").write_text(json.dumps(settings))
+    with pytest.raises(
+        TrainingError, match="only LoRA goes on" if harm == "kind" else "an adapter for another base"
+    ):
+        _train(pairs, model, tmp_path / "out", adapter=adapter)
+
+
+def test_sft_goes_before_and_is_the_reference(pairs: Path, model: Path, tmp_path: Path) -> None:
+    steps = _train(pairs, model, tmp_path, sft_steps=2, sft_learning_rate=1e-2)
+    assert steps[0].loss == pytest.approx(LN_2, abs=1e-6)
+    sft = load_summary(tmp_path / "sft")
+    assert sft is not None
+    assert (sft.method, len(sft.steps), len(steps)) == ("sft", 2, 4)
+    assert result_of(tmp_path) == (tmp_path / "sft" / "model", tmp_path / "adapter")
+    again = _train(pairs, model, tmp_path, sft_steps=2, sft_learning_rate=1e-2)
+    assert again == steps  # nothing was done twice, its seconds included
+
+
+def test_full_fine_tuning_writes_a_model_that_starts_a_run(pairs: Path, model: Path, tmp_path: Path) -> None:
+    steps = _train(pairs, model, tmp_path / "full", tuning="full", learning_rate=1e-3)
+    assert steps[0].loss == pytest.approx(LN_2, abs=1e-6)
+    base, adapter = result_of(tmp_path / "full")
+    assert base is not None
+    assert adapter is None
+    assert {"README.md", "chat_template.jinja", "config.json", "model.safetensors"} <= {
+        path.name for path in base.iterdir()
+    }
+    assert str(tmp_path) not in (base / "config.json").read_text()
+    assert _train(pairs, base, tmp_path / "next")[0].loss == pytest.approx(LN_2, abs=1e-6)
+
+
+def test_a_base_model_gets_a_chat_template_saved_with_it(pairs: Path, model: Path, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    base = Path(shutil.copytree(model, tmp_path / "base"))
+    (base / "chat_template.jinja").unlink()
+    _train(pairs, base, tmp_path / "out", max_steps=1)
+    assert not (base / "chat_template.jinja").exists()
+    assert "Answer:" in AutoTokenizer.from_pretrained(tmp_path / "out" / "adapter").chat_template
+
+
+def test_qlora_without_bitsandbytes_is_refused(
+    pairs: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.training.start.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(TrainingError, match="qlora needs bitsandbytes; pip install bitsandbytes, or take lora"):
+        _train(pairs, model, tmp_path, tuning="qlora")
+
+
+def test_gradient_checkpointing_and_bfloat16_train(pairs: Path, model: Path, tmp_path: Path) -> None:
+    steps = _train(pairs, model, tmp_path, gradient_checkpointing=True, precision="bfloat16", max_steps=2)
+    assert steps[0].loss == pytest.approx(LN_2, abs=2e-2)
+
+
+def test_a_reference_is_computed_once_by_content(
+    pairs: Path, model: Path, plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "references"
+    config = CONFIG.model_copy(update={"precompute_reference": True})
+    one = train(pairs, model, config, tmp_path / "one", 0, lambda step: None, cache=cache)
+    assert _losses(list(one.steps)) == pytest.approx(_losses(read_log(plain)), rel=1e-4)
+    (file,) = cache.glob("*.parquet")
+    before = file.read_bytes()
+    monkeypatch.setattr("trl.DPOTrainer.compute_ref_log_probs", None)  # nothing may be computed again
+    ipo = config.model_copy(update={"method": "ipo"})
+    train(pairs, model, ipo, tmp_path / "two", 0, lambda step: None, cache=cache)
+    assert file.read_bytes() == before
+
+
+def test_references_are_kept_by_the_tokens_of_prompt_and_answer(tmp_path: Path) -> None:
+    import datasets
+
+    rows = datasets.Dataset.from_dict({"prompt_ids": [[1], [1, 2]], "completion_ids": [[2, 3], [3]]})
+    keys = row_keys(rows)
+    assert len(set(keys["ref_logps"])) == 2  # the same tokens, split elsewhere
+    known = References(tmp_path, ["a"])
+    known.add(keys["ref_logps"][:1], [-1.5])
+    known.write()
+    again = References(tmp_path, ["a"])
+    assert again.missing(keys) == [1]
+    assert References(tmp_path, ["b"]).missing(keys) == [0, 1]
+
+
+def test_the_best_step_on_held_out_pairs_is_kept_and_training_stops(
+    pairs: Path, model: Path, tmp_path: Path
+) -> None:
+    config = CONFIG.model_copy(update={"eval_steps": 1, "patience": 2, "max_steps": 30})
+    summary = train(pairs, model, config, tmp_path, 0, lambda step: None)
+    assert summary.stopped_early
+    best = max(one.reward_accuracy or 0.0 for one in summary.held_out)
+    first_best = next(one for one in summary.held_out if one.reward_accuracy == best)
+    assert summary.kept_step == first_best.step
+    assert len(summary.steps) == len(summary.held_out) == first_best.step + 2
+    assert not (tmp_path / CHECKPOINTS).exists()
+
+
+def test_held_out_pairs_must_be_there_to_be_evaluated_on(model: Path, tmp_path: Path) -> None:
+    folder = write_pairs(tmp_path / "pairs.parquet", [make_pair(index) for index in range(4)]).parent
+    with pytest.raises(TrainingError, match="no held-out pair fits"):
+        _train(folder, model, tmp_path / "out", eval_steps=1)
+
+
+def test_prompts_over_the_limit_are_counted_apart(model: Path, tmp_path: Path) -> None:
+    long_prompt = replace(make_pair(5), prompt=(replace(make_pair(5).prompt[0], content="word " * 200),))
+    rows = [*(make_pair(index) for index in range(4)), long_prompt, lengthen(make_pair(6), 200)]
+    folder = write_pairs(tmp_path / "pairs.parquet", rows).parent
+    summary = train(
+        folder, model, CONFIG.model_copy(update={"max_steps": 1}), tmp_path / "out", 0, lambda step: None
+    )
+    assert (summary.n_pairs, summary.n_too_long, summary.n_prompts_too_long) == (4, 2, 1)
+
+
+def test_the_card_says_what_it_was_trained_on(plain: Path, pairs: Path) -> None:
+    text = (plain / "adapter" / "README.md").read_text()
+    head = json.loads(text.split("---\n")[1])
+    assert head["library_name"] == "peft"
+    for words in ("Rafailov et al. 2023", "| beta | 0.1 |", "pairs.parquet | sha256", "| rows | 6 |", "trl 1.16"):
+        assert words in text
+    assert str(pairs) not in text
+
+
+def test_two_processes_on_cpus_make_the_same_steps(pairs: Path, model: Path, plain: Path, tmp_path: Path) -> None:
+    launch = LaunchConfig(config="ddp", processes=2, port=29611)
+    seen: list[int] = []
+    config = CONFIG.model_copy(update={"launch": launch})
+    summary = train(pairs, model, config, tmp_path, 0, lambda step: seen.append(step.step))
+    assert seen == [1, 2, 3, 4]
+    assert _losses(list(summary.steps)) == pytest.approx(_losses(read_log(plain)), rel=1e-4)
+    wild = config.model_copy(update={"learning_rate": 1e20})
+    with pytest.raises(TrainingError, match="the loss is nan; lower"):
+        train(pairs, model, wild, tmp_path / "wild", 0, lambda step: None)
+
+
+@pytest.mark.parametrize(
+    ("launch", "is_cpu", "message"),
+    [
+        (LaunchConfig(config="fsdp"), True, "needs GPUs; on CPUs take ddp"),
+        (LaunchConfig(config="no.yaml"), False, "no such file, and none of ddp, fsdp"),
+        (LaunchConfig(config="ddp", machines=2), False, "meet at training.launch.address"),
+    ],
+)
+def test_a_launch_that_cannot_be_is_refused(launch: LaunchConfig, is_cpu: bool, message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
+        launch_command(TrainingConfig(launch=launch), Path("job.json"), is_cpu)
+
+
+@pytest.mark.parametrize("name", ["ddp", "fsdp", "zero2", "zero3"])
+def test_the_shipped_configurations_are_what_accelerate_reads(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    monkeypatch.setattr("pipeline.training.launch.importlib.util.find_spec", lambda name: object())
+    launch = LaunchConfig(config=name, processes=4, machines=2, machine_rank=1, address="10.0.0.1")
+    command = launch_command(TrainingConfig(launch=launch), Path("job.json"), False)
+    read = load_config_from_file(command[command.index("--config_file") + 1])
+    kinds = {"ddp": "MULTI_GPU", "fsdp": "FSDP", "zero2": "DEEPSPEED", "zero3": "DEEPSPEED"}
+    assert read.distributed_type == kinds[name]
+    assert command[-3:] == ["-m", "pipeline.training.worker", "job.json"]
+    for option, value in (("--num_processes", "4"), ("--machine_rank", "1"), ("--main_process_ip", "10.0.0.1")):
+        assert command[command.index(option) + 1] == value
+
+
+def test_a_tracker_that_is_not_there_is_refused(
+    pairs: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.training.trainer.find_spec", lambda name: None)
+    with pytest.raises(TrainingError, match="wandb is not installed; pip install wandb"):
+        _train(pairs, model, tmp_path, trackers=("wandb",))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "rejected", "displaced"), [(-0.5, -0.9, True), (0.5, -0.9, False), (-0.5, 0.9, False)]
+)
+def test_displacement_is_told_by_the_log_ratios(chosen: float, rejected: float, displaced: bool) -> None:
+    steps = [
+        replace(STEP, step=n, chosen_reward=chosen + n % 2 / 100, rejected_reward=rejected + n % 3 / 100)
+        for n in range(1, 31)
+    ]
+    assert is_displaced(steps) is displaced
+    assert is_displaced(steps[:10]) is False  # too few to tell
