@@ -348,3 +348,14 @@ def test_page_shows_what_was_forecast_and_what_came(tmp_path: Path) -> None:
     (run / "forecast.json").write_text("{}", encoding="utf-8")
     with pytest.raises(ReportError, match=r"forecast\.json"):
         write_report(run)
+
+
+def test_page_says_how_many_programs_each_rule_merges(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "demo", n=4)
+    path = run / "syntax" / "manifest.json"
+    manifest = Manifest.from_json(path.read_text(encoding="utf-8"))
+    counts = {"duplicate.exact": 12, "duplicate.plain": 3, "duplicate.renamed": 1234, "parsed": 99}
+    path.write_text(replace(manifest, n_out=2000, counts=counts).to_json(), encoding="utf-8")
+    page = Page(write_report(run).read_text(encoding="utf-8")).text
+    assert "Of 2,000 programs, 12 repeat another of their problem token for token, 3 but for" in page
+    assert "1,234 but for local names; 99 parse." in page
