@@ -8,9 +8,12 @@ from rich.table import Table
 from flows.chain import STAGES
 from flows.tables import HEADER, score_words, stage_rows
 from pipeline.errors import PairsmithError
+from pipeline.repeats import NAME, find_repeats
 from pipeline.report.words import visible
 from pipeline.stages import stage_folder
 from schemas.pair import Pair
+
+_N_SHOWN = 10  # clusters
 
 
 class NoRunError(PairsmithError):
@@ -37,6 +40,27 @@ def show_run(run: Path, n_pairs: int, console: Console) -> None:
     pairs: list[Pair] = stage_folder(run, "pairs").read_all() if n_pairs else []
     for pair in pairs[:n_pairs]:
         _show_pair(pair, console)
+
+
+def show_repeats(run: Path, threshold: float, workers: int, console: Console) -> None:
+    """Print how many programs are nearly alike over all problems, and which problems share some.
+
+    Raises:
+        PairsmithError: if the run has no programs.
+    """
+    found = find_repeats(run, threshold, workers)
+    clusters, crossing = found.clusters(), found.crossing()
+    lines = [
+        f"{found.n_programs} programs that parse, {found.n_clusters} near-duplicate clusters",
+        f"{len(clusters)} clusters span several problems, {len(crossing)} of them train and test; "
+        f"written to {run / NAME}",
+    ]
+    ordered = sorted(clusters, key=lambda key: (key not in crossing, -len(clusters[key]), key))
+    for key in ordered[:_N_SHOWN]:
+        problems = sorted({f"{row.problem_id} ({row.split or 'no pairs'})" for row in clusters[key]})
+        lines.append(f"{len(clusters[key])} programs of {', '.join(problems)}")
+    for line in lines:
+        console.print(visible(line), markup=False, highlight=False)
 
 
 def _show_pair(pair: Pair, console: Console) -> None:
