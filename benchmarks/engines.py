@@ -70,7 +70,7 @@ class PrivateEngine:
         theirs = docker.from_env(timeout=300)
         ours = docker.DockerClient(self.url, timeout=300)
         with tempfile.TemporaryFile() as file:
-            for chunk in theirs.images.get(image).save(named=True):
+            for chunk in theirs.images.get(image).save(named=image):
                 file.write(chunk)
             file.seek(0)
             ours.images.load(file)
