@@ -174,7 +174,9 @@ def test_an_engine_that_stops_is_waited_for_and_counts_against_nobody(waits: lis
     assert pool.n_faults == 0
 
 
-def test_an_engine_that_stays_away_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_stays_away_stops_the_run(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     pool = make_pool(patience_s=30)
     pool.run(candidate_of).is_tainted = True
     clock = [0.0]
@@ -183,6 +185,7 @@ def test_an_engine_that_stays_away_stops_the_run(monkeypatch: pytest.MonkeyPatch
     FakeSandbox.broken = [SandboxStartError("connection refused")] * 99
     with pytest.raises(SandboxError, match=r"no sandbox has started for 3\d s, the last: connection refused"):
         pool.run(candidate_of)
+    assert caplog.text.count("waiting for the engine") == 1, "an outage is told once"
 
 
 def test_a_replacement_that_does_not_start_leaves_no_closed_sandbox_in_use() -> None:

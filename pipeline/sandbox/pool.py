@@ -191,11 +191,13 @@ class SandboxPool:
 
     def _wait_for_engine(self, fault: SandboxStartError) -> None:
         with self._lock:
-            self._down_since = self._down_since or time.monotonic()
-            down_s = time.monotonic() - self._down_since
+            is_new = self._down_since is None
+            since = self._down_since = self._down_since or time.monotonic()
+        down_s = time.monotonic() - since
         if down_s > self._execution.patience_s:
             raise SandboxError(f"no sandbox has started for {down_s:.0f} s, the last: {fault}") from None
-        _log.warning("no sandbox starts, waiting for the engine: %s", fault)
+        if is_new:  # once an outage, however many programs wait
+            _log.warning("no sandbox starts, waiting for the engine: %s", fault)
         time.sleep(min(_BACKOFF_S + down_s / 2, _LONGEST_WAIT_S))
 
     def _count_fault(self, fault: SandboxFaultError) -> None:
