@@ -64,5 +64,13 @@ def test_a_study_runs_its_cells_tells_those_that_fail_and_goes_on(study: Path, h
     assert adapter.stat().st_mtime_ns == before.st_mtime_ns, "a done cell was trained again"
 
 
+def test_the_shipped_study_is_found_by_its_name_and_takes_models(home: Path) -> None:
+    done = pairsmith("study", "reward_free", "--model", "pretrained=models/mine", "--dry-run", home=home)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "models/mine" in done.stdout
+    assert done.stdout.count("bonbon") >= 2
+
+
 def test_bad_input_is_one_line(home: Path) -> None:
     assert_one_line(pairsmith("study", "nothing_such", home=home), "nothing_such", "no such")
+    assert_one_line(pairsmith("study", "reward_free", "--model", "other=x", home=home), "pretrained, fine-tuned")

@@ -77,3 +77,15 @@ def test_tables_are_merged_and_other_values_replaced() -> None:
     assert merged({"a": {"b": 1, "c": [1]}}, {"a": {"c": [2]}, "d": {"e": {}}}) == {
         "a": {"b": 1, "c": [2]}, "d": {"e": {}},
     }  # fmt: skip
+
+
+def test_the_shipped_study_is_sound_and_takes_models() -> None:
+    path = Path(__file__).parents[1] / "data" / "studies" / "reward_free.toml"
+    study = load_study(path, ["starts.pretrained.sampling.model=a"])
+    models = [study.cell(study.run, start).sampling.model for start in study.starts]
+    assert models[0] == "a"
+    methods = [study.cell(study.run, study.starts[0], method).training.method for method in study.methods]
+    assert methods == ["dpo", "bonbon"]
+    assert [one.title() for one in study.cell(study.run).evaluation.sets] == [
+        "humaneval+", "mbpp+", "EvoEval_difficult",
+    ]  # fmt: skip
