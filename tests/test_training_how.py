@@ -233,9 +233,19 @@ def test_two_processes_on_cpus_make_the_same_steps(pairs: Path, model: Path, pla
     summary = train(pairs, model, config, tmp_path, 0, lambda step: seen.append(step.step))
     assert seen == [1, 2, 3, 4]
     assert _losses(list(summary.steps)) == pytest.approx(_losses(read_log(plain)), rel=1e-4)
-    wild = config.model_copy(update={"learning_rate": 1e20})
-    with pytest.raises(TrainingError, match="the loss is nan; lower"):
-        train(pairs, model, wild, tmp_path / "wild", 0, lambda step: None)
+
+
+def test_a_worker_writes_down_what_stops_it(model: Path, tmp_path: Path) -> None:
+    from pipeline.training.launch import FAILED, write_job
+    from pipeline.training.work import Job
+    from pipeline.training.worker import main, read_job
+
+    folder = write_pairs(tmp_path / "pairs.parquet", [make_pair(1)]).parent
+    job = Job(folder, model, CONFIG, tmp_path / "out", 0, "tiny", "inputs", None)
+    path = write_job(job, job.out, CONFIG.launch)
+    assert read_job(path) == job
+    assert main(path) == 1
+    assert "1 pairs of the train split, but a step takes 2" in (job.out / FAILED).read_text()
 
 
 @pytest.mark.parametrize(

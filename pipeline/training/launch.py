@@ -72,9 +72,7 @@ def run_launched(
     Raises:
         TrainingError: what stopped a worker.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / (_JOB if config.launch.machine_rank == 0 else f"{config.launch.machine_rank}-{_JOB}")
-    path.write_text(json.dumps(asdict(job), default=_plain), encoding="utf-8")  # type: ignore[call-overload]
+    path = write_job(job, out, config.launch)
     (out / FAILED).unlink(missing_ok=True)
     before = _changed(out / progress.PLAN)
     command = launch_command(config, path, is_cpu)
@@ -93,6 +91,14 @@ def run_launched(
         raise TrainingError(_failure(out, workers.returncode))
     for name in (path.name, _OUTPUT):
         (out / name).unlink(missing_ok=True)
+
+
+def write_job(job: object, out: Path, launch: LaunchConfig) -> Path:
+    """Write a job for this machine's workers into the folder of the run, and return the file."""
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / (_JOB if launch.machine_rank == 0 else f"{launch.machine_rank}-{_JOB}")
+    path.write_text(json.dumps(asdict(job), default=_plain), encoding="utf-8")  # type: ignore[call-overload]
+    return path
 
 
 def _follow(

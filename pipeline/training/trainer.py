@@ -139,6 +139,7 @@ def _common(setup: Setup, chosen: Knobs) -> dict[str, Any]:
         "bf16": start.precision == "bfloat16",
         "gradient_checkpointing": config.gradient_checkpointing,
         "dataloader_pin_memory": start.device != "cpu",
+        "ddp_find_unused_parameters": False,  # all are used; a search at each step would cost
         "save_steps": every,
         "save_total_limit": 2,
         "logging_steps": 1,

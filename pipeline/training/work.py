@@ -86,6 +86,7 @@ def do_steps(job: Job, on_plan: OnPlan, on_step: OnStep) -> None:
                 trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         if PartialState().is_main_process:
             _close(job.out, watch.stopped_early)
+        PartialState().wait_for_everyone()
 
 
 def _take_up(job: Job, plan: progress.Plan, on_plan: OnPlan, on_step: OnStep) -> None:

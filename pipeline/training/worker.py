@@ -5,6 +5,8 @@ import sys
 import warnings
 from pathlib import Path
 
+from accelerate import PartialState
+
 from pipeline.errors import PairsmithError
 from pipeline.training.launch import FAILED
 from pipeline.training.work import Job, do_steps
@@ -22,15 +24,16 @@ def read_job(path: Path) -> Job:
 
 def main(path: Path) -> int:
     """Do the steps of a job; what a user can remedy is written down in one line."""
-    warnings.simplefilter("ignore")
     job = read_job(path)
     try:
         do_steps(job, lambda plan: None, lambda step: None)
     except PairsmithError as error:
         (job.out / FAILED).write_text(" ".join(str(error).split()) + "\n", encoding="utf-8")
         return 1
+    PartialState().destroy_process_group()  # torch aborts where it is left to the interpreter's end
     return 0
 
 
 if __name__ == "__main__":
+    warnings.simplefilter("ignore")
     sys.exit(main(Path(sys.argv[1])))
