@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -161,8 +161,3 @@ def _changed(path: Path) -> int:
 
 def _plain(value: object) -> object:
     return value.model_dump(mode="json") if isinstance(value, TrainingConfig) else str(value)
-
-
-def own_configurations() -> Sequence[str]:
-    """Return the names of the configurations that come with pairsmith."""
-    return _OWN
