@@ -78,7 +78,7 @@ def build_run(config: RunConfig, cache: Path, api_keys: ApiKeys, shards: Mapping
 @flow(name="train", validate_parameters=False)
 def train(config: RunConfig, cache: Path) -> TrainingSummary:
     """Train an adapter on the pairs of a run that has been built."""
-    from pipeline.training import Plan
+    from pipeline.training import DISPLACED, Plan, is_displaced
     from pipeline.training import train as train_on
 
     settings = config.training
@@ -89,8 +89,14 @@ def train(config: RunConfig, cache: Path) -> TrainingSummary:
             def plan(planned: Plan) -> None:
                 bar.expect_less(-planned.n_steps)
 
+            steps: list[TrainingStep] = []
+
             def count(step: TrainingStep) -> None:
                 bar.advance(1, step_words(step))
+                was_displaced = is_displaced(steps)
+                steps.append(step)
+                if is_displaced(steps) and not was_displaced:
+                    reporter().say(f"step {step.step}: {DISPLACED}")
 
             summary = train_on(
                 dataset_folder(config), Path(start.source), settings, config.run / "training", config.seed, count,

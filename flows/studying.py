@@ -14,7 +14,7 @@ from pipeline.evaluation import trained_sampling
 from pipeline.report.study import write_study_report
 from pipeline.sampling.models import resolve_model
 from pipeline.study import Cell, cell_config, link_shared, list_cells, note_error, read_row, shared_config
-from pipeline.supervised import merged_model, write_references
+from pipeline.supervised import write_references
 from schemas.config import RunConfig
 from schemas.study import StudyRow
 from schemas.study_config import Start, StudyConfig, Variant
@@ -86,6 +86,8 @@ def make_start(settings: StudyConfig, start: Start, cache: Path) -> str:
     assert made is not None
     if made.adapter is None:
         return made.model
+    from pipeline.training.saving import merged_model
+
     base = Path(resolve_model(made, cache, reporter().say).source)
     return str(merged_model(base, made.adapter, folder / f"{start.name}-model"))
 

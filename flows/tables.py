@@ -72,9 +72,18 @@ def score_words(path: Path) -> str:
 
 
 def step_words(step: TrainingStep) -> str:
-    """Return what the bar says of a step."""
-    accuracy = "" if step.reward_accuracy is None else f", accuracy {step.reward_accuracy:.2f}"
-    return f"loss {step.loss:.3f}{accuracy}"
+    """Return what the bar says of a step: what its method has of loss, margin, accuracy, log-probabilities, KL."""
+    parts = [f"loss {step.loss:.3f}"]
+    if step.reward_margin is not None:
+        parts.append(f"margin {step.reward_margin:+.3f}")
+    if step.reward_accuracy is not None:
+        parts.append(f"accuracy {step.reward_accuracy:.2f}")
+    for name, value in (("chosen", step.chosen_logprob), ("rejected", step.rejected_logprob)):
+        if value is not None:
+            parts.append(f"{name} {value:.1f}")
+    if step.kl is not None:
+        parts.append(f"KL {step.kl:.4f}")
+    return ", ".join(parts)
 
 
 def summary_lines(summary: TrainingSummary) -> list[str]:

@@ -1,7 +1,5 @@
-"""A start by supervised fine-tuning: rows from problems with a known solution, and the model as a whole."""
+"""A start by supervised fine-tuning: rows from problems with a known solution."""
 
-import json
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,6 @@ import pyarrow.parquet as pq
 from pipeline.errors import PairsmithError
 from pipeline.folder import write_whole
 from pipeline.pairing import split_of
-from pipeline.sampling.models import digest_folder
 from pipeline.sampling.opening import make_opening
 from schemas.problem import Problem
 
@@ -60,26 +57,3 @@ def write_references(problems: Iterable[Problem], test_share: float, folder: Pat
     pq.write_table(pa.Table.from_pylist(rows), sink, compression="zstd")
     write_whole(folder / "sft" / "train-00000.parquet", sink.getvalue().to_pybytes())
     return Written(len(rows), len(train) - len(known))
-
-
-def merged_model(base: Path, adapter: Path, folder: Path) -> Path:
-    """Return a folder with the base and its adapter as one model, in float32; made again only if they changed.
-
-    In bfloat16 the sum would round most of a short training's change away.
-    """
-    mark, key = folder / "merged.json", json.dumps([digest_folder(base), digest_folder(adapter)])
-    if mark.is_file() and mark.read_text(encoding="utf-8") == key:
-        return folder
-    import torch
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    temporary = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(temporary, ignore_errors=True)
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True)
-    PeftModel.from_pretrained(model, str(adapter)).merge_and_unload().save_pretrained(temporary)
-    AutoTokenizer.from_pretrained(base, local_files_only=True).save_pretrained(temporary)
-    (temporary / mark.name).write_text(key, encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)
-    return folder

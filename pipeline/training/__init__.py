@@ -6,7 +6,8 @@ inputs. Torch, transformers, trl and peft (`pip install 'pairsmith[train]'`) are
 """
 
 from pipeline.training.checks import TrainingError
+from pipeline.training.displacement import DISPLACED, is_displaced
 from pipeline.training.progress import Plan, load_summary
 from pipeline.training.run import result_of, train
 
-__all__ = ["Plan", "TrainingError", "load_summary", "result_of", "train"]
+__all__ = ["DISPLACED", "Plan", "TrainingError", "is_displaced", "load_summary", "result_of", "train"]

@@ -202,17 +202,13 @@ def _after_sft(
         model_name=name, cache=cache, on_plan=on_plan,
     )  # fmt: skip
     rest = {"sft_steps": 0, "sft_learning_rate": None, "adapter": None, "chat_template": None}
-    model, adapter = folder / "model", folder / "adapter"
+    model = folder / "model"
     if config.tuning != "full":
-        from pipeline.training.saving import merge_adapter
-        from pipeline.training.start import load_tokenizer
+        from pipeline.training.saving import merged_model
         from pipeline.training.trainer import quiet
 
-        mark, key = model / "merged.json", {"adapter": progress.file_digest(adapter / "adapter_model.safetensors")}
-        if progress.read_tree(mark) != key:
-            with quiet():
-                merge_adapter(adapter, start, model, load_tokenizer(start, config.chat_template)[0])
-            progress.write_json(mark, key)
+        with quiet():
+            merged_model(start, folder / "adapter", model)
     return model, config.model_copy(update=rest)
 
 

@@ -77,18 +77,30 @@ def save_model(checkpoint: Path, folder: Path, tokenizer: Any) -> None:
     _replace(folder, temporary)
 
 
-def merge_adapter(adapter: Path, base: Path, folder: Path, tokenizer: Any) -> None:
-    """Write a base with its adapter merged into the weights, in float32: a start of its own."""
+def merged_model(base: Path, adapter: Path, folder: Path) -> Path:
+    """Return a folder with a base and its adapter as one model, a start of its own; made again only if they changed.
+
+    In float32, since in bfloat16 the sum would round most of a short training's change away. The tokenizer is the
+    adapter's where it has one: then it got its chat template in training.
+    """
+    from pipeline.sampling.models import digest_folder
+
+    mark, key = folder / "merged.json", json.dumps([digest_folder(base), digest_folder(adapter)])
+    if mark.is_file() and mark.read_text(encoding="utf-8") == key:
+        return folder
     import torch
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
     temporary = _fresh(folder)
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True)
     PeftModel.from_pretrained(model, str(adapter)).merge_and_unload().save_pretrained(temporary)
     _forget_paths(temporary / "config.json")
-    tokenizer.save_pretrained(temporary)
+    has_own = (adapter / "tokenizer_config.json").is_file()
+    AutoTokenizer.from_pretrained(adapter if has_own else base, local_files_only=True).save_pretrained(temporary)
+    (temporary / mark.name).write_text(key, encoding="utf-8")
     _replace(folder, temporary)
+    return folder
 
 
 def _fresh(folder: Path) -> Path:

@@ -1,0 +1,37 @@
+from dataclasses import replace
+
+from flows.tables import step_words, summary_lines
+from schemas.training import HeldOutStep, TrainingStep, TrainingSummary
+from tests.training_kit import STEP
+
+
+def test_the_bar_says_what_a_method_has() -> None:
+    full = replace(STEP, kl=0.01234)
+    assert step_words(full) == (
+        "loss 0.693, margin +0.000, accuracy 0.50, chosen -40.2, rejected -38.5, KL 0.0123"
+    )
+    assert step_words(TrainingStep(1, 2.5, None, None, None, None, 1e-4, 0.1)) == "loss 2.500"
+
+
+def test_the_end_says_what_was_left_out_kept_and_warned_of() -> None:
+    summary = TrainingSummary(
+        "kto",
+        "tiny",
+        9,
+        3,
+        0.5,
+        (STEP,),
+        2,
+        (HeldOutStep(4, 0.4, None, None, None, None),),
+        4,
+        True,
+        ("mind this",),
+    )
+    assert summary_lines(summary) == [
+        "training    on 9 answers, 3 longer than max_length left out (2 by the prompt alone); first loss 0.5000",
+        "held out    loss 0.400; step 4 kept, stopped early",
+        "warning     mind this",
+    ]
+    assert summary_lines(TrainingSummary("dpo", "tiny", 9, 0, 0.6931, (STEP,))) == [
+        "training    on 9 pairs; first loss 0.6931 (ln 2)"
+    ]
