@@ -14,7 +14,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from pipeline.problems.starter import starter_folder
@@ -56,12 +55,11 @@ def _config(name: MethodName) -> TrainingConfig:
 
 def _try(name: MethodName, run: Path, start: Path, options: argparse.Namespace) -> None:
     out = options.folder / name
-    began = time.monotonic()
     train(run / "dataset", start, _config(name), out, 0, lambda step: None, model_name="smollm2")
-    seconds = time.monotonic() - began
     summary = load_summary(out)
     assert summary is not None
     assert len(summary.steps) == N_STEPS
+    seconds = sum(step.wall_s for step in summary.steps)
     first, last = summary.steps[0], summary.steps[-1]
     kl = "" if last.kl is None else f"{last.kl:.5f}"
     words = " ".join(_draw(out, run, options.cache).split())[:40]

@@ -78,7 +78,7 @@ def save_model(checkpoint: Path, folder: Path, tokenizer: Any) -> None:
 
 
 def merged_model(base: Path, adapter: Path, folder: Path) -> Path:
-    """Return a folder with a base and its adapter as one model, a start of its own; made again only if they changed.
+    """Return a folder with a base and its adapter as one model: a start of its own; made again if they changed.
 
     In float32, since in bfloat16 the sum would round most of a short training's change away. The tokenizer is the
     adapter's where it has one: then it got its chat template in training.
