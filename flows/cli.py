@@ -1,6 +1,6 @@
 """The command `pairsmith`: one verb a flow. Errors are one line; exit codes are in the README."""
 
-from flows.commands import hub, runs, sandbox, service, studies, vllm
+from flows.commands import hub, runs, sandbox, service, studies, synthesize, vllm
 from flows.commands.shared import app
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "sandbox",
     "service",
     "studies",
+    "synthesize",
     "vllm",
 ]  # each registers its verbs when it is imported
 

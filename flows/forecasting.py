@@ -31,27 +31,34 @@ _NOTE_EVERY_S = 2.0
 _SEEN = "measured.json"
 
 
-def seen_key(config: RunConfig) -> str:
-    """Return the name under which measures of a model are kept: what changes them much is part of it."""
+def seen_key(config: RunConfig, step: str = "") -> str:
+    """Return the name under which measures of a model are kept: what changes them much is part of it.
+
+    Args:
+        config: what is drawn.
+        step: step of synthesis; empty for solutions of problems.
+    """
     sampling = config.sampling
     models = ",".join(model.model for model in sampling.models) or sampling.model
     adapter = sampling.adapter.name if sampling.adapter is not None else ""
     problems = f"{config.problems.source}|{','.join(config.problems.levels)}"
-    return f"{models}|{adapter}|{choose_backend(sampling)}|{problems}"
+    return f"{models}|{adapter}|{choose_backend(sampling)}|{step or problems}"
 
 
-def forecast_before(config: RunConfig, cache: Path, n_missing: int, n_problems: int) -> tuple[Forecast, bool]:
+def forecast_before(
+    config: RunConfig, cache: Path, n_missing: int, n_problems: int, step: str = ""
+) -> tuple[Forecast, bool]:
     """Return the forecast of a run that hasn't begun, and whether it rests on measures of earlier runs."""
-    seen = read_seen(cache / _SEEN).get(seen_key(config), Seen())
+    seen = read_seen(cache / _SEEN).get(seen_key(config, step), Seen())
     max_tokens = config.sampling.max_tokens if choose_backend(config.sampling) != "files" else 0
     forecast = make_forecast(seen, n_missing, n_problems, config.prices, max_tokens)
-    return forecast, seen.pairs.n > 0
+    return forecast, max(seen.tokens.n, seen.pairs.n) > 0
 
 
 class Meter:
     """Measures a run while it draws and judges. Its methods are called from several threads."""
 
-    def __init__(self, config: RunConfig, cache: Path, n_draws: int, n_problems: int) -> None:
+    def __init__(self, config: RunConfig, cache: Path, n_draws: int, n_problems: int, step: str = "") -> None:
         """Begin to measure.
 
         Args:
@@ -59,11 +66,12 @@ class Meter:
             cache: folder that keeps measures for later runs.
             n_draws: candidates to draw.
             n_problems: problems to judge.
+            step: step of synthesis; empty for solutions of problems.
         """
-        self._config, self._cache = config, cache
+        self._config, self._cache, self._step = config, cache, step
         self._n_draws, self._n_problems = n_draws, n_problems
-        self.before = forecast_before(config, cache, n_draws, n_problems)[0]
-        self._kept = read_seen(cache / _SEEN).get(seen_key(config), Seen()).kept
+        self.before = forecast_before(config, cache, n_draws, n_problems, step)[0]
+        self._kept = read_seen(cache / _SEEN).get(seen_key(config, step), Seen()).kept
         self.early: Forecast | None = None
         self._tokens = self._prompts = self._pairs = Moments()
         self._n_drawn = 0
@@ -119,7 +127,7 @@ class Meter:
     def keep(self) -> None:
         """Keep the measures for later runs of this model; nothing where nothing was drawn."""
         if self._n_drawn:
-            rows = {**read_seen(self._cache / _SEEN), seen_key(self._config): self.seen()}
+            rows = {**read_seen(self._cache / _SEEN), seen_key(self._config, self._step): self.seen()}
             write_whole(self._cache / _SEEN, seen_to_json(rows).encode())
 
     def outcome(self) -> Outcome:

@@ -6,6 +6,7 @@ the doubt about the mean: sd * sqrt(m + m^2 / n) for m missing and n known, time
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -203,6 +204,23 @@ def make_forecast(
         )  # fmt: skip
     pairs = seen.pairs.carried(n_missing_problems, pairs_then).scaled(seen.kept) if seen.pairs.n else None
     return Forecast(tokens, seconds, money, pairs)
+
+
+def add_forecasts(forecasts: Sequence[Forecast]) -> Forecast:
+    """Return the forecast of several pieces of work together; what one of them doesn't know, nobody knows.
+
+    The ends of the intervals are added up: these pieces err together, as they ask the same models.
+    """
+
+    def added(parts: Sequence[Estimate | None]) -> Estimate | None:
+        known = [part for part in parts if part is not None]
+        if not known or len(known) < len(parts):
+            return None
+        return Estimate(*(sum(getattr(part, name) for part in known) for name in ("value", "low", "high")))
+
+    tokens = added([one.tokens for one in forecasts]) or Estimate(0.0, 0.0, 0.0)
+    seconds, money = added([one.sampling_s for one in forecasts]), added([one.money for one in forecasts])
+    return Forecast(tokens, seconds, money, added([one.pairs for one in forecasts]))
 
 
 def possible_pairs(n_passed: int, n_failed: int, max_per_problem: int, max_per_candidate: int) -> int:

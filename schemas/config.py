@@ -26,6 +26,7 @@ from schemas.sampling_config import OverlapConfig
 from schemas.sampling_config import SamplingConfig as SamplingConfig
 from schemas.section import Section
 from schemas.service_config import ServiceConfig, TimetableConfig
+from schemas.synthesis_config import SynthesisConfig
 from schemas.training_config import TrainingConfig as TrainingConfig
 from schemas.truth_config import TruthConfig
 
@@ -127,6 +128,7 @@ class RunConfig(Section):
     refresh: RefreshConfig = RefreshConfig()
     schedule: TimetableConfig = TimetableConfig()
     service: ServiceConfig = ServiceConfig()
+    synthesis: SynthesisConfig = SynthesisConfig()
 
 
 def beyond_limits(sandbox: SandboxConfig, truth: TruthConfig) -> SandboxConfig:

@@ -6,7 +6,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -16,80 +15,16 @@ from pipeline.sampling.filling import sample_problems
 from pipeline.sampling.openai_backend import MAX_TRIES, OpenAISampler
 from pipeline.sampling.protocol import Drawn, Failure, Opening, Request, Trouble
 from schemas.sampling_config import SamplingConfig
+from tests.openai_server import Answer, Server, completion, serving
 from tests.sampling_kit import make_problem, make_request, only_drawn
 
 KEY = "sk-secret-4711"
-Answer = tuple[int, dict[str, str], bytes]
-
-
-def completion(text: str | None, finish: str = "stop") -> Answer:
-    logprobs = {"content": [{"logprob": -0.25}, {"logprob": -0.75}]}
-    body = {
-        "choices": [{"message": {"content": text}, "finish_reason": finish, "logprobs": logprobs}],
-        "usage": {"prompt_tokens": 11, "completion_tokens": 2},
-    }  # fmt: skip
-    return 200, {}, json.dumps(body).encode()
-
-
-class Server(ThreadingHTTPServer):
-    """A server on loopback whose answers the test decides: `script(body, n)` for the n-th try of a prompt."""
-
-    daemon_threads = True
-    block_on_close = False  # hanging answers end with the process
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.script: Callable[[dict[str, Any], int], Answer] = lambda body, n: completion(f"seed {body['seed']}")
-        self.tries: dict[int, int] = {}
-        self.paths: list[str] = []
-        self.keys: list[str | None] = []
-        self.lock = threading.Lock()
-        self.n_now = self.n_most = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/v1"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        content = self.rfile.read(int(self.headers["Content-Length"]))
-        if not content:  # the client went away
-            return
-        body = json.loads(content)
-        with self.server.lock:
-            seed = body.get("seed", -1)
-            n = self.server.tries[seed] = self.server.tries.get(seed, 0) + 1
-            self.server.paths.append(self.path)
-            self.server.keys.append(self.headers["Authorization"])
-            self.server.n_now += 1
-            self.server.n_most = max(self.server.n_most, self.server.n_now)
-        status, headers, content = self.server.script(body, n)
-        with self.server.lock:
-            self.server.n_now -= 1
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(content)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-        self.close_connection = headers.get("Connection") == "close"
-
-    def log_message(self, *args: object) -> None:
-        pass
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving() as server:
+        yield server
 
 
 def open_server(server: Server, said: list[str] | None = None, **settings: Any) -> OpenAISampler:

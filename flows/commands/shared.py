@@ -45,15 +45,16 @@ def run_on_config(
     cache: Path | None,
     debug: bool,
     work: Callable[[RunConfig, Path], None],
+    plan: Callable[[RunConfig, Path, Console], None] | None = None,
 ) -> None:
-    """Load the configuration and do the work on it, or print its plan."""
+    """Load the configuration and do the work on it, or print its plan (that of a whole run by default)."""
 
     def guarded() -> None:
         settings = load_config(path, overrides or ())
         if dry_run:
             from flows.planning import show_plan
 
-            show_plan(settings, cache or default_cache(), reporter().console)
+            (plan or show_plan)(settings, cache or default_cache(), reporter().console)
             return
         quiet_libraries(debug)
         work(settings, cache or default_cache())

@@ -11,7 +11,7 @@ Columns:
     compare      how printed text is compared: tokens, lines or exact (optional; lines)
     language     such as java or cpp (optional; python). `tests` of other languages than Python are code with a
                  `main`, functions `Test...(t *testing.T)` or `#[test]`, run in the solution's process
-    signature    the function's first line, shown in the prompt; of languages other than Python (optional)
+    signature    the function's first line, shown in the prompt (optional; Python takes the reference's first)
     setup        code that runs before the candidate's and before the tests (optional)
     reference    a right solution, whole (optional; its signature is then shown in the prompt)
     level, topic, license    text (optional)
@@ -104,6 +104,13 @@ def _function(row: Row) -> tuple[Problem, str]:
     signature = signature_of(reference, entry_point)
     if reference and not signature:
         raise RowError(DropReason.BAD_VALUE, f"column 'reference' defines no function {entry_point!r}")
+    head = text(row, "signature", "")
+    if head and not signature:
+        signature = signature_of(f"{head}\n    pass", entry_point)
+        if not signature:
+            raise RowError(
+                DropReason.BAD_VALUE, f"column 'signature' holds {head[:60]!r}, not `def {entry_point}(...):`"
+            )
     conversion = _conversion(row, entry_point, setup, signature)
     problem = make_problem(
         problem_id=problem_id,

@@ -1,0 +1,271 @@
+"""The flow `synthesize`: seeds, the chain of prompts, agreement, quality, the problem file."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
+
+from prefect import flow
+
+from flows.chain import make_shard
+from flows.forecasting import Meter
+from flows.reporting import reporter
+from flows.tools import Tools, locked
+from pipeline import stages
+from pipeline.agreement import read_calibration
+from pipeline.decontamination import Benchmarks, read_benchmarks
+from pipeline.drawing import Filled, draw
+from pipeline.folder import Shard, digest, shard_name
+from pipeline.report.synthesis import write_synthesis_report
+from pipeline.sampling import Sampler
+from pipeline.sampling.arms import Source
+from pipeline.seeds import Collected, collect_seeds, read_sources
+from pipeline.synthesis import asking
+from pipeline.synthesis import stages as made
+from pipeline.synthesis.asking import Asked
+from schemas.candidate import Candidate
+from schemas.config import RunConfig
+from schemas.problem import Problem
+from schemas.problem_card import ProblemCard
+from schemas.sampling_config import SamplingConfig
+from schemas.seed import Seed
+from schemas.synthesis_config import RoleConfig
+
+ApiKeys = Callable[[str], str | None]
+
+
+@flow(name="synthesize", validate_parameters=False)
+def synthesize(config: RunConfig, cache: Path, api_keys: ApiKeys) -> Path:
+    """Make a problem file of seeds; return its path. It may hold no problem at all."""
+    settings = config.synthesis
+    with locked(config.run), closing(Tools(config, cache, config.run, api_keys)) as tools:
+        seeds = {seed.seed_id: seed for seed in _run_seeds(config)}
+        concepts = asking.ask_concepts(list(seeds.values()))
+        ideas = _run_step("concepts", concepts, config, tools)
+        questions = asking.ask_instructions(
+            ideas, seeds, settings.difficulties, settings.topics, settings.per_seed, config.seed
+        )
+        tasks = _run_step("instructions", questions, config, tools)
+        by_id = {problem.problem_id: problem for problem in questions.problems}
+        stated = asking.ask_responses(tasks, by_id)
+        _run_step("responses", stated, config, tools)
+        alone = Asked(stated.problems, Counter())
+        _run_step("tests", alone, config, tools)
+        if settings.weak.models:
+            _run_step("weak", alone, config, tools)
+        tools.close_sampler()
+        cards = _cards(stated, by_id, tasks, ideas, seeds)
+        _run_judging(config, tools, cards)
+    return made.synthesis_folder(config.run) / made.PROBLEM_FILE
+
+
+def step_config(config: RunConfig, step: str) -> RunConfig:
+    """Return the configuration that one step is drawn with."""
+    role: RoleConfig = getattr(config.synthesis, step)
+    changes = {
+        "models": role.models or config.sampling.models,
+        "n": role.n,
+        "schedule": (),
+        "temperature": role.temperature,
+        "top_p": role.top_p,
+        "max_tokens": role.max_tokens,
+        "templates": (asking.TEMPLATES[step],),
+        "prompts": config.synthesis.prompts,
+    }
+    sampling: SamplingConfig = config.sampling.model_copy(update=changes)
+    return config.model_copy(update={"sampling": sampling})
+
+
+def read_seeds(config: RunConfig) -> tuple[Collected, Counter[str]]:
+    """Return the seeds of a run, and why whole files were left out."""
+    settings = config.synthesis.seeds
+    reasons: Counter[str] = Counter()
+    benchmarks = open_benchmarks(config)
+    with reporter().stage("seeds", 0, "files") as bar:
+        found = collect_seeds(read_sources(settings, reasons), settings, benchmarks, bar.advance)
+    return found, reasons
+
+
+def open_benchmarks(config: RunConfig) -> Benchmarks | None:
+    """Return what must not be trained on, as `syntax.benchmarks` names it."""
+    paths = config.syntax.benchmarks
+    return read_benchmarks(paths, config.syntax.benchmark_words) if paths else None
+
+
+def _run_seeds(config: RunConfig) -> list[Seed]:
+    """Make the stage of seeds. Files are read each time: only their content says whether it is done."""
+    folder = made.open_stage(config.run, "seeds")
+    found, files = read_seeds(config)
+    key = digest("seeds", config.synthesis.seeds.model_dump_json(), *(repr(seed) for seed in found.seeds))
+    reasons = {**files, **found.reasons}
+    n_in = found.n_functions
+    name = shard_name(0)
+    if not folder.holds(key):
+        counts = {f"language.{language}": n for language, n in found.by_language.items()}
+        counts |= {"files": found.n_files}
+        shard = Shard(found.seeds, n_in, reasons, counts)
+        make_shard("seeds", name, lambda: folder.write_shard(name, key, shard))
+        folder.finish([name], key, stages.versions_of("syntax"))
+    reporter().say(
+        f"seeds       {len(found.seeds)} of {n_in} functions in {found.n_files} files; {_told(reasons)}"
+    )
+    return list(found.seeds)
+
+
+def _run_step(step: str, asked: Asked, config: RunConfig, tools: Tools) -> list[Candidate]:
+    """Ask one step's questions; return all answers. What is there already is not asked again."""
+    chain, own = made.step_chain(config.run, step), step_config(config, step)
+    shards = made.asked_shards(asked, config.shard_problems)
+    names = list(shards)
+    told = {name: asked.reasons if place == 0 else Counter[str]() for place, name in enumerate(names)}
+    problems = stages.stage_folder(chain, "problems")
+    keys = {name: made.asked_key(shards[name], told[name]) for name in names}
+    if asked.reasons:
+        reporter().say(
+            f"{step:<11} {len(asked.problems)} to ask; answers before that lead to none: {_told(asked.reasons)}"
+        )
+
+    fingerprint = digest("asked", *(f"{name}={key}" for name, key in sorted(keys.items())))
+    if not problems.holds(fingerprint):
+        for name in names:
+            if not problems.has_shard(name, keys[name]):
+                made.write_asked(chain, name, shards[name], told[name])
+        problems.finish(names, fingerprint, {})
+    stages.forget_failures(chain)
+    folder = stages.stage_folder(chain, "candidates")
+    keys = {name: stages.candidates_key(chain, name, own) for name in names}
+    fingerprint = digest(step, *(f"{name}={key}" for name, key in sorted(keys.items())))
+    if folder.holds(fingerprint):
+        reporter().say(f"{step:<11} {sum(folder.n_rows(name) for name in names):>6} answers there already")
+        return _read(folder.read_all())
+    pending = [name for name in names if not folder.has_shard(name, keys[name])]
+    _draw(step, chain, pending, {name: len(shards[name]) for name in names}, own, tools)
+    manifest = folder.finish(names, fingerprint, stages.versions_of("candidates"))
+    if manifest.dropped:
+        reporter().say(f"{step:<11} requests that gave none: {_told(manifest.dropped)}")
+    return _read(folder.read_all())
+
+
+def _draw(
+    step: str, chain: Path, pending: Sequence[str], sizes: Mapping[str, int], own: RunConfig, tools: Tools
+) -> None:
+    """Draw the answers of some shards as one stream; a shard is written when its last answer is in."""
+    n = sum(sizes[name] for name in pending)
+    meter = Meter(own, tools.cache, n * own.sampling.n, n, step)
+    waiting: dict[str, list[Filled]] = {name: [] for name in pending}
+
+    def open_source(source: Source) -> AbstractContextManager[Sampler]:
+        return tools.open_source(_one_for_all_steps(source, tools.config))
+
+    for name in pending:
+        if not sizes[name]:
+            make_shard(step, name, lambda name=name: stages.write_candidates(chain, name, own, []))  # type: ignore[misc]
+    with reporter().stage(step, n * own.sampling.n, "answers") as bar:
+
+        def count(candidate: Candidate) -> None:
+            bar.advance(1, meter.drawn(candidate))
+
+        for filled in draw(chain, pending, own, open_source, tools.store(), None, count):
+            bar.advance(len(filled.candidates) - filled.n_drawn)
+            rows = waiting[filled.shard]
+            rows.append(filled)
+            if len(rows) == sizes[filled.shard]:
+                make_shard(
+                    step,
+                    filled.shard,
+                    lambda name=filled.shard, rows=rows: stages.write_candidates(chain, name, own, rows),  # type: ignore[misc]
+                )
+    meter.keep()
+
+
+def _one_for_all_steps(source: Source, config: RunConfig) -> Source:
+    """Return a model without what only requests carry, so that it is loaded once and not in each step."""
+    names = ("n", "schedule", "temperature", "top_p", "max_tokens", "templates", "prompts")
+    same = {name: getattr(config.sampling, name) for name in names}
+    return Source(source.config.model_copy(update=same), 1.0)
+
+
+def _read(rows: Sequence[Candidate]) -> list[Candidate]:
+    return sorted(rows, key=lambda row: (row.problem_id, row.index))
+
+
+def _cards(
+    stated: Asked,
+    questions: Mapping[str, Problem],
+    tasks: Sequence[Candidate],
+    ideas: Sequence[Candidate],
+    seeds: Mapping[str, Seed],
+) -> dict[str, ProblemCard]:
+    """Return the cards of all problems with where they come from, and nothing else yet."""
+    concepts: dict[str, list[Candidate]] = {}
+    for idea in asking.usable_concepts(ideas):
+        concepts.setdefault(idea.problem_id, []).append(idea)
+    origin = asking.origins(tasks, questions)
+    cards = {}
+    for problem in stated.problems:
+        task = origin[problem.problem_id]
+        seed_id, _, number = task.problem_id.partition("/")
+        own = concepts[seed_id]
+        idea = own[int(number) % len(own)]
+        cards[problem.problem_id] = asking.first_card(problem, seeds[seed_id], idea, task)
+    return cards
+
+
+def _run_judging(config: RunConfig, tools: Tools, cards: Mapping[str, ProblemCard]) -> None:
+    """Hold responses and tests against each other, judge the problems, write the kept ones."""
+    run = config.run
+    names = stages.stage_folder(made.step_chain(run, "responses"), "problems").shard_names()
+    folders = {stage: made.open_stage(run, stage) for stage in made.MADE_TOGETHER}
+    keys = {stage: {name: made.judged_key(run, name, stage, config) for name in names} for stage in folders}
+    pending = [
+        name for name in names if not all(folders[stage].has_shard(name, keys[stage][name]) for stage in folders)
+    ]
+    if pending:
+        benchmarks = open_benchmarks(config)
+        with reporter().stage("agreement", len(cards), "problems") as bar:
+            for name in pending:
+                make_shard(
+                    "agreement",
+                    name,
+                    lambda name=name: made.write_judged(  # type: ignore[misc]
+                        run, name, config, cards, benchmarks, tools.beyond_pool, bar.advance
+                    ),
+                )
+    else:
+        reporter().say(f"agreement   {len(cards):>6} problems there already")
+    for stage, folder in folders.items():
+        prints = digest(stage, *(f"{name}={key}" for name, key in sorted(keys[stage].items())))
+        if not folder.holds(prints):
+            folder.finish(names, prints, stages.versions_of("syntax"))
+    folder, key = made.open_stage(run, "cards"), made.cards_key(run, names, config)
+    if not (folder.holds(key) and (made.synthesis_folder(run) / made.PROBLEM_FILE).is_file()):
+        make_shard("cards", "all", lambda: made.write_cards(run, names, config))
+        folder.finish([shard_name(0)], key, {})
+    rows: list[ProblemCard] = folder.read_all()
+    n_kept = sum(not card.reason for card in rows)
+    reasons = Counter(card.reason for card in rows if card.reason)
+    reporter().say(f"problems    {n_kept} of {len(rows)} kept; left out: {_told(reasons) or 'none'}")
+    _report(config, rows)
+
+
+def _report(config: RunConfig, cards: Sequence[ProblemCard]) -> None:
+    """Write the page of the synthesis."""
+    run = config.run
+    asked = {step: stages.stage_folder(made.step_chain(run, step), "problems").manifest() for step in asking.STEPS}
+    found = {step: manifest for step, manifest in asked.items() if manifest is not None}
+    seeds, agreements, standings = (
+        made.open_stage(run, stage).manifest() for stage in ("seeds", "agreements", "standings")
+    )
+    assert seeds is not None
+    assert agreements is not None
+    assert standings is not None
+    calibration = read_calibration(config.synthesis.agreement.calibration)
+    path = made.synthesis_folder(run) / "report.html"
+    write_synthesis_report(path, run.name, {"seeds": seeds, **found}, agreements, standings, cards, calibration)
+    reporter().say(f"report      {path}")
+
+
+def _told(reasons: Mapping[str, int]) -> str:
+    return ", ".join(
+        f"{reason} {n}" for reason, n in sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))
+    )

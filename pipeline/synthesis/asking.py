@@ -1,0 +1,151 @@
+"""What is asked in each step of the chain, as problems: so the steps are drawn, stored and resumed as samples are.
+
+A step's problem has the step's template in place of `instruct`, and in `prompt` what the template is filled with:
+the seed's code, the concepts, or the task.
+"""
+
+import hashlib
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pipeline.problems.wording import chat_prompt
+from pipeline.synthesis.parsing import parse_concepts, parse_instruction
+from schemas.candidate import Candidate
+from schemas.problem import JudgedBy, Problem
+from schemas.problem_card import ProblemCard
+from schemas.seed import Seed
+
+STEPS = ("concepts", "instructions", "responses", "tests", "weak")
+TEMPLATES = {
+    "concepts": "synthesis/concepts",
+    "instructions": "synthesis/instruction",
+    "responses": "instruct",
+    "tests": "synthesis/tests",
+    "weak": "instruct",
+}
+SOURCE = "synthesis"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The problems of the next step, and why answers of the last one lead to none."""
+
+    problems: tuple[Problem, ...]
+    reasons: Counter[str]
+
+
+def ask_concepts(seeds: Sequence[Seed]) -> Asked:
+    """Return one question a seed: which ideas its code uses."""
+    return Asked(
+        tuple(
+            _question(seed.seed_id, seed.code, language=seed.language, spdx=seed.license)
+            for seed in sorted(seeds, key=lambda seed: seed.seed_id)
+        ),
+        Counter(),
+    )
+
+
+def ask_instructions(
+    answers: Sequence[Candidate],
+    seeds: Mapping[str, Seed],
+    difficulties: Sequence[str],
+    topics: Sequence[str],
+    per_seed: int,
+    seed: int,
+) -> Asked:
+    """Return the questions for tasks: of each answer with concepts, at a drawn difficulty and topic.
+
+    Args:
+        answers: concepts, of any seeds.
+        seeds: by id.
+        difficulties, topics: one of each is drawn a question, by the seed and its number.
+        per_seed: questions a seed, dealt to its answers in turns.
+        seed: of the draws.
+    """
+    reasons: Counter[str] = Counter()
+    usable: dict[str, list[tuple[str, ...]]] = {}
+    for answer in usable_concepts(answers):
+        usable.setdefault(answer.problem_id, []).append(parse_concepts(answer.completion))
+    for answer in answers:
+        if not parse_concepts(answer.completion):
+            reasons["no_concepts" if answer.completion.strip() else "empty"] += 1
+    questions = []
+    for seed_id, lists in sorted(usable.items()):
+        for number in range(per_seed):
+            chance = random.Random(f"{seed}:{seed_id}:{number}")
+            words = "\n".join(f"- {concept}" for concept in lists[number % len(lists)])
+            questions.append(
+                _question(
+                    f"{seed_id}/{number}",
+                    words,
+                    level=chance.choice(list(difficulties)),
+                    topic=chance.choice(list(topics)),
+                    spdx=seeds[seed_id].license,
+                )
+            )
+    return Asked(tuple(questions), reasons)
+
+
+def ask_responses(answers: Sequence[Candidate], questions: Mapping[str, Problem]) -> Asked:
+    """Return the problems that answers state; of one task said twice the first is kept.
+
+    Args:
+        answers: tasks.
+        questions: what was asked, by id.
+    """
+    reasons: Counter[str] = Counter()
+    problems: dict[str, Problem] = {}
+    for answer in sorted(answers, key=lambda row: (row.problem_id, row.index)):
+        stated = parse_instruction(answer.completion)
+        if stated.reason:
+            reasons[stated.reason] += 1
+            continue
+        question = questions[answer.problem_id]
+        prompt = chat_prompt(stated.words, stated.signature)
+        digest = hashlib.sha256(prompt.encode("utf-8", "replace")).hexdigest()[:12]
+        problem_id = f"{SOURCE}/{stated.entry_point}-{digest}"
+        if problem_id in problems:
+            reasons["said_before"] += 1
+            continue
+        asked = _question(problem_id, prompt, level=question.level, topic=question.topic, spdx=question.license)
+        problems[problem_id] = replace(asked, entry_point=stated.entry_point)
+    return Asked(tuple(sorted(problems.values(), key=lambda one: one.problem_id)), reasons)
+
+
+def usable_concepts(answers: Sequence[Candidate]) -> list[Candidate]:
+    """Return the answers that name concepts, in the order in which questions are dealt to them."""
+    ordered = sorted(answers, key=lambda row: (row.problem_id, row.index))
+    return [answer for answer in ordered if parse_concepts(answer.completion)]
+
+
+def first_card(problem: Problem, seed: Seed, concepts: Candidate, instruction: Candidate) -> ProblemCard:
+    """Return the card of a problem with where it comes from; all else is still to be found."""
+    return ProblemCard(
+        problem_id=problem.problem_id, reason="", seed_id=seed.seed_id, seed_path=seed.path, seed_line=seed.line,
+        seed_language=seed.language, license=seed.license, concepts_id=concepts.candidate_id,
+        instruction_id=instruction.candidate_id, models=tuple(sorted({concepts.model, instruction.model})),
+        difficulty=problem.level, topic=problem.topic, n_responses=0, n_chosen=0, n_rejected=0, posterior=0.0,
+        n_tests=0, n_cases=0, n_off_signature=0, pass_rate=0.0, n_mutants=0, n_killed=0, near="",
+        contaminated_by="", best_id="",
+    )  # fmt: skip
+
+
+def origins(answers: Sequence[Candidate], questions: Mapping[str, Problem]) -> dict[str, Candidate]:
+    """Return the answer that each problem was stated in, by the problem's id."""
+    found: dict[str, Candidate] = {}
+    for answer in sorted(answers, key=lambda row: (row.problem_id, row.index)):
+        for problem in ask_responses([answer], questions).problems:
+            found.setdefault(problem.problem_id, answer)
+    return found
+
+
+def _question(
+    key: str, words: str, language: str = "python", level: str = "", topic: str = "", spdx: str = ""
+) -> Problem:
+    return Problem(
+        problem_id=key, source=SOURCE, language=language, entry_point="", prompt=words, continuation="", setup="",
+        judged_by=JudgedBy.NOTHING, cases=(), test_code="", reference="", level=level, topic=topic,
+        license=spdx,
+    )  # fmt: skip

@@ -1,0 +1,204 @@
+"""Which synthesised problems are kept: solvable, not trivial, strongly tested, of one meaning, new.
+
+A problem is left out by the first rule that it breaks; its card has all that was measured.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pipeline.decontamination import Benchmarks
+from pipeline.judging import matches
+from pipeline.sandbox import SandboxPool
+from pipeline.seeds import has_secret
+from pipeline.syntax.analysing import analyse
+from pipeline.syntax.near import jaccard
+from pipeline.synthesis.parsing import fits_signature
+from pipeline.synthesis.writing import only_written, signature_in, words_of
+from pipeline.truth.mutants import Adequacy, measure_adequacy
+from pipeline.truth.running import run_on_inputs
+from schemas.agreement import GeneratedTest, ProblemAgreement, ResponseAgreement, Standing
+from schemas.execution import CaseRun
+from schemas.problem import JudgedBy, Problem
+from schemas.problem_card import ProblemCard
+from schemas.synthesis_config import QualityRulesConfig
+from schemas.values import decode_value
+
+RULES = (
+    "no_response", "no_tests", "prompt_and_tests_disagree", "no_dominant_answer", "too_few_cases", "trivial",
+    "weak_tests", "secret", "contaminated", "repeated",
+)  # fmt: skip
+_OFF_SHARE = 0.5  # of the tests: more of them about another signature, and task and tests mean different functions
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A problem with its accepted cases, and its card; whether it is new is not looked at yet."""
+
+    problem: Problem
+    card: ProblemCard
+
+
+def fitting_tests(
+    suites: Sequence[Sequence[GeneratedTest]], signature: str
+) -> tuple[list[tuple[GeneratedTest, ...]], int]:
+    """Return the suites without the tests that the signature doesn't allow, and how many these were.
+
+    A case's arguments must be as many and of the types that it says, and so must the value.
+    """
+    n_off, kept = 0, list[tuple[GeneratedTest, ...]]()
+    for suite in suites:
+        good = tuple(test for test in suite if _fits(test, signature))
+        n_off += len(suite) - len(good)
+        kept.append(good)
+    return kept, n_off
+
+
+def _fits(test: GeneratedTest, signature: str) -> bool:
+    if test.case is None:
+        return True
+    arguments, expected = decode_value(test.case.arguments), decode_value(test.case.expected)
+    with_value = test.case.compare == "equal" and not test.case.view
+    return fits_signature(signature, arguments, expected, with_value)
+
+
+def judge_problem(
+    problem: Problem,
+    card: ProblemCard,
+    agreement: ProblemAgreement,
+    responses: Sequence[ResponseAgreement],
+    codes: Mapping[str, str],
+    weak: Sequence[str],
+    benchmarks: Benchmarks | None,
+    rules: QualityRulesConfig,
+    seed: int,
+    pool: SandboxPool,
+) -> Judged:
+    """Return a problem with its accepted cases and its card.
+
+    Args:
+        problem: as it was asked.
+        card: what is known of where it comes from; `n_off_signature` is counted already.
+        agreement: of the problem; responses: of its responses.
+        codes: program of each response.
+        weak: programs of the weak model; none takes those of the responses.
+        benchmarks: what must not be trained on.
+        rules: thresholds.
+        seed: of the mutants.
+        pool: where mutants and weak programs run.
+
+    Raises:
+        SandboxError: if the sandbox stays broken.
+    """
+    signature = signature_in(problem.prompt)
+    cases = only_written(agreement.cases, problem.entry_point)
+    cases = tuple(case for case in cases if _fits(GeneratedTest(case), signature))
+    chosen = sorted(
+        (row for row in responses if row.standing is Standing.CHOSEN),
+        key=lambda row: (-row.posterior, len(codes[row.candidate_id]), row.candidate_id),
+    )
+    done = replace(problem, cases=cases, judged_by=JudgedBy.CASES if cases else JudgedBy.NOTHING)
+    card = replace(
+        card,
+        n_responses=len(responses),
+        n_chosen=len(chosen),
+        n_rejected=sum(row.standing is Standing.REJECTED for row in responses),
+        posterior=agreement.posterior,
+        n_tests=agreement.n_tests,
+        n_cases=len(cases),
+        best_id=chosen[0].candidate_id if chosen else "",
+    )
+    reason = _first_reason(card, agreement, rules)
+    if not reason:
+        best = codes[card.best_id]
+        drawn = list(weak) or [codes.get(row.candidate_id, "") for row in responses]
+        adequacy = measure_adequacy(
+            done, best, agreement.inputs, rules.n_mutants, seed, pool
+        ) if rules.n_mutants else Adequacy(0, 0)  # fmt: skip
+        card = replace(
+            card,
+            pass_rate=pass_rate(done, drawn, pool),
+            n_mutants=adequacy.n_mutants,
+            n_killed=adequacy.n_killed,
+            contaminated_by=_overlap(problem, best, benchmarks),
+        )
+        reason = _later_reason(problem, card, best, rules)
+    return Judged(done, replace(card, reason=reason))
+
+
+def _first_reason(card: ProblemCard, agreement: ProblemAgreement, rules: QualityRulesConfig) -> str:
+    if not agreement.n_responses:
+        return "no_response"
+    n_written = card.n_tests + card.n_off_signature
+    if n_written and card.n_off_signature > _OFF_SHARE * n_written:
+        return "prompt_and_tests_disagree"
+    if not agreement.n_tests:
+        return "no_tests"
+    if not card.n_chosen:
+        return "no_dominant_answer"
+    return "too_few_cases" if card.n_cases < rules.min_cases else ""
+
+
+def _later_reason(problem: Problem, card: ProblemCard, best: str, rules: QualityRulesConfig) -> str:
+    if card.pass_rate > rules.max_pass_rate:
+        return "trivial"
+    if rules.n_mutants and card.n_killed < rules.min_killed * card.n_mutants:
+        return "weak_tests"
+    if has_secret(problem.prompt) or has_secret(best):
+        return "secret"
+    return "contaminated" if card.contaminated_by else ""
+
+
+def pass_rate(problem: Problem, sources: Sequence[str], pool: SandboxPool) -> float:
+    """Return the share of programs that pass all of a problem's cases; an empty program fails."""
+    distinct = sorted({source for source in sources if source})
+    inputs = [case.arguments for case in problem.cases]
+    passing = set()
+    for source, ran in zip(distinct, run_on_inputs(problem, distinct, inputs, pool), strict=True):
+        runs = [CaseRun(answer.status, answer.value, "", answer.exception, 0.0) for answer in ran.answers]
+        if len(runs) == len(problem.cases) and all(map(matches, problem.cases, runs)):
+            passing.add(source)
+    return sum(source in passing for source in sources) / max(len(sources), 1)
+
+
+def _overlap(problem: Problem, best: str, benchmarks: Benchmarks | None) -> str:
+    if benchmarks is None:
+        return ""
+    return benchmarks.find_prompt(words_of(problem.prompt)) or benchmarks.find_code(analyse(best).fingerprints[2])
+
+
+def drop_repeated(judged: Sequence[Judged], codes: Mapping[str, str], threshold: float) -> list[Judged]:
+    """Return all with those marked that repeat a kept one: its words, or its solution up to names.
+
+    Args:
+        judged: of one run; those kept by the rules are compared in the order of their posterior.
+        codes: program of each response.
+        threshold: Jaccard similarity of the words' 3-grams from which two tasks are one.
+    """
+    ordered = sorted(judged, key=lambda one: (-one.card.posterior, one.problem.problem_id))
+    grams: list[tuple[str, frozenset[bytes], str]] = []
+    marked: dict[str, Judged] = {}
+    for one in ordered:
+        if one.card.reason:
+            marked[one.problem.problem_id] = one
+            continue
+        own = _word_grams(words_of(one.problem.prompt))
+        renamed = analyse(codes.get(one.card.best_id, "")).fingerprints[2]
+        near = next(
+            (
+                name
+                for name, other, code in grams
+                if jaccard(own, other) >= threshold or (code and code == renamed)
+            ),
+            "",
+        )
+        if near:
+            one = Judged(one.problem, replace(one.card, reason="repeated", near=near))
+        else:
+            grams.append((one.problem.problem_id, own, renamed))
+        marked[one.problem.problem_id] = one
+    return [marked[one.problem.problem_id] for one in judged]
+
+
+def _word_grams(text: str) -> frozenset[bytes]:
+    words = text.lower().split()
+    return frozenset(" ".join(words[start : start + 3]).encode() for start in range(max(len(words) - 2, 1)))
