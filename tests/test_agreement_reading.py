@@ -20,6 +20,7 @@ CASE = GeneratedTest(Case("[1]", "2"))
         "```\ndef test_one():\n    assert f(1) == 2\n```",
         "def check(candidate):\n    assert candidate(1) == 2",
         "x = 1\nassert f(x) == 2",
+        "a = 1\nb = a + 1\nx = a\nassert f(x) == b",
         "def test_one():\n    x = 1\n    y = x + 1\n    assert f(x) == y",
         "assert f(1) == 2\nassert f(1) ==",
         "These are tests.\nassert f(1) == 2\n\ndef broken(:\n",

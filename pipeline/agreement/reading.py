@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from pipeline.agreement.running import called_with
 from pipeline.problems.asserts import is_call_of
 from pipeline.problems.conversion import TestSyntaxError, convert_tests, parse
+from pipeline.problems.tester import bound_names
 from schemas.agreement import GeneratedTest
 from schemas.problem import JudgedBy
 
 _FENCE = re.compile(r"^ *```[^\n]*\n(.*?)(?:^ *```|\Z)", re.DOTALL | re.MULTILINE)
+_WORD = re.compile(r"[^\W\d]\w*")
 _MAX_CHARACTERS = 100_000  # of one answer; no token limit of ours lets a model write more
 _MAX_LINES = 20  # of one statement
 _MAX_STATEMENTS = 200
@@ -54,7 +56,7 @@ def read_suite(
         if max_tests and len(tests) >= max_tests:
             reasons["beyond_the_limit"] += 1
             continue
-        source = "\n".join([*(line for line in context if _is_used(line, statement)), statement])
+        source = "\n".join([*_needed(context, statement), statement])
         try:
             conversion = convert_tests(source, entry_point, setup, tuple(parameters))
         except (TestSyntaxError, RecursionError):
@@ -152,16 +154,15 @@ def _calls(node: ast.AST, name: str) -> bool:
     return any(is_call_of(part, frozenset({name})) for part in ast.walk(node))
 
 
-def _is_used(line: str, statement: str) -> bool:
-    """Return whether an assignment or import binds a name that the statement, or a later assignment, may use."""
-    bound = {node.id for node in ast.walk(ast.parse(line)) if isinstance(node, ast.Name)}
-    imported = {
-        (alias.asname or alias.name).split(".")[0]
-        for node in ast.walk(ast.parse(line))
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for alias in node.names
-    }
-    return any(re.search(rf"\b{re.escape(name)}\b", statement) for name in bound | imported)
+def _needed(context: Sequence[str], statement: str) -> list[str]:
+    """Return the assignments and imports that a statement needs, directly or for another one of them."""
+    names = set(_WORD.findall(statement))
+    kept: list[str] = []
+    for line in reversed(context):
+        if not names.isdisjoint(bound_names(ast.parse(line))):
+            kept.append(line)
+            names.update(_WORD.findall(line))
+    return kept[::-1]
 
 
 def find_calls(text: str, entry_point: str) -> tuple[str, ...]:
