@@ -52,14 +52,16 @@ class Known:
     right: npt.NDArray[np.bool_]
     right_groups: npt.NDArray[np.bool_]
 
-    def posteriors(self, coefficients: Coefficients) -> npt.NDArray[np.float64]:
+    def estimates(self, coefficients: Coefficients) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Return the posterior of each response, and the share of the tests' surprise that it passes."""
         joint = estimate(self.judged.evidence, self.behaviours, coefficients)
         of_program = {
-            program: share
-            for group, share in zip(self.behaviours.groups, joint.groups, strict=True)
+            program: (share, passed)
+            for group, share, passed in zip(self.behaviours.groups, joint.groups, joint.passed, strict=True)
             for program in group.programs
         }
-        return np.array([of_program[program] for program in self.judged.evidence.program_of], np.float64)
+        rows = np.array([of_program[program] for program in self.judged.evidence.program_of], np.float64)
+        return rows.reshape(-1, 2)[:, 0], rows.reshape(-1, 2)[:, 1]
 
 
 def main() -> None:
@@ -70,10 +72,12 @@ def main() -> None:
         fit([(one.rows, one.right_groups) for place, one in enumerate(known) if place % N_FOLDS != fold])
         for fold in range(N_FOLDS)
     ]
-    held_out = [one.posteriors(folds[place % N_FOLDS]) for place, one in enumerate(known)]
+    estimates = [one.estimates(folds[place % N_FOLDS]) for place, one in enumerate(known)]
+    held_out = [posteriors for posteriors, _ in estimates]
     _show_data(known)
     _show_picks(known, held_out)
-    _show_labels(known, held_out, AgreementConfig())
+    _show_chosen(known, estimates, AgreementConfig())
+    _show_rejected(known, held_out, AgreementConfig())
     bins, error = measure_bins(held_out, [one.right for one in known])
     whole = fit([(one.rows, one.right_groups) for one in known])
     calibration = Calibration(whole, bins, error, len(known), SOURCE)
@@ -173,26 +177,34 @@ def _picks(one: Known, posteriors: npt.NDArray[np.float64]) -> tuple[float, floa
     return random, float(one.right[many].mean()), dual, float(one.right[best].mean())
 
 
-def _show_labels(
-    known: Sequence[Known], held_out: Sequence[npt.NDArray[np.float64]], config: AgreementConfig
+def _show_chosen(
+    known: Sequence[Known],
+    estimates: Sequence[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]],
+    config: AgreementConfig,
 ) -> None:
-    print("\nlabels, on problems that had no part in the fit; by problem: mean over problems that have any")
-    print(f"  {'threshold':>9} {'chosen':>7} {'precision':>9} {'by problem':>10} {'solvable covered':>17}")
+    print("\nchosen, on problems that had no part in the fit; by problem: mean over problems that have any")
+    print("  posterior  tests  chosen precision by problem  solvable covered")
     solvable = sum(bool(one.right.any()) for one in known)
-    for least in sorted({0.4, 0.5, 0.6, 0.7, 0.8, 0.9, config.chosen_posterior}):
+    pairs = {(least, tests) for least in (0.5, 0.6, 0.7, 0.8) for tests in (0.0, config.chosen_tests)}
+    for least, tests in sorted({*pairs, (config.chosen_posterior, config.chosen_tests)}):
         picked = [
-            (rows >= least) & can_decide(one.judged.evidence) for one, rows in zip(known, held_out, strict=True)
+            (posteriors >= least) & (passed >= tests) & can_decide(one.judged.evidence)
+            for one, (posteriors, passed) in zip(known, estimates, strict=True)
         ]
         n = sum(int(part.sum()) for part in picked)
         right = sum(int((one.right & part).sum()) for one, part in zip(known, picked, strict=True))
         shares = [float(one.right[part].mean()) for one, part in zip(known, picked, strict=True) if part.any()]
         covered = sum(bool((one.right & part).any()) for one, part in zip(known, picked, strict=True))
-        mark = " (default)" if least == config.chosen_posterior else ""
-        by_problem = float(np.mean(shares)) if shares else 0.0
-        print(
-            f"  {least:>9} {n:>7} {right / max(n, 1):>9.3f} {by_problem:>10.3f} {covered:>10} of {solvable}{mark}"
-        )
-    print(f"  {'threshold':>9} {'rejected':>8} {'precision':>9} {'of the wrong':>12}")
+        mark = " (default)" if (least, tests) == (config.chosen_posterior, config.chosen_tests) else ""
+        row = f"{right / max(n, 1):>9.3f} {float(np.mean(shares or [0.0])):>10.3f} {covered:>10} of {solvable}"
+        print(f"  {least:>9} {tests:>6} {n:>7} {row}{mark}")
+
+
+def _show_rejected(
+    known: Sequence[Known], held_out: Sequence[npt.NDArray[np.float64]], config: AgreementConfig
+) -> None:
+    print("\nrejected, on the same")
+    print(f"  {'posterior':>9} {'rejected':>8} {'precision':>9} {'of the wrong':>12}")
     n_wrong = sum(int((~one.right).sum()) for one in known)
     for most in sorted({0.005, 0.01, 0.02, 0.05, 0.1, 0.2, config.rejected_posterior}):
         picked = [rows <= most for rows in held_out]

@@ -17,7 +17,10 @@ class AgreementConfig(Section):
     n_derived: int = Field(40, ge=0, le=10_000, description="Inputs derived from these.")
     n_code_tests: int = Field(20, ge=0, description="Tests a problem that are no case but code, the commonest.")
     max_tests: int = Field(10, ge=1, description="Tests taken from one answer, the first.")
-    chosen_posterior: Share = Field(0.7, gt=0.5, description="From here on a response is right.")
+    chosen_posterior: Share = Field(0.7, ge=0.5, description="From here on a response is right,")
+    chosen_tests: Share = Field(
+        0.3, description="if it passes this share of the tests, each weighed by how surprising it is."
+    )
     rejected_posterior: Share = Field(0.05, lt=0.5, description="Up to here a response is wrong.")
     case_posterior: Share = Field(0.8, gt=0.5, description="From here on an answer is a case's expected value.")
     calibration: Path | None = Field(

@@ -41,8 +41,9 @@ def judge_evidence(
     joint = estimate(evidence, behaviours, coefficients)
     posteriors = response_posteriors(evidence, behaviours, joint)
     top = float(joint.groups.max(initial=0.0))
-    is_dominant = can_decide(evidence) and top >= config.chosen_posterior
-    rows = _responses(problem, evidence, behaviours, posteriors, response_ids, is_dominant, config)
+    chosen = chosen_programs(evidence, behaviours, joint, config)
+    is_dominant = bool(chosen)
+    rows = _responses(problem, evidence, behaviours, posteriors, response_ids, chosen, config)
     agreement = ProblemAgreement(
         problem_id=problem.problem_id,
         n_responses=len(evidence.responses),
@@ -77,6 +78,20 @@ def _agreeing(evidence: Evidence, behaviours: Behaviours, joint: Joint) -> tuple
 def can_decide(evidence: Evidence) -> bool:
     """Return whether there is enough to choose anything: some test, and a few inputs that tests ask for."""
     return len(evidence.tests) >= _LEAST and len({*evidence.inputs[: evidence.n_asked]}) >= _LEAST
+
+
+def chosen_programs(
+    evidence: Evidence, behaviours: Behaviours, joint: Joint, config: AgreementConfig
+) -> frozenset[int]:
+    """Return the numbers of the programs that are likely enough right to be chosen."""
+    if not can_decide(evidence):
+        return frozenset()
+    return frozenset(
+        program
+        for group, share, passed in zip(behaviours.groups, joint.groups, joint.passed, strict=True)
+        if share >= config.chosen_posterior and passed >= config.chosen_tests
+        for program in group.programs
+    )
 
 
 def response_posteriors(evidence: Evidence, behaviours: Behaviours, joint: Joint) -> dict[str, float]:
@@ -145,7 +160,7 @@ def _responses(
     behaviours: Behaviours,
     posteriors: dict[str, float],
     response_ids: Sequence[str],
-    is_dominant: bool,
+    chosen: frozenset[int],
     config: AgreementConfig,
 ) -> list[ResponseAgreement]:
     program_of = {
@@ -158,7 +173,7 @@ def _responses(
     for response_id in response_ids:
         program = program_of.get(response_id)
         if program is None:
-            standing = Standing.REJECTED if is_dominant else Standing.UNDECIDED
+            standing = Standing.REJECTED if chosen else Standing.UNDECIDED
             rows.append(ResponseAgreement(response_id, problem.problem_id, standing, 0.0, "", 0.0, 0, 0))
             continue
         group, posterior = group_of[program], posteriors[response_id]
@@ -167,7 +182,7 @@ def _responses(
             ResponseAgreement(
                 candidate_id=response_id,
                 problem_id=problem.problem_id,
-                standing=standing_of(posterior, is_dominant, config),
+                standing=_standing(posterior, program in chosen, config),
                 posterior=posterior,
                 group=hashlib.sha256("\0".join(group.keys).encode("utf-8", "replace")).hexdigest()[:32],
                 group_share=group.weight / total,
@@ -178,8 +193,7 @@ def _responses(
     return rows
 
 
-def standing_of(posterior: float, is_dominant: bool, config: AgreementConfig) -> Standing:
-    """Return the label of a response of this posterior; where no behaviour dominates nothing is chosen."""
-    if is_dominant and posterior >= config.chosen_posterior:
+def _standing(posterior: float, is_chosen: bool, config: AgreementConfig) -> Standing:
+    if is_chosen:
         return Standing.CHOSEN
     return Standing.REJECTED if posterior <= config.rejected_posterior else Standing.UNDECIDED

@@ -49,11 +49,13 @@ class Joint:
             probability that none is.
         tests: probability that each test is right.
         rate: probability that a test drawn for this problem is right.
+        passed: share of the tests' surprise that each behaviour passes, in [0, 1].
     """
 
     groups: Floats
     tests: Floats
     rate: float
+    passed: Floats
 
 
 def estimate(evidence: Evidence, behaviours: Behaviours, coefficients: Coefficients) -> Joint:
@@ -63,7 +65,8 @@ def estimate(evidence: Evidence, behaviours: Behaviours, coefficients: Coefficie
     shares = np.exp(log_softmax(np.append(scores, coefficients.none)))[:-1]
     rates = claims.rates(shares)
     right = claims.right(shares, rates)
-    return Joint(shares, right, float(claims.counts @ right / max(claims.counts.sum(), 1.0)))
+    rate = float(claims.counts @ right / max(claims.counts.sum(), 1.0))
+    return Joint(shares, right, rate, claims.passed_share())
 
 
 def features(evidence: Evidence, behaviours: Behaviours, claims: "_Claims | None" = None) -> Floats:
