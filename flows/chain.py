@@ -179,7 +179,9 @@ def run_truth(chain: Path, names: Sequence[str], config: RunConfig, tools: Tools
     pending = [
         name for name in names if not all(folders[stage].has_shard(name, keys[stage][name]) for stage in folders)
     ]
-    with reporter().stage("standings", 0, "candidates") as bar:
+    verdicts = stages.stage_folder(chain, "verdicts")
+    n = sum(verdicts.counts(name).get("label.passed", 0) for name in pending) if config.truth.n_inputs else 0
+    with reporter().stage("standings", n, "candidates") as bar:
         for name in pending:
             retried(make_shard)("standings", name, lambda name=name: hold(name, bar))  # type: ignore[misc]
     for stage, folder in folders.items():

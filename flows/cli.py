@@ -1,14 +1,16 @@
-"""The command `pairsmith`: one verb a flow. Errors are one line; exit codes are in the README."""
+"""The command `pairsmith`: one verb a flow. Errors are one line; exit codes are in docs/reference/commands.md."""
 
-from flows.commands import hub, runs, sandbox, service, studies, synthesize, vllm
+from flows.commands import hub, looking, runs, sandbox, service, starting, studies, synthesize, vllm
 from flows.commands.shared import app
 
 __all__ = [
     "hub",
+    "looking",
     "main",
     "runs",
     "sandbox",
     "service",
+    "starting",
     "studies",
     "synthesize",
     "vllm",

@@ -1,6 +1,7 @@
 """The flows: build the pairs, train on them, evaluate what it gained and cost; `demo` runs all three."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from flows.tools import locked
 from flows.waves import is_adaptive, run_waves
 from pipeline.evaluation import trained_sampling
 from pipeline.folder import MANIFEST
+from pipeline.made_with import remembered
 from pipeline.problems.records import LoadedProblems
 from pipeline.report import write_report
 from pipeline.sampling.models import ResolvedModel, resolve_model
@@ -53,7 +55,7 @@ def build(config: RunConfig, cache: Path, api_keys: ApiKeys | None = None) -> Pa
 
 def build_run(config: RunConfig, cache: Path, api_keys: ApiKeys, shards: Mapping[str, LoadedProblems]) -> None:
     """Make the stages of a run whose folder is locked, from these problems."""
-    with opened(config, cache, api_keys) as tools:
+    with kept(config), opened(config, cache, api_keys) as tools:
         names = run_problems(config.run, shards, tools)
 
         def pair() -> None:
@@ -82,7 +84,7 @@ def train(config: RunConfig, cache: Path) -> TrainingSummary:
     from pipeline.training import train as train_on
 
     settings = config.training
-    with locked(config.run):
+    with locked(config.run), kept(config):
         start = start_model(config, cache)
         with reporter().stage("training", 0, "steps") as bar:
 
@@ -114,7 +116,7 @@ def evaluate(config: RunConfig, cache: Path, api_keys: ApiKeys | None = None) ->
 
     The run need not have been built. What training lost is marked in `gate.json`.
     """
-    with locked(config.run):
+    with locked(config.run), kept(config):
         evaluated = evaluate_run(config, cache, api_keys or no_key, trained_sampling(config))
         mark_run(config, evaluated)
     if any((config.run / stage / MANIFEST).is_file() for stage in STAGES):
@@ -161,3 +163,10 @@ def finish(config: RunConfig) -> None:
     rows = [dict(zip(HEADER, row, strict=True)) for row in stage_rows(config.run, STAGES)]
     create_table_artifact(rows, key="pairsmith-stages", description=f"Stages of {config.run.name}")
     create_link_artifact(report.resolve().as_uri(), "report", key="pairsmith-report")
+
+
+@contextmanager
+def kept(config: RunConfig) -> Iterator[None]:
+    """Keep in the run folder what it is made with, and how far it is."""
+    with remembered(config), reporter().published(config.run):
+        yield

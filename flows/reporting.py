@@ -1,11 +1,15 @@
-"""What a run says while it works: bars on a terminal, plain lines elsewhere."""
+"""What a run says while it works: bars on a terminal, plain lines elsewhere, and a file for `pairsmith status`."""
 
+import contextlib
+import json
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import (
@@ -20,6 +24,9 @@ from rich.progress import (
 )
 
 _LINE_EVERY_S = 10.0
+_FILE_EVERY_S = 2.0
+PROGRESS = "progress.json"
+"""File of a run folder that says how far the stages are that run now; gone when none does."""
 
 
 @dataclass
@@ -52,6 +59,12 @@ class Stage:
         """Return units a second since the stage began."""
         return self.n_done / max(time.monotonic() - self.started, 1e-9)
 
+    def left_s(self) -> float | None:
+        """Return the seconds that are left at this rate; None where nobody can tell."""
+        if not self.n_done or self.total < self.n_done:
+            return None
+        return (self.total - self.n_done) / self.rate()
+
 
 class Reporter:
     """Tells a person what goes on."""
@@ -60,8 +73,13 @@ class Reporter:
         """Write to this console."""
         self.console = console
         self.stages: dict[str, Stage] = {}  # the last of each name
+        # A dumb terminal can't move its cursor: it gets lines.
+        self._is_live = console.is_terminal and not console.is_dumb_terminal
         self._progress: Progress | None = None
         self._n_open = 0
+        self._open_stages: list[Stage] = []
+        self._file: Path | None = None
+        self._written = 0.0
         self._lock = threading.RLock()
 
     def say(self, text: str) -> None:
@@ -72,14 +90,45 @@ class Reporter:
     def stage(self, name: str, total: int, unit: str) -> Iterator[Stage]:
         """Show a stage while it runs, and a closing line with its time and rate; several may run at once."""
         stage = self.stages[name] = Stage(self, name, unit, total)
-        if self.console.is_terminal:
+        with self._lock:
+            self._open_stages.append(stage)
+        if self._is_live:
             self._open(stage)
         try:
             yield stage
         finally:
             self._close(stage)
+            with self._lock:
+                self._open_stages.remove(stage)
         seconds = time.monotonic() - stage.started
         self.say(f"{name:<11} {stage.n_done:>6} {unit:<10} {seconds:7.1f} s   {stage.rate():8.1f} /s")
+
+    @contextmanager
+    def published(self, run: Path) -> Iterator[None]:
+        """Keep in a run folder how far its stages are, for whoever asks from another terminal."""
+        self._file = run / PROGRESS
+        try:
+            yield
+        finally:
+            with self._lock, contextlib.suppress(OSError):
+                self._file.unlink(missing_ok=True)
+            self._file = None
+
+    def _publish(self) -> None:
+        """Write the file at most every few seconds; that it can't be written stops no run."""
+        now = time.monotonic()
+        with self._lock, contextlib.suppress(OSError):
+            if self._file is None or now - self._written < _FILE_EVERY_S:
+                return
+            self._written = now
+            rows = [
+                {"stage": stage.name, "n_done": stage.n_done, "total": stage.total, "unit": stage.unit,
+                 "rate": stage.rate(), "left_s": stage.left_s()}
+                for stage in self._open_stages
+            ]  # fmt: skip
+            partial = self._file.with_name(PROGRESS + ".partial")
+            partial.write_text(json.dumps({"pid": os.getpid(), "stages": rows}), encoding="utf-8")
+            partial.replace(self._file)
 
     def _open(self, stage: Stage) -> None:
         """Add a bar; the first one starts the display."""
@@ -115,7 +164,7 @@ class Reporter:
         """Give a function that takes a phase and the share done in [0, 1]; it shows a bar, or lines."""
         with Progress(
             TextColumn(f"{name:<11}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"),
-            TimeElapsedColumn(), console=self.console, transient=True, disable=not self.console.is_terminal,
+            TimeElapsedColumn(), console=self.console, transient=True, disable=not self._is_live,
         ) as progress:  # fmt: skip
             task: list[TaskID] = []
             phases: list[str] = []
@@ -124,13 +173,14 @@ class Reporter:
                 if not task:
                     task.append(progress.add_task(phase, total=1.0))
                 progress.update(task[0], completed=share, description=phase)
-                if phase not in phases and not self.console.is_terminal:
+                if phase not in phases and not self._is_live:
                     phases.append(phase)
                     self.say(f"{name:<11} {phase}")
 
             yield follow
 
     def _show(self, stage: Stage, note: str) -> None:
+        self._publish()
         text = f"{stage.unit} {stage.rate():.1f}/s {note}"
         if self._progress is not None and stage.task is not None:
             self._progress.update(stage.task, completed=stage.n_done, total=stage.total, note=text)
@@ -138,8 +188,17 @@ class Reporter:
         now = time.monotonic()
         if now - max(stage.last_line, stage.started) >= _LINE_EVERY_S and stage.n_done < stage.total:
             stage.last_line = now
-            left = (stage.total - stage.n_done) / max(stage.rate(), 1e-9)
-            self.say(f"{stage.name:<11} {stage.n_done:>6} of {stage.total} {text}, about {left:.0f} s left")
+            left = stage.left_s()
+            told = f", about {duration(left)} left" if left is not None else ""
+            self.say(f"{stage.name:<11} {stage.n_done:>6} of {stage.total} {text.rstrip()}{told}")
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a person says them: 45 s, 12 min, 3 h 05 min."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 _current: list[Reporter] = []

@@ -138,3 +138,15 @@ def _lock_now(lock: TextIO) -> bool:
     except OSError:
         return False
     return True
+
+
+def is_locked(run: Path) -> bool:
+    """Return whether some process works on a run folder now."""
+    try:
+        with (run / ".lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False

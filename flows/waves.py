@@ -44,7 +44,7 @@ def run_waves(
         draw: makes all stages up to syntax for draws a problem; returns the seconds of sampling.
         pair: makes the pairs.
     """
-    key = digest("waves", config.adaptive.model_dump_json(), config.budget.model_dump_json(), str(config.seed))
+    key = _key(config)
     bounds = Bounds(config.pairs.max_per_problem, config.pairs.max_per_candidate)
     state = _read(chain / _STATE, key)
     n_each, seconds, n = state.get("n_each", {}), float(state.get("sampling_s", 0.0)), int(state.get("n", 0))
@@ -65,6 +65,15 @@ def run_waves(
         reporter().say(f"wave {n:<6} {new} draws of {_changed(standings, n_each)} problems")
         rows = {"key": key, "n": n, "n_each": n_each, "sampling_s": seconds}
         write_whole(chain / _STATE, (json.dumps(rows, indent=1, sort_keys=True) + "\n").encode())
+
+
+def draws_of(chain: Path, config: RunConfig) -> dict[str, int] | None:
+    """Return the draws a problem of the wave that a run is in; None for one that doesn't draw in waves."""
+    return dict(_read(chain / _STATE, _key(config)).get("n_each", {})) if is_adaptive(config) else None
+
+
+def _key(config: RunConfig) -> str:
+    return digest("waves", config.adaptive.model_dump_json(), config.budget.model_dump_json(), str(config.seed))
 
 
 def _standings(chain: Path, n_each: Mapping[str, int]) -> list[Standing]:

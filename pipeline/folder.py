@@ -203,6 +203,13 @@ class StageFolder:
         """Return the number of rows of one shard."""
         return int(pq.read_metadata(self.path / name).num_rows)
 
+    def key(self, name: str) -> str:
+        """Return the key under which a shard was written; empty for a file that has none or can't be read."""
+        try:
+            return _metadata(self.path / name).get("pairsmith:key", "")
+        except (OSError, ValueError, pa.ArrowException):
+            return ""
+
     def content(self, name: str) -> str:
         """Return the content digest of one shard: equal rows, measured columns apart, give equal digests."""
         return _metadata(self.path / name)["pairsmith:content"]

@@ -79,7 +79,7 @@ _VERSIONS = {
 _LAYOUT = "layout.json"  # in the folder of problems
 _ASK_AGAIN = "to_ask_again"  # counted in shards of candidates
 # What changes how fast, not what comes out.
-_NO_MATTER = {
+NO_MATTER = {
     "syntax": {"workers"},
     "sampling": {  # own templates are told by their bytes
         "batch_size",
@@ -101,10 +101,10 @@ _PACKAGES = {
     "syntax": ("tree-sitter", *(f"tree-sitter-{name}" for name in _GRAMMARS), "rensa"),
     "pairs": ("polars", "scikit-learn", "rapidfuzz", "rensa"),
 }
-# What pairs are made of.
-_PAIRED = (
+PAIRED = (
     "problems", "candidates", "programs", "verdicts", "syntax", "standings", "problem_standings", "timings",
 )  # fmt: skip
+"""Stages that pairs are made of."""
 
 
 def stage_folder(chain: Path, stage: str) -> StageFolder:
@@ -196,7 +196,7 @@ def candidates_key(chain: Path, name: str, config: RunConfig, n_each: Mapping[st
     """
     sampling = config.sampling
     identity = [part for source in list_sources(sampling) for part in _model_identity(source.config)]
-    matters = sampling.model_dump(mode="json", exclude={*_NO_MATTER["sampling"], "samples", "adapter", "models"})
+    matters = sampling.model_dump(mode="json", exclude={*NO_MATTER["sampling"], "samples", "adapter", "models"})
     matters["models"] = [one.model_dump(mode="json", exclude={"samples", "adapter"}) for one in sampling.models]
     folder = stage_folder(chain, "problems")
     n = str(sampling.n)
@@ -323,7 +323,7 @@ def _reuse_of_executions(chain: Path, name: str, config: RunConfig) -> dict[str,
 
 def limits_of(config: RunConfig) -> str:
     """Return what decides how a program ends in a sandbox, as text."""
-    return f"{config.sandbox.model_dump_json(exclude=_NO_MATTER['sandbox'])} {config.execution.n_runs} runs"
+    return f"{config.sandbox.model_dump_json(exclude=NO_MATTER['sandbox'])} {config.execution.n_runs} runs"
 
 
 def verdicts_key(chain: Path, name: str, config: RunConfig) -> str:
@@ -345,7 +345,7 @@ def write_verdicts(chain: Path, name: str, config: RunConfig) -> Path:
 def syntax_key(chain: Path, name: str, config: RunConfig) -> str:
     """Return the key of a shard of syntax."""
     files = [_file_digest_or_name(path) for path in config.syntax.benchmarks]
-    matters = config.syntax.model_dump_json(exclude={*_NO_MATTER["syntax"], "benchmarks"})
+    matters = config.syntax.model_dump_json(exclude={*NO_MATTER["syntax"], "benchmarks"})
     return shard_key(chain, name, "syntax", ("problems", "programs"), matters, *files)
 
 
@@ -367,7 +367,7 @@ def write_syntax(chain: Path, name: str, config: RunConfig, known: Mapping[str, 
 def pairs_key(chain: Path, config: RunConfig) -> str:
     """Return the key of the pairs, which read all shards of all stages but the executions'."""
     contents = []
-    for stage in _PAIRED:
+    for stage in PAIRED:
         folder = stage_folder(chain, stage)
         names = folder.shard_names()
         # Timings are measured, so their content says nothing of them; and yet they decide who is the faster one.
@@ -385,7 +385,7 @@ def write_pairs(chain: Path, config: RunConfig) -> list[Path]:
     """
     files = {
         stage: [stage_folder(chain, stage).path / name for name in stage_folder(chain, stage).shard_names()]
-        for stage in _PAIRED
+        for stage in PAIRED
     }
     tables = scan_tables(files)
     made = make_pairs(tables, config.pairs, config.seed)

@@ -106,7 +106,7 @@ class RunConfig(Section):
     """One run, whole."""
 
     run: Path = Field(Path("runs/pairsmith"), description="Folder that the run writes into.")
-    seed: int = 0
+    seed: int = Field(0, description="Decides what is drawn, and breaks ties.")
     shard_problems: int = Field(16, ge=1, description="Problems a shard; a problem that has one stays in it.")
     problems: ProblemsConfig = ProblemsConfig()
     sampling: SamplingConfig = SamplingConfig()

@@ -1,4 +1,4 @@
-"""The verbs that make and show a run: build, train, evaluate, demo, repeats, inspect."""
+"""The verbs that make a run: build, train, evaluate, demo."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,6 @@ from flows.commands.shared import (
     DryRun,
     Overrides,
     app,
-    guard,
     read_key,
     run_on_config,
 )
@@ -151,47 +150,6 @@ def demo_command(
         _print_report(settings)
 
     run_on_config(path, overrides, dry_run, cache, debug, work)
-
-
-@app.command("repeats")
-def repeats_command(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
-    threshold: Annotated[
-        float, typer.Option("--threshold", min=0.1, max=1.0, help="Jaccard similarity of near-duplicates.")
-    ] = 0.85,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = 1,
-    debug: Debug = False,
-) -> None:
-    """Look for near-duplicate programs over all problems of a run, and whether any span train and test.
-
-    Example: `pairsmith repeats runs/demo --threshold 0.9`
-    """
-
-    def work() -> None:
-        from flows.inspecting import show_repeats
-
-        show_repeats(run, threshold, workers, reporter().console)
-
-    guard(work, debug)
-
-
-@app.command("inspect")
-def inspect_command(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
-    pairs: Annotated[int, typer.Option("--pairs", min=0, help="Pairs to show.")] = 1,
-    debug: Debug = False,
-) -> None:
-    """Show what a run holds: its stages, scores and some pairs.
-
-    Example: `pairsmith inspect runs/demo --pairs 3`
-    """
-
-    def work() -> None:
-        from flows.inspecting import show_run
-
-        show_run(run, pairs, reporter().console)
-
-    guard(work, debug)
 
 
 def _print_stages(settings: RunConfig) -> None:

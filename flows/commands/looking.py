@@ -1,0 +1,71 @@
+"""The verbs that look at a run and change nothing: status, inspect, repeats."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.commands.shared import Debug, Overrides, app, default_cache, guard
+from flows.reporting import reporter
+
+
+@app.command("status")
+def status_command(
+    run: Annotated[
+        Path | None, typer.Argument(help="Run folder, or TOML file to judge it by; without one all of `runs`.")
+    ] = None,
+    overrides: Overrides = None,
+    debug: Debug = False,
+) -> None:
+    """Show what of a run is done, running and stale, and why.
+
+    Examples: `pairsmith status`, `pairsmith status runs/demo`, `pairsmith status run.toml --set sampling.n=8`
+    """
+
+    def work() -> None:
+        from flows.status import show_status
+
+        show_status(run, overrides or (), default_cache(), reporter().console)
+
+    guard(work, debug)
+
+
+@app.command("inspect")
+def inspect_command(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    pairs: Annotated[int, typer.Option("--pairs", min=0, help="Pairs to show.")] = 1,
+    debug: Debug = False,
+) -> None:
+    """Show what a run holds: its stages, scores and some pairs.
+
+    Example: `pairsmith inspect runs/demo --pairs 3`
+    """
+
+    def work() -> None:
+        from flows.inspecting import show_run
+
+        show_run(run, pairs, reporter().console)
+
+    guard(work, debug)
+
+
+@app.command("repeats")
+def repeats_command(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    threshold: Annotated[
+        float, typer.Option("--threshold", min=0.1, max=1.0, help="Jaccard similarity of near-duplicates.")
+    ] = 0.85,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = 1,
+    debug: Debug = False,
+) -> None:
+    """Look for near-duplicate programs over all problems of a run, and whether any span train and test.
+
+    Example: `pairsmith repeats runs/demo --threshold 0.9`
+    """
+
+    def work() -> None:
+        from flows.inspecting import show_repeats
+
+        show_repeats(run, threshold, workers, reporter().console)
+
+    guard(work, debug)

@@ -1,0 +1,143 @@
+"""How a run stands, on a terminal: `pairsmith status`."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from flows.inspecting import NoRunError
+from flows.reporting import PROGRESS, duration
+from flows.tools import is_locked
+from flows.waves import draws_of
+from pipeline import stages
+from pipeline.errors import PairsmithError
+from pipeline.made_with import read_config
+from pipeline.problems.loading import load_problems
+from pipeline.problems.records import LoadedProblems
+from pipeline.problems.starter import starter_folder
+from pipeline.report.words import visible
+from pipeline.staleness import READS, StageState, State, examine_run
+from schemas.config import ConfigError, RunConfig, load_config
+
+_STYLES = {
+    State.DONE: "green",
+    State.STALE: "yellow",
+    State.BEHIND: "yellow",
+    State.PARTIAL: "cyan",
+    State.UNKNOWN: "red",
+}
+_RUNS = Path("runs")
+
+
+def show_status(target: Path | None, overrides: Iterable[str], cache: Path, console: Console) -> None:
+    """Print what of a run is done, running and stale, and why; without a target a line for each run of `runs`.
+
+    Args:
+        target: a run folder, judged by the configuration that it keeps; or a TOML file, judged by that one.
+        overrides: as of `--set`, on top of a TOML file.
+        cache: folder of published problems that were fetched.
+        console: where to.
+
+    Raises:
+        NoRunError: if there is no run.
+        ConfigError: if the TOML file can't be used, or overrides come without one.
+    """
+    if target is None:
+        _show_runs(console)
+        return
+    if target.is_dir():
+        if list(overrides):
+            raise ConfigError("--set needs a configuration: name the TOML file instead of the run folder")
+        run, config = target, read_config(target)
+    else:
+        config = load_config(target, overrides)
+        run = config.run
+    if not run.is_dir():
+        raise NoRunError(f"{run}: no such run folder; `pairsmith build` makes it")
+    states = _states(run, config, cache)
+    if all(one.state in (State.MISSING, State.OFF) for one in states) and not is_locked(run):
+        raise NoRunError(f"{run}: nothing of a run in there; name a folder that `pairsmith build` wrote")
+    console.print(_table(states, run))
+    _say_running(run, console)
+    if config is None:
+        console.print(
+            "what is stale can't be told: the run's configuration was not kept, or does not load any more; "
+            "name its TOML file: pairsmith status run.toml",
+            highlight=False,
+        )
+
+
+def _states(run: Path, config: RunConfig | None, cache: Path) -> list[StageState]:
+    """Return how the stages stand; without a configuration only whether they are there."""
+    if config is not None:
+        return examine_run(run, config, _load(config, cache), draws_of(run, config))
+    states = []
+    for stage in READS:
+        if stage not in stages.RECORDS:
+            states.append(StageState(stage, State.DONE if _is_done(run, stage) else State.MISSING))
+            continue
+        folder = stages.stage_folder(run, stage)
+        names = folder.shard_names()
+        state = State.DONE if folder.manifest() is not None else State.PARTIAL if names else State.MISSING
+        states.append(StageState(stage, state, sum(map(folder.n_rows, names)), len(names), len(names)))
+    return states
+
+
+def _is_done(run: Path, stage: str) -> bool:
+    return (run / stage / ("summary.json" if stage == "training" else "gains.json")).is_file()
+
+
+def _load(config: RunConfig, cache: Path) -> dict[str, LoadedProblems] | str:
+    """Return the problems that a configuration names by shard, or why they can't be had."""
+    try:
+        loaded = load_problems(config.problems, starter_folder(), cache)
+        return stages.split_shards(loaded, config.shard_problems, stages.placed_problems(config.run))
+    except (PairsmithError, ConfigError, OSError) as error:
+        return " ".join(str(error).split())
+
+
+def _table(states: Iterable[StageState], run: Path) -> Table:
+    table = Table("stage", "state", "rows", "shards", "why", title=Text(visible(str(run))))
+    for one in states:
+        shards = f"{one.n_current} of {one.n_shards}" if one.n_shards and one.stage in stages.RECORDS else ""
+        rows = str(one.n_rows) if one.stage in stages.RECORDS and one.state is not State.MISSING else ""
+        why = Text(visible("\n".join(one.reasons)))
+        table.add_row(one.stage, Text(str(one.state), _STYLES.get(one.state, "dim")), rows, shards, why)
+    return table
+
+
+def _show_runs(console: Console) -> None:
+    table = Table("run", "done", "pairs", "now")
+    for run in sorted(_RUNS.iterdir()) if _RUNS.is_dir() else ():
+        done = [one for one in _states(run, None, _RUNS) if one.state is State.DONE] if run.is_dir() else []
+        now = "running" if is_locked(run) else ""
+        if done or now:
+            pairs = next((str(one.n_rows) for one in done if one.stage == "pairs"), "")
+            last = f"up to {done[-1].stage}" if done else ""
+            table.add_row(Text(visible(str(run))), last, pairs, now)
+    if not table.row_count:
+        raise NoRunError(f"{_RUNS}: no run in there; name a run folder, or the TOML file of a run")
+    console.print(table)
+
+
+def _say_running(run: Path, console: Console) -> None:
+    if not is_locked(run):
+        return
+    try:
+        told: dict[str, Any] = json.loads((run / PROGRESS).read_text(encoding="utf-8"))
+        rows = told["stages"]
+        console.print(f"running now, process {int(told['pid'])}", highlight=False)
+    except (OSError, ValueError, KeyError, TypeError):
+        console.print("running now", highlight=False)
+        return
+    for row in rows:
+        left = row["left_s"]
+        told_left = f", about {duration(left)} left" if left is not None else ""
+        text = (
+            f"{row['stage']:<11} {row['n_done']:>6} of {row['total']} {row['unit']} {row['rate']:.1f}/s{told_left}"
+        )
+        console.print(visible(text), highlight=False, markup=False)

@@ -1,0 +1,74 @@
+"""The configuration as text: every key explained, and loaded back equal."""
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.reference.keys import list_keys
+from pipeline.reference.toml import commented_toml, plain_toml, toml_value
+from schemas.config import ConfigError, RunConfig, load_config
+
+CHANGED = (
+    "run=elsewhere/ä\\\\b", "problems.levels=['easy', 'trivial']", "problems.limit=3", "sampling.temperature=1e-3",
+    "sampling.models=[{ model = 'a', share = 3.0 }, { model = 'b \\\"q\\\"', base_url = 'http://h/v1' }]",
+    "sampling.schedule=[{ temperature = 0.6 }, { temperature = 1.0, top_p = 0.9 }]", "budget.tokens=20M",
+    "pairs.policies=[{ name = 'cleaner', prefer = ['docstring'], forms = true }, { name = 'best_of_n', n = 4 }]",
+    "pairs.near_problems=none", "sandbox.scale_limits=false",
+)  # fmt: skip
+TREES = st.recursive(
+    st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@pytest.mark.parametrize("write", [commented_toml, plain_toml])
+@pytest.mark.parametrize("overrides", [(), CHANGED])
+def test_the_text_loads_back_equal(
+    write: Callable[[RunConfig], str], overrides: tuple[str, ...], tmp_path: Path
+) -> None:
+    config = load_config(None, overrides)
+    path = tmp_path / "run.toml"
+    path.write_text(write(config), encoding="utf-8")
+    assert load_config(path) == config
+    assert load_config(path).model_dump_json() == config.model_dump_json()
+    assert (config == RunConfig()) is (not overrides)
+
+
+def test_every_key_stands_in_the_commented_text_in_its_table() -> None:
+    table, found = "", set()
+    for line in commented_toml(RunConfig()).splitlines():
+        if line.startswith("["):
+            table = line.strip("[]") + "."
+        name, equals, _ = line.removeprefix("# ").partition(" =")
+        if equals and name.isidentifier():
+            found.add(table + name)
+    keys = {key.path for key in list_keys()}
+    assert keys - found == set()
+    assert "sampling.vllm.servers" in keys
+
+
+def test_a_comment_says_meaning_and_bounds() -> None:
+    text = commented_toml(RunConfig())
+    assert "# Candidates a problem. (whole number, ≥ 1, ≤ 10,000)\nn = 16\n" in text
+    assert (
+        "# Share of the votes that makes a consensus on an input. (number, > 0.5, ≤ 1)\nmin_share = 0.6\n" in text
+    )
+
+
+@given(TREES)
+def test_values_come_back_from_toml(tree: object) -> None:
+    assert tomllib.loads(f"value = {toml_value(tree)}")["value"] == tree
+
+
+def test_none_unsets_only_what_may_be_unset() -> None:
+    assert load_config(None, ["pairs.near_problems=none"]).pairs.near_problems is None
+    with pytest.raises(ConfigError, match=r"pairs\.max_per_problem"):
+        load_config(None, ["pairs.max_per_problem=none"])

@@ -1,0 +1,140 @@
+"""What of a run is stale, and why."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline import stages
+from pipeline.made_with import read_config, read_made, remembered, settings_of
+from pipeline.problems.loading import load_problems
+from pipeline.problems.records import LoadedProblems
+from pipeline.problems.starter import starter_folder
+from pipeline.staleness import READS, StageState, State, examine_run
+from schemas.config import RunConfig, load_config
+
+LATER = list(READS)[list(READS).index("programs") : list(READS).index("judgements")]
+
+
+def examine(run: Path, config: RunConfig) -> dict[str, StageState]:
+    return {one.stage: one for one in examine_run(run, config, shards(config))}
+
+
+def shards(config: RunConfig) -> dict[str, LoadedProblems]:
+    loaded = load_problems(config.problems, starter_folder(), config.run)
+    return stages.split_shards(loaded, config.shard_problems, stages.placed_problems(config.run))
+
+
+@pytest.fixture
+def run(built: Path, tmp_path: Path) -> Path:
+    """A copy of a small finished run."""
+    shutil.copytree(built, tmp_path / "run")
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def settings(config: Path, run: Path) -> Callable[..., RunConfig]:
+    return lambda *overrides: load_config(config, [f"run={run}", *overrides])
+
+
+def test_a_finished_run_is_done_under_its_own_configuration(run: Path) -> None:
+    config = read_config(run)
+    assert config is not None
+    states = examine(run, config)
+    assert {one.state for stage, one in states.items() if stage in (*LATER, "problems", "candidates")} == {
+        State.DONE
+    }
+    assert states["judgements"].state is State.OFF
+    assert states["training"].state is states["evaluation"].state is State.MISSING
+
+
+@pytest.mark.parametrize(
+    ("override", "stage", "reason", "behind"),
+    [
+        ("sampling.temperature=0.7", "candidates", "sampling.temperature: 0.8 then, 0.7 now", LATER),
+        ("sandbox.cpu_s=9", "executions", "sandbox.cpu_s: 10 then, 9 now", ["verdicts", "pairs"]),
+        ("syntax.near_threshold=0.9", "syntax", "syntax.near_threshold: 0.85 then, 0.9 now", ["pairs"]),
+        ("pairs.max_per_problem=3", "pairs", "pairs.max_per_problem: 8 then, 3 now", []),
+    ],
+)
+def test_a_changed_setting_is_named_where_it_matters(
+    override: str, stage: str, reason: str, behind: list[str], settings: Callable[..., RunConfig], run: Path
+) -> None:
+    states = examine(run, settings(override))
+    assert states[stage].state is State.STALE
+    assert reason in states[stage].reasons
+    for name in behind:
+        assert states[name].state in (State.BEHIND, State.STALE), name
+        assert f"follows on {stage} (stale)" in " ".join(states[name].reasons)
+    assert states["problems"].state is State.DONE
+
+
+def test_settings_that_change_no_row_make_nothing_stale(settings: Callable[..., RunConfig], run: Path) -> None:
+    states = examine(run, settings("sandbox.workers=7", "sampling.batch_size=3", "sampling.concurrency=1"))
+    assert all(states[stage].state is State.DONE for stage in LATER)
+
+
+def test_a_problem_that_is_gone_is_named(settings: Callable[..., RunConfig], run: Path) -> None:
+    states = examine(run, settings("problems.limit=4"))
+    assert states["problems"].state is State.STALE
+    assert "2 shards are of problems that are not wanted any more" in states["problems"].reasons
+    assert "problems.limit: null then, 4 now" in states["problems"].reasons
+
+
+def test_a_file_with_other_content_is_told(config: Path, settings: Callable[..., RunConfig], run: Path) -> None:
+    samples = run.parent / "samples.jsonl"
+    samples.write_text((config.parent / "samples.jsonl").read_text().replace("return", "return  ", 1))
+    states = examine(
+        run, settings().model_copy(update={"sampling": settings(f"sampling.samples={samples}").sampling})
+    )
+    assert states["candidates"].state is State.STALE
+    assert "samples" in " ".join(states["candidates"].reasons)
+
+
+def test_a_killed_stage_is_partial_and_what_follows_waits(settings: Callable[..., RunConfig], run: Path) -> None:
+    folder = run / "executions"
+    (folder / "manifest.json").unlink()
+    (folder / "part-00001.parquet").unlink()
+    states = examine(run, settings())
+    assert states["executions"].state is State.PARTIAL
+    assert states["executions"].reasons == ("3 of 4 shards there; not finished",)
+    assert states["verdicts"].state is State.STALE  # one of its shards reads what is not there
+    assert states["syntax"].state is State.DONE
+
+
+def test_newer_code_is_a_reason(
+    settings: Callable[..., RunConfig], run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = stages.versions_of("verdicts")["stage"]
+    monkeypatch.setitem(stages._VERSIONS, "verdicts", int(now) + 1)
+    states = examine(run, settings())
+    assert f"made by stage version {now}, the code is at {int(now) + 1}" in states["verdicts"].reasons
+
+
+def test_problems_that_cannot_be_had_are_unknown_with_the_reason(
+    settings: Callable[..., RunConfig], run: Path
+) -> None:
+    states = {one.stage: one for one in examine_run(run, settings(), "gone.jsonl: no such file")}
+    assert states["problems"].state is State.UNKNOWN
+    assert states["problems"].reasons == ("gone.jsonl: no such file",)
+    assert states["candidates"].state is State.BEHIND
+
+
+def test_what_a_killed_flow_finished_is_noted_with_its_own_settings(
+    settings: Callable[..., RunConfig], run: Path
+) -> None:
+    (run / "made_with.json").unlink()  # as if the build had been killed after its last stage
+    with remembered(settings("pairs.max_per_problem=3")):
+        assert read_made(run)["pairs"].settings["pairs.max_per_problem"] == "8"
+    assert read_made(run)["pairs"].settings["pairs.max_per_problem"] == "8"
+    assert examine(run, settings("pairs.max_per_problem=3"))["pairs"].state is State.STALE
+
+
+def test_each_setting_that_a_key_covers_is_kept() -> None:
+    """Every section of the configuration that shapes rows is watched by some stage."""
+    config = RunConfig()
+    watched = {key.split(".")[0] for stage in READS for key in settings_of(stage, config)}
+    not_rows = {"run", "overlap", "adaptive", "budget", "prices", "gate"}
+    not_rows |= {"publish", "refresh", "schedule", "service"}
+    assert set(RunConfig.model_fields) - watched == not_rows & set(RunConfig.model_fields)
