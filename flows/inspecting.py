@@ -10,6 +10,7 @@ from flows.tables import HEADER, score_words, stage_rows
 from pipeline.errors import PairsmithError
 from pipeline.repeats import NAME, find_repeats
 from pipeline.report.words import visible
+from pipeline.shown import shown_text
 from pipeline.stages import stage_folder
 from schemas.pair import Pair
 
@@ -73,5 +74,5 @@ def _show_pair(pair: Pair, console: Console) -> None:
         f"-- rejected, passes {pair.rejected_share:.0%}: {pair.rejected_cause} {pair.rejected_detail}".rstrip(),
         *(message.content for message in pair.rejected),
     ]
-    for line in "\n".join(lines).splitlines():
-        console.print(visible(line), markup=False, highlight=False)
+    for line in lines:
+        console.print(shown_text(line), markup=False, highlight=False)

@@ -27,6 +27,7 @@ from pipeline.folder import (
     write_whole,
 )
 from pipeline.judging import judge
+from pipeline.marks import dropping, marks_digest, read_marks
 from pipeline.pairing import make_pairs, scan_tables
 from pipeline.pairing.layout import write_dataset
 from pipeline.pairing.summary import report_to_json, summarise
@@ -374,6 +375,8 @@ def pairs_key(chain: Path, config: RunConfig) -> str:
         measured = stage == "timings"
         contents += [file_digest(folder.path / name) if measured else folder.content(name) for name in names]
     version = str(_VERSIONS["pairs"])
+    marked = marks_digest(chain)
+    contents += [marked] if marked else []
     return digest("pairs", version, config.pairs.model_dump_json(), str(config.seed), *contents)
 
 
@@ -387,7 +390,7 @@ def write_pairs(chain: Path, config: RunConfig) -> list[Path]:
         stage: [stage_folder(chain, stage).path / name for name in stage_folder(chain, stage).shard_names()]
         for stage in PAIRED
     }
-    tables = scan_tables(files)
+    tables = scan_tables(files, dropping(read_marks(chain)))
     made = make_pairs(tables, config.pairs, config.seed)
     key = pairs_key(chain, config)
     write_dataset(made, tables, chain / "dataset", key)

@@ -69,3 +69,25 @@ def repeats_command(
         show_repeats(run, threshold, workers, reporter().console)
 
     guard(work, debug)
+
+
+@app.command("explain")
+def explain_command(
+    pair_id: Annotated[str, typer.Argument(help="Id of a pair, or at least its first six digits.")],
+    run: Annotated[
+        Path | None, typer.Option("--run", help="Run folder; without it all of `runs` are searched.")
+    ] = None,
+    cases: Annotated[int, typer.Option("--cases", min=0, help="Cases to show.")] = 10,
+    debug: Debug = False,
+) -> None:
+    """Show the whole history of one pair: prompts, samples, cases, tags, why it was chosen and why not another.
+
+    Example: `pairsmith explain b94f31 --run runs/demo`
+    """
+
+    def work() -> None:
+        from flows.explaining import show_history
+
+        show_history(pair_id, run, cases, reporter().console)
+
+    guard(work, debug)

@@ -1,7 +1,7 @@
 """The tables that pairs are made of, as lazy frames: read from shards or made of records."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import polars as pl
 from pipeline.pairing.reasons import PairingError
 from schemas.arrow import arrow_schema, to_table
 from schemas.candidate import Candidate, Program
+from schemas.mark import Mark
 from schemas.problem import Problem
 from schemas.standing import CandidateStanding, ProblemStanding
 from schemas.syntax import Syntax
@@ -22,7 +23,7 @@ class PairingTables:
     """One lazy frame a record; the columns are the records' fields.
 
     `standings`, `problem_standings` and `timings` may be empty: then labels stand on their tests, and no policy
-    can tell fast from slow.
+    can tell fast from slow. `marks` are those of people that leave something out (`pipeline.marks`).
     """
 
     problems: pl.LazyFrame
@@ -33,6 +34,12 @@ class PairingTables:
     standings: pl.LazyFrame
     problem_standings: pl.LazyFrame
     timings: pl.LazyFrame
+    marks: pl.LazyFrame = field(default_factory=lambda: _frame((), Mark))
+
+    def only(self, problem_id: str) -> "PairingTables":
+        """Return the rows of one problem."""
+        frames = {part.name: getattr(self, part.name) for part in fields(self)}
+        return PairingTables(**{name: rows.filter(problem_id=problem_id) for name, rows in frames.items()})
 
 
 def tables_of_records(
@@ -44,6 +51,7 @@ def tables_of_records(
     standings: Iterable[CandidateStanding] = (),
     problem_standings: Iterable[ProblemStanding] = (),
     timings: Iterable[Timing] = (),
+    marks: Iterable[Mark] = (),
 ) -> PairingTables:
     """Return the tables of records that are in memory."""
     return PairingTables(
@@ -55,15 +63,17 @@ def tables_of_records(
         _frame(standings, CandidateStanding),
         _frame(problem_standings, ProblemStanding),
         _frame(timings, Timing),
+        _frame(marks, Mark),
     )
 
 
-def scan_tables(files: dict[str, list[Path]]) -> PairingTables:
+def scan_tables(files: dict[str, list[Path]], marks: Iterable[Mark] = ()) -> PairingTables:
     """Return the tables of a run's shards; nothing is read yet.
 
     Args:
         files: Parquet files by stage: problems, candidates, programs, verdicts, syntax, and those of standings,
             problem_standings and timings where they were made.
+        marks: see `PairingTables`.
     """
     records: dict[str, type] = {
         "problems": Problem,
@@ -79,7 +89,8 @@ def scan_tables(files: dict[str, list[Path]]) -> PairingTables:
         **{
             name: pl.scan_parquet(files[name], glob=False) if files.get(name) else _frame((), record)
             for name, record in records.items()
-        }
+        },
+        marks=_frame(marks, Mark),
     )
 
 

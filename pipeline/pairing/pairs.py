@@ -13,6 +13,7 @@ from pipeline.pairing.balancing import Balanced, Leaks, balance_split
 from pipeline.pairing.entries import join_entries, tie_breaks
 from pipeline.pairing.frames import PairingTables, empty_frame
 from pipeline.pairing.guards import N_DIFFICULTIES
+from pipeline.pairing.marked import barred_pairs, leave_out_marked
 from pipeline.pairing.near_problems import find_groups
 from pipeline.pairing.policies import NEEDS_FAILED, NEEDS_PASSED
 from pipeline.pairing.reasons import Drop, NarrowedError
@@ -60,22 +61,9 @@ def make_pairs(tables: PairingTables, config: PairsConfig, seed: int) -> Pairing
         PairingError: if an id comes twice in a table, or tables disagree on a candidate's problem.
         NarrowedError: if fewer right approaches survive than `min_approaches_kept`.
     """
-    entries = join_entries(tables, config.outvoted_rejected)
-    problems = _list_problems(tables, entries, config, seed)
-    entries = entries.join(
-        problems.select("problem_id", "problem_reason", "split", "problem_tie"),
-        on="problem_id",
-        how="left",
-        maintain_order="left",
-    )
-    entries = _leave_out_held_out(entries).with_columns(
-        tie=tie_breaks(entries["candidate_id"], seed),
-        place=pl.int_range(pl.len(), dtype=pl.Int64),
-        approach=pl.concat_str("cluster", "behaviour", separator="/"),
-        pass_rate=pl.col("passed").mean().over("problem_id"),
-    )
-    free = entries.filter(pl.col("reason").is_null() & pl.col("problem_reason").is_null())
-    selection = select_pairs(_with_code(free, tables, config), config)
+    entries, problems = open_entries(tables, config, seed)
+    barred = barred_pairs(entries, tables.marks)
+    selection = select_pairs(free_entries(entries, tables, config), config, barred)
     dropped = _count_reasons(entries, problems, config, selection)
     balanced = _balance(selection.pairs, entries, config, seed)
     for part in balanced.values():
@@ -95,6 +83,36 @@ def make_pairs(tables: PairingTables, config: PairsConfig, seed: int) -> Pairing
         leaks={split: (part.before, part.after) for split, part in balanced.items()},
         entries=entries,
     )
+
+
+def open_entries(tables: PairingTables, config: PairsConfig, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the candidates as policies see them, with why one may be part of no pair; and the problems."""
+    entries = leave_out_marked(join_entries(tables, config.outvoted_rejected), tables.marks)
+    problems = _list_problems(tables, entries, config, seed)
+    entries = entries.join(
+        problems.select("problem_id", "problem_reason", "split", "problem_tie"),
+        on="problem_id",
+        how="left",
+        maintain_order="left",
+    )
+    entries = _leave_out_held_out(entries).with_columns(
+        tie=tie_breaks(entries["candidate_id"], seed),
+        place=pl.int_range(pl.len(), dtype=pl.Int64),
+        approach=pl.concat_str("cluster", "behaviour", separator="/"),
+        pass_rate=pl.col("passed").mean().over("problem_id"),
+    )
+    return entries, problems
+
+
+def free_entries(entries: pl.DataFrame, tables: PairingTables, config: PairsConfig) -> pl.DataFrame:
+    """Return the entries that may be part of a pair, with their code where `nearest_wrong` looks at it."""
+    free = entries.filter(pl.col("reason").is_null() & pl.col("problem_reason").is_null())
+    if all(policy.name != "nearest_wrong" for policy in config.policies):
+        return free
+    codes = tables.programs.select("candidate_id", "code").join(
+        free.lazy().select("candidate_id"), on="candidate_id", how="semi"
+    )
+    return free.join(codes.collect(), on="candidate_id", how="left", maintain_order="left")
 
 
 def _list_problems(tables: PairingTables, entries: pl.DataFrame, config: PairsConfig, seed: int) -> pl.DataFrame:
@@ -140,16 +158,6 @@ def _leave_out_held_out(entries: pl.DataFrame) -> pl.DataFrame:
     leaks = (pl.col("split") == "train") & pl.col("exact").is_in(told.unique().implode())
     leaks = pl.col("reason").is_null() & leaks.any().over("problem_id", "fingerprint")
     return entries.with_columns(reason=pl.when(leaks).then(pl.lit(Drop.HELD_OUT.value)).otherwise("reason"))
-
-
-def _with_code(entries: pl.DataFrame, tables: PairingTables, config: PairsConfig) -> pl.DataFrame:
-    """Return the entries with their code, which only `nearest_wrong` looks at."""
-    if all(policy.name != "nearest_wrong" for policy in config.policies):
-        return entries
-    codes = tables.programs.select("candidate_id", "code").join(
-        entries.lazy().select("candidate_id"), on="candidate_id", how="semi"
-    )
-    return entries.join(codes.collect(), on="candidate_id", how="left", maintain_order="left")
 
 
 def _count_reasons(

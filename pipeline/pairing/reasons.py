@@ -1,5 +1,8 @@
 """Why a problem, a candidate or a possible pair came to nothing."""
 
+import ast
+import inspect
+import itertools
 from enum import StrEnum
 from typing import Literal
 
@@ -53,12 +56,19 @@ class Drop(StrEnum):
     EMPTY_ANSWER = "empty_answer"
     """Candidate: its answer holds no text."""
 
+    MARKED_LABEL = "marked_label"
+    """Candidate: a person marked its label as wrong."""
+
     SAME_FINGERPRINT = "same_fingerprint"
     """Pair: both programs are the same up to formatting, or up to names."""
     SAME_TEXT = "same_text"
     """Pair: both answers read the same."""
     DIFFERENT_PROMPT = "different_prompt"
     """Pair: the two were asked in other words, or answer in another form."""
+    MARKED_BAD = "marked_bad"
+    """Pair: a person marked it as bad."""
+    MARKED_WRONG = "marked_wrong"
+    """Pair: a person marked one of its labels as wrong, without saying which."""
     LENGTH_GAP = "length_gap"
     """Pair: one answer is too many times longer than the other."""
     NOT_PREFERRED = "not_preferred"
@@ -115,5 +125,22 @@ _OF_CANDIDATES = frozenset(
         Drop.TIE,
         Drop.DUPLICATE,
         Drop.EMPTY_ANSWER,
+        Drop.MARKED_LABEL,
     }
 )
+
+
+def _read_words() -> dict[Drop, str]:
+    """Return the sentence behind each reason: the strings that stand below the members."""
+    source = ast.parse(inspect.getsource(Drop)).body[0]
+    assert isinstance(source, ast.ClassDef)
+    words: dict[Drop, str] = {}
+    for member, text in itertools.pairwise(source.body):
+        if isinstance(member, ast.Assign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+            name = ast.unparse(member.targets[0])
+            words[Drop[name]] = " ".join(str(text.value.value).partition(": ")[2].split()).rstrip(".")
+    return words
+
+
+DROP_WORDS = _read_words()
+"""Reason to its meaning, in words for people."""

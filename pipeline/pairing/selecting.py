@@ -30,34 +30,47 @@ class Selection:
     n_possible: dict[str, int]
 
 
-def select_pairs(entries: pl.DataFrame, config: PairsConfig) -> Selection:
+def select_pairs(entries: pl.DataFrame, config: PairsConfig, barred: pl.DataFrame | None = None) -> Selection:
     """Return the pairs of all problems under the policies, the pair guards and the caps of a problem.
 
     Args:
         entries: those that may be part of a pair, sorted by problem; `place` is a number of its own for each,
             `tie` orders equals, `approach`, `behaviour` and `cause` are texts.
         config: policies and caps.
+        barred: pairs that people marked, see `pipeline.pairing.marked.barred_pairs`.
     """
     taken: list[pl.DataFrame] = []
     dropped: Counter[Drop] = Counter()
     n_possible: Counter[str] = Counter()
     for batch in _batches(entries, config):
-        offers, n_beyond = _all_offers(batch, config)
+        offers, n_beyond = judge_offers(batch, config, barred)
         if n_beyond:
             dropped[Drop.BEYOND_REACH] += n_beyond
         n_possible.update(dict(offers.group_by("problem_id").len().iter_rows()))
-        free = offers.filter(pl.col("reason").is_null())
-        free = free.with_columns(reason=take_offers(free, _caps(config)))
-        for reason, n in (
-            pl.concat([offers.select("reason"), free.select("reason")])["reason"]
-            .drop_nulls()
-            .value_counts()
-            .iter_rows()
-        ):
+        for reason, n in offers["reason"].drop_nulls().value_counts().iter_rows():
             dropped[Drop(reason)] += n
-        taken.append(free.filter(pl.col("reason").is_null()).select(*_TAKEN))
+        taken.append(offers.filter(pl.col("reason").is_null()).select(*_TAKEN))
     pairs = pl.concat(taken) if taken else pl.DataFrame(schema=_TAKEN)
     return Selection(pairs, dropped, dict(n_possible))
+
+
+def judge_offers(
+    entries: pl.DataFrame, config: PairsConfig, barred: pl.DataFrame | None = None
+) -> tuple[pl.DataFrame, int]:
+    """Return all pairs that policies consider, with why one is not taken (null: it is); how many none considers.
+
+    Args:
+        entries: as of `select_pairs`, of whole problems.
+        config: policies and caps.
+        barred: as of `select_pairs`.
+    """
+    offers, n_beyond = _all_offers(entries, config)
+    if barred is not None and barred.height:
+        offers = offers.join(barred, on=["chosen", "rejected"], how="left", maintain_order="left")
+        offers = offers.with_columns(reason=pl.coalesce("reason", "barred")).drop("barred")
+    free = offers.filter(pl.col("reason").is_null())
+    free = free.with_columns(reason=take_offers(free, _caps(config)))
+    return pl.concat([offers.filter(pl.col("reason").is_not_null()), free]), n_beyond
 
 
 _TAKEN = {

@@ -1,0 +1,33 @@
+"""Hostile text is shown harmlessly, and at once whatever its size."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from pipeline.shown import shown_arguments, shown_text, shown_value
+from schemas.values import encode_value
+from tests.hostile import FORBIDDEN, HOSTILE, LARGE
+
+
+@pytest.mark.parametrize("show", [shown_text, shown_value, shown_arguments])
+@pytest.mark.parametrize("text", [HOSTILE, LARGE, encode_value(HOSTILE), "\x1b" * 30_000])
+def test_nothing_hidden_is_left_and_the_size_is_bounded(show: Callable[[str], str], text: str) -> None:
+    began = time.monotonic()
+    shown = show(text)
+    assert time.monotonic() - began < 1
+    assert not [bad for bad in FORBIDDEN if bad in shown]
+    assert len(shown) < 10 * 20_000
+
+
+def test_what_is_left_out_is_told() -> None:
+    assert shown_text("abc", n_chars=2) == "ab\n… 1 more characters"
+    assert shown_text("a\nb\nc", n_lines=2) == "a\nb\n… 2 more characters"
+    assert shown_text("a\nb") == "a\nb"
+
+
+def test_values_are_shown_as_python_writes_them() -> None:
+    assert shown_value(encode_value((1, {"a": {2}}))) == "(1, {'a': {2}})"
+    assert shown_arguments(encode_value([1, "x"])) == "1, 'x'"
+    assert shown_value("1 2\n3\n", is_plain=True) == "1 2⏎ 3⏎ "
+    assert shown_value("no value") == "no value"
