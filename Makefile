@@ -7,7 +7,7 @@ TORCH ?= torch==2.13.0
 RUN ?= runs/demo
 PYTEST_ARGS ?=
 
-.PHONY: help demo test check install install-dev clean
+.PHONY: help demo test check reference install install-dev clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,6 +22,9 @@ check: install-dev ## Lint and type-check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+reference: install ## Write docs/reference from the code again
+	$(BIN)/python -m flows.reference
 
 install: $(VENV)/.installed-train ## Set up what the demo needs
 

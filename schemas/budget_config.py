@@ -42,7 +42,7 @@ class BudgetConfig(Section):
 class PricesConfig(Section):
     """What sampling costs; 0.0 costs nothing."""
 
-    currency: str = "USD"
+    currency: str = Field("USD", description="Written beside sums.")
     prompt_per_million: float = Field(0.0, ge=0.0, description="Price of a million prompt tokens.")
     completion_per_million: float = Field(0.0, ge=0.0, description="Price of a million drawn tokens.")
     device_hour: float = Field(0.0, ge=0.0, description="Price of one device for an hour.")

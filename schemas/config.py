@@ -42,7 +42,9 @@ class SandboxConfig(Section):
     its judges do: there `cpu_s` holds for one case, `total_wall_s` for wall and CPU seconds of all.
     """
 
-    backend: Literal["auto", "docker", "bubblewrap"] = "auto"
+    backend: Literal["auto", "docker", "bubblewrap"] = Field(
+        "auto", description="auto takes Docker where its engine and the image are there, else bubblewrap."
+    )
     workers: int = Field(2, ge=1, le=1024, description="Programs run at the same time.")
     cpu_s: int = Field(10, ge=1, description="CPU seconds.")
     wall_s: float = Field(15.0, gt=0.0, description="Seconds in all; the load of the program included.")
@@ -78,11 +80,11 @@ class ExecutionConfig(Section):
 class QualityConfig(Section):
     """Weights of the five dimensions of quality; only those that are known count."""
 
-    instruction: float = Field(1.0, ge=0.0)
-    explanation: float = Field(1.0, ge=0.0)
-    complexity: float = Field(1.0, ge=0.0)
-    readability: float = Field(1.0, ge=0.0)
-    style: float = Field(1.0, ge=0.0)
+    instruction: float = Field(1.0, ge=0.0, description="Weight of passing what was asked.")
+    explanation: float = Field(1.0, ge=0.0, description="Of comments and documentation.")
+    complexity: float = Field(1.0, ge=0.0, description="Of simple control flow.")
+    readability: float = Field(1.0, ge=0.0, description="Of names and lines.")
+    style: float = Field(1.0, ge=0.0, description="Of the linter's findings.")
 
 
 class SyntaxConfig(Section):

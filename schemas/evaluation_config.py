@@ -26,7 +26,7 @@ class ScoringConfig(Section):
     )
     greedy: bool = Field(True, description="One draw more a problem at temperature 0, for greedy pass@1.")
     n_bootstrap: int = Field(2000, ge=100, description="Resamples of the problems for the interval.")
-    confidence: float = Field(0.95, gt=0.0, lt=1.0)
+    confidence: float = Field(0.95, gt=0.0, lt=1.0, description="Of the intervals.")
     n_timed_runs: int = Field(
         0,
         ge=0,

@@ -10,7 +10,7 @@ class JudgeConfig(Section):
     """A language model that compares chosen and rejected: its word is kept as evidence, no label rests on it."""
 
     model: str = Field("", description="Served name, folder or Hub name; empty asks no judge.")
-    backend: Backend = "openai"
+    backend: Backend = Field("openai", description="How the judge is asked.")
     base_url: Texts = Field(("http://127.0.0.1:8000/v1",), description="OpenAI-compatible servers of the judge.")
     api_key_variable: str = Field("OPENAI_API_KEY", description="Environment variable that holds the key.")
     max_tokens: int = Field(200, ge=16, description="Tokens of a reply at most.")

@@ -70,8 +70,10 @@ class PolicyConfig(Section):
 class PairsConfig(Section):
     """Which pairs are made. The bounds hold in each split, and so over the whole set."""
 
-    policies: tuple[PolicyConfig, ...] = Field((PolicyConfig(),), min_length=1)
-    max_per_problem: int = Field(8, ge=1)
+    policies: tuple[PolicyConfig, ...] = Field(
+        (PolicyConfig(),), min_length=1, description="Rules that make pairs; they share a problem's pairs."
+    )
+    max_per_problem: int = Field(8, ge=1, description="Pairs of one problem at most.")
     max_per_candidate: int = Field(2, ge=1, description="Pairs that one candidate may be part of.")
     max_per_approach: int | None = Field(
         None, ge=1, description="Pairs of a problem whose chosen is of one near-duplicate cluster and behaviour."

@@ -11,12 +11,12 @@ from schemas.section import Section
 class ColumnsConfig(Section):
     """Which columns of a Hub dataset hold what; an empty name says that there is no such column."""
 
-    problem_id: str = "task_id"
-    prompt: str = "prompt"
-    entry_point: str = "entry_point"
-    tests: str = "test"
-    reference: str = ""
-    setup: str = ""
+    problem_id: str = Field("task_id", description="Column of the problem's id.")
+    prompt: str = Field("prompt", description="Of the task in words.")
+    entry_point: str = Field("entry_point", description="Of the function's name.")
+    tests: str = Field("test", description="Of the assert lines, or the check function.")
+    reference: str = Field("", description="Of a right solution.")
+    setup: str = Field("", description="Of code that runs before the candidate's.")
 
 
 class ProblemsConfig(Section):
@@ -25,7 +25,7 @@ class ProblemsConfig(Section):
     source: Literal[
         "starter", "humaneval", "humaneval+", "mbpp", "mbpp+",
         "evoeval", "apps", "codecontests", "livecodebench", "humanevalpack", "jsonl", "hub",
-    ] = "starter"  # fmt: skip
+    ] = Field("starter", description="Collection of problems, own `jsonl`, or a `hub` dataset.")  # fmt: skip
     path: Path | None = Field(
         None,
         description="File of the source; humaneval+, mbpp, mbpp+ and evoeval are fetched where there is none.",
@@ -34,10 +34,10 @@ class ProblemsConfig(Section):
         "",
         description="Hub dataset, a builder such as `parquet` with `data_files`, or a subset of EvoEval.",
     )
-    dataset_config: str = ""
-    split: str = "test"
-    revision: str = ""
-    data_files: str = ""
+    dataset_config: str = Field("", description="Configuration of the Hub dataset.")
+    split: str = Field("test", description="Split of the Hub dataset.")
+    revision: str = Field("", description="Commit or tag of the Hub dataset; empty takes the newest.")
+    data_files: str = Field("", description="Files of a builder such as `parquet`.")
     columns: ColumnsConfig = ColumnsConfig()
     compare: Literal["auto", "tokens", "lines", "exact"] = Field(
         "auto", description="How contest problems' printed text is compared; auto takes the collection's rule."

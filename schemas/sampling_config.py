@@ -15,8 +15,8 @@ class ScheduleConfig(Section):
     """One way to draw, and how many of a problem's candidates are drawn so."""
 
     share: float = Field(1.0, gt=0.0, description="Weight among all entries of the schedule.")
-    temperature: float = Field(0.8, ge=0.0, le=5.0)
-    top_p: float = Field(0.95, gt=0.0, le=1.0)
+    temperature: float = Field(0.8, ge=0.0, le=5.0, description="0 is greedy.")
+    top_p: float = Field(0.95, gt=0.0, le=1.0, description="Probability mass that is drawn from.")
 
 
 class ModelConfig(Section):
@@ -54,9 +54,9 @@ class VllmConfig(Section):
 class SamplingConfig(Section):
     """What is drawn, from which model."""
 
-    backend: Backend = "auto"
+    backend: Backend = Field("auto", description="What draws; auto tells by the model.")
     model: str = Field("smollm2", description="`smollm2` (embedded), a model folder, a Hub name, a served name.")
-    revision: str = ""
+    revision: str = Field("", description="Commit or tag of a model of the Hub.")
     adapter: Path | None = Field(None, description="LoRA folder to sample with.")
     samples: Path | None = Field(None, description="JSONL of samples, for the files backend.")
     as_is: bool = Field(
@@ -75,8 +75,8 @@ class SamplingConfig(Section):
     prompts: Path | None = Field(None, description="Folder of further templates, such as `mine.chat.jinja`.")
     schedule: tuple[ScheduleConfig, ...] = Field((), description="Empty takes `temperature` and `top_p`.")
     n: int = Field(16, ge=1, le=10_000, description="Candidates a problem.")
-    temperature: float = Field(0.8, ge=0.0, le=5.0)
-    top_p: float = Field(0.95, gt=0.0, le=1.0)
+    temperature: float = Field(0.8, ge=0.0, le=5.0, description="0 is greedy.")
+    top_p: float = Field(0.95, gt=0.0, le=1.0, description="Probability mass that is drawn from.")
     max_tokens: int = Field(192, ge=1, le=100_000, description="Tokens a completion at most.")
     token_logprobs: bool = Field(False, description="Keep the log-probability of every drawn token.")
     batch_size: int = Field(128, ge=1, description="Sequences generated together by transformers.")

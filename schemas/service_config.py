@@ -8,12 +8,12 @@ from schemas.section import Section
 class TimetableConfig(Section):
     """When `pairsmith serve` starts what, as cron lines such as `0 3 * * *`; empty leaves it to people."""
 
-    build: str = ""
-    refresh: str = ""
-    train: str = ""
-    evaluate: str = ""
-    study: str = ""
-    publish: str = ""
+    build: str = Field("", description="When to build.")
+    refresh: str = Field("", description="When to refresh.")
+    train: str = Field("", description="When to train.")
+    evaluate: str = Field("", description="When to evaluate.")
+    study: str = Field("", description="When to study.")
+    publish: str = Field("", description="When to publish.")
     timezone: str = Field("UTC", description="Name such as `Europe/Berlin`.")
 
 

@@ -91,3 +91,25 @@ def explain_command(
         show_history(pair_id, run, cases, reporter().console)
 
     guard(work, debug)
+
+
+@app.command("view")
+def view_command(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; others than loopback are no secret.")
+    ] = ("127.0.0.1"),
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8765,
+    debug: Debug = False,
+) -> None:
+    """Look at the pairs of a run in a browser, and mark good, bad and wrongly labelled ones.
+
+    Example: `pairsmith view runs/demo`
+    """
+
+    def work() -> None:
+        from pipeline.viewer import serve
+
+        serve(run, host, port, reporter().say)
+
+    guard(work, debug)

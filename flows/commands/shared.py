@@ -15,10 +15,21 @@ from rich.console import Console
 
 from flows.reporting import reporter, set_console
 from pipeline.errors import PairsmithError
+from pipeline.shown import shown_text
 from schemas.config import ConfigError, RunConfig, load_config
 
-EXIT_ERROR = 1  # a signal gives 128 and its number: 130 for Ctrl-C, 143 for SIGTERM
+EXIT_ERROR = 1
+EXIT_CODES = {
+    0: "done; also where all was there already",
+    1: "an error, told in one line that names the thing and the remedy; a check or a gate that did not hold",
+    2: "wrong usage: an unknown verb or option, a missing argument",
+    128 + signal.SIGINT: "stopped by Ctrl-C; what is written is kept, the same command goes on from there",
+    128 + signal.SIGPIPE: "whoever read the output went away",
+    128 + signal.SIGTERM: "stopped by SIGTERM; likewise",
+}
+"""What the command's exit codes mean."""
 _PLAIN_WIDTH = 110  # of tables in files and pipes
+_LONGEST_ERROR = 4000  # characters
 app = typer.Typer(
     add_completion=True,
     no_args_is_help=True,
@@ -76,6 +87,9 @@ def guard(work: Callable[[], None], debug: bool) -> None:
         if received or isinstance(error, KeyboardInterrupt):  # libraries make other errors of an interrupt
             errors.print("stopped; what is written is kept: the same command goes on from there", highlight=False)
             raise typer.Exit(128 + (received[0] if received else signal.SIGINT)) from None
+        if isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be flushed
+            raise typer.Exit(128 + signal.SIGPIPE) from None
         if debug or not isinstance(error, (PairsmithError, ConfigError, OSError)):
             raise
         errors.print(f"error: {_one_line(error)}", style="red", highlight=False, markup=False)
@@ -96,7 +110,7 @@ def _raise_on_signals() -> list[int]:
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return shown_text(" ".join(str(error).split()), _LONGEST_ERROR) or type(error).__name__
 
 
 def quiet_libraries(debug: bool) -> None:

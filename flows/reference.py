@@ -1,0 +1,153 @@
+"""Writes the reference pages from the code: `python -m flows.reference`, or `make reference`."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer.main
+
+from flows.commands.shared import EXIT_CODES, app
+from pipeline.pairing.layout import CONFIGS
+from pipeline.pairing.reasons import DROP_WORDS
+from pipeline.reference.columns import describe_record
+from pipeline.reference.keys import Key, KeyedSection, list_sections
+from pipeline.reference.toml import toml_value
+from pipeline.stages import RECORDS
+from schemas.mark import Mark
+
+FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+_MADE = "<!-- Generated from the code by `make reference`: change the code, not this page. -->\n"
+
+
+def pages() -> dict[str, str]:
+    """Return the reference pages by file name."""
+    return {
+        "commands.md": _join(_commands()),
+        "configuration.md": _join(_configuration()),
+        "columns.md": _join(_columns()),
+    }
+
+
+def main() -> None:
+    """Write the pages."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+
+
+def _join(lines: Iterator[str]) -> str:
+    return "\n".join(lines) + "\n"
+
+
+def _configuration() -> Iterator[str]:
+    yield "# Configuration\n"
+    yield _MADE
+    yield "One TOML file, and `--set section.key=value` on top. `pairsmith init` writes one, all keys explained."
+    yield "`none` unsets a key that may be unset. An unknown key is refused, and the nearest known one named."
+    for section in list_sections():
+        yield from _section(section)
+        for key in section.keys:
+            if key.tables is not None:
+                yield from _tables_of(key)
+
+
+def _section(section: KeyedSection) -> Iterator[str]:
+    yield f"\n## `[{'.'.join(section.path)}]`\n" if section.path else "\n## The run\n"
+    yield f"{_paragraph(section.about)}\n"
+    if section.keys:
+        yield from _key_table(section.keys)
+
+
+def _tables_of(key: Key) -> Iterator[str]:
+    assert key.tables is not None
+    (section, *_) = list_sections(key.tables, (*key.section, key.name))
+    yield f"\n### `[[{key.path}]]`\n"
+    yield f"{_paragraph(section.about)}\n"
+    yield from _key_table(section.keys)
+
+
+def _key_table(keys: tuple[Key, ...]) -> Iterator[str]:
+    yield "| key | default | type | meaning |\n| --- | --- | --- | --- |"
+    for key in keys:
+        required = key.default is None or type(key.default).__name__ == "PydanticUndefinedType"
+        default = "" if required else f"`{toml_value(key.default)}`"
+        yield f"| `{key.name}` | {_cell(default)} | {_cell(key.kind)} | {_cell(key.description)} |"
+
+
+def _columns() -> Iterator[str]:
+    yield "# Columns\n"
+    yield _MADE
+    yield "Every stage of a run is a folder of Parquet shards; `dataset/` holds the configurations."
+    yield "\n# Stages"
+    for stage, record in RECORDS.items():
+        yield from _record(stage, record)
+    yield from _record("marks.parquet", Mark)
+    yield "\n# Configurations of the dataset"
+    for config, (folder, record) in CONFIGS.items():
+        yield from _record(f"{config} in {folder}/", record) if config != "pairs" else iter(())
+    yield "\n# Why something makes no pair\n"
+    yield "Counted in the manifest of `pairs`, in `pairing.json`, and in the column `reason` of `candidates`.\n"
+    yield "| reason | counts | meaning |\n| --- | --- | --- |"
+    for reason, words in DROP_WORDS.items():
+        yield f"| `{reason}` | {reason.unit}s | {_cell(words)} |"
+
+
+def _record(name: str, record: type) -> Iterator[str]:
+    table = describe_record(record)
+    yield f"\n## `{name}`\n"
+    yield f"{_paragraph(table.about)}\n"
+    yield "| column | type | meaning |\n| --- | --- | --- |"
+    for column in table.columns:
+        yield f"| `{column.name}` | {column.kind} | {_cell(column.meaning)} |"
+
+
+def _commands() -> Iterator[str]:
+    import flows.cli  # each verb registers itself
+
+    assert flows.cli.main is not None
+    yield "# Commands\n"
+    yield _MADE
+    yield "`pairsmith --install-completion` has your shell complete verbs and options.\n"
+    yield "## Exit codes\n"
+    yield "| code | when |\n| --- | --- |"
+    for code, when in EXIT_CODES.items():
+        yield f"| {code} | {when} |"
+    command = typer.main.get_command(app)
+    yield from _group(command, "pairsmith")
+
+
+def _group(group: Any, path: str) -> Iterator[str]:
+    """Give the verbs of a group. Typer brings a click of its own, or not: types of either would tie us to one."""
+    for name, command in sorted(group.commands.items()):
+        if hasattr(command, "commands"):
+            yield from _group(command, f"{path} {name}")
+            continue
+        yield f"\n## `{path} {name}`\n"
+        yield f"{_paragraph(inspect.cleandoc(command.help or ''))}\n"
+        rows = [row for parameter in command.params if (row := _parameter(parameter))]
+        if rows:
+            yield "| argument or option | meaning |\n| --- | --- |"
+            yield from rows
+
+
+def _parameter(parameter: Any) -> str:
+    meaning = _cell(getattr(parameter, "help", "") or "")
+    if parameter.param_type_name == "option":
+        if parameter.hidden or "--help" in parameter.opts:
+            return ""
+        return f"| `{', '.join([*parameter.opts, *parameter.secondary_opts])}` | {meaning} |"
+    return f"| `{(parameter.name or '').upper()}` | {meaning} |"
+
+
+def _paragraph(text: str) -> str:
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+
+def _cell(text: str) -> str:
+    return re.sub(r"\s+", " ", text).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,12 @@
+"""The viewer of a run: pages on loopback to look at pairs and mark them.
+
+`index` filters the pairs by their facts, which are in memory; the texts of one pair are read from the shards of
+its problem when its page is asked for. `colouring` makes the two programs a diff, `pages` answers requests,
+`guard` refuses what another site asked for, or somebody under another name. Candidates' text is hostile: it is
+cut, its hidden characters are written out, templates escape it, and pages allow no script but the viewer's own.
+"""
+
+from pipeline.viewer.pages import make_app
+from pipeline.viewer.serving import serve
+
+__all__ = ["make_app", "serve"]

@@ -1,0 +1,198 @@
+"""The pairs of a run by their facts: filtered, counted, and in an order to go through."""
+
+import functools
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import polars as pl
+
+from pipeline.folder import MANIFEST
+from pipeline.history import NoPairError, ProblemHistory, RunReader
+from pipeline.marks import read_marks, write_marks
+from pipeline.stages import stage_folder
+from schemas.mark import Judged, Mark
+from schemas.standing import Standing
+
+DOUBTS = ("any", "weak_problem", "unchecked", "doubtful", "outvoted", "refuted", "weighed_down")
+_N_KEPT = 32  # filters, and problems, that are kept ready
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What pairs are wanted; an empty text wants all.
+
+    Attributes:
+        problem: part of the problem's id; `cause` of the rejected one; `tag` of either side.
+        doubt: one of DOUBTS: `any` is one of the others, a standing is that of the chosen one.
+        mark: a mark, `none` for pairs without one, or `some`.
+    """
+
+    problem: str = ""
+    policy: str = ""
+    cause: str = ""
+    tag: str = ""
+    doubt: str = ""
+    split: str = ""
+    mark: str = ""
+
+    @classmethod
+    def of_query(cls, query: Mapping[str, str]) -> "Filter":
+        """Return the filter of a page's address; what is no filter is left out, and long texts are cut."""
+        return cls(**{part.name: query.get(part.name, "").strip()[:200] for part in fields(cls)})
+
+    def query(self, **more: str | int) -> str:
+        """Return the filter as the part of an address behind the question mark."""
+        return urlencode({name: value for name, value in {**asdict(self), **more}.items() if value})
+
+
+class PairIndex:
+    """The pairs of a run. Its methods may be called from several threads."""
+
+    def __init__(self, run: Path) -> None:
+        """Read the facts of all pairs.
+
+        Raises:
+            NoPairError: if the run has no pairs.
+        """
+        self.run = run
+        self._lock = threading.RLock()
+        self._read()
+
+    def refresh(self) -> None:
+        """Read the pairs again if a build has written others."""
+        with self._lock:
+            if self._stamp() != self._seen:
+                self._read()
+
+    def _read(self) -> None:
+        self._seen = self._stamp()
+        self.reader = RunReader(self.run)
+        facts = self.reader.pair_facts()
+        self.facts = facts.join(self._weak(), on="problem_id", how="left", maintain_order="left").with_columns(
+            pl.col("is_weak").fill_null(False)
+        )
+        self.row_of = {pair_id: row for row, pair_id in enumerate(self.facts["pair_id"])}
+        self.marks = {(mark.chosen_id, mark.rejected_id): mark for mark in read_marks(self.run)}
+        self.history = functools.lru_cache(_N_KEPT)(self._history)
+        self._choices = functools.cache(self._count_choices)
+        self._plain_rows = functools.lru_cache(_N_KEPT)(self._find)
+        assert self.reader.shard_of is not None  # read now, not with the first page
+
+    def rows(self, wanted: Filter) -> list[int]:
+        """Return the numbers of the pairs that are wanted, ascending."""
+        if wanted.mark:  # marks change while people look
+            return self._find(wanted)
+        return self._plain_rows(wanted)
+
+    def pair(self, row: int) -> dict[str, Any]:
+        """Return the facts of a pair, with its mark as `mark` and `side`."""
+        facts = self.facts.row(row, named=True)
+        mark = self.marks.get((facts["chosen_id"], facts["rejected_id"]))
+        return {**facts, "mark": str(mark.mark) if mark else "", "side": mark.side if mark else ""}
+
+    def number_of(self, pair_id: str) -> int:
+        """Return the number of a pair.
+
+        Raises:
+            NoPairError: if there is none of this id.
+        """
+        try:
+            return self.row_of[pair_id]
+        except KeyError:
+            raise NoPairError(f"{pair_id[:40]}: no such pair in this run") from None
+
+    def mark(self, pair_id: str, judged: Judged | None, side: str) -> None:
+        """Write a mark of a pair down; None takes it back.
+
+        Raises:
+            NoPairError: if there is no such pair.
+            FolderError: if it can't be written; then nothing has changed.
+        """
+        with self._lock:
+            facts = self.pair(self.number_of(pair_id))
+            key = (facts["chosen_id"], facts["rejected_id"])
+            marks = {(mark.chosen_id, mark.rejected_id): mark for mark in read_marks(self.run)}
+            marks.pop(key, None)
+            if judged is not None:
+                marks[key] = Mark(*key, pair_id, facts["problem_id"], judged, side)
+            write_marks(self.run, marks.values())
+            self.marks = marks
+
+    def choices(self) -> dict[str, list[tuple[str, int]]]:
+        """Return what can be filtered by, with the pairs of each, the commonest first."""
+        return self._choices()
+
+    def _count_choices(self) -> dict[str, list[tuple[str, int]]]:
+        both = pl.concat([self.facts["chosen_tags"], self.facts["rejected_tags"]]).unique()
+        tags = sorted({tag for text in both for tag in text.split()})
+        return {
+            "policy": self._counts("policy"),
+            "cause": self._counts("rejected_cause"),
+            "split": self._counts("split"),
+            "tag": [(tag, self._count(Filter(tag=tag))) for tag in tags],
+            "doubt": [(doubt, n) for doubt in DOUBTS if (n := self._count(Filter(doubt=doubt)))],
+        }
+
+    def _counts(self, column: str) -> list[tuple[str, int]]:
+        rows = self.facts[column].value_counts().sort("count", column, descending=[True, False])
+        return [(value, n) for value, n in rows.iter_rows() if value]
+
+    def _count(self, wanted: Filter) -> int:
+        return int(self._matching(wanted).sum())
+
+    def _find(self, wanted: Filter) -> list[int]:
+        found = self._matching(wanted)
+        if wanted.mark:
+            marked = {
+                row
+                for mark in self.marks.values()
+                if (row := self.row_of.get(mark.pair_id)) is not None
+                and (wanted.mark in ("some", "none") or wanted.mark == mark.mark)
+            }
+            hits = pl.Series([row in marked for row in range(self.facts.height)], dtype=pl.Boolean)
+            found &= ~hits if wanted.mark == "none" else hits
+        return found.arg_true().to_list()
+
+    def _matching(self, wanted: Filter) -> pl.Series:
+        standing = pl.col("chosen_standing")
+        doubts = {
+            "weak_problem": pl.col("is_weak"),
+            "weighed_down": pl.col("weight") < 1,
+            **{name: standing == name for name in DOUBTS if name in set(Standing)},
+        }
+        tests = [pl.lit(True)]
+        if wanted.problem:
+            tests.append(
+                pl.col("problem_id").str.to_lowercase().str.contains(wanted.problem.lower(), literal=True)
+            )
+        if wanted.tag:
+            padded = [pl.concat_str(pl.lit(" "), f"{side}_tags", pl.lit(" ")) for side in ("chosen", "rejected")]
+            tests.append(pl.any_horizontal(one.str.contains(f" {wanted.tag} ", literal=True) for one in padded))
+        if wanted.doubt:
+            any_of = pl.any_horizontal(doubts.values())
+            tests.append(any_of if wanted.doubt == "any" else doubts.get(wanted.doubt, pl.lit(False)))
+        for name, column in (("policy", "policy"), ("cause", "rejected_cause"), ("split", "split")):
+            if getattr(wanted, name):
+                tests.append(pl.col(column) == getattr(wanted, name))
+        found = self.facts.lazy().select(pl.all_horizontal(tests).alias("found")).collect()["found"]
+        return found if len(found) == self.facts.height else pl.Series([bool(found[0])] * self.facts.height)
+
+    def _history(self, problem_id: str) -> ProblemHistory:
+        return self.reader.history(problem_id)
+
+    def _weak(self) -> pl.DataFrame:
+        folder = stage_folder(self.run, "problem_standings")
+        files = [folder.path / name for name in folder.shard_names()]
+        if not files:
+            return pl.DataFrame(schema={"problem_id": pl.String, "is_weak": pl.Boolean})
+        return pl.scan_parquet(files, glob=False).select("problem_id", "is_weak").collect()
+
+    def _stamp(self) -> float:
+        try:
+            return (stage_folder(self.run, "pairs").path / MANIFEST).stat().st_mtime
+        except OSError:
+            return 0.0

@@ -1,0 +1,249 @@
+"""The pages: a list of pairs to filter, one pair, the report, and where marks are sent to."""
+
+import bisect
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from pipeline.errors import PairsmithError
+from pipeline.history import CaseAnswers, Known, NoPairError, ProblemHistory, answers_by_case, telling_first
+from pipeline.report.gather import gather_run
+from pipeline.report.page import render_page
+from pipeline.report.words import percent, spoken, visible
+from pipeline.shown import shown_arguments, shown_text, shown_value
+from pipeline.viewer.colouring import side_by_side
+from pipeline.viewer.index import Filter, PairIndex
+from schemas.execution import CaseRun, Status
+from schemas.mark import Judged
+from schemas.problem import Interface
+from schemas.verdict import Label
+
+N_ROWS = 50  # pairs a page of the list
+_N_CASES = 60
+_N_CLUSTERS = 12
+_HERE = Path(__file__).parent
+_MARKS = {
+    "good": (Judged.GOOD, ""),
+    "bad": (Judged.BAD, ""),
+    "wrong_label": (Judged.WRONG_LABEL, ""),
+    "chosen_wrong": (Judged.WRONG_LABEL, "chosen"),
+    "rejected_right": (Judged.WRONG_LABEL, "rejected"),
+    "none": (None, ""),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRow:
+    """One case as it is shown."""
+
+    number: int
+    given: str
+    expected: str
+    chosen: str
+    rejected: str
+    chosen_passed: bool | None
+    rejected_passed: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Near-duplicates among a problem's candidates, as they are shown."""
+
+    n: int
+    labels: str
+    code: str
+    has_chosen: bool
+    has_rejected: bool
+
+
+def make_app(run: Path) -> Starlette:
+    """Return the viewer of a run, not guarded yet (see `pipeline.viewer.guard`).
+
+    Raises:
+        NoPairError: if the run has no pairs.
+    """
+    index = PairIndex(run)
+
+    async def show_list(request: Request) -> Response:
+        return await run_in_threadpool(_list_page, index, request)
+
+    async def show_pair(request: Request) -> Response:
+        return await run_in_threadpool(_pair_page, index, request)
+
+    async def show_report(request: Request) -> Response:
+        return await run_in_threadpool(_report, run)
+
+    async def show_plots(request: Request) -> Response:
+        return _page("plots.html.jinja", index, request)
+
+    async def take_mark(request: Request) -> Response:
+        body = await request.body()
+        return await run_in_threadpool(_take_mark, index, body)
+
+    async def say_error(request: Request, error: Exception) -> Response:
+        status = 404 if isinstance(error, NoPairError) else 500
+        return PlainTextResponse(shown_text(" ".join(str(error).split()), 1000), status)
+
+    routes = [
+        Route("/", show_list),
+        Route("/pairs/{pair_id}", show_pair),
+        Route("/plots", show_plots),
+        Route("/report", show_report),
+        Route("/marks", take_mark, methods=["POST"]),
+        Mount("/static", StaticFiles(directory=_HERE / "static")),
+    ]
+    return Starlette(routes=routes, exception_handlers={PairsmithError: say_error})
+
+
+def _list_page(index: PairIndex, request: Request) -> Response:
+    index.refresh()
+    wanted = Filter.of_query(request.query_params)
+    rows = index.rows(wanted)
+    n_pages = max(1, -(-len(rows) // N_ROWS))
+    asked = request.query_params.get("page", "1")
+    page = min(max(int(asked), 1), n_pages) if asked.isdecimal() and len(asked) < 9 else 1
+    part = [index.pair(row) for row in rows[(page - 1) * N_ROWS : page * N_ROWS]]
+    return _page(
+        "list.html.jinja", index, request, wanted=wanted, pairs=part, n_found=len(rows), page=page,
+        n_pages=n_pages,
+        choices=index.choices(), query=wanted.query(), page_query=lambda number: wanted.query(page=number),
+    )  # fmt: skip
+
+
+def _pair_page(index: PairIndex, request: Request) -> Response:
+    index.refresh()
+    wanted = Filter.of_query(request.query_params)
+    row = index.number_of(request.path_params["pair_id"])
+    pair = index.pair(row)
+    history = index.history(pair["problem_id"])
+    chosen, rejected = history.find(pair["chosen_id"]), history.find(pair["rejected_id"])
+    rows = index.rows(wanted)
+    before, after = _neighbours(rows, row)
+    answers = answers_by_case(history.problem, chosen, rejected)
+    is_plain = history.problem.interface is Interface.STDIN
+    return _page(
+        "pair.html.jinja", index, request, wanted=wanted, pair=pair, query=wanted.query(), n_found=len(rows),
+        place=bisect.bisect_right(rows, row) if row in rows[bisect.bisect_left(rows, row) :][:1] else 0,
+        before=index.facts["pair_id"][before] if before is not None else "",
+        after=index.facts["pair_id"][after] if after is not None else "",
+        problem=history.problem, standing=history.standing, chosen=chosen, rejected=rejected,
+        diff=side_by_side(_program(chosen), _program(rejected), history.problem.language),
+        cases=[_case(one, is_plain) for one in telling_first(answers)[:_N_CASES]], n_cases=len(answers),
+        tests=list(zip(_tests(chosen), _tests(rejected), strict=False)),
+        clusters=_clusters(history, pair), n_candidates=len(history.candidates),
+        labels=_labels(history.candidates), judgements=index.reader.judgements(pair["pair_id"]),
+    )  # fmt: skip
+
+
+def _neighbours(rows: list[int], row: int) -> tuple[int | None, int | None]:
+    """Return the pairs before and behind one in a list, also where it is not itself in there."""
+    low, high = bisect.bisect_left(rows, row), bisect.bisect_right(rows, row)
+    return (rows[low - 1] if low else None), (rows[high] if high < len(rows) else None)
+
+
+def _report(run: Path) -> Response:
+    path = run / "report.html"
+    text = path.read_text(encoding="utf-8") if path.is_file() else render_page(gather_run(run))
+    return HTMLResponse(text)
+
+
+def _take_mark(index: PairIndex, body: bytes) -> Response:
+    try:
+        given = json.loads(body)
+        judged, side = _MARKS[given["mark"]]
+        pair_id = str(given["pair_id"])
+    except (ValueError, KeyError, TypeError):
+        return PlainTextResponse("not a mark", 400)
+    index.mark(pair_id, judged, side)
+    return JSONResponse({"mark": given["mark"], "n_marks": len(index.marks)})
+
+
+def _page(template: str, index: PairIndex, request: Request, **values: Any) -> Response:
+    text = _TEMPLATES.get_template(template).render(
+        run=index.run.name, n_pairs=index.facts.height, n_marks=len(index.marks),
+        token=request.scope.get("pairsmith_token", ""), **values,
+    )  # fmt: skip
+    return HTMLResponse(text)
+
+
+def _finalize(value: Any) -> Any:
+    """Make hidden characters of every text visible: no expression of a template can forget to."""
+    return visible(value[:100_000]) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _program(known: Known) -> str:
+    return shown_text(known.code)
+
+
+def _case(one: CaseAnswers, is_plain: bool) -> CaseRow:
+    case = one.case
+    expected = ""
+    if case is not None:
+        rule = "" if case.compare == "equal" else f" ({case.compare})"
+        is_truth = case.compare in ("truthy", "falsy")
+        expected = f"something {case.compare}" if is_truth else shown_value(case.expected, 400, is_plain) + rule
+    return CaseRow(
+        one.number,
+        shown_arguments(case.arguments, 400, is_plain) if case is not None else "a call of the tests",
+        expected,
+        _answer(one.chosen, is_plain),
+        _answer(one.rejected, is_plain),
+        one.chosen_passed,
+        one.rejected_passed,
+    )
+
+
+def _answer(run: CaseRun | None, is_plain: bool) -> str:
+    if run is None:
+        return "not run"
+    if run.status is Status.OK:
+        return shown_value(run.value, 400, is_plain)
+    return shown_text(f"{run.status} {run.exception}".strip(), 200)
+
+
+def _tests(known: Known) -> list[tuple[str, str]]:
+    tests = known.execution.tests if known.execution is not None else ()
+    return [(shown_text(test.name, 200), test.outcome) for test in tests[:_N_CASES]]
+
+
+def _labels(candidates: tuple[Known, ...]) -> str:
+    counts = Counter(str(known.verdict.label) for known in candidates if known.verdict is not None)
+    return ", ".join(f"{counts[label]} {label}" for label in Label if counts[label])
+
+
+def _clusters(history: ProblemHistory, pair: dict[str, Any]) -> list[Cluster]:
+    """Return the near-duplicate clusters of a problem, those of this pair first, then the largest."""
+    members: dict[str, list[Known]] = {}
+    for known in history.candidates:
+        own = known.candidate.candidate_id
+        members.setdefault(known.syntax.cluster if known.syntax is not None else own, []).append(known)
+    shown = []
+    for rows in members.values():
+        ids = {known.candidate.candidate_id for known in rows}
+        code = shown_text(rows[0].code.strip("\n"), 700, 14)
+        labels = _labels(tuple(rows))
+        shown.append(Cluster(len(rows), labels, code, pair["chosen_id"] in ids, pair["rejected_id"] in ids))
+    shown.sort(key=lambda one: (not one.has_chosen, not one.has_rejected, -one.n))
+    return shown[:_N_CLUSTERS]
+
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("pipeline.viewer"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    finalize=_finalize,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters |= {"spoken": spoken, "percent": percent, "shown": shown_text}

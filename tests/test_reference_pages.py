@@ -1,0 +1,34 @@
+"""The generated reference is that of the code; each key and each column is explained."""
+
+from dataclasses import fields
+
+import pytest
+
+from flows.reference import FOLDER, pages
+from pipeline.reference.columns import describe_record
+from pipeline.reference.keys import list_keys
+from pipeline.stages import RECORDS
+from schemas.pair import Pair
+
+
+@pytest.mark.parametrize(("name", "text"), pages().items(), ids=pages().keys())
+def test_the_page_is_current(name: str, text: str) -> None:
+    assert (FOLDER / name).read_text(encoding="utf-8") == text, "run `make reference`"
+
+
+def test_every_key_has_a_meaning() -> None:
+    assert [key.path for key in list_keys() if not key.description] == []
+
+
+def test_every_key_and_every_column_stands_on_its_page() -> None:
+    made = pages()
+    assert [key.path for key in list_keys() if f"| `{key.name}` |" not in made["configuration.md"]] == []
+    for record in RECORDS.values():
+        assert [field.name for field in fields(record) if f"| `{field.name}` |" not in made["columns.md"]] == []
+
+
+def test_what_a_docstring_says_of_a_column_is_read() -> None:
+    columns = {column.name: column for column in describe_record(Pair).columns}
+    assert columns["split"].meaning.startswith("train or test, by a hash of the problem")
+    assert columns["policy_value"].kind == "float or null"
+    assert "token distance" in columns["policy_value"].meaning  # a later line of its entry

@@ -1,0 +1,222 @@
+"""The viewer's pages: filters, one pair, marks; who may ask; hostile text."""
+
+import asyncio
+import re
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+
+from pipeline.history import RunReader
+from pipeline.marks import read_marks
+from pipeline.stages import stage_folder
+from pipeline.viewer.index import Filter, PairIndex
+from pipeline.viewer.serving import AddressError, allowed_hosts, is_loopback, open_listener
+from schemas.mark import Judged
+from schemas.pair import Pair
+from tests.cli_kit import assert_one_line, pairsmith
+from tests.hostile import FORBIDDEN, HOSTILE, LARGE
+from tests.viewer_kit import HOST, client_of, own_headers, poison
+
+T = TypeVar("T")
+
+
+@pytest.fixture
+def run(built: Path, tmp_path: Path) -> Path:
+    shutil.copytree(built, tmp_path / "run")
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def pairs(run: Path) -> list[Pair]:
+    return stage_folder(run, "pairs").read_all()
+
+
+def ask(run: Path, work: Callable[[httpx.AsyncClient], Awaitable[T]]) -> T:
+    async def asked() -> T:
+        async with client_of(run) as client:
+            return await work(client)
+
+    return asyncio.run(asked())
+
+
+def get(run: Path, path: str, **headers: str) -> httpx.Response:
+    return ask(run, lambda client: client.get(path, headers=headers))
+
+
+def post(run: Path, body: Any, headers: dict[str, str]) -> httpx.Response:
+    return ask(run, lambda client: client.post("/marks", json=body, headers=headers))
+
+
+def test_the_list_shows_all_pairs_and_filters_them(run: Path, pairs: list[Pair]) -> None:
+    index = PairIndex(run)
+    part = pairs[0].problem_id[3:12]
+
+    def tagged(pair: Pair) -> bool:
+        return "one_statement" in f"{pair.chosen_tags} {pair.rejected_tags}".split()
+
+    wanted: list[tuple[Filter, Callable[[Pair], bool]]] = [
+        (Filter(), lambda pair: True),
+        (Filter(problem=part.upper()), lambda pair: part in pair.problem_id),
+        (Filter(cause="wrong_value"), lambda pair: pair.rejected_cause == "wrong_value"),
+        (Filter(cause="exception"), lambda pair: pair.rejected_cause == "exception"),
+        (Filter(split="test"), lambda pair: pair.split == "test"),
+        (Filter(tag="one_statement"), tagged),
+        (Filter(tag="one_state"), lambda pair: False),
+        (Filter(doubt="unchecked"), lambda pair: pair.chosen_standing == "unchecked"),
+        (Filter(policy="cleaner"), lambda pair: False),
+        (Filter(mark="some"), lambda pair: False),
+        (Filter(mark="none"), lambda pair: True),
+    ]  # fmt: skip
+    for one, holds in wanted:
+        found = [index.pair(row)["pair_id"] for row in index.rows(one)]
+        assert found == [
+            pair.pair_id for pair in sorted(pairs, key=lambda pair: index.row_of[pair.pair_id]) if holds(pair)
+        ], one
+        page = get(run, f"/?{one.query()}")
+        assert f"{len(found)} pairs found" in page.text
+        assert [key for key in found[:50] if f"/pairs/{key}" not in page.text] == []
+
+
+def test_a_pair_has_diff_cases_clusters_and_its_neighbours(run: Path, pairs: list[Pair]) -> None:
+    index = PairIndex(run)
+    rows = index.rows(Filter(cause="wrong_value"))
+    pair = index.pair(rows[1])
+    page = get(run, f"/pairs/{pair['pair_id']}?cause=wrong_value").text
+    before, after = (index.pair(rows[place])["pair_id"] for place in (0, 2))
+    assert f'data-before="/pairs/{before}?cause=wrong_value"' in page
+    assert f'data-after="/pairs/{after}?cause=wrong_value"' in page
+    assert f"2 of {len(rows)}" in page
+    history = RunReader(run).history(pair["problem_id"])
+    assert page.count('<td class="n">') == len(history.problem.cases)
+    assert page.count('<figure class="card">') == len(
+        {known.syntax.cluster for known in history.candidates if known.syntax}
+    )
+    assert '<tr class="changed">' in page
+    assert 'class="t-k' in page
+
+
+def test_a_page_that_is_not_there_is_told(run: Path) -> None:
+    assert get(run, "/pairs/%3Cscript%3E").status_code == 404
+    assert get(run, "/nothing").status_code == 404
+    assert get(run, "/static/../pages.py").status_code == 404
+    assert get(run, "/?page=99999999999&problem=" + "x" * 5000).status_code == 200
+
+
+def test_the_report_is_framed_and_may_run_nothing(run: Path) -> None:
+    report = get(run, "/report")
+    assert "pairsmith report" in report.text
+    assert "script-src" not in report.headers["content-security-policy"]
+    assert report.headers["content-security-policy"].endswith("sandbox")
+    assert '<iframe class="report" src="/report" sandbox' in get(run, "/plots").text
+
+
+def test_a_mark_is_written_shown_and_taken_back(run: Path, pairs: list[Pair]) -> None:
+    pair = pairs[0]
+    for given, judged, side in [
+        ("good", Judged.GOOD, ""), ("bad", Judged.BAD, ""), ("wrong_label", Judged.WRONG_LABEL, ""),
+        ("chosen_wrong", Judged.WRONG_LABEL, "chosen"), ("rejected_right", Judged.WRONG_LABEL, "rejected"),
+    ]:  # fmt: skip
+        answer = post(run, {"pair_id": pair.pair_id, "mark": given}, own_headers())
+        assert answer.json() == {"mark": given, "n_marks": 1}
+        (mark,) = read_marks(run)
+        assert (mark.chosen_id, mark.rejected_id, mark.mark, mark.side) == (
+            pair.chosen_id,
+            pair.rejected_id,
+            judged,
+            side,
+        )
+        page = get(run, f"/pairs/{pair.pair_id}").text
+        assert re.findall(r'data-mark="(\w+)"[^>]*aria-pressed="true"', page) == [given]
+    assert f"/pairs/{pair.pair_id}" in get(run, "/?mark=wrong_label").text
+    assert post(run, {"pair_id": pair.pair_id, "mark": "none"}, own_headers()).json()["n_marks"] == 0
+    assert read_marks(run) == []
+
+
+@pytest.mark.parametrize(
+    "body", [{}, [], {"pair_id": "x"}, {"mark": "good", "pair_id": "gone"}, {"mark": ["good"]}]
+)
+def test_what_is_no_mark_changes_nothing(run: Path, body: Any) -> None:
+    assert post(run, body, own_headers()).status_code in (400, 404)
+    assert read_marks(run) == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": f"https://{HOST}"}, 403),
+        ({"Origin": ""}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"X-Pairsmith-Token": "guessed"}, 403),
+        ({"X-Pairsmith-Token": ""}, 403),
+        ({"Host": "evil.example:8765"}, 421),
+        ({"Host": "127.0.0.1"}, 421),
+    ],
+)
+def test_other_sites_write_nothing(run: Path, pairs: list[Pair], headers: dict[str, str], status: int) -> None:
+    answer = post(run, {"pair_id": pairs[0].pair_id, "mark": "bad"}, own_headers(**headers))
+    assert answer.status_code == status
+    assert read_marks(run) == []
+
+
+def test_a_page_asked_for_under_another_name_is_refused(run: Path) -> None:
+    answer = get(run, "/", Host="rebound.example:8765")
+    assert answer.status_code == 421
+    assert "pairsmith <b>" not in answer.text
+
+
+def test_a_large_body_and_other_methods_are_refused(run: Path) -> None:
+    assert post(run, {"pair_id": "x" * 5000, "mark": "bad"}, own_headers()).status_code == 413
+    assert ask(run, lambda client: client.delete("/marks", headers=own_headers())).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "text", [HOSTILE, LARGE, "def f(x):\n    return x\n" * 400_000], ids=["hostile", "large", "plain"]
+)
+def test_hostile_text_is_only_text(run: Path, pairs: list[Pair], text: str) -> None:
+    poison(run, pairs[0], text)
+    for path in (f"/pairs/{pairs[0].pair_id}", "/"):
+        answer = get(run, path)
+        assert answer.status_code == 200
+        assert [repr(bad) for bad in FORBIDDEN if bad in answer.text] == []
+        assert len(answer.text) < 1_500_000
+        assert answer.text.count("<script") == 1  # our own
+        assert "<img" not in answer.text
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'; script-src 'self'; style-src 'self'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_new_build_is_seen(run: Path, pairs: list[Pair]) -> None:
+    index = PairIndex(run)
+    assert index.facts.height == len(pairs)
+    folder = stage_folder(run, "pairs")
+    manifest = folder.manifest()
+    assert manifest is not None
+    folder.finish(folder.shard_names()[:1], "another", manifest.versions)
+    index.refresh()
+    assert index.facts.height < len(pairs)
+
+
+def test_it_listens_on_loopback_unless_told_otherwise() -> None:
+    loopback = {name: is_loopback(name) for name in ("127.0.0.1", "::1", "localhost", "192.0.2.1", "example.org")}
+    assert [name for name, yes in loopback.items() if yes] == ["127.0.0.1", "::1", "localhost"]
+    assert allowed_hosts("127.0.0.1", 8765) == {"127.0.0.1:8765", "localhost:8765"}
+    assert allowed_hosts("192.0.2.1", 80) == {"192.0.2.1:80", "192.0.2.1"}
+    for every in ("0.0.0.0", "::", ""):
+        with pytest.raises(AddressError, match="name one address"):
+            open_listener(every, 0)
+
+
+def test_bad_input_is_one_line(run: Path, home: Path, tmp_path: Path) -> None:
+    assert_one_line(pairsmith("view", tmp_path / "none", home=home), "none", "no pairs")
+    with open_listener("127.0.0.1", 0) as taken:
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert_one_line(pairsmith("view", run, "--port", port, home=home), port, "--port")
