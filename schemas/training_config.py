@@ -24,7 +24,7 @@ class LaunchConfig(Section):
         "process, this one.",
     )
     processes: int | None = Field(None, ge=1, description="On all machines together; none: the file's.")
-    machines: int = Field(1, ge=1)
+    machines: int = Field(1, ge=1, description="Machines that train together.")
     machine_rank: int = Field(0, ge=0, description="Number of this machine; 0 keeps the log and the checkpoints.")
     address: str = Field("", description="Address of machine 0, where there are several.")
     port: int = Field(29500, ge=1, le=65535, description="Port at which the processes meet.")
@@ -45,10 +45,12 @@ class TrainingConfig(Section):
     sft_steps: int = Field(
         0, ge=0, description="Steps of SFT on the right answers first; the model after them is the reference."
     )
-    sft_learning_rate: float | None = Field(None, gt=0.0)
+    sft_learning_rate: float | None = Field(
+        None, gt=0.0, description="Of these steps; none takes the one that suits the form."
+    )
     tuning: Literal["lora", "full", "qlora"] = Field("lora", description="qlora: 4 bits, needs bitsandbytes.")
-    lora_rank: int = Field(16, ge=1)
-    lora_alpha: int = Field(32, ge=1)
+    lora_rank: int = Field(16, ge=1, description="Rank of the adapter.")
+    lora_alpha: int = Field(32, ge=1, description="Scale of the adapter, over its rank.")
     beta: float | None = Field(None, gt=0.0, description="Strength of the pull to the reference.")
     learning_rate: float | None = Field(
         None, gt=0.0, description="None: the method's; ten times as much with an adapter."
@@ -85,7 +87,7 @@ class TrainingConfig(Section):
         0, ge=0, description="Evaluations without a better reward accuracy until training stops; 0: it goes on."
     )
     trackers: tuple[Literal["tensorboard", "wandb"], ...] = Field((), description="Also told of every step.")
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one.")
     launch: LaunchConfig = LaunchConfig()
 
     @field_validator("method", mode="before")

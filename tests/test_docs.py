@@ -1,0 +1,83 @@
+"""The pages hold what is true: the tutorial's commands run in their order, and every link leads somewhere."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli_kit import N_PROBLEMS, environment, pairsmith
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
+TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+RUN = [line for block in re.findall(r"```sh\n(.*?)```", TUTORIAL, re.DOTALL) for line in block.splitlines()]
+SHOWN = [line[2:] for line in TUTORIAL.splitlines() if line.startswith("$ pairsmith ")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tutorial")
+
+
+@pytest.fixture(scope="module")
+def outputs(folder: Path, config: Path, home: Path) -> dict[str, str]:
+    """What the tutorial's commands print, one after the other, with the model's samples from a file."""
+    samples = f"--set sampling.backend=files --set sampling.samples={config.parent / 'samples.jsonl'}"
+    outputs = {}
+    for command in RUN:
+        words = shlex.split(command.replace("pairsmith init", f"pairsmith init {samples}"))[1:]
+        done = subprocess.run(
+            [sys.executable, "-m", "flows.cli", *words], cwd=folder, capture_output=True, text=True, check=False,
+            env={**environment(home), "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        outputs[command] = done.stdout
+    return outputs
+
+
+def test_the_tutorial_goes_through_as_written(outputs: dict[str, str]) -> None:
+    dry, build, status, inspect, changed, again = list(outputs.values())[1:]
+    assert f"{N_PROBLEMS} from starter" in dry
+    assert " pairs " in build
+    assert " done " in status
+    assert "-- chosen, passes" in inspect
+    assert "pairs.max_per_problem: 8 then, 3 now" in changed
+    assert re.search(r"executions +\d+ rows there already", again)
+    assert re.search(r"pairs +\d+ pairs +\d", again)
+
+
+def test_the_tutorials_snippet_loads_the_pairs(folder: Path, outputs: dict[str, str], tmp_path: Path) -> None:
+    (snippet,) = re.findall(r"```python\n(.*?)```", TUTORIAL, re.DOTALL)
+    variables = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", snippet], cwd=folder, env=variables, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("starter/")
+
+
+@pytest.mark.parametrize("command", SHOWN)
+def test_each_shown_command_is_known(command: str, home: Path) -> None:
+    words = shlex.split(command)[1:]
+    done = pairsmith(words[0], "--help", home=home)
+    assert done.returncode == 0, done.stderr
+    assert [word for word in words if word.startswith("--") and word not in done.stdout] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)#\s]*)(?:#[^)]*)?\)", text):
+        if target and not target.startswith(("http://", "https://")):
+            assert (page.parent / target).exists(), target
+
+
+def test_the_index_names_every_page() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    pages = {page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")} - {"index.md"}
+    assert [page for page in sorted(pages) if f"]({page})" not in index] == []
