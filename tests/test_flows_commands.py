@@ -1,0 +1,80 @@
+"""The command as a whole: every verb shows an example, the shell completes it, exit codes are as documented."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+import flows.cli
+from flows.commands.shared import EXIT_CODES, app
+from flows.reference import FOLDER
+from tests.cli_kit import command_of, environment, pairsmith
+
+
+def verbs(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from verbs(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+VERBS = list(verbs(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize(
+    ("path", "command"), VERBS, ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
+)
+def test_each_verb_shows_an_example_of_itself(path: tuple[str, ...], command: Any) -> None:
+    assert "Example" in command.help
+    assert f"`pairsmith {' '.join(path)}" in command.help
+    missing = [option.opts for option in command.params if option.param_type_name == "option" and not option.help]
+    assert missing == []
+
+
+def test_the_command_is_that_of_the_verbs() -> None:
+    assert {path[0] for path, _ in VERBS} >= {"build", "init", "status", "explain", "view", "inspect"}
+    assert callable(flows.cli.main)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shell_completes_verbs_and_options(shell: str, home: Path) -> None:
+    script = Path(sys.executable).parent / "pairsmith"
+    if not script.is_file():
+        pytest.skip("the command is not installed beside this Python")
+
+    def complete(*words: str) -> str:
+        line = " ".join(words)
+        asked = {
+            "_PAIRSMITH_COMPLETE": f"complete_{shell}", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1),
+            "_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        }  # fmt: skip
+        variables = {**environment(home), **asked}
+        return subprocess.run([script], env=variables, capture_output=True, text=True, check=False).stdout
+
+    assert "status" in complete("pairsmith", "sta")
+    assert "--budget-tokens" in complete("pairsmith", "build", "--bud")
+
+
+def test_exit_codes_are_as_documented(home: Path, tmp_path: Path) -> None:
+    assert pairsmith("init", tmp_path / "a.toml", home=home).returncode == 0
+    assert pairsmith("init", tmp_path / "a.toml", home=home).returncode == 1
+    assert pairsmith("init", "--no-such-option", home=home).returncode == 2
+    page = (FOLDER / "commands.md").read_text(encoding="utf-8")
+    assert [code for code in EXIT_CODES if f"| {code} | " not in page] == []
+
+
+def test_a_reader_that_goes_away_is_no_error(home: Path) -> None:
+    with subprocess.Popen(
+        command_of("init", "-"), env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        told = process.stderr.read()
+    assert told == b""
+    assert process.returncode == 141
