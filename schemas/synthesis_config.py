@@ -19,19 +19,19 @@ class SeedsConfig(Section):
 
     folders: tuple[Path, ...] = Field((), description="Folders or git checkouts of code.")
     dataset: str = Field("", description="Hub dataset, or a builder such as `parquet` with `data_files`.")
-    dataset_config: str = ""
-    split: str = "train"
-    revision: str = ""
-    data_files: str = ""
-    content_column: str = "content"
+    dataset_config: str = Field("", description="Configuration of the Hub dataset.")
+    split: str = Field("train", description="Split of the Hub dataset.")
+    revision: str = Field("", description="Commit or tag of the Hub dataset; empty takes the newest.")
+    data_files: str = Field("", description="Files of a builder such as `parquet`.")
+    content_column: str = Field("content", description="Column of a file's text.")
     path_column: str = Field("path", description="Empty where there is none, likewise the next ones.")
     language_column: str = Field("language", description="Without one the path's ending tells.")
-    license_column: str = "license"
+    license_column: str = Field("license", description="Of the SPDX name.")
     languages: Texts = Field((), description="Only these; empty takes all of the table.")
     min_lines: int = Field(3, ge=1, description="Lines of code of a function, its signature included.")
-    max_lines: int = Field(60, ge=1)
+    max_lines: int = Field(60, ge=1, description="The same at most.")
     max_tokens: int = Field(800, ge=1, description="Tokens of the function with what it needs of its file.")
-    max_file_bytes: int = Field(1 << 18, ge=1)
+    max_file_bytes: int = Field(1 << 18, ge=1, description="Larger files are left out.")
     licenses: Texts = Field(PERMISSIVE, description="SPDX names that are allowed.")
     allow_unknown_license: bool = Field(True, description="Take code for which nobody says a licence.")
     near_threshold: float = Field(0.7, gt=0.0, le=1.0, description="Jaccard similarity of near-duplicates.")
@@ -41,11 +41,11 @@ class SeedsConfig(Section):
 class RoleConfig(Section):
     """Who plays one role of the chain. Without `models` those of `sampling` do."""
 
-    models: tuple[ModelConfig, ...] = ()
+    models: tuple[ModelConfig, ...] = Field((), description="As `sampling.models`.")
     n: int = Field(1, ge=1, le=10_000, description="Answers to each prompt.")
-    temperature: float = Field(0.8, ge=0.0, le=5.0)
-    top_p: float = Field(0.95, gt=0.0, le=1.0)
-    max_tokens: int = Field(512, ge=1, le=100_000)
+    temperature: float = Field(0.8, ge=0.0, le=5.0, description="0 is greedy.")
+    top_p: float = Field(0.95, gt=0.0, le=1.0, description="Probability mass that is drawn from.")
+    max_tokens: int = Field(512, ge=1, le=100_000, description="Tokens of an answer at most.")
 
 
 class QualityRulesConfig(Section):

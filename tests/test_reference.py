@@ -72,3 +72,8 @@ def test_none_unsets_only_what_may_be_unset() -> None:
     assert load_config(None, ["pairs.near_problems=none"]).pairs.near_problems is None
     with pytest.raises(ConfigError, match=r"pairs\.max_per_problem"):
         load_config(None, ["pairs.max_per_problem=none"])
+
+
+def test_a_default_is_that_of_its_section_not_of_the_class() -> None:
+    defaults = {key.path: key.default for key in list_keys()}
+    assert (defaults["synthesis.responses.n"], defaults["synthesis.tests.n"]) == (10, 5)

@@ -53,13 +53,27 @@ class KeyedSection:
     keys: tuple[Key, ...]
 
 
-def list_sections(model: type[BaseModel] = RunConfig, path: tuple[str, ...] = ()) -> Iterator[KeyedSection]:
-    """Give all tables of the configuration, the run's own keys first, each before the tables below it."""
+def list_sections(
+    model: type[BaseModel] = RunConfig, path: tuple[str, ...] = (), holds: BaseModel | None = None
+) -> Iterator[KeyedSection]:
+    """Give all tables of the configuration, the run's own keys first, each before the tables below it.
+
+    Args:
+        model: the outermost section.
+        path: names of the tables around it.
+        holds: its value by default, which tells more than its class where one class serves several sections.
+    """
+    defaults = {
+        name: getattr(holds, name) if holds is not None else field.get_default(call_default_factory=True)
+        for name, field in model.model_fields.items()
+    }
     below = {name: kind for name, field in model.model_fields.items() if (kind := _table(field.annotation))}
-    keys = tuple(_key(path, name, field) for name, field in model.model_fields.items() if name not in below)
+    own = [name for name in model.model_fields if name not in below]
+    keys = tuple(_key(path, name, model.model_fields[name], defaults[name]) for name in own)
     yield KeyedSection(path, (model.__doc__ or "").strip(), keys)
     for name, section in below.items():
-        yield from list_sections(section, (*path, name))
+        default = defaults[name]
+        yield from list_sections(section, (*path, name), default if isinstance(default, BaseModel) else None)
 
 
 def list_keys(model: type[BaseModel] = RunConfig, path: tuple[str, ...] = ()) -> Iterator[Key]:
@@ -68,8 +82,7 @@ def list_keys(model: type[BaseModel] = RunConfig, path: tuple[str, ...] = ()) ->
         yield from section.keys
 
 
-def _key(section: tuple[str, ...], name: str, field: FieldInfo) -> Key:
-    default = field.get_default(call_default_factory=True)
+def _key(section: tuple[str, ...], name: str, field: FieldInfo, default: Any) -> Key:
     kind = _kind(field.annotation)
     limits = _limits(field.metadata)
     if limits:
