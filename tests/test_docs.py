@@ -68,16 +68,23 @@ def test_each_shown_command_is_known(command: str, home: Path) -> None:
     assert [word for word in words if word.startswith("--") and word not in done.stdout] == []
 
 
+def links(page: Path) -> set[Path]:
+    """Return the files that a page links to."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
+    return {(page.parent / one).resolve() for one in targets if not one.startswith(("http://", "https://"))}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
-    for target in re.findall(r"\]\(([^)#\s]*)(?:#[^)]*)?\)", text):
-        if target and not target.startswith(("http://", "https://")):
-            assert (page.parent / target).exists(), target
+    assert [str(target) for target in links(page) if not target.exists()] == []
 
 
-def test_the_index_names_every_page() -> None:
-    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    pages = {page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")} - {"index.md"}
-    assert [page for page in sorted(pages) if f"]({page})" not in index] == []
+def test_every_page_is_reached_from_the_readme() -> None:
+    reached, new = set(), {ROOT / "README.md"}
+    while new:
+        reached |= new
+        new = {target for page in new for target in links(page) if target.suffix == ".md"} - reached
+    assert [
+        str(page.relative_to(ROOT)) for page in PAGES if page not in reached and page.name != "CONTRIBUTING.md"
+    ] == []
