@@ -236,6 +236,16 @@ def test_the_command_loads_back_by_tag_and_prints_no_token(
                 assert back.equals(pl.read_parquet(files)), (name, split)
 
 
+def test_what_is_no_adapter_of_the_start_is_not_published_as_one(tmp_path: Path) -> None:
+    """Its card would name the start as its base, which is what SFT made of it, or nothing."""
+    (tmp_path / "training").mkdir()
+    result = tmp_path / "training" / "result.json"
+    for base, adapter in (("sft/model", "adapter"), ("model", "")):
+        result.write_text(json.dumps({"base": base, "adapter": adapter}))
+        with pytest.raises(PublishError, match=f"not an adapter of the start.*upload {base} by"):
+            publish_module.model_files(RunConfig(run=tmp_path), "v1")
+
+
 @pytest.mark.model
 def test_the_snippets_of_the_card_run(
     hub: Hub, api: HfApi, settings: RunConfig, home: Path, tmp_path: Path

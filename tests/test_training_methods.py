@@ -42,6 +42,11 @@ def test_the_table_has_every_method_that_the_configuration_knows() -> None:
         trl_classes(method)
 
 
+def test_the_documentation_names_every_method() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
+    assert [name for name in METHODS if f"`{name}`" not in text] == []
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_trains_saves_reloads_and_samples(
     name: MethodName, model: Path, pairs: Path, tmp_path: Path

@@ -18,6 +18,7 @@ from pipeline.report.gather import gather_run
 from pipeline.report.page import median_lengths
 from pipeline.report.plots import draft_candidate_steps, draft_lengths, draft_outcomes
 from pipeline.report.svg import draw_png
+from pipeline.training.run import result_of
 from schemas.config import RunConfig
 from schemas.training import TrainingSummary
 
@@ -132,6 +133,12 @@ def model_files(config: RunConfig, tag: str) -> dict[str, Content]:
     """
     folder = config.run / "training"
     adapter, summary_file = folder / "adapter", folder / "summary.json"
+    base, _ = result_of(folder)
+    if base is not None:
+        raise PublishError(
+            f"{folder}: what was trained is not an adapter of the start, and only these are published; "
+            f"upload {base.relative_to(folder)} by `hf upload`"
+        )
     if not adapter.is_dir() or not summary_file.is_file():
         raise PublishError(f"{folder}: no adapter in there; run `pairsmith train` first")
     summary = TypeAdapter(TrainingSummary).validate_json(summary_file.read_bytes())
