@@ -1,11 +1,12 @@
-"""Serves a run whose refresh is due every minute, lets it grow, kills everything in mid-run: what is redone.
+"""Serves a run whose refresh is due every minute; lets it grow, kills it, cancels it: what is redone, and left.
 
-    python -m benchmarks.served
+    python -m benchmarks.served grow kill cancel
 
-Starts a Prefect server of its own on loopback; takes about eight minutes. Exits with 1 where something was redone
-that need not be, or lost.
+Starts a Prefect server of its own on loopback; each part takes some minutes. Exits with 1 where something was
+redone that need not be, lost, or left behind.
 """
 
+import argparse
 import contextlib
 import os
 import signal
@@ -24,6 +25,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Cancelling
 
 from pipeline.stages import stage_folder
 from pipeline.versions import list_versions, read_changelog
@@ -133,11 +135,10 @@ def executed(run: Path) -> dict[str, float]:
     return {row.candidate_id: row.wall_s for row in stage_folder(run, "executions").read_all()}
 
 
-def main() -> int:
-    folder = Path(tempfile.mkdtemp(prefix="pairsmith-served-"))
+def grow(folder: Path) -> list[str]:
+    """Refresh as the run is new, unchanged, and one problem larger."""
     config = write_problems(folder, 6, published=False)
     run, seen = folder / "run", set[UUID]()
-    faults: list[str] = []
     with serving(folder, config) as service:
         print("first: builds")
         next_run(service, seen, "v1 is new")
@@ -148,30 +149,93 @@ def main() -> int:
         write_problems(folder, 7, published=False)
         next_run(service, seen, "v2 is new")
         second = executed(run)
-        again = [key for key, wall_s in first.items() if second.get(key) != wall_s]
-        print(f"  programs that ran: {len(second) - len(first)} new, {len(again)} again")
-        faults += ["programs ran again"] if again or len(second) != len(first) + 5 else []
+    again = [key for key, wall_s in first.items() if second.get(key) != wall_s]
+    print(f"  programs that ran: {len(second) - len(first)} new, {len(again)} again")
+    print(f"versions: {', '.join(one.name for one in list_versions(run))}\n\n{read_changelog(run)}")
+    return ["programs ran again, or too few did"] if again or len(second) != len(first) + 5 else []
 
-        print("fourth: 16 problems more; server and worker are killed in mid-run")
-        write_problems(folder, 23, published=False, slow_s=SLOW_S)
-        stages = run / "executions"
-        n_before = len(list(stages.glob("part-*.parquet")))
-        wait_for("some of the new shards", lambda: len(list(stages.glob("part-*.parquet"))) >= n_before + 2)
+
+def kill(folder: Path) -> list[str]:
+    """Kill server, worker and run by SIGKILL in mid-run, and start both again."""
+    config = write_problems(folder, 24, published=False, slow_s=SLOW_S)
+    run, seen = folder / "run", set[UUID]()
+    faults: list[str] = []
+    with serving(folder, config) as service:
+        wait_for("some shards", lambda: n_shards(run) >= 4)
         n_killed = service.kill()
-        made = {path: path.stat().st_mtime_ns for path in stages.glob("part-*.parquet")}
-        print(f"  kill -9 of {n_killed} processes with {len(made) - n_before} of 8 new shards there")
+        made = written(run)
+        print(f"kill -9 of {n_killed} processes with {len(made)} of 12 shards of executions there")
         service.start()
-        next_run(service, seen, "v3 is new")
-        kept = [path for path, when in made.items() if path.stat().st_mtime_ns == when]
-        print(f"  shards from before the kill: {len(kept)} of {len(made)} kept")
-        faults += ["whole shards were made again"] if len(kept) != len(made) else []
-        print("fifth: nothing new")
-        next_run(service, seen, "nothing new: v3 stands")
-        faults += [f"left as {run.state_type}" for run in stale(service)]
-    print(f"versions: {', '.join(one.name for one in list_versions(run))}\n")
-    print(read_changelog(run))
+        next_run(service, seen, "v1 is new")
+        faults += kept(made)
+        print("and once more: nothing new")
+        next_run(service, seen, "nothing new: v1 stands")
+        faults += [f"{one.name} is left as running" for one in stale(service)]
+    return faults
+
+
+def cancel(folder: Path) -> list[str]:
+    """Cancel a run in the middle, and let the next one go on."""
+    config = write_problems(folder, 24, published=False, slow_s=SLOW_S)
+    run, seen = folder / "run", set[UUID]()
+    faults: list[str] = []
+    with serving(folder, config) as service:
+        wait_for("some shards", lambda: n_shards(run) >= 4)
+        below = [child for one in service.processes for child in psutil.Process(one.pid).children(recursive=True)]
+        inside = [one for one in below if names_sandbox(one)]
+        with get_client(sync_client=True) as client:
+            (at_work,) = (one for one in client.read_flow_runs() if one.state_type is StateType.RUNNING)
+            client.set_flow_run_state(at_work.id, Cancelling())
+        began = time.monotonic()
+        wait_for("the run is cancelled", lambda: state_of(at_work.id) is StateType.CANCELLED)
+        print(f"cancelled in {time.monotonic() - began:.1f} s with {n_shards(run)} of 12 shards there")
+        left = [one for one in inside if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+        print(f"  {len(inside)} processes of sandboxes before, {len(left)} of them left")
+        faults += ["sandboxes are left"] if left or not inside else []
+        made = written(run)
+        next_run(service, seen, "v1 is new")
+        faults += kept(made)
+    return faults
+
+
+def main() -> int:
+    parts = {"grow": grow, "kill": kill, "cancel": cancel}
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("parts", nargs="*", choices=[*parts, []], help="what to show; all by default")
+    faults = []
+    for name in parser.parse_args().parts or parts:
+        print(f"-- {name}: {parts[name].__doc__}", flush=True)
+        with tempfile.TemporaryDirectory(prefix=f"pairsmith-{name}-", ignore_cleanup_errors=True) as folder:
+            faults += parts[name](Path(folder))
     print("\n".join(faults) or "nothing was lost, and nothing done twice")
     return 1 if faults else 0
+
+
+def n_shards(run: Path) -> int:
+    return len(written(run))
+
+
+def written(run: Path) -> dict[Path, int]:
+    """Return the shards of executions with the time at which each was written."""
+    return {path: path.stat().st_mtime_ns for path in (run / "executions").glob("part-*.parquet")}
+
+
+def kept(made: dict[Path, int]) -> list[str]:
+    same = [path for path, when in made.items() if path.stat().st_mtime_ns == when]
+    print(f"  shards from before: {len(same)} of {len(made)} kept")
+    return ["whole shards were made again"] if len(same) != len(made) else []
+
+
+def names_sandbox(process: psutil.Process) -> bool:
+    try:
+        return "bwrap" in process.name() or "bwrap" in " ".join(process.cmdline()[:1])
+    except psutil.Error:
+        return False
+
+
+def state_of(flow_run_id: UUID) -> StateType | None:
+    with get_client(sync_client=True) as client:
+        return client.read_flow_run(flow_run_id).state_type
 
 
 def stale(service: Service) -> list[FlowRun]:

@@ -20,6 +20,7 @@ from flows.chain import (
 )
 from flows.evaluating import Evaluated, evaluate_run, mark_run, opened
 from flows.forecasting import compare
+from flows.machines import make_shards
 from flows.reporting import reporter
 from flows.tables import HEADER, stage_rows, step_words, summary_lines
 from flows.tools import locked
@@ -65,6 +66,8 @@ def build_run(config: RunConfig, cache: Path, api_keys: ApiKeys, shards: Mapping
         meters = []
 
         def draw(n_each: Mapping[str, int] | None) -> float:
+            if config.engine.kind == "ray":
+                make_shards(config.run, names, config, cache, n_each)
             meters.append(run_samples(config.run, names, config, tools, n_each))
             return meters[-1].seconds()
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from schemas.budget_config import AdaptiveConfig, BudgetConfig, PricesConfig
+from schemas.engine_config import EngineConfig
 from schemas.evaluation_config import EvaluationConfig
 from schemas.evaluation_config import ScoringConfig as ScoringConfig
 from schemas.gate_config import GateConfig
@@ -116,6 +117,7 @@ class RunConfig(Section):
     budget: BudgetConfig = BudgetConfig()
     prices: PricesConfig = PricesConfig()
     overlap: OverlapConfig = OverlapConfig()
+    engine: EngineConfig = EngineConfig()
     sandbox: SandboxConfig = SandboxConfig()
     execution: ExecutionConfig = ExecutionConfig()
     syntax: SyntaxConfig = SyntaxConfig()

@@ -8,9 +8,12 @@ import yaml
 from prefect import flow, task
 from prefect.flows import load_flow_from_entrypoint
 
+from flows import deployed
+from flows import flows as plain
 from flows.deployed import SERVED
 from flows.retrying import retried, set_policy
 from flows.serving import TimetableError, make_deployments
+from flows.tools import locked
 from pipeline.errors import InfrastructureError, PairsmithError
 from pipeline.publishing.errors import HubDownError
 from pipeline.sampling.errors import SamplingError, ServerDownError
@@ -107,6 +110,34 @@ def test_only_faults_of_the_infrastructure_are_tried_again(
     with pytest.raises(kind):  # without a service a person is told at once
         run()
     assert len(calls) == 1
+
+
+def test_a_served_run_ends_at_its_time_and_closes_what_it_opened(
+    prefect_here: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = []
+
+    def never(*arguments: object) -> Path:
+        try:
+            while True:
+                time.sleep(0.01)
+        finally:
+            closed.append(True)
+
+    monkeypatch.setattr(plain.build, "fn", never)
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        deployed.build(str(write_problems(tmp_path, 1)), ("service.timeout_s=0.5",))
+    assert closed == [True]
+    assert time.monotonic() - began < 20
+
+
+def test_a_refresh_beside_another_is_skipped_without_an_alarm(prefect_here: None, tmp_path: Path) -> None:
+    path = write_problems(tmp_path, 1)
+    with locked(tmp_path / "run"):
+        state = deployed.refresh(str(path), return_state=True)
+    assert (state.name, state.is_completed()) == ("Skipped", True)
+    assert "another pairsmith" in (state.message or "")
 
 
 def test_serve_without_a_server_is_one_line(tmp_path: Path) -> None:

@@ -1,0 +1,84 @@
+"""A run on two Ray nodes beside one on a single machine, and one whose second node is killed in the middle.
+
+    python -m benchmarks.two_nodes
+
+Both nodes are on this machine (`ray.cluster_utils.Cluster`), with a Prefect server of their own. Prints the
+seconds of each run and whether pairs and dataset are the same, byte for byte; exits with 1 where they are not.
+"""
+
+import argparse
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from ray.cluster_utils import Cluster
+
+from benchmarks.served import Service
+from flows.flows import build
+from pipeline.folder import file_digest
+from schemas.config import load_config
+from tests.refresh_kit import write_problems
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--problems", type=int, default=24)
+    parser.add_argument("--seconds", type=float, default=0.5, help="that each program sleeps")
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="pairsmith-nodes-"))
+    config = write_problems(folder, options.problems, published=False, slow_s=options.seconds)
+    service = Service(folder, config)
+    service.start_server()
+    try:
+        with temporary_settings({PREFECT_API_URL: service.url}):
+            alone = run_once(config, folder / "alone")
+            together = run_once(config, folder / "together", n_nodes=2)
+            bereft = run_once(config, folder / "bereft", n_nodes=2, kill_after_shards=3)
+    finally:
+        service.kill()
+    same = [alone == other for other in (together, bereft)]
+    print(f"{len(alone)} files; two nodes the same: {same[0]}; a node killed, the same: {same[1]}")
+    return 0 if all(same) else 1
+
+
+def run_once(config: Path, run: Path, n_nodes: int = 0, kill_after_shards: int = 0) -> dict[str, str]:
+    """Build once; return the digests of pairs and dataset by path."""
+    overrides = [f"run={run}", "truth.n_timed_runs=0", "sandbox.workers=1"]
+    cluster = None
+    if n_nodes:
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 1})
+        others = [cluster.add_node(num_cpus=1, num_gpus=1) for _ in range(n_nodes - 1)]
+        overrides += ["engine.kind=ray", f"engine.address='{cluster.address}'", "engine.judge_cpus=1"]
+        if kill_after_shards:
+            threading.Thread(
+                target=kill_later, args=(cluster, others[0], run, kill_after_shards), daemon=True
+            ).start()
+    began = time.monotonic()
+    try:
+        build(load_config(config, overrides), run / "cache")
+    finally:
+        seconds = time.monotonic() - began
+        if cluster is not None:
+            import ray
+
+            ray.shutdown()
+            cluster.shutdown()
+    print(f"{run.name:<10} {n_nodes or 1} nodes: {seconds:.1f} s", flush=True)
+    files = [*(run / "pairs").glob("*.parquet"), *(run / "dataset").rglob("*.parquet")]
+    return {path.relative_to(run).as_posix(): file_digest(path) for path in sorted(files)}
+
+
+def kill_later(cluster: Cluster, node: object, run: Path, n_shards: int) -> None:
+    """Kill a node, its workers and all, when so many shards are judged."""
+    while len(list((run / "verdicts").glob("part-*.parquet"))) < n_shards:
+        time.sleep(0.1)
+    cluster.remove_node(node, allow_graceful=False)
+    there = len(list((run / "verdicts").glob("part-*.parquet")))
+    print(f"a node was killed with {there} shards judged", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

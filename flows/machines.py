@@ -1,0 +1,145 @@
+"""Makes the shards of a run on a Ray cluster; the code of the stages is the same as on one machine.
+
+A shard is drawn by one task, which asks for GPUs, then judged, parsed and held against more inputs by another,
+which asks for processors. Both write whole shards under the keys that the ordinary chain looks for: afterwards it
+finds them there, writes the manifests and makes the pairs. A task that was killed with its node leaves no half of
+a shard, and is begun again on another one.
+"""
+
+import atexit
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.settings import PREFECT_API_URL
+
+from flows.reporting import reporter
+from flows.tools import Tools
+from pipeline import stages
+from pipeline.drawing import draw
+from pipeline.errors import PairsmithError
+from pipeline.truth import shards
+from schemas.config import RunConfig
+
+
+class EngineError(PairsmithError):
+    """The cluster can't be used."""
+
+
+_tools: dict[str, Tools] = {}  # of this process: a model is loaded once, not once a shard
+
+
+def make_shards(
+    chain: Path, names: Sequence[str], config: RunConfig, cache: Path, n_each: Mapping[str, int] | None = None
+) -> None:
+    """Make all shards up to the timings that are not there, on the cluster.
+
+    Raises:
+        EngineError: Ray is not installed, the cluster is away, or there is no Prefect server that its nodes reach.
+    """
+    stages.forget_failures(chain)
+    stages.forget_faults(chain)
+    pending = [name for name in names if not _is_whole(chain, name, config, n_each)]
+    if not pending:
+        return
+    try:
+        from prefect_ray import RayTaskRunner
+    except ModuleNotFoundError as error:
+        raise EngineError(f"engine.kind=ray needs {error.name}; pip install 'pairsmith[ray]'") from None
+    if not PREFECT_API_URL.value():
+        raise EngineError("engine.kind=ray needs a Prefect server that its nodes reach; set PREFECT_API_URL")
+    runner = RayTaskRunner(address=config.engine.address or None, init_kwargs={"log_to_driver": False})
+    try:
+        on_cluster.with_options(task_runner=runner)(
+            chain, pending, config, cache, dict(n_each) if n_each else None
+        )
+    except ConnectionError as error:
+        line = str(error).strip().partition("\n")[0]
+        raise EngineError(f"engine.address={config.engine.address!r}: no Ray cluster there ({line})") from None
+
+
+@flow(name="shards", validate_parameters=False)
+def on_cluster(
+    chain: Path, names: Sequence[str], config: RunConfig, cache: Path, n_each: Mapping[str, int] | None
+) -> None:
+    """Draw and judge shards, all at the same time as far as the cluster's resources go."""
+    from prefect_ray.context import remote_options
+
+    engine, futures = config.engine, []
+    for name in names:
+        with remote_options(
+            num_gpus=engine.sampler_gpus, num_cpus=engine.sampler_cpus, max_retries=engine.max_retries
+        ):
+            drawn = draw_shard.submit(chain, name, config, cache, n_each)
+        with remote_options(num_cpus=engine.judge_cpus, max_retries=engine.max_retries):
+            futures.append(judge_shard.submit(chain, name, config, cache, wait_for=[drawn]))  # type: ignore[call-overload]
+    with reporter().stage("shards", len(futures), "shards") as bar:
+        for future in futures:
+            future.result()
+            bar.advance()
+
+
+@task(name="draw", task_run_name="draw {name}", cache_policy=NO_CACHE, persist_result=False)
+def draw_shard(
+    chain: Path, name: str, config: RunConfig, cache: Path, n_each: Mapping[str, int] | None = None
+) -> None:
+    """Draw the candidates of one shard, unless they are there."""
+    folder = stages.stage_folder(chain, "candidates")
+    if folder.has_shard(name, stages.candidates_key(chain, name, config, n_each)):
+        return
+    tools = _tools_here(config, cache)
+    filled = list(draw(chain, [name], config, tools.open_source, tools.store(), n_each))
+    stages.write_candidates(chain, name, config, filled, n_each)
+
+
+@task(name="judge", task_run_name="judge {name}", cache_policy=NO_CACHE, persist_result=False)
+def judge_shard(chain: Path, name: str, config: RunConfig, cache: Path) -> None:
+    """Extract, execute, judge, parse and hold against more inputs one shard that is drawn; what is there stays."""
+    tools = _tools_here(config, cache)
+
+    def lacks(stage: str, key: str) -> bool:
+        return not stages.stage_folder(chain, stage).has_shard(name, key)
+
+    if lacks("programs", stages.programs_key(chain, name, config)):
+        stages.write_programs(chain, name, config)
+    if lacks("executions", stages.executions_key(chain, name, config)):
+        stages.write_executions(chain, name, config, tools.pool())
+    if lacks("verdicts", stages.verdicts_key(chain, name, config)):
+        stages.write_verdicts(chain, name, config)
+    if lacks("syntax", stages.syntax_key(chain, name, config)):
+        stages.write_syntax(chain, name, config)
+    if any(lacks(stage, shards.truth_key(chain, name, stage, config)) for stage in shards.STAGES):
+        shards.write_truth(chain, name, config, tools.beyond_pool)
+
+
+def _is_whole(chain: Path, name: str, config: RunConfig, n_each: Mapping[str, int] | None) -> bool:
+    """Return whether a shard has come through all stages."""
+    candidates = stages.stage_folder(chain, "candidates")
+    if not candidates.has_shard(name, stages.candidates_key(chain, name, config, n_each)):
+        return False
+    try:
+        keys = {stage: shards.truth_key(chain, name, stage, config) for stage in shards.STAGES}
+        keys |= {"executions": stages.executions_key(chain, name, config)}
+    except (OSError, KeyError):  # a stage before has no such shard yet
+        return False
+    return all(stages.stage_folder(chain, stage).has_shard(name, key) for stage, key in keys.items())
+
+
+def _tools_here(config: RunConfig, cache: Path) -> Tools:
+    """Return the samplers and sandboxes of this process, for one configuration at a time."""
+    key = config.model_dump_json()
+    if key not in _tools:
+        _close_tools()
+        # A label of its own: a pool that starts removes containers of its own label.
+        place = f"-{socket.gethostname()}-{os.getpid()}"
+        _tools[key] = Tools(config, cache, config.run, os.environ.get, place)
+    return _tools[key]
+
+
+@atexit.register
+def _close_tools() -> None:
+    while _tools:
+        _tools.popitem()[1].close()

@@ -1,0 +1,63 @@
+"""The tasks of a cluster make the shards that one machine makes; what is there they leave alone."""
+
+from pathlib import Path
+
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows import machines
+from flows.chain import STAGES
+from flows.flows import build
+from flows.machines import EngineError, draw_shard, judge_shard, make_shards
+from pipeline.stages import stage_folder
+from schemas.config import RunConfig, load_config
+from tests.refresh_kit import write_problems
+
+
+@pytest.fixture(scope="module")
+def settings(prefect_here: None, tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
+    """A run that one machine has made."""
+    path = write_problems(tmp_path_factory.mktemp("alone"), 4, published=False)
+    settings = load_config(path, ["truth.n_timed_runs=0"])
+    build(settings, path.parent / "cache")
+    return settings
+
+
+def contents(run: Path) -> dict[str, list[str]]:
+    folders = {stage: stage_folder(run, stage) for stage in STAGES if stage not in ("pairs", "judgements")}
+    return {stage: [one.content(name) for name in one.shard_names()] for stage, one in folders.items()}
+
+
+def test_a_clusters_tasks_make_the_same_shards(settings: RunConfig, tmp_path: Path) -> None:
+    mine = settings.model_copy(update={"run": tmp_path / "run"})
+    source = stage_folder(settings.run, "problems")
+    (mine.run / "problems").mkdir(parents=True)
+    for name in source.shard_names():
+        (mine.run / "problems" / name).write_bytes((source.path / name).read_bytes())
+    try:
+        for name in reversed(source.shard_names()):  # in whatever order a cluster has
+            assert not machines._is_whole(mine.run, name, mine, None)
+            draw_shard.fn(mine.run, name, mine, tmp_path)
+            assert not machines._is_whole(mine.run, name, mine, None)
+            judge_shard.fn(mine.run, name, mine, tmp_path)
+            assert machines._is_whole(mine.run, name, mine, None)
+        written = {path: path.stat().st_mtime_ns for path in mine.run.glob("*/part-*.parquet")}
+        for name in source.shard_names():  # as where a task is begun again
+            draw_shard.fn(mine.run, name, mine, tmp_path)
+            judge_shard.fn(mine.run, name, mine, tmp_path)
+    finally:
+        machines._close_tools()
+    assert {path: path.stat().st_mtime_ns for path in written} == written
+    assert contents(mine.run) == contents(settings.run)
+
+
+def test_nothing_is_asked_of_a_cluster_where_all_is_there(settings: RunConfig, tmp_path: Path) -> None:
+    names = stage_folder(settings.run, "problems").shard_names()
+    make_shards(settings.run, names, settings, tmp_path)
+
+
+def test_a_cluster_needs_a_server_that_its_nodes_reach(settings: RunConfig, tmp_path: Path) -> None:
+    pytest.importorskip("prefect_ray")
+    more = settings.model_copy(update={"sampling": settings.sampling.model_copy(update={"n": 4})})
+    with temporary_settings({PREFECT_API_URL: None}), pytest.raises(EngineError, match="PREFECT_API_URL"):
+        make_shards(more.run, ["part-00000.parquet"], more, tmp_path)
