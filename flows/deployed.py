@@ -20,6 +20,7 @@ from flows.commands.shared import default_cache, read_key
 from flows.progress import shown_progress
 from flows.retrying import set_policy
 from flows.tools import RunLockedError
+from pipeline.errors import PairsmithError
 from schemas.config import RunConfig, load_config
 
 Overrides = tuple[str, ...]
@@ -88,6 +89,28 @@ def evaluate(config: str, overrides: Overrides = ()) -> str:
         return str(settings.run / "evaluation")
 
 
+@flow(name="study")
+def study(config: str, study_file: str = "reward_free", overrides: Overrides = ()) -> list[str]:
+    """Align every start by every method on every dataset, and report who gained and what it cost.
+
+    Args:
+        config: TOML file of the run that serves it, for how faults are taken.
+        study_file: TOML file of the study, or the name of one that comes with pairsmith.
+        overrides: settings of the study on top, such as `base.sampling.n=8`.
+    """
+    from flows import studying
+    from flows.commands.studies import find_study
+    from schemas.study_config import load_study
+
+    with _served(config, ()):
+        settings = load_study(find_study(study_file), overrides, None)
+        rows = studying.study.fn(settings, default_cache(), read_key)
+        broken = [str(row.error) for row in rows if row.error]
+        if broken:
+            raise PairsmithError(f"{len(broken)} of {len(rows)} cells failed: {broken[0]}")
+        return [str(settings.run / "report.html")]
+
+
 @flow(name="publish")
 def publish(
     config: str,
@@ -107,7 +130,7 @@ def publish(
         return [f"{one.kind} {one.repo} {one.tag}" for one in publishing.publish.fn(settings, tag, despite)]
 
 
-SERVED = (build, refresh, train, evaluate, publish)
+SERVED = (build, refresh, train, evaluate, study, publish)
 
 
 @contextmanager

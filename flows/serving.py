@@ -47,9 +47,11 @@ def make_deployments(config: RunConfig, path: Path, overrides: Sequence[str]) ->
     Raises:
         TimetableError: if a cron line or the timezone can't be read.
     """
-    parameters = {"config": str(path.resolve()), "overrides": list(overrides)}
     made = []
     for flow in SERVED:
+        parameters: dict[str, object] = {"config": str(path.resolve()), "overrides": list(overrides)}
+        if flow.name == "study":  # its overrides are a study's
+            parameters["overrides"] = []
         cron = getattr(config.schedule, flow.name)
         try:
             schedules = [Cron(cron, timezone=config.schedule.timezone)] if cron else None
@@ -96,7 +98,9 @@ def crash_dead_runs(client: SyncPrefectClient, deployment_ids: Sequence[UUID], r
     runs = client.read_flow_runs(
         deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=list(deployment_ids))),
         flow_run_filter=FlowRunFilter(
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.CANCELLING]))
+            state=FlowRunFilterState(
+                type=FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])
+            )
         ),
     )
     reason = "the process that ran it is gone"

@@ -1,16 +1,19 @@
 """Deployments: what they are called, when they run, what their forms ask, and how faults are taken."""
 
+import re
 import time
 from pathlib import Path
 
 import pytest
 import yaml
 from prefect import flow, task
+from prefect.events.schemas.automations import AutomationCore, EventTrigger
 from prefect.flows import load_flow_from_entrypoint
 
 from flows import deployed
 from flows import flows as plain
 from flows.deployed import SERVED
+from flows.publishing import HELD_BACK
 from flows.retrying import retried, set_policy
 from flows.serving import TimetableError, make_deployments
 from flows.tools import locked
@@ -66,6 +69,15 @@ def test_the_project_file_names_flows_that_are_there() -> None:
         assert (ROOT / file).is_file()
         assert set(one["parameters"]) == {"config"}
     assert load_flow_from_entrypoint(f"{ROOT}/flows/deployed.py:refresh").name == "refresh"
+
+
+def test_the_automations_of_the_docs_are_ones() -> None:
+    text = (ROOT / "docs" / "serve.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    made = [AutomationCore.model_validate(yaml.safe_load(block)) for block in blocks]
+    assert [one.trigger.expect for one in made if isinstance(one.trigger, EventTrigger)] == [
+        {HELD_BACK}, {"prefect.flow-run.Failed", "prefect.flow-run.Crashed"},
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def study_command(
     """
 
     def work() -> None:
-        settings = load_study(_find(study), [*(overrides or ()), *_models(model or ())], run)
+        settings = load_study(find_study(study), [*(overrides or ()), *_models(model or ())], run)
         if dry_run:
             _show_plan(settings)
             return
@@ -58,7 +58,7 @@ def study_command(
     guard(work, debug)
 
 
-def _find(study: str) -> Path:
+def find_study(study: str) -> Path:
     """Return the file of a study: a path, or the name of one that comes with pairsmith."""
     from pipeline.packaged import packaged_folder
 
