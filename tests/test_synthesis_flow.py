@@ -57,6 +57,9 @@ def test_exactly_the_right_problems_are_kept(done: Path) -> None:
         one.entry_point for one in SCENARIOS if one.kept
     }
     assert {problem.judged_by for problem in loaded.problems} == {JudgedBy.CASES}
+    kept_cards = [card for card in cards if not card.reason]
+    assert {card.models for card in kept_cards} == {("scripted", "weak")}
+    assert {card.pass_rate for card in kept_cards} == {0.0}  # of the weak model's draws
 
 
 def test_what_led_to_nothing_is_counted(done: Path) -> None:
@@ -113,30 +116,31 @@ STEPS = (
     "instructions/candidates",
     "responses/candidates",
     "tests/candidates",
+    "weak/candidates",
     "agreements",
 )
 
 
-def stored(run: Path) -> set[tuple[str, int]]:
-    """Return prompt and seed of every sample that a run's store holds."""
+def stored(run: Path) -> set[tuple[str, str, int]]:
+    """Return model, prompt and seed of every sample that a run's store holds."""
     with sqlite3.connect(run / "samples.sqlite") as database:
         rows = [json.loads(zlib.decompress(row)) for (row,) in database.execute("SELECT row FROM sample")]
-    return {(row["prompt"], row["seed"]) for row in rows}
+    return {(row["model"], row["prompt"], row["seed"]) for row in rows}
 
 
 def test_a_run_killed_in_every_step_draws_nothing_twice_and_ends_the_same(
     done: Path, server: Server, home: Path, tmp_path: Path
 ) -> None:
     config, run = write_config(tmp_path, server.url), tmp_path / "run"
-    asked: Counter[tuple[str, int]] = Counter()
+    asked: Counter[tuple[str, str, int]] = Counter()
 
     def noting(body: dict[str, Any], n: int) -> Answer:
         for number in range(body["n"]):
-            asked[body["messages"][-1]["content"], body["seed"] + number] += 1
+            asked[body["model"], body["messages"][-1]["content"], body["seed"] + number] += 1
         return script(body, n)
 
     server.script = noting
-    kept: set[tuple[str, int]] = set()
+    kept: set[tuple[str, str, int]] = set()
     try:
         for step in STEPS:
             process = subprocess.Popen(
