@@ -25,6 +25,7 @@ from rich.progress import (
 
 _LINE_EVERY_S = 10.0
 _FILE_EVERY_S = 2.0
+_LEAST_DONE = 5  # units, or a tenth of a small stage, until a time left is told: the first come late
 PROGRESS = "progress.json"
 """File of a run folder that says how far the stages are that run now; gone when none does."""
 
@@ -61,7 +62,8 @@ class Stage:
 
     def left_s(self) -> float | None:
         """Return the seconds that are left at this rate; None where nobody can tell."""
-        if not self.n_done or self.total < self.n_done:
+        too_few = self.n_done < min(_LEAST_DONE, self.total / 10)
+        if not self.n_done or too_few or self.total < self.n_done:
             return None
         return (self.total - self.n_done) / self.rate()
 
