@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+import socket
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -227,7 +228,9 @@ def test_the_card_says_what_it_was_trained_on(plain: Path, pairs: Path) -> None:
 
 
 def test_two_processes_on_cpus_make_the_same_steps(pairs: Path, model: Path, plain: Path, tmp_path: Path) -> None:
-    launch = LaunchConfig(config="ddp", processes=2, port=29611)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    launch = LaunchConfig(config="ddp", processes=2, port=port)
     seen: list[int] = []
     config = CONFIG.model_copy(update={"launch": launch})
     summary = train(pairs, model, config, tmp_path, 0, lambda step: seen.append(step.step))
