@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
+from pipeline.sampling import open_sampler
+from pipeline.sampling.protocol import Drawn, Opening, Request
 from pipeline.training import TrainingError, load_summary, result_of, train
 from pipeline.training.displacement import is_displaced
 from pipeline.training.launch import launch_command
 from pipeline.training.progress import CHECKPOINTS, read_log
 from pipeline.training.references import References, row_keys
 from schemas.config import TrainingConfig
+from schemas.sampling_config import SamplingConfig
 from schemas.training import TrainingStep
 from schemas.training_config import LaunchConfig
 from tests.training_kit import CONFIG, STEP, build_tiny_model, lengthen, make_pair, write_pairs
@@ -137,7 +140,9 @@ def test_full_fine_tuning_writes_a_model_that_starts_a_run(pairs: Path, model: P
     assert _train(pairs, base, tmp_path / "next")[0].loss == pytest.approx(LN_2, abs=1e-6)
 
 
-def test_a_base_model_gets_a_chat_template_saved_with_it(pairs: Path, model: Path, tmp_path: Path) -> None:
+def test_a_base_model_gets_a_chat_template_and_is_sampled_with_it(
+    pairs: Path, model: Path, tmp_path: Path
+) -> None:
     from transformers import AutoTokenizer
 
     base = Path(shutil.copytree(model, tmp_path / "base"))
@@ -145,6 +150,13 @@ def test_a_base_model_gets_a_chat_template_saved_with_it(pairs: Path, model: Pat
     _train(pairs, base, tmp_path / "out", max_steps=1)
     assert not (base / "chat_template.jinja").exists()
     assert "Answer:" in AutoTokenizer.from_pretrained(tmp_path / "out" / "adapter").chat_template
+    sampling = SamplingConfig(model=str(base), adapter=tmp_path / "out" / "adapter", backend="transformers")
+    sampler = open_sampler(sampling, tmp_path, None, lambda line: None)
+    asked = Request("0" * 32, "p", 0, Opening("chat", "Add two numbers."), "add", 0.0, 1.0, 3, 0)
+    (drawn,) = sampler.sample([asked])
+    assert isinstance(drawn, Drawn)
+    prompt = AutoTokenizer.from_pretrained(model)("Task:\nAdd two numbers.\n\nAnswer:\n")["input_ids"]
+    assert drawn.n_prompt_tokens == len(prompt)
 
 
 def test_qlora_without_bitsandbytes_is_refused(
