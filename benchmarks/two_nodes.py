@@ -49,7 +49,9 @@ def run_once(config: Path, run: Path, n_nodes: int = 0, kill_after_shards: int =
     overrides = [f"run={run}", "truth.n_timed_runs=0", "sandbox.workers=1"]
     cluster = None
     if n_nodes:
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 1})
+        cluster = Cluster(
+            initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 1, "include_dashboard": False}
+        )
         others = [cluster.add_node(num_cpus=1, num_gpus=1) for _ in range(n_nodes - 1)]
         overrides += ["engine.kind=ray", f"engine.address='{cluster.address}'", "engine.judge_cpus=1"]
         if kill_after_shards:
