@@ -10,7 +10,7 @@ from schemas.section import Section
 class EngineConfig(Section):
     """One machine, or a Ray cluster whose nodes see run folder, problems and models at the same paths."""
 
-    kind: Literal["local", "ray"] = "local"
+    kind: Literal["local", "ray"] = Field("local", description="Where the work of shards is done.")
     address: str = Field("", description="Of the cluster: `auto`, `ray://head:10001`; empty starts one here.")
     sampler_gpus: float = Field(1.0, ge=0.0, description="GPUs of a task that samples a shard.")
     sampler_cpus: float = Field(1.0, ge=0.0, description="Processors of a task that samples a shard.")
