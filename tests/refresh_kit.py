@@ -17,7 +17,7 @@ def write_problems(
     Args:
         harder: number of a problem whose tests have one case more.
         published: whether the configuration names a repository.
-        slow_s: seconds that programs sleep of all problems but the first eight.
+        slow_s: seconds that programs sleep in each call, of all problems but the first eight.
     """
     problems, samples = [], []
     for k in range(n):
@@ -35,7 +35,8 @@ def write_problems(
             f"def f{k}(x):\n    raise ValueError(x)",
         ]
         if slow_s and k >= 8:
-            codes = [f"import time\ntime.sleep({slow_s})\n{code}" for code in codes]
+            sleep = f"(x):\n    import time\n    time.sleep({slow_s})\n"
+            codes = [code.replace("(x):\n", sleep, 1) for code in codes]
         samples += [{"task_id": f"own/{k}", "solution": f"```python\n{code}\n```"} for code in codes]
     write_rows(folder / "samples.jsonl", samples)  # first: whoever sees a problem finds its samples
     write_rows(folder / "problems.jsonl", problems)
