@@ -13,7 +13,7 @@ from tests.cli_kit import pairsmith
 
 N = 8  # samples a problem
 ALL = load_starter(starter_folder())
-ITEMS = [*ALL[:8], *ALL[-8:]]  # easy and trivial ones
+ITEMS = [*ALL[:8], *ALL[-8:]]  # trivial and medium ones
 
 
 def write_samples(path: Path, codes_of: dict[str, list[str]]) -> Path:
@@ -89,6 +89,6 @@ def test_the_gate_refuses_a_harmed_model_and_one_that_always_gives_one_solution(
 def test_slices_are_compared(evaluated: Path) -> None:
     path = evaluated / "run" / "evaluation" / "sets" / "all" / "harmed" / "slices.json"
     slices = {part.name: part for part in slices_from_json(path.read_text())}
-    assert {"level=easy", "level=trivial"} <= set(slices)
+    assert {"level=medium", "level=trivial"} <= set(slices)
     assert all(part.n_problems >= 6 for part in slices.values())
     assert all(part.gains[0].change.value == pytest.approx(-0.375) for part in slices.values())

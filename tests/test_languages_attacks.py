@@ -122,7 +122,9 @@ def test_it_holds(name: str, request: pytest.FixtureRequest, pool: SandboxPool, 
     asked = problem(language, [((1,), 42), ((2,), 42)])
     program = Program("c", asked.problem_id, Extraction.OK, "bare", code)
     verdict = judge(asked, execute_programs([program], {asked.problem_id: asked}, pool, cache=cache)[0])
-    assert verdict.label is Label.FAILED, verdict
+    # What a fork bomb comes to is chance: a second run that ends otherwise leaves it undecided, by its own doing.
+    is_racing = name == "a fork bomb in Bash" and verdict.cause is Cause.FLAKY
+    assert verdict.label is Label.FAILED or is_racing, verdict
     if cause is not None:
         assert verdict.cause is cause, verdict
     for _ in range(2):  # whichever sandbox of the pool it was

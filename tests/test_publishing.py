@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from huggingface_hub import HfApi
 
+from pipeline.pairing.layout import CONFIGS
 from pipeline.problems.records import LoadedProblems
 from pipeline.publishing import PublishError, plan_publish, send
 from pipeline.publishing import publish as publish_module
@@ -278,7 +279,7 @@ def test_the_card_says_what_it_is_made_of(hub: Hub, api: HfApi, settings: RunCon
     assert {"preference", "dpo", "code"} <= set(tree["tags"])
     assert tree["license"] == "apache-2.0"
     assert tree["size_categories"] == ["n<1K"]
-    assert {one["config_name"] for one in tree["configs"]} == {"pairs", "unpaired", "sft", "ranked", "candidates"}
+    assert {one["config_name"] for one in tree["configs"]} == set(CONFIGS)
     assert str(settings.run.parent) not in text, "no path of this machine"
     assert "## One pair" in body
     for words in ('revision="v7"', "figures/verdicts.png", "What a label means", "private"):

@@ -121,7 +121,7 @@ class FilesSampler(ClosingSampler):
         """Return how many samples belong to none of the known problems."""
         return sum(len(found) for name, found in self.samples.samples.items() if name not in known)
 
-    def sample_digest(self, problem_id: str, number: int) -> str:
+    def revision_of(self, problem_id: str, number: int) -> str:
         """Return 16 hex digits over one sample: a file that grows leaves the identity of the others alone."""
         found = self.samples.samples.get(problem_id, ())
         if number >= len(found):

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 from pipeline.sampling.arms import Draw
 from pipeline.sampling.errors import NoSignatureError
-from pipeline.sampling.files_backend import FilesSampler
 from pipeline.sampling.identity import candidate_id, draw_seed
 from pipeline.sampling.opening import make_opening, resolve_template
 from pipeline.sampling.protocol import Drawn, Failure, Opening, Request, Sampler, Trouble
@@ -120,9 +119,7 @@ def _request(
     max_tokens = _UNKNOWN if from_file else config.max_tokens
     # What ends a function goes on inside a program, which has no entry point.
     stop = () if from_file or not problem.entry_point else stop_texts(opening.template, problem.language)
-    revision = sampler.revision
-    if isinstance(sampler, FilesSampler):
-        revision = sampler.sample_digest(problem.problem_id, draw.number)
+    revision = sampler.revision_of(problem.problem_id, draw.number)
     identity = candidate_id(
         sampler.model, revision, opening, temperature, top_p, max_tokens, stop, seed, problem.problem_id,
         draw.number,

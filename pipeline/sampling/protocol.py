@@ -149,6 +149,9 @@ class Sampler(Protocol):
     def has_chat(self) -> bool:
         """Whether the model has a chat template; base models lack one."""
 
+    def revision_of(self, problem_id: str, number: int) -> str:
+        """Return what a draw's identity holds of its source: `revision`, or, of a file, a digest of the sample."""
+
     def stored(self, problem: Problem, number: int) -> Opening | None:
         """Return how the stored sample of this number was asked for; None past the last (files alone)."""
 
@@ -181,6 +184,11 @@ class ClosingSampler:
     """The context manager half of a sampler whose `close` has nothing to do, and which stores nothing."""
 
     has_chat: bool = True
+    revision: str
+
+    def revision_of(self, problem_id: str, number: int) -> str:
+        """Return the revision: all draws of a model share it."""
+        return self.revision
 
     def stored(self, problem: Problem, number: int) -> Opening | None:
         """Return None: nothing is stored."""
