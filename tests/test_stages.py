@@ -262,7 +262,7 @@ def test_a_raised_version_makes_a_stage_again(
     chain: Path, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for stage, key in keys_of(chain, config).items():
-        monkeypatch.setitem(stages._VERSIONS, stage, stages._VERSIONS[stage] + 1)
+        monkeypatch.setitem(stages.VERSIONS, stage, stages.VERSIONS[stage] + 1)
         assert keys_of(chain, config)[stage] != key
 
 
@@ -454,5 +454,5 @@ def test_versions_name_what_shapes_the_rows(stage: str) -> None:
     versions = versions_of(stage)
     assert {"pairsmith", "stage", "pyarrow"} <= set(versions)
     assert ("tree-sitter-python" in versions) is (stage == "syntax")
-    assert versions["stage"] == str(stages._VERSIONS[stage])
+    assert versions["stage"] == str(stages.VERSIONS[stage])
     assert "vllm" not in versions or stage == "candidates"

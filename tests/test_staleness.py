@@ -107,7 +107,7 @@ def test_newer_code_is_a_reason(
     settings: Callable[..., RunConfig], run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = stages.versions_of("verdicts")["stage"]
-    monkeypatch.setitem(stages._VERSIONS, "verdicts", int(now) + 1)
+    monkeypatch.setitem(stages.VERSIONS, "verdicts", int(now) + 1)
     states = examine(run, settings())
     assert f"made by stage version {now}, the code is at {int(now) + 1}" in states["verdicts"].reasons
 
