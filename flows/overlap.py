@@ -125,8 +125,10 @@ class Judging:
         if missing:
             problems = {filled.problem.problem_id: filled.problem}
             cache = stages.compiled_folder(self.config)
-            advance, n_runs = self.bars["executions"].advance, self.config.execution.n_runs
-            made = execute_programs(missing, problems, self.pool(), advance, cache, n_runs)
+            advance, settings = self.bars["executions"].advance, self.config.execution
+            made = execute_programs(
+                missing, problems, self.pool(), advance, cache, settings.n_runs, settings.timeouts_again
+            )
             self._executions.update({row.candidate_id: row for row in made})
             there |= {row.candidate_id: row for row in made}
         # Alike programs make no further pairs: the forecast counts different ones.

@@ -2,9 +2,10 @@
 
 Each program runs twice, the second time in another sandbox: one that behaves otherwise then is `flaky`. What
 something else may have caused runs once more when nothing else does, and only that run counts: a timeout of a
-program that was kept waiting for a processor and did not burn its time, an end by the kernel for want of
-memory, tests that did not end. A timeout of a program that had the processor all the while would only burn its
-limit again.
+program that was kept waiting for a processor and did not burn its time, one that came while cases were being
+answered slowly, an end by the kernel for want of memory, tests that did not end. A program that had the processor
+all the while and spent it on one case has a loop that does not end, as a rule, and would only burn its limit
+again; `execution.timeouts_again = "all"` runs these too.
 """
 
 import hashlib
@@ -19,13 +20,15 @@ from pipeline.languages.toolchains import Toolchains
 from pipeline.sandbox import Answer, Bench, Ending, Job, Sandbox, SandboxFaultError, SandboxPool
 from pipeline.suites import run_suite
 from schemas.candidate import Extraction, Program
+from schemas.config import TimeoutsAgain
 from schemas.execution import CaseRun, Execution, Status
 from schemas.problem import Interface, JudgedBy, Problem
 from schemas.values import canonical, encode_value
 
 PYTHON = "python"
 _TESTS_ENDED = "the test code ended with"
-_BURNED = 0.9  # of its own time: a program that had the processor so long would only burn its limit again
+_BURNED = 0.9  # of its own time: a program that had the processor so long was not kept from it
+_ANSWERING = 0.2  # of its time: one that answered cases so long was slow, and may be near its limit
 _OVERLOAD = 0.6  # of its time: more waiting than that is not from our own programs, two of which share a processor
 _Key = tuple[str, str]  # problem_id, code
 
@@ -37,6 +40,7 @@ def execute_programs(
     on_done: Callable[[int], None] = lambda n: None,
     cache: Path | None = None,
     n_runs: int = 2,
+    timeouts_again: TimeoutsAgain = "borderline",
 ) -> list[Execution]:
     """Return one execution a program, in the programs' order.
 
@@ -49,13 +53,14 @@ def execute_programs(
         on_done: called with the number of programs that just got an execution.
         cache: folder for what is compiled; None keeps nothing.
         n_runs: 1 leaves out the second run, and no program is found to be flaky.
+        timeouts_again: which timeouts run once more alone.
 
     Raises:
         SandboxError: if the sandbox stays broken. A single fault gives an execution with status `fault`.
         LanguageError: if a problem's language is unknown, or its toolchain missing in the sandbox.
     """
     with Toolchains(pool, cache) as toolchains:
-        return _execute(programs, problems, _Runner(pool, toolchains, n_runs), on_done)
+        return _execute(programs, problems, _Runner(pool, toolchains, n_runs, timeouts_again), on_done)
 
 
 def _execute(
@@ -83,7 +88,7 @@ def _execute(
             threads.shutdown(wait=False, cancel_futures=True)
             raise
     for key, execution in sorted(done.items()):
-        if _is_borderline(execution):
+        if runner.doubts(execution):
             done[key] = runner.execute(runnable[key], problems[key[0]])
     return [
         replace(done[_key(program)], candidate_id=program.candidate_id)
@@ -103,8 +108,13 @@ def _is_borderline(execution: Execution) -> bool:
         return True
     if execution.status is Status.FAULT and execution.detail.startswith(_TESTS_ENDED):
         return True
+    if not _timed_out(execution):
+        return False
+    answering_s = sum(run.wall_s for run in execution.runs if run.status is Status.OK)
+    if answering_s >= _ANSWERING * execution.wall_s:
+        return True
     own_s = execution.wall_s - max(execution.starved_s, 0.0)
-    return execution.starved_s != 0.0 and execution.cpu_s < _BURNED * own_s and _timed_out(execution)
+    return execution.starved_s != 0.0 and execution.cpu_s < _BURNED * own_s
 
 
 def _timed_out(execution: Execution) -> bool:
@@ -118,6 +128,11 @@ class _Runner:
     pool: SandboxPool
     toolchains: Toolchains
     n_runs: int
+    timeouts_again: TimeoutsAgain
+
+    def doubts(self, execution: Execution) -> bool:
+        """Return whether a program has to run once more, alone."""
+        return _is_borderline(execution) or (self.timeouts_again == "all" and _timed_out(execution))
 
     def execute(self, program: Program, problem: Problem) -> Execution:
         """Run a program, and again where that may tell more."""
@@ -128,7 +143,7 @@ class _Runner:
         if isinstance(job, Unprepared):
             return _unprepared(program, problem, job, self.pool.name)
         first = self._run(program, problem, job, is_again=False)
-        if self.n_runs < 2 or first.status is Status.FAULT or _timed_out(first) or _is_borderline(first):
+        if self.n_runs < 2 or first.status is Status.FAULT or _timed_out(first) or self.doubts(first):
             return first
         second = self._run(program, problem, job, is_again=True)
         if second.status is Status.FAULT:

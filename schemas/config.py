@@ -67,10 +67,18 @@ class SandboxConfig(Section):
     runtime: str = Field("", description="Docker runtime such as `runsc`; empty for the engine's default.")
 
 
+TimeoutsAgain = Literal["borderline", "all"]
+
+
 class ExecutionConfig(Section):
     """How often a program runs, and how faults of the sandbox are taken."""
 
     n_runs: Literal[1, 2] = Field(2, description="Runs of each program; 2 finds those that behave otherwise.")
+    timeouts_again: TimeoutsAgain = Field(
+        "borderline",
+        description="Timeouts that run once more alone: those that something else may have caused, or that came "
+        "while cases were being answered; or all.",
+    )
     fault_retries: int = Field(4, ge=0, description="Fresh sandboxes tried before a program is undecided.")
     fault_limit: int = Field(20, ge=1, description="Sandbox faults in a row that stop the run.")
     patience_s: float = Field(

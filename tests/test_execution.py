@@ -7,6 +7,7 @@ import pytest
 from pipeline.execution import execute_programs
 from pipeline.sandbox import Answer, Bench, Ending, Job, SandboxError, SandboxFaultError, SandboxPool
 from schemas.candidate import Extraction, Program
+from schemas.config import TimeoutsAgain
 from schemas.execution import Execution, Status
 from schemas.problem import Case, Interface, JudgedBy
 from tests.pairing_records import problem as make_problem
@@ -104,9 +105,13 @@ def program(name: str, code: str, extraction: Extraction = Extraction.OK, proble
 
 
 def execute(
-    pool: FakePool, programs: Sequence[Program], on_done: Callable[[int], None] = lambda n: None, n_runs: int = 1
+    pool: FakePool,
+    programs: Sequence[Program],
+    on_done: Callable[[int], None] = lambda n: None,
+    n_runs: int = 1,
+    again: TimeoutsAgain = "borderline",
 ) -> list[Execution]:
-    return execute_programs(programs, PROBLEMS, cast(SandboxPool, pool), on_done, n_runs=n_runs)
+    return execute_programs(programs, PROBLEMS, cast(SandboxPool, pool), on_done, None, n_runs, again)
 
 
 RIGHT = ([value("10"), value("20")], ending())
@@ -114,6 +119,7 @@ WRONG = ([value("10"), broken(Status.EXCEPTION, "KeyError")], ending())
 SLOW = ([value("10"), broken(Status.TIMEOUT)], ending(Status.TIMEOUT, detail="wall"))
 KEPT_WAITING = (SLOW[0], ending(Status.TIMEOUT, detail="wall", starved_s=2.0))
 NOBODY_KNOWS = (SLOW[0], ending(Status.TIMEOUT, detail="wall", starved_s=-1.0))
+NEARLY = ([value("10", wall_s=0.2), broken(Status.TIMEOUT)], ending(Status.TIMEOUT, detail="cpu"))
 OOM = ([value("10"), broken(Status.MEMORY)], ending(Status.MEMORY, detail="killed by the kernel"))
 
 
@@ -174,7 +180,7 @@ def test_what_has_no_program_is_not_run(extraction: Extraction) -> None:
     assert pool.bench.jobs == []
 
 
-@pytest.mark.parametrize("first", [KEPT_WAITING, NOBODY_KNOWS, OOM, (SLOW[0], ending(starved_s=0.5))])
+@pytest.mark.parametrize("first", [KEPT_WAITING, NOBODY_KNOWS, NEARLY, OOM, (SLOW[0], ending(starved_s=0.5))])
 def test_what_others_may_have_caused_runs_once_more_alone_and_that_counts(
     first: tuple[list[Answer], Ending],
 ) -> None:
@@ -187,10 +193,11 @@ def test_what_others_may_have_caused_runs_once_more_alone_and_that_counts(
     assert rows[0].runs[1].value == "20"
 
 
-def test_a_second_timeout_stands() -> None:
-    pool = FakePool({"slow": [KEPT_WAITING, KEPT_WAITING, RIGHT]})
+@pytest.mark.parametrize("slow", [KEPT_WAITING, NEARLY])
+def test_a_second_timeout_stands(slow: tuple[list[Answer], Ending]) -> None:
+    pool = FakePool({"slow": [slow, slow, RIGHT]})
     (row,) = execute(pool, [program("1", "slow")])
-    assert (row.status, row.detail, len(pool.bench.jobs)) == (Status.TIMEOUT, "wall", 2)
+    assert (row.status, row.detail, len(pool.bench.jobs)) == (Status.TIMEOUT, slow[1].detail, 2)
 
 
 @pytest.mark.parametrize("n_runs", [1, 2])
@@ -198,6 +205,13 @@ def test_a_program_that_had_the_processor_and_burned_its_limit_runs_once(n_runs:
     pool = FakePool({"slow": [SLOW, RIGHT]})
     (row,) = execute(pool, [program("1", "slow")], n_runs=n_runs)
     assert (row.status, len(pool.bench.jobs), row.flaky) == (Status.TIMEOUT, 1, False)
+
+
+def test_all_timeouts_run_again_where_that_is_asked_for() -> None:
+    pool = FakePool({"slow": [SLOW, RIGHT], "wrong": [WRONG]})
+    rows = execute(pool, [program("1", "slow"), program("2", "wrong")], again="all")
+    assert [row.status for row in rows] == [Status.OK, Status.OK]
+    assert [job.code for job in pool.bench.jobs] == ["slow", "wrong", "slow"]
 
 
 def test_a_memory_error_of_its_own_runs_once() -> None:

@@ -33,7 +33,7 @@ VERSIONS = {
     "problems": 3,
     "candidates": 3,
     "programs": 2,
-    "executions": 4,
+    "executions": 5,
     "verdicts": 2,
     "syntax": 3,
     "standings": 1,

@@ -45,8 +45,9 @@ def write_executions(
     programs: list[Program] = stage_folder(chain, "programs").read(name)
     ready = {**reusable_executions(chain, name, config), **(known or {})}
     missing = [program for program in programs if program.candidate_id not in ready]
-    problems, cache, n_runs = problems_of(chain, name), compiled_folder(config), config.execution.n_runs
-    made = execute_programs(missing, problems, pool, on_done, cache, n_runs) if missing else []
+    problems, cache = problems_of(chain, name), compiled_folder(config)
+    n_runs, again = config.execution.n_runs, config.execution.timeouts_again
+    made = execute_programs(missing, problems, pool, on_done, cache, n_runs, again) if missing else []
     ready.update({row.candidate_id: row for row in made})
     rows = [ready[program.candidate_id] for program in programs]
     counts = Counter(f"status.{row.status}" for row in rows)
@@ -79,7 +80,9 @@ def _reuse_of_executions(chain: Path, name: str, config: RunConfig) -> dict[str,
 
 def limits_of(config: RunConfig) -> str:
     """Return what decides how a program ends in a sandbox, as text."""
-    return f"{config.sandbox.model_dump_json(exclude=NO_MATTER['sandbox'])} {config.execution.n_runs} runs"
+    execution = config.execution
+    limits = config.sandbox.model_dump_json(exclude=NO_MATTER["sandbox"])
+    return f"{limits} {execution.n_runs} runs, {execution.timeouts_again} timeouts again"
 
 
 def verdicts_key(chain: Path, name: str, config: RunConfig) -> str:
