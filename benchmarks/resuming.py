@@ -2,9 +2,11 @@
 
     python -m benchmarks.resuming --kills 10
 
-Draws starter problems with the embedded model into a sample store, as a run does. The ids at the end are compared
-with those of an undisturbed run. Of each kill it is told how many requests the model was working on (at most one
-batch), and how many finished samples were drawn once more (the store holds each as soon as it is finished).
+Draws starter problems with the embedded model into a sample store, as a run does. Each kill comes up to two
+seconds after a random number of samples is finished, so that all fall within the run. The ids at the end are
+compared with those of an undisturbed run. Of each kill it is told how many requests the model was working on (at
+most one batch), and how many finished samples were drawn once more (the store holds each as soon as it is
+finished).
 """
 
 import argparse
@@ -33,13 +35,13 @@ def main() -> None:
         started = time.monotonic()
         _child(undisturbed, options).wait()
         seconds = time.monotonic() - started
-        times = [draw.uniform(0.35, 1.0) * seconds for _ in range(options.kills)]
+        n_all = len(_ids(undisturbed))
         working = []
-        for after_s in times:
+        for number, n_done in enumerate(sorted(draw.sample(range(n_all - 1), options.kills)), start=1):
             process = _child(killed, options)
-            try:
-                process.wait(after_s)
-            except subprocess.TimeoutExpired:
+            if _wait(process, killed, number, n_done):
+                time.sleep(draw.uniform(0.0, 2.0))  # somewhere in the batch that follows
+            if process.poll() is None:
                 process.kill()
                 process.wait()
                 working.append(_in_work(killed, options.batch))
@@ -50,6 +52,15 @@ def main() -> None:
         print(f"keys after resuming equal the undisturbed run's: {ids[0] == ids[1]}")
         print(f"in the model's batch of {options.batch} at each kill: {working}")
         print(f"finished samples that were drawn once more: {sum(doubled) - len(doubled)}")
+
+
+def _wait(process: "subprocess.Popen[bytes]", folder: Path, n_starts: int, n_done: int) -> bool:
+    """Wait until the process draws and that many samples are finished, also by those before; False if it ended."""
+    while process.poll() is None:
+        if _lines(folder).count("start") == n_starts and len(set(_done(folder))) >= n_done:
+            return True
+        time.sleep(0.02)
+    return False
 
 
 class Noting:
@@ -130,7 +141,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--problems", type=int, default=10)
     parser.add_argument("--n", type=int, default=16)
     parser.add_argument("--max-tokens", type=int, default=48)
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "pairsmith")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)

@@ -16,10 +16,9 @@ from pipeline.problems.evalplus_inputs import as_written
 from pipeline.problems.evalplus_oracles import ORACLES
 from pipeline.problems.files import Row, RowError, missing, name, number, read_rows, text
 from pipeline.problems.records import DropReason, Found, PendingProblem
-from pipeline.problems.rows import found_in, make_problem
-from pipeline.problems.wording import code_before, completion_prompt
+from pipeline.problems.rows import continued_problem, encode_inputs, found_in, make_problem
 from schemas.problem import Case, JudgedBy, Problem
-from schemas.values import ValueTooLargeError, decode_value, encode_arguments, encode_value
+from schemas.values import decode_value, encode_value
 
 FLOAT_ATOL = 1e-6  # EvalPlus asks this of floats where the file names no tolerance
 FLOAT_RTOL = 1e-7  # numpy's default, which EvalPlus adds to every tolerance
@@ -109,11 +108,7 @@ def _build(row: Row, make: Callable[[Row, Conversion], Problem]) -> tuple[Proble
         conversion = convert_tests(source, entry_point, problem.setup)
         return make(row, conversion), conversion.reason
     rule: Literal["value", "set"] = "set" if task_id.startswith("Mbpp/") and entry_point in AS_SETS else "value"
-    try:
-        arguments = tuple(dict.fromkeys(encode_arguments(values) for values in inputs))
-    except ValueTooLargeError as error:
-        raise RowError(DropReason.BAD_VALUE, f"an input is {error}") from None
-    return PendingProblem(make(row, Conversion(JudgedBy.CASES)), arguments, atol, rule), ""
+    return PendingProblem(make(row, Conversion(JudgedBy.CASES)), encode_inputs(inputs), atol, rule), ""
 
 
 def _inputs(row: Row) -> list[list[Any]]:
@@ -132,18 +127,7 @@ def _inputs(row: Row) -> list[list[Any]]:
 
 
 def _humaneval_problem(row: Row, conversion: Conversion) -> Problem:
-    entry_point, prompt = name(row, "entry_point"), text(row, "prompt")
-    return make_problem(
-        problem_id=text(row, "task_id"),
-        source="humaneval+",
-        entry_point=entry_point,
-        prompt=completion_prompt(prompt, entry_point),
-        continuation=prompt,
-        conversion=conversion,
-        setup=code_before(prompt, entry_point),
-        reference=prompt + text(row, "canonical_solution"),
-        spdx="Apache-2.0",
-    )
+    return continued_problem(row, "humaneval+", conversion, "Apache-2.0")
 
 
 def _mbpp_problem(row: Row, conversion: Conversion) -> Problem:

@@ -1,8 +1,7 @@
 """EvoEval (Xia et al. 2024, arXiv:2403.19114): HumanEval's problems evolved, in the files that it publishes.
 
 A row has `task_id`, `prompt`, `entry_point`, `canonical_solution` and `inputs`: argument lists as Python source.
-    Their
-answers are what the reference gives in a sandbox, so problems are pending here. The subsets `verbose` and
+Their answers are what the reference gives in a sandbox, so problems are pending here. The subsets `verbose` and
 `concise` have HumanEval+'s columns instead. Comparison follows EvoEval 0.1.0: floats within 1e-6, everything
 else equal; its share of 1e-5 is taken as 1e-7, so a large float must be nearer than there. Six problems have
 more than one right answer and are judged by tests of their own (`evoeval_oracles`), told by the file's name,
@@ -20,10 +19,8 @@ from pipeline.problems.evalplus import FLOAT_ATOL, build_humaneval_plus
 from pipeline.problems.evoeval_oracles import find_oracle
 from pipeline.problems.files import Row, RowError, missing, name, read_rows, text
 from pipeline.problems.records import DropReason, Found, PendingProblem
-from pipeline.problems.rows import found_in, make_problem
-from pipeline.problems.wording import code_before, completion_prompt
+from pipeline.problems.rows import continued_problem, encode_inputs, found_in
 from schemas.problem import JudgedBy, Problem
-from schemas.values import ValueTooLargeError, encode_arguments
 
 SUBSETS = ("difficult", "creative", "subtle", "combine", "tool_use", "verbose", "concise")
 
@@ -52,11 +49,7 @@ def _build(row: Row, subset: str) -> tuple[Problem | PendingProblem, str]:
         problem = _problem(row, Conversion(JudgedBy.NOTHING))
         conversion = convert_tests(oracle(problem.reference, entry_point, inputs), entry_point, problem.setup)
         return _problem(row, conversion), conversion.reason
-    try:
-        arguments = tuple(dict.fromkeys(encode_arguments(values) for values in inputs))
-    except ValueTooLargeError as error:
-        raise RowError(DropReason.BAD_VALUE, f"an input is {error}") from None
-    return PendingProblem(_problem(row, Conversion(JudgedBy.CASES)), arguments, FLOAT_ATOL), ""
+    return PendingProblem(_problem(row, Conversion(JudgedBy.CASES)), encode_inputs(inputs), FLOAT_ATOL), ""
 
 
 def _inputs(row: Row) -> list[list[Any]]:
@@ -80,15 +73,4 @@ def _arguments(source: str) -> list[Any]:
 
 
 def _problem(row: Row, conversion: Conversion) -> Problem:
-    entry_point, prompt = name(row, "entry_point"), text(row, "prompt")
-    return make_problem(
-        problem_id=text(row, "task_id"),
-        source="evoeval",
-        entry_point=entry_point,
-        prompt=completion_prompt(prompt, entry_point),
-        continuation=prompt,
-        conversion=conversion,
-        setup=code_before(prompt, entry_point),
-        reference=prompt + "\n" + text(row, "canonical_solution"),
-        spdx="Apache-2.0",
-    )
+    return continued_problem(row, "evoeval", conversion, "Apache-2.0", joint="\n")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pipeline.problems.files import Row, name, read_rows, text
 from pipeline.problems.records import Found, ProblemsError
-from pipeline.problems.rows import convert_or_refuse, found_in, make_problem
-from pipeline.problems.wording import code_before, completion_prompt
+from pipeline.problems.rows import continued_problem, convert_or_refuse, found_in
+from pipeline.problems.wording import code_before
 from schemas.problem import Problem
 
 
@@ -40,15 +40,4 @@ def _build(row: Row) -> tuple[Problem, str]:
     entry_point, prompt = name(row, "entry_point"), text(row, "prompt")
     setup = code_before(prompt, entry_point)
     conversion = convert_or_refuse(text(row, "test"), entry_point, setup)
-    problem = make_problem(
-        problem_id=text(row, "task_id"),
-        source="humaneval",
-        entry_point=entry_point,
-        prompt=completion_prompt(prompt, entry_point),
-        continuation=prompt,
-        conversion=conversion,
-        setup=setup,
-        reference=prompt + text(row, "canonical_solution"),
-        spdx="MIT",
-    )
-    return problem, conversion.reason
+    return continued_problem(row, "humaneval", conversion, "MIT"), conversion.reason

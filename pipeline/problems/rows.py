@@ -1,13 +1,15 @@
 """From parts that a row or file gave to one problem, and from rows to what was found in them."""
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from pipeline.problems.conversion import Conversion, TestSyntaxError, convert_tests
-from pipeline.problems.files import Row, RowError
+from pipeline.problems.files import Row, RowError, name, text
 from pipeline.problems.records import DroppedProblem, DropReason, Found, PendingProblem
-from pipeline.problems.wording import parameters_of
+from pipeline.problems.wording import code_before, completion_prompt, parameters_of
 from schemas.problem import Case, Interface, JudgedBy, Problem
+from schemas.values import ValueTooLargeError, encode_arguments
 
 
 def found_in(
@@ -52,6 +54,41 @@ def make_problem(
         test_code=conversion.test_code, reference=reference, level=level, topic=topic, license=spdx,
         interface=interface,
     )  # fmt: skip
+
+
+def continued_problem(row: Row, source: str, conversion: Conversion, spdx: str, joint: str = "") -> Problem:
+    """Return the problem of a row with HumanEval's columns: a prompt that the canonical solution goes on from.
+
+    Args:
+        joint: what comes between the prompt and the canonical solution.
+
+    Raises:
+        RowError: if the row lacks something.
+    """
+    entry_point, prompt = name(row, "entry_point"), text(row, "prompt")
+    return make_problem(
+        problem_id=text(row, "task_id"),
+        source=source,
+        entry_point=entry_point,
+        prompt=completion_prompt(prompt, entry_point),
+        continuation=prompt,
+        conversion=conversion,
+        setup=code_before(prompt, entry_point),
+        reference=prompt + joint + text(row, "canonical_solution"),
+        spdx=spdx,
+    )
+
+
+def encode_inputs(inputs: Iterable[Sequence[Any]]) -> tuple[str, ...]:
+    """Return argument lists as texts (see `schemas.values`), each once, in order.
+
+    Raises:
+        RowError: if one is larger than a value may be.
+    """
+    try:
+        return tuple(dict.fromkeys(map(encode_arguments, inputs)))
+    except ValueTooLargeError as error:
+        raise RowError(DropReason.BAD_VALUE, f"an input is {error}") from None
 
 
 def convert_or_refuse(
