@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.judging import matches, same_value
+from pipeline.comparing import matches, same_value
 from pipeline.languages.equality import same_in
 from schemas.execution import CaseRun, Status
 from schemas.problem import Case

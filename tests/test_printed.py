@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipeline.judging import judge, matches
+from pipeline.comparing import matches
+from pipeline.judging import judge
 from pipeline.printed import same_text
 from schemas.execution import CaseRun, Execution, Status
 from schemas.problem import Case, Interface

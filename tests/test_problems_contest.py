@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.comparing import matches
 from pipeline.execution import execute_programs
-from pipeline.judging import judge, matches
+from pipeline.judging import judge
 from pipeline.problems.livecodebench import unpickle_string
 from pipeline.problems.loading import load_problems
 from pipeline.problems.records import DropReason, LoadedProblems, ProblemsError

@@ -8,7 +8,7 @@ from pipeline.agreement.dual import find_consensus_sets
 from pipeline.agreement.evidence import Evidence
 from pipeline.agreement.groups import Behaviours, find_behaviours
 from pipeline.agreement.joint import Coefficients, Joint, estimate
-from pipeline.judging import view_value
+from pipeline.comparing import view_value
 from pipeline.sandbox import Answer
 from pipeline.truth.answers import RAISED, UNKNOWN, reading_of
 from schemas.agreement import ProblemAgreement, ResponseAgreement, Standing

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from pipeline.judging import matches
+from pipeline.comparing import matches
 from pipeline.problems.constants import NotConvertibleError, Scope, constant
 from pipeline.sandbox import Answer, Bench, Job, SandboxFaultError, SandboxPool
 from pipeline.truth.running import run_on_inputs

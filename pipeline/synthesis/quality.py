@@ -6,8 +6,8 @@ A problem is left out by the first rule that it breaks; its card has all that wa
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from pipeline.comparing import matches
 from pipeline.decontamination import Benchmarks
-from pipeline.judging import matches
 from pipeline.sandbox import SandboxPool
 from pipeline.seeds import has_secret
 from pipeline.syntax.analysing import analyse

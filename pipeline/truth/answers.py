@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.judging import view_value
+from pipeline.comparing import view_value
 from pipeline.sandbox import Answer
 from pipeline.truth.running import Ran
 from schemas.execution import Status
