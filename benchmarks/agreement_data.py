@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.humaneval_truth import Cache, Truth, humaneval_problems, number_of, read_programs
-from pipeline.agreement.evidence import Evidence, Response, gather_evidence
+from pipeline.agreement.evidence import Evidence, Response, plan_runs, read_evidence, run_plan
 from pipeline.agreement.reading import read_suite
 from pipeline.sampling.opening import find_signature
 from pipeline.sandbox import SandboxPool
@@ -72,5 +72,6 @@ class Source:
             if row.extraction is Extraction.OK
         ]
         signature, found = find_signature(problem), [suite.tests for suite in suites]
-        evidence = gather_evidence(problem, responses, found, texts, config, self._pool, signature)
+        plan = plan_runs(problem, responses, found, texts, config, signature)
+        evidence = read_evidence(plan, run_plan(problem, plan, self._pool))
         return Judged(problem.problem_id, evidence, frozenset(right), reasons)

@@ -20,7 +20,7 @@ from pipeline.report.synthesis import write_synthesis_report
 from pipeline.sampling import Sampler
 from pipeline.sampling.arms import Source
 from pipeline.seeds import Collected, collect_seeds, read_sources
-from pipeline.synthesis import asking
+from pipeline.synthesis import agreeing, asking
 from pipeline.synthesis import stages as made
 from pipeline.synthesis.asking import Asked
 from schemas.candidate import Candidate
@@ -215,8 +215,9 @@ def _run_judging(config: RunConfig, tools: Tools, cards: Mapping[str, ProblemCar
     """Hold responses and tests against each other, judge the problems, write the kept ones."""
     run = config.run
     names = stages.stage_folder(made.step_chain(run, "responses"), "problems").shard_names()
+    _run_answers(names, len(cards), config, tools)
     folders = {stage: made.open_stage(run, stage) for stage in made.MADE_TOGETHER}
-    keys = {stage: {name: made.judged_key(run, name, stage, config) for name in names} for stage in folders}
+    keys = {stage: {name: agreeing.judged_key(run, name, stage, config) for name in names} for stage in folders}
     pending = [
         name for name in names if not all(folders[stage].has_shard(name, keys[stage][name]) for stage in folders)
     ]
@@ -227,7 +228,7 @@ def _run_judging(config: RunConfig, tools: Tools, cards: Mapping[str, ProblemCar
                 make_shard(
                     "agreement",
                     name,
-                    lambda name=name: made.write_judged(  # type: ignore[misc]
+                    lambda name=name: agreeing.write_judged(  # type: ignore[misc]
                         run, name, config, cards, benchmarks, tools.beyond_pool, bar.advance
                     ),
                 )
@@ -246,6 +247,26 @@ def _run_judging(config: RunConfig, tools: Tools, cards: Mapping[str, ProblemCar
     reasons = Counter(card.reason for card in rows if card.reason)
     reporter().say(f"problems    {n_kept} of {len(rows)} kept; left out: {_told(reasons) or 'none'}")
     _report(config, rows)
+
+
+def _run_answers(names: Sequence[str], n: int, config: RunConfig, tools: Tools) -> None:
+    """Run responses and tests."""
+    folder = made.open_stage(config.run, "answers")
+    keys = {name: agreeing.answers_key(config.run, name, config) for name in names}
+    pending = [name for name in names if not folder.has_shard(name, keys[name])]
+    if pending:
+        with reporter().stage("answers", n, "problems") as bar:
+            for name in pending:
+                make_shard(
+                    "answers",
+                    name,
+                    lambda name=name: agreeing.write_answers(
+                        config.run, name, config, tools.beyond_pool, bar.advance
+                    ),  # type: ignore[misc]
+                )
+    prints = digest("answers", *(f"{name}={key}" for name, key in sorted(keys.items())))
+    if not folder.holds(prints):
+        folder.finish(names, prints, stages.versions_of("executions"))
 
 
 def _report(config: RunConfig, cards: Sequence[ProblemCard]) -> None:

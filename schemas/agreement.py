@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from schemas.execution import Status
 from schemas.problem import Case
 
 
@@ -17,6 +18,33 @@ class GeneratedTest:
 
     case: Case | None
     code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenAnswer:
+    """What a program gave to one input: how that ended, the value's text, the type of an exception."""
+
+    status: Status
+    value: str
+    exception: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemAnswers:
+    """All that was run of one problem; what is made of it needs no sandbox.
+
+    Attributes:
+        inputs: texts of argument lists.
+        answers: the different answers.
+        rows: an entry a program: the number of its answer to each input.
+        passes: an entry a test, in it an entry a program: 1 if it passes, 0 if not, -1 where nothing is known.
+    """
+
+    problem_id: str
+    inputs: tuple[str, ...]
+    answers: tuple[GivenAnswer, ...]
+    rows: tuple[tuple[int, ...], ...]
+    passes: tuple[tuple[int, ...], ...]
 
 
 class Standing(StrEnum):

@@ -1,15 +1,25 @@
 """Programs on inputs and tests on answers, in a real sandbox: late, broken and hostile ones among them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from pipeline.agreement import Response, gather_evidence, judge_evidence, read_calibration, read_suite
+from pipeline.agreement import (
+    Response,
+    judge_evidence,
+    plan_runs,
+    read_calibration,
+    read_evidence,
+    read_suite,
+    run_plan,
+)
 from pipeline.agreement.running import run_matrix, run_tests
 from pipeline.sandbox.pool import SandboxPool
 from pipeline.truth.answers import RAISED, UNKNOWN
-from schemas.agreement import GeneratedTest, Standing
+from schemas.agreement import GeneratedTest, ProblemAnswers, Standing
 from schemas.agreement_config import AgreementConfig
+from schemas.arrow import from_table, to_table
 from schemas.execution import Status
 from tests.sampling_kit import make_problem
 from tests.sandboxes import LIMITS, PATIENCE, make_engine
@@ -74,7 +84,8 @@ def test_expected_values_never_enter_the_sandbox_of_a_program(quick: SandboxPool
     spy = f"import gc\ndef f(x):\n    {body}\n"
     suite = read_suite("assert f(1) == [4711, 4712]", "f")
     spies = [Response("spy", spy, "c", "")]
-    evidence = gather_evidence(PROBLEM, spies, [suite.tests], [], AgreementConfig(n_derived=0), quick)
+    plan = plan_runs(PROBLEM, spies, [suite.tests], [], AgreementConfig(n_derived=0))
+    evidence = read_evidence(plan, run_plan(PROBLEM, plan, quick))
     assert evidence.keys == (("0",),)
 
 
@@ -90,7 +101,10 @@ def test_labels_of_a_whole_problem(quick: SandboxPool) -> None:
         "assert f(3) == 9\nassert f(5) == 10\nassert f(7) == 49",
     ]
     suites = [read_suite(text, "f").tests for text in texts]
-    evidence = gather_evidence(PROBLEM, rows, suites, texts, AgreementConfig(), quick)
+    plan = plan_runs(PROBLEM, rows, suites, texts, AgreementConfig())
+    ran = run_plan(PROBLEM, plan, quick)
+    assert from_table(to_table([ran], ProblemAnswers), ProblemAnswers) == [ran]
+    evidence = read_evidence(plan, ran)
     assert evidence.keys[5].count(RAISED) == len(evidence.inputs)
     assert set(evidence.keys[6]) == {UNKNOWN}
     ids = [*(row.response_id for row in rows), "no code"]
@@ -100,6 +114,8 @@ def test_labels_of_a_whole_problem(quick: SandboxPool) -> None:
     assert [row.standing for row in standings[:4]] == [Standing.CHOSEN] * 4
     assert standings[4].standing is not Standing.CHOSEN  # one test speaks for it
     assert [row.standing for row in standings[5:]] == [Standing.REJECTED] * 4
+    with pytest.raises(ValueError, match="are of other"):
+        read_evidence(replace(plan, inputs=plan.inputs[1:]), ran)
     assert {case.arguments: case.expected for case in agreement.cases} == {
         "[3]": "9", "[0]": "0", "[-2]": "4", "[5]": "25", "[7]": "49",
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -117,8 +118,35 @@ STEPS = (
     "responses/candidates",
     "tests/candidates",
     "weak/candidates",
+    "answers",
     "agreements",
 )
+
+
+def test_other_thresholds_ask_nothing_and_run_nothing(
+    done: Path, server: Server, home: Path, tmp_path: Path
+) -> None:
+    config, run = write_config(tmp_path, server.url), tmp_path / "run"
+    shutil.copytree(done / "run", run)
+
+    def stage(name: str) -> dict[Path, tuple[int, bytes]]:
+        paths = sorted((run / "synthesis" / name).glob("*.parquet"))
+        return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in paths}
+
+    def refuse(body: dict[str, Any], n: int) -> Answer:
+        raise AssertionError("it asked")
+
+    answers, standings = stage("answers"), stage("standings")
+    server.script = refuse
+    try:
+        ended = pairsmith("synthesize", config, "--set", "synthesis.agreement.rejected_posterior=0.0", home=home)
+    finally:
+        server.script = script
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert answers
+    assert stage("answers") == answers
+    assert stage("standings").keys() == standings.keys()
+    assert all(stage("standings")[path] != standings[path] for path in standings)
 
 
 def stored(run: Path) -> set[tuple[str, str, int]]:
