@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -190,3 +192,25 @@ def test_a_candidate_of_a_benchmark_makes_no_pair() -> None:
     made = pair_up(rows, PairsConfig(**OPEN))
     assert {(pair.chosen_id, pair.rejected_id) for pair in made.pairs} == {("other", "wrong")}
     assert made.dropped == {Drop.CONTAMINATED: 1}
+
+
+_MEASURE = """
+import resource
+import polars as pl
+from pipeline.pairing.pairs import _leave_out_held_out
+n = 40_000
+rows = pl.select(place=pl.int_range(n)).with_columns(
+    problem_id=pl.format("p{}", pl.col("place") // 10),
+    split=pl.when(pl.col("place") % 20 < 10).then(pl.lit("test")).otherwise(pl.lit("train")),
+    passed=pl.lit(True), exact=pl.format("{}" + "x" * 24, "place"), fingerprint=pl.format("{}", "place"),
+    reason=pl.lit(None, dtype=pl.String),
+)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert _leave_out_held_out(rows)["reason"].is_null().all()
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+def test_looking_for_held_out_programs_takes_memory_once_and_not_a_group() -> None:
+    ended = subprocess.run([sys.executable, "-c", _MEASURE], capture_output=True, text=True, check=True)
+    assert float(ended.stdout) < 200  # MiB; a copy of the held-out programs a group took 2,000

@@ -155,9 +155,11 @@ def _leave_out_held_out(entries: pl.DataFrame) -> pl.DataFrame:
     Across problems only equal tokens count. What is the same as such a program up to names goes with it.
     """
     told = entries.filter((pl.col("split") == "test") & pl.col("passed") & (pl.col("exact") != ""))["exact"]
-    leaks = (pl.col("split") == "train") & pl.col("exact").is_in(told.unique().implode())
-    leaks = pl.col("reason").is_null() & leaks.any().over("problem_id", "fingerprint")
-    return entries.with_columns(reason=pl.when(leaks).then(pl.lit(Drop.HELD_OUT.value)).otherwise("reason"))
+    # A column of its own first: within `over` each group would get a copy of all that is told.
+    is_told = ((pl.col("split") == "train") & pl.col("exact").is_in(told.unique().implode())).alias("is_told")
+    leaks = pl.col("reason").is_null() & pl.col("is_told").any().over("problem_id", "fingerprint")
+    reason = pl.when(leaks).then(pl.lit(Drop.HELD_OUT.value)).otherwise("reason")
+    return entries.with_columns(is_told).with_columns(reason=reason).drop("is_told")
 
 
 def _count_reasons(
