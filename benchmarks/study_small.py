@@ -9,7 +9,7 @@ import argparse
 import time
 from pathlib import Path
 
-from flows.commands.shared import default_cache, guard, quiet_libraries, read_key
+from flows.commands.shared import default_cache, guard, prepare_libraries, read_key
 from flows.commands.studies import show_rows
 from flows.reporting import reporter
 from flows.studying import study
@@ -29,7 +29,7 @@ def main() -> None:
 
 def run(folder: Path, overrides: list[str]) -> None:
     settings = load_study(_STUDY, overrides, folder)
-    quiet_libraries(False)
+    prepare_libraries(False)
     began = time.perf_counter()
     rows = study(settings, default_cache(), read_key)
     show_rows(rows)

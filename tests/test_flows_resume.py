@@ -102,3 +102,28 @@ def test_a_signal_is_one_line_and_keeps_what_is_there(
     assert process.returncode == 128 + number, errors
     assert errors.strip().splitlines() == ["stopped; what is written is kept: the same command goes on from there"]
     assert pq.read_metadata(next(run.glob("problems/*.parquet"))).num_rows > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_whole_group_stops_it_and_the_run_goes_on(
+    config: Path, built: Path, home: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    """As Ctrl-C in a terminal does it: Prefect's temporary server is in the group, and must not be missed."""
+    run = tmp_path / "run"
+    process = subprocess.Popen(
+        command_of("build", config, "--set", f"run={run}"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(tmp_path),  # no server runs here yet
+        start_new_session=True,
+    )
+    while not any(run.glob("candidates/*.parquet")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, number)
+    _, errors = process.communicate(timeout=40)  # Prefect's client alone tries for 62 s
+    assert process.returncode == 128 + number, errors
+    assert errors.strip().splitlines() == ["stopped; what is written is kept: the same command goes on from there"]
+    assert pairsmith("build", config, "--set", f"run={run}", home=home).returncode == 0
+    assert contents(run) == contents(built)

@@ -67,7 +67,7 @@ def run_on_config(
 
             (plan or show_plan)(settings, cache or default_cache(), reporter().console)
             return
-        quiet_libraries(debug)
+        prepare_libraries(debug)
         work(settings, cache or default_cache())
 
     guard(guarded, debug)
@@ -113,17 +113,20 @@ def _one_line(error: BaseException) -> str:
     return shown_text(" ".join(str(error).split()), _LONGEST_ERROR) or type(error).__name__
 
 
-def quiet_libraries(debug: bool) -> None:
-    """Keep the terminal to our own lines."""
+def prepare_libraries(debug: bool) -> None:
+    """Keep the terminal to our own lines, and signals to this process."""
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     if debug:
         os.environ["PREFECT_LOGGING_LEVEL"] = "INFO"
-        return
-    logging.disable(logging.ERROR)  # Prefect's among them; our own errors are one line, and say more
-    if not sys.warnoptions:
-        warnings.simplefilter("ignore")
+    else:
+        logging.disable(logging.ERROR)  # Prefect's among them; our own errors are one line, and say more
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")
+    from flows.temporary_server import take_over  # imports Prefect, after the level of its log is known
+
+    take_over()
 
 
 def default_cache() -> Path:

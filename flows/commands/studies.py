@@ -16,7 +16,7 @@ from flows.commands.shared import (
     app,
     default_cache,
     guard,
-    quiet_libraries,
+    prepare_libraries,
     read_key,
 )
 from flows.reporting import reporter
@@ -46,7 +46,7 @@ def study_command(
         if dry_run:
             _show_plan(settings)
             return
-        quiet_libraries(debug)
+        prepare_libraries(debug)
         from flows.studying import study as flow
 
         rows = flow(settings, cache or default_cache(), read_key)
