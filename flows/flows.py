@@ -122,8 +122,7 @@ def evaluate(config: RunConfig, cache: Path, api_keys: ApiKeys | None = None) ->
     with locked(config.run), kept(config):
         evaluated = evaluate_run(config, cache, api_keys or no_key, trained_sampling(config))
         mark_run(config, evaluated)
-    if any((config.run / stage / MANIFEST).is_file() for stage in STAGES):
-        finish(config)
+    finish(config)
     return evaluated
 
 
@@ -161,7 +160,12 @@ def dataset_folder(config: RunConfig) -> Path:
 
 
 def finish(config: RunConfig) -> None:
-    """Write the report, and artifacts: the counts of each stage as a table, and a link to the report."""
+    """Write the report, and artifacts: the counts of each stage as a table, and a link to the report.
+
+    A run that trains on rows from elsewhere, or only evaluates, has no stage to report on.
+    """
+    if not any((config.run / stage / MANIFEST).is_file() for stage in STAGES):
+        return
     report = write_report(config.run)
     rows = [dict(zip(HEADER, row, strict=True)) for row in stage_rows(config.run, STAGES)]
     create_table_artifact(rows, key="pairsmith-stages", description=f"Stages of {config.run.name}")

@@ -87,9 +87,11 @@ def make_start(settings: StudyConfig, start: Start, cache: Path) -> str:
     if made.adapter is None:
         return made.model
     from pipeline.training.saving import merged_model
+    from pipeline.training.trainer import quiet
 
     base = Path(resolve_model(made, cache, reporter().say).source)
-    return str(merged_model(base, made.adapter, folder / f"{start.name}-model"))
+    with quiet():
+        return str(merged_model(base, made.adapter, folder / f"{start.name}-model"))
 
 
 def _share(config: RunConfig, has_pairs: bool, cache: Path, api_keys: ApiKeys | None) -> None:

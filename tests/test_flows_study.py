@@ -74,3 +74,19 @@ def test_the_shipped_study_is_found_by_its_name_and_takes_models(home: Path) -> 
 def test_bad_input_is_one_line(home: Path) -> None:
     assert_one_line(pairsmith("study", "nothing_such", home=home), "nothing_such", "no such")
     assert_one_line(pairsmith("study", "reward_free", "--model", "other=x", home=home), "pretrained, fine-tuned")
+
+
+def test_a_start_by_sft_is_a_model_of_its_own_that_is_made_once(study: Path, prefect_here: None) -> None:
+    """It trains on references, in a folder where no stage is ever run."""
+    from flows.studying import make_start
+    from schemas.study_config import load_study
+
+    sft = '[{name = "tuned", sft = {max_steps = 2, learning_rate = 1e-2}}]'
+    settings = load_study(study / "study.toml", [f"starts={sft}"], study / "by-sft")
+    (start,) = settings.starts
+    made = Path(make_start(settings, start, study / "cache"))
+    weights = made / "model.safetensors"
+    assert weights.read_bytes() != (study / "tiny" / "model.safetensors").read_bytes()
+    before = weights.stat().st_mtime_ns
+    assert Path(make_start(settings, start, study / "cache")) == made
+    assert weights.stat().st_mtime_ns == before
