@@ -227,3 +227,14 @@ def test_no_requests_draw_nothing(tiny: Path) -> None:
 
 def test_the_dtype_is_one_that_models_run_in() -> None:
     assert fast_dtype() in (torch.float32, torch.bfloat16)
+
+
+def test_a_folder_in_float32_is_drawn_from_in_float32(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a short training changed is less than a step of bfloat16."""
+    monkeypatch.setattr(transformers_backend, "fast_dtype", lambda: torch.bfloat16)
+    sampler = open_tiny(tiny)
+    assert sampler._network.dtype is torch.float32
+    half = tiny.with_name("half")
+    sampler._network.to(torch.bfloat16).save_pretrained(half)
+    sampler._tokenizer.save_pretrained(half)
+    assert open_tiny(half)._network.dtype is torch.bfloat16

