@@ -31,6 +31,7 @@ from pipeline.made_with import remembered
 from pipeline.problems.records import LoadedProblems
 from pipeline.report import write_report
 from pipeline.sampling.models import ResolvedModel, resolve_model
+from pipeline.training.fetching import fetch
 from schemas.config import RunConfig
 from schemas.training import TrainingStep, TrainingSummary
 
@@ -142,9 +143,8 @@ def start_model(config: RunConfig, cache: Path) -> ResolvedModel:
         model = resolve_model(sampling.model_copy(update={"adapter": None, **own}), cache, reporter().say, follow)
     if Path(model.source).is_dir():
         return model
-    from huggingface_hub import snapshot_download
-
-    return replace(model, source=snapshot_download(model.source, revision=model.hub_revision))
+    key = "training.start" if training.start else "sampling.model"
+    return replace(model, source=str(fetch(model.source, "model", model.hub_revision, key)))
 
 
 def dataset_folder(config: RunConfig) -> Path:
@@ -154,9 +154,7 @@ def dataset_folder(config: RunConfig) -> Path:
         return config.run / "dataset"
     if Path(name).expanduser().is_dir():
         return Path(name).expanduser()
-    from huggingface_hub import snapshot_download
-
-    return Path(snapshot_download(name, repo_type="dataset", revision=config.training.dataset_revision or None))
+    return fetch(name, "dataset", config.training.dataset_revision or None, "training.dataset")
 
 
 def finish(config: RunConfig) -> None:
