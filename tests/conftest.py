@@ -131,6 +131,15 @@ def prefect_here(home: Path) -> Iterator[None]:
         EventsWorker.drain_all()
 
 
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a model that trains in milliseconds; not to be written into."""
+    from tests.training_kit import build_tiny_model
+
+    pytest.importorskip("trl", reason="training needs pairsmith[train]")
+    return build_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The configuration of a small run from files."""

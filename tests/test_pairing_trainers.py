@@ -11,7 +11,6 @@ from pipeline.pairing.layout import write_dataset
 from schemas.pairs_config import PairsConfig
 from schemas.verdict import Label
 from tests.pairing_records import judged, problem
-from tests.training_kit import build_tiny_model
 
 trl = pytest.importorskip("trl")
 datasets = pytest.importorskip("datasets")
@@ -29,11 +28,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tables = tables_of_records(problems, *columns)
     made = make_pairs(tables, PairsConfig(test_share=0.0), 0)
     return write_dataset(made, tables, tmp_path_factory.mktemp("data") / "dataset", "f")
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_tiny_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.mark.parametrize(

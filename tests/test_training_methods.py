@@ -11,7 +11,7 @@ from pipeline.training.methods import METHODS, knobs, trl_classes
 from pipeline.training.on_policy import check_best_of_n
 from schemas.config import ConfigError, TrainingConfig, load_config
 from schemas.training_config import MethodName
-from tests.training_kit import CONFIG, build_tiny_model, make_pair, write_pairs
+from tests.training_kit import CONFIG, make_pair, write_pairs
 
 pytest.importorskip("trl", reason="training needs pairsmith[train]")
 
@@ -22,11 +22,6 @@ OF_FOUR = [
     )
     for index in range(10)
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture(scope="module")

@@ -14,17 +14,12 @@ from pipeline.training import TrainingError, load_summary, train
 from pipeline.training.progress import CHECKPOINTS, WHOLE, read_log
 from schemas.config import TrainingConfig
 from schemas.training import TrainingStep
-from tests.training_kit import CONFIG, build_tiny_model, lengthen, make_pair, write_pairs
+from tests.training_kit import CONFIG, interrupt_at, lengthen, make_pair, write_pairs
 
 pytest.importorskip("trl", reason="training needs pairsmith[train]")
 
 LN_2 = math.log(2)
 N_PAIRS = 6
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +46,12 @@ def _saving(config: TrainingConfig, every: int) -> TrainingConfig:
 
 def _weights(out: Path) -> bytes:
     return (out / "adapter" / "adapter_model.safetensors").read_bytes()
+
+
+def _interrupt(model: Path, pairs: Path, out: Path) -> None:
+    """Run to the third step, one behind a checkpoint."""
+    with pytest.raises(KeyboardInterrupt):
+        train(pairs, model, _saving(CONFIG, 2), out, 0, interrupt_at(3))
 
 
 def test_a_run_ends_with_adapter_log_and_summary(model: Path, pairs: Path, tmp_path: Path) -> None:
@@ -155,12 +156,7 @@ def test_a_run_that_is_done_is_not_run_again(
 def test_an_interrupted_run_goes_on_to_the_same_losses(
     undisturbed: Path, model: Path, pairs: Path, tmp_path: Path
 ) -> None:
-    def interrupt(step: TrainingStep) -> None:
-        if step.step == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(pairs, model, _saving(CONFIG, 2), tmp_path, 0, interrupt)
+    _interrupt(model, pairs, tmp_path)
     assert load_summary(tmp_path) is None
     assert not (tmp_path / "adapter").exists()
     assert (tmp_path / CHECKPOINTS / "checkpoint-2" / WHOLE).is_file()
@@ -175,12 +171,7 @@ def test_an_interrupted_run_goes_on_to_the_same_losses(
 def test_a_torn_checkpoint_is_not_gone_on_from(
     undisturbed: Path, model: Path, pairs: Path, tmp_path: Path
 ) -> None:
-    def interrupt(step: TrainingStep) -> None:
-        if step.step == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(pairs, model, _saving(CONFIG, 2), tmp_path, 0, interrupt)
+    _interrupt(model, pairs, tmp_path)
     (tmp_path / CHECKPOINTS / "checkpoint-2" / WHOLE).unlink()
     (tmp_path / CHECKPOINTS / "checkpoint-2" / "optimizer.pt").unlink()
     train(pairs, model, CONFIG, tmp_path, 0, lambda step: None)

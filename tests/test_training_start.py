@@ -5,20 +5,15 @@ from pathlib import Path
 import pytest
 
 from pipeline.training.checks import TrainingError
-from tests.training_kit import CONFIG, build_tiny_model
+from tests.training_kit import CONFIG
 
 pytest.importorskip("trl", reason="training needs pairsmith[train]")
 
 
-@pytest.fixture
-def model(tiny: Path, tmp_path: Path) -> Path:
+@pytest.fixture(name="model")
+def _copy(model: Path, tmp_path: Path) -> Path:
     """A copy that a test may harm."""
-    return Path(shutil.copytree(tiny, tmp_path / "tiny"))
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+    return Path(shutil.copytree(model, tmp_path / "tiny"))
 
 
 def _without(model: Path, *names: str) -> Path:

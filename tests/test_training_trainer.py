@@ -8,14 +8,9 @@ import pytest
 
 from schemas.pair import Pair
 from schemas.training import TrainingStep
-from tests.training_kit import CONFIG, build_tiny_model, make_pair, write_pairs
+from tests.training_kit import CONFIG, make_pair, write_pairs
 
 pytest.importorskip("trl", reason="training needs pairsmith[train]")
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
 def _pairs(folder: Path) -> Any:

@@ -1,5 +1,6 @@
 """What the training tests share: pairs of one line each and a model of 2 layers that trains in milliseconds."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,6 +75,16 @@ def write_columns(file: Path, columns: dict[str, pa.Array]) -> Path:
     """Write a Parquet file of any columns, and return it."""
     pq.write_table(pa.table(columns), file)
     return file
+
+
+def interrupt_at(number: int) -> Callable[[TrainingStep], None]:
+    """Return what interrupts a run after a step, as Ctrl-C does."""
+
+    def interrupt(step: TrainingStep) -> None:
+        if step.step == number:
+            raise KeyboardInterrupt
+
+    return interrupt
 
 
 def lengthen(pair: Pair, n_words: int) -> Pair:
