@@ -21,16 +21,11 @@ from schemas.config import TrainingConfig
 from schemas.sampling_config import SamplingConfig
 from schemas.training import TrainingStep
 from schemas.training_config import LaunchConfig
-from tests.training_kit import CONFIG, STEP, build_tiny_model, lengthen, make_pair, write_pairs
+from tests.training_kit import CONFIG, STEP, interrupt_at, lengthen, make_pair, write_pairs
 
 pytest.importorskip("trl", reason="training needs pairsmith[train]")
 
 LN_2 = math.log(2)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +78,8 @@ def test_an_adapter_goes_on_with_its_copy_as_reference_and_resumes(
     whole = _train(pairs, model, tmp_path / "whole", **more)
     assert whole[0].loss == pytest.approx(LN_2, abs=1e-6)
     assert whole[0].chosen_logprob != read_log(plain)[0].chosen_logprob  # it starts where the adapter ended
-
-    def interrupt(step: TrainingStep) -> None:
-        if step.step == 3:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        train(pairs, model, CONFIG.model_copy(update=more), tmp_path / "cut", 0, interrupt)
+        train(pairs, model, CONFIG.model_copy(update=more), tmp_path / "cut", 0, interrupt_at(3))
     assert _losses(_train(pairs, model, tmp_path / "cut", **more)) == _losses(whole)
 
 
@@ -279,6 +269,7 @@ def test_a_launch_that_cannot_be_is_refused(launch: LaunchConfig, is_cpu: bool, 
 @pytest.mark.parametrize("name", ["ddp", "fsdp", "zero2", "zero3"])
 def test_the_shipped_configurations_are_what_accelerate_reads(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from accelerate.commands.config.config_args import load_config_from_file
+    from accelerate.commands.launch import launch_command_parser
 
     monkeypatch.setattr("pipeline.training.launch.importlib.util.find_spec", lambda name: object())
     launch = LaunchConfig(config=name, processes=4, machines=2, machine_rank=1, address="10.0.0.1")
@@ -286,9 +277,33 @@ def test_the_shipped_configurations_are_what_accelerate_reads(name: str, monkeyp
     read = load_config_from_file(command[command.index("--config_file") + 1])
     kinds = {"ddp": "MULTI_GPU", "fsdp": "FSDP", "zero2": "DEEPSPEED", "zero3": "DEEPSPEED"}
     assert read.distributed_type == kinds[name]
-    assert command[-3:] == ["-m", "pipeline.training.worker", "job.json"]
-    for option, value in (("--num_processes", "4"), ("--machine_rank", "1"), ("--main_process_ip", "10.0.0.1")):
-        assert command[command.index(option) + 1] == value
+    assert command[1:3] == ["-m", "accelerate.commands.launch"]
+    parsed = launch_command_parser().parse_args(command[3:])  # an option that it lacks ends this process
+    assert (parsed.num_processes, parsed.num_machines, parsed.machine_rank) == (4, 2, 1)
+    assert (parsed.main_process_ip, parsed.main_process_port) == ("10.0.0.1", 29500)
+    assert (parsed.module, parsed.training_script) == (True, "pipeline.training.worker")
+    assert parsed.training_script_args == ["job.json"]
+
+
+def test_tensorboard_is_told_of_every_step(pairs: Path, model: Path, tmp_path: Path) -> None:
+    reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    steps = _train(pairs, model, tmp_path, trackers=("tensorboard",))
+    events = reading.EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    told = {name: [event.value for event in events.Scalars(name)] for name in events.Tags()["scalars"]}
+    assert told["train/loss"] == pytest.approx(_losses(steps), rel=1e-5)
+    assert told["train/kl_to_reference"] == pytest.approx([step.kl for step in steps], abs=1e-6)
+
+
+def test_wandb_gets_a_run_for_each_training(
+    pairs: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    for name in ("first", "second"):
+        _train(pairs, model, tmp_path / name, trackers=("wandb",), max_steps=1)
+        (run,) = (tmp_path / name / "wandb").glob("offline-run-*/run-*.wandb")
+        assert b"kl_to_reference" in run.read_bytes()
 
 
 def test_a_tracker_that_is_not_there_is_refused(

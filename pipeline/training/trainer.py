@@ -114,8 +114,22 @@ def _trackers(config: TrainingConfig, out: Path) -> list[Any]:
 
             callbacks.append(integrations.TensorBoardCallback(SummaryWriter(str(out / "tensorboard"))))
         else:
-            callbacks.append(integrations.WandbCallback())
+            callbacks += _wandb(out)
     return callbacks
+
+
+def _wandb(out: Path) -> list[Any]:
+    """Return callbacks that make a run of W&B, in `out/wandb`, of one training: a study does several."""
+    import wandb
+    from transformers import TrainerCallback, integrations
+
+    class Finish(TrainerCallback):  # type: ignore[misc]
+        def on_train_end(self, *_: Any, **__: Any) -> None:
+            wandb.finish()
+
+    wandb.finish()  # one that an error left open
+    wandb.init(dir=str(out))
+    return [integrations.WandbCallback(), Finish()]
 
 
 def _common(setup: Setup, chosen: Knobs) -> dict[str, Any]:
