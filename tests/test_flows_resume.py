@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -127,3 +128,24 @@ def test_a_signal_to_the_whole_group_stops_it_and_the_run_goes_on(
     assert errors.strip().splitlines() == ["stopped; what is written is kept: the same command goes on from there"]
     assert pairsmith("build", config, "--set", f"run={run}", home=home).returncode == 0
     assert contents(run) == contents(built)
+
+
+ANOTHER_ERROR = """
+import os, signal
+from flows.commands.shared import guard
+def handle(number, frame):
+    raise RuntimeError("a sandbox ended")
+def work():
+    signal.signal(signal.SIGTERM, handle)  # as Prefect does
+    os.kill(os.getpid(), signal.SIGTERM)
+try:
+    guard(work, False)
+except BaseException as error:
+    raise SystemExit(error.exit_code)
+"""
+
+
+def test_a_signal_that_libraries_make_another_error_of_is_still_a_signal() -> None:
+    done = subprocess.run([sys.executable, "-c", ANOTHER_ERROR], capture_output=True, text=True, check=False)
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    assert done.stderr.startswith("stopped; ")

@@ -1,5 +1,6 @@
 """What all verbs share: the application, options, and how an error or a signal becomes an exit code."""
 
+import contextlib
 import logging
 import os
 import signal
@@ -80,10 +81,11 @@ def guard(work: Callable[[], None], debug: bool) -> None:
         console.width = max(console.width, _PLAIN_WIDTH)
     set_console(console)
     errors = Console(stderr=True, soft_wrap=True)
-    received = _raise_on_signals()
+    came = _raise_on_signals()
     try:
         work()
     except BaseException as error:
+        received = came()
         if received or isinstance(error, KeyboardInterrupt):  # libraries make other errors of an interrupt
             errors.print("stopped; what is written is kept: the same command goes on from there", highlight=False)
             raise typer.Exit(128 + (received[0] if received else signal.SIGINT)) from None
@@ -96,17 +98,31 @@ def guard(work: Callable[[], None], debug: bool) -> None:
         raise typer.Exit(EXIT_ERROR) from None
 
 
-def _raise_on_signals() -> list[int]:
-    """Have Ctrl-C and SIGTERM raise KeyboardInterrupt, so that sandboxes are closed; return the list they join."""
-    received: list[int] = []
+def _raise_on_signals() -> Callable[[], list[int]]:
+    """Have Ctrl-C and SIGTERM raise KeyboardInterrupt, so that sandboxes are closed; return what tells which came.
 
-    def note(number: int, frame: FrameType | None) -> None:
-        received.append(number)
+    Prefect puts a handler of its own over SIGTERM's, and a sandbox that the same signal ended makes another error
+    of it: Python itself writes down which signals came.
+    """
+    reading, writing = os.pipe()
+    for end in (reading, writing):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    stopping = (signal.SIGINT, signal.SIGTERM)
+    handled: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        handled.append(number)
         raise KeyboardInterrupt
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, note)
-    return received
+    def came() -> list[int]:
+        with contextlib.suppress(BlockingIOError):
+            handled.extend(number for number in os.read(reading, 4096) if number in stopping)
+        return handled
+
+    for number in stopping:
+        signal.signal(number, interrupt)
+    return came
 
 
 def _one_line(error: BaseException) -> str:
