@@ -49,9 +49,9 @@ def build(config: RunConfig, cache: Path, api_keys: ApiKeys | None = None) -> Pa
 
     Returns the folder of the pairs.
     """
-    with locked(config.run):
+    with locked(config.run, store=config.store):
         build_run(config, cache, api_keys or no_key, load(config, cache))
-    finish(config)
+        finish(config)
     return config.run / "pairs"
 
 
@@ -88,29 +88,30 @@ def train(config: RunConfig, cache: Path) -> TrainingSummary:
     from pipeline.training import train as train_on
 
     settings = config.training
-    with locked(config.run), kept(config):
-        start = start_model(config, cache)
-        with reporter().stage("training", 0, "steps") as bar:
+    with locked(config.run, store=config.store):
+        with kept(config):
+            start = start_model(config, cache)
+            with reporter().stage("training", 0, "steps") as bar:
 
-            def plan(planned: Plan) -> None:
-                bar.expect_less(-planned.n_steps)
+                def plan(planned: Plan) -> None:
+                    bar.expect_less(-planned.n_steps)
 
-            steps: list[TrainingStep] = []
+                steps: list[TrainingStep] = []
 
-            def count(step: TrainingStep) -> None:
-                bar.advance(1, step_words(step))
-                was_displaced = is_displaced(steps)
-                steps.append(step)
-                if is_displaced(steps) and not was_displaced:
-                    reporter().say(f"step {step.step}: {DISPLACED}")
+                def count(step: TrainingStep) -> None:
+                    bar.advance(1, step_words(step))
+                    was_displaced = is_displaced(steps)
+                    steps.append(step)
+                    if is_displaced(steps) and not was_displaced:
+                        reporter().say(f"step {step.step}: {DISPLACED}")
 
-            summary = train_on(
-                dataset_folder(config), Path(start.source), settings, config.run / "training", config.seed, count,
-                model_name=start.name, cache=cache / "references", on_plan=plan,
-            )  # fmt: skip
+                summary = train_on(
+                    dataset_folder(config), Path(start.source), settings, config.run / "training", config.seed,
+                    count, model_name=start.name, cache=cache / "references", on_plan=plan,
+                )  # fmt: skip
+        finish(config)
     for line in summary_lines(summary):
         reporter().say(line)
-    finish(config)
     return summary
 
 
@@ -120,10 +121,11 @@ def evaluate(config: RunConfig, cache: Path, api_keys: ApiKeys | None = None) ->
 
     The run need not have been built. What training lost is marked in `gate.json`.
     """
-    with locked(config.run), kept(config):
-        evaluated = evaluate_run(config, cache, api_keys or no_key, trained_sampling(config))
-        mark_run(config, evaluated)
-    finish(config)
+    with locked(config.run, store=config.store):
+        with kept(config):
+            evaluated = evaluate_run(config, cache, api_keys or no_key, trained_sampling(config))
+            mark_run(config, evaluated)
+        finish(config)
     return evaluated
 
 

@@ -4,12 +4,18 @@ A shard is drawn by one task, which asks for GPUs, then judged, parsed and held 
 which asks for processors. Both write whole shards under the keys that the ordinary chain looks for: afterwards it
 finds them there, writes the manifests and makes the pairs. A task that was killed with its node leaves no half of
 a shard, and is begun again on another one.
+
+Shards go from node to node through the run folder, which all see, or through the store that the run is kept in:
+then each process of a node has a folder of its own, fetches what was made of its shard, and puts what it makes.
 """
 
 import atexit
 import os
+import shutil
 import socket
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from prefect import flow, task
@@ -21,6 +27,8 @@ from flows.tools import Tools
 from pipeline import stages
 from pipeline.drawing import draw
 from pipeline.errors import PairsmithError
+from pipeline.folder import following
+from pipeline.stores import Mirror, RemoteFolder, mirror_of
 from pipeline.truth import shards
 from schemas.config import RunConfig
 
@@ -30,6 +38,7 @@ class EngineError(PairsmithError):
 
 
 _tools: dict[str, Tools] = {}  # of this process: a model is loaded once, not once a shard
+_mirrors: dict[str, Mirror] = {}  # likewise, by address of the store
 
 
 def make_shards(
@@ -45,6 +54,9 @@ def make_shards(
     pending = [name for name in names if not _is_whole(chain, name, config, n_each)]
     if not pending:
         return
+    mirror = mirror_of(chain)
+    if mirror is not None:
+        mirror.push()  # what was removed above goes from the store too
     try:
         from prefect_ray import RayTaskRunner
     except ModuleNotFoundError as error:
@@ -68,7 +80,7 @@ def on_cluster(
     """Draw and judge shards, all at the same time as far as the cluster's resources go."""
     from prefect_ray.context import remote_options
 
-    engine, futures = config.engine, []
+    engine, futures, mirror = config.engine, [], mirror_of(chain)
     for name in names:
         with remote_options(
             num_gpus=engine.sampler_gpus, num_cpus=engine.sampler_cpus, max_retries=engine.max_retries
@@ -77,8 +89,10 @@ def on_cluster(
         with remote_options(num_cpus=engine.judge_cpus, max_retries=engine.max_retries):
             futures.append(judge_shard.submit(chain, name, config, cache, wait_for=[drawn]))  # type: ignore[call-overload]
     with reporter().stage("shards", len(futures), "shards") as bar:
-        for future in futures:
+        for name, future in zip(names, futures, strict=True):
             future.result()
+            if mirror is not None:
+                mirror.pull(only=name)
             bar.advance()
 
 
@@ -87,32 +101,49 @@ def draw_shard(
     chain: Path, name: str, config: RunConfig, cache: Path, n_each: Mapping[str, int] | None = None
 ) -> None:
     """Draw the candidates of one shard, unless they are there."""
-    folder = stages.stage_folder(chain, "candidates")
-    if folder.has_shard(name, stages.candidates_key(chain, name, config, n_each)):
-        return
-    tools = _tools_here(config, cache)
-    filled = list(draw(chain, [name], config, tools.open_source, tools.store(), n_each))
-    stages.write_candidates(chain, name, config, filled, n_each)
+    with _here(chain, name, config) as (run, mine):
+        folder = stages.stage_folder(run, "candidates")
+        if folder.has_shard(name, stages.candidates_key(run, name, mine, n_each)):
+            return
+        tools = _tools_here(mine, cache)
+        filled = list(draw(run, [name], mine, tools.open_source, tools.store(), n_each))
+        stages.write_candidates(run, name, mine, filled, n_each)
 
 
 @task(name="judge", task_run_name="judge {name}", cache_policy=NO_CACHE, persist_result=False)
 def judge_shard(chain: Path, name: str, config: RunConfig, cache: Path) -> None:
     """Extract, execute, judge, parse and hold against more inputs one shard that is drawn; what is there stays."""
-    tools = _tools_here(config, cache)
+    with _here(chain, name, config) as (run, mine):
+        tools = _tools_here(mine, cache)
 
-    def lacks(stage: str, key: str) -> bool:
-        return not stages.stage_folder(chain, stage).has_shard(name, key)
+        def lacks(stage: str, key: str) -> bool:
+            return not stages.stage_folder(run, stage).has_shard(name, key)
 
-    if lacks("programs", stages.programs_key(chain, name, config)):
-        stages.write_programs(chain, name, config)
-    if lacks("executions", stages.executions_key(chain, name, config)):
-        stages.write_executions(chain, name, config, tools.pool())
-    if lacks("verdicts", stages.verdicts_key(chain, name, config)):
-        stages.write_verdicts(chain, name, config)
-    if lacks("syntax", stages.syntax_key(chain, name, config)):
-        stages.write_syntax(chain, name, config)
-    if any(lacks(stage, shards.truth_key(chain, name, stage, config)) for stage in shards.STAGES):
-        shards.write_truth(chain, name, config, tools.beyond_pool)
+        if lacks("programs", stages.programs_key(run, name, mine)):
+            stages.write_programs(run, name, mine)
+        if lacks("executions", stages.executions_key(run, name, mine)):
+            stages.write_executions(run, name, mine, tools.pool())
+        if lacks("verdicts", stages.verdicts_key(run, name, mine)):
+            stages.write_verdicts(run, name, mine)
+        if lacks("syntax", stages.syntax_key(run, name, mine)):
+            stages.write_syntax(run, name, mine)
+        if any(lacks(stage, shards.truth_key(run, name, stage, mine)) for stage in shards.STAGES):
+            shards.write_truth(run, name, mine, tools.beyond_pool)
+
+
+@contextmanager
+def _here(chain: Path, name: str, config: RunConfig) -> Iterator[tuple[Path, RunConfig]]:
+    """Give the run folder as this process has it, with what was made of a shard so far, and its configuration."""
+    if not config.store:
+        yield chain, config
+        return
+    if config.store not in _mirrors:
+        folder = Path(tempfile.mkdtemp(prefix="pairsmith-node-"))
+        _mirrors[config.store] = Mirror(folder, RemoteFolder(config.store))
+    mirror = _mirrors[config.store]
+    mirror.pull(only=name)
+    with following(mirror.run, mirror.put):
+        yield mirror.run, config.model_copy(update={"run": mirror.run})
 
 
 def _is_whole(chain: Path, name: str, config: RunConfig, n_each: Mapping[str, int] | None) -> bool:
@@ -132,14 +163,20 @@ def _tools_here(config: RunConfig, cache: Path) -> Tools:
     """Return the samplers and sandboxes of this process, for one configuration at a time."""
     key = config.model_dump_json()
     if key not in _tools:
-        _close_tools()
+        _close_opened()
         # A label of its own: a pool that starts removes containers of its own label.
         place = f"-{socket.gethostname()}-{os.getpid()}"
         _tools[key] = Tools(config, cache, config.run, os.environ.get, place)
     return _tools[key]
 
 
-@atexit.register
-def _close_tools() -> None:
+def _close_opened() -> None:
     while _tools:
         _tools.popitem()[1].close()
+
+
+@atexit.register
+def _close_tools() -> None:
+    _close_opened()
+    while _mirrors:
+        shutil.rmtree(_mirrors.popitem()[1].run, ignore_errors=True)

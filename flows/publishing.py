@@ -37,7 +37,7 @@ def publish(config: RunConfig, tag: str = "", despite: Sequence[str] = ()) -> li
     Raises:
         PublishError: see `pipeline.publishing.plan_publish` and `pipeline.publishing.hub.push`.
     """
-    with locked(config.run):
+    with locked(config.run, store=config.store):
         version, _ = record_version(config.run, config)
     return publish_version(config, version, despite, tag)
 
@@ -49,7 +49,7 @@ def publish_version(
     from huggingface_hub import HfApi
 
     api = HfApi()  # the token and the address from their usual places
-    with locked(config.run):
+    with locked(config.run, store=config.store):
         pushed = []
         try:
             plans = plan_publish(config, api, tag or version.name, read_changelog(config.run), despite)

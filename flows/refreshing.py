@@ -43,7 +43,7 @@ def refresh(
         VersionError: a problem would change its split.
         PublishError: see `flows.publishing.publish`.
     """
-    with locked(config.run, wait_s):
+    with locked(config.run, wait_s, config.store):
         shards = load(config, cache)
         versions = list_versions(config.run)
         ids = [row.problem_id for part in shards.values() for row in part.problems]

@@ -1,6 +1,5 @@
 """`pairsmith serve`: all deployments of one configuration in one process, with their schedules."""
 
-import fcntl
 from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
@@ -28,6 +27,7 @@ from prefect.types.entrypoint import EntrypointType
 from flows.deployed import SERVED
 from flows.reporting import reporter
 from flows.retrying import SAMPLER_TAG
+from flows.tools import is_locked
 from pipeline.errors import PairsmithError
 from schemas.config import RunConfig
 
@@ -93,7 +93,7 @@ def crash_dead_runs(client: SyncPrefectClient, deployment_ids: Sequence[UUID], r
     Whoever was killed can't tell the server, and would hold its place among the samplers. The lock of the run
     folder says whether somebody is at work: the kernel frees it when its holder dies.
     """
-    if not deployment_ids or _is_locked(run):
+    if not deployment_ids or is_locked(run):
         return 0
     runs = client.read_flow_runs(
         deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=list(deployment_ids))),
@@ -115,17 +115,6 @@ def crash_dead_runs(client: SyncPrefectClient, deployment_ids: Sequence[UUID], r
             client.set_task_run_state(task.id, Crashed(message=reason), force=True)
         client.set_flow_run_state(one.id, Crashed(message=reason), force=True)
     return len(runs)
-
-
-def _is_locked(run: Path) -> bool:
-    try:
-        with (run / ".lock").open("r+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return False
 
 
 def _deployment_id(client: SyncPrefectClient, deployment: RunnerDeployment) -> UUID | None:

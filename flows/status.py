@@ -57,7 +57,8 @@ def show_status(target: Path | None, overrides: Iterable[str], cache: Path, cons
         config = load_config(target, overrides)
         run = config.run
     if not run.is_dir():
-        raise NoRunError(f"{run}: no such run folder; `pairsmith build` makes it")
+        kept = f"; look at what is kept: pairsmith status {config.store}" if config and config.store else ""
+        raise NoRunError(f"{run}: no such run folder; `pairsmith build` makes it{kept}")
     states = _states(run, config, cache)
     if all(one.state in (State.MISSING, State.OFF) for one in states) and not is_locked(run):
         raise NoRunError(f"{run}: nothing of a run in there; name a folder that `pairsmith build` wrote")

@@ -38,7 +38,7 @@ ApiKeys = Callable[[str], str | None]
 def synthesize(config: RunConfig, cache: Path, api_keys: ApiKeys) -> Path:
     """Make a problem file of seeds; return its path. It may hold no problem at all."""
     settings = config.synthesis
-    with locked(config.run), closing(Tools(config, cache, config.run, api_keys)) as tools:
+    with locked(config.run, store=config.store), closing(Tools(config, cache, config.run, api_keys)) as tools:
         seeds = {seed.seed_id: seed for seed in _run_seeds(config)}
         concepts = asking.ask_concepts(list(seeds.values()))
         ideas = _run_step("concepts", concepts, config, tools)

@@ -4,7 +4,7 @@ import fcntl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -17,9 +17,11 @@ from pipeline.sampling import Sampler, SampleStore, open_sampler
 from pipeline.sampling.arms import Source
 from pipeline.sandbox import SandboxPool, open_pool
 from pipeline.sandbox.docker_engine import label_of
+from pipeline.stores import StoreBusyError, mirrored
 from schemas.config import RunConfig, beyond_limits
 
 _LOOK_EVERY_S = 0.5  # whether a lock is free
+_LOOK_STORE_EVERY_S = 5.0  # likewise; a store bills each look
 
 
 class RunLockedError(PairsmithError):
@@ -109,26 +111,37 @@ class Tools:
 
 
 @contextmanager
-def locked(run: Path, wait_s: float = 0.0) -> Iterator[None]:
+def locked(run: Path, wait_s: float = 0.0, store: str = "") -> Iterator[None]:
     """Keep other processes off a run folder; a dead holder's lock is gone with it.
 
     Args:
         wait_s: seconds to wait for another process.
+        store: address of the folder in a store that it is kept in, which other machines are kept off too; what is
+            there is fetched first. Empty for none.
 
     Raises:
         RunLockedError: if another process holds it for longer.
+        StoreError: if the store can't be used.
     """
     try:
         run.mkdir(parents=True, exist_ok=True)
         lock = (run / ".lock").open("w")
     except OSError as error:
         raise PairsmithError(f"{run}: {error.strerror}; give another folder with --set run=...") from None
-    with lock:
+    with lock, ExitStack() as stack:
         deadline = time.monotonic() + wait_s
         while not _lock_now(lock):
             if time.monotonic() >= deadline:
                 raise RunLockedError(f"{run}: another pairsmith works on it; wait for its end")
             time.sleep(min(_LOOK_EVERY_S, wait_s))
+        while store:
+            try:
+                stack.enter_context(mirrored(run, store))
+                break
+            except StoreBusyError as error:
+                if time.monotonic() >= deadline:
+                    raise RunLockedError(str(error)) from None
+                time.sleep(min(_LOOK_STORE_EVERY_S, wait_s))
         yield
 
 

@@ -11,7 +11,7 @@ import io
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +27,7 @@ T = TypeVar("T")
 MANIFEST = "manifest.json"
 _COMPRESSION_LEVEL = 3  # zstd 3 halves snappy's size on code at little cost
 _TEMPORARY = ".partial"
+_followers: dict[Path, Callable[[Path], None]] = {}  # of this process, by the folder that they follow
 
 
 class FolderError(PairsmithError):
@@ -291,6 +292,19 @@ def write_whole(path: Path, data: bytes) -> None:
             temporary.unlink(missing_ok=True)
         reason = error.strerror or error
         raise FolderError(f"{path}: {reason}; put that right and run again, what is written is kept") from None
+    for root, tell in list(_followers.items()):
+        if path.is_relative_to(root):
+            tell(path)
+
+
+@contextlib.contextmanager
+def following(root: Path, tell: Callable[[Path], None]) -> Iterator[None]:
+    """Have `tell` called with each file below a folder that `write_whole` has written, once it is there."""
+    _followers[root] = tell
+    try:
+        yield
+    finally:
+        del _followers[root]
 
 
 def _as_table(records: Iterable[Any] | pa.Table, record: type) -> pa.Table:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from schemas.budget_config import AdaptiveConfig, BudgetConfig, PricesConfig
 from schemas.engine_config import EngineConfig
@@ -116,7 +116,16 @@ class SyntaxConfig(Section):
 class RunConfig(Section):
     """One run, whole."""
 
-    run: Path = Field(Path("runs/pairsmith"), description="Folder that the run writes into.")
+    run: Path = Field(
+        Path("runs/pairsmith"),
+        description="Folder that the run writes into. `s3://bucket/mine` is short for `runs/mine`, with that "
+        "address as `store`.",
+    )
+    store: str = Field(
+        "",
+        description="Folder of S3, Google's store or whatever fsspec knows that the run is kept in, "
+        "`s3://bucket/runs/mine`.",
+    )
     seed: int = Field(0, description="Decides what is drawn, and breaks ties.")
     shard_problems: int = Field(16, ge=1, description="Problems a shard; a problem that has one stays in it.")
     problems: ProblemsConfig = ProblemsConfig()
@@ -141,6 +150,17 @@ class RunConfig(Section):
     schedule: TimetableConfig = TimetableConfig()
     service: ServiceConfig = ServiceConfig()
     synthesis: SynthesisConfig = SynthesisConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_in_store(cls, given: Any) -> Any:
+        """Take an address in the place of the folder as the store; the folder is called like the last of it."""
+        if not isinstance(given, Mapping) or "://" not in str(given.get("run", "")):
+            return given
+        address = str(given["run"]).rstrip("/")
+        if given.get("store", address) != address:
+            raise ValueError(f"run={address} and store={given['store']} name two stores; give one")
+        return {**given, "run": Path("runs") / address.rpartition("/")[2], "store": address}
 
 
 def beyond_limits(sandbox: SandboxConfig, truth: TruthConfig) -> SandboxConfig:

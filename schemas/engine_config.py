@@ -8,7 +8,9 @@ from schemas.section import Section
 
 
 class EngineConfig(Section):
-    """One machine, or a Ray cluster whose nodes see run folder, problems and models at the same paths."""
+    """One machine, or a Ray cluster whose nodes see problems and models at the same paths; the run folder too,
+    unless the run is kept in a store.
+    """
 
     kind: Literal["local", "ray"] = Field("local", description="Where the work of shards is done.")
     address: str = Field("", description="Of the cluster: `auto`, `ray://head:10001`; empty starts one here.")

@@ -18,6 +18,7 @@ from pipeline.sandbox.contract import Engine
 from pipeline.sandbox.pool import SandboxPool
 from tests.cli_kit import environment, pairsmith, write_config
 from tests.sandboxes import LIMITS, PATIENCE, make_engine, why_no_docker
+from tests.stores_kit import KINDS, new_address, s3_server
 
 REAL_DATA = Path(__file__).parents[1].parent / "shared" / "data"
 
@@ -114,6 +115,21 @@ def _answers(url: str) -> bool:
         return httpx.get(url, timeout=2).status_code == 200
     except httpx.HTTPError:
         return False
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[dict[str, str]]:
+    """A server that speaks S3; the variables by which it is found are set."""
+    with s3_server() as found:
+        yield found
+
+
+@pytest.fixture(params=KINDS)
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a new folder in each kind of store in turn."""
+    if request.param == "s3":
+        request.getfixturevalue("s3")
+    return new_address(request.param, tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,20 @@
 """The verbs that look at a run and change nothing: status, inspect, repeats."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from flows.commands.shared import Debug, Overrides, app, default_cache, guard
+from flows.commands.shared import Debug, Overrides, RunArgument, app, default_cache, guard, run_here
 from flows.reporting import reporter
 
 
 @app.command("status")
 def status_command(
     run: Annotated[
-        Path | None, typer.Argument(help="Run folder, or TOML file to judge it by; without one all of `runs`.")
+        str | None,
+        typer.Argument(
+            help="Run folder or address in a store, or TOML file to judge it by; without one all of `runs`."
+        ),
     ] = None,
     overrides: Overrides = None,
     debug: Debug = False,
@@ -25,14 +27,15 @@ def status_command(
     def work() -> None:
         from flows.status import show_status
 
-        show_status(run, overrides or (), default_cache(), reporter().console)
+        with run_here(run or "") as folder:
+            show_status(folder if run else None, overrides or (), default_cache(), reporter().console)
 
     guard(work, debug)
 
 
 @app.command("inspect")
 def inspect_command(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: RunArgument,
     pairs: Annotated[int, typer.Option("--pairs", min=0, help="Pairs to show.")] = 1,
     debug: Debug = False,
 ) -> None:
@@ -44,14 +47,15 @@ def inspect_command(
     def work() -> None:
         from flows.inspecting import show_run
 
-        show_run(run, pairs, reporter().console)
+        with run_here(run) as folder:
+            show_run(folder, pairs, reporter().console)
 
     guard(work, debug)
 
 
 @app.command("repeats")
 def repeats_command(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: RunArgument,
     threshold: Annotated[
         float, typer.Option("--threshold", min=0.1, max=1.0, help="Jaccard similarity of near-duplicates.")
     ] = 0.85,
@@ -66,7 +70,8 @@ def repeats_command(
     def work() -> None:
         from flows.inspecting import show_repeats
 
-        show_repeats(run, threshold, workers, reporter().console)
+        with run_here(run) as folder:
+            show_repeats(folder, threshold, workers, reporter().console)
 
     guard(work, debug)
 
@@ -75,7 +80,8 @@ def repeats_command(
 def explain_command(
     pair_id: Annotated[str, typer.Argument(help="Id of a pair, or at least its first six digits.")],
     run: Annotated[
-        Path | None, typer.Option("--run", help="Run folder; without it all of `runs` are searched.")
+        str | None,
+        typer.Option("--run", help="Run folder or address in a store; without it all of `runs` are searched."),
     ] = None,
     cases: Annotated[int, typer.Option("--cases", min=0, help="Cases to show.")] = 10,
     debug: Debug = False,
@@ -88,14 +94,15 @@ def explain_command(
     def work() -> None:
         from flows.explaining import show_history
 
-        show_history(pair_id, run, cases, reporter().console)
+        with run_here(run or "") as folder:
+            show_history(pair_id, folder if run else None, cases, reporter().console)
 
     guard(work, debug)
 
 
 @app.command("view")
 def view_command(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: RunArgument,
     host: Annotated[
         str, typer.Option("--host", help="Address to listen on; others than loopback are no secret.")
     ] = ("127.0.0.1"),
@@ -110,6 +117,7 @@ def view_command(
     def work() -> None:
         from pipeline.viewer import serve
 
-        serve(run, host, port, reporter().say)
+        with run_here(run) as folder:
+            serve(folder, host, port, reporter().say)
 
     guard(work, debug)

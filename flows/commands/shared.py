@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -40,6 +40,7 @@ app = typer.Typer(
 )
 
 ConfigFile = Annotated[Path | None, typer.Argument(help="TOML file; without one the defaults hold.")]
+RunArgument = Annotated[str, typer.Argument(help="Run folder, or its address in a store, `s3://bucket/mine`.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override, such as `sampling.n=8`; may be repeated.")
 ]
@@ -148,6 +149,29 @@ def prepare_libraries(debug: bool) -> None:
 def default_cache() -> Path:
     """Return the folder of what this user's runs share."""
     return Path.home() / ".cache" / "pairsmith"
+
+
+@contextlib.contextmanager
+def run_here(run: str) -> Iterator[Path]:
+    """Give the folder of a run on this machine; one that is named by its address in a store is fetched.
+
+    What is written into it, such as marks, is put there.
+
+    Raises:
+        PairsmithError: nothing is at the address, or it can't be reached.
+    """
+    if "://" not in run:
+        yield Path(run)
+        return
+    from pipeline.folder import digest
+    from pipeline.stores import mirrored
+
+    address = run.rstrip("/")
+    folder = default_cache() / "stores" / digest(address)[:8] / address.rpartition("/")[2]
+    with mirrored(folder, run, is_alone=False):
+        if not any(folder.glob("[!.]*")):
+            raise PairsmithError(f"{run}: nothing is there; look at the address, and at who may read it")
+        yield folder
 
 
 def read_key(variable: str) -> str | None:
