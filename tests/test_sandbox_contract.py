@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -390,6 +391,39 @@ def test_a_container_has_every_limit_that_is_promised(engine: Engine) -> None:
         )
     assert facts["Image"].startswith("sha256:")
     assert config["Image"] == facts["Image"]
+
+
+@pytest.mark.docker
+def test_containers_of_a_killed_process_go_with_the_next_start(engine: Engine) -> None:
+    """As of a worker of a cluster: its label is its own, so no later one has the same."""
+    if not isinstance(engine, DockerEngine):
+        pytest.skip("of Docker only")
+    label = f"worker-{os.getpid()}"
+    code = (
+        "import sys, time; from tests.sandboxes import LIMITS, make_engine\n"
+        "from pipeline.sandbox.sandbox import Sandbox\n"
+        "box = Sandbox(make_engine('docker', sys.argv[1]), LIMITS); print('up', flush=True); time.sleep(600)"
+    )
+
+    def boxes(of: str) -> list[str]:
+        found = engine._client.containers.list(all=True, filters={"label": f"{LABEL}={of}"}, ignore_removed=True)
+        return [one.id for one in found]
+
+    with subprocess.Popen([sys.executable, "-c", code, label], stdout=subprocess.PIPE) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"up\n"
+        mine = Sandbox(engine, LIMITS)
+        try:
+            (left,) = boxes(label)
+            DockerEngine(LIMITS, f"{label}-beside").close()
+            assert boxes(label) == [left], "the container of a living process was removed"
+            worker.kill()
+            worker.wait()
+            DockerEngine(LIMITS, f"{label}-next").close()
+            assert boxes(label) == []
+            assert boxes(engine._label), "those of others at work stay"
+        finally:
+            mine.close()
 
 
 @pytest.mark.docker

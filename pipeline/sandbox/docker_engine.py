@@ -9,6 +9,7 @@ import docker
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.types import LogConfig, Ulimit
 
+from pipeline.owners import Owner
 from pipeline.sandbox.bootstrap import BOOTSTRAP, PYTHON_OPTIONS
 from pipeline.sandbox.bubblewrap import ENVIRONMENT
 from pipeline.sandbox.contract import SandboxError, SandboxStartError
@@ -16,6 +17,7 @@ from pipeline.sandbox.memory import memory_of_tree_mib
 from schemas.config import SandboxConfig
 
 LABEL = "pairsmith.run"
+OWNER = "pairsmith.owner"  # label of containers: the process that started them
 # What the supervisor needs: to become the user of a program, and to end and clean up what that user left.
 _CAPABILITIES = ["SETUID", "SETGID", "KILL"]
 _MIB = 1 << 20
@@ -109,10 +111,16 @@ class DockerEngine:
         self._client.close()
 
     def reap(self) -> None:
-        """Remove containers that this run, or an earlier one of the same label, left behind."""
-        for container in self._client.containers.list(all=True, filters={"label": f"{LABEL}={self._label}"}):
-            with contextlib.suppress(DockerException, OSError):
-                container.remove(force=True)
+        """Remove containers that this run or an earlier one of the same label left behind.
+
+        And those of any run whose process is gone: a worker of a cluster that was killed has a label that no later
+        one has.
+        """
+        for container in self._client.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True):
+            labels = container.labels
+            if labels.get(LABEL) == self._label or _is_orphan(labels.get(OWNER, "")):
+                with contextlib.suppress(DockerException, OSError):
+                    container.remove(force=True)
 
     def _options(self) -> dict[str, Any]:
         config = self._config
@@ -144,11 +152,18 @@ class DockerEngine:
             "working_dir": "/tmp",
             "user": "0:0",
             "hostname": "sandbox",
-            "labels": {LABEL: self._label},
+            "labels": {LABEL: self._label, OWNER: Owner.here().to_text()},
         }
         if config.runtime:
             options["runtime"] = config.runtime
         return options
+
+
+def _is_orphan(owner: str) -> bool:
+    try:
+        return Owner.from_text(owner).is_gone()
+    except ValueError:  # of a version that told none
+        return False
 
 
 def connect() -> Any:
