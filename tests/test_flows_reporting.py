@@ -61,9 +61,12 @@ def test_the_file_says_how_far_all_stages_are(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
-    reporter = Reporter(Console(file=io.StringIO()))
+    out = io.StringIO()
+    reporter = Reporter(Console(file=out, width=120))
     with reporter.published(tmp_path / "gone"), reporter.stage("candidates", 1, "drawn") as one:
         one.advance(1)
+    assert out.getvalue().splitlines()[-1].startswith("candidates       1 drawn ")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

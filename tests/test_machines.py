@@ -51,9 +51,32 @@ def test_a_clusters_tasks_make_the_same_shards(settings: RunConfig, tmp_path: Pa
     assert contents(mine.run) == contents(settings.run)
 
 
-def test_nothing_is_asked_of_a_cluster_where_all_is_there(settings: RunConfig, tmp_path: Path) -> None:
+def test_nothing_is_asked_of_a_cluster_where_all_is_there(
+    settings: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("prefect_ray")
+    asked: list[list[str]] = []
+
+    class Cluster:
+        """Notes what it is asked for, and does nothing."""
+
+        def with_options(self, **_: object) -> "Cluster":
+            return self
+
+        def __call__(self, chain: Path, names: list[str], *_: object) -> None:
+            asked.append(names)
+
+    monkeypatch.setattr(machines, "on_cluster", Cluster())
+    monkeypatch.setattr(machines, "PREFECT_API_URL", type("Set", (), {"value": lambda: "http://127.0.0.1/api"}))
     names = stage_folder(settings.run, "problems").shard_names()
     make_shards(settings.run, names, settings, tmp_path)
+    assert asked == []
+    shard = settings.run / "syntax" / names[1]
+    whole = shard.read_bytes()
+    shard.unlink()
+    make_shards(settings.run, names, settings, tmp_path)
+    shard.write_bytes(whole)
+    assert asked == [[names[1]]]
 
 
 def test_a_cluster_needs_a_server_that_its_nodes_reach(settings: RunConfig, tmp_path: Path) -> None:
