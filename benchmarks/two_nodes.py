@@ -1,6 +1,7 @@
 """A run on two Ray nodes beside one on a single machine, and one whose second node is killed in the middle.
 
     python -m benchmarks.two_nodes
+    python -m benchmarks.two_nodes --store
 
 Both nodes are on this machine (`ray.cluster_utils.Cluster`), with a Prefect server of their own. Prints the
 seconds of each run and whether pairs and dataset are the same, byte for byte; exits with 1 where they are not.
@@ -26,6 +27,9 @@ from tests.refresh_kit import write_problems
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--problems", type=int, default=24)
+    parser.add_argument(
+        "--store", action="store_true", help="shards go from node to node through a store, not a common folder"
+    )
     parser.add_argument("--seconds", type=float, default=0.5, help="that each program sleeps")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="pairsmith-nodes-"))
@@ -35,8 +39,8 @@ def main() -> int:
     try:
         with temporary_settings({PREFECT_API_URL: service.url}):
             alone = run_once(config, folder / "alone")
-            together = run_once(config, folder / "together", n_nodes=2)
-            bereft = run_once(config, folder / "bereft", n_nodes=2, kill_after_shards=3)
+            together = run_once(config, folder / "together", n_nodes=2, is_stored=options.store)
+            bereft = run_once(config, folder / "bereft", n_nodes=2, kill_after_shards=3, is_stored=options.store)
     finally:
         service.kill()
     same = [alone == other for other in (together, bereft)]
@@ -44,9 +48,13 @@ def main() -> int:
     return 0 if all(same) else 1
 
 
-def run_once(config: Path, run: Path, n_nodes: int = 0, kill_after_shards: int = 0) -> dict[str, str]:
+def run_once(
+    config: Path, run: Path, n_nodes: int = 0, kill_after_shards: int = 0, is_stored: bool = False
+) -> dict[str, str]:
     """Build once; return the digests of pairs and dataset by path."""
     overrides = [f"run={run}", "truth.n_timed_runs=0", "sandbox.workers=1"]
+    if is_stored:
+        overrides.append(f"store='file://{run}.store'")
     cluster = None
     if n_nodes:
         cluster = Cluster(
