@@ -6,9 +6,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from pipeline.owners import Owner
 from pipeline.stores import Lease, RemoteFolder, StoreBusyError, StoreError
 from pipeline.stores.lease import DEAD_AFTER_S
 
@@ -18,10 +21,12 @@ def remote(address: str) -> RemoteFolder:
     return RemoteFolder(address)
 
 
-def as_if(remote: RemoteFolder, **changes: object) -> None:
-    """Have the newest holder be somebody else."""
+def as_if(remote: RemoteFolder, **changes: Any) -> None:
+    """Have the newest holder be another process."""
     name = max(remote.list(".lease"))
-    remote.write(name, json.dumps({**json.loads(remote.read(name)), **changes}).encode())
+    record = json.loads(remote.read(name))
+    owner = replace(Owner.from_text(record["owner"]), **changes)
+    remote.write(name, json.dumps({**record, "owner": owner.to_text()}).encode())
 
 
 def test_a_second_one_is_refused_until_the_first_lets_go(remote: RemoteFolder) -> None:

@@ -7,14 +7,12 @@ it is alive, and looks whether there is a higher number: then it was taken for d
 
 import contextlib
 import json
-import os
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from pipeline.errors import PairsmithError
+from pipeline.owners import Owner
 from pipeline.stores.remote import RemoteFolder, StoreError
 
 _FOLDER = ".lease"
@@ -33,13 +31,11 @@ class Holder:
     """What a holder writes of itself.
 
     Attributes:
+        owner: text of the process, see `pipeline.owners`.
         at: seconds since the epoch when it last said that it is alive.
-        boot: of its machine; tells two machines of one name apart, and a process from one before a restart.
     """
 
-    host: str
-    boot: str
-    pid: int
+    owner: str
     at: float
     released: bool = False
 
@@ -67,9 +63,9 @@ class Lease:
         newest = max(self._numbers(), default=0)
         holder = self._read(newest) if newest else None
         if holder is not None and not self._is_free(holder):
-            silent = max(0.0, self._now() - holder.at)
+            silent, owner = max(0.0, self._now() - holder.at), Owner.from_text(holder.owner)
             raise StoreBusyError(
-                f"{self._remote.address}: process {holder.pid} of {holder.host} works on it, heard of "
+                f"{self._remote.address}: process {owner.pid} of {owner.host} works on it, heard of "
                 f"{silent:.0f} s ago; wait for its end, or for {DEAD_AFTER_S:.0f} s of silence if it is dead"
             )
         if not self._remote.create(self._name(newest + 1), self._record()):
@@ -112,7 +108,9 @@ class Lease:
         """Return the holder of a number, None where it is gone or writes nothing that can be read."""
         for _ in range(_N_READS):
             try:
-                return Holder(**json.loads(self._remote.read(self._name(number))))
+                holder = Holder(**json.loads(self._remote.read(self._name(number))))
+                Owner.from_text(holder.owner)
+                return holder
             except (ValueError, TypeError):
                 if number not in self._numbers():
                     break
@@ -120,18 +118,9 @@ class Lease:
         return None
 
     def _record(self, released: bool = False) -> bytes:
-        holder = Holder(socket.gethostname(), _boot(), os.getpid(), self._now(), released)
-        return json.dumps(asdict(holder)).encode()
+        return json.dumps(asdict(Holder(Owner.here().to_text(), self._now(), released))).encode()
 
     def _is_free(self, holder: Holder) -> bool:
         if holder.released or self._now() - holder.at > DEAD_AFTER_S:
             return True
-        is_here = (holder.host, holder.boot) == (socket.gethostname(), _boot())
-        return is_here and not Path(f"/proc/{holder.pid}").exists()
-
-
-def _boot() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
+        return Owner.from_text(holder.owner).is_gone()
