@@ -14,11 +14,14 @@ from flows.publishing import publish_version, unpublished
 from flows.reporting import reporter
 from flows.tools import locked
 from pipeline import stages
+from pipeline.folder import digest, write_whole
 from pipeline.versions import list_versions, record_version
 from pipeline.versions.rebuilding import changed_code, differences, find_version, prepare
 from pipeline.versions.recording import check_splits, version_folder
 from schemas.config import RunConfig
 from schemas.version import DatasetVersion
+
+_RETRAINED = "retrained"  # in a version's folder
 
 
 @flow(name="refresh", validate_parameters=False)
@@ -56,12 +59,27 @@ def refresh(
             _tell(config.run, version)
     if not is_new:
         reporter().say(f"refresh     nothing new: {version.name} stands")
-    elif config.refresh.retrain:
-        train(config, cache)
-        evaluate(config, cache, api_keys)
+    if config.refresh.retrain:
+        _retrain(config, version, cache, api_keys)
     if unpublished(config, version):
         publish_version(config, version, despite)
     return version, is_new
+
+
+def _retrain(config: RunConfig, version: DatasetVersion, cache: Path, api_keys: ApiKeys | None) -> None:
+    """Train on a version and score what came of it, unless that is done.
+
+    It is noted only when the gate has its scores: a refresh that was killed in between, or failed, must not leave
+    a version for the next one to publish unscored.
+    """
+    note = version_folder(config.run, version) / _RETRAINED
+    settings = (config.training, config.sampling, config.scoring, config.evaluation, config.gate)
+    key = digest("retrained", *(one.model_dump_json() for one in settings), str(config.seed)).encode()
+    if note.is_file() and note.read_bytes() == key:
+        return
+    train(config, cache)
+    evaluate(config, cache, api_keys)
+    write_whole(note, key)
 
 
 @flow(name="rebuild", validate_parameters=False)

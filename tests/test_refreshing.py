@@ -16,6 +16,7 @@ import pytest
 
 from flows.refreshing import rebuild, refresh
 from flows.tools import RunLockedError, locked
+from pipeline.sampling.errors import SamplingError
 from pipeline.stages import stage_folder
 from pipeline.versions import VersionError, list_versions, read_changelog
 from pipeline.versions.recording import check_splits
@@ -24,6 +25,7 @@ from schemas.version import DatasetVersion
 from tests.cli_kit import pairsmith
 from tests.hub_double import TOKEN, Hub, serve_hub
 from tests.refresh_kit import write_problems
+from tests.training_kit import build_tiny_model
 
 # huggingface_hub uploads in a way that httpx calls old.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -49,27 +51,34 @@ class History:
 
 
 @pytest.fixture(scope="module")
-def history(prefect_here: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
-    folder = tmp_path_factory.mktemp("refresh")
+def hub() -> Iterator[Hub]:
     with serve_hub() as hub, pytest.MonkeyPatch.context() as patch:
         patch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
-        real = huggingface_hub.HfApi
-        patch.setattr(huggingface_hub, "HfApi", lambda: real(endpoint=hub.url, token=TOKEN))
-        history = History(write_problems(folder, 8), hub)
-        for change in (None, None, (9, None), (9, 1)):
-            if change is not None:
-                write_problems(folder, change[0], harder=change[1])
-            began = time.monotonic()
-            history.versions.append(refresh(load_config(history.config), folder / "cache"))
-            history.seconds.append(time.monotonic() - began)
-            history.n_sent.append(len(hub.take_sent()))
-            rows = stage_folder(history.run, "executions").read_all()
-            history.executed.append({row.candidate_id: row.wall_s for row in rows})
-            shards = {
-                path.relative_to(history.run).as_posix(): path for path in history.run.glob("*/part-*.parquet")
-            }
-            history.shards.append({name: path.stat().st_mtime_ns for name, path in shards.items()})
-        yield history
+
+        class ApiHere(huggingface_hub.HfApi):
+            def __init__(self) -> None:
+                super().__init__(endpoint=hub.url, token=TOKEN)
+
+        patch.setattr(huggingface_hub, "HfApi", ApiHere)
+        yield hub
+
+
+@pytest.fixture(scope="module")
+def history(prefect_here: None, hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> History:
+    folder = tmp_path_factory.mktemp("refresh")
+    history = History(write_problems(folder, 8), hub)
+    for change in (None, None, (9, None), (9, 1)):
+        if change is not None:
+            write_problems(folder, change[0], harder=change[1])
+        began = time.monotonic()
+        history.versions.append(refresh(load_config(history.config), folder / "cache"))
+        history.seconds.append(time.monotonic() - began)
+        history.n_sent.append(len(hub.take_sent()))
+        rows = stage_folder(history.run, "executions").read_all()
+        history.executed.append({row.candidate_id: row.wall_s for row in rows})
+        shards = {path.relative_to(history.run).as_posix(): path for path in history.run.glob("*/part-*.parquet")}
+        history.shards.append({name: path.stat().st_mtime_ns for name, path in shards.items()})
+    return history
 
 
 def test_each_change_is_a_version_and_nothing_new_is_none(history: History) -> None:
@@ -192,6 +201,36 @@ def test_the_lock_of_a_dead_holder_is_gone(tmp_path: Path) -> None:
     holder.stdout.close()
     with locked(tmp_path, wait_s=5.0):
         pass
+
+
+@pytest.mark.model
+def test_a_version_is_published_only_with_the_scores_of_its_training(
+    prefect_here: None, hub: Hub, tmp_path: Path
+) -> None:
+    """An evaluation that failed once must not leave a version that the next refresh publishes unscored."""
+    path, model = write_problems(tmp_path, 8, published=False), build_tiny_model(tmp_path / "tiny")
+    overrides = [
+        "publish.dataset=tester/scored", "publish.model=tester/adapter", "refresh.retrain=true",
+        f"training.start={model}", "training.max_steps=2", "training.batch_size=2", "training.max_length=256",
+        "training.device=cpu", "scoring.n=2", "scoring.k=[1, 2]",
+    ]  # fmt: skip
+    too_long = load_config(path, [*overrides, "sampling.max_tokens=500"])  # for the tiny model's context
+    for _ in range(2):
+        with pytest.raises(SamplingError, match="too_long"):
+            refresh(too_long, tmp_path / "cache")
+    assert ("dataset", "tester/scored") not in hub.repos
+    settings = load_config(path, [*overrides, "sampling.max_tokens=24"])
+    version, is_new = refresh(settings, tmp_path / "cache")
+    assert (version.name, is_new) == ("v1", False)
+    assert hub.repo("tester/scored").tags == {"v1": hub.repo("tester/scored").head}
+    adapter = hub.repo("tester/adapter", "model")
+    assert adapter.private
+    assert {"README.md", "adapter_config.json", "adapter_model.safetensors"} <= adapter.files(adapter.head).keys()
+    hub.take_sent()
+    summary = (settings.run / "training" / "summary.json").stat().st_mtime_ns
+    refresh(settings, tmp_path / "cache")
+    assert hub.take_sent() == []
+    assert (settings.run / "training" / "summary.json").stat().st_mtime_ns == summary
 
 
 def test_the_command_refreshes_and_rebuilds(home: Path, tmp_path: Path) -> None:
