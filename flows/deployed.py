@@ -1,6 +1,6 @@
 """The flows as Prefect deploys them: parameters of plain types, which its forms show; retries, an end, progress.
 
-Workers of any pool run them by `flows/deployed.py:refresh` and its like; `pairsmith serve` runs all of them here.
+Workers of any pool run them by `flows.deployed.refresh` and its like; `pairsmith serve` runs all of them here.
 """
 
 from collections.abc import Iterator

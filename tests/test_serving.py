@@ -1,6 +1,8 @@
 """Deployments: what they are called, when they run, what their forms ask, and how faults are taken."""
 
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -8,7 +10,6 @@ import pytest
 import yaml
 from prefect import flow, task
 from prefect.events.schemas.automations import AutomationCore, EventTrigger
-from prefect.flows import load_flow_from_entrypoint
 
 from flows import deployed
 from flows import flows as plain
@@ -62,13 +63,18 @@ def test_the_project_file_names_flows_that_are_there() -> None:
     tree = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
     pools = {one["work_pool"]["name"] for one in tree["deployments"]}
     assert pools == {"pairsmith-process", "pairsmith-docker", "pairsmith-kubernetes"}
-    names = {one.name for one in SERVED}
-    for one in tree["deployments"]:
-        file, _, name = one["entrypoint"].partition(":")
-        assert name in names
-        assert (ROOT / file).is_file()
-        assert set(one["parameters"]) == {"config"}
-    assert load_flow_from_entrypoint(f"{ROOT}/flows/deployed.py:refresh").name == "refresh"
+    assert all(set(one["parameters"]) == {"config"} for one in tree["deployments"])
+    entrypoints = {one["entrypoint"] for one in tree["deployments"]}
+    assert entrypoints == {f"flows.deployed.{one.name}" for one in SERVED}
+    # In a process of its own, as a worker starts it: a script's path would put its folder before the package.
+    code = (
+        "import sys; from prefect.flows import load_flow_from_entrypoint as load\n"
+        "print(*(load(entrypoint).name for entrypoint in sys.argv[1:]))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code, *sorted(entrypoints)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert loaded.stdout.split() == sorted(one.name for one in SERVED), loaded.stderr
 
 
 def test_the_automations_of_the_docs_are_ones() -> None:
