@@ -50,9 +50,12 @@ def forecast_before(
 ) -> tuple[Forecast, bool]:
     """Return the forecast of a run that hasn't begun, and whether it rests on measures of earlier runs."""
     seen = read_seen(cache / _SEEN).get(seen_key(config, step), Seen())
+    return _forecast_from(seen, config, n_missing, n_problems), max(seen.tokens.n, seen.pairs.n) > 0
+
+
+def _forecast_from(seen: Seen, config: RunConfig, n_missing: int, n_problems: int) -> Forecast:
     max_tokens = config.sampling.max_tokens if choose_backend(config.sampling) != "files" else 0
-    forecast = make_forecast(seen, n_missing, n_problems, config.prices, max_tokens)
-    return forecast, max(seen.tokens.n, seen.pairs.n) > 0
+    return make_forecast(seen, n_missing, n_problems, config.prices, max_tokens)
 
 
 class Meter:
@@ -70,11 +73,10 @@ class Meter:
         """
         self._config, self._cache, self._step = config, cache, step
         self._n_draws, self._n_problems = n_draws, n_problems
-        self.before = forecast_before(config, cache, n_draws, n_problems, step)[0]
-        self._kept = read_seen(cache / _SEEN).get(seen_key(config, step), Seen()).kept
+        self._seen_before = read_seen(cache / _SEEN).get(seen_key(config, step), Seen())
         self.early: Forecast | None = None
         self._tokens = self._prompts = self._pairs = Moments()
-        self._n_drawn = 0
+        self._n_drawn = self._n_filled = 0
         self._lock = threading.Lock()
         self._began: float | None = None
         self._last = self._noted = 0.0
@@ -102,6 +104,19 @@ class Meter:
                 self._tell_early(forecast, now)
             return self._note
 
+    def filled(self, n: int) -> None:
+        """Count the candidates of a whole problem; those that were not drawn now lay in the store."""
+        with self._lock:
+            self._n_filled += n
+
+    @property
+    def before(self) -> Forecast:
+        """Return the forecast from before the run, for what the store did not have."""
+        return _forecast_from(self._seen_before, self._config, self._n_to_draw(), self._n_problems)
+
+    def _n_to_draw(self) -> int:
+        return max(self._n_draws - max(self._n_filled - self._n_drawn, 0), self._n_drawn)
+
     def judged(self, n_passed: int, n_failed: int) -> None:
         """Count a problem that was judged."""
         pairs = self._config.pairs
@@ -116,12 +131,13 @@ class Meter:
     def seen(self) -> Seen:
         """Return what was measured."""
         rate = self._tokens.total / self.seconds() if self.seconds() else 0.0
-        return Seen(self._tokens, self._prompts, self._pairs, rate, self._kept)
+        return Seen(self._tokens, self._prompts, self._pairs, rate, self._seen_before.kept)
 
     def forecast(self) -> Forecast:
         """Return the forecast as it stands."""
         so_far = (self._tokens.total, self._prompts.total, self.seconds(), self._pairs.total)
-        n_draws, n_problems = self._n_draws - self._n_drawn, self._n_problems - self._pairs.n
+        n_draws = self._n_to_draw() - self._n_drawn
+        n_problems = self._n_problems - self._pairs.n
         return make_forecast(self.seen(), max(n_draws, 0), max(n_problems, 0), self._config.prices, 0, so_far)
 
     def keep(self) -> None:
@@ -146,7 +162,7 @@ class Meter:
 
     def _tell_early(self, forecast: Forecast, now: float) -> None:
         assert self._began is not None
-        is_share = self._n_drawn >= _EARLY_SHARE * self._n_draws and self._pairs.n > 1
+        is_share = self._n_drawn >= _EARLY_SHARE * self._n_to_draw() and self._pairs.n > 1
         if self.early is None and (now - self._began >= EARLY_S or is_share):
             self.early = forecast
             seconds = now - self._began
@@ -168,6 +184,7 @@ def compare(meters: Sequence[Meter], config: RunConfig, cache: Path, n_pairs: in
     if not drawing:
         return
     before = functools.reduce(Forecast.plus, (meter.before for meter in drawing))
+    before = replace(before, pairs=drawing[0].before.pairs)  # each wave has all of them in view
     early = drawing[0].early if len(drawing) == 1 else None
     parts = [meter.outcome() for meter in drawing]
     tokens, seconds, money = (

@@ -167,6 +167,7 @@ def _draw(
 
         for filled in draw(chain, pending, own, open_source, tools.store(), None, count):
             bar.advance(len(filled.candidates) - filled.n_drawn)
+            meter.filled(len(filled.candidates))
             rows = waiting[filled.shard]
             rows.append(filled)
             if len(rows) == sizes[filled.shard]:

@@ -1,9 +1,11 @@
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from flows.forecasting import Meter, seen_key
 from pipeline.forecast import (
     Comparison,
     Estimate,
@@ -16,6 +18,8 @@ from pipeline.forecast import (
     seen_to_json,
 )
 from schemas.budget_config import PricesConfig
+from schemas.config import RunConfig
+from tests.test_sampling_store import make_candidate
 
 
 def moments(values: list[float]) -> Moments:
@@ -106,3 +110,19 @@ def test_forecast_and_outcome_are_written_together() -> None:
     assert found["dry_run"]["tokens"]["high"] == 1000
     assert (found["early"], found["outcome"]["pairs"]) == (None, 2.0)
     assert Comparison.from_json(comparison.to_json()) == comparison
+
+
+def test_what_the_store_had_is_not_forecast(tmp_path: Path) -> None:
+    """Of 40 draws 30 lay in the store: forecast and outcome are about the other ten."""
+    config = RunConfig()
+    seen = {seen_key(config): Seen(moments([10.0, 10.0]), moments([3.0]), Moments(), 5.0)}
+    (tmp_path / "measured.json").write_text(seen_to_json(seen))
+    meter = Meter(config, tmp_path, 40, 4)
+    assert meter.before.tokens.value == 400
+    for number in range(10):
+        meter.drawn(replace(make_candidate(number), n_tokens=10, n_prompt_tokens=3, wall_s=0.1))
+        assert meter.before.tokens.value == 400  # nobody knows yet what the store has
+    for n in (20, 20):
+        meter.filled(n)
+    assert meter.before.tokens.value == 100
+    assert meter.outcome().tokens == 100
