@@ -136,5 +136,5 @@ def test_each_setting_that_a_key_covers_is_kept() -> None:
     config = RunConfig()
     watched = {key.split(".")[0] for stage in READS for key in settings_of(stage, config)}
     not_rows = {"run", "overlap", "adaptive", "budget", "prices", "gate"}
-    not_rows |= {"publish", "refresh", "schedule", "service", "synthesis", "engine"}
+    not_rows |= {"publish", "refresh", "schedule", "service", "synthesis", "engine", "store"}
     assert set(RunConfig.model_fields) - watched == not_rows & set(RunConfig.model_fields)
