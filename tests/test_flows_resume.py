@@ -83,25 +83,36 @@ def test_a_killed_run_goes_on_and_ends_the_same(
     assert not list(run.rglob("*.partial"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_is_one_line_and_keeps_what_is_there(
-    config: Path, home: Path, tmp_path: Path, number: signal.Signals
-) -> None:
-    run = tmp_path / "run"
+def begin(config: Path, run: Path, home: Path, own_group: bool) -> "subprocess.Popen[str]":
+    """Start a build; return it when it has drawn something."""
     process = subprocess.Popen(
         command_of("build", config, "--set", f"run={run}"),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=environment(home),
+        start_new_session=own_group,
     )
     while not any(run.glob("candidates/*.parquet")):
         assert process.poll() is None
         time.sleep(0.01)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
+    return process
+
+
+def assert_stopped(process: "subprocess.Popen[str]", number: signal.Signals, timeout_s: float) -> None:
+    _, errors = process.communicate(timeout=timeout_s)
     assert process.returncode == 128 + number, errors
     assert errors.strip().splitlines() == ["stopped; what is written is kept: the same command goes on from there"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_one_line_and_keeps_what_is_there(
+    config: Path, home: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    run = tmp_path / "run"
+    process = begin(config, run, home, own_group=False)
+    process.send_signal(number)
+    assert_stopped(process, number, 60)
     assert pq.read_metadata(next(run.glob("problems/*.parquet"))).num_rows > 0
 
 
@@ -111,21 +122,9 @@ def test_a_signal_to_the_whole_group_stops_it_and_the_run_goes_on(
 ) -> None:
     """As Ctrl-C in a terminal does it: Prefect's temporary server is in the group, and must not be missed."""
     run = tmp_path / "run"
-    process = subprocess.Popen(
-        command_of("build", config, "--set", f"run={run}"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(tmp_path),  # no server runs here yet
-        start_new_session=True,
-    )
-    while not any(run.glob("candidates/*.parquet")):
-        assert process.poll() is None
-        time.sleep(0.01)
+    process = begin(config, run, tmp_path, own_group=True)  # a home where no server runs yet
     os.killpg(process.pid, number)
-    _, errors = process.communicate(timeout=40)  # Prefect's client alone tries for 62 s
-    assert process.returncode == 128 + number, errors
-    assert errors.strip().splitlines() == ["stopped; what is written is kept: the same command goes on from there"]
+    assert_stopped(process, number, 40)  # Prefect's client alone tries for 62 s
     assert pairsmith("build", config, "--set", f"run={run}", home=home).returncode == 0
     assert contents(run) == contents(built)
 

@@ -44,8 +44,13 @@ def test_a_process_of_this_machine_that_is_dead_keeps_nothing(remote: RemoteFold
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     Lease(remote).acquire()
+    with pytest.raises(StoreBusyError):
+        Lease(remote).acquire()
     as_if(remote, pid=dead.pid)
-    Lease(remote).acquire()
+    next_one = Lease(remote)
+    next_one.acquire()
+    next_one.check()
+    assert len(remote.list(".lease")) == 1
 
 
 @pytest.mark.parametrize(("silent_s", "is_free"), [(DEAD_AFTER_S - 1, False), (DEAD_AFTER_S + 1, True)])
