@@ -19,7 +19,7 @@ from ray.cluster_utils import Cluster
 
 from benchmarks.served import Service
 from flows.flows import build
-from pipeline.folder import file_digest
+from pipeline.digests import file_digest
 from schemas.config import load_config
 from tests.refresh_kit import write_problems
 

@@ -12,9 +12,10 @@ from flows.reporting import Stage, reporter
 from flows.retrying import SAMPLER_TAG, retried
 from flows.tools import Tools
 from pipeline import stages
+from pipeline.digests import digest
 from pipeline.drawing import Filled, draw
 from pipeline.execution import PYTHON
-from pipeline.folder import StageFolder, digest
+from pipeline.folder import StageFolder
 from pipeline.judgements import deal_pairs, judgements_key, write_judgements
 from pipeline.languages.toolchains import Toolchains
 from pipeline.problems.loading import load_problems

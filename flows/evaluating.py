@@ -9,6 +9,7 @@ from pathlib import Path
 from flows.chain import load, run_problems, run_samples
 from flows.reporting import reporter
 from flows.tools import Tools
+from pipeline.digests import digest
 from pipeline.evaluation import (
     ProblemSet,
     Subject,
@@ -19,7 +20,7 @@ from pipeline.evaluation import (
     trained_problems,
     without,
 )
-from pipeline.folder import digest, write_whole
+from pipeline.folder import write_whole
 from pipeline.gate import judge_gate, model_digest, write_gate
 from pipeline.problems.records import LoadedProblems
 from pipeline.scoring import (

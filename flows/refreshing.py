@@ -14,7 +14,8 @@ from flows.publishing import publish_version, unpublished
 from flows.reporting import reporter
 from flows.tools import locked
 from pipeline import stages
-from pipeline.folder import digest, write_whole
+from pipeline.digests import digest
+from pipeline.folder import write_whole
 from pipeline.versions import list_versions, record_version
 from pipeline.versions.rebuilding import changed_code, differences, find_version, prepare
 from pipeline.versions.recording import check_splits, version_folder

@@ -14,8 +14,9 @@ from flows.tools import Tools, locked
 from pipeline import stages
 from pipeline.agreement import read_calibration
 from pipeline.decontamination import Benchmarks, read_benchmarks
+from pipeline.digests import digest
 from pipeline.drawing import Filled, draw
-from pipeline.folder import Shard, digest, shard_name
+from pipeline.folder import Shard, shard_name
 from pipeline.report.synthesis import write_synthesis_report
 from pipeline.sampling import Sampler
 from pipeline.sampling.arms import Source

@@ -10,7 +10,8 @@ import polars as pl
 from flows.reporting import reporter
 from pipeline import stages
 from pipeline.adaptive import Bounds, Spent, Standing, Wave, exceeded, next_wave
-from pipeline.folder import digest, write_whole
+from pipeline.digests import digest
+from pipeline.folder import write_whole
 from schemas.config import RunConfig
 from schemas.verdict import Label
 

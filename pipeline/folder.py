@@ -6,24 +6,23 @@ again, whoever killed the run that made it. A manifest is written when all shard
 """
 
 import contextlib
-import hashlib
 import io
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.digests import as_table, content_digest, file_digest
 from pipeline.errors import PairsmithError
-from schemas.arrow import SCHEMA_VERSION, arrow_schema, from_table, measured_columns, to_table
+from schemas.arrow import from_table
 from schemas.manifest import Manifest, ShardFile
 
-T = TypeVar("T")
 MANIFEST = "manifest.json"
 _COMPRESSION_LEVEL = 3  # zstd 3 halves snappy's size on code at little cost
 _TEMPORARY = ".partial"
@@ -103,7 +102,7 @@ class StageFolder:
         Raises:
             FolderError: if it can't be written; what was there before is still there.
         """
-        table = _as_table(shard.records, self.record)
+        table = as_table(shard.records, self.record)
         metadata = {
             **(table.schema.metadata or {}),
             "pairsmith:key": key,
@@ -245,34 +244,6 @@ def shard_name(index: int, prefix: str = "part") -> str:
     return f"{prefix}-{index:05d}.parquet"
 
 
-def digest(*parts: str) -> str:
-    """Return 32 hex digits over texts, their order and their borders."""
-    return hashlib.sha256(json.dumps([*parts, SCHEMA_VERSION]).encode()).hexdigest()[:32]
-
-
-def file_digest(path: Path) -> str:
-    """Return the sha256 of a file's bytes, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def content_digest(records: Iterable[Any] | pa.Table, record: type) -> str:
-    """Return the sha256 of rows as an Arrow stream, measured columns set to 0.
-
-    Raises:
-        TypeError: for a table of a record that has measured columns.
-    """
-    if measured_columns(record):
-        if isinstance(records, pa.Table):
-            raise TypeError(f"{record.__name__} has measured columns; give records, not a table")
-        records = [_without_measures(row) for row in records]
-    table = _as_table(records, record).combine_chunks()  # the stream tells chunks apart
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table)
-    return hashlib.sha256(sink.getvalue()).hexdigest()
-
-
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file under a temporary name, sync it, then rename it: it is there whole or not at all.
 
@@ -307,12 +278,6 @@ def following(root: Path, tell: Callable[[Path], None]) -> Iterator[None]:
         del _followers[root]
 
 
-def _as_table(records: Iterable[Any] | pa.Table, record: type) -> pa.Table:
-    if isinstance(records, pa.Table):
-        return records.select(arrow_schema(record).names).cast(arrow_schema(record))
-    return to_table(records, record)
-
-
 def _reuse_text(reuse: str | Mapping[str, str]) -> str:
     return reuse if isinstance(reuse, str) else json.dumps(dict(reuse), sort_keys=True)
 
@@ -320,14 +285,3 @@ def _reuse_text(reuse: str | Mapping[str, str]) -> str:
 def _metadata(path: Path) -> dict[str, str]:
     raw = pq.read_schema(path).metadata or {}
     return {key.decode(): value.decode() for key, value in raw.items()}
-
-
-def _without_measures(row: T) -> T:
-    changes: dict[str, Any] = {}
-    for part in fields(row):  # type: ignore[arg-type]
-        value = getattr(row, part.name)
-        if part.metadata.get("measured"):
-            changes[part.name] = type(value)()
-        elif isinstance(value, tuple) and value and is_dataclass(value[0]):
-            changes[part.name] = tuple(_without_measures(item) for item in value)
-    return replace(row, **changes)  # type: ignore[type-var]

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline import stages
-from pipeline.folder import Shard, digest, shard_name
+from pipeline.digests import digest
+from pipeline.folder import Shard, shard_name
 from pipeline.sampling.protocol import Sampler
 from pipeline.syntax.judge import DIMENSIONS, PROMPT, Match, judge_matches
 from schemas.judge_config import JudgeConfig

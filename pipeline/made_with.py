@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.folder import file_digest, write_whole
+from pipeline.digests import file_digest
+from pipeline.folder import write_whole
 from pipeline.reference.toml import plain_toml
 from pipeline.stages import NO_MATTER, RECORDS, stage_folder
 from schemas.config import ConfigError, RunConfig, load_config

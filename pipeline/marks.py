@@ -7,7 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.folder import FolderError, content_digest, write_whole
+from pipeline.digests import content_digest
+from pipeline.folder import FolderError, write_whole
 from schemas.arrow import from_table, to_table
 from schemas.mark import Judged, Mark
 

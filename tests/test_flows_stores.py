@@ -14,7 +14,7 @@ from flows import machines
 from flows.flows import build
 from flows.machines import draw_shard, judge_shard
 from flows.tools import RunLockedError, locked
-from pipeline.folder import file_digest
+from pipeline.digests import file_digest
 from pipeline.pairing.layout import CONFIGS
 from pipeline.stages import stage_folder
 from pipeline.stores import RemoteFolder, mirrored

@@ -13,17 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import folder as folder_module
-from pipeline.folder import (
-    MANIFEST,
-    FolderError,
-    Shard,
-    StageFolder,
-    content_digest,
-    digest,
-    file_digest,
-    shard_name,
-    write_whole,
-)
+from pipeline.digests import content_digest, digest, file_digest
+from pipeline.folder import MANIFEST, FolderError, Shard, StageFolder, shard_name, write_whole
 from schemas.execution import CaseRun, Execution, Status
 from schemas.pair import Message
 

@@ -163,7 +163,7 @@ def run_here(run: str) -> Iterator[Path]:
     if "://" not in run:
         yield Path(run)
         return
-    from pipeline.folder import digest
+    from pipeline.digests import digest
     from pipeline.stores import mirrored
 
     address = run.rstrip("/")

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pipeline.digests import digest
 from pipeline.drawing import Filled
-from pipeline.folder import Shard, digest
+from pipeline.folder import Shard
 from pipeline.sampling.arms import list_sources
 from pipeline.sampling.models import digest_folder
 from pipeline.sampling.protocol import TRANSIENT

@@ -4,7 +4,8 @@ import importlib.metadata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pipeline.folder import StageFolder, digest, file_digest
+from pipeline.digests import digest, file_digest
+from pipeline.folder import StageFolder
 from schemas.candidate import Candidate, Program
 from schemas.execution import Execution
 from schemas.judgement import Judgement

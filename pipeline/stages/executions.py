@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from pipeline.digests import content_digest, digest
 from pipeline.execution import execute_programs
-from pipeline.folder import Shard, content_digest, digest
+from pipeline.folder import Shard
 from pipeline.judging import judge
 from pipeline.sandbox import SandboxPool
 from pipeline.stages.common import NO_MATTER, VERSIONS, problems_of, shard_key, stage_folder

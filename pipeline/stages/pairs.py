@@ -4,7 +4,8 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.folder import Shard, digest, file_digest, shard_name, write_whole
+from pipeline.digests import digest, file_digest
+from pipeline.folder import Shard, shard_name, write_whole
 from pipeline.marks import dropping, marks_digest, read_marks
 from pipeline.pairing import make_pairs, scan_tables
 from pipeline.pairing.layout import write_dataset

@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pipeline.folder import Shard, content_digest, digest, shard_name, write_whole
+from pipeline.digests import content_digest, digest
+from pipeline.folder import Shard, shard_name, write_whole
 from pipeline.problems.records import LoadedProblems, PendingProblem
 from pipeline.problems.references import NO_ANSWER, Completed, complete
 from pipeline.sandbox import SandboxPool

@@ -20,8 +20,9 @@ from pipeline.agreement import (
     run_plan,
 )
 from pipeline.decontamination import Benchmarks
+from pipeline.digests import content_digest, digest, file_digest
 from pipeline.extraction import extract_program
-from pipeline.folder import Shard, content_digest, digest, file_digest
+from pipeline.folder import Shard
 from pipeline.problems.wording import parameters_of
 from pipeline.sandbox import SandboxPool
 from pipeline.stages import limits_of, stage_folder

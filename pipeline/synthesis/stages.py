@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pipeline.digests import content_digest, digest
 from pipeline.extraction import extract_program
-from pipeline.folder import Shard, StageFolder, content_digest, digest, shard_name
+from pipeline.folder import Shard, StageFolder, shard_name
 from pipeline.stages import stage_folder
 from pipeline.synthesis.asking import Asked
 from pipeline.synthesis.quality import Judged, drop_repeated

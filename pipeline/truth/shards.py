@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.folder import Shard, content_digest, digest
+from pipeline.digests import content_digest, digest
+from pipeline.folder import Shard
 from pipeline.sandbox import SandboxPool
 from pipeline.stages import limits_of, shard_key, stage_folder, versions_of
 from pipeline.truth.standing import Passed, hold_problem

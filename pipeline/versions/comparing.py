@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.folder import content_digest, digest
+from pipeline.digests import content_digest, digest
 from pipeline.stages import stage_folder
 from schemas.problem import Problem
 

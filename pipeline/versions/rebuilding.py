@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from pipeline.folder import file_digest
+from pipeline.digests import file_digest
 from pipeline.stages import versions_of
 from pipeline.versions.recording import VersionError, list_versions, version_folder
 from schemas.config import RunConfig

@@ -5,8 +5,9 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from pipeline.digests import file_digest
 from pipeline.errors import PairsmithError
-from pipeline.folder import file_digest, write_whole
+from pipeline.folder import write_whole
 from pipeline.pairing.splits import split_of
 from pipeline.stages import RECORDS, stage_folder
 from pipeline.versions.comparing import compare, read_index, write_index
