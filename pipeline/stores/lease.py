@@ -82,6 +82,11 @@ class Lease:
         if not self.lost:
             self._remote.write(self._name(self._number), self._record())
 
+    def tidy(self) -> None:
+        """Remove what dead holders left half written. The right to do so is this process's alone."""
+        if self._number and not self.lost:
+            self._remote.remove_torn(self._now() - DEAD_AFTER_S)
+
     def check(self) -> None:
         """Raise StoreError where the folder was taken by somebody else."""
         if self.lost:

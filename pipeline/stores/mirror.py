@@ -169,6 +169,8 @@ def mirrored(run: Path, address: str, is_alone: bool = True) -> Iterator[Mirror]
     mirror, ended = Mirror(run, remote, lease), threading.Event()
     watch = threading.Thread(target=_keep_up, args=(mirror, ended), name="store", daemon=True)
     try:
+        if lease is not None:
+            lease.tidy()
         mirror.pull()
         _mirrors[run] = mirror
         watch.start()
@@ -180,6 +182,8 @@ def mirrored(run: Path, address: str, is_alone: bool = True) -> Iterator[Mirror]
         raise
     else:
         mirror.push()
+        if lease is not None:
+            lease.tidy()
     finally:
         ended.set()
         if watch.ident is not None:

@@ -1,9 +1,10 @@
 """A folder in a store, as a run needs it: list, get, put whole, remove; each fault is told in one line."""
 
 import contextlib
+import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from pipeline.errors import InfrastructureError
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
 # Object stores: what is put appears at once when all of it is there. On others it is put beside, then renamed.
 _PUTS_WHOLE = frozenset({*_EXTRAS, "abfs", "abfss", "az", "adl"})
+_BESIDE = re.compile(r"\.[0-9a-f]{32}\.partial$")  # what is put beside, by `put`
+_WRITTEN = ("mtime", "LastModified", "modified", "created")  # first known one says when a file was last written
 _TOKENS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "created")  # first known one tells versions apart
 _AT_ONCE = 32  # files in work at the same time
 _N_LISTINGS = 20
@@ -112,6 +115,24 @@ class RemoteFolder:
             raise StoreError(f"{self.address}/{name}: {info['size']} bytes of {size} came; run again")
         return _token(info)
 
+    def remove_torn(self, before: float) -> tuple[str, ...]:
+        """Remove what a killed process had put beside and not renamed; return the paths.
+
+        Stores that put whole have none: they keep the parts of a torn upload apart from files, until a rule of the
+        bucket removes them.
+
+        Args:
+            before: seconds since the epoch; what was last written later stays, for somebody may be at it.
+        """
+        if self._puts_whole:
+            return ()
+        with self._telling(""):
+            cut = len(self._root.rstrip("/")) + 1
+            found = {name[cut:]: _written(info) for name, info in self._find(self._path("")).items()}
+        torn = tuple(name for name, at in found.items() if _BESIDE.search(name) and at is not None and at < before)
+        self.remove(torn)
+        return torn
+
     def remove(self, names: Sequence[str]) -> None:
         """Remove files; those that are gone already are no fault."""
         for name in names:
@@ -167,3 +188,11 @@ def _token(info: Mapping[str, Any]) -> str:
     return str(
         found.timestamp() if isinstance(found, datetime) else found
     )  # listings and looks say it differently
+
+
+def _written(info: Mapping[str, Any]) -> float | None:
+    """Return when a file was last written, in seconds since the epoch; None where the store doesn't say."""
+    found = next((info[key] for key in _WRITTEN if info.get(key) is not None), None)
+    if isinstance(found, datetime):
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    return float(found) if isinstance(found, int | float) else None
