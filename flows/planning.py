@@ -7,6 +7,7 @@ from rich.table import Table
 
 from flows.chain import STAGES, load
 from flows.forecasting import forecast_before
+from flows.stored import as_stored
 from flows.waves import is_adaptive
 from pipeline.pairing import split_of
 from pipeline.sampling import choose_backend
@@ -16,7 +17,12 @@ from schemas.problem import Problem
 
 
 def show_plan(config: RunConfig, cache: Path, console: Console) -> None:
-    """Print the stages with what each would work on, and what is there already. Opens no model, no sandbox."""
+    """Print the stages with what each would work on, and what is there already. Opens no model, no sandbox.
+
+    What is there is what the store holds, where the run is kept in one; it is only read.
+    """
+    title = f"plan of {config.run}" + (f"\nkept in {config.store}" if config.store else "")
+    config, told = as_stored(config, cache)
     shards = load(config, cache)
     problems: list[Problem] = [row for part in shards.values() for row in part.problems]
     problems += [row.problem for part in shards.values() for row in part.pending]
@@ -40,7 +46,7 @@ def show_plan(config: RunConfig, cache: Path, console: Console) -> None:
     words["judgements"] = (
         f"at most {n_judged} pairs, by {config.judge.model}" if n_judged else "none: no judge.model"
     )
-    table = Table("stage", "would work on", "there already", title=f"plan of {config.run}")
+    table = Table("stage", "would work on", "there already", title=title)
     for stage in STAGES:
         table.add_row(stage, words[stage], _there(config.run, stage))
     settings = config.training
@@ -53,6 +59,8 @@ def show_plan(config: RunConfig, cache: Path, console: Console) -> None:
     scored = f"{', '.join(sets)}; {config.scoring.n} candidates each; {models}"
     table.add_row("evaluation", scored, "yes" if (config.run / "evaluation" / "gains.json").is_file() else "no")
     console.print(table)
+    for line in told:
+        console.print(line, highlight=False, markup=False)
     source = (
         "as earlier runs of this model went" if is_measured else "a guess: no run of this model was measured yet"
     )

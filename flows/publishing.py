@@ -12,6 +12,7 @@ from rich.console import Console
 
 from flows.reporting import reporter
 from flows.retrying import retried
+from flows.stored import as_stored
 from flows.tools import locked
 from pipeline.folder import write_whole
 from pipeline.publishing import PublishPlan, plan_publish, send
@@ -94,12 +95,15 @@ def push_plan(plan: PublishPlan, private: bool) -> Pushed:
     return send(api, replace(plan, remote=remote), private)
 
 
-def show_publish(config: RunConfig, tag: str, despite: Sequence[str], console: Console) -> None:
-    """Print what a push would change; records and sends nothing."""
+def show_publish(config: RunConfig, tag: str, despite: Sequence[str], console: Console, cache: Path) -> None:
+    """Print what a push would change; records and sends nothing. A store that keeps the run is only read."""
     from huggingface_hub import HfApi
 
     from pipeline.versions import list_versions
 
+    config, told = as_stored(config, cache, None)
+    for line in told:
+        console.print(line, highlight=False, markup=False)
     newest = next(reversed(list_versions(config.run)), None)
     name = tag or (newest.name if newest else "v1")
     for plan in plan_publish(config, HfApi(), name, read_changelog(config.run), despite):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from flows.inspecting import NoRunError
 from flows.reporting import PROGRESS, duration
+from flows.stored import Stored, look
 from flows.tools import is_locked
 from flows.waves import draws_of
 from pipeline import stages
@@ -33,43 +35,84 @@ _STYLES = {
 _RUNS = Path("runs")
 
 
-def show_status(target: Path | None, overrides: Iterable[str], cache: Path, console: Console) -> None:
+def show_status(target: str | None, overrides: Iterable[str], cache: Path, console: Console) -> None:
     """Print what of a run is done, running and stale, and why; without a target a line for each run of `runs`.
 
+    A run that is kept in a store is shown as the store holds it.
+
     Args:
-        target: a run folder, judged by the configuration that it keeps; or a TOML file, judged by that one.
+        target: a run folder or its address in a store, judged by the configuration that it keeps; or a TOML file,
+            judged by that one.
         overrides: as of `--set`, on top of a TOML file.
-        cache: folder of published problems that were fetched.
+        cache: folder of published problems that were fetched, and of copies from stores.
         console: where to.
 
     Raises:
         NoRunError: if there is no run.
         ConfigError: if the TOML file can't be used, or overrides come without one.
+        StoreError: if the store can't be used.
     """
     if target is None:
         _show_runs(console)
         return
-    if target.is_dir():
-        if list(overrides):
-            raise ConfigError("--set needs a configuration: name the TOML file instead of the run folder")
-        run, config = target, read_config(target)
-    else:
-        config = load_config(target, overrides)
-        run = config.run
-    if not run.is_dir():
-        kept = f"; look at what is kept: pairsmith status {config.store}" if config and config.store else ""
-        raise NoRunError(f"{run}: no such run folder; `pairsmith build` makes it{kept}")
-    states = _states(run, config, cache)
-    if all(one.state in (State.MISSING, State.OFF) for one in states) and not is_locked(run):
-        raise NoRunError(f"{run}: nothing of a run in there; name a folder that `pairsmith build` wrote")
-    console.print(_table(states, run))
-    _say_running(run, console)
-    if config is None:
+    told = _find(target, list(overrides), cache)
+    states = _states(told.folder, told.config, cache)
+    is_at_work = is_locked(told.work)
+    if all(one.state in (State.MISSING, State.OFF) for one in states) and not is_at_work and not told.words:
+        raise NoRunError(f"{told.title}: nothing of a run in there; name what `pairsmith build` wrote")
+    console.print(_table(states, told.title))
+    for line in told.words:
+        console.print(visible(line), highlight=False, markup=False)
+    _say_running(told.work, console)
+    if told.config is None:
         console.print(
             "what is stale can't be told: the run's configuration was not kept, or does not load any more; "
             "name its TOML file: pairsmith status run.toml",
             highlight=False,
         )
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What is to be told of.
+
+    Attributes:
+        title: its folder, or its address in a store.
+        folder: where its files are.
+        work: folder that a process of this machine works in.
+        config: what it is judged by.
+        words: what the store tells, a line each.
+    """
+
+    title: str
+    folder: Path
+    work: Path
+    config: RunConfig | None
+    words: tuple[str, ...] = ()
+
+
+def _find(target: str, overrides: list[str], cache: Path) -> _Told:
+    is_address = "://" in target
+    if not is_address and not Path(target).is_dir():
+        config = load_config(Path(target), overrides)
+        if config.store:
+            return _in_store(config.store, look(config.store, cache, config.run), config.run, config)
+        if not config.run.is_dir():
+            raise NoRunError(f"{config.run}: no such run folder; `pairsmith build` makes it")
+        return _Told(str(config.run), config.run, config.run, config)
+    if overrides:
+        raise ConfigError("--set needs a configuration: name the TOML file instead of the run folder")
+    if is_address:
+        stored = look(target, cache)
+        return _in_store(target, stored, stored.run, read_config(stored.run))
+    return _Told(target, Path(target), Path(target), read_config(Path(target)))
+
+
+def _in_store(address: str, stored: Stored, work: Path, config: RunConfig | None) -> _Told:
+    if stored.is_empty and not stored.words:
+        raise NoRunError(f"{address}: nothing is there; look at the address, and at who may read it, or build it")
+    judged = config.model_copy(update={"run": stored.run}) if config is not None else None
+    return _Told(address, stored.run, work, judged, stored.words)
 
 
 def _states(run: Path, config: RunConfig | None, cache: Path) -> list[StageState]:
@@ -101,8 +144,8 @@ def _load(config: RunConfig, cache: Path) -> dict[str, LoadedProblems] | str:
         return " ".join(str(error).split())
 
 
-def _table(states: Iterable[StageState], run: Path) -> Table:
-    table = Table("stage", "state", "rows", "shards", "why", title=Text(visible(str(run))))
+def _table(states: Iterable[StageState], title: str) -> Table:
+    table = Table("stage", "state", "rows", "shards", "why", title=Text(visible(title)))
     for one in states:
         shards = f"{one.n_current} of {one.n_shards}" if one.n_shards and one.stage in stages.RECORDS else ""
         rows = str(one.n_rows) if one.stage in stages.RECORDS and one.state is not State.MISSING else ""

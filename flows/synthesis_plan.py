@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.forecasting import forecast_before
+from flows.stored import as_stored
 from flows.synthesis import read_seeds, step_config
 from pipeline.forecast import Forecast, add_forecasts
 from pipeline.stages import stage_folder
@@ -14,7 +15,12 @@ from schemas.config import RunConfig
 
 
 def show_synthesis_plan(config: RunConfig, cache: Path, console: Console) -> None:
-    """Print the steps with what each would ask at most, and the forecast. Opens no model, no sandbox."""
+    """Print the steps with what each would ask at most, and the forecast. Opens no model, no sandbox.
+
+    What is there is what the store holds, where the run is kept in one; it is only read.
+    """
+    title = f"plan of {made.synthesis_folder(config.run)}" + (f"\nkept in {config.store}" if config.store else "")
+    config, told = as_stored(config, cache)
     found, _ = read_seeds(config)
     settings = config.synthesis
     n_seeds = len(found.seeds)
@@ -23,9 +29,7 @@ def show_synthesis_plan(config: RunConfig, cache: Path, console: Console) -> Non
     n_asked = {"concepts": n_seeds, "instructions": n_tasks, "responses": n_problems, "tests": n_problems}
     if settings.weak.models:
         n_asked["weak"] = n_problems
-    table = Table(
-        "step", "would ask at most", "there already", title=f"plan of {made.synthesis_folder(config.run)}"
-    )
+    table = Table("step", "would ask at most", "there already", title=title)
     table.add_row("seeds", f"{n_seeds} of {found.n_functions} functions in {found.n_files} files", "")
     forecasts: list[Forecast] = []
     all_measured = True
@@ -41,6 +45,8 @@ def show_synthesis_plan(config: RunConfig, cache: Path, console: Console) -> Non
     inputs = settings.agreement.n_inputs + settings.agreement.n_derived
     table.add_row("agreement", f"{n_problems * settings.responses.n} programs on at most {inputs} inputs each", "")
     console.print(table)
+    for line in told:
+        console.print(line, highlight=False, markup=False)
     source = "as earlier runs of these models went" if all_measured else "a guess where no run was measured yet"
     total = add_forecasts(forecasts)
     console.print(f"forecast: {total.words(config.prices.currency)} ({source})", highlight=False, markup=False)

@@ -117,6 +117,20 @@ def test_what_another_machine_did_meanwhile_is_fetched(address: str, tmp_path: P
         assert "dataset/old.parquet" not in files_of(one)
 
 
+def test_a_shard_that_is_gone_from_the_store_is_gone_for_who_asks_for_it(address: str, tmp_path: Path) -> None:
+    """As where a node of a cluster holds one that its head had removed, to be made again."""
+    with mirrored(tmp_path / "run", address):
+        make(tmp_path / "run")
+    remote, node = RemoteFolder(address), tmp_path / "node"
+    mirror = Mirror(node, remote)
+    assert mirror.pull(lambda name: name.endswith(NAMES[0])) == 1
+    assert list(files_of(node)) == [f"messages/{NAMES[0]}"]
+    remote.remove([f"messages/{NAMES[0]}"])
+    assert mirror.pull(lambda name: name.endswith(NAMES[1])) == 1
+    assert mirror.pull(lambda name: name.endswith(NAMES[0])) == 0
+    assert list(files_of(node)) == [f"messages/{NAMES[1]}"]
+
+
 def test_an_empty_store_takes_nothing_away(address: str, tmp_path: Path) -> None:
     run = tmp_path / "run"
     with mirrored(run, address):

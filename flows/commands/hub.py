@@ -73,7 +73,7 @@ def publish_command(
         from flows.publishing import publish, show_publish
 
         if dry_run:
-            show_publish(settings, tag, despite or (), reporter().console)
+            show_publish(settings, tag, despite or (), reporter().console, folder)
         else:
             publish(settings, tag, despite or ())
 

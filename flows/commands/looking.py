@@ -27,8 +27,7 @@ def status_command(
     def work() -> None:
         from flows.status import show_status
 
-        with run_here(run or "") as folder:
-            show_status(folder if run else None, overrides or (), default_cache(), reporter().console)
+        show_status(run, overrides or (), default_cache(), reporter().console)
 
     guard(work, debug)
 
@@ -70,7 +69,7 @@ def repeats_command(
     def work() -> None:
         from flows.inspecting import show_repeats
 
-        with run_here(run) as folder:
+        with run_here(run, is_written=True) as folder:
             show_repeats(folder, threshold, workers, reporter().console)
 
     guard(work, debug)
@@ -117,7 +116,7 @@ def view_command(
     def work() -> None:
         from pipeline.viewer import serve
 
-        with run_here(run) as folder:
+        with run_here(run, is_written=True) as folder:
             serve(folder, host, port, reporter().say)
 
     guard(work, debug)

@@ -152,10 +152,12 @@ def default_cache() -> Path:
 
 
 @contextlib.contextmanager
-def run_here(run: str) -> Iterator[Path]:
+def run_here(run: str, is_written: bool = False) -> Iterator[Path]:
     """Give the folder of a run on this machine; one that is named by its address in a store is fetched.
 
-    What is written into it, such as marks, is put there.
+    Args:
+        run: folder or address.
+        is_written: what is written into it, such as marks, is put there; else the store is only read.
 
     Raises:
         PairsmithError: nothing is at the address, or it can't be reached.
@@ -163,15 +165,16 @@ def run_here(run: str) -> Iterator[Path]:
     if "://" not in run:
         yield Path(run)
         return
-    from pipeline.digests import digest
-    from pipeline.stores import mirrored
+    from flows.stored import is_read, look, nothing_at, open_stored
 
-    address = run.rstrip("/")
-    folder = default_cache() / "stores" / digest(address)[:8] / address.rpartition("/")[2]
-    with mirrored(folder, run, is_alone=False):
-        if not any(folder.glob("[!.]*")):
-            raise PairsmithError(f"{run}: nothing is there; look at the address, and at who may read it")
-        yield folder
+    if is_written:
+        with open_stored(run, default_cache()) as mirror:
+            yield mirror.run
+        return
+    stored = look(run, default_cache(), only=is_read)
+    if stored.is_empty:
+        raise nothing_at(run)
+    yield stored.run
 
 
 def read_key(variable: str) -> str | None:

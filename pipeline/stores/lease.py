@@ -61,12 +61,11 @@ class Lease:
             StoreError: the store can't be used.
         """
         newest = max(self._numbers(), default=0)
-        holder = self._read(newest) if newest else None
-        if holder is not None and not self._is_free(holder):
-            silent, owner = max(0.0, self._now() - holder.at), Owner.from_text(holder.owner)
+        holder = self._words(newest)
+        if holder:
             raise StoreBusyError(
-                f"{self._remote.address}: process {owner.pid} of {owner.host} works on it, heard of "
-                f"{silent:.0f} s ago; wait for its end, or for {DEAD_AFTER_S:.0f} s of silence if it is dead"
+                f"{self._remote.address}: {holder}; wait for its end, or for {DEAD_AFTER_S:.0f} s of "
+                "silence if it is dead"
             )
         if not self._remote.create(self._name(newest + 1), self._record()):
             raise StoreBusyError(f"{self._remote.address}: another process has just begun to work on it")
@@ -75,6 +74,10 @@ class Lease:
             raise StoreBusyError(f"{self._remote.address}: another process has just begun to work on it")
         self._number = newest + 1
         self._remote.remove([self._name(one) for one in numbers if one < self._number])
+
+    def holder(self) -> str:
+        """Return in words which process works on the folder, empty for none; takes nothing."""
+        return self._words(max(self._numbers(), default=0))
 
     def beat(self) -> None:
         """Say that this process is alive; note whether the folder was taken."""
@@ -101,6 +104,13 @@ class Lease:
             with contextlib.suppress(StoreError):  # silence says it too, later
                 self._remote.write(self._name(self._number), self._record(released=True))
         self._number = 0
+
+    def _words(self, number: int) -> str:
+        holder = self._read(number) if number else None
+        if holder is None or self._is_free(holder):
+            return ""
+        silent, owner = max(0.0, self._now() - holder.at), Owner.from_text(holder.owner)
+        return f"process {owner.pid} of {owner.host} works on it, heard of {silent:.0f} s ago"
 
     def _numbers(self) -> list[int]:
         stems = (name.rpartition("/")[2].partition(".")[0] for name in self._remote.list(_FOLDER))

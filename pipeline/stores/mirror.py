@@ -2,8 +2,9 @@
 
 import contextlib
 import json
+import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from pipeline.folder import FolderError, following, write_whole
@@ -28,40 +29,55 @@ class Mirror:
         lease: right to write there; None on machines that work for one who has it.
     """
 
-    def __init__(self, run: Path, remote: RemoteFolder, lease: Lease | None = None) -> None:
-        """Name both; touches neither."""
-        self.run, self.remote, self.lease = run, remote, lease
+    def __init__(
+        self, run: Path, remote: RemoteFolder, lease: Lease | None = None, near: "Mirror | None" = None
+    ) -> None:
+        """Name both; touches neither.
+
+        Args:
+            near: another folder of this machine that mirrors the same one: what it has need not be fetched.
+        """
+        self.run, self.remote, self.lease, self._near = run, remote, lease, near
         self._busy = threading.RLock()
         # By path: version in the store, bytes and time of the file when both were alike.
         self._noted: dict[str, tuple[str, int, int]] = self._read_noted()
 
-    def pull(self, only: str = "") -> int:
+    def pull(self, only: Callable[[str], bool] | None = None) -> int:
         """Fetch what the store has and this folder lacks or has in an older version; return how many files.
 
         What was changed here alone stays, for `push`. What is gone from the store since both were alike goes here.
 
         Args:
-            only: file name, such as that of a shard; empty for all.
+            only: tells of a path within the folder whether it is wanted; None takes all.
         """
         with self._busy:
             there = {name: one for name, one in self.remote.list().items() if self._is_mirrored(name)}
-            wanted = {
-                name: self.run / name
+            newer = [
+                name
                 for name, (token, _) in there.items()
-                if (not only or name.rpartition("/")[2] == only) and self._is_newer(name, token)
-            }
+                if (only is None or only(name)) and self._is_newer(name, token)
+            ]
+            wanted = {name: self.run / name for name in newer if not self._borrow(name, there[name][0])}
             self.remote.get(wanted)
-            for name in wanted:
+            for name in newer:
                 self._note(name, there[name][0])
             if not there:  # a new store, or one that was emptied: all goes there again, and nothing goes here
                 self._noted.clear()
-            elif not only:
-                for name in [name for name in self._noted if name not in there]:
-                    if self._is_unchanged(name):
-                        (self.run / name).unlink(missing_ok=True)
-                    del self._noted[name]
+            for name in [name for name in self._noted if name not in there and (only is None or only(name))]:
+                if self._is_unchanged(name):
+                    (self.run / name).unlink(missing_ok=True)
+                del self._noted[name]
             self._keep_noted()
             return len(wanted)
+
+    def names(self) -> set[str]:
+        """Return the files that were alike here and in the store when they were last put or fetched."""
+        return set(self._noted)
+
+    def changed(self) -> list[str]:
+        """Return the files that were made or changed here since."""
+        names = [path.relative_to(self.run).as_posix() for path in self.run.rglob("*") if path.is_file()]
+        return [name for name in names if self._is_mirrored(name) and not self._is_unchanged(name)]
 
     def push(self) -> int:
         """Put what was changed here, that which says that others are whole last; return how many files.
@@ -69,9 +85,7 @@ class Mirror:
         What was removed here goes from the store.
         """
         with self._busy:
-            names = [path.relative_to(self.run).as_posix() for path in self.run.rglob("*") if path.is_file()]
-            names = [name for name in names if self._is_mirrored(name) and not self._is_unchanged(name)]
-            n_put = sum(self._put(name) for name in sorted(names, key=_order))
+            n_put = sum(self._put(name) for name in sorted(self.changed(), key=_order))
             gone = [name for name in self._noted if not (self.run / name).is_file()]
             self._remove(gone)
             self._keep_noted()
@@ -124,6 +138,19 @@ class Mirror:
         except FileNotFoundError:
             return False
         return self._noted.get(name, ("", -1, -1))[1:] == (now.st_size, now.st_mtime_ns)
+
+    def _borrow(self, name: str, token: str) -> bool:
+        """Link a file that the folder near by has in this version; return whether it has, on the same disk."""
+        near, target = self._near, self.run / name
+        if near is None or near._noted.get(name, ("", 0, 0))[0] != token or not near._is_unchanged(name):
+            return False
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            os.link(near.run / name, target)
+        except OSError:
+            return False
+        return True
 
     def _note(self, name: str, token: str) -> None:
         with contextlib.suppress(FileNotFoundError):

@@ -1,0 +1,151 @@
+"""Commands that only look at a run in a store: they tell what it holds, and leave it as it is."""
+
+import io
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from flows.flows import build
+from flows.inspecting import NoRunError
+from flows.planning import show_plan
+from flows.status import show_status
+from flows.stored import look
+from pipeline.stores import RemoteFolder, mirrored
+from schemas.config import RunConfig, load_config
+from tests.cli_kit import assert_one_line, pairsmith
+from tests.refresh_kit import write_problems
+
+
+@pytest.fixture(scope="module")
+def made(prefect_here: None, tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
+    """A run that was made without a store."""
+    path = write_problems(tmp_path_factory.mktemp("made"), 4, published=False)
+    settings = load_config(path, ["truth.n_timed_runs=0"])
+    build(settings, path.parent / "cache")
+    return settings
+
+
+@pytest.fixture
+def config(made: RunConfig, address: str, tmp_path: Path) -> RunConfig:
+    """The same, kept in each kind of store; nothing of it is on this machine."""
+    shutil.copytree(made.run, tmp_path / "elsewhere")
+    with mirrored(tmp_path / "elsewhere", address):
+        pass
+    return made.model_copy(update={"run": tmp_path / "run", "store": address})
+
+
+def plan_of(config: RunConfig, cache: Path) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    show_plan(config, cache, console)
+    return str(console.file.getvalue())  # type: ignore[attr-defined]
+
+
+def status_of(target: str | Path, cache: Path) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    show_status(str(target), (), cache, console)
+    return str(console.file.getvalue())  # type: ignore[attr-defined]
+
+
+def file_of(config: RunConfig, folder: Path) -> Path:
+    """Write the TOML file of a run."""
+    path, given = folder / "run.toml", folder / "input"
+    given.mkdir(exist_ok=True)
+    text = write_problems(given, 4, published=False).read_text(encoding="utf-8")
+    kept = "\n".join(line for line in text.splitlines() if not line.startswith("run = "))
+    kept = kept.replace("n_timed_runs = 1", "n_timed_runs = 0")
+    path.write_text(f'run = "{config.run}"\nstore = "{config.store}"\n{kept}\n', encoding="utf-8")
+    return path
+
+
+def rows_of(text: str) -> dict[str, list[str]]:
+    lines = (line.strip("│ \n").split("│") for line in text.splitlines() if line.startswith("│"))
+    return {cells[0].strip(): [cell.strip() for cell in cells[1:]] for cells in lines}
+
+
+def test_a_plan_tells_what_the_store_holds(config: RunConfig, tmp_path: Path) -> None:
+    before = RemoteFolder(config.store).list()
+    told = plan_of(config, tmp_path / "cache")
+    assert rows_of(told)["candidates"][-1] == "20 rows"
+    assert rows_of(told)["training"][-1] == "no"
+    assert f"kept in {config.store}" in told
+    assert not config.run.exists()
+    assert RemoteFolder(config.store).list() == before
+
+
+def test_status_judges_what_the_store_holds(config: RunConfig, tmp_path: Path) -> None:
+    before = RemoteFolder(config.store).list()
+    told = rows_of(status_of(file_of(config, tmp_path), tmp_path / "cache"))
+    assert {told[stage][0] for stage in ("problems", "candidates", "executions", "verdicts", "pairs")} == {"done"}
+    (tmp_path / "input" / "samples.jsonl").write_text("{}\n")
+    told = rows_of(status_of(tmp_path / "run.toml", tmp_path / "cache"))
+    assert told["candidates"][0] == "stale"
+    assert not config.run.exists()
+    assert RemoteFolder(config.store).list() == before
+
+
+def test_what_is_gone_from_the_store_is_not_told(config: RunConfig, tmp_path: Path) -> None:
+    cache, remote = tmp_path / "cache", RemoteFolder(config.store)
+    assert rows_of(plan_of(config, cache))["verdicts"][-1] == "20 rows"
+    remote.remove([name for name in remote.list() if name.startswith("verdicts/")])
+    assert rows_of(plan_of(config, cache))["verdicts"][-1] == "no"
+    assert rows_of(status_of(file_of(config, tmp_path), cache))["verdicts"][0] == "missing"
+    remote.remove(list(remote.list()))
+    assert rows_of(plan_of(config, cache))["candidates"][-1] == "no"
+    with pytest.raises(NoRunError, match=f"{config.store}: nothing is there"):
+        status_of(tmp_path / "run.toml", cache)
+
+
+def test_who_works_there_and_what_waits_here_are_told(config: RunConfig, tmp_path: Path) -> None:
+    with mirrored(config.run, config.store):
+        told = status_of(file_of(config, tmp_path), tmp_path / "cache")
+        assert re.search(rf"process {os.getpid()} of \S+ works on it, heard of \d+ s ago", told)
+        assert "not in the store" not in told
+    (config.run / "training").mkdir()
+    (config.run / "training" / "summary.json").write_text("{}")
+    (config.run / "training" / "weights").write_text("not looked at")
+    told = plan_of(config, tmp_path / "cache")
+    assert "works on it" not in told
+    assert "1 files are not in the store; the next run puts them there" in told
+    assert rows_of(told)["training"][-1] == "no"
+
+
+def test_what_is_here_already_is_linked_and_not_fetched(
+    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mirrored(config.run, config.store):
+        pass
+    fetched: list[str] = []
+    get = RemoteFolder.get
+
+    def note(remote: RemoteFolder, wanted: Mapping[str, Path]) -> None:
+        fetched.extend(wanted)
+        get(remote, wanted)
+
+    monkeypatch.setattr(RemoteFolder, "get", note)
+    copy = look(config.store, tmp_path / "cache", config.run).run
+    assert fetched == []
+    shard = "verdicts/part-00000.parquet"
+    assert (copy / shard).stat().st_ino == (config.run / shard).stat().st_ino
+    (config.run / shard).write_bytes(b"changed here")
+    RemoteFolder(config.store).write(shard, b"changed there")
+    assert (look(config.store, tmp_path / "cache", config.run).run / shard).read_bytes() == b"changed there"
+    assert (config.run / shard).read_bytes() == b"changed here"
+    assert fetched == [shard]
+
+
+def test_the_command_looks_into_the_store(made: RunConfig, s3: dict[str, str], home: Path, tmp_path: Path) -> None:
+    address = f"s3://tester/looked/{tmp_path.name}"
+    config = made.model_copy(update={"run": tmp_path / "run", "store": address})
+    path = file_of(config, tmp_path)
+    assert_one_line(pairsmith("status", path, home=home), address, "nothing is there")
+    shutil.copytree(made.run, tmp_path / "elsewhere")
+    with mirrored(tmp_path / "elsewhere", address):
+        pass
+    assert rows_of(pairsmith("status", path, home=home).stdout)["pairs"][0] == "done"
+    assert rows_of(pairsmith("build", path, "--dry-run", home=home).stdout)["candidates"][-1] == "20 rows"
+    assert not config.run.exists()
