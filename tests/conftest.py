@@ -18,7 +18,7 @@ from pipeline.sandbox.contract import Engine
 from pipeline.sandbox.pool import SandboxPool
 from tests.cli_kit import environment, pairsmith, write_config
 from tests.sandboxes import LIMITS, PATIENCE, make_engine, why_no_docker
-from tests.stores_kit import KINDS, new_address, s3_server
+from tests.stores_kit import KINDS, gs_server, new_address, s3_server
 
 REAL_DATA = Path(__file__).parents[1].parent / "shared" / "data"
 
@@ -124,11 +124,18 @@ def s3() -> Iterator[dict[str, str]]:
         yield found
 
 
+@pytest.fixture(scope="session")
+def gs() -> Iterator[None]:
+    """A server that speaks as Google's store does; the variable by which it is found is set."""
+    with gs_server():
+        yield
+
+
 @pytest.fixture(params=KINDS)
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a new folder in each kind of store in turn."""
-    if request.param == "s3":
-        request.getfixturevalue("s3")
+    if request.param in ("s3", "gs"):
+        request.getfixturevalue(request.param)
     return new_address(request.param, tmp_path)
 
 

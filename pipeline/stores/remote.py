@@ -155,9 +155,8 @@ class RemoteFolder:
         """Write a small file if there is none of this name; return whether that was so."""
         with self._telling(name):
             self._make_parent(name)
-            try:
-                with self._system.open(self._path(name), "xb") as file:
-                    file.write(data)
+            try:  # in one request, which carries the condition; what opens a file for it sends several
+                self._system.pipe_file(self._path(name), data, mode="create")
             except FileExistsError:
                 return False
         return True
