@@ -84,17 +84,29 @@ def _retrain(config: RunConfig, version: DatasetVersion, cache: Path, api_keys: 
 
 
 @flow(name="rebuild", validate_parameters=False)
-def rebuild(run: Path, name: str, into: Path, cache: Path) -> bool:
+def rebuild(run: Path, name: str, into: Path, cache: Path, store: str = "") -> bool:
     """Make an old version again from its manifest; return whether its files came out byte for byte.
+
+    Args:
+        into: empty folder to make it in.
+        store: address of an empty folder in a store that it is kept in; empty for none.
 
     Raises:
         VersionError: if its inputs are gone, or the folder is not empty.
     """
     version = find_version(run, name)
-    config = prepare(run, version, into)
-    measured = into / "timings"
-    kept = into / ".timings"
-    with locked(into), opened(config, cache, no_key) as tools:
+    with locked(into, store=store):
+        _make_again(prepare(run, version, into), into, cache)
+    different = differences(version, into)
+    for line in [*changed_code(version), *(f"differs: {path}" for path in different)]:
+        reporter().say(line)
+    return not different
+
+
+def _make_again(config: RunConfig, into: Path, cache: Path) -> None:
+    """Make all stages of a version whose inputs are there."""
+    measured, kept = into / "timings", into / ".timings"
+    with opened(config, cache, no_key) as tools:
         names = stages.stage_folder(into, "problems").shard_names()
         run_samples_again(into, names, config, tools)
         if measured.exists():
@@ -106,10 +118,6 @@ def rebuild(run: Path, name: str, into: Path, cache: Path) -> bool:
             shutil.rmtree(measured)
             kept.rename(measured)
         run_pairs(into, config)
-    different = differences(version, into)
-    for line in [*changed_code(version), *(f"differs: {path}" for path in different)]:
-        reporter().say(line)
-    return not different
 
 
 def _tell(run: Path, version: DatasetVersion) -> None:

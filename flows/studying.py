@@ -1,5 +1,6 @@
 """The flow of a study: every start with every method on every dataset, and one report."""
 
+from contextlib import closing
 from pathlib import Path
 
 from prefect import flow
@@ -8,10 +9,12 @@ from flows.chain import load
 from flows.evaluating import ApiKeys
 from flows.flows import build, evaluate, train
 from flows.reporting import reporter
-from flows.tools import locked
+from flows.tools import fetched_candidates, locked
+from pipeline.drawing import remember_draws
 from pipeline.errors import PairsmithError
 from pipeline.evaluation import trained_sampling
 from pipeline.report.study import write_study_report
+from pipeline.sampling import SampleStore
 from pipeline.sampling.models import resolve_model
 from pipeline.study import Cell, cell_config, link_shared, list_cells, note_error, read_row, shared_config
 from pipeline.supervised import write_references
@@ -30,14 +33,23 @@ def study(settings: StudyConfig, cache: Path, api_keys: ApiKeys | None = None) -
     cells = list_cells(settings)
     models: dict[str, str] = {}
     shared: dict[tuple[str, str], Path] = {}
-    with locked(settings.run):
+    with locked(settings.run, store=settings.store):
+        _remember(settings.run)
         for place, cell in enumerate(cells, start=1):
             reporter().say(f"== cell {place} of {len(cells)}: {cell.name()}")
             if cell.start.name not in models:
                 models[cell.start.name] = make_start(settings, cell.start, cache)
             _do_cell(settings, cell, models[cell.start.name], shared, cache, api_keys)
-            _report(settings, cells)
-    return _report(settings, cells)
+            rows = _report(settings, cells)
+    return rows
+
+
+def _remember(study: Path) -> None:
+    """Have what other machines drew for a study among the samples that its cells share."""
+    shards = fetched_candidates(study)
+    if shards:
+        with closing(SampleStore(study / "samples.sqlite")) as store:
+            remember_draws(shards, store)
 
 
 def _do_cell(

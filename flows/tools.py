@@ -1,6 +1,7 @@
 """What a run opens: its folder under a lock, samplers, the sample store and the sandboxes."""
 
 import fcntl
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,15 +12,16 @@ from typing import TextIO
 
 from flows.reporting import reporter
 from pipeline.cpus import set_threads
-from pipeline.drawing import store_path
+from pipeline.drawing import remember_draws, store_path
 from pipeline.errors import PairsmithError
 from pipeline.sampling import Sampler, SampleStore, open_sampler
 from pipeline.sampling.arms import Source
 from pipeline.sandbox import SandboxPool, open_pool
 from pipeline.sandbox.docker_engine import label_of
-from pipeline.stores import StoreBusyError, mirrored
+from pipeline.stores import StoreBusyError, mirror_of, mirrored
 from schemas.config import RunConfig, beyond_limits
 
+_DRAWN = re.compile(r"(^|/)candidates/part-\d+\.parquet$")
 _LOOK_EVERY_S = 0.5  # whether a lock is free
 _LOOK_STORE_EVERY_S = 5.0  # likewise; a store bills each look
 
@@ -76,6 +78,7 @@ class Tools:
         path = store_path(self.config, self.cache, self.root)
         if self._store is None and path is not None:
             self._store = SampleStore(path)
+            remember_draws(fetched_candidates(self.root), self._store)
         return self._store
 
     def pool(self) -> SandboxPool:
@@ -108,6 +111,13 @@ class Tools:
         if self._store is not None:
             self._store.close()
             self._store = None
+
+
+def fetched_candidates(run: Path) -> list[Path]:
+    """Return the shards of candidates that came from the store which keeps a run that is locked."""
+    mirror = mirror_of(run)
+    names = mirror.fetched if mirror is not None else ()
+    return [run / name for name in names if _DRAWN.search(name)]
 
 
 @contextmanager

@@ -4,12 +4,13 @@ With several models each is opened once, in turn, for all shards; what the earli
 the last one comes, and problems are complete then.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.folder import StageFolder
+from pipeline.folder import FolderError, StageFolder
 from pipeline.sampling.arms import Arm, Source, deal, list_arms, list_sources
 from pipeline.sampling.errors import SamplingError
 from pipeline.sampling.filling import Group, fill
@@ -85,6 +86,21 @@ def draw(
                 failures = (*failed.pop(problem_id, []), *group.failures)
                 rows.sort(key=lambda row: row.index)
                 yield Filled(shard, problems.pop(problem_id), tuple(rows), failures, group.n_drawn)
+
+
+def remember_draws(shards: Iterable[Path], store: SampleStore) -> int:
+    """Put the candidates of shards that came from elsewhere into a sample store; return how many were read.
+
+    What was drawn on another machine is then not drawn again for a larger `n`, or another run. A shard that can't
+    be read is none.
+    """
+    n = 0
+    for path in sorted(shards):
+        with contextlib.suppress(FolderError):
+            for candidate in StageFolder(path.parent.parent, path.parent.name, Candidate).read(path.name):
+                store.add(candidate)
+                n += 1
+    return n
 
 
 def store_path(config: RunConfig, cache: Path, run: Path) -> Path | None:

@@ -113,6 +113,16 @@ class SyntaxConfig(Section):
     workers: int = Field(1, ge=1, le=1024, description="Processes that read programs.")
 
 
+def keep_in_store(given: Any) -> Any:
+    """Take an address in the place of the folder as the store; the folder is called like the last of it."""
+    if not isinstance(given, Mapping) or "://" not in str(given.get("run", "")):
+        return given
+    address = str(given["run"]).rstrip("/")
+    if given.get("store", address) != address:
+        raise ValueError(f"run={address} and store={given['store']} name two stores; give one")
+    return {**given, "run": Path("runs") / address.rpartition("/")[2], "store": address}
+
+
 class RunConfig(Section):
     """One run, whole."""
 
@@ -151,16 +161,7 @@ class RunConfig(Section):
     service: ServiceConfig = ServiceConfig()
     synthesis: SynthesisConfig = SynthesisConfig()
 
-    @model_validator(mode="before")
-    @classmethod
-    def _keep_in_store(cls, given: Any) -> Any:
-        """Take an address in the place of the folder as the store; the folder is called like the last of it."""
-        if not isinstance(given, Mapping) or "://" not in str(given.get("run", "")):
-            return given
-        address = str(given["run"]).rstrip("/")
-        if given.get("store", address) != address:
-            raise ValueError(f"run={address} and store={given['store']} name two stores; give one")
-        return {**given, "run": Path("runs") / address.rpartition("/")[2], "store": address}
+    _keep_in_store = model_validator(mode="before")(keep_in_store)
 
 
 def beyond_limits(sandbox: SandboxConfig, truth: TruthConfig) -> SandboxConfig:

@@ -7,12 +7,20 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from schemas.config import ConfigError, RunConfig, apply_override, first_error, read_toml, validate_run
+from schemas.config import (
+    ConfigError,
+    RunConfig,
+    apply_override,
+    first_error,
+    keep_in_store,
+    read_toml,
+    validate_run,
+)
 from schemas.section import Section
 
 _NAME = re.compile(r"[\w+.@-]{1,60}")
 _LISTS = ("starts", "datasets", "methods")
-_FIXED = ("run", "seed")  # the study's own; a cell has neither
+_FIXED = ("run", "store", "seed")  # the study's own; a cell has none
 
 
 class Variant(BaseModel):
@@ -56,13 +64,16 @@ class Start(Variant):
 class StudyConfig(Section):
     """A study, whole."""
 
-    run: Path = Field(description="Folder that the study writes into.")
+    run: Path = Field(description="Folder that the study writes into; or an address, as that of a run.")
+    store: str = Field("", description="Folder of a store that the study is kept in, as a run is.")
     title: str = ""
     seed: int = 0
     base: dict[str, Any] = Field(default_factory=dict, description="Sections that hold for all cells.")
     starts: tuple[Start, ...] = Field(min_length=1)
     datasets: tuple[Variant, ...] = Field((Variant(name="own"),), min_length=1)
     methods: tuple[Variant, ...] = Field(min_length=1)
+
+    _keep_in_store = model_validator(mode="before")(keep_in_store)
 
     @model_validator(mode="after")
     def _is_sound(self) -> "StudyConfig":
@@ -86,14 +97,14 @@ class StudyConfig(Section):
         return validate_run({**tree, "run": run, "seed": self.seed})
 
 
-def load_study(path: Path, overrides: Iterable[str] = (), run: Path | None = None) -> StudyConfig:
+def load_study(path: Path, overrides: Iterable[str] = (), run: str | Path | None = None) -> StudyConfig:
     """Return the study of a TOML file with overrides on top.
 
     Args:
         path: TOML file.
         overrides: `base.section.key=value`, or `starts.NAME.section.key=value` and likewise for datasets and
             methods.
-        run: folder to write into, in the place of the file's.
+        run: folder to write into, or address in a store, in the place of the file's.
 
     Raises:
         ConfigError: no such file, broken TOML, a name or key that there is none of, a bad value.
@@ -103,6 +114,8 @@ def load_study(path: Path, overrides: Iterable[str] = (), run: Path | None = Non
         _apply(tree, override)
     if run is not None:
         tree["run"] = str(run)
+        if "://" in str(run):
+            tree.pop("store", None)
     try:
         study = StudyConfig.model_validate(tree)
     except ValidationError as error:

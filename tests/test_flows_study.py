@@ -1,11 +1,20 @@
 """A whole study through the command, on made-up samples and a model of 2 layers; and what it refuses."""
 
 import json
+import os
+import signal
+import subprocess
+import time
+from contextlib import closing
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
-from tests.cli_kit import assert_one_line, pairsmith, write_config
+from pipeline.sampling import SampleStore
+from pipeline.stores import RemoteFolder
+from tests.cli_kit import assert_one_line, command_of, environment, pairsmith, write_config
+from tests.stores_kit import new_address
 from tests.training_kit import build_tiny_model
 
 STUDY = """
@@ -62,6 +71,49 @@ def test_a_study_runs_its_cells_tells_those_that_fail_and_goes_on(study: Path, h
     again = pairsmith("study", study / "study.toml", "--set", 'methods=[{name="dpo"}]', home=home)
     assert again.returncode == 0, again.stdout + again.stderr
     assert adapter.stat().st_mtime_ns == before.st_mtime_ns, "a done cell was trained again"
+
+
+def test_a_study_killed_on_one_disk_goes_on_from_another(
+    study: Path, s3: dict[str, str], home: Path, tmp_path: Path
+) -> None:
+    """Killed when its first cell is trained: what is in the store by then is not made again elsewhere."""
+    address, one = new_address("s3", tmp_path), '--set=methods=[{name="dpo"},{name="kto",training={method="kto"}}]'
+    command: list[str | Path] = ["study", study / "study.toml", one, f"--set=store={address}", "--run"]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(
+        command_of(*command, tmp_path / "one"),
+        env=environment(home), stdout=quiet, stderr=quiet, start_new_session=True,
+    ) as process:  # fmt: skip
+        remote, deadline = RemoteFolder(address), time.monotonic() + 240
+        while "cells/tiny/own/dpo/training/summary.json" not in remote.list():
+            assert process.poll() is None, "the study ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        os.killpg(process.pid, signal.SIGKILL)
+    made = {name: version for name, version in remote.list().items() if is_costly(name)}
+    assert any(name.startswith("shared/tiny/own/evaluation/before/candidates/") for name in made)
+    assert not any("gains.json" in name for name in remote.list("cells"))
+
+    other = tmp_path / "other"
+    done = pairsmith(*command, other, home=home)
+    assert done.returncode == 0, done.stdout + done.stderr
+    after = remote.list()
+    assert {name: after.get(name) for name in made} == made, "what was done was done again"
+    for method in ("dpo", "kto"):
+        assert f"cells/tiny/own/{method}/evaluation/gains.json" in after
+    assert "report.html" in after
+    assert not {Path(name).name for name in after} & {"samples.sqlite", "progress.json"}
+    with closing(SampleStore(other / "samples.sqlite")) as store:
+        shard = pq.read_table(other / "shared/tiny/own/evaluation/before/candidates/part-00000.parquet")
+        assert set(shard["candidate_id"].to_pylist()) <= set(store.find(shard["candidate_id"].to_pylist()))
+    told = pairsmith(*command, tmp_path / "third", "--dry-run", home=home)
+    assert told.stdout.count(" yes ") == 2, told.stdout
+    assert not (tmp_path / "third").exists()
+
+
+def is_costly(name: str) -> bool:
+    """Return whether a file of a study is one that takes a model or a sandbox to make."""
+    return name.endswith("summary.json") or ("/candidates/part-" in name or "/executions/part-" in name)
 
 
 def test_the_shipped_study_is_found_by_its_name_and_takes_models(home: Path) -> None:

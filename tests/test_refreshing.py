@@ -1,7 +1,9 @@
 """Refreshes of one run as its problems grow: what is redone, told and published, and what can be rebuilt."""
 
 import fcntl
+import hashlib
 import itertools
+import shutil
 import subprocess
 import sys
 import time
@@ -18,13 +20,15 @@ from flows.refreshing import rebuild, refresh
 from flows.tools import RunLockedError, locked
 from pipeline.sampling.errors import SamplingError
 from pipeline.stages import stage_folder
+from pipeline.stores import RemoteFolder, mirrored
 from pipeline.versions import VersionError, list_versions, read_changelog
 from pipeline.versions.recording import check_splits
 from schemas.config import load_config
 from schemas.version import DatasetVersion
-from tests.cli_kit import pairsmith
+from tests.cli_kit import assert_one_line, pairsmith
 from tests.hub_double import TOKEN, Hub, serve_hub
 from tests.refresh_kit import write_problems
+from tests.stores_kit import new_address
 from tests.training_kit import build_tiny_model
 
 # huggingface_hub uploads in a way that httpx calls old.
@@ -149,6 +153,29 @@ def test_an_old_version_is_rebuilt_byte_for_byte(history: History, name: str, tm
     assert rebuild(history.run, name, tmp_path / "old", tmp_path / "cache")
     rows = pl.read_parquet(tmp_path / "old" / "dataset" / "candidates" / "*.parquet")
     assert rows["problem_id"].n_unique() == {"v1": 8, "v2": 9}[name]
+
+
+def test_an_old_version_of_a_store_is_rebuilt_into_another(
+    history: History, s3: dict[str, str], home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, made = new_address("s3", tmp_path), new_address("s3", tmp_path)
+    shutil.copytree(history.run, tmp_path / "run")
+    with mirrored(tmp_path / "run", kept):
+        pass
+    before = RemoteFolder(kept).list()
+    monkeypatch.chdir(tmp_path)
+    done = pairsmith("rebuild", kept, "v1", "--into", made, home=home)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{made}/dataset: the same bytes" in done.stdout
+    version = list_versions(history.run)[0]
+    remote = RemoteFolder(made)
+    assert {file.path: file.sha256 for file in version.files} == {
+        file.path: hashlib.sha256(remote.read(file.path)).hexdigest() for file in version.files
+    }
+    assert RemoteFolder(kept).list() == before
+    shutil.rmtree(tmp_path / "runs")  # of another machine
+    assert_one_line(pairsmith("rebuild", kept, "v1", "--into", made, home=home), "not empty")
+    assert remote.read("pairs/manifest.json")
 
 
 def test_a_rebuild_refuses_what_it_cannot_make(history: History, tmp_path: Path) -> None:

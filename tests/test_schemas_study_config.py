@@ -60,6 +60,7 @@ def test_overrides_name_the_base_or_a_variant(tmp_path: Path) -> None:
         ("base.sampling.temprature=1", "sampling.temperature"),
         ("methods.dpo.trainig.beta=1", "dpo has no section 'trainig'"),
         ("methods.dpo.run=x", "dpo has no section 'run'"),
+        ("base.store='s3://bucket/x'", "base has no section 'store'"),
         ("bas.scoring.n=2", "the nearest known one is base"),
         ("base.scoring.n=0", "scoring.n"),
         ("starts=[]", "starts"),
@@ -71,6 +72,20 @@ def test_what_is_wrong_is_named_before_anything_is_drawn(tmp_path: Path, overrid
     with pytest.raises(ConfigError) as caught:
         load_study(write(tmp_path), [override])
     assert words in str(caught.value)
+
+
+def test_an_address_in_the_place_of_the_folder_is_the_studys_store(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    for study in (
+        load_study(path, ["run='s3://bucket/mine/'"]),
+        load_study(path, ["store='s3://bucket/other'"], "s3://bucket/mine"),
+    ):
+        assert (study.run, study.store) == (Path("runs/mine"), "s3://bucket/mine")
+        assert study.cell(study.run / "cells", study.starts[0]).store == ""
+    study = load_study(path, ["store='s3://bucket/mine'"], tmp_path / "here")
+    assert (study.run, study.store) == (tmp_path / "here", "s3://bucket/mine")
+    with pytest.raises(ConfigError, match="name two stores"):
+        load_study(path, ["run='s3://bucket/mine'", "store='s3://bucket/other'"])
 
 
 def test_tables_are_merged_and_other_values_replaced() -> None:

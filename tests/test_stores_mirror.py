@@ -159,6 +159,24 @@ def test_what_is_of_one_machine_stays_there(address: str, tmp_path: Path) -> Non
     assert names_in(address) == ["evaluation/before/cache/kept"]
 
 
+def test_what_is_of_one_machine_in_a_run_of_a_study_stays_there_too(address: str, tmp_path: Path) -> None:
+    runs = ("", "starts/a/", "shared/a/own/", "cells/a/own/dpo/")
+    with mirrored(tmp_path / "study", address):
+        for run in runs:
+            for name in (
+                "samples.sqlite",
+                "progress.json",
+                "logs/x",
+                "cache/x",
+                "config.toml",
+                "evaluation/cache/x",
+            ):
+                write_whole(tmp_path / "study" / run / name, b"mine")
+    assert names_in(address) == sorted(
+        f"{run}{name}" for run in runs for name in ("config.toml", "evaluation/cache/x")
+    )
+
+
 def test_a_checkpoint_is_marked_as_whole_last(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,14 +12,17 @@ from flows.commands.shared import (
     Debug,
     DryRun,
     Overrides,
+    RunArgument,
     app,
     default_cache,
     guard,
+    prepare_libraries,
     read_key,
+    run_here,
     run_on_config,
 )
 from flows.reporting import reporter
-from schemas.config import RunConfig
+from schemas.config import RunConfig, validate_run
 
 Despite = Annotated[
     list[str] | None,
@@ -82,9 +85,11 @@ def publish_command(
 
 @app.command("rebuild")
 def rebuild_command(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: RunArgument,
     version: Annotated[str, typer.Argument(help="Its name, such as v1.")],
-    into: Annotated[Path, typer.Option("--into", help="Folder to make it in; empty or absent.")],
+    into: Annotated[
+        str, typer.Option("--into", help="Folder to make it in, or address in a store; empty or absent.")
+    ],
     cache: Cache = None,
     debug: Debug = False,
 ) -> None:
@@ -94,10 +99,14 @@ def rebuild_command(
     """
 
     def work() -> None:
+        prepare_libraries(debug)
         from flows.refreshing import rebuild
 
-        is_same = rebuild(run, version, into, cache or default_cache())
-        reporter().say(f"{version:<11} in {into / 'dataset'}: {'the same bytes' if is_same else 'NOT the same'}")
+        target = validate_run({"run": into})
+        with run_here(run) as folder:
+            is_same = rebuild(folder, version, target.run, cache or default_cache(), target.store)
+        place = target.store or target.run
+        reporter().say(f"{version:<11} in {place}/dataset: {'the same bytes' if is_same else 'NOT the same'}")
         if not is_same:
             raise typer.Exit(EXIT_ERROR)
 

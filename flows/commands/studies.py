@@ -31,7 +31,9 @@ def study_command(
     model: Annotated[
         list[str] | None, typer.Option("--model", help="START=MODEL: the model of a start; may be repeated.")
     ] = None,
-    run: Annotated[Path | None, typer.Option("--run", help="Folder to write into.")] = None,
+    run: Annotated[
+        str | None, typer.Option("--run", help="Folder to write into, or address in a store to keep it in.")
+    ] = None,
     dry_run: DryRun = False,
     cache: Cache = None,
     debug: Debug = False,
@@ -44,7 +46,7 @@ def study_command(
     def work() -> None:
         settings = load_study(find_study(study), [*(overrides or ()), *_models(model or ())], run)
         if dry_run:
-            _show_plan(settings)
+            _show_plan(settings, cache or default_cache())
             return
         prepare_libraries(debug)
         from flows.studying import study as flow
@@ -79,18 +81,27 @@ def _models(models: Sequence[str]) -> list[str]:
     return found
 
 
-def _show_plan(settings: StudyConfig) -> None:
+def _show_plan(settings: StudyConfig, cache: Path) -> None:
     from pipeline.study import list_cells
 
-    table = Table("cell", "model", "method", "done", title=f"plan of {settings.run}")
+    title, run = f"plan of {settings.run}", settings.run
+    told: tuple[str, ...] = ()
+    if settings.store:
+        from flows.stored import look
+
+        stored = look(settings.store, cache, run)
+        title, run, told = f"{title}\nkept in {settings.store}", stored.run, stored.words
+    table = Table("cell", "model", "method", "done", title=title)
     for cell in list_cells(settings):
-        config = settings.cell(cell.folder(settings.run), cell.start, cell.dataset, cell.method)
+        config = settings.cell(cell.folder(run), cell.start, cell.dataset, cell.method)
         done = (config.run / "evaluation" / "gains.json").is_file()
         sft = " after SFT" if cell.start.sft is not None else ""
         table.add_row(
             cell.name(), f"{config.sampling.model}{sft}", config.training.method, "yes" if done else "no"
         )
     reporter().console.print(table)
+    for line in told:
+        reporter().say(line)
 
 
 def show_rows(rows: Sequence[StudyRow]) -> None:

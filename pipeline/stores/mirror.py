@@ -12,7 +12,8 @@ from pipeline.stores.lease import BEAT_S, Lease
 from pipeline.stores.remote import RemoteFolder, StoreError
 
 _NOTED = ".store.json"
-_OWN = frozenset({"cache", "logs", "progress.json", "samples.sqlite"})  # of each machine, at the top of the folder
+_OWN = frozenset({"cache", "logs", "progress.json", "samples.sqlite"})  # of each machine, at the top of a run
+_DEPTHS = {"starts": 2, "shared": 3, "cells": 4}  # of a study's runs, below it (`pipeline.study`)
 # Files that say that others are whole. `whole` is of a checkpoint.
 _LAST = ("whole", "gains.json", "score.json", "summary.json", "manifest.json")
 _PUSH_EVERY_S = 60.0  # what is not written whole, such as checkpoints
@@ -27,6 +28,7 @@ class Mirror:
         run: the folder on this machine.
         remote: the folder of the store.
         lease: right to write there; None on machines that work for one who has it.
+        fetched: what `pull` has brought since this was made.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Mirror:
             near: another folder of this machine that mirrors the same one: what it has need not be fetched.
         """
         self.run, self.remote, self.lease, self._near = run, remote, lease, near
+        self.fetched: set[str] = set()
         self._busy = threading.RLock()
         # By path: version in the store, bytes and time of the file when both were alike.
         self._noted: dict[str, tuple[str, int, int]] = self._read_noted()
@@ -59,6 +62,7 @@ class Mirror:
             ]
             wanted = {name: self.run / name for name in newer if not self._borrow(name, there[name][0])}
             self.remote.get(wanted)
+            self.fetched.update(newer)
             for name in newer:
                 self._note(name, there[name][0])
             if not there:  # a new store, or one that was emptied: all goes there again, and nothing goes here
@@ -159,7 +163,10 @@ class Mirror:
 
     def _is_mirrored(self, name: str) -> bool:
         parts = name.split("/")
-        return parts[0] not in _OWN and not any(part.startswith(".") or ".partial" in part for part in parts)
+        if any(part.startswith(".") or ".partial" in part for part in parts):
+            return False
+        below = parts[_DEPTHS.get(parts[0], 0) :]
+        return parts[0] not in _OWN and not (below and below[0] in _OWN)
 
     def _read_noted(self) -> dict[str, tuple[str, int, int]]:
         """Return what was noted of this store; of another one nothing."""

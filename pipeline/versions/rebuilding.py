@@ -33,7 +33,7 @@ def prepare(run: Path, version: DatasetVersion, into: Path) -> RunConfig:
     Raises:
         VersionError: inputs are missing or changed, the folder is not empty, or settings that are unknown by now.
     """
-    if into.exists() and any(into.iterdir()):
+    if any(into.glob("[!.]*")):  # its lock may be there
         raise VersionError(f"{into}: not empty; give a folder of its own")
     inputs = version_folder(run, version) / "inputs"
     for file in version.inputs:
@@ -45,7 +45,7 @@ def prepare(run: Path, version: DatasetVersion, into: Path) -> RunConfig:
         shutil.copyfile(source, target)
     try:
         tree = json.loads(version.config)
-        return RunConfig.model_validate(tree | {"run": into})
+        return RunConfig.model_validate(tree | {"run": into, "store": ""})
     except (ValueError, ValidationError) as error:
         line = str(error).partition("\n")[0]
         raise VersionError(f"{version.name}: its settings can't be read by this pairsmith ({line})") from None
