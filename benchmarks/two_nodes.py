@@ -1,13 +1,14 @@
 """A run on two Ray nodes beside one on a single machine, and one whose second node is killed in the middle.
 
     python -m benchmarks.two_nodes
-    python -m benchmarks.two_nodes --store
+    python -m benchmarks.two_nodes --store s3
 
 Both nodes are on this machine (`ray.cluster_utils.Cluster`), with a Prefect server of their own. Prints the
 seconds of each run and whether pairs and dataset are the same, byte for byte; exits with 1 where they are not.
 """
 
 import argparse
+import contextlib
 import sys
 import tempfile
 import threading
@@ -22,13 +23,16 @@ from flows.flows import build
 from pipeline.digests import file_digest
 from schemas.config import load_config
 from tests.refresh_kit import write_problems
+from tests.stores_kit import BUCKET, s3_server
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--problems", type=int, default=24)
     parser.add_argument(
-        "--store", action="store_true", help="shards go from node to node through a store, not a common folder"
+        "--store",
+        choices=("file", "s3"),
+        help="shards go from node to node through a store, not a common folder; s3 is a server on loopback",
     )
     parser.add_argument("--seconds", type=float, default=0.5, help="that each program sleeps")
     options = parser.parse_args()
@@ -36,11 +40,13 @@ def main() -> int:
     config = write_problems(folder, options.problems, published=False, slow_s=options.seconds)
     service = Service(folder, config)
     service.start_server()
+    serve = s3_server() if options.store == "s3" else contextlib.nullcontext()
+    address = {"file": f"file://{folder}/store", "s3": f"s3://{BUCKET}/nodes"}.get(options.store, "")
     try:
-        with temporary_settings({PREFECT_API_URL: service.url}):
+        with serve, temporary_settings({PREFECT_API_URL: service.url}):
             alone = run_once(config, folder / "alone")
-            together = run_once(config, folder / "together", n_nodes=2, is_stored=options.store)
-            bereft = run_once(config, folder / "bereft", n_nodes=2, kill_after_shards=3, is_stored=options.store)
+            together = run_once(config, folder / "together", 2, store=address)
+            bereft = run_once(config, folder / "bereft", 2, kill_after_shards=3, store=address)
     finally:
         service.kill()
     same = [alone == other for other in (together, bereft)]
@@ -49,12 +55,12 @@ def main() -> int:
 
 
 def run_once(
-    config: Path, run: Path, n_nodes: int = 0, kill_after_shards: int = 0, is_stored: bool = False
+    config: Path, run: Path, n_nodes: int = 0, kill_after_shards: int = 0, store: str = ""
 ) -> dict[str, str]:
     """Build once; return the digests of pairs and dataset by path."""
     overrides = [f"run={run}", "truth.n_timed_runs=0", "sandbox.workers=1"]
-    if is_stored:
-        overrides.append(f"store='file://{run}.store'")
+    if store:
+        overrides.append(f"store='{store}/{run.name}'")
     cluster = None
     if n_nodes:
         cluster = Cluster(
