@@ -14,7 +14,7 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -92,7 +92,7 @@ def on_cluster(
         for name, future in zip(names, futures, strict=True):
             future.result()
             if mirror is not None:
-                mirror.pull(_of_shard(name))
+                mirror.pull_files(_of_shard(name))
             bar.advance()
 
 
@@ -141,14 +141,14 @@ def _here(chain: Path, name: str, config: RunConfig) -> Iterator[tuple[Path, Run
         folder = Path(tempfile.mkdtemp(prefix="pairsmith-node-"))
         _mirrors[config.store] = Mirror(folder, RemoteFolder(config.store))
     mirror = _mirrors[config.store]
-    mirror.pull(_of_shard(name))
+    mirror.pull_files(_of_shard(name))
     with following(mirror.run, mirror.put):
         yield mirror.run, config.model_copy(update={"run": mirror.run})
 
 
-def _of_shard(name: str) -> Callable[[str], bool]:
-    """Return what tells the files of one shard, whatever stage they are of."""
-    return lambda path: path.rpartition("/")[2] == name
+def _of_shard(name: str) -> list[str]:
+    """Return the files of one shard. A listing of all would take as long as there are shards, for each of them."""
+    return [f"{stage}/{name}" for stage in stages.RECORDS]
 
 
 def _is_whole(chain: Path, name: str, config: RunConfig, n_each: Mapping[str, int] | None) -> bool:

@@ -119,7 +119,7 @@ def test_nodes_find_shards_through_the_store(address: str, tmp_path: Path) -> No
                 machines._close_tools()  # the next task is of another process
                 assert not (mine.run / "candidates" / name).exists()
                 judge_shard.fn(mine.run, name, mine, tmp_path)
-                mirror.pull(machines._of_shard(name))
+                mirror.pull_files(machines._of_shard(name))
                 assert machines._is_whole(mine.run, name, mine, None)
             before = shards_in(address)
             for name in names:  # as where a task is begun again

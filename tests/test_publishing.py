@@ -1,7 +1,9 @@
 """Publishing on a Hub on loopback: what is sent, what is not, what is refused, and what comes back."""
 
+import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -13,7 +15,9 @@ import huggingface_hub.constants
 import polars as pl
 import pytest
 from huggingface_hub import HfApi
+from rich.console import Console
 
+from flows.publishing import show_publish
 from pipeline.pairing.layout import CONFIGS
 from pipeline.problems.records import LoadedProblems
 from pipeline.publishing import PublishError, plan_publish, send
@@ -22,11 +26,13 @@ from pipeline.publishing.card import gather_card, render_card
 from pipeline.publishing.errors import HubDownError
 from pipeline.publishing.hub import Pushed
 from pipeline.stages import stage_folder, versions_of
+from pipeline.stores import RemoteFolder, mirrored
 from schemas.config import RunConfig, load_config
 from schemas.gate import Gate, GateCheck, Outcome
 from schemas.score import Interval
 from tests.cli_kit import assert_one_line, environment, pairsmith
 from tests.hub_double import TOKEN, Hub, serve_hub
+from tests.stores_kit import new_address
 from tests.test_publishing_card import HOSTILE
 from tests.test_stages import SAMPLES, problems, run_chain
 from tests.training_kit import build_tiny_model
@@ -235,6 +241,25 @@ def test_the_command_loads_back_by_tag_and_prints_no_token(
             if files:
                 back = pl.read_parquet(tmp_path / f"{name}-{split}.parquet")
                 assert back.equals(pl.read_parquet(files)), (name, split)
+
+
+def test_what_would_change_is_told_of_a_run_in_a_store(
+    hub: Hub, api: HfApi, settings: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = new_address("file", tmp_path)
+    shutil.copytree(settings.run, tmp_path / "elsewhere")
+    with mirrored(tmp_path / "elsewhere", address):
+        pass
+    before = RemoteFolder(address).list()
+    monkeypatch.setattr("huggingface_hub.HfApi", lambda: api)
+    console = Console(file=io.StringIO(), width=200)
+    mine = settings.model_copy(update={"run": tmp_path / "none", "store": address})
+    show_publish(mine, "", (), console, tmp_path / "cache")
+    told = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "+ README.md" in told
+    assert "+ data/train-00000.parquet" in told
+    assert not mine.run.exists()
+    assert RemoteFolder(address).list() == before
 
 
 def test_what_is_no_adapter_of_the_start_is_not_published_as_one(tmp_path: Path) -> None:

@@ -123,12 +123,24 @@ def test_a_shard_that_is_gone_from_the_store_is_gone_for_who_asks_for_it(address
         make(tmp_path / "run")
     remote, node = RemoteFolder(address), tmp_path / "node"
     mirror = Mirror(node, remote)
-    assert mirror.pull(lambda name: name.endswith(NAMES[0])) == 1
-    assert list(files_of(node)) == [f"messages/{NAMES[0]}"]
-    remote.remove([f"messages/{NAMES[0]}"])
-    assert mirror.pull(lambda name: name.endswith(NAMES[1])) == 1
-    assert mirror.pull(lambda name: name.endswith(NAMES[0])) == 0
-    assert list(files_of(node)) == [f"messages/{NAMES[1]}"]
+    asked = [f"messages/{name}" for name in NAMES]
+    assert mirror.pull_files([asked[0], "messages/none", "messages"]) == 1
+    assert list(files_of(node)) == [asked[0]]
+    remote.remove([asked[0]])
+    assert mirror.pull_files([asked[1]]) == 1
+    assert list(files_of(node)) == asked
+    assert mirror.pull_files(asked) == 0
+    assert list(files_of(node)) == [asked[1]]
+
+
+def test_some_files_are_fetched_without_a_listing(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mirrored(tmp_path / "run", address):
+        make(tmp_path / "run")
+    monkeypatch.delattr(RemoteFolder, "list")
+    assert Mirror(tmp_path / "node", RemoteFolder(address)).pull_files([f"messages/{NAMES[1]}"]) == 1
+    assert stage_of(tmp_path / "node").has_shard(NAMES[1], "key")
 
 
 def test_an_empty_store_takes_nothing_away(address: str, tmp_path: Path) -> None:

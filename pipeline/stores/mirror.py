@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from pipeline.folder import FolderError, following, write_whole
@@ -55,24 +55,32 @@ class Mirror:
         """
         with self._busy:
             there = {name: one for name, one in self.remote.list().items() if self._is_mirrored(name)}
-            newer = [
-                name
-                for name, (token, _) in there.items()
-                if (only is None or only(name)) and self._is_newer(name, token)
-            ]
-            wanted = {name: self.run / name for name in newer if not self._borrow(name, there[name][0])}
-            self.remote.get(wanted)
-            self.fetched.update(newer)
-            for name in newer:
-                self._note(name, there[name][0])
             if not there:  # a new store, or one that was emptied: all goes there again, and nothing goes here
                 self._noted.clear()
-            for name in [name for name in self._noted if name not in there and (only is None or only(name))]:
+            asked = {*there, *self._noted}
+            return self._fetch(there, asked if only is None else filter(only, asked))
+
+    def pull_files(self, names: Iterable[str]) -> int:
+        """Do so for some files, by their paths within the folder, without a look at all others."""
+        asked = set(names)
+        with self._busy:
+            return self._fetch(self.remote.look(asked), asked)
+
+    def _fetch(self, there: Mapping[str, tuple[str, int]], asked: Iterable[str]) -> int:
+        names = sorted(asked)
+        newer = [name for name in names if name in there and self._is_newer(name, there[name][0])]
+        wanted = {name: self.run / name for name in newer if not self._borrow(name, there[name][0])}
+        self.remote.get(wanted)
+        self.fetched.update(newer)
+        for name in newer:
+            self._note(name, there[name][0])
+        for name in names:
+            if name in self._noted and name not in there:
                 if self._is_unchanged(name):
                     (self.run / name).unlink(missing_ok=True)
                 del self._noted[name]
-            self._keep_noted()
-            return len(wanted)
+        self._keep_noted()
+        return len(wanted)
 
     def names(self) -> set[str]:
         """Return the files that were alike here and in the store when they were last put or fetched."""
