@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.truth.domain import infer_domain, is_inside
+from pipeline.truth.domain import infer_domain, is_beyond, is_inside
 from schemas.values import encode_arguments
 
 
@@ -10,6 +10,8 @@ from schemas.values import encode_arguments
     ("own", "inside", "outside"),
     [
         ([[1], [5], [9]], [[2], [100]], [[0], [-1], [2.0], [True], ["a"], [1, 2]]),
+        ([[3], [5], [9]], [[4]], [[2]]),
+        ([[3], [5]], [[1]], []),
         ([[0], [5], [9]], [[0]], [[-1]]),
         ([[-2], [5]], [[-9]], []),
         ([[0.5], [2.5]], [[0.1]], [[0.0], [-0.5], [1]]),
@@ -33,3 +35,9 @@ def test_what_all_inputs_share_is_asked_of_others(own: list[Any], inside: list[A
         assert is_inside(domain, encode_arguments(row)), row
     for row in outside:
         assert not is_inside(domain, encode_arguments(row)), row
+
+
+def test_a_number_beyond_all_known_ones_in_its_place_is_told() -> None:
+    domain = infer_domain([encode_arguments(row) for row in ([3, [900]], [5, [1]], [9, [2]])])
+    asked = {row: is_beyond(domain, encode_arguments([row, [1000]])) for row in (1, 9, 10)}
+    assert asked == {1: False, 9: False, 10: True}

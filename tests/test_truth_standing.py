@@ -1,18 +1,24 @@
 """Whole problems held against more inputs, in real sandboxes."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
+from pipeline.sandbox.contract import Engine
 from pipeline.sandbox.pool import SandboxPool
 from pipeline.truth import Passed, hold_problem
+from pipeline.truth.answers import reading_of
+from pipeline.truth.asking import ask_reference
 from pipeline.truth.mutants import make_mutants, measure_adequacy
 from pipeline.truth.timing import time_problem
+from pipeline.truth.voting import Question
 from schemas.candidate import Extraction, Program
 from schemas.problem import Case, JudgedBy, Problem
 from schemas.standing import Standing
 from schemas.truth_config import TruthConfig
 from tests.pairing_records import problem
+from tests.sandboxes import LIMITS, PATIENCE
 
 CONFIG = TruthConfig(n_inputs=40, n_mutants=0)
 UNIQUE = problem(
@@ -27,6 +33,15 @@ RIGHT = (
     "def unique(items):\n    kept = list(set(items))\n    kept.sort()\n    return kept",
 )
 BREAKS = "def unique(l):\n    assert len(l) < 5\n    return sorted(set(l))"
+
+
+@pytest.fixture(scope="module")
+def quick(engine: Engine) -> Iterator[SandboxPool]:
+    """A pool where a late program is stopped soon."""
+    with SandboxPool(
+        engine, LIMITS.model_copy(update={"cpu_s": 1, "wall_s": 1.5, "case_wall_s": 0.4}), PATIENCE
+    ) as pool:
+        yield pool
 
 
 def passed(*codes: str) -> list[Passed]:
@@ -77,9 +92,61 @@ def test_inputs_of_test_code_are_what_it_asks(pool: SandboxPool) -> None:
     assert standings(tester, [RIGHT[0], BREAKS], pool) == [Standing.CONFIRMED, Standing.REFUTED]
 
 
-def test_a_program_that_never_ends_on_a_modest_input_is_refuted(pool: SandboxPool) -> None:
+def test_a_program_that_never_ends_on_a_modest_input_is_refuted(quick: SandboxPool) -> None:
     loops = "def unique(l):\n    while len(l) > 5:\n        pass\n    return sorted(set(l))"
-    assert standings(UNIQUE, [RIGHT[0], loops], pool) == [Standing.CONFIRMED, Standing.REFUTED]
+    assert standings(UNIQUE, [RIGHT[0], loops], quick) == [Standing.CONFIRMED, Standing.REFUTED]
+
+
+FIB = problem(
+    entry_point="fib",
+    cases=(Case("[10]", "55"), Case("[12]", "144"), Case("[8]", "21"), Case("[11]", "89")),
+    reference="def fib(n):\n    return n if n < 2 else fib(n - 1) + fib(n - 2)",
+)
+FAST_FIBS = (
+    "def fib(n):\n    a, b = 0, 1\n    for _ in range(n):\n        a, b = b, a + b\n    return a",
+    "def fib(n):\n    row = [0, 1]\n    while len(row) <= n:\n        row += [sum(row[-2:])]\n    return row[n]",
+    "import functools\n\n\n@functools.cache\ndef fib(n):\n    return n if n < 2 else fib(n - 1) + fib(n - 2)",
+)
+
+
+def test_where_the_reference_has_no_time_faster_programs_tell(quick: SandboxPool) -> None:
+    found = standings(FIB, [*FAST_FIBS, FIB.reference], quick)
+    assert found[:3] == [Standing.CONFIRMED] * 3
+    assert found[3] in (Standing.DOUBTFUL, Standing.OUTVOTED), "a reference as slow refutes nobody"
+
+
+TOTAL = problem(
+    entry_point="total",
+    cases=(Case("[10]", "55"), Case("[4]", "10"), Case("[7]", "28")),
+    reference="def total(n):\n    return n * (n + 1) // 2",
+)
+SHORT = (
+    "def total(n):\n    return n * (n + 1) // 2",
+    "def total(n):\n    half = n * n + n\n    return half // 2",
+    "def total(n):\n    return sum((n, n * n)) // 2",
+)
+LOOPS = (
+    "def total(n):\n    return sum(range(n + 1))",
+    "def total(n):\n    return sum([x for x in range(1, n + 1)])",
+)
+
+
+@pytest.mark.parametrize("contract", ["", f"def total(n):\n    assert n > 0\n{TOTAL.reference[14:]}"])
+def test_a_loop_that_is_only_slow_is_doubted_where_most_are_fast_and_never_refuted(
+    contract: str, quick: SandboxPool
+) -> None:
+    under = replace(TOTAL, contract=contract)
+    assert standings(under, [*SHORT, LOOPS[0]], quick) == [Standing.CONFIRMED] * 3 + [Standing.DOUBTFUL]
+    assert standings(under, [SHORT[0], *LOOPS], quick) == [Standing.CONFIRMED] * 3
+
+
+def test_a_reference_that_never_ends_on_some_inputs_answers_the_others(quick: SandboxPool) -> None:
+    reference = "def f(a, b):\n    while b == 0:\n        pass\n    return a // b"
+    one = problem(entry_point="f", cases=(Case("[7,2]", "3"),), reference=reference)
+    questions = [Question(f"[{a},{b}]", True, True) for b in (0, 3) for a in range(40)]
+    kept, told = ask_reference(one, questions, reading_of(one.cases), quick)
+    assert [question.arguments for question in kept[: len(told)]] == [f"[{a},3]" for a in range(40)]
+    assert [answer.key for answer in told.values()] == [str(a // 3) for a in range(40)]
 
 
 def test_no_budget_checks_nothing(pool: SandboxPool) -> None:

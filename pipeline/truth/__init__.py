@@ -6,6 +6,7 @@ own (`domain`). `mutants` tells how many small mistakes the tests notice, `timin
 What is not covered: programs on stdin, and tests whose inputs nobody could derive.
 """
 
-from pipeline.truth.standing import Passed, Stood, hold_problem
+from pipeline.truth.asking import Passed
+from pipeline.truth.standing import Stood, hold_problem
 
 __all__ = ["Passed", "Stood", "hold_problem"]

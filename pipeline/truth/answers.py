@@ -11,7 +11,7 @@ from schemas.problem import Case
 from schemas.values import Cycle, Lazy, Opaque, Record, decode_value
 
 UNKNOWN = ""
-"""The program gave no answer that could be compared: out of time or memory, a value that can't cross over."""
+"""The program gave no answer that could be compared: out of time, memory or depth, or nothing comparable."""
 RAISED = "raised"
 """The program refused the input, whatever the exception's type."""
 
@@ -45,7 +45,7 @@ def answer_key(answer: Answer, reading: Case) -> str:
     if answer.status in _NO_ANSWER:
         return UNKNOWN
     if answer.status is not Status.OK:
-        return RAISED
+        return UNKNOWN if answer.exception == "RecursionError" else RAISED
     try:
         value = view_value(decode_value(answer.value), reading.view)
         if reading.compare in ("truthy", "falsy"):

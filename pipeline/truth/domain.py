@@ -9,7 +9,7 @@ The manner is that of likely invariants, Ernst et al. 2001, IEEE TSE 27(2) (Daik
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from schemas.values import decode_value
@@ -26,6 +26,8 @@ class Domain:
     Attributes:
         kinds: types.
         sign: "positive" or "not negative" where all numbers are; empty elsewhere.
+        least: the smallest of whole numbers that stand alone, where all are positive; 0 elsewhere.
+        most: the largest of whole numbers that stand alone; None elsewhere.
         may_be_empty: whether an empty text or container was seen.
         characters: all characters that may occur, where they are few; None where classes decide.
         classes: classes of characters that were seen (see `_class_of`).
@@ -36,6 +38,8 @@ class Domain:
 
     kinds: frozenset[type]
     sign: str
+    least: int
+    most: int | None
     may_be_empty: bool
     characters: frozenset[str] | None
     classes: frozenset[str]
@@ -43,6 +47,10 @@ class Domain:
     is_sorted: bool
     is_distinct: bool
     lengths: frozenset[int] | None
+
+    def allows_character(self, character: str) -> bool:
+        """Return whether a text may hold this character."""
+        return _class_of(character) in self.classes if self.characters is None else character in self.characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +80,7 @@ def infer_domain(own: Sequence[str]) -> InputDomain:
     full = [arguments for arguments in seeds if len(arguments) == len(columns)]
     enough = len(full) >= _MIN_SEEN
     return InputDomain(
-        arguments=tuple(map(_infer, columns)),
+        arguments=tuple(_infer_argument(column) for column in columns),
         widths=widths,
         same_length=tuple(
             (a, b) for a, b in two if a < b and enough and all(_same_length(row[a], row[b]) for row in full)
@@ -93,6 +101,21 @@ def is_inside(domain: InputDomain, text: str) -> bool:
     )
 
 
+def is_beyond(domain: InputDomain, text: str) -> bool:
+    """Return whether a whole number of an argument list is larger than all known ones in its place."""
+    return any(
+        place.most is not None and _is_number(value) and value > place.most
+        for place, value in zip(domain.arguments, decode_value(text), strict=False)
+    )
+
+
+def _infer_argument(values: Sequence[Any]) -> Domain:
+    domain = _infer(values)
+    if len(set(map(repr, values))) < _MIN_SEEN or any(type(value) is not int for value in values):
+        return domain
+    return replace(domain, least=max(min(values), 0), most=max(values))
+
+
 def _infer(values: Sequence[Any]) -> Domain:
     numbers = [value for value in values if _is_number(value)]
     texts = [value for value in values if isinstance(value, str)]
@@ -106,6 +129,8 @@ def _infer(values: Sequence[Any]) -> Domain:
     return Domain(
         kinds=frozenset(map(_kind, values)),
         sign="" if not numbers or min(numbers) < 0 else "positive" if min(numbers) > 0 else "not negative",
+        least=0,
+        most=None,
         may_be_empty=any(len(value) == 0 for value in (*texts, *containers)),
         characters=frozenset(seen) if len(seen) <= _FEW_CHARACTERS and n_characters >= _MANY_SEEN else None,
         classes=frozenset(map(_class_of, seen)),
@@ -120,13 +145,12 @@ def _allows(domain: Domain, value: Any) -> bool:
     if _kind(value) not in domain.kinds:
         return False
     if _is_number(value):
-        return not domain.sign or value > 0 or (value == 0 and domain.sign == "not negative")
+        is_of_sign = not domain.sign or value > 0 or (value == 0 and domain.sign == "not negative")
+        return is_of_sign and (not domain.least or value >= domain.least)
     if isinstance(value, str):
         if not value:
             return domain.may_be_empty
-        if domain.characters is not None:
-            return set(value) <= domain.characters
-        return {_class_of(character) for character in value} <= domain.classes
+        return all(map(domain.allows_character, set(value)))
     if not isinstance(value, (list, tuple, set, frozenset, dict)):
         return True
     if not value:

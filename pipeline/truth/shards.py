@@ -12,7 +12,8 @@ from pipeline.digests import content_digest, digest
 from pipeline.folder import Shard
 from pipeline.sandbox import SandboxPool
 from pipeline.stages import limits_of, shard_key, stage_folder, versions_of
-from pipeline.truth.standing import Passed, hold_problem
+from pipeline.truth.asking import Passed
+from pipeline.truth.standing import hold_problem
 from pipeline.truth.timing import time_problem
 from schemas.candidate import Extraction, Program
 from schemas.config import RunConfig

@@ -5,13 +5,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.sandbox import SandboxPool
-from pipeline.truth.answers import RAISED, UNKNOWN, answer_keys, reading_of
-from pipeline.truth.domain import infer_domain, is_inside
-from pipeline.truth.inputs import derive_inputs, is_modest, large_inputs
+from pipeline.truth.answers import UNKNOWN, reading_of
+from pipeline.truth.asking import (
+    Passed,
+    ask_reference,
+    collect_answers,
+    derive_questions,
+    drop_endless,
+    large_questions,
+    own_inputs,
+)
 from pipeline.truth.mutants import Adequacy, measure_adequacy
 from pipeline.truth.problems import sum_up
-from pipeline.truth.running import list_asked, run_on_inputs
 from pipeline.truth.voting import (
+    LARGE_SHARE,
     Consensus,
     Question,
     Voter,
@@ -19,23 +26,9 @@ from pipeline.truth.voting import (
     find_consensus,
     weigh_voters,
 )
-from schemas.candidate import Program
-from schemas.problem import Case, Interface, JudgedBy, Problem
+from schemas.problem import Interface, Problem
 from schemas.standing import CandidateStanding, ProblemStanding, Standing
 from schemas.truth_config import TruthConfig
-
-_N_ASKED = 60  # inputs that are taken from a test that runs in a sandbox of its own
-_N_PROBES = 3
-_PROBE_ROUNDS = 3
-_N_LATE = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """A passed candidate: its program, and its near-duplicate cluster."""
-
-    program: Program
-    cluster: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,27 +56,22 @@ def hold_problem(
     Raises:
         SandboxError: if the sandbox stays broken.
     """
-    own = _own_inputs(problem, passed, pool)
-    questions = _ask(problem, own, config, seed)
+    own = own_inputs(problem, passed, pool)
+    questions = derive_questions(problem, own, config, seed)
     programs = _different(passed, config.n_programs)
     reading = reading_of(problem.cases)
-    truth: Mapping[int, Consensus] = {}
+    told: Mapping[int, Consensus] = {}
     method = ""
+    questions += large_questions(problem, own) if questions else []
     if questions and problem.reference:
-        questions, truth = _ask_reference(problem, own, questions, reading, pool)
+        questions, told = ask_reference(problem, questions, reading, pool)
         method = "reference"
-        if not problem.contract and programs:
-            asked = {question.arguments: truth[place] for place, question in enumerate(questions)}
-            questions = _drop_endless(problem, programs, questions, pool)
-            truth = {place: asked[question.arguments] for place, question in enumerate(questions)}
     elif questions and len(programs) >= config.min_programs:
-        questions = _drop_endless(problem, programs, questions, pool)
         method = "consensus"
-    voters = _answers(problem, programs, questions, reading, pool) if method else []
-    if method == "consensus":
-        truth = find_consensus(voters, questions, config)
-    elif method == "reference":
-        truth = _believed(truth, voters, questions, config, bool(problem.contract))
+    if method and not problem.contract and programs:
+        questions, told = _without_endless(problem, programs, questions, told, pool)
+    voters = collect_answers(problem, programs, questions, reading, pool) if method else []
+    truth = _truth(told, voters, questions, config, bool(problem.contract)) if voters else told
     if not truth:
         method = ""
     rows = _stand(passed, voters, questions, truth, method, config)
@@ -91,23 +79,16 @@ def hold_problem(
     return Stood(sum_up(problem, questions, voters, truth, method, adequacy), tuple(rows))
 
 
-def _own_inputs(problem: Problem, passed: Sequence[Passed], pool: SandboxPool) -> tuple[str, ...]:
-    """Return the inputs of the problem's tests; those of test code are what it asks of a passed program."""
-    if problem.interface is not Interface.FUNCTION or problem.language != "python" or not passed:
-        return ()
-    if problem.judged_by is JudgedBy.TESTER:
-        return list_asked(problem, passed[0].program.code, _N_ASKED, pool)
-    return tuple(dict.fromkeys(case.arguments for case in problem.cases))
-
-
-def _ask(problem: Problem, own: Sequence[str], config: TruthConfig, seed: int) -> list[Question]:
-    """Return derived inputs: those like the problem's own first, then by size."""
-    if not own or not config.n_inputs:
-        return []
-    derived = derive_inputs(own, config.n_inputs, f"{seed}:{problem.problem_id}")
-    known = infer_domain(own)
-    questions = [Question(text, is_inside(known, text), is_modest(own, text)) for text in derived]
-    return sorted(questions, key=lambda question: not question.is_inside)  # stable: by size within each
+def _without_endless(
+    problem: Problem,
+    programs: Sequence[Passed],
+    questions: Sequence[Question],
+    told: Mapping[int, Consensus],
+    pool: SandboxPool,
+) -> tuple[list[Question], dict[int, Consensus]]:
+    answers = {questions[place].arguments: answer for place, answer in told.items()}
+    kept = drop_endless(problem, programs, questions, pool)
+    return kept, {place: answers[one.arguments] for place, one in enumerate(kept) if one.arguments in answers}
 
 
 def _different(passed: Sequence[Passed], n: int) -> list[Passed]:
@@ -123,93 +104,24 @@ def _different(passed: Sequence[Passed], n: int) -> list[Passed]:
     return [one for _, _, one in sorted(ordered, key=lambda row: row[:2])][:n]
 
 
-def _ask_reference(
-    problem: Problem, own: Sequence[str], questions: Sequence[Question], reading: Case, pool: SandboxPool
-) -> tuple[list[Question], dict[int, Consensus]]:
-    """Return the questions that the reference answers, with its answers; the contract says which are allowed.
-
-    Large inputs come to them: the reference tells which of these a good solution answers in time.
-    """
-    known = infer_domain(own)
-    large = [Question(text, is_inside(known, text), True) for text in large_inputs(own)]
-    asked = [*questions, *large]
-    source = problem.contract or problem.reference
-    keys = _source_keys(problem, source, asked, reading, pool)
-    kept = [(question, key) for question, key in zip(asked, keys, strict=True) if key not in (UNKNOWN, RAISED)]
-    return [question for question, _ in kept], {place: Consensus(key, 1.0) for place, (_, key) in enumerate(kept)}
-
-
-def _source_keys(
-    problem: Problem, source: str, questions: Sequence[Question], reading: Case, pool: SandboxPool
-) -> list[str]:
-    """Return a trusted program's answers; one input that stops it costs no other its answer."""
-    keys: list[str] = []
-    while len(keys) < len(questions):
-        left = [question.arguments for question in questions[len(keys) :]]
-        (ran,) = run_on_inputs(problem, [source], left, pool)
-        if not ran.answers:
-            return [UNKNOWN] * len(questions)
-        keys += [*answer_keys(ran, len(left), reading)[: ran.n_answered], UNKNOWN][: len(left)]
-    return keys
-
-
-def _drop_endless(
-    problem: Problem, programs: Sequence[Passed], questions: Sequence[Question], pool: SandboxPool
-) -> list[Question]:
-    """Return the questions without those that stop a few programs: each would cost all the ones after it.
-
-    An input like the own ones must stop half of the probes to be left out, another one any of them. Those that
-    whoever is right must answer are kept, at the end.
-    """
-    probes = [one.program.code for one in programs[:_N_PROBES]]
-    parts: list[Question] = []
-    late: list[Question] = []
-    for is_inside_part in (True, False):
-        kept = [question for question in questions if question.is_inside is is_inside_part]
-        for _ in range(_PROBE_ROUNDS):
-            stop = _first_stop(problem, probes, kept, is_inside_part, pool)
-            if stop >= len(kept):
-                break
-            if kept[stop].is_inside and kept[stop].is_modest and len(late) < _N_LATE:
-                late.append(kept[stop])
-            kept = kept[:stop] + kept[stop + 1 :]
-        else:
-            kept = kept[: _first_stop(problem, probes, kept, is_inside_part, pool)]
-        parts += kept
-    return parts + late
-
-
-def _first_stop(
-    problem: Problem, probes: Sequence[str], questions: Sequence[Question], by_half: bool, pool: SandboxPool
-) -> int:
-    """Return the place of the first question that stops half of the probes, or any; their number if none does."""
-    if not questions:
-        return 0
-    ran = run_on_inputs(problem, probes, [question.arguments for question in questions], pool)
-    stops = sorted(row.n_answered for row in ran if row.answers)
-    return stops[len(stops) // 2 if by_half else 0] if stops else len(questions)
-
-
-def _answers(
-    problem: Problem, programs: Sequence[Passed], questions: Sequence[Question], reading: Case, pool: SandboxPool
-) -> list[Voter]:
-    """Return what each program answers. Inputs unlike the own ones are run apart: what they stop is not lost."""
-    codes = [one.program.code for one in programs]
-    keys: list[dict[str, str]] = [{} for _ in programs]
-    for is_inside_part in (True, False):
-        inputs = [question.arguments for question in questions if question.is_inside is is_inside_part]
-        if not inputs:
-            continue
-        for told, ran in zip(keys, run_on_inputs(problem, codes, inputs, pool), strict=True):
-            told.update(zip(inputs, answer_keys(ran, len(inputs), reading), strict=True))
-    return [
-        Voter(one.program.candidate_id, one.cluster, tuple(told[question.arguments] for question in questions))
-        for one, told in zip(programs, keys, strict=True)
-    ]
+def _truth(
+    told: Mapping[int, Consensus],
+    voters: Sequence[Voter],
+    questions: Sequence[Question],
+    config: TruthConfig,
+    has_contract: bool,
+) -> dict[int, Consensus]:
+    """Return the answers that count: the reference's, and the consensus on what it had no answer to."""
+    given = _believed(told, voters, questions, config, has_contract)
+    if has_contract:
+        return given
+    agreeing = [voter for voter in voters if not disagreements(voter.keys, given, questions)]
+    open_places = [place for place in range(len(questions)) if place not in told]
+    return given | find_consensus(agreeing or voters, questions, config, open_places)
 
 
 def _believed(
-    truth: Mapping[int, Consensus],
+    told: Mapping[int, Consensus],
     voters: Sequence[Voter],
     questions: Sequence[Question],
     config: TruthConfig,
@@ -218,16 +130,17 @@ def _believed(
     """Return the reference's answers that count.
 
     Without a contract nobody says whether an input unlike the own ones must be answered so: there most candidates
-    must agree with the reference.
+    must agree with the reference. A far input counts where half of them answer it in time as the reference does:
+    else every loop over a number would be late.
     """
-    if has_contract:
-        return dict(truth)
     weights = weigh_voters(voters)
     believed = {}
-    for place, answer in truth.items():
+    for place, answer in told.items():
         agreed = sum(weights[voter.program_id] for voter in voters if voter.keys[place] == answer.key)
-        told = sum(weights[voter.program_id] for voter in voters if voter.keys[place] != UNKNOWN)
-        if questions[place].is_inside or (told and agreed >= config.min_share_outside * told):
+        answered = sum(weights[voter.program_id] for voter in voters if voter.keys[place] != UNKNOWN)
+        question = questions[place]
+        is_known = has_contract or question.is_inside or 0 < config.min_share_outside * answered <= agreed
+        if is_known and (not question.is_far or agreed >= LARGE_SHARE * sum(weights.values())):
             believed[place] = answer
     return believed
 
@@ -255,7 +168,7 @@ def _stand(
             rows.append(CandidateStanding(*key, Standing.UNCHECKED, "", 0, 0, "", 0.0))
             continue
         against = disagreements(told.keys, truth, questions)
-        standing = _standing(against, truth, questions, method, config)
+        standing = _standing(told.keys, against, truth, questions, config)
         group = hashlib.sha256("\0".join(told.keys).encode()).hexdigest()[:32]
         n_agreed, support = len(truth) - len(against), groups[told.keys] / total
         rows.append(CandidateStanding(*key, standing, method, len(truth), n_agreed, group, support))
@@ -263,22 +176,31 @@ def _stand(
 
 
 def _standing(
+    keys: Sequence[str],
     against: Sequence[int],
     truth: Mapping[int, Consensus],
     questions: Sequence[Question],
-    method: str,
     config: TruthConfig,
 ) -> Standing:
     if not against:
         return Standing.CONFIRMED
-    if method == "reference":
+    late = {place for place in against if keys[place] == UNKNOWN and _may_be_slow(questions[place], truth[place])}
+    if any(truth[place].is_given for place in against if place not in late):
         return Standing.REFUTED
     clear = [
         place
         for place in against
-        if truth[place].key != UNKNOWN and questions[place].is_inside and truth[place].share >= config.clear_share
+        if place not in late
+        and truth[place].key != UNKNOWN
+        and questions[place].is_inside
+        and truth[place].share >= config.clear_share
     ]
     return Standing.OUTVOTED if clear else Standing.DOUBTFUL
+
+
+def _may_be_slow(question: Question, answer: Consensus) -> bool:
+    """Return whether a right program may have no time for this input: it is only slower than most."""
+    return question.is_far or (question.is_large and not answer.is_given)
 
 
 def _adequacy(

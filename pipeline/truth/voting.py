@@ -16,6 +16,8 @@ from schemas.truth_config import TruthConfig
 
 _ROUNDS = 2  # in the second round those that the first one doubted have no vote
 _INVALID = 0.5  # an input that so many refuse is none that must be answered
+LARGE_SHARE = 0.5
+"""Share of all programs that must answer a large input alike and in time, before others are called late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,18 @@ class Question:
     Attributes:
         arguments: its text.
         is_inside: whether it has all that the problem's own inputs have in common.
-        is_modest: whether it is at most a few times larger than these: whoever is right answers it in time.
+        is_modest: whether whoever is right answers it in time: it is not much larger than these.
+        may_be_refused: whether nobody says that it must be answered: one who raises an exception is not wrong.
+        is_large: whether it is larger than these on purpose.
+        is_far: whether it is so large that a loop over it has no time.
     """
 
     arguments: str
     is_inside: bool
     is_modest: bool
+    may_be_refused: bool = False
+    is_large: bool = False
+    is_far: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +57,32 @@ class Consensus:
     Attributes:
         key: the answer; UNKNOWN where nobody could answer an input that must be.
         share: share of all votes behind it, in [0, 1], those of doubted programs included.
+        is_given: whether the reference gave it.
     """
 
     key: str
     share: float
+    is_given: bool = False
 
 
 def find_consensus(
-    voters: Sequence[Voter], questions: Sequence[Question], config: TruthConfig
+    voters: Sequence[Voter], questions: Sequence[Question], config: TruthConfig, places: Sequence[int]
 ) -> dict[int, Consensus]:
-    """Return the consensus by the place of the question; questions without one are left out."""
+    """Return the consensus by the place of the question; questions without one are left out.
+
+    Args:
+        voters: programs with their answers to all questions.
+        questions: derived inputs.
+        config: the shares that make a consensus.
+        places: the questions that are looked at.
+    """
     weights = weigh_voters(voters)
     allowed = list(voters)
     found: dict[int, Consensus] = {}
     for _ in range(_ROUNDS):
         found = {}
-        for place, question in enumerate(questions):
-            consensus = _count(allowed, weights, place, question, config)
+        for place in places:
+            consensus = _count(allowed, weights, place, questions[place], config)
             if consensus is not None:
                 found[place] = consensus
         agreeing = [voter for voter in voters if not disagreements(voter.keys, found, questions)]
@@ -84,12 +101,14 @@ def disagreements(
 ) -> list[int]:
     """Return the places where these answers are not the consensus.
 
-    No answer in time is a disagreement only where the input is modest.
+    No answer in time is a disagreement only where the input is modest, an exception only where it must
+    be answered.
     """
     places = []
     for place, answer in consensus.items():
         is_late = keys[place] == UNKNOWN and not questions[place].is_modest
-        if answer.key == UNKNOWN or (keys[place] != answer.key and not is_late):
+        is_refused = keys[place] == RAISED and questions[place].may_be_refused
+        if answer.key == UNKNOWN or (keys[place] != answer.key and not is_late and not is_refused):
             places.append(place)
     return places
 
@@ -120,7 +139,7 @@ def _count(
     votes = _votes(voters, weights, place)
     total = sum(votes.values())
     if not total:
-        must_answer = question.is_inside and question.is_modest
+        must_answer = question.is_inside and question.is_modest and not question.is_large
         return Consensus(UNKNOWN, 1.0) if must_answer else None
     if votes.get(RAISED, 0.0) >= _INVALID * total:
         return None
@@ -128,4 +147,6 @@ def _count(
     share = votes[key] / total
     n_programs = sum(voter.keys[place] == key for voter in voters)
     least = config.min_share if question.is_inside else config.min_share_outside
+    if question.is_large and votes[key] < LARGE_SHARE * sum(weights[voter.program_id] for voter in voters):
+        return None
     return Consensus(key, share) if share >= least and n_programs >= 2 else None
