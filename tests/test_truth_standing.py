@@ -118,12 +118,12 @@ def test_where_the_reference_has_no_time_faster_programs_tell(quick: SandboxPool
 TOTAL = problem(
     entry_point="total",
     cases=(Case("[10]", "55"), Case("[4]", "10"), Case("[7]", "28")),
-    reference="def total(n):\n    return n * (n + 1) // 2",
+    reference="def total(n):\n    return n * (n + 1) // 2 if n > 0 else 0",
 )
 SHORT = (
-    "def total(n):\n    return n * (n + 1) // 2",
-    "def total(n):\n    half = n * n + n\n    return half // 2",
-    "def total(n):\n    return sum((n, n * n)) // 2",
+    "def total(n):\n    return n * (n + 1) // 2 if n > 0 else 0",
+    "def total(n):\n    twice = n * n + n\n    return max(0, twice // 2 * (n > 0))",
+    "def total(n):\n    return sum((n, n * n)) // 2 if n > 0 else 0",
 )
 LOOPS = (
     "def total(n):\n    return sum(range(n + 1))",
@@ -144,9 +144,17 @@ def test_a_reference_that_never_ends_on_some_inputs_answers_the_others(quick: Sa
     reference = "def f(a, b):\n    while b == 0:\n        pass\n    return a // b"
     one = problem(entry_point="f", cases=(Case("[7,2]", "3"),), reference=reference)
     questions = [Question(f"[{a},{b}]", True, True) for b in (0, 3) for a in range(40)]
-    kept, told = ask_reference(one, questions, reading_of(one.cases), quick)
+    kept, told = ask_reference(one, questions, reading_of(one.cases), quick, 0.4)
     assert [question.arguments for question in kept[: len(told)]] == [f"[{a},3]" for a in range(40)]
     assert [answer.key for answer in told.values()] == [str(a // 3) for a in range(40)]
+
+
+def test_an_input_that_the_reference_is_slow_on_is_no_input_to_be_late_on(quick: SandboxPool) -> None:
+    reference = "import time\n\n\ndef f(n):\n    time.sleep(n * 0.1)\n    return n"
+    one = problem(entry_point="f", cases=(Case("[0]", "0"),), reference=reference)
+    questions = [Question(f"[{n}]", True, True) for n in (2, 0)]
+    kept, _ = ask_reference(one, questions, reading_of(one.cases), quick, 0.4)
+    assert kept == [Question("[0]", True, True), Question("[2]", True, False)]
 
 
 def test_no_budget_checks_nothing(pool: SandboxPool) -> None:

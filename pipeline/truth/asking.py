@@ -21,6 +21,7 @@ _N_ASKED = 60  # inputs that are taken from a test that runs in a sandbox of its
 _N_PROBES = 3
 _PROBE_ROUNDS = 3
 _N_LATE = 2
+_QUICK = 0.1  # of the time that an input may take
 _MAX_STOPS = 12  # of the reference: each costs a third of `truth.wall_s`
 
 
@@ -79,49 +80,59 @@ def _asking(problem: Problem, own: Sequence[str]) -> Callable[[str, bool], Quest
 
 
 def ask_reference(
-    problem: Problem, questions: Sequence[Question], reading: Case, pool: SandboxPool
+    problem: Problem, questions: Sequence[Question], reading: Case, pool: SandboxPool, case_wall_s: float
 ) -> tuple[list[Question], dict[int, Consensus]]:
     """Return the questions that stay, and the reference's answers by their place; the contract says which count.
 
-    Without a contract a few inputs that the reference had no time for stay too, the last and without an answer:
-    where it is a slow program, faster ones may tell.
+    Inputs that the reference itself was slow on come behind the others, and nobody must answer them in time: a
+    program like it may be just too late. Without a contract a few that it had no time for stay too, the last and
+    without an answer: faster programs may tell.
+
+    Args:
+        problem: with a reference.
+        questions: inputs, in the order in which they are asked.
+        reading: how answers are read.
+        pool: where the reference runs.
+        case_wall_s: seconds that one input may take there.
     """
-    keys = _source_keys(problem, problem.contract or problem.reference, questions, reading, pool)
-    told = list(zip(questions, keys, strict=True))
-    answered = [(question, key) for question, key in told if key not in (UNKNOWN, RAISED)]
-    late = [
-        question
-        for question, key in told
-        if key == UNKNOWN and question.is_inside and question.is_modest and not question.is_large
-    ]
+    told = _ask_source(problem, problem.contract or problem.reference, questions, reading, pool)
+    quick, slow, late = [], [], []
+    for question, (key, wall_s) in zip(questions, told, strict=True):
+        if key == UNKNOWN and question.is_inside and question.is_modest and not question.is_large:
+            late.append(question)
+        elif key not in (UNKNOWN, RAISED) and wall_s <= _QUICK * case_wall_s:
+            quick.append((question, key))
+        elif key not in (UNKNOWN, RAISED):
+            slow.append((replace(question, is_modest=False), key))
+    answered = [*quick, *slow]
     kept = [question for question, _ in answered]
     kept += late[:_N_LATE] if answered and not problem.contract else []
     return kept, {place: Consensus(key, 1.0, is_given=True) for place, (_, key) in enumerate(answered)}
 
 
-def _source_keys(
+def _ask_source(
     problem: Problem, source: str, questions: Sequence[Question], reading: Case, pool: SandboxPool
-) -> list[str]:
-    """Return a trusted program's answers, UNKNOWN where it was stopped or not asked.
+) -> list[tuple[str, float]]:
+    """Return a trusted program's answers and their seconds, UNKNOWN where it was stopped or not asked.
 
     An input that stops it costs no other its answer, but time. So inputs like those that stopped it before are not
     asked, and after a dozen none is.
     """
-    keys = [UNKNOWN] * len(questions)
+    told = [(UNKNOWN, 0.0)] * len(questions)
     left = list(range(len(questions)))
     stopped: list[list[Any]] = []
     going: list[list[Any]] = []
     while left and len(stopped) < _MAX_STOPS:
         (ran,) = run_on_inputs(problem, [source], [questions[place].arguments for place in left], pool)
-        told = zip(left, answer_keys(ran, len(left), reading)[: ran.n_answered], strict=False)
-        for place, key in told:
-            keys[place] = key
+        keys = answer_keys(ran, len(left), reading)[: ran.n_answered]
+        for place, key, answer in zip(left, keys, ran.answers, strict=False):
+            told[place] = key, answer.wall_s
             going.append(decode_value(questions[place].arguments))
         if not ran.answers or ran.n_answered == len(left):
             break
         stopped.append(decode_value(questions[left[ran.n_answered]].arguments))
         left = [place for place in left[ran.n_answered + 1 :] if not _is_like(questions[place], stopped, going)]
-    return keys
+    return told
 
 
 def _is_like(question: Question, stopped: Sequence[list[Any]], going: Sequence[list[Any]]) -> bool:

@@ -64,7 +64,7 @@ def hold_problem(
     method = ""
     questions += large_questions(problem, own) if questions else []
     if questions and problem.reference:
-        questions, told = ask_reference(problem, questions, reading, pool)
+        questions, told = ask_reference(problem, questions, reading, pool, config.wall_s / 3)
         method = "reference"
     elif questions and len(programs) >= config.min_programs:
         method = "consensus"
