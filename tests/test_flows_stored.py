@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ from flows.inspecting import NoRunError
 from flows.planning import show_plan
 from flows.status import show_status
 from flows.stored import look
+from flows.tools import fetched_candidates, locked
+from pipeline.drawing import remember_draws
+from pipeline.sampling import SampleStore
+from pipeline.stages import stage_folder
 from pipeline.stores import RemoteFolder, mirrored
 from schemas.config import RunConfig, load_config
 from tests.cli_kit import assert_one_line, pairsmith
@@ -136,6 +141,19 @@ def test_what_is_here_already_is_linked_and_not_fetched(
     assert (look(config.store, tmp_path / "cache", config.run).run / shard).read_bytes() == b"changed there"
     assert (config.run / shard).read_bytes() == b"changed here"
     assert fetched == [shard]
+
+
+def test_what_was_drawn_elsewhere_goes_into_the_sample_store(config: RunConfig, tmp_path: Path) -> None:
+    with locked(config.run, store=config.store):
+        first, torn = sorted(fetched_candidates(config.run))
+        assert first == config.run / "candidates" / "part-00000.parquet"
+        torn.write_bytes(b"torn")
+        rows = stage_folder(config.run, "candidates").read(first.name)
+        with closing(SampleStore(tmp_path / "samples.sqlite")) as store:
+            assert remember_draws([torn, first], store) == len(store) == len(rows) == 10
+            assert store.find([rows[3].candidate_id]) == {rows[3].candidate_id: rows[3]}
+    with locked(config.run, store=config.store):
+        assert fetched_candidates(config.run) == []
 
 
 def test_the_command_looks_into_the_store(made: RunConfig, s3: dict[str, str], home: Path, tmp_path: Path) -> None:
