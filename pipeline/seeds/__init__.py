@@ -1,6 +1,7 @@
 """Seeds: documented functions that stand on their own, taken from any code in the languages of the table.
 
-`files` reads folders, git checkouts and Hub datasets; `finding` cuts the functions of one file; `collecting` keeps
+`files` reads folders, git checkouts and Hub datasets; `finding` cuts the functions of one file (`java`: the static
+methods of a class), `functions` says what is known of one; `collecting` keeps
 those that a problem can be made of, and counts why others are left out.
 """
 

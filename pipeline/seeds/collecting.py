@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from pipeline.decontamination import Benchmarks
 from pipeline.seeds.files import SourceFile
-from pipeline.seeds.finding import Found, find_functions
+from pipeline.seeds.finding import find_functions
+from pipeline.seeds.functions import Found
 from pipeline.seeds.licences import is_allowed
 from pipeline.seeds.secrets import has_secret
 from pipeline.syntax.analysing import analyse
