@@ -1,8 +1,8 @@
 """Seeds: documented functions that stand on their own, taken from any code in the languages of the table.
 
 `files` reads folders, git checkouts and Hub datasets; `finding` cuts the functions of one file (`java`: the static
-methods of a class), `functions` says what is known of one; `collecting` keeps
-those that a problem can be made of, and counts why others are left out.
+methods of a class), `functions` says what is known of one; `collecting` keeps those that a problem can be made of,
+and counts why others are left out.
 """
 
 from pipeline.seeds.collecting import Collected, collect_seeds
