@@ -9,8 +9,7 @@ from flows.chain import STAGES
 from flows.tables import HEADER, score_words, stage_rows
 from pipeline.errors import PairsmithError
 from pipeline.repeats import NAME, find_repeats
-from pipeline.report.words import visible
-from pipeline.shown import shown_text
+from pipeline.shown import shown_text, visible
 from pipeline.stages import stage_folder
 from schemas.pair import Pair
 

@@ -1,5 +1,6 @@
 """What a run would do: `--dry-run`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -15,11 +16,41 @@ from pipeline.stages import stage_folder
 from schemas.config import RunConfig
 from schemas.problem import Problem
 
+ALL = (*STAGES, "training", "evaluation")
+
 
 def show_plan(config: RunConfig, cache: Path, console: Console) -> None:
-    """Print the stages with what each would work on, and what is there already. Opens no model, no sandbox.
+    """Print the plan of a whole run: its stages, training and evaluation, and what the draws will cost.
 
     What is there is what the store holds, where the run is kept in one; it is only read.
+    """
+    n_problems = show_parts(config, cache, console, ALL)
+    _show_forecast(config, cache, console, n_problems)
+
+
+def show_refresh_plan(config: RunConfig, cache: Path, console: Console) -> None:
+    """Print the plan of a refresh: the stages, training where it is asked for, the version and the publishing."""
+    n_problems = show_parts(config, cache, console, ALL if config.refresh.retrain else STAGES)
+    _show_forecast(config, cache, console, n_problems)
+    named = [f"{kind} {repo}" for kind in ("dataset", "model") if (repo := getattr(config.publish, kind))]
+    told = (
+        f"published to {', '.join(named)} if the gate lets it"
+        if named
+        else "published nowhere: no publish.dataset"
+    )
+    console.print(f"what came out new is a version, {told}", highlight=False, markup=False)
+
+
+def show_parts(config: RunConfig, cache: Path, console: Console, parts: Sequence[str]) -> int:
+    """Print what some parts would work on, and what is there already; return the number of problems.
+
+    Opens no model, no sandbox.
+
+    Args:
+        config: the run.
+        cache: folder of what runs share.
+        console: where to.
+        parts: names of stages, `training`, `evaluation`.
     """
     title = f"plan of {config.run}" + (f"\nkept in {config.store}" if config.store else "")
     config, told = as_stored(config, cache)
@@ -28,7 +59,6 @@ def show_plan(config: RunConfig, cache: Path, console: Console) -> None:
     problems += [row.problem for part in shards.values() for row in part.pending]
     n_held_out = sum(split_of(row.problem_id, config.pairs.test_share) == "test" for row in problems)
     n = len(problems) * config.sampling.n
-    forecast, is_measured = forecast_before(config, cache, n, len(problems))
     backend = choose_backend(config.sampling)
     words = {
         "problems": f"{len(problems)} from {config.problems.source}, {n_held_out} held out, {len(shards)} shards",
@@ -46,21 +76,29 @@ def show_plan(config: RunConfig, cache: Path, console: Console) -> None:
     words["judgements"] = (
         f"at most {n_judged} pairs, by {config.judge.model}" if n_judged else "none: no judge.model"
     )
-    table = Table("stage", "would work on", "there already", title=title)
-    for stage in STAGES:
-        table.add_row(stage, words[stage], _there(config.run, stage))
+    there = {stage: _there(config.run, stage) for stage in STAGES}
     settings = config.training
     length = f"{settings.max_steps} steps" if settings.max_steps else f"{settings.epochs:g} epochs in steps"
     steps = f"{settings.method}, {length} of {settings.batch_size} pairs"
-    table.add_row("training", steps, "yes" if (config.run / "training" / "summary.json").is_file() else "no")
+    words["training"] = steps
+    there["training"] = "yes" if (config.run / "training" / "summary.json").is_file() else "no"
     sets = [f"{n_held_out} held-out problems"] if config.evaluation.held_out else []
     sets += [one.title() for one in config.evaluation.sets]
     models = ", ".join(one.name for one in config.evaluation.models) or "before and after"
-    scored = f"{', '.join(sets)}; {config.scoring.n} candidates each; {models}"
-    table.add_row("evaluation", scored, "yes" if (config.run / "evaluation" / "gains.json").is_file() else "no")
+    words["evaluation"] = f"{', '.join(sets)}; {config.scoring.n} candidates each; {models}"
+    there["evaluation"] = "yes" if (config.run / "evaluation" / "gains.json").is_file() else "no"
+    table = Table("stage", "would work on", "there already", title=title)
+    for part in parts:
+        table.add_row(part, words[part], there[part])
     console.print(table)
     for line in told:
         console.print(line, highlight=False, markup=False)
+    return len(problems)
+
+
+def _show_forecast(config: RunConfig, cache: Path, console: Console, n_problems: int) -> None:
+    config, _ = as_stored(config, cache)
+    forecast, is_measured = forecast_before(config, cache, n_problems * config.sampling.n, n_problems)
     source = (
         "as earlier runs of this model went" if is_measured else "a guess: no run of this model was measured yet"
     )

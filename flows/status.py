@@ -21,7 +21,7 @@ from pipeline.made_with import read_config
 from pipeline.problems.loading import load_problems
 from pipeline.problems.records import LoadedProblems
 from pipeline.problems.starter import starter_folder
-from pipeline.report.words import visible
+from pipeline.shown import visible
 from pipeline.staleness import READS, StageState, State, examine_run
 from schemas.config import ConfigError, RunConfig, load_config
 
@@ -94,6 +94,8 @@ class _Told:
 def _find(target: str, overrides: list[str], cache: Path) -> _Told:
     is_address = "://" in target
     if not is_address and not Path(target).is_dir():
+        if not Path(target).exists():
+            raise NoRunError(f"{target}: no such run folder, and no such TOML file")
         config = load_config(Path(target), overrides)
         if config.store:
             return _in_store(config.store, look(config.store, cache, config.run), config.run, config)

@@ -193,8 +193,9 @@ def find_pair(runs: Sequence[Path], pair_id: str) -> tuple[Path, dict[str, Any]]
             raise NoPairError(f"{pair_id}: several pairs of {run} begin so; give more digits")
         if found.height:
             return run, found.row(0, named=True)
-    looked = ", ".join(map(str, runs)) or "no run at all"
-    raise NoPairError(f"{pair_id}: no such pair in {looked}; name its run with --run")
+    if not runs:
+        raise NoPairError(f"{pair_id}: there is no run in `runs` to look in; name one with --run")
+    raise NoPairError(f"{pair_id}: no such pair in {', '.join(map(str, runs))}; name its run with --run")
 
 
 def answers_by_case(problem: Problem, chosen: Known, rejected: Known) -> list[CaseAnswers]:

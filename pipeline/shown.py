@@ -1,11 +1,29 @@
 """Candidates' text as a person may see it: cut to a size, nothing hidden in it; values as Python writes them."""
 
 import contextlib
+import unicodedata
 
-from pipeline.report.words import visible
 from schemas.values import decode_value
 
 _LONGEST_VALUE = 4_000  # characters of an encoded value that is worth decoding
+_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")  # controls, format and bidirectional marks, and the like
+_MAX_MARKS = 4  # combining marks on one character; more only pile up over the lines above
+
+
+def visible(text: str) -> str:
+    """Return text with every character that shows nothing, or reorders others, written out.
+
+    Line feeds and tabs stay; an escape becomes ⟨U+001B⟩. Of a pile of combining marks the first four stay.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    shown: list[str] = []
+    n_marks = 0
+    for char in text.replace("\r\n", "\n"):
+        n_marks = n_marks + 1 if unicodedata.category(char) in ("Mn", "Me") else 0
+        if n_marks <= _MAX_MARKS:
+            shown.append(_visible_char(char))
+    return "".join(shown)
 
 
 def shown_text(text: str, n_chars: int = 20_000, n_lines: int = 400) -> str:
@@ -40,3 +58,9 @@ def shown_arguments(text: str, n_chars: int = 400, is_plain: bool = False) -> st
     shown = shown_value(text, n_chars, is_plain)
     is_list = not is_plain and shown.startswith("[") and shown.endswith("]")
     return shown[1:-1] if is_list else shown
+
+
+def _visible_char(char: str) -> str:
+    if char in "\n\t":
+        return char
+    return f"⟨U+{ord(char):04X}⟩" if unicodedata.category(char) in _HIDDEN else char

@@ -78,3 +78,62 @@ def test_a_reader_that_goes_away_is_no_error(home: Path) -> None:
         told = process.stderr.read()
     assert told == b""
     assert process.returncode == 141
+
+
+def test_the_command_itself_loads_nothing_heavy() -> None:
+    heavy = {"sklearn", "numpy", "pyarrow", "polars", "prefect", "torch", "transformers", "datasets", "jinja2"}
+    code = f"import sys, flows.cli; print(sorted({heavy!r} & set(sys.modules)))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["train", "--set", "run=nowhere"],
+            "nowhere/dataset: no such folder of pairs; run `pairsmith build` first",
+        ),
+        (["publish"], "no repository to publish to; give --set publish.dataset=owner/name"),
+        (["publish", "--set", "publish.dataset=me/x", "--set", "run=nowhere"], "nowhere: no dataset in there"),
+        (["rebuild", "nowhere", "v1", "--into", "x"], "nowhere: no such run folder"),
+        (["inspect", "nowhere"], "nowhere: no such run folder"),
+        (["repeats", "nowhere"], "nowhere: no such run folder"),
+        (["view", "nowhere"], "nowhere: no such run folder"),
+        (["status", "nowhere"], "nowhere: no such run folder, and no such TOML file"),
+        (["study", "nowhere"], "nowhere: no such TOML file, and no study that comes with pairsmith: reward_free"),
+        (["explain", "abc123"], "abc123: there is no run in `runs` to look in"),
+    ],
+)
+def test_what_is_not_there_is_told_before_anything_is_opened(
+    arguments: list[str], words: str, tmp_path: Path
+) -> None:
+    command = command_of(*arguments)
+    done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True, env=environment(tmp_path))
+    assert done.stderr.startswith(f"error: {words}")
+    assert done.stderr.count("\n") == 1
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert not list((tmp_path / "prefect").glob("*.db")), "no server was started"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "there", "absent"),
+    [
+        (["train"], ["training"], ["completions", "evaluation", "forecast"]),
+        (["evaluate"], ["evaluation"], ["completions", "training", "forecast"]),
+        (["refresh"], ["completions", "forecast", "published nowhere"], ["training"]),
+        (
+            ["refresh", "--set", "refresh.retrain=true", "--set", "publish.dataset=me/x"],
+            ["training", "published to dataset me/x"],
+            [],
+        ),
+        (["build"], ["completions", "training", "evaluation", "forecast"], ["published"]),
+    ],
+)
+def test_a_dry_run_tells_what_its_verb_would_do(
+    arguments: list[str], there: list[str], absent: list[str], tmp_path: Path
+) -> None:
+    shown = pairsmith(*arguments, "--dry-run", "--set", f"run={tmp_path / 'run'}", home=tmp_path).stdout
+    assert [word for word in there if word not in shown] == []
+    assert [word for word in absent if word in shown] == []
+    assert not (tmp_path / "run").exists()

@@ -68,7 +68,7 @@ def test_status_of_a_run_at_work_tells_how_far_it_is(built: Path, home: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("nowhere",), ("nowhere", "no such configuration file")),
+        (("nowhere",), ("nowhere", "no such run folder")),
         (("{tmp}",), ("{tmp}", "nothing of a run")),
         (("{tmp}", "--set", "sampling.n=2"), ("--set", "TOML file")),
     ],

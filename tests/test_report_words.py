@@ -1,38 +1,7 @@
-import unicodedata
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pipeline.report import words
 from schemas.score import Gain, Interval
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("def f(x):\n\treturn x", "def f(x):\n\treturn x"),
-        ("a\r\nb\rc", "a\nb⟨U+000D⟩c"),
-        ("\x1b[31mred\x00\x7f", "⟨U+001B⟩[31mred⟨U+0000⟩⟨U+007F⟩"),
-        ("a\u202eb\u2066c", "a⟨U+202E⟩b⟨U+2066⟩c"),
-        ("zero\u200bwidth\ufeff", "zero⟨U+200B⟩width⟨U+FEFF⟩"),
-        ("line\u2028end", "line⟨U+2028⟩end"),
-        ("lone \ud800", "lone ⟨U+D800⟩"),
-        ("é \u05d0 中 😀", "é \u05d0 中 😀"),
-        ("e" + "\u0301" * 50, "e" + "\u0301" * 4),
-    ],
-)
-def test_visible_writes_out_what_hides(text: str, shown: str) -> None:
-    assert words.visible(text) == shown
-
-
-@given(st.text(st.characters(codec=None), max_size=60))
-def test_visible_leaves_nothing_hidden(text: str) -> None:
-    shown = words.visible(text)
-    hidden = {char for char in shown if unicodedata.category(char)[0] == "C" or char in "\u2028\u2029"}
-    assert hidden <= {"\n", "\t"}
-    assert words.visible(shown) == shown
-    shown.encode("utf-8")
 
 
 @pytest.mark.parametrize(

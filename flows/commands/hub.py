@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
+from flows.commands.early import need_publishable
 from flows.commands.shared import (
     EXIT_ERROR,
     Cache,
@@ -52,7 +54,12 @@ def refresh_command(
 
         refresh(settings, folder, read_key, wait_s, despite or ())
 
-    run_on_config(config, overrides, dry_run, cache, debug, work)
+    def plan(settings: RunConfig, folder: Path, console: Console) -> None:
+        from flows.planning import show_refresh_plan
+
+        show_refresh_plan(settings, folder, console)
+
+    run_on_config(config, overrides, dry_run, cache, debug, work, plan)
 
 
 @app.command("publish")
@@ -80,7 +87,7 @@ def publish_command(
         else:
             publish(settings, tag, despite or ())
 
-    run_on_config(config, overrides, False, cache, debug, work)
+    run_on_config(config, overrides, False, cache, debug, work, check=need_publishable)
 
 
 @app.command("rebuild")
@@ -99,11 +106,14 @@ def rebuild_command(
     """
 
     def work() -> None:
-        prepare_libraries(debug)
-        from flows.refreshing import rebuild
+        from pipeline.versions.rebuilding import find_version
 
         target = validate_run({"run": into})
         with run_here(run) as folder:
+            find_version(folder, version)
+            prepare_libraries(debug)
+            from flows.refreshing import rebuild
+
             is_same = rebuild(folder, version, target.run, cache or default_cache(), target.store)
         place = target.store or target.run
         reporter().say(f"{version:<11} in {place}/dataset: {'the same bytes' if is_same else 'NOT the same'}")

@@ -44,9 +44,9 @@ def inspect_command(
     """
 
     def work() -> None:
-        from flows.inspecting import show_run
-
         with run_here(run) as folder:
+            from flows.inspecting import show_run
+
             show_run(folder, pairs, reporter().console)
 
     guard(work, debug)
@@ -67,9 +67,9 @@ def repeats_command(
     """
 
     def work() -> None:
-        from flows.inspecting import show_repeats
-
         with run_here(run, is_written=True) as folder:
+            from flows.inspecting import show_repeats
+
             show_repeats(folder, threshold, workers, reporter().console)
 
     guard(work, debug)

@@ -1,13 +1,15 @@
 """The verbs that make a run: build, train, evaluate, demo."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
+from flows.commands.early import need_pairs
 from flows.commands.shared import (
     Cache,
     ConfigFile,
@@ -84,7 +86,7 @@ def train_command(
         reporter().say(f"adapter     {settings.run / 'training' / 'adapter'}")
         _print_report(settings)
 
-    run_on_config(config, overrides, dry_run, cache, debug, work)
+    run_on_config(config, overrides, dry_run, cache, debug, work, _plan_of("training"), need_pairs)
 
 
 @app.command("evaluate")
@@ -122,7 +124,7 @@ def evaluate_command(
         _print_evaluated(evaluate(settings, folder, read_key))
         _print_report(settings)
 
-    run_on_config(config, given, dry_run, cache, debug, work)
+    run_on_config(config, given, dry_run, cache, debug, work, _plan_of("evaluation"))
 
 
 @app.command("demo")
@@ -150,6 +152,15 @@ def demo_command(
         _print_report(settings)
 
     run_on_config(path, overrides, dry_run, cache, debug, work)
+
+
+def _plan_of(*parts: str) -> Callable[[RunConfig, Path, Console], None]:
+    def plan(settings: RunConfig, folder: Path, console: Console) -> None:
+        from flows.planning import show_parts
+
+        show_parts(settings, folder, console, parts)
+
+    return plan
 
 
 def _print_stages(settings: RunConfig) -> None:

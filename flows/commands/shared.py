@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from flows.commands.early import need_run
 from flows.reporting import reporter, set_console
 from pipeline.errors import PairsmithError
 from pipeline.shown import shown_text
@@ -59,8 +60,20 @@ def run_on_config(
     debug: bool,
     work: Callable[[RunConfig, Path], None],
     plan: Callable[[RunConfig, Path, Console], None] | None = None,
+    check: Callable[[RunConfig], None] | None = None,
 ) -> None:
-    """Load the configuration and do the work on it, or print its plan (that of a whole run by default)."""
+    """Load the configuration and do the work on it, or print its plan (that of a whole run by default).
+
+    Args:
+        path: TOML file; None for the defaults.
+        overrides: as of `--set`.
+        dry_run: print the plan instead.
+        cache: folder of what runs share; None for the default one.
+        debug: whether tracebacks are shown.
+        work: gets the configuration and the cache folder.
+        plan: prints what the work would do.
+        check: raises what is known to be wrong before anything is opened; a plan is printed without it.
+    """
 
     def guarded() -> None:
         settings = load_config(path, overrides or ())
@@ -69,6 +82,8 @@ def run_on_config(
 
             (plan or show_plan)(settings, cache or default_cache(), reporter().console)
             return
+        if check is not None:
+            check(settings)
         prepare_libraries(debug)
         work(settings, cache or default_cache())
 
@@ -160,9 +175,10 @@ def run_here(run: str, is_written: bool = False) -> Iterator[Path]:
         is_written: what is written into it, such as marks, is put there; else the store is only read.
 
     Raises:
-        PairsmithError: nothing is at the address, or it can't be reached.
+        PairsmithError: no such folder, nothing is at the address, or it can't be reached.
     """
     if "://" not in run:
+        need_run(Path(run))
         yield Path(run)
         return
     from flows.stored import is_read, look, nothing_at, open_stored

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from flows.commands.early import NotReadyError
 from flows.commands.shared import (
     EXIT_ERROR,
     Cache,
@@ -66,7 +67,12 @@ def find_study(study: str) -> Path:
 
     shipped = packaged_folder("studies", "data/studies") / f"{Path(study).stem}.toml"
     path = Path(study)
-    return shipped if not path.is_file() and shipped.is_file() else path
+    if path.is_file() or (path.suffix == ".toml" and not shipped.is_file()):
+        return path
+    if shipped.is_file():
+        return shipped
+    known = ", ".join(sorted(one.stem for one in shipped.parent.glob("*.toml")))
+    raise NotReadyError(f"{study}: no such TOML file, and no study that comes with pairsmith: {known}")
 
 
 def _models(models: Sequence[str]) -> list[str]:

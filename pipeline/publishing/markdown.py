@@ -2,7 +2,8 @@
 
 import re
 
-from pipeline.report.words import excerpt, visible
+from pipeline.report.words import excerpt
+from pipeline.shown import visible
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#!|<>&~$@:])")
 _BACKTICKS = re.compile(r"`+")

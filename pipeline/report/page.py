@@ -13,6 +13,7 @@ from markupsafe import Markup
 from pipeline.report import curves, plots, words
 from pipeline.report.facts import PairFacts, ProblemOutcome, ReportInput, TrainingFacts
 from pipeline.report.lengths import median_length
+from pipeline.shown import visible
 from pipeline.training.displacement import is_displaced
 from schemas.score import Gain
 
@@ -107,7 +108,7 @@ def page_environment() -> Environment:
 
 def _finalize(value: Any) -> Any:
     """Make hidden characters of every text visible: no expression of the template can forget to."""
-    return words.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _draw_figures(facts: ReportInput) -> dict[str, Markup]:

@@ -1,7 +1,6 @@
 """How numbers, names and text of strangers are written on the page."""
 
 import math
-import unicodedata
 
 from pipeline.pairing.reasons import Drop
 from schemas.score import Gain, Interval
@@ -15,24 +14,6 @@ MEASURES = {
     "pass@1_greedy": "pass@1, greedy",
     "self_bleu": "Self-BLEU",
 }
-_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")  # controls, format and bidirectional marks, and the like
-_MAX_MARKS = 4  # combining marks on one character; more only pile up over the lines above
-
-
-def visible(text: str) -> str:
-    """Return text with every character that shows nothing, or reorders others, written out.
-
-    Line feeds and tabs stay; an escape becomes ⟨U+001B⟩. Of a pile of combining marks the first four stay.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    shown: list[str] = []
-    n_marks = 0
-    for char in text.replace("\r\n", "\n"):
-        n_marks = n_marks + 1 if unicodedata.category(char) in ("Mn", "Me") else 0
-        if n_marks <= _MAX_MARKS:
-            shown.append(_visible_char(char))
-    return "".join(shown)
 
 
 def excerpt(code: str, n_lines: int = 48, n_chars: int = 4000) -> str:
@@ -98,9 +79,3 @@ def significance(gain: Gain) -> str:
     if not gain.is_significant:
         return "no difference shown"
     return "rose" if gain.change.value > 0 else "fell"
-
-
-def _visible_char(char: str) -> str:
-    if char in "\n\t":
-        return char
-    return f"⟨U+{ord(char):04X}⟩" if unicodedata.category(char) in _HIDDEN else char

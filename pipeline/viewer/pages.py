@@ -20,8 +20,8 @@ from pipeline.errors import PairsmithError
 from pipeline.history import CaseAnswers, Known, NoPairError, ProblemHistory, answers_by_case, telling_first
 from pipeline.report.gather import gather_run
 from pipeline.report.page import render_page
-from pipeline.report.words import percent, spoken, visible
-from pipeline.shown import shown_arguments, shown_text, shown_value
+from pipeline.report.words import percent, spoken
+from pipeline.shown import shown_arguments, shown_text, shown_value, visible
 from pipeline.viewer.colouring import side_by_side
 from pipeline.viewer.index import Filter, PairIndex
 from schemas.execution import CaseRun, Status
