@@ -148,3 +148,25 @@ def test_a_signal_that_libraries_make_another_error_of_is_still_a_signal() -> No
     done = subprocess.run([sys.executable, "-c", ANOTHER_ERROR], capture_output=True, text=True, check=False)
     assert done.returncode == 128 + signal.SIGTERM, done.stderr
     assert done.stderr.startswith("stopped; ")
+
+
+STILL_BUSY = """
+import os, signal, threading, time
+from flows.commands.shared import guard
+def work():
+    threading.Thread(target=time.sleep, args=(60,)).start()  # such as a model's batch
+    os.kill(os.getpid(), signal.SIGINT)
+try:
+    guard(work, False)
+except BaseException as error:
+    raise SystemExit(error.exit_code)
+"""
+
+
+def test_who_asks_twice_does_not_wait_for_a_thread_and_sees_no_traceback() -> None:
+    with subprocess.Popen([sys.executable, "-c", STILL_BUSY], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("stopped; ")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == -signal.SIGINT
+        assert process.stderr.read() == ""

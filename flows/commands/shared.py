@@ -32,6 +32,7 @@ EXIT_CODES = {
 """What the command's exit codes mean."""
 _PLAIN_WIDTH = 110  # of tables in files and pipes
 _LONGEST_ERROR = 4000  # characters
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 app = typer.Typer(
     add_completion=True,
     no_args_is_help=True,
@@ -103,6 +104,8 @@ def guard(work: Callable[[], None], debug: bool) -> None:
     except BaseException as error:
         received = came()
         if received or isinstance(error, KeyboardInterrupt):  # libraries make other errors of an interrupt
+            for number in _STOPPING:  # the sandboxes are closed; who asks again doesn't wait for a model's batch
+                signal.signal(number, signal.SIG_DFL)
             errors.print("stopped; what is written is kept: the same command goes on from there", highlight=False)
             raise typer.Exit(128 + (received[0] if received else signal.SIGINT)) from None
         if isinstance(error, BrokenPipeError):
@@ -124,7 +127,6 @@ def _raise_on_signals() -> Callable[[], list[int]]:
     for end in (reading, writing):
         os.set_blocking(end, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    stopping = (signal.SIGINT, signal.SIGTERM)
     handled: list[int] = []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -133,10 +135,10 @@ def _raise_on_signals() -> Callable[[], list[int]]:
 
     def came() -> list[int]:
         with contextlib.suppress(BlockingIOError):
-            handled.extend(number for number in os.read(reading, 4096) if number in stopping)
+            handled.extend(number for number in os.read(reading, 4096) if number in _STOPPING)
         return handled
 
-    for number in stopping:
+    for number in _STOPPING:
         signal.signal(number, interrupt)
     return came
 
