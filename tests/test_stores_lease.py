@@ -91,7 +91,8 @@ def test_a_beat_keeps_it(remote: RemoteFolder) -> None:
         Lease(remote, lambda: now[0]).acquire()
 
 
-def test_of_many_at_once_one_gets_it(remote: RemoteFolder) -> None:
+@pytest.mark.parametrize("_", range(8))
+def test_of_many_at_once_one_gets_it(remote: RemoteFolder, _: int) -> None:
     """Also where a dead one is to be followed. Threads of one process are not kept apart by `memory`."""
     if remote.address.startswith("memory"):
         pytest.skip("of one process, where one lock is enough")

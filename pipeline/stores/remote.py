@@ -165,8 +165,12 @@ class RemoteFolder:
         """Write a small file if there is none of this name; return whether that was so."""
         with self._telling(name):
             self._make_parent(name)
-            try:  # in one request, which carries the condition; what opens a file for it sends several
-                self._system.pipe_file(self._path(name), data, mode="create")
+            try:
+                if self._puts_whole:  # one request carries the condition; what opens a file sends several
+                    self._system.pipe_file(self._path(name), data, mode="create")
+                else:  # fsspec's own `pipe_file` looks first and then writes: two would both succeed
+                    with self._system.open(self._path(name), "xb") as file:
+                        file.write(data)
             except FileExistsError:
                 return False
         return True
