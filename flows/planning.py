@@ -52,7 +52,7 @@ def show_parts(config: RunConfig, cache: Path, console: Console, parts: Sequence
         console: where to.
         parts: names of stages, `training`, `evaluation`.
     """
-    title = f"plan of {config.run}" + (f"\nkept in {config.store}" if config.store else "")
+    title, kept = f"plan of {config.run}", [f"kept in {config.store}"] if config.store else []
     config, told = as_stored(config, cache)
     shards = load(config, cache)
     problems: list[Problem] = [row for part in shards.values() for row in part.problems]
@@ -91,7 +91,7 @@ def show_parts(config: RunConfig, cache: Path, console: Console, parts: Sequence
     for part in parts:
         table.add_row(part, words[part], there[part])
     console.print(table)
-    for line in told:
+    for line in (*kept, *told):
         console.print(line, highlight=False, markup=False)
     return len(problems)
 

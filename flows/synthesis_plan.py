@@ -19,7 +19,10 @@ def show_synthesis_plan(config: RunConfig, cache: Path, console: Console) -> Non
 
     What is there is what the store holds, where the run is kept in one; it is only read.
     """
-    title = f"plan of {made.synthesis_folder(config.run)}" + (f"\nkept in {config.store}" if config.store else "")
+    title, kept = (
+        f"plan of {made.synthesis_folder(config.run)}",
+        [f"kept in {config.store}"] if config.store else [],
+    )
     config, told = as_stored(config, cache)
     found, _ = read_seeds(config)
     settings = config.synthesis
@@ -45,7 +48,7 @@ def show_synthesis_plan(config: RunConfig, cache: Path, console: Console) -> Non
     inputs = settings.agreement.n_inputs + settings.agreement.n_derived
     table.add_row("agreement", f"{n_problems * settings.responses.n} programs on at most {inputs} inputs each", "")
     console.print(table)
-    for line in told:
+    for line in (*kept, *told):
         console.print(line, highlight=False, markup=False)
     source = "as earlier runs of these models went" if all_measured else "a guess where no run was measured yet"
     total = add_forecasts(forecasts)

@@ -59,7 +59,7 @@ def test_a_comment_says_meaning_and_bounds() -> None:
     text = commented_toml(RunConfig())
     assert "# Candidates a problem. (whole number, ≥ 1, ≤ 10,000)\nn = 16\n" in text
     assert (
-        "# Share of the votes that makes a consensus on an input. (number, > 0.5, ≤ 1)\nmin_share = 0.6\n" in text
+        "# Share of the votes that makes a consensus on an input. (number, > 0.5, ≤ 1)\nmin_share = 0.51\n" in text
     )
 
 

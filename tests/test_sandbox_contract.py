@@ -300,6 +300,9 @@ def test_a_stopped_sandbox_is_gone(engine: Engine) -> None:
     sandbox = Sandbox(engine, LIMITS)
     assert sandbox.begin(Job("", code, "f")) is Status.OK
     assert sandbox.call("[]").status is Status.OK
+    started = time.monotonic()
+    while name not in _running() and time.monotonic() < started + 10:  # it may not be more than forked yet
+        time.sleep(0.1)
     assert name in _running()
     sandbox.close()
     deadline = time.monotonic() + 10

@@ -10,13 +10,11 @@ from pipeline.problems.loading import load_problems
 from pipeline.problems.records import LoadedProblems, PendingProblem
 from pipeline.problems.references import complete
 from pipeline.problems.starter import load_starter, starter_folder
-from pipeline.sandbox.contract import Engine
 from pipeline.sandbox.pool import SandboxPool
 from schemas.config import ProblemsConfig
 from schemas.problem import Case, JudgedBy
 from schemas.verdict import Cause, Label
 from tests.pairing_records import problem as make_problem
-from tests.sandboxes import LIMITS, PATIENCE
 
 
 def test_each_starter_reference_passes_and_each_wrong_solution_fails(pool: SandboxPool) -> None:
@@ -49,11 +47,10 @@ def test_no_solution_of_humaneval_passes_another_problem(pool: SandboxPool) -> N
         assert verdict.label is Label.FAILED, verdict
 
 
-def test_every_canonical_solution_of_mbpp_passes(engine: Engine, real_data: Path) -> None:
+def test_every_canonical_solution_of_mbpp_passes(pool: SandboxPool, real_data: Path) -> None:
     config = ProblemsConfig(source="mbpp", path=real_data / "mbpp.jsonl.gz")
-    limits = LIMITS.model_copy(update={"cpu_s": 6})  # 123 takes 1.4 s on a calm processor
-    with SandboxPool(engine, limits, PATIENCE) as pool:
-        outcome = try_references("mbpp", load_problems(config, starter_folder()), pool)
+    with pool.sibling({"cpu_s": 6}) as patient:  # 123 takes 1.4 s on a calm processor
+        outcome = try_references("mbpp", load_problems(config, starter_folder()), patient)
     assert outcome.exceptions == ()
     assert (outcome.n_programs, outcome.n_expected) == (974, 974)
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.sandbox.contract import Engine
 from pipeline.sandbox.pool import SandboxPool
 from pipeline.truth import Passed, hold_problem
 from pipeline.truth.answers import reading_of
@@ -18,7 +17,6 @@ from schemas.problem import Case, JudgedBy, Problem
 from schemas.standing import Standing
 from schemas.truth_config import TruthConfig
 from tests.pairing_records import problem
-from tests.sandboxes import LIMITS, PATIENCE
 
 CONFIG = TruthConfig(n_inputs=40, n_mutants=0)
 UNIQUE = problem(
@@ -36,12 +34,10 @@ BREAKS = "def unique(l):\n    assert len(l) < 5\n    return sorted(set(l))"
 
 
 @pytest.fixture(scope="module")
-def quick(engine: Engine) -> Iterator[SandboxPool]:
+def quick(pool: SandboxPool) -> Iterator[SandboxPool]:
     """A pool where a late program is stopped soon."""
-    with SandboxPool(
-        engine, LIMITS.model_copy(update={"cpu_s": 1, "wall_s": 1.5, "case_wall_s": 0.4}), PATIENCE
-    ) as pool:
-        yield pool
+    with pool.sibling({"cpu_s": 1, "wall_s": 1.5, "case_wall_s": 0.4}) as other:
+        yield other
 
 
 def passed(*codes: str) -> list[Passed]:

@@ -90,14 +90,14 @@ def _models(models: Sequence[str]) -> list[str]:
 def _show_plan(settings: StudyConfig, cache: Path) -> None:
     from pipeline.study import list_cells
 
-    title, run = f"plan of {settings.run}", settings.run
+    run = settings.run
     told: tuple[str, ...] = ()
     if settings.store:
         from flows.stored import look
 
         stored = look(settings.store, cache, run)
-        title, run, told = f"{title}\nkept in {settings.store}", stored.run, stored.words
-    table = Table("cell", "model", "method", "done", title=title)
+        run, told = stored.run, (f"kept in {settings.store}", *stored.words)
+    table = Table("cell", "model", "method", "done", title=f"plan of {settings.run}")
     for cell in list_cells(settings):
         config = settings.cell(cell.folder(run), cell.start, cell.dataset, cell.method)
         done = (config.run / "evaluation" / "gains.json").is_file()
