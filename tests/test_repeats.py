@@ -66,7 +66,9 @@ def test_the_command_names_the_problems(run: Path, home: Path, tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     assert "1 clusters span several problems, 1 of them train and test" in " ".join(done.stdout.split())
     assert "3 programs of p/0 (train), p/1 (train), p/2 (test)" in done.stdout
-    assert_one_line(pairsmith("repeats", tmp_path / "none", home=home), "no programs")
+    assert_one_line(pairsmith("repeats", tmp_path / "none", home=home), "no such run folder")
+    (tmp_path / "empty").mkdir()
+    assert_one_line(pairsmith("repeats", tmp_path / "empty", home=home), "no programs")
 
 
 def test_a_folder_without_programs_is_refused(tmp_path: Path) -> None:
