@@ -111,38 +111,26 @@ def _truth(
     config: TruthConfig,
     has_contract: bool,
 ) -> dict[int, Consensus]:
-    """Return the answers that count: the reference's, and the consensus on what it had no answer to."""
-    given = _believed(told, voters, questions, config, has_contract)
-    if has_contract:
-        return given
-    agreeing = [voter for voter in voters if not disagreements(voter.keys, given, questions)]
-    open_places = [place for place in range(len(questions)) if place not in told]
-    return given | find_consensus(agreeing or voters, questions, config, open_places)
-
-
-def _believed(
-    told: Mapping[int, Consensus],
-    voters: Sequence[Voter],
-    questions: Sequence[Question],
-    config: TruthConfig,
-    has_contract: bool,
-) -> dict[int, Consensus]:
-    """Return the reference's answers that count.
+    """Return the answers that count: the reference's, and the consensus on what it had no answer to.
 
     Without a contract nobody says whether an input unlike the own ones must be answered so: there most candidates
     must agree with the reference. A far input counts where half of them answer it in time as the reference does:
     else every loop over a number would be late.
     """
     weights = weigh_voters(voters)
-    believed = {}
+    given = {}
     for place, answer in told.items():
         agreed = sum(weights[voter.program_id] for voter in voters if voter.keys[place] == answer.key)
         answered = sum(weights[voter.program_id] for voter in voters if voter.keys[place] != UNKNOWN)
         question = questions[place]
         is_known = has_contract or question.is_inside or 0 < config.min_share_outside * answered <= agreed
         if is_known and (not question.is_far or agreed >= LARGE_SHARE * sum(weights.values())):
-            believed[place] = answer
-    return believed
+            given[place] = answer
+    if has_contract:
+        return given
+    agreeing = [voter for voter in voters if not disagreements(voter.keys, given, questions)]
+    open_places = [place for place in range(len(questions)) if place not in told]
+    return given | find_consensus(agreeing or voters, questions, config, open_places)
 
 
 def _stand(
