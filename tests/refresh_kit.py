@@ -4,7 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from flows.flows import build
 from pipeline.folder import write_whole
+from schemas.config import RunConfig, load_config
 
 _BODIES = ("x + {k}", "x * {k} + 1", "x - {k}", "[x] * {k}", "x // ({k} + 1)")
 
@@ -70,3 +72,11 @@ test_share = 0.3
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     write_whole(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+
+
+def build_small(folder: Path) -> RunConfig:
+    """Build a run of four problems that one machine makes, without a store; return its configuration."""
+    path = write_problems(folder, 4, published=False)
+    settings = load_config(path, ["truth.n_timed_runs=0"])
+    build(settings, folder / "cache")
+    return settings

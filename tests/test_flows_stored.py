@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from flows.flows import build
 from flows.inspecting import NoRunError
 from flows.planning import show_plan
 from flows.status import show_status
@@ -21,18 +20,15 @@ from pipeline.drawing import remember_draws
 from pipeline.sampling import SampleStore
 from pipeline.stages import stage_folder
 from pipeline.stores import RemoteFolder, mirrored
-from schemas.config import RunConfig, load_config
+from schemas.config import RunConfig
 from tests.cli_kit import assert_one_line, pairsmith
-from tests.refresh_kit import write_problems
+from tests.refresh_kit import build_small, write_problems
 
 
 @pytest.fixture(scope="module")
 def made(prefect_here: None, tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
     """A run that was made without a store."""
-    path = write_problems(tmp_path_factory.mktemp("made"), 4, published=False)
-    settings = load_config(path, ["truth.n_timed_runs=0"])
-    build(settings, path.parent / "cache")
-    return settings
+    return build_small(tmp_path_factory.mktemp("made"))
 
 
 @pytest.fixture

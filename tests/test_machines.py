@@ -7,20 +7,16 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows import machines
 from flows.chain import STAGES
-from flows.flows import build
 from flows.machines import EngineError, draw_shard, judge_shard, make_shards
 from pipeline.stages import stage_folder
-from schemas.config import RunConfig, load_config
-from tests.refresh_kit import write_problems
+from schemas.config import RunConfig
+from tests.refresh_kit import build_small
 
 
 @pytest.fixture(scope="module")
 def settings(prefect_here: None, tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
     """A run that one machine has made."""
-    path = write_problems(tmp_path_factory.mktemp("alone"), 4, published=False)
-    settings = load_config(path, ["truth.n_timed_runs=0"])
-    build(settings, path.parent / "cache")
-    return settings
+    return build_small(tmp_path_factory.mktemp("alone"))
 
 
 def contents(run: Path) -> dict[str, list[str]]:
