@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from flows.flows import build
 from pipeline.folder import write_whole
 from schemas.config import RunConfig, load_config
 
@@ -76,6 +75,8 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
 
 def build_small(folder: Path) -> RunConfig:
     """Build a run of four problems that one machine makes, without a store; return its configuration."""
+    from flows.flows import build  # benchmarks take this module before they say where Prefect's server is
+
     path = write_problems(folder, 4, published=False)
     settings = load_config(path, ["truth.n_timed_runs=0"])
     build(settings, folder / "cache")
