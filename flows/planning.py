@@ -1,6 +1,6 @@
 """What a run would do: `--dry-run`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -11,8 +11,9 @@ from flows.forecasting import forecast_before
 from flows.stored import as_stored
 from flows.waves import is_adaptive
 from pipeline.pairing import split_of
+from pipeline.problems.records import LoadedProblems
 from pipeline.sampling import choose_backend
-from pipeline.stages import stage_folder
+from pipeline.stages import candidates_key, problems_key, stage_folder
 from schemas.config import RunConfig
 from schemas.problem import Problem
 
@@ -24,14 +25,13 @@ def show_plan(config: RunConfig, cache: Path, console: Console) -> None:
 
     What is there is what the store holds, where the run is kept in one; it is only read.
     """
-    n_problems = show_parts(config, cache, console, ALL)
-    _show_forecast(config, cache, console, n_problems)
+    _show_forecast(config, cache, console, show_parts(config, cache, console, ALL))
 
 
 def show_refresh_plan(config: RunConfig, cache: Path, console: Console) -> None:
     """Print the plan of a refresh: the stages, training where it is asked for, the version and the publishing."""
-    n_problems = show_parts(config, cache, console, ALL if config.refresh.retrain else STAGES)
-    _show_forecast(config, cache, console, n_problems)
+    parts = ALL if config.refresh.retrain else STAGES
+    _show_forecast(config, cache, console, show_parts(config, cache, console, parts))
     named = [f"{kind} {repo}" for kind in ("dataset", "model") if (repo := getattr(config.publish, kind))]
     told = (
         f"published to {', '.join(named)} if the gate lets it"
@@ -41,8 +41,10 @@ def show_refresh_plan(config: RunConfig, cache: Path, console: Console) -> None:
     console.print(f"what came out new is a version, {told}", highlight=False, markup=False)
 
 
-def show_parts(config: RunConfig, cache: Path, console: Console, parts: Sequence[str]) -> int:
-    """Print what some parts would work on, and what is there already; return the number of problems.
+def show_parts(
+    config: RunConfig, cache: Path, console: Console, parts: Sequence[str]
+) -> Mapping[str, LoadedProblems]:
+    """Print what some parts would work on, and what is there already; return the problems by shard.
 
     Opens no model, no sandbox.
 
@@ -93,19 +95,37 @@ def show_parts(config: RunConfig, cache: Path, console: Console, parts: Sequence
     console.print(table)
     for line in (*kept, *told):
         console.print(line, highlight=False, markup=False)
-    return len(problems)
+    return shards
 
 
-def _show_forecast(config: RunConfig, cache: Path, console: Console, n_problems: int) -> None:
+def _show_forecast(config: RunConfig, cache: Path, console: Console, shards: Mapping[str, LoadedProblems]) -> None:
+    """Print what the draws will cost that are not there yet; of waves, what all of them would."""
     config, _ = as_stored(config, cache)
-    forecast, is_measured = forecast_before(config, cache, n_problems * config.sampling.n, n_problems)
+    n, whose = config.sampling.n, ""
+    if is_adaptive(config):
+        settings = config.adaptive
+        target = f"until {settings.pairs} pairs" if settings.pairs else "while the budget lasts"
+        console.print(f"in waves {target}: {settings.first_n} draws first, {settings.max_n} at most")
+        missing, n, whose = list(shards.values()), settings.max_n, " of all waves"
+    else:
+        missing = [part for name, part in shards.items() if not _is_drawn(config, name, part)]
+    n_problems = sum(len(part.problems) + len(part.pending) for part in missing)
+    if not n_problems:
+        console.print("forecast: nothing is left to draw")
+        return
+    forecast, is_measured = forecast_before(config, cache, n_problems * n, n_problems)
     source = (
         "as earlier runs of this model went" if is_measured else "a guess: no run of this model was measured yet"
     )
-    console.print(f"forecast: {forecast.words(config.prices.currency)} ({source})", highlight=False, markup=False)
-    if is_adaptive(config):
-        target = f"until {config.adaptive.pairs} pairs" if config.adaptive.pairs else "while the budget lasts"
-        console.print(f"in waves {target}: {config.adaptive.first_n} draws first, {config.adaptive.max_n} at most")
+    told = f"forecast{whose}: {forecast.words(config.prices.currency)} ({source})"
+    console.print(told, highlight=False, markup=False)
+
+
+def _is_drawn(config: RunConfig, name: str, part: LoadedProblems) -> bool:
+    """Return whether a shard's candidates are there, as this configuration wants them."""
+    if not stage_folder(config.run, "problems").has_shard(name, problems_key(part)):
+        return False
+    return stage_folder(config.run, "candidates").has_shard(name, candidates_key(config.run, name, config))
 
 
 def _there(run: Path, stage: str) -> str:

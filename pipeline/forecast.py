@@ -1,7 +1,8 @@
 """What a run will take and give: tokens, time, money and pairs, each with an interval, from what is there so far.
 
 Means of what was drawn are carried over to what is missing. The interval holds the scatter of the missing part and
-the doubt about the mean: sd * sqrt(m + m^2 / n) for m missing and n known, times 1.96.
+the doubt about the mean: sd * sqrt(m + m^2 / n) for m missing and n known, times 1.96. Few values that happen to
+be equal tell little: sd is taken as at least mean / n.
 """
 
 import json
@@ -67,7 +68,9 @@ class Moments:
 
     def carried(self, n_missing: int, so_far: float = 0.0) -> Estimate:
         """Return the sum over all: `so_far`, and as many more as are missing."""
-        half = _Z * self.deviation * math.sqrt(n_missing + n_missing**2 / self.n) if self.n else 0.0
+        half = 0.0
+        if self.n:
+            half = _Z * max(self.deviation, self.mean / self.n) * math.sqrt(n_missing + n_missing**2 / self.n)
         value = so_far + n_missing * self.mean
         return Estimate(value, max(so_far, value - half), value + half)
 

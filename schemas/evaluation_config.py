@@ -92,7 +92,11 @@ class EvaluationConfig(Section):
 
 
 def evaluation_overrides(
-    on: Sequence[str], model: str | None, adapter: Path | None, samples: Path | None
+    on: Sequence[str],
+    model: str | None = None,
+    adapter: Path | None = None,
+    samples: Path | None = None,
+    limit: int | None = None,
 ) -> list[str]:
     """Return the overrides (`evaluation.sets=...`) that options of the command line stand for.
 
@@ -101,10 +105,12 @@ def evaluation_overrides(
         model: model to evaluate alone, or the base of the adapter.
         adapter: adapter to evaluate against its model without it.
         samples: file of samples to evaluate.
+        limit: problems of each of these sets at most.
     """
     found = []
     if on:
-        found += ["evaluation.held_out=false", f"evaluation.sets=[{', '.join(_set_of(name) for name in on)}]"]
+        sets = ", ".join(_set_of(name, limit) for name in on)
+        found += ["evaluation.held_out=false", f"evaluation.sets=[{sets}]"]
     base = f", model = {json.dumps(model)}" if model else ""
     models = []
     if samples is not None:
@@ -116,12 +122,14 @@ def evaluation_overrides(
     return [*found, f"evaluation.models=[{', '.join(models)}]"] if models else found
 
 
-def _set_of(text: str) -> str:
+def _set_of(text: str, limit: int | None) -> str:
     name, _, path = text.partition("=")
     known = typing.get_args(ProblemsConfig.model_fields["source"].annotation)
-    parts = {"name": name, "source": name if name in known else "jsonl"}
+    parts: dict[str, str | int] = {"name": name, "source": name if name in known else "jsonl"}
     if name.startswith("EvoEval_"):
         parts |= {"source": "evoeval", "dataset": name}
     if path:
         parts["path"] = path
+    if limit is not None:
+        parts["limit"] = limit
     return "{" + ", ".join(f"{key} = {json.dumps(value)}" for key, value in parts.items()) + "}"

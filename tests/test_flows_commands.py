@@ -137,3 +137,9 @@ def test_a_dry_run_tells_what_its_verb_would_do(
     assert [word for word in there if word not in shown] == []
     assert [word for word in absent if word in shown] == []
     assert not (tmp_path / "run").exists()
+
+
+def test_a_limit_without_a_set_is_wrong_usage(tmp_path: Path) -> None:
+    done = pairsmith("evaluate", "--limit", "3", home=tmp_path)
+    assert done.returncode == 2
+    assert "problems.limit" in done.stderr

@@ -55,8 +55,14 @@ def test_waves_end_at_the_pairs_that_were_asked_for_and_resume_alike(
 def test_a_plan_tells_what_a_run_will_take(config: Path, home: Path) -> None:
     done = pairsmith("build", config, "--dry-run", "--pairs", "1k", "--budget-tokens", "20M", home=home)
     assert done.returncode == 0, done.stderr
-    assert "forecast: " in done.stdout
+    assert "forecast of all waves: " in done.stdout
     assert "until 1000 pairs" in done.stdout
+
+
+def test_a_plan_forecasts_only_what_is_not_drawn_yet(config: Path, built: Path, home: Path) -> None:
+    plans = {n: pairsmith("build", config, "--dry-run", *n, home=home).stdout for n in ((), ("--set", "seed=4"))}
+    assert "forecast: nothing is left to draw" in plans[()]
+    assert " tokens, " in plans["--set", "seed=4"].split("forecast: ")[1]
 
 
 def test_a_build_compares_forecast_and_outcome(built: Path) -> None:

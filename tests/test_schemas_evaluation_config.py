@@ -8,7 +8,7 @@ from schemas.evaluation_config import evaluation_overrides
 
 def test_options_of_the_command_line_become_sets_and_models() -> None:
     on = ["humaneval", "mbpp+=data/MbppPlus.jsonl.gz", "EvoEval_subtle", "mine=own.jsonl"]
-    evaluation = load_config(None, evaluation_overrides(on, "models/m", Path("a"), None)).evaluation
+    evaluation = load_config(None, evaluation_overrides(on, "models/m", Path("a"))).evaluation
     assert not evaluation.held_out
     assert [(one.title(), one.source, one.path) for one in evaluation.sets] == [
         ("humaneval", "humaneval", None),
@@ -24,11 +24,16 @@ def test_options_of_the_command_line_become_sets_and_models() -> None:
 
 
 def test_without_options_nothing_is_overridden() -> None:
-    assert evaluation_overrides([], None, None, None) == []
+    assert evaluation_overrides([]) == []
+
+
+def test_a_limit_holds_for_each_set_that_is_named() -> None:
+    evaluation = load_config(None, evaluation_overrides(["humaneval", "mine=own.jsonl"], limit=20)).evaluation
+    assert [one.limit for one in evaluation.sets] == [20, 20]
 
 
 def test_samples_alone_are_evaluated_alone() -> None:
-    (one,) = load_config(None, evaluation_overrides([], None, None, Path('a "b".jsonl'))).evaluation.models
+    (one,) = load_config(None, evaluation_overrides([], samples=Path('a "b".jsonl'))).evaluation.models
     assert (one.name, one.samples) == ("samples", Path('a "b".jsonl'))
 
 

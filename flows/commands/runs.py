@@ -99,6 +99,9 @@ def evaluate_command(
             "--on", help="Set: humaneval, humaneval+, mbpp+=FILE, EvoEval_subtle, mine=FILE; may be repeated."
         ),
     ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Problems of each set of --on at most, for a quick look.")
+    ] = None,
     model: Annotated[
         str | None, typer.Option("--model", help="Model to evaluate, in the place of the run's.")
     ] = None,
@@ -116,7 +119,9 @@ def evaluate_command(
 
     Example: `pairsmith evaluate --model models/mine --on humaneval+ --on mbpp+=MbppPlus.jsonl.gz`
     """
-    given = [*(overrides or ()), *evaluation_overrides(on or (), model, adapter, samples)]
+    if limit is not None and not on:
+        raise typer.BadParameter("it limits the sets of --on; problems.limit limits the run's own problems")
+    given = [*(overrides or ()), *evaluation_overrides(on or (), model, adapter, samples, limit)]
 
     def work(settings: RunConfig, folder: Path) -> None:
         from flows.flows import evaluate
