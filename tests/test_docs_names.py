@@ -32,7 +32,7 @@ def each_page(name: str = "page") -> pytest.MarkDecorator:
 
 @cache
 def options() -> dict[str, set[str]]:
-    """Return the options of each verb."""
+    """Return the options of each verb; those of the command itself under an empty one."""
     assert flows.cli.main is not None  # each verb registers itself
 
     def below(group: Any, path: tuple[str, ...]) -> Iterator[tuple[str, set[str]]]:
@@ -42,7 +42,8 @@ def options() -> dict[str, set[str]]:
             else:
                 yield " ".join((*path, name)), {one for option in command.params for one in option.opts}
 
-    return dict(below(typer.main.get_command(app), ()))
+    whole = typer.main.get_command(app)
+    return {"": {one for option in whole.params for one in option.opts}, **dict(below(whole, ()))}
 
 
 @cache

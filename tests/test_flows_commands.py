@@ -42,7 +42,7 @@ def test_the_command_is_that_of_the_verbs() -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_shell_completes_verbs_and_options(shell: str, home: Path) -> None:
+def test_the_shell_completes_verbs_options_and_keys(shell: str, home: Path) -> None:
     script = Path(sys.executable).parent / "pairsmith"
     if not script.is_file():
         pytest.skip("the command is not installed beside this Python")
@@ -58,6 +58,9 @@ def test_the_shell_completes_verbs_and_options(shell: str, home: Path) -> None:
 
     assert "status" in complete("pairsmith", "sta")
     assert "--budget-tokens" in complete("pairsmith", "build", "--bud")
+    keys = complete("pairsmith", "build", "--set", "sandbox.w")
+    assert "sandbox.workers=" in keys
+    assert "sampling.n=" not in keys
 
 
 def test_exit_codes_are_as_documented(home: Path, tmp_path: Path) -> None:

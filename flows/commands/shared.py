@@ -41,10 +41,21 @@ app = typer.Typer(
     help="Turn a code model's own samples into preference data that can be trusted, and train on it.",
 )
 
+
+def complete_key(incomplete: str) -> Iterator[tuple[str, str]]:
+    """Give the keys of the configuration that begin so, each with what it means: for the shell's completion."""
+    from pipeline.reference.keys import list_keys
+
+    for key in list_keys():
+        if key.path.startswith(incomplete):
+            yield f"{key.path}=", key.description
+
+
 ConfigFile = Annotated[Path | None, typer.Argument(help="TOML file; without one the defaults hold.")]
 RunArgument = Annotated[str, typer.Argument(help="Run folder, or its address in a store, `s3://bucket/mine`.")]
 Overrides = Annotated[
-    list[str] | None, typer.Option("--set", help="Override, such as `sampling.n=8`; may be repeated.")
+    list[str] | None,
+    typer.Option("--set", help="Override, such as `sampling.n=8`; may be repeated.", autocompletion=complete_key),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and Prefect's log.")]

@@ -13,7 +13,6 @@ from flows.commands.shared import (
     Cache,
     Debug,
     DryRun,
-    Overrides,
     app,
     default_cache,
     guard,
@@ -28,7 +27,9 @@ from schemas.study_config import StudyConfig, load_study
 @app.command("study")
 def study_command(
     study: Annotated[str, typer.Argument(help="TOML file, or the name of a study that comes with pairsmith.")],
-    overrides: Overrides = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="Override, such as `base.sampling.n=8`; may be repeated.")
+    ] = None,
     model: Annotated[
         list[str] | None, typer.Option("--model", help="START=MODEL: the model of a start; may be repeated.")
     ] = None,
