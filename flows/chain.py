@@ -135,7 +135,8 @@ def _overlap(
     ids = {name: [row.problem_id for row in problems.read(name)] for name in pending}
     n = sum(config.sampling.n if n_each is None else n_each.get(one, 0) for part in ids.values() for one in part)
     n_ready = sum(folder.n_rows(name) for name in ready)
-    meter.filled(n_ready)
+    meter.found(n_ready)
+    meter.expect(one for name in pending for one in sorted(ids[name]))
     with open_bars(n, n + n_ready) as bars:
 
         def count(candidate: Candidate) -> None:
@@ -145,7 +146,7 @@ def _overlap(
             for one in draw(chain, pending, config, tools.open_source, tools.store(), n_each, count):
                 bars["candidates"].expect_less(len(one.failures))
                 bars["candidates"].advance(len(one.candidates) - one.n_drawn)
-                meter.filled(len(one.candidates))
+                meter.filled(one.problem.problem_id, one.candidates)
                 yield one
 
         def write(name: str, rows: Sequence[Filled]) -> None:

@@ -3,20 +3,23 @@
 import functools
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from flows.reporting import reporter
 from pipeline.folder import write_whole
 from pipeline.forecast import (
     Comparison,
+    Estimate,
     Forecast,
     Moments,
     Outcome,
     Seen,
     make_forecast,
     possible_pairs,
+    price,
     read_seen,
     seen_to_json,
 )
@@ -26,7 +29,7 @@ from schemas.config import RunConfig
 
 EARLY_S = 60.0  # when the early forecast is told; sooner, where a fifth is drawn before
 _EARLY_SHARE = 0.2
-_LEAST_DRAWN = 20  # candidates until anything is forecast from them
+_LEAST_WHOLE = 4  # problems with all of their draws until anything is forecast from them
 _NOTE_EVERY_S = 2.0
 _SEEN = "measured.json"
 
@@ -58,6 +61,25 @@ def _forecast_from(seen: Seen, config: RunConfig, n_missing: int, n_problems: in
     return make_forecast(seen, n_missing, n_problems, config.prices, max_tokens)
 
 
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    """Candidates, and tokens of those whose tokens are known."""
+
+    n: int = 0
+    n_known: int = 0
+    drawn: int = 0
+    prompt: int = 0
+
+    def plus(self, other: "_Tokens") -> "_Tokens":
+        """Return the sum."""
+        return _Tokens(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+
+
+def _tokens_of(candidate: Candidate) -> _Tokens:
+    is_known = candidate.n_tokens >= 0
+    return _Tokens(1, int(is_known), max(candidate.n_tokens, 0), max(candidate.n_prompt_tokens, 0))
+
+
 class Meter:
     """Measures a run while it draws and judges. Its methods are called from several threads."""
 
@@ -76,7 +98,12 @@ class Meter:
         self._seen_before = read_seen(cache / _SEEN).get(seen_key(config, step), Seen())
         self.early: Forecast | None = None
         self._tokens = self._prompts = self._pairs = Moments()
-        self._n_drawn = self._n_filled = 0
+        self._drawn_each = self._read_each = Moments()  # tokens that were drawn and read now, a value a problem
+        self._in_work: dict[str, _Tokens] = {}  # drawn now, their problem is not whole yet
+        self._order: deque[str] = deque()  # problems to come, the next to be whole first
+        self._filled: dict[str, _Tokens] = {}  # whole, while one that was begun before is not
+        self._whole, self._drawn = _Tokens(), _Tokens()
+        self._n_found = 0
         self._lock = threading.Lock()
         self._began: float | None = None
         self._last = self._noted = 0.0
@@ -89,25 +116,46 @@ class Meter:
             if self._began is None:
                 self._began = now - candidate.wall_s
             self._last = now
-            self._n_drawn += 1
-            if candidate.n_tokens >= 0:
-                self._tokens = self._tokens.plus(candidate.n_tokens)
-                self._prompts = self._prompts.plus(max(candidate.n_prompt_tokens, 0))
+            tokens = self._in_work[candidate.candidate_id] = _tokens_of(candidate)
+            self._drawn = self._drawn.plus(tokens)
             if now - self._noted >= _NOTE_EVERY_S:
                 self._noted = now
-                if self._n_drawn < _LEAST_DRAWN:
-                    return f"({self._tokens.total:,.0f} tokens)"
+                if self._drawn_each.n < _LEAST_WHOLE:
+                    self._note = f"({self._drawn.drawn:,.0f} tokens)"
+                    return self._note
                 forecast = self.forecast()
                 self._note = (
-                    f"({self._tokens.total:,.0f} tokens; in all {forecast.words(self._config.prices.currency)})"
+                    f"({self._drawn.drawn:,.0f} tokens; in all {forecast.words(self._config.prices.currency)})"
                 )
                 self._tell_early(forecast, now)
             return self._note
 
-    def filled(self, n: int) -> None:
-        """Count the candidates of a whole problem; those that were not drawn now lay in the store."""
+    def found(self, n: int) -> None:
+        """Count the candidates of shards that are there already."""
         with self._lock:
-            self._n_filled += n
+            self._n_found += n
+
+    def expect(self, problem_ids: Iterable[str]) -> None:
+        """Take the problems in the order in which they are begun."""
+        self._order = deque(problem_ids)
+
+    def filled(self, problem_id: str, candidates: Sequence[Candidate]) -> None:
+        """Count a problem that has all of its candidates; those that were not drawn now lay in the store.
+
+        It counts for the forecast when all that were begun before it are whole: short answers come first.
+        """
+        with self._lock:
+            mine = [one for row in candidates if (one := self._in_work.pop(row.candidate_id, None))]
+            self._n_found += len(candidates) - len(mine)
+            self._filled[problem_id] = functools.reduce(_Tokens.plus, mine, _Tokens())
+            while self._order and self._order[0] in self._filled:
+                own = self._filled.pop(self._order.popleft())
+                self._whole = self._whole.plus(own)
+                self._drawn_each = self._drawn_each.plus(own.drawn)
+                self._read_each = self._read_each.plus(own.prompt)
+                if own.n_known:
+                    self._tokens = self._tokens.plus(own.drawn / own.n_known)
+                    self._prompts = self._prompts.plus(own.prompt / own.n_known)
 
     @property
     def before(self) -> Forecast:
@@ -115,7 +163,7 @@ class Meter:
         return _forecast_from(self._seen_before, self._config, self._n_to_draw(), self._n_problems)
 
     def _n_to_draw(self) -> int:
-        return max(self._n_draws - max(self._n_filled - self._n_drawn, 0), self._n_drawn)
+        return max(self._n_draws - self._n_found, self._drawn.n)
 
     def judged(self, n_passed: int, n_failed: int) -> None:
         """Count a problem that was judged."""
@@ -130,19 +178,24 @@ class Meter:
 
     def seen(self) -> Seen:
         """Return what was measured."""
-        rate = self._tokens.total / self.seconds() if self.seconds() else 0.0
+        rate = self._drawn.drawn / self.seconds() if self.seconds() else 0.0
         return Seen(self._tokens, self._prompts, self._pairs, rate, self._seen_before.kept)
 
     def forecast(self) -> Forecast:
         """Return the forecast as it stands."""
-        so_far = (self._tokens.total, self._prompts.total, self.seconds(), self._pairs.total)
-        n_draws = self._n_to_draw() - self._n_drawn
-        n_problems = self._n_problems - self._pairs.n
-        return make_forecast(self.seen(), max(n_draws, 0), max(n_problems, 0), self._config.prices, 0, so_far)
+        n_missing, drawn = len(self._order), float(self._drawn.drawn)
+        tokens = self._drawn_each.carried(n_missing, self._whole.drawn)
+        tokens = Estimate(*(max(value, drawn) for value in (tokens.value, tokens.low, tokens.high)))
+        prompts = self._read_each.carried(n_missing, self._whole.prompt).value
+        n_unjudged = max(self._n_problems - self._pairs.n, 0)
+        pairs = self._pairs.carried(n_unjudged, self._pairs.total) if self._pairs.n else None
+        if pairs is not None:
+            pairs = pairs.scaled(self._seen_before.kept)
+        return price(tokens, prompts, self.seen().rate, pairs, self._config.prices, (drawn, self.seconds()))
 
     def keep(self) -> None:
         """Keep the measures for later runs of this model; nothing where nothing was drawn."""
-        if self._n_drawn:
+        if self._drawn.n:
             rows = {**read_seen(self._cache / _SEEN), seen_key(self._config, self._step): self.seen()}
             write_whole(self._cache / _SEEN, seen_to_json(rows).encode())
 
@@ -150,19 +203,19 @@ class Meter:
         """Return what was drawn and paid so far, and the pairs that were possible."""
         prices = self._config.prices
         hours = self.seconds() / 3600 * prices.devices
-        per_million = self._prompts.total * prices.prompt_per_million
-        per_million += self._tokens.total * prices.completion_per_million
+        per_million = self._drawn.prompt * prices.prompt_per_million
+        per_million += self._drawn.drawn * prices.completion_per_million
         money = per_million / 1e6 + hours * prices.device_hour
-        return Outcome(self._tokens.total, self.seconds(), money, self._pairs.total)
+        return Outcome(self._drawn.drawn, self.seconds(), money, self._pairs.total)
 
     @property
     def n_drawn(self) -> int:
         """Return the candidates that were drawn now."""
-        return self._n_drawn
+        return self._drawn.n
 
     def _tell_early(self, forecast: Forecast, now: float) -> None:
         assert self._began is not None
-        is_share = self._n_drawn >= _EARLY_SHARE * self._n_to_draw() and self._pairs.n > 1
+        is_share = self._drawn.n >= _EARLY_SHARE * self._n_to_draw() and self._pairs.n > 1
         if self.early is None and (now - self._began >= EARLY_S or is_share):
             self.early = forecast
             seconds = now - self._began

@@ -153,6 +153,8 @@ def _draw(
     """Draw the answers of some shards as one stream; a shard is written when its last answer is in."""
     n = sum(sizes[name] for name in pending)
     meter = Meter(own, tools.cache, n * own.sampling.n, n, step)
+    problems = stages.stage_folder(chain, "problems")
+    meter.expect(one for name in pending for one in sorted(row.problem_id for row in problems.read(name)))
     waiting: dict[str, list[Filled]] = {name: [] for name in pending}
 
     def open_source(source: Source) -> AbstractContextManager[Sampler]:
@@ -168,7 +170,7 @@ def _draw(
 
         for filled in draw(chain, pending, own, open_source, tools.store(), None, count):
             bar.advance(len(filled.candidates) - filled.n_drawn)
-            meter.filled(len(filled.candidates))
+            meter.filled(filled.problem.problem_id, filled.candidates)
             rows = waiting[filled.shard]
             rows.append(filled)
             if len(rows) == sizes[filled.shard]:
