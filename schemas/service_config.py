@@ -33,3 +33,9 @@ class ServiceConfig(Section):
     samplers: int = Field(
         1, ge=1, description="Served runs that sample at the same time: the limit of the tag `pairsmith-sampler`."
     )
+    server_port: int = Field(
+        4200,
+        ge=1,
+        le=65535,
+        description="Port on loopback of the Prefect server that serves where PREFECT_API_URL names none.",
+    )

@@ -1,11 +1,15 @@
 """Deployments: what they are called, when they run, what their forms ask, and how faults are taken."""
 
+import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 from prefect import flow, task
@@ -24,7 +28,7 @@ from pipeline.sampling.errors import SamplingError, ServerDownError
 from pipeline.sandbox.contract import SandboxError
 from schemas.config import load_config
 from schemas.service_config import ServiceConfig
-from tests.cli_kit import assert_one_line, pairsmith
+from tests.cli_kit import assert_one_line, command_of, environment
 from tests.refresh_kit import write_problems
 
 ROOT = Path(__file__).parents[1]
@@ -158,5 +162,31 @@ def test_a_refresh_beside_another_is_skipped_without_an_alarm(prefect_here: None
     assert "another pairsmith" in (state.message or "")
 
 
-def test_serve_without_a_server_is_one_line(tmp_path: Path) -> None:
-    assert_one_line(pairsmith("serve", write_problems(tmp_path, 1), home=tmp_path), "prefect server start")
+def test_serve_starts_a_server_where_none_is_named_and_ends_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = command_of("serve", write_problems(tmp_path, 1), "--set", f"service.server_port={port}")
+    with subprocess.Popen(
+        command, env=environment(tmp_path), stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        told = ""
+        while "publish/run on demand" not in told:
+            line = process.stdout.readline()
+            assert line, told
+            told += line
+        url = f"http://127.0.0.1:{port}/api"
+        found = httpx.post(f"{url}/deployments/filter", json={}, timeout=60).json()
+        assert {one["name"] for one in found} <= {"run"}
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url, timeout=5)
+
+
+def test_serve_tells_of_a_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = f"service.server_port={other.getsockname()[1]}"
+        command = command_of("serve", write_problems(tmp_path, 1), "--set", port)
+        done = subprocess.run(command, env=environment(tmp_path), capture_output=True, text=True, timeout=120)
+    assert_one_line(done, "is the port taken?")

@@ -1,5 +1,6 @@
 """The verb that serves all flows with their schedules."""
 
+import contextlib
 from pathlib import Path
 
 from flows.commands.shared import ConfigFile, Debug, Overrides, app, run_on_config
@@ -12,21 +13,23 @@ from schemas.config import RunConfig
 def serve_command(config: ConfigFile = None, overrides: Overrides = None, debug: Debug = False) -> None:
     """Serve all flows to Prefect, with the times of `schedule`; runs until it is stopped.
 
+    Where PREFECT_API_URL names no server, the one on this machine is used, or started until then.
+
     Example: `pairsmith serve run.toml --set "schedule.refresh='0 3 * * *'"`
     """
 
     def work(settings: RunConfig, folder: Path) -> None:
-        from prefect.settings import PREFECT_API_URL
+        from prefect.settings import PREFECT_API_URL, temporary_settings
 
+        from flows.servers import local_server
         from flows.serving import serve_all
 
         if config is None:
             raise PairsmithError("pairsmith serve needs a TOML file: its runs read it when they are due")
-        if not PREFECT_API_URL.value():
-            raise PairsmithError(
-                "no Prefect server; start one with `prefect server start` and set PREFECT_API_URL"
-            )
-        reporter().say(f"serve       at {PREFECT_API_URL.value()}; Ctrl-C ends it")
-        serve_all(settings, config, overrides or ())
+        with contextlib.ExitStack() as stack:
+            url = PREFECT_API_URL.value() or stack.enter_context(local_server(settings.service.server_port))
+            stack.enter_context(temporary_settings({PREFECT_API_URL: url}))
+            reporter().say(f"serve       at {url}; Ctrl-C ends it")
+            serve_all(settings, config, overrides or ())
 
     run_on_config(config, overrides, False, None, debug, work)

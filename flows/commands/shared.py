@@ -169,7 +169,7 @@ def prepare_libraries(debug: bool) -> None:
         logging.disable(logging.ERROR)  # Prefect's among them; our own errors are one line, and say more
         if not sys.warnoptions:
             warnings.simplefilter("ignore")
-    from flows.temporary_server import take_over  # imports Prefect, after the level of its log is known
+    from flows.servers import take_over  # imports Prefect, after the level of its log is known
 
     take_over()
 

@@ -1,0 +1,101 @@
+"""Servers that Prefect's flows talk to where nobody names one, out of reach of the signals that stop a command.
+
+Prefect starts its temporary server in the command's own process group. Ctrl-C, or SIGTERM to the group, ends both
+at once, and the command then waits for the server that its flows want to tell their end to: 146 s of a study,
+measured. Here a server runs below a guard: no signal of the group reaches it. It ends with the command, even by
+`kill -9`.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import prefect
+from prefect.server.api.server import SubprocessASGIServer
+from prefect.settings import PREFECT_API_URL, get_current_settings
+
+from pipeline.errors import PairsmithError
+from pipeline.sampling import guard
+
+_START_S = 120.0
+_TEMPORARY = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
+_APP = "prefect.server.api.server:create_app"
+
+
+def take_over() -> None:
+    """Have this process's flows use such a server where Prefect would start its own: where it is told of none."""
+    if not PREFECT_API_URL.value():
+        GuardedServer()
+
+
+class GuardedServer(SubprocessASGIServer):
+    """Prefect's temporary server; the first instance is the one that Prefect finds."""
+
+    def _run_uvicorn_command(self) -> "subprocess.Popen[Any]":
+        command = [
+            "uvicorn", "--app-dir", str(Path(prefect.__file__).parent), "--factory", _APP,
+            "--host", "127.0.0.1", "--port", str(self.port), "--log-level", "error", "--lifespan", "on",
+        ]  # fmt: skip
+        return _guarded(command, _TEMPORARY)
+
+    def stop(self) -> None:
+        """Have the guard end the server."""
+        if self.server_process is not None and self.server_process.stdin is not None:
+            self.server_process.stdin.close()
+            self.server_process.wait()
+        super().stop()
+
+
+@contextmanager
+def local_server(port: int) -> Iterator[str]:
+    """Give the address of a Prefect server on this machine: the one at a port, else one that is started there.
+
+    What is started has Prefect's pages, and keeps runs and schedules in Prefect's own database. It ends with this
+    process.
+
+    Raises:
+        PairsmithError: something else is at the port, or the server does not start.
+    """
+    url = f"http://127.0.0.1:{port}/api"
+    if _answers(url):
+        yield url
+        return
+    process = _guarded(["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)], {})
+    assert process.stdin is not None
+    try:
+        deadline = time.monotonic() + _START_S
+        while not _answers(url):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise PairsmithError(
+                    f"no Prefect server came up at {url}; is the port taken? give another service.server_port, "
+                    "or start one with `prefect server start` and set PREFECT_API_URL"
+                )
+            time.sleep(0.2)
+        yield url
+    finally:
+        process.stdin.close()
+        process.wait()
+
+
+def _guarded(module: Sequence[str], more: Mapping[str, str]) -> "subprocess.Popen[Any]":
+    """Start a module of this Python below a guard, with Prefect's settings of this process and more."""
+    settings = get_current_settings().to_environment_variables(exclude_unset=True)
+    command = [sys.executable, "-I", guard.__file__, sys.executable, "-m", *module]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    assert process.stdin is not None
+    process.stdin.write(json.dumps({**settings, **more}).encode() + b"\n")
+    process.stdin.flush()
+    return process
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health", timeout=2.0).json() is True
+    except (httpx.HTTPError, ValueError):
+        return False
