@@ -30,7 +30,7 @@ EXIT_CODES = {
     128 + signal.SIGTERM: "stopped by SIGTERM; likewise",
 }
 """What the command's exit codes mean."""
-_PLAIN_WIDTH = 110  # of tables in files and pipes
+_PLAIN_WIDTH = 132  # of tables in files and pipes: a row of an evaluation fits
 _LONGEST_ERROR = 4000  # characters
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 app = typer.Typer(
