@@ -46,3 +46,14 @@ def test_resamples_come_from_seed_and_name_only() -> None:
 def test_no_problems_have_no_mean() -> None:
     (interval,) = percentile_intervals(np.empty((0, 1)), 100, 0.95, generator(0, "test"))
     assert all(math.isnan(value) for value in (interval.value, interval.low, interval.high))
+
+
+@pytest.mark.parametrize(
+    ("value", "n", "low", "high"), [(0.0, 20, 0.0, 0.1684), (1.0, 20, 0.8316, 1.0), (0.25, 1, 0.00625, 0.98125)]
+)
+def test_equal_values_leave_doubt(value: float, n: int, low: float, high: float) -> None:
+    """Of 20 problems that all fail the exact binomial interval goes up to 0.1684 (Clopper and Pearson 1934)."""
+    rows = np.full((n, 2), value)
+    told, plain = percentile_intervals(rows, 100, 0.95, generator(0, "test"), [(0.0, 1.0), None])
+    assert [told.low, told.high] == pytest.approx([low, high], abs=1e-4)
+    assert (plain.low, plain.high) == (value, value)

@@ -3,10 +3,12 @@
 Percentile intervals (Efron and Tibshirani 1993, chapter 13): the quantiles of the resampled means, neither
 bias-corrected nor accelerated. They tell how far the mean would move with other problems of the same kind;
 the luck of the draw within a problem is in each problem's value and so in them too. With few problems they
-are too narrow (with one they have no width): `pipeline.scoring.compare` says what it does about that.
+are too narrow: `pipeline.scoring.compare` says what it does about that. Where all problems have one value,
+resampling says nothing, and the interval is `interval_of_one_value`.
 """
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,8 +46,31 @@ def resample_means(
     return means
 
 
+def interval_of_one_value(value: float, n: int, bounds: tuple[float, float], confidence: float) -> Interval:
+    """Return the interval of a mean over n problems that all have one value.
+
+    A share p of other problems, up to the extremes, is missed by n draws with a chance of (1 - p)^n: all p stay in
+    the interval for which that is at least (1 - confidence) / 2.
+
+    Args:
+        value: what all have.
+        n: problems, at least 1.
+        bounds: least and largest value that a problem can have.
+        confidence: in (0, 1).
+
+    Source: the rule of three, Hanley and Lippman-Hand 1983, JAMA 249(13), 1743-1745, for any value.
+    """
+    missed = 1.0 - ((1.0 - confidence) / 2.0) ** (1.0 / n)
+    low, high = bounds
+    return Interval(value, value - missed * (value - low), value + missed * (high - value))
+
+
 def percentile_intervals(
-    values: NDArray[np.float64], n_bootstrap: int, confidence: float, numbers: np.random.Generator
+    values: NDArray[np.float64],
+    n_bootstrap: int,
+    confidence: float,
+    numbers: np.random.Generator,
+    bounds: Sequence[tuple[float, float] | None] | None = None,
 ) -> list[Interval]:
     """Return the mean of each column with its interval; `UNDEFINED` ones where there are no problems.
 
@@ -54,6 +79,8 @@ def percentile_intervals(
         n_bootstrap: resamples.
         confidence: share of the resampled means that the interval holds, in (0, 1).
         numbers: source of randomness.
+        bounds: of each column, least and largest value; of one that has them and holds one value only the interval
+            is `interval_of_one_value`.
 
     Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3.
     """
@@ -62,7 +89,12 @@ def percentile_intervals(
     means = resample_means(values, n_bootstrap, numbers)
     tail = (1.0 - confidence) / 2.0
     lows, highs = np.quantile(means, [tail, 1.0 - tail], axis=0)
-    return [
+    found = [
         Interval(float(value), float(low), float(high))
         for value, low, high in zip(values.mean(axis=0), lows, highs, strict=True)
     ]
+    for place, ends in enumerate(bounds or ()):
+        column = values[:, place]
+        if ends is not None and column.min() == column.max():
+            found[place] = interval_of_one_value(float(column[0]), len(column), ends, confidence)
+    return found

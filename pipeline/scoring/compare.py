@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pipeline.scoring.bootstrap import generator, percentile_intervals
 from pipeline.scoring.diversity import Abundances, rarefied_distinct
 from pipeline.scoring.errors import ScoringError
+from pipeline.scoring.measures import bounds_of
 from pipeline.scoring.pass_at_k import estimate_pass_at_k
 from pipeline.scoring.score import list_measures
 from schemas.config import ScoringConfig
@@ -122,10 +123,14 @@ def _gain(measure: str, rows: NDArray[np.float64], config: ScoringConfig, seed: 
         config: resamples and confidence.
         seed: of the bootstrap.
     """
-    numbers = generator(seed, measure)
-    old, new, change = percentile_intervals(rows, config.n_bootstrap, config.confidence, numbers)
     # An interval over a handful of problems is too narrow. So many must have changed that a sign test could
     # be significant at all, had all changed alike: 2 * 0.5 ** n <= 1 - confidence, 6 problems at 0.95.
-    n_changed = int(np.count_nonzero(rows[:, 2]))
-    is_enough = 2.0 * 0.5**n_changed <= 1.0 - config.confidence
+    n_changed, doubt = int(np.count_nonzero(rows[:, 2])), 1.0 - config.confidence
+    is_enough = 2.0 * 0.5**n_changed <= doubt
+    low, high = bounds_of(measure)
+    few = (low - high, high - low) if 2.0 * 0.5 ** len(rows) > doubt else None
+    numbers = generator(seed, measure)
+    old, new, change = percentile_intervals(
+        rows, config.n_bootstrap, config.confidence, numbers, [(low, high), (low, high), few]
+    )
     return Gain(measure, old, new, change, is_enough and (change.low > 0.0 or change.high < 0.0))

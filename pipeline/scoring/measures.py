@@ -40,6 +40,12 @@ def measure_rank(measure: str) -> tuple[int, int, str]:
     return place, int(k) if k.isdecimal() else 0, measure
 
 
+def bounds_of(measure: str) -> tuple[float, float]:
+    """Return the least and the largest value of a problem: shares lie in [0, 1], kinds among k draws in [1, k]."""
+    kind, _, k = measure.partition("@")
+    return (1.0, float(k)) if kind.startswith(("distinct_", "effective_")) and k else (0.0, 1.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What a problem's further measures are made of, all of it of sampled candidates with a label.

@@ -8,7 +8,7 @@ import numpy as np
 from pipeline.scoring.bootstrap import generator, percentile_intervals
 from pipeline.scoring.diversity import Abundances, count_abundances
 from pipeline.scoring.errors import ScoringError
-from pipeline.scoring.measures import Evidence, measure_rank, with_measures
+from pipeline.scoring.measures import Evidence, bounds_of, measure_rank, with_measures
 from pipeline.scoring.pass_at_k import estimate_pass_at_k
 from schemas.config import ScoringConfig
 from schemas.score import Interval, ProblemScore, Score
@@ -60,7 +60,8 @@ def score_candidates(
     def mean(measure: str, values: Sequence[float]) -> Interval:
         column = np.array(values, dtype=np.float64).reshape(-1, 1)
         numbers = generator(seed, measure)
-        return percentile_intervals(column, config.n_bootstrap, config.confidence, numbers)[0]
+        bounds = [bounds_of(measure)]
+        return percentile_intervals(column, config.n_bootstrap, config.confidence, numbers, bounds)[0]
 
     reached = sorted(k for k in set(config.k) if any(part.n >= k for part in parts))
     return Score(
