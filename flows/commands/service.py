@@ -31,5 +31,6 @@ def serve_command(config: ConfigFile = None, overrides: Overrides = None, debug:
             stack.enter_context(temporary_settings({PREFECT_API_URL: url}))
             reporter().say(f"serve       at {url}; Ctrl-C ends it")
             serve_all(settings, config, overrides or ())
+            raise KeyboardInterrupt  # Prefect keeps the one that ended it to itself
 
     run_on_config(config, overrides, False, None, debug, work)
