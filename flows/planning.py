@@ -12,6 +12,7 @@ from flows.stored import as_stored
 from flows.waves import is_adaptive
 from pipeline.pairing import split_of
 from pipeline.problems.records import LoadedProblems
+from pipeline.report.words import counted
 from pipeline.sampling import choose_backend
 from pipeline.stages import candidates_key, problems_key, stage_folder
 from schemas.config import RunConfig
@@ -62,15 +63,16 @@ def show_parts(
     n_held_out = sum(split_of(row.problem_id, config.pairs.test_share) == "test" for row in problems)
     n = len(problems) * config.sampling.n
     backend = choose_backend(config.sampling)
+    n_shards = counted(len(shards), "shard")
     words = {
-        "problems": f"{len(problems)} from {config.problems.source}, {n_held_out} held out, {len(shards)} shards",
+        "problems": f"{len(problems)} from {config.problems.source}, {n_held_out} held out, {n_shards}",
         "candidates": f"{n} from {config.sampling.model} by {backend}",
         "programs": f"{n} completions to look for code in",
         "executions": f"at most {n} programs, {config.sandbox.workers} at once, in {config.sandbox.backend}",
         "verdicts": f"{n}",
         "syntax": f"{n}",
         "standings": f"passed ones on at most {config.truth.n_inputs} more inputs a problem",
-        "problem_standings": f"{len(problems)} problems, at most {config.truth.n_mutants} mutants each",
+        "problem_standings": f"{counted(len(problems), 'problem')}, at most {config.truth.n_mutants} mutants each",
         "timings": f"{config.truth.n_timed_runs} runs of each passed program",
         "pairs": f"at most {len(problems) * config.pairs.max_per_problem}",
     }
@@ -80,11 +82,12 @@ def show_parts(
     )
     there = {stage: _there(config.run, stage) for stage in STAGES}
     settings = config.training
-    length = f"{settings.max_steps} steps" if settings.max_steps else f"{settings.epochs:g} epochs in steps"
+    epochs = "1 epoch" if settings.epochs == 1 else f"{settings.epochs:g} epochs"
+    length = f"{settings.max_steps} steps" if settings.max_steps else f"{epochs} in steps"
     steps = f"{settings.method}, {length} of {settings.batch_size} pairs"
     words["training"] = steps
     there["training"] = "yes" if (config.run / "training" / "summary.json").is_file() else "no"
-    sets = [f"{n_held_out} held-out problems"] if config.evaluation.held_out else []
+    sets = [counted(n_held_out, "held-out problem")] if config.evaluation.held_out else []
     sets += [one.title() for one in config.evaluation.sets]
     models = ", ".join(one.name for one in config.evaluation.models) or "before and after"
     words["evaluation"] = f"{', '.join(sets)}; {config.scoring.n} candidates each; {models}"
@@ -134,4 +137,4 @@ def _there(run: Path, stage: str) -> str:
     if manifest is not None:
         return f"{manifest.n_out} rows"
     n_shards = len(folder.shard_names())
-    return f"{n_shards} shards, not finished" if n_shards else "no"
+    return f"{counted(n_shards, 'shard')}, not finished" if n_shards else "no"
