@@ -120,7 +120,7 @@ class Meter:
             self._drawn = self._drawn.plus(tokens)
             if now - self._noted >= _NOTE_EVERY_S:
                 self._noted = now
-                if self._drawn_each.n < _LEAST_WHOLE:
+                if not self.is_ready:
                     self._note = f"({self._drawn.drawn:,.0f} tokens)"
                     return self._note
                 forecast = self.forecast()
@@ -180,6 +180,11 @@ class Meter:
         """Return what was measured."""
         rate = self._drawn.drawn / self.seconds() if self.seconds() else 0.0
         return Seen(self._tokens, self._prompts, self._pairs, rate, self._seen_before.kept)
+
+    @property
+    def is_ready(self) -> bool:
+        """Return whether enough is whole to forecast from."""
+        return self._drawn_each.n >= _LEAST_WHOLE
 
     def forecast(self) -> Forecast:
         """Return the forecast as it stands."""

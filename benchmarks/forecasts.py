@@ -1,0 +1,105 @@
+"""How often the interval of a forecast holds what came, with the draws of a real run in many orders.
+
+    python -m benchmarks.forecasts runs/demo --slots 32
+
+Replays the candidates of a run through the forecast of `pairsmith build`: problems in a shuffled order, as many
+draws at work at a time as a batch has, each done after as many steps as it has tokens. Prints, by the share of the
+draws that is done, how often the interval held all tokens of the run (95% is what it says), how far the value was
+off, and half the interval's width, both as shares of these tokens.
+"""
+
+import argparse
+import heapq
+import random
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.forecasting import Meter
+from pipeline.stages import stage_folder
+from schemas.candidate import Candidate
+from schemas.config import RunConfig
+
+_SHARES = (0.1, 0.25, 0.5)
+
+
+@dataclass(frozen=True)
+class Told:
+    """One forecast beside what came.
+
+    Attributes:
+        held: the interval holds it.
+        off: of the value, as a share of what came.
+        half: width of the interval above the value, likewise.
+    """
+
+    held: bool
+    off: float
+    half: float
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("run", type=Path, help="a run with candidates whose tokens are known")
+    parser.add_argument("--slots", type=int, default=32, help="draws at work at a time")
+    parser.add_argument("--orders", type=int, default=300)
+    options = parser.parse_args()
+    rows: list[Candidate] = [
+        row for row in stage_folder(options.run, "candidates").read_all() if row.n_tokens >= 0
+    ]
+    by_problem: dict[str, list[Candidate]] = {}
+    for row in rows:
+        by_problem.setdefault(row.problem_id, []).append(row)
+    if len(by_problem) < 2:
+        sys.exit(f"{options.run}: no candidates whose tokens are known, of two problems or more")
+    total = sum(row.n_tokens for row in rows)
+    numbers, problems = random.Random(0), sorted(by_problem)
+    found: dict[float, list[Told]] = {share: [] for share in _SHARES}
+    with tempfile.TemporaryDirectory() as cache:
+        for _ in range(options.orders):
+            numbers.shuffle(problems)
+            told = replay([by_problem[one] for one in problems], options.slots, total, Path(cache))
+            for share, one in told.items():
+                found[share].append(one)
+    print(
+        f"{options.run}: {len(problems)} problems, {len(rows)} draws, {total:,} tokens, {options.slots} at a time"
+    )
+    for share, parts in found.items():
+        n = len(parts)
+        held, off, half = (
+            sum(getattr(one, name) for one in parts) / max(n, 1) for name in ("held", "off", "half")
+        )
+        print(f"{share:4.0%} drawn: held {held:.2f}, off {off:+.3f}, half {half:.3f} ({n} orders had a forecast)")
+    return 0
+
+
+def replay(problems: Sequence[Sequence[Candidate]], n_slots: int, total: int, cache: Path) -> dict[float, Told]:
+    """Draw once; return the forecast at each share of the draws, where there is one."""
+    draws = [(row.n_tokens, place, number) for place, own in enumerate(problems) for number, row in enumerate(own)]
+    meter = Meter(RunConfig(), cache, len(draws), len(problems))
+    meter.expect(own[0].problem_id for own in problems)
+    n_left = [len(own) for own in problems]
+    marks = {round(share * len(draws)): share for share in _SHARES}
+    at_work: list[tuple[int, int, int]] = []  # step at which it is done, problem, number
+    step, next_one, told = 0, 0, {}
+    for n_done in range(1, max(marks) + 1):
+        while next_one < len(draws) and len(at_work) < n_slots:
+            length, place, number = draws[next_one]
+            heapq.heappush(at_work, (step + length, place, number))
+            next_one += 1
+        step, place, number = heapq.heappop(at_work)
+        meter.drawn(problems[place][number])
+        n_left[place] -= 1
+        if not n_left[place]:
+            meter.filled(problems[place][0].problem_id, problems[place])
+        if n_done in marks and meter.is_ready:
+            tokens = meter.forecast().tokens
+            held = tokens.low <= total <= tokens.high
+            told[marks[n_done]] = Told(held, tokens.value / total - 1, (tokens.high - tokens.value) / total)
+    return told
+
+
+if __name__ == "__main__":
+    sys.exit(main())
