@@ -3,21 +3,26 @@
     python -m benchmarks.forecasts runs/demo --slots 32
 
 Replays the candidates of a run through the forecast of `pairsmith build`: problems in a shuffled order, as many
-draws at work at a time as a batch has, each done after as many steps as it has tokens. Prints, by the share of the
-draws that is done, how often the interval held all tokens of the run (95% is what it says), how far the value was
-off, and half the interval's width, both as shares of these tokens.
+draws at work at a time as a batch has, and as many waiting, of which the longest prompts go first (with --fifo
+those that came first), each done after as many steps as it has tokens. Prints, by the share of the draws that is
+done, how often the interval held all tokens of the run (95% is what it says), how far the value was off, and half
+the width of the interval, both as shares of these tokens.
 """
 
 import argparse
 import heapq
+import itertools
 import random
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from flows.forecasting import Meter
+from rich.console import Console
+
+from flows.metering import Meter
+from flows.reporting import set_console
 from pipeline.stages import stage_folder
 from schemas.candidate import Candidate
 from schemas.config import RunConfig
@@ -40,12 +45,23 @@ class Told:
     half: float
 
 
+class Clock:
+    """Tells the step of the replay."""
+
+    step = 0
+
+    def __call__(self) -> float:
+        return float(self.step)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("run", type=Path, help="a run with candidates whose tokens are known")
     parser.add_argument("--slots", type=int, default=32, help="draws at work at a time")
     parser.add_argument("--orders", type=int, default=300)
+    parser.add_argument("--fifo", action="store_true", help="what waits goes in the order in which it came")
     options = parser.parse_args()
+    set_console(Console(quiet=True))  # each replay tells a forecast after a minute
     rows: list[Candidate] = [
         row for row in stage_folder(options.run, "candidates").read_all() if row.n_tokens >= 0
     ]
@@ -60,7 +76,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as cache:
         for _ in range(options.orders):
             numbers.shuffle(problems)
-            told = replay([by_problem[one] for one in problems], options.slots, total, Path(cache))
+            told = replay([by_problem[one] for one in problems], options, total, Path(cache))
             for share, one in told.items():
                 found[share].append(one)
     print(
@@ -75,27 +91,37 @@ def main() -> int:
     return 0
 
 
-def replay(problems: Sequence[Sequence[Candidate]], n_slots: int, total: int, cache: Path) -> dict[float, Told]:
+def replay(
+    problems: Sequence[Sequence[Candidate]], options: argparse.Namespace, total: int, cache: Path
+) -> dict[float, Told]:
     """Draw once; return the forecast at each share of the draws, where there is one."""
-    draws = [(row.n_tokens, place, number) for place, own in enumerate(problems) for number, row in enumerate(own)]
-    meter = Meter(RunConfig(), cache, len(draws), len(problems))
+    source = ((row, place) for place, own in enumerate(problems) for row in own)
+    n_draws, n_left = sum(map(len, problems)), [len(own) for own in problems]
+    clock = Clock()
+    meter = Meter(RunConfig(), cache, n_draws, len(problems), clock=clock)
     meter.expect(own[0].problem_id for own in problems)
-    n_left = [len(own) for own in problems]
-    marks = {round(share * len(draws)): share for share in _SHARES}
-    at_work: list[tuple[int, int, int]] = []  # step at which it is done, problem, number
-    step, next_one, told = 0, 0, {}
+    marks = {round(share * n_draws): share for share in _SHARES}
+    waiting: list[tuple[int, int, Candidate, int]] = []
+    at_work: list[tuple[int, int, Candidate, int]] = []
+    number = itertools.count()
+    told = {}
     for n_done in range(1, max(marks) + 1):
-        while next_one < len(draws) and len(at_work) < n_slots:
-            length, place, number = draws[next_one]
-            heapq.heappush(at_work, (step + length, place, number))
-            next_one += 1
-        step, place, number = heapq.heappop(at_work)
-        meter.drawn(problems[place][number])
+        while True:
+            for row, place in itertools.islice(source, options.slots - len(waiting)):
+                key = 0 if options.fifo else -row.n_prompt_tokens
+                heapq.heappush(waiting, (key, next(number), row, place))
+            if not waiting or len(at_work) == options.slots:
+                break
+            _, _, row, place = heapq.heappop(waiting)
+            heapq.heappush(at_work, (clock.step + row.n_tokens, next(number), row, place))
+        clock.step, _, row, place = heapq.heappop(at_work)
+        meter.drawn(replace(row, wall_s=row.n_tokens))
         n_left[place] -= 1
         if not n_left[place]:
-            meter.filled(problems[place][0].problem_id, problems[place])
-        if n_done in marks and meter.is_ready:
-            tokens = meter.forecast().tokens
+            meter.filled(row.problem_id, problems[place])
+        forecast = meter.forecast() if n_done in marks else None
+        if forecast is not None:
+            tokens = forecast.tokens
             held = tokens.low <= total <= tokens.high
             told[marks[n_done]] = Told(held, tokens.value / total - 1, (tokens.high - tokens.value) / total)
     return told

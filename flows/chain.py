@@ -6,7 +6,7 @@ from pathlib import Path
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from flows.forecasting import Meter
+from flows.metering import Meter
 from flows.overlap import Judging, open_bars, run_line
 from flows.reporting import Stage, reporter
 from flows.retrying import SAMPLER_TAG, retried

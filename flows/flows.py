@@ -19,8 +19,8 @@ from flows.chain import (
     run_truth,
 )
 from flows.evaluating import Evaluated, evaluate_run, mark_run, opened
-from flows.forecasting import compare
 from flows.machines import make_shards
+from flows.metering import compare
 from flows.reporting import reporter
 from flows.tables import HEADER, stage_rows, step_words, summary_lines
 from flows.tools import locked

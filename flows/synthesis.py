@@ -8,7 +8,7 @@ from pathlib import Path
 from prefect import flow
 
 from flows.chain import make_shard
-from flows.forecasting import Meter
+from flows.metering import Meter
 from flows.reporting import reporter
 from flows.tools import Tools, locked
 from pipeline import stages

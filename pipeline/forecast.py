@@ -1,8 +1,7 @@
 """What a run will take and give: tokens, time, money and pairs, each with an interval, from what is there so far.
 
-Means over problems are carried over to what is missing. Draws of one problem resemble each other, and of what a
-model works on the short ones are done first: a problem counts when it is whole, and all that were begun before it
-are. The interval holds the scatter of the missing problems and the doubt about the mean:
+Means over problems are carried over to what is missing: draws of one problem resemble each other. Which problems
+count tells `flows.metering`. The interval holds the scatter of the missing problems and the doubt about the mean:
 t * sd * sqrt(m + m^2 / n) for m problems missing and n known, t being the 97.5% quantile of Student.
 Few values that happen to be equal tell little: sd is taken as at least mean / n.
 
