@@ -69,7 +69,7 @@ class Service:
         found = [psutil.Process(one.pid) for one in self.processes if one.poll() is None]
         found += [child for one in list(found) for child in one.children(recursive=True)]
         for one in found:
-            with contextlib.suppress(psutil.NoSuchProcess):
+            with contextlib.suppress(ProcessLookupError):  # some end with those that started them
                 os.kill(one.pid, signal.SIGKILL)
         for process in self.processes:
             process.wait()
