@@ -10,13 +10,11 @@ the width of the interval, both as shares of these tokens.
 """
 
 import argparse
-import heapq
-import itertools
 import random
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -26,6 +24,7 @@ from flows.reporting import set_console
 from pipeline.stages import stage_folder
 from schemas.candidate import Candidate
 from schemas.config import RunConfig
+from tests.slots_kit import Clock, draw_in_slots
 
 _SHARES = (0.1, 0.25, 0.5)
 
@@ -43,15 +42,6 @@ class Told:
     held: bool
     off: float
     half: float
-
-
-class Clock:
-    """Tells the step of the replay."""
-
-    step = 0
-
-    def __call__(self) -> float:
-        return float(self.step)
 
 
 def main() -> int:
@@ -95,35 +85,18 @@ def replay(
     problems: Sequence[Sequence[Candidate]], options: argparse.Namespace, total: int, cache: Path
 ) -> dict[float, Told]:
     """Draw once; return the forecast at each share of the draws, where there is one."""
-    source = ((row, place) for place, own in enumerate(problems) for row in own)
-    n_draws, n_left = sum(map(len, problems)), [len(own) for own in problems]
-    clock = Clock()
+    n_draws, clock = sum(map(len, problems)), Clock()
     meter = Meter(RunConfig(), cache, n_draws, len(problems), clock=clock)
-    meter.expect(own[0].problem_id for own in problems)
     marks = {round(share * n_draws): share for share in _SHARES}
-    waiting: list[tuple[int, int, Candidate, int]] = []
-    at_work: list[tuple[int, int, Candidate, int]] = []
-    number = itertools.count()
     told = {}
-    for n_done in range(1, max(marks) + 1):
-        while True:
-            for row, place in itertools.islice(source, options.slots - len(waiting)):
-                key = 0 if options.fifo else -row.n_prompt_tokens
-                heapq.heappush(waiting, (key, next(number), row, place))
-            if not waiting or len(at_work) == options.slots:
-                break
-            _, _, row, place = heapq.heappop(waiting)
-            heapq.heappush(at_work, (clock.step + row.n_tokens, next(number), row, place))
-        clock.step, _, row, place = heapq.heappop(at_work)
-        meter.drawn(replace(row, wall_s=row.n_tokens))
-        n_left[place] -= 1
-        if not n_left[place]:
-            meter.filled(row.problem_id, problems[place])
+    for n_done in draw_in_slots(problems, options.slots, meter, clock, by_prompt=not options.fifo):
         forecast = meter.forecast() if n_done in marks else None
         if forecast is not None:
             tokens = forecast.tokens
             held = tokens.low <= total <= tokens.high
             told[marks[n_done]] = Told(held, tokens.value / total - 1, (tokens.high - tokens.value) / total)
+        if n_done == max(marks):
+            break
     return told
 
 

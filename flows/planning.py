@@ -26,13 +26,14 @@ def show_plan(config: RunConfig, cache: Path, console: Console) -> None:
 
     What is there is what the store holds, where the run is kept in one; it is only read.
     """
-    _show_forecast(config, cache, console, show_parts(config, cache, console, ALL))
+    config, shards = show_parts(config, cache, console, ALL)
+    _show_forecast(config, cache, console, shards)
 
 
 def show_refresh_plan(config: RunConfig, cache: Path, console: Console) -> None:
     """Print the plan of a refresh: the stages, training where it is asked for, the version and the publishing."""
-    parts = ALL if config.refresh.retrain else STAGES
-    _show_forecast(config, cache, console, show_parts(config, cache, console, parts))
+    config, shards = show_parts(config, cache, console, ALL if config.refresh.retrain else STAGES)
+    _show_forecast(config, cache, console, shards)
     named = [f"{kind} {repo}" for kind in ("dataset", "model") if (repo := getattr(config.publish, kind))]
     told = (
         f"published to {', '.join(named)} if the gate lets it"
@@ -44,8 +45,10 @@ def show_refresh_plan(config: RunConfig, cache: Path, console: Console) -> None:
 
 def show_parts(
     config: RunConfig, cache: Path, console: Console, parts: Sequence[str]
-) -> Mapping[str, LoadedProblems]:
-    """Print what some parts would work on, and what is there already; return the problems by shard.
+) -> tuple[RunConfig, Mapping[str, LoadedProblems]]:
+    """Print what some parts would work on, and what is there already.
+
+    Returns the configuration, with the run as its store holds it, and the problems by shard.
 
     Opens no model, no sandbox.
 
@@ -98,12 +101,11 @@ def show_parts(
     console.print(table)
     for line in (*kept, *told):
         console.print(line, highlight=False, markup=False)
-    return shards
+    return config, shards
 
 
 def _show_forecast(config: RunConfig, cache: Path, console: Console, shards: Mapping[str, LoadedProblems]) -> None:
     """Print what the draws will cost that are not there yet; of waves, what all of them would."""
-    config, _ = as_stored(config, cache)
     n, whose = config.sampling.n, ""
     if is_adaptive(config):
         settings = config.adaptive

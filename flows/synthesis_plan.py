@@ -1,5 +1,6 @@
 """What a synthesis would do: `pairsmith synthesize --dry-run`."""
 
+import functools
 from pathlib import Path
 
 from rich.console import Console
@@ -8,7 +9,7 @@ from rich.table import Table
 from flows.forecasting import forecast_before
 from flows.stored import as_stored
 from flows.synthesis import read_seeds, step_config
-from pipeline.forecast import Forecast, add_forecasts
+from pipeline.forecast import Forecast
 from pipeline.stages import stage_folder
 from pipeline.synthesis import stages as made
 from schemas.config import RunConfig
@@ -51,5 +52,5 @@ def show_synthesis_plan(config: RunConfig, cache: Path, console: Console) -> Non
     for line in (*kept, *told):
         console.print(line, highlight=False, markup=False)
     source = "as earlier runs of these models went" if all_measured else "a guess where no run was measured yet"
-    total = add_forecasts(forecasts)
+    total = functools.reduce(Forecast.plus, forecasts)
     console.print(f"forecast: {total.words(config.prices.currency)} ({source})", highlight=False, markup=False)

@@ -11,7 +11,6 @@ the normal one: Abramowitz and Stegun, 26.7.5.
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -120,7 +119,10 @@ class Forecast:
         return ", ".join(parts)
 
     def plus(self, other: "Forecast") -> "Forecast":
-        """Return the forecast of both; what one of them doesn't know is not known."""
+        """Return the forecast of both; what one of them doesn't know is not known.
+
+        The ends of the intervals are added up: both err together, as they ask the same models.
+        """
         known = {
             name: mine.plus(theirs) if mine is not None and theirs is not None else None
             for name in ("sampling_s", "money", "pairs")
@@ -237,23 +239,6 @@ def price(
             )
         )
     return Forecast(tokens, seconds, money, pairs)
-
-
-def add_forecasts(forecasts: Sequence[Forecast]) -> Forecast:
-    """Return the forecast of several pieces of work together; what one of them doesn't know, nobody knows.
-
-    The ends of the intervals are added up: these pieces err together, as they ask the same models.
-    """
-
-    def added(parts: Sequence[Estimate | None]) -> Estimate | None:
-        known = [part for part in parts if part is not None]
-        if not known or len(known) < len(parts):
-            return None
-        return Estimate(*(sum(getattr(part, name) for part in known) for name in ("value", "low", "high")))
-
-    tokens = added([one.tokens for one in forecasts]) or Estimate(0.0, 0.0, 0.0)
-    seconds, money = added([one.sampling_s for one in forecasts]), added([one.money for one in forecasts])
-    return Forecast(tokens, seconds, money, added([one.pairs for one in forecasts]))
 
 
 def possible_pairs(n_passed: int, n_failed: int, max_per_problem: int, max_per_candidate: int) -> int:

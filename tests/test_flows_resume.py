@@ -129,42 +129,41 @@ def test_a_signal_to_the_whole_group_stops_it_and_the_run_goes_on(
     assert contents(run) == contents(built)
 
 
+def guarded(work: str) -> list[str]:
+    """Return the command of a process whose work is these lines, guarded as that of a verb."""
+    lines = [
+        "import os, signal, threading, time",
+        "from flows.commands.shared import guard",
+        "def work():",
+        *(f"    {line}" for line in work.strip().splitlines()),
+        "try:",
+        "    guard(work, False)",
+        "except BaseException as error:",
+        "    raise SystemExit(error.exit_code)",
+    ]
+    return [sys.executable, "-c", "\n".join(lines)]
+
+
 ANOTHER_ERROR = """
-import os, signal
-from flows.commands.shared import guard
 def handle(number, frame):
     raise RuntimeError("a sandbox ended")
-def work():
-    signal.signal(signal.SIGTERM, handle)  # as Prefect does
-    os.kill(os.getpid(), signal.SIGTERM)
-try:
-    guard(work, False)
-except BaseException as error:
-    raise SystemExit(error.exit_code)
+signal.signal(signal.SIGTERM, handle)  # as Prefect does
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+STILL_BUSY = """
+threading.Thread(target=time.sleep, args=(60,)).start()  # such as a model's batch
+os.kill(os.getpid(), signal.SIGINT)
 """
 
 
 def test_a_signal_that_libraries_make_another_error_of_is_still_a_signal() -> None:
-    done = subprocess.run([sys.executable, "-c", ANOTHER_ERROR], capture_output=True, text=True, check=False)
+    done = subprocess.run(guarded(ANOTHER_ERROR), capture_output=True, text=True, check=False)
     assert done.returncode == 128 + signal.SIGTERM, done.stderr
     assert done.stderr.startswith("stopped; ")
 
 
-STILL_BUSY = """
-import os, signal, threading, time
-from flows.commands.shared import guard
-def work():
-    threading.Thread(target=time.sleep, args=(60,)).start()  # such as a model's batch
-    os.kill(os.getpid(), signal.SIGINT)
-try:
-    guard(work, False)
-except BaseException as error:
-    raise SystemExit(error.exit_code)
-"""
-
-
 def test_who_asks_twice_does_not_wait_for_a_thread_and_sees_no_traceback() -> None:
-    with subprocess.Popen([sys.executable, "-c", STILL_BUSY], stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(guarded(STILL_BUSY), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("stopped; ")
         process.send_signal(signal.SIGINT)

@@ -1,4 +1,3 @@
-import heapq
 import json
 import math
 import random
@@ -22,8 +21,8 @@ from pipeline.forecast import (
     seen_to_json,
 )
 from schemas.budget_config import PricesConfig
-from schemas.candidate import Candidate
 from schemas.config import RunConfig
+from tests.slots_kit import Clock, draw_in_slots
 from tests.test_sampling_store import make_candidate
 
 
@@ -141,33 +140,6 @@ def test_what_the_store_had_is_not_forecast(tmp_path: Path) -> None:
     assert meter.outcome().tokens == 100
 
 
-class Clock:
-    """Tells the step of a simulated model, which draws one token of each answer in a step."""
-
-    now = 0
-
-    def __call__(self) -> float:
-        return float(self.now)
-
-
-def draw_in_slots(lengths: list[list[int]], n_slots: int, n_drawn: int, meter: Meter, clock: Clock) -> None:
-    """Draw as a model does that works on so many at a time: of what it works on the short ones are done first."""
-    order = [(length, problem, index) for problem, own in enumerate(lengths) for index, length in enumerate(own)]
-    at_work: list[tuple[int, int, int, int]] = []  # when it is done, length, problem, index
-    done: dict[int, list[Candidate]] = {}
-    for _ in range(n_drawn):
-        while order and len(at_work) < n_slots:
-            length, problem, index = order.pop(0)
-            heapq.heappush(at_work, (clock.now + length, length, problem, index))
-        clock.now, length, problem, index = heapq.heappop(at_work)
-        row = replace(make_candidate(index), candidate_id=f"{problem}-{index}", n_tokens=length, wall_s=length)
-        row = replace(row, problem_id=str(problem))
-        meter.drawn(row)
-        done.setdefault(problem, []).append(row)
-        if len(done[problem]) == len(lengths[problem]):
-            meter.filled(str(problem), done[problem])
-
-
 def test_the_interval_holds_for_draws_that_resemble_each_other_and_finish_short_ones_first(
     tmp_path: Path,
 ) -> None:
@@ -176,10 +148,15 @@ def test_the_interval_holds_for_draws_that_resemble_each_other_and_finish_short_
     for _ in range(200):
         typical = [draw.lognormvariate(4.0, 0.6) for _ in range(100)]
         lengths = [[min(round(draw.lognormvariate(math.log(one), 0.4)), 200) for _ in range(8)] for one in typical]
+        problems = [
+            [replace(make_candidate(8 * name + one), problem_id=str(name), n_tokens=own[one]) for one in range(8)]
+            for name, own in enumerate(lengths)
+        ]
         clock = Clock()
         meter = Meter(RunConfig(), tmp_path, 800, 100, clock=clock)
-        meter.expect(map(str, range(100)))
-        draw_in_slots(lengths, 32, 250, meter, clock)
+        for n_done in draw_in_slots(problems, 32, meter, clock):
+            if n_done == 250:
+                break
         forecast = meter.forecast()
         assert forecast is not None
         held += forecast.tokens.low <= sum(map(sum, lengths)) <= forecast.tokens.high
@@ -193,7 +170,7 @@ def test_what_the_store_has_of_the_first_problems_it_is_taken_to_have_of_the_oth
     for problem in range(10):
         assert (meter.forecast() is None) == (problem < 4), "too few problems say nothing"
         rows = [replace(make_candidate(one), candidate_id=f"{problem}-{one}", n_tokens=50) for one in range(10)]
-        clock.now += 1
+        clock.step += 1
         for row in rows[8:]:
             meter.drawn(row)
         meter.filled(str(problem), rows)
