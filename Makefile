@@ -24,7 +24,7 @@ check: install-dev ## Lint and type-check
 	$(BIN)/mypy
 
 reference: install ## Write docs/reference from the code again
-	$(BIN)/python -m flows.reference
+	$(BIN)/python -m pairsmith.flows.reference
 
 install: $(VENV)/.installed-train ## Set up what the demo needs
 

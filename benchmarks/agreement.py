@@ -19,17 +19,17 @@ import numpy.typing as npt
 
 from benchmarks.agreement_data import Judged, Source
 from benchmarks.humaneval_truth import Truth
-from pipeline.agreement.calibration import Calibration, measure_bins
-from pipeline.agreement.deciding import can_decide
-from pipeline.agreement.dual import find_consensus_sets
-from pipeline.agreement.groups import Behaviours, find_behaviours
-from pipeline.agreement.joint import Coefficients, estimate, features, fit
-from pipeline.report.calibration import draw_calibration
-from pipeline.sandbox import open_pool
-from pipeline.scoring.bootstrap import generator, percentile_intervals
-from schemas.agreement_config import AgreementConfig
-from schemas.config import ExecutionConfig, SandboxConfig, beyond_limits
-from schemas.truth_config import TruthConfig
+from pairsmith.pipeline.evaluation.scores.bootstrap import generator, percentile_intervals
+from pairsmith.pipeline.report.calibration import draw_calibration
+from pairsmith.pipeline.sandbox import open_pool
+from pairsmith.pipeline.synthesis.agreement.calibration import Calibration, measure_bins
+from pairsmith.pipeline.synthesis.agreement.deciding import can_decide
+from pairsmith.pipeline.synthesis.agreement.dual import find_consensus_sets
+from pairsmith.pipeline.synthesis.agreement.groups import Behaviours, find_behaviours
+from pairsmith.pipeline.synthesis.agreement.joint import Coefficients, estimate, features, fit
+from pairsmith.schemas.config import ExecutionConfig, SandboxConfig, beyond_limits
+from pairsmith.schemas.config.agreement import AgreementConfig
+from pairsmith.schemas.config.truth import TruthConfig
 
 N_FOLDS, N_DRAWN = 10, 100
 SOURCE = (

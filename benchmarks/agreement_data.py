@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.humaneval_truth import Cache, Truth, humaneval_problems, number_of, read_programs
-from pipeline.agreement.evidence import Evidence, Response, plan_runs, read_evidence, run_plan
-from pipeline.agreement.reading import read_suite
-from pipeline.sampling.opening import find_signature
-from pipeline.sandbox import SandboxPool
-from pipeline.syntax import analyse_problem
-from schemas.agreement_config import AgreementConfig
-from schemas.candidate import Extraction, Program
-from schemas.config import SyntaxConfig
-from schemas.problem import Problem
+from pairsmith.pipeline.sampling.opening import find_signature
+from pairsmith.pipeline.sandbox import SandboxPool
+from pairsmith.pipeline.syntax import analyse_problem
+from pairsmith.pipeline.synthesis.agreement.evidence import Evidence, Response, plan_runs, read_evidence, run_plan
+from pairsmith.pipeline.synthesis.agreement.reading import read_suite
+from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.schemas.config import SyntaxConfig
+from pairsmith.schemas.config.agreement import AgreementConfig
+from pairsmith.schemas.problem import Problem
 
 
 @dataclass(frozen=True)

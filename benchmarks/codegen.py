@@ -6,20 +6,20 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from pipeline.execution import execute_programs
-from pipeline.extraction import extract_program
-from pipeline.judging import judge
-from pipeline.problems.loading import load_problems
-from pipeline.problems.starter import starter_folder
-from pipeline.sampling import open_sampler, sample_problems
-from pipeline.sandbox import open_pool
-from pipeline.syntax import analyse_problem
-from schemas.arrow import to_table
-from schemas.candidate import Candidate, Program
-from schemas.config import ExecutionConfig, ProblemsConfig, SamplingConfig, SandboxConfig, SyntaxConfig
-from schemas.problem import Problem
-from schemas.syntax import Syntax
-from schemas.verdict import Verdict
+from pairsmith.pipeline.execution.runner import execute_programs
+from pairsmith.pipeline.extraction import extract_program
+from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.pipeline.problems.loading import load_problems
+from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.pipeline.sampling import open_sampler, sample_problems
+from pairsmith.pipeline.sandbox import open_pool
+from pairsmith.pipeline.syntax import analyse_problem
+from pairsmith.schemas.arrow import to_table
+from pairsmith.schemas.candidate import Candidate, Program
+from pairsmith.schemas.config import ExecutionConfig, ProblemsConfig, SamplingConfig, SandboxConfig, SyntaxConfig
+from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.syntax import Syntax
+from pairsmith.schemas.verdict import Verdict
 
 RECORDS: dict[str, type] = {
     "problems": Problem,

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import docker
 import psutil
 
-from pipeline.sandbox.docker_engine import LABEL
+from pairsmith.pipeline.sandbox.docker_engine import LABEL
 
 
 def sandbox_roots(backend: str, label: str) -> list[psutil.Process]:

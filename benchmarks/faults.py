@@ -24,14 +24,14 @@ import psutil
 from benchmarks.disturbing import busy_machine, sandbox_roots, sandbox_runners
 from benchmarks.engines import PrivateEngine, private_engine
 from benchmarks.samples import read_samples
-from pipeline.execution import execute_programs
-from pipeline.extraction import extract_program
-from pipeline.judging import judge
-from pipeline.sandbox import open_pool
-from schemas.candidate import Extraction, Program
-from schemas.config import ExecutionConfig, SandboxConfig
-from schemas.problem import Problem
-from schemas.verdict import Verdict
+from pairsmith.pipeline.execution.runner import execute_programs
+from pairsmith.pipeline.extraction import extract_program
+from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.pipeline.sandbox import open_pool
+from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.schemas.config import ExecutionConfig, SandboxConfig
+from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.verdict import Verdict
 
 EVERY = 50  # programs between two kills
 LABEL = "faults"

@@ -19,11 +19,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from flows.metering import Meter
-from flows.reporting import set_console
-from pipeline.stages import stage_folder
-from schemas.candidate import Candidate
-from schemas.config import RunConfig
+from pairsmith.flows.metering import Meter
+from pairsmith.flows.reporting import set_console
+from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.schemas.candidate import Candidate
+from pairsmith.schemas.config import RunConfig
 from tests.slots_kit import Clock, draw_in_slots
 
 _SHARES = (0.1, 0.25, 0.5)

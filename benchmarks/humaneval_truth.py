@@ -5,18 +5,18 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from pipeline.execution import execute_programs
-from pipeline.extraction import extract_program
-from pipeline.judging import judge
-from pipeline.problems.loading import load_problems
-from pipeline.problems.references import complete
-from pipeline.problems.starter import starter_folder
-from pipeline.sampling import open_sampler, sample_problems
-from pipeline.sandbox import SandboxPool
-from schemas.candidate import Program
-from schemas.config import ProblemsConfig, SamplingConfig
-from schemas.problem import Problem
-from schemas.verdict import Label
+from pairsmith.pipeline.execution.runner import execute_programs
+from pairsmith.pipeline.extraction import extract_program
+from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.pipeline.problems.loading import load_problems
+from pairsmith.pipeline.problems.references import complete
+from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.pipeline.sampling import open_sampler, sample_problems
+from pairsmith.pipeline.sandbox import SandboxPool
+from pairsmith.schemas.candidate import Program
+from pairsmith.schemas.config import ProblemsConfig, SamplingConfig
+from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.verdict import Label
 
 
 def number_of(problem: Problem) -> int:

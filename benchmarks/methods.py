@@ -16,18 +16,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipeline.problems.starter import starter_folder
-from pipeline.sampling import open_sampler
-from pipeline.sampling.embedded import embedded_model
-from pipeline.sampling.opening import make_opening
-from pipeline.sampling.protocol import Drawn, Request
-from pipeline.stages import stage_folder
-from pipeline.training import load_summary, result_of, train
-from pipeline.training.methods import METHODS
-from pipeline.training.progress import read_log
-from schemas.problem import Problem
-from schemas.sampling_config import SamplingConfig
-from schemas.training_config import MethodName, TrainingConfig
+from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.pipeline.sampling import open_sampler
+from pairsmith.pipeline.sampling.embedded import embedded_model
+from pairsmith.pipeline.sampling.opening import make_opening
+from pairsmith.pipeline.sampling.protocol import Drawn, Request
+from pairsmith.pipeline.training import load_summary, result_of, train
+from pairsmith.pipeline.training.methods import METHODS
+from pairsmith.pipeline.training.progress import read_log
+from pairsmith.schemas.config.sampling import SamplingConfig
+from pairsmith.schemas.config.training import MethodName, TrainingConfig
+from pairsmith.schemas.problem import Problem
 
 TOLERANCE = 1e-5  # of a loss; on one machine and number of threads the curves are the same bytes
 N_STEPS, KILLED_AT = 5, 3
@@ -85,7 +85,7 @@ _KILLED = """
 import os, signal, sys
 from pathlib import Path
 from benchmarks.methods import KILLED_AT, _config
-from pipeline.training import train
+from pairsmith.pipeline.training import train
 def kill(step):
     if step.step == KILLED_AT:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -113,7 +113,7 @@ def _kill_and_go_on(run: Path, start: Path, folder: Path) -> None:
 
 
 def _build(run: Path, cache: Path) -> None:
-    command = [sys.executable, "-m", "flows.cli", "build", str(starter_folder().parent / "demo.toml")]
+    command = [sys.executable, "-m", "pairsmith", "build", str(starter_folder().parent / "demo.toml")]
     policy = 'pairs.policies=[{name = "best_of_n", n = 4}]'
     for setting in (f"run={run}", policy, "sampling.backend=transformers"):
         command += ["--set", setting]

@@ -22,8 +22,8 @@ from prefect import tags
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from benchmarks.served import Service
-from flows import chain, deployed
-from flows import flows as plain
+from pairsmith.flows import chain, deployed
+from pairsmith.flows import flows as plain
 from tests.refresh_kit import write_problems
 
 

@@ -18,8 +18,8 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.codegen import RECORDS, judged_tables
-from pipeline.pairing import make_pairs, scan_tables
-from schemas.pairs_config import PairsConfig, PolicyConfig
+from pairsmith.pipeline.pairing import make_pairs, scan_tables
+from pairsmith.schemas.config.pairs import PairsConfig, PolicyConfig
 
 _SHARD_PROBLEMS = 1_000
 _OWN = ("candidate_id", "exact", "renamed", "cluster", "duplicate_of", "prompt", "signature")

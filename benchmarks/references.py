@@ -15,17 +15,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.execution import execute_programs
-from pipeline.judging import judge
-from pipeline.problems.loading import load_problems
-from pipeline.problems.records import LoadedProblems
-from pipeline.problems.references import complete
-from pipeline.problems.starter import load_starter, starter_folder
-from pipeline.sandbox import SandboxError, SandboxPool, open_pool
-from schemas.candidate import Extraction, Program
-from schemas.config import ExecutionConfig, ProblemsConfig, SandboxConfig
-from schemas.problem import Problem
-from schemas.verdict import Label, Verdict
+from pairsmith.pipeline.execution.runner import execute_programs
+from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.pipeline.problems.loading import load_problems
+from pairsmith.pipeline.problems.records import LoadedProblems
+from pairsmith.pipeline.problems.references import complete
+from pairsmith.pipeline.problems.starter import load_starter, starter_folder
+from pairsmith.pipeline.sandbox import SandboxError, SandboxPool, open_pool
+from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.schemas.config import ExecutionConfig, ProblemsConfig, SandboxConfig
+from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.verdict import Label, Verdict
 
 FILES = {
     "humaneval": "", "mbpp": "mbpp.jsonl.gz", "humaneval+": "HumanEvalPlus.jsonl.gz", "mbpp+": "MbppPlus.jsonl.gz",

@@ -19,9 +19,17 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pipeline.problems.starter import load_starter, starter_folder
-from pipeline.sampling import Drawn, Failure, Request, Sampler, SampleStore, open_sampler, sample_problems
-from schemas.sampling_config import SamplingConfig
+from pairsmith.pipeline.problems.starter import load_starter, starter_folder
+from pairsmith.pipeline.sampling import (
+    Drawn,
+    Failure,
+    Request,
+    Sampler,
+    SampleStore,
+    open_sampler,
+    sample_problems,
+)
+from pairsmith.schemas.config.sampling import SamplingConfig
 
 
 def main() -> None:

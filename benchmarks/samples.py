@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from pipeline.problems.loading import load_problems
-from pipeline.problems.starter import starter_folder
-from pipeline.sampling import open_sampler, sample_problems
-from schemas.candidate import Candidate
-from schemas.config import ProblemsConfig
-from schemas.problem import Problem
-from schemas.sampling_config import SamplingConfig
+from pairsmith.pipeline.problems.loading import load_problems
+from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.pipeline.sampling import open_sampler, sample_problems
+from pairsmith.schemas.candidate import Candidate
+from pairsmith.schemas.config import ProblemsConfig
+from pairsmith.schemas.config.sampling import SamplingConfig
+from pairsmith.schemas.problem import Problem
 
 
 def read_samples(samples: Path, n: int) -> tuple[dict[str, Problem], list[Candidate]]:

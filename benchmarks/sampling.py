@@ -14,22 +14,22 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pipeline.cpus import kept_off
-from pipeline.execution import execute_programs
-from pipeline.extraction import extract_program
-from pipeline.judging import judge
-from pipeline.line import Line
-from pipeline.problems.starter import load_starter, starter_folder
-from pipeline.sampling import SampleStore, open_sampler
-from pipeline.sampling.arms import Source, deal, list_arms
-from pipeline.sampling.filling import Group, fill
-from pipeline.sampling.planning import plan_problem
-from pipeline.sampling.vllm_backend import VllmSampler
-from pipeline.sandbox import SandboxPool, open_pool
-from schemas.candidate import Candidate
-from schemas.config import ExecutionConfig, SandboxConfig
-from schemas.problem import Problem
-from schemas.sampling_config import SamplingConfig
+from pairsmith.pipeline.execution.runner import execute_programs
+from pairsmith.pipeline.extraction import extract_program
+from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.pipeline.problems.starter import load_starter, starter_folder
+from pairsmith.pipeline.run.cpus import kept_off
+from pairsmith.pipeline.run.thread_pipeline import Line
+from pairsmith.pipeline.sampling import SampleStore, open_sampler
+from pairsmith.pipeline.sampling.arms import Source, deal, list_arms
+from pairsmith.pipeline.sampling.filling import Group, fill
+from pairsmith.pipeline.sampling.planning import plan_problem
+from pairsmith.pipeline.sampling.vllm_backend import VllmSampler
+from pairsmith.pipeline.sandbox import SandboxPool, open_pool
+from pairsmith.schemas.candidate import Candidate
+from pairsmith.schemas.config import ExecutionConfig, SandboxConfig
+from pairsmith.schemas.config.sampling import SamplingConfig
+from pairsmith.schemas.problem import Problem
 
 
 def main() -> None:

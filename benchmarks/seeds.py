@@ -11,10 +11,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from pipeline.seeds import collect_seeds, read_sources
-from pipeline.syntax.analysing import analyse
-from schemas.seed import Seed
-from schemas.synthesis_config import SeedsConfig
+from pairsmith.pipeline.syntax.analysing import analyse
+from pairsmith.pipeline.synthesis.seeds import collect_seeds, read_sources
+from pairsmith.schemas.config.synthesis import SeedsConfig
+from pairsmith.schemas.seed import Seed
 
 
 def main() -> None:

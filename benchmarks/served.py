@@ -27,8 +27,8 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelling
 
-from pipeline.stages import stage_folder
-from pipeline.versions import list_versions, read_changelog
+from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.publishing.versions import list_versions, read_changelog
 from tests.cli_kit import command_of, environment
 from tests.refresh_kit import write_problems
 

@@ -14,11 +14,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from pipeline.problems.starter import load_starter, starter_folder
-from pipeline.sampling import SampleStore, open_sampler, sample_problems
-from pipeline.sampling.vllm_server import ServedSampler
-from schemas.candidate import Candidate
-from schemas.sampling_config import SamplingConfig, VllmConfig
+from pairsmith.pipeline.problems.starter import load_starter, starter_folder
+from pairsmith.pipeline.sampling import SampleStore, open_sampler, sample_problems
+from pairsmith.pipeline.sampling.vllm_server import ServedSampler
+from pairsmith.schemas.candidate import Candidate
+from pairsmith.schemas.config.sampling import SamplingConfig, VllmConfig
 
 
 def main() -> None:

@@ -9,12 +9,12 @@ import argparse
 import time
 from pathlib import Path
 
-from flows.commands.shared import default_cache, guard, prepare_libraries, read_key
-from flows.commands.studies import show_rows
-from flows.reporting import reporter
-from flows.studying import study
-from pipeline.report.study import conclude
-from schemas.study_config import load_study
+from pairsmith.flows.cli.shared import default_cache, guard, prepare_libraries, read_key
+from pairsmith.flows.cli.studies import show_rows
+from pairsmith.flows.reporting import reporter
+from pairsmith.flows.studying import study
+from pairsmith.pipeline.report.study import conclude
+from pairsmith.schemas.config.study import load_study
 
 _STUDY = Path(__file__).with_name("study_small.toml")
 

@@ -24,13 +24,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.syntax.analysing import analyse
-from pipeline.syntax.corpus import Shard, cluster_corpus, hash_shingles, write_shingles
-from pipeline.syntax.languages import find_language
-from pipeline.syntax.lint import lint
-from pipeline.syntax.near import make_shingles
-from pipeline.syntax.parsing import parse_source, to_source
-from schemas.config import SyntaxConfig
+from pairsmith.pipeline.syntax.analysing import analyse
+from pairsmith.pipeline.syntax.corpus import Shard, cluster_corpus, hash_shingles, write_shingles
+from pairsmith.pipeline.syntax.languages import find_language
+from pairsmith.pipeline.syntax.lint import lint
+from pairsmith.pipeline.syntax.near import make_shingles
+from pairsmith.pipeline.syntax.parsing import parse_source, to_source
+from pairsmith.schemas.config import SyntaxConfig
 
 THRESHOLD = 0.85
 SHARD_PROGRAMS = 50_000

@@ -19,9 +19,9 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from ray.cluster_utils import Cluster
 
 from benchmarks.served import Service
-from flows.flows import build
-from pipeline.digests import file_digest
-from schemas.config import load_config
+from pairsmith.flows.flows import build
+from pairsmith.pipeline.run.digests import file_digest
+from pairsmith.schemas.config import load_config
 from tests.refresh_kit import write_problems
 from tests.stores_kit import BUCKET, s3_server
 

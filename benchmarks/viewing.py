@@ -18,10 +18,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.folder import shard_name
-from pipeline.stages import PAIRED, RECORDS, stage_folder
-from pipeline.viewer.index import Filter, PairIndex
-from schemas.arrow import arrow_schema
+from pairsmith.pipeline.chain.stages import PAIRED, RECORDS, stage_folder
+from pairsmith.pipeline.run.folder import shard_name
+from pairsmith.pipeline.viewer.index import Filter, PairIndex
+from pairsmith.schemas.arrow import arrow_schema
 from tests.viewer_kit import served
 
 _COPIES = 4  # of the run's problems in one shard

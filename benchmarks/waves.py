@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pipeline.stages import stage_folder
+from pairsmith.pipeline.chain.stages import stage_folder
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def _build(run: Path, options: argparse.Namespace, *more: str) -> None:
         "sampling.store": run.parent / "samples.sqlite", "sampling.backend": "transformers",
         "sandbox.backend": options.sandbox, "problems.levels": options.levels.split(",") if options.levels else [],
     }  # fmt: skip
-    command = [sys.executable, "-m", "flows.cli", "build", "--cache", str(options.cache), *more]
+    command = [sys.executable, "-m", "pairsmith", "build", "--cache", str(options.cache), *more]
     for key, value in settings.items():
         command += ["--set", f"{key}={value}"]
     subprocess.run(command, check=True)

@@ -6,27 +6,27 @@ from pathlib import Path
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from flows.metering import Meter
-from flows.overlap import Judging, open_bars, run_line
-from flows.reporting import Stage, reporter
-from flows.retrying import SAMPLER_TAG, retried
-from flows.tools import Tools
-from pipeline import stages
-from pipeline.digests import digest
-from pipeline.drawing import Filled, draw
-from pipeline.execution import PYTHON
-from pipeline.folder import StageFolder
-from pipeline.judgements import deal_pairs, judgements_key, write_judgements
-from pipeline.languages.toolchains import Toolchains
-from pipeline.problems.loading import load_problems
-from pipeline.problems.records import LoadedProblems
-from pipeline.problems.starter import starter_folder
-from pipeline.reading import Reader
-from pipeline.sampling import choose_backend
-from pipeline.sampling.arms import Source
-from pipeline.truth import shards
-from schemas.candidate import Candidate
-from schemas.config import RunConfig
+from pairsmith.flows.metering import Meter
+from pairsmith.flows.overlap import Judging, open_bars, run_line
+from pairsmith.flows.reporting import Stage, reporter
+from pairsmith.flows.retrying import SAMPLER_TAG, retried
+from pairsmith.flows.tools import Tools
+from pairsmith.pipeline.chain import stages
+from pairsmith.pipeline.crosscheck import shards
+from pairsmith.pipeline.execution.runner import PYTHON
+from pairsmith.pipeline.languages.toolchains import Toolchains
+from pairsmith.pipeline.pairing.llm_judge import deal_pairs, judgements_key, write_judgements
+from pairsmith.pipeline.problems.loading import load_problems
+from pairsmith.pipeline.problems.records import LoadedProblems
+from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.pipeline.run.digests import digest
+from pairsmith.pipeline.run.folder import StageFolder
+from pairsmith.pipeline.sampling import choose_backend
+from pairsmith.pipeline.sampling.arms import Source
+from pairsmith.pipeline.sampling.stream import Filled, draw
+from pairsmith.pipeline.syntax.worker import Reader
+from pairsmith.schemas.candidate import Candidate
+from pairsmith.schemas.config import RunConfig
 
 STAGES = (
     "problems", "candidates", "programs", "executions", "verdicts", "syntax",

@@ -6,8 +6,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from pipeline.languages.toolchains import describe_languages
-from pipeline.sandbox.audit import (
+from pairsmith.pipeline.execution.audit import (
     LIMITS,
     attacks_folder,
     describe,
@@ -16,6 +15,7 @@ from pipeline.sandbox.audit import (
     table_rows,
     try_attacks,
 )
+from pairsmith.pipeline.languages.toolchains import describe_languages
 
 
 def check_sandboxes(image: str, n_parallel: int, console: Console) -> bool:

@@ -14,14 +14,14 @@ from prefect.states import Completed
 from prefect.utilities.timeout import timeout
 from pydantic import Field
 
-from flows import flows as plain
-from flows import publishing, refreshing
-from flows.commands.shared import default_cache, read_key
-from flows.progress import shown_progress
-from flows.retrying import set_policy
-from flows.tools import RunLockedError
-from pipeline.errors import PairsmithError
-from schemas.config import RunConfig, load_config
+from pairsmith.flows import flows as plain
+from pairsmith.flows import publishing, refreshing
+from pairsmith.flows.cli.shared import default_cache, read_key
+from pairsmith.flows.progress import shown_progress
+from pairsmith.flows.retrying import set_policy
+from pairsmith.flows.tools import RunLockedError
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.schemas.config import RunConfig, load_config
 
 Overrides = tuple[str, ...]
 Seconds = Annotated[float, Field(ge=0.0)]
@@ -98,9 +98,9 @@ def study(config: str, study_file: str = "reward_free", overrides: Overrides = (
         study_file: TOML file of the study, or the name of one that comes with pairsmith.
         overrides: settings of the study on top, such as `base.sampling.n=8`.
     """
-    from flows import studying
-    from flows.commands.studies import find_study
-    from schemas.study_config import load_study
+    from pairsmith.flows import studying
+    from pairsmith.flows.cli.studies import find_study
+    from pairsmith.schemas.config.study import load_study
 
     with _served(config, ()):
         settings = load_study(find_study(study_file), overrides, None)

@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.chain import load, run_problems, run_samples
-from flows.reporting import reporter
-from flows.tools import Tools
-from pipeline.digests import digest
-from pipeline.evaluation import (
+from pairsmith.flows.chain import load, run_problems, run_samples
+from pairsmith.flows.reporting import reporter
+from pairsmith.flows.tools import Tools
+from pairsmith.pipeline.chain.stages import split_shards, stage_folder
+from pairsmith.pipeline.evaluation.gate import judge_gate, model_digest, write_gate
+from pairsmith.pipeline.evaluation.plan import (
     ProblemSet,
     Subject,
     gains_path,
@@ -20,10 +21,7 @@ from pipeline.evaluation import (
     trained_problems,
     without,
 )
-from pipeline.folder import write_whole
-from pipeline.gate import judge_gate, model_digest, write_gate
-from pipeline.problems.records import LoadedProblems
-from pipeline.scoring import (
+from pairsmith.pipeline.evaluation.scores import (
     Abundances,
     compare_scores,
     compare_slices,
@@ -36,17 +34,19 @@ from pipeline.scoring import (
     score_to_json,
     slices_to_json,
 )
-from pipeline.scoring.efficiency import compare_speeds, pick_programs, problem_efficiency
-from pipeline.scoring.slices import pass_gains
-from pipeline.stages import split_shards, stage_folder
-from schemas.candidate import Candidate, Program
-from schemas.config import RunConfig
-from schemas.evaluation_config import HELD_OUT
-from schemas.problem import Problem
-from schemas.sampling_config import SamplingConfig
-from schemas.score import Gain, Score, SliceGain
-from schemas.syntax import Syntax
-from schemas.verdict import Label, Verdict
+from pairsmith.pipeline.evaluation.scores.efficiency import compare_speeds, pick_programs, problem_efficiency
+from pairsmith.pipeline.evaluation.scores.slices import pass_gains
+from pairsmith.pipeline.problems.records import LoadedProblems
+from pairsmith.pipeline.run.digests import digest
+from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.schemas.candidate import Candidate, Program
+from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.config.evaluation import HELD_OUT
+from pairsmith.schemas.config.sampling import SamplingConfig
+from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.score import Gain, Score, SliceGain
+from pairsmith.schemas.syntax import Syntax
+from pairsmith.schemas.verdict import Label, Verdict
 
 ApiKeys = Callable[[str], str | None]
 Speeds = Mapping[str, Mapping[str, float]]  # problem, then text of the program

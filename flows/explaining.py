@@ -10,8 +10,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline import stages
-from pipeline.history import (
+from pairsmith.pipeline.chain import stages
+from pairsmith.pipeline.chain.provenance import read_config
+from pairsmith.pipeline.pairing import scan_tables
+from pairsmith.pipeline.pairing.explaining import offers_of_problem
+from pairsmith.pipeline.pairing.policies import POLICIES
+from pairsmith.pipeline.pairing.reasons import DROP_WORDS, Drop
+from pairsmith.pipeline.pairing.user_marks import dropping, read_marks
+from pairsmith.pipeline.report.history import (
     CaseAnswers,
     Known,
     ProblemHistory,
@@ -20,17 +26,11 @@ from pipeline.history import (
     find_pair,
     telling_first,
 )
-from pipeline.made_with import read_config
-from pipeline.marks import dropping, read_marks
-from pipeline.pairing import scan_tables
-from pipeline.pairing.explaining import offers_of_problem
-from pipeline.pairing.policies import POLICIES
-from pipeline.pairing.reasons import DROP_WORDS, Drop
-from pipeline.shown import shown_arguments, shown_text, shown_value
-from schemas.config import RunConfig
-from schemas.execution import CaseRun, Status
-from schemas.problem import Interface, Problem
-from schemas.verdict import Label
+from pairsmith.pipeline.run.safe_text import shown_arguments, shown_text, shown_value
+from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.execution import CaseRun, Status
+from pairsmith.schemas.problem import Interface, Problem
+from pairsmith.schemas.verdict import Label
 
 _RUNS = Path("runs")
 _N_OTHERS = 40  # candidates listed

@@ -8,7 +8,7 @@ from pathlib import Path
 from prefect import flow
 from prefect.artifacts import create_link_artifact, create_table_artifact
 
-from flows.chain import (
+from pairsmith.flows.chain import (
     STAGES,
     count_rows,
     load,
@@ -18,22 +18,22 @@ from flows.chain import (
     run_samples,
     run_truth,
 )
-from flows.evaluating import Evaluated, evaluate_run, mark_run, opened
-from flows.machines import make_shards
-from flows.metering import compare
-from flows.reporting import reporter
-from flows.tables import HEADER, stage_rows, step_words, summary_lines
-from flows.tools import locked
-from flows.waves import is_adaptive, run_waves
-from pipeline.evaluation import trained_sampling
-from pipeline.folder import MANIFEST
-from pipeline.made_with import remembered
-from pipeline.problems.records import LoadedProblems
-from pipeline.report import write_report
-from pipeline.sampling.models import ResolvedModel, resolve_model
-from pipeline.training.fetching import fetch
-from schemas.config import RunConfig
-from schemas.training import TrainingStep, TrainingSummary
+from pairsmith.flows.evaluating import Evaluated, evaluate_run, mark_run, opened
+from pairsmith.flows.machines import make_shards
+from pairsmith.flows.metering import compare
+from pairsmith.flows.reporting import reporter
+from pairsmith.flows.tables import HEADER, stage_rows, step_words, summary_lines
+from pairsmith.flows.tools import locked
+from pairsmith.flows.waves import is_adaptive, run_waves
+from pairsmith.pipeline.chain.provenance import remembered
+from pairsmith.pipeline.evaluation.plan import trained_sampling
+from pairsmith.pipeline.problems.records import LoadedProblems
+from pairsmith.pipeline.report import write_report
+from pairsmith.pipeline.run.folder import MANIFEST
+from pairsmith.pipeline.sampling.models import ResolvedModel, resolve_model
+from pairsmith.pipeline.training.fetching import fetch
+from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.training import TrainingStep, TrainingSummary
 
 ApiKeys = Callable[[str], str | None]
 
@@ -84,8 +84,8 @@ def build_run(config: RunConfig, cache: Path, api_keys: ApiKeys, shards: Mapping
 @flow(name="train", validate_parameters=False)
 def train(config: RunConfig, cache: Path) -> TrainingSummary:
     """Train an adapter on the pairs of a run that has been built."""
-    from pipeline.training import DISPLACED, Plan, is_displaced
-    from pipeline.training import train as train_on
+    from pairsmith.pipeline.training import DISPLACED, Plan, is_displaced
+    from pairsmith.pipeline.training import train as train_on
 
     settings = config.training
     with locked(config.run, store=config.store):

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from pipeline.forecast import Forecast, Seen, make_forecast, read_seen
-from pipeline.sampling import choose_backend
-from schemas.config import RunConfig
+from pairsmith.pipeline.sampling import choose_backend
+from pairsmith.pipeline.sampling.forecast import Forecast, Seen, make_forecast, read_seen
+from pairsmith.schemas.config import RunConfig
 
 SEEN = "measured.json"
 """File of the cache that keeps measures for later runs."""

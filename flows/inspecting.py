@@ -5,13 +5,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from flows.chain import STAGES
-from flows.tables import HEADER, score_words, stage_rows
-from pipeline.errors import PairsmithError
-from pipeline.repeats import NAME, find_repeats
-from pipeline.shown import shown_text, visible
-from pipeline.stages import stage_folder
-from schemas.pair import Pair
+from pairsmith.flows.chain import STAGES
+from pairsmith.flows.tables import HEADER, score_words, stage_rows
+from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.run.safe_text import shown_text, visible
+from pairsmith.pipeline.syntax.repeats import NAME, find_repeats
+from pairsmith.schemas.pair import Pair
 
 _N_SHOWN = 10  # clusters
 

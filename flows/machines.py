@@ -22,15 +22,15 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.settings import PREFECT_API_URL
 
-from flows.reporting import reporter
-from flows.tools import Tools
-from pipeline import stages
-from pipeline.drawing import draw
-from pipeline.errors import PairsmithError
-from pipeline.folder import following
-from pipeline.stores import Mirror, RemoteFolder, mirror_of
-from pipeline.truth import shards
-from schemas.config import RunConfig
+from pairsmith.flows.reporting import reporter
+from pairsmith.flows.tools import Tools
+from pairsmith.pipeline.chain import stages
+from pairsmith.pipeline.crosscheck import shards
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.run.folder import following
+from pairsmith.pipeline.run.stores import Mirror, RemoteFolder, mirror_of
+from pairsmith.pipeline.sampling.stream import draw
+from pairsmith.schemas.config import RunConfig
 
 
 class EngineError(PairsmithError):

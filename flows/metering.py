@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
-from flows.forecasting import SEEN, forecast_from, seen_key
-from flows.reporting import reporter
-from pipeline.folder import write_whole
-from pipeline.forecast import (
+from pairsmith.flows.forecasting import SEEN, forecast_from, seen_key
+from pairsmith.flows.reporting import reporter
+from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.sampling.forecast import (
     Comparison,
     Estimate,
     Forecast,
@@ -24,8 +24,8 @@ from pipeline.forecast import (
     read_seen,
     seen_to_json,
 )
-from schemas.candidate import Candidate
-from schemas.config import RunConfig
+from pairsmith.schemas.candidate import Candidate
+from pairsmith.schemas.config import RunConfig
 
 EARLY_S = 60.0  # when the early forecast is told; sooner, where a fifth is drawn before
 _EARLY_SHARE = 0.2

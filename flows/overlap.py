@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flows.reporting import Stage, reporter
-from pipeline import stages
-from pipeline.cpus import kept_off
-from pipeline.drawing import Filled
-from pipeline.execution import execute_programs
-from pipeline.judging import judge
-from pipeline.line import Line
-from pipeline.reading import Group, Reader
-from pipeline.sandbox import SandboxPool
-from schemas.candidate import Program
-from schemas.config import RunConfig
-from schemas.execution import Execution
-from schemas.syntax import Syntax
-from schemas.verdict import Label
+from pairsmith.flows.reporting import Stage, reporter
+from pairsmith.pipeline.chain import stages
+from pairsmith.pipeline.execution.runner import execute_programs
+from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.pipeline.run.cpus import kept_off
+from pairsmith.pipeline.run.thread_pipeline import Line
+from pairsmith.pipeline.sampling.stream import Filled
+from pairsmith.pipeline.sandbox import SandboxPool
+from pairsmith.pipeline.syntax.worker import Group, Reader
+from pairsmith.schemas.candidate import Program
+from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.execution import Execution
+from pairsmith.schemas.syntax import Syntax
+from pairsmith.schemas.verdict import Label
 
 _STOP_LIMIT_S = 20.0
 _MADE = ("candidates", "programs", "executions", "verdicts", "syntax")

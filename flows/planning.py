@@ -6,17 +6,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from flows.chain import STAGES, load
-from flows.forecasting import forecast_before
-from flows.stored import as_stored
-from flows.waves import is_adaptive
-from pipeline.pairing import split_of
-from pipeline.problems.records import LoadedProblems
-from pipeline.report.words import counted
-from pipeline.sampling import choose_backend
-from pipeline.stages import candidates_key, problems_key, stage_folder
-from schemas.config import RunConfig
-from schemas.problem import Problem
+from pairsmith.flows.chain import STAGES, load
+from pairsmith.flows.forecasting import forecast_before
+from pairsmith.flows.stored import as_stored
+from pairsmith.flows.waves import is_adaptive
+from pairsmith.pipeline.chain.stages import candidates_key, problems_key, stage_folder
+from pairsmith.pipeline.pairing import split_of
+from pairsmith.pipeline.problems.records import LoadedProblems
+from pairsmith.pipeline.report.words import counted
+from pairsmith.pipeline.sampling import choose_backend
+from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.problem import Problem
 
 ALL = (*STAGES, "training", "evaluation")
 

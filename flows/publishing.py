@@ -10,18 +10,18 @@ from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 from rich.console import Console
 
-from flows.reporting import reporter
-from flows.retrying import retried
-from flows.stored import as_stored
-from flows.tools import locked
-from pipeline.folder import write_whole
-from pipeline.publishing import PublishPlan, plan_publish, send
-from pipeline.publishing.errors import HeldBackError
-from pipeline.publishing.hub import Pushed, look
-from pipeline.versions import read_changelog, record_version
-from pipeline.versions.recording import version_folder
-from schemas.config import RunConfig
-from schemas.version import DatasetVersion
+from pairsmith.flows.reporting import reporter
+from pairsmith.flows.retrying import retried
+from pairsmith.flows.stored import as_stored
+from pairsmith.flows.tools import locked
+from pairsmith.pipeline.publishing import PublishPlan, plan_publish, send
+from pairsmith.pipeline.publishing.errors import HeldBackError
+from pairsmith.pipeline.publishing.hub import Pushed, look
+from pairsmith.pipeline.publishing.versions import read_changelog, record_version
+from pairsmith.pipeline.publishing.versions.recording import version_folder
+from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.version import DatasetVersion
 
 HELD_BACK = "pairsmith.gate.held-back"  # event that automations may wait for
 _PUBLISHED = "published.json"
@@ -99,7 +99,7 @@ def show_publish(config: RunConfig, tag: str, despite: Sequence[str], console: C
     """Print what a push would change; records and sends nothing. A store that keeps the run is only read."""
     from huggingface_hub import HfApi
 
-    from pipeline.versions import list_versions
+    from pairsmith.pipeline.publishing.versions import list_versions
 
     config, told = as_stored(config, cache, None)
     for line in told:

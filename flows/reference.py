@@ -1,4 +1,4 @@
-"""Writes the reference pages from the code: `python -m flows.reference`, or `make reference`."""
+"""Writes the reference pages from the code: `python -m pairsmith.flows.reference`, or `make reference`."""
 
 import inspect
 import re
@@ -8,16 +8,16 @@ from typing import Any
 
 import typer.main
 
-from flows.commands.shared import EXIT_CODES, app
-from pipeline.pairing.layout import CONFIGS
-from pipeline.pairing.reasons import DROP_WORDS
-from pipeline.reference.columns import describe_record
-from pipeline.reference.keys import Key, KeyedSection, list_sections
-from pipeline.reference.toml import toml_value
-from pipeline.stages import RECORDS
-from schemas.mark import Mark
+from pairsmith.flows.cli.shared import EXIT_CODES, app
+from pairsmith.pipeline.chain.stages import RECORDS
+from pairsmith.pipeline.pairing.layout import CONFIGS
+from pairsmith.pipeline.pairing.reasons import DROP_WORDS
+from pairsmith.pipeline.reference.columns import describe_record
+from pairsmith.pipeline.reference.keys import Key, KeyedSection, list_sections
+from pairsmith.pipeline.reference.toml import toml_value
+from pairsmith.schemas.mark import Mark
 
-FOLDER = Path(__file__).parents[1] / "docs" / "reference"
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
 _MADE = "<!-- Generated from the code by `make reference`: change the code, not this page. -->\n"
 
 
@@ -104,9 +104,9 @@ def _record(name: str, record: type) -> Iterator[str]:
 
 
 def _commands() -> Iterator[str]:
-    import flows.cli  # each verb registers itself
+    import pairsmith.flows.cli  # each verb registers itself
 
-    assert flows.cli.main is not None
+    assert pairsmith.flows.cli.main is not None
     yield "# Commands\n"
     yield _MADE
     yield "`pairsmith --install-completion` has your shell complete verbs and options.\n"

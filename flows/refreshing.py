@@ -7,20 +7,20 @@ from pathlib import Path
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from flows.chain import load, run_pairs, run_samples_again, run_truth
-from flows.evaluating import opened
-from flows.flows import ApiKeys, build_run, evaluate, finish, no_key, train
-from flows.publishing import publish_version, unpublished
-from flows.reporting import reporter
-from flows.tools import locked
-from pipeline import stages
-from pipeline.digests import digest
-from pipeline.folder import write_whole
-from pipeline.versions import list_versions, record_version
-from pipeline.versions.rebuilding import changed_code, differences, find_version, prepare
-from pipeline.versions.recording import check_splits, version_folder
-from schemas.config import RunConfig
-from schemas.version import DatasetVersion
+from pairsmith.flows.chain import load, run_pairs, run_samples_again, run_truth
+from pairsmith.flows.evaluating import opened
+from pairsmith.flows.flows import ApiKeys, build_run, evaluate, finish, no_key, train
+from pairsmith.flows.publishing import publish_version, unpublished
+from pairsmith.flows.reporting import reporter
+from pairsmith.flows.tools import locked
+from pairsmith.pipeline.chain import stages
+from pairsmith.pipeline.publishing.versions import list_versions, record_version
+from pairsmith.pipeline.publishing.versions.rebuilding import changed_code, differences, find_version, prepare
+from pairsmith.pipeline.publishing.versions.recording import check_splits, version_folder
+from pairsmith.pipeline.run.digests import digest
+from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.version import DatasetVersion
 
 _RETRAINED = "retrained"  # in a version's folder
 

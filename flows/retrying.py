@@ -7,8 +7,8 @@ from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import exponential_backoff
 
-from pipeline.errors import InfrastructureError
-from schemas.service_config import ServiceConfig
+from pairsmith.pipeline.run.errors import InfrastructureError
+from pairsmith.schemas.config.service import ServiceConfig
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -20,8 +20,8 @@ import prefect
 from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import PREFECT_API_URL, get_current_settings
 
-from pipeline.errors import PairsmithError
-from pipeline.sampling import guard
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.sampling import guard
 
 _START_S = 120.0
 _TEMPORARY = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}

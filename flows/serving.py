@@ -24,12 +24,12 @@ from prefect.schedules import Cron
 from prefect.states import Crashed
 from prefect.types.entrypoint import EntrypointType
 
-from flows.deployed import SERVED
-from flows.reporting import reporter
-from flows.retrying import SAMPLER_TAG
-from flows.tools import is_locked
-from pipeline.errors import PairsmithError
-from schemas.config import RunConfig
+from pairsmith.flows.deployed import SERVED
+from pairsmith.flows.reporting import reporter
+from pairsmith.flows.retrying import SAMPLER_TAG
+from pairsmith.flows.tools import is_locked
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.schemas.config import RunConfig
 
 
 class TimetableError(PairsmithError):

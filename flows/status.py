@@ -10,20 +10,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.inspecting import NoRunError
-from flows.reporting import PROGRESS, duration
-from flows.stored import Stored, look
-from flows.tools import is_locked
-from flows.waves import draws_of
-from pipeline import stages
-from pipeline.errors import PairsmithError
-from pipeline.made_with import read_config
-from pipeline.problems.loading import load_problems
-from pipeline.problems.records import LoadedProblems
-from pipeline.problems.starter import starter_folder
-from pipeline.shown import visible
-from pipeline.staleness import READS, StageState, State, examine_run
-from schemas.config import ConfigError, RunConfig, load_config
+from pairsmith.flows.inspecting import NoRunError
+from pairsmith.flows.reporting import PROGRESS, duration
+from pairsmith.flows.stored import Stored, look
+from pairsmith.flows.tools import is_locked
+from pairsmith.flows.waves import draws_of
+from pairsmith.pipeline.chain import stages
+from pairsmith.pipeline.chain.provenance import read_config
+from pairsmith.pipeline.chain.staleness import READS, StageState, State, examine_run
+from pairsmith.pipeline.problems.loading import load_problems
+from pairsmith.pipeline.problems.records import LoadedProblems
+from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.run.safe_text import visible
+from pairsmith.schemas.config import ConfigError, RunConfig, load_config
 
 _STYLES = {
     State.DONE: "green",

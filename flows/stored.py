@@ -6,11 +6,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.digests import digest
-from pipeline.errors import PairsmithError
-from pipeline.stages import RECORDS
-from pipeline.stores import Lease, Mirror, RemoteFolder, mirrored
-from schemas.config import RunConfig
+from pairsmith.pipeline.chain.stages import RECORDS
+from pairsmith.pipeline.run.digests import digest
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.run.stores import Lease, Mirror, RemoteFolder, mirrored
+from pairsmith.schemas.config import RunConfig
 
 
 @dataclass(frozen=True)

@@ -5,22 +5,30 @@ from pathlib import Path
 
 from prefect import flow
 
-from flows.chain import load
-from flows.evaluating import ApiKeys
-from flows.flows import build, evaluate, train
-from flows.reporting import reporter
-from flows.tools import fetched_candidates, locked
-from pipeline.drawing import remember_draws
-from pipeline.errors import PairsmithError
-from pipeline.evaluation import trained_sampling
-from pipeline.report.study import write_study_report
-from pipeline.sampling import SampleStore
-from pipeline.sampling.models import resolve_model
-from pipeline.study import Cell, cell_config, link_shared, list_cells, note_error, read_row, shared_config
-from pipeline.supervised import write_references
-from schemas.config import RunConfig
-from schemas.study import StudyRow
-from schemas.study_config import Start, StudyConfig, Variant
+from pairsmith.flows.chain import load
+from pairsmith.flows.evaluating import ApiKeys
+from pairsmith.flows.flows import build, evaluate, train
+from pairsmith.flows.reporting import reporter
+from pairsmith.flows.tools import fetched_candidates, locked
+from pairsmith.pipeline.evaluation.plan import trained_sampling
+from pairsmith.pipeline.evaluation.study import (
+    Cell,
+    cell_config,
+    link_shared,
+    list_cells,
+    note_error,
+    read_row,
+    shared_config,
+)
+from pairsmith.pipeline.report.study import write_study_report
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.sampling import SampleStore
+from pairsmith.pipeline.sampling.models import resolve_model
+from pairsmith.pipeline.sampling.stream import remember_draws
+from pairsmith.pipeline.training.supervised import write_references
+from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.config.study import Start, StudyConfig, Variant
+from pairsmith.schemas.study import StudyRow
 
 
 @flow(name="study", validate_parameters=False)
@@ -98,8 +106,8 @@ def make_start(settings: StudyConfig, start: Start, cache: Path) -> str:
     assert made is not None
     if made.adapter is None:
         return made.model
-    from pipeline.training.saving import merged_model
-    from pipeline.training.trainer import quiet
+    from pairsmith.pipeline.training.saving import merged_model
+    from pairsmith.pipeline.training.trainer import quiet
 
     base = Path(resolve_model(made, cache, reporter().say).source)
     with quiet():

@@ -7,30 +7,30 @@ from pathlib import Path
 
 from prefect import flow
 
-from flows.chain import make_shard
-from flows.metering import Meter
-from flows.reporting import reporter
-from flows.tools import Tools, locked
-from pipeline import stages
-from pipeline.agreement import read_calibration
-from pipeline.decontamination import Benchmarks, read_benchmarks
-from pipeline.digests import digest
-from pipeline.drawing import Filled, draw
-from pipeline.folder import Shard, shard_name
-from pipeline.report.synthesis import write_synthesis_report
-from pipeline.sampling import Sampler
-from pipeline.sampling.arms import Source
-from pipeline.seeds import Collected, collect_seeds, read_sources
-from pipeline.synthesis import agreeing, asking
-from pipeline.synthesis import stages as made
-from pipeline.synthesis.asking import Asked
-from schemas.candidate import Candidate
-from schemas.config import RunConfig
-from schemas.problem import Problem
-from schemas.problem_card import ProblemCard
-from schemas.sampling_config import SamplingConfig
-from schemas.seed import Seed
-from schemas.synthesis_config import RoleConfig
+from pairsmith.flows.chain import make_shard
+from pairsmith.flows.metering import Meter
+from pairsmith.flows.reporting import reporter
+from pairsmith.flows.tools import Tools, locked
+from pairsmith.pipeline.chain import stages
+from pairsmith.pipeline.problems.contamination import Benchmarks, read_benchmarks
+from pairsmith.pipeline.report.synthesis import write_synthesis_report
+from pairsmith.pipeline.run.digests import digest
+from pairsmith.pipeline.run.folder import Shard, shard_name
+from pairsmith.pipeline.sampling import Sampler
+from pairsmith.pipeline.sampling.arms import Source
+from pairsmith.pipeline.sampling.stream import Filled, draw
+from pairsmith.pipeline.synthesis import agreeing, asking
+from pairsmith.pipeline.synthesis import stages as made
+from pairsmith.pipeline.synthesis.agreement import read_calibration
+from pairsmith.pipeline.synthesis.asking import Asked
+from pairsmith.pipeline.synthesis.seeds import Collected, collect_seeds, read_sources
+from pairsmith.schemas.candidate import Candidate
+from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.config.sampling import SamplingConfig
+from pairsmith.schemas.config.synthesis import RoleConfig
+from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.problem_card import ProblemCard
+from pairsmith.schemas.seed import Seed
 
 ApiKeys = Callable[[str], str | None]
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from flows.forecasting import forecast_before
-from flows.stored import as_stored
-from flows.synthesis import read_seeds, step_config
-from pipeline.forecast import Forecast
-from pipeline.stages import stage_folder
-from pipeline.synthesis import stages as made
-from schemas.config import RunConfig
+from pairsmith.flows.forecasting import forecast_before
+from pairsmith.flows.stored import as_stored
+from pairsmith.flows.synthesis import read_seeds, step_config
+from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.sampling.forecast import Forecast
+from pairsmith.pipeline.synthesis import stages as made
+from pairsmith.schemas.config import RunConfig
 
 
 def show_synthesis_plan(config: RunConfig, cache: Path, console: Console) -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.scoring import score_from_json
-from pipeline.stages import stage_folder
-from schemas.score import Gain, Interval, Score, SliceGain
-from schemas.training import TrainingStep, TrainingSummary
+from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.evaluation.scores import score_from_json
+from pairsmith.schemas.score import Gain, Interval, Score, SliceGain
+from pairsmith.schemas.training import TrainingStep, TrainingSummary
 
 HEADER = ("stage", "in", "out", "left out, and what was counted")
 _SHOWN = {

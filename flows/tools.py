@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from flows.reporting import reporter
-from pipeline.cpus import set_threads
-from pipeline.drawing import remember_draws, store_path
-from pipeline.errors import PairsmithError
-from pipeline.sampling import Sampler, SampleStore, open_sampler
-from pipeline.sampling.arms import Source
-from pipeline.sandbox import SandboxPool, open_pool
-from pipeline.sandbox.docker_engine import label_of
-from pipeline.stores import StoreBusyError, mirror_of, mirrored
-from schemas.config import RunConfig, beyond_limits
+from pairsmith.flows.reporting import reporter
+from pairsmith.pipeline.run.cpus import set_threads
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.run.stores import StoreBusyError, mirror_of, mirrored
+from pairsmith.pipeline.sampling import Sampler, SampleStore, open_sampler
+from pairsmith.pipeline.sampling.arms import Source
+from pairsmith.pipeline.sampling.stream import remember_draws, store_path
+from pairsmith.pipeline.sandbox import SandboxPool, open_pool
+from pairsmith.pipeline.sandbox.docker_engine import label_of
+from pairsmith.schemas.config import RunConfig, beyond_limits
 
 _DRAWN = re.compile(r"(^|/)candidates/part-\d+\.parquet$")
 _LOOK_EVERY_S = 0.5  # whether a lock is free

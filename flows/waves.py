@@ -7,13 +7,13 @@ from typing import Any
 
 import polars as pl
 
-from flows.reporting import reporter
-from pipeline import stages
-from pipeline.adaptive import Bounds, Spent, Standing, Wave, exceeded, next_wave
-from pipeline.digests import digest
-from pipeline.folder import write_whole
-from schemas.config import RunConfig
-from schemas.verdict import Label
+from pairsmith.flows.reporting import reporter
+from pairsmith.pipeline.chain import stages
+from pairsmith.pipeline.run.digests import digest
+from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.sampling.adaptive import Bounds, Spent, Standing, Wave, exceeded, next_wave
+from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.verdict import Label
 
 _STATE = "waves.json"
 _WORDS = {

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from schemas.execution import Status
-from schemas.problem import Case
+from pairsmith.schemas.execution import Status
+from pairsmith.schemas.problem import Case
 
 
 @dataclass(frozen=True, slots=True)

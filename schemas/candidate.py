@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from schemas.pair import Message
+from pairsmith.schemas.pair import Message
 
 
 @dataclass(frozen=True, slots=True)

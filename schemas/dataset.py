@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from schemas.pair import Message
+from pairsmith.schemas.pair import Message
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from schemas.score import Interval
+from pairsmith.schemas.score import Interval
 
 
 class Outcome(StrEnum):

@@ -23,7 +23,7 @@ class ProblemScore:
         n_distinct_behaviour: distinct behaviour signatures.
         n_distinct_passed: distinct renamed fingerprints among the passed.
         values: further measures that this problem allows, such as `distinct_syntax@4` (see
-            `pipeline.scoring.measures`).
+            `pipeline.evaluation.scores.measures`).
         tags: style tag to its share of the decided candidates, in (0, 1].
     """
 

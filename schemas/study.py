@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from schemas.gate import GateCheck
-from schemas.score import Gain, Score, SliceGain
+from pairsmith.schemas.gate import GateCheck
+from pairsmith.schemas.score import Gain, Score, SliceGain
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from pipeline.agreement.evidence import Evidence, Response
-from pipeline.agreement.running import Matrix
-from pipeline.sandbox import Answer
-from schemas.agreement import GeneratedTest
-from schemas.execution import Status
-from schemas.problem import Case
+from pairsmith.pipeline.sandbox import Answer
+from pairsmith.pipeline.synthesis.agreement.evidence import Evidence, Response
+from pairsmith.pipeline.synthesis.agreement.running import Matrix
+from pairsmith.schemas.agreement import GeneratedTest
+from pairsmith.schemas.execution import Status
+from pairsmith.schemas.problem import Case
 
 
 def make_evidence(

@@ -7,14 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipeline.problems.starter import load_starter, starter_folder
-from pipeline.stages import RECORDS, stage_folder
+from pairsmith.pipeline.chain.stages import RECORDS, stage_folder
+from pairsmith.pipeline.problems.starter import load_starter, starter_folder
 
 N_PROBLEMS = 12
 STAGES = tuple(stage for stage in RECORDS if stage != "judgements")  # no judge is asked
 
 
-def pairsmith(*arguments: str | Path, home: Path, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
+def run_pairsmith(*arguments: str | Path, home: Path, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own."""
     return subprocess.run(
         command_of(*arguments),
@@ -27,7 +27,7 @@ def pairsmith(*arguments: str | Path, home: Path, timeout_s: float = 300) -> sub
 
 
 def command_of(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "flows.cli", *(str(argument) for argument in arguments)]
+    return [sys.executable, "-m", "pairsmith", *(str(argument) for argument in arguments)]
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -12,11 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pipeline.languages.table import LanguageError
-from pipeline.languages.toolchains import Toolchains
-from pipeline.sandbox.contract import Engine
-from pipeline.sandbox.pool import SandboxPool
-from tests.cli_kit import environment, pairsmith, write_config
+from pairsmith.pipeline.languages.table import LanguageError
+from pairsmith.pipeline.languages.toolchains import Toolchains
+from pairsmith.pipeline.sandbox.contract import Engine
+from pairsmith.pipeline.sandbox.pool import SandboxPool
+from tests.cli_kit import environment, run_pairsmith, write_config
 from tests.sandboxes import LIMITS, PATIENCE, make_engine, why_no_docker
 from tests.stores_kit import KINDS, gs_server, new_address, s3_server
 
@@ -172,6 +172,6 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def built(config: Path, home: Path) -> Path:
     """That run, undisturbed."""
-    done = pairsmith("build", config, home=home)
+    done = run_pairsmith("build", config, home=home)
     assert done.returncode == 0, done.stdout + done.stderr
     return config.parent / "run"

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Request, Trouble
-from pipeline.syntax.judge import DIMENSIONS
+from pairsmith.pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Request, Trouble
+from pairsmith.pipeline.syntax.judge import DIMENSIONS
 
 
 class Judge(ClosingSampler):

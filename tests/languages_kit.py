@@ -3,8 +3,8 @@
 import json
 from dataclasses import dataclass
 
-from schemas.problem import Case, JudgedBy, Problem
-from schemas.values import encode_arguments, encode_value
+from pairsmith.schemas.problem import Case, JudgedBy, Problem
+from pairsmith.schemas.values import encode_arguments, encode_value
 
 
 @dataclass(frozen=True, slots=True)

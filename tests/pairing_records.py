@@ -4,16 +4,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.pairing import Drop, PairingResult, make_pairs, tables_of_records
-from schemas.arrow import from_table
-from schemas.candidate import Candidate, Extraction, Program
-from schemas.pair import Pair
-from schemas.pairs_config import PairsConfig
-from schemas.problem import JudgedBy, Problem
-from schemas.standing import CandidateStanding, ProblemStanding
-from schemas.syntax import Syntax
-from schemas.timing import Timing
-from schemas.verdict import Cause, Label, Verdict
+from pairsmith.pipeline.pairing import Drop, PairingResult, make_pairs, tables_of_records
+from pairsmith.schemas.arrow import from_table
+from pairsmith.schemas.candidate import Candidate, Extraction, Program
+from pairsmith.schemas.config.pairs import PairsConfig
+from pairsmith.schemas.pair import Pair
+from pairsmith.schemas.problem import JudgedBy, Problem
+from pairsmith.schemas.standing import CandidateStanding, ProblemStanding
+from pairsmith.schemas.syntax import Syntax
+from pairsmith.schemas.timing import Timing
+from pairsmith.schemas.verdict import Cause, Label, Verdict
 
 
 @dataclass(frozen=True)

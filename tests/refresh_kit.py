@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pipeline.folder import write_whole
-from schemas.config import RunConfig, load_config
+from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.schemas.config import RunConfig, load_config
 
 _BODIES = ("x + {k}", "x * {k} + 1", "x - {k}", "[x] * {k}", "x // ({k} + 1)")
 
@@ -75,7 +75,9 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
 
 def build_small(folder: Path) -> RunConfig:
     """Build a run of four problems that one machine makes, without a store; return its configuration."""
-    from flows.flows import build  # benchmarks take this module before they say where Prefect's server is
+    from pairsmith.flows.flows import (
+        build,  # benchmarks take this module before they say where Prefect's server is
+    )
 
     path = write_problems(folder, 4, published=False)
     settings = load_config(path, ["truth.n_timed_runs=0"])

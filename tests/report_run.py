@@ -9,19 +9,19 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from pipeline.scoring.texts import gains_to_json, score_to_json
-from schemas.arrow import to_table
-from schemas.candidate import Candidate, Extraction, Program
-from schemas.execution import Execution, Status
-from schemas.manifest import Manifest, ShardFile
-from schemas.pair import Message, Pair
-from schemas.problem import JudgedBy, Problem
-from schemas.score import Gain, Interval, ProblemScore, Score
-from schemas.standing import CandidateStanding, ProblemStanding
-from schemas.syntax import Syntax
-from schemas.timing import Timing
-from schemas.training import TrainingStep, TrainingSummary
-from schemas.verdict import Cause, Label, Verdict
+from pairsmith.pipeline.evaluation.scores.texts import gains_to_json, score_to_json
+from pairsmith.schemas.arrow import to_table
+from pairsmith.schemas.candidate import Candidate, Extraction, Program
+from pairsmith.schemas.execution import Execution, Status
+from pairsmith.schemas.manifest import Manifest, ShardFile
+from pairsmith.schemas.pair import Message, Pair
+from pairsmith.schemas.problem import JudgedBy, Problem
+from pairsmith.schemas.score import Gain, Interval, ProblemScore, Score
+from pairsmith.schemas.standing import CandidateStanding, ProblemStanding
+from pairsmith.schemas.syntax import Syntax
+from pairsmith.schemas.timing import Timing
+from pairsmith.schemas.training import TrainingStep, TrainingSummary
+from pairsmith.schemas.verdict import Cause, Label, Verdict
 
 NAMES = [
     "absolute_value",

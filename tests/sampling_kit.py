@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Opening, Request
-from schemas.problem import JudgedBy, Problem
+from pairsmith.pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Opening, Request
+from pairsmith.schemas.problem import JudgedBy, Problem
 
 
 def make_problem(name: str = "double", continuation: str = "", **changes: Any) -> Problem:

@@ -3,10 +3,10 @@
 import functools
 import os
 
-from pipeline.sandbox.bubblewrap import BubblewrapEngine
-from pipeline.sandbox.contract import Engine, SandboxError
-from pipeline.sandbox.docker_engine import DockerEngine
-from schemas.config import ExecutionConfig, SandboxConfig
+from pairsmith.pipeline.sandbox.bubblewrap import BubblewrapEngine
+from pairsmith.pipeline.sandbox.contract import Engine, SandboxError
+from pairsmith.pipeline.sandbox.docker_engine import DockerEngine
+from pairsmith.schemas.config import ExecutionConfig, SandboxConfig
 
 IMAGE = os.environ.get("PAIRSMITH_TEST_IMAGE", SandboxConfig().image)
 # Short limits: what must time out does so soon. Long enough for a busy machine.

@@ -5,8 +5,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from flows.metering import Meter
-from schemas.candidate import Candidate
+from pairsmith.flows.metering import Meter
+from pairsmith.schemas.candidate import Candidate
 
 
 class Clock:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from tree_sitter import Node, Parser
 
-from pipeline.syntax.languages import find_language
+from pairsmith.pipeline.syntax.languages import find_language
 
 FRESH = ("alpha", "beta", "gamma", "delta", "item_", "result_", "x1", "y2", "tmp", "Value", "_q", "näme")
 OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.BitXor)

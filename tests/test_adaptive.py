@@ -4,8 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.adaptive import MIN_PROBLEMS, Bounds, Spent, Standing, exceeded, expected_gain, fit_prior, next_wave
-from schemas.budget_config import AdaptiveConfig, BudgetConfig, PricesConfig
+from pairsmith.pipeline.sampling.adaptive import (
+    MIN_PROBLEMS,
+    Bounds,
+    Spent,
+    Standing,
+    exceeded,
+    expected_gain,
+    fit_prior,
+    next_wave,
+)
+from pairsmith.schemas.config.budget import AdaptiveConfig, BudgetConfig, PricesConfig
 
 FREE, NO_PRICES, BOUNDS, ONE = BudgetConfig(), PricesConfig(), Bounds(8, 2), Bounds(1, 1)
 WAVES = AdaptiveConfig(pairs=1000, first_n=4, step_n=2, max_n=12)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipeline.agreement.guessing import guess_inputs
-from pipeline.synthesis.parsing import fits_signature
-from schemas.values import decode_value
+from pairsmith.pipeline.synthesis.agreement.guessing import guess_inputs
+from pairsmith.pipeline.synthesis.parsing import fits_signature
+from pairsmith.schemas.values import decode_value
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.agreement import judge_evidence, read_calibration
-from pipeline.agreement.calibration import Calibration, CalibrationError, measure_bins
-from pipeline.agreement.groups import find_behaviours
-from pipeline.agreement.joint import FEATURES, Coefficients, estimate, features, fit
-from pipeline.report.calibration import draw_calibration
-from schemas.agreement import Standing
-from schemas.agreement_config import AgreementConfig
+from pairsmith.pipeline.report.calibration import draw_calibration
+from pairsmith.pipeline.synthesis.agreement import judge_evidence, read_calibration
+from pairsmith.pipeline.synthesis.agreement.calibration import Calibration, CalibrationError, measure_bins
+from pairsmith.pipeline.synthesis.agreement.groups import find_behaviours
+from pairsmith.pipeline.synthesis.agreement.joint import FEATURES, Coefficients, estimate, features, fit
+from pairsmith.schemas.agreement import Standing
+from pairsmith.schemas.config.agreement import AgreementConfig
 from tests.agreement_kit import make_evidence
 from tests.sampling_kit import make_problem
 
@@ -22,7 +22,7 @@ GOOD = [{2: 4, 3: 9, 4: 16}, {1: 1, 5: 25, 3: 9}, {3: 9, 4: 17}]
 
 
 def best(evidence: object) -> int:
-    from pipeline.agreement.evidence import Evidence
+    from pairsmith.pipeline.synthesis.agreement.evidence import Evidence
 
     assert isinstance(evidence, Evidence)
     behaviours = find_behaviours(evidence)

@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from pipeline.agreement import read_suite
-from pipeline.agreement.reading import find_calls
-from schemas.agreement import GeneratedTest
-from schemas.problem import Case
+from pairsmith.pipeline.synthesis.agreement import read_suite
+from pairsmith.pipeline.synthesis.agreement.reading import find_calls
+from pairsmith.schemas.agreement import GeneratedTest
+from pairsmith.schemas.problem import Case
 
 CASE = GeneratedTest(Case("[1]", "2"))
 

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.agreement import (
+from pairsmith.pipeline.crosscheck.answers import RAISED, UNKNOWN
+from pairsmith.pipeline.sandbox.pool import SandboxPool
+from pairsmith.pipeline.synthesis.agreement import (
     Response,
     judge_evidence,
     plan_runs,
@@ -14,13 +16,11 @@ from pipeline.agreement import (
     read_suite,
     run_plan,
 )
-from pipeline.agreement.running import run_matrix, run_tests
-from pipeline.sandbox.pool import SandboxPool
-from pipeline.truth.answers import RAISED, UNKNOWN
-from schemas.agreement import GeneratedTest, ProblemAnswers, Standing
-from schemas.agreement_config import AgreementConfig
-from schemas.arrow import from_table, to_table
-from schemas.execution import Status
+from pairsmith.pipeline.synthesis.agreement.running import run_matrix, run_tests
+from pairsmith.schemas.agreement import GeneratedTest, ProblemAnswers, Standing
+from pairsmith.schemas.arrow import from_table, to_table
+from pairsmith.schemas.config.agreement import AgreementConfig
+from pairsmith.schemas.execution import Status
 from tests.sampling_kit import make_problem
 from tests.sandboxes import LIMITS, PATIENCE, make_engine
 

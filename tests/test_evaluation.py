@@ -2,10 +2,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.evaluation import list_sets, list_subjects, trained_problems, trained_sampling, without
-from pipeline.pairing import split_of
-from pipeline.sampling.arms import deal, list_arms, list_sources
-from schemas.config import RunConfig, load_config
+from pairsmith.pipeline.evaluation.plan import (
+    list_sets,
+    list_subjects,
+    trained_problems,
+    trained_sampling,
+    without,
+)
+from pairsmith.pipeline.pairing import split_of
+from pairsmith.pipeline.sampling.arms import deal, list_arms, list_sources
+from pairsmith.schemas.config import RunConfig, load_config
 from tests.pairing_records import problem
 
 

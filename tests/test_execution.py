@@ -4,12 +4,12 @@ from typing import Any, TypeVar, cast
 
 import pytest
 
-from pipeline.execution import execute_programs
-from pipeline.sandbox import Answer, Bench, Ending, Job, SandboxError, SandboxFaultError, SandboxPool
-from schemas.candidate import Extraction, Program
-from schemas.config import TimeoutsAgain
-from schemas.execution import Execution, Status
-from schemas.problem import Case, Interface, JudgedBy
+from pairsmith.pipeline.execution.runner import execute_programs
+from pairsmith.pipeline.sandbox import Answer, Bench, Ending, Job, SandboxError, SandboxFaultError, SandboxPool
+from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.schemas.config import TimeoutsAgain
+from pairsmith.schemas.execution import Execution, Status
+from pairsmith.schemas.problem import Case, Interface, JudgedBy
 from tests.pairing_records import problem as make_problem
 
 T = TypeVar("T")

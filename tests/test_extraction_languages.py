@@ -2,10 +2,10 @@ from typing import NamedTuple
 
 import pytest
 
-from pipeline.extraction import extract_program
-from pipeline.syntax import SyntaxToolsError, analyse_program
-from schemas.candidate import Candidate, Extraction, Program
-from schemas.problem import JudgedBy, Problem
+from pairsmith.pipeline.extraction import extract_program
+from pairsmith.pipeline.syntax import SyntaxToolsError, analyse_program
+from pairsmith.schemas.candidate import Candidate, Extraction, Program
+from pairsmith.schemas.problem import JudgedBy, Problem
 
 
 class Case(NamedTuple):

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.extraction import extract_program
-from schemas.candidate import Candidate, Extraction, Program
-from schemas.problem import Interface
+from pairsmith.pipeline.extraction import extract_program
+from pairsmith.schemas.candidate import Candidate, Extraction, Program
+from pairsmith.schemas.problem import Interface
 from tests.pairing_records import problem as make_problem
 
 GOOD = "import sys\n\n\ndef solve(n):\n    return n * 2\n\n\n"

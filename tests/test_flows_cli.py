@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli_kit import N_PROBLEMS, assert_one_line, pairsmith
+from tests.cli_kit import N_PROBLEMS, assert_one_line, run_pairsmith
 
 
 def test_dry_run_prints_the_plan_and_writes_nothing(config: Path, home: Path, tmp_path: Path) -> None:
-    done = pairsmith("build", config, "--dry-run", "--set", f"run={tmp_path / 'none'}", home=home)
+    done = run_pairsmith("build", config, "--dry-run", "--set", f"run={tmp_path / 'none'}", home=home)
     assert done.returncode == 0
     assert f"{N_PROBLEMS} from starter" in done.stdout
     assert not (tmp_path / "none").exists()
 
 
 def test_inspect_shows_stages_and_pairs(built: Path, home: Path) -> None:
-    done = pairsmith("inspect", built, "--pairs", "2", home=home)
+    done = run_pairsmith("inspect", built, "--pairs", "2", home=home)
     assert done.returncode == 0
     assert done.stdout.count("-- chosen, passes") == 2
 
@@ -28,7 +28,7 @@ def test_inspect_shows_stages_and_pairs(built: Path, home: Path) -> None:
 def test_two_runs_do_not_share_a_folder(config: Path, built: Path, home: Path) -> None:
     with (built / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = pairsmith("build", config, home=home)
+        done = run_pairsmith("build", config, home=home)
     assert_one_line(done, "another pairsmith works on it")
 
 
@@ -61,7 +61,7 @@ def test_bad_input_is_one_line_that_names_it(
     given = [argument.replace("{tmp}", str(tmp_path)) for argument in arguments]
     if not any(argument.startswith("run=") for argument in given):
         given += ["--set", f"run={tmp_path / 'run'}"]
-    assert_one_line(pairsmith("build", *given, home=home), *words)
+    assert_one_line(run_pairsmith("build", *given, home=home), *words)
 
 
 def test_a_full_disk_is_one_line_and_keeps_what_is_there(config: Path, home: Path, tmp_path: Path) -> None:
@@ -71,11 +71,11 @@ def test_a_full_disk_is_one_line_and_keeps_what_is_there(config: Path, home: Pat
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=28k", "tmpfs", disk], check=True)
     try:
-        done = pairsmith("build", config, "--set", f"run={disk / 'run'}", home=home)
+        done = run_pairsmith("build", config, "--set", f"run={disk / 'run'}", home=home)
         assert_one_line(done, "No space left on device", str(disk))
         assert list(disk.glob("run/*/*.parquet"))
         subprocess.run(["mount", "-o", "remount,size=8m", disk], check=True)
-        assert pairsmith("build", config, "--set", f"run={disk / 'run'}", home=home).returncode == 0
+        assert run_pairsmith("build", config, "--set", f"run={disk / 'run'}", home=home).returncode == 0
     finally:
         subprocess.run(["umount", disk], check=True)
 
@@ -83,4 +83,6 @@ def test_a_full_disk_is_one_line_and_keeps_what_is_there(config: Path, home: Pat
 def test_train_before_build_says_what_to_do(home: Path, tmp_path: Path) -> None:
     pytest.importorskip("trl")
     cache = Path.home() / ".cache" / "pairsmith"
-    assert_one_line(pairsmith("train", "--set", f"run={tmp_path / 'run'}", "--cache", cache, home=home), "pairs")
+    assert_one_line(
+        run_pairsmith("train", "--set", f"run={tmp_path / 'run'}", "--cache", cache, home=home), "pairs"
+    )

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import typer.main
 
-import flows.cli
-from flows.commands.shared import EXIT_CODES, app
-from flows.reference import FOLDER
-from tests.cli_kit import command_of, environment, pairsmith
+import pairsmith.flows.cli
+from pairsmith.flows.cli.shared import EXIT_CODES, app
+from pairsmith.flows.reference import FOLDER
+from tests.cli_kit import command_of, environment, run_pairsmith
 
 
 def verbs(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -38,7 +38,7 @@ def test_each_verb_shows_an_example_of_itself(path: tuple[str, ...], command: An
 
 def test_the_command_is_that_of_the_verbs() -> None:
     assert {path[0] for path, _ in VERBS} >= {"build", "init", "status", "explain", "view", "inspect"}
-    assert callable(flows.cli.main)
+    assert callable(pairsmith.flows.cli.main)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -64,9 +64,9 @@ def test_the_shell_completes_verbs_options_and_keys(shell: str, home: Path) -> N
 
 
 def test_exit_codes_are_as_documented(home: Path, tmp_path: Path) -> None:
-    assert pairsmith("init", tmp_path / "a.toml", home=home).returncode == 0
-    assert pairsmith("init", tmp_path / "a.toml", home=home).returncode == 1
-    assert pairsmith("init", "--no-such-option", home=home).returncode == 2
+    assert run_pairsmith("init", tmp_path / "a.toml", home=home).returncode == 0
+    assert run_pairsmith("init", tmp_path / "a.toml", home=home).returncode == 1
+    assert run_pairsmith("init", "--no-such-option", home=home).returncode == 2
     page = (FOLDER / "commands.md").read_text(encoding="utf-8")
     assert [code for code in EXIT_CODES if f"| {code} | " not in page] == []
 
@@ -85,7 +85,7 @@ def test_a_reader_that_goes_away_is_no_error(home: Path) -> None:
 
 def test_the_command_itself_loads_nothing_heavy() -> None:
     heavy = {"sklearn", "numpy", "pyarrow", "polars", "prefect", "torch", "transformers", "datasets", "jinja2"}
-    code = f"import sys, flows.cli; print(sorted({heavy!r} & set(sys.modules)))"
+    code = f"import sys, pairsmith.flows.cli; print(sorted({heavy!r} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 
 
@@ -136,13 +136,13 @@ def test_what_is_not_there_is_told_before_anything_is_opened(
 def test_a_dry_run_tells_what_its_verb_would_do(
     arguments: list[str], there: list[str], absent: list[str], tmp_path: Path
 ) -> None:
-    shown = pairsmith(*arguments, "--dry-run", "--set", f"run={tmp_path / 'run'}", home=tmp_path).stdout
+    shown = run_pairsmith(*arguments, "--dry-run", "--set", f"run={tmp_path / 'run'}", home=tmp_path).stdout
     assert [word for word in there if word not in shown] == []
     assert [word for word in absent if word in shown] == []
     assert not (tmp_path / "run").exists()
 
 
 def test_a_limit_without_a_set_is_wrong_usage(tmp_path: Path) -> None:
-    done = pairsmith("evaluate", "--limit", "3", home=tmp_path)
+    done = run_pairsmith("evaluate", "--limit", "3", home=tmp_path)
     assert done.returncode == 2
     assert "problems.limit" in done.stderr

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.gate import judge_gate, read_gate
-from pipeline.problems.starter import StarterProblem, load_starter, starter_folder
-from pipeline.scoring import gains_from_json, score_from_json, slices_from_json
-from schemas.gate_config import GateConfig
-from tests.cli_kit import pairsmith
+from pairsmith.pipeline.evaluation.gate import judge_gate, read_gate
+from pairsmith.pipeline.evaluation.scores import gains_from_json, score_from_json, slices_from_json
+from pairsmith.pipeline.problems.starter import StarterProblem, load_starter, starter_folder
+from pairsmith.schemas.config.gate import GateConfig
+from tests.cli_kit import run_pairsmith
 
 N = 8  # samples a problem
 ALL = load_starter(starter_folder())
@@ -55,7 +55,7 @@ ids = {ids}
 """,
         encoding="utf-8",
     )
-    done = pairsmith("evaluate", config, home=home)
+    done = run_pairsmith("evaluate", config, home=home)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.evaluating import Evaluated, mark_run
-from pipeline.gate import judge_gate, model_digest, read_gate, write_gate
-from schemas.config import RunConfig, load_config
-from schemas.gate_config import GateConfig
-from schemas.score import Gain, Interval
+from pairsmith.flows.evaluating import Evaluated, mark_run
+from pairsmith.pipeline.evaluation.gate import judge_gate, model_digest, read_gate, write_gate
+from pairsmith.schemas.config import RunConfig, load_config
+from pairsmith.schemas.config.gate import GateConfig
+from pairsmith.schemas.score import Gain, Interval
 from tests.report_run import make_score
 
 SCORE = make_score("s", 0.0)

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from pipeline.history import NoPairError, RunReader, find_pair
-from pipeline.marks import read_marks, write_marks
-from pipeline.pairing.reasons import DROP_WORDS, Drop
-from pipeline.stages import stage_folder
-from schemas.arrow import to_table
-from schemas.mark import Judged, Mark
-from schemas.pair import Message, Pair
-from tests.cli_kit import assert_one_line, pairsmith
+from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.pairing.reasons import DROP_WORDS, Drop
+from pairsmith.pipeline.pairing.user_marks import read_marks, write_marks
+from pairsmith.pipeline.report.history import NoPairError, RunReader, find_pair
+from pairsmith.schemas.arrow import to_table
+from pairsmith.schemas.mark import Judged, Mark
+from pairsmith.schemas.pair import Message, Pair
+from tests.cli_kit import assert_one_line, run_pairsmith
 from tests.hostile import FORBIDDEN, HOSTILE, LARGE
 
 
@@ -26,7 +26,7 @@ def pair(built: Path) -> Pair:
 
 
 def test_the_whole_history_is_told(built: Path, pair: Pair, home: Path) -> None:
-    done = pairsmith("explain", pair.pair_id[:10], "--run", built, home=home)
+    done = run_pairsmith("explain", pair.pair_id[:10], "--run", built, home=home)
     assert done.returncode == 0, done.stderr
     history = RunReader(built).history(pair.problem_id)
     chosen = history.find(pair.chosen_id)
@@ -44,7 +44,7 @@ def test_the_whole_history_is_told(built: Path, pair: Pair, home: Path) -> None:
 
 @pytest.mark.parametrize(("given", "words"), [("zz", ("zz", "hex digits")), ("0" * 32, ("no such pair", "--run"))])
 def test_an_unknown_id_is_one_line(given: str, words: tuple[str, ...], built: Path, home: Path) -> None:
-    assert_one_line(pairsmith("explain", given, "--run", built, home=home), *words)
+    assert_one_line(run_pairsmith("explain", given, "--run", built, home=home), *words)
 
 
 def test_a_short_id_of_several_pairs_is_refused(built: Path, tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_hostile_text_reaches_no_terminal(
     )
     _write(folder.path / folder.shard_names()[0], [bad])
     arguments = ["explain", pair.pair_id, "--run", str(run)] if verb == "explain" else ["inspect", str(run)]
-    done = pairsmith(*arguments, home=home)
+    done = run_pairsmith(*arguments, home=home)
     assert done.returncode == 0, done.stderr
     assert "def f(x):" in done.stdout
     assert [repr(bad) for bad in FORBIDDEN if bad in done.stdout] == []
@@ -86,7 +86,7 @@ def test_marks_are_kept_and_the_next_build_honours_them(
     shutil.copytree(built, run)
     write_marks(run, [Mark(pair.chosen_id, pair.rejected_id, pair.pair_id, pair.problem_id, Judged.BAD)])
     assert read_marks(run)[0].mark is Judged.BAD
-    done = pairsmith("build", config, "--set", f"run={run}", home=home)
+    done = run_pairsmith("build", config, "--set", f"run={run}", home=home)
     assert done.returncode == 0, done.stderr
     manifest = stage_folder(run, "pairs").manifest()
     assert manifest is not None
@@ -95,7 +95,7 @@ def test_marks_are_kept_and_the_next_build_honours_them(
     assert (pair.chosen_id, pair.rejected_id) not in ids
     assert ids  # and the others are there
     (run / "marks.parquet").write_bytes(b"torn")
-    assert_one_line(pairsmith("build", config, "--set", f"run={run}", home=home), "marks.parquet")
+    assert_one_line(run_pairsmith("build", config, "--set", f"run={run}", home=home), "marks.parquet")
 
 
 def test_each_reason_has_words() -> None:

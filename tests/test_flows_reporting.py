@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from flows import reporting
-from flows.reporting import PROGRESS, Reporter, duration
+from pairsmith.flows import reporting
+from pairsmith.flows.reporting import PROGRESS, Reporter, duration
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.stages import stage_folder
-from tests.cli_kit import N_PROBLEMS, STAGES, command_of, contents, environment, pairsmith
+from pairsmith.pipeline.chain.stages import stage_folder
+from tests.cli_kit import N_PROBLEMS, STAGES, command_of, contents, environment, run_pairsmith
 
 
 def test_build_makes_every_stage_and_a_report(built: Path) -> None:
@@ -27,7 +27,7 @@ def test_build_makes_every_stage_and_a_report(built: Path) -> None:
 
 
 def test_no_server_is_needed_beforehand(config: Path, built: Path, tmp_path: Path) -> None:
-    done = pairsmith("build", config, "--set", f"run={tmp_path / 'run'}", home=tmp_path)
+    done = run_pairsmith("build", config, "--set", f"run={tmp_path / 'run'}", home=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert contents(tmp_path / "run") == contents(built)
 
@@ -43,19 +43,19 @@ def test_the_pairs_load_as_a_dataset(built: Path, tmp_path: Path) -> None:
 
 def test_a_second_run_makes_nothing_again(config: Path, built: Path, home: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in built.glob("*/*.parquet")}
-    done = pairsmith("build", config, home=home)
+    done = run_pairsmith("build", config, home=home)
     assert done.returncode == 0
     assert done.stdout.count("there already") == len(STAGES)
     assert {path: path.stat().st_mtime_ns for path in built.glob("*/*.parquet")} == before
 
 
 def test_a_changed_setting_redoes_only_what_depends_on_it(config: Path, built: Path, home: Path) -> None:
-    done = pairsmith("build", config, "--set", "pairs.max_per_problem=1", home=home)
+    done = run_pairsmith("build", config, "--set", "pairs.max_per_problem=1", home=home)
     assert done.returncode == 0
     assert done.stdout.count("there already") == len(STAGES) - 1
     pairs = stage_folder(built, "pairs").read_all()
     assert len(pairs) == len({pair.problem_id for pair in pairs})
-    assert pairsmith("build", config, home=home).returncode == 0
+    assert run_pairsmith("build", config, home=home).returncode == 0
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -77,7 +77,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(
         time.sleep(0.002)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    done = pairsmith("build", config, "--set", f"run={run}", home=home)
+    done = run_pairsmith("build", config, "--set", f"run={run}", home=home)
     assert done.returncode == 0, done.stdout + done.stderr
     assert contents(run) == contents(built)
     assert not list(run.rglob("*.partial"))
@@ -125,7 +125,7 @@ def test_a_signal_to_the_whole_group_stops_it_and_the_run_goes_on(
     process = begin(config, run, tmp_path, own_group=True)  # a home where no server runs yet
     os.killpg(process.pid, number)
     assert_stopped(process, number, 40)  # Prefect's client alone tries for 62 s
-    assert pairsmith("build", config, "--set", f"run={run}", home=home).returncode == 0
+    assert run_pairsmith("build", config, "--set", f"run={run}", home=home).returncode == 0
     assert contents(run) == contents(built)
 
 
@@ -133,7 +133,7 @@ def guarded(work: str) -> list[str]:
     """Return the command of a process whose work is these lines, guarded as that of a verb."""
     lines = [
         "import os, signal, threading, time",
-        "from flows.commands.shared import guard",
+        "from pairsmith.flows.cli.shared import guard",
         "def work():",
         *(f"    {line}" for line in work.strip().splitlines()),
         "try:",

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from flows import machines
-from flows.flows import build
-from flows.machines import draw_shard, judge_shard
-from flows.tools import RunLockedError, locked
-from pipeline.digests import file_digest
-from pipeline.pairing.layout import CONFIGS
-from pipeline.stages import stage_folder
-from pipeline.stores import RemoteFolder, mirrored
-from schemas.config import ConfigError, load_config, validate_run
-from tests.cli_kit import command_of, environment, pairsmith
+from pairsmith.flows import machines
+from pairsmith.flows.flows import build
+from pairsmith.flows.machines import draw_shard, judge_shard
+from pairsmith.flows.tools import RunLockedError, locked
+from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.pairing.layout import CONFIGS
+from pairsmith.pipeline.run.digests import file_digest
+from pairsmith.pipeline.run.stores import RemoteFolder, mirrored
+from pairsmith.schemas.config import ConfigError, load_config, validate_run
+from tests.cli_kit import command_of, environment, run_pairsmith
 from tests.refresh_kit import write_problems
 from tests.stores_kit import new_address
 
@@ -71,7 +71,7 @@ def test_a_killed_run_goes_on_from_an_empty_disk(s3: dict[str, str], home: Path,
     assert not any(name.endswith("manifest.json") for name in RemoteFolder(address).list("executions"))
 
     other = tmp_path / "other"
-    again = pairsmith(
+    again = run_pairsmith(
         "build", config, "--set", f"run={other}", "--set", f"store={address}", "--set", UNTIMED, home=home
     )
     assert again.returncode == 0, again.stderr
@@ -136,11 +136,11 @@ def test_nodes_find_shards_through_the_store(address: str, tmp_path: Path) -> No
 @pytest.mark.usefixtures("prefect_here")
 def test_looking_at_a_run_in_a_store(s3: dict[str, str], home: Path, tmp_path: Path) -> None:
     address = new_address("s3", tmp_path)
-    empty = pairsmith("status", address, home=home)
+    empty = run_pairsmith("status", address, home=home)
     assert (empty.returncode, empty.stderr.count("\n")) == (1, 1)
     assert "nothing is there" in empty.stderr
     build(load_config(write_problems(tmp_path, 4, published=False), [UNTIMED, f"store='{address}'"]), tmp_path)
-    told = pairsmith("status", address, home=home)
+    told = run_pairsmith("status", address, home=home)
     assert told.returncode == 0, told.stderr
     assert "executions" in told.stdout
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.sampling import SampleStore
-from pipeline.stores import RemoteFolder
-from tests.cli_kit import assert_one_line, command_of, environment, pairsmith, write_config
+from pairsmith.pipeline.run.stores import RemoteFolder
+from pairsmith.pipeline.sampling import SampleStore
+from tests.cli_kit import assert_one_line, command_of, environment, run_pairsmith, write_config
 from tests.stores_kit import new_address
 from tests.training_kit import build_tiny_model
 
@@ -53,7 +53,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_study_runs_its_cells_tells_those_that_fail_and_goes_on(study: Path, home: Path) -> None:
     """No pair fits into 16 tokens: the second method has nothing to train on, which costs the first nothing."""
-    done = pairsmith("study", study / "study.toml", home=home)
+    done = run_pairsmith("study", study / "study.toml", home=home)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "error in tiny / own / short: " in done.stdout
     dpo = study / "study" / "cells" / "tiny" / "own" / "dpo"
@@ -68,7 +68,7 @@ def test_a_study_runs_its_cells_tells_those_that_fail_and_goes_on(study: Path, h
     assert "tiny / own / short failed:" in page
     adapter = dpo / "training" / "adapter" / "adapter_model.safetensors"
     before = adapter.stat()
-    again = pairsmith("study", study / "study.toml", "--set", 'methods=[{name="dpo"}]', home=home)
+    again = run_pairsmith("study", study / "study.toml", "--set", 'methods=[{name="dpo"}]', home=home)
     assert again.returncode == 0, again.stdout + again.stderr
     assert adapter.stat().st_mtime_ns == before.st_mtime_ns, "a done cell was trained again"
 
@@ -95,7 +95,7 @@ def test_a_study_killed_on_one_disk_goes_on_from_another(
     assert not any("gains.json" in name for name in remote.list("cells"))
 
     other = tmp_path / "other"
-    done = pairsmith(*command, other, home=home)
+    done = run_pairsmith(*command, other, home=home)
     assert done.returncode == 0, done.stdout + done.stderr
     after = remote.list()
     assert {name: after.get(name) for name in made} == made, "what was done was done again"
@@ -106,7 +106,7 @@ def test_a_study_killed_on_one_disk_goes_on_from_another(
     with closing(SampleStore(other / "samples.sqlite")) as store:
         shard = pq.read_table(other / "shared/tiny/own/evaluation/before/candidates/part-00000.parquet")
         assert set(shard["candidate_id"].to_pylist()) <= set(store.find(shard["candidate_id"].to_pylist()))
-    told = pairsmith(*command, tmp_path / "third", "--dry-run", home=home)
+    told = run_pairsmith(*command, tmp_path / "third", "--dry-run", home=home)
     assert told.stdout.count(" yes ") == 2, told.stdout
     assert not (tmp_path / "third").exists()
 
@@ -117,21 +117,23 @@ def is_costly(name: str) -> bool:
 
 
 def test_the_shipped_study_is_found_by_its_name_and_takes_models(home: Path) -> None:
-    done = pairsmith("study", "reward_free", "--model", "pretrained=models/mine", "--dry-run", home=home)
+    done = run_pairsmith("study", "reward_free", "--model", "pretrained=models/mine", "--dry-run", home=home)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "models/mine" in done.stdout
     assert done.stdout.count("bonbon") >= 2
 
 
 def test_bad_input_is_one_line(home: Path) -> None:
-    assert_one_line(pairsmith("study", "nothing_such", home=home), "nothing_such", "no such")
-    assert_one_line(pairsmith("study", "reward_free", "--model", "other=x", home=home), "pretrained, fine-tuned")
+    assert_one_line(run_pairsmith("study", "nothing_such", home=home), "nothing_such", "no such")
+    assert_one_line(
+        run_pairsmith("study", "reward_free", "--model", "other=x", home=home), "pretrained, fine-tuned"
+    )
 
 
 def test_a_start_by_sft_is_a_model_of_its_own_that_is_made_once(study: Path, prefect_here: None) -> None:
     """It trains on references, in a folder where no stage is ever run."""
-    from flows.studying import make_start
-    from schemas.study_config import load_study
+    from pairsmith.flows.studying import make_start
+    from pairsmith.schemas.config.study import load_study
 
     sft = '[{name = "tuned", sft = {max_steps = 2, learning_rate = 1e-2}}]'
     settings = load_study(study / "study.toml", [f"starts={sft}"], study / "by-sft")

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
-from flows.tables import step_words, summary_lines
-from schemas.training import HeldOutStep, TrainingStep, TrainingSummary
+from pairsmith.flows.tables import step_words, summary_lines
+from pairsmith.schemas.training import HeldOutStep, TrainingStep, TrainingSummary
 from tests.training_kit import STEP
 
 

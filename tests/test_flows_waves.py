@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.stages import stage_folder
-from schemas.candidate import Candidate
-from tests.cli_kit import N_PROBLEMS, command_of, contents, environment, pairsmith
+from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.schemas.candidate import Candidate
+from tests.cli_kit import N_PROBLEMS, command_of, contents, environment, run_pairsmith
 
 
 def n_pairs(run: Path) -> int:
@@ -31,7 +31,7 @@ def test_waves_end_at_the_pairs_that_were_asked_for_and_resume_alike(
 ) -> None:
     """Samples lie as reference, wrong ones, ...: two draws give most problems their pair, at once."""
     run, waves = tmp_path / "run", ["--pairs", "12", "--set", "adaptive.first_n=2", "--set", "adaptive.step_n=2"]
-    done = pairsmith("build", config, "--set", f"run={run}", *waves, home=home)
+    done = run_pairsmith("build", config, "--set", f"run={run}", *waves, home=home)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ended: there are enough pairs" in done.stdout
     assert n_pairs(run) >= 12
@@ -47,20 +47,22 @@ def test_waves_end_at_the_pairs_that_were_asked_for_and_resume_alike(
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    again = pairsmith("build", config, "--set", f"run={killed}", *waves, home=home)
+    again = run_pairsmith("build", config, "--set", f"run={killed}", *waves, home=home)
     assert again.returncode == 0, again.stdout + again.stderr
     assert contents(killed) == contents(run)
 
 
 def test_a_plan_tells_what_a_run_will_take(config: Path, home: Path) -> None:
-    done = pairsmith("build", config, "--dry-run", "--pairs", "1k", "--budget-tokens", "20M", home=home)
+    done = run_pairsmith("build", config, "--dry-run", "--pairs", "1k", "--budget-tokens", "20M", home=home)
     assert done.returncode == 0, done.stderr
     assert "forecast of all waves: " in done.stdout
     assert "until 1000 pairs" in done.stdout
 
 
 def test_a_plan_forecasts_only_what_is_not_drawn_yet(config: Path, built: Path, home: Path) -> None:
-    plans = {n: pairsmith("build", config, "--dry-run", *n, home=home).stdout for n in ((), ("--set", "seed=4"))}
+    plans = {
+        n: run_pairsmith("build", config, "--dry-run", *n, home=home).stdout for n in ((), ("--set", "seed=4"))
+    }
     assert "forecast: nothing is left to draw" in plans[()]
     assert " tokens, " in plans["--set", "seed=4"].split("forecast: ")[1]
 
@@ -76,7 +78,7 @@ def test_a_key_is_in_no_file_that_a_run_writes(
 ) -> None:
     """Prefect records the parameters of flows: the key must not be among them."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-never-written-4711")
-    done = pairsmith("build", config, home=home)
+    done = run_pairsmith("build", config, home=home)
     assert done.returncode == 0, done.stderr
     assert "4711" not in done.stdout + done.stderr
     files = [path for folder in (home, built) for path in folder.rglob("*") if path.is_file()]

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import folder as folder_module
-from pipeline.digests import content_digest, digest, file_digest
-from pipeline.folder import MANIFEST, FolderError, Shard, StageFolder, shard_name, write_whole
-from schemas.execution import CaseRun, Execution, Status
-from schemas.pair import Message
+from pairsmith.pipeline.run import folder as folder_module
+from pairsmith.pipeline.run.digests import content_digest, digest, file_digest
+from pairsmith.pipeline.run.folder import MANIFEST, FolderError, Shard, StageFolder, shard_name, write_whole
+from pairsmith.schemas.execution import CaseRun, Execution, Status
+from pairsmith.schemas.pair import Message
 
 ROWS = (Message("user", "hé"), Message("assistant", "ho" * 2000))
 SHARD = Shard(ROWS, 3, {"too_long": 1}, {"tokens": 7})

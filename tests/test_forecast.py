@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.forecasting import seen_key
-from flows.metering import Meter
-from pipeline.forecast import (
+from pairsmith.flows.forecasting import seen_key
+from pairsmith.flows.metering import Meter
+from pairsmith.pipeline.sampling.forecast import (
     Comparison,
     Estimate,
     Moments,
@@ -20,8 +20,8 @@ from pipeline.forecast import (
     read_seen,
     seen_to_json,
 )
-from schemas.budget_config import PricesConfig
-from schemas.config import RunConfig
+from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.config.budget import PricesConfig
 from tests.slots_kit import Clock, draw_in_slots
 from tests.test_sampling_store import make_candidate
 

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.gate import STALE, GateError, judge_gate, model_digest, read_gate, write_gate
-from schemas.gate import Gate, Outcome
-from schemas.gate_config import GateConfig
-from schemas.score import Gain, Interval
+from pairsmith.pipeline.evaluation.gate import STALE, GateError, judge_gate, model_digest, read_gate, write_gate
+from pairsmith.schemas.config.gate import GateConfig
+from pairsmith.schemas.gate import Gate, Outcome
+from pairsmith.schemas.score import Gain, Interval
 
 FLAT = Interval(0.5, 0.4, 0.6)
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.gate import read_gate
-from tests.cli_kit import pairsmith
+from pairsmith.pipeline.evaluation.gate import read_gate
+from tests.cli_kit import run_pairsmith
 
 pytest.importorskip("peft")
 pytestmark = pytest.mark.model
@@ -30,7 +30,7 @@ def make_harmful_adapter(base: Path, folder: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:`(is_)?gradient_checkpointing` is deprecated")
 def test_the_gate_refuses_a_harmed_adapter(tmp_path: Path, home: Path) -> None:
-    from pipeline.sampling.embedded import embedded_model
+    from pairsmith.pipeline.sampling.embedded import embedded_model
 
     make_harmful_adapter(embedded_model(CACHE, print), tmp_path / "harmed")
     settings = [
@@ -39,7 +39,7 @@ def test_the_gate_refuses_a_harmed_adapter(tmp_path: Path, home: Path) -> None:
         "sandbox.backend=bubblewrap", f"sampling.store={tmp_path / 'samples.sqlite'}",
     ]  # fmt: skip
     options = [part for setting in settings for part in ("--set", setting)]
-    done = pairsmith("evaluate", "--adapter", tmp_path / "harmed", *options, "--cache", CACHE, home=home)
+    done = run_pairsmith("evaluate", "--adapter", tmp_path / "harmed", *options, "--cache", CACHE, home=home)
     assert done.returncode == 0, done.stdout + done.stderr
     gate = read_gate(tmp_path / "run")
     assert gate is not None

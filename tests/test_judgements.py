@@ -3,18 +3,18 @@ from pathlib import Path
 
 import pytest
 
-import flows.tools
-from flows.chain import run_judgements
-from flows.tools import Tools
-from pipeline.folder import Shard
-from pipeline.judgements import count_choices, deal_pairs, judgements_key, write_judgements
-from pipeline.stages import stage_folder
-from pipeline.syntax.judge import DIMENSIONS
-from schemas.config import RunConfig
-from schemas.judge_config import JudgeConfig
-from schemas.pair import Pair
-from schemas.pairs_config import PairsConfig
-from schemas.verdict import Label
+import pairsmith.flows.tools
+from pairsmith.flows.chain import run_judgements
+from pairsmith.flows.tools import Tools
+from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.pairing.llm_judge import count_choices, deal_pairs, judgements_key, write_judgements
+from pairsmith.pipeline.run.folder import Shard
+from pairsmith.pipeline.syntax.judge import DIMENSIONS
+from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.config.judge import JudgeConfig
+from pairsmith.schemas.config.pairs import PairsConfig
+from pairsmith.schemas.pair import Pair
+from pairsmith.schemas.verdict import Label
 from tests.judge_kit import Judge
 from tests.pairing_records import judged, pair_up, problem
 
@@ -83,7 +83,7 @@ def test_a_run_asks_its_judge_once(tmp_path: Path, pairs: list[Pair], monkeypatc
     folder.write_shard("train-00000.parquet", "k", Shard(pairs, 12))
     folder.finish(["train-00000.parquet"], "k", {})
     judge = Judge()
-    monkeypatch.setattr(flows.tools, "open_sampler", lambda *_, **__: judge)
+    monkeypatch.setattr(pairsmith.flows.tools, "open_sampler", lambda *_, **__: judge)
     config = RunConfig(run=tmp_path, judge=CONFIG)
     tools = Tools(config, tmp_path / "cache", tmp_path, lambda name: None)
     run_judgements(tmp_path, RunConfig(run=tmp_path), tools)

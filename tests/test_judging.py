@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.judging import judge
-from schemas.candidate import Extraction
-from schemas.execution import CaseRun, Execution, Status
-from schemas.problem import Case, JudgedBy, Problem
-from schemas.values import encode_value
-from schemas.verdict import Cause, Label
+from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.schemas.candidate import Extraction
+from pairsmith.schemas.execution import CaseRun, Execution, Status
+from pairsmith.schemas.problem import Case, JudgedBy, Problem
+from pairsmith.schemas.values import encode_value
+from pairsmith.schemas.verdict import Cause, Label
 from tests.pairing_records import problem as make_problem
 from tests.value_strategies import SMALL
 

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.execution import execute_programs
-from pipeline.judging import judge
-from pipeline.languages.jobs import Unprepared, prepare
-from pipeline.languages.table import LANGUAGES, find_language
-from pipeline.languages.toolchains import Toolchains
-from pipeline.sandbox import Answer, Ending, SandboxPool
-from schemas.candidate import Extraction, Program
-from schemas.execution import Status
-from schemas.values import encode_arguments
-from schemas.verdict import Cause, Label
+from pairsmith.pipeline.execution.runner import execute_programs
+from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.pipeline.languages.jobs import Unprepared, prepare
+from pairsmith.pipeline.languages.table import LANGUAGES, find_language
+from pairsmith.pipeline.languages.toolchains import Toolchains
+from pairsmith.pipeline.sandbox import Answer, Ending, SandboxPool
+from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.schemas.execution import Status
+from pairsmith.schemas.values import encode_arguments
+from pairsmith.schemas.verdict import Cause, Label
 from tests.languages_kit import PROGRAMS, expected, problem
 
 pytestmark = [pytest.mark.parametrize("language", LANGUAGES), pytest.mark.usefixtures("present")]

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.execution import execute_programs
-from pipeline.judging import judge
-from pipeline.sandbox import Job, SandboxPool
-from pipeline.sandbox.audit import INSPECTOR
-from schemas.candidate import Extraction, Program
-from schemas.verdict import Cause, Label
+from pairsmith.pipeline.execution.audit import INSPECTOR
+from pairsmith.pipeline.execution.runner import execute_programs
+from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.pipeline.sandbox import Job, SandboxPool
+from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.schemas.verdict import Cause, Label
 from tests.languages_kit import problem
 
 # The answer `42` is right; each is tried on two inputs, of which an attack would have to get both.

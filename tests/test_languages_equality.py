@@ -2,11 +2,11 @@
 
 import pytest
 
-from pipeline.comparing import matches, same_value
-from pipeline.languages.equality import same_in
-from schemas.execution import CaseRun, Status
-from schemas.problem import Case
-from schemas.values import Record, encode_value
+from pairsmith.pipeline.judging.equality import matches, same_value
+from pairsmith.pipeline.languages.equality import same_in
+from pairsmith.schemas.execution import CaseRun, Status
+from pairsmith.schemas.problem import Case
+from pairsmith.schemas.values import Record, encode_value
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.execution import execute_programs
-from pipeline.judging import judge
-from pipeline.languages.table import LANGUAGES
-from pipeline.problems.humanevalpack import load_humanevalpack
-from pipeline.sandbox import SandboxPool
-from schemas.candidate import Extraction, Program
-from schemas.config import ProblemsConfig
-from schemas.problem import Case, Interface, JudgedBy, Problem
-from schemas.values import encode_value
-from schemas.verdict import Cause, Label, Verdict
+from pairsmith.pipeline.execution.runner import execute_programs
+from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.pipeline.languages.table import LANGUAGES
+from pairsmith.pipeline.problems.humanevalpack import load_humanevalpack
+from pairsmith.pipeline.sandbox import SandboxPool
+from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.schemas.config import ProblemsConfig
+from pairsmith.schemas.problem import Case, Interface, JudgedBy, Problem
+from pairsmith.schemas.values import encode_value
+from pairsmith.schemas.verdict import Cause, Label, Verdict
 from tests.languages_kit import HUMANEVAL, PROGRAMS_ON_STDIN, humaneval_rows
 from tests.languages_kit import problem as case_problem
 

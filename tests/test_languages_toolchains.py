@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.languages.jobs import Unprepared, prepare
-from pipeline.languages.table import LANGUAGES, LanguageError, find_language, packages_of
-from pipeline.languages.toolchains import Toolchains
-from pipeline.sandbox import Answer, Ending, Job, SandboxFaultError
-from schemas.execution import Status
-from schemas.values import encode_value
+from pairsmith.pipeline.languages.jobs import Unprepared, prepare
+from pairsmith.pipeline.languages.table import LANGUAGES, LanguageError, find_language, packages_of
+from pairsmith.pipeline.languages.toolchains import Toolchains
+from pairsmith.pipeline.sandbox import Answer, Ending, Job, SandboxFaultError
+from pairsmith.schemas.execution import Status
+from pairsmith.schemas.values import encode_value
 
 
 class FakePool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.line import Line
+from pairsmith.pipeline.run.thread_pipeline import Line
 
 
 def test_all_steps_work_at_the_same_time_and_nothing_is_lost() -> None:

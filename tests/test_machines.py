@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows import machines
-from flows.chain import STAGES
-from flows.machines import EngineError, draw_shard, judge_shard, make_shards
-from pipeline.stages import stage_folder
-from schemas.config import RunConfig
+from pairsmith.flows import machines
+from pairsmith.flows.chain import STAGES
+from pairsmith.flows.machines import EngineError, draw_shard, judge_shard, make_shards
+from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.schemas.config import RunConfig
 from tests.refresh_kit import build_small
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.owners import Owner, _started
+from pairsmith.pipeline.run.process_identity import Owner, _started
 
 
 def test_this_process_is_not_gone() -> None:

@@ -2,17 +2,17 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import packaged
-from pipeline.packaged import MissingFilesError, packaged_folder
+from pairsmith.pipeline.run import packaged
+from pairsmith.pipeline.run.packaged import MissingFilesError, packaged_folder
 
 
 def test_folders_are_found_in_a_checkout_and_in_an_installation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packaged, "__file__", str(tmp_path / "pipeline" / "packaged.py"))
+    monkeypatch.setattr(packaged, "__file__", str(tmp_path / "pipeline" / "run" / "packaged.py"))
     with pytest.raises(MissingFilesError, match="no starter beside it"):
         packaged_folder("starter", "data/starter")
-    installed = tmp_path / "pipeline" / "shipped" / "starter"
+    installed = tmp_path / "shipped" / "starter"
     installed.mkdir(parents=True)
     assert packaged_folder("starter", "data/starter") == installed
     (tmp_path / "data" / "starter").mkdir(parents=True)

@@ -1,8 +1,8 @@
 import polars as pl
 import pytest
 
-from pipeline.pairing import answers
-from schemas.verdict import Cause, Label
+from pairsmith.pipeline.pairing import answers
+from pairsmith.schemas.verdict import Cause, Label
 from tests.pairing_records import Judged, judged, problem
 
 FENCED = "```python\nreturn 1\n```"

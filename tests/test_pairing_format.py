@@ -8,10 +8,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.arrow import arrow_schema, from_table, to_table
-from schemas.pair import Pair
-from schemas.pairs_config import PairsConfig
-from schemas.verdict import Cause, Label
+from pairsmith.schemas.arrow import arrow_schema, from_table, to_table
+from pairsmith.schemas.config.pairs import PairsConfig
+from pairsmith.schemas.pair import Pair
+from pairsmith.schemas.verdict import Cause, Label
 from tests.pairing_records import judged, pair_up
 
 FORMAT = {"prompt", "chosen", "rejected"}  # explicit preference format: meant to be found

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.pairing import Drop, NarrowedError
-from pipeline.pairing.entries import tie_breaks
-from pipeline.pairing.guards import difficulty_cap, over_difficulty_share
-from schemas.pairs_config import PairsConfig
-from schemas.problem import Problem
-from schemas.standing import CandidateStanding, ProblemStanding, Standing
-from schemas.verdict import Label
+from pairsmith.pipeline.pairing import Drop, NarrowedError
+from pairsmith.pipeline.pairing.entries import tie_breaks
+from pairsmith.pipeline.pairing.guards import difficulty_cap, over_difficulty_share
+from pairsmith.schemas.config.pairs import PairsConfig
+from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.standing import CandidateStanding, ProblemStanding, Standing
+from pairsmith.schemas.verdict import Label
 from tests.pairing_records import Judged, judged, pair_up, problem
 
 FAILED = Label.FAILED
@@ -197,7 +197,7 @@ def test_a_candidate_of_a_benchmark_makes_no_pair() -> None:
 _MEASURE = """
 import resource
 import polars as pl
-from pipeline.pairing.pairs import _leave_out_held_out
+from pairsmith.pipeline.pairing.pairs import _leave_out_held_out
 n = 40_000
 rows = pl.select(place=pl.int_range(n)).with_columns(
     problem_id=pl.format("p{}", pl.col("place") // 10),

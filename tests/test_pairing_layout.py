@@ -6,15 +6,15 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.pairing import make_pairs, tables_of_records
-from pipeline.pairing.frames import PairingTables
-from pipeline.pairing.layout import CONFIGS, write_dataset
-from pipeline.pairing.pairs import PairingResult
-from pipeline.pairing.summary import report_from_json, report_to_json, summarise
-from schemas.arrow import arrow_schema
-from schemas.pairs_config import PairsConfig
-from schemas.standing import CandidateStanding, ProblemStanding, Standing
-from schemas.verdict import Cause, Label
+from pairsmith.pipeline.pairing import make_pairs, tables_of_records
+from pairsmith.pipeline.pairing.frames import PairingTables
+from pairsmith.pipeline.pairing.layout import CONFIGS, write_dataset
+from pairsmith.pipeline.pairing.pairs import PairingResult
+from pairsmith.pipeline.pairing.summary import report_from_json, report_to_json, summarise
+from pairsmith.schemas.arrow import arrow_schema
+from pairsmith.schemas.config.pairs import PairsConfig
+from pairsmith.schemas.standing import CandidateStanding, ProblemStanding, Standing
+from pairsmith.schemas.verdict import Cause, Label
 from tests.pairing_records import judged, problem
 
 FAILED = Label.FAILED

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.pairing import Drop, PairingResult
-from pipeline.pairing.leakage import MIN_PAIRS
-from schemas.pairs_config import PairsConfig
-from schemas.verdict import Label
+from pairsmith.pipeline.pairing import Drop, PairingResult
+from pairsmith.pipeline.pairing.leakage import MIN_PAIRS
+from pairsmith.schemas.config.pairs import PairsConfig
+from pairsmith.schemas.verdict import Label
 from tests.pairing_records import Judged, judged, pair_up, problem
 
 CONFIG = PairsConfig(test_share=0.0, max_trivial_share=1.0, max_per_problem=1, near_problems=None)

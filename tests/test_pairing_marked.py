@@ -2,10 +2,10 @@
 
 import pytest
 
-from pipeline.pairing import Drop, make_pairs, tables_of_records
-from schemas.mark import Judged, Mark
-from schemas.pairs_config import PairsConfig
-from schemas.verdict import Label
+from pairsmith.pipeline.pairing import Drop, make_pairs, tables_of_records
+from pairsmith.schemas.config.pairs import PairsConfig
+from pairsmith.schemas.mark import Judged, Mark
+from pairsmith.schemas.verdict import Label
 from tests.pairing_records import judged, problem
 
 CONFIG = PairsConfig(test_share=0.0, max_trivial_share=1.0, max_per_candidate=8, max_length_ratio=None)

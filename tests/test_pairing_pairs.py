@@ -3,11 +3,11 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.pairing import Drop, PairingError, make_pairs, tables_of_records
-from pipeline.pairing.entries import TRIVIAL
-from schemas.pairs_config import PairsConfig
-from schemas.problem import JudgedBy
-from schemas.verdict import Cause, Label
+from pairsmith.pipeline.pairing import Drop, PairingError, make_pairs, tables_of_records
+from pairsmith.pipeline.pairing.entries import TRIVIAL
+from pairsmith.schemas.config.pairs import PairsConfig
+from pairsmith.schemas.problem import JudgedBy
+from pairsmith.schemas.verdict import Cause, Label
 from tests.pairing_records import Judged, judged, pair_up, problem
 
 PASSED, FAILED, UNDECIDED = Label.PASSED, Label.FAILED, Label.UNDECIDED

@@ -3,11 +3,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.pairing import Drop
-from schemas.pair import Pair
-from schemas.pairs_config import PairsConfig, PolicyConfig
-from schemas.timing import Timing
-from schemas.verdict import Cause, Label
+from pairsmith.pipeline.pairing import Drop
+from pairsmith.schemas.config.pairs import PairsConfig, PolicyConfig
+from pairsmith.schemas.pair import Pair
+from pairsmith.schemas.timing import Timing
+from pairsmith.schemas.verdict import Cause, Label
 from tests.pairing_records import Judged, judged, pair_up
 
 PASSED, FAILED = Label.PASSED, Label.FAILED

@@ -9,15 +9,15 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.pairing import Drop, split_of
-from pipeline.pairing.entries import TRIVIAL
-from pipeline.pairing.policies import POLICIES
-from schemas.pair import Pair
-from schemas.pairs_config import PairsConfig, PolicyConfig
-from schemas.problem import JudgedBy, Problem
-from schemas.standing import CandidateStanding, ProblemStanding, Standing
-from schemas.timing import Timing
-from schemas.verdict import Cause, Label
+from pairsmith.pipeline.pairing import Drop, split_of
+from pairsmith.pipeline.pairing.entries import TRIVIAL
+from pairsmith.pipeline.pairing.policies import POLICIES
+from pairsmith.schemas.config.pairs import PairsConfig, PolicyConfig
+from pairsmith.schemas.pair import Pair
+from pairsmith.schemas.problem import JudgedBy, Problem
+from pairsmith.schemas.standing import CandidateStanding, ProblemStanding, Standing
+from pairsmith.schemas.timing import Timing
+from pairsmith.schemas.verdict import Cause, Label
 from tests.pairing_records import Judged, Made, judged, pair_up, problem
 
 PASSED, FAILED, UNDECIDED = Label.PASSED, Label.FAILED, Label.UNDECIDED

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.pairing import split_of
-from pipeline.pairing.splits import digest
+from pairsmith.pipeline.pairing import split_of
+from pairsmith.pipeline.pairing.splits import digest
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.pairing import make_pairs, tables_of_records
-from pipeline.pairing.layout import write_dataset
-from schemas.pairs_config import PairsConfig
-from schemas.verdict import Label
+from pairsmith.pipeline.pairing import make_pairs, tables_of_records
+from pairsmith.pipeline.pairing.layout import write_dataset
+from pairsmith.schemas.config.pairs import PairsConfig
+from pairsmith.schemas.verdict import Label
 from tests.pairing_records import judged, problem
 
 trl = pytest.importorskip("trl")

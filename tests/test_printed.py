@@ -2,13 +2,13 @@
 
 import pytest
 
-from pipeline.comparing import matches
-from pipeline.judging import judge
-from pipeline.printed import same_text
-from schemas.execution import CaseRun, Execution, Status
-from schemas.problem import Case, Interface
-from schemas.values import encode_value
-from schemas.verdict import Cause, Label
+from pairsmith.pipeline.judging.equality import matches
+from pairsmith.pipeline.judging.stdout import same_text
+from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.schemas.execution import CaseRun, Execution, Status
+from pairsmith.schemas.problem import Case, Interface
+from pairsmith.schemas.values import encode_value
+from pairsmith.schemas.verdict import Cause, Label
 from tests.pairing_records import problem as make_problem
 
 

@@ -11,20 +11,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.comparing import matches
-from pipeline.execution import execute_programs
-from pipeline.judging import judge
-from pipeline.problems.livecodebench import unpickle_string
-from pipeline.problems.loading import load_problems
-from pipeline.problems.records import DropReason, LoadedProblems, ProblemsError
-from pipeline.problems.starter import starter_folder
-from pipeline.sandbox.pool import SandboxPool
-from schemas.candidate import Extraction, Program
-from schemas.config import ProblemsConfig
-from schemas.execution import CaseRun, Status
-from schemas.problem import Case, Interface, Problem
-from schemas.values import encode_value
-from schemas.verdict import Cause, Label
+from pairsmith.pipeline.execution.runner import execute_programs
+from pairsmith.pipeline.judging.equality import matches
+from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.pipeline.problems.livecodebench import unpickle_string
+from pairsmith.pipeline.problems.loading import load_problems
+from pairsmith.pipeline.problems.records import DropReason, LoadedProblems, ProblemsError
+from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.pipeline.sandbox.pool import SandboxPool
+from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.schemas.config import ProblemsConfig
+from pairsmith.schemas.execution import CaseRun, Status
+from pairsmith.schemas.problem import Case, Interface, Problem
+from pairsmith.schemas.values import encode_value
+from pairsmith.schemas.verdict import Cause, Label
 
 SUM = "n = int(input())\nprint(sum(map(int, input().split())))\n"
 PYTHON2 = "n = input()\nprint n\n"

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.problems.constants import NotConvertibleError, Scope, constant
-from pipeline.problems.conversion import TestSyntaxError, convert_tests
-from schemas.problem import Case, JudgedBy
-from schemas.values import decode_value, encode_arguments, encode_value
+from pairsmith.pipeline.problems.constants import NotConvertibleError, Scope, constant
+from pairsmith.pipeline.problems.conversion import TestSyntaxError, convert_tests
+from pairsmith.schemas.problem import Case, JudgedBy
+from pairsmith.schemas.values import decode_value, encode_arguments, encode_value
 
 NOTHING_NEEDED = Scope(frozenset({"f"}))
 

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from benchmarks.references import judge_all
-from pipeline.problems.loading import load_problems
-from pipeline.problems.records import LoadedProblems
-from pipeline.problems.references import complete
-from pipeline.problems.starter import starter_folder
-from pipeline.sandbox import SandboxPool
-from schemas.config import ProblemsConfig
-from schemas.problem import JudgedBy
-from schemas.values import decode_value
-from schemas.verdict import Label
+from pairsmith.pipeline.problems.loading import load_problems
+from pairsmith.pipeline.problems.records import LoadedProblems
+from pairsmith.pipeline.problems.references import complete
+from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.pipeline.sandbox import SandboxPool
+from pairsmith.schemas.config import ProblemsConfig
+from pairsmith.schemas.problem import JudgedBy
+from pairsmith.schemas.values import decode_value
+from pairsmith.schemas.verdict import Label
 
 ROW: dict[str, Any] = {
     "task_id": "EvoEval/7",

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.problems import fetching
-from pipeline.problems.loading import load_problems
-from pipeline.problems.records import ProblemsError
-from pipeline.problems.starter import starter_folder
-from schemas.config import ProblemsConfig
+from pairsmith.pipeline.problems import fetching
+from pairsmith.pipeline.problems.loading import load_problems
+from pairsmith.pipeline.problems.records import ProblemsError
+from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.schemas.config import ProblemsConfig
 
 ROW = (
     b'{"task_id": 11, "text": "Write f.", "code": "def f(a):\\n    return a", "test_list": ["assert f(1) == 1"],'

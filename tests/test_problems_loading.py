@@ -9,15 +9,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.problems.files import read_rows
-from pipeline.problems.hub import load_hub
-from pipeline.problems.humaneval import humaneval_path
-from pipeline.problems.loading import load_problems
-from pipeline.problems.records import DroppedProblem, DropReason, LoadedProblems, ProblemsError
-from pipeline.problems.starter import starter_folder
-from schemas.config import ColumnsConfig, ProblemsConfig
-from schemas.problem import Case, JudgedBy, Problem
-from schemas.values import encode_arguments, encode_value
+from pairsmith.pipeline.problems.files import read_rows
+from pairsmith.pipeline.problems.hub import load_hub
+from pairsmith.pipeline.problems.humaneval import humaneval_path
+from pairsmith.pipeline.problems.loading import load_problems
+from pairsmith.pipeline.problems.records import DroppedProblem, DropReason, LoadedProblems, ProblemsError
+from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.schemas.config import ColumnsConfig, ProblemsConfig
+from pairsmith.schemas.problem import Case, JudgedBy, Problem
+from pairsmith.schemas.values import encode_arguments, encode_value
 
 GOOD: dict[str, Any] = {
     "problem_id": "own/add",

@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipeline.problems.conversion import convert_tests
-from schemas.problem import JudgedBy
-from schemas.values import Record, decode_value
+from pairsmith.pipeline.problems.conversion import convert_tests
+from pairsmith.schemas.problem import JudgedBy
+from pairsmith.schemas.values import Record, decode_value
 
 SETUP = (
     "class Node:\n    def __init__(self, data, left=None):\n        self.data = data\n        self.left = left\n"

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from pipeline.problems.conversion import convert_tests, parse
-from pipeline.problems.evalplus import load_humaneval_plus, load_mbpp_plus, with_expected
-from pipeline.problems.evalplus_inputs import as_written
-from pipeline.problems.humaneval import humaneval_path, load_humaneval
-from pipeline.problems.jsonl import load_jsonl
-from pipeline.problems.mbpp import load_mbpp
-from pipeline.problems.records import DroppedProblem, Found, PendingProblem, ProblemsError
-from pipeline.problems.starter import LEVELS, load_starter, starter_folder
-from schemas.problem import JudgedBy, Problem
-from schemas.values import decode_value, encode_value
+from pairsmith.pipeline.problems.conversion import convert_tests, parse
+from pairsmith.pipeline.problems.evalplus import load_humaneval_plus, load_mbpp_plus, with_expected
+from pairsmith.pipeline.problems.evalplus_inputs import as_written
+from pairsmith.pipeline.problems.humaneval import humaneval_path, load_humaneval
+from pairsmith.pipeline.problems.jsonl import load_jsonl
+from pairsmith.pipeline.problems.mbpp import load_mbpp
+from pairsmith.pipeline.problems.records import DroppedProblem, Found, PendingProblem, ProblemsError
+from pairsmith.pipeline.problems.starter import LEVELS, load_starter, starter_folder
+from pairsmith.schemas.problem import JudgedBy, Problem
+from pairsmith.schemas.values import decode_value, encode_value
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 

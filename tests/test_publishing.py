@@ -17,20 +17,20 @@ import pytest
 from huggingface_hub import HfApi
 from rich.console import Console
 
-from flows.publishing import show_publish
-from pipeline.pairing.layout import CONFIGS
-from pipeline.problems.records import LoadedProblems
-from pipeline.publishing import PublishError, plan_publish, send
-from pipeline.publishing import publish as publish_module
-from pipeline.publishing.card import gather_card, render_card
-from pipeline.publishing.errors import HubDownError
-from pipeline.publishing.hub import Pushed
-from pipeline.stages import stage_folder, versions_of
-from pipeline.stores import RemoteFolder, mirrored
-from schemas.config import RunConfig, load_config
-from schemas.gate import Gate, GateCheck, Outcome
-from schemas.score import Interval
-from tests.cli_kit import assert_one_line, environment, pairsmith
+from pairsmith.flows.publishing import show_publish
+from pairsmith.pipeline.chain.stages import stage_folder, versions_of
+from pairsmith.pipeline.pairing.layout import CONFIGS
+from pairsmith.pipeline.problems.records import LoadedProblems
+from pairsmith.pipeline.publishing import PublishError, plan_publish, send
+from pairsmith.pipeline.publishing import publish as publish_module
+from pairsmith.pipeline.publishing.card import gather_card, render_card
+from pairsmith.pipeline.publishing.errors import HubDownError
+from pairsmith.pipeline.publishing.hub import Pushed
+from pairsmith.pipeline.run.stores import RemoteFolder, mirrored
+from pairsmith.schemas.config import RunConfig, load_config
+from pairsmith.schemas.gate import Gate, GateCheck, Outcome
+from pairsmith.schemas.score import Interval
+from tests.cli_kit import assert_one_line, environment, run_pairsmith
 from tests.hub_double import TOKEN, Hub, serve_hub
 from tests.stores_kit import new_address
 from tests.test_publishing_card import HOSTILE
@@ -208,14 +208,14 @@ def test_the_command_loads_back_by_tag_and_prints_no_token(
     for name, value in hub_environment(hub, home).items():
         monkeypatch.setenv(name, value)
     options = ("--set", f"publish.dataset={REPO}")
-    dry = pairsmith("publish", config, *options, "--dry-run", home=home)
+    dry = run_pairsmith("publish", config, *options, "--dry-run", home=home)
     assert dry.returncode == 0, dry.stderr
     assert "+ README.md" in dry.stdout
-    done = pairsmith("publish", config, *options, home=home)
+    done = run_pairsmith("publish", config, *options, home=home)
     assert done.returncode == 0, done.stderr
     assert "dataset tester/pairs v1" in done.stdout
     assert not any(TOKEN in text for text in (dry.stdout, dry.stderr, done.stdout, done.stderr))
-    nowhere = pairsmith("publish", config, home=home)
+    nowhere = run_pairsmith("publish", config, home=home)
     assert_one_line(nowhere, "publish.dataset")
     script = tmp_path / "load.py"
     script.write_text(

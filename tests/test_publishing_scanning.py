@@ -6,9 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline.publishing import PublishError
-from pipeline.publishing.publish import refuse_secrets
-from pipeline.publishing.scanning import make_scanner, scan_files
+from pairsmith.pipeline.publishing import PublishError
+from pairsmith.pipeline.publishing.publish import refuse_secrets
+from pairsmith.pipeline.publishing.scanning import make_scanner, scan_files
 
 _KEY = "ghp_" + "A1b2C3d4E5f6" * 3  # put together here: whole ones make scanners of repositories ring
 

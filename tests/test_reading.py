@@ -2,13 +2,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.reading import Reader, analyse_programs
-from pipeline.syntax import parsing
-from pipeline.syntax.analysing import analyse
-from schemas.candidate import Candidate, Program
-from schemas.config import SyntaxConfig
-from schemas.problem import JudgedBy, Problem
-from schemas.syntax import Syntax
+from pairsmith.pipeline.syntax import parsing
+from pairsmith.pipeline.syntax.analysing import analyse
+from pairsmith.pipeline.syntax.worker import Reader, analyse_programs
+from pairsmith.schemas.candidate import Candidate, Program
+from pairsmith.schemas.config import SyntaxConfig
+from pairsmith.schemas.problem import JudgedBy, Problem
+from pairsmith.schemas.syntax import Syntax
 
 CODES = [
     "def f(a):\n    total = a\n    return total\n",

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.chain import STAGES
-from schemas.pair import Pair
-from tests.cli_kit import environment, pairsmith
+from pairsmith.flows.chain import STAGES
+from pairsmith.schemas.pair import Pair
+from tests.cli_kit import environment, run_pairsmith
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -33,7 +33,7 @@ def folder(built: Path, config: Path, tmp_path_factory: pytest.TempPathFactory) 
 def test_each_command_is_known_as_written(command: str, home: Path) -> None:
     words = shlex.split(command)[1:]
     verbs = [word for word in words[:2] if re.fullmatch("[a-z]+", word)]
-    done = pairsmith(*verbs, "--help", home=home)
+    done = run_pairsmith(*verbs, "--help", home=home)
     assert done.returncode == 0, done.stderr
     for option in (word for word in words if word.startswith("--")):
         assert option in done.stdout
@@ -43,7 +43,7 @@ def test_each_command_is_known_as_written(command: str, home: Path) -> None:
     "command", [text for text in COMMANDS if re.search("dry-run|build run.toml|inspect", text)]
 )
 def test_commands_that_need_no_model_run_as_written(command: str, folder: Path, home: Path) -> None:
-    words = [sys.executable, "-m", "flows.cli", *shlex.split(command)[1:]]
+    words = [sys.executable, "-m", "pairsmith", *shlex.split(command)[1:]]
     variables = {**environment(home), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(words, cwd=folder, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

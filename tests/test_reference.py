@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.reference.keys import list_keys
-from pipeline.reference.toml import commented_toml, plain_toml, toml_value
-from schemas.config import ConfigError, RunConfig, load_config
+from pairsmith.pipeline.reference.keys import list_keys
+from pairsmith.pipeline.reference.toml import commented_toml, plain_toml, toml_value
+from pairsmith.schemas.config import ConfigError, RunConfig, load_config
 
 CHANGED = (
     "run=elsewhere/ä\\\\b", "problems.levels=['easy', 'trivial']", "problems.limit=3", "sampling.temperature=1e-3",

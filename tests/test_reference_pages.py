@@ -4,11 +4,11 @@ from dataclasses import fields
 
 import pytest
 
-from flows.reference import FOLDER, pages
-from pipeline.reference.columns import describe_record
-from pipeline.reference.keys import list_keys
-from pipeline.stages import RECORDS
-from schemas.pair import Pair
+from pairsmith.flows.reference import FOLDER, pages
+from pairsmith.pipeline.chain.stages import RECORDS
+from pairsmith.pipeline.reference.columns import describe_record
+from pairsmith.pipeline.reference.keys import list_keys
+from pairsmith.schemas.pair import Pair
 
 
 @pytest.mark.parametrize(("name", "text"), pages().items(), ids=pages().keys())

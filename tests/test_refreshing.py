@@ -16,16 +16,16 @@ import huggingface_hub.constants
 import polars as pl
 import pytest
 
-from flows.refreshing import rebuild, refresh
-from flows.tools import RunLockedError, locked
-from pipeline.sampling.errors import SamplingError
-from pipeline.stages import stage_folder
-from pipeline.stores import RemoteFolder, mirrored
-from pipeline.versions import VersionError, list_versions, read_changelog
-from pipeline.versions.recording import check_splits
-from schemas.config import load_config
-from schemas.version import DatasetVersion
-from tests.cli_kit import assert_one_line, pairsmith
+from pairsmith.flows.refreshing import rebuild, refresh
+from pairsmith.flows.tools import RunLockedError, locked
+from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.publishing.versions import VersionError, list_versions, read_changelog
+from pairsmith.pipeline.publishing.versions.recording import check_splits
+from pairsmith.pipeline.run.stores import RemoteFolder, mirrored
+from pairsmith.pipeline.sampling.errors import SamplingError
+from pairsmith.schemas.config import load_config
+from pairsmith.schemas.version import DatasetVersion
+from tests.cli_kit import assert_one_line, run_pairsmith
 from tests.hub_double import TOKEN, Hub, serve_hub
 from tests.refresh_kit import write_problems
 from tests.stores_kit import new_address
@@ -164,7 +164,7 @@ def test_an_old_version_of_a_store_is_rebuilt_into_another(
         pass
     before = RemoteFolder(kept).list()
     monkeypatch.chdir(tmp_path)
-    done = pairsmith("rebuild", kept, "v1", "--into", made, home=home)
+    done = run_pairsmith("rebuild", kept, "v1", "--into", made, home=home)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{made}/dataset: the same bytes" in done.stdout
     version = list_versions(history.run)[0]
@@ -174,7 +174,7 @@ def test_an_old_version_of_a_store_is_rebuilt_into_another(
     }
     assert RemoteFolder(kept).list() == before
     shutil.rmtree(tmp_path / "runs")  # of another machine
-    assert_one_line(pairsmith("rebuild", kept, "v1", "--into", made, home=home), "not empty")
+    assert_one_line(run_pairsmith("rebuild", kept, "v1", "--into", made, home=home), "not empty")
     assert remote.read("pairs/manifest.json")
 
 
@@ -215,7 +215,7 @@ def test_a_second_refresh_waits_or_ends(tmp_path: Path) -> None:
 
 def test_the_lock_of_a_dead_holder_is_gone(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from flows.tools import locked\n"
+        "import sys, time; from pathlib import Path; from pairsmith.flows.tools import locked\n"
         "with locked(Path(sys.argv[1])):\n    print('held', flush=True); time.sleep(600)\n"
     )
     holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
@@ -262,9 +262,9 @@ def test_a_version_is_published_only_with_the_scores_of_its_training(
 
 def test_the_command_refreshes_and_rebuilds(home: Path, tmp_path: Path) -> None:
     config = write_problems(tmp_path, 3)
-    done = pairsmith("refresh", config, "--set", "publish.dataset=''", home=home)
+    done = run_pairsmith("refresh", config, "--set", "publish.dataset=''", home=home)
     assert done.returncode == 0, done.stderr
     assert "## v1" in done.stdout
-    done = pairsmith("rebuild", tmp_path / "run", "v1", "--into", tmp_path / "again", home=home)
+    done = run_pairsmith("rebuild", tmp_path / "run", "v1", "--into", tmp_path / "again", home=home)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the same bytes" in done.stdout

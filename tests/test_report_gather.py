@@ -8,13 +8,13 @@ from typing import TypeVar
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.report import ReportError
-from pipeline.report.gather import STAGES, gather_run
-from schemas.arrow import from_table
-from schemas.candidate import Extraction, Program
-from schemas.pair import Pair
-from schemas.syntax import Syntax
-from schemas.verdict import Label, Verdict
+from pairsmith.pipeline.report import ReportError
+from pairsmith.pipeline.report.gather import STAGES, gather_run
+from pairsmith.schemas.arrow import from_table
+from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.schemas.pair import Pair
+from pairsmith.schemas.syntax import Syntax
+from pairsmith.schemas.verdict import Label, Verdict
 from tests.report_run import NAMES, make_run, training_steps, write_pairs, write_stage
 
 T = TypeVar("T")

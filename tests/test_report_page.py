@@ -11,20 +11,20 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.forecast import Comparison, Estimate, Forecast, Outcome
-from pipeline.gate import judge_gate, model_digest, write_gate
-from pipeline.pairing.summary import report_to_json
-from pipeline.report import ReportError, write_report
-from pipeline.report.gather import STAGES
-from pipeline.scoring import gains_to_json, slices_to_json
-from pipeline.training.displacement import is_displaced
-from schemas.arrow import from_table
-from schemas.gate_config import GateConfig
-from schemas.manifest import Manifest
-from schemas.pair import Message, Pair
-from schemas.pairing_report import DropCount, LeakRow, NamedCount, PairingReport, WeakProblem
-from schemas.score import Gain, Interval, SliceGain
-from schemas.verdict import Label, Verdict
+from pairsmith.pipeline.evaluation.gate import judge_gate, model_digest, write_gate
+from pairsmith.pipeline.evaluation.scores import gains_to_json, slices_to_json
+from pairsmith.pipeline.pairing.summary import report_to_json
+from pairsmith.pipeline.report import ReportError, write_report
+from pairsmith.pipeline.report.gather import STAGES
+from pairsmith.pipeline.sampling.forecast import Comparison, Estimate, Forecast, Outcome
+from pairsmith.pipeline.training.displacement import is_displaced
+from pairsmith.schemas.arrow import from_table
+from pairsmith.schemas.config.gate import GateConfig
+from pairsmith.schemas.manifest import Manifest
+from pairsmith.schemas.pair import Message, Pair
+from pairsmith.schemas.pairing_report import DropCount, LeakRow, NamedCount, PairingReport, WeakProblem
+from pairsmith.schemas.score import Gain, Interval, SliceGain
+from pairsmith.schemas.verdict import Label, Verdict
 from tests.report_run import (
     make_run,
     make_score,

@@ -2,10 +2,10 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.report.study import conclude, list_measures, render_study, write_study_report
-from schemas.gate import GateCheck, Outcome
-from schemas.score import Gain, Interval, SliceGain
-from schemas.study import StudyRow
+from pairsmith.pipeline.report.study import conclude, list_measures, render_study, write_study_report
+from pairsmith.schemas.gate import GateCheck, Outcome
+from pairsmith.schemas.score import Gain, Interval, SliceGain
+from pairsmith.schemas.study import StudyRow
 
 
 def gain(measure: str, before: float, after: float, is_significant: bool) -> Gain:

@@ -3,9 +3,9 @@ import re
 import pytest
 from matplotlib.axes import Axes
 
-from pipeline.report import curves, plots
-from pipeline.report.facts import Outcome, ProblemOutcome
-from pipeline.report.svg import PASSED, draw, plain_label
+from pairsmith.pipeline.report import curves, plots
+from pairsmith.pipeline.report.facts import Outcome, ProblemOutcome
+from pairsmith.pipeline.report.svg import PASSED, draw, plain_label
 from tests.report_run import training_steps
 
 

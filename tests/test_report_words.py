@@ -1,7 +1,7 @@
 import pytest
 
-from pipeline.report import words
-from schemas.score import Gain, Interval
+from pairsmith.pipeline.report import words
+from pairsmith.schemas.score import Gain, Interval
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sampling.arms import Arm, Source, deal, list_arms, list_sources
-from schemas.sampling_config import ModelConfig, SamplingConfig, ScheduleConfig
+from pairsmith.pipeline.sampling.arms import Arm, Source, deal, list_arms, list_sources
+from pairsmith.schemas.config.sampling import ModelConfig, SamplingConfig, ScheduleConfig
 
 SCHEDULE = (ScheduleConfig(share=0.5, temperature=0.6), ScheduleConfig(share=0.5, temperature=1.0, top_p=0.9))
 

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from pipeline.sampling.concurrency import Gate, Gates
+from pairsmith.pipeline.sampling.concurrency import Gate, Gates
 
 
 def answer(gate: Gate, n: int, seconds: float) -> None:

@@ -2,7 +2,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pipeline.sampling.drawing import draw_tokens, gumbel_noise  # noqa: E402
+from pairsmith.pipeline.sampling.drawing import draw_tokens, gumbel_noise  # noqa: E402
 
 N_DRAWS = 20_000
 

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.sampling import SampleStore, embedded, open_sampler, sample_problems
-from pipeline.sampling.embedded import MARKER, embedded_model, find_gguf, marked_digest
-from pipeline.sampling.errors import SamplingError
-from schemas.sampling_config import SamplingConfig
+from pairsmith.pipeline.sampling import SampleStore, embedded, open_sampler, sample_problems
+from pairsmith.pipeline.sampling.embedded import MARKER, embedded_model, find_gguf, marked_digest
+from pairsmith.pipeline.sampling.errors import SamplingError
+from pairsmith.schemas.config.sampling import SamplingConfig
 from tests.sampling_kit import make_problem
 
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sampling import open_sampler, sample_problems
-from pipeline.sampling.errors import SamplingError
-from pipeline.sampling.files_backend import FilesSampler, read_samples
-from schemas.sampling_config import SamplingConfig
+from pairsmith.pipeline.sampling import open_sampler, sample_problems
+from pairsmith.pipeline.sampling.errors import SamplingError
+from pairsmith.pipeline.sampling.files_backend import FilesSampler, read_samples
+from pairsmith.schemas.config.sampling import SamplingConfig
 from tests.sampling_kit import make_problem
 
 START = "def double(x):\n"

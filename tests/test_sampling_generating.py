@@ -8,16 +8,16 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from pipeline.sampling import transformers_backend  # noqa: E402
-from pipeline.sampling.errors import SamplingError  # noqa: E402
-from pipeline.sampling.filling import sample_problems  # noqa: E402
-from pipeline.sampling.generating import Batch, Row  # noqa: E402
-from pipeline.sampling.models import resolve_model  # noqa: E402
-from pipeline.sampling.opening import resolve_template  # noqa: E402
-from pipeline.sampling.protocol import Drawn, Failure, Request, Trouble  # noqa: E402
-from pipeline.sampling.slots import slot_cache  # noqa: E402
-from pipeline.sampling.transformers_backend import TransformersSampler, fast_dtype  # noqa: E402
-from schemas.sampling_config import SamplingConfig  # noqa: E402
+from pairsmith.pipeline.sampling import transformers_backend  # noqa: E402
+from pairsmith.pipeline.sampling.errors import SamplingError  # noqa: E402
+from pairsmith.pipeline.sampling.filling import sample_problems  # noqa: E402
+from pairsmith.pipeline.sampling.generating import Batch, Row  # noqa: E402
+from pairsmith.pipeline.sampling.models import resolve_model  # noqa: E402
+from pairsmith.pipeline.sampling.opening import resolve_template  # noqa: E402
+from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Request, Trouble  # noqa: E402
+from pairsmith.pipeline.sampling.slots import slot_cache  # noqa: E402
+from pairsmith.pipeline.sampling.transformers_backend import TransformersSampler, fast_dtype  # noqa: E402
+from pairsmith.schemas.config.sampling import SamplingConfig  # noqa: E402
 from tests.sampling_kit import make_problem, make_request, only_drawn, save_tiny_model  # noqa: E402
 
 

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.sampling.identity import N_SEEDS, candidate_id, draw_seed
-from pipeline.sampling.protocol import Opening
-from schemas.pair import Message
+from pairsmith.pipeline.sampling.identity import N_SEEDS, candidate_id, draw_seed
+from pairsmith.pipeline.sampling.protocol import Opening
+from pairsmith.schemas.pair import Message
 
 OPENING = Opening("chat", "Do it.", "instruct")
 ARGUMENTS: tuple[Any, ...] = ("m", "r", OPENING, 0.8, 0.95, 192, ("\ndef ",), 0, "p/a", 3)

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pipeline.sampling import Drawn, Failure, Request, SampleStore, sample_problems
-from schemas.sampling_config import SamplingConfig
+from pairsmith.pipeline.sampling import Drawn, Failure, Request, SampleStore, sample_problems
+from pairsmith.schemas.config.sampling import SamplingConfig
 from tests.sampling_kit import EchoSampler, make_problem
 
 BATCH, N, N_PROBLEMS = 8, 16, 25

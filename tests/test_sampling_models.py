@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.sampling.errors import SamplingError
-from pipeline.sampling.models import checked_adapter, digest_folder, resolve_model
-from schemas.sampling_config import SamplingConfig
+from pairsmith.pipeline.sampling.errors import SamplingError
+from pairsmith.pipeline.sampling.models import checked_adapter, digest_folder, resolve_model
+from pairsmith.schemas.config.sampling import SamplingConfig
 
 
 def make_folder(folder: Path, weights: bytes = b"weights") -> Path:
@@ -70,8 +70,8 @@ def test_the_digest_follows_weights_and_names_but_not_the_place_or_config(tmp_pa
 def test_large_weights_are_digested_by_pieces_over_the_whole_length(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.sampling.models._SMALL_BYTES", 100)
-    monkeypatch.setattr("pipeline.sampling.models._PIECE_BYTES", 2)
+    monkeypatch.setattr("pairsmith.pipeline.sampling.models._SMALL_BYTES", 100)
+    monkeypatch.setattr("pairsmith.pipeline.sampling.models._PIECE_BYTES", 2)
     weights = bytearray(range(256)) * 2
     digest = digest_folder(make_folder(tmp_path / "a", bytes(weights)))
     for i, place in enumerate((0, len(weights) - 1, (len(weights) - 2) * 20 // 63)):

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.sampling.errors import SamplingError
-from pipeline.sampling.filling import sample_problems
-from pipeline.sampling.openai_backend import MAX_TRIES, OpenAISampler
-from pipeline.sampling.protocol import Drawn, Failure, Opening, Request, Trouble
-from schemas.sampling_config import SamplingConfig
+from pairsmith.pipeline.sampling.errors import SamplingError
+from pairsmith.pipeline.sampling.filling import sample_problems
+from pairsmith.pipeline.sampling.openai_backend import MAX_TRIES, OpenAISampler
+from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Opening, Request, Trouble
+from pairsmith.schemas.config.sampling import SamplingConfig
 from tests.openai_server import Answer, Server, completion, serving
 from tests.sampling_kit import make_problem, make_request, only_drawn
 

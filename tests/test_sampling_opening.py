@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.sampling.errors import NoSignatureError, SamplingError
-from pipeline.sampling.opening import find_signature, make_opening, prompts_folder, resolve_template
-from schemas.problem import Interface
+from pairsmith.pipeline.sampling.errors import NoSignatureError, SamplingError
+from pairsmith.pipeline.sampling.opening import find_signature, make_opening, prompts_folder, resolve_template
+from pairsmith.schemas.problem import Interface
 from tests.sampling_kit import make_problem
 
 

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.sampling import choose_backend, open_sampler, sample_problems
-from pipeline.sampling.arms import Source, deal, list_arms
-from pipeline.sampling.errors import SamplingError
-from pipeline.sampling.openai_backend import OpenAISampler
-from pipeline.sampling.planning import plan_problem
-from pipeline.sampling.protocol import Trouble
-from schemas.sampling_config import SamplingConfig, ScheduleConfig
+from pairsmith.pipeline.sampling import choose_backend, open_sampler, sample_problems
+from pairsmith.pipeline.sampling.arms import Source, deal, list_arms
+from pairsmith.pipeline.sampling.errors import SamplingError
+from pairsmith.pipeline.sampling.openai_backend import OpenAISampler
+from pairsmith.pipeline.sampling.planning import plan_problem
+from pairsmith.pipeline.sampling.protocol import Trouble
+from pairsmith.schemas.config.sampling import SamplingConfig, ScheduleConfig
 from tests.sampling_kit import EchoSampler, make_problem
 
 PROBLEMS = [make_problem("b"), make_problem("a")]

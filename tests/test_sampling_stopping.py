@@ -1,7 +1,7 @@
 import pytest
 
-from pipeline.sampling.protocol import Opening
-from pipeline.sampling.stopping import find_end, stop_texts
+from pairsmith.pipeline.sampling.protocol import Opening
+from pairsmith.pipeline.sampling.stopping import find_end, stop_texts
 from tests.sampling_kit import make_request
 
 ANSWER = "Sure:\n```python\ndef double(x):\n    return 2 * x\n```"

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.sampling.errors import SamplingError
-from pipeline.sampling.filling import sample_problems
-from pipeline.sampling.store import SampleStore
-from schemas.candidate import Candidate
-from schemas.pair import Message
-from schemas.sampling_config import SamplingConfig
+from pairsmith.pipeline.sampling.errors import SamplingError
+from pairsmith.pipeline.sampling.filling import sample_problems
+from pairsmith.pipeline.sampling.store import SampleStore
+from pairsmith.schemas.candidate import Candidate
+from pairsmith.schemas.config.sampling import SamplingConfig
+from pairsmith.schemas.pair import Message
 from tests.sampling_kit import EchoSampler, make_problem
 
 
@@ -62,7 +62,7 @@ def test_a_killed_writer_loses_nothing_that_it_had_added(tmp_path: Path) -> None
     code = f"""
 import os, signal
 from pathlib import Path
-from pipeline.sampling.store import SampleStore
+from pairsmith.pipeline.sampling.store import SampleStore
 from tests.test_sampling_store import make_candidate
 store = SampleStore(Path({str(tmp_path / "s.sqlite")!r}))
 for n in range(50):

@@ -8,11 +8,11 @@ import pytest
 
 pytest.importorskip("transformers")
 
-from pipeline.sampling.errors import SamplingError
-from pipeline.sampling.models import ResolvedModel
-from pipeline.sampling.protocol import Drawn, Failure, Opening, Request, Trouble
-from pipeline.sampling.vllm_backend import VllmSampler
-from schemas.sampling_config import SamplingConfig, VllmConfig
+from pairsmith.pipeline.sampling.errors import SamplingError
+from pairsmith.pipeline.sampling.models import ResolvedModel
+from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Opening, Request, Trouble
+from pairsmith.pipeline.sampling.vllm_backend import VllmSampler
+from pairsmith.schemas.config.sampling import SamplingConfig, VllmConfig
 from tests.sampling_kit import make_request, only_drawn
 
 MODEL = ResolvedModel("/models/mine", "mine", "r1", None, None)

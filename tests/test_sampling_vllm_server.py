@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.sampling.errors import SamplingError
-from pipeline.sampling.models import ResolvedModel
-from pipeline.sampling.protocol import Request
-from pipeline.sampling.vllm_environment import find_environment, install
-from pipeline.sampling.vllm_server import ServedSampler, serve_command
-from schemas.sampling_config import SamplingConfig, VllmConfig
+from pairsmith.pipeline.sampling.errors import SamplingError
+from pairsmith.pipeline.sampling.models import ResolvedModel
+from pairsmith.pipeline.sampling.protocol import Request
+from pairsmith.pipeline.sampling.vllm_environment import find_environment, install
+from pairsmith.pipeline.sampling.vllm_server import ServedSampler, serve_command
+from pairsmith.schemas.config.sampling import SamplingConfig, VllmConfig
 from tests.sampling_kit import make_request, only_drawn
 
 MODEL = ResolvedModel("org/mine", "mine", "r1", None, None)
@@ -87,7 +87,7 @@ def only_drawn_lazily(sampler: ServedSampler, n: int) -> Iterator[int]:
 
 
 def test_a_server_that_hangs_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.sampling.managed_server._HEALTH_EVERY_S", 0.1)
+    monkeypatch.setattr("pairsmith.pipeline.sampling.managed_server._HEALTH_EVERY_S", 0.1)
     with open_served(tmp_path) as sampler:
         (tmp_path / "sick").touch()
         (tmp_path / "hang").touch()

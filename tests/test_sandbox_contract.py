@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pipeline.sandbox.contract import Answer, Ending, Engine, Job, SandboxError, SandboxFaultError
-from pipeline.sandbox.docker_engine import LABEL, DockerEngine
-from pipeline.sandbox.memory import memory_of_tree_mib
-from pipeline.sandbox.pool import SandboxPool
-from pipeline.sandbox.sandbox import Sandbox
-from schemas.execution import Status
-from schemas.values import decode_value, encode_arguments
+from pairsmith.pipeline.sandbox.contract import Answer, Ending, Engine, Job, SandboxError, SandboxFaultError
+from pairsmith.pipeline.sandbox.docker_engine import LABEL, DockerEngine
+from pairsmith.pipeline.sandbox.memory import memory_of_tree_mib
+from pairsmith.pipeline.sandbox.pool import SandboxPool
+from pairsmith.pipeline.sandbox.sandbox import Sandbox
+from pairsmith.schemas.execution import Status
+from pairsmith.schemas.values import decode_value, encode_arguments
 from tests.sandboxes import LIMITS, why_no_docker
 
 
@@ -404,7 +404,7 @@ def test_containers_of_a_killed_process_go_with_the_next_start(engine: Engine) -
     label = f"worker-{os.getpid()}"
     code = (
         "import sys, time; from tests.sandboxes import LIMITS, make_engine\n"
-        "from pipeline.sandbox.sandbox import Sandbox\n"
+        "from pairsmith.pipeline.sandbox.sandbox import Sandbox\n"
         "box = Sandbox(make_engine('docker', sys.argv[1]), LIMITS); print('up', flush=True); time.sleep(600)"
     )
 

@@ -9,14 +9,14 @@ import psutil
 import pytest
 
 from benchmarks.disturbing import sandbox_roots, sandbox_runners
-from pipeline.execution import execute_programs
-from pipeline.judging import judge
-from pipeline.problems.starter import load_starter, starter_folder
-from pipeline.sandbox.pool import SandboxPool
-from schemas.candidate import Extraction, Program
-from schemas.config import ExecutionConfig
-from schemas.problem import Problem
-from schemas.verdict import Label
+from pairsmith.pipeline.execution.runner import execute_programs
+from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.pipeline.problems.starter import load_starter, starter_folder
+from pairsmith.pipeline.sandbox.pool import SandboxPool
+from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.schemas.config import ExecutionConfig
+from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.verdict import Label
 from tests.sandboxes import LIMITS, make_engine, why_no_docker
 
 EVERY = 60  # programs; more often, and a slow machine would only start sandboxes

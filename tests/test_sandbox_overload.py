@@ -3,10 +3,10 @@
 import pytest
 
 from benchmarks.disturbing import busy_machine
-from pipeline.sandbox.contract import Ending, Engine, Job
-from pipeline.sandbox.sandbox import Sandbox
-from pipeline.sandbox.speed import measure_slowness
-from schemas.execution import Status
+from pairsmith.pipeline.sandbox.contract import Ending, Engine, Job
+from pairsmith.pipeline.sandbox.sandbox import Sandbox
+from pairsmith.pipeline.sandbox.speed import measure_slowness
+from pairsmith.schemas.execution import Status
 from tests.sandboxes import LIMITS
 
 # Needs half of what it may take: on a busy machine several times that passes.

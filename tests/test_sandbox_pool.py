@@ -5,9 +5,9 @@ from typing import Any, cast
 
 import pytest
 
-from pipeline.sandbox import pool as pool_module
-from pipeline.sandbox import speed
-from pipeline.sandbox.contract import (
+from pairsmith.pipeline.sandbox import pool as pool_module
+from pairsmith.pipeline.sandbox import speed
+from pairsmith.pipeline.sandbox.contract import (
     Answer,
     Ending,
     Engine,
@@ -17,9 +17,9 @@ from pipeline.sandbox.contract import (
     SandboxFaultError,
     SandboxStartError,
 )
-from pipeline.sandbox.pool import Bench, SandboxPool, open_pool
-from schemas.config import ExecutionConfig, SandboxConfig
-from schemas.execution import Status
+from pairsmith.pipeline.sandbox.pool import Bench, SandboxPool, open_pool
+from pairsmith.schemas.config import ExecutionConfig, SandboxConfig
+from pairsmith.schemas.execution import Status
 
 
 class FakeEngine:
@@ -65,7 +65,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     FakeSandbox.started, FakeSandbox.broken = [], []
     slept: list[float] = []
     monkeypatch.setattr(pool_module, "Sandbox", FakeSandbox)
-    monkeypatch.setattr("pipeline.sandbox.pool.time.sleep", slept.append)
+    monkeypatch.setattr("pairsmith.pipeline.sandbox.pool.time.sleep", slept.append)
     return slept
 
 
@@ -180,8 +180,8 @@ def test_an_engine_that_stays_away_stops_the_run(
     pool = make_pool(patience_s=30)
     pool.run(candidate_of).is_tainted = True
     clock = [0.0]
-    monkeypatch.setattr("pipeline.sandbox.pool.time.monotonic", lambda: clock[0])
-    monkeypatch.setattr("pipeline.sandbox.pool.time.sleep", lambda s: clock.__setitem__(0, clock[0] + s))
+    monkeypatch.setattr("pairsmith.pipeline.sandbox.pool.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("pairsmith.pipeline.sandbox.pool.time.sleep", lambda s: clock.__setitem__(0, clock[0] + s))
     FakeSandbox.broken = [SandboxStartError("connection refused")] * 99
     with pytest.raises(SandboxError, match=r"no sandbox has started for 3\d s, the last: connection refused"):
         pool.run(candidate_of)

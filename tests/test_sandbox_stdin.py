@@ -2,11 +2,11 @@
 
 import pytest
 
-from pipeline.sandbox.contract import Answer, Ending, Engine, Job
-from pipeline.sandbox.pool import SandboxPool
-from pipeline.sandbox.sandbox import Sandbox
-from schemas.execution import Status
-from schemas.values import decode_value, encode_value
+from pairsmith.pipeline.sandbox.contract import Answer, Ending, Engine, Job
+from pairsmith.pipeline.sandbox.pool import SandboxPool
+from pairsmith.pipeline.sandbox.sandbox import Sandbox
+from pairsmith.schemas.execution import Status
+from pairsmith.schemas.values import decode_value, encode_value
 from tests.sandboxes import LIMITS
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.sandbox import turns as turns_module
-from pipeline.sandbox.turns import Turns
+from pairsmith.pipeline.sandbox import turns as turns_module
+from pairsmith.pipeline.sandbox.turns import Turns
 
 
 def hold(turns: Turns, n: int, work: Callable[[], None]) -> tuple[list[threading.Thread], list[int]]:

@@ -5,10 +5,19 @@ from typing import Any
 
 import pytest
 
-from pipeline.sandbox.contract import Answer, Ending, Job
-from pipeline.sandbox.pool import SandboxPool
-from schemas.execution import Status
-from schemas.values import MAX_DEPTH, MAX_INT_BITS, MAX_NODES, Lazy, Opaque, Record, decode_value, encode_arguments
+from pairsmith.pipeline.sandbox.contract import Answer, Ending, Job
+from pairsmith.pipeline.sandbox.pool import SandboxPool
+from pairsmith.schemas.execution import Status
+from pairsmith.schemas.values import (
+    MAX_DEPTH,
+    MAX_INT_BITS,
+    MAX_NODES,
+    Lazy,
+    Opaque,
+    Record,
+    decode_value,
+    encode_arguments,
+)
 
 
 def run(pool: SandboxPool, code: str, *inputs: tuple[object, ...]) -> tuple[list[Answer], Ending]:

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.arrow import SCHEMA_VERSION, arrow_schema, from_table, measured_columns, to_table
-from schemas.candidate import Candidate, Program
-from schemas.execution import CaseRun, Execution, Status, TestRun
-from schemas.manifest import Manifest
-from schemas.pair import Message, Pair
-from schemas.problem import Case, Problem
-from schemas.score import Gain, Interval, ProblemScore, Score, SliceGain
-from schemas.syntax import Syntax
-from schemas.training import HeldOutStep, TrainingStep, TrainingSummary
-from schemas.verdict import Verdict
+from pairsmith.schemas.arrow import SCHEMA_VERSION, arrow_schema, from_table, measured_columns, to_table
+from pairsmith.schemas.candidate import Candidate, Program
+from pairsmith.schemas.execution import CaseRun, Execution, Status, TestRun
+from pairsmith.schemas.manifest import Manifest
+from pairsmith.schemas.pair import Message, Pair
+from pairsmith.schemas.problem import Case, Problem
+from pairsmith.schemas.score import Gain, Interval, ProblemScore, Score, SliceGain
+from pairsmith.schemas.syntax import Syntax
+from pairsmith.schemas.training import HeldOutStep, TrainingStep, TrainingSummary
+from pairsmith.schemas.verdict import Verdict
 
 RECORDS = (
     Candidate, Case, CaseRun, Execution, Gain, HeldOutStep, Interval, Message, Pair, Problem, Program, SliceGain,
@@ -76,7 +76,7 @@ def test_records_come_back_from_a_table_and_from_parquet(record: type, draw: st.
 
 
 def test_no_record_is_left_out() -> None:
-    import schemas
+    from pairsmith import schemas
 
     found = {
         thing

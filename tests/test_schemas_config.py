@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from schemas.config import ConfigError, RunConfig, fingerprint, load_config
-from schemas.sampling_config import SamplingConfig
+from pairsmith.schemas.config import ConfigError, RunConfig, fingerprint, load_config
+from pairsmith.schemas.config.sampling import SamplingConfig
 
 REPOSITORY = Path(__file__).parents[1]
 

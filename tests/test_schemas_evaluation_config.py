@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.config import ConfigError, load_config
-from schemas.evaluation_config import evaluation_overrides
+from pairsmith.schemas.config import ConfigError, load_config
+from pairsmith.schemas.config.evaluation import evaluation_overrides
 
 
 def test_options_of_the_command_line_become_sets_and_models() -> None:

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.config import ConfigError
-from schemas.study_config import load_study, merged
+from pairsmith.schemas.config import ConfigError
+from pairsmith.schemas.config.study import load_study, merged
 
 STUDY = """
 run = "{tmp}/study"

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import schemas.values
-from schemas.values import (
+import pairsmith.schemas.values
+from pairsmith.schemas.values import (
     MAX_COLLISIONS,
     MAX_DEPTH,
     MAX_INT_BITS,
@@ -442,7 +442,7 @@ def test_many_opaque_values_are_read_in_no_time() -> None:
 
 
 def test_the_module_is_python_3_9_and_standard_library_only() -> None:
-    tree = ast.parse(Path(schemas.values.__file__).read_text(encoding="utf-8"), feature_version=(3, 9))
+    tree = ast.parse(Path(pairsmith.schemas.values.__file__).read_text(encoding="utf-8"), feature_version=(3, 9))
     modules = {
         name
         for node in ast.walk(tree)

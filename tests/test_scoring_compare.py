@@ -2,10 +2,16 @@ from collections.abc import Sequence
 
 import pytest
 
-from pipeline.scoring import Abundances, ScoringError, compare_scores, count_abundances, score_candidates
-from schemas.config import ScoringConfig
-from schemas.score import Gain, Score
-from schemas.verdict import Label
+from pairsmith.pipeline.evaluation.scores import (
+    Abundances,
+    ScoringError,
+    compare_scores,
+    count_abundances,
+    score_candidates,
+)
+from pairsmith.schemas.config import ScoringConfig
+from pairsmith.schemas.score import Gain, Score
+from pairsmith.schemas.verdict import Label
 from tests.pairing_records import Judged, judged
 
 CONFIG = ScoringConfig(k=(1, 2), n_bootstrap=500)

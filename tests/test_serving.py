@@ -15,19 +15,19 @@ import yaml
 from prefect import flow, task
 from prefect.events.schemas.automations import AutomationCore, EventTrigger
 
-from flows import deployed
-from flows import flows as plain
-from flows.deployed import SERVED
-from flows.publishing import HELD_BACK
-from flows.retrying import retried, set_policy
-from flows.serving import TimetableError, make_deployments
-from flows.tools import locked
-from pipeline.errors import InfrastructureError, PairsmithError
-from pipeline.publishing.errors import HubDownError
-from pipeline.sampling.errors import SamplingError, ServerDownError
-from pipeline.sandbox.contract import SandboxError
-from schemas.config import load_config
-from schemas.service_config import ServiceConfig
+from pairsmith.flows import deployed
+from pairsmith.flows import flows as plain
+from pairsmith.flows.deployed import SERVED
+from pairsmith.flows.publishing import HELD_BACK
+from pairsmith.flows.retrying import retried, set_policy
+from pairsmith.flows.serving import TimetableError, make_deployments
+from pairsmith.flows.tools import locked
+from pairsmith.pipeline.publishing.errors import HubDownError
+from pairsmith.pipeline.run.errors import InfrastructureError, PairsmithError
+from pairsmith.pipeline.sampling.errors import SamplingError, ServerDownError
+from pairsmith.pipeline.sandbox.contract import SandboxError
+from pairsmith.schemas.config import load_config
+from pairsmith.schemas.config.service import ServiceConfig
 from tests.cli_kit import assert_one_line, command_of, environment
 from tests.refresh_kit import write_problems
 
@@ -44,7 +44,7 @@ def test_all_flows_are_deployed_with_their_times(tmp_path: Path) -> None:
     assert not made["build"].schedules
     assert made["build"].name == "run"
     assert made["build"].parameters == {"config": str(path), "overrides": overrides}
-    assert made["build"].entrypoint == "flows.deployed.build"
+    assert made["build"].entrypoint == "pairsmith.flows.deployed.build"
 
 
 @pytest.mark.parametrize("override", ["schedule.refresh='every day'", "schedule.refresh='61 * * * *'"])
@@ -69,7 +69,7 @@ def test_the_project_file_names_flows_that_are_there() -> None:
     assert pools == {"pairsmith-process", "pairsmith-docker", "pairsmith-kubernetes"}
     assert all(set(one["parameters"]) == {"config"} for one in tree["deployments"])
     entrypoints = {one["entrypoint"] for one in tree["deployments"]}
-    assert entrypoints == {f"flows.deployed.{one.name}" for one in SERVED}
+    assert entrypoints == {f"pairsmith.flows.deployed.{one.name}" for one in SERVED}
     # In a process of its own, as a worker starts it: a script's path would put its folder before the package.
     code = (
         "import sys; from prefect.flows import load_flow_from_entrypoint as load\n"

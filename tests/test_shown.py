@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.shown import shown_arguments, shown_text, shown_value, visible
-from schemas.values import encode_value
+from pairsmith.pipeline.run.safe_text import shown_arguments, shown_text, shown_value, visible
+from pairsmith.schemas.values import encode_value
 from tests.hostile import FORBIDDEN, HOSTILE, LARGE
 
 

@@ -6,22 +6,22 @@ from typing import Any, TypeVar, cast
 
 import pytest
 
-from pipeline import stages
-from pipeline.drawing import draw
-from pipeline.folder import StageFolder, shard_name
-from pipeline.problems.records import DroppedProblem, DropReason, LoadedProblems, PendingProblem
-from pipeline.sampling import Sampler, SampleStore, open_sampler
-from pipeline.sampling.arms import Source
-from pipeline.sampling.errors import SamplingError
-from pipeline.sampling.protocol import Failure, Trouble
-from pipeline.sandbox import Answer, Bench, Ending, Job, SandboxPool
-from pipeline.stages import RECORDS, split_shards, stage_folder, versions_of
-from schemas.candidate import Candidate
-from schemas.config import RunConfig, load_config
-from schemas.execution import Status
-from schemas.problem import Case, Problem
-from schemas.values import decode_value, encode_value
-from schemas.verdict import Label
+from pairsmith.pipeline.chain import stages
+from pairsmith.pipeline.chain.stages import RECORDS, split_shards, stage_folder, versions_of
+from pairsmith.pipeline.problems.records import DroppedProblem, DropReason, LoadedProblems, PendingProblem
+from pairsmith.pipeline.run.folder import StageFolder, shard_name
+from pairsmith.pipeline.sampling import Sampler, SampleStore, open_sampler
+from pairsmith.pipeline.sampling.arms import Source
+from pairsmith.pipeline.sampling.errors import SamplingError
+from pairsmith.pipeline.sampling.protocol import Failure, Trouble
+from pairsmith.pipeline.sampling.stream import draw
+from pairsmith.pipeline.sandbox import Answer, Bench, Ending, Job, SandboxPool
+from pairsmith.schemas.candidate import Candidate
+from pairsmith.schemas.config import RunConfig, load_config
+from pairsmith.schemas.execution import Status
+from pairsmith.schemas.problem import Case, Problem
+from pairsmith.schemas.values import decode_value, encode_value
+from pairsmith.schemas.verdict import Label
 from tests.pairing_records import problem as make_problem
 
 T = TypeVar("T")

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import stages
-from pipeline.made_with import read_config, read_made, remembered, settings_of
-from pipeline.problems.loading import load_problems
-from pipeline.problems.records import LoadedProblems
-from pipeline.problems.starter import starter_folder
-from pipeline.staleness import READS, StageState, State, examine_run
-from schemas.config import RunConfig, load_config
+from pairsmith.pipeline.chain import stages
+from pairsmith.pipeline.chain.provenance import read_config, read_made, remembered, settings_of
+from pairsmith.pipeline.chain.staleness import READS, StageState, State, examine_run
+from pairsmith.pipeline.problems.loading import load_problems
+from pairsmith.pipeline.problems.records import LoadedProblems
+from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.schemas.config import RunConfig, load_config
 
 LATER = list(READS)[list(READS).index("programs") : list(READS).index("judgements")]
 

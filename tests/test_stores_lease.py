@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.owners import Owner
-from pipeline.stores import Lease, RemoteFolder, StoreBusyError, StoreError
-from pipeline.stores.lease import DEAD_AFTER_S
+from pairsmith.pipeline.run.process_identity import Owner
+from pairsmith.pipeline.run.stores import Lease, RemoteFolder, StoreBusyError, StoreError
+from pairsmith.pipeline.run.stores.lease import DEAD_AFTER_S
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.folder import MANIFEST, Shard, StageFolder, shard_name, write_whole
-from pipeline.stores import Mirror, RemoteFolder, StoreError, mirror_of, mirrored
-from pipeline.stores.lease import DEAD_AFTER_S, Lease
-from schemas.pair import Message
+from pairsmith.pipeline.run.folder import MANIFEST, Shard, StageFolder, shard_name, write_whole
+from pairsmith.pipeline.run.stores import Mirror, RemoteFolder, StoreError, mirror_of, mirrored
+from pairsmith.pipeline.run.stores.lease import DEAD_AFTER_S, Lease
+from pairsmith.schemas.pair import Message
 
 NAMES = (shard_name(0), shard_name(1))
 SHARD = Shard((Message("user", "a"), Message("assistant", "b")), 2)

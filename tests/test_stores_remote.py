@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.stores import RemoteFolder, StoreError
+from pairsmith.pipeline.run.stores import RemoteFolder, StoreError
 
 
 @pytest.fixture

@@ -4,15 +4,22 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.folder import Shard
-from pipeline.gate import judge_gate, write_gate
-from pipeline.pairing import split_of
-from pipeline.scoring import slices_to_json
-from pipeline.stages import stage_folder
-from pipeline.study import cell_config, link_shared, list_cells, note_error, read_row, shared_config
-from pipeline.supervised import NoReferencesError, write_references
-from schemas.gate_config import GateConfig
-from schemas.study_config import StudyConfig
+from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.evaluation.gate import judge_gate, write_gate
+from pairsmith.pipeline.evaluation.scores import slices_to_json
+from pairsmith.pipeline.evaluation.study import (
+    cell_config,
+    link_shared,
+    list_cells,
+    note_error,
+    read_row,
+    shared_config,
+)
+from pairsmith.pipeline.pairing import split_of
+from pairsmith.pipeline.run.folder import Shard
+from pairsmith.pipeline.training.supervised import NoReferencesError, write_references
+from pairsmith.schemas.config.gate import GateConfig
+from pairsmith.schemas.config.study import StudyConfig
 from tests.pairing_records import problem
 from tests.report_run import gains_between, make_score, write_evaluation
 

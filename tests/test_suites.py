@@ -4,16 +4,16 @@ from typing import Any
 
 import pytest
 
-from pipeline.execution import execute_programs
-from pipeline.judging import judge
-from pipeline.problems.conversion import convert_tests
-from pipeline.sandbox.contract import SandboxError
-from pipeline.sandbox.pool import SandboxPool
-from pipeline.sandbox.suite_kit import suite_kit, why_no_suites
-from schemas.candidate import Extraction, Program
-from schemas.execution import Execution, Status
-from schemas.problem import JudgedBy
-from schemas.verdict import Cause, Label, Verdict
+from pairsmith.pipeline.execution.runner import execute_programs
+from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.pipeline.problems.conversion import convert_tests
+from pairsmith.pipeline.sandbox.contract import SandboxError
+from pairsmith.pipeline.sandbox.pool import SandboxPool
+from pairsmith.pipeline.sandbox.suite_kit import suite_kit, why_no_suites
+from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.schemas.execution import Execution, Status
+from pairsmith.schemas.problem import JudgedBy
+from pairsmith.schemas.verdict import Cause, Label, Verdict
 from tests.pairing_records import problem as make_problem
 
 RIGHT = """
@@ -211,11 +211,12 @@ ONE_TEST = "import pytest\nfrom solution import add\ndef test_a():\n assert add(
         ("def add(*a):\n import pytest\n pytest.skip('x')", Cause.TEST_FAILED),
         ("def add(*a):\n import unittest\n raise unittest.SkipTest('x')", Cause.TEST_FAILED),
         (
-            "import pipeline.sandbox.inside.serving as s\ns._call = lambda *a: b'V[1]'\ndef add(*a): return 3",
+            "import pairsmith.pipeline.sandbox.inside.serving as s\n"
+            "s._call = lambda *a: b'V[1]'\ndef add(*a): return 3",
             Cause.FORGED,
         ),
         (
-            "import pipeline.sandbox.inside.serving as s\ns._describe = lambda *a: ['exception', []]",
+            "import pairsmith.pipeline.sandbox.inside.serving as s\ns._describe = lambda *a: ['exception', []]",
             Cause.TEST_FAILED,
         ),
     ],

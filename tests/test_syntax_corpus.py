@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.syntax.corpus import cluster_corpus, hash_shingles, similarities, write_shingles
-from pipeline.syntax.near import make_shingles
+from pairsmith.pipeline.syntax.corpus import cluster_corpus, hash_shingles, similarities, write_shingles
+from pairsmith.pipeline.syntax.near import make_shingles
 
 
 def _families(n: int, draw: random.Random) -> list[list[bytes]]:

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.syntax import analyse_problem, analyse_program, mark_duplicates
-from pipeline.syntax.analysing import analyse
-from pipeline.syntax.near import SMALL, Shingles, find_near, jaccard
-from schemas.candidate import Extraction, Program
-from schemas.config import SyntaxConfig
-from schemas.syntax import Syntax
+from pairsmith.pipeline.syntax import analyse_problem, analyse_program, mark_duplicates
+from pairsmith.pipeline.syntax.analysing import analyse
+from pairsmith.pipeline.syntax.near import SMALL, Shingles, find_near, jaccard
+from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.schemas.config import SyntaxConfig
+from pairsmith.schemas.syntax import Syntax
 
 CONFIG = SyntaxConfig()
 

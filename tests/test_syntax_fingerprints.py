@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.syntax import analyse_program
-from pipeline.syntax.language import ScopeKind
-from pipeline.syntax.parsing import parse_facts
-from schemas.candidate import Extraction, Program
-from schemas.syntax import Syntax
+from pairsmith.pipeline.syntax import analyse_program
+from pairsmith.pipeline.syntax.language import ScopeKind
+from pairsmith.pipeline.syntax.parsing import parse_facts
+from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.schemas.syntax import Syntax
 
 SAMPLES = Path(__file__).parents[1].parent / "shared" / "data" / "humaneval_codegen16b_100_samples.jsonl.gz"
 

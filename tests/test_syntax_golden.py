@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.syntax import TAGS, analyse_program
-from pipeline.syntax.languages import language_names
-from pipeline.syntax.tags import describe_tags
-from schemas.candidate import Extraction, Program
-from schemas.syntax import Syntax
+from pairsmith.pipeline.syntax import TAGS, analyse_program
+from pairsmith.pipeline.syntax.languages import language_names
+from pairsmith.pipeline.syntax.tags import describe_tags
+from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.schemas.syntax import Syntax
 
 FOLDER = Path(__file__).parent / "golden"
 ROOT = Path(__file__).parents[1]

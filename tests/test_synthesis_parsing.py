@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.synthesis.parsing import fits_signature, parse_concepts, parse_instruction
+from pairsmith.pipeline.synthesis.parsing import fits_signature, parse_concepts, parse_instruction
 
 WORDS = "Return the sum of all even numbers in the list, zero for none."
 

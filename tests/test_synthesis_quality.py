@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.decontamination import Benchmarks, Item
-from pipeline.problems.loading import load_problems
-from pipeline.problems.starter import starter_folder
-from pipeline.problems.wording import chat_prompt
-from pipeline.sandbox.pool import SandboxPool
-from pipeline.synthesis.quality import Judged, drop_repeated, fitting_tests, judge_problem
-from pipeline.synthesis.writing import assert_line, signature_in, words_of, write_problems
-from schemas.agreement import GeneratedTest, ProblemAgreement, ResponseAgreement, Standing
-from schemas.config import ProblemsConfig
-from schemas.problem import Case, Problem
-from schemas.problem_card import ProblemCard
-from schemas.synthesis_config import QualityRulesConfig
-from schemas.values import encode_arguments, encode_value
+from pairsmith.pipeline.problems.contamination import Benchmarks, Item
+from pairsmith.pipeline.problems.loading import load_problems
+from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.pipeline.problems.wording import chat_prompt
+from pairsmith.pipeline.sandbox.pool import SandboxPool
+from pairsmith.pipeline.synthesis.quality import Judged, drop_repeated, fitting_tests, judge_problem
+from pairsmith.pipeline.synthesis.writing import assert_line, signature_in, words_of, write_problems
+from pairsmith.schemas.agreement import GeneratedTest, ProblemAgreement, ResponseAgreement, Standing
+from pairsmith.schemas.config import ProblemsConfig
+from pairsmith.schemas.config.synthesis import QualityRulesConfig
+from pairsmith.schemas.problem import Case, Problem
+from pairsmith.schemas.problem_card import ProblemCard
+from pairsmith.schemas.values import encode_arguments, encode_value
 from tests.sampling_kit import make_problem
 from tests.sandboxes import LIMITS, PATIENCE, make_engine
 

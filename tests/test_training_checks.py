@@ -5,8 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipeline.errors import PairsmithError
-from pipeline.training.checks import (
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.training.checks import (
     TrainingError,
     check_finite,
     check_first_step,
@@ -14,7 +14,7 @@ from pipeline.training.checks import (
     check_n_rows,
     check_row_files,
 )
-from pipeline.training.reading import COLUMNS
+from pairsmith.pipeline.training.reading import COLUMNS
 from tests.training_kit import STEP, make_pair, write_columns, write_pairs
 
 LN_2 = math.log(2)

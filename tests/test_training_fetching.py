@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.training.checks import TrainingError
-from pipeline.training.fetching import fetch
+from pairsmith.pipeline.training.checks import TrainingError
+from pairsmith.pipeline.training.fetching import fetch
 
 
 def test_a_hub_that_cannot_be_reached_names_what_was_wanted_and_the_key(

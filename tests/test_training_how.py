@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from pipeline.sampling import open_sampler
-from pipeline.sampling.protocol import Drawn, Opening, Request
-from pipeline.training import TrainingError, load_summary, result_of, train
-from pipeline.training.displacement import is_displaced
-from pipeline.training.launch import launch_command
-from pipeline.training.progress import CHECKPOINTS, read_log
-from pipeline.training.references import References, row_keys
-from schemas.config import TrainingConfig
-from schemas.sampling_config import SamplingConfig
-from schemas.training import TrainingStep
-from schemas.training_config import LaunchConfig
+from pairsmith.pipeline.sampling import open_sampler
+from pairsmith.pipeline.sampling.protocol import Drawn, Opening, Request
+from pairsmith.pipeline.training import TrainingError, load_summary, result_of, train
+from pairsmith.pipeline.training.displacement import is_displaced
+from pairsmith.pipeline.training.launch import launch_command
+from pairsmith.pipeline.training.progress import CHECKPOINTS, read_log
+from pairsmith.pipeline.training.references import References, row_keys
+from pairsmith.schemas.config import TrainingConfig
+from pairsmith.schemas.config.sampling import SamplingConfig
+from pairsmith.schemas.config.training import LaunchConfig
+from pairsmith.schemas.training import TrainingStep
 from tests.training_kit import CONFIG, STEP, interrupt_at, lengthen, make_pair, write_pairs
 
 pytest.importorskip("trl", reason="training needs pairsmith[train]")
@@ -152,7 +152,7 @@ def test_a_base_model_gets_a_chat_template_and_is_sampled_with_it(
 def test_qlora_without_bitsandbytes_is_refused(
     pairs: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.training.start.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("pairsmith.pipeline.training.start.importlib.util.find_spec", lambda name: None)
     with pytest.raises(TrainingError, match="qlora needs bitsandbytes; pip install bitsandbytes, or take lora"):
         _train(pairs, model, tmp_path, tuning="qlora")
 
@@ -241,9 +241,9 @@ def test_two_processes_on_cpus_make_the_same_steps(pairs: Path, model: Path, pla
 
 
 def test_a_worker_writes_down_what_stops_it(model: Path, tmp_path: Path) -> None:
-    from pipeline.training.launch import FAILED, write_job
-    from pipeline.training.work import Job
-    from pipeline.training.worker import main, read_job
+    from pairsmith.pipeline.training.launch import FAILED, write_job
+    from pairsmith.pipeline.training.work import Job
+    from pairsmith.pipeline.training.worker import main, read_job
 
     folder = write_pairs(tmp_path / "pairs.parquet", [make_pair(1)]).parent
     job = Job(folder, model, CONFIG, tmp_path / "out", 0, "tiny", "inputs", None)
@@ -271,7 +271,7 @@ def test_the_shipped_configurations_are_what_accelerate_reads(name: str, monkeyp
     from accelerate.commands.config.config_args import load_config_from_file
     from accelerate.commands.launch import launch_command_parser
 
-    monkeypatch.setattr("pipeline.training.launch.importlib.util.find_spec", lambda name: object())
+    monkeypatch.setattr("pairsmith.pipeline.training.launch.importlib.util.find_spec", lambda name: object())
     launch = LaunchConfig(config=name, processes=4, machines=2, machine_rank=1, address="10.0.0.1")
     command = launch_command(TrainingConfig(launch=launch), Path("job.json"), False)
     read = load_config_from_file(command[command.index("--config_file") + 1])
@@ -281,7 +281,7 @@ def test_the_shipped_configurations_are_what_accelerate_reads(name: str, monkeyp
     parsed = launch_command_parser().parse_args(command[3:])  # an option that it lacks ends this process
     assert (parsed.num_processes, parsed.num_machines, parsed.machine_rank) == (4, 2, 1)
     assert (parsed.main_process_ip, parsed.main_process_port) == ("10.0.0.1", 29500)
-    assert (parsed.module, parsed.training_script) == (True, "pipeline.training.worker")
+    assert (parsed.module, parsed.training_script) == (True, "pairsmith.pipeline.training.worker")
     assert parsed.training_script_args == ["job.json"]
 
 
@@ -309,7 +309,7 @@ def test_wandb_gets_a_run_for_each_training(
 def test_a_tracker_that_is_not_there_is_refused(
     pairs: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.training.trainer.find_spec", lambda name: None)
+    monkeypatch.setattr("pairsmith.pipeline.training.trainer.find_spec", lambda name: None)
     with pytest.raises(TrainingError, match="wandb is not installed; pip install wandb"):
         _train(pairs, model, tmp_path, trackers=("wandb",))
 

@@ -7,10 +7,10 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from pipeline.training.losses import bonbon_target, loss_at_equality
-from pipeline.training.methods import METHODS, knobs
-from schemas.config import TrainingConfig
-from schemas.training_config import MethodName
+from pairsmith.pipeline.training.losses import bonbon_target, loss_at_equality
+from pairsmith.pipeline.training.methods import METHODS, knobs
+from pairsmith.schemas.config import TrainingConfig
+from pairsmith.schemas.config.training import MethodName
 
 torch = pytest.importorskip("torch", reason="training needs pairsmith[train]")
 
@@ -74,7 +74,7 @@ def test_bonbon_equals_a_float64_reference_on_random_logits(seed: int) -> None:
     """The trainer's own step, from logits to loss: sums over answers of different lengths, an n of each pair."""
     from accelerate import Accelerator
 
-    from pipeline.training.watched import N_COMPARED, BonbonTrainer
+    from pairsmith.pipeline.training.watched import N_COMPARED, BonbonTrainer
 
     generator = np.random.default_rng(seed)
     n_pairs, width, vocabulary, n_prompt = 3, 9, 17, 3

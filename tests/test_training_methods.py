@@ -6,11 +6,11 @@ from typing import Any, get_args
 
 import pytest
 
-from pipeline.training import TrainingError, result_of, train
-from pipeline.training.methods import METHODS, knobs, trl_classes
-from pipeline.training.on_policy import check_best_of_n
-from schemas.config import ConfigError, TrainingConfig, load_config
-from schemas.training_config import MethodName
+from pairsmith.pipeline.training import TrainingError, result_of, train
+from pairsmith.pipeline.training.methods import METHODS, knobs, trl_classes
+from pairsmith.pipeline.training.on_policy import check_best_of_n
+from pairsmith.schemas.config import ConfigError, TrainingConfig, load_config
+from pairsmith.schemas.config.training import MethodName
 from tests.training_kit import CONFIG, make_pair, write_pairs
 
 pytest.importorskip("trl", reason="training needs pairsmith[train]")
@@ -67,7 +67,7 @@ def test_every_method_trains_saves_reloads_and_samples(
 
 
 def _quiet() -> Any:
-    from pipeline.training.trainer import quiet
+    from pairsmith.pipeline.training.trainer import quiet
 
     return quiet()
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.training import progress
-from schemas.training import TrainingStep, TrainingSummary
+from pairsmith.pipeline.training import progress
+from pairsmith.schemas.training import TrainingStep, TrainingSummary
 from tests.training_kit import CONFIG, STEP
 
 pytest.importorskip("trl", reason="training needs pairsmith[train]")

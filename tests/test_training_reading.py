@@ -4,8 +4,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipeline.training.checks import TrainingError
-from pipeline.training.reading import COLUMNS, KEPT, RowFiles, leave_out_too_long, read_rows
+from pairsmith.pipeline.training.checks import TrainingError
+from pairsmith.pipeline.training.reading import COLUMNS, KEPT, RowFiles, leave_out_too_long, read_rows
 from tests.training_kit import build_tiny_model, lengthen, make_pair, write_columns, write_pairs
 
 pytest.importorskip("trl", reason="training needs pairsmith[train]")

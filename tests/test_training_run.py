@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.training import TrainingError, load_summary, train
-from pipeline.training.progress import CHECKPOINTS, WHOLE, read_log
-from schemas.config import TrainingConfig
-from schemas.training import TrainingStep
+from pairsmith.pipeline.training import TrainingError, load_summary, train
+from pairsmith.pipeline.training.progress import CHECKPOINTS, WHOLE, read_log
+from pairsmith.schemas.config import TrainingConfig
+from pairsmith.schemas.training import TrainingStep
 from tests.training_kit import CONFIG, interrupt_at, lengthen, make_pair, write_pairs
 
 pytest.importorskip("trl", reason="training needs pairsmith[train]")
@@ -146,7 +146,7 @@ def test_another_seed_gives_another_adapter(undisturbed: Path, model: Path, pair
 def test_a_run_that_is_done_is_not_run_again(
     undisturbed: Path, model: Path, pairs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr("pipeline.training.work.do_steps")
+    monkeypatch.delattr("pairsmith.pipeline.training.work.do_steps")
     seen: list[TrainingStep] = []
     summary = train(pairs, model, CONFIG, undisturbed, 0, seen.append)
     assert summary == load_summary(undisturbed)
@@ -185,7 +185,7 @@ def test_a_run_killed_before_its_adapter_is_saved_does_no_step_twice(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.training.saving.save_adapter", die)
+        patch.setattr("pairsmith.pipeline.training.saving.save_adapter", die)
         with pytest.raises(KeyboardInterrupt):
             train(pairs, model, CONFIG, tmp_path, 0, lambda step: None)
     before = read_log(tmp_path)
@@ -197,7 +197,7 @@ def test_a_run_killed_before_its_adapter_is_saved_does_no_step_twice(
 KILLED_AT_STEP_3 = """
 import os, signal, sys
 from pathlib import Path
-from pipeline.training import train
+from pairsmith.pipeline.training import train
 from tests.training_kit import CONFIG
 def kill(step):
     if step.step == 3:
@@ -251,14 +251,14 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good(
 def test_a_reference_that_is_not_the_start_is_refused(
     model: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline.training import saving
+    from pairsmith.pipeline.training import saving
 
     def start_off_zero(config: TrainingConfig) -> Any:
         adapter = saving.lora_config(config)
         adapter.init_lora_weights = False  # peft then draws B at random too
         return adapter
 
-    monkeypatch.setattr("pipeline.training.trainer.lora_config", start_off_zero)
+    monkeypatch.setattr("pairsmith.pipeline.training.trainer.lora_config", start_off_zero)
     with pytest.raises(TrainingError, match=r"is not ln 2 .* reference is not the start"):
         train(pairs, model, _saving(CONFIG, 1), tmp_path, 0, lambda step: None)
     assert not list((tmp_path / CHECKPOINTS).glob("*"))
@@ -298,7 +298,9 @@ def test_nothing_is_reported_to_anyone(
 def test_a_missing_package_is_named_with_its_extra(
     model: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.training.run.find_spec", lambda name: None if name == "trl" else object())
+    monkeypatch.setattr(
+        "pairsmith.pipeline.training.run.find_spec", lambda name: None if name == "trl" else object()
+    )
     with pytest.raises(TrainingError, match=r"package 'trl'; pip install 'pairsmith\[train\]'"):
         train(pairs, model, CONFIG, tmp_path, 0, lambda step: None)
 
@@ -335,7 +337,7 @@ def test_limits_of_the_machine_are_told_with_the_remedy(
 @pytest.mark.model
 @pytest.mark.timeout(1200)
 def test_the_embedded_model_trains(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    from pipeline.sampling.embedded import embedded_model
+    from pairsmith.pipeline.sampling.embedded import embedded_model
 
     folder = embedded_model(tmp_path_factory.getbasetemp() / "models", lambda line: None)
     file = write_pairs(tmp_path / "pairs.parquet", [make_pair(index) for index in range(4)])

@@ -14,7 +14,7 @@ def test_the_adapter_covers_the_linear_layers_and_starts_at_zero(tmp_path: Path)
     from peft import get_peft_model
     from transformers import AutoModelForCausalLM
 
-    from pipeline.training.saving import lora_config, save_adapter
+    from pairsmith.pipeline.training.saving import lora_config, save_adapter
 
     base = AutoModelForCausalLM.from_pretrained(build_tiny_model(tmp_path / "tiny"))
     model = get_peft_model(base, lora_config(CONFIG))

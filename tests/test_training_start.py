@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.training.checks import TrainingError
+from pairsmith.pipeline.training.checks import TrainingError
 from tests.training_kit import CONFIG
 
 pytest.importorskip("trl", reason="training needs pairsmith[train]")
@@ -24,7 +24,7 @@ def _without(model: Path, *names: str) -> Path:
 
 
 def test_the_start_is_a_model_in_float32_on_the_cpu(model: Path) -> None:
-    from pipeline.training.start import load_start
+    from pairsmith.pipeline.training.start import load_start
 
     start = load_start(model, CONFIG, needs_reference=True)
     assert (start.device, start.precision, str(start.model.dtype)) == ("cpu", "float32", "torch.float32")
@@ -34,7 +34,7 @@ def test_the_start_is_a_model_in_float32_on_the_cpu(model: Path) -> None:
 def test_a_tokenizer_without_padding_pads_with_its_end_of_text(
     model: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from pipeline.training.start import load_tokenizer
+    from pairsmith.pipeline.training.start import load_tokenizer
 
     with caplog.at_level("INFO"):
         tokenizer, _ = load_tokenizer(_without(model, "pad_token"))
@@ -43,14 +43,14 @@ def test_a_tokenizer_without_padding_pads_with_its_end_of_text(
 
 
 def test_a_tokenizer_without_padding_and_end_is_refused(model: Path) -> None:
-    from pipeline.training.start import load_tokenizer
+    from pairsmith.pipeline.training.start import load_tokenizer
 
     with pytest.raises(TrainingError, match="neither a padding nor an end-of-text token"):
         load_tokenizer(_without(model, "pad_token", "eos_token"))
 
 
 def test_a_tokenizer_without_a_chat_template_gets_one(model: Path) -> None:
-    from pipeline.training.start import load_tokenizer
+    from pairsmith.pipeline.training.start import load_tokenizer
 
     assert load_tokenizer(model)[1] is False
     (model / "chat_template.jinja").unlink()
@@ -73,7 +73,7 @@ def test_a_tokenizer_without_a_chat_template_gets_one(model: Path) -> None:
 def test_a_chat_template_that_cannot_be_trained_with_is_refused(
     model: Path, tmp_path: Path, template: str, message: str
 ) -> None:
-    from pipeline.training.start import load_tokenizer
+    from pairsmith.pipeline.training.start import load_tokenizer
 
     (tmp_path / "own.jinja").write_text(template)
     with pytest.raises(TrainingError, match=message):
@@ -83,7 +83,7 @@ def test_a_chat_template_that_cannot_be_trained_with_is_refused(
 
 
 def test_a_folder_without_a_tokenizer_is_refused(model: Path) -> None:
-    from pipeline.training.start import load_tokenizer
+    from pairsmith.pipeline.training.start import load_tokenizer
 
     for file in model.glob("*token*"):
         file.unlink()
@@ -92,7 +92,7 @@ def test_a_folder_without_a_tokenizer_is_refused(model: Path) -> None:
 
 
 def test_broken_weights_are_refused_in_one_line(model: Path) -> None:
-    from pipeline.training.start import load_model
+    from pairsmith.pipeline.training.start import load_model
 
     (model / "model.safetensors").write_bytes(b"cut short")
     with pytest.raises(TrainingError, match=r"tiny: the model can't be loaded: ") as told:
@@ -112,7 +112,7 @@ def test_broken_weights_are_refused_in_one_line(model: Path) -> None:
 def test_the_device_is_chosen_by_what_is_there(
     monkeypatch: pytest.MonkeyPatch, asked: str, n_gpus: int, bf16: bool, chosen: tuple[str, str]
 ) -> None:
-    from pipeline.training.start import choose_device
+    from pairsmith.pipeline.training.start import choose_device
 
     _pretend(monkeypatch, n_gpus, bf16)
     assert choose_device(asked) == chosen
@@ -129,7 +129,7 @@ def test_the_device_is_chosen_by_what_is_there(
 def test_a_device_that_cannot_be_had_is_refused(
     monkeypatch: pytest.MonkeyPatch, asked: str, n_gpus: int, message: str
 ) -> None:
-    from pipeline.training.start import choose_device
+    from pairsmith.pipeline.training.start import choose_device
 
     _pretend(monkeypatch, n_gpus, bf16=True)
     with pytest.raises(TrainingError, match=message):

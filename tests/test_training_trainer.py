@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from schemas.pair import Pair
-from schemas.training import TrainingStep
+from pairsmith.schemas.pair import Pair
+from pairsmith.schemas.training import TrainingStep
 from tests.training_kit import CONFIG, make_pair, write_pairs
 
 pytest.importorskip("trl", reason="training needs pairsmith[train]")
@@ -46,10 +46,10 @@ def test_trl_takes_the_pairs_as_they_are(model: Path, tmp_path: Path, monkeypatc
 
 
 def _train(model: Path, folder: Path) -> list[TrainingStep]:
-    from pipeline.training.methods import METHODS
-    from pipeline.training.start import load_start
-    from pipeline.training.trainer import Setup, make_trainer, quiet
-    from pipeline.training.watch import Expected, StepWatch
+    from pairsmith.pipeline.training.methods import METHODS
+    from pairsmith.pipeline.training.start import load_start
+    from pairsmith.pipeline.training.trainer import Setup, make_trainer, quiet
+    from pairsmith.pipeline.training.watch import Expected, StepWatch
 
     steps: list[TrainingStep] = []
     with quiet():
@@ -64,7 +64,7 @@ def _train(model: Path, folder: Path) -> list[TrainingStep]:
 def test_scoring_answers_only_changes_no_number(model: Path, tmp_path: Path) -> None:
     import trl.trainer.utils
 
-    from pipeline.training.trainer import scored_answers_only
+    from pairsmith.pipeline.training.trainer import scored_answers_only
 
     original = trl.trainer.utils._use_triton
     (tmp_path / "all").mkdir()
@@ -83,7 +83,7 @@ def test_bars_and_verbosity_are_as_they_were(model: Path) -> None:
     import datasets
     import transformers
 
-    from pipeline.training.trainer import quiet
+    from pairsmith.pipeline.training.trainer import quiet
 
     def state() -> tuple[object, ...]:
         return (

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from benchmarks.references import judge_all, try_references
-from pipeline.problems.loading import load_problems
-from pipeline.problems.records import LoadedProblems, PendingProblem
-from pipeline.problems.references import complete
-from pipeline.problems.starter import load_starter, starter_folder
-from pipeline.sandbox.pool import SandboxPool
-from schemas.config import ProblemsConfig
-from schemas.problem import Case, JudgedBy
-from schemas.verdict import Cause, Label
+from pairsmith.pipeline.problems.loading import load_problems
+from pairsmith.pipeline.problems.records import LoadedProblems, PendingProblem
+from pairsmith.pipeline.problems.references import complete
+from pairsmith.pipeline.problems.starter import load_starter, starter_folder
+from pairsmith.pipeline.sandbox.pool import SandboxPool
+from pairsmith.schemas.config import ProblemsConfig
+from pairsmith.schemas.problem import Case, JudgedBy
+from pairsmith.schemas.verdict import Cause, Label
 from tests.pairing_records import problem as make_problem
 
 

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.truth.domain import infer_domain, is_beyond, is_inside
-from schemas.values import encode_arguments
+from pairsmith.pipeline.crosscheck.domain import infer_domain, is_beyond, is_inside
+from pairsmith.schemas.values import encode_arguments
 
 
 @pytest.mark.parametrize(

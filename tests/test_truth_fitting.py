@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from pipeline.truth.domain import infer_domain, is_inside
-from pipeline.truth.fitting import fit_arguments
-from schemas.values import encode_arguments
+from pairsmith.pipeline.crosscheck.domain import infer_domain, is_inside
+from pairsmith.pipeline.crosscheck.fitting import fit_arguments
+from pairsmith.schemas.values import encode_arguments
 from tests.test_truth_inputs import ARGUMENTS
 
 

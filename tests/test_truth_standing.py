@@ -5,17 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.sandbox.pool import SandboxPool
-from pipeline.truth import Passed, hold_problem
-from pipeline.truth.answers import reading_of
-from pipeline.truth.asking import ask_reference
-from pipeline.truth.mutants import make_mutants, measure_adequacy
-from pipeline.truth.timing import time_problem
-from pipeline.truth.voting import Question
-from schemas.candidate import Extraction, Program
-from schemas.problem import Case, JudgedBy, Problem
-from schemas.standing import Standing
-from schemas.truth_config import TruthConfig
+from pairsmith.pipeline.crosscheck import Passed, hold_problem
+from pairsmith.pipeline.crosscheck.answers import reading_of
+from pairsmith.pipeline.crosscheck.asking import ask_reference
+from pairsmith.pipeline.crosscheck.mutants import make_mutants, measure_adequacy
+from pairsmith.pipeline.crosscheck.timing import time_problem
+from pairsmith.pipeline.crosscheck.voting import Question
+from pairsmith.pipeline.sandbox.pool import SandboxPool
+from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.schemas.config.truth import TruthConfig
+from pairsmith.schemas.problem import Case, JudgedBy, Problem
+from pairsmith.schemas.standing import Standing
 from tests.pairing_records import problem
 
 CONFIG = TruthConfig(n_inputs=40, n_mutants=0)

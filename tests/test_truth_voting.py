@@ -1,8 +1,15 @@
 import pytest
 
-from pipeline.truth.answers import RAISED, UNKNOWN
-from pipeline.truth.voting import Consensus, Question, Voter, disagreements, find_consensus, weigh_voters
-from schemas.truth_config import TruthConfig
+from pairsmith.pipeline.crosscheck.answers import RAISED, UNKNOWN
+from pairsmith.pipeline.crosscheck.voting import (
+    Consensus,
+    Question,
+    Voter,
+    disagreements,
+    find_consensus,
+    weigh_voters,
+)
+from pairsmith.schemas.config.truth import TruthConfig
 
 CONFIG = TruthConfig()
 INSIDE, OUTSIDE, BIG = Question("[1]", True, True), Question("[1]", False, True), Question("[1]", True, False)

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from pipeline.versions.comparing import REASONS, Index, compare
+from pairsmith.pipeline.publishing.versions.comparing import REASONS, Index, compare
 
 PROBLEM = {"problem_id": "p", "tests": "t", "content": "c"}
 CHOSEN = {"candidate_id": "a", "problem_id": "p", "label": "passed", "standing": "confirmed", "reason": ""}

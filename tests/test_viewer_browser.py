@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from pipeline.marks import read_marks
-from pipeline.stages import stage_folder
-from pipeline.viewer.index import Filter, PairIndex
-from schemas.mark import Judged
-from schemas.pair import Pair
+from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.pairing.user_marks import read_marks
+from pairsmith.pipeline.viewer.index import Filter, PairIndex
+from pairsmith.schemas.mark import Judged
+from pairsmith.schemas.pair import Pair
 from tests.hostile import HOSTILE
 from tests.viewer_kit import poison, served
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.shown import shown_text
-from pipeline.viewer.colouring import Span, colour_lines, side_by_side
+from pairsmith.pipeline.run.safe_text import shown_text
+from pairsmith.pipeline.viewer.colouring import Span, colour_lines, side_by_side
 from tests.hostile import LARGE
 
 LINES = st.lists(st.sampled_from(["a = 1", "b = a + 1", "    return b", "", "# x", '"""']), max_size=8)

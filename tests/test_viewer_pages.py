@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from pipeline.history import RunReader
-from pipeline.marks import read_marks
-from pipeline.stages import stage_folder
-from pipeline.viewer.index import Filter, PairIndex
-from pipeline.viewer.serving import AddressError, allowed_hosts, is_loopback, open_listener
-from schemas.mark import Judged
-from schemas.pair import Pair
-from tests.cli_kit import assert_one_line, pairsmith
+from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.pairing.user_marks import read_marks
+from pairsmith.pipeline.report.history import RunReader
+from pairsmith.pipeline.viewer.index import Filter, PairIndex
+from pairsmith.pipeline.viewer.serving import AddressError, allowed_hosts, is_loopback, open_listener
+from pairsmith.schemas.mark import Judged
+from pairsmith.schemas.pair import Pair
+from tests.cli_kit import assert_one_line, run_pairsmith
 from tests.hostile import FORBIDDEN, HOSTILE, LARGE
 from tests.viewer_kit import HOST, client_of, own_headers, poison
 
@@ -215,10 +215,10 @@ def test_it_listens_on_loopback_unless_told_otherwise() -> None:
 
 
 def test_bad_input_is_one_line(run: Path, home: Path, tmp_path: Path) -> None:
-    assert_one_line(pairsmith("view", tmp_path / "none", home=home), "none", "no such run folder")
+    assert_one_line(run_pairsmith("view", tmp_path / "none", home=home), "none", "no such run folder")
     (tmp_path / "empty").mkdir()
-    assert_one_line(pairsmith("view", tmp_path / "empty", home=home), "empty", "no pairs")
+    assert_one_line(run_pairsmith("view", tmp_path / "empty", home=home), "empty", "no pairs")
     with open_listener("127.0.0.1", 0) as taken:
         taken.listen()
         port = str(taken.getsockname()[1])
-        assert_one_line(pairsmith("view", run, "--port", port, home=home), port, "--port")
+        assert_one_line(run_pairsmith("view", run, "--port", port, home=home), port, "--port")

@@ -7,10 +7,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas.arrow import to_table
-from schemas.config import TrainingConfig
-from schemas.pair import Message, Pair
-from schemas.training import TrainingStep
+from pairsmith.schemas.arrow import to_table
+from pairsmith.schemas.config import TrainingConfig
+from pairsmith.schemas.pair import Message, Pair
+from pairsmith.schemas.training import TrainingStep
 
 CONFIG = TrainingConfig(
     learning_rate=1e-2, batch_size=2, max_steps=4, max_length=96, lora_rank=4, lora_alpha=8, device="cpu"

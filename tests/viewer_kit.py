@@ -12,12 +12,12 @@ import httpx
 import pyarrow.parquet as pq
 import uvicorn
 
-from pipeline.stages import stage_folder
-from pipeline.viewer.guard import TOKEN, Guard
-from pipeline.viewer.pages import make_app
-from pipeline.viewer.serving import allowed_hosts, open_listener
-from schemas.arrow import to_table
-from schemas.pair import Pair
+from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.viewer.guard import TOKEN, Guard
+from pairsmith.pipeline.viewer.pages import make_app
+from pairsmith.pipeline.viewer.serving import allowed_hosts, open_listener
+from pairsmith.schemas.arrow import to_table
+from pairsmith.schemas.pair import Pair
 
 HOST = "127.0.0.1:8765"
 SECRET = "a token"

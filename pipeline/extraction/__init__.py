@@ -6,12 +6,12 @@ change what the entry point does: prose, demonstrations, tests, unneeded functio
 
 from dataclasses import replace
 
-from pipeline.extraction.answers import extract_answer
-from pipeline.extraction.continuations import extract_continuation
-from pipeline.extraction.programs import defines, extract_whole
-from pipeline.extraction.readers import Reader, find_reader
-from schemas.candidate import Candidate, Extraction, Program
-from schemas.problem import Interface, JudgedBy, Problem
+from pairsmith.pipeline.extraction.answers import extract_answer
+from pairsmith.pipeline.extraction.continuations import extract_continuation
+from pairsmith.pipeline.extraction.programs import defines, extract_whole
+from pairsmith.pipeline.extraction.readers import Reader, find_reader
+from pairsmith.schemas.candidate import Candidate, Extraction, Program
+from pairsmith.schemas.problem import Interface, JudgedBy, Problem
 
 MAX_CHARACTERS = 1 << 20  # a longer completion is no answer: no token limit of ours lets a model write it
 

@@ -3,12 +3,12 @@
 import re
 from typing import TypeAlias
 
-from pipeline.extraction.fences import find_blocks, outside_blocks
-from pipeline.extraction.needs import borrow, find_missing, select_needed
-from pipeline.extraction.readers import Reader, join
-from pipeline.extraction.statements import Pieces, Statement
-from schemas.candidate import Extraction
-from schemas.problem import Problem
+from pairsmith.pipeline.extraction.fences import find_blocks, outside_blocks
+from pairsmith.pipeline.extraction.needs import borrow, find_missing, select_needed
+from pairsmith.pipeline.extraction.readers import Reader, join
+from pairsmith.pipeline.extraction.statements import Pieces, Statement
+from pairsmith.schemas.candidate import Extraction
+from pairsmith.schemas.problem import Problem
 
 MAX_BLOCKS = 64  # fenced blocks that are looked at
 MAX_STARTS = 16  # lines of bare text tried as the first one of the code

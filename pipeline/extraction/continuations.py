@@ -4,15 +4,15 @@ import re
 
 from tree_sitter import Node, Parser
 
-from pipeline.extraction.answers import Found, extract_answer
-from pipeline.extraction.fences import starts_with_fence
-from pipeline.extraction.needs import borrow, find_missing
-from pipeline.extraction.readers import Reader, join
-from pipeline.extraction.statements import margins
-from pipeline.syntax.language import Language
-from pipeline.syntax.parsing import to_source
-from schemas.candidate import Extraction
-from schemas.problem import Problem
+from pairsmith.pipeline.extraction.answers import Found, extract_answer
+from pairsmith.pipeline.extraction.fences import starts_with_fence
+from pairsmith.pipeline.extraction.needs import borrow, find_missing
+from pairsmith.pipeline.extraction.readers import Reader, join
+from pairsmith.pipeline.extraction.statements import margins
+from pairsmith.pipeline.syntax.language import Language
+from pairsmith.pipeline.syntax.parsing import to_source
+from pairsmith.schemas.candidate import Extraction
+from pairsmith.schemas.problem import Problem
 
 MAX_ENDS = 8  # places tried as the function's end
 _ANY_ALTERATION = re.compile(r"^\w+[.\[].*=", re.MULTILINE)

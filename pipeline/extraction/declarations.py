@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from tree_sitter import Node, Parser
 
-from pipeline.extraction.statements import Pieces, Statement
-from pipeline.syntax.language import Language
-from pipeline.syntax.parsing import MAX_BYTES, to_source
+from pairsmith.pipeline.extraction.statements import Pieces, Statement
+from pairsmith.pipeline.syntax.language import Language
+from pairsmith.pipeline.syntax.parsing import MAX_BYTES, to_source
 
 MAIN = "main"  # demonstrates or tests; the harness brings its own
 _MAIN_COLLIDES = frozenset({"c", "cpp", "go", "rust"})

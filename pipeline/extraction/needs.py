@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from pipeline.extraction.statements import Statement
+from pairsmith.pipeline.extraction.statements import Statement
 
 
 def select_needed(statements: Sequence[Statement], entry_point: str) -> list[Statement]:

@@ -2,10 +2,10 @@
 
 import re
 
-from pipeline.extraction.fences import find_blocks, starts_with_fence
-from pipeline.extraction.readers import Reader, join
-from pipeline.extraction.statements import margins
-from schemas.candidate import Extraction
+from pairsmith.pipeline.extraction.fences import find_blocks, starts_with_fence
+from pairsmith.pipeline.extraction.readers import Reader, join
+from pairsmith.pipeline.extraction.statements import margins
+from pairsmith.schemas.candidate import Extraction
 
 MAX_BLOCKS = 64  # fenced blocks that are looked at
 MAX_ENDS = 200  # places tried as the end of a continued program, from the last

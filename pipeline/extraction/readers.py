@@ -4,11 +4,11 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pipeline.extraction.compiling import compiles
-from pipeline.extraction.declarations import cut_declarations
-from pipeline.extraction.statements import BUILTINS, Pieces, Statement, cut_pieces
-from pipeline.syntax.language import Language
-from pipeline.syntax.languages import find_language
+from pairsmith.pipeline.extraction.compiling import compiles
+from pairsmith.pipeline.extraction.declarations import cut_declarations
+from pairsmith.pipeline.extraction.statements import BUILTINS, Pieces, Statement, cut_pieces
+from pairsmith.pipeline.syntax.language import Language
+from pairsmith.pipeline.syntax.languages import find_language
 
 
 @dataclass(frozen=True, slots=True)

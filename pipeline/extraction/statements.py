@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from pipeline.extraction.compiling import compiles
-from pipeline.syntax.fingerprints import free_names
-from pipeline.syntax.languages.python import LANGUAGE
-from pipeline.syntax.parsing import parse_source, to_source, walk_tree
+from pairsmith.pipeline.extraction.compiling import compiles
+from pairsmith.pipeline.syntax.fingerprints import free_names
+from pairsmith.pipeline.syntax.languages.python import LANGUAGE
+from pairsmith.pipeline.syntax.parsing import parse_source, to_source, walk_tree
 
 MAX_ENDS = 8  # ends tried for one piece: strings and brackets may hold lines that begin at the margin
 MAX_TRIES = 4000  # compilations for one text; a bound on time, far above what a completion needs

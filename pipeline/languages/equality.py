@@ -13,9 +13,9 @@ A Python program is never judged by these.
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.languages.table import find_language
-from pipeline.sandbox.inside.words import NoWordError, to_word
-from schemas.values import Lazy, Record, to_set
+from pairsmith.pipeline.languages.table import find_language
+from pairsmith.pipeline.sandbox.inside.words import NoWordError, to_word
+from pairsmith.schemas.values import Lazy, Record, to_set
 
 Same = Callable[[Any, Any, float], bool]
 

@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.languages.drivers.c import SignatureError
-from pipeline.languages.drivers.java import main_class
-from pipeline.languages.table import Language, find_language
-from pipeline.languages.toolchains import Toolchains, fill, to_bytes
-from pipeline.sandbox import Job
-from pipeline.sandbox.inside.foreign import encode_files
-from schemas.execution import Status
+from pairsmith.pipeline.languages.drivers.c import SignatureError
+from pairsmith.pipeline.languages.drivers.java import main_class
+from pairsmith.pipeline.languages.table import Language, find_language
+from pairsmith.pipeline.languages.toolchains import Toolchains, fill, to_bytes
+from pairsmith.pipeline.sandbox import Job
+from pairsmith.pipeline.sandbox.inside.foreign import encode_files
+from pairsmith.schemas.execution import Status
 
 TESTS = "pairsmith_tests"
 _PYTHON_END = f"def {TESTS}():\n    return None\n"  # reached only if the tests above it were

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
-from pipeline.errors import PairsmithError
-from pipeline.languages.drivers import bash, c, cpp, go, java, javascript, rust, typescript
-from pipeline.sandbox.contract import Room
+from pairsmith.pipeline.languages.drivers import bash, c, cpp, go, java, javascript, rust, typescript
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.sandbox.contract import Room
 
 # A JVM, V8 and Go reserve gigabytes of addresses; this is what they really write beside the program's own memory
 # (stacks of their threads are counted in full, 8 MiB each).

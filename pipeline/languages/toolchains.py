@@ -11,20 +11,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pipeline.languages.table import LANGUAGES, Language, LanguageError, find_language
-from pipeline.sandbox import Answer, Ending, Job, SandboxFaultError, SandboxPool
-from pipeline.sandbox.contract import Engine, Room
-from pipeline.sandbox.inside.foreign import encode_files
-from schemas.config import ExecutionConfig, SandboxConfig
-from schemas.execution import Status
-from schemas.values import decode_value, encode_arguments
+from pairsmith.pipeline.languages.table import LANGUAGES, Language, LanguageError, find_language
+from pairsmith.pipeline.sandbox import Answer, Ending, Job, SandboxFaultError, SandboxPool
+from pairsmith.pipeline.sandbox.contract import Engine, Room
+from pairsmith.pipeline.sandbox.inside.foreign import encode_files
+from pairsmith.schemas.config import ExecutionConfig, SandboxConfig
+from pairsmith.schemas.execution import Status
+from pairsmith.schemas.values import decode_value, encode_arguments
 
 # Compilers are allowed far more than the programs that they make. An ordinary solution takes a second or two.
 _LIMITS: Mapping[str, Any] = {
     "cpu_s": 60, "wall_s": 150.0, "case_wall_s": 140.0, "memory_mib": 2048, "files_mib": 256, "n_processes": 64,
     "output_mib": 4.0, "answer_mib": 64.0,
 }  # fmt: skip
-_FROM = "from pipeline.sandbox.inside.building import "
+_FROM = "from pairsmith.pipeline.sandbox.inside.building import "
 _ROOM = Room(reserve_mib=512)
 
 

@@ -12,7 +12,7 @@ All expressions are over candidates joined with `extraction` and `code` of their
 
 import polars as pl
 
-from schemas.candidate import Extraction
+from pairsmith.schemas.candidate import Extraction
 
 
 def is_verbatim() -> pl.Expr:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from pipeline.pairing import leakage
-from pipeline.pairing.guards import over_difficulty_share, over_trivial_share
-from pipeline.pairing.leakage import Leak, Told
-from pipeline.pairing.reasons import Drop
-from schemas.pairs_config import PairsConfig
+from pairsmith.pipeline.pairing import leakage
+from pairsmith.pipeline.pairing.guards import over_difficulty_share, over_trivial_share
+from pairsmith.pipeline.pairing.leakage import Leak, Told
+from pairsmith.pipeline.pairing.reasons import Drop
+from pairsmith.schemas.config.pairs import PairsConfig
 
 
 @dataclass(frozen=True, slots=True)

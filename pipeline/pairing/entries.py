@@ -10,14 +10,14 @@ import numpy as np
 import polars as pl
 from pandas.util import hash_array
 
-from pipeline.pairing import answers
-from pipeline.pairing.frames import PairingTables, refuse_repeats
-from pipeline.pairing.reasons import Drop, PairingError
-from schemas.candidate import Extraction
-from schemas.pairs_config import Dimension
-from schemas.problem import JudgedBy
-from schemas.standing import Standing
-from schemas.verdict import Cause, Label
+from pairsmith.pipeline.pairing import answers
+from pairsmith.pipeline.pairing.frames import PairingTables, refuse_repeats
+from pairsmith.pipeline.pairing.reasons import Drop, PairingError
+from pairsmith.schemas.candidate import Extraction
+from pairsmith.schemas.config.pairs import Dimension
+from pairsmith.schemas.problem import JudgedBy
+from pairsmith.schemas.standing import Standing
+from pairsmith.schemas.verdict import Cause, Label
 
 TRIVIAL = tuple(
     cause.value for cause in (Cause.NO_CODE, Cause.SYNTAX_ERROR, Cause.COMPILE_ERROR, Cause.MISSING_ENTRY_POINT)

@@ -2,11 +2,11 @@
 
 import polars as pl
 
-from pipeline.pairing.frames import PairingTables
-from pipeline.pairing.marked import barred_pairs
-from pipeline.pairing.pairs import free_entries, open_entries
-from pipeline.pairing.selecting import judge_offers
-from schemas.pairs_config import PairsConfig
+from pairsmith.pipeline.pairing.frames import PairingTables
+from pairsmith.pipeline.pairing.marked import barred_pairs
+from pairsmith.pipeline.pairing.pairs import free_entries, open_entries
+from pairsmith.pipeline.pairing.selecting import judge_offers
+from pairsmith.schemas.config.pairs import PairsConfig
 
 _SCHEMA = {
     "policy": pl.String,

@@ -7,15 +7,15 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.pairing.reasons import PairingError
-from schemas.arrow import arrow_schema, to_table
-from schemas.candidate import Candidate, Program
-from schemas.mark import Mark
-from schemas.problem import Problem
-from schemas.standing import CandidateStanding, ProblemStanding
-from schemas.syntax import Syntax
-from schemas.timing import Timing
-from schemas.verdict import Verdict
+from pairsmith.pipeline.pairing.reasons import PairingError
+from pairsmith.schemas.arrow import arrow_schema, to_table
+from pairsmith.schemas.candidate import Candidate, Program
+from pairsmith.schemas.mark import Mark
+from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.standing import CandidateStanding, ProblemStanding
+from pairsmith.schemas.syntax import Syntax
+from pairsmith.schemas.timing import Timing
+from pairsmith.schemas.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class PairingTables:
     """One lazy frame a record; the columns are the records' fields.
 
     `standings`, `problem_standings` and `timings` may be empty: then labels stand on their tests, and no policy
-    can tell fast from slow. `marks` are those of people that leave something out (`pipeline.marks`).
+    can tell fast from slow. `marks` are those of people that leave something out (`pipeline.pairing.user_marks`).
     """
 
     problems: pl.LazyFrame

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from pipeline.pairing.reasons import Drop
-from schemas.pairs_config import PairsConfig
+from pairsmith.pipeline.pairing.reasons import Drop
+from pairsmith.schemas.config.pairs import PairsConfig
 
 _EPSILON = 1e-9
 N_DIFFICULTIES = 4  # quarters of the pass rate

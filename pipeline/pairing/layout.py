@@ -15,19 +15,19 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.folder import write_whole
-from pipeline.pairing.frames import PairingTables
-from pipeline.pairing.outputs import (
+from pairsmith.pipeline.pairing.frames import PairingTables
+from pairsmith.pipeline.pairing.outputs import (
     conversation_rows,
     demonstration_rows,
     evidence_rows,
     ranked_rows,
     unpaired_rows,
 )
-from pipeline.pairing.pairs import SPLITS, PairingResult
-from schemas.arrow import arrow_schema
-from schemas.dataset import Conversation, Demonstration, Evidence, Ranked, Unpaired
-from schemas.pair import Pair
+from pairsmith.pipeline.pairing.pairs import SPLITS, PairingResult
+from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.schemas.arrow import arrow_schema
+from pairsmith.schemas.dataset import Conversation, Demonstration, Evidence, Ranked, Unpaired
+from pairsmith.schemas.pair import Pair
 
 CONFIGS: Mapping[str, tuple[str, type]] = {
     "pairs": ("data", Pair),

@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from pipeline.pairing.reasons import Drop
-from schemas.mark import Judged
+from pairsmith.pipeline.pairing.reasons import Drop
+from pairsmith.schemas.mark import Judged
 
 
 def leave_out_marked(entries: pl.DataFrame, marks: pl.LazyFrame) -> pl.DataFrame:

@@ -9,8 +9,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from pipeline.syntax.near import find_near
-from schemas.problem import Problem
+from pairsmith.pipeline.syntax.near import find_near
+from pairsmith.schemas.problem import Problem
 
 _WORD = re.compile(rb"\w+")
 _SHINGLE_WORDS = 3

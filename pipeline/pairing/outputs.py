@@ -5,10 +5,10 @@ All are lazy frames over the same entries that the pairs were made of, in the or
 
 import polars as pl
 
-from pipeline.pairing import answers
-from pipeline.pairing.frames import PairingTables, empty_frame
-from pipeline.pairing.pairs import PairingResult
-from schemas.dataset import Conversation, Demonstration, Evidence, Ranked, Unpaired
+from pairsmith.pipeline.pairing import answers
+from pairsmith.pipeline.pairing.frames import PairingTables, empty_frame
+from pairsmith.pipeline.pairing.pairs import PairingResult
+from pairsmith.schemas.dataset import Conversation, Demonstration, Evidence, Ranked, Unpaired
 
 
 def unpaired_rows(made: PairingResult, tables: PairingTables) -> pl.LazyFrame:

@@ -7,22 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from pipeline.pairing import answers, leakage
-from pipeline.pairing.approaches import Approaches, count_approaches
-from pipeline.pairing.balancing import Balanced, Leaks, balance_split
-from pipeline.pairing.entries import join_entries, tie_breaks
-from pipeline.pairing.frames import PairingTables, empty_frame
-from pipeline.pairing.guards import N_DIFFICULTIES
-from pipeline.pairing.marked import barred_pairs, leave_out_marked
-from pipeline.pairing.near_problems import find_groups
-from pipeline.pairing.policies import NEEDS_FAILED, NEEDS_PASSED
-from pipeline.pairing.reasons import Drop, NarrowedError
-from pipeline.pairing.selecting import Selection, select_pairs
-from pipeline.pairing.splits import split_of
-from schemas.arrow import from_table
-from schemas.pair import Pair
-from schemas.pairs_config import PairsConfig
-from schemas.problem import Problem
+from pairsmith.pipeline.pairing import answers, leakage
+from pairsmith.pipeline.pairing.approaches import Approaches, count_approaches
+from pairsmith.pipeline.pairing.balancing import Balanced, Leaks, balance_split
+from pairsmith.pipeline.pairing.entries import join_entries, tie_breaks
+from pairsmith.pipeline.pairing.frames import PairingTables, empty_frame
+from pairsmith.pipeline.pairing.guards import N_DIFFICULTIES
+from pairsmith.pipeline.pairing.marked import barred_pairs, leave_out_marked
+from pairsmith.pipeline.pairing.near_problems import find_groups
+from pairsmith.pipeline.pairing.policies import NEEDS_FAILED, NEEDS_PASSED
+from pairsmith.pipeline.pairing.reasons import Drop, NarrowedError
+from pairsmith.pipeline.pairing.selecting import Selection, select_pairs
+from pairsmith.pipeline.pairing.splits import split_of
+from pairsmith.schemas.arrow import from_table
+from pairsmith.schemas.config.pairs import PairsConfig
+from pairsmith.schemas.pair import Pair
+from pairsmith.schemas.problem import Problem
 
 SPLITS = ("train", "test")
 

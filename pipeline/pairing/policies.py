@@ -11,8 +11,8 @@ import polars as pl
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cpdist
 
-from pipeline.pairing.offers import Offers, as_offers, cross, in_turns
-from schemas.pairs_config import PolicyConfig, PolicyName
+from pairsmith.pipeline.pairing.offers import Offers, as_offers, cross, in_turns
+from pairsmith.schemas.config.pairs import PolicyConfig, PolicyName
 
 Policy = Callable[[pl.DataFrame, PolicyConfig], Offers]
 

@@ -6,7 +6,7 @@ import itertools
 from enum import StrEnum
 from typing import Literal
 
-from pipeline.errors import PairsmithError
+from pairsmith.pipeline.run.errors import PairsmithError
 
 
 class PairingError(PairsmithError):

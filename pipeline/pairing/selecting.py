@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.pairing.guards import PAIR_COLUMNS, pair_reason
-from pipeline.pairing.policies import POLICIES
-from pipeline.pairing.reasons import Drop
-from pipeline.pairing.taking import Caps, take_offers
-from schemas.pairs_config import PairsConfig
+from pairsmith.pipeline.pairing.guards import PAIR_COLUMNS, pair_reason
+from pairsmith.pipeline.pairing.policies import POLICIES
+from pairsmith.pipeline.pairing.reasons import Drop
+from pairsmith.pipeline.pairing.taking import Caps, take_offers
+from pairsmith.schemas.config.pairs import PairsConfig
 
 _BATCH_OFFERS = 600_000  # offers in memory at once: about 200 MiB
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pipeline.pairing.reasons import Drop
+from pairsmith.pipeline.pairing.reasons import Drop
 
 Integers = npt.NDArray[np.int64]
 _REASONS = (

@@ -4,9 +4,9 @@ import ast
 import math
 from typing import Any, get_args, get_type_hints
 
-from pipeline.problems.constants import NotConvertibleError, Scope, constant
-from schemas.problem import Case
-from schemas.values import JSON_INT, ValueTooLargeError, encode_arguments, encode_value
+from pairsmith.pipeline.problems.constants import NotConvertibleError, Scope, constant
+from pairsmith.schemas.problem import Case
+from pairsmith.schemas.values import JSON_INT, ValueTooLargeError, encode_arguments, encode_value
 
 _VIEWS = frozenset(get_args(get_type_hints(Case)["view"])) - {""}
 # isclose's relative tolerance is of the larger side. Taking it of the expected value moves the border by at

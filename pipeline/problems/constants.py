@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.problems.objects import SimpleClass, make_record
-from schemas.values import BUILTIN_TYPES, Record
+from pairsmith.pipeline.problems.objects import SimpleClass, make_record
+from pairsmith.schemas.values import BUILTIN_TYPES, Record
 
 MAX_PARTS = 100_000  # longest sequence; more than any real test, small enough to build in milliseconds
 MAX_BITS = 1 << 20

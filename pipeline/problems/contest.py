@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pipeline.extraction.compiling import compiles
-from pipeline.problems.files import Row, RowError, read_rows
-from pipeline.problems.hub import dataset_rows
-from pipeline.problems.records import DroppedProblem, DropReason, Found, PendingProblem, ProblemsError
-from pipeline.problems.rows import found_in
-from schemas.config import ProblemsConfig
-from schemas.problem import Case, Interface, Problem
+from pairsmith.pipeline.extraction.compiling import compiles
+from pairsmith.pipeline.problems.files import Row, RowError, read_rows
+from pairsmith.pipeline.problems.hub import dataset_rows
+from pairsmith.pipeline.problems.records import DroppedProblem, DropReason, Found, PendingProblem, ProblemsError
+from pairsmith.pipeline.problems.rows import found_in
+from pairsmith.schemas.config import ProblemsConfig
+from pairsmith.schemas.problem import Case, Interface, Problem
 
 # The names that contest sites give to a `class Solution` without an import.
 FUNCTION_SETUP = """\

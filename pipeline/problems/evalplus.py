@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pipeline.problems.conversion import Conversion, convert_tests
-from pipeline.problems.evalplus_inputs import as_written
-from pipeline.problems.evalplus_oracles import ORACLES
-from pipeline.problems.files import Row, RowError, missing, name, number, read_rows, text
-from pipeline.problems.records import DropReason, Found, PendingProblem
-from pipeline.problems.rows import continued_problem, encode_inputs, found_in, make_problem
-from schemas.problem import Case, JudgedBy, Problem
-from schemas.values import decode_value, encode_value
+from pairsmith.pipeline.problems.conversion import Conversion, convert_tests
+from pairsmith.pipeline.problems.evalplus_inputs import as_written
+from pairsmith.pipeline.problems.evalplus_oracles import ORACLES
+from pairsmith.pipeline.problems.files import Row, RowError, missing, name, number, read_rows, text
+from pairsmith.pipeline.problems.records import DropReason, Found, PendingProblem
+from pairsmith.pipeline.problems.rows import continued_problem, encode_inputs, found_in, make_problem
+from pairsmith.schemas.problem import Case, JudgedBy, Problem
+from pairsmith.schemas.values import decode_value, encode_value
 
 FLOAT_ATOL = 1e-6  # EvalPlus asks this of floats where the file names no tolerance
 FLOAT_RTOL = 1e-7  # numpy's default, which EvalPlus adds to every tolerance

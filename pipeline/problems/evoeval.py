@@ -13,14 +13,14 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from pipeline.problems.constants import NotConvertibleError, Scope, constant
-from pipeline.problems.conversion import Conversion, convert_tests
-from pipeline.problems.evalplus import FLOAT_ATOL, build_humaneval_plus
-from pipeline.problems.evoeval_oracles import find_oracle
-from pipeline.problems.files import Row, RowError, missing, name, read_rows, text
-from pipeline.problems.records import DropReason, Found, PendingProblem
-from pipeline.problems.rows import continued_problem, encode_inputs, found_in
-from schemas.problem import JudgedBy, Problem
+from pairsmith.pipeline.problems.constants import NotConvertibleError, Scope, constant
+from pairsmith.pipeline.problems.conversion import Conversion, convert_tests
+from pairsmith.pipeline.problems.evalplus import FLOAT_ATOL, build_humaneval_plus
+from pairsmith.pipeline.problems.evoeval_oracles import find_oracle
+from pairsmith.pipeline.problems.files import Row, RowError, missing, name, read_rows, text
+from pairsmith.pipeline.problems.records import DropReason, Found, PendingProblem
+from pairsmith.pipeline.problems.rows import continued_problem, encode_inputs, found_in
+from pairsmith.schemas.problem import JudgedBy, Problem
 
 SUBSETS = ("difficult", "creative", "subtle", "combine", "tool_use", "verbose", "concise")
 

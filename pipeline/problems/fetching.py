@@ -7,10 +7,10 @@ from pathlib import Path
 
 import httpx
 
-from pipeline.folder import write_whole
-from pipeline.problems.evoeval import SUBSETS
-from pipeline.problems.records import ProblemsError
-from schemas.config import ProblemsConfig
+from pairsmith.pipeline.problems.evoeval import SUBSETS
+from pairsmith.pipeline.problems.records import ProblemsError
+from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.schemas.config import ProblemsConfig
 
 _LIMIT_S = 60.0
 _FILES = {

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.problems.records import DroppedProblem, DropReason, ProblemsError
+from pairsmith.pipeline.problems.records import DroppedProblem, DropReason, ProblemsError
 
 Row = Mapping[str, Any]
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.problems.conversion import TestSyntaxError
-from pipeline.problems.files import Row, RowError, missing, name, text
-from pipeline.problems.jsonl import joined_tests
-from pipeline.problems.records import DropReason, Found, ProblemsError
-from pipeline.problems.rows import convert_or_refuse, found_in, make_problem
-from pipeline.problems.wording import (
+from pairsmith.pipeline.problems.conversion import TestSyntaxError
+from pairsmith.pipeline.problems.files import Row, RowError, missing, name, text
+from pairsmith.pipeline.problems.jsonl import joined_tests
+from pairsmith.pipeline.problems.records import DropReason, Found, ProblemsError
+from pairsmith.pipeline.problems.rows import convert_or_refuse, found_in, make_problem
+from pairsmith.pipeline.problems.wording import (
     breaks_off_in,
     chat_prompt,
     code_before,
@@ -17,8 +17,8 @@ from pipeline.problems.wording import (
     find_entry_point,
     signature_of,
 )
-from schemas.config import ColumnsConfig, ProblemsConfig
-from schemas.problem import Problem
+from pairsmith.schemas.config import ColumnsConfig, ProblemsConfig
+from pairsmith.schemas.problem import Problem
 
 
 def load_hub(config: ProblemsConfig, cache: Path | None = None) -> list[Found]:

@@ -3,11 +3,11 @@
 import importlib.util
 from pathlib import Path
 
-from pipeline.problems.files import Row, name, read_rows, text
-from pipeline.problems.records import Found, ProblemsError
-from pipeline.problems.rows import continued_problem, convert_or_refuse, found_in
-from pipeline.problems.wording import code_before
-from schemas.problem import Problem
+from pairsmith.pipeline.problems.files import Row, name, read_rows, text
+from pairsmith.pipeline.problems.records import Found, ProblemsError
+from pairsmith.pipeline.problems.rows import continued_problem, convert_or_refuse, found_in
+from pairsmith.pipeline.problems.wording import code_before
+from pairsmith.schemas.problem import Problem
 
 
 def humaneval_path() -> Path:

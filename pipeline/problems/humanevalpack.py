@@ -18,15 +18,21 @@ Columns:
 import re
 from dataclasses import replace
 
-from pipeline.languages.table import ALIASES, LANGUAGES
-from pipeline.problems.contest import load_contest
-from pipeline.problems.conversion import Conversion, convert_tests
-from pipeline.problems.files import Row, RowError, text
-from pipeline.problems.records import DropReason, Found
-from pipeline.problems.rows import make_problem
-from pipeline.problems.wording import code_before, completion_prompt, foreign_prompt, parameters_of, signature_of
-from schemas.config import ProblemsConfig
-from schemas.problem import JudgedBy, Problem
+from pairsmith.pipeline.languages.table import ALIASES, LANGUAGES
+from pairsmith.pipeline.problems.contest import load_contest
+from pairsmith.pipeline.problems.conversion import Conversion, convert_tests
+from pairsmith.pipeline.problems.files import Row, RowError, text
+from pairsmith.pipeline.problems.records import DropReason, Found
+from pairsmith.pipeline.problems.rows import make_problem
+from pairsmith.pipeline.problems.wording import (
+    code_before,
+    completion_prompt,
+    foreign_prompt,
+    parameters_of,
+    signature_of,
+)
+from pairsmith.schemas.config import ProblemsConfig
+from pairsmith.schemas.problem import JudgedBy, Problem
 
 _SOURCE, _SPDX = "humanevalpack", "MIT"  # HumanEval's own; both translations are under Apache-2.0 or MIT
 _GO_SETUP = 'package main\nimport (\n    "testing"\n    "github.com/stretchr/testify/assert"\n)\n'

@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
-from pipeline.problems.conversion import Conversion
-from pipeline.problems.files import RowError
-from pipeline.problems.records import DropReason
-from schemas.problem import Case, JudgedBy
-from schemas.values import ValueTooLargeError, encode_arguments, encode_value
+from pairsmith.pipeline.problems.conversion import Conversion
+from pairsmith.pipeline.problems.files import RowError
+from pairsmith.pipeline.problems.records import DropReason
+from pairsmith.schemas.problem import Case, JudgedBy
+from pairsmith.schemas.values import ValueTooLargeError, encode_arguments, encode_value
 
 Rule = Literal["tokens", "lines", "exact"]
 # Where a collection says nothing of numbers: what its own checkers allow, and far below what a test tells apart.

@@ -23,15 +23,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from pipeline.languages.table import ALIASES, LANGUAGES, title_of
-from pipeline.problems.conversion import Conversion
-from pipeline.problems.files import Row, RowError, missing, name, number, read_rows, text
-from pipeline.problems.json_cases import Rule, text_conversion
-from pipeline.problems.records import DropReason, Found
-from pipeline.problems.rows import convert_or_refuse, found_in, make_problem
-from pipeline.problems.wording import chat_prompt, foreign_prompt, program_prompt, signature_of
-from schemas.problem import Case, Interface, JudgedBy, Problem
-from schemas.values import ValueTooLargeError, encode_arguments, encode_value
+from pairsmith.pipeline.languages.table import ALIASES, LANGUAGES, title_of
+from pairsmith.pipeline.problems.conversion import Conversion
+from pairsmith.pipeline.problems.files import Row, RowError, missing, name, number, read_rows, text
+from pairsmith.pipeline.problems.json_cases import Rule, text_conversion
+from pairsmith.pipeline.problems.records import DropReason, Found
+from pairsmith.pipeline.problems.rows import convert_or_refuse, found_in, make_problem
+from pairsmith.pipeline.problems.wording import chat_prompt, foreign_prompt, program_prompt, signature_of
+from pairsmith.schemas.problem import Case, Interface, JudgedBy, Problem
+from pairsmith.schemas.values import ValueTooLargeError, encode_arguments, encode_value
 
 
 def load_jsonl(path: Path) -> list[Found]:

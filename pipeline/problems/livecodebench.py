@@ -20,15 +20,15 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.problems.contest import FUNCTION_SETUP, entry_point_in, load_contest
-from pipeline.problems.conversion import Conversion
-from pipeline.problems.files import Row, RowError, missing, text
-from pipeline.problems.json_cases import decoded, text_conversion, value_conversion
-from pipeline.problems.records import DropReason, Found
-from pipeline.problems.rows import make_problem
-from pipeline.problems.wording import function_prompt, program_prompt
-from schemas.config import ProblemsConfig
-from schemas.problem import Interface, Problem
+from pairsmith.pipeline.problems.contest import FUNCTION_SETUP, entry_point_in, load_contest
+from pairsmith.pipeline.problems.conversion import Conversion
+from pairsmith.pipeline.problems.files import Row, RowError, missing, text
+from pairsmith.pipeline.problems.json_cases import decoded, text_conversion, value_conversion
+from pairsmith.pipeline.problems.records import DropReason, Found
+from pairsmith.pipeline.problems.rows import make_problem
+from pairsmith.pipeline.problems.wording import function_prompt, program_prompt
+from pairsmith.schemas.config import ProblemsConfig
+from pairsmith.schemas.problem import Interface, Problem
 
 MAX_TESTS_BYTES = 1 << 30  # of one problem, decompressed; the largest published ones have some hundred MiB
 DECIMAL_ATOL = 1e-12  # LiveCodeBench's checker takes 1.50 for 1.5, and no other number

@@ -4,18 +4,18 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.problems.apps import load_apps
-from pipeline.problems.codecontests import load_codecontests
-from pipeline.problems.evalplus import load_humaneval_plus, load_mbpp_plus
-from pipeline.problems.evoeval import load_evoeval
-from pipeline.problems.fetching import fetched
-from pipeline.problems.hub import load_hub
-from pipeline.problems.humaneval import humaneval_path, load_humaneval
-from pipeline.problems.humanevalpack import load_humanevalpack
-from pipeline.problems.jsonl import load_jsonl
-from pipeline.problems.livecodebench import load_livecodebench
-from pipeline.problems.mbpp import load_mbpp
-from pipeline.problems.records import (
+from pairsmith.pipeline.problems.apps import load_apps
+from pairsmith.pipeline.problems.codecontests import load_codecontests
+from pairsmith.pipeline.problems.evalplus import load_humaneval_plus, load_mbpp_plus
+from pairsmith.pipeline.problems.evoeval import load_evoeval
+from pairsmith.pipeline.problems.fetching import fetched
+from pairsmith.pipeline.problems.hub import load_hub
+from pairsmith.pipeline.problems.humaneval import humaneval_path, load_humaneval
+from pairsmith.pipeline.problems.humanevalpack import load_humanevalpack
+from pairsmith.pipeline.problems.jsonl import load_jsonl
+from pairsmith.pipeline.problems.livecodebench import load_livecodebench
+from pairsmith.pipeline.problems.mbpp import load_mbpp
+from pairsmith.pipeline.problems.records import (
     DroppedProblem,
     DropReason,
     Found,
@@ -24,10 +24,10 @@ from pipeline.problems.records import (
     PendingProblem,
     ProblemsError,
 )
-from pipeline.problems.starter import load_starter
-from pipeline.sandbox.suite_kit import why_no_suites
-from schemas.config import ProblemsConfig
-from schemas.problem import JudgedBy, Problem
+from pairsmith.pipeline.problems.starter import load_starter
+from pairsmith.pipeline.sandbox.suite_kit import why_no_suites
+from pairsmith.schemas.config import ProblemsConfig
+from pairsmith.schemas.problem import JudgedBy, Problem
 
 
 def load_problems(config: ProblemsConfig, starter: Path, cache: Path | None = None) -> LoadedProblems:

@@ -4,14 +4,14 @@ import ast
 import sys
 from pathlib import Path
 
-from pipeline.problems.conversion import parse
-from pipeline.problems.files import Row, RowError, missing, read_rows, text
-from pipeline.problems.objects import classes_used
-from pipeline.problems.records import DropReason, Found
-from pipeline.problems.rows import convert_or_refuse, found_in, make_problem
-from pipeline.problems.tester import bound_names
-from pipeline.problems.wording import chat_prompt, docstring_start, find_entry_point, signature_of
-from schemas.problem import Problem
+from pairsmith.pipeline.problems.conversion import parse
+from pairsmith.pipeline.problems.files import Row, RowError, missing, read_rows, text
+from pairsmith.pipeline.problems.objects import classes_used
+from pairsmith.pipeline.problems.records import DropReason, Found
+from pairsmith.pipeline.problems.rows import convert_or_refuse, found_in, make_problem
+from pairsmith.pipeline.problems.tester import bound_names
+from pairsmith.pipeline.problems.wording import chat_prompt, docstring_start, find_entry_point, signature_of
+from pairsmith.schemas.problem import Problem
 
 
 def load_mbpp(path: Path) -> list[Found]:

@@ -8,7 +8,7 @@ import ast
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.values import Record
+from pairsmith.schemas.values import Record
 
 
 @dataclass(frozen=True, slots=True)

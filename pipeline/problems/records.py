@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from pipeline.errors import PairsmithError
-from schemas.problem import JudgedBy, Problem
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.schemas.problem import JudgedBy, Problem
 
 
 class ProblemsError(PairsmithError):

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from pipeline.problems.evalplus import with_expected
-from pipeline.problems.records import PendingProblem
-from pipeline.sandbox import Job, SandboxError, SandboxFaultError, SandboxPool
-from schemas.execution import Status
-from schemas.problem import Problem
+from pairsmith.pipeline.problems.evalplus import with_expected
+from pairsmith.pipeline.problems.records import PendingProblem
+from pairsmith.pipeline.sandbox import Job, SandboxError, SandboxFaultError, SandboxPool
+from pairsmith.schemas.execution import Status
+from pairsmith.schemas.problem import Problem
 
 NO_ANSWER = "reference_gave_no_answer"
 MAX_ANSWERS_BYTES = 8 << 20  # of one problem; a quarter of what `sandbox.answers_mib` allows by default

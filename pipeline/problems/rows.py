@@ -4,12 +4,12 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from pipeline.problems.conversion import Conversion, TestSyntaxError, convert_tests
-from pipeline.problems.files import Row, RowError, name, text
-from pipeline.problems.records import DroppedProblem, DropReason, Found, PendingProblem
-from pipeline.problems.wording import code_before, completion_prompt, parameters_of
-from schemas.problem import Case, Interface, JudgedBy, Problem
-from schemas.values import ValueTooLargeError, encode_arguments
+from pairsmith.pipeline.problems.conversion import Conversion, TestSyntaxError, convert_tests
+from pairsmith.pipeline.problems.files import Row, RowError, name, text
+from pairsmith.pipeline.problems.records import DroppedProblem, DropReason, Found, PendingProblem
+from pairsmith.pipeline.problems.wording import code_before, completion_prompt, parameters_of
+from pairsmith.schemas.problem import Case, Interface, JudgedBy, Problem
+from pairsmith.schemas.values import ValueTooLargeError, encode_arguments
 
 
 def found_in(

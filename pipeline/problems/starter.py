@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.packaged import packaged_folder
-from pipeline.problems.conversion import TestSyntaxError
-from pipeline.problems.files import name, number, text
-from pipeline.problems.records import ProblemsError
-from pipeline.problems.rows import convert_or_refuse, make_problem
-from pipeline.problems.wording import chat_prompt, docstring_start
-from schemas.problem import JudgedBy, Problem
+from pairsmith.pipeline.problems.conversion import TestSyntaxError
+from pairsmith.pipeline.problems.files import name, number, text
+from pairsmith.pipeline.problems.records import ProblemsError
+from pairsmith.pipeline.problems.rows import convert_or_refuse, make_problem
+from pairsmith.pipeline.problems.wording import chat_prompt, docstring_start
+from pairsmith.pipeline.run.packaged import packaged_folder
+from pairsmith.schemas.problem import JudgedBy, Problem
 
 LEVELS = ("trivial", "easy", "medium")
 _KEYS = {"entry_point", "signature", "prompt", "topic", "tests", "reference", "wrong"}

@@ -3,8 +3,8 @@
 import ast
 from collections.abc import Iterable
 
-from pipeline.languages.table import title_of
-from pipeline.problems.conversion import TestSyntaxError, parse
+from pairsmith.pipeline.languages.table import title_of
+from pairsmith.pipeline.problems.conversion import TestSyntaxError, parse
 
 
 def chat_prompt(task: str, signature: str) -> str:

@@ -4,7 +4,7 @@
 see; `changes` tells what differs from the remote; `hub` makes one commit and one tag of it.
 """
 
-from pipeline.publishing.errors import PublishError
-from pipeline.publishing.publish import PublishPlan, plan_publish, send
+from pairsmith.pipeline.publishing.errors import PublishError
+from pairsmith.pipeline.publishing.publish import PublishPlan, plan_publish, send
 
 __all__ = ["PublishError", "PublishPlan", "plan_publish", "send"]

@@ -11,16 +11,16 @@ from typing import Any
 import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pipeline.pairing.summary import report_from_json
-from pipeline.publishing.errors import PublishError
-from pipeline.publishing.markdown import fenced, inline
-from pipeline.report.words import counted, maybe, percent, spoken
-from pipeline.stages import RECORDS, stage_folder
-from pipeline.training.methods import METHODS
-from schemas.config import RunConfig
-from schemas.manifest import Manifest
-from schemas.pairing_report import PairingReport
-from schemas.training import TrainingSummary
+from pairsmith.pipeline.chain.stages import RECORDS, stage_folder
+from pairsmith.pipeline.pairing.summary import report_from_json
+from pairsmith.pipeline.publishing.errors import PublishError
+from pairsmith.pipeline.publishing.markdown import fenced, inline
+from pairsmith.pipeline.report.words import counted, maybe, percent, spoken
+from pairsmith.pipeline.training.methods import METHODS
+from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.manifest import Manifest
+from pairsmith.schemas.pairing_report import PairingReport
+from pairsmith.schemas.training import TrainingSummary
 
 EMBEDDED = "HuggingFaceTB/SmolLM2-135M-Instruct"  # what `smollm2` is
 _TAGS = ("preference", "dpo", "code", "pairsmith")
@@ -147,7 +147,7 @@ def render_model_card(
 
 def _columns(facts: CardFacts) -> list[tuple[str, str]]:
     """Return each configuration that is there with the documentation of its rows."""
-    from pipeline.pairing.layout import CONFIGS
+    from pairsmith.pipeline.pairing.layout import CONFIGS
 
     return [(name, (CONFIGS[name][1].__doc__ or "").strip()) for name in facts.sizes]
 

@@ -1,6 +1,6 @@
 """What publishing refuses or fails at."""
 
-from pipeline.errors import InfrastructureError, PairsmithError
+from pairsmith.pipeline.run.errors import InfrastructureError, PairsmithError
 
 
 class PublishError(PairsmithError):

@@ -13,8 +13,8 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.hf_api import RepoFile
 
-from pipeline.publishing.changes import Changes, Content, RemoteFile, compare
-from pipeline.publishing.errors import HubDownError, PublishError
+from pairsmith.pipeline.publishing.changes import Changes, Content, RemoteFile, compare
+from pairsmith.pipeline.publishing.errors import HubDownError, PublishError
 
 Kind = Literal["dataset", "model"]
 _TOKEN = "give a token that may write there by `hf auth login` or HF_TOKEN"

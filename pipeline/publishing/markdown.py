@@ -2,8 +2,8 @@
 
 import re
 
-from pipeline.report.words import excerpt
-from pipeline.shown import visible
+from pairsmith.pipeline.report.words import excerpt
+from pairsmith.pipeline.run.safe_text import visible
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#!|<>&~$@:])")
 _BACKTICKS = re.compile(r"`+")

@@ -8,19 +8,19 @@ from pathlib import Path
 from huggingface_hub import HfApi
 from pydantic import TypeAdapter
 
-from pipeline.gate import read_gate
-from pipeline.publishing.card import CardFacts, base_model, gather_card, render_card, render_model_card
-from pipeline.publishing.changes import Changes, Content, compare
-from pipeline.publishing.errors import HeldBackError, PublishError
-from pipeline.publishing.hub import Pushed, Remote, look, push
-from pipeline.publishing.scanning import Finding, scan_files
-from pipeline.report.gather import gather_run
-from pipeline.report.page import median_lengths
-from pipeline.report.plots import draft_candidate_steps, draft_lengths, draft_outcomes
-from pipeline.report.svg import draw_png
-from pipeline.training.run import result_of
-from schemas.config import RunConfig
-from schemas.training import TrainingSummary
+from pairsmith.pipeline.evaluation.gate import read_gate
+from pairsmith.pipeline.publishing.card import CardFacts, base_model, gather_card, render_card, render_model_card
+from pairsmith.pipeline.publishing.changes import Changes, Content, compare
+from pairsmith.pipeline.publishing.errors import HeldBackError, PublishError
+from pairsmith.pipeline.publishing.hub import Pushed, Remote, look, push
+from pairsmith.pipeline.publishing.scanning import Finding, scan_files
+from pairsmith.pipeline.report.gather import gather_run
+from pairsmith.pipeline.report.page import median_lengths
+from pairsmith.pipeline.report.plots import draft_candidate_steps, draft_lengths, draft_outcomes
+from pairsmith.pipeline.report.svg import draw_png
+from pairsmith.pipeline.training.run import result_of
+from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.training import TrainingSummary
 
 _SHOWN = 5  # findings of the scan in one error
 _OURS = ("data/", "unpaired/", "sft/", "ranked/", "candidates/", "figures/", "CHANGELOG.md")
@@ -170,8 +170,8 @@ def _figures(run: Path) -> dict[str, bytes]:
 
 
 def _gains(config: RunConfig) -> list[tuple[str, str, str, str]]:
-    from pipeline.report.words import change, decimal, significance
-    from pipeline.scoring import gains_from_json
+    from pairsmith.pipeline.evaluation.scores import gains_from_json
+    from pairsmith.pipeline.report.words import change, decimal, significance
 
     path = config.run / "evaluation" / "gains.json"
     if not path.is_file():

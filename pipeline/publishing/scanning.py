@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from pipeline.seeds.secrets import detectors
+from pairsmith.pipeline.synthesis.seeds.secrets import detectors
 
 _TOO_EAGER = "KeywordDetector"  # `password =` stands in half of all programs about passwords
 _EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}@([A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*\.[A-Za-z]{2,24})\b")

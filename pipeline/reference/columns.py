@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from schemas.arrow import arrow_schema
+from pairsmith.schemas.arrow import arrow_schema
 
 _ENTRY = re.compile(r"^(\w+(?:, \w+)*): (.*)$")
 

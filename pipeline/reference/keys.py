@@ -11,8 +11,8 @@ import annotated_types as bounds
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from schemas.budget_config import parse_count
-from schemas.config import RunConfig
+from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.config.budget import parse_count
 
 _KINDS: dict[Any, str] = {
     str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path", dict: "table",

@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pipeline.reference.keys import Key, KeyedSection, list_sections
-from schemas.config import RunConfig
-from schemas.section import NOT_SET
+from pairsmith.pipeline.reference.keys import Key, KeyedSection, list_sections
+from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.config.section import NOT_SET
 
 _WIDTH = 110
 

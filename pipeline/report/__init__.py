@@ -9,9 +9,9 @@ import contextlib
 import os
 from pathlib import Path
 
-from pipeline.report.errors import ReportError
-from pipeline.report.gather import gather_run
-from pipeline.report.page import render_page
+from pairsmith.pipeline.report.errors import ReportError
+from pairsmith.pipeline.report.gather import gather_run
+from pairsmith.pipeline.report.page import render_page
 
 __all__ = ["ReportError", "write_report"]
 

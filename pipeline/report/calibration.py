@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from pipeline.agreement.calibration import Bin
-from pipeline.report.svg import MUTED, PASSED, draw
+from pairsmith.pipeline.report.svg import MUTED, PASSED, draw
+from pairsmith.pipeline.synthesis.agreement.calibration import Bin
 
 _HEIGHT = 3.4  # inches
 _LARGEST = 90.0  # points squared of the largest mark

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from pipeline.report.facts import CandidateStep, Outcome, ProblemOutcome, ProblemStep
-from schemas.candidate import Extraction
-from schemas.verdict import Label
+from pairsmith.pipeline.report.facts import CandidateStep, Outcome, ProblemOutcome, ProblemStep
+from pairsmith.schemas.candidate import Extraction
+from pairsmith.schemas.verdict import Label
 
 _LABELS = [label.value for label in Label]
 

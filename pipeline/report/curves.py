@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from pipeline.report.svg import (
+from pairsmith.pipeline.report.svg import (
     FAILED,
     GRID,
     MUTED,
@@ -16,9 +16,9 @@ from pipeline.report.svg import (
     draw,
     plain_label,
 )
-from pipeline.report.words import spoken
-from schemas.score import Interval, Score
-from schemas.training import HeldOutStep, TrainingStep
+from pairsmith.pipeline.report.words import spoken
+from pairsmith.schemas.score import Interval, Score
+from pairsmith.schemas.training import HeldOutStep, TrainingStep
 
 
 def smoothing_window(n_steps: int) -> int:

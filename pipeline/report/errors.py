@@ -1,6 +1,6 @@
 """The error of the report."""
 
-from pipeline.errors import PairsmithError
+from pairsmith.pipeline.run.errors import PairsmithError
 
 
 class ReportError(PairsmithError):

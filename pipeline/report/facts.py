@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pipeline.forecast import Comparison
-from schemas.gate import GateCheck
-from schemas.manifest import Manifest
-from schemas.pairing_report import PairingReport
-from schemas.score import Gain, Score, SliceGain
-from schemas.training import HeldOutStep, TrainingStep, TrainingSummary
+from pairsmith.pipeline.sampling.forecast import Comparison
+from pairsmith.schemas.gate import GateCheck
+from pairsmith.schemas.manifest import Manifest
+from pairsmith.schemas.pairing_report import PairingReport
+from pairsmith.schemas.score import Gain, Score, SliceGain
+from pairsmith.schemas.training import HeldOutStep, TrainingStep, TrainingSummary
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,32 +7,32 @@ from typing import TypeVar
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.forecast import Comparison
-from pipeline.gate import GateError, read_gate
-from pipeline.judgements import count_choices
-from pipeline.pairing.summary import report_from_json
-from pipeline.report.counting import (
+from pairsmith.pipeline.evaluation.gate import GateError, read_gate
+from pairsmith.pipeline.evaluation.scores.errors import ScoringError
+from pairsmith.pipeline.evaluation.scores.texts import gains_from_json, score_from_json, slices_from_json
+from pairsmith.pipeline.pairing.llm_judge import count_choices
+from pairsmith.pipeline.pairing.summary import report_from_json
+from pairsmith.pipeline.report.counting import (
     count_cells,
     list_outcomes,
     list_problems,
     trace_candidates,
     trace_problems,
 )
-from pipeline.report.errors import ReportError
-from pipeline.report.facts import ReportInput, TrainingFacts
-from pipeline.report.pairing import count_pairs
-from pipeline.scoring.errors import ScoringError
-from pipeline.scoring.texts import gains_from_json, score_from_json, slices_from_json
-from pipeline.training.progress import read_evaluations
-from schemas.arrow import arrow_schema
-from schemas.candidate import Program
-from schemas.gate import GateCheck
-from schemas.manifest import Manifest
-from schemas.pair import Pair
-from schemas.problem import Problem
-from schemas.syntax import Syntax
-from schemas.training import TrainingStep, TrainingSummary
-from schemas.verdict import Verdict
+from pairsmith.pipeline.report.errors import ReportError
+from pairsmith.pipeline.report.facts import ReportInput, TrainingFacts
+from pairsmith.pipeline.report.pairing import count_pairs
+from pairsmith.pipeline.sampling.forecast import Comparison
+from pairsmith.pipeline.training.progress import read_evaluations
+from pairsmith.schemas.arrow import arrow_schema
+from pairsmith.schemas.candidate import Program
+from pairsmith.schemas.gate import GateCheck
+from pairsmith.schemas.manifest import Manifest
+from pairsmith.schemas.pair import Pair
+from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.syntax import Syntax
+from pairsmith.schemas.training import TrainingStep, TrainingSummary
+from pairsmith.schemas.verdict import Verdict
 
 T = TypeVar("T")
 STAGES = (

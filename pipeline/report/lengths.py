@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
-from pipeline.report.facts import LengthCount
+from pairsmith.pipeline.report.facts import LengthCount
 
 
 def length_auc(lengths: Sequence[LengthCount]) -> float | None:

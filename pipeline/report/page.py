@@ -10,12 +10,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.report import curves, plots, words
-from pipeline.report.facts import PairFacts, ProblemOutcome, ReportInput, TrainingFacts
-from pipeline.report.lengths import median_length
-from pipeline.shown import visible
-from pipeline.training.displacement import is_displaced
-from schemas.score import Gain
+from pairsmith.pipeline.report import curves, plots, words
+from pairsmith.pipeline.report.facts import PairFacts, ProblemOutcome, ReportInput, TrainingFacts
+from pairsmith.pipeline.report.lengths import median_length
+from pairsmith.pipeline.run.safe_text import visible
+from pairsmith.pipeline.training.displacement import is_displaced
+from pairsmith.schemas.score import Gain
 
 N_WEAKEST = 10
 

@@ -4,8 +4,8 @@ from collections import Counter
 
 import polars as pl
 
-from pipeline.report.facts import Example, LengthCount, PairFacts, TagShare
-from pipeline.report.lengths import length_auc
+from pairsmith.pipeline.report.facts import Example, LengthCount, PairFacts, TagShare
+from pairsmith.pipeline.report.lengths import length_auc
 
 N_EXAMPLES = 4
 

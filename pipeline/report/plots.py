@@ -5,8 +5,15 @@ from collections.abc import Callable, Iterable, Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from pipeline.report.facts import CandidateStep, LengthCount, Outcome, ProblemOutcome, ProblemStep, TagShare
-from pipeline.report.svg import (
+from pairsmith.pipeline.report.facts import (
+    CandidateStep,
+    LengthCount,
+    Outcome,
+    ProblemOutcome,
+    ProblemStep,
+    TagShare,
+)
+from pairsmith.pipeline.report.svg import (
     FAILED,
     INK,
     MUTED,
@@ -20,7 +27,7 @@ from pipeline.report.svg import (
     draw_svg,
     plain_label,
 )
-from pipeline.report.words import percent, spoken
+from pairsmith.pipeline.report.words import percent, spoken
 
 N_TAGS = 10
 N_LENGTH_BINS = 30

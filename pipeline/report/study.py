@@ -11,12 +11,12 @@ from jinja2 import Environment
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from pipeline.report.errors import ReportError
-from pipeline.report.page import page_environment
-from pipeline.report.svg import FAILED, INK, MUTED, PASSED, PLAIN, UNDECIDED, draw
-from pipeline.report.words import change
-from schemas.score import Gain, Interval
-from schemas.study import StudyRow
+from pairsmith.pipeline.report.errors import ReportError
+from pairsmith.pipeline.report.page import page_environment
+from pairsmith.pipeline.report.svg import FAILED, INK, MUTED, PASSED, PLAIN, UNDECIDED, draw
+from pairsmith.pipeline.report.words import change
+from pairsmith.schemas.score import Gain, Interval
+from pairsmith.schemas.study import StudyRow
 
 COST = "distinct_syntax"
 _TOLD = ("distinct_syntax", "distinct_behaviour", "distinct_passed", "efficiency", "quality")

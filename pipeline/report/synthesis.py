@@ -7,12 +7,12 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from pipeline.agreement.calibration import Calibration
-from pipeline.folder import write_whole
-from pipeline.report.calibration import draw_calibration
-from pipeline.report.page import page_environment
-from schemas.manifest import Manifest
-from schemas.problem_card import ProblemCard
+from pairsmith.pipeline.report.calibration import draw_calibration
+from pairsmith.pipeline.report.page import page_environment
+from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.synthesis.agreement.calibration import Calibration
+from pairsmith.schemas.manifest import Manifest
+from pairsmith.schemas.problem_card import ProblemCard
 
 N_SHOWN = 40
 STEPS = ("seeds", "concepts", "instructions", "responses", "tests", "weak")

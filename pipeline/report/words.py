@@ -2,8 +2,8 @@
 
 import math
 
-from pipeline.pairing.reasons import Drop
-from schemas.score import Gain, Interval
+from pairsmith.pipeline.pairing.reasons import Drop
+from pairsmith.schemas.score import Gain, Interval
 
 MEASURES = {
     "distinct_syntax": "Distinct programs",

@@ -1,10 +1,10 @@
 """Drawing completions from models, servers and files."""
 
-from pipeline.sampling.choosing import choose_backend, open_sampler
-from pipeline.sampling.errors import SamplingError
-from pipeline.sampling.filling import sample_problems
-from pipeline.sampling.protocol import Drawn, Failure, Opening, Request, Sampler
-from pipeline.sampling.store import SampleStore
+from pairsmith.pipeline.sampling.choosing import choose_backend, open_sampler
+from pairsmith.pipeline.sampling.errors import SamplingError
+from pairsmith.pipeline.sampling.filling import sample_problems
+from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Opening, Request, Sampler
+from pairsmith.pipeline.sampling.store import SampleStore
 
 __all__ = [
     "Drawn",

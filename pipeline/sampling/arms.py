@@ -8,7 +8,7 @@ larger n only adds.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from schemas.sampling_config import SamplingConfig, ScheduleConfig
+from pairsmith.schemas.config.sampling import SamplingConfig, ScheduleConfig
 
 
 @dataclass(frozen=True, slots=True)

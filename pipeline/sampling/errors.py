@@ -1,6 +1,6 @@
 """The errors of this package."""
 
-from pipeline.errors import InfrastructureError, PairsmithError
+from pairsmith.pipeline.run.errors import InfrastructureError, PairsmithError
 
 
 class SamplingError(PairsmithError):

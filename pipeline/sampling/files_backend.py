@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.sampling.errors import SamplingError
-from pipeline.sampling.opening import make_opening
-from pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Opening, Request
-from schemas.problem import Problem
-from schemas.sampling_config import SamplingConfig
+from pairsmith.pipeline.sampling.errors import SamplingError
+from pairsmith.pipeline.sampling.opening import make_opening
+from pairsmith.pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Opening, Request
+from pairsmith.schemas.config.sampling import SamplingConfig
+from pairsmith.schemas.problem import Problem
 
 _N_FAULTS_SAID = 3
 _EMBEDDED = "smollm2"

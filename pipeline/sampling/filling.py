@@ -8,14 +8,14 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.sampling.arms import Source, deal, list_arms
-from pipeline.sampling.errors import SamplingError, ServerDownError
-from pipeline.sampling.planning import Plan, make_candidate, plan_problem, renew
-from pipeline.sampling.protocol import TRANSIENT, Drawn, Failure, Request, Sampler
-from pipeline.sampling.store import SampleStore
-from schemas.candidate import Candidate
-from schemas.problem import Problem
-from schemas.sampling_config import SamplingConfig
+from pairsmith.pipeline.sampling.arms import Source, deal, list_arms
+from pairsmith.pipeline.sampling.errors import SamplingError, ServerDownError
+from pairsmith.pipeline.sampling.planning import Plan, make_candidate, plan_problem, renew
+from pairsmith.pipeline.sampling.protocol import TRANSIENT, Drawn, Failure, Request, Sampler
+from pairsmith.pipeline.sampling.store import SampleStore
+from pairsmith.schemas.candidate import Candidate
+from pairsmith.schemas.config.sampling import SamplingConfig
+from pairsmith.schemas.problem import Problem
 
 # When failures have one cause, and the run stops early:
 SERVER_FAILURES = 5  # prompts in a row that a server failed, each after all of its tries

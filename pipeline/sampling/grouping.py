@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from pipeline.sampling.protocol import Request
+from pairsmith.pipeline.sampling.protocol import Request
 
 
 def group_requests(requests: Iterable[Request], n_most: Callable[[], int]) -> Iterator[tuple[Request, ...]]:

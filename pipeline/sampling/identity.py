@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from pipeline.sampling.protocol import Opening
+from pairsmith.pipeline.sampling.protocol import Opening
 
 N_SEEDS = 2**31  # the widest range that every server takes
 _LAST_FIRST_SEED = N_SEEDS - 2**20  # room for the seeds that follow the first

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import httpx
 
-from pipeline.sampling import guard
-from pipeline.sampling.errors import ServerDownError
+from pairsmith.pipeline.sampling import guard
+from pairsmith.pipeline.sampling.errors import ServerDownError
 
 _POLL_S = 0.5
 _HEALTH_EVERY_S = 5.0

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.sampling.embedded import EMBEDDED, embedded_model, marked_digest
-from pipeline.sampling.errors import SamplingError
-from schemas.sampling_config import SamplingConfig
+from pairsmith.pipeline.sampling.embedded import EMBEDDED, embedded_model, marked_digest
+from pairsmith.pipeline.sampling.errors import SamplingError
+from pairsmith.schemas.config.sampling import SamplingConfig
 
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt")
 _SMALL_BYTES = 1 << 30  # files up to a GiB are digested whole: half a second for SmolLM2

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from pipeline.sampling.protocol import Drawn, Request, Trouble
+from pairsmith.pipeline.sampling.protocol import Drawn, Request, Trouble
 
 # Fields that some servers or models refuse; without them a completion is still one.
 OPTIONAL_FIELDS = ("logprobs", "seed", "top_p")

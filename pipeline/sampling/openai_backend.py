@@ -11,12 +11,12 @@ from typing import Any
 
 import httpx
 
-from pipeline.sampling.concurrency import FIRST, Gate, Gates
-from pipeline.sampling.errors import SamplingError
-from pipeline.sampling.grouping import group_requests
-from pipeline.sampling.openai_api import AnswerError, is_too_long, make_body, parse_answer, refused_field
-from pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Request, Trouble
-from schemas.sampling_config import SamplingConfig
+from pairsmith.pipeline.sampling.concurrency import FIRST, Gate, Gates
+from pairsmith.pipeline.sampling.errors import SamplingError
+from pairsmith.pipeline.sampling.grouping import group_requests
+from pairsmith.pipeline.sampling.openai_api import AnswerError, is_too_long, make_body, parse_answer, refused_field
+from pairsmith.pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Request, Trouble
+from pairsmith.schemas.config.sampling import SamplingConfig
 
 MAX_TRIES = 6
 FIRST_WAIT_S = 1.0  # doubled at each try, so 1 + 2 + 4 + 8 + 16 = 31 s for a server to come back

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import jinja2
 
-from pipeline.languages.table import title_of
-from pipeline.packaged import packaged_folder
-from pipeline.sampling.errors import NoSignatureError, SamplingError
-from pipeline.sampling.protocol import Form, Opening
-from schemas.pair import Message
-from schemas.problem import Interface, Problem
+from pairsmith.pipeline.languages.table import title_of
+from pairsmith.pipeline.run.packaged import packaged_folder
+from pairsmith.pipeline.sampling.errors import NoSignatureError, SamplingError
+from pairsmith.pipeline.sampling.protocol import Form, Opening
+from pairsmith.schemas.pair import Message
+from pairsmith.schemas.problem import Interface, Problem
 
 _SUFFIXES: dict[Form, str] = {"chat": ".chat.jinja", "continuation": ".continuation.jinja"}
 _ROLES = ("system", "user", "assistant")

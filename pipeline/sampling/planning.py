@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.sampling.arms import Draw
-from pipeline.sampling.errors import NoSignatureError
-from pipeline.sampling.identity import candidate_id, draw_seed
-from pipeline.sampling.opening import make_opening, resolve_template
-from pipeline.sampling.protocol import Drawn, Failure, Opening, Request, Sampler, Trouble
-from pipeline.sampling.stopping import stop_texts
-from schemas.candidate import Candidate
-from schemas.problem import Problem
-from schemas.sampling_config import SamplingConfig
+from pairsmith.pipeline.sampling.arms import Draw
+from pairsmith.pipeline.sampling.errors import NoSignatureError
+from pairsmith.pipeline.sampling.identity import candidate_id, draw_seed
+from pairsmith.pipeline.sampling.opening import make_opening, resolve_template
+from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Opening, Request, Sampler, Trouble
+from pairsmith.pipeline.sampling.stopping import stop_texts
+from pairsmith.schemas.candidate import Candidate
+from pairsmith.schemas.config.sampling import SamplingConfig
+from pairsmith.schemas.problem import Problem
 
 _UNKNOWN = -1  # files don't say how their samples were drawn
 

@@ -6,8 +6,8 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
-from schemas.pair import Message
-from schemas.problem import Problem
+from pairsmith.schemas.pair import Message
+from pairsmith.schemas.problem import Problem
 
 Form = Literal["chat", "continuation", "as_is"]
 

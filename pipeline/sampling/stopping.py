@@ -2,8 +2,8 @@
 
 import re
 
-from pipeline.extraction.programs import READS_INPUT
-from pipeline.sampling.protocol import Form, Request
+from pairsmith.pipeline.extraction.programs import READS_INPUT
+from pairsmith.pipeline.sampling.protocol import Form, Request
 
 # What follows a finished function in a plain completion, never a part of it (such as its closing brace): what is
 # found is cut off. At most four, because OpenAI's API takes no more.

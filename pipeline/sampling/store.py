@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.sampling.errors import SamplingError
-from schemas.candidate import Candidate
-from schemas.pair import Message
+from pairsmith.pipeline.sampling.errors import SamplingError
+from pairsmith.schemas.candidate import Candidate
+from pairsmith.schemas.pair import Message
 
 FORMAT = 1  # raise it when a row can't be read as before
 _WAIT_S = 60.0  # for another run's commit

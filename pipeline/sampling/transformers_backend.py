@@ -11,11 +11,11 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
-from pipeline.sampling.errors import SamplingError
-from pipeline.sampling.generating import Batch, Row
-from pipeline.sampling.models import ResolvedModel
-from pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Opening, Request, Trouble
-from schemas.sampling_config import SamplingConfig
+from pairsmith.pipeline.sampling.errors import SamplingError
+from pairsmith.pipeline.sampling.generating import Batch, Row
+from pairsmith.pipeline.sampling.models import ResolvedModel
+from pairsmith.pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Opening, Request, Trouble
+from pairsmith.schemas.config.sampling import SamplingConfig
 
 
 class TransformersSampler(ClosingSampler):

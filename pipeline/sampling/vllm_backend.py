@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from pipeline.sampling.errors import SamplingError, ServerDownError
-from pipeline.sampling.grouping import group_requests
-from pipeline.sampling.models import ResolvedModel
-from pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Request, Trouble
-from pipeline.sampling.transformers_backend import has_chat_template
-from schemas.sampling_config import SamplingConfig
+from pairsmith.pipeline.sampling.errors import SamplingError, ServerDownError
+from pairsmith.pipeline.sampling.grouping import group_requests
+from pairsmith.pipeline.sampling.models import ResolvedModel
+from pairsmith.pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Request, Trouble
+from pairsmith.pipeline.sampling.transformers_backend import has_chat_template
+from pairsmith.schemas.config.sampling import SamplingConfig
 
 _CPU_MEMORY_SHARE = 0.4  # vLLM's default of 0.9 refuses to start on a machine that does anything else
 _AUTO_FIT = -1  # a full 128k context would not fit small machines; vLLM takes what its cache holds

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pipeline.sampling.errors import SamplingError
+from pairsmith.pipeline.sampling.errors import SamplingError
 
 _MARKER = "pairsmith.json"
 # The CPU build is a package of its own. It was tried with exactly these; it brings torch's companions for images

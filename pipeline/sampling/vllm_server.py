@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.sampling.managed_server import ManagedServer
-from pipeline.sampling.models import ResolvedModel
-from pipeline.sampling.openai_backend import OpenAISampler
-from pipeline.sampling.protocol import Trouble
-from pipeline.sampling.vllm_backend import engine_settings
-from pipeline.sampling.vllm_environment import default_environment, find_environment
-from schemas.sampling_config import SamplingConfig
+from pairsmith.pipeline.sampling.managed_server import ManagedServer
+from pairsmith.pipeline.sampling.models import ResolvedModel
+from pairsmith.pipeline.sampling.openai_backend import OpenAISampler
+from pairsmith.pipeline.sampling.protocol import Trouble
+from pairsmith.pipeline.sampling.vllm_backend import engine_settings
+from pairsmith.pipeline.sampling.vllm_environment import default_environment, find_environment
+from pairsmith.schemas.config.sampling import SamplingConfig
 
 _CONCURRENCY = 256  # vLLM's own queue holds what doesn't fit its batch
 

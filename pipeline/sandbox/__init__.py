@@ -3,9 +3,9 @@
 `open_pool` gives a pool of sandboxes; `contract` says what they promise; `inside` is what runs in them.
 """
 
-from pipeline.sandbox.contract import Answer, Ending, Job, SandboxError, SandboxFaultError
-from pipeline.sandbox.pool import Bench, SandboxPool, open_pool
-from pipeline.sandbox.sandbox import Sandbox
+from pairsmith.pipeline.sandbox.contract import Answer, Ending, Job, SandboxError, SandboxFaultError
+from pairsmith.pipeline.sandbox.pool import Bench, SandboxPool, open_pool
+from pairsmith.pipeline.sandbox.sandbox import Sandbox
 
 __all__ = [
     "Answer",

@@ -5,8 +5,8 @@ import importlib.util
 import json
 from pathlib import Path
 
-from pipeline.sandbox.inside.frames import pack
-from pipeline.sandbox.suite_kit import Kit
+from pairsmith.pipeline.sandbox.inside.frames import pack
+from pairsmith.pipeline.sandbox.suite_kit import Kit
 
 # Reads one frame of sources, makes modules of them, starts the zygote. Kept small: it is a command-line argument.
 BOOTSTRAP = """
@@ -33,31 +33,37 @@ sys.dont_write_bytecode = True
 for name in order["warm"]:
     try: __import__(name)
     except Exception: pass  # tried again, and reported, where it is used
-from pipeline.sandbox.inside.zygote import main
+from pairsmith.pipeline.sandbox.inside.zygote import main
 main(order["isolation"], order["first_uid"])
 """
 # Not -I: it would ignore PYTHONHASHSEED, and sets print in hash order. The environment is ours alone anyway.
 PYTHON_OPTIONS = ("-s", "-S", "-B")
-_PACKAGES = ("schemas", "pipeline", "pipeline.sandbox", "pipeline.sandbox.inside")
+_PACKAGES = (
+    "pairsmith",
+    "pairsmith.schemas",
+    "pairsmith.pipeline",
+    "pairsmith.pipeline.sandbox",
+    "pairsmith.pipeline.sandbox.inside",
+)
 _MODULES = (
-    "schemas.values",
-    "pipeline.sandbox.inside.frames",
-    "pipeline.sandbox.inside.lockdown",
-    "pipeline.sandbox.inside.accounting",
-    "pipeline.sandbox.inside.answering",
-    "pipeline.sandbox.inside.sweeping",
-    "pipeline.sandbox.inside.stdin",
-    "pipeline.sandbox.inside.serving",
-    "pipeline.sandbox.inside.program",
-    "pipeline.sandbox.inside.words",
-    "pipeline.sandbox.inside.foreign",
-    "pipeline.sandbox.inside.building",
-    "pipeline.sandbox.inside.cell",
-    "pipeline.sandbox.inside.ending",
-    "pipeline.sandbox.inside.running",
-    "pipeline.sandbox.inside.cells",
-    "pipeline.sandbox.inside.supervisor",
-    "pipeline.sandbox.inside.zygote",
+    "pairsmith.schemas.values",
+    "pairsmith.pipeline.sandbox.inside.frames",
+    "pairsmith.pipeline.sandbox.inside.lockdown",
+    "pairsmith.pipeline.sandbox.inside.accounting",
+    "pairsmith.pipeline.sandbox.inside.answering",
+    "pairsmith.pipeline.sandbox.inside.sweeping",
+    "pairsmith.pipeline.sandbox.inside.stdin",
+    "pairsmith.pipeline.sandbox.inside.serving",
+    "pairsmith.pipeline.sandbox.inside.program",
+    "pairsmith.pipeline.sandbox.inside.words",
+    "pairsmith.pipeline.sandbox.inside.foreign",
+    "pairsmith.pipeline.sandbox.inside.building",
+    "pairsmith.pipeline.sandbox.inside.cell",
+    "pairsmith.pipeline.sandbox.inside.ending",
+    "pairsmith.pipeline.sandbox.inside.running",
+    "pairsmith.pipeline.sandbox.inside.cells",
+    "pairsmith.pipeline.sandbox.inside.supervisor",
+    "pairsmith.pipeline.sandbox.inside.zygote",
 )
 
 

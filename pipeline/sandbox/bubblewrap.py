@@ -9,10 +9,10 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pipeline.sandbox.bootstrap import BOOTSTRAP, PYTHON_OPTIONS
-from pipeline.sandbox.contract import SandboxError, SandboxStartError
-from pipeline.sandbox.memory import MemoryGroup, make_group, memory_of_tree_mib, remove_leftovers
-from schemas.config import SandboxConfig
+from pairsmith.pipeline.sandbox.bootstrap import BOOTSTRAP, PYTHON_OPTIONS
+from pairsmith.pipeline.sandbox.contract import SandboxError, SandboxStartError
+from pairsmith.pipeline.sandbox.memory import MemoryGroup, make_group, memory_of_tree_mib, remove_leftovers
+from pairsmith.schemas.config import SandboxConfig
 
 # Root starts bubblewrap as a user that exists nowhere: the kernel enforces no process limit on user 0.
 _UNPRIVILEGED = 0x0FFF0000

@@ -7,8 +7,8 @@ import struct
 import time
 from typing import Any
 
-from pipeline.sandbox.contract import Link, SandboxFaultError
-from pipeline.sandbox.inside.frames import BrokenFrameError, FrameBuffer, pack
+from pairsmith.pipeline.sandbox.contract import Link, SandboxFaultError
+from pairsmith.pipeline.sandbox.inside.frames import BrokenFrameError, FrameBuffer, pack
 
 _CHUNK = 1 << 16
 _DOCKER_HEADER = struct.Struct(">BxxxI")  # stream (1 stdout, 2 stderr), length

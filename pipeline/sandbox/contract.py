@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from pipeline.errors import InfrastructureError
-from schemas.config import SandboxConfig
-from schemas.execution import Status
+from pairsmith.pipeline.run.errors import InfrastructureError
+from pairsmith.schemas.config import SandboxConfig
+from pairsmith.schemas.execution import Status
 
 
 class SandboxError(InfrastructureError):

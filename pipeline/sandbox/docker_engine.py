@@ -9,12 +9,12 @@ import docker
 from docker.errors import APIError, DockerException, ImageNotFound
 from docker.types import LogConfig, Ulimit
 
-from pipeline.owners import Owner
-from pipeline.sandbox.bootstrap import BOOTSTRAP, PYTHON_OPTIONS
-from pipeline.sandbox.bubblewrap import ENVIRONMENT
-from pipeline.sandbox.contract import SandboxError, SandboxStartError
-from pipeline.sandbox.memory import memory_of_tree_mib
-from schemas.config import SandboxConfig
+from pairsmith.pipeline.run.process_identity import Owner
+from pairsmith.pipeline.sandbox.bootstrap import BOOTSTRAP, PYTHON_OPTIONS
+from pairsmith.pipeline.sandbox.bubblewrap import ENVIRONMENT
+from pairsmith.pipeline.sandbox.contract import SandboxError, SandboxStartError
+from pairsmith.pipeline.sandbox.memory import memory_of_tree_mib
+from pairsmith.schemas.config import SandboxConfig
 
 LABEL = "pairsmith.run"
 OWNER = "pairsmith.owner"  # label of containers: the process that started them

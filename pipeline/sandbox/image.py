@@ -5,8 +5,8 @@ from pathlib import Path
 
 from docker.errors import APIError, BuildError, DockerException
 
-from pipeline.sandbox.contract import SandboxError
-from pipeline.sandbox.docker_engine import connect
+from pairsmith.pipeline.sandbox.contract import SandboxError
+from pairsmith.pipeline.sandbox.docker_engine import connect
 
 DOCKERFILE = Path(__file__).with_name("Dockerfile")
 

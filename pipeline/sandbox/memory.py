@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.config import SandboxConfig
+from pairsmith.schemas.config import SandboxConfig
 
 _PREFIX = "pairsmith-"
 _ROOT = Path("/sys/fs/cgroup")

@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, TypeVar
 
-from pipeline.sandbox.bubblewrap import BubblewrapEngine
-from pipeline.sandbox.contract import Engine, SandboxError, SandboxFaultError, SandboxStartError
-from pipeline.sandbox.docker_engine import DockerEngine
-from pipeline.sandbox.sandbox import Sandbox
-from pipeline.sandbox.speed import measure_slowness, scale_limits
-from pipeline.sandbox.suite_kit import suite_kit
-from pipeline.sandbox.turns import Turns
-from schemas.config import ExecutionConfig, SandboxConfig
+from pairsmith.pipeline.sandbox.bubblewrap import BubblewrapEngine
+from pairsmith.pipeline.sandbox.contract import Engine, SandboxError, SandboxFaultError, SandboxStartError
+from pairsmith.pipeline.sandbox.docker_engine import DockerEngine
+from pairsmith.pipeline.sandbox.sandbox import Sandbox
+from pairsmith.pipeline.sandbox.speed import measure_slowness, scale_limits
+from pairsmith.pipeline.sandbox.suite_kit import suite_kit
+from pairsmith.pipeline.sandbox.turns import Turns
+from pairsmith.schemas.config import ExecutionConfig, SandboxConfig
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)

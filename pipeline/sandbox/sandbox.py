@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pipeline.sandbox.bootstrap import first_frame
-from pipeline.sandbox.channel import Channel
-from pipeline.sandbox.contract import Answer, Ending, Engine, Job, SandboxFaultError, SandboxStartError
-from pipeline.sandbox.suite_kit import Kit
-from schemas.config import SandboxConfig
-from schemas.execution import Status
-from schemas.values import normalise
+from pairsmith.pipeline.sandbox.bootstrap import first_frame
+from pairsmith.pipeline.sandbox.channel import Channel
+from pairsmith.pipeline.sandbox.contract import Answer, Ending, Engine, Job, SandboxFaultError, SandboxStartError
+from pairsmith.pipeline.sandbox.suite_kit import Kit
+from pairsmith.schemas.config import SandboxConfig
+from pairsmith.schemas.execution import Status
+from pairsmith.schemas.values import normalise
 
 _MIB = 1 << 20
 _GRACE_S = 30.0  # for the supervisor's own work: forking, killing, reporting

@@ -2,10 +2,10 @@
 
 import math
 
-from pipeline.sandbox.contract import Job
-from pipeline.sandbox.sandbox import Sandbox
-from schemas.config import SandboxConfig
-from schemas.values import decode_value
+from pairsmith.pipeline.sandbox.contract import Job
+from pairsmith.pipeline.sandbox.sandbox import Sandbox
+from pairsmith.schemas.config import SandboxConfig
+from pairsmith.schemas.values import decode_value
 
 # CPU seconds of the probe on the machine that the default limits were chosen on: two threads of a cloud's x86_64,
 # both busy, CPython 3.11 of Debian 12. The best of 20 runs was 0.012 to 0.018 s.

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.sandbox.contract import SandboxError
+from pairsmith.pipeline.sandbox.contract import SandboxError
 
 _WHOLE = ("pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging")
-_SUITE = "pipeline.sandbox.inside.suite"
+_SUITE = "pairsmith.pipeline.sandbox.inside.suite"
 # Prints which modules importing pytest needs, so that nothing else of large dependencies (Pygments) is shipped.
 _LIST_NEEDED = """
 import importlib, json, sys

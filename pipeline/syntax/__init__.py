@@ -5,15 +5,15 @@
 
 from collections.abc import Sequence
 
-from pipeline.syntax.analysing import Analysis, analyse
-from pipeline.syntax.duplicates import mark_duplicates
-from pipeline.syntax.languages import SyntaxToolsError
-from pipeline.syntax.near import Shingles
-from pipeline.syntax.parsing import ParseStatus
-from pipeline.syntax.tags import TAGS
-from schemas.candidate import Program
-from schemas.config import SyntaxConfig
-from schemas.syntax import Syntax
+from pairsmith.pipeline.syntax.analysing import Analysis, analyse
+from pairsmith.pipeline.syntax.duplicates import mark_duplicates
+from pairsmith.pipeline.syntax.languages import SyntaxToolsError
+from pairsmith.pipeline.syntax.near import Shingles
+from pairsmith.pipeline.syntax.parsing import ParseStatus
+from pairsmith.pipeline.syntax.tags import TAGS
+from pairsmith.schemas.candidate import Program
+from pairsmith.schemas.config import SyntaxConfig
+from pairsmith.schemas.syntax import Syntax
 
 __all__ = ["TAGS", "ParseStatus", "SyntaxToolsError", "analyse_problem", "analyse_program", "mark_duplicates"]
 

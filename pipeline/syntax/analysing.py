@@ -3,8 +3,8 @@
 import functools
 from typing import NamedTuple
 
-from pipeline.syntax.facts import Facts
-from pipeline.syntax.fingerprints import (
+from pairsmith.pipeline.syntax.facts import Facts
+from pairsmith.pipeline.syntax.fingerprints import (
     SORTED,
     Order,
     all_fingerprints,
@@ -12,12 +12,12 @@ from pipeline.syntax.fingerprints import (
     shingle_tokens,
     unparsed_fingerprint,
 )
-from pipeline.syntax.language import Language
-from pipeline.syntax.languages import find_language
-from pipeline.syntax.measures import Measures, measure
-from pipeline.syntax.near import Shingles, make_shingles
-from pipeline.syntax.parsing import ParseStatus, parse_facts, to_source
-from pipeline.syntax.tags import find_tags, one_letter_share
+from pairsmith.pipeline.syntax.language import Language
+from pairsmith.pipeline.syntax.languages import find_language
+from pairsmith.pipeline.syntax.measures import Measures, measure
+from pairsmith.pipeline.syntax.near import Shingles, make_shingles
+from pairsmith.pipeline.syntax.parsing import ParseStatus, parse_facts, to_source
+from pairsmith.pipeline.syntax.tags import find_tags, one_letter_share
 
 
 class Analysis(NamedTuple):

@@ -15,10 +15,10 @@ from collections.abc import Callable
 
 from tree_sitter import Node
 
-from pipeline.syntax.facts import Cut
-from pipeline.syntax.language import Language, ScopeKind, kind_ids
-from pipeline.syntax.scopes import Function
-from pipeline.syntax.walking import Frame, Plan, Walk, make_mark
+from pairsmith.pipeline.syntax.facts import Cut
+from pairsmith.pipeline.syntax.language import Language, ScopeKind, kind_ids
+from pairsmith.pipeline.syntax.scopes import Function
+from pairsmith.pipeline.syntax.walking import Frame, Plan, Walk, make_mark
 
 Observer = Callable[[Walk, Node], None]
 

@@ -26,7 +26,7 @@ from rensa import RMinHash
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from pipeline.syntax.near import BAND_ROWS, N_PERMUTATIONS, SEED, SHINGLE_TOKENS
+from pairsmith.pipeline.syntax.near import BAND_ROWS, N_PERMUTATIONS, SEED, SHINGLE_TOKENS
 
 N_BANDS = N_PERMUTATIONS // BAND_ROWS
 NEIGHBOURS = 4  # programs of one key that each is compared with; a chain of them joins larger groups

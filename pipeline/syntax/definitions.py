@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 
 from tree_sitter import Node
 
-from pipeline.syntax.expressions import expand
-from pipeline.syntax.facts import Cut
-from pipeline.syntax.language import Binder, Language, ScopeKind, Shape, kind_ids
-from pipeline.syntax.scopes import END_OF_FILE, Function, Scope
-from pipeline.syntax.walking import Call, Frame, Item, Plan, Walk, make_mark, names_below
+from pairsmith.pipeline.syntax.expressions import expand
+from pairsmith.pipeline.syntax.facts import Cut
+from pairsmith.pipeline.syntax.language import Binder, Language, ScopeKind, Shape, kind_ids
+from pairsmith.pipeline.syntax.scopes import END_OF_FILE, Function, Scope
+from pairsmith.pipeline.syntax.walking import Call, Frame, Item, Plan, Walk, make_mark, names_below
 
 Observer = Callable[[Walk, Node], None]
 _PARAMETERS = Binder(role="parameter")

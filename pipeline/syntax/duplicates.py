@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
-from pipeline.syntax.near import Near, Shingles, find_near
-from schemas.syntax import Syntax
+from pairsmith.pipeline.syntax.near import Near, Shingles, find_near
+from pairsmith.schemas.syntax import Syntax
 
 
 def mark_duplicates(rows: Sequence[Syntax], shingles: Sequence[Shingles | None], threshold: float) -> list[Syntax]:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from tree_sitter import Node
 
-from pipeline.syntax.language import Language
-from pipeline.syntax.scopes import Function
-from pipeline.syntax.walking import Call, Item, Plan, Walk, names_below, words_in
+from pairsmith.pipeline.syntax.language import Language
+from pairsmith.pipeline.syntax.scopes import Function
+from pairsmith.pipeline.syntax.walking import Call, Item, Plan, Walk, names_below, words_in
 
 Observer = Callable[[Walk, Node], None]
 

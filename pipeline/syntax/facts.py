@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pipeline.syntax.language import Import, ScopeKind
-from pipeline.syntax.scopes import Binding, Function, Scope
+from pairsmith.pipeline.syntax.language import Import, ScopeKind
+from pairsmith.pipeline.syntax.scopes import Binding, Function, Scope
 
 MARK = b"\x02"
 """How the mark of an inner node begins, which holds its kind and how many children it has. No token does."""

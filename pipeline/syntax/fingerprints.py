@@ -27,9 +27,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
-from pipeline.syntax.facts import MARK, Cut, Facts
-from pipeline.syntax.language import Language, ScopeKind
-from pipeline.syntax.scopes import Binding, find_binding
+from pairsmith.pipeline.syntax.facts import MARK, Cut, Facts
+from pairsmith.pipeline.syntax.language import Language, ScopeKind
+from pairsmith.pipeline.syntax.scopes import Binding, find_binding
 
 Order: TypeAlias = Literal["imports", "keywords"]
 Locals: TypeAlias = list[tuple[int, Binding]]

@@ -2,8 +2,8 @@
 
 from tree_sitter import Node
 
-from pipeline.syntax.language import Language
-from pipeline.syntax.walking import Call, Plan, Walk, make_mark
+from pairsmith.pipeline.syntax.language import Language
+from pairsmith.pipeline.syntax.walking import Call, Plan, Walk, make_mark
 
 
 def expand_import(row: Language) -> Plan:

@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.sampling.protocol import Drawn, Opening, Request, Sampler
-from schemas.judgement import Choice, Judgement
+from pairsmith.pipeline.sampling.protocol import Drawn, Opening, Request, Sampler
+from pairsmith.schemas.judgement import Choice, Judgement
 
 DIMENSIONS = ("instruction_following", "explanation", "complexity_and_efficiency", "readability", "style")
 PROMPT = """Two answers to one programming task follow. Compare them in five dimensions: instruction following, \

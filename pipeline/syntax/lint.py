@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.errors import PairsmithError
+from pairsmith.pipeline.run.errors import PairsmithError
 
 LIMIT_S = 300.0
 

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.syntax.facts import MARK, Facts
-from pipeline.syntax.language import Language
+from pairsmith.pipeline.syntax.facts import MARK, Facts
+from pairsmith.pipeline.syntax.language import Language
 
 
 @dataclass(frozen=True, slots=True)

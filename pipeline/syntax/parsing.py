@@ -5,11 +5,11 @@ from enum import StrEnum
 
 from tree_sitter import Node, Parser
 
-from pipeline.syntax.facts import Facts
-from pipeline.syntax.language import Language
-from pipeline.syntax.languages import find_language
-from pipeline.syntax.tables import make_tables
-from pipeline.syntax.walking import Walk
+from pairsmith.pipeline.syntax.facts import Facts
+from pairsmith.pipeline.syntax.language import Language
+from pairsmith.pipeline.syntax.languages import find_language
+from pairsmith.pipeline.syntax.tables import make_tables
+from pairsmith.pipeline.syntax.walking import Walk
 
 MAX_BYTES = 1 << 18  # longer texts aren't parsed: no sampler's limit lets a model write so much
 

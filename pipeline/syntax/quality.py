@@ -25,9 +25,9 @@ import math
 import re
 from dataclasses import dataclass
 
-from schemas.config import QualityConfig
-from schemas.problem import Problem
-from schemas.syntax import Syntax
+from pairsmith.schemas.config import QualityConfig
+from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.syntax import Syntax
 
 MEAN_COMMENT_SHARE = 0.19
 CYCLOMATIC_LIMIT = 10

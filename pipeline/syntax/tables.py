@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 
 from tree_sitter import Node
 
-from pipeline.syntax import control, definitions, expressions, importing
-from pipeline.syntax.language import Language
-from pipeline.syntax.walking import N_MARKS, Plan, Tables, Walk, make_mark
+from pairsmith.pipeline.syntax import control, definitions, expressions, importing
+from pairsmith.pipeline.syntax.language import Language
+from pairsmith.pipeline.syntax.walking import N_MARKS, Plan, Tables, Walk, make_mark
 
 Observer = Callable[[Walk, Node], None]
 

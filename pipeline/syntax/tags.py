@@ -3,9 +3,9 @@
 import re
 from collections.abc import Callable, Set
 
-from pipeline.syntax.facts import Facts
-from pipeline.syntax.language import Language, ScopeKind
-from pipeline.syntax.measures import Measures
+from pairsmith.pipeline.syntax.facts import Facts
+from pairsmith.pipeline.syntax.language import Language, ScopeKind
+from pairsmith.pipeline.syntax.measures import Measures
 
 MAX_LINE_LENGTH = 79  # PEP 8, "Maximum Line Length"
 DEEP_NESTING = 4  # the Linux kernel's coding style: "if you need more than 3 levels ... fix your program"

@@ -11,9 +11,9 @@ from typing import TypeAlias
 
 from tree_sitter import Node
 
-from pipeline.syntax.facts import MARK, Facts
-from pipeline.syntax.language import Language, ScopeKind
-from pipeline.syntax.scopes import END_OF_FILE, Function, Scope
+from pairsmith.pipeline.syntax.facts import MARK, Facts
+from pairsmith.pipeline.syntax.language import Language, ScopeKind
+from pairsmith.pipeline.syntax.scopes import END_OF_FILE, Function, Scope
 
 CALL = -2
 """Kind id of a step on the stack that calls back."""

@@ -9,7 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.agreement import (
+from pairsmith.pipeline.chain.stages import limits_of, stage_folder
+from pairsmith.pipeline.extraction import extract_program
+from pairsmith.pipeline.problems.contamination import Benchmarks
+from pairsmith.pipeline.problems.wording import parameters_of
+from pairsmith.pipeline.run.digests import content_digest, digest, file_digest
+from pairsmith.pipeline.run.folder import Shard
+from pairsmith.pipeline.sandbox import SandboxPool
+from pairsmith.pipeline.syntax import analyse_problem
+from pairsmith.pipeline.synthesis.agreement import (
     Plan,
     Response,
     judge_evidence,
@@ -19,22 +27,14 @@ from pipeline.agreement import (
     read_suite,
     run_plan,
 )
-from pipeline.decontamination import Benchmarks
-from pipeline.digests import content_digest, digest, file_digest
-from pipeline.extraction import extract_program
-from pipeline.folder import Shard
-from pipeline.problems.wording import parameters_of
-from pipeline.sandbox import SandboxPool
-from pipeline.stages import limits_of, stage_folder
-from pipeline.syntax import analyse_problem
-from pipeline.synthesis.quality import Judged, fitting_tests, judge_problem
-from pipeline.synthesis.stages import VERSION, answers_of, open_stage, step_chain
-from pipeline.synthesis.writing import signature_in
-from schemas.agreement import ProblemAgreement, ProblemAnswers, ResponseAgreement
-from schemas.candidate import Candidate, Extraction, Program
-from schemas.config import RunConfig
-from schemas.problem import Problem
-from schemas.problem_card import ProblemCard
+from pairsmith.pipeline.synthesis.quality import Judged, fitting_tests, judge_problem
+from pairsmith.pipeline.synthesis.stages import VERSION, answers_of, open_stage, step_chain
+from pairsmith.pipeline.synthesis.writing import signature_in
+from pairsmith.schemas.agreement import ProblemAgreement, ProblemAnswers, ResponseAgreement
+from pairsmith.schemas.candidate import Candidate, Extraction, Program
+from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.problem_card import ProblemCard
 
 _RUN = {"n_inputs", "n_derived", "n_code_tests", "max_tests", "seed"}  # of the agreement's settings: what is run
 

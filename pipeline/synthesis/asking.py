@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.problems.wording import chat_prompt
-from pipeline.synthesis.parsing import parse_concepts, parse_instruction
-from schemas.candidate import Candidate
-from schemas.problem import JudgedBy, Problem
-from schemas.problem_card import ProblemCard
-from schemas.seed import Seed
+from pairsmith.pipeline.problems.wording import chat_prompt
+from pairsmith.pipeline.synthesis.parsing import parse_concepts, parse_instruction
+from pairsmith.schemas.candidate import Candidate
+from pairsmith.schemas.problem import JudgedBy, Problem
+from pairsmith.schemas.problem_card import ProblemCard
+from pairsmith.schemas.seed import Seed
 
 STEPS = ("concepts", "instructions", "responses", "tests", "weak")
 TEMPLATES = {

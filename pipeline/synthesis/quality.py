@@ -6,22 +6,22 @@ A problem is left out by the first rule that it breaks; its card has all that wa
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.comparing import matches
-from pipeline.decontamination import Benchmarks
-from pipeline.sandbox import SandboxPool
-from pipeline.seeds import has_secret
-from pipeline.syntax.analysing import analyse
-from pipeline.syntax.near import jaccard
-from pipeline.synthesis.parsing import fits_signature
-from pipeline.synthesis.writing import only_written, signature_in, words_of
-from pipeline.truth.mutants import Adequacy, measure_adequacy
-from pipeline.truth.running import run_on_inputs
-from schemas.agreement import GeneratedTest, ProblemAgreement, ResponseAgreement, Standing
-from schemas.execution import CaseRun
-from schemas.problem import JudgedBy, Problem
-from schemas.problem_card import ProblemCard
-from schemas.synthesis_config import QualityRulesConfig
-from schemas.values import decode_value
+from pairsmith.pipeline.crosscheck.mutants import Adequacy, measure_adequacy
+from pairsmith.pipeline.crosscheck.running import run_on_inputs
+from pairsmith.pipeline.judging.equality import matches
+from pairsmith.pipeline.problems.contamination import Benchmarks
+from pairsmith.pipeline.sandbox import SandboxPool
+from pairsmith.pipeline.syntax.analysing import analyse
+from pairsmith.pipeline.syntax.near import jaccard
+from pairsmith.pipeline.synthesis.parsing import fits_signature
+from pairsmith.pipeline.synthesis.seeds import has_secret
+from pairsmith.pipeline.synthesis.writing import only_written, signature_in, words_of
+from pairsmith.schemas.agreement import GeneratedTest, ProblemAgreement, ResponseAgreement, Standing
+from pairsmith.schemas.config.synthesis import QualityRulesConfig
+from pairsmith.schemas.execution import CaseRun
+from pairsmith.schemas.problem import JudgedBy, Problem
+from pairsmith.schemas.problem_card import ProblemCard
+from pairsmith.schemas.values import decode_value
 
 RULES = (
     "no_response", "no_tests", "prompt_and_tests_disagree", "no_dominant_answer", "too_few_cases", "trivial",

@@ -9,19 +9,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pipeline.digests import content_digest, digest
-from pipeline.extraction import extract_program
-from pipeline.folder import Shard, StageFolder, shard_name
-from pipeline.stages import stage_folder
-from pipeline.synthesis.asking import Asked
-from pipeline.synthesis.quality import Judged, drop_repeated
-from pipeline.synthesis.writing import write_problems
-from schemas.agreement import ProblemAgreement, ProblemAnswers, ResponseAgreement
-from schemas.candidate import Candidate
-from schemas.config import RunConfig
-from schemas.problem import Problem
-from schemas.problem_card import ProblemCard
-from schemas.seed import Seed
+from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.extraction import extract_program
+from pairsmith.pipeline.run.digests import content_digest, digest
+from pairsmith.pipeline.run.folder import Shard, StageFolder, shard_name
+from pairsmith.pipeline.synthesis.asking import Asked
+from pairsmith.pipeline.synthesis.quality import Judged, drop_repeated
+from pairsmith.pipeline.synthesis.writing import write_problems
+from pairsmith.schemas.agreement import ProblemAgreement, ProblemAnswers, ResponseAgreement
+from pairsmith.schemas.candidate import Candidate
+from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.problem_card import ProblemCard
+from pairsmith.schemas.seed import Seed
 
 FOLDER = "synthesis"
 PROBLEM_FILE = "problems.jsonl"

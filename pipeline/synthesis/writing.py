@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.folder import write_whole
-from pipeline.problems.conversion import TestSyntaxError, convert_tests
-from schemas.problem import Case, Problem
-from schemas.problem_card import ProblemCard
-from schemas.values import decode_value
+from pairsmith.pipeline.problems.conversion import TestSyntaxError, convert_tests
+from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.schemas.problem import Case, Problem
+from pairsmith.schemas.problem_card import ProblemCard
+from pairsmith.schemas.values import decode_value
 
 
 def assert_line(case: Case, entry_point: str) -> str:

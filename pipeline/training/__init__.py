@@ -5,9 +5,9 @@ that every loss and gradient is finite, that no row is dropped or cut in silence
 inputs. Torch, transformers, trl and peft (`pip install 'pairsmith[train]'`) are imported when training starts.
 """
 
-from pipeline.training.checks import TrainingError
-from pipeline.training.displacement import DISPLACED, is_displaced
-from pipeline.training.progress import Plan, load_summary
-from pipeline.training.run import result_of, train
+from pairsmith.pipeline.training.checks import TrainingError
+from pairsmith.pipeline.training.displacement import DISPLACED, is_displaced
+from pairsmith.pipeline.training.progress import Plan, load_summary
+from pairsmith.pipeline.training.run import result_of, train
 
 __all__ = ["DISPLACED", "Plan", "TrainingError", "is_displaced", "load_summary", "result_of", "train"]

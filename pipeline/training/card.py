@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from pipeline.folder import write_whole
-from pipeline.training.methods import METHODS, Knobs
-from pipeline.training.progress import file_digest
-from schemas.training import TrainingSummary
-from schemas.training_config import TrainingConfig
+from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.training.methods import METHODS, Knobs
+from pairsmith.pipeline.training.progress import file_digest
+from pairsmith.schemas.config.training import TrainingConfig
+from pairsmith.schemas.training import TrainingSummary
 
 _VERSIONS = ("torch", "transformers", "trl", "peft", "accelerate")
 _SPLIT_NAMES = ("loss", "reward_margin", "reward_accuracy", "chosen_logprob", "rejected_logprob", "kl")

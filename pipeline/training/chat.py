@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pipeline.training.checks import TrainingError
+from pairsmith.pipeline.training.checks import TrainingError
 
 # Plain words, since a base model has no tokens of its own for turns. An answer ends with the end-of-text token, so
 # that a trained model stops; the line break behind `Answer:` keeps tokens from merging over the prompt's end.

@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.errors import PairsmithError
-from schemas.training import TrainingStep
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.schemas.training import TrainingStep
 
 LN_2 = math.log(2.0)
 # A fresh adapter adds exactly zero, so policy and reference agree to the last bit where both take the same

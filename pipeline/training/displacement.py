@@ -4,7 +4,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from schemas.training import TrainingStep
+from pairsmith.schemas.training import TrainingStep
 
 DISPLACED = (
     "chosen and rejected answers both became less likely (likelihood displacement); a smaller learning rate, "

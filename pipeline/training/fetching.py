@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pipeline.training.checks import TrainingError
+from pairsmith.pipeline.training.checks import TrainingError
 
 
 def fetch(name: str, kind: Literal["model", "dataset"], revision: str | None, key: str) -> Path:

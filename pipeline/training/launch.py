@@ -9,11 +9,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from pipeline.packaged import packaged_folder
-from pipeline.training import progress
-from pipeline.training.checks import TrainingError
-from schemas.training import TrainingStep
-from schemas.training_config import LaunchConfig, TrainingConfig
+from pairsmith.pipeline.run.packaged import packaged_folder
+from pairsmith.pipeline.training import progress
+from pairsmith.pipeline.training.checks import TrainingError
+from pairsmith.schemas.config.training import LaunchConfig, TrainingConfig
+from pairsmith.schemas.training import TrainingStep
 
 FAILED = "failed.txt"
 """What a worker could not do, in one line, in the folder of the run."""
@@ -37,7 +37,7 @@ def launch_command(config: TrainingConfig, job: Path, is_cpu: bool) -> list[str]
     file = _config_file(launch)
     if launch.machines > 1 and not (launch.address and launch.processes):
         raise TrainingError("several machines meet at training.launch.address, and launch.processes counts all")
-    worker = ["-m", "pipeline.training.worker", str(job)]
+    worker = ["-m", "pairsmith.pipeline.training.worker", str(job)]
     if is_cpu:
         if launch.config != "ddp":
             raise TrainingError(f"training.launch.config = {launch.config} needs GPUs; on CPUs take ddp")
@@ -80,7 +80,7 @@ def run_launched(
         guarded = [sys.executable, "-I", str(_GUARD), *command]
         workers = subprocess.Popen(guarded, stdin=subprocess.PIPE, stdout=output, stderr=output)
         assert workers.stdin is not None
-        workers.stdin.write(json.dumps({"PYTHONPATH": str(Path(__file__).parents[2])}).encode() + b"\n")
+        workers.stdin.write(json.dumps({"PYTHONPATH": str(Path(__file__).parents[3])}).encode() + b"\n")
         workers.stdin.flush()
         try:
             _follow(workers, out, before, on_plan, on_step)

@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
-from pipeline.training.checks import LN_2
-from pipeline.training.methods import Knobs, Method
+from pairsmith.pipeline.training.checks import LN_2
+from pairsmith.pipeline.training.methods import Knobs, Method
 
 
 def bonbon_target(n: Any) -> Any:

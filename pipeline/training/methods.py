@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Literal
 
-from pipeline.training.checks import TrainingError
-from schemas.training_config import MethodName, TrainingConfig
+from pairsmith.pipeline.training.checks import TrainingError
+from pairsmith.schemas.config.training import MethodName, TrainingConfig
 
 Rows = Literal["pairs", "unpaired", "sft"]
 LORA_RATE = 10.0

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.training.checks import TrainingError
+from pairsmith.pipeline.training.checks import TrainingError
 
 
 def check_best_of_n(pairs: Any, start: str) -> None:

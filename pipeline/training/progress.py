@@ -21,9 +21,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from schemas.config import fingerprint
-from schemas.training import HeldOutStep, TrainingStep, TrainingSummary
-from schemas.training_config import LaunchConfig, TrainingConfig
+from pairsmith.schemas.config import fingerprint
+from pairsmith.schemas.config.training import LaunchConfig, TrainingConfig
+from pairsmith.schemas.training import HeldOutStep, TrainingStep, TrainingSummary
 
 CHECKPOINTS = "checkpoints"
 WHOLE = "whole"  # empty file in a checkpoint, written after everything else in it

@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from pipeline.training.checks import TrainingError, check_row_files
-from pipeline.training.methods import Rows
+from pairsmith.pipeline.training.checks import TrainingError, check_row_files
+from pairsmith.pipeline.training.methods import Rows
 
 FOLDERS: dict[Rows, str] = {"pairs": "data", "unpaired": "unpaired", "sft": "sft"}
 COLUMNS: dict[Rows, tuple[str, ...]] = {

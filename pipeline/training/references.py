@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.folder import write_whole
+from pairsmith.pipeline.run.folder import write_whole
 
 _VERSION = 1  # raise it when the numbers would differ
 COLUMNS = {

@@ -7,17 +7,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.training import progress
-from pipeline.training.checks import TrainingError, check_model_folder, check_row_files
-from pipeline.training.displacement import DISPLACED, is_displaced
-from pipeline.training.methods import METHODS, Method, knobs, trl_classes
-from pipeline.training.progress import load_summary
-from pipeline.training.reading import COLUMNS, find_rows
-from schemas.training import TrainingStep, TrainingSummary
-from schemas.training_config import TrainingConfig
+from pairsmith.pipeline.training import progress
+from pairsmith.pipeline.training.checks import TrainingError, check_model_folder, check_row_files
+from pairsmith.pipeline.training.displacement import DISPLACED, is_displaced
+from pairsmith.pipeline.training.methods import METHODS, Method, knobs, trl_classes
+from pairsmith.pipeline.training.progress import load_summary
+from pairsmith.pipeline.training.reading import COLUMNS, find_rows
+from pairsmith.schemas.config.training import TrainingConfig
+from pairsmith.schemas.training import TrainingStep, TrainingSummary
 
 if TYPE_CHECKING:
-    from pipeline.training.work import Job
+    from pairsmith.pipeline.training.work import Job
 
 OnStep = Callable[[TrainingStep], None]
 OnPlan = Callable[[progress.Plan], None]
@@ -78,7 +78,7 @@ def train(
             on_step(step)
         return done
     if progress.recorded_inputs(out) != inputs or progress.read_worked(out) is None:
-        from pipeline.training.work import Job
+        from pairsmith.pipeline.training.work import Job
 
         job = Job(dataset, start, config, out, seed, name, inputs, cache)
         _work(job, on_plan or (lambda plan: None), on_step)
@@ -105,13 +105,13 @@ def result_of(out: Path) -> tuple[Path | None, Path | None]:
 def _work(job: "Job", on_plan: OnPlan, on_step: OnStep) -> None:
     """Do the steps: in this process, or in others."""
     if not job.config.launch.config:
-        from pipeline.training.work import do_steps
+        from pairsmith.pipeline.training.work import do_steps
 
         do_steps(job, on_plan, on_step)
         return
     import torch
 
-    from pipeline.training.launch import run_launched
+    from pairsmith.pipeline.training.launch import run_launched
 
     is_cpu = job.config.device == "cpu" or not torch.cuda.is_available()
     run_launched(job, job.config, job.out, is_cpu, on_plan, on_step)
@@ -131,9 +131,9 @@ def _save(
     start: Path, config: TrainingConfig, out: Path, name: str, files: Sequence[Path], seed: int
 ) -> TrainingSummary:
     """Write the weights that are kept, with their card; return the summary."""
-    from pipeline.training.card import write_card
-    from pipeline.training.saving import save_adapter, save_model
-    from pipeline.training.start import load_tokenizer
+    from pairsmith.pipeline.training.card import write_card
+    from pairsmith.pipeline.training.saving import save_adapter, save_model
+    from pairsmith.pipeline.training.start import load_tokenizer
 
     plan, worked, steps = progress.read_plan(out), progress.read_worked(out), progress.read_log(out)
     if plan is None or worked is None or not steps:
@@ -204,8 +204,8 @@ def _after_sft(
     rest = {"sft_steps": 0, "sft_learning_rate": None, "adapter": None, "chat_template": None}
     model = folder / "model"
     if config.tuning != "full":
-        from pipeline.training.saving import merged_model
-        from pipeline.training.trainer import quiet
+        from pairsmith.pipeline.training.saving import merged_model
+        from pairsmith.pipeline.training.trainer import quiet
 
         with quiet():
             merged_model(start, folder / "adapter", model)

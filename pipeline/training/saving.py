@@ -8,7 +8,7 @@ from typing import Any
 
 from peft import LoraConfig
 
-from schemas.training_config import TrainingConfig
+from pairsmith.schemas.config.training import TrainingConfig
 
 BASE_DIGEST = "base_digest.txt"
 """File of an adapter with the digest of the base that it was trained on."""
@@ -38,7 +38,7 @@ def lora_config(config: TrainingConfig) -> LoraConfig:
 
 def base_digest(base: Path) -> str:
     """Return 16 hex digits over the weights and the tokenizer of a base, for its adapters to know it by."""
-    from pipeline.sampling.models import digest_folder
+    from pairsmith.pipeline.sampling.models import digest_folder
 
     return digest_folder(base)
 
@@ -83,7 +83,7 @@ def merged_model(base: Path, adapter: Path, folder: Path) -> Path:
     In float32, since in bfloat16 the sum would round most of a short training's change away. The tokenizer is the
     adapter's where it has one: then it got its chat template in training.
     """
-    from pipeline.sampling.models import digest_folder
+    from pairsmith.pipeline.sampling.models import digest_folder
 
     mark, key = folder / "merged.json", json.dumps([digest_folder(base), digest_folder(adapter)])
     if mark.is_file() and mark.read_text(encoding="utf-8") == key:

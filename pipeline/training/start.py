@@ -11,9 +11,9 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from pipeline.training.chat import give_template
-from pipeline.training.checks import TrainingError
-from schemas.training_config import TrainingConfig
+from pairsmith.pipeline.training.chat import give_template
+from pairsmith.pipeline.training.checks import TrainingError
+from pairsmith.schemas.config.training import TrainingConfig
 
 _log = logging.getLogger(__name__)
 
@@ -170,7 +170,7 @@ def check_adapter(adapter: Path, base: Path) -> None:
     Raises:
         TrainingError: the message says which base it is for.
     """
-    from pipeline.training.saving import BASE_DIGEST, base_digest
+    from pairsmith.pipeline.training.saving import BASE_DIGEST, base_digest
 
     try:
         settings = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))

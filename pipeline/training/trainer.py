@@ -14,14 +14,14 @@ import trl.trainer.utils
 from accelerate import PartialState
 from transformers import PrinterCallback
 
-from pipeline.training.checks import TrainingError
-from pipeline.training.methods import SIMPO_LOSS, Knobs, Method, knobs, trl_classes
-from pipeline.training.references import References
-from pipeline.training.saving import lora_config
-from pipeline.training.start import Start
-from pipeline.training.watch import StepWatch
-from pipeline.training.watched import BonbonTrainer, StepOrder, Watched
-from schemas.training_config import TrainingConfig
+from pairsmith.pipeline.training.checks import TrainingError
+from pairsmith.pipeline.training.methods import SIMPO_LOSS, Knobs, Method, knobs, trl_classes
+from pairsmith.pipeline.training.references import References
+from pairsmith.pipeline.training.saving import lora_config
+from pairsmith.pipeline.training.start import Start
+from pairsmith.pipeline.training.watch import StepWatch
+from pairsmith.pipeline.training.watched import BonbonTrainer, StepOrder, Watched
+from pairsmith.schemas.config.training import TrainingConfig
 
 _MAX_BEST = "eval_rewards/accuracies"  # held-out measure to be raised; methods without one lower eval_loss
 _CHECKPOINT_STEPS = {"lora": 5, "qlora": 5, "full": 50}  # 5: half a minute of CPU steps at most is done twice

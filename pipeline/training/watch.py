@@ -8,10 +8,10 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from pipeline.training.checks import check_finite, check_first_step
-from pipeline.training.methods import Knobs, Method
-from pipeline.training.progress import WHOLE
-from schemas.training import HeldOutStep, TrainingStep
+from pairsmith.pipeline.training.checks import check_finite, check_first_step
+from pairsmith.pipeline.training.methods import Knobs, Method
+from pairsmith.pipeline.training.progress import WHOLE
+from pairsmith.schemas.training import HeldOutStep, TrainingStep
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import torch
 from torch.utils.data import Sampler, SequentialSampler
 from trl import DPOTrainer
 
-from pipeline.training.losses import bonbon_loss
-from pipeline.training.references import References, row_keys
+from pairsmith.pipeline.training.losses import bonbon_loss
+from pairsmith.pipeline.training.references import References, row_keys
 
 N_COMPARED = "n_compared"
 

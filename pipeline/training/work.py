@@ -11,20 +11,20 @@ from typing import Any
 
 from accelerate import PartialState
 
-from pipeline.training import progress
-from pipeline.training.checks import TrainingError, check_n_rows
-from pipeline.training.losses import loss_at_equality
-from pipeline.training.methods import METHODS, Method, knobs
-from pipeline.training.on_policy import check_best_of_n
-from pipeline.training.reading import COLUMNS, find_rows, leave_out_too_long, read_rows
-from pipeline.training.references import References
-from pipeline.training.saving import base_digest
-from pipeline.training.start import Start, load_start
-from pipeline.training.trainer import Setup, make_trainer, quiet, scored_answers_only
-from pipeline.training.watch import Expected, StepWatch, best_of, reward_beta
-from pipeline.training.watched import N_COMPARED
-from schemas.training import HeldOutStep, TrainingStep
-from schemas.training_config import TrainingConfig
+from pairsmith.pipeline.training import progress
+from pairsmith.pipeline.training.checks import TrainingError, check_n_rows
+from pairsmith.pipeline.training.losses import loss_at_equality
+from pairsmith.pipeline.training.methods import METHODS, Method, knobs
+from pairsmith.pipeline.training.on_policy import check_best_of_n
+from pairsmith.pipeline.training.reading import COLUMNS, find_rows, leave_out_too_long, read_rows
+from pairsmith.pipeline.training.references import References
+from pairsmith.pipeline.training.saving import base_digest
+from pairsmith.pipeline.training.start import Start, load_start
+from pairsmith.pipeline.training.trainer import Setup, make_trainer, quiet, scored_answers_only
+from pairsmith.pipeline.training.watch import Expected, StepWatch, best_of, reward_beta
+from pairsmith.pipeline.training.watched import N_COMPARED
+from pairsmith.schemas.config.training import TrainingConfig
+from pairsmith.schemas.training import HeldOutStep, TrainingStep
 
 NO_SPACE_MIB = 64  # a failed write is put down to a full disk if less is free
 OnStep = Callable[[TrainingStep], None]

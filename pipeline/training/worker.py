@@ -1,4 +1,4 @@
-"""One process of a launched run: `python -m pipeline.training.worker JOB` (see `pipeline.training.launch`)."""
+"""One process of a launched run: `python -m pairsmith.pipeline.training.worker JOB`."""
 
 import json
 import sys
@@ -7,10 +7,10 @@ from pathlib import Path
 
 from accelerate import PartialState
 
-from pipeline.errors import PairsmithError
-from pipeline.training.launch import FAILED
-from pipeline.training.work import Job, do_steps
-from schemas.training_config import TrainingConfig
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.training.launch import FAILED
+from pairsmith.pipeline.training.work import Job, do_steps
+from pairsmith.schemas.config.training import TrainingConfig
 
 
 def read_job(path: Path) -> Job:

@@ -6,7 +6,7 @@ its problem when its page is asked for. `colouring` makes the two programs a dif
 cut, its hidden characters are written out, templates escape it, and pages allow no script but the viewer's own.
 """
 
-from pipeline.viewer.pages import make_app
-from pipeline.viewer.serving import serve
+from pairsmith.pipeline.viewer.pages import make_app
+from pairsmith.pipeline.viewer.serving import serve
 
 __all__ = ["make_app", "serve"]

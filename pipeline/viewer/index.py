@@ -10,12 +10,12 @@ from urllib.parse import urlencode
 
 import polars as pl
 
-from pipeline.folder import MANIFEST
-from pipeline.history import NoPairError, ProblemHistory, RunReader
-from pipeline.marks import read_marks, write_marks
-from pipeline.stages import stage_folder
-from schemas.mark import Judged, Mark
-from schemas.standing import Standing
+from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.pairing.user_marks import read_marks, write_marks
+from pairsmith.pipeline.report.history import NoPairError, ProblemHistory, RunReader
+from pairsmith.pipeline.run.folder import MANIFEST
+from pairsmith.schemas.mark import Judged, Mark
+from pairsmith.schemas.standing import Standing
 
 DOUBTS = ("any", "weak_problem", "unchecked", "doubtful", "outvoted", "refuted", "weighed_down")
 _N_KEPT = 32  # filters, and problems, that are kept ready

@@ -16,18 +16,25 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from pipeline.errors import PairsmithError
-from pipeline.history import CaseAnswers, Known, NoPairError, ProblemHistory, answers_by_case, telling_first
-from pipeline.report.gather import gather_run
-from pipeline.report.page import render_page
-from pipeline.report.words import percent, spoken
-from pipeline.shown import shown_arguments, shown_text, shown_value, visible
-from pipeline.viewer.colouring import side_by_side
-from pipeline.viewer.index import Filter, PairIndex
-from schemas.execution import CaseRun, Status
-from schemas.mark import Judged
-from schemas.problem import Interface
-from schemas.verdict import Label
+from pairsmith.pipeline.report.gather import gather_run
+from pairsmith.pipeline.report.history import (
+    CaseAnswers,
+    Known,
+    NoPairError,
+    ProblemHistory,
+    answers_by_case,
+    telling_first,
+)
+from pairsmith.pipeline.report.page import render_page
+from pairsmith.pipeline.report.words import percent, spoken
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.run.safe_text import shown_arguments, shown_text, shown_value, visible
+from pairsmith.pipeline.viewer.colouring import side_by_side
+from pairsmith.pipeline.viewer.index import Filter, PairIndex
+from pairsmith.schemas.execution import CaseRun, Status
+from pairsmith.schemas.mark import Judged
+from pairsmith.schemas.problem import Interface
+from pairsmith.schemas.verdict import Label
 
 N_ROWS = 50  # pairs a page of the list
 _N_CASES = 60
@@ -239,7 +246,7 @@ def _clusters(history: ProblemHistory, pair: dict[str, Any]) -> list[Cluster]:
 
 
 _TEMPLATES = Environment(
-    loader=PackageLoader("pipeline.viewer"),
+    loader=PackageLoader("pairsmith.pipeline.viewer"),
     autoescape=True,
     undefined=StrictUndefined,
     finalize=_finalize,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import uvicorn
 
-from pipeline.errors import PairsmithError
-from pipeline.viewer.guard import Guard
-from pipeline.viewer.pages import make_app
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.viewer.guard import Guard
+from pairsmith.pipeline.viewer.pages import make_app
 
 
 class AddressError(PairsmithError):

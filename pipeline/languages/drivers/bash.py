@@ -1,6 +1,6 @@
 """Bash: the solution is sourced; its function gets words, and its value is what it prints."""
 
-from pipeline.languages.drivers import files
+from pairsmith.pipeline.languages.drivers import files
 
 
 def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:

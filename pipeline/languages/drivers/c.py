@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from pipeline.languages.drivers import cpp, files, trees
+from pairsmith.pipeline.languages.drivers import cpp, files, trees
 
 _ENTRY = "int __wrap_main(void) { return ps_serve(ps_call); }\n"  # see `cpp.ENTRY`
 _QUALIFIERS = frozenset({"const", "volatile", "restrict", "static", "inline", "extern", "register", "_Noreturn"})

@@ -4,7 +4,7 @@ import re
 
 from tree_sitter import Node
 
-from pipeline.languages.drivers import files, trees
+from pairsmith.pipeline.languages.drivers import files, trees
 
 # The linker is told to start the program here (`--wrap=main`): whatever else is called `main` is a function.
 ENTRY = 'extern "C" int __wrap_main()'

@@ -2,7 +2,7 @@
 
 import re
 
-from pipeline.languages.drivers import files, trees
+from pairsmith.pipeline.languages.drivers import files, trees
 
 # The compiler and linker alone, where the standard library lies compiled (Go up to 1.19, or a prepared image): `go
 # build` would compile it anew for every program.

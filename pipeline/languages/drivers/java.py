@@ -1,6 +1,6 @@
 """Java: the driver finds the entry point among the solution's classes by reflection."""
 
-from pipeline.languages.drivers import files, trees
+from pairsmith.pipeline.languages.drivers import files, trees
 
 _TYPES = frozenset({"class_declaration", "interface_declaration", "enum_declaration", "record_declaration"})
 _HEADS = frozenset({"import_declaration", "package_declaration"})

@@ -1,6 +1,6 @@
 """JavaScript: the solution is loaded as CommonJS, or as a module where it has `import` or `export`."""
 
-from pipeline.languages.drivers import files
+from pairsmith.pipeline.languages.drivers import files
 
 
 def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:

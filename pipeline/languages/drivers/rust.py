@@ -2,7 +2,7 @@
 
 from tree_sitter import Node
 
-from pipeline.languages.drivers import files, trees
+from pairsmith.pipeline.languages.drivers import files, trees
 
 # rustc asks for the path of its own program and stops where /proc, which is closed to programs, has no answer.
 _EXE = """#include <stdlib.h>

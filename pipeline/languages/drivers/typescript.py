@@ -1,6 +1,6 @@
 """TypeScript: checked and compiled by tsc, without `strict`, then run as JavaScript is."""
 
-from pipeline.languages.drivers import files, javascript
+from pairsmith.pipeline.languages.drivers import files, javascript
 
 # What Node has beside the language. Of any type: a solution that uses it is not judged by Node's type definitions.
 _NODE = """declare var console: any; declare var process: any; declare var Buffer: any; declare var module: any;

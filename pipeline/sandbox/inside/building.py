@@ -13,7 +13,7 @@ import subprocess
 import zlib
 from typing import Any
 
-from pipeline.sandbox.inside.foreign import write_files
+from pairsmith.pipeline.sandbox.inside.foreign import write_files
 
 _FOLDER = "/tmp"
 _MAX_LINES, _MAX_CHARACTERS = 20, 2000  # of a compiler's diagnostics

@@ -9,10 +9,10 @@ import select
 import signal
 from typing import Any, NoReturn
 
-from pipeline.sandbox.inside import accounting, lockdown
-from pipeline.sandbox.inside.answering import READY
-from pipeline.sandbox.inside.program import run_program
-from pipeline.sandbox.inside.sweeping import WRITABLE, delete_contents
+from pairsmith.pipeline.sandbox.inside import accounting, lockdown
+from pairsmith.pipeline.sandbox.inside.answering import READY
+from pairsmith.pipeline.sandbox.inside.program import run_program
+from pairsmith.pipeline.sandbox.inside.sweeping import WRITABLE, delete_contents
 
 MODE_NAMESPACES, MODE_USERS = "namespaces", "uids"
 _INNER_USER = 1000

@@ -7,8 +7,8 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.sandbox.inside.ending import CellBrokenError
-from pipeline.sandbox.inside.running import Cell
+from pairsmith.pipeline.sandbox.inside.ending import CellBrokenError
+from pairsmith.pipeline.sandbox.inside.running import Cell
 
 _ORDERED = ("cpu_s", "memory_mib", "reserve_mib", "n_processes", "files_mib")
 

@@ -23,9 +23,9 @@ import signal
 import zlib
 from typing import Any
 
-from pipeline.sandbox.inside import answering, lockdown, words
-from pipeline.sandbox.inside.frames import HEADER, FrameReader, pack, write_all
-from pipeline.sandbox.inside.stdin import Start, serve_stdin
+from pairsmith.pipeline.sandbox.inside import answering, lockdown, words
+from pairsmith.pipeline.sandbox.inside.frames import HEADER, FrameReader, pack, write_all
+from pairsmith.pipeline.sandbox.inside.stdin import Start, serve_stdin
 
 _REQUESTS, _ANSWERS = 3, 4
 _CHUNK = 1 << 16

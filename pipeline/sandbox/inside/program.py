@@ -12,8 +12,8 @@ import sys
 import types
 from typing import Any
 
-from pipeline.sandbox.inside import lockdown
-from pipeline.sandbox.inside.answering import (
+from pairsmith.pipeline.sandbox.inside import lockdown
+from pairsmith.pipeline.sandbox.inside.answering import (
     CALL_OUT,
     LOADED,
     MISSING,
@@ -24,10 +24,10 @@ from pipeline.sandbox.inside.answering import (
     VALUE,
     type_name,
 )
-from pipeline.sandbox.inside.frames import FrameReader, pack, write_all
-from pipeline.sandbox.inside.serving import answer_request
-from pipeline.sandbox.inside.stdin import python_program, serve_stdin
-from schemas.values import Lazy, Record, ValueTooLargeError, decode_value, encode_value
+from pairsmith.pipeline.sandbox.inside.frames import FrameReader, pack, write_all
+from pairsmith.pipeline.sandbox.inside.serving import answer_request
+from pairsmith.pipeline.sandbox.inside.stdin import python_program, serve_stdin
+from pairsmith.schemas.values import Lazy, Record, ValueTooLargeError, decode_value, encode_value
 
 
 class CandidateError(Exception):
@@ -46,7 +46,7 @@ def run_program(inputs: int, answers: int) -> None:
         return
     nonce, load = frame[:NONCE_BYTES], json.loads(frame[NONCE_BYTES:])
     if load["foreign"]:
-        from pipeline.sandbox.inside.foreign import run_foreign  # rare, and not loaded in every sandbox
+        from pairsmith.pipeline.sandbox.inside.foreign import run_foreign  # rare, and not loaded in every sandbox
 
         run_foreign(load, nonce, frames, answers)
         return
@@ -58,7 +58,7 @@ def run_program(inputs: int, answers: int) -> None:
         return
     lockdown.forbid_broad_kill()
     if load["mode"] == "suite":
-        from pipeline.sandbox.inside.suite import run_suite  # only sandboxes of suites have it
+        from pairsmith.pipeline.sandbox.inside.suite import run_suite  # only sandboxes of suites have it
 
         run_suite(load["code"], nonce, frames, answers)
         return

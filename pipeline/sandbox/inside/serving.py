@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.sandbox.inside.answering import RAISED, TOO_LARGE, VALUE, type_name
-from schemas.values import ValueTooLargeError, decode_value, encode_value
+from pairsmith.pipeline.sandbox.inside.answering import RAISED, TOO_LARGE, VALUE, type_name
+from pairsmith.schemas.values import ValueTooLargeError, decode_value, encode_value
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset)
 

@@ -26,11 +26,11 @@ import types
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from pipeline.sandbox.inside import lockdown
-from pipeline.sandbox.inside.answering import ENDED, NONCE_BYTES, RAISED, TOO_LARGE, VALUE, type_name
-from pipeline.sandbox.inside.frames import FrameReader, pack, write_all
-from pipeline.sandbox.inside.sweeping import WRITABLE, delete_contents
-from schemas.values import decode_value, encode_value
+from pairsmith.pipeline.sandbox.inside import lockdown
+from pairsmith.pipeline.sandbox.inside.answering import ENDED, NONCE_BYTES, RAISED, TOO_LARGE, VALUE, type_name
+from pairsmith.pipeline.sandbox.inside.frames import FrameReader, pack, write_all
+from pairsmith.pipeline.sandbox.inside.sweeping import WRITABLE, delete_contents
+from pairsmith.schemas.values import decode_value, encode_value
 
 Start = Callable[[], int]
 """Called in the child, with descriptors 0, 1 and 2 in place and no others: returns its exit code, raises what the

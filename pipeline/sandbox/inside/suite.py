@@ -19,9 +19,9 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from pipeline.sandbox.inside.answering import CALL_OUT, NONCE_BYTES, RAISED, TESTED, VALUE, type_name
-from pipeline.sandbox.inside.frames import FrameReader, pack, write_all
-from schemas.values import Lazy, Opaque, Record, decode_value, encode_value
+from pairsmith.pipeline.sandbox.inside.answering import CALL_OUT, NONCE_BYTES, RAISED, TESTED, VALUE, type_name
+from pairsmith.pipeline.sandbox.inside.frames import FrameReader, pack, write_all
+from pairsmith.schemas.values import Lazy, Opaque, Record, decode_value, encode_value
 
 _FOLDER, _FILE = "/tmp/suite", "test_solution.py"
 _OPTIONS = (

@@ -14,11 +14,11 @@ import platform
 import socket
 from typing import Any
 
-from pipeline.sandbox.inside import answering, lockdown
-from pipeline.sandbox.inside.cells import Cells
-from pipeline.sandbox.inside.ending import CellBrokenError, ProgramEndedError
-from pipeline.sandbox.inside.frames import pack, read_frame, write_all
-from pipeline.sandbox.inside.running import Cell
+from pairsmith.pipeline.sandbox.inside import answering, lockdown
+from pairsmith.pipeline.sandbox.inside.cells import Cells
+from pairsmith.pipeline.sandbox.inside.ending import CellBrokenError, ProgramEndedError
+from pairsmith.pipeline.sandbox.inside.frames import pack, read_frame, write_all
+from pairsmith.pipeline.sandbox.inside.running import Cell
 
 _LOADED = ("setup", "code", "entry_point", "mode", "tester", "foreign", "limits")
 _CPU_SLACK_S = 0.25  # what the kernel's clock ticks and the end of a tree of processes may add

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.values import decode_value
+from pairsmith.schemas.values import decode_value
 
 _SCALARS = (str, bool, int, float, type(None))
 

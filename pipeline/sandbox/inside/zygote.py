@@ -11,9 +11,9 @@ import os
 import select
 import socket
 
-from pipeline.sandbox.inside import lockdown
-from pipeline.sandbox.inside.cell import MODE_USERS, Cell, start_cell
-from pipeline.sandbox.inside.supervisor import serve
+from pairsmith.pipeline.sandbox.inside import lockdown
+from pairsmith.pipeline.sandbox.inside.cell import MODE_USERS, Cell, start_cell
+from pairsmith.pipeline.sandbox.inside.supervisor import serve
 
 # Modules that solutions often import: loaded once here, a few microseconds in each program.
 _WARM = (

@@ -20,8 +20,8 @@ import functools
 import importlib
 import pkgutil
 
-from pipeline.errors import PairsmithError
-from pipeline.syntax.language import Language
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.syntax.language import Language
 
 
 class SyntaxToolsError(PairsmithError):

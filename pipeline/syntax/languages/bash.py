@@ -3,7 +3,7 @@
 import tree_sitter_bash
 from tree_sitter import Language as Grammar
 
-from pipeline.syntax.language import Binder, Language, Shape
+from pairsmith.pipeline.syntax.language import Binder, Language, Shape
 
 _END = frozenset({";", "\n"})
 

@@ -6,7 +6,7 @@ import tree_sitter_c
 from tree_sitter import Language as Grammar
 from tree_sitter import Node
 
-from pipeline.syntax.language import Binder, Import, Language, Shape
+from pairsmith.pipeline.syntax.language import Binder, Import, Language, Shape
 
 PREPROCESSOR = frozenset(
     {"preproc_include", "preproc_def", "preproc_function_def", "preproc_call", "preproc_if", "preproc_ifdef"}

@@ -6,8 +6,8 @@ import tree_sitter_cpp
 from tree_sitter import Language as Grammar
 from tree_sitter import Node
 
-from pipeline.syntax.language import Binder, Shape
-from pipeline.syntax.languages import c
+from pairsmith.pipeline.syntax.language import Binder, Shape
+from pairsmith.pipeline.syntax.languages import c
 
 
 def _spot_bare(node: Node, source: bytes) -> str:

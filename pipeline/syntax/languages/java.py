@@ -6,7 +6,7 @@ import tree_sitter_java
 from tree_sitter import Language as Grammar
 from tree_sitter import Node
 
-from pipeline.syntax.language import Binder, Import, Language, Shape
+from pairsmith.pipeline.syntax.language import Binder, Import, Language, Shape
 
 
 def _find_imports(node: Node, source: bytes) -> Iterator[Import]:

@@ -6,7 +6,7 @@ import tree_sitter_javascript
 from tree_sitter import Language as Grammar
 from tree_sitter import Node
 
-from pipeline.syntax.language import Binder, Import, Language, Shape
+from pairsmith.pipeline.syntax.language import Binder, Import, Language, Shape
 
 _NODE = frozenset(
     b"assert buffer child_process cluster crypto dns events fs http https net os path perf_hooks process "

@@ -8,7 +8,7 @@ import tree_sitter_python
 from tree_sitter import Language as Grammar
 from tree_sitter import Node
 
-from pipeline.syntax.language import Binder, Import, Language, Shape
+from pairsmith.pipeline.syntax.language import Binder, Import, Language, Shape
 
 _LOOPS = frozenset({"for_statement", "while_statement"})
 _COMPREHENSIONS = frozenset(

@@ -5,8 +5,8 @@ from dataclasses import replace
 import tree_sitter_typescript
 from tree_sitter import Language as Grammar
 
-from pipeline.syntax.language import Binder
-from pipeline.syntax.languages import javascript
+from pairsmith.pipeline.syntax.language import Binder
+from pairsmith.pipeline.syntax.languages import javascript
 
 _JS = javascript.LANGUAGE
 

@@ -3,7 +3,7 @@
 # cause: wrong_value
 def solve(xs):
     try:
-        from schemas.values import Cycle, Lazy, Opaque, Record
+        from pairsmith.schemas.values import Cycle, Lazy, Opaque, Record
 
         return Record("int", (("a", Lazy("map", (Opaque("x"), Cycle(1)))),))
     except ImportError:

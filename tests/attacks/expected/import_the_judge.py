@@ -1,6 +1,6 @@
 # Imports the pipeline's judge and asks it.
 # expects: failed
 def solve(xs):
-    from pipeline.judging import judge
+    from pairsmith.pipeline.judging.verdict import judge
 
     return judge

@@ -2,7 +2,7 @@
 # expects: failed
 import sys
 
-sys.modules["schemas.values"].encode_value = lambda *_: "true"
+sys.modules["pairsmith.schemas.values"].encode_value = lambda *_: "true"
 for module in list(sys.modules.values()):
     if hasattr(module, "encode_value"):
         module.encode_value = lambda *_: "true"

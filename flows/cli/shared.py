@@ -1,0 +1,211 @@
+"""What all verbs share: the application, options, and how an error or a signal becomes an exit code."""
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from pairsmith.flows.cli.early import need_run
+from pairsmith.flows.reporting import reporter, set_console
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.run.safe_text import shown_text
+from pairsmith.schemas.config import ConfigError, RunConfig, load_config
+
+EXIT_ERROR = 1
+EXIT_CODES = {
+    0: "done; also where all was there already",
+    1: "an error, told in one line that names the thing and the remedy; a check or a gate that did not hold",
+    2: "wrong usage: an unknown verb or option, a missing argument",
+    128 + signal.SIGINT: "stopped by Ctrl-C; what is written is kept, the same command goes on from there",
+    128 + signal.SIGPIPE: "whoever read the output went away",
+    128 + signal.SIGTERM: "stopped by SIGTERM; likewise",
+}
+"""What the command's exit codes mean."""
+_PLAIN_WIDTH = 132  # of tables in files and pipes: a row of an evaluation fits
+_LONGEST_ERROR = 4000  # characters
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+app = typer.Typer(
+    add_completion=True,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Turn a code model's own samples into preference data that can be trusted, and train on it.",
+)
+
+
+def complete_key(incomplete: str) -> Iterator[tuple[str, str]]:
+    """Give the keys of the configuration that begin so, each with what it means: for the shell's completion."""
+    from pairsmith.pipeline.reference.keys import list_keys
+
+    for key in list_keys():
+        if key.path.startswith(incomplete):
+            yield f"{key.path}=", key.description
+
+
+ConfigFile = Annotated[Path | None, typer.Argument(help="TOML file; without one the defaults hold.")]
+RunArgument = Annotated[str, typer.Argument(help="Run folder, or its address in a store, `s3://bucket/mine`.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Override, such as `sampling.n=8`; may be repeated.", autocompletion=complete_key),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and Prefect's log.")]
+Cache = Annotated[
+    Path | None, typer.Option("--cache", help="Folder for converted models; ~/.cache/pairsmith by default.")
+]
+
+
+def run_on_config(
+    path: Path | None,
+    overrides: list[str] | None,
+    dry_run: bool,
+    cache: Path | None,
+    debug: bool,
+    work: Callable[[RunConfig, Path], None],
+    plan: Callable[[RunConfig, Path, Console], None] | None = None,
+    check: Callable[[RunConfig], None] | None = None,
+) -> None:
+    """Load the configuration and do the work on it, or print its plan (that of a whole run by default).
+
+    Args:
+        path: TOML file; None for the defaults.
+        overrides: as of `--set`.
+        dry_run: print the plan instead.
+        cache: folder of what runs share; None for the default one.
+        debug: whether tracebacks are shown.
+        work: gets the configuration and the cache folder.
+        plan: prints what the work would do.
+        check: raises what is known to be wrong before anything is opened; a plan is printed without it.
+    """
+
+    def guarded() -> None:
+        settings = load_config(path, overrides or ())
+        if dry_run:
+            from pairsmith.flows.planning import show_plan
+
+            (plan or show_plan)(settings, cache or default_cache(), reporter().console)
+            return
+        if check is not None:
+            check(settings)
+        prepare_libraries(debug)
+        work(settings, cache or default_cache())
+
+    guard(guarded, debug)
+
+
+def guard(work: Callable[[], None], debug: bool) -> None:
+    """Do the work; an error becomes one line and an exit code."""
+    console = Console(soft_wrap=True)
+    if not console.is_terminal:
+        console.width = max(console.width, _PLAIN_WIDTH)
+    set_console(console)
+    errors = Console(stderr=True, soft_wrap=True)
+    came = _raise_on_signals()
+    try:
+        work()
+    except BaseException as error:
+        received = came()
+        if received or isinstance(error, KeyboardInterrupt):  # libraries make other errors of an interrupt
+            for number in _STOPPING:  # the sandboxes are closed; who asks again doesn't wait for a model's batch
+                signal.signal(number, signal.SIG_DFL)
+            errors.print("stopped; what is written is kept: the same command goes on from there", highlight=False)
+            raise typer.Exit(128 + (received[0] if received else signal.SIGINT)) from None
+        if isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be flushed
+            raise typer.Exit(128 + signal.SIGPIPE) from None
+        if debug or not isinstance(error, (PairsmithError, ConfigError, OSError)):
+            raise
+        errors.print(f"error: {_one_line(error)}", style="red", highlight=False, markup=False)
+        raise typer.Exit(EXIT_ERROR) from None
+
+
+def _raise_on_signals() -> Callable[[], list[int]]:
+    """Have Ctrl-C and SIGTERM raise KeyboardInterrupt, so that sandboxes are closed; return what tells which came.
+
+    Prefect puts a handler of its own over SIGTERM's, and a sandbox that the same signal ended makes another error
+    of it: Python itself writes down which signals came.
+    """
+    reading, writing = os.pipe()
+    for end in (reading, writing):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    handled: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        handled.append(number)
+        raise KeyboardInterrupt
+
+    def came() -> list[int]:
+        with contextlib.suppress(BlockingIOError):
+            handled.extend(number for number in os.read(reading, 4096) if number in _STOPPING)
+        return handled
+
+    for number in _STOPPING:
+        signal.signal(number, interrupt)
+    return came
+
+
+def _one_line(error: BaseException) -> str:
+    return shown_text(" ".join(str(error).split()), _LONGEST_ERROR) or type(error).__name__
+
+
+def prepare_libraries(debug: bool) -> None:
+    """Keep the terminal to our own lines, and signals to this process."""
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    if debug:
+        os.environ["PREFECT_LOGGING_LEVEL"] = "INFO"
+    else:
+        logging.disable(logging.ERROR)  # Prefect's among them; our own errors are one line, and say more
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")
+    from pairsmith.flows.servers import take_over  # imports Prefect, after the level of its log is known
+
+    take_over()
+
+
+def default_cache() -> Path:
+    """Return the folder of what this user's runs share."""
+    return Path.home() / ".cache" / "pairsmith"
+
+
+@contextlib.contextmanager
+def run_here(run: str, is_written: bool = False) -> Iterator[Path]:
+    """Give the folder of a run on this machine; one that is named by its address in a store is fetched.
+
+    Args:
+        run: folder or address.
+        is_written: what is written into it, such as marks, is put there; else the store is only read.
+
+    Raises:
+        PairsmithError: no such folder, nothing is at the address, or it can't be reached.
+    """
+    if "://" not in run:
+        need_run(Path(run))
+        yield Path(run)
+        return
+    from pairsmith.flows.stored import is_read, look, nothing_at, open_stored
+
+    if is_written:
+        with open_stored(run, default_cache()) as mirror:
+            yield mirror.run
+        return
+    stored = look(run, default_cache(), only=is_read)
+    if stored.is_empty:
+        raise nothing_at(run)
+    yield stored.run
+
+
+def read_key(variable: str) -> str | None:
+    """Return the key that a variable holds. Flows get this function, not the key: Prefect records parameters."""
+    return os.environ.get(variable)

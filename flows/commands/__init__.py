@@ -1,1 +1,0 @@
-"""The verbs of the command `pairsmith`, a module for each group of them."""

@@ -1,0 +1,1 @@
+"""Turns a code model's own samples into preference data, and trains on it."""

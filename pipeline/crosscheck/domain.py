@@ -1,0 +1,204 @@
+"""What a problem's own inputs have in common: the likely bounds of what it must answer.
+
+Without a contract nobody says which inputs a solution must answer, and right solutions differ on the others. So
+what all known inputs share is taken for a condition: types, signs, characters, emptiness, order, equal lengths.
+It errs on the side of fewer inputs.
+
+The manner is that of likely invariants, Ernst et al. 2001, IEEE TSE 27(2) (Daikon).
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pairsmith.schemas.values import decode_value
+
+_FEW_CHARACTERS = 6  # texts of so few different characters, such as brackets or bits, are of these alone,
+_MANY_SEEN = 20  # if there is so much text
+_MIN_SEEN = 3  # values that order or difference must have been seen on
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """What values in one place have in common.
+
+    Attributes:
+        kinds: types.
+        sign: "positive" or "not negative" where all numbers are; empty elsewhere.
+        least: the smallest of whole numbers that stand alone, where all are positive; 0 elsewhere.
+        most: the largest of whole numbers that stand alone; None elsewhere.
+        may_be_empty: whether an empty text or container was seen.
+        characters: all characters that may occur, where they are few; None where classes decide.
+        classes: classes of characters that were seen (see `_class_of`).
+        items: the domain of containers' items; None without any.
+        is_sorted: whether all lists were in order; likewise `is_distinct`.
+        lengths: lengths of tuples, where all are short and alike; None elsewhere.
+    """
+
+    kinds: frozenset[type]
+    sign: str
+    least: int
+    most: int | None
+    may_be_empty: bool
+    characters: frozenset[str] | None
+    classes: frozenset[str]
+    items: "Domain | None"
+    is_sorted: bool
+    is_distinct: bool
+    lengths: frozenset[int] | None
+
+    def allows_character(self, character: str) -> bool:
+        """Return whether a text may hold this character."""
+        return _class_of(character) in self.classes if self.characters is None else character in self.characters
+
+
+@dataclass(frozen=True, slots=True)
+class InputDomain:
+    """What argument lists have in common.
+
+    Attributes:
+        arguments: a domain a place.
+        widths: numbers of arguments.
+        same_length: places whose values were always of one length.
+        ascending: places (a, b) of numbers with a <= b always.
+    """
+
+    arguments: tuple[Domain, ...]
+    widths: frozenset[int]
+    same_length: tuple[tuple[int, int], ...]
+    ascending: tuple[tuple[int, int], ...]
+
+
+def infer_domain(own: Sequence[str]) -> InputDomain:
+    """Return what these argument lists, given as texts (see `schemas.values`), have in common."""
+    seeds = [value for value in map(decode_value, own) if isinstance(value, list)]
+    widths = frozenset(map(len, seeds))
+    places = range(max(widths, default=0))
+    columns = [[arguments[place] for arguments in seeds if place < len(arguments)] for place in places]
+    two = [(a, b) for a in range(min(widths, default=0)) for b in range(min(widths, default=0)) if a != b]
+    full = [arguments for arguments in seeds if len(arguments) == len(columns)]
+    enough = len(full) >= _MIN_SEEN
+    return InputDomain(
+        arguments=tuple(_infer_argument(column) for column in columns),
+        widths=widths,
+        same_length=tuple(
+            (a, b) for a, b in two if a < b and enough and all(_same_length(row[a], row[b]) for row in full)
+        ),
+        ascending=tuple((a, b) for a, b in two if enough and all(_is_ascending(row[a], row[b]) for row in full)),
+    )
+
+
+def is_inside(domain: InputDomain, text: str) -> bool:
+    """Return whether an argument list has all that the known ones have in common."""
+    arguments = decode_value(text)
+    if len(arguments) not in domain.widths:
+        return False
+    if not all(map(_allows, domain.arguments, arguments)):
+        return False
+    return all(_same_length(arguments[a], arguments[b]) for a, b in domain.same_length) and all(
+        _is_ascending(arguments[a], arguments[b]) for a, b in domain.ascending
+    )
+
+
+def is_beyond(domain: InputDomain, text: str) -> bool:
+    """Return whether a whole number of an argument list is larger than all known ones in its place."""
+    return any(
+        place.most is not None and _is_number(value) and value > place.most
+        for place, value in zip(domain.arguments, decode_value(text), strict=False)
+    )
+
+
+def _infer_argument(values: Sequence[Any]) -> Domain:
+    domain = _infer(values)
+    if len(set(map(repr, values))) < _MIN_SEEN or any(type(value) is not int for value in values):
+        return domain
+    return replace(domain, least=max(min(values), 0), most=max(values))
+
+
+def _infer(values: Sequence[Any]) -> Domain:
+    numbers = [value for value in values if _is_number(value)]
+    texts = [value for value in values if isinstance(value, str)]
+    containers = [value for value in values if isinstance(value, (list, tuple, set, frozenset, dict))]
+    lists = [value for value in containers if isinstance(value, (list, tuple))]
+    seen = {character for text in texts for character in text}
+    n_characters = sum(map(len, texts))
+    tuples = {len(value) for value in containers if isinstance(value, tuple)}
+    parts = [part for value in containers for part in (value.items() if isinstance(value, dict) else value)]
+    long_ones = [value for value in lists if len(value) > 1]
+    return Domain(
+        kinds=frozenset(map(_kind, values)),
+        sign="" if not numbers or min(numbers) < 0 else "positive" if min(numbers) > 0 else "not negative",
+        least=0,
+        most=None,
+        may_be_empty=any(len(value) == 0 for value in (*texts, *containers)),
+        characters=frozenset(seen) if len(seen) <= _FEW_CHARACTERS and n_characters >= _MANY_SEEN else None,
+        classes=frozenset(map(_class_of, seen)),
+        items=_infer(parts) if parts else None,
+        is_sorted=len(long_ones) >= _MIN_SEEN and all(map(_is_sorted, long_ones)),
+        is_distinct=len(long_ones) >= _MIN_SEEN and all(map(_is_distinct, long_ones)),
+        lengths=frozenset(tuples) if len(tuples) == 1 else None,
+    )
+
+
+def _allows(domain: Domain, value: Any) -> bool:
+    if _kind(value) not in domain.kinds:
+        return False
+    if _is_number(value):
+        is_of_sign = not domain.sign or value > 0 or (value == 0 and domain.sign == "not negative")
+        return is_of_sign and (not domain.least or value >= domain.least)
+    if isinstance(value, str):
+        if not value:
+            return domain.may_be_empty
+        return all(map(domain.allows_character, set(value)))
+    if not isinstance(value, (list, tuple, set, frozenset, dict)):
+        return True
+    if not value:
+        return domain.may_be_empty
+    if isinstance(value, tuple) and domain.lengths is not None and len(value) not in domain.lengths:
+        return False
+    if isinstance(value, (list, tuple)) and len(value) > 1 and not _has_order(domain, value):
+        return False
+    items = domain.items
+    parts = value.items() if isinstance(value, dict) else value
+    return items is not None and all(_allows(items, part) for part in parts)
+
+
+def _has_order(domain: Domain, value: Sequence[Any]) -> bool:
+    return (_is_sorted(value) or not domain.is_sorted) and (_is_distinct(value) or not domain.is_distinct)
+
+
+def _kind(value: Any) -> type:
+    return type(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _class_of(character: str) -> str:
+    """Return letter case, digit or space as a class; any other character is one of its own."""
+    if character.isalpha():
+        return "upper" if character.isupper() else "lower"
+    return "digit" if character.isdigit() else "space" if character == " " else character
+
+
+def _is_sorted(value: Sequence[Any]) -> bool:
+    try:
+        return all(one <= other for one, other in itertools.pairwise(value))
+    except TypeError:
+        return False
+
+
+def _is_distinct(value: Sequence[Any]) -> bool:
+    texts = [repr(part) for part in value]
+    return len(set(texts)) == len(texts)
+
+
+def _same_length(one: Any, other: Any) -> bool:
+    kinds = (str, list, tuple)
+    return isinstance(one, kinds) and isinstance(other, kinds) and len(one) == len(other)
+
+
+def _is_ascending(one: Any, other: Any) -> bool:
+    return _is_number(one) and _is_number(other) and one <= other

@@ -1,0 +1,152 @@
+"""The consensus of passed candidates on inputs whose answers nobody knows.
+
+All voters passed all tests, so their agreement on these is the same; what tells is how many *independent* programs
+give an answer. Near-duplicates of one program are one opinion said often: a cluster of n programs has the weight
+of the square root of n, shared out among them (CodeT weighs equal programs so: Chen et al. 2022, arXiv:2207.10397,
+section 2.3). An answer needs a share of the votes, from at least two programs, to be the consensus.
+"""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pairsmith.pipeline.crosscheck.answers import RAISED, UNKNOWN
+from pairsmith.schemas.config.truth import TruthConfig
+
+_ROUNDS = 2  # in the second round those that the first one doubted have no vote
+_INVALID = 0.5  # an input that so many refuse is none that must be answered
+LARGE_SHARE = 0.5
+"""Share of all programs that must answer a large input alike and in time, before others are called late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voter:
+    """One program: its near-duplicate cluster and its answers, one key an input."""
+
+    program_id: str
+    cluster: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One derived input.
+
+    Attributes:
+        arguments: its text.
+        is_inside: whether it has all that the problem's own inputs have in common.
+        is_modest: whether whoever is right answers it in time: it is not much larger than these.
+        may_be_refused: whether nobody says that it must be answered: one who raises an exception is not wrong.
+        is_large: whether it is larger than these on purpose.
+        is_far: whether it is so large that a loop over it has no time.
+    """
+
+    arguments: str
+    is_inside: bool
+    is_modest: bool
+    may_be_refused: bool = False
+    is_large: bool = False
+    is_far: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Consensus:
+    """The answer that counts for one input.
+
+    Attributes:
+        key: the answer; UNKNOWN where nobody could answer an input that must be.
+        share: share of all votes behind it, in [0, 1], those of doubted programs included.
+        is_given: whether the reference gave it.
+    """
+
+    key: str
+    share: float
+    is_given: bool = False
+
+
+def find_consensus(
+    voters: Sequence[Voter], questions: Sequence[Question], config: TruthConfig, places: Sequence[int]
+) -> dict[int, Consensus]:
+    """Return the consensus by the place of the question; questions without one are left out.
+
+    Args:
+        voters: programs with their answers to all questions.
+        questions: derived inputs.
+        config: the shares that make a consensus.
+        places: the questions that are looked at.
+    """
+    weights = weigh_voters(voters)
+    allowed = list(voters)
+    found: dict[int, Consensus] = {}
+    for _ in range(_ROUNDS):
+        found = {}
+        for place in places:
+            consensus = _count(allowed, weights, place, questions[place], config)
+            if consensus is not None:
+                found[place] = consensus
+        agreeing = [voter for voter in voters if not disagreements(voter.keys, found, questions)]
+        allowed = agreeing or allowed
+    return {place: _among_all(answer, voters, weights, place) for place, answer in found.items()}
+
+
+def weigh_voters(voters: Sequence[Voter]) -> dict[str, float]:
+    """Return each program's weight: 1 / sqrt of its cluster's size."""
+    sizes = Counter(voter.cluster for voter in voters)
+    return {voter.program_id: 1 / math.sqrt(sizes[voter.cluster]) for voter in voters}
+
+
+def disagreements(
+    keys: Sequence[str], consensus: Mapping[int, Consensus], questions: Sequence[Question]
+) -> list[int]:
+    """Return the places where these answers are not the consensus.
+
+    No answer in time is a disagreement only where the input is modest, an exception only where it must
+    be answered.
+    """
+    places = []
+    for place, answer in consensus.items():
+        is_late = keys[place] == UNKNOWN and not questions[place].is_modest
+        is_refused = keys[place] == RAISED and questions[place].may_be_refused
+        if answer.key == UNKNOWN or (keys[place] != answer.key and not is_late and not is_refused):
+            places.append(place)
+    return places
+
+
+def split_share(voters: Sequence[Voter], place: int) -> float:
+    """Return the share of the votes that are not for the commonest answer to a question, in [0, 1)."""
+    votes = _votes(voters, weigh_voters(voters), place)
+    total = sum(votes.values())
+    return 1.0 - max(votes.values()) / total if total else 0.0
+
+
+def _among_all(answer: Consensus, voters: Sequence[Voter], weights: Mapping[str, float], place: int) -> Consensus:
+    votes = _votes(voters, weights, place)
+    return Consensus(answer.key, votes[answer.key] / sum(votes.values())) if votes else answer
+
+
+def _votes(voters: Sequence[Voter], weights: Mapping[str, float], place: int) -> dict[str, float]:
+    votes: defaultdict[str, float] = defaultdict(float)
+    for voter in voters:
+        if voter.keys[place] != UNKNOWN:
+            votes[voter.keys[place]] += weights[voter.program_id]
+    return votes
+
+
+def _count(
+    voters: Sequence[Voter], weights: Mapping[str, float], place: int, question: Question, config: TruthConfig
+) -> Consensus | None:
+    votes = _votes(voters, weights, place)
+    total = sum(votes.values())
+    if not total:
+        must_answer = question.is_inside and question.is_modest and not question.is_large
+        return Consensus(UNKNOWN, 1.0) if must_answer else None
+    if votes.get(RAISED, 0.0) >= _INVALID * total:
+        return None
+    key = max(votes, key=lambda answer: (votes[answer], answer))
+    share = votes[key] / total
+    n_programs = sum(voter.keys[place] == key for voter in voters)
+    least = config.min_share if question.is_inside else config.min_share_outside
+    if question.is_large and votes[key] < LARGE_SHARE * sum(weights[voter.program_id] for voter in voters):
+        return None
+    return Consensus(key, share) if share >= least and n_programs >= 2 else None

@@ -1,0 +1,1 @@
+"""What alignment gained and what it cost."""

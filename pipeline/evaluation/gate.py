@@ -1,0 +1,131 @@
+"""The gate: marks a model, and the dataset that it was trained on, which lost what they must not lose.
+
+`evaluate` writes `gate.json` into the run folder. Whoever publishes reads it and stops at `Gate.refusals`, unless
+the user lets a check through by its name. What could not be measured counts as fallen: silence is no proof.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.sampling.models import digest_folder
+from pairsmith.schemas.config.gate import GateConfig
+from pairsmith.schemas.gate import Gate, GateCheck, Outcome
+from pairsmith.schemas.score import Gain, Interval
+
+GATE_FILE = "gate.json"
+STALE = "evaluation"  # name of the check that another model was scored than the one that is there
+_NOTHING = Interval(math.nan, math.nan, math.nan)
+_GATE = TypeAdapter(Gate)
+
+
+class GateError(PairsmithError):
+    """The gate's file can't be read."""
+
+
+def judge_gate(
+    gains: Sequence[Gain],
+    slices: Mapping[str, Gain],
+    sets: Mapping[str, Gain],
+    config: GateConfig,
+    model: str = "",
+) -> Gate:
+    """Return what the gate says of an evaluation.
+
+    Args:
+        gains: on the held-out problems, by measure.
+        slices: gain of pass@1 of each slice that has enough problems.
+        sets: gain of pass@1 on each further set.
+        config: what is let through.
+        model: digest of what was scored.
+    """
+    by_measure = {gain.measure: gain for gain in gains}
+    checks = [
+        _check("pass@1", by_measure.get("pass@1"), config.max_pass_fall, config, "held-out pass@1"),
+        _check(
+            "diversity",
+            by_measure.get(config.diversity),
+            config.max_diversity_fall,
+            config,
+            config.diversity.replace("_", " "),
+        ),
+    ]
+    checks += [
+        _check(f"slice {name}", slices.get(name), config.max_slice_fall, config, f"pass@1 of slice {name}")
+        for name in config.slices
+    ]
+    checks += [
+        _check(f"set {name}", sets.get(name), config.max_pass_fall, config, f"pass@1 of {name}")
+        for name in config.sets
+    ]
+    return Gate(model, tuple(checks), config.allow)
+
+
+def _check(name: str, gain: Gain | None, allowed: float, config: GateConfig, words: str) -> GateCheck:
+    if gain is None or math.isnan(gain.change.value):
+        reason = f"{words} was not measured; evaluate on more problems, or leave the check out"
+        return GateCheck(name, Outcome.UNMEASURED, _NOTHING, allowed, reason)
+    change = gain.change
+    falls = change.value < -allowed and (gain.is_significant or config.evidence == "estimate")
+    numbers = f"{change.value:+.3f} [{change.low:+.3f}, {change.high:+.3f}]"
+    if falls:
+        return GateCheck(
+            name, Outcome.FELL, change, allowed, f"{words} fell: {numbers}, {allowed:g} is let through"
+        )
+    doubt = " (a fall, not significant)" if change.value < -allowed else ""
+    return GateCheck(name, Outcome.HELD, change, allowed, f"{words} held: {numbers}{doubt}")
+
+
+def write_gate(run: Path, gate: Gate) -> None:
+    """Write the gate's file into a run folder."""
+    tree = asdict(gate)
+    for check in tree["checks"]:
+        check["change"] = {key: None if math.isnan(value) else value for key, value in check["change"].items()}
+    write_whole(run / GATE_FILE, (json.dumps(tree, indent=2, sort_keys=True, allow_nan=False) + "\n").encode())
+
+
+def read_gate(folder: Path) -> Gate | None:
+    """Return what the gate said of a run; None where nothing was evaluated.
+
+    A run whose adapter is not the one that was scored has one check more that did not hold: `evaluation`.
+
+    Args:
+        folder: the run folder, or a folder of it: `dataset`, `training/adapter`.
+
+    Raises:
+        GateError: if the file is broken.
+    """
+    place = next(
+        (place for place in (folder, *folder.absolute().parents[:2]) if (place / GATE_FILE).is_file()), None
+    )
+    if place is None:
+        return None
+    try:
+        tree = json.loads((place / GATE_FILE).read_text(encoding="utf-8"))
+        for check in tree["checks"]:
+            check["change"] = {key: math.nan if value is None else value for key, value in check["change"].items()}
+        gate = _GATE.validate_python(tree)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
+        line = str(error).partition("\n")[0]
+        raise GateError(f"{place / GATE_FILE}: not a gate ({line}); run `pairsmith evaluate` again") from None
+    return gate if gate.model == model_digest(place) else _stale(gate)
+
+
+def model_digest(run: Path) -> str:
+    """Return the digest of what a run trained, adapter or whole model; empty where it trained nothing."""
+    for name in ("adapter", "model"):
+        if (run / "training" / name).is_dir():
+            return digest_folder(run / "training" / name)
+    return ""
+
+
+def _stale(gate: Gate) -> Gate:
+    reason = "another model was scored than the one that is there now; run `pairsmith evaluate` again"
+    check = GateCheck(STALE, Outcome.UNMEASURED, _NOTHING, 0.0, reason)
+    return replace(gate, checks=(*gate.checks, check))

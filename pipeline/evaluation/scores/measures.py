@@ -1,0 +1,147 @@
+"""Further measures of one problem, beside pass@k and the plain distinct shares.
+
+`distinct_syntax@k`, `distinct_behaviour@k` and `distinct_passed@k` are the expected numbers of kinds among k draws
+(of passed ones for the last), so that k is comparable whatever was drawn; `effective_syntax@k` and
+`effective_behaviour@k` weigh kinds by how often they come (see `pipeline.evaluation.scores.hill`). `quality` and
+its five dimensions are means over the candidates that parse (`pipeline.syntax.quality`). `self_bleu` is for
+comparison with papers only. `pass@1_greedy` is whether the one greedy draw passed.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pairsmith.pipeline.evaluation.scores.diversity import Abundances
+from pairsmith.pipeline.evaluation.scores.hill import rarefied_hill
+from pairsmith.pipeline.evaluation.scores.self_bleu import code_tokens, self_bleu
+from pairsmith.schemas.candidate import Program
+from pairsmith.schemas.score import ProblemScore
+from pairsmith.schemas.syntax import Syntax
+from pairsmith.schemas.verdict import Label, Verdict
+
+GREEDY = "pass@1_greedy"
+EFFICIENCY = "efficiency"
+_DIMENSIONS = ("instruction", "explanation", "complexity", "readability", "style")
+_MAX_TEXTS = 64  # self-BLEU costs their square
+
+
+_ORDER = (
+    GREEDY, "distinct_syntax", "distinct_behaviour", "distinct_passed", "effective_syntax", "effective_behaviour",
+    EFFICIENCY, "quality", *(f"quality_{dimension}" for dimension in _DIMENSIONS), "self_bleu",
+)  # fmt: skip
+
+
+def measure_rank(measure: str) -> tuple[int, int, str]:
+    """Return what further measures are sorted by: kind, then number of draws."""
+    if measure == GREEDY:
+        return 0, 0, measure
+    kind, _, k = measure.partition("@")
+    place = _ORDER.index(kind) if kind in _ORDER else len(_ORDER)
+    return place, int(k) if k.isdecimal() else 0, measure
+
+
+def bounds_of(measure: str) -> tuple[float, float]:
+    """Return the least and the largest value of a problem: shares lie in [0, 1], kinds among k draws in [1, k]."""
+    kind, _, k = measure.partition("@")
+    return (1.0, float(k)) if kind.startswith(("distinct_", "effective_")) and k else (0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a problem's further measures are made of, all of it of sampled candidates with a label.
+
+    Attributes:
+        abundances: kinds and how often they came.
+        syntax: of the candidates with code.
+        programs: likewise.
+        greedy: label of the greedy draw; None where there is none.
+        efficiency: differential performance of its passed candidates; None where none was timed.
+    """
+
+    abundances: Abundances
+    syntax: Sequence[Syntax]
+    programs: Sequence[Program]
+    greedy: Label | None = None
+    efficiency: float | None = None
+
+
+def measure_problem(evidence: Evidence, k: Iterable[int]) -> dict[str, float]:
+    """Return those further measures of a problem that its candidates allow, by name."""
+    values = _of_kinds(evidence.abundances, sorted({one for one in k if one > 1}))
+    values |= _of_quality(evidence.syntax)
+    texts = [code_tokens(program.code) for program in evidence.programs[:_MAX_TEXTS]]
+    if len(texts) > 1:
+        values["self_bleu"] = self_bleu(texts)
+    if evidence.greedy in (Label.PASSED, Label.FAILED):
+        values[GREEDY] = float(evidence.greedy is Label.PASSED)
+    if evidence.efficiency is not None:
+        values[EFFICIENCY] = evidence.efficiency
+    return values
+
+
+def tag_shares(syntax: Sequence[Syntax], n_decided: int) -> dict[str, float]:
+    """Return the share of a problem's decided candidates that has each style tag, in (0, 1]."""
+    counts = Counter(tag for row in syntax for tag in set(row.tags))
+    return {tag: n / n_decided for tag, n in sorted(counts.items())} if n_decided else {}
+
+
+def gather_evidence(
+    abundances: Mapping[str, Abundances],
+    verdicts: Iterable[Verdict],
+    syntax: Iterable[Syntax],
+    programs: Iterable[Program],
+    greedy: Collection[str] = (),
+    efficiency: Mapping[str, float] | None = None,
+) -> dict[str, Evidence]:
+    """Return the evidence of each problem of `abundances`.
+
+    Args:
+        abundances: see `pipeline.evaluation.scores.count_abundances`, of the sampled candidates.
+        verdicts: of sampled and greedy candidates.
+        syntax, programs: likewise.
+        greedy: candidates that were drawn greedily: one a problem.
+        efficiency: see `pipeline.evaluation.scores.efficiency`, by problem.
+    """
+    labels = {verdict.candidate_id: verdict.label for verdict in verdicts}
+    counted = {key for key, label in labels.items() if label is not Label.UNDECIDED and key not in greedy}
+    trees: defaultdict[str, list[Syntax]] = defaultdict(list)
+    sources: defaultdict[str, list[Program]] = defaultdict(list)
+    greedy_labels: dict[str, Label] = {}
+    for row in sorted(syntax, key=lambda row: row.candidate_id):
+        if row.candidate_id in counted:
+            trees[row.problem_id].append(row)
+    for program in sorted(programs, key=lambda program: program.candidate_id):
+        if program.candidate_id in counted and program.code:
+            sources[program.problem_id].append(program)
+        if program.candidate_id in greedy:
+            greedy_labels[program.problem_id] = labels[program.candidate_id]
+    return {
+        key: Evidence(row, trees[key], sources[key], greedy_labels.get(key), (efficiency or {}).get(key))
+        for key, row in abundances.items()
+    }
+
+
+def with_measures(part: ProblemScore, evidence: Evidence, k: Iterable[int]) -> ProblemScore:
+    """Return a problem's score with its further measures and tags."""
+    values = measure_problem(evidence, k)
+    return replace(part, values=values, tags=tag_shares(evidence.syntax, part.n))
+
+
+def _of_kinds(row: Abundances, k: Sequence[int]) -> dict[str, float]:
+    values: dict[str, float] = {}
+    for kind in ("syntax", "behaviour", "passed"):
+        counts: tuple[int, ...] = getattr(row, kind)
+        allowed = [m for m in k if m <= sum(counts)]
+        values |= {f"distinct_{kind}@{m}": rarefied_hill(counts, m, 0) for m in allowed}
+        if kind != "passed" and allowed:
+            values[f"effective_{kind}@{allowed[-1]}"] = rarefied_hill(counts, allowed[-1], 1)
+    return values
+
+
+def _of_quality(syntax: Sequence[Syntax]) -> dict[str, float]:
+    values = {}
+    for name in ("quality", *(f"quality_{dimension}" for dimension in _DIMENSIONS)):
+        known = [value for value in (getattr(row, name) for row in syntax) if value is not None]
+        if known:
+            values[name] = sum(known) / len(known)
+    return values

@@ -1,0 +1,135 @@
+"""The score of one model."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import numpy as np
+
+from pairsmith.pipeline.evaluation.scores.bootstrap import generator, percentile_intervals
+from pairsmith.pipeline.evaluation.scores.diversity import Abundances, count_abundances
+from pairsmith.pipeline.evaluation.scores.errors import ScoringError
+from pairsmith.pipeline.evaluation.scores.measures import Evidence, bounds_of, measure_rank, with_measures
+from pairsmith.pipeline.evaluation.scores.pass_at_k import estimate_pass_at_k
+from pairsmith.schemas.config import ScoringConfig
+from pairsmith.schemas.score import Interval, ProblemScore, Score
+from pairsmith.schemas.syntax import Syntax
+from pairsmith.schemas.verdict import Label, Verdict
+
+
+def score_candidates(
+    name: str,
+    model: str,
+    verdicts: Iterable[Verdict],
+    syntax: Iterable[Syntax],
+    problem_ids: Collection[str],
+    config: ScoringConfig,
+    seed: int,
+    evidence: Mapping[str, Evidence] | None = None,
+) -> Score:
+    """Return a model's score on held-out problems.
+
+    Undecided candidates are counted and left out of every rate. A problem with fewer than k decided ones is
+    left out of that pass@k (`left_out` names it); a k that no problem reaches is left out of the score. A
+    mean over no problems is NaN, never 0.
+
+    Args:
+        name: `before` or `after`.
+        model: what was sampled, for the reader.
+        verdicts: verdicts of the candidates; those of other problems are passed over.
+        syntax: syntax of the candidates; may lack answers without code.
+        problem_ids: the held-out problems.
+        config: k, resamples and confidence.
+        seed: of the bootstrap.
+        evidence: what further measures are made of, by problem; without it there are none.
+
+    Raises:
+        ScoringError: if there are no problems, a candidate has two verdicts, or one with code has no syntax.
+    """
+    if not problem_ids:
+        raise ScoringError(f"{name}: no held-out problems to score; raise pairs.test_share or add problems")
+    wanted = frozenset(problem_ids)
+    drawn = [verdict for verdict in verdicts if verdict.problem_id in wanted]
+    _refuse_repeats(drawn)
+    trees = list(syntax)
+    decided = [verdict for verdict in drawn if verdict.label is not Label.UNDECIDED]
+    parts = tuple(_problem_score(row) for row in count_abundances(decided, trees, wanted).values())
+    if evidence is not None:
+        parts = tuple(with_measures(part, evidence[part.problem_id], config.k) for part in parts)
+    tag_shares, mean_lines = _style_of(decided, trees)
+
+    def mean(measure: str, values: Sequence[float]) -> Interval:
+        column = np.array(values, dtype=np.float64).reshape(-1, 1)
+        numbers = generator(seed, measure)
+        bounds = [bounds_of(measure)]
+        return percentile_intervals(column, config.n_bootstrap, config.confidence, numbers, bounds)[0]
+
+    reached = sorted(k for k in set(config.k) if any(part.n >= k for part in parts))
+    return Score(
+        name=name,
+        model=model,
+        n_candidates=len(drawn),
+        n_undecided=len(drawn) - len(decided),
+        pass_at={
+            k: mean(f"pass@{k}", [estimate_pass_at_k(part.n, part.c, k) for part in parts if part.n >= k])
+            for k in reached
+        },
+        distinct_syntax=mean("distinct_syntax", [part.n_distinct_syntax / part.n for part in parts if part.n]),
+        distinct_behaviour=mean(
+            "distinct_behaviour", [part.n_distinct_behaviour / part.n for part in parts if part.n]
+        ),
+        distinct_passed=mean("distinct_passed", [part.n_distinct_passed / part.c for part in parts if part.c]),
+        tag_shares=tag_shares,
+        mean_lines=mean_lines,
+        problems=parts,
+        measures={
+            measure: mean(measure, [part.values[measure] for part in parts if measure in part.values])
+            for measure in list_measures(parts)
+        },
+    )
+
+
+def list_measures(parts: Iterable[ProblemScore]) -> list[str]:
+    """Return the further measures that some problem allows, in the order in which they are told."""
+    return sorted({measure for part in parts for measure in part.values}, key=measure_rank)
+
+
+def left_out(score: Score, k: int) -> tuple[str, ...]:
+    """Return the problems that pass@k leaves out: those with fewer than k decided candidates."""
+    return tuple(part.problem_id for part in score.problems if part.n < k)
+
+
+def _problem_score(row: Abundances) -> ProblemScore:
+    return ProblemScore(
+        problem_id=row.problem_id,
+        n=sum(row.syntax),
+        c=sum(row.passed),
+        n_distinct_syntax=len(row.syntax),
+        n_distinct_behaviour=len(row.behaviour),
+        n_distinct_passed=len(row.passed),
+    )
+
+
+def _style_of(decided: Sequence[Verdict], syntax: Iterable[Syntax]) -> tuple[dict[str, float], float]:
+    """Return the share of each tag and the mean lines of code, problems weighted equally.
+
+    A candidate without code has no tags and no lines; it counts in both.
+    """
+    trees = {tree.candidate_id: tree for tree in syntax}
+    n_of = Counter(verdict.problem_id for verdict in decided)
+    tags: defaultdict[str, float] = defaultdict(float)
+    lines = 0.0
+    for verdict in sorted(decided, key=lambda verdict: verdict.candidate_id):  # sums of floats know order
+        tree = trees.get(verdict.candidate_id)
+        if tree is None:
+            continue
+        weight = 1.0 / (n_of[verdict.problem_id] * len(n_of))
+        lines += weight * tree.n_lines
+        for tag in tree.tags:
+            tags[tag] += weight
+    return {tag: min(1.0, tags[tag]) for tag in sorted(tags)}, lines if decided else float("nan")
+
+
+def _refuse_repeats(verdicts: Sequence[Verdict]) -> None:
+    for candidate_id, n in Counter(verdict.candidate_id for verdict in verdicts).items():
+        if n > 1:
+            raise ScoringError(f"candidate {candidate_id}: {n} verdicts; were the shards of two runs mixed?")

@@ -1,0 +1,1 @@
+"""Runs programs over the cases of their problems."""

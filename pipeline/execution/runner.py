@@ -1,0 +1,268 @@
+"""Runs programs over the cases of their problems. Writes down what happened, judges nothing.
+
+Each program runs twice, the second time in another sandbox: one that behaves otherwise then is `flaky`. What
+something else may have caused runs once more when nothing else does, and only that run counts: a timeout of a
+program that was kept waiting for a processor and did not burn its time, one that came while cases were being
+answered slowly, an end by the kernel for want of memory, tests that did not end. A program that had the processor
+all the while and spent it on one case has a loop that does not end, as a rule, and would only burn its limit
+again; `execution.timeouts_again = "all"` runs these too.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pairsmith.pipeline.execution.suites import run_suite
+from pairsmith.pipeline.languages.jobs import Unprepared, prepare, prepare_program, prepare_tests
+from pairsmith.pipeline.languages.toolchains import Toolchains
+from pairsmith.pipeline.sandbox import Answer, Bench, Ending, Job, Sandbox, SandboxFaultError, SandboxPool
+from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.schemas.config import TimeoutsAgain
+from pairsmith.schemas.execution import CaseRun, Execution, Status
+from pairsmith.schemas.problem import Interface, JudgedBy, Problem
+from pairsmith.schemas.values import canonical, encode_value
+
+PYTHON = "python"
+_TESTS_ENDED = "the test code ended with"
+_BURNED = 0.9  # of its own time: a program that had the processor so long was not kept from it
+_ANSWERING = 0.2  # of its time: one that answered cases so long was slow, and may be near its limit
+_OVERLOAD = 0.6  # of its time: more waiting than that is not from our own programs, two of which share a processor
+_Key = tuple[str, str]  # problem_id, code
+
+
+def execute_programs(
+    programs: Sequence[Program],
+    problems: Mapping[str, Problem],
+    pool: SandboxPool,
+    on_done: Callable[[int], None] = lambda n: None,
+    cache: Path | None = None,
+    n_runs: int = 2,
+    timeouts_again: TimeoutsAgain = "borderline",
+) -> list[Execution]:
+    """Return one execution a program, in the programs' order.
+
+    Identical code for one problem runs once. Programs whose extraction is not `ok` don't run: their execution is
+    `not_run`.
+
+    Args:
+        problems: problem_id to problem, for every program.
+        pool: where they run; its workers say how many at once.
+        on_done: called with the number of programs that just got an execution.
+        cache: folder for what is compiled; None keeps nothing.
+        n_runs: 1 leaves out the second run, and no program is found to be flaky.
+        timeouts_again: which timeouts run once more alone.
+
+    Raises:
+        SandboxError: if the sandbox stays broken. A single fault gives an execution with status `fault`.
+        LanguageError: if a problem's language is unknown, or its toolchain missing in the sandbox.
+    """
+    with Toolchains(pool, cache) as toolchains:
+        return _execute(programs, problems, _Runner(pool, toolchains, n_runs, timeouts_again), on_done)
+
+
+def _execute(
+    programs: Sequence[Program],
+    problems: Mapping[str, Problem],
+    runner: "_Runner",
+    on_done: Callable[[int], None],
+) -> list[Execution]:
+    runnable = {_key(program): program for program in programs if program.extraction is Extraction.OK}
+    n_alike = Counter(_key(program) for program in programs if program.extraction is Extraction.OK)
+    if n_alike.total() < len(programs):
+        on_done(len(programs) - n_alike.total())
+    with ThreadPoolExecutor(runner.pool.n_threads, thread_name_prefix="execute") as threads:
+        futures = {
+            threads.submit(runner.execute, program, problems[program.problem_id]): key
+            for key, program in runnable.items()
+        }
+        try:
+            done = {}
+            for future in as_completed(futures):
+                key = futures[future]
+                done[key] = future.result()
+                on_done(n_alike[key])
+        except BaseException:
+            threads.shutdown(wait=False, cancel_futures=True)
+            raise
+    for key, execution in sorted(done.items()):
+        if runner.doubts(execution):
+            done[key] = runner.execute(runnable[key], problems[key[0]])
+    return [
+        replace(done[_key(program)], candidate_id=program.candidate_id)
+        if program.extraction is Extraction.OK
+        else _not_run(program)
+        for program in programs
+    ]
+
+
+def _key(program: Program) -> _Key:
+    return program.problem_id, program.code
+
+
+def _is_borderline(execution: Execution) -> bool:
+    """Return whether something else than the program may have caused how it ended."""
+    if execution.status is Status.MEMORY and execution.detail:  # the kernel's doing; a MemoryError has no detail
+        return True
+    if execution.status is Status.FAULT and execution.detail.startswith(_TESTS_ENDED):
+        return True
+    if not _timed_out(execution):
+        return False
+    answering_s = sum(run.wall_s for run in execution.runs if run.status is Status.OK)
+    if answering_s >= _ANSWERING * execution.wall_s:
+        return True
+    own_s = execution.wall_s - max(execution.starved_s, 0.0)
+    return execution.starved_s != 0.0 and execution.cpu_s < _BURNED * own_s
+
+
+def _timed_out(execution: Execution) -> bool:
+    return execution.status is Status.TIMEOUT or any(run.status is Status.TIMEOUT for run in execution.runs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Runner:
+    """Runs one program, as often as is asked."""
+
+    pool: SandboxPool
+    toolchains: Toolchains
+    n_runs: int
+    timeouts_again: TimeoutsAgain
+
+    def doubts(self, execution: Execution) -> bool:
+        """Return whether a program has to run once more, alone."""
+        return _is_borderline(execution) or (self.timeouts_again == "all" and _timed_out(execution))
+
+    def execute(self, program: Program, problem: Problem) -> Execution:
+        """Run a program, and again where that may tell more."""
+        try:
+            job = _prepare(program, problem, self.toolchains)
+        except SandboxFaultError as fault:
+            return _fault(program, problem, self.pool.name, str(fault))
+        if isinstance(job, Unprepared):
+            return _unprepared(program, problem, job, self.pool.name)
+        first = self._run(program, problem, job, is_again=False)
+        if self.n_runs < 2 or first.status is Status.FAULT or _timed_out(first) or self.doubts(first):
+            return first
+        second = self._run(program, problem, job, is_again=True)
+        if second.status is Status.FAULT:
+            return first  # nothing was learnt
+        return replace(first, flaky=_behaviour(first) != _behaviour(second))
+
+    def _run(self, program: Program, problem: Problem, job: Job, is_again: bool) -> Execution:
+        def work(bench: Bench) -> Execution:
+            sandbox = bench.again if is_again else bench.candidate
+            if problem.judged_by is JudgedBy.TESTER:
+                return _run_tester(program, problem, job, sandbox, bench.tester, self.pool.name)
+            if problem.judged_by is JudgedBy.SUITE:
+                return _run_suite(program, problem, sandbox, bench.suite, self.pool.name)
+            return _execution(program, *sandbox.run(job), "", self.pool.name)
+
+        try:
+            execution = self.pool.run(work)
+        except SandboxFaultError as fault:
+            return _fault(program, problem, self.pool.name, str(fault))
+        self.pool.note(was_starved=execution.starved_s > _OVERLOAD * execution.wall_s)
+        return execution
+
+
+def _behaviour(execution: Execution) -> tuple[object, ...]:
+    return execution.signature, execution.tester, execution.tests
+
+
+def _prepare(program: Program, problem: Problem, toolchains: Toolchains) -> Job | Unprepared:
+    """Return the job of a program over its problem's cases; a tester asks for the inputs itself."""
+    inputs = tuple(case.arguments for case in problem.cases)
+    if problem.judged_by is JudgedBy.IN_PROCESS:
+        tests, name, language = problem.test_code, problem.entry_point, problem.language
+        return prepare_tests(program.code, problem.setup, tests, name, language, toolchains)
+    if problem.language != PYTHON and problem.interface is Interface.STDIN:
+        texts = tuple(map(encode_value, inputs))
+        return prepare_program(program.code, problem.setup, problem.language, texts, toolchains)
+    if problem.language != PYTHON:
+        return prepare(program.code, problem.setup, problem.entry_point, problem.language, inputs, toolchains)
+    job = Job(problem.setup, program.code, problem.entry_point, inputs)
+    if problem.interface is Interface.STDIN:
+        job = replace(job, inputs=tuple(map(encode_value, inputs)), mode="stdin")
+    return job
+
+
+def _run_tester(
+    program: Program, problem: Problem, job: Job, candidate: Sandbox, tester: Sandbox, backend: str
+) -> Execution:
+    """Run the problem's test code in one sandbox, the candidate in another; only plain values pass between."""
+    answers: list[Answer] = []
+    loaded = candidate.begin(job)
+
+    def ask(arguments: str) -> Answer:
+        answer = candidate.call(arguments)
+        answers.append(answer)
+        return answer
+
+    outcome = None
+    if loaded is Status.OK:
+        outcome = tester.run_tester(Job(problem.setup, problem.test_code, problem.entry_point), ask)
+    ending = candidate.end()
+    if outcome is None:
+        return _execution(program, answers, ending, "", backend)
+    if outcome.status not in (Status.OK, Status.EXCEPTION) and ending.status is Status.OK:
+        # The tests themselves ran out of something, on a candidate that answered: nothing is proved.
+        detail = f"{_TESTS_ENDED} {outcome.status.value} {outcome.detail}".strip()
+        return _execution(program, answers, replace(ending, status=Status.FAULT, detail=detail), "", backend)
+    verdict = "passed" if outcome.status is Status.OK else "failed"
+    if ending.status is Status.OK and outcome.exception:
+        ending = replace(ending, detail=f"{outcome.exception} in the test code")
+    return _execution(program, answers, ending, verdict, backend)
+
+
+def _run_suite(program: Program, problem: Problem, candidate: Sandbox, suite: Sandbox, backend: str) -> Execution:
+    done = run_suite(program.code, problem, candidate, suite)
+    return replace(_execution(program, done.calls, done.ending, done.tester, backend), tests=done.tests)
+
+
+def _execution(
+    program: Program, answers: Sequence[Answer], ending: Ending, tester: str, backend: str
+) -> Execution:
+    runs = tuple(
+        CaseRun(answer.status, answer.value, _output_digest(answer), answer.exception, answer.wall_s)
+        for answer in answers
+    )
+    return Execution(
+        candidate_id=program.candidate_id,
+        problem_id=program.problem_id,
+        status=ending.status,
+        exception=ending.exception,
+        detail=ending.detail,
+        runs=runs,
+        tester=tester,
+        signature=_digest(ending.status, ending.exception, *(run.output_digest for run in runs))[:32],
+        backend=backend,
+        cpu_s=ending.cpu_s,
+        wall_s=ending.wall_s,
+        peak_memory_mib=ending.peak_memory_mib,
+        starved_s=ending.starved_s,
+    )
+
+
+def _unprepared(program: Program, problem: Problem, why: Unprepared, backend: str) -> Execution:
+    answers = [Answer(Status.NOT_RUN, "", "", 0.0)] * len(problem.cases)
+    return _execution(program, answers, Ending(why.status, "", why.detail, 0.0, 0.0, 0.0), "", backend)
+
+
+def _not_run(program: Program) -> Execution:
+    ending = Ending(Status.NOT_RUN, "", program.extraction.value, 0.0, 0.0, 0.0)
+    return _execution(program, (), ending, "", "")
+
+
+def _fault(program: Program, problem: Problem, backend: str, reason: str) -> Execution:
+    return _execution(program, (), Ending(Status.FAULT, "", reason, 0.0, 0.0, 0.0), "", backend)
+
+
+def _output_digest(answer: Answer) -> str:
+    value = canonical(answer.value) if '{"dict"' in answer.value else answer.value  # all else is canonical already
+    return _digest(answer.status, answer.exception, value)[:16]
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

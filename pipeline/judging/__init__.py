@@ -1,0 +1,1 @@
+"""Judges what programs answered: values, printed text, labels."""

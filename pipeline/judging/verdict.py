@@ -1,0 +1,137 @@
+"""Gives the label: from how a program ended and from what its values are against the expected ones."""
+
+from pairsmith.pipeline.judging.equality import matches
+from pairsmith.schemas.candidate import Extraction
+from pairsmith.schemas.execution import Execution, Status
+from pairsmith.schemas.problem import JudgedBy, Problem
+from pairsmith.schemas.verdict import Cause, Label, Verdict
+
+_CAUSES = {
+    Status.EXCEPTION: Cause.EXCEPTION,
+    Status.EXITED: Cause.EXITED,
+    Status.TIMEOUT: Cause.TIMEOUT,
+    Status.MEMORY: Cause.MEMORY,
+    Status.OUTPUT_LIMIT: Cause.OUTPUT_LIMIT,
+    Status.FORGED: Cause.FORGED,
+    Status.COMPILE_ERROR: Cause.COMPILE_ERROR,
+    Status.MISSING: Cause.MISSING_ENTRY_POINT,
+    Status.FAULT: Cause.SANDBOX_FAULT,
+}
+_EXTRACTION_CAUSES = {
+    Extraction.NO_CODE.value: Cause.NO_CODE,
+    Extraction.SYNTAX_ERROR.value: Cause.SYNTAX_ERROR,
+    Extraction.NO_ENTRY_POINT.value: Cause.MISSING_ENTRY_POINT,
+}
+_ABORTED = "signal 6"  # how an assertion of C and C++ ends a program
+_WITHOUT_CASES = (JudgedBy.TESTER, JudgedBy.SUITE, JudgedBy.IN_PROCESS)
+
+
+def judge(problem: Problem, execution: Execution) -> Verdict:
+    """Return the label of one candidate.
+
+    A sandbox fault, a second run that behaved otherwise, a case that was not run without a reason of the
+    program's own, and a problem without cases or usable tests give `undecided`; they never pass and never fail.
+    """
+    if Status.FAULT in (execution.status, *(run.status for run in execution.runs)):
+        return _verdict(execution, Label.UNDECIDED, Cause.SANDBOX_FAULT, execution.detail, ())
+    if not problem.cases and problem.judged_by not in _WITHOUT_CASES:
+        return _verdict(execution, Label.UNDECIDED, Cause.NO_CASES, "", ())
+    if execution.status is Status.NOT_RUN:
+        cause = _EXTRACTION_CAUSES.get(execution.detail)
+        if cause is None:
+            return _verdict(execution, Label.UNDECIDED, Cause.SANDBOX_FAULT, execution.detail, ())
+        return _verdict(execution, Label.FAILED, cause, "", (False,) * max(len(problem.cases), 1))
+    if execution.flaky:
+        return _verdict(execution, Label.UNDECIDED, Cause.FLAKY, "a second run behaved otherwise", ())
+    if problem.judged_by is JudgedBy.TESTER:
+        return _judge_tester(execution)
+    if problem.judged_by is JudgedBy.IN_PROCESS:
+        return _judge_in_process(execution)
+    if problem.judged_by is JudgedBy.SUITE:
+        return _judge_suite(execution)
+    return _judge_cases(problem, execution)
+
+
+def _judge_tester(execution: Execution) -> Verdict:
+    if execution.status is not Status.OK:
+        return _verdict(execution, Label.FAILED, _CAUSES[execution.status], _detail(execution), (False,))
+    if execution.tester == "passed" and execution.runs:
+        return _verdict(execution, Label.PASSED, Cause.NONE, "", (True,))
+    if execution.tester == "failed" and execution.runs:
+        broken = next((run for run in execution.runs if run.status in _CAUSES), None)
+        if broken is not None:
+            return _verdict(execution, Label.FAILED, _CAUSES[broken.status], broken.exception, (False,))
+        return _verdict(execution, Label.FAILED, Cause.TEST_FAILED, execution.detail, (False,))
+    # Tests that ended without calling the candidate have shown nothing.
+    return _verdict(execution, Label.UNDECIDED, Cause.NO_CASES, execution.detail, ())
+
+
+def _judge_in_process(execution: Execution) -> Verdict:
+    """Return the label of tests in the candidate's process: passed only if our code behind them was reached."""
+    (run,) = execution.runs or (None,)
+    if run is not None and execution.status is Status.OK and (run.status, run.value) == (Status.OK, "null"):
+        return _verdict(execution, Label.PASSED, Cause.NONE, "", (True,))
+    status = execution.status if execution.status is not Status.OK or run is None else run.status
+    exception = run.exception if run is not None and run.status is Status.EXCEPTION else execution.exception
+    if status is Status.EXCEPTION or execution.detail == _ABORTED:
+        return _verdict(execution, Label.FAILED, Cause.TEST_FAILED, exception or execution.detail, (False,))
+    if status is Status.OK:
+        return _verdict(execution, Label.FAILED, Cause.FORGED, "", (False,))
+    return _verdict(execution, Label.FAILED, _CAUSES[status], _detail(execution), (False,))
+
+
+def _judge_suite(execution: Execution) -> Verdict:
+    """Return the label of a suite's run; its cases are the tests that passed, failed or broke."""
+    ran = [test for test in execution.tests if test.outcome != "skipped"]
+    passed = tuple(test.outcome == "passed" for test in ran)
+    if execution.status is not Status.OK:
+        return _verdict(execution, Label.FAILED, _CAUSES[execution.status], _detail(execution), passed or (False,))
+    # An exception is a test's to expect; a call that ran out of something is not.
+    broken = next((run for run in execution.runs if run.status not in (Status.OK, Status.EXCEPTION)), None)
+    if broken is not None:
+        failed = passed if False in passed else (False,)
+        return _verdict(execution, Label.FAILED, _CAUSES[broken.status], broken.exception, failed)
+    if execution.tester == "failed" and False in passed:
+        return _verdict(execution, Label.FAILED, Cause.TEST_FAILED, execution.detail, passed)
+    if execution.tester == "passed" and execution.runs and passed and all(passed):
+        return _verdict(execution, Label.PASSED, Cause.NONE, "", passed)
+    return _verdict(execution, Label.UNDECIDED, Cause.NO_CASES, execution.detail, ())
+
+
+def _judge_cases(problem: Problem, execution: Execution) -> Verdict:
+    runs = execution.runs
+    if len(runs) != len(problem.cases):
+        detail = f"{len(runs)} of {len(problem.cases)} cases were run"
+        return _verdict(execution, Label.UNDECIDED, Cause.SANDBOX_FAULT, detail, ())
+    language = problem.language
+    passed = tuple(matches(case, run, language) for case, run in zip(problem.cases, runs, strict=True))
+    if all(passed) and execution.status is Status.OK:
+        return _verdict(execution, Label.PASSED, Cause.NONE, "", passed)
+    first = runs[passed.index(False)] if False in passed else None
+    if first is not None and first.status is Status.OK:
+        return _verdict(execution, Label.FAILED, Cause.WRONG_VALUE, "", passed)
+    if first is None or first.status in (Status.NOT_RUN, execution.status):
+        status, detail = execution.status, _detail(execution)  # what ended the program explains the case
+    else:
+        status, detail = first.status, first.exception
+    if status is Status.OK:
+        return _verdict(execution, Label.UNDECIDED, Cause.SANDBOX_FAULT, "a case was not run", ())
+    return _verdict(execution, Label.FAILED, _CAUSES[status], detail, passed)
+
+
+def _detail(execution: Execution) -> str:
+    return execution.exception or execution.detail
+
+
+def _verdict(execution: Execution, label: Label, cause: Cause, detail: str, passed: tuple[bool, ...]) -> Verdict:
+    return Verdict(
+        candidate_id=execution.candidate_id,
+        problem_id=execution.problem_id,
+        label=label,
+        cause=cause,
+        detail=detail,
+        n_cases=len(passed),
+        n_passed=sum(passed),
+        passed_cases=passed,
+        signature=execution.signature,
+    )

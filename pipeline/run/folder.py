@@ -1,0 +1,287 @@
+"""The run folder: one folder a stage, whole shards only, the manifest last.
+
+A shard is a Parquet file written under a temporary name, synced, then renamed. Its metadata carries a key: the
+digest of the stage's configuration and of its inputs' content. A shard whose key is the wanted one is never made
+again, whoever killed the run that made it. A manifest is written when all shards are there, and says so.
+"""
+
+import contextlib
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pairsmith.pipeline.run.digests import as_table, content_digest, file_digest
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.schemas.arrow import from_table
+from pairsmith.schemas.manifest import Manifest, ShardFile
+
+MANIFEST = "manifest.json"
+_COMPRESSION_LEVEL = 3  # zstd 3 halves snappy's size on code at little cost
+_TEMPORARY = ".partial"
+_followers: dict[Path, Callable[[Path], None]] = {}  # of this process, by the folder that they follow
+
+
+class FolderError(PairsmithError):
+    """The run folder can't be read or written."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What a stage makes of one shard.
+
+    Attributes:
+        records: the rows, sorted; a table has the record's columns.
+        n_in: rows read.
+        dropped: rows left out, by reason.
+        counts: what else is worth counting.
+        reuse: digest of what each row depends on besides its own candidate, of all rows or by `problem_id`; empty
+            where rows aren't reused.
+    """
+
+    records: Sequence[Any] | pa.Table
+    n_in: int
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    reuse: str | Mapping[str, str] = ""
+
+
+class StageFolder:
+    """The folder of one stage.
+
+    Attributes:
+        path: the folder; made when first written to.
+        record: type of the rows.
+    """
+
+    def __init__(self, run: Path, stage: str, record: type) -> None:
+        """Name a stage of a run; touches nothing."""
+        self.stage = stage
+        self.path = run / stage
+        self.record = record
+
+    def manifest(self) -> Manifest | None:
+        """Return the manifest, None if the stage is not done (or was begun again)."""
+        try:
+            return Manifest.from_json((self.path / MANIFEST).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (ValueError, OSError) as error:
+            raise FolderError(f"{self.path / MANIFEST}: {error}; delete it to make the stage again") from None
+
+    def holds(self, fingerprint: str) -> bool:
+        """Return whether the stage is done for this fingerprint, its files whole."""
+        manifest = self.manifest()
+        if manifest is None or manifest.fingerprint != fingerprint:
+            return False
+        return all(
+            (self.path / file.name).is_file() and file_digest(self.path / file.name) == file.sha256
+            for file in manifest.files
+        )
+
+    def has_shard(self, name: str, key: str) -> bool:
+        """Return whether a whole shard of this name and key is there, its rows as they were written."""
+        try:
+            metadata = _metadata(self.path / name)
+            if metadata.get("pairsmith:key") != key:
+                return False
+            return content_digest(self.read(name), self.record) == metadata.get("pairsmith:content")
+        except (FolderError, OSError, ValueError, pa.ArrowException):
+            return False
+
+    def write_shard(self, name: str, key: str, shard: Shard) -> Path:
+        """Write one shard at once or not at all; return its path. The stage is not done from then on.
+
+        Raises:
+            FolderError: if it can't be written; what was there before is still there.
+        """
+        table = as_table(shard.records, self.record)
+        metadata = {
+            **(table.schema.metadata or {}),
+            "pairsmith:key": key,
+            "pairsmith:content": content_digest(shard.records, self.record),
+            "pairsmith:n_in": str(shard.n_in),
+            "pairsmith:dropped": json.dumps(dict(shard.dropped), sort_keys=True),
+            "pairsmith:counts": json.dumps(dict(shard.counts), sort_keys=True),
+            **({"pairsmith:reuse": _reuse_text(shard.reuse)} if shard.reuse else {}),
+        }
+        sink = io.BytesIO()
+        pq.write_table(
+            table.replace_schema_metadata(metadata),
+            sink,
+            compression="zstd",
+            compression_level=_COMPRESSION_LEVEL,
+            write_page_index=True,
+            write_page_checksum=True,
+        )
+        with contextlib.suppress(OSError):  # a folder that can't be changed is told by the write
+            (self.path / MANIFEST).unlink(missing_ok=True)
+        write_whole(self.path / name, sink.getvalue())
+        return self.path / name
+
+    def read(self, name: str) -> list[Any]:
+        """Return the records of one shard.
+
+        Raises:
+            FolderError: if it is not there or broken.
+        """
+        path = self.path / name
+        try:
+            return from_table(pq.read_table(path, page_checksum_verification=True), self.record)
+        except FileNotFoundError:
+            raise FolderError(f"{path}: no such shard; run the stage again") from None
+        except (OSError, KeyError, ValueError, pa.ArrowException) as error:
+            words = error.args[0] if isinstance(error, KeyError) else error
+            reason = str(words).partition("\n")[0]
+            raise FolderError(f"{path}: can't be read ({reason}); delete it to make it again") from None
+
+    def reusable(self, name: str, reuse: str) -> list[Any]:
+        """Return the rows of a whole shard that was written with this `Shard.reuse`, else none."""
+        return (self._whole_rows(name) or []) if self._reuse(name) == reuse else []
+
+    def reusable_by_problem(self, name: str, reuse: Mapping[str, str]) -> dict[str, list[Any]]:
+        """Return by problem the rows of a whole shard that was written with these `Shard.reuse` of them.
+
+        A problem that had none has an empty list; one whose rows don't hold any more is left out.
+        """
+        try:
+            written = json.loads(self._reuse(name) or "{}")
+            same = {problem for problem, key in reuse.items() if written.get(problem) == key}
+        except (ValueError, AttributeError):
+            return {}
+        rows = self._whole_rows(name) if same else None
+        if rows is None:
+            return {}
+        found: dict[str, list[Any]] = {problem: [] for problem in same}
+        for row in rows:
+            if row.problem_id in same:
+                found[row.problem_id].append(row)
+        return found
+
+    def _reuse(self, name: str) -> str:
+        try:
+            return _metadata(self.path / name).get("pairsmith:reuse", "")
+        except (OSError, ValueError, pa.ArrowException):
+            return ""
+
+    def _whole_rows(self, name: str) -> list[Any] | None:
+        """Return the rows of a shard, None where they are not as they were written."""
+        try:
+            rows = self.read(name)
+            content = _metadata(self.path / name).get("pairsmith:content")
+        except (FolderError, OSError, ValueError, pa.ArrowException):
+            return None
+        return rows if content_digest(rows, self.record) == content else None
+
+    def read_all(self) -> list[Any]:
+        """Return the records of all shards, in the order of their names."""
+        return [record for name in self.shard_names() for record in self.read(name)]
+
+    def shard_names(self) -> list[str]:
+        """Return the names of the manifest's shards, else of those that are there, sorted."""
+        manifest = self.manifest()
+        if manifest is not None:
+            return [file.name for file in manifest.files]  # a stray copy beside them doesn't count
+        return sorted(path.name for path in self.path.glob("*.parquet"))
+
+    def counts(self, name: str) -> dict[str, int]:
+        """Return what one shard counted; nothing for a file that can't be read."""
+        try:
+            counts: dict[str, int] = json.loads(_metadata(self.path / name).get("pairsmith:counts", "{}"))
+        except (FolderError, OSError, ValueError, pa.ArrowException):
+            return {}
+        return counts
+
+    def n_rows(self, name: str) -> int:
+        """Return the number of rows of one shard."""
+        return int(pq.read_metadata(self.path / name).num_rows)
+
+    def key(self, name: str) -> str:
+        """Return the key under which a shard was written; empty for a file that has none or can't be read."""
+        try:
+            return _metadata(self.path / name).get("pairsmith:key", "")
+        except (OSError, ValueError, pa.ArrowException):
+            return ""
+
+    def content(self, name: str) -> str:
+        """Return the content digest of one shard: equal rows, measured columns apart, give equal digests."""
+        return _metadata(self.path / name)["pairsmith:content"]
+
+    def finish(self, names: Sequence[str], fingerprint: str, versions: Mapping[str, str]) -> Manifest:
+        """Write the manifest over these shards, and remove all others. The stage is done then."""
+        (self.path / MANIFEST).unlink(missing_ok=True)
+        for name in set(self.shard_names()) - set(names):
+            (self.path / name).unlink()
+        for left in self.path.glob(f"*{_TEMPORARY}"):
+            left.unlink()
+        files, n_in = [], 0
+        dropped: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
+        for name in sorted(names):
+            metadata = _metadata(self.path / name)
+            rows = pq.read_metadata(self.path / name).num_rows
+            files.append(ShardFile(name, rows, file_digest(self.path / name), metadata["pairsmith:content"]))
+            n_in += int(metadata["pairsmith:n_in"])
+            dropped.update(json.loads(metadata["pairsmith:dropped"]))
+            counts.update(json.loads(metadata["pairsmith:counts"]))
+        n_out = sum(file.rows for file in files)
+        manifest = Manifest(
+            self.stage, fingerprint, n_in, n_out, dict(dropped), dict(counts), tuple(files), dict(versions)
+        )
+        write_whole(self.path / MANIFEST, manifest.to_json().encode())
+        return manifest
+
+
+def shard_name(index: int, prefix: str = "part") -> str:
+    """Return the file name of a shard, such as `part-00003.parquet`."""
+    return f"{prefix}-{index:05d}.parquet"
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file under a temporary name, sync it, then rename it: it is there whole or not at all.
+
+    Raises:
+        FolderError: no space, no permission; names the file.
+    """
+    temporary = path.with_name(path.name + _TEMPORARY)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        reason = error.strerror or error
+        raise FolderError(f"{path}: {reason}; put that right and run again, what is written is kept") from None
+    for root, tell in list(_followers.items()):
+        if path.is_relative_to(root):
+            tell(path)
+
+
+@contextlib.contextmanager
+def following(root: Path, tell: Callable[[Path], None]) -> Iterator[None]:
+    """Have `tell` called with each file below a folder that `write_whole` has written, once it is there."""
+    _followers[root] = tell
+    try:
+        yield
+    finally:
+        del _followers[root]
+
+
+def _reuse_text(reuse: str | Mapping[str, str]) -> str:
+    return reuse if isinstance(reuse, str) else json.dumps(dict(reuse), sort_keys=True)
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    raw = pq.read_schema(path).metadata or {}
+    return {key.decode(): value.decode() for key, value in raw.items()}

@@ -1,0 +1,66 @@
+"""Candidates' text as a person may see it: cut to a size, nothing hidden in it; values as Python writes them."""
+
+import contextlib
+import unicodedata
+
+from pairsmith.schemas.values import decode_value
+
+_LONGEST_VALUE = 4_000  # characters of an encoded value that is worth decoding
+_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")  # controls, format and bidirectional marks, and the like
+_MAX_MARKS = 4  # combining marks on one character; more only pile up over the lines above
+
+
+def visible(text: str) -> str:
+    """Return text with every character that shows nothing, or reorders others, written out.
+
+    Line feeds and tabs stay; an escape becomes ⟨U+001B⟩. Of a pile of combining marks the first four stay.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    shown: list[str] = []
+    n_marks = 0
+    for char in text.replace("\r\n", "\n"):
+        n_marks = n_marks + 1 if unicodedata.category(char) in ("Mn", "Me") else 0
+        if n_marks <= _MAX_MARKS:
+            shown.append(_visible_char(char))
+    return "".join(shown)
+
+
+def shown_text(text: str, n_chars: int = 20_000, n_lines: int = 400) -> str:
+    """Return the beginning of a text, control and bidirectional characters written out, and how much is left out.
+
+    Never longer than some times `n_chars`, whatever the text.
+    """
+    part = text[:n_chars]
+    lines = part.split("\n")
+    part = "\n".join(lines[:n_lines])
+    n_left = len(text) - len(part)
+    return visible(part) if not n_left else f"{visible(part)}\n… {n_left:,} more characters"
+
+
+def shown_value(text: str, n_chars: int = 400, is_plain: bool = False) -> str:
+    """Return a value (see `schemas.values`) as Python writes it, on one line of at most some `n_chars`.
+
+    Args:
+        text: the encoded value; of a program on stdin the text itself.
+        n_chars: characters at most.
+        is_plain: whether it is text as printed.
+    """
+    if not is_plain and len(text) <= _LONGEST_VALUE:
+        with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):  # then shown as it is
+            text = repr(decode_value(text))
+    part = visible(text[:n_chars]).replace("\n", "⏎ ").replace("\t", "⇥ ")
+    return part if len(text) <= n_chars else f"{part} … {len(text) - n_chars:,} more"
+
+
+def shown_arguments(text: str, n_chars: int = 400, is_plain: bool = False) -> str:
+    """Return a case's arguments as they stand between the parentheses of a call, or the text on standard input."""
+    shown = shown_value(text, n_chars, is_plain)
+    is_list = not is_plain and shown.startswith("[") and shown.endswith("]")
+    return shown[1:-1] if is_list else shown
+
+
+def _visible_char(char: str) -> str:
+    if char in "\n\t":
+        return char
+    return f"⟨U+{ord(char):04X}⟩" if unicodedata.category(char) in _HIDDEN else char

@@ -1,0 +1,211 @@
+"""A folder in a store, as a run needs it: list, get, put whole, remove; each fault is told in one line."""
+
+import contextlib
+import re
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import fsspec
+
+from pairsmith.pipeline.run.errors import InfrastructureError
+
+_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
+# Object stores: what is put appears at once when all of it is there. On others it is put beside, then renamed.
+_PUTS_WHOLE = frozenset({*_EXTRAS, "abfs", "abfss", "az", "adl"})
+_BESIDE = re.compile(r"\.[0-9a-f]{32}\.partial$")  # what is put beside, by `put`
+_WRITTEN = ("mtime", "LastModified", "modified", "created")  # first known one says when a file was last written
+_TOKENS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "created")  # first known one tells versions apart
+_AT_ONCE = 32  # files in work at the same time
+_N_LISTINGS = 20
+
+
+class StoreError(InfrastructureError):
+    """The store can't be used, or is away."""
+
+
+class RemoteFolder:
+    """One folder of a store.
+
+    Attributes:
+        address: such as `s3://bucket/runs/mine`.
+    """
+
+    def __init__(self, address: str) -> None:
+        """Name a folder; connects to nothing yet.
+
+        Credentials, regions and addresses of servers come from where each library looks for them, such as
+        `AWS_ENDPOINT_URL` and `~/.aws`, or from fsspec's own configuration.
+
+        Raises:
+            StoreError: the address is of no known kind, or its library is not installed.
+        """
+        self.address = address.rstrip("/")
+        protocol = address.partition("://")[0]
+        try:
+            # Listings are never taken from a cache: other machines write too.
+            self._system, self._root = fsspec.core.url_to_fs(self.address, use_listings_cache=False)
+        except ImportError:
+            extra = _EXTRAS.get(protocol)
+            remedy = f"pip install 'pairsmith[{extra}]'" if extra else f"install what fsspec wants for {protocol}"
+            raise StoreError(f"{self.address}: its library is not installed; {remedy}") from None
+        except ValueError as error:
+            raise StoreError(f"{self.address}: {error}; known ones are s3, gs, file, memory") from None
+        self._puts_whole = protocol in _PUTS_WHOLE
+
+    def list(self, below: str = "") -> dict[str, tuple[str, int]]:
+        """Return for each file its path within the folder, with what tells its versions apart, and its bytes."""
+        with self._telling(below):
+            found = self._find(self._path(below))
+            cut = len(self._root.rstrip("/")) + 1
+            return {name[cut:]: (_token(info), int(info["size"])) for name, info in found.items()}
+
+    def look(self, names: Iterable[str]) -> dict[str, tuple[str, int]]:
+        """Return the same as `list` for those of some files that are there; asks for no other."""
+        found = {}
+        for name in names:
+            with self._telling(name), contextlib.suppress(FileNotFoundError):
+                info = self._system.info(self._path(name))
+                if info["type"] == "file":
+                    found[name] = _token(info), int(info["size"])
+        return found
+
+    def _find(self, path: str) -> Mapping[str, Any]:
+        for _ in range(_N_LISTINGS):
+            try:
+                return dict(self._system.find(path, detail=True))
+            except FileNotFoundError:  # also where one of its files went in the middle of the listing
+                if not self._system.exists(path):
+                    return {}
+        raise StoreError(f"{self.address}: files come and go too fast to list them; run again")
+
+    def get(self, wanted: Mapping[str, Path]) -> None:
+        """Fetch files, each under a temporary name first. One that is gone meanwhile is left out."""
+        names = list(wanted)
+        for at in range(0, len(names), _AT_ONCE):
+            part = names[at : at + _AT_ONCE]
+            partial = [wanted[name].with_name(wanted[name].name + ".partial") for name in part]
+            for path in partial:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            with self._telling(part[0]):
+                try:
+                    self._system.get([self._path(name) for name in part], [str(path) for path in partial])
+                except FileNotFoundError:
+                    for name, path in zip(part, partial, strict=True):
+                        with contextlib.suppress(FileNotFoundError):
+                            self._system.get_file(self._path(name), str(path))
+            for name, path in zip(part, partial, strict=True):
+                if path.is_file():
+                    path.replace(wanted[name])
+
+    def put(self, source: Path, name: str) -> str:
+        """Put one file: whole or not at all; return what tells this version of it apart.
+
+        Raises:
+            FileNotFoundError: the file is gone.
+            StoreError: the store did not take it.
+        """
+        size = source.stat().st_size
+        try:
+            with self._telling(name):
+                self._make_parent(name)
+                path = self._path(name)
+                beside = path if self._puts_whole else f"{path}.{uuid.uuid4().hex}.partial"
+                self._system.put_file(str(source), beside)
+                if beside != path:
+                    self._system.mv(beside, path)
+                info = self._system.info(path)
+        except FileNotFoundError:
+            if not source.exists():
+                raise
+            raise StoreError(f"{self.address}/{name}: can't be put; is there such a bucket or folder?") from None
+        if int(info["size"]) != size:
+            raise StoreError(f"{self.address}/{name}: {info['size']} bytes of {size} came; run again")
+        return _token(info)
+
+    def remove_torn(self, before: float) -> tuple[str, ...]:
+        """Remove what a killed process had put beside and not renamed; return the paths.
+
+        Stores that put whole have none: they keep the parts of a torn upload apart from files, until a rule of the
+        bucket removes them.
+
+        Args:
+            before: seconds since the epoch; what was last written later stays, for somebody may be at it.
+        """
+        if self._puts_whole:
+            return ()
+        with self._telling(""):
+            cut = len(self._root.rstrip("/")) + 1
+            found = {name[cut:]: _written(info) for name, info in self._find(self._path("")).items()}
+        torn = tuple(name for name, at in found.items() if _BESIDE.search(name) and at is not None and at < before)
+        self.remove(torn)
+        return torn
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove files; those that are gone already are no fault."""
+        for name in names:
+            with self._telling(name), contextlib.suppress(FileNotFoundError):
+                self._system.rm_file(self._path(name))
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of a file; none where there is no such file."""
+        with self._telling(name), contextlib.suppress(FileNotFoundError):
+            return bytes(self._system.cat_file(self._path(name)))
+        return b""
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a small file."""
+        with self._telling(name):
+            self._make_parent(name)
+            self._system.pipe_file(self._path(name), data)
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Write a small file if there is none of this name; return whether that was so."""
+        with self._telling(name):
+            self._make_parent(name)
+            try:
+                if self._puts_whole:  # one request carries the condition; what opens a file sends several
+                    self._system.pipe_file(self._path(name), data, mode="create")
+                else:  # fsspec's own `pipe_file` looks first and then writes: two would both succeed
+                    with self._system.open(self._path(name), "xb") as file:
+                        file.write(data)
+            except FileExistsError:
+                return False
+        return True
+
+    def _path(self, name: str) -> str:
+        return f"{self._root.rstrip('/')}/{name}" if name else self._root
+
+    def _make_parent(self, name: str) -> None:
+        if not self._puts_whole:
+            self._system.makedirs(self._path(name).rpartition("/")[0], exist_ok=True)
+
+    @contextlib.contextmanager
+    def _telling(self, name: str) -> Iterator[None]:
+        """Make one line of whatever the store's library raises: botocore's errors are not OSErrors."""
+        try:
+            yield
+        except (FileNotFoundError, StoreError):
+            raise
+        except Exception as error:
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            raise StoreError(
+                f"{self.address}/{name}: {reason}; see that the store is there and you may write, then run again"
+            ) from None
+
+
+def _token(info: Mapping[str, Any]) -> str:
+    found = next((info[key] for key in _TOKENS if info.get(key) is not None), "")
+    return str(
+        found.timestamp() if isinstance(found, datetime) else found
+    )  # listings and looks say it differently
+
+
+def _written(info: Mapping[str, Any]) -> float | None:
+    """Return when a file was last written, in seconds since the epoch; None where the store doesn't say."""
+    found = next((info[key] for key in _WRITTEN if info.get(key) is not None), None)
+    if isinstance(found, datetime):
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    return float(found) if isinstance(found, int | float) else None

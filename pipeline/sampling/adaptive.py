@@ -1,0 +1,232 @@
+"""Draws in waves: where more samples are worth their tokens, until there are enough pairs or the budget is spent.
+
+A problem can have a pair when one of its candidates passes and one fails. Pass rates are taken as drawn from a
+beta distribution over the problems, fitted by moments; so what a problem has shown says how many pairs m more
+draws should bring. Problems are taken by expected pairs a draw, and no more than the missing pairs need. Without
+a number of pairs to reach, only problems without a pair are drawn again. Nothing here depends on time but the
+budgets of hours and money: a resumed run takes the same waves.
+
+Source: beta-binomial predictive distribution: Gelman et al., Bayesian Data Analysis, 3rd edition, section 2.4.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pairsmith.pipeline.sampling.forecast import possible_pairs
+from pairsmith.schemas.config.budget import AdaptiveConfig, BudgetConfig, PricesConfig
+
+Reason = Literal["pairs", "tokens", "gpu_hours", "money", "exhausted", ""]
+MIN_PROBLEMS = 8  # of one wave: fewer would leave the model idle
+_VAGUE = (0.5, 0.5)  # Jeffreys' prior, before anything is known
+_NARROWEST = 50.0  # a + b at most: a few problems alike don't make all alike
+_NO_GAIN = 1e-9  # what rounding leaves of none
+_DRAWN_TO_MEAN = 1.0  # possible pairs that the mean counts as, beside a problem's own
+_LEAST_KEPT = 0.05  # of the possible pairs, so that guards that left none so far don't end the run
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of one problem.
+
+    Attributes:
+        n: draws asked for so far.
+        n_passed: candidates that passed; likewise `n_failed`.
+        n_pairs: pairs that it has.
+    """
+
+    problem_id: str
+    n: int
+    n_passed: int = 0
+    n_failed: int = 0
+    n_pairs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What sampling took so far.
+
+    Attributes:
+        sampling_s: seconds in which models were drawing.
+    """
+
+    tokens: int = 0
+    prompt_tokens: int = 0
+    sampling_s: float = 0.0
+
+    def money(self, prices: PricesConfig) -> float:
+        """Return the price of it."""
+        per_million = self.prompt_tokens * prices.prompt_per_million + self.tokens * prices.completion_per_million
+        return per_million / 1e6 + self.device_hours(prices) * prices.device_hour
+
+    def device_hours(self, prices: PricesConfig) -> float:
+        """Return the hours of all devices together."""
+        return self.sampling_s / 3600 * prices.devices
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What bounds the pairs of a problem (see `schemas.config.pairs`)."""
+
+    max_per_problem: int
+    max_per_candidate: int
+
+    def pairs(self, n_passed: int, n_failed: int) -> int:
+        """Return the pairs that so many candidates could make."""
+        return possible_pairs(n_passed, n_failed, self.max_per_problem, self.max_per_candidate)
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """What is to be drawn next.
+
+    Attributes:
+        n_each: draws a problem in all, those of earlier waves included; empty for no further wave.
+        reason: why there is none.
+    """
+
+    n_each: Mapping[str, int]
+    reason: Reason = ""
+
+
+def fit_prior(standings: Sequence[Standing]) -> tuple[float, float]:
+    """Return a and b of the beta distribution of pass rates, by moments; vague for fewer than 5 problems."""
+    rates = [(s.n_passed / n, n) for s in standings if (n := s.n_passed + s.n_failed) > 0]
+    if len(rates) < 5:
+        return _VAGUE
+    mean = sum(rate for rate, _ in rates) / len(rates)
+    mean = min(max(mean, 0.01), 0.99)
+    variance = sum((rate - mean) ** 2 for rate, _ in rates) / (len(rates) - 1)
+    # Of the variance, binomial noise of n draws is a part: var = m(1-m) (1 + (n-1) rho) / n, with rho = 1/(a+b+1).
+    n_mean = len(rates) / sum(1 / n for _, n in rates)
+    if n_mean <= 1.0:
+        return _VAGUE
+    rho = (variance * n_mean / (mean * (1 - mean)) - 1) / (n_mean - 1)
+    size = min(max(1 / min(max(rho, 1e-6), 0.9) - 1, 0.1), _NARROWEST)
+    return mean * size, (1 - mean) * size
+
+
+def expected_gain(n_passed: int, n_failed: int, n_more: int, prior: tuple[float, float], bounds: Bounds) -> float:
+    """Return the pairs, before any guard, that `n_more` draws should add to a problem, >= 0."""
+    a, b = prior[0] + n_passed, prior[1] + n_failed
+    whole = _log_beta(a, b)
+    expected = 0.0
+    for n in range(n_more + 1):
+        chance = math.exp(_log_choose(n_more, n) + _log_beta(a + n, b + n_more - n) - whole)
+        expected += chance * bounds.pairs(n_passed + n, n_failed + n_more - n)
+    return max(0.0, expected - bounds.pairs(n_passed, n_failed))
+
+
+def next_wave(
+    standings: Sequence[Standing],
+    spent: Spent,
+    adaptive: AdaptiveConfig,
+    budget: BudgetConfig,
+    prices: PricesConfig,
+    max_tokens: int,
+    bounds: Bounds,
+) -> Wave:
+    """Return what to draw next.
+
+    Args:
+        standings: all problems.
+        spent: by all draws so far.
+        adaptive: target, and draws a wave.
+        budget: what may be spent in all.
+        prices: for the budget in money.
+        max_tokens: tokens of one draw at most: a wave is sized so that even this stays in the budget of tokens.
+        bounds: of the pairs of a problem.
+    """
+    n_pairs = sum(standing.n_pairs for standing in standings)
+    if adaptive.pairs is not None and n_pairs >= adaptive.pairs:
+        return Wave({}, "pairs")
+    over = exceeded(spent, budget, prices)
+    if over:
+        return Wave({}, over)
+    missing = math.inf if adaptive.pairs is None else adaptive.pairs - n_pairs
+    tokens_left, tightest = _tokens_left(spent, budget, prices)
+    wave: dict[str, int] = {}
+    expected = 0.0
+    for gain, standing, n_more in _by_yield(standings, adaptive, bounds):
+        if expected >= missing and len(wave) >= MIN_PROBLEMS:
+            break
+        n_more = int(min(n_more, tokens_left / max_tokens))
+        if n_more < 1:
+            return Wave(_in_all(standings, wave), "") if wave else Wave({}, tightest)
+        wave[standing.problem_id] = n_more
+        tokens_left -= n_more * max_tokens
+        expected += gain
+    return Wave(_in_all(standings, wave)) if wave else Wave({}, "exhausted")
+
+
+def exceeded(spent: Spent, budget: BudgetConfig, prices: PricesConfig) -> Reason:
+    """Return the budget that is spent, if one is."""
+    if budget.tokens is not None and spent.tokens >= budget.tokens:
+        return "tokens"
+    if budget.gpu_hours is not None and spent.device_hours(prices) >= budget.gpu_hours:
+        return "gpu_hours"
+    if budget.money is not None and spent.money(prices) >= budget.money:
+        return "money"
+    return ""
+
+
+def _by_yield(
+    standings: Sequence[Standing], adaptive: AdaptiveConfig, bounds: Bounds
+) -> list[tuple[float, Standing, int]]:
+    """Return problems that may bring pairs, with the expected pairs and the draws of one wave, best first."""
+    prior, kept = fit_prior(standings), _share_kept(standings, bounds)
+    rows = []
+    for standing in standings:
+        n_more = min(adaptive.step_n if standing.n else adaptive.first_n, adaptive.max_n - standing.n)
+        if n_more < 1 or (standing.n_pairs and adaptive.pairs is None):
+            continue
+        gain = _own_share(standing, kept, bounds)
+        gain *= expected_gain(standing.n_passed, standing.n_failed, n_more, prior, bounds)
+        if gain > _NO_GAIN:
+            rows.append((gain, standing, n_more))
+    return sorted(rows, key=lambda row: (-row[0] / row[2], row[1].problem_id))
+
+
+def _share_kept(standings: Sequence[Standing], bounds: Bounds) -> float:
+    """Return the share of the possible pairs that the guards left, over all problems so far."""
+    possible = sum(bounds.pairs(standing.n_passed, standing.n_failed) for standing in standings)
+    found = sum(standing.n_pairs for standing in standings)
+    return min(max(found / possible, _LEAST_KEPT), 1.0) if possible else 1.0
+
+
+def _own_share(standing: Standing, kept: float, bounds: Bounds) -> float:
+    """Return the share of a problem's possible pairs that should be left: its own, drawn to the mean of all.
+
+    Where a model repeats itself, more draws bring duplicates, and the problem has shown that already.
+    """
+    possible = bounds.pairs(standing.n_passed, standing.n_failed)
+    return (standing.n_pairs + _DRAWN_TO_MEAN * kept) / (possible + _DRAWN_TO_MEAN)
+
+
+def _tokens_left(spent: Spent, budget: BudgetConfig, prices: PricesConfig) -> tuple[float, Reason]:
+    """Return the tokens that the tightest budget leaves, at the price and rate so far, and that budget's name."""
+    left: list[tuple[float, Reason]] = [(math.inf, "")]
+    if budget.tokens is not None:
+        left.append((budget.tokens - spent.tokens, "tokens"))
+    if spent.tokens:
+        if budget.gpu_hours is not None and spent.sampling_s:
+            each = spent.device_hours(prices) / spent.tokens
+            left.append(((budget.gpu_hours - spent.device_hours(prices)) / each, "gpu_hours"))
+        if budget.money is not None and (each := spent.money(prices) / spent.tokens):
+            left.append(((budget.money - spent.money(prices)) / each, "money"))
+    elif budget.money is not None and prices.completion_per_million:
+        left.append((budget.money / prices.completion_per_million * 1e6, "money"))
+    return min(left)
+
+
+def _in_all(standings: Sequence[Standing], wave: Mapping[str, int]) -> dict[str, int]:
+    return {standing.problem_id: standing.n + wave.get(standing.problem_id, 0) for standing in standings}
+
+
+def _log_choose(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+
+
+def _log_beta(a: float, b: float) -> float:
+    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)

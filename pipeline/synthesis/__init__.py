@@ -1,0 +1,1 @@
+"""Problems with tests made from source code by a model."""

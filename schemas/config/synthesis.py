@@ -1,0 +1,80 @@
+"""The configuration of synthesis: seeds, the chain of prompts, and which problems are kept."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from pairsmith.schemas.config.agreement import AgreementConfig
+from pairsmith.schemas.config.sampling import ModelConfig, Texts
+from pairsmith.schemas.config.section import Section, Share
+
+PERMISSIVE = (
+    "MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "0BSD", "ISC", "PSF-2.0", "Unlicense", "CC0-1.0",
+    "BSL-1.0", "Zlib", "MIT-0",
+)  # fmt: skip
+
+
+class SeedsConfig(Section):
+    """Where seeds come from, and which functions are taken."""
+
+    folders: tuple[Path, ...] = Field((), description="Folders or git checkouts of code.")
+    dataset: str = Field("", description="Hub dataset, or a builder such as `parquet` with `data_files`.")
+    dataset_config: str = Field("", description="Configuration of the Hub dataset.")
+    split: str = Field("train", description="Split of the Hub dataset.")
+    revision: str = Field("", description="Commit or tag of the Hub dataset; empty takes the newest.")
+    data_files: str = Field("", description="Files of a builder such as `parquet`.")
+    content_column: str = Field("content", description="Column of a file's text.")
+    path_column: str = Field("path", description="Empty where there is none, likewise the next ones.")
+    language_column: str = Field("language", description="Without one the path's ending tells.")
+    license_column: str = Field("license", description="Of the SPDX name.")
+    languages: Texts = Field((), description="Only these; empty takes all of the table.")
+    min_lines: int = Field(3, ge=1, description="Lines of code of a function, its signature included.")
+    max_lines: int = Field(60, ge=1, description="The same at most.")
+    max_tokens: int = Field(800, ge=1, description="Tokens of the function with what it needs of its file.")
+    max_file_bytes: int = Field(1 << 18, ge=1, description="Larger files are left out.")
+    licenses: Texts = Field(PERMISSIVE, description="SPDX names that are allowed.")
+    allow_unknown_license: bool = Field(True, description="Take code for which nobody says a licence.")
+    near_threshold: float = Field(0.7, gt=0.0, le=1.0, description="Jaccard similarity of near-duplicates.")
+    limit: int | None = Field(None, ge=1, description="Seeds at most: typed ones first, files in turns.")
+
+
+class RoleConfig(Section):
+    """Who plays one role of the chain. Without `models` those of `sampling` do."""
+
+    models: tuple[ModelConfig, ...] = Field((), description="As `sampling.models`.")
+    n: int = Field(1, ge=1, le=10_000, description="Answers to each prompt.")
+    temperature: float = Field(0.8, ge=0.0, le=5.0, description="0 is greedy.")
+    top_p: float = Field(0.95, gt=0.0, le=1.0, description="Probability mass that is drawn from.")
+    max_tokens: int = Field(512, ge=1, le=100_000, description="Tokens of an answer at most.")
+
+
+class QualityRulesConfig(Section):
+    """What a problem must have to be kept."""
+
+    min_cases: int = Field(3, ge=1, description="Accepted cases.")
+    max_pass_rate: Share = Field(0.95, description="Above it, by the weak draws, a problem is trivial.")
+    n_mutants: int = Field(12, ge=0, le=1000, description="Mutants of an accepted solution; 0 measures nothing.")
+    min_killed: Share = Field(0.5, description="Share of the mutants that the accepted cases must tell.")
+    n_weak: int = Field(0, ge=0, description="Draws from `weak` a problem; 0 takes the responses themselves.")
+    near_threshold: float = Field(0.7, gt=0.0, le=1.0, description="Jaccard similarity of two problems' words.")
+
+
+class SynthesisConfig(Section):
+    """Problems made of seeds by a chain of prompts, and labelled by agreement."""
+
+    seeds: SeedsConfig = SeedsConfig()
+    concepts: RoleConfig = RoleConfig()
+    instructions: RoleConfig = RoleConfig()
+    responses: RoleConfig = RoleConfig(n=10)
+    tests: RoleConfig = RoleConfig(n=5)
+    weak: RoleConfig = RoleConfig(n=1)
+    difficulties: Texts = Field(("easy", "medium", "hard"), min_length=1, description="One is drawn a problem.")
+    topics: Texts = Field(
+        ("text", "numbers", "lists", "dictionaries", "searching and sorting", "dates and times", "parsing",
+         "games", "geometry", "recursion"),
+        min_length=1, description="One is drawn a problem.",
+    )  # fmt: skip
+    per_seed: int = Field(1, ge=1, le=1000, description="Problems asked for a seed.")
+    prompts: Path | None = Field(None, description="Folder of own templates, looked at before those of pairsmith.")
+    agreement: AgreementConfig = AgreementConfig()
+    quality: QualityRulesConfig = QualityRulesConfig()
