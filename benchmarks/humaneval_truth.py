@@ -10,7 +10,7 @@ from pairsmith.pipeline.extraction import extract_program
 from pairsmith.pipeline.judging.verdict import judge
 from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.references import complete
-from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.pipeline.sampling import open_sampler, sample_problems
 from pairsmith.pipeline.sandbox import SandboxPool
 from pairsmith.schemas.candidate import Program

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 from pairsmith.pipeline.chain.stages import stage_folder
-from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.pipeline.sampling import open_sampler
 from pairsmith.pipeline.sampling.embedded import embedded_model
 from pairsmith.pipeline.sampling.opening import make_opening

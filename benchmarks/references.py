@@ -20,7 +20,7 @@ from pairsmith.pipeline.judging.verdict import judge
 from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.problems.references import complete
-from pairsmith.pipeline.problems.starter import load_starter, starter_folder
+from pairsmith.pipeline.problems.sources.starter import load_starter, starter_folder
 from pairsmith.pipeline.sandbox import SandboxError, SandboxPool, open_pool
 from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.config import ExecutionConfig, ProblemsConfig, SandboxConfig

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pairsmith.pipeline.problems.starter import load_starter, starter_folder
+from pairsmith.pipeline.problems.sources.starter import load_starter, starter_folder
 from pairsmith.pipeline.sampling import (
     Drawn,
     Failure,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pairsmith.pipeline.problems.loading import load_problems
-from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.pipeline.sampling import open_sampler, sample_problems
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import ProblemsConfig

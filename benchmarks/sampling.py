@@ -17,7 +17,7 @@ from pathlib import Path
 from pairsmith.pipeline.execution.runner import execute_programs
 from pairsmith.pipeline.extraction import extract_program
 from pairsmith.pipeline.judging.verdict import judge
-from pairsmith.pipeline.problems.starter import load_starter, starter_folder
+from pairsmith.pipeline.problems.sources.starter import load_starter, starter_folder
 from pairsmith.pipeline.run.cpus import kept_off
 from pairsmith.pipeline.run.thread_pipeline import Line
 from pairsmith.pipeline.sampling import SampleStore, open_sampler

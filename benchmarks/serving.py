@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from pairsmith.pipeline.problems.starter import load_starter, starter_folder
+from pairsmith.pipeline.problems.sources.starter import load_starter, starter_folder
 from pairsmith.pipeline.sampling import SampleStore, open_sampler, sample_problems
 from pairsmith.pipeline.sampling.vllm_server import ServedSampler
 from pairsmith.schemas.candidate import Candidate

@@ -18,7 +18,7 @@ from pairsmith.pipeline.languages.toolchains import Toolchains
 from pairsmith.pipeline.pairing.llm_judge import deal_pairs, judgements_key, write_judgements
 from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.records import LoadedProblems
-from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.run.folder import StageFolder
 from pairsmith.pipeline.sampling import choose_backend

@@ -20,7 +20,7 @@ from pairsmith.pipeline.chain.provenance import read_config
 from pairsmith.pipeline.chain.staleness import READS, StageState, State, examine_run
 from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.records import LoadedProblems
-from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.safe_text import visible
 from pairsmith.schemas.config import ConfigError, RunConfig, load_config

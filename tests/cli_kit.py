@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pairsmith.pipeline.chain.stages import RECORDS, stage_folder
-from pairsmith.pipeline.problems.starter import load_starter, starter_folder
+from pairsmith.pipeline.problems.sources.starter import load_starter, starter_folder
 
 N_PROBLEMS = 12
 STAGES = tuple(stage for stage in RECORDS if stage != "judgements")  # no judge is asked

@@ -3,7 +3,7 @@
 import pytest
 
 from pairsmith.pipeline.judging.equality import matches, same_value
-from pairsmith.pipeline.languages.equality import same_in
+from pairsmith.pipeline.judging.foreign import same_in
 from pairsmith.schemas.execution import CaseRun, Status
 from pairsmith.schemas.problem import Case
 from pairsmith.schemas.values import Record, encode_value

@@ -7,7 +7,7 @@ import pytest
 from pairsmith.pipeline.execution.runner import execute_programs
 from pairsmith.pipeline.judging.verdict import judge
 from pairsmith.pipeline.languages.table import LANGUAGES
-from pairsmith.pipeline.problems.humanevalpack import load_humanevalpack
+from pairsmith.pipeline.problems.sources.humanevalpack import load_humanevalpack
 from pairsmith.pipeline.sandbox import SandboxPool
 from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.config import ProblemsConfig

@@ -14,10 +14,10 @@ import pytest
 from pairsmith.pipeline.execution.runner import execute_programs
 from pairsmith.pipeline.judging.equality import matches
 from pairsmith.pipeline.judging.verdict import judge
-from pairsmith.pipeline.problems.livecodebench import unpickle_string
 from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.records import DropReason, LoadedProblems, ProblemsError
-from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.pipeline.problems.sources.livecodebench import unpickle_string
+from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.pipeline.sandbox.pool import SandboxPool
 from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.config import ProblemsConfig

@@ -10,7 +10,7 @@ from benchmarks.references import judge_all
 from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.problems.references import complete
-from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.pipeline.sandbox import SandboxPool
 from pairsmith.schemas.config import ProblemsConfig
 from pairsmith.schemas.problem import JudgedBy

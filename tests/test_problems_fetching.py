@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pairsmith.pipeline.problems import fetching
 from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.records import ProblemsError
-from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.pipeline.problems.sources import fetching
+from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.schemas.config import ProblemsConfig
 
 ROW = (

@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from pairsmith.pipeline.problems.files import read_rows
-from pairsmith.pipeline.problems.hub import load_hub
-from pairsmith.pipeline.problems.humaneval import humaneval_path
 from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.records import DroppedProblem, DropReason, LoadedProblems, ProblemsError
-from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.pipeline.problems.sources.hub import load_hub
+from pairsmith.pipeline.problems.sources.humaneval import humaneval_path
+from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.schemas.config import ColumnsConfig, ProblemsConfig
 from pairsmith.schemas.problem import Case, JudgedBy, Problem
 from pairsmith.schemas.values import encode_arguments, encode_value

@@ -10,14 +10,18 @@ from typing import Any
 
 import pytest
 
-from pairsmith.pipeline.problems.conversion import convert_tests, parse
-from pairsmith.pipeline.problems.evalplus import load_humaneval_plus, load_mbpp_plus, with_expected
-from pairsmith.pipeline.problems.evalplus_inputs import as_written
-from pairsmith.pipeline.problems.humaneval import humaneval_path, load_humaneval
-from pairsmith.pipeline.problems.jsonl import load_jsonl
-from pairsmith.pipeline.problems.mbpp import load_mbpp
+from pairsmith.pipeline.problems.convert.conversion import convert_tests, parse
 from pairsmith.pipeline.problems.records import DroppedProblem, Found, PendingProblem, ProblemsError
-from pairsmith.pipeline.problems.starter import LEVELS, load_starter, starter_folder
+from pairsmith.pipeline.problems.sources.evalplus import (
+    as_written,
+    load_humaneval_plus,
+    load_mbpp_plus,
+    with_expected,
+)
+from pairsmith.pipeline.problems.sources.humaneval import humaneval_path, load_humaneval
+from pairsmith.pipeline.problems.sources.jsonl import load_jsonl
+from pairsmith.pipeline.problems.sources.mbpp import load_mbpp
+from pairsmith.pipeline.problems.sources.starter import LEVELS, load_starter, starter_folder
 from pairsmith.schemas.problem import JudgedBy, Problem
 from pairsmith.schemas.values import decode_value, encode_value
 

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.disturbing import sandbox_roots, sandbox_runners
 from pairsmith.pipeline.execution.runner import execute_programs
 from pairsmith.pipeline.judging.verdict import judge
-from pairsmith.pipeline.problems.starter import load_starter, starter_folder
+from pairsmith.pipeline.problems.sources.starter import load_starter, starter_folder
 from pairsmith.pipeline.sandbox.pool import SandboxPool
 from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.config import ExecutionConfig

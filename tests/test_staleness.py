@@ -11,7 +11,7 @@ from pairsmith.pipeline.chain.provenance import read_config, read_made, remember
 from pairsmith.pipeline.chain.staleness import READS, StageState, State, examine_run
 from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.records import LoadedProblems
-from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.schemas.config import RunConfig, load_config
 
 LATER = list(READS)[list(READS).index("programs") : list(READS).index("judgements")]

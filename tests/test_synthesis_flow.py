@@ -17,7 +17,7 @@ import pytest
 
 from pairsmith.pipeline.chain.stages import stage_folder
 from pairsmith.pipeline.problems.loading import load_problems
-from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.pipeline.synthesis import stages as made
 from pairsmith.schemas.config import ProblemsConfig
 from pairsmith.schemas.problem import JudgedBy

@@ -9,7 +9,7 @@ import pytest
 
 from pairsmith.pipeline.problems.contamination import Benchmarks, Item
 from pairsmith.pipeline.problems.loading import load_problems
-from pairsmith.pipeline.problems.starter import starter_folder
+from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.pipeline.problems.wording import chat_prompt
 from pairsmith.pipeline.sandbox.pool import SandboxPool
 from pairsmith.pipeline.synthesis.quality import Judged, drop_repeated, fitting_tests, judge_problem

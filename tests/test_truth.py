@@ -9,7 +9,7 @@ from benchmarks.references import judge_all, try_references
 from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.records import LoadedProblems, PendingProblem
 from pairsmith.pipeline.problems.references import complete
-from pairsmith.pipeline.problems.starter import load_starter, starter_folder
+from pairsmith.pipeline.problems.sources.starter import load_starter, starter_folder
 from pairsmith.pipeline.sandbox.pool import SandboxPool
 from pairsmith.schemas.config import ProblemsConfig
 from pairsmith.schemas.problem import Case, JudgedBy

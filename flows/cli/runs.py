@@ -144,7 +144,7 @@ def demo_command(
 
     Example: `pairsmith demo --set run=runs/mine`
     """
-    from pairsmith.pipeline.problems.starter import starter_folder
+    from pairsmith.pipeline.problems.sources.starter import starter_folder
 
     path = config if config is not None else starter_folder().parent / "demo.toml"
 

@@ -6,8 +6,8 @@ no object of the candidate's takes part in the comparison.
 
 from typing import Any
 
+from pairsmith.pipeline.judging.foreign import same_in
 from pairsmith.pipeline.judging.stdout import same_text
-from pairsmith.pipeline.languages.equality import same_in
 from pairsmith.schemas.execution import CaseRun, Status
 from pairsmith.schemas.problem import Case
 from pairsmith.schemas.values import Cycle, Lazy, Opaque, Record, decode_value, to_set

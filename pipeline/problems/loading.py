@@ -4,17 +4,6 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
-from pairsmith.pipeline.problems.apps import load_apps
-from pairsmith.pipeline.problems.codecontests import load_codecontests
-from pairsmith.pipeline.problems.evalplus import load_humaneval_plus, load_mbpp_plus
-from pairsmith.pipeline.problems.evoeval import load_evoeval
-from pairsmith.pipeline.problems.fetching import fetched
-from pairsmith.pipeline.problems.hub import load_hub
-from pairsmith.pipeline.problems.humaneval import humaneval_path, load_humaneval
-from pairsmith.pipeline.problems.humanevalpack import load_humanevalpack
-from pairsmith.pipeline.problems.jsonl import load_jsonl
-from pairsmith.pipeline.problems.livecodebench import load_livecodebench
-from pairsmith.pipeline.problems.mbpp import load_mbpp
 from pairsmith.pipeline.problems.records import (
     DroppedProblem,
     DropReason,
@@ -24,7 +13,18 @@ from pairsmith.pipeline.problems.records import (
     PendingProblem,
     ProblemsError,
 )
-from pairsmith.pipeline.problems.starter import load_starter
+from pairsmith.pipeline.problems.sources.apps import load_apps
+from pairsmith.pipeline.problems.sources.codecontests import load_codecontests
+from pairsmith.pipeline.problems.sources.evalplus import load_humaneval_plus, load_mbpp_plus
+from pairsmith.pipeline.problems.sources.evoeval import load_evoeval
+from pairsmith.pipeline.problems.sources.fetching import fetched
+from pairsmith.pipeline.problems.sources.hub import load_hub
+from pairsmith.pipeline.problems.sources.humaneval import humaneval_path, load_humaneval
+from pairsmith.pipeline.problems.sources.humanevalpack import load_humanevalpack
+from pairsmith.pipeline.problems.sources.jsonl import load_jsonl
+from pairsmith.pipeline.problems.sources.livecodebench import load_livecodebench
+from pairsmith.pipeline.problems.sources.mbpp import load_mbpp
+from pairsmith.pipeline.problems.sources.starter import load_starter
 from pairsmith.pipeline.sandbox.suite_kit import why_no_suites
 from pairsmith.schemas.config import ProblemsConfig
 from pairsmith.schemas.problem import JudgedBy, Problem

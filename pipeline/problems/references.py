@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from pairsmith.pipeline.problems.evalplus import with_expected
 from pairsmith.pipeline.problems.records import PendingProblem
+from pairsmith.pipeline.problems.sources.evalplus import with_expected
 from pairsmith.pipeline.sandbox import Job, SandboxError, SandboxFaultError, SandboxPool
 from pairsmith.schemas.execution import Status
 from pairsmith.schemas.problem import Problem

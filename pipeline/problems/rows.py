@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from pairsmith.pipeline.problems.conversion import Conversion, TestSyntaxError, convert_tests
+from pairsmith.pipeline.problems.convert.conversion import Conversion, TestSyntaxError, convert_tests
 from pairsmith.pipeline.problems.files import Row, RowError, name, text
 from pairsmith.pipeline.problems.records import DroppedProblem, DropReason, Found, PendingProblem
 from pairsmith.pipeline.problems.wording import code_before, completion_prompt, parameters_of

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterable
 
 from pairsmith.pipeline.languages.table import title_of
-from pairsmith.pipeline.problems.conversion import TestSyntaxError, parse
+from pairsmith.pipeline.problems.convert.conversion import TestSyntaxError, parse
 
 
 def chat_prompt(task: str, signature: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pairsmith.pipeline.problems.conversion import TestSyntaxError, convert_tests
+from pairsmith.pipeline.problems.convert.conversion import TestSyntaxError, convert_tests
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.schemas.problem import Case, Problem
 from pairsmith.schemas.problem_card import ProblemCard

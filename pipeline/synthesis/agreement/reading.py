@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pairsmith.pipeline.problems.asserts import is_call_of
-from pairsmith.pipeline.problems.conversion import TestSyntaxError, convert_tests, parse
-from pairsmith.pipeline.problems.tester import bound_names
+from pairsmith.pipeline.problems.convert.asserts import is_call_of
+from pairsmith.pipeline.problems.convert.conversion import TestSyntaxError, convert_tests, parse
+from pairsmith.pipeline.problems.convert.tester import bound_names
 from pairsmith.pipeline.synthesis.agreement.running import called_with
 from pairsmith.schemas.agreement import GeneratedTest
 from pairsmith.schemas.problem import JudgedBy

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from pairsmith.pipeline.crosscheck.running import run_on_inputs
 from pairsmith.pipeline.judging.equality import matches
-from pairsmith.pipeline.problems.constants import NotConvertibleError, Scope, constant
+from pairsmith.pipeline.problems.convert.constants import NotConvertibleError, Scope, constant
 from pairsmith.pipeline.sandbox import Answer, Bench, Job, SandboxFaultError, SandboxPool
 from pairsmith.schemas.agreement import GeneratedTest
 from pairsmith.schemas.execution import CaseRun, Status

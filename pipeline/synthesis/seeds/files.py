@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pairsmith.pipeline.problems.hub import dataset_rows
+from pairsmith.pipeline.problems.sources.hub import dataset_rows
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.synthesis.seeds.licences import header_of, licence_of_folder, licence_of_text
 from pairsmith.schemas.config import ProblemsConfig

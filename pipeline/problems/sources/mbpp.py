@@ -4,12 +4,12 @@ import ast
 import sys
 from pathlib import Path
 
-from pairsmith.pipeline.problems.conversion import parse
+from pairsmith.pipeline.problems.convert.conversion import parse
+from pairsmith.pipeline.problems.convert.objects import classes_used
+from pairsmith.pipeline.problems.convert.tester import bound_names
 from pairsmith.pipeline.problems.files import Row, RowError, missing, read_rows, text
-from pairsmith.pipeline.problems.objects import classes_used
 from pairsmith.pipeline.problems.records import DropReason, Found
 from pairsmith.pipeline.problems.rows import convert_or_refuse, found_in, make_problem
-from pairsmith.pipeline.problems.tester import bound_names
 from pairsmith.pipeline.problems.wording import chat_prompt, docstring_start, find_entry_point, signature_of
 from pairsmith.schemas.problem import Problem
 

@@ -12,11 +12,17 @@ Columns:
 
 from typing import Any
 
-from pairsmith.pipeline.problems.contest import FUNCTION_SETUP, entry_point_in, first_program, load_contest
+from pairsmith.pipeline.problems.convert.cases import (
+    NUMBER_ATOL,
+    decoded,
+    pairs,
+    text_conversion,
+    value_conversion,
+)
 from pairsmith.pipeline.problems.files import Row, RowError, missing, text
-from pairsmith.pipeline.problems.json_cases import NUMBER_ATOL, decoded, pairs, text_conversion, value_conversion
 from pairsmith.pipeline.problems.records import DropReason, Found
 from pairsmith.pipeline.problems.rows import make_problem
+from pairsmith.pipeline.problems.sources.contest import FUNCTION_SETUP, entry_point_in, first_program, load_contest
 from pairsmith.pipeline.problems.wording import function_prompt, program_prompt
 from pairsmith.schemas.config import ProblemsConfig
 from pairsmith.schemas.problem import Interface, Problem

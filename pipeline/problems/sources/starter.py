@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pairsmith.pipeline.problems.conversion import TestSyntaxError
+from pairsmith.pipeline.problems.convert.conversion import TestSyntaxError
 from pairsmith.pipeline.problems.files import name, number, text
 from pairsmith.pipeline.problems.records import ProblemsError
 from pairsmith.pipeline.problems.rows import convert_or_refuse, make_problem

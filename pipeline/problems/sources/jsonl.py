@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from pairsmith.pipeline.languages.table import ALIASES, LANGUAGES, title_of
-from pairsmith.pipeline.problems.conversion import Conversion
+from pairsmith.pipeline.problems.convert.cases import Rule, text_conversion
+from pairsmith.pipeline.problems.convert.conversion import Conversion
 from pairsmith.pipeline.problems.files import Row, RowError, missing, name, number, read_rows, text
-from pairsmith.pipeline.problems.json_cases import Rule, text_conversion
 from pairsmith.pipeline.problems.records import DropReason, Found
 from pairsmith.pipeline.problems.rows import convert_or_refuse, found_in, make_problem
 from pairsmith.pipeline.problems.wording import chat_prompt, foreign_prompt, program_prompt, signature_of

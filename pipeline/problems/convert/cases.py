@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
-from pairsmith.pipeline.problems.conversion import Conversion
+from pairsmith.pipeline.problems.convert.conversion import Conversion
 from pairsmith.pipeline.problems.files import RowError
 from pairsmith.pipeline.problems.records import DropReason
 from pairsmith.schemas.problem import Case, JudgedBy

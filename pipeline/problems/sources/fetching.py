@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx
 
-from pairsmith.pipeline.problems.evoeval import SUBSETS
 from pairsmith.pipeline.problems.records import ProblemsError
+from pairsmith.pipeline.problems.sources.evoeval import SUBSETS
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.schemas.config import ProblemsConfig
 

@@ -3,20 +3,19 @@
 The files hold inputs and a reference, not the answers: those are what the reference gives in a sandbox. So
 most problems are pending here, and `with_expected` completes them. Comparison follows EvalPlus 0.3.1
 (`evalplus/eval/__init__.py`): floats within `atol` and a share of 1e-7, some answers as sets, and six problems
-whose answers need code of their own (`evalplus_oracles`).
+whose answers need code of their own (`sources.oracles`).
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pairsmith.pipeline.problems.conversion import Conversion, convert_tests
-from pairsmith.pipeline.problems.evalplus_inputs import as_written
-from pairsmith.pipeline.problems.evalplus_oracles import ORACLES
+from pairsmith.pipeline.problems.convert.conversion import Conversion, convert_tests
 from pairsmith.pipeline.problems.files import Row, RowError, missing, name, number, read_rows, text
 from pairsmith.pipeline.problems.records import DropReason, Found, PendingProblem
 from pairsmith.pipeline.problems.rows import continued_problem, encode_inputs, found_in, make_problem
+from pairsmith.pipeline.problems.sources.oracles import EVALPLUS
 from pairsmith.schemas.problem import Case, JudgedBy, Problem
 from pairsmith.schemas.values import decode_value, encode_value
 
@@ -27,6 +26,7 @@ AS_SETS = frozenset({
     "similar_elements", "find_char_long", "common_in_nested_lists", "extract_singly", "larg_nnum",
     "intersection_array", "find_dissimilar", "Diff",
 })  # fmt: skip
+Restore = Callable[[list[Any]], list[Any]]
 _MBPP_TASK = "Complete this Python program: write the function that its first lines ask for."
 
 
@@ -101,7 +101,7 @@ def _tolerance(answer: object, atol: float) -> float:
 def _build(row: Row, make: Callable[[Row, Conversion], Problem]) -> tuple[Problem | PendingProblem, str]:
     entry_point, task_id, atol = name(row, "entry_point"), text(row, "task_id"), number(row, "atol")
     inputs = [as_written(task_id, arguments) for arguments in _inputs(row)]
-    oracle = ORACLES.get(task_id)
+    oracle = EVALPLUS.get(task_id)
     if oracle is not None:
         problem = make(row, Conversion(JudgedBy.NOTHING))
         source = oracle(problem.reference, inputs, atol)
@@ -142,3 +142,65 @@ def _mbpp_problem(row: Row, conversion: Conversion) -> Problem:
         reference=text(row, "canonical_solution").lstrip("\n"),
         spdx="Apache-2.0",
     )
+
+
+def as_written(task_id: str, arguments: list[Any]) -> list[Any]:
+    """Return the arguments of one call with the types that the author wrote, before JSON made lists of tuples.
+
+    Which problem takes what is EvalPlus' list (`mbpp_deserialize_inputs`, EvalPlus 0.3.1).
+
+    Args:
+        task_id: such as `Mbpp/2`; other data sets' arguments come back as they are.
+        arguments: positional arguments as JSON gives them.
+    """
+    source, _, number = task_id.partition("/")
+    restore = _BY_NUMBER.get(number) if source == "Mbpp" else None
+    return arguments if restore is None else restore(arguments)
+
+
+def _tuples(values: Iterable[list[Any]]) -> list[tuple[Any, ...]]:
+    return [tuple(value) for value in values]
+
+
+def _deep(value: Any) -> Any:
+    return tuple(_deep(part) for part in value) if isinstance(value, list) else value
+
+
+def _first(change: Callable[[Any], Any]) -> Restore:
+    return lambda arguments: [change(arguments[0]), *arguments[1:]]
+
+
+def _every(change: Callable[[Any], Any]) -> Restore:
+    return lambda arguments: [change(argument) for argument in arguments]
+
+
+def _second_tuple(arguments: list[Any]) -> list[Any]:
+    return [arguments[0], tuple(arguments[1]), *arguments[2:]]
+
+
+def _inner_tuples(values: list[Any]) -> tuple[Any, ...]:
+    return tuple(tuple(value) if isinstance(value, list) else value for value in values)
+
+
+def _angle(arguments: list[Any]) -> list[Any]:
+    return [float(arguments[0]), complex(arguments[1])]
+
+
+_RULES: tuple[tuple[str, Restore], ...] = (
+    (
+        "2 116 132 143 222 261 273 394 399 421 424 429 470 560 579 596 616 630 726 740 744 809",
+        _every(tuple),
+    ),
+    ("63 64 70 94 120 237 272 299 400 409 417 438 473 614 780", _every(_tuples)),
+    ("75 413 444 753", _first(_tuples)),
+    ("106 750", _second_tuple),
+    ("250 307 405 446 617 720 763 808", _first(tuple)),
+    ("259 401 445", _every(lambda values: tuple(_tuples(values)))),
+    ("278", _first(_inner_tuples)),
+    ("580 615 791", _every(_deep)),
+    ("722", _first(lambda table: {key: tuple(value) for key, value in table.items()})),
+    ("115", _first(lambda items: [set(item) if item else {} for item in items])),
+    ("124", _angle),
+    ("252", _first(complex)),
+)
+_BY_NUMBER = {number: restore for numbers, restore in _RULES for number in numbers.split()}

@@ -11,11 +11,11 @@ Columns:
     cf_rating        difficulty as Codeforces rates it, 0 for unknown (optional)
 """
 
-from pairsmith.pipeline.problems.contest import first_program, load_contest
+from pairsmith.pipeline.problems.convert.cases import NUMBER_ATOL, decoded, pairs, text_conversion
 from pairsmith.pipeline.problems.files import Row, RowError, missing, text
-from pairsmith.pipeline.problems.json_cases import NUMBER_ATOL, decoded, pairs, text_conversion
 from pairsmith.pipeline.problems.records import DropReason, Found
 from pairsmith.pipeline.problems.rows import make_problem
+from pairsmith.pipeline.problems.sources.contest import first_program, load_contest
 from pairsmith.pipeline.problems.wording import program_prompt
 from pairsmith.schemas.config import ProblemsConfig
 from pairsmith.schemas.problem import Interface, Problem

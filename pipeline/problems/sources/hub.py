@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pairsmith.pipeline.problems.conversion import TestSyntaxError
+from pairsmith.pipeline.problems.convert.conversion import TestSyntaxError
 from pairsmith.pipeline.problems.files import Row, RowError, missing, name, text
-from pairsmith.pipeline.problems.jsonl import joined_tests
 from pairsmith.pipeline.problems.records import DropReason, Found, ProblemsError
 from pairsmith.pipeline.problems.rows import convert_or_refuse, found_in, make_problem
+from pairsmith.pipeline.problems.sources.jsonl import joined_tests
 from pairsmith.pipeline.problems.wording import (
     breaks_off_in,
     chat_prompt,

@@ -19,11 +19,11 @@ import re
 from dataclasses import replace
 
 from pairsmith.pipeline.languages.table import ALIASES, LANGUAGES
-from pairsmith.pipeline.problems.contest import load_contest
-from pairsmith.pipeline.problems.conversion import Conversion, convert_tests
+from pairsmith.pipeline.problems.convert.conversion import Conversion, convert_tests
 from pairsmith.pipeline.problems.files import Row, RowError, text
 from pairsmith.pipeline.problems.records import DropReason, Found
 from pairsmith.pipeline.problems.rows import make_problem
+from pairsmith.pipeline.problems.sources.contest import load_contest
 from pairsmith.pipeline.problems.wording import (
     code_before,
     completion_prompt,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pairsmith.pipeline.problems.objects import SimpleClass, make_record
+from pairsmith.pipeline.problems.convert.objects import SimpleClass, make_record
 from pairsmith.schemas.values import BUILTIN_TYPES, Record
 
 MAX_PARTS = 100_000  # longest sequence; more than any real test, small enough to build in milliseconds

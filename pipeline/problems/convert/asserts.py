@@ -4,7 +4,7 @@ import ast
 import math
 from typing import Any, get_args, get_type_hints
 
-from pairsmith.pipeline.problems.constants import NotConvertibleError, Scope, constant
+from pairsmith.pipeline.problems.convert.constants import NotConvertibleError, Scope, constant
 from pairsmith.schemas.problem import Case
 from pairsmith.schemas.values import JSON_INT, ValueTooLargeError, encode_arguments, encode_value
 

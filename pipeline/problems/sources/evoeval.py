@@ -4,7 +4,7 @@ A row has `task_id`, `prompt`, `entry_point`, `canonical_solution` and `inputs`:
 Their answers are what the reference gives in a sandbox, so problems are pending here. The subsets `verbose` and
 `concise` have HumanEval+'s columns instead. Comparison follows EvoEval 0.1.0: floats within 1e-6, everything
 else equal; its share of 1e-5 is taken as 1e-7, so a large float must be nearer than there. Six problems have
-more than one right answer and are judged by tests of their own (`evoeval_oracles`), told by the file's name,
+more than one right answer and are judged by tests of their own (`sources.oracles`), told by the file's name,
 which names the subset.
 """
 
@@ -13,13 +13,13 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from pairsmith.pipeline.problems.constants import NotConvertibleError, Scope, constant
-from pairsmith.pipeline.problems.conversion import Conversion, convert_tests
-from pairsmith.pipeline.problems.evalplus import FLOAT_ATOL, build_humaneval_plus
-from pairsmith.pipeline.problems.evoeval_oracles import find_oracle
+from pairsmith.pipeline.problems.convert.constants import NotConvertibleError, Scope, constant
+from pairsmith.pipeline.problems.convert.conversion import Conversion, convert_tests
 from pairsmith.pipeline.problems.files import Row, RowError, missing, name, read_rows, text
 from pairsmith.pipeline.problems.records import DropReason, Found, PendingProblem
 from pairsmith.pipeline.problems.rows import continued_problem, encode_inputs, found_in
+from pairsmith.pipeline.problems.sources.evalplus import FLOAT_ATOL, build_humaneval_plus
+from pairsmith.pipeline.problems.sources.oracles import find_oracle
 from pairsmith.schemas.problem import JudgedBy, Problem
 
 SUBSETS = ("difficult", "creative", "subtle", "combine", "tool_use", "verbose", "concise")

@@ -10,11 +10,11 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pairsmith.pipeline.problems.asserts import case_of
-from pairsmith.pipeline.problems.constants import NotConvertibleError, Scope, constant, is_mutable
-from pairsmith.pipeline.problems.objects import simple_classes, with_attribute
-from pairsmith.pipeline.problems.suites import is_suite, suite_code, why_no_suite
-from pairsmith.pipeline.problems.tester import bound_names, calls_to_add, why_no_tester
+from pairsmith.pipeline.problems.convert.asserts import case_of
+from pairsmith.pipeline.problems.convert.constants import NotConvertibleError, Scope, constant, is_mutable
+from pairsmith.pipeline.problems.convert.objects import simple_classes, with_attribute
+from pairsmith.pipeline.problems.convert.suites import is_suite, suite_code, why_no_suite
+from pairsmith.pipeline.problems.convert.tester import bound_names, calls_to_add, why_no_tester
 from pairsmith.schemas.problem import Case, JudgedBy
 
 _MATH_MODULE = "math"

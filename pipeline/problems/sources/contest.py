@@ -11,9 +11,9 @@ from typing import Any
 
 from pairsmith.pipeline.extraction.compiling import compiles
 from pairsmith.pipeline.problems.files import Row, RowError, read_rows
-from pairsmith.pipeline.problems.hub import dataset_rows
 from pairsmith.pipeline.problems.records import DroppedProblem, DropReason, Found, PendingProblem, ProblemsError
 from pairsmith.pipeline.problems.rows import found_in
+from pairsmith.pipeline.problems.sources.hub import dataset_rows
 from pairsmith.schemas.config import ProblemsConfig
 from pairsmith.schemas.problem import Case, Interface, Problem
 

@@ -1,0 +1,1 @@
+"""Loads problems, one module a collection."""
