@@ -24,9 +24,9 @@ from pathlib import Path
 
 import numpy as np
 
+from pairsmith.pipeline.languages.table import find_grammar
 from pairsmith.pipeline.syntax.analysing import analyse
 from pairsmith.pipeline.syntax.corpus import Shard, cluster_corpus, hash_shingles, write_shingles
-from pairsmith.pipeline.syntax.languages import find_language
 from pairsmith.pipeline.syntax.lint import lint
 from pairsmith.pipeline.syntax.near import make_shingles
 from pairsmith.pipeline.syntax.parsing import parse_source, to_source
@@ -69,7 +69,7 @@ def _read(path: Path, n: int) -> list[str]:
 
 
 def _measure_rates(programs: Sequence[str], distinct: Sequence[str]) -> None:
-    row = find_language("python")
+    row = find_grammar("python")
     parse = parse_source.__wrapped__
     base = _rate("tree-sitter parses", distinct, lambda code: parse(to_source(code), row))
     alone = _rate("all of ours, each program different", distinct, analyse.__wrapped__)

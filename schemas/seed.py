@@ -9,7 +9,7 @@ class Seed:
 
     Attributes:
         seed_id: 32 hex digits over language and code.
-        language: name of the table in `pipeline.syntax.languages`.
+        language: name of the table in `pipeline.languages`.
         name: the function's name.
         code: the function and what it needs, with its documentation; parses alone.
         path: the file, below the folder or as the dataset has it.

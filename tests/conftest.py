@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pairsmith.pipeline.languages.table import LanguageError
+from pairsmith.pipeline.languages.contract import LanguageError
 from pairsmith.pipeline.languages.toolchains import Toolchains
 from pairsmith.pipeline.sandbox.contract import Engine
 from pairsmith.pipeline.sandbox.pool import SandboxPool

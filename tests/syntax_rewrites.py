@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from tree_sitter import Node, Parser
 
-from pairsmith.pipeline.syntax.languages import find_language
+from pairsmith.pipeline.languages.table import find_grammar
 
 FRESH = ("alpha", "beta", "gamma", "delta", "item_", "result_", "x1", "y2", "tmp", "Value", "_q", "näme")
 OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.BitXor)
@@ -137,7 +137,7 @@ SWAPS = {
 
 def change_leaf(code: str, language: str, draw: random.Random) -> str | None:
     """Return a program in which one operator or number is another."""
-    source, row = code.encode(), find_language(language)
+    source, row = code.encode(), find_grammar(language)
     leaves = [leaf for leaf in _leaves(code, language) if leaf.text in SWAPS or leaf.type in row.numbers]
     if not leaves:
         return None
@@ -149,7 +149,7 @@ def change_leaf(code: str, language: str, draw: random.Random) -> str | None:
 
 def add_comments(code: str, language: str, draw: random.Random) -> str:
     """Return a program with comments and blank lines more."""
-    mark = find_language(language).comment_marks[0].decode()
+    mark = find_grammar(language).comment_marks[0].decode()
     lines: list[str] = []
     for line in code.split("\n"):
         if draw.random() < 0.3:
@@ -159,7 +159,7 @@ def add_comments(code: str, language: str, draw: random.Random) -> str:
 
 
 def _leaves(code: str, language: str) -> Iterator[Node]:
-    waiting = [Parser(find_language(language).grammar).parse(code.encode()).root_node]
+    waiting = [Parser(find_grammar(language).grammar).parse(code.encode()).root_node]
     while waiting:
         node = waiting.pop()
         if node.child_count:

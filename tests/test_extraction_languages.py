@@ -3,7 +3,7 @@ from typing import NamedTuple
 import pytest
 
 from pairsmith.pipeline.extraction import extract_program
-from pairsmith.pipeline.syntax import SyntaxToolsError, analyse_program
+from pairsmith.pipeline.syntax import LanguageError, analyse_program
 from pairsmith.schemas.candidate import Candidate, Extraction, Program
 from pairsmith.schemas.problem import JudgedBy, Problem
 
@@ -175,7 +175,7 @@ def test_go_imports_that_only_a_demonstration_used_are_left_out() -> None:
 
 
 def test_an_unknown_language_is_named() -> None:
-    with pytest.raises(SyntaxToolsError, match="'cobol'"):
+    with pytest.raises(LanguageError, match="'cobol'"):
         extract("cobol", "x")
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from pairsmith.pipeline.languages.contract import LanguageError
 from pairsmith.pipeline.languages.jobs import Unprepared, prepare
-from pairsmith.pipeline.languages.table import LANGUAGES, LanguageError, find_language, packages_of
+from pairsmith.pipeline.languages.table import LANGUAGES, find_language, packages_of
 from pairsmith.pipeline.languages.toolchains import Toolchains
 from pairsmith.pipeline.sandbox import Answer, Ending, Job, SandboxFaultError
 from pairsmith.schemas.execution import Status

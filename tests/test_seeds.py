@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pairsmith.pipeline.languages.table import language_names
 from pairsmith.pipeline.problems.contamination import Benchmarks, Item
 from pairsmith.pipeline.syntax.analysing import analyse
-from pairsmith.pipeline.syntax.languages import language_names
 from pairsmith.pipeline.synthesis.seeds import Collected, SeedsError, collect_seeds, has_secret, read_sources
 from pairsmith.pipeline.synthesis.seeds.files import decode_source, why_no_source
 from pairsmith.pipeline.synthesis.seeds.licences import is_allowed, licence_of_text

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pairsmith.pipeline.languages.grammar import ScopeKind
 from pairsmith.pipeline.syntax import analyse_program
-from pairsmith.pipeline.syntax.language import ScopeKind
 from pairsmith.pipeline.syntax.parsing import parse_facts
 from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.syntax import Syntax

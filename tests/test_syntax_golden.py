@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from pairsmith.pipeline.languages.table import language_names
 from pairsmith.pipeline.syntax import TAGS, analyse_program
-from pairsmith.pipeline.syntax.languages import language_names
 from pairsmith.pipeline.syntax.tags import describe_tags
 from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.syntax import Syntax

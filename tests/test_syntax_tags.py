@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairsmith.pipeline.syntax import TAGS, SyntaxToolsError, analyse_program, languages
-from pairsmith.pipeline.syntax.languages import language_names
+from pairsmith.pipeline import languages
+from pairsmith.pipeline.languages import table
+from pairsmith.pipeline.languages.table import language_names
+from pairsmith.pipeline.syntax import TAGS, LanguageError, analyse_program
 from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.syntax import Syntax
 
@@ -72,14 +74,15 @@ def test_the_status_says_why(name: str, status: str) -> None:
 TOY = '''"""TSX, by the grammar that comes with TypeScript's."""
 
 import tree_sitter_typescript
-from tree_sitter import Language as Grammar
+from tree_sitter import Language
 
-from pairsmith.pipeline.syntax.language import Binder, Language, Shape
+from pairsmith.pipeline.languages.grammar import Binder, Grammar, Shape
 
-LANGUAGE = Language(
+GRAMMAR = Grammar(
     name="toy",
-    grammar=Grammar(tree_sitter_typescript.language_tsx()),
+    grammar=Language(tree_sitter_typescript.language_tsx()),
     fences=("toy",),
+    suffixes=(".toy",),
     names=frozenset({"identifier"}),
     comments=frozenset({"comment"}),
     comment_marks=(b"//",),
@@ -94,16 +97,18 @@ LANGUAGE = Language(
 '''
 
 
-def test_a_language_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "toy.py").write_text(TOY)
+def test_a_language_is_one_folder_and_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy" / "grammar.py").write_text(TOY)
     monkeypatch.setattr(languages, "__path__", [*languages.__path__, str(tmp_path)])
+    monkeypatch.setattr(table, "NAMES", (*table.NAMES, "toy"))
     left = analyse("function f(a) { let b = 1; while (a) { b += 1 } return <p>{b}</p> }", "toy")
     right = analyse("function f(a) { let c = 1; // c\n while (a) { c += 1 } return <p>{c}</p> }", "toy")
     assert left.tags == ("names_one_letter", "while_loop")
     assert (left.cyclomatic, left.nesting_depth) == (2, 1)
     assert left.renamed == right.renamed
     assert left.exact != right.exact
-    assert "toy" in languages.language_names()
+    assert "toy" in language_names()
 
 
 @given(st.text(st.characters(codec=None), max_size=300) | st.text(string.printable, max_size=300))
@@ -116,5 +121,5 @@ def test_any_text_gets_a_row(code: str) -> None:
 
 
 def test_an_unknown_language_is_named() -> None:
-    with pytest.raises(SyntaxToolsError, match=r"'cobol'.*python"):
+    with pytest.raises(LanguageError, match=r"'cobol'.*python"):
         analyse("", "cobol")

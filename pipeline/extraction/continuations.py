@@ -9,7 +9,7 @@ from pairsmith.pipeline.extraction.fences import starts_with_fence
 from pairsmith.pipeline.extraction.needs import borrow, find_missing
 from pairsmith.pipeline.extraction.readers import Reader, join
 from pairsmith.pipeline.extraction.statements import margins
-from pairsmith.pipeline.syntax.language import Language
+from pairsmith.pipeline.languages.grammar import Grammar as Language
 from pairsmith.pipeline.syntax.parsing import to_source
 from pairsmith.schemas.candidate import Extraction
 from pairsmith.schemas.problem import Problem

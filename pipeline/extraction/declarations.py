@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tree_sitter import Node, Parser
 
 from pairsmith.pipeline.extraction.statements import Pieces, Statement
-from pairsmith.pipeline.syntax.language import Language
+from pairsmith.pipeline.languages.grammar import Grammar as Language
 from pairsmith.pipeline.syntax.parsing import MAX_BYTES, to_source
 
 MAIN = "main"  # demonstrates or tests; the harness brings its own

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pairsmith.pipeline.extraction.compiling import compiles
 from pairsmith.pipeline.extraction.declarations import cut_declarations
 from pairsmith.pipeline.extraction.statements import BUILTINS, Pieces, Statement, cut_pieces
-from pairsmith.pipeline.syntax.language import Language
-from pairsmith.pipeline.syntax.languages import find_language
+from pairsmith.pipeline.languages.grammar import Grammar as Language
+from pairsmith.pipeline.languages.table import find_grammar as find_language
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from tree_sitter import Node
 
 from pairsmith.pipeline.extraction.compiling import compiles
+from pairsmith.pipeline.languages.python.grammar import GRAMMAR as LANGUAGE
 from pairsmith.pipeline.syntax.fingerprints import free_names
-from pairsmith.pipeline.syntax.languages.python import LANGUAGE
 from pairsmith.pipeline.syntax.parsing import parse_source, to_source, walk_tree
 
 MAX_ENDS = 8  # ends tried for one piece: strings and brackets may hold lines that begin at the margin

@@ -19,7 +19,7 @@ _NO_KEY = object()
 
 
 def matches(case: Case, run: CaseRun, language: str = "python") -> bool:
-    """Return whether the value of one run is what the case asks for; see `languages.equality` for languages."""
+    """Return whether the value of one run is what the case asks for; see `judging.foreign` for languages."""
     if run.status is not Status.OK:
         return False
     try:

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pairsmith.pipeline.languages.drivers.c import SignatureError
-from pairsmith.pipeline.languages.drivers.java import main_class
-from pairsmith.pipeline.languages.table import Language, find_language
+from pairsmith.pipeline.languages.contract import Language, SignatureError
+from pairsmith.pipeline.languages.java.driver import main_class
+from pairsmith.pipeline.languages.table import find_language
 from pairsmith.pipeline.languages.toolchains import Toolchains, fill, to_bytes
 from pairsmith.pipeline.sandbox import Job
 from pairsmith.pipeline.sandbox.inside.foreign import encode_files

@@ -11,7 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pairsmith.pipeline.languages.table import LANGUAGES, Language, LanguageError, find_language
+from pairsmith.pipeline.languages.contract import Language, LanguageError
+from pairsmith.pipeline.languages.table import LANGUAGES, find_language
 from pairsmith.pipeline.sandbox import Answer, Ending, Job, SandboxFaultError, SandboxPool
 from pairsmith.pipeline.sandbox.contract import Engine, Room
 from pairsmith.pipeline.sandbox.inside.foreign import encode_files

@@ -3,30 +3,15 @@
 import re
 
 from pairsmith.pipeline.extraction.programs import READS_INPUT
+from pairsmith.pipeline.languages.table import find_grammar
 from pairsmith.pipeline.sampling.protocol import Form, Request
 
-# What follows a finished function in a plain completion, never a part of it (such as its closing brace): what is
-# found is cut off. At most four, because OpenAI's API takes no more.
-# Source for Python: Chen et al. 2021, arXiv:2107.03374, section 2.1, less comments, which end functions early.
-_SCRIPT_STOP = ("\nfunction ", "\nconst ", "\nconsole.", "\n//")
-_C_STOP = ("\nint main", "\nvoid ", "\n#include", "\n//")
-_STOP: dict[str, tuple[str, ...]] = {
-    "python": ("\ndef ", "\nclass ", "\nif ", "\nprint("),
-    "javascript": _SCRIPT_STOP,
-    "typescript": _SCRIPT_STOP,
-    "java": ("\n    public static void main", "\nclass ", "\npublic class ", "\n//"),
-    "c": _C_STOP,
-    "cpp": _C_STOP,
-    "go": ("\nfunc ", "\ntype ", "\nvar ", "\n//"),
-    "rust": ("\nfn ", "\npub fn ", "\n#[", "\n//"),
-    "bash": ("\nfunction ", "\necho ", "\n# "),
-}
 _BLOCK = re.compile(r"^[ \t]*```[^\n`]*\n(?P<code>.*?)^[ \t]*```", re.DOTALL | re.MULTILINE)
 
 
 def stop_texts(form: Form, language: str) -> tuple[str, ...]:
     """Return the texts that end a completion; none for chat answers, which end where the model says."""
-    return _STOP.get(language, ()) if form == "continuation" else ()
+    return find_grammar(language).stops if form == "continuation" else ()
 
 
 def find_end(text: str, request: Request, stop_at_code: bool) -> int | None:

@@ -5,9 +5,9 @@
 
 from collections.abc import Sequence
 
+from pairsmith.pipeline.languages.contract import LanguageError
 from pairsmith.pipeline.syntax.analysing import Analysis, analyse
 from pairsmith.pipeline.syntax.duplicates import mark_duplicates
-from pairsmith.pipeline.syntax.languages import SyntaxToolsError
 from pairsmith.pipeline.syntax.near import Shingles
 from pairsmith.pipeline.syntax.parsing import ParseStatus
 from pairsmith.pipeline.syntax.tags import TAGS
@@ -15,7 +15,7 @@ from pairsmith.schemas.candidate import Program
 from pairsmith.schemas.config import SyntaxConfig
 from pairsmith.schemas.syntax import Syntax
 
-__all__ = ["TAGS", "ParseStatus", "SyntaxToolsError", "analyse_problem", "analyse_program", "mark_duplicates"]
+__all__ = ["TAGS", "LanguageError", "ParseStatus", "analyse_problem", "analyse_program", "mark_duplicates"]
 
 
 def analyse_problem(programs: Sequence[Program], config: SyntaxConfig, language: str = "python") -> list[Syntax]:
@@ -27,7 +27,7 @@ def analyse_problem(programs: Sequence[Program], config: SyntaxConfig, language:
         language: name in the table.
 
     Raises:
-        SyntaxToolsError: for a language that the table doesn't have.
+        LanguageError: for a language that the table doesn't have.
         ValueError: for programs of several problems, or one candidate twice.
     """
     rows: list[Syntax] = []
@@ -44,7 +44,7 @@ def analyse_program(program: Program, language: str = "python") -> Syntax:
     """Return the syntax of one program, seen alone: no duplicate of any, and a cluster of its own.
 
     Raises:
-        SyntaxToolsError: for a language that the table doesn't have.
+        LanguageError: for a language that the table doesn't have.
     """
     return _make_row(program, analyse(program.code, language))
 

@@ -3,6 +3,8 @@
 import functools
 from typing import NamedTuple
 
+from pairsmith.pipeline.languages.grammar import Grammar
+from pairsmith.pipeline.languages.table import find_grammar
 from pairsmith.pipeline.syntax.facts import Facts
 from pairsmith.pipeline.syntax.fingerprints import (
     SORTED,
@@ -12,8 +14,6 @@ from pairsmith.pipeline.syntax.fingerprints import (
     shingle_tokens,
     unparsed_fingerprint,
 )
-from pairsmith.pipeline.syntax.language import Language
-from pairsmith.pipeline.syntax.languages import find_language
 from pairsmith.pipeline.syntax.measures import Measures, measure
 from pairsmith.pipeline.syntax.near import Shingles, make_shingles
 from pairsmith.pipeline.syntax.parsing import ParseStatus, parse_facts, to_source
@@ -53,9 +53,9 @@ def analyse(code: str, language: str = "python", free: frozenset[Order] = SORTED
         free: what is sorted before the order-free fingerprints are taken.
 
     Raises:
-        SyntaxToolsError: for a language that the table doesn't have.
+        LanguageError: for a language that the table doesn't have.
     """
-    row, source = find_language(language), to_source(code)
+    row, source = find_grammar(language), to_source(code)
     status, facts = parse_facts(source, language)
     measures = measure(code, facts, row)
     if facts is None:
@@ -63,7 +63,7 @@ def analyse(code: str, language: str = "python", free: frozenset[Order] = SORTED
     return _describe(facts, source, row, measures, free)
 
 
-def _describe(facts: Facts, source: bytes, row: Language, measures: Measures, free: frozenset[Order]) -> Analysis:
+def _describe(facts: Facts, source: bytes, row: Grammar, measures: Measures, free: frozenset[Order]) -> Analysis:
     locals_ = local_names(facts, row)
     fingerprints = all_fingerprints(facts, source, row, free, locals_)
     tokens = tuple(shingle_tokens(facts, locals_))

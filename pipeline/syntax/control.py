@@ -15,8 +15,8 @@ from collections.abc import Callable
 
 from tree_sitter import Node
 
+from pairsmith.pipeline.languages.grammar import Grammar, ScopeKind, kind_ids
 from pairsmith.pipeline.syntax.facts import Cut
-from pairsmith.pipeline.syntax.language import Language, ScopeKind, kind_ids
 from pairsmith.pipeline.syntax.scopes import Function
 from pairsmith.pipeline.syntax.walking import Frame, Plan, Walk, make_mark
 
@@ -33,7 +33,7 @@ def enter_loop(walk: Walk, node: Node) -> None:
         facts.loop_depth = frame.loops
 
 
-def enter_if(row: Language) -> Observer:
+def enter_if(row: Grammar) -> Observer:
     """Return what counts an `if`, and compares its branches."""
 
     def observe(walk: Walk, node: Node) -> None:
@@ -75,7 +75,7 @@ def _compare_branches(walk: Walk, node: Node, alternative: Node) -> None:
         walk.facts.seen.add("duplicate_branches")
 
 
-def pass_elif(row: Language) -> Observer:
+def pass_elif(row: Grammar) -> Observer:
     """Return what counts an `elif`."""
 
     def observe(walk: Walk, node: Node) -> None:
@@ -143,7 +143,7 @@ def _nest(walk: Walk, node: Node, *, depth: int = 0, loops: int = 0, cognitive: 
     return frame
 
 
-def expand_block(row: Language) -> Plan:
+def expand_block(row: Grammar) -> Plan:
     """Return what goes below a list of statements: dead code, documentation, what a function's body is like."""
     documents = row.documents
     leaving, wrapped, never_dead = (
@@ -192,7 +192,7 @@ def _leaves(statement: Node, leaving: frozenset[str]) -> bool:
     return statement.children[0].type in leaving
 
 
-def _describe(function: Function, statements: list[Node], row: Language) -> None:
+def _describe(function: Function, statements: list[Node], row: Grammar) -> None:
     if not statements:
         return
     first, last = statements[0], statements[-1]

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 from tree_sitter import Node
 
+from pairsmith.pipeline.languages.grammar import Binder, Grammar, ScopeKind, Shape, kind_ids
 from pairsmith.pipeline.syntax.expressions import expand
 from pairsmith.pipeline.syntax.facts import Cut
-from pairsmith.pipeline.syntax.language import Binder, Language, ScopeKind, Shape, kind_ids
 from pairsmith.pipeline.syntax.scopes import END_OF_FILE, Function, Scope
 from pairsmith.pipeline.syntax.walking import Call, Frame, Item, Plan, Walk, make_mark, names_below
 
@@ -16,7 +16,7 @@ _PARAMETERS = Binder(role="parameter")
 
 
 @functools.cache
-def bind(binder: Binder, row: Language) -> Observer:
+def bind(binder: Binder, row: Grammar) -> Observer:
     """Return what binds the names of a node.
 
     A name's scope and extent follow the binder; `declared` remembers what the name means where it is bound.
@@ -63,7 +63,7 @@ def bind(binder: Binder, row: Language) -> Observer:
     return observe
 
 
-def _count_parameters(walk: Walk, parameters: Node, function: Function, is_method: bool, row: Language) -> None:
+def _count_parameters(walk: Walk, parameters: Node, function: Function, is_method: bool, row: Grammar) -> None:
     """Count the parameters that have a type hint, and look for a default that can be changed in place."""
     for number, one in enumerate(parameters.named_children):
         is_bare = one.kind_id in walk.tables.comments or "separator" in one.type
@@ -77,13 +77,13 @@ def _count_parameters(walk: Walk, parameters: Node, function: Function, is_metho
                 function.mutable_default = True
 
 
-def _is_mutable(walk: Walk, node: Node, row: Language) -> bool:
+def _is_mutable(walk: Walk, node: Node, row: Grammar) -> bool:
     if node.type == "call" and (callee := node.child_by_field_name("function")):
         return walk.text(callee) in (b"list", b"dict", b"set")
     return node.type in ("list", "dictionary", "set", "list_comprehension", "dictionary_comprehension")
 
 
-def _targets(node: Node, fields: tuple[str, ...], row: Language) -> Iterator[Node]:
+def _targets(node: Node, fields: tuple[str, ...], row: Grammar) -> Iterator[Node]:
     """Give the names that a pattern binds, in order; those in subscripts and attributes are only read."""
     names, patterns = row.names, row.patterns
     waiting = [child for field in fields for child in node.children_by_field_name(field)]
@@ -116,7 +116,7 @@ def note_nonlocals(walk: Walk, node: Node) -> None:
     walk.scope.around().nonlocals.update(names_below(node, walk))
 
 
-def expand_function(shape: Shape, row: Language) -> Plan:
+def expand_function(shape: Shape, row: Grammar) -> Plan:
     """Return what opens the scope of a function."""
     kind = ScopeKind.LAMBDA if shape.lambda_ else ScopeKind.FUNCTION
     binds: dict[str, Observer] = {
@@ -157,7 +157,7 @@ def expand_function(shape: Shape, row: Language) -> Plan:
     return plan
 
 
-def _expand_outside(walk: Walk, node: Node, shape: Shape, inner: Scope, outer: Scope, row: Language) -> None:
+def _expand_outside(walk: Walk, node: Node, shape: Shape, inner: Scope, outer: Scope, row: Grammar) -> None:
     """Go below a function whose defaults and hints are looked up outside of it (Python)."""
     parameters = node.child_by_field_name(shape.parameters[0])
     body = node.child_by_field_name(shape.body)
@@ -175,7 +175,7 @@ def _expand_outside(walk: Walk, node: Node, shape: Shape, inner: Scope, outer: S
     expand_hints(walk, node, children, items, node.type, row.hints)
 
 
-def _find_name(node: Node | None, row: Language) -> Node | None:
+def _find_name(node: Node | None, row: Grammar) -> Node | None:
     """Return the name in a declarator (C), or the node itself."""
     while node is not None and node.named_child_count and node.type not in row.names:
         below = node.child_by_field_name("declarator") or node.child_by_field_name("name")
@@ -209,7 +209,7 @@ def expand_class(field: str) -> Plan:
     return plan
 
 
-def expand_scope(row: Language) -> Plan:
+def expand_scope(row: Grammar) -> Plan:
     """Return what opens the scope of a block."""
 
     def plan(walk: Walk, node: Node) -> None:
@@ -253,7 +253,7 @@ def _expand_source(walk: Walk, clause: Node, source: Node, inner: Scope, outer: 
     walk.expand(clause, children, items)
 
 
-def expand_hinted(other: str, row: Language) -> Plan:
+def expand_hinted(other: str, row: Grammar) -> Plan:
     """Return what goes below a node that may hold type hints; without these it is of the kind `other`."""
 
     def plan(walk: Walk, node: Node) -> None:

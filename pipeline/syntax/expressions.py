@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tree_sitter import Node
 
-from pairsmith.pipeline.syntax.language import Language
+from pairsmith.pipeline.languages.grammar import Grammar
 from pairsmith.pipeline.syntax.scopes import Function
 from pairsmith.pipeline.syntax.walking import Call, Item, Plan, Walk, names_below, words_in
 
@@ -50,7 +50,7 @@ def take_text(walk: Walk, node: Node) -> None:
         walk.facts.looking |= node.type == "preproc_arg"
 
 
-def expand_string(row: Language) -> Plan:
+def expand_string(row: Grammar) -> Plan:
     """Return what takes a string as one token, cut at the expressions inside of it."""
     interpolations = row.interpolations
 
@@ -143,7 +143,7 @@ def note_keyword(walk: Walk, node: Node) -> None:
         walk.facts.splats_keywords = True
 
 
-def note_operator(kind: str, row: Language) -> Observer:
+def note_operator(kind: str, row: Grammar) -> Observer:
     """Return what counts logical operators and looks for numbers compared with.
 
     A sequence of one logical operator adds 1 to cognitive complexity, each change of operator another 1.
@@ -178,7 +178,7 @@ def _is_magic(walk: Walk, node: Node, numbers: frozenset[str]) -> bool:
     return kind in numbers and walk.text(node) not in (b"0", b"1", b"0.0", b"1.0")
 
 
-def note_call(field: str, row: Language) -> Observer:
+def note_call(field: str, row: Grammar) -> Observer:
     """Return what notes the functions and methods that are called, and calls of a function by itself."""
     names, keyword_calls, keywords = row.names, row.keyword_calls, row.keywords
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pairsmith.pipeline.syntax.language import Import, ScopeKind
+from pairsmith.pipeline.languages.grammar import Import, ScopeKind
 from pairsmith.pipeline.syntax.scopes import Binding, Function, Scope
 
 MARK = b"\x02"

@@ -27,8 +27,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
+from pairsmith.pipeline.languages.grammar import Grammar, ScopeKind
 from pairsmith.pipeline.syntax.facts import MARK, Cut, Facts
-from pairsmith.pipeline.syntax.language import Language, ScopeKind
 from pairsmith.pipeline.syntax.scopes import Binding, find_binding
 
 Order: TypeAlias = Literal["imports", "keywords"]
@@ -46,7 +46,7 @@ def unparsed_fingerprint(source: bytes) -> str:
     return _digest([b"unparsed", *(line.rstrip() for line in source.split(b"\n") if line.strip())])
 
 
-def all_fingerprints(facts: Facts, source: bytes, row: Language, free: Iterable[Order], locals_: Locals) -> Five:
+def all_fingerprints(facts: Facts, source: bytes, row: Grammar, free: Iterable[Order], locals_: Locals) -> Five:
     """Return the fingerprints exact, plain, renamed, bare and shape of a program that parses, 32 hex digits each.
 
     Args:
@@ -84,7 +84,7 @@ def shingle_tokens(facts: Facts, locals_: Locals) -> list[bytes]:
     return [token for token in _apply(tokens, facts.cuts) if token[:1] != MARK and token != _VOID]
 
 
-def looks_at_names(facts: Facts, source: bytes, row: Language) -> bool:
+def looks_at_names(facts: Facts, source: bytes, row: Grammar) -> bool:
     """Return whether a program may depend on its names or its documentation: then nothing in it is left out."""
     if facts.looking or not row.looks.isdisjoint(facts.stream):
         return True
@@ -95,7 +95,7 @@ def looks_at_names(facts: Facts, source: bytes, row: Language) -> bool:
     return suspect and any(word in row.looks for word in re.findall(rb"\w+", source))
 
 
-def local_names(facts: Facts, row: Language) -> Locals:
+def local_names(facts: Facts, row: Grammar) -> Locals:
     """Return (place in the stream, variable) of every name that may be replaced, in order."""
     stream, declared, plain = facts.stream, facts.declared, facts.plain
     pinned = _pinned_names(facts, row)
@@ -133,7 +133,7 @@ def free_names(facts: Facts) -> set[bytes]:
     return found
 
 
-def _pinned_names(facts: Facts, row: Language) -> set[bytes]:
+def _pinned_names(facts: Facts, row: Grammar) -> set[bytes]:
     pinned = facts.pinned | row.pinned_names
     for scope in facts.scopes:
         if scope.kind is ScopeKind.CLASS:
@@ -211,7 +211,7 @@ def _apply(tokens: list[bytes], cuts: Sequence[Cut]) -> list[bytes]:
     return edited
 
 
-def _plain_quotes(tokens: list[bytes], row: Language) -> list[bytes]:
+def _plain_quotes(tokens: list[bytes], row: Grammar) -> list[bytes]:
     """Return tokens with single-quoted strings in double quotes where nothing inside could tell."""
     if not row.documents:
         return list(tokens)

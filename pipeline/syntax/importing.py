@@ -2,11 +2,11 @@
 
 from tree_sitter import Node
 
-from pairsmith.pipeline.syntax.language import Language
+from pairsmith.pipeline.languages.grammar import Grammar
 from pairsmith.pipeline.syntax.walking import Call, Plan, Walk, make_mark
 
 
-def expand_import(row: Language) -> Plan:
+def expand_import(row: Grammar) -> Plan:
     """Return what notes an import, whose names are kept, and where it stands."""
 
     def plan(walk: Walk, node: Node) -> None:

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pairsmith.pipeline.languages.grammar import Grammar
 from pairsmith.pipeline.syntax.facts import MARK, Facts
-from pairsmith.pipeline.syntax.language import Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Measures:
     documented_share: float = 1.0
 
 
-def measure(code: str, facts: Facts | None, row: Language) -> Measures:
+def measure(code: str, facts: Facts | None, row: Grammar) -> Measures:
     """Return the measures of a program.
 
     Args:

@@ -5,9 +5,9 @@ from enum import StrEnum
 
 from tree_sitter import Node, Parser
 
+from pairsmith.pipeline.languages.grammar import Grammar
+from pairsmith.pipeline.languages.table import find_grammar
 from pairsmith.pipeline.syntax.facts import Facts
-from pairsmith.pipeline.syntax.language import Language
-from pairsmith.pipeline.syntax.languages import find_language
 from pairsmith.pipeline.syntax.tables import make_tables
 from pairsmith.pipeline.syntax.walking import Walk
 
@@ -32,7 +32,7 @@ def to_source(code: str) -> bytes:
 
 
 @functools.lru_cache(maxsize=8)
-def parse_source(source: bytes, row: Language) -> Node:
+def parse_source(source: bytes, row: Grammar) -> Node:
     """Return the root of the tree of a text, however broken it is.
 
     The last few trees are kept, so that a program that was just extracted isn't parsed again. A parser is made
@@ -41,7 +41,7 @@ def parse_source(source: bytes, row: Language) -> Node:
     return Parser(row.grammar).parse(source).root_node
 
 
-def walk_tree(root: Node, source: bytes, row: Language) -> Facts:
+def walk_tree(root: Node, source: bytes, row: Grammar) -> Facts:
     """Return the facts of a tree that has no error, or of one statement of it."""
     walk = Walk(root, source, make_tables(row))
     facts = walk.facts
@@ -62,9 +62,9 @@ def parse_facts(source: bytes, language: str = "python") -> tuple[ParseStatus, F
     """Return the facts of a program; none if it is too long or doesn't parse without an error.
 
     Raises:
-        SyntaxToolsError: for an unknown language.
+        LanguageError: for an unknown language.
     """
-    row = find_language(language)
+    row = find_grammar(language)
     if len(source) > MAX_BYTES:
         return ParseStatus.TOO_LONG, None
     if b"\0" in source:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from pairsmith.pipeline.syntax.language import ScopeKind
+from pairsmith.pipeline.languages.grammar import ScopeKind
 
 ENTER = -1
 """Kind id of a scope on the walk's stack: no node has it."""

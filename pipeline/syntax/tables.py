@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterable
 
 from tree_sitter import Node
 
+from pairsmith.pipeline.languages.grammar import Grammar
 from pairsmith.pipeline.syntax import control, definitions, expressions, importing
-from pairsmith.pipeline.syntax.language import Language
 from pairsmith.pipeline.syntax.walking import N_MARKS, Plan, Tables, Walk, make_mark
 
 Observer = Callable[[Walk, Node], None]
 
 
 @functools.cache
-def make_tables(row: Language) -> Tables:
+def make_tables(row: Grammar) -> Tables:
     """Return the tables of a language; made once."""
     grammar = row.grammar
     n = grammar.node_kind_count
@@ -74,7 +74,7 @@ def _compose(observers: list[Observer], expander: Plan | None) -> Plan | None:
     return plan_all
 
 
-def _observers(row: Language) -> dict[str, list[Observer]]:
+def _observers(row: Grammar) -> dict[str, list[Observer]]:
     """Return, by kind, what only looks at a node."""
     found: dict[str, list[Observer]] = {}
 
@@ -108,7 +108,7 @@ def _observers(row: Language) -> dict[str, list[Observer]]:
     return found
 
 
-def _expanders(row: Language) -> dict[str, Plan]:
+def _expanders(row: Grammar) -> dict[str, Plan]:
     """Return, by kind, what goes below a node in a way of its own."""
     found: dict[str, Plan] = dict.fromkeys(row.atoms, expressions.take_atom)
     found |= dict.fromkeys(row.texts, expressions.take_text)

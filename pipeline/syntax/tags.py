@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable, Set
 
+from pairsmith.pipeline.languages.grammar import Grammar, ScopeKind
 from pairsmith.pipeline.syntax.facts import Facts
-from pairsmith.pipeline.syntax.language import Language, ScopeKind
 from pairsmith.pipeline.syntax.measures import Measures
 
 MAX_LINE_LENGTH = 79  # PEP 8, "Maximum Line Length"
@@ -93,7 +93,7 @@ _SECTIONS = (
 _EXAMPLE = b">>>"
 
 
-def find_tags(facts: Facts, row: Language, measures: Measures) -> tuple[str, ...]:
+def find_tags(facts: Facts, row: Grammar, measures: Measures) -> tuple[str, ...]:
     """Return the tags of a program, sorted."""
     found = set(facts.seen & TAGS.keys())
     for tag, words in row.tag_calls.items():
@@ -135,7 +135,7 @@ _BY_MEASURE: dict[str, Callable[[Measures], bool]] = {
 }
 
 
-def _add_function_tags(found: set[str], facts: Facts, row: Language) -> None:
+def _add_function_tags(found: set[str], facts: Facts, row: Grammar) -> None:
     n_top = hinted = total = 0
     names = set()
     for function in facts.functions:
@@ -163,7 +163,7 @@ def _add_function_tags(found: set[str], facts: Facts, row: Language) -> None:
         found.add("type_hints_none" if not hinted else "type_hints_full" if hinted == total else "type_hints_part")
 
 
-def _add_name_tags(found: set[str], facts: Facts, row: Language) -> None:
+def _add_name_tags(found: set[str], facts: Facts, row: Grammar) -> None:
     names = own_names(facts)
     for name in names:
         if b"_" in name:

@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 from tree_sitter import Node
 
+from pairsmith.pipeline.languages.grammar import Grammar, ScopeKind
 from pairsmith.pipeline.syntax.facts import MARK, Facts
-from pairsmith.pipeline.syntax.language import Language, ScopeKind
 from pairsmith.pipeline.syntax.scopes import END_OF_FILE, Function, Scope
 
 CALL = -2
@@ -45,7 +45,7 @@ class Tables:
         plain_leaves: kind ids of leaves that never name a variable.
     """
 
-    row: Language
+    row: Grammar
     literals: list[bytes | None]
     is_name: list[bool]
     plans: list[Plan | None]

@@ -8,18 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pairsmith.pipeline.languages.table import ALIASES, find_grammar, language_names
 from pairsmith.pipeline.problems.sources.hub import dataset_rows
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.synthesis.seeds.licences import header_of, licence_of_folder, licence_of_text
 from pairsmith.schemas.config import ProblemsConfig
 from pairsmith.schemas.config.synthesis import SeedsConfig
 
-ENDINGS = {
-    ".py": "python", ".js": "javascript", ".mjs": "javascript", ".cjs": "javascript", ".jsx": "javascript",
-    ".ts": "typescript", ".java": "java", ".c": "c", ".h": "c", ".cc": "cpp", ".cpp": "cpp", ".cxx": "cpp",
-    ".hpp": "cpp", ".hh": "cpp", ".go": "go", ".rs": "rust", ".sh": "bash", ".bash": "bash",
-}  # fmt: skip
-_NAMES = {"c++": "cpp", "js": "javascript", "ts": "typescript", "shell": "bash", "golang": "go"}
+ENDINGS = {suffix: name for name in language_names() for suffix in find_grammar(name).suffixes}
 _VENDORED = frozenset(
     {"node_modules", "vendor", "third_party", "site-packages", ".venv", "venv", "bower_components", "_vendor",
      "target"}
@@ -138,7 +134,7 @@ def _read_dataset(config: SeedsConfig, reasons: Counter[str], cache: Path | None
         named = str(row.get(config.language_column) or "").lower()
         language = _language_of(path, config.languages)
         if named:
-            language = _NAMES.get(named, named)
+            language = ALIASES.get(named, named)
             language = language if language in ENDINGS.values() else ""
         if config.languages and language not in config.languages:
             language = ""

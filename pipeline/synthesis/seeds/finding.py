@@ -13,8 +13,8 @@ from tree_sitter import Node
 from pairsmith.pipeline.extraction.needs import find_missing, select_needed
 from pairsmith.pipeline.extraction.readers import find_reader, join
 from pairsmith.pipeline.extraction.statements import Statement
-from pairsmith.pipeline.syntax.language import Language
-from pairsmith.pipeline.syntax.languages import find_language
+from pairsmith.pipeline.languages.grammar import Grammar
+from pairsmith.pipeline.languages.table import find_grammar
 from pairsmith.pipeline.syntax.parsing import MAX_BYTES, parse_source, to_source, walk_tree
 from pairsmith.pipeline.synthesis.seeds.files import SourceFile
 from pairsmith.pipeline.synthesis.seeds.functions import Found, is_typed, outside_names, why_not
@@ -33,7 +33,7 @@ def find_functions(file: SourceFile, min_lines: int, max_lines: int) -> tuple[li
 
     A file that can't be read gives what can be read of it; broken pieces are no functions.
     """
-    row = find_language(file.language)
+    row = find_grammar(file.language)
     source = to_source(file.text)
     if len(source) > MAX_BYTES:
         return [], frozenset()
@@ -60,7 +60,7 @@ def _placed(found: Found, lines: Sequence[str]) -> Found:
 
 
 def _function(
-    statement: Statement, statements: Sequence[Statement], row: Language, min_lines: int, max_lines: int
+    statement: Statement, statements: Sequence[Statement], row: Grammar, min_lines: int, max_lines: int
 ) -> Found | None:
     """Return the function that a statement defines, None if it defines none."""
     source = to_source(statement.text)
@@ -81,7 +81,7 @@ def _function(
     return Found(name, 1, code, "", is_typed(node, row), outside_names(code, row), n_lines)
 
 
-def _entry(node: Node, row: Language) -> Node | None:
+def _entry(node: Node, row: Grammar) -> Node | None:
     while node.type in row.wrappers:
         inner = node.child_by_field_name("declaration") or node.child_by_field_name("definition")
         inner = inner or next((child for child in reversed(node.named_children)), None)
@@ -95,7 +95,7 @@ def _entry(node: Node, row: Language) -> Node | None:
     return node if node.type in row.entries and node.type in row.functions else None
 
 
-def _alone(name: str, statements: Sequence[Statement], row: Language) -> tuple[str, str]:
+def _alone(name: str, statements: Sequence[Statement], row: Grammar) -> tuple[str, str]:
     """Return the code of a function with what it needs, and why it does not stand on its own."""
     needed = select_needed(statements, name)
     reads = {word for one in needed for word in one.reads}

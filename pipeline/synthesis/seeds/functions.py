@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
+from pairsmith.pipeline.languages.grammar import Grammar
 from pairsmith.pipeline.syntax.fingerprints import free_names
-from pairsmith.pipeline.syntax.language import Language
 from pairsmith.pipeline.syntax.parsing import parse_source, to_source, walk_tree
 
 _WORDS = re.compile(r"[^\W\d_]{2,}")
@@ -36,7 +36,7 @@ class Found:
     n_lines: int
 
 
-def why_not(node: Node, root: Node, source: bytes, row: Language, min_lines: int, max_lines: int) -> str:
+def why_not(node: Node, root: Node, source: bytes, row: Grammar, min_lines: int, max_lines: int) -> str:
     """Return why a function is no seed, as far as it alone tells."""
     shape = row.functions[node.type]
     body = node.child_by_field_name(shape.body)
@@ -74,13 +74,13 @@ def below(node: Node) -> Iterator[Node]:
         waiting.extend(inner.named_children)
 
 
-def _gives_value(node: Node, body: Node, row: Language) -> bool:
+def _gives_value(node: Node, body: Node, row: Grammar) -> bool:
     if body.type not in row.blocks and "block" not in body.type and body.type != "statement_block":
         return True  # an arrow function's expression
     return any(inner.type in row.returns and inner.named_child_count for inner in below(body))
 
 
-def _docstring_lines(body: Node | None, source: bytes, row: Language) -> int:
+def _docstring_lines(body: Node | None, source: bytes, row: Grammar) -> int:
     first = body.named_children[0] if body is not None and body.named_child_count else None
     if not row.documents or first is None or first.type != "expression_statement":
         return 0
@@ -88,7 +88,7 @@ def _docstring_lines(body: Node | None, source: bytes, row: Language) -> int:
     return inner.end_point.row - inner.start_point.row + 1 if inner.type in row.strings else 0
 
 
-def _is_documented(node: Node, body: Node, source: bytes, row: Language) -> bool:
+def _is_documented(node: Node, body: Node, source: bytes, row: Grammar) -> bool:
     """Return whether words say what a function does: a docstring, or a comment right above it."""
     if row.documents and _docstring_lines(body, source, row):
         text = body.named_children[0].text or b""
@@ -99,7 +99,7 @@ def _is_documented(node: Node, body: Node, source: bytes, row: Language) -> bool
     return comment and len(_WORDS.findall(last)) >= _LEAST_WORDS
 
 
-def is_typed(node: Node, row: Language) -> bool:
+def is_typed(node: Node, row: Grammar) -> bool:
     """Return whether all parameters and the value have types; in languages without a choice they have."""
     if row.name in _UNTYPED:
         return False
@@ -116,7 +116,7 @@ def is_typed(node: Node, row: Language) -> bool:
     return returns is not None and typed
 
 
-def outside_names(code: str, row: Language) -> frozenset[str]:
+def outside_names(code: str, row: Grammar) -> frozenset[str]:
     """Return the names that code takes from outside of itself; none for Python, which is asked elsewhere."""
     if row.name == "python":
         return frozenset()

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 from tree_sitter import Node
 
-from pairsmith.pipeline.syntax.language import Language
+from pairsmith.pipeline.languages.grammar import Grammar
 from pairsmith.pipeline.syntax.parsing import parse_source, to_source
 from pairsmith.pipeline.synthesis.seeds.functions import Found, below, outside_names, why_not
 
 
-def static_methods(text: str, row: Language, min_lines: int, max_lines: int) -> Iterator[Found]:
+def static_methods(text: str, row: Grammar, min_lines: int, max_lines: int) -> Iterator[Found]:
     """Give the static methods of a class; they may use nothing else of it."""
     source = to_source(text)
     root = parse_source(source, row)

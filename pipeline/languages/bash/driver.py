@@ -1,11 +1,11 @@
 """Bash: the solution is sourced; its function gets words, and its value is what it prints."""
 
-from pairsmith.pipeline.languages.drivers import files
+from pairsmith.pipeline.languages.reading import read_source
 
 
 def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
     """Return the files that run."""
-    return {"solution.sh": f"{setup}\n{code}\n", "driver.sh": files.read("driver.sh")}
+    return {"solution.sh": f"{setup}\n{code}\n", "driver.sh": read_source("bash", "driver.sh")}
 
 
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:

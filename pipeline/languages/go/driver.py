@@ -2,7 +2,7 @@
 
 import re
 
-from pairsmith.pipeline.languages.drivers import files, trees
+from pairsmith.pipeline.languages.reading import parse, read_source, text_of
 
 # The compiler and linker alone, where the standard library lies compiled (Go up to 1.19, or a prepared image): `go
 # build` would compile it anew for every program.
@@ -46,7 +46,7 @@ _PACKAGE = re.compile(r"^package\s+\w+", re.MULTILINE)
 def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
     """Return the files that are compiled."""
     whole = _in_package(_without_main(f"{setup}\n{code}" if setup else code))
-    driver = files.read("driver.go").replace("PAIRSMITH_ENTRY", entry_point)
+    driver = read_source("go", "driver.go").replace("PAIRSMITH_ENTRY", entry_point)
     return {"solution.go": whole, "driver.go": driver, "build.sh": _BUILD}
 
 
@@ -62,7 +62,7 @@ def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, 
         **found,
         "tests.go": whole.replace("package main", f"package main\n{imports}", 1),
         "calls.go": f"package main\n{_RUN_TEST}func pairsmithTests() {{\n{calls}}}\n",
-        "assert.go": files.read("assert.go"),
+        "assert.go": read_source("go", "assert.go"),
     }
 
 
@@ -73,9 +73,9 @@ def program(code: str, setup: str) -> dict[str, str]:
 
 def finds(code: str, entry_point: str) -> bool:
     """Return whether a function of that name is declared."""
-    declared = trees.parse(code, "go").named_children
+    declared = parse(code, "go").named_children
     return any(
-        trees.text(node.child_by_field_name("name")) == entry_point
+        text_of(node.child_by_field_name("name")) == entry_point
         for node in declared
         if node.type == "function_declaration"
     )
@@ -94,9 +94,9 @@ def _name_of(path: str) -> str:
 def _without_main(code: str) -> str:
     """Return the code with its own `main` under another name: the driver has one."""
     source = code.encode()
-    for node in trees.parse(code, "go").named_children:
+    for node in parse(code, "go").named_children:
         name = node.child_by_field_name("name")
-        if node.type == "function_declaration" and name is not None and trees.text(name) == "main":
+        if node.type == "function_declaration" and name is not None and text_of(name) == "main":
             source = source[: name.start_byte] + b"pairsmithMain" + source[name.end_byte :]
             break
     return source.decode()

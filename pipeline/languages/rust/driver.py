@@ -2,7 +2,7 @@
 
 from tree_sitter import Node
 
-from pairsmith.pipeline.languages.drivers import files, trees
+from pairsmith.pipeline.languages.reading import parse, read_source, split_entry, text_of, walk
 
 # rustc asks for the path of its own program and stops where /proc, which is closed to programs, has no answer.
 _EXE = """#include <stdlib.h>
@@ -36,7 +36,7 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
         f"    fn call(a: &[Json]) -> String {{ show({_path(found, entry_point)}({given})) }}\n"
         f'    #[no_mangle]\n    pub extern "C" fn main() -> i32 {{ serve({n}, &call) }}\n}}\n'
     )
-    return {"main.rs": f"#![no_main]\n{whole}\n{files.read('driver.rs')}{main}", "exe.c": _EXE}
+    return {"main.rs": f"#![no_main]\n{whole}\n{read_source('rust', 'driver.rs')}{main}", "exe.c": _EXE}
 
 
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
@@ -55,15 +55,15 @@ def program(code: str, setup: str) -> dict[str, str]:
 def _open_tests(test_code: str) -> tuple[str, list[str]]:
     """Return tests that anybody may call, and the paths of their functions."""
     source, edits, paths = test_code.encode(), [], []
-    for node in trees.walk(trees.parse(test_code, "rust"), frozenset({"mod_item", "declaration_list"})):
-        if node.type == "attribute_item" and trees.text(node) in ("#[test]", "#[cfg(test)]"):
+    for node in walk(parse(test_code, "rust"), frozenset({"mod_item", "declaration_list"})):
+        if node.type == "attribute_item" and text_of(node) in ("#[test]", "#[cfg(test)]"):
             edits.append((node.start_byte, node.end_byte, b""))
-        elif node.type in ("function_item", "mod_item") and "pub" not in trees.text(node).split("{")[0].split():
+        elif node.type in ("function_item", "mod_item") and "pub" not in text_of(node).split("{")[0].split():
             edits.append((node.start_byte, node.start_byte, b"pub "))
             if node.type == "function_item" and _is_test(node):
                 module = node.parent.parent if node.parent is not None else None
-                inside = trees.text(module.child_by_field_name("name")) + "::" if module is not None else ""
-                paths.append(inside + trees.text(node.child_by_field_name("name")))
+                inside = text_of(module.child_by_field_name("name")) + "::" if module is not None else ""
+                paths.append(inside + text_of(node.child_by_field_name("name")))
     for start, end, text in sorted(edits, reverse=True):
         source = source[:start] + text + source[end:]
     return source.decode(), paths
@@ -72,7 +72,7 @@ def _open_tests(test_code: str) -> tuple[str, list[str]]:
 def _is_test(node: Node) -> bool:
     before = node.prev_named_sibling
     while before is not None and before.type in ("attribute_item", "line_comment", "block_comment"):
-        if trees.text(before) == "#[test]":
+        if text_of(before) == "#[test]":
             return True
         before = before.prev_named_sibling
     return False
@@ -85,22 +85,22 @@ def finds(code: str, entry_point: str) -> bool:
 
 def _find(code: str, entry_point: str) -> Node | None:
     """Return the definition: a free function, else one of an `impl`."""
-    _, name = trees.split_entry(entry_point)
+    _, name = split_entry(entry_point)
     found = [
         node
-        for node in trees.walk(trees.parse(code, "rust"), _WITHIN)
-        if node.type == "function_item" and trees.text(node.child_by_field_name("name")) == name
+        for node in walk(parse(code, "rust"), _WITHIN)
+        if node.type == "function_item" and text_of(node.child_by_field_name("name")) == name
     ]
     free = [node for node in found if node.parent is not None and node.parent.type == "source_file"]
     return next(iter(free or found), None)
 
 
 def _path(node: Node | None, entry_point: str) -> str:
-    _, function = trees.split_entry(entry_point)
+    _, function = split_entry(entry_point)
     owner = node.parent.parent if node is not None and node.parent is not None else None
     if owner is None or owner.type != "impl_item":
         return f"super::{function}"
-    name = trees.text(owner.child_by_field_name("type")).split("<")[0]
+    name = text_of(owner.child_by_field_name("type")).split("<")[0]
     takes_self = node is not None and any(
         part.type == "self_parameter" for part in _list(node.child_by_field_name("parameters"))
     )

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 import tree_sitter_rust
-from tree_sitter import Language as Grammar
-from tree_sitter import Node
+from tree_sitter import Language, Node
 
-from pairsmith.pipeline.syntax.language import Binder, Import, Language, Shape
+from pairsmith.pipeline.languages.grammar import Binder, Grammar, Import, Shape
 
 
 def _find_imports(node: Node, source: bytes) -> Iterator[Import]:
@@ -19,10 +18,12 @@ def _find_imports(node: Node, source: bytes) -> Iterator[Import]:
             yield Import(root, b"" if name == b"*" else name, standard, name == b"*")
 
 
-LANGUAGE = Language(
+GRAMMAR = Grammar(
     name="rust",
-    grammar=Grammar(tree_sitter_rust.language()),
+    grammar=Language(tree_sitter_rust.language()),
     fences=("rust", "rs"),
+    suffixes=(".rs",),
+    stops=("\nfn ", "\npub fn ", "\n#[", "\n//"),
     names=frozenset({"identifier"}),
     comments=frozenset({"line_comment", "block_comment"}),
     comment_marks=(b"//", b"/*"),

@@ -5,10 +5,9 @@ import sys
 from collections.abc import Iterator
 
 import tree_sitter_python
-from tree_sitter import Language as Grammar
-from tree_sitter import Node
+from tree_sitter import Language, Node
 
-from pairsmith.pipeline.syntax.language import Binder, Import, Language, Shape
+from pairsmith.pipeline.languages.grammar import Binder, Grammar, Import, Shape
 
 _LOOPS = frozenset({"for_statement", "while_statement"})
 _COMPREHENSIONS = frozenset(
@@ -55,10 +54,13 @@ def _spot_main(node: Node, source: bytes) -> str:
     return "main" if at_margin and found else ""
 
 
-LANGUAGE = Language(
+GRAMMAR = Grammar(
     name="python",
-    grammar=Grammar(tree_sitter_python.language()),
+    grammar=Language(tree_sitter_python.language()),
     fences=("python", "py", "python3", "py3"),
+    suffixes=(".py",),
+    # Chen et al. 2021, arXiv:2107.03374, section 2.1, less comments, which end functions early.
+    stops=("\ndef ", "\nclass ", "\nif ", "\nprint("),
     names=frozenset({"identifier"}),
     comments=frozenset({"comment", "line_continuation"}),
     comment_marks=(b"#", b"\\\n"),

@@ -3,11 +3,10 @@
 from dataclasses import replace
 
 import tree_sitter_cpp
-from tree_sitter import Language as Grammar
-from tree_sitter import Node
+from tree_sitter import Language, Node
 
-from pairsmith.pipeline.syntax.language import Binder, Shape
-from pairsmith.pipeline.syntax.languages import c
+from pairsmith.pipeline.languages.c import grammar as c
+from pairsmith.pipeline.languages.grammar import Binder, Shape
 
 
 def _spot_bare(node: Node, source: bytes) -> str:
@@ -15,48 +14,48 @@ def _spot_bare(node: Node, source: bytes) -> str:
     return "bare_except" if parameters is not None and not parameters.named_child_count else ""
 
 
-LANGUAGE = replace(
-    c.LANGUAGE,
+GRAMMAR = replace(
+    c.GRAMMAR,
     name="cpp",
-    grammar=Grammar(tree_sitter_cpp.language()),
+    grammar=Language(tree_sitter_cpp.language()),
     fences=("cpp", "c++", "cc", "cxx", "hpp"),
-    strings=c.LANGUAGE.strings | {"raw_string_literal"},
+    suffixes=(".cc", ".cpp", ".cxx", ".hpp", ".hh"),
+    strings=c.GRAMMAR.strings | {"raw_string_literal"},
     functions={
-        **c.LANGUAGE.functions,
+        **c.GRAMMAR.functions,
         "lambda_expression": Shape(name="", parameters=("declarator",), lambda_=True),
     },
-    scopes=c.LANGUAGE.scopes | {"for_range_loop", "catch_clause"},
+    scopes=c.GRAMMAR.scopes | {"for_range_loop", "catch_clause"},
     binders={
-        **c.LANGUAGE.binders,
+        **c.GRAMMAR.binders,
         "optional_parameter_declaration": Binder(("declarator",), role="parameter"),
         "for_range_loop": Binder(("declarator",), since="here"),
     },
     patterns={
-        **c.LANGUAGE.patterns,
+        **c.GRAMMAR.patterns,
         "reference_declarator": (),
         "structured_binding_declarator": (),
     },
     members={"qualified_identifier": (), "namespace_definition": ("name",), "destructor_name": ()},
-    pins=c.LANGUAGE.pins | {"lambda_capture_initializer", "using_declaration", "template_parameter_list"},
+    pins=c.GRAMMAR.pins | {"lambda_capture_initializer", "using_declaration", "template_parameter_list"},
     kept_whole=c.PREPROCESSOR | {"using_declaration", "namespace_alias_definition", "alias_declaration"},
-    types=c.LANGUAGE.types
-    | {"class_specifier", "alias_declaration", "concept_definition", "namespace_definition"},
+    types=c.GRAMMAR.types | {"class_specifier", "alias_declaration", "concept_definition", "namespace_definition"},
     wrappers=frozenset({"template_declaration", "linkage_specification"}),
-    labels=c.LANGUAGE.labels | {"namespace_identifier"},
-    loops=c.LANGUAGE.loops | {"for_range_loop"},
+    labels=c.GRAMMAR.labels | {"namespace_identifier"},
+    loops=c.GRAMMAR.loops | {"for_range_loop"},
     catches=frozenset({"catch_clause"}),
     tries=frozenset({"try_statement"}),
     raises=frozenset({"throw_statement"}),
-    leaving=c.LANGUAGE.leaving | {"throw_statement"},
+    leaving=c.GRAMMAR.leaving | {"throw_statement"},
     tag_kinds={
-        **c.LANGUAGE.tag_kinds,
+        **c.GRAMMAR.tag_kinds,
         "for_loop": frozenset({"for_statement", "for_range_loop"}),
         "lambda": frozenset({"lambda_expression"}),
         "raise": frozenset({"throw_statement"}),
         "try": frozenset({"try_statement"}),
     },
     tag_calls={
-        **c.LANGUAGE.tag_calls,
+        **c.GRAMMAR.tag_calls,
         "functional": frozenset({b"transform", b"accumulate", b"copy_if", b"for_each", b"any_of", b"all_of"}),
         "uses_sorting": frozenset({b"sort", b"stable_sort", b"qsort"}),
     },

@@ -1,6 +1,6 @@
 """Java: the driver finds the entry point among the solution's classes by reflection."""
 
-from pairsmith.pipeline.languages.drivers import files, trees
+from pairsmith.pipeline.languages.reading import parse, read_source, split_entry, text_of, walk
 
 _TYPES = frozenset({"class_declaration", "interface_declaration", "enum_declaration", "record_declaration"})
 _HEADS = frozenset({"import_declaration", "package_declaration"})
@@ -12,7 +12,7 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
     name, whole = _shape(f"{setup}\n{code}" if setup else code)
     driver = "PairsmithDriver.java"
     listed = f"{driver}\n{name}.java\n"
-    return {f"{name}.java": whole, driver: files.read(driver), "sources": listed}
+    return {f"{name}.java": whole, driver: read_source("java", driver), "sources": listed}
 
 
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
@@ -36,25 +36,25 @@ def program(code: str, setup: str) -> dict[str, str]:
 
 def main_class(code: str) -> str:
     """Return the name of the class that declares `main`, else `Main`."""
-    for node in trees.walk(trees.parse(code, "java"), _WITHIN):
-        if node.type == "method_declaration" and trees.text(node.child_by_field_name("name")) == "main":
+    for node in walk(parse(code, "java"), _WITHIN):
+        if node.type == "method_declaration" and text_of(node.child_by_field_name("name")) == "main":
             owner = node.parent.parent if node.parent is not None else None
-            return trees.text(owner.child_by_field_name("name")) if owner is not None else "Main"
+            return text_of(owner.child_by_field_name("name")) if owner is not None else "Main"
     return "Main"
 
 
 def finds(code: str, entry_point: str) -> bool:
     """Return whether a method of that name is declared in some class."""
-    _, name = trees.split_entry(entry_point)
+    _, name = split_entry(entry_point)
     return any(
-        node.type == "method_declaration" and trees.text(node.child_by_field_name("name")) == name
-        for node in trees.walk(trees.parse(code, "java"), _WITHIN)
+        node.type == "method_declaration" and text_of(node.child_by_field_name("name")) == name
+        for node in walk(parse(code, "java"), _WITHIN)
     )
 
 
 def _shape(code: str) -> tuple[str, str]:
     """Return the name that the file must have, and its text, without a package: the driver is in none."""
-    root = trees.parse(code, "java")
+    root = parse(code, "java")
     source = code.encode()
     for node in root.named_children:
         if node.type == "package_declaration":
@@ -65,6 +65,6 @@ def _shape(code: str) -> tuple[str, str]:
         end = max((node.end_byte for node in root.named_children if node.type in _HEADS), default=0)
         wrapped = source[:end] + b"\nclass Solution {" + source[end:] + b"\n}\n"
         return "Solution", wrapped.decode()
-    public = [node for node in types if "public" in trees.text(node).split("{")[0].split()]
+    public = [node for node in types if "public" in text_of(node).split("{")[0].split()]
     named = public or types
-    return (trees.text(named[0].child_by_field_name("name")) if named else "Solution"), source.decode()
+    return (text_of(named[0].child_by_field_name("name")) if named else "Solution"), source.decode()

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 import tree_sitter_java
-from tree_sitter import Language as Grammar
-from tree_sitter import Node
+from tree_sitter import Language, Node
 
-from pairsmith.pipeline.syntax.language import Binder, Import, Language, Shape
+from pairsmith.pipeline.languages.grammar import Binder, Grammar, Import, Shape
 
 
 def _find_imports(node: Node, source: bytes) -> Iterator[Import]:
@@ -24,10 +23,12 @@ def _spot_bare(node: Node, source: bytes) -> str:
 
 _CLASSES = frozenset({"class_declaration", "interface_declaration", "enum_declaration", "record_declaration"})
 
-LANGUAGE = Language(
+GRAMMAR = Grammar(
     name="java",
-    grammar=Grammar(tree_sitter_java.language()),
+    grammar=Language(tree_sitter_java.language()),
     fences=("java",),
+    suffixes=(".java",),
+    stops=("\n    public static void main", "\nclass ", "\npublic class ", "\n//"),
     names=frozenset({"identifier"}),
     comments=frozenset({"line_comment", "block_comment"}),
     comment_marks=(b"//", b"/*"),

@@ -1,16 +1,18 @@
 """Bash."""
 
 import tree_sitter_bash
-from tree_sitter import Language as Grammar
+from tree_sitter import Language
 
-from pairsmith.pipeline.syntax.language import Binder, Language, Shape
+from pairsmith.pipeline.languages.grammar import Binder, Grammar, Shape
 
 _END = frozenset({";", "\n"})
 
-LANGUAGE = Language(
+GRAMMAR = Grammar(
     name="bash",
-    grammar=Grammar(tree_sitter_bash.language()),
+    grammar=Language(tree_sitter_bash.language()),
     fences=("bash", "sh", "shell", "zsh"),
+    suffixes=(".sh", ".bash"),
+    stops=("\nfunction ", "\necho ", "\n# "),
     names=frozenset({"variable_name"}),
     comments=frozenset({"comment"}),
     comment_marks=(b"#",),

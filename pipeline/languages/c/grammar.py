@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 import tree_sitter_c
-from tree_sitter import Language as Grammar
-from tree_sitter import Node
+from tree_sitter import Language, Node
 
-from pairsmith.pipeline.syntax.language import Binder, Import, Language, Shape
+from pairsmith.pipeline.languages.grammar import Binder, Grammar, Import, Shape
 
 PREPROCESSOR = frozenset(
     {"preproc_include", "preproc_def", "preproc_function_def", "preproc_call", "preproc_if", "preproc_ifdef"}
@@ -21,10 +20,12 @@ def find_includes(node: Node, source: bytes) -> Iterator[Import]:
         yield Import(text.strip(b'<>"'), b"", text[:1] == b"<")
 
 
-LANGUAGE = Language(
+GRAMMAR = Grammar(
     name="c",
-    grammar=Grammar(tree_sitter_c.language()),
+    grammar=Language(tree_sitter_c.language()),
     fences=("c", "h"),
+    suffixes=(".c", ".h"),
+    stops=("\nint main", "\nvoid ", "\n#include", "\n//"),
     names=frozenset({"identifier"}),
     comments=frozenset({"comment"}),
     comment_marks=(b"//", b"/*"),

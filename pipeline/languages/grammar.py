@@ -1,8 +1,4 @@
-"""What a language brings: a table of the names in its grammar that the analyses need.
-
-A new language is one file in `pipeline/syntax/languages/` that holds one `Language`; everything else here reads
-that table. `pipeline/syntax/languages/__init__.py` has the guide.
-"""
+"""What the analyses need of a language: a table of the names in its grammar."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -87,7 +83,7 @@ class Import:
     star: bool = False
 
 
-def kind_ids(row: "Language", names: "Kinds") -> frozenset[int]:
+def kind_ids(row: "Grammar", names: "Kinds") -> frozenset[int]:
     """Return the ids of named kinds of a language's grammar."""
     grammar = row.grammar
     found = (kind for kind in range(grammar.node_kind_count) if grammar.node_kind_is_named(kind))
@@ -100,13 +96,16 @@ NONE: Kinds = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Language:
-    """One row of the table of languages. Kinds are names of node kinds of the grammar.
+class Grammar:
+    """The grammar of one language. Kinds are names of node kinds of the grammar.
 
     Attributes:
         name: such as `python`.
         grammar: the grammar.
         fences: tags that Markdown's fences give this language, its own name included.
+        suffixes: endings of its files' names.
+        stops: texts that follow a finished function in a plain completion and are never a part of it (such as its
+            closing brace). At most four, because OpenAI's API takes no more.
         names: kinds of a variable's name.
         labels: kinds of leaves that name members or labels, never variables.
         comments: kinds that may stand anywhere and mean nothing.
@@ -166,9 +165,11 @@ class Language:
     name: str
     grammar: tree_sitter.Language
     fences: tuple[str, ...]
+    suffixes: tuple[str, ...]
     names: Kinds
     comments: Kinds
     comment_marks: tuple[bytes, ...]
+    stops: tuple[str, ...] = ()
     doc_marks: tuple[bytes, ...] = ()
     labels: Kinds = NONE
     atoms: Kinds = NONE

@@ -3,18 +3,19 @@
 from dataclasses import replace
 
 import tree_sitter_typescript
-from tree_sitter import Language as Grammar
+from tree_sitter import Language
 
-from pairsmith.pipeline.syntax.language import Binder
-from pairsmith.pipeline.syntax.languages import javascript
+from pairsmith.pipeline.languages.grammar import Binder
+from pairsmith.pipeline.languages.javascript import grammar as javascript
 
-_JS = javascript.LANGUAGE
+_JS = javascript.GRAMMAR
 
-LANGUAGE = replace(
+GRAMMAR = replace(
     _JS,
     name="typescript",
-    grammar=Grammar(tree_sitter_typescript.language_typescript()),
+    grammar=Language(tree_sitter_typescript.language_typescript()),
     fences=("typescript", "ts", "mts", "cts"),
+    suffixes=(".ts",),
     separated={
         **_JS.separated,
         **dict.fromkeys(

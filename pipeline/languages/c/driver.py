@@ -16,7 +16,9 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from pairsmith.pipeline.languages.drivers import cpp, files, trees
+from pairsmith.pipeline.languages.contract import SignatureError
+from pairsmith.pipeline.languages.cpp import driver as cpp
+from pairsmith.pipeline.languages.reading import parse, read_source, text_of, walk
 
 _ENTRY = "int __wrap_main(void) { return ps_serve(ps_call); }\n"  # see `cpp.ENTRY`
 _QUALIFIERS = frozenset({"const", "volatile", "restrict", "static", "inline", "extern", "register", "_Noreturn"})
@@ -24,10 +26,6 @@ _TRUTHS = frozenset({"bool", "_Bool"})
 _REALS = frozenset({"float", "double", "long double"})
 # Beside them every name made of these words, or ending in `_t`, is an integer.
 _WORDS = frozenset({"int", "long", "short", "unsigned", "signed", "char"})
-
-
-class SignatureError(ValueError):
-    """A signature that the conventions don't cover."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
         f'{cpp.include_solution("solution.c", whole)}#include "driver.h"\n'
         f"static void ps_call(const ps_json *a) {{\n{body}}}\n{_ENTRY}"
     )
-    return {"solution.c": whole, "driver.h": files.read("driver.h"), "main.c": main}
+    return {"solution.c": whole, "driver.h": read_source("c", "driver.h"), "main.c": main}
 
 
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
@@ -68,7 +66,7 @@ def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, 
         f"{_ENTRY}"
     )
     whole = {"solution.c": f"{setup}\n{code}", "tests.c": test_code}
-    return {**whole, "driver.h": files.read("driver.h"), "main.c": main}
+    return {**whole, "driver.h": read_source("c", "driver.h"), "main.c": main}
 
 
 def program(code: str, setup: str) -> dict[str, str]:
@@ -86,7 +84,7 @@ def finds(code: str, entry_point: str) -> bool:
 
 
 def _find(code: str, entry_point: str) -> Node | None:
-    for node in trees.walk(trees.parse(code, "c"), frozenset({"preproc_ifdef", "preproc_if"})):
+    for node in walk(parse(code, "c"), frozenset({"preproc_ifdef", "preproc_if"})):
         if node.type == "function_definition" and cpp.declared_name(node) == entry_point:
             return node
     return None
@@ -113,7 +111,7 @@ def _signature(code: str, entry_point: str) -> tuple[_Typed, list[_Typed]]:
 
 
 def _kind(node: Node) -> str:
-    words = trees.text(node.child_by_field_name("type")).split()
+    words = text_of(node.child_by_field_name("type")).split()
     return " ".join(word for word in words if word not in _QUALIFIERS)
 
 
@@ -126,7 +124,7 @@ def _parameter(node: Node) -> _Typed:
         if inner is None and declarator.type.startswith("abstract"):
             break
         declarator = inner
-    name = trees.text(declarator) if declarator is not None and declarator.type == "identifier" else ""
+    name = text_of(declarator) if declarator is not None and declarator.type == "identifier" else ""
     return _Typed(_kind(node), depth, name)
 
 

@@ -1,11 +1,11 @@
 """JavaScript: the solution is loaded as CommonJS, or as a module where it has `import` or `export`."""
 
-from pairsmith.pipeline.languages.drivers import files
+from pairsmith.pipeline.languages.reading import read_source
 
 
 def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
     """Return the files that run."""
-    return {"solution.js": f"{setup}\n{code}", "driver.js": files.read("driver.js")}
+    return {"solution.js": f"{setup}\n{code}", "driver.js": read_source("javascript", "driver.js")}
 
 
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:

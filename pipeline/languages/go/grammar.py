@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 import tree_sitter_go
-from tree_sitter import Language as Grammar
-from tree_sitter import Node
+from tree_sitter import Language, Node
 
-from pairsmith.pipeline.syntax.language import Binder, Import, Language, Shape
+from pairsmith.pipeline.languages.grammar import Binder, Grammar, Import, Shape
 
 
 def _find_imports(node: Node, source: bytes) -> Iterator[Import]:
@@ -30,10 +29,12 @@ def _spot_loop(node: Node, source: bytes) -> str:
 
 _ENDS = frozenset({"\n", ";", "\0"})
 
-LANGUAGE = Language(
+GRAMMAR = Grammar(
     name="go",
-    grammar=Grammar(tree_sitter_go.language()),
+    grammar=Language(tree_sitter_go.language()),
     fences=("go", "golang"),
+    suffixes=(".go",),
+    stops=("\nfunc ", "\ntype ", "\nvar ", "\n//"),
     names=frozenset({"identifier"}),
     comments=frozenset({"comment"}),
     comment_marks=(b"//", b"/*"),

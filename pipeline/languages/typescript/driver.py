@@ -1,6 +1,7 @@
 """TypeScript: checked and compiled by tsc, without `strict`, then run as JavaScript is."""
 
-from pairsmith.pipeline.languages.drivers import files, javascript
+from pairsmith.pipeline.languages.javascript import driver as javascript
+from pairsmith.pipeline.languages.reading import read_source
 
 # What Node has beside the language. Of any type: a solution that uses it is not judged by Node's type definitions.
 _NODE = """declare var console: any; declare var process: any; declare var Buffer: any; declare var module: any;
@@ -16,7 +17,11 @@ declare module "events";
 
 def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
     """Return the files that are compiled, and the driver."""
-    return {"solution.ts": f"{setup}\n{code}", "node.d.ts": _NODE, "driver.js": files.read("driver.js")}
+    return {
+        "solution.ts": f"{setup}\n{code}",
+        "node.d.ts": _NODE,
+        "driver.js": read_source("javascript", "driver.js"),
+    }
 
 
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ import re
 
 from tree_sitter import Node
 
-from pairsmith.pipeline.languages.drivers import files, trees
+from pairsmith.pipeline.languages.reading import parse, read_source, split_entry, text_of, walk
 
 # The linker is told to start the program here (`--wrap=main`): whatever else is called `main` is a function.
 ENTRY = 'extern "C" int __wrap_main()'
@@ -26,12 +26,12 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
     macros end with it.
     """
     whole = f"{setup}\n{code}"
-    owner, name = trees.split_entry(entry_point)
+    owner, name = split_entry(entry_point)
     target = f"&{name}" if _is_free(code, entry_point) else f"&{owner}::{name}"
     call = f"[](const pairsmith::Json& arguments) {{ return pairsmith::call({target}, arguments); }}"
     included = include_solution("solution.cpp", whole)
     main = f'{included}#include "driver.hpp"\n{ENTRY} {{ return pairsmith::serve({call}); }}\n'
-    return {"solution.cpp": whole, "driver.hpp": files.read("driver.hpp"), "main.cpp": main}
+    return {"solution.cpp": whole, "driver.hpp": read_source("cpp", "driver.hpp"), "main.cpp": main}
 
 
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
@@ -45,7 +45,7 @@ def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, 
         '        return "null";\n    });\n}\n'
     )
     whole = {"solution.cpp": f"{setup}\n{code}", "tests.cpp": test_code}
-    return {**whole, "driver.hpp": files.read("driver.hpp"), "main.cpp": main}
+    return {**whole, "driver.hpp": read_source("cpp", "driver.hpp"), "main.cpp": main}
 
 
 def program(code: str, setup: str) -> dict[str, str]:
@@ -61,7 +61,7 @@ def program(code: str, setup: str) -> dict[str, str]:
 
 def finds(code: str, entry_point: str) -> bool:
     """Return whether a function of that name is defined, free or in a class `Solution`."""
-    return _is_free(code, entry_point) or _is_member(code, trees.split_entry(entry_point)[1])
+    return _is_free(code, entry_point) or _is_member(code, split_entry(entry_point)[1])
 
 
 def include_solution(name: str, whole: str) -> str:
@@ -76,11 +76,11 @@ def declared_name(node: Node) -> str:
     while declarator is not None and declarator.type in _DECLARATORS:
         inner = declarator.child_by_field_name("declarator")
         declarator = inner if inner is not None else next(iter(declarator.named_children), None)
-    return trees.text(declarator)
+    return text_of(declarator)
 
 
 def _is_free(code: str, entry_point: str) -> bool:
-    nodes = trees.walk(trees.parse(code, "cpp"), _SCOPES)
+    nodes = walk(parse(code, "cpp"), _SCOPES)
     known = [node for node in nodes if node.type in ("function_definition", "declaration", "init_declarator")]
     for node in known:
         name = declared_name(node)
@@ -92,5 +92,5 @@ def _is_free(code: str, entry_point: str) -> bool:
 def _is_member(code: str, entry_point: str) -> bool:
     return any(
         node.type == "function_definition" and declared_name(node) == entry_point
-        for node in trees.walk(trees.parse(code, "cpp"), _SCOPES | _MEMBERS)
+        for node in walk(parse(code, "cpp"), _SCOPES | _MEMBERS)
     )

@@ -1,10 +1,17 @@
-"""What drivers read off a solution's syntax tree."""
+"""What drivers need: the files that come with them, and the syntax tree of a solution."""
 
 import functools
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 
 from tree_sitter import Language, Node, Parser
+
+
+@functools.cache
+def read_source(language: str, name: str) -> str:
+    """Return the text of a file in a language's folder."""
+    return (Path(__file__).parent / language / name).read_text(encoding="utf-8")
 
 
 @functools.cache
@@ -17,7 +24,7 @@ def parse(code: str, grammar: str) -> Node:
     return Parser(_grammar(grammar)).parse(code.encode()).root_node
 
 
-def text(node: Node | None) -> str:
+def text_of(node: Node | None) -> str:
     """Return the source text of a node, empty for none."""
     return node.text.decode() if node is not None and node.text is not None else ""
 

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 import tree_sitter_javascript
-from tree_sitter import Language as Grammar
-from tree_sitter import Node
+from tree_sitter import Language, Node
 
-from pairsmith.pipeline.syntax.language import Binder, Import, Language, Shape
+from pairsmith.pipeline.languages.grammar import Binder, Grammar, Import, Shape
 
 _NODE = frozenset(
     b"assert buffer child_process cluster crypto dns events fs http https net os path perf_hooks process "
@@ -31,10 +30,12 @@ def _find_imports(node: Node, source: bytes) -> Iterator[Import]:
 
 _END = frozenset({";"})
 
-LANGUAGE = Language(
+GRAMMAR = Grammar(
     name="javascript",
-    grammar=Grammar(tree_sitter_javascript.language()),
+    grammar=Language(tree_sitter_javascript.language()),
     fences=("javascript", "js", "node", "mjs", "jsx"),
+    suffixes=(".js", ".mjs", ".cjs", ".jsx"),
+    stops=("\nfunction ", "\nconst ", "\nconsole.", "\n//"),
     names=frozenset({"identifier", "shorthand_property_identifier", "shorthand_property_identifier_pattern"}),
     comments=frozenset({"comment", "html_comment", "hash_bang_line"}),
     comment_marks=(b"//", b"/*", b"<!--", b"-->", b"#!"),

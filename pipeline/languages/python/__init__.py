@@ -1,0 +1,1 @@
+"""Python: its grammar. The sandbox runs it without a driver."""
