@@ -27,9 +27,13 @@ from pairsmith.pipeline.synthesis.agreement.deciding import can_decide
 from pairsmith.pipeline.synthesis.agreement.dual import find_consensus_sets
 from pairsmith.pipeline.synthesis.agreement.groups import Behaviours, find_behaviours
 from pairsmith.pipeline.synthesis.agreement.joint import Coefficients, estimate, features, fit
-from pairsmith.schemas.config import ExecutionConfig, SandboxConfig, beyond_limits
-from pairsmith.schemas.config.agreement import AgreementConfig
-from pairsmith.schemas.config.truth import TruthConfig
+from pairsmith.schemas.config import (
+    AgreementConfig,
+    CrosscheckConfig,
+    ExecutionConfig,
+    SandboxConfig,
+    beyond_limits,
+)
 
 N_FOLDS, N_DRAWN = 10, 100
 SOURCE = (
@@ -107,7 +111,7 @@ def _options() -> argparse.Namespace:
 
 def _collect(options: argparse.Namespace) -> list[Judged]:
     limits = SandboxConfig.model_validate({"backend": options.backend, "workers": options.workers})
-    quick = beyond_limits(limits, TruthConfig())
+    quick = beyond_limits(limits, CrosscheckConfig())
     with (
         open_pool(limits, ExecutionConfig(), "benchmark", print) as pool,
         open_pool(quick, ExecutionConfig(), "beyond", print) as beyond,

@@ -17,8 +17,7 @@ from pairsmith.pipeline.syntax import analyse_problem
 from pairsmith.pipeline.synthesis.agreement.evidence import Evidence, Response, plan_runs, read_evidence, run_plan
 from pairsmith.pipeline.synthesis.agreement.reading import read_suite
 from pairsmith.schemas.candidate import Extraction, Program
-from pairsmith.schemas.config import SyntaxConfig
-from pairsmith.schemas.config.agreement import AgreementConfig
+from pairsmith.schemas.config import AgreementConfig, SyntaxConfig
 from pairsmith.schemas.problem import Problem
 
 

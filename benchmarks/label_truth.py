@@ -21,8 +21,7 @@ from pairsmith.pipeline.crosscheck import Passed, hold_problem
 from pairsmith.pipeline.sandbox import SandboxPool, open_pool
 from pairsmith.pipeline.syntax import analyse_problem
 from pairsmith.schemas.candidate import Program
-from pairsmith.schemas.config import ExecutionConfig, SandboxConfig, SyntaxConfig, beyond_limits
-from pairsmith.schemas.config.truth import TruthConfig
+from pairsmith.schemas.config import CrosscheckConfig, ExecutionConfig, SandboxConfig, SyntaxConfig, beyond_limits
 from pairsmith.schemas.problem import Problem
 from pairsmith.schemas.standing import CandidateStanding, Standing
 
@@ -53,7 +52,7 @@ def main() -> None:
     programs = read_programs(problems, options.samples, options.per_problem)
     contracts = _read_contracts(options.plus)
     limits = {"backend": options.backend, "workers": options.workers}
-    config = TruthConfig(n_inputs=options.inputs, n_mutants=0)
+    config = CrosscheckConfig(n_inputs=options.inputs, n_mutants=0)
     scores: dict[str, list[Scored]] = {"tests": [], **{mode: [] for mode in MODES}}
     with (
         open_pool(SandboxConfig.model_validate(limits), ExecutionConfig(), "benchmark", print) as pool,
@@ -86,7 +85,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--plus", type=Path, required=True, help="HumanEval+ as EvalPlus publishes it")
     parser.add_argument("--per-problem", type=int, default=100)
     parser.add_argument("--every", type=int, default=1, help="only every so manyeth problem")
-    parser.add_argument("--inputs", type=int, default=TruthConfig().n_inputs, help="derived inputs a problem")
+    parser.add_argument("--inputs", type=int, default=CrosscheckConfig().n_inputs, help="derived inputs a problem")
     parser.add_argument("--backend", default="bubblewrap")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
@@ -102,7 +101,7 @@ def _read_contracts(plus: Path) -> dict[str, str]:
 
 
 def _doubted(
-    problem: Problem, rows: Sequence[Program], pool: SandboxPool, config: TruthConfig, seed: int
+    problem: Problem, rows: Sequence[Program], pool: SandboxPool, config: CrosscheckConfig, seed: int
 ) -> list[str]:
     clusters = {row.candidate_id: row.cluster for row in analyse_problem(rows, SyntaxConfig())}
     passed = [Passed(row, clusters[row.candidate_id]) for row in rows]

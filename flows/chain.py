@@ -184,7 +184,7 @@ def run_truth(chain: Path, names: Sequence[str], config: RunConfig, tools: Tools
         name for name in names if not all(folders[stage].has_shard(name, keys[stage][name]) for stage in folders)
     ]
     verdicts = stages.stage_folder(chain, "verdicts")
-    n = sum(verdicts.counts(name).get("label.passed", 0) for name in pending) if config.truth.n_inputs else 0
+    n = sum(verdicts.counts(name).get("label.passed", 0) for name in pending) if config.crosscheck.n_inputs else 0
     with reporter().stage("standings", n, "candidates") as bar:
         for name in pending:
             retried(make_shard)("standings", name, lambda name=name: hold(name, bar))  # type: ignore[misc]

@@ -127,7 +127,7 @@ class Judging:
             cache = stages.compiled_folder(self.config)
             advance, settings = self.bars["executions"].advance, self.config.execution
             made = execute_programs(
-                missing, problems, self.pool(), advance, cache, settings.n_runs, settings.timeouts_again
+                missing, problems, self.pool(), advance, cache, settings.n_runs, settings.rerun_timeouts
             )
             self._executions.update({row.candidate_id: row for row in made})
             there |= {row.candidate_id: row for row in made}

@@ -66,7 +66,7 @@ def show_parts(
     n_held_out = sum(split_of(row.problem_id, config.pairs.test_share) == "test" for row in problems)
     n = len(problems) * config.sampling.n
     backend = choose_backend(config.sampling)
-    n_shards = counted(len(shards), "shard")
+    n_shards, checks = counted(len(shards), "shard"), config.crosscheck
     words = {
         "problems": f"{len(problems)} from {config.problems.source}, {n_held_out} held out, {n_shards}",
         "candidates": f"{n} from {config.sampling.model} by {backend}",
@@ -74,9 +74,9 @@ def show_parts(
         "executions": f"at most {n} programs, {config.sandbox.workers} at once, in {config.sandbox.backend}",
         "verdicts": f"{n}",
         "syntax": f"{n}",
-        "standings": f"passed ones on at most {config.truth.n_inputs} more inputs a problem",
-        "problem_standings": f"{counted(len(problems), 'problem')}, at most {config.truth.n_mutants} mutants each",
-        "timings": f"{config.truth.n_timed_runs} runs of each passed program",
+        "standings": f"passed ones on at most {checks.n_inputs} more inputs a problem",
+        "problem_standings": f"{counted(len(problems), 'problem')}, at most {checks.n_mutants} mutants each",
+        "timings": f"{checks.n_timed_runs} runs of each passed program",
         "pairs": f"at most {len(problems) * config.pairs.max_per_problem}",
     }
     n_judged = min(config.judge.max_pairs or n, n) if config.judge.model else 0

@@ -112,8 +112,8 @@ def _make_again(config: RunConfig, into: Path, cache: Path) -> None:
         if measured.exists():
             measured.rename(kept)
         # What was measured is taken as it was: nobody is faster today because the machine is.
-        untimed = config.truth.model_copy(update={"n_timed_runs": 0})
-        run_truth(into, names, config.model_copy(update={"truth": untimed}), tools)
+        untimed = config.crosscheck.model_copy(update={"n_timed_runs": 0})
+        run_truth(into, names, config.model_copy(update={"crosscheck": untimed}), tools)
         if kept.exists():
             shutil.rmtree(measured)
             kept.rename(measured)

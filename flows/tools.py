@@ -95,7 +95,7 @@ class Tools:
         """Return the sandboxes with the limits of what goes beyond the tests."""
         if self._beyond is None:
             config = self.config
-            limits = beyond_limits(config.sandbox, config.truth)
+            limits = beyond_limits(config.sandbox, config.crosscheck)
             self._beyond = open_pool(
                 limits, config.execution, label_of(config.run) + self.place, lambda text: None
             )

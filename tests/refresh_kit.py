@@ -56,7 +56,7 @@ n = 5
 store = "run"
 [sandbox]
 backend = "bubblewrap"
-[truth]
+[crosscheck]
 n_inputs = 4
 n_mutants = 2
 n_timed_runs = 1
@@ -80,6 +80,6 @@ def build_small(folder: Path) -> RunConfig:
     )
 
     path = write_problems(folder, 4, published=False)
-    settings = load_config(path, ["truth.n_timed_runs=0"])
+    settings = load_config(path, ["crosscheck.n_timed_runs=0"])
     build(settings, folder / "cache")
     return settings

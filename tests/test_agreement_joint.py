@@ -12,7 +12,7 @@ from pairsmith.pipeline.synthesis.agreement.calibration import Calibration, Cali
 from pairsmith.pipeline.synthesis.agreement.groups import find_behaviours
 from pairsmith.pipeline.synthesis.agreement.joint import FEATURES, Coefficients, estimate, features, fit
 from pairsmith.schemas.agreement import Standing
-from pairsmith.schemas.config.agreement import AgreementConfig
+from pairsmith.schemas.config import AgreementConfig
 from tests.agreement_kit import make_evidence
 from tests.sampling_kit import make_problem
 

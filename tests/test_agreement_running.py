@@ -19,7 +19,7 @@ from pairsmith.pipeline.synthesis.agreement import (
 from pairsmith.pipeline.synthesis.agreement.running import run_matrix, run_tests
 from pairsmith.schemas.agreement import GeneratedTest, ProblemAnswers, Standing
 from pairsmith.schemas.arrow import from_table, to_table
-from pairsmith.schemas.config.agreement import AgreementConfig
+from pairsmith.schemas.config import AgreementConfig
 from pairsmith.schemas.execution import Status
 from tests.sampling_kit import make_problem
 from tests.sandboxes import LIMITS, PATIENCE, make_engine

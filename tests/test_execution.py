@@ -7,7 +7,7 @@ import pytest
 from pairsmith.pipeline.execution.runner import execute_programs
 from pairsmith.pipeline.sandbox import Answer, Bench, Ending, Job, SandboxError, SandboxFaultError, SandboxPool
 from pairsmith.schemas.candidate import Extraction, Program
-from pairsmith.schemas.config import TimeoutsAgain
+from pairsmith.schemas.config import RerunTimeouts
 from pairsmith.schemas.execution import Execution, Status
 from pairsmith.schemas.problem import Case, Interface, JudgedBy
 from tests.pairing_records import problem as make_problem
@@ -109,7 +109,7 @@ def execute(
     programs: Sequence[Program],
     on_done: Callable[[int], None] = lambda n: None,
     n_runs: int = 1,
-    again: TimeoutsAgain = "borderline",
+    again: RerunTimeouts = "borderline",
 ) -> list[Execution]:
     return execute_programs(programs, PROBLEMS, cast(SandboxPool, pool), on_done, None, n_runs, again)
 

@@ -8,7 +8,7 @@ import pytest
 from pairsmith.pipeline.evaluation.gate import judge_gate, read_gate
 from pairsmith.pipeline.evaluation.scores import gains_from_json, score_from_json, slices_from_json
 from pairsmith.pipeline.problems.sources.starter import StarterProblem, load_starter, starter_folder
-from pairsmith.schemas.config.gate import GateConfig
+from pairsmith.schemas.config import GateConfig
 from tests.cli_kit import run_pairsmith
 
 N = 8  # samples a problem

@@ -4,8 +4,7 @@ import pytest
 
 from pairsmith.flows.evaluating import Evaluated, mark_run
 from pairsmith.pipeline.evaluation.gate import judge_gate, model_digest, read_gate, write_gate
-from pairsmith.schemas.config import RunConfig, load_config
-from pairsmith.schemas.config.gate import GateConfig
+from pairsmith.schemas.config import GateConfig, RunConfig, load_config
 from pairsmith.schemas.score import Gain, Interval
 from tests.report_run import make_score
 

@@ -23,7 +23,7 @@ from tests.cli_kit import command_of, environment, run_pairsmith
 from tests.refresh_kit import write_problems
 from tests.stores_kit import new_address
 
-UNTIMED = "truth.n_timed_runs=0"
+UNTIMED = "crosscheck.n_timed_runs=0"
 MADE = ("candidates", "programs", "executions", "verdicts", "syntax", "standings")
 
 

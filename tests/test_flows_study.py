@@ -24,7 +24,7 @@ problems.ids = {ids}
 sampling = {{ model = "{folder}/tiny", backend = "files", samples = "{folder}/s.jsonl", max_tokens = 8 }}
 sandbox.backend = "bubblewrap"
 execution.n_runs = 1
-truth = {{ n_inputs = 4, n_mutants = 0 }}
+crosscheck = {{ n_inputs = 4, n_mutants = 0 }}
 training = {{ max_steps = 2, batch_size = 2, max_length = 256, device = "cpu", lora_rank = 2 }}
 # What is drawn for scoring is rubbish, by a model of random weights.
 scoring = {{ n = 2, k = [1], n_bootstrap = 100, greedy = false }}

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pairsmith.pipeline.evaluation.gate import STALE, GateError, judge_gate, model_digest, read_gate, write_gate
-from pairsmith.schemas.config.gate import GateConfig
+from pairsmith.schemas.config import GateConfig
 from pairsmith.schemas.gate import Gate, Outcome
 from pairsmith.schemas.score import Gain, Interval
 

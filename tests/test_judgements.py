@@ -10,8 +10,7 @@ from pairsmith.pipeline.chain.stages import stage_folder
 from pairsmith.pipeline.pairing.llm_judge import count_choices, deal_pairs, judgements_key, write_judgements
 from pairsmith.pipeline.run.folder import Shard
 from pairsmith.pipeline.syntax.judge import DIMENSIONS
-from pairsmith.schemas.config import RunConfig
-from pairsmith.schemas.config.judge import JudgeConfig
+from pairsmith.schemas.config import JudgeConfig, RunConfig
 from pairsmith.schemas.config.pairs import PairsConfig
 from pairsmith.schemas.pair import Pair
 from pairsmith.schemas.verdict import Label

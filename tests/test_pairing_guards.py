@@ -59,7 +59,7 @@ def test_an_answer_too_many_times_longer_makes_no_pair() -> None:
 
 
 @pytest.mark.parametrize(
-    ("standing", "outvoted_rejected", "pairs", "dropped"),
+    ("standing", "reject_outvoted", "pairs", "dropped"),
     [
         (Standing.CONFIRMED, False, {("other", "wrong"), ("held", "wrong")}, {}),
         (Standing.UNCHECKED, False, {("other", "wrong"), ("held", "wrong")}, {}),
@@ -72,10 +72,10 @@ def test_an_answer_too_many_times_longer_makes_no_pair() -> None:
     ],
 )
 def test_a_doubted_candidate_is_never_chosen(
-    standing: Standing, outvoted_rejected: bool, pairs: set[tuple[str, str]], dropped: dict[Drop, int]
+    standing: Standing, reject_outvoted: bool, pairs: set[tuple[str, str]], dropped: dict[Drop, int]
 ) -> None:
     rows = [judged("other"), judged("held"), judged("wrong", FAILED)]
-    config = PairsConfig(**OPEN, outvoted_rejected=outvoted_rejected)
+    config = PairsConfig(**OPEN, reject_outvoted=reject_outvoted)
     held = CandidateStanding("held", "p/1", standing, "consensus", 9, 3, "g", 0.1)
     made = pair_up(rows, config, standings=[held])
     assert {(pair.chosen_id, pair.rejected_id) for pair in made.pairs} == pairs

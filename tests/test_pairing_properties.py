@@ -107,7 +107,7 @@ CONFIGS = st.builds(
     max_trivial_share=st.floats(0, 1),
     max_difficulty_share=st.sampled_from([0.25, 0.5, 0.7, 1.0]),
     max_length_ratio=st.sampled_from([None, 1.5, 8.0]),
-    outvoted_rejected=st.booleans(),
+    reject_outvoted=st.booleans(),
     weak_problems=st.booleans(),
 )
 
@@ -146,9 +146,9 @@ def check_pair(pair: Pair, table: Table, config: PairsConfig) -> None:
     assert config.max_length_ratio is None or lengths[1] <= config.max_length_ratio * lengths[0]
     assert {chosen.verdict.label, rejected.verdict.label} <= {PASSED, FAILED}
     if chosen.verdict.label is PASSED:
-        assert standing.get(pair.chosen_id) not in DOUBTED or config.outvoted_rejected
+        assert standing.get(pair.chosen_id) not in DOUBTED or config.reject_outvoted
     if rejected.verdict.label is PASSED and standing.get(pair.rejected_id) in DOUBTED:
-        assert config.outvoted_rejected
+        assert config.reject_outvoted
         assert standing[pair.rejected_id] is not Standing.DOUBTFUL
     assert config.weak_problems or not next(row for row in weak if row.problem_id == pair.problem_id).is_weak
     asks_for_forms = any(policy.forms for policy in config.policies)
@@ -262,4 +262,4 @@ def chosen_tags(row: Judged) -> tuple[str, ...]:
 
 def _is_right(row: Judged, standing: dict[str, Standing], config: PairsConfig) -> bool:
     disproved = standing.get(row.candidate.candidate_id) in (Standing.OUTVOTED, Standing.REFUTED)
-    return row.verdict.label is PASSED and not (disproved and config.outvoted_rejected)
+    return row.verdict.label is PASSED and not (disproved and config.reject_outvoted)

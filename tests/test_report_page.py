@@ -19,7 +19,7 @@ from pairsmith.pipeline.report.gather import STAGES
 from pairsmith.pipeline.sampling.forecast import Comparison, Estimate, Forecast, Outcome
 from pairsmith.pipeline.training.displacement import is_displaced
 from pairsmith.schemas.arrow import from_table
-from pairsmith.schemas.config.gate import GateConfig
+from pairsmith.schemas.config import GateConfig
 from pairsmith.schemas.manifest import Manifest
 from pairsmith.schemas.pair import Message, Pair
 from pairsmith.schemas.pairing_report import DropCount, LeakRow, NamedCount, PairingReport, WeakProblem

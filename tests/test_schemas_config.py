@@ -4,8 +4,17 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from pairsmith.schemas.config import ConfigError, RunConfig, fingerprint, load_config
-from pairsmith.schemas.config.sampling import SamplingConfig
+from pairsmith.pipeline.reference.keys import list_keys
+from pairsmith.schemas.config import (
+    REMOVED,
+    RENAMED,
+    ConfigError,
+    RunConfig,
+    SamplingConfig,
+    fingerprint,
+    load_config,
+    rename_keys,
+)
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -89,6 +98,15 @@ def test_the_last_override_wins_and_nested_sections_are_reached(toml: Path) -> N
         ("sampling=3", "sampling: Input should be a valid dictionary"),
         ("seed", "--set seed: write section.key=value"),
         ("seed.more=1", "--set seed.more=1: seed is not a section"),
+        ("sampling.n=true", "sampling.n: Input should not be true or false (got True)"),
+        ("sampling.temperature=false", "sampling.temperature: Input should not be true or false (got False)"),
+        ("run=", "run is empty; name the folder that the run writes into"),
+        ('run=" "', "run is empty"),
+        ('run="a\\u0000b"', "run: a text must not hold NUL"),
+        ("sampling.n=" + "[" * 5000, "--set sampling.n: lists are nested too deeply"),
+        ("problems.limit" + ".a" * 5000 + "=1", "problems.limit: Input should be a valid integer (got {"),
+        ("sampling.n=" + "9" * 5000, "sampling.n: "),
+        ('"a\nb"=1', "\"a\\nb\": no such key; NEAREST"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_in_one_line(toml: Path, override: str, said: str) -> None:
@@ -107,11 +125,102 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert message(path) == f"{path}: no such configuration file"
 
 
-@pytest.mark.parametrize("content", [b"seed = ", b"[a\n", b"seed = 1\nseed = 2\n", b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"seed = ",
+        b"[a\n",
+        b"seed = 1\nseed = 2\n",
+        b"\xff\xfe",
+        b"\xff\xfes\0e\0",
+        b"seed = 1\0",
+        b"a = " + b"[" * 9000,
+        b"seed = " + b"9" * 5000,
+    ],
+)
 def test_a_broken_file_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "run.toml"
     path.write_bytes(content)
     assert message(path).startswith(f"{path}: ")
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_bytes("\ufeffseed = 4\n".encode())
+    assert load_config(path).seed == 4
+
+
+def test_a_name_with_nul_is_refused() -> None:
+    assert message(Path("a\0b")).startswith("a\\x00b: ")
+
+
+def test_all_faults_are_reported_at_once_one_line_each(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text("sed = 1\n[sampling]\nn = true\ntop_p = 7\n[pairs]\nmax_per_problems = 3\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert sorted(str(caught.value).splitlines()) == [
+        "pairs.max_per_problems: no such key; the nearest known one is pairs.max_per_problem",
+        "sampling.n: Input should not be true or false (got True)",
+        "sampling.top_p: Input should be less than or equal to 1 (got 7)",
+        "sed: no such key; the nearest known one is seed",
+    ]
+
+
+def test_a_file_of_a_thousand_faults_is_cut_short(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text("".join(f"key_{n} = 1\n" for n in range(1000)))
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert str(caught.value).splitlines()[-1] == "and 980 more"
+
+
+def test_renamed_keys_go_on_working_with_one_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("pairsmith.schemas.config.loading._warn", said.append)
+    path = tmp_path / "run.toml"
+    path.write_text('[truth]\nn_inputs = 7\n[execution]\ntimeouts_again = "all"\nn_runs = 1\n')
+    config = load_config(path, ["truth.n_mutants=3", "crosscheck.n_programs=9"])
+    held = config.crosscheck
+    assert (held.n_inputs, held.n_mutants, held.n_programs) == (7, 3, 9)
+    assert (config.execution.rerun_timeouts, config.execution.n_runs) == ("all", 1)
+    assert said == [
+        "configuration: truth is now called crosscheck",
+        "configuration: execution.timeouts_again is now called execution.rerun_timeouts",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (
+            ("truth.n_inputs=1", "crosscheck.n_inputs=2"),
+            "crosscheck.n_inputs is set under crosscheck and under its old name truth; delete one",
+        ),
+        (
+            ('execution.timeouts_again="all"', 'execution.rerun_timeouts="all"'),
+            "execution.rerun_timeouts is set under execution.rerun_timeouts and under its old name "
+            "execution.timeouts_again; delete one",
+        ),
+    ],
+)
+def test_an_old_and_a_new_name_together_are_refused(overrides: tuple[str, str], said: str) -> None:
+    assert message(None, *overrides) == said
+
+
+def test_the_table_of_renamed_keys_leads_to_keys_that_there_are() -> None:
+    known = {key.path for key in list_keys()}
+    sections = {key.rpartition(".")[0] for key in known}
+    for old, new in RENAMED.items():
+        assert new in known | sections
+        assert old not in known | sections
+    assert not REMOVED & known
+
+
+def test_renaming_leaves_the_given_tree_as_it_is() -> None:
+    tree = {"truth": {"n_inputs": 1}, "execution": {"timeouts_again": "all"}}
+    assert rename_keys(tree) == {"crosscheck": {"n_inputs": 1}, "execution": {"rerun_timeouts": "all"}}
+    assert tree == {"truth": {"n_inputs": 1}, "execution": {"timeouts_again": "all"}}
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:

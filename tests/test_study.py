@@ -18,7 +18,7 @@ from pairsmith.pipeline.evaluation.study import (
 from pairsmith.pipeline.pairing import split_of
 from pairsmith.pipeline.run.folder import Shard
 from pairsmith.pipeline.training.supervised import NoReferencesError, write_references
-from pairsmith.schemas.config.gate import GateConfig
+from pairsmith.schemas.config import GateConfig
 from pairsmith.schemas.config.study import StudyConfig
 from tests.pairing_records import problem
 from tests.report_run import gains_between, make_score, write_evaluation

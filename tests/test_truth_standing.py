@@ -13,12 +13,12 @@ from pairsmith.pipeline.crosscheck.timing import time_problem
 from pairsmith.pipeline.crosscheck.voting import Question
 from pairsmith.pipeline.sandbox.pool import SandboxPool
 from pairsmith.schemas.candidate import Extraction, Program
-from pairsmith.schemas.config.truth import TruthConfig
+from pairsmith.schemas.config import CrosscheckConfig
 from pairsmith.schemas.problem import Case, JudgedBy, Problem
 from pairsmith.schemas.standing import Standing
 from tests.pairing_records import problem
 
-CONFIG = TruthConfig(n_inputs=40, n_mutants=0)
+CONFIG = CrosscheckConfig(n_inputs=40, n_mutants=0)
 UNIQUE = problem(
     entry_point="unique",
     cases=(Case("[[3,1,2,1]]", "[1,2,3]"), Case("[[5,5]]", "[5]"), Case("[[0,7,4]]", "[0,4,7]")),
@@ -47,7 +47,9 @@ def passed(*codes: str) -> list[Passed]:
     ]
 
 
-def standings(one: Problem, codes: list[str], pool: SandboxPool, config: TruthConfig = CONFIG) -> list[Standing]:
+def standings(
+    one: Problem, codes: list[str], pool: SandboxPool, config: CrosscheckConfig = CONFIG
+) -> list[Standing]:
     rows = hold_problem(one, passed(*codes), pool, config, seed=0).candidates
     assert [row.candidate_id for row in rows] == [str(place) for place in range(len(codes))]
     return [row.standing for row in rows]
@@ -72,7 +74,7 @@ def test_without_a_reference_independent_programs_outvote_it(pool: SandboxPool) 
     assert agreed.problem.top_support == 1.0
 
 
-def replace_share(clear: float) -> TruthConfig:
+def replace_share(clear: float) -> CrosscheckConfig:
     return CONFIG.model_copy(update={"clear_share": clear})
 
 
@@ -154,7 +156,7 @@ def test_an_input_that_the_reference_is_slow_on_is_no_input_to_be_late_on(quick:
 
 
 def test_no_budget_checks_nothing(pool: SandboxPool) -> None:
-    stood = hold_problem(UNIQUE, passed(RIGHT[0], BREAKS), pool, TruthConfig(n_inputs=0, n_mutants=0), 0)
+    stood = hold_problem(UNIQUE, passed(RIGHT[0], BREAKS), pool, CrosscheckConfig(n_inputs=0, n_mutants=0), 0)
     assert {row.standing for row in stood.candidates} == {Standing.UNCHECKED}
     assert (stood.problem.method, stood.problem.n_derived, stood.problem.is_weak) == ("", 0, False)
 

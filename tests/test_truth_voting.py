@@ -9,9 +9,9 @@ from pairsmith.pipeline.crosscheck.voting import (
     find_consensus,
     weigh_voters,
 )
-from pairsmith.schemas.config.truth import TruthConfig
+from pairsmith.schemas.config import CrosscheckConfig
 
-CONFIG = TruthConfig()
+CONFIG = CrosscheckConfig()
 INSIDE, OUTSIDE, BIG = Question("[1]", True, True), Question("[1]", False, True), Question("[1]", True, False)
 REFUSABLE = Question("[1]", True, True, may_be_refused=True)
 LARGE = Question("[1]", True, True, is_large=True)
@@ -64,7 +64,7 @@ def test_those_who_are_wrong_elsewhere_have_no_vote_in_the_second_round() -> Non
     rows += [Voter("odd", "o", ("b", "x"))]
     questions = [Question("[1]", True, True), Question("[2]", False, True)]
     # In the first round x has 6 of 9 votes on the outside input, which is too few; then the doubted ones are out.
-    config = TruthConfig(min_share=0.51)
+    config = CrosscheckConfig(min_share=0.51)
     assert find_consensus(rows, questions, config, [0, 1]) == {0: Consensus("a", 5 / 9), 1: Consensus("x", 6 / 9)}
 
 

@@ -124,7 +124,10 @@ def guard(work: Callable[[], None], debug: bool) -> None:
             raise typer.Exit(128 + signal.SIGPIPE) from None
         if debug or not isinstance(error, (PairsmithError, ConfigError, OSError)):
             raise
-        errors.print(f"error: {_one_line(error)}", style="red", highlight=False, markup=False)
+        faults = str(error).splitlines() if isinstance(error, ConfigError) else [str(error)]
+        for fault in faults:
+            line = _one_line(fault) or type(error).__name__
+            errors.print(f"error: {line}", style="red", highlight=False, markup=False)
         raise typer.Exit(EXIT_ERROR) from None
 
 
@@ -154,8 +157,8 @@ def _raise_on_signals() -> Callable[[], list[int]]:
     return came
 
 
-def _one_line(error: BaseException) -> str:
-    return shown_text(" ".join(str(error).split()), _LONGEST_ERROR) or type(error).__name__
+def _one_line(text: str) -> str:
+    return shown_text(" ".join(text.split()), _LONGEST_ERROR)
 
 
 def prepare_libraries(debug: bool) -> None:

@@ -13,7 +13,7 @@ from pairsmith.pipeline.crosscheck.sizes import is_modest, largest_of
 from pairsmith.pipeline.crosscheck.voting import Consensus, Question, Voter
 from pairsmith.pipeline.sandbox import SandboxPool
 from pairsmith.schemas.candidate import Program
-from pairsmith.schemas.config.truth import TruthConfig
+from pairsmith.schemas.config import CrosscheckConfig
 from pairsmith.schemas.problem import Case, Interface, JudgedBy, Problem
 from pairsmith.schemas.values import decode_value
 
@@ -22,7 +22,7 @@ _N_PROBES = 3
 _PROBE_ROUNDS = 3
 _N_LATE = 2
 _QUICK = 0.1  # of the time that an input may take
-_MAX_STOPS = 12  # of the reference: each costs a third of `truth.wall_s`
+_MAX_STOPS = 12  # of the reference: each costs a third of `crosscheck.wall_s`
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def own_inputs(problem: Problem, passed: Sequence[Passed], pool: SandboxPool) ->
     return tuple(dict.fromkeys(case.arguments for case in problem.cases))
 
 
-def derive_questions(problem: Problem, own: Sequence[str], config: TruthConfig, seed: int) -> list[Question]:
+def derive_questions(problem: Problem, own: Sequence[str], config: CrosscheckConfig, seed: int) -> list[Question]:
     """Return derived inputs: those like the problem's own first, then by size."""
     if not own or not config.n_inputs:
         return []

@@ -29,7 +29,7 @@ _SOURCES = ("problems", "programs", "verdicts", "syntax")
 
 def truth_key(chain: Path, name: str, stage: str, config: RunConfig) -> str:
     """Return the key of a shard of one of the three stages."""
-    settings = (config.truth.model_dump_json(), limits_of(config), str(config.seed))
+    settings = (config.crosscheck.model_dump_json(), limits_of(config), str(config.seed))
     return shard_key(chain, name, stage, _SOURCES, *settings)
 
 
@@ -54,14 +54,14 @@ def write_truth(chain: Path, name: str, config: RunConfig, pool: Callable[[], Sa
             of_problems += known["problem_standings"][problem.problem_id]
             timings += known["timings"][problem.problem_id]
             continue
-        if rows and config.truth.n_inputs:
-            stood = hold_problem(problem, rows, pool(), config.truth, config.seed)
+        if rows and config.crosscheck.n_inputs:
+            stood = hold_problem(problem, rows, pool(), config.crosscheck, config.seed)
             candidates += stood.candidates
             of_problems.append(stood.problem)
-        if rows and config.truth.n_timed_runs:
+        if rows and config.crosscheck.n_timed_runs:
             doubted = {row.candidate_id for row in candidates if row.standing is not Standing.CONFIRMED}
             programs = {row.program.code: row.program for row in rows if row.program.candidate_id not in doubted}
-            timings += time_problem(problem, list(programs.values()), pool(), config.truth.n_timed_runs)
+            timings += time_problem(problem, list(programs.values()), pool(), config.crosscheck.n_timed_runs)
     counts = Counter(f"standing.{row.standing}" for row in candidates)
     weak = Counter({"weak": sum(row.is_weak for row in of_problems)})
     for stage, shard in (
@@ -77,7 +77,7 @@ def _reuse(
     problems: Sequence[Problem], passed: Mapping[str, Sequence[Passed]], config: RunConfig
 ) -> dict[str, dict[str, str]]:
     """Return for each stage, by problem, the digest of all that its rows hang on."""
-    settings = (config.truth.model_dump_json(), limits_of(config), str(config.seed))
+    settings = (config.crosscheck.model_dump_json(), limits_of(config), str(config.seed))
     digests: dict[str, dict[str, str]] = {stage: {} for stage in STAGES}
     for problem in problems:
         rows = [(row.program.candidate_id, row.cluster) for row in passed.get(problem.problem_id, ())]

@@ -26,7 +26,7 @@ from pairsmith.pipeline.crosscheck.voting import (
     weigh_voters,
 )
 from pairsmith.pipeline.sandbox import SandboxPool
-from pairsmith.schemas.config.truth import TruthConfig
+from pairsmith.schemas.config import CrosscheckConfig
 from pairsmith.schemas.problem import Interface, Problem
 from pairsmith.schemas.standing import CandidateStanding, ProblemStanding, Standing
 
@@ -40,7 +40,7 @@ class Stood:
 
 
 def hold_problem(
-    problem: Problem, passed: Sequence[Passed], pool: SandboxPool, config: TruthConfig, seed: int
+    problem: Problem, passed: Sequence[Passed], pool: SandboxPool, config: CrosscheckConfig, seed: int
 ) -> Stood:
     """Return the standing of a problem's passed candidates, one row each, and of the problem.
 
@@ -108,7 +108,7 @@ def _truth(
     told: Mapping[int, Consensus],
     voters: Sequence[Voter],
     questions: Sequence[Question],
-    config: TruthConfig,
+    config: CrosscheckConfig,
     has_contract: bool,
 ) -> dict[int, Consensus]:
     """Return the answers that count: the reference's, and the consensus on what it had no answer to.
@@ -139,7 +139,7 @@ def _stand(
     questions: Sequence[Question],
     truth: Mapping[int, Consensus],
     method: str,
-    config: TruthConfig,
+    config: CrosscheckConfig,
 ) -> list[CandidateStanding]:
     of_code = {one.program.candidate_id: one.program.code for one in passed}
     by_code = {of_code[voter.program_id]: voter for voter in voters}
@@ -168,7 +168,7 @@ def _standing(
     against: Sequence[int],
     truth: Mapping[int, Consensus],
     questions: Sequence[Question],
-    config: TruthConfig,
+    config: CrosscheckConfig,
 ) -> Standing:
     if not against:
         return Standing.CONFIRMED
@@ -198,7 +198,7 @@ def _adequacy(
     questions: Sequence[Question],
     own: Sequence[str],
     pool: SandboxPool,
-    config: TruthConfig,
+    config: CrosscheckConfig,
     seed: int,
 ) -> Adequacy:
     """Return how many mutants of the reference, or of a confirmed candidate, the problem's own tests kill."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pairsmith.pipeline.crosscheck.answers import RAISED, UNKNOWN
-from pairsmith.schemas.config.truth import TruthConfig
+from pairsmith.schemas.config import CrosscheckConfig
 
 _ROUNDS = 2  # in the second round those that the first one doubted have no vote
 _INVALID = 0.5  # an input that so many refuse is none that must be answered
@@ -66,7 +66,7 @@ class Consensus:
 
 
 def find_consensus(
-    voters: Sequence[Voter], questions: Sequence[Question], config: TruthConfig, places: Sequence[int]
+    voters: Sequence[Voter], questions: Sequence[Question], config: CrosscheckConfig, places: Sequence[int]
 ) -> dict[int, Consensus]:
     """Return the consensus by the place of the question; questions without one are left out.
 
@@ -134,7 +134,7 @@ def _votes(voters: Sequence[Voter], weights: Mapping[str, float], place: int) ->
 
 
 def _count(
-    voters: Sequence[Voter], weights: Mapping[str, float], place: int, question: Question, config: TruthConfig
+    voters: Sequence[Voter], weights: Mapping[str, float], place: int, question: Question, config: CrosscheckConfig
 ) -> Consensus | None:
     votes = _votes(voters, weights, place)
     total = sum(votes.values())

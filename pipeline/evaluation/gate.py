@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.pipeline.sampling.models import digest_folder
-from pairsmith.schemas.config.gate import GateConfig
+from pairsmith.schemas.config import GateConfig
 from pairsmith.schemas.gate import Gate, GateCheck, Outcome
 from pairsmith.schemas.score import Gain, Interval
 

@@ -5,7 +5,7 @@ something else may have caused runs once more when nothing else does, and only t
 program that was kept waiting for a processor and did not burn its time, one that came while cases were being
 answered slowly, an end by the kernel for want of memory, tests that did not end. A program that had the processor
 all the while and spent it on one case has a loop that does not end, as a rule, and would only burn its limit
-again; `execution.timeouts_again = "all"` runs these too.
+again; `execution.rerun_timeouts = "all"` runs these too.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from pairsmith.pipeline.languages.jobs import Unprepared, prepare, prepare_progr
 from pairsmith.pipeline.languages.toolchains import Toolchains
 from pairsmith.pipeline.sandbox import Answer, Bench, Ending, Job, Sandbox, SandboxFaultError, SandboxPool
 from pairsmith.schemas.candidate import Extraction, Program
-from pairsmith.schemas.config import TimeoutsAgain
+from pairsmith.schemas.config import RerunTimeouts
 from pairsmith.schemas.execution import CaseRun, Execution, Status
 from pairsmith.schemas.problem import Interface, JudgedBy, Problem
 from pairsmith.schemas.values import canonical, encode_value
@@ -40,7 +40,7 @@ def execute_programs(
     on_done: Callable[[int], None] = lambda n: None,
     cache: Path | None = None,
     n_runs: int = 2,
-    timeouts_again: TimeoutsAgain = "borderline",
+    rerun_timeouts: RerunTimeouts = "borderline",
 ) -> list[Execution]:
     """Return one execution a program, in the programs' order.
 
@@ -53,14 +53,14 @@ def execute_programs(
         on_done: called with the number of programs that just got an execution.
         cache: folder for what is compiled; None keeps nothing.
         n_runs: 1 leaves out the second run, and no program is found to be flaky.
-        timeouts_again: which timeouts run once more alone.
+        rerun_timeouts: which timeouts run once more alone.
 
     Raises:
         SandboxError: if the sandbox stays broken. A single fault gives an execution with status `fault`.
         LanguageError: if a problem's language is unknown, or its toolchain missing in the sandbox.
     """
     with Toolchains(pool, cache) as toolchains:
-        return _execute(programs, problems, _Runner(pool, toolchains, n_runs, timeouts_again), on_done)
+        return _execute(programs, problems, _Runner(pool, toolchains, n_runs, rerun_timeouts), on_done)
 
 
 def _execute(
@@ -128,11 +128,11 @@ class _Runner:
     pool: SandboxPool
     toolchains: Toolchains
     n_runs: int
-    timeouts_again: TimeoutsAgain
+    rerun_timeouts: RerunTimeouts
 
     def doubts(self, execution: Execution) -> bool:
         """Return whether a program has to run once more, alone."""
-        return _is_borderline(execution) or (self.timeouts_again == "all" and _timed_out(execution))
+        return _is_borderline(execution) or (self.rerun_timeouts == "all" and _timed_out(execution))
 
     def execute(self, program: Program, problem: Problem) -> Execution:
         """Run a program, and again where that may tell more."""

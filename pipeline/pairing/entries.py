@@ -27,12 +27,12 @@ _DISPROVED = (Standing.OUTVOTED.value, Standing.REFUTED.value)
 _FLAKY = "flaky"  # cause of a candidate whose answers differ from run to run
 
 
-def join_entries(tables: PairingTables, outvoted_rejected: bool) -> pl.DataFrame:
+def join_entries(tables: PairingTables, reject_outvoted: bool) -> pl.DataFrame:
     """Return one row a candidate, sorted by problem and candidate, whatever the order of the tables.
 
     Args:
         tables: see `pipeline.pairing.frames`.
-        outvoted_rejected: whether a disproved candidate counts as failed; else it is dropped.
+        reject_outvoted: whether a disproved candidate counts as failed; else it is dropped.
 
     Returns:
         Ids; `passed` (null without a label), `share` of the cases passed in [0, 1] (0 for a failed one under a
@@ -49,7 +49,7 @@ def join_entries(tables: PairingTables, outvoted_rejected: bool) -> pl.DataFrame
         refuse_repeats(getattr(tables, kind), "problem_id" if kind == "problems" else "candidate_id", kind)
     joined = _join(tables).collect(engine="streaming")
     _refuse_mixed(joined)
-    entries = joined.with_columns(**_derive(outvoted_rejected)).with_columns(_own_reason())
+    entries = joined.with_columns(**_derive(reject_outvoted)).with_columns(_own_reason())
     return _reason_among_others(entries.sort("problem_id", "candidate_id"))
 
 
@@ -143,10 +143,10 @@ def _refuse_mixed(joined: pl.DataFrame) -> None:
             )
 
 
-def _derive(outvoted_rejected: bool) -> dict[str, pl.Expr]:
+def _derive(reject_outvoted: bool) -> dict[str, pl.Expr]:
     has_code = pl.col("extraction") != Extraction.NO_CODE.value
     has_tree = has_code & pl.col("has_syntax").is_not_null()
-    disproved = pl.col("standing").is_in(_DISPROVED).fill_null(False) & outvoted_rejected
+    disproved = pl.col("standing").is_in(_DISPROVED).fill_null(False) & reject_outvoted
     label_passed = pl.col("label") == Label.PASSED.value
     by_tester = pl.col("judged_by").is_in([JudgedBy.TESTER.value, JudgedBy.IN_PROCESS.value])
     share = (pl.col("n_passed") / pl.col("n_cases")).clip(0.0, 1.0)

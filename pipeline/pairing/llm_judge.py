@@ -14,7 +14,7 @@ from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.run.folder import Shard, shard_name
 from pairsmith.pipeline.sampling.protocol import Sampler
 from pairsmith.pipeline.syntax.judge import DIMENSIONS, PROMPT, Match, judge_matches
-from pairsmith.schemas.config.judge import JudgeConfig
+from pairsmith.schemas.config import JudgeConfig
 from pairsmith.schemas.judgement import Judgement
 from pairsmith.schemas.pair import Pair
 

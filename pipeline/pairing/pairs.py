@@ -87,7 +87,7 @@ def make_pairs(tables: PairingTables, config: PairsConfig, seed: int) -> Pairing
 
 def open_entries(tables: PairingTables, config: PairsConfig, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the candidates as policies see them, with why one may be part of no pair; and the problems."""
-    entries = leave_out_marked(join_entries(tables, config.outvoted_rejected), tables.marks)
+    entries = leave_out_marked(join_entries(tables, config.reject_outvoted), tables.marks)
     problems = _list_problems(tables, entries, config, seed)
     entries = entries.join(
         problems.select("problem_id", "problem_reason", "split", "problem_tie"),

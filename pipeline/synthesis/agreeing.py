@@ -45,7 +45,7 @@ def answers_key(run: Path, name: str, config: RunConfig) -> str:
     problems = stage_folder(step_chain(run, "responses"), "problems").content(name)
     return digest(
         "answers", str(VERSION), *parts, problems, config.synthesis.agreement.model_dump_json(include=_RUN),
-        limits_of(config), config.truth.model_dump_json(include={"cpu_s", "wall_s"}),
+        limits_of(config), config.crosscheck.model_dump_json(include={"cpu_s", "wall_s"}),
     )  # fmt: skip
 
 

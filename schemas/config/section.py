@@ -5,7 +5,7 @@ import typing
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 NOT_SET = "none"  # TOML has no null
@@ -25,8 +25,27 @@ class Section(BaseModel):
             name: None if value == NOT_SET and cls._may_be_unset(name) else value for name, value in given.items()
         }
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_plain(cls, value: Any, info: Any) -> Any:
+        """Refuse `true` where a number is meant, which pydantic takes for 1, and NUL, which no path bears."""
+        if isinstance(value, bool) and not cls._takes_bool(info.field_name):
+            raise ValueError("Input should not be true or false")
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError("a text must not hold NUL")
+        return value
+
+    @classmethod
+    def _hint(cls, name: str) -> Any:
+        field = cls.model_fields.get(name)
+        return field.annotation if field is not None else None
+
     @classmethod
     def _may_be_unset(cls, name: str) -> bool:
-        field = cls.model_fields.get(name)
-        hint = field.annotation if field is not None else None
+        hint = cls._hint(name)
         return typing.get_origin(hint) in (types.UnionType, typing.Union) and type(None) in typing.get_args(hint)
+
+    @classmethod
+    def _takes_bool(cls, name: str) -> bool:
+        hint = cls._hint(name)
+        return hint is bool or bool in typing.get_args(hint) or hint is Any

@@ -7,15 +7,15 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from pairsmith.schemas.config import (
+from pairsmith.schemas.config.loading import (
     ConfigError,
-    RunConfig,
     apply_override,
-    first_error,
-    keep_in_store,
+    describe_faults,
     read_toml,
+    rename_keys,
     validate_run,
 )
+from pairsmith.schemas.config.run import RunConfig, check_folders
 from pairsmith.schemas.config.section import Section
 
 _NAME = re.compile(r"[\w+.@-]{1,60}")
@@ -73,7 +73,7 @@ class StudyConfig(Section):
     datasets: tuple[Variant, ...] = Field((Variant(name="own"),), min_length=1)
     methods: tuple[Variant, ...] = Field(min_length=1)
 
-    _keep_in_store = model_validator(mode="before")(keep_in_store)
+    _check_folders = model_validator(mode="before")(check_folders)
 
     @model_validator(mode="after")
     def _is_sound(self) -> "StudyConfig":
@@ -117,9 +117,10 @@ def load_study(path: Path, overrides: Iterable[str] = (), run: str | Path | None
         if "://" in str(run):
             tree.pop("store", None)
     try:
-        study = StudyConfig.model_validate(tree)
+        study = StudyConfig.model_validate(_renamed(tree))
     except ValidationError as error:
-        raise ConfigError(f"{path}: {first_error(error, StudyConfig)}") from None
+        faults = describe_faults(error, StudyConfig).splitlines()
+        raise ConfigError("\n".join(f"{path}: {fault}" for fault in faults)) from None
     for start in study.starts:  # a bad key of a cell is known before anything is drawn
         for dataset in study.datasets:
             for method in study.methods:
@@ -135,6 +136,15 @@ def merged(*trees: Mapping[str, Any]) -> dict[str, Any]:
             both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
             result[key] = merged(result[key], value) if both else merged(value) if _is_table(value) else value
     return result
+
+
+def _renamed(tree: dict[str, Any]) -> dict[str, Any]:
+    """Return the tables of a study with the renamed keys of their sections under their new names."""
+    renamed = {kind: rename_keys(value) for kind, value in tree.items() if kind == "base" and _is_table(value)}
+    for kind in _LISTS:
+        if isinstance(tree.get(kind), list):
+            renamed[kind] = [rename_keys(row) if _is_table(row) else row for row in tree[kind]]  # type: ignore[assignment]
+    return {**tree, **renamed}
 
 
 def _is_table(value: object) -> bool:

@@ -47,7 +47,7 @@ def write_executions(
     ready = {**reusable_executions(chain, name, config), **(known or {})}
     missing = [program for program in programs if program.candidate_id not in ready]
     problems, cache = problems_of(chain, name), compiled_folder(config)
-    n_runs, again = config.execution.n_runs, config.execution.timeouts_again
+    n_runs, again = config.execution.n_runs, config.execution.rerun_timeouts
     made = execute_programs(missing, problems, pool, on_done, cache, n_runs, again) if missing else []
     ready.update({row.candidate_id: row for row in made})
     rows = [ready[program.candidate_id] for program in programs]
@@ -83,7 +83,7 @@ def limits_of(config: RunConfig) -> str:
     """Return what decides how a program ends in a sandbox, as text."""
     execution = config.execution
     limits = config.sandbox.model_dump_json(exclude=NO_MATTER["sandbox"])
-    return f"{limits} {execution.n_runs} runs, {execution.timeouts_again} timeouts again"
+    return f"{limits} {execution.n_runs} runs, {execution.rerun_timeouts} timeouts again"
 
 
 def verdicts_key(chain: Path, name: str, config: RunConfig) -> str:

@@ -12,7 +12,7 @@ from pairsmith.pipeline.synthesis.agreement.evidence import Evidence
 from pairsmith.pipeline.synthesis.agreement.groups import Behaviours, find_behaviours
 from pairsmith.pipeline.synthesis.agreement.joint import Coefficients, Joint, estimate
 from pairsmith.schemas.agreement import ProblemAgreement, ResponseAgreement, Standing
-from pairsmith.schemas.config.agreement import AgreementConfig
+from pairsmith.schemas.config import AgreementConfig
 from pairsmith.schemas.execution import Status
 from pairsmith.schemas.problem import Case, Problem
 from pairsmith.schemas.values import Opaque, ValueTooLargeError, decode_value, encode_value

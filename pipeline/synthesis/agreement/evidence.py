@@ -11,7 +11,7 @@ from pairsmith.pipeline.synthesis.agreement.guessing import guess_inputs
 from pairsmith.pipeline.synthesis.agreement.reading import find_calls
 from pairsmith.pipeline.synthesis.agreement.running import Matrix, asked_inputs, run_matrix, run_tests
 from pairsmith.schemas.agreement import GeneratedTest, GivenAnswer, ProblemAnswers
-from pairsmith.schemas.config.agreement import AgreementConfig
+from pairsmith.schemas.config import AgreementConfig
 from pairsmith.schemas.problem import Problem
 
 _FEW = 10  # inputs: fewer tell programs apart badly, and the types of the signature give more

@@ -1,0 +1,202 @@
+"""Reads a configuration: TOML, overrides on top, renamed keys, and every fault in one line each."""
+
+import difflib
+import functools
+import hashlib
+import json
+import logging
+import reprlib
+import tomllib
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from pairsmith.schemas.config.run import RunConfig
+
+RENAMED: Mapping[str, str] = {
+    "truth": "crosscheck",
+    "execution.timeouts_again": "execution.rerun_timeouts",
+    "pairs.outvoted_rejected": "pairs.reject_outvoted",
+}
+"""Old dotted key or section to the new one; files that hold the old one go on working, with a warning."""
+REMOVED: frozenset[str] = frozenset()
+"""Keys that are no settings any more; files that hold them go on working without them, with a warning."""
+_MAX_FAULTS = 20  # lines; a file of another program has hundreds
+_log = logging.getLogger(__name__)
+
+
+class ConfigError(ValueError):
+    """The configuration can't be used; the message has one line for each fault, with the key and the remedy."""
+
+
+def load_config(path: Path | None, overrides: Iterable[str] = ()) -> RunConfig:
+    """Return the configuration of a TOML file with overrides on top.
+
+    Args:
+        path: TOML file; None takes the defaults.
+        overrides: `section.key=value`, value in TOML's syntax; a bare word is a string.
+
+    Raises:
+        ConfigError: no such file, broken TOML, unknown key (the nearest known one is named), bad value.
+    """
+    tree = read_toml(path) if path is not None else {}
+    for override in overrides:
+        apply_override(tree, override)
+    return validate_run(tree)
+
+
+def validate_run(tree: Mapping[str, Any]) -> RunConfig:
+    """Return the configuration of a tree of tables.
+
+    Raises:
+        ConfigError: an unknown key (the nearest known one is named), a bad value.
+    """
+    try:
+        return RunConfig.model_validate(rename_keys(tree))
+    except ValidationError as error:
+        raise ConfigError(describe_faults(error, RunConfig)) from None
+
+
+def rename_keys(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a tree of tables with renamed keys under their new names; each is warned of once.
+
+    Raises:
+        ConfigError: the old and the new name of a key are both set.
+    """
+    renamed = dict(tree)
+    for old, new in RENAMED.items():
+        held = _take(renamed, old)
+        if held is None:
+            continue
+        _warn(f"configuration: {old} is now called {new}")
+        value, both = held[0], new
+        there = _take(renamed, new)
+        if there is not None and isinstance(value, Mapping) and isinstance(there[0], Mapping):
+            twice = sorted(set(value) & set(there[0]))
+            both = f"{new}.{twice[0]}" if twice else ""
+            value = {**value, **there[0]}
+        if there is not None and both:
+            raise ConfigError(f"{both} is set under {new} and under its old name {old}; delete one")
+        _put(renamed, new, value)
+    for key in sorted(REMOVED):
+        if _take(renamed, key) is not None:
+            _warn(f"configuration: {key} is no setting any more, and is ignored")
+    return renamed
+
+
+def _take(tree: dict[str, Any], key: str) -> list[Any] | None:
+    """Remove a dotted key from a tree, whose tables are copied; return its value in a list, None if not there."""
+    *sections, name = key.split(".")
+    for section in sections:
+        if not isinstance(tree.get(section), Mapping):
+            return None
+        tree[section] = dict(tree[section])
+        tree = tree[section]
+    return [tree.pop(name)] if name in tree else None
+
+
+def _put(tree: dict[str, Any], key: str, value: Any) -> None:
+    *sections, name = key.split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+    tree[name] = value
+
+
+@functools.cache
+def _warn(text: str) -> None:
+    _log.warning(text)
+
+
+def fingerprint(*parts: BaseModel | str) -> str:
+    """Return 16 hex digits over sections and strings: equal configuration, equal fingerprint."""
+    texts = [part if isinstance(part, str) else part.model_dump_json() for part in parts]
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:16]
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the tables of a TOML file; a byte order mark before UTF-8 is skipped.
+
+    Raises:
+        ConfigError: no such file, broken TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise ConfigError(f"{_safe(str(path))}: no such configuration file") from None
+    except RecursionError:
+        raise ConfigError(f"{_safe(str(path))}: tables or lists are nested too deeply") from None
+    except (OSError, ValueError) as error:  # broken TOML, text that is not UTF-8, NUL in the name, huge integers
+        raise ConfigError(f"{_safe(str(path))}: {_safe(str(error))}") from None
+
+
+def apply_override(tree: dict[str, Any], override: str) -> None:
+    """Lay one `section.key=value` over a tree of tables.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {_safe(override)}: write section.key=value")
+    value: Any = text
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except RecursionError:
+        raise ConfigError(f"--set {_safe(key)}: lists are nested too deeply") from None
+    except ValueError:  # a bare word
+        pass
+    *sections, name = key.strip().split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(f"--set {_safe(override)}: {_safe(section)} is not a section")
+    tree[name] = value
+
+
+def describe_faults(error: ValidationError, root: type[BaseModel]) -> str:
+    """Return one line for each fault of a configuration whose outermost model is `root`."""
+    lines = list(dict.fromkeys(_describe(fault, root) for fault in error.errors(include_url=False)))
+    more = [f"and {len(lines) - _MAX_FAULTS} more"] if len(lines) > _MAX_FAULTS else []
+    return "\n".join([*lines[:_MAX_FAULTS], *more])
+
+
+def _describe(fault: Any, root: type[BaseModel]) -> str:
+    where = _safe(".".join(str(part) for part in fault["loc"]))
+    if fault["type"] != "extra_forbidden":
+        message = fault["msg"].removeprefix("Value error, ")
+        got = (
+            "" if fault["type"] == "value_error" and isinstance(fault["input"], Mapping) else _got(fault["input"])
+        )
+        return f"{where}: {_safe(message)}{got}" if where else f"{_safe(message)}{got}"
+    *sections, name = (str(part) for part in fault["loc"])
+    known = list(_section(sections, root).model_fields)
+    nearest = difflib.get_close_matches(name[:80], known, n=1, cutoff=0.0)[0]
+    return f"{where}: no such key; the nearest known one is {'.'.join([*sections, nearest])}"
+
+
+def _got(value: Any) -> str:
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = 80
+    return f" (got {_safe(short.repr(value))})"
+
+
+def _safe(text: str) -> str:
+    """Return a text in one line of at most 400 printable characters."""
+    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    return shown if len(shown) <= 400 else f"{shown[:400]}..."
+
+
+def _section(path: Iterable[str], root: type[BaseModel]) -> type[BaseModel]:
+    model = root
+    for name in path:
+        if name.isdigit():
+            continue  # an item of a list of sections
+        hint = model.model_fields[name].annotation
+        if typing.get_origin(hint) in (types.UnionType, tuple):
+            hint = next(part for part in typing.get_args(hint) if part not in (type(None), ...))
+        model = typing.cast(type[BaseModel], hint)
+    return model
