@@ -7,7 +7,7 @@ TORCH ?= torch==2.13.0
 RUN ?= runs/demo
 PYTEST_ARGS ?=
 
-.PHONY: help demo test check reference install install-dev clean
+.PHONY: help demo test test-fast test-nightly check reference install install-dev clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -15,8 +15,14 @@ help: ## Say what there is
 demo: install ## Build pairs, train on them and score, on starter problems (about ten minutes on two cores)
 	$(BIN)/pairsmith demo --set run=$(RUN)
 
-test: install-dev ## Run every test that can run here
-	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+test: install-dev ## Run all tests but the nightly ones
+	$(BIN)/pytest -n 2 --dist loadfile -m "not nightly" $(PYTEST_ARGS)
+
+test-fast: install-dev ## Run the tests that start no sandbox, model, server or other process
+	$(BIN)/pytest -n 2 --dist loadfile --fast $(PYTEST_ARGS)
+
+test-nightly: install-dev ## Run what `make test` leaves out: slow, and proved elsewhere by most of its parts
+	$(BIN)/pytest -n 2 --dist loadfile -m nightly $(PYTEST_ARGS)
 
 check: install-dev ## Lint and type-check
 	$(BIN)/ruff format --check .

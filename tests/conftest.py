@@ -20,7 +20,46 @@ from tests.cli_kit import environment, run_pairsmith, write_config
 from tests.sandboxes import LIMITS, PATIENCE, make_engine, why_no_docker
 from tests.stores_kit import KINDS, gs_server, new_address, s3_server
 
+# Fixtures that start a sandbox, a server, a browser or a model: tests that use one are `slow`.
+SLOW_FIXTURES = {"engine", "pool", "toolchains", "home", "prefect_here", "s3", "gs", "model", "built"}
+# What holds for each engine by itself. Elsewhere Docker repeats at night what bubblewrap shows by day.
+BOTH_ENGINES = {"test_sandbox_contract", "test_sandbox_faults", "test_sandbox_pool", "test_sandbox_stdin"}
 REAL_DATA = Path(__file__).parents[1].parent / "shared" / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of the fast lane."""
+    parser.addoption("--fast", action="store_true", help="Run only tests that start no other process.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark slow and nightly tests by what they use; with `--fast`, deselect both."""
+    for item in items:
+        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("model"):
+            item.add_marker("slow")
+        module = item.nodeid.partition("::")[0].rpartition("/")[2].removesuffix(".py")
+        if item.get_closest_marker("docker") and module not in BOTH_ENGINES:
+            item.add_marker("nightly")
+    if config.getoption("--fast"):
+        marked = [item for item in items if any(item.get_closest_marker(name) for name in ("slow", "nightly"))]
+        config.hook.pytest_deselected(items=marked)
+        left_out = set(marked)
+        items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_processes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """In the fast lane, fail a test that starts a process: it must be marked `slow`."""
+    if not request.config.getoption("--fast"):
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+
+        def refuse(*_: object, **__: object) -> None:
+            raise AssertionError("this test starts a process: mark it `slow`")
+
+        patch.setattr(subprocess.Popen, "__init__", refuse)
+        yield
 
 
 @pytest.fixture(scope="session", params=["bubblewrap", pytest.param("docker", marks=pytest.mark.docker)])
