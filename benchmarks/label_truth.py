@@ -17,15 +17,15 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.humaneval_truth import Cache, Truth, humaneval_problems, number_of, read_programs
-from pairsmith.pipeline.crosscheck import Passed, hold_problem
+from pairsmith.pipeline.crosscheck import PassedProgram, crosscheck_problem
 from pairsmith.pipeline.sandbox import SandboxPool, open_pool
 from pairsmith.pipeline.syntax import analyse_problem
 from pairsmith.schemas.candidate import Program
 from pairsmith.schemas.config import CrosscheckConfig, ExecutionConfig, SandboxConfig, SyntaxConfig, beyond_limits
+from pairsmith.schemas.crosscheck import CrosscheckResult
 from pairsmith.schemas.problem import Problem
-from pairsmith.schemas.standing import CandidateStanding, Standing
 
-DOUBTED = (Standing.DOUBTFUL, Standing.OUTVOTED, Standing.REFUTED)
+DOUBTED = (CrosscheckResult.DOUBTFUL, CrosscheckResult.OUTVOTED, CrosscheckResult.REFUTED)
 # A mode's name in the cache, what it is, and what a problem is left with.
 MODES: dict[str, tuple[str, Callable[[Problem, str], Problem]]] = {
     "contract": ("reference, under HumanEval+'s contract", lambda row, contract: replace(row, contract=contract)),
@@ -104,9 +104,9 @@ def _doubted(
     problem: Problem, rows: Sequence[Program], pool: SandboxPool, config: CrosscheckConfig, seed: int
 ) -> list[str]:
     clusters = {row.candidate_id: row.cluster for row in analyse_problem(rows, SyntaxConfig())}
-    passed = [Passed(row, clusters[row.candidate_id]) for row in rows]
-    stood: Iterable[CandidateStanding] = hold_problem(problem, passed, pool, config, seed).candidates
-    return [row.candidate_id for row in stood if row.standing in DOUBTED]
+    passed = [PassedProgram(row, clusters[row.candidate_id]) for row in rows]
+    _, found = crosscheck_problem(problem, passed, pool, config, seed)
+    return [row.candidate_id for row in found if row.standing in DOUBTED]
 
 
 def _score(number: int, passed: Sequence[str], right: set[str], doubted: Iterable[str]) -> Scored:

@@ -12,7 +12,7 @@ from pairsmith.flows.reporting import Stage, reporter
 from pairsmith.flows.retrying import SAMPLER_TAG, retried
 from pairsmith.flows.tools import Tools
 from pairsmith.pipeline.chain import stages
-from pairsmith.pipeline.crosscheck import shards
+from pairsmith.pipeline.crosscheck import stage as crosscheck
 from pairsmith.pipeline.execution.runner import PYTHON
 from pairsmith.pipeline.languages.toolchains import Toolchains
 from pairsmith.pipeline.pairing.llm_judge import deal_pairs, judgements_key, write_judgements
@@ -168,15 +168,16 @@ def run_truth(chain: Path, names: Sequence[str], config: RunConfig, tools: Tools
     """Hold passed candidates against more inputs than the tests', and time them where that is asked for."""
 
     def hold(name: str, bar: Stage) -> None:
-        shards.write_truth(chain, name, config, tools.beyond_pool)
+        crosscheck.write_truth(chain, name, config, tools.beyond_pool)
         bar.advance(len(stages.stage_folder(chain, "standings").read(name)))
 
     keys = {
-        stage: {name: shards.truth_key(chain, name, stage, config) for name in names} for stage in shards.STAGES
+        stage: {name: crosscheck.truth_key(chain, name, stage, config) for name in names}
+        for stage in crosscheck.STAGES
     }
-    folders = {stage: stages.stage_folder(chain, stage) for stage in shards.STAGES}
-    prints = {stage: _fingerprint(stage, keys[stage]) for stage in shards.STAGES}
-    there = [_is_there(folders[stage], prints[stage]) for stage in shards.STAGES]
+    folders = {stage: stages.stage_folder(chain, stage) for stage in crosscheck.STAGES}
+    prints = {stage: _fingerprint(stage, keys[stage]) for stage in crosscheck.STAGES}
+    there = [_is_there(folders[stage], prints[stage]) for stage in crosscheck.STAGES]
     if all(there):
         return
     # One piece of work writes a shard of each, so a manifest is written only when all shards are there.

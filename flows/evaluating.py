@@ -10,7 +10,7 @@ from pairsmith.flows.chain import load, run_problems, run_samples
 from pairsmith.flows.reporting import reporter
 from pairsmith.flows.tools import Tools
 from pairsmith.pipeline.chain.stages import split_shards, stage_folder
-from pairsmith.pipeline.evaluation.gate import judge_gate, model_digest, write_gate
+from pairsmith.pipeline.evaluation.gate import check_gate, model_digest, write_gate
 from pairsmith.pipeline.evaluation.plan import (
     ProblemSet,
     Subject,
@@ -29,7 +29,7 @@ from pairsmith.pipeline.evaluation.scores import (
     count_abundances,
     find_slices,
     gains_to_json,
-    gather_evidence,
+    gather_measure_inputs,
     score_candidates,
     score_to_json,
     slices_to_json,
@@ -69,7 +69,7 @@ class Evaluated:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class SubjectDraws:
     """What one model drew for one set, judged."""
 
     subject: Subject
@@ -125,7 +125,7 @@ def mark_run(config: RunConfig, evaluated: Sequence[Evaluated]) -> None:
         for gain in row.gains
         if gain.measure == "pass@1"
     }
-    gate = judge_gate(held_out.gains, pass_gains(held_out.slices), sets, config.gate, trained)
+    gate = check_gate(held_out.gains, pass_gains(held_out.slices), sets, config.gate, trained)
     write_gate(config.run, gate)
     for check in gate.refusals():
         reporter().say(f"gate        {check.name}: {check.reason}")
@@ -183,7 +183,7 @@ def _problems(one: ProblemSet, run: Path, cache: Path, api_keys: ApiKeys) -> lis
 
 def _draw(
     one: ProblemSet, subject: Subject, problems: Sequence[Problem], run: Path, cache: Path, api_keys: ApiKeys
-) -> Judged:
+) -> SubjectDraws:
     chain = one.folder / subject.name
     reporter().say(f"-- {subject.name}: {one.name} problems")
     settings = one.config.model_copy(update={"run": chain, "sampling": subject.sampling})
@@ -193,17 +193,19 @@ def _draw(
         names = run_problems(chain, split_shards(loaded, one.config.shard_problems), tools)
         run_samples(chain, names, settings, tools)
     rows = [stage_folder(chain, stage).read_all() for stage in ("candidates", "programs", "verdicts", "syntax")]
-    return Judged(subject, chain, *rows)
+    return SubjectDraws(subject, chain, *rows)
 
 
 def _score(
-    judged: Judged, ids: Sequence[str], config: RunConfig, speeds: Speeds
+    judged: SubjectDraws, ids: Sequence[str], config: RunConfig, speeds: Speeds
 ) -> tuple[Score, dict[str, Abundances]]:
     greedy = judged.greedy()
     sampled = [row for row in judged.verdicts if row.candidate_id not in greedy]
     abundances = count_abundances(sampled, judged.syntax, ids)
     efficiency = problem_efficiency(judged.passed(), speeds)
-    evidence = gather_evidence(abundances, judged.verdicts, judged.syntax, judged.programs, greedy, efficiency)
+    evidence = gather_measure_inputs(
+        abundances, judged.verdicts, judged.syntax, judged.programs, greedy, efficiency
+    )
     subject = judged.subject
     score = score_candidates(
         subject.name, subject.words, sampled, judged.syntax, ids, config.scoring, config.seed, evidence
@@ -214,7 +216,7 @@ def _score(
 
 def _time(
     one: ProblemSet,
-    drawn: Sequence[Judged],
+    drawn: Sequence[SubjectDraws],
     problems: Sequence[Problem],
     run: Path,
     cache: Path,

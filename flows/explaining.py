@@ -13,9 +13,9 @@ from rich.text import Text
 from pairsmith.pipeline.chain import stages
 from pairsmith.pipeline.chain.provenance import read_config
 from pairsmith.pipeline.pairing import scan_tables
-from pairsmith.pipeline.pairing.explaining import offers_of_problem
+from pairsmith.pipeline.pairing.drops import Drop
 from pairsmith.pipeline.pairing.policies import POLICIES
-from pairsmith.pipeline.pairing.reasons import DROP_WORDS, Drop
+from pairsmith.pipeline.pairing.stage import offers_of_problem
 from pairsmith.pipeline.pairing.user_marks import dropping, read_marks
 from pairsmith.pipeline.report.history import (
     CaseAnswers,
@@ -213,7 +213,7 @@ def _about_offers(offers: pl.DataFrame, pair: dict[str, Any], is_known: bool) ->
     yield f"{offers.height} possible pairs of this problem were looked at, {taken} taken"
     reasons = offers["reason"].drop_nulls().value_counts(sort=True)
     for reason, n in reasons.iter_rows():
-        yield f"  {n} not taken, {reason}: {DROP_WORDS[Drop(reason)]}"
+        yield f"  {n} not taken, {reason}: {Drop(reason).words}"
     for side, other in (("chosen", "rejected"), ("rejected", "chosen")):
         same = offers.filter(pl.col(f"{side}_id") == pair[f"{side}_id"])
         n_taken = same.filter(pl.col("reason").is_null()).height
@@ -243,7 +243,7 @@ def _others(history: ProblemHistory, reader: RunReader, offers: pl.DataFrame, pa
 
 def _why_not(key: str, reason: str, offers: pl.DataFrame, pair: dict[str, Any]) -> str:
     if reason:
-        return f"{reason}: {DROP_WORDS[Drop(reason)]}"
+        return f"{reason}: {Drop(reason).words}"
     swapped = offers.filter(
         ((pl.col("chosen_id") == key) & (pl.col("rejected_id") == pair["rejected_id"]))
         | ((pl.col("rejected_id") == key) & (pl.col("chosen_id") == pair["chosen_id"]))
@@ -251,7 +251,7 @@ def _why_not(key: str, reason: str, offers: pl.DataFrame, pair: dict[str, Any]) 
     if swapped.is_empty():
         return "no policy offers it with one of these two"
     told = swapped["reason"].unique(maintain_order=True).to_list()
-    return "; ".join(f"{one}: {DROP_WORDS[Drop(one)]}" if one is not None else _TAKEN for one in told)
+    return "; ".join(f"{one}: {Drop(one).words}" if one is not None else _TAKEN for one in told)
 
 
 def _evidence(run: Path, problem_id: str) -> dict[str, str]:

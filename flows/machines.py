@@ -25,7 +25,7 @@ from prefect.settings import PREFECT_API_URL
 from pairsmith.flows.reporting import reporter
 from pairsmith.flows.tools import Tools
 from pairsmith.pipeline.chain import stages
-from pairsmith.pipeline.crosscheck import shards
+from pairsmith.pipeline.crosscheck import stage as crosscheck
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.folder import following
 from pairsmith.pipeline.run.stores import Mirror, RemoteFolder, mirror_of
@@ -127,8 +127,8 @@ def judge_shard(chain: Path, name: str, config: RunConfig, cache: Path) -> None:
             stages.write_verdicts(run, name, mine)
         if lacks("syntax", stages.syntax_key(run, name, mine)):
             stages.write_syntax(run, name, mine)
-        if any(lacks(stage, shards.truth_key(run, name, stage, mine)) for stage in shards.STAGES):
-            shards.write_truth(run, name, mine, tools.beyond_pool)
+        if any(lacks(stage, crosscheck.truth_key(run, name, stage, mine)) for stage in crosscheck.STAGES):
+            crosscheck.write_truth(run, name, mine, tools.beyond_pool)
 
 
 @contextmanager
@@ -157,7 +157,7 @@ def _is_whole(chain: Path, name: str, config: RunConfig, n_each: Mapping[str, in
     if not candidates.has_shard(name, stages.candidates_key(chain, name, config, n_each)):
         return False
     try:
-        keys = {stage: shards.truth_key(chain, name, stage, config) for stage in shards.STAGES}
+        keys = {stage: crosscheck.truth_key(chain, name, stage, config) for stage in crosscheck.STAGES}
         keys |= {"executions": stages.executions_key(chain, name, config)}
     except (OSError, KeyError):  # a stage before has no such shard yet
         return False

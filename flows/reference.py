@@ -10,8 +10,8 @@ import typer.main
 
 from pairsmith.flows.cli.shared import EXIT_CODES, app
 from pairsmith.pipeline.chain.stages import RECORDS
-from pairsmith.pipeline.pairing.layout import CONFIGS
-from pairsmith.pipeline.pairing.reasons import DROP_WORDS
+from pairsmith.pipeline.pairing.drops import Drop
+from pairsmith.pipeline.pairing.export import CONFIGS
 from pairsmith.pipeline.reference.columns import describe_record
 from pairsmith.pipeline.reference.keys import Key, KeyedSection, list_sections
 from pairsmith.pipeline.reference.toml import toml_value
@@ -90,8 +90,8 @@ def _columns() -> Iterator[str]:
     yield "\n# Why something makes no pair\n"
     yield "Counted in the manifest of `pairs`, in `pairing.json`, and in the column `reason` of `candidates`.\n"
     yield "| reason | counts | meaning |\n| --- | --- | --- |"
-    for reason, words in DROP_WORDS.items():
-        yield f"| `{reason}` | {reason.unit}s | {_cell(words)} |"
+    for reason in Drop:
+        yield f"| `{reason}` | {reason.unit}s | {_cell(reason.words)} |"
 
 
 def _record(name: str, record: type) -> Iterator[str]:

@@ -12,7 +12,7 @@ from pairsmith.flows.reporting import reporter
 from pairsmith.flows.tools import fetched_candidates, locked
 from pairsmith.pipeline.evaluation.plan import trained_sampling
 from pairsmith.pipeline.evaluation.study import (
-    Cell,
+    StudyCell,
     cell_config,
     link_shared,
     list_cells,
@@ -62,7 +62,7 @@ def _remember(study: Path) -> None:
 
 def _do_cell(
     settings: StudyConfig,
-    cell: Cell,
+    cell: StudyCell,
     model: str,
     shared: dict[tuple[str, str], Path],
     cache: Path,
@@ -136,7 +136,7 @@ def _run(config: RunConfig, shared: Path, has_pairs: bool, cache: Path, api_keys
     evaluate(config, cache, api_keys)
 
 
-def _report(settings: StudyConfig, cells: list[Cell]) -> list[StudyRow]:
+def _report(settings: StudyConfig, cells: list[StudyCell]) -> list[StudyRow]:
     rows = [read_row(settings.run, cell) for cell in cells]
     write_study_report(settings.run, settings.title or settings.run.name, rows)
     return rows

@@ -90,13 +90,13 @@ class Evidence:
         label: passed, failed or undecided, by the tests; `cause` and `detail` say why.
         passed_cases: one entry a case, in order.
         signature: equal for equal behaviour on the tests' inputs; likewise `group` on derived ones.
-        standing: see `schemas.standing.Standing`; empty where it was not held against more inputs.
+        standing: see `schemas.crosscheck.CrosscheckResult`; empty where it was not held against more inputs.
         n_derived: derived inputs that counted; `n_agreed` those that it answered rightly, or as the others did.
         cluster: near-duplicate cluster; equal for programs that are nearly alike.
         exact: fingerprint of its tokens; `renamed` of its tokens with local names made alike.
         tags: style tags, separated by spaces.
         pairs_chosen: pairs that choose it; `pairs_rejected` those that reject it.
-        reason: why it may be part of no pair (see `pipeline.pairing.reasons.Drop`); empty where it may.
+        reason: why it may be part of no pair (see `pipeline.pairing.drops.Drop`); empty where it may.
     """
 
     candidate_id: str

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pairsmith.schemas.score import Interval
 
 
-class Outcome(StrEnum):
+class GateOutcome(StrEnum):
     """What came of one check."""
 
     HELD = "held"
@@ -29,7 +29,7 @@ class GateCheck:
     """
 
     name: str
-    outcome: Outcome
+    outcome: GateOutcome
     change: Interval
     allowed: float
     reason: str
@@ -57,5 +57,5 @@ class Gate:
         """
         told = {*self.allow, *despite}
         return tuple(
-            check for check in self.checks if check.outcome is not Outcome.HELD and check.name not in told
+            check for check in self.checks if check.outcome is not GateOutcome.HELD and check.name not in told
         )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Judged(StrEnum):
+class MarkKind(StrEnum):
     """The three marks of the viewer."""
 
     GOOD = "good"
@@ -17,7 +17,7 @@ class Judged(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One mark; the next build honours it (see `pipeline.pairing.reasons.Drop`).
+    """One mark; the next build honours it (see `pipeline.pairing.drops.Drop`).
 
     Attributes:
         chosen_id: candidates of the pair, which stay the same from build to build; likewise `rejected_id`.
@@ -30,5 +30,5 @@ class Mark:
     rejected_id: str
     pair_id: str
     problem_id: str
-    mark: Judged
+    mark: MarkKind
     side: str = ""

@@ -60,7 +60,7 @@ class PairingReport:
     """All that is counted.
 
     Attributes:
-        drops: in the order of `pipeline.pairing.reasons.Drop`.
+        drops: in the order of `pipeline.pairing.drops.Drop`.
         policies: pairs by policy.
         rejects: pairs by the cause of their rejected one; `passed` for those that passed.
         n_trivial: pairs whose rejected has no runnable code.

@@ -4,15 +4,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pairsmith.pipeline.pairing import Drop, PairingResult, make_pairs, tables_of_records
+from pairsmith.pipeline.pairing import Drop, PairingResult, PairingTables, make_pairs, tables_of_records
 from pairsmith.schemas.arrow import from_table
 from pairsmith.schemas.candidate import Candidate, Extraction, Program
 from pairsmith.schemas.config.pairs import PairsConfig
+from pairsmith.schemas.crosscheck import CandidateCrosscheck, ProblemCrosscheck, Timing
 from pairsmith.schemas.pair import Pair
 from pairsmith.schemas.problem import JudgedBy, Problem
-from pairsmith.schemas.standing import CandidateStanding, ProblemStanding
 from pairsmith.schemas.syntax import Syntax
-from pairsmith.schemas.timing import Timing
 from pairsmith.schemas.verdict import Cause, Label, Verdict
 
 
@@ -40,23 +39,34 @@ def pair_up(
     config: PairsConfig,
     problems: Sequence[Problem] | None = None,
     seed: int = 0,
-    standings: Sequence[CandidateStanding] = (),
-    weak: Sequence[ProblemStanding] = (),
+    standings: Sequence[CandidateCrosscheck] = (),
+    weak: Sequence[ProblemCrosscheck] = (),
     timings: Sequence[Timing] = (),
     without_syntax: Collection[str] = (),
 ) -> Made:
-    tables = tables_of_records(
+    tables = tables_of(
         [problem()] if problems is None else problems,
-        [row.candidate for row in rows],
-        [row.program for row in rows],
-        [row.verdict for row in rows],
-        [row.syntax for row in rows if row.candidate.candidate_id not in without_syntax],
-        standings,
-        weak,
-        timings,
+        rows,
+        syntax=[row.syntax for row in rows if row.candidate.candidate_id not in without_syntax],
+        standings=standings,
+        problem_standings=weak,
+        timings=timings,
     )
     made = make_pairs(tables, config, seed)
     return Made(tuple(from_table(made.pairs.to_arrow(), Pair)), dict(made.dropped), made)
+
+
+def tables_of(problems: Sequence[Problem], rows: Sequence[Judged], **more: Sequence[Any]) -> PairingTables:
+    return tables_of_records(
+        **{
+            "problems": problems,
+            "candidates": [row.candidate for row in rows],
+            "programs": [row.program for row in rows],
+            "verdicts": [row.verdict for row in rows],
+            "syntax": [row.syntax for row in rows],
+            **more,
+        }
+    )
 
 
 def problem(problem_id: str = "p/1", **changes: Any) -> Problem:

@@ -9,17 +9,16 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from pairsmith.pipeline.evaluation.scores.texts import gains_to_json, score_to_json
+from pairsmith.pipeline.evaluation.scores.score import gains_to_json, score_to_json
 from pairsmith.schemas.arrow import to_table
 from pairsmith.schemas.candidate import Candidate, Extraction, Program
+from pairsmith.schemas.crosscheck import CandidateCrosscheck, ProblemCrosscheck, Timing
 from pairsmith.schemas.execution import Execution, Status
 from pairsmith.schemas.manifest import Manifest, ShardFile
 from pairsmith.schemas.pair import Message, Pair
 from pairsmith.schemas.problem import JudgedBy, Problem
 from pairsmith.schemas.score import Gain, Interval, ProblemScore, Score
-from pairsmith.schemas.standing import CandidateStanding, ProblemStanding
 from pairsmith.schemas.syntax import Syntax
-from pairsmith.schemas.timing import Timing
 from pairsmith.schemas.training import TrainingStep, TrainingSummary
 from pairsmith.schemas.verdict import Cause, Label, Verdict
 
@@ -98,8 +97,8 @@ def make_run(run: Path, n: int = 16, seed: int = 0, n_faults: int = 2) -> Path:
     write_stage(run, "verdicts", verdicts, Verdict)
     syntax = [row for *_, row in judged if row.candidate_id in ran]
     write_stage(run, "syntax", syntax, Syntax, dropped={"no_code": len(programs) - len(syntax)})
-    write_stage(run, "standings", [], CandidateStanding)
-    write_stage(run, "problem_standings", [], ProblemStanding)
+    write_stage(run, "standings", [], CandidateCrosscheck)
+    write_stage(run, "problem_standings", [], ProblemCrosscheck)
     write_stage(run, "timings", [], Timing)
     pairs = make_pairs(problems, programs, verdicts, {row.candidate_id: row for row in syntax})
     write_pairs(run, pairs)

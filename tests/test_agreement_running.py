@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from pairsmith.pipeline.crosscheck.answers import RAISED, UNKNOWN
+from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN
 from pairsmith.pipeline.sandbox.pool import SandboxPool
 from pairsmith.pipeline.synthesis.agreement import (
     Response,

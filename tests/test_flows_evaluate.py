@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pairsmith.pipeline.evaluation.gate import judge_gate, read_gate
+from pairsmith.pipeline.evaluation.gate import check_gate, read_gate
 from pairsmith.pipeline.evaluation.scores import gains_from_json, score_from_json, slices_from_json
 from pairsmith.pipeline.problems.sources.starter import StarterProblem, load_starter, starter_folder
 from pairsmith.schemas.config import GateConfig
@@ -79,7 +79,7 @@ def test_the_gate_refuses_a_harmed_model_and_one_that_always_gives_one_solution(
     refused = {}
     for name in ("harmed", "single"):
         gains = gains_from_json((run / "evaluation" / name / "gains.json").read_text())
-        refused[name] = [check.name for check in judge_gate(gains, {}, {}, GateConfig()).refusals()]
+        refused[name] = [check.name for check in check_gate(gains, {}, {}, GateConfig()).refusals()]
     assert refused == {"harmed": ["pass@1"], "single": ["diversity"]}
     gate = read_gate(run)  # of the last model, with a slice that holds all problems and so is none
     assert gate is not None

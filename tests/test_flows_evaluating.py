@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from pairsmith.flows.evaluating import Evaluated, mark_run
-from pairsmith.pipeline.evaluation.gate import judge_gate, model_digest, read_gate, write_gate
+from pairsmith.pipeline.evaluation.gate import check_gate, model_digest, read_gate, write_gate
 from pairsmith.schemas.config import GateConfig, RunConfig, load_config
 from pairsmith.schemas.score import Gain, Interval
 from tests.report_run import make_score
@@ -62,6 +62,6 @@ def test_other_sets_and_other_models_leave_the_mark_as_it_was(
 ) -> None:
     config = run_of(tmp_path, override)
     good = [gain("pass@1", 0.1), gain("distinct_syntax", 0.0)]
-    write_gate(tmp_path, judge_gate(good, {}, {}, GateConfig(), model_digest(tmp_path)))
+    write_gate(tmp_path, check_gate(good, {}, {}, GateConfig(), model_digest(tmp_path)))
     mark_run(config, evaluated)
     assert refused(tmp_path) == []

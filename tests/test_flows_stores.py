@@ -15,7 +15,7 @@ from pairsmith.flows.flows import build
 from pairsmith.flows.machines import draw_shard, judge_shard
 from pairsmith.flows.tools import RunLockedError, locked
 from pairsmith.pipeline.chain.stages import stage_folder
-from pairsmith.pipeline.pairing.layout import CONFIGS
+from pairsmith.pipeline.pairing.export import CONFIGS
 from pairsmith.pipeline.run.digests import file_digest
 from pairsmith.pipeline.run.stores import RemoteFolder, mirrored
 from pairsmith.schemas.config import ConfigError, load_config, validate_run

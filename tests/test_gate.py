@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from pairsmith.pipeline.evaluation.gate import STALE, GateError, judge_gate, model_digest, read_gate, write_gate
+from pairsmith.pipeline.evaluation.gate import STALE, GateError, check_gate, model_digest, read_gate, write_gate
 from pairsmith.schemas.config import GateConfig
-from pairsmith.schemas.gate import Gate, Outcome
+from pairsmith.schemas.gate import Gate, GateOutcome
 from pairsmith.schemas.score import Gain, Interval
 
 FLAT = Interval(0.5, 0.4, 0.6)
@@ -16,7 +16,7 @@ def gain(measure: str, change: float, is_significant: bool = True, width: float 
 
 
 def judge(*gains: Gain, slices: dict[str, Gain] | None = None, **settings: object) -> Gate:
-    return judge_gate(gains, slices or {}, {}, GateConfig.model_validate(settings))
+    return check_gate(gains, slices or {}, {}, GateConfig.model_validate(settings))
 
 
 def refused(gate: Gate, *despite: str) -> list[str]:
@@ -50,7 +50,7 @@ def test_any_named_slice_that_falls_is_told_and_others_are_not() -> None:
     slices = {"topic=strings": gain("pass@1", -0.2), "topic=lists": gain("pass@1", -0.3)}
     gate = judge(gain("pass@1", 0.1), gain("distinct_syntax", 0.0), slices=slices)
     assert refused(gate) == []
-    named = judge_gate(
+    named = check_gate(
         [gain("pass@1", 0.1), gain("distinct_syntax", 0.0)], slices, {}, GateConfig(slices=("topic=strings",))
     )
     assert refused(named) == ["slice topic=strings"]
@@ -58,9 +58,9 @@ def test_any_named_slice_that_falls_is_told_and_others_are_not() -> None:
 
 
 def test_what_was_not_measured_counts_as_fallen() -> None:
-    gate = judge_gate([gain("pass@1", 0.1)], {}, {}, GateConfig(slices=("level=hard",), sets=("mine",)))
+    gate = check_gate([gain("pass@1", 0.1)], {}, {}, GateConfig(slices=("level=hard",), sets=("mine",)))
     assert refused(gate) == ["diversity", "slice level=hard", "set mine"]
-    assert {check.outcome for check in gate.refusals()} == {Outcome.UNMEASURED}
+    assert {check.outcome for check in gate.refusals()} == {GateOutcome.UNMEASURED}
 
 
 def test_a_check_is_let_through_by_its_name_only() -> None:
@@ -80,7 +80,7 @@ def make_run(run: Path, weights: bytes) -> Path:
 def test_the_gate_is_read_from_the_run_and_from_folders_of_it(tmp_path: Path) -> None:
     adapter = make_run(tmp_path, b"weights")
     assert read_gate(tmp_path) is None
-    gate = judge_gate([gain("pass@1", -0.1)], {}, {}, GateConfig(), model_digest(tmp_path))
+    gate = check_gate([gain("pass@1", -0.1)], {}, {}, GateConfig(), model_digest(tmp_path))
     write_gate(tmp_path, gate)
     for folder in (tmp_path, tmp_path / "dataset", adapter):
         found = read_gate(folder)
@@ -93,7 +93,7 @@ def test_the_gate_is_read_from_the_run_and_from_folders_of_it(tmp_path: Path) ->
 def test_an_adapter_that_was_trained_since_is_not_the_one_that_was_scored(tmp_path: Path) -> None:
     make_run(tmp_path, b"weights")
     gains = [gain("pass@1", 0.1), gain("distinct_syntax", 0.0)]
-    write_gate(tmp_path, judge_gate(gains, {}, {}, GateConfig(), model_digest(tmp_path)))
+    write_gate(tmp_path, check_gate(gains, {}, {}, GateConfig(), model_digest(tmp_path)))
     make_run(tmp_path, b"others")
     found = read_gate(tmp_path)
     assert found is not None

@@ -13,8 +13,8 @@ from pairsmith.pipeline.pairing import Drop, NarrowedError
 from pairsmith.pipeline.pairing.entries import tie_breaks
 from pairsmith.pipeline.pairing.guards import difficulty_cap, over_difficulty_share
 from pairsmith.schemas.config.pairs import PairsConfig
+from pairsmith.schemas.crosscheck import CandidateCrosscheck, CrosscheckResult, ProblemCrosscheck
 from pairsmith.schemas.problem import Problem
-from pairsmith.schemas.standing import CandidateStanding, ProblemStanding, Standing
 from pairsmith.schemas.verdict import Label
 from tests.pairing_records import Judged, judged, pair_up, problem
 
@@ -61,22 +61,22 @@ def test_an_answer_too_many_times_longer_makes_no_pair() -> None:
 @pytest.mark.parametrize(
     ("standing", "reject_outvoted", "pairs", "dropped"),
     [
-        (Standing.CONFIRMED, False, {("other", "wrong"), ("held", "wrong")}, {}),
-        (Standing.UNCHECKED, False, {("other", "wrong"), ("held", "wrong")}, {}),
-        (Standing.DOUBTFUL, False, {("other", "wrong")}, {Drop.DOUBTFUL: 1}),
-        (Standing.OUTVOTED, False, {("other", "wrong")}, {Drop.DOUBTFUL: 1}),
-        (Standing.REFUTED, False, {("other", "wrong")}, {Drop.DOUBTFUL: 1}),
-        (Standing.DOUBTFUL, True, {("other", "wrong")}, {Drop.DOUBTFUL: 1}),
-        (Standing.OUTVOTED, True, {("other", "wrong"), ("other", "held")}, {}),
-        (Standing.REFUTED, True, {("other", "wrong"), ("other", "held")}, {}),
+        (CrosscheckResult.CONFIRMED, False, {("other", "wrong"), ("held", "wrong")}, {}),
+        (CrosscheckResult.UNCHECKED, False, {("other", "wrong"), ("held", "wrong")}, {}),
+        (CrosscheckResult.DOUBTFUL, False, {("other", "wrong")}, {Drop.DOUBTFUL: 1}),
+        (CrosscheckResult.OUTVOTED, False, {("other", "wrong")}, {Drop.DOUBTFUL: 1}),
+        (CrosscheckResult.REFUTED, False, {("other", "wrong")}, {Drop.DOUBTFUL: 1}),
+        (CrosscheckResult.DOUBTFUL, True, {("other", "wrong")}, {Drop.DOUBTFUL: 1}),
+        (CrosscheckResult.OUTVOTED, True, {("other", "wrong"), ("other", "held")}, {}),
+        (CrosscheckResult.REFUTED, True, {("other", "wrong"), ("other", "held")}, {}),
     ],
 )
 def test_a_doubted_candidate_is_never_chosen(
-    standing: Standing, reject_outvoted: bool, pairs: set[tuple[str, str]], dropped: dict[Drop, int]
+    standing: CrosscheckResult, reject_outvoted: bool, pairs: set[tuple[str, str]], dropped: dict[Drop, int]
 ) -> None:
     rows = [judged("other"), judged("held"), judged("wrong", FAILED)]
     config = PairsConfig(**OPEN, reject_outvoted=reject_outvoted)
-    held = CandidateStanding("held", "p/1", standing, "consensus", 9, 3, "g", 0.1)
+    held = CandidateCrosscheck("held", "p/1", standing, "consensus", 9, 3, "g", 0.1)
     made = pair_up(rows, config, standings=[held])
     assert {(pair.chosen_id, pair.rejected_id) for pair in made.pairs} == pairs
     assert made.dropped == dropped
@@ -86,7 +86,7 @@ def test_a_doubted_candidate_is_never_chosen(
 
 def test_weak_problems_may_be_left_out() -> None:
     rows = [judged("right"), judged("wrong", FAILED)]
-    weak = [ProblemStanding("p/1", 9, 9, "consensus", 2, 2, 0.5, True, ("[1]",), 0, 0)]
+    weak = [ProblemCrosscheck("p/1", 9, 9, "consensus", 2, 2, 0.5, True, ("[1]",), 0, 0)]
     assert len(pair_up(rows, PairsConfig(**OPEN), weak=weak).pairs) == 1
     made = pair_up(rows, PairsConfig(**OPEN, weak_problems=False), weak=weak)
     assert (made.pairs, made.dropped) == ((), {Drop.WEAK_PROBLEM: 1})
@@ -197,7 +197,7 @@ def test_a_candidate_of_a_benchmark_makes_no_pair() -> None:
 _MEASURE = """
 import resource
 import polars as pl
-from pairsmith.pipeline.pairing.pairs import _leave_out_held_out
+from pairsmith.pipeline.pairing.stage import _drop_held_out
 n = 40_000
 rows = pl.select(place=pl.int_range(n)).with_columns(
     problem_id=pl.format("p{}", pl.col("place") // 10),
@@ -206,7 +206,7 @@ rows = pl.select(place=pl.int_range(n)).with_columns(
     reason=pl.lit(None, dtype=pl.String),
 )
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-assert _leave_out_held_out(rows)["reason"].is_null().all()
+assert _drop_held_out(rows)["reason"].is_null().all()
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 """
 

@@ -6,16 +6,16 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from pairsmith.pipeline.pairing import make_pairs, tables_of_records
-from pairsmith.pipeline.pairing.frames import PairingTables
-from pairsmith.pipeline.pairing.layout import CONFIGS, write_dataset
-from pairsmith.pipeline.pairing.pairs import PairingResult
+from pairsmith.pipeline.pairing import make_pairs
+from pairsmith.pipeline.pairing.export import CONFIGS, write_dataset
+from pairsmith.pipeline.pairing.stage import PairingResult
 from pairsmith.pipeline.pairing.summary import report_from_json, report_to_json, summarise
+from pairsmith.pipeline.pairing.tables import PairingTables
 from pairsmith.schemas.arrow import arrow_schema
 from pairsmith.schemas.config.pairs import PairsConfig
-from pairsmith.schemas.standing import CandidateStanding, ProblemStanding, Standing
+from pairsmith.schemas.crosscheck import CandidateCrosscheck, CrosscheckResult, ProblemCrosscheck
 from pairsmith.schemas.verdict import Cause, Label
-from tests.pairing_records import judged, problem
+from tests.pairing_records import judged, problem, tables_of
 
 FAILED = Label.FAILED
 
@@ -29,17 +29,9 @@ def tables() -> PairingTables:
         rows += [judged(f"{key}+{n}", problem_id=key, tags=("docstring",)) for n in range(3)]
         rows += [judged(f"{key}-{n}", FAILED, problem_id=key, n_passed=n) for n in range(3)]
         rows += [judged(f"{key}?", Label.UNDECIDED, problem_id=key, cause=Cause.SANDBOX_FAULT)]
-    standings = [CandidateStanding("p/0+0", "p/0", Standing.DOUBTFUL, "consensus", 9, 5, "g", 0.2)]
-    weak = [ProblemStanding("p/0", 9, 8, "consensus", 3, 2, 0.7, True, ("[1]", "[2]"), 10, 7)]
-    return tables_of_records(
-        problems,
-        [row.candidate for row in rows],
-        [row.program for row in rows],
-        [row.verdict for row in rows],
-        [row.syntax for row in rows],
-        standings,
-        weak,
-    )
+    standings = [CandidateCrosscheck("p/0+0", "p/0", CrosscheckResult.DOUBTFUL, "consensus", 9, 5, "g", 0.2)]
+    weak = [ProblemCrosscheck("p/0", 9, 8, "consensus", 3, 2, 0.7, True, ("[1]", "[2]"), 10, 7)]
+    return tables_of(problems, rows, standings=standings, problem_standings=weak)
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from pairsmith.pipeline.pairing import make_pairs, tables_of_records
-from pairsmith.pipeline.pairing.layout import write_dataset
+from pairsmith.pipeline.pairing import make_pairs
+from pairsmith.pipeline.pairing.export import write_dataset
 from pairsmith.schemas.config.pairs import PairsConfig
 from pairsmith.schemas.verdict import Label
-from tests.pairing_records import judged, problem
+from tests.pairing_records import judged, problem, tables_of
 from tests.training_kit import build_tiny_model
 
 datasets = pytest.importorskip("datasets")
@@ -26,8 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for one in problems:
         key = one.problem_id
         rows += [judged(f"{key}+", problem_id=key), judged(f"{key}-", Label.FAILED, problem_id=key)]
-    columns = [[getattr(row, kind) for row in rows] for kind in ("candidate", "program", "verdict", "syntax")]
-    tables = tables_of_records(problems, *columns)
+    tables = tables_of(problems, rows)
     made = make_pairs(tables, PairsConfig(test_share=0.4), 0)
     return write_dataset(made, tables, tmp_path_factory.mktemp("data") / "dataset", "f")
 

@@ -2,30 +2,23 @@
 
 import pytest
 
-from pairsmith.pipeline.pairing import Drop, make_pairs, tables_of_records
+from pairsmith.pipeline.pairing import Drop, make_pairs
 from pairsmith.schemas.config.pairs import PairsConfig
-from pairsmith.schemas.mark import Judged, Mark
+from pairsmith.schemas.mark import Mark, MarkKind
 from pairsmith.schemas.verdict import Label
-from tests.pairing_records import judged, problem
+from tests.pairing_records import judged, problem, tables_of
 
 CONFIG = PairsConfig(test_share=0.0, max_trivial_share=1.0, max_per_candidate=8, max_length_ratio=None)
 ROWS = [judged("1"), judged("2"), judged("3", Label.FAILED), judged("4", Label.FAILED)]
 
 
 def pair(marks: list[Mark]) -> tuple[set[tuple[str, str]], dict[Drop, int]]:
-    tables = tables_of_records(
-        [problem()],
-        [row.candidate for row in ROWS],
-        [row.program for row in ROWS],
-        [row.verdict for row in ROWS],
-        [row.syntax for row in ROWS],
-        marks=marks,
-    )
+    tables = tables_of([problem()], ROWS, marks=marks)
     made = make_pairs(tables, CONFIG, 0)
     return set(made.pairs.select("chosen_id", "rejected_id").iter_rows()), dict(made.dropped)
 
 
-def mark(kind: Judged, chosen: str = "1", rejected: str = "3", side: str = "") -> Mark:
+def mark(kind: MarkKind, chosen: str = "1", rejected: str = "3", side: str = "") -> Mark:
     return Mark(chosen, rejected, "pair", "p/1", kind, side)
 
 
@@ -36,13 +29,13 @@ ALL = {("1", "3"), ("1", "4"), ("2", "3"), ("2", "4")}
     ("marks", "left_out", "dropped"),
     [
         ([], set(), {}),
-        ([mark(Judged.GOOD)], set(), {}),
-        ([mark(Judged.BAD)], {("1", "3")}, {Drop.MARKED_BAD: 1}),
-        ([mark(Judged.BAD, "3", "1")], {("1", "3")}, {Drop.MARKED_BAD: 1}),  # in the other order
-        ([mark(Judged.WRONG_LABEL)], {("1", "3")}, {Drop.MARKED_WRONG: 1}),
-        ([mark(Judged.WRONG_LABEL, side="chosen")], {("1", "3"), ("1", "4")}, {Drop.MARKED_LABEL: 1}),
-        ([mark(Judged.WRONG_LABEL, side="rejected")], {("1", "3"), ("2", "3")}, {Drop.MARKED_LABEL: 1}),
-        ([mark(Judged.BAD, "gone", "3")], set(), {}),
+        ([mark(MarkKind.GOOD)], set(), {}),
+        ([mark(MarkKind.BAD)], {("1", "3")}, {Drop.MARKED_BAD: 1}),
+        ([mark(MarkKind.BAD, "3", "1")], {("1", "3")}, {Drop.MARKED_BAD: 1}),  # in the other order
+        ([mark(MarkKind.WRONG_LABEL)], {("1", "3")}, {Drop.MARKED_WRONG: 1}),
+        ([mark(MarkKind.WRONG_LABEL, side="chosen")], {("1", "3"), ("1", "4")}, {Drop.MARKED_LABEL: 1}),
+        ([mark(MarkKind.WRONG_LABEL, side="rejected")], {("1", "3"), ("2", "3")}, {Drop.MARKED_LABEL: 1}),
+        ([mark(MarkKind.BAD, "gone", "3")], set(), {}),
     ],
 )
 def test_marks_leave_out_what_they_say(

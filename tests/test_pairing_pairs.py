@@ -115,7 +115,13 @@ def test_a_candidate_that_a_table_lacks_is_counted(missing: str) -> None:
     tables[missing] = tables[missing][:2]
     candidates = [row.candidate for row in rows]
     programs, verdicts, syntax = tables.values()
-    made = make_pairs(tables_of_records([problem()], candidates, programs, verdicts, syntax), ALL_TRAIN, 0)
+    made = make_pairs(
+        tables_of_records(
+            problems=[problem()], candidates=candidates, programs=programs, verdicts=verdicts, syntax=syntax
+        ),
+        ALL_TRAIN,
+        0,
+    )
     assert (made.pairs.height, made.dropped) == (1, {Drop.INCOMPLETE: 1})
 
 
@@ -213,7 +219,17 @@ def test_tables_that_do_not_belong_together_are_refused(kind: str) -> None:
     else:
         verdicts = [replace(one.verdict, problem_id="p/2")]
     with pytest.raises(PairingError, match=r"p/1|candidate 1"):
-        make_pairs(tables_of_records(problems, candidates, [one.program], verdicts, [one.syntax]), ALL_TRAIN, 0)
+        make_pairs(
+            tables_of_records(
+                problems=problems,
+                candidates=candidates,
+                programs=[one.program],
+                verdicts=verdicts,
+                syntax=[one.syntax],
+            ),
+            ALL_TRAIN,
+            0,
+        )
 
 
 def test_growth_changes_no_split_and_no_pair_of_another_problem() -> None:

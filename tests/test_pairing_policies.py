@@ -5,8 +5,8 @@ import pytest
 
 from pairsmith.pipeline.pairing import Drop
 from pairsmith.schemas.config.pairs import PairsConfig, PolicyConfig
+from pairsmith.schemas.crosscheck import Timing
 from pairsmith.schemas.pair import Pair
-from pairsmith.schemas.timing import Timing
 from pairsmith.schemas.verdict import Cause, Label
 from tests.pairing_records import Judged, judged, pair_up
 

@@ -13,10 +13,9 @@ from pairsmith.pipeline.pairing import Drop, split_of
 from pairsmith.pipeline.pairing.entries import TRIVIAL
 from pairsmith.pipeline.pairing.policies import POLICIES
 from pairsmith.schemas.config.pairs import PairsConfig, PolicyConfig
+from pairsmith.schemas.crosscheck import CandidateCrosscheck, CrosscheckResult, ProblemCrosscheck, Timing
 from pairsmith.schemas.pair import Pair
 from pairsmith.schemas.problem import JudgedBy, Problem
-from pairsmith.schemas.standing import CandidateStanding, ProblemStanding, Standing
-from pairsmith.schemas.timing import Timing
 from pairsmith.schemas.verdict import Cause, Label
 from tests.pairing_records import Judged, Made, judged, pair_up, problem
 
@@ -24,8 +23,8 @@ PASSED, FAILED, UNDECIDED = Label.PASSED, Label.FAILED, Label.UNDECIDED
 LABELS = st.sampled_from([PASSED, PASSED, PASSED, FAILED, FAILED, FAILED, UNDECIDED])
 FAILURES = st.sampled_from([cause for cause in Cause if cause])
 CHAT, FILES = ("chat", "transformers"), ("continuation", "files")
-DOUBTED = (Standing.DOUBTFUL, Standing.OUTVOTED, Standing.REFUTED)
-Table = tuple[list[Problem], list[Judged], list[CandidateStanding], list[ProblemStanding], list[Timing]]
+DOUBTED = (CrosscheckResult.DOUBTFUL, CrosscheckResult.OUTVOTED, CrosscheckResult.REFUTED)
+Table = tuple[list[Problem], list[Judged], list[CandidateCrosscheck], list[ProblemCrosscheck], list[Timing]]
 
 
 def mostly(plain: Any, *odd: Any) -> st.SearchStrategy[Any]:
@@ -70,14 +69,14 @@ def tables(draw: st.DrawFn) -> Table:
     standings, timings = [], []
     for row in rows:
         key = (row.candidate.candidate_id, row.candidate.problem_id)
-        if (standing := draw(mostly(None, *Standing))) is not None:
+        if (standing := draw(mostly(None, *CrosscheckResult))) is not None:
             standings.append(
-                CandidateStanding(*key, standing, "consensus", 3, 2, draw(st.sampled_from("gh")), 0.5)
+                CandidateCrosscheck(*key, standing, "consensus", 3, 2, draw(st.sampled_from("gh")), 0.5)
             )
         if (first := draw(st.sampled_from([None, 0.1, 0.2, 0.9]))) is not None:
             n = draw(st.sampled_from([1, 5, 5, 7]))
             timings.append(Timing(*key, 8, tuple(first * (1 + 0.1 * run) for run in range(n))))
-    weak = [ProblemStanding(key, 3, 3, "consensus", 2, 2, 0.5, draw(st.booleans()), (), 0, 0) for key in ids]
+    weak = [ProblemCrosscheck(key, 3, 3, "consensus", 2, 2, 0.5, draw(st.booleans()), (), 0, 0) for key in ids]
     return problems, rows, standings, weak, timings
 
 
@@ -149,7 +148,7 @@ def check_pair(pair: Pair, table: Table, config: PairsConfig) -> None:
         assert standing.get(pair.chosen_id) not in DOUBTED or config.reject_outvoted
     if rejected.verdict.label is PASSED and standing.get(pair.rejected_id) in DOUBTED:
         assert config.reject_outvoted
-        assert standing[pair.rejected_id] is not Standing.DOUBTFUL
+        assert standing[pair.rejected_id] is not CrosscheckResult.DOUBTFUL
     assert config.weak_problems or not next(row for row in weak if row.problem_id == pair.problem_id).is_weak
     asks_for_forms = any(policy.forms for policy in config.policies)
     if rejected.verdict.cause is not Cause.NO_CODE and chosen.verdict.cause is not Cause.NO_CODE:
@@ -163,7 +162,7 @@ def check_policy(
     pair: Pair,
     chosen: Judged,
     rejected: Judged,
-    standing: dict[str, Standing],
+    standing: dict[str, CrosscheckResult],
     times: dict[str, tuple[float, ...]],
     config: PairsConfig,
 ) -> None:
@@ -260,6 +259,6 @@ def chosen_tags(row: Judged) -> tuple[str, ...]:
     return row.syntax.tags
 
 
-def _is_right(row: Judged, standing: dict[str, Standing], config: PairsConfig) -> bool:
-    disproved = standing.get(row.candidate.candidate_id) in (Standing.OUTVOTED, Standing.REFUTED)
+def _is_right(row: Judged, standing: dict[str, CrosscheckResult], config: PairsConfig) -> bool:
+    disproved = standing.get(row.candidate.candidate_id) in (CrosscheckResult.OUTVOTED, CrosscheckResult.REFUTED)
     return row.verdict.label is PASSED and not (disproved and config.reject_outvoted)

@@ -3,7 +3,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pairsmith.pipeline.pairing import split_of
-from pairsmith.pipeline.pairing.splits import digest
 
 
 @pytest.mark.parametrize(
@@ -37,8 +36,3 @@ def test_nothing_or_all_is_held_out_at_the_ends(problem_id: str) -> None:
 def test_a_share_outside_its_range_is_refused(share: float) -> None:
     with pytest.raises(ValueError, match="test_share"):
         split_of("p/1", share)
-
-
-@given(st.lists(st.text(), max_size=3), st.lists(st.text(), max_size=3))
-def test_digests_tell_parts_apart(parts: list[str], others: list[str]) -> None:
-    assert (digest(*parts) == digest(*others)) == (parts == others)

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from pairsmith.pipeline.pairing import make_pairs, tables_of_records
-from pairsmith.pipeline.pairing.layout import write_dataset
+from pairsmith.pipeline.pairing import make_pairs
+from pairsmith.pipeline.pairing.export import write_dataset
 from pairsmith.schemas.config.pairs import PairsConfig
 from pairsmith.schemas.verdict import Label
-from tests.pairing_records import judged, problem
+from tests.pairing_records import judged, problem, tables_of
 
 trl = pytest.importorskip("trl")
 datasets = pytest.importorskip("datasets")
@@ -24,8 +24,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         key = one.problem_id
         rows += [judged(f"{key}+{n}", problem_id=key) for n in range(2)]
         rows += [judged(f"{key}-{n}", Label.FAILED, problem_id=key) for n in range(2)]
-    columns = [[getattr(row, kind) for row in rows] for kind in ("candidate", "program", "verdict", "syntax")]
-    tables = tables_of_records(problems, *columns)
+    tables = tables_of(problems, rows)
     made = make_pairs(tables, PairsConfig(test_share=0.0), 0)
     return write_dataset(made, tables, tmp_path_factory.mktemp("data") / "dataset", "f")
 

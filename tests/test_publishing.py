@@ -19,7 +19,7 @@ from rich.console import Console
 
 from pairsmith.flows.publishing import show_publish
 from pairsmith.pipeline.chain.stages import stage_folder, versions_of
-from pairsmith.pipeline.pairing.layout import CONFIGS
+from pairsmith.pipeline.pairing.export import CONFIGS
 from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.publishing import PublishError, plan_publish, send
 from pairsmith.pipeline.publishing import publish as publish_module
@@ -28,7 +28,7 @@ from pairsmith.pipeline.publishing.errors import HubDownError
 from pairsmith.pipeline.publishing.hub import Pushed
 from pairsmith.pipeline.run.stores import RemoteFolder, mirrored
 from pairsmith.schemas.config import RunConfig, load_config
-from pairsmith.schemas.gate import Gate, GateCheck, Outcome
+from pairsmith.schemas.gate import Gate, GateCheck, GateOutcome
 from pairsmith.schemas.score import Interval
 from tests.cli_kit import assert_one_line, environment, run_pairsmith
 from tests.hub_double import TOKEN, Hub, serve_hub
@@ -195,7 +195,7 @@ def test_a_commit_of_somebody_else_in_between_is_not_overwritten(
 def test_what_the_gate_marked_is_held_back_unless_told_by_name(
     hub: Hub, api: HfApi, settings: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fell = GateCheck("diversity", Outcome.FELL, Interval(-0.4, -0.5, -0.3), 0.2, "distinct syntax fell: -0.4")
+    fell = GateCheck("diversity", GateOutcome.FELL, Interval(-0.4, -0.5, -0.3), 0.2, "distinct syntax fell: -0.4")
     monkeypatch.setattr(publish_module, "read_gate", lambda run: Gate("", (fell,)))
     with pytest.raises(PublishError, match=r'distinct syntax fell.*--despite "diversity"'):
         plan_publish(settings, api, "v1")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pairsmith.pipeline.evaluation.gate import judge_gate, model_digest, write_gate
+from pairsmith.pipeline.evaluation.gate import check_gate, model_digest, write_gate
 from pairsmith.pipeline.evaluation.scores import gains_to_json, slices_to_json
 from pairsmith.pipeline.pairing.summary import report_to_json
 from pairsmith.pipeline.report import ReportError, write_report
@@ -326,7 +326,7 @@ def test_parts_tags_further_sets_and_the_gate_are_shown(tmp_path: Path) -> None:
     (evaluation / "tags.json").write_text(gains_to_json((replace(fall, measure="docstring"),)))
     (evaluation / "sets" / "mbpp+").mkdir(parents=True)
     (evaluation / "sets" / "mbpp+" / "gains.json").write_text(gains_to_json((replace(fall, measure="self_bleu"),)))
-    write_gate(run, judge_gate([fall], {}, {}, GateConfig(), model_digest(run)))
+    write_gate(run, check_gate([fall], {}, {}, GateConfig(), model_digest(run)))
     page = write_report(run).read_text()
     assert "topic=&lt;b&gt;" in page
     assert "−0.25 (−0.40 to −0.10)" in page

@@ -3,7 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pairsmith.pipeline.report.study import conclude, list_measures, render_study, write_study_report
-from pairsmith.schemas.gate import GateCheck, Outcome
+from pairsmith.schemas.gate import GateCheck, GateOutcome
 from pairsmith.schemas.score import Gain, Interval, SliceGain
 from pairsmith.schemas.study import StudyRow
 
@@ -49,7 +49,7 @@ def test_with_several_datasets_each_is_named() -> None:
 
 
 def test_the_page_holds_table_figures_and_words_and_nothing_external(tmp_path: Path) -> None:
-    check = GateCheck("pass@1", Outcome.FELL, Interval(-0.1, -0.2, -0.05), 0.0, "held-out pass@1 fell")
+    check = GateCheck("pass@1", GateOutcome.FELL, Interval(-0.1, -0.2, -0.05), 0.0, "held-out pass@1 fell")
     part = SliceGain(
         "topic=strings", 9, (gain("pass@1", 0.5, 0.2, True), gain("distinct_syntax", 0.5, 0.5, False))
     )

@@ -4,7 +4,7 @@ import pytest
 from matplotlib.axes import Axes
 
 from pairsmith.pipeline.report import curves, plots
-from pairsmith.pipeline.report.facts import Outcome, ProblemOutcome
+from pairsmith.pipeline.report.facts import ProblemOutcome, VerdictCount
 from pairsmith.pipeline.report.svg import PASSED, draw, plain_label
 from tests.report_run import training_steps
 
@@ -50,7 +50,7 @@ def test_pass_rate_bins_are_exact_and_set_the_ends_apart() -> None:
 
 
 def test_bars_say_count_and_share() -> None:
-    svg = plots.draw_outcomes([Outcome("passed", "", 1500), Outcome("failed", "wrong_value", 500)])
+    svg = plots.draw_outcomes([VerdictCount("passed", "", 1500), VerdictCount("failed", "wrong_value", 500)])
     assert "1,500 (75%)" in svg
     assert "500 (25%)" in svg
     assert "wrong value" in svg

@@ -10,8 +10,8 @@ from pairsmith.pipeline.evaluation.scores.efficiency import (
 )
 from pairsmith.pipeline.sandbox import SandboxPool
 from pairsmith.schemas.candidate import Program
+from pairsmith.schemas.crosscheck import Timing
 from pairsmith.schemas.problem import Case
-from pairsmith.schemas.timing import Timing
 from pairsmith.schemas.values import encode_arguments, encode_value
 from tests.pairing_records import judged, problem
 

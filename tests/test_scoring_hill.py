@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairsmith.pipeline.evaluation.scores.hill import expected_frequencies, rarefied_hill
+from pairsmith.pipeline.evaluation.scores.kinds import expected_frequencies, rarefied_hill
 
 COUNTS = st.lists(st.integers(1, 5), min_size=1, max_size=5)
 

@@ -7,10 +7,10 @@ from pairsmith.pipeline.evaluation.scores import (
     compare_scores,
     compare_tags,
     count_abundances,
-    gather_evidence,
+    gather_measure_inputs,
     score_candidates,
 )
-from pairsmith.pipeline.evaluation.scores.hill import rarefied_hill
+from pairsmith.pipeline.evaluation.scores.kinds import rarefied_hill
 from pairsmith.pipeline.evaluation.scores.measures import GREEDY, measure_rank
 from pairsmith.schemas.config import ScoringConfig
 from pairsmith.schemas.score import Score
@@ -43,7 +43,7 @@ def score(
     syntax = [row.syntax for row in rows]
     abundances = count_abundances(sampled, syntax, keys)
     verdicts, programs = [row.verdict for row in rows], [row.program for row in rows]
-    evidence = gather_evidence(abundances, verdicts, syntax, programs, greedy, efficiency)
+    evidence = gather_measure_inputs(abundances, verdicts, syntax, programs, greedy, efficiency)
     return score_candidates("s", "m", sampled, syntax, keys, CONFIG, 0, evidence)
 
 

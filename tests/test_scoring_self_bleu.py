@@ -1,6 +1,6 @@
 import pytest
 
-from pairsmith.pipeline.evaluation.scores.self_bleu import code_tokens, self_bleu
+from pairsmith.pipeline.evaluation.scores.measures import code_tokens, self_bleu
 
 SHORT = ["def", "f", "(", "a", ",", "b", ")", ":", "return", "a", "+", "b"]
 TURNED = ["def", "f", "(", "a", ",", "b", ")", ":", "return", "b", "+", "a"]

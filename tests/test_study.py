@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pairsmith.pipeline.chain.stages import stage_folder
-from pairsmith.pipeline.evaluation.gate import judge_gate, write_gate
+from pairsmith.pipeline.evaluation.gate import check_gate, write_gate
 from pairsmith.pipeline.evaluation.scores import slices_to_json
 from pairsmith.pipeline.evaluation.study import (
     cell_config,
@@ -95,7 +95,7 @@ def write_done(run: Path) -> None:
     write_evaluation(run)
     gains = tuple(gains_between(make_score("before", 0.0), make_score("after", 0.12)))
     (run / "evaluation" / "slices.json").write_text(slices_to_json(()))
-    write_gate(run, judge_gate(gains, {}, {}, GateConfig(max_diversity_fall=0.0, evidence="estimate")))
+    write_gate(run, check_gate(gains, {}, {}, GateConfig(max_diversity_fall=0.0, evidence="estimate")))
 
 
 def test_a_row_tells_what_is_there(tmp_path: Path) -> None:

@@ -3,8 +3,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from pairsmith.pipeline.crosscheck.domain import infer_domain, is_inside
-from pairsmith.pipeline.crosscheck.fitting import fit_arguments
+from pairsmith.pipeline.crosscheck.domain import fit_arguments, infer_domain, is_inside
 from pairsmith.schemas.values import encode_arguments
 from tests.test_truth_inputs import ARGUMENTS
 

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pairsmith.pipeline.crosscheck.extremes import large_inputs
-from pairsmith.pipeline.crosscheck.inputs import derive_inputs
-from pairsmith.pipeline.crosscheck.sizes import is_modest, largest_of
+from pairsmith.pipeline.crosscheck.inputs import derive_inputs, large_inputs
+from pairsmith.pipeline.crosscheck.questions import is_modest, largest_of
 from pairsmith.schemas.values import decode_value, encode_arguments
 
 LEAVES = st.one_of(st.integers(-50, 50), st.floats(-9, 9), st.booleans(), st.text(max_size=6), st.none())

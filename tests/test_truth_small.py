@@ -1,7 +1,7 @@
 import random
 from typing import Any
 
-from pairsmith.pipeline.crosscheck.small import small_arguments
+from pairsmith.pipeline.crosscheck.inputs import small_arguments
 
 POOLS: list[list[Any]] = [
     [[3, 11, -4], [7]],

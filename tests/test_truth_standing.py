@@ -5,17 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from pairsmith.pipeline.crosscheck import Passed, hold_problem
-from pairsmith.pipeline.crosscheck.answers import reading_of
-from pairsmith.pipeline.crosscheck.asking import ask_reference
+from pairsmith.pipeline.crosscheck import PassedProgram, crosscheck_problem
 from pairsmith.pipeline.crosscheck.mutants import make_mutants, measure_adequacy
+from pairsmith.pipeline.crosscheck.questions import ask_reference
+from pairsmith.pipeline.crosscheck.run import reading_of
 from pairsmith.pipeline.crosscheck.timing import time_problem
-from pairsmith.pipeline.crosscheck.voting import Question
+from pairsmith.pipeline.crosscheck.vote import Question
 from pairsmith.pipeline.sandbox.pool import SandboxPool
 from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.config import CrosscheckConfig
+from pairsmith.schemas.crosscheck import CrosscheckResult
 from pairsmith.schemas.problem import Case, JudgedBy, Problem
-from pairsmith.schemas.standing import Standing
 from tests.pairing_records import problem
 
 CONFIG = CrosscheckConfig(n_inputs=40, n_mutants=0)
@@ -40,38 +40,38 @@ def quick(pool: SandboxPool) -> Iterator[SandboxPool]:
         yield other
 
 
-def passed(*codes: str) -> list[Passed]:
+def passed(*codes: str) -> list[PassedProgram]:
     return [
-        Passed(Program(str(place), "p/1", Extraction.OK, "bare", code), str(place))
+        PassedProgram(Program(str(place), "p/1", Extraction.OK, "bare", code), str(place))
         for place, code in enumerate(codes)
     ]
 
 
 def standings(
     one: Problem, codes: list[str], pool: SandboxPool, config: CrosscheckConfig = CONFIG
-) -> list[Standing]:
-    rows = hold_problem(one, passed(*codes), pool, config, seed=0).candidates
+) -> list[CrosscheckResult]:
+    rows = crosscheck_problem(one, passed(*codes), pool, config, seed=0)[1]
     assert [row.candidate_id for row in rows] == [str(place) for place in range(len(codes))]
     return [row.standing for row in rows]
 
 
 def test_the_reference_refutes_what_the_tests_let_through(pool: SandboxPool) -> None:
     found = standings(UNIQUE, [*RIGHT, BREAKS], pool)
-    assert found == [Standing.CONFIRMED] * 4 + [Standing.REFUTED]
+    assert found == [CrosscheckResult.CONFIRMED] * 4 + [CrosscheckResult.REFUTED]
 
 
 def test_without_a_reference_independent_programs_outvote_it(pool: SandboxPool) -> None:
     alone = replace(UNIQUE, reference="")
-    stood = hold_problem(alone, passed(*RIGHT, BREAKS), pool, replace_share(0.75), seed=0)
-    assert [row.standing for row in stood.candidates] == [Standing.CONFIRMED] * 4 + [Standing.OUTVOTED]
-    assert stood.problem.is_weak
-    assert stood.problem.n_groups == 2
-    assert stood.problem.method == "consensus"
-    assert stood.problem.splitting_inputs
-    assert standings(alone, [RIGHT[0], BREAKS], pool) == [Standing.UNCHECKED] * 2  # two are no consensus
-    agreed = hold_problem(alone, passed(*RIGHT), pool, CONFIG, seed=0)
-    assert not agreed.problem.is_weak
-    assert agreed.problem.top_support == 1.0
+    problem, rows = crosscheck_problem(alone, passed(*RIGHT, BREAKS), pool, replace_share(0.75), seed=0)
+    assert [row.standing for row in rows] == [CrosscheckResult.CONFIRMED] * 4 + [CrosscheckResult.OUTVOTED]
+    assert problem.is_weak
+    assert problem.n_groups == 2
+    assert problem.method == "consensus"
+    assert problem.splitting_inputs
+    assert standings(alone, [RIGHT[0], BREAKS], pool) == [CrosscheckResult.UNCHECKED] * 2  # two are no consensus
+    agreed, _ = crosscheck_problem(alone, passed(*RIGHT), pool, CONFIG, seed=0)
+    assert not agreed.is_weak
+    assert agreed.top_support == 1.0
 
 
 def replace_share(clear: float) -> CrosscheckConfig:
@@ -81,18 +81,18 @@ def replace_share(clear: float) -> CrosscheckConfig:
 def test_a_contract_says_which_inputs_count(pool: SandboxPool) -> None:
     short = "def unique(l):\n    assert len(l) < 5\n    return sorted(set(l))"
     under = replace(UNIQUE, contract=short)
-    assert standings(under, [RIGHT[0], BREAKS], pool) == [Standing.CONFIRMED] * 2
+    assert standings(under, [RIGHT[0], BREAKS], pool) == [CrosscheckResult.CONFIRMED] * 2
 
 
 def test_inputs_of_test_code_are_what_it_asks(pool: SandboxPool) -> None:
     asks = "assert unique([3, 1, 1]) == [1, 3]\nassert unique([2, 0]) == [0, 2]\nassert unique([4]) == [4]"
     tester = replace(UNIQUE, judged_by=JudgedBy.TESTER, cases=(), test_code=asks)
-    assert standings(tester, [RIGHT[0], BREAKS], pool) == [Standing.CONFIRMED, Standing.REFUTED]
+    assert standings(tester, [RIGHT[0], BREAKS], pool) == [CrosscheckResult.CONFIRMED, CrosscheckResult.REFUTED]
 
 
 def test_a_program_that_never_ends_on_a_modest_input_is_refuted(quick: SandboxPool) -> None:
     loops = "def unique(l):\n    while len(l) > 5:\n        pass\n    return sorted(set(l))"
-    assert standings(UNIQUE, [RIGHT[0], loops], quick) == [Standing.CONFIRMED, Standing.REFUTED]
+    assert standings(UNIQUE, [RIGHT[0], loops], quick) == [CrosscheckResult.CONFIRMED, CrosscheckResult.REFUTED]
 
 
 FIB = problem(
@@ -109,8 +109,8 @@ FAST_FIBS = (
 
 def test_where_the_reference_has_no_time_faster_programs_tell(quick: SandboxPool) -> None:
     found = standings(FIB, [*FAST_FIBS, FIB.reference], quick)
-    assert found[:3] == [Standing.CONFIRMED] * 3
-    assert found[3] in (Standing.DOUBTFUL, Standing.OUTVOTED), "a reference as slow refutes nobody"
+    assert found[:3] == [CrosscheckResult.CONFIRMED] * 3
+    assert found[3] in (CrosscheckResult.DOUBTFUL, CrosscheckResult.OUTVOTED), "a reference as slow refutes nobody"
 
 
 TOTAL = problem(
@@ -134,8 +134,10 @@ def test_a_loop_that_is_only_slow_is_doubted_where_most_are_fast_and_never_refut
     contract: str, quick: SandboxPool
 ) -> None:
     under = replace(TOTAL, contract=contract)
-    assert standings(under, [*SHORT, LOOPS[0]], quick) == [Standing.CONFIRMED] * 3 + [Standing.DOUBTFUL]
-    assert standings(under, [SHORT[0], *LOOPS], quick) == [Standing.CONFIRMED] * 3
+    assert standings(under, [*SHORT, LOOPS[0]], quick) == [CrosscheckResult.CONFIRMED] * 3 + [
+        CrosscheckResult.DOUBTFUL
+    ]
+    assert standings(under, [SHORT[0], *LOOPS], quick) == [CrosscheckResult.CONFIRMED] * 3
 
 
 def test_a_reference_that_never_ends_on_some_inputs_answers_the_others(quick: SandboxPool) -> None:
@@ -156,9 +158,11 @@ def test_an_input_that_the_reference_is_slow_on_is_no_input_to_be_late_on(quick:
 
 
 def test_no_budget_checks_nothing(pool: SandboxPool) -> None:
-    stood = hold_problem(UNIQUE, passed(RIGHT[0], BREAKS), pool, CrosscheckConfig(n_inputs=0, n_mutants=0), 0)
-    assert {row.standing for row in stood.candidates} == {Standing.UNCHECKED}
-    assert (stood.problem.method, stood.problem.n_derived, stood.problem.is_weak) == ("", 0, False)
+    problem, rows = crosscheck_problem(
+        UNIQUE, passed(RIGHT[0], BREAKS), pool, CrosscheckConfig(n_inputs=0, n_mutants=0), 0
+    )
+    assert {row.standing for row in rows} == {CrosscheckResult.UNCHECKED}
+    assert (problem.method, problem.n_derived, problem.is_weak) == ("", 0, False)
 
 
 def test_adequate_tests_kill_mutants_and_weak_ones_do_not(pool: SandboxPool) -> None:

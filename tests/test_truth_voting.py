@@ -1,7 +1,7 @@
 import pytest
 
-from pairsmith.pipeline.crosscheck.answers import RAISED, UNKNOWN
-from pairsmith.pipeline.crosscheck.voting import (
+from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN
+from pairsmith.pipeline.crosscheck.vote import (
     Consensus,
     Question,
     Voter,

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pairsmith.pipeline.chain.stages import stage_folder
 from pairsmith.pipeline.pairing.user_marks import read_marks
 from pairsmith.pipeline.viewer.index import Filter, PairIndex
-from pairsmith.schemas.mark import Judged
+from pairsmith.schemas.mark import MarkKind
 from pairsmith.schemas.pair import Pair
 from tests.hostile import HOSTILE
 from tests.viewer_kit import poison, served
@@ -83,7 +83,7 @@ def test_filter_diff_mark_next(run: Path, page: Page) -> None:
         expect(page.locator("#n-marks")).to_have_text("1")
         expect(page.locator("[data-mark=bad]")).to_have_attribute("aria-pressed", "true")
         (mark,) = read_marks(run)
-        assert (mark.pair_id, mark.mark) == (rows[0], Judged.BAD)
+        assert (mark.pair_id, mark.mark) == (rows[0], MarkKind.BAD)
 
         page.keyboard.press("j")
         page.wait_for_url(f"**/pairs/{rows[1]}?cause=wrong_value")

@@ -15,7 +15,7 @@ from pairsmith.pipeline.pairing.user_marks import read_marks
 from pairsmith.pipeline.report.history import RunReader
 from pairsmith.pipeline.viewer.index import Filter, PairIndex
 from pairsmith.pipeline.viewer.serving import AddressError, allowed_hosts, is_loopback, open_listener
-from pairsmith.schemas.mark import Judged
+from pairsmith.schemas.mark import MarkKind
 from pairsmith.schemas.pair import Pair
 from tests.cli_kit import assert_one_line, run_pairsmith
 from tests.hostile import FORBIDDEN, HOSTILE, LARGE
@@ -117,8 +117,8 @@ def test_the_report_is_framed_and_may_run_nothing(run: Path) -> None:
 def test_a_mark_is_written_shown_and_taken_back(run: Path, pairs: list[Pair]) -> None:
     pair = pairs[0]
     for given, judged, side in [
-        ("good", Judged.GOOD, ""), ("bad", Judged.BAD, ""), ("wrong_label", Judged.WRONG_LABEL, ""),
-        ("chosen_wrong", Judged.WRONG_LABEL, "chosen"), ("rejected_right", Judged.WRONG_LABEL, "rejected"),
+        ("good", MarkKind.GOOD, ""), ("bad", MarkKind.BAD, ""), ("wrong_label", MarkKind.WRONG_LABEL, ""),
+        ("chosen_wrong", MarkKind.WRONG_LABEL, "chosen"), ("rejected_right", MarkKind.WRONG_LABEL, "rejected"),
     ]:  # fmt: skip
         answer = post(run, {"pair_id": pair.pair_id, "mark": given}, own_headers())
         assert answer.json() == {"mark": given, "n_marks": 1}

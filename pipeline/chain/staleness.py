@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pairsmith.pipeline.chain import stages
 from pairsmith.pipeline.chain.provenance import MadeWith, mark_of, read_made, settings_of
-from pairsmith.pipeline.crosscheck import shards as truth
+from pairsmith.pipeline.crosscheck import stage as truth
 from pairsmith.pipeline.pairing.llm_judge import deal_pairs, judgements_key
 from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.run.folder import FolderError

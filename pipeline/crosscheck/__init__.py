@@ -1,12 +1,12 @@
-"""Labels truer than the tests: passed candidates are held against more inputs than the tests have.
+"""Labels beyond the tests: crosschecks passed candidates on more inputs than the tests have.
 
-`hold_problem` derives inputs (`inputs`) and runs the passed candidates on them; the reference decides, under a
-contract where there is one, and else the consensus of independent programs (`voting`) on inputs like the problem's
-own (`domain`). `mutants` tells how many small mistakes the tests notice, `timing` how long right programs take.
-What is not covered: programs on stdin, and tests whose inputs nobody could derive.
+`crosscheck_problem` derives inputs (`inputs`, `changes`) and runs the passed candidates on them (`questions`,
+`run`). The reference decides, under a contract where there is one, else the consensus of independent programs
+(`vote`) on inputs like the problem's own (`domain`). `mutants` measures how many small mistakes the tests notice,
+`timing` how long right programs take. Not covered: programs on stdin, and tests whose inputs can't be derived.
 """
 
-from pairsmith.pipeline.crosscheck.asking import Passed
-from pairsmith.pipeline.crosscheck.standing import Stood, hold_problem
+from pairsmith.pipeline.crosscheck.problem import crosscheck_problem
+from pairsmith.pipeline.crosscheck.questions import PassedProgram
 
-__all__ = ["Passed", "Stood", "hold_problem"]
+__all__ = ["PassedProgram", "crosscheck_problem"]

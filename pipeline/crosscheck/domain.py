@@ -2,13 +2,13 @@
 
 Without a contract nobody says which inputs a solution must answer, and right solutions differ on the others. So
 what all known inputs share is taken for a condition: types, signs, characters, emptiness, order, equal lengths.
-It errs on the side of fewer inputs.
+This errs on the side of fewer inputs. `fit_arguments` makes derived inputs meet the conditions.
 
-The manner is that of likely invariants, Ernst et al. 2001, IEEE TSE 27(2) (Daikon).
+Source: likely invariants, Ernst et al. 2001, IEEE TSE 27(2) (Daikon).
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -202,3 +202,57 @@ def _same_length(one: Any, other: Any) -> bool:
 
 def _is_ascending(one: Any, other: Any) -> bool:
     return _is_number(one) and _is_number(other) and one <= other
+
+
+def fit_arguments(domain: InputDomain, arguments: Sequence[Any]) -> list[Any]:
+    """Return the argument list with what the domain asks of it put right, as far as a small change does.
+
+    Signs, characters, order, difference and lengths are mended; types and emptiness stay as they are, so the
+    outcome may still be outside.
+
+    Args:
+        domain: of the known inputs, as many places as there are arguments.
+        arguments: decoded values.
+    """
+    fitted = [_fit(place, value) for place, value in zip(domain.arguments, arguments, strict=False)]
+    fitted += arguments[len(fitted) :]
+    for one, other in domain.same_length:
+        if _has_length(fitted[one]) and _has_length(fitted[other]):
+            n = min(len(fitted[one]), len(fitted[other]))
+            fitted[one], fitted[other] = fitted[one][:n], fitted[other][:n]
+    for one, other in domain.ascending:
+        if _is_number(fitted[one]) and _is_number(fitted[other]) and fitted[one] > fitted[other]:
+            fitted[one], fitted[other] = fitted[other], fitted[one]
+    return fitted
+
+
+def _fit(domain: Domain, value: Any) -> Any:
+    if _is_number(value):
+        return value if not domain.sign else abs(value) or (value + 1 if domain.sign == "positive" else value)
+    if isinstance(value, str):
+        return "".join(filter(domain.allows_character, value))
+    items = domain.items
+    if items is None or not isinstance(value, (list, tuple, set, dict)):
+        return value
+    if isinstance(value, dict):
+        inner = items.items or items
+        return {_fit(inner, key): _fit(inner, part) for key, part in value.items()}
+    parts: Iterable[Any] = (_fit(items, part) for part in value)
+    if isinstance(value, set):
+        return set(parts)
+    if domain.is_distinct:
+        parts = {repr(part): part for part in parts}.values()
+    listed = _in_order(parts) if domain.is_sorted else list(parts)
+    return tuple(listed) if isinstance(value, tuple) else listed
+
+
+def _in_order(parts: Iterable[Any]) -> list[Any]:
+    listed = list(parts)
+    try:
+        return sorted(listed)
+    except TypeError:
+        return listed
+
+
+def _has_length(value: Any) -> bool:
+    return isinstance(value, (str, list, tuple))

@@ -11,8 +11,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pairsmith.pipeline.crosscheck.answers import UNKNOWN, answer_keys, reading_of
-from pairsmith.pipeline.crosscheck.running import run_on_inputs
+from pairsmith.pipeline.crosscheck.run import UNKNOWN, answer_keys, reading_of, run_on_inputs
 from pairsmith.pipeline.execution.runner import execute_programs
 from pairsmith.pipeline.judging.verdict import judge
 from pairsmith.pipeline.sandbox import SandboxPool

@@ -8,12 +8,11 @@ times, in turns, so that a busy moment of the machine falls on all of them; `fas
 from collections.abc import Sequence
 from typing import Any
 
-from pairsmith.pipeline.crosscheck.answers import RAISED, UNKNOWN, answer_keys, reading_of
-from pairsmith.pipeline.crosscheck.running import Ran, run_on_inputs
+from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN, Ran, answer_keys, reading_of, run_on_inputs
 from pairsmith.pipeline.sandbox import SandboxPool
 from pairsmith.schemas.candidate import Program
+from pairsmith.schemas.crosscheck import Timing
 from pairsmith.schemas.problem import Case, Interface, JudgedBy, Problem
-from pairsmith.schemas.timing import Timing
 from pairsmith.schemas.values import ValueTooLargeError, decode_value, encode_arguments
 
 _SCALES = (4, 16, 64, 256, 1024, 4096)

@@ -16,7 +16,7 @@ from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.pipeline.sampling.models import digest_folder
 from pairsmith.schemas.config import GateConfig
-from pairsmith.schemas.gate import Gate, GateCheck, Outcome
+from pairsmith.schemas.gate import Gate, GateCheck, GateOutcome
 from pairsmith.schemas.score import Gain, Interval
 
 GATE_FILE = "gate.json"
@@ -29,7 +29,7 @@ class GateError(PairsmithError):
     """The gate's file can't be read."""
 
 
-def judge_gate(
+def check_gate(
     gains: Sequence[Gain],
     slices: Mapping[str, Gain],
     sets: Mapping[str, Gain],
@@ -70,16 +70,16 @@ def judge_gate(
 def _check(name: str, gain: Gain | None, allowed: float, config: GateConfig, words: str) -> GateCheck:
     if gain is None or math.isnan(gain.change.value):
         reason = f"{words} was not measured; evaluate on more problems, or leave the check out"
-        return GateCheck(name, Outcome.UNMEASURED, _NOTHING, allowed, reason)
+        return GateCheck(name, GateOutcome.UNMEASURED, _NOTHING, allowed, reason)
     change = gain.change
     falls = change.value < -allowed and (gain.is_significant or config.evidence == "estimate")
     numbers = f"{change.value:+.3f} [{change.low:+.3f}, {change.high:+.3f}]"
     if falls:
         return GateCheck(
-            name, Outcome.FELL, change, allowed, f"{words} fell: {numbers}, {allowed:g} is let through"
+            name, GateOutcome.FELL, change, allowed, f"{words} fell: {numbers}, {allowed:g} is let through"
         )
     doubt = " (a fall, not significant)" if change.value < -allowed else ""
-    return GateCheck(name, Outcome.HELD, change, allowed, f"{words} held: {numbers}{doubt}")
+    return GateCheck(name, GateOutcome.HELD, change, allowed, f"{words} held: {numbers}{doubt}")
 
 
 def write_gate(run: Path, gate: Gate) -> None:
@@ -127,5 +127,5 @@ def model_digest(run: Path) -> str:
 
 def _stale(gate: Gate) -> Gate:
     reason = "another model was scored than the one that is there now; run `pairsmith evaluate` again"
-    check = GateCheck(STALE, Outcome.UNMEASURED, _NOTHING, 0.0, reason)
+    check = GateCheck(STALE, GateOutcome.UNMEASURED, _NOTHING, 0.0, reason)
     return replace(gate, checks=(*gate.checks, check))

@@ -30,7 +30,7 @@ _ERROR = "error.txt"
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class StudyCell:
     """One start with one method on one dataset."""
 
     start: Start
@@ -50,10 +50,10 @@ class Cell:
         return f"{self.start.name} / {self.dataset.name} / {self.method.name}"
 
 
-def list_cells(study: StudyConfig) -> list[Cell]:
+def list_cells(study: StudyConfig) -> list[StudyCell]:
     """Return the cells, start by start: what they share is made once and then used."""
     return [
-        Cell(start, dataset, method)
+        StudyCell(start, dataset, method)
         for start in study.starts
         for dataset in study.datasets
         for method in study.methods
@@ -66,7 +66,7 @@ def shared_config(study: StudyConfig, start: Start, dataset: Variant, model: str
     return _from_model(study.cell(run, start, dataset), model)
 
 
-def cell_config(study: StudyConfig, cell: Cell, model: str) -> RunConfig:
+def cell_config(study: StudyConfig, cell: StudyCell, model: str) -> RunConfig:
     """Return the configuration of a cell's run."""
     config = study.cell(cell.folder(study.run), cell.start, cell.dataset, cell.method)
     return _from_model(config, model)
@@ -114,7 +114,7 @@ def note_error(run: Path, reason: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def read_row(study: Path, cell: Cell) -> StudyRow:
+def read_row(study: Path, cell: StudyCell) -> StudyRow:
     """Return what came of a cell so far.
 
     Raises:

@@ -5,10 +5,10 @@ may be part of no pair (`entries`); policies offer pairs (`policies`); some are 
 (`selecting`, `taking`); then guards hold over each whole split (`balancing`, `leakage`). Every drop has a reason.
 """
 
-from pairsmith.pipeline.pairing.frames import PairingTables, scan_tables, tables_of_records
-from pairsmith.pipeline.pairing.pairs import PairingResult, make_pairs
-from pairsmith.pipeline.pairing.reasons import Drop, NarrowedError, PairingError
+from pairsmith.pipeline.pairing.drops import Drop, NarrowedError, PairingError
 from pairsmith.pipeline.pairing.splits import split_of
+from pairsmith.pipeline.pairing.stage import PairingResult, make_pairs
+from pairsmith.pipeline.pairing.tables import PairingTables, scan_tables, tables_of_records
 
 __all__ = [
     "Drop",

@@ -8,22 +8,21 @@ from typing import get_args
 
 import numpy as np
 import polars as pl
-from pandas.util import hash_array
 
 from pairsmith.pipeline.pairing import answers
-from pairsmith.pipeline.pairing.frames import PairingTables, refuse_repeats
-from pairsmith.pipeline.pairing.reasons import Drop, PairingError
+from pairsmith.pipeline.pairing.drops import Drop, PairingError
+from pairsmith.pipeline.pairing.tables import PairingTables, refuse_repeats
 from pairsmith.schemas.candidate import Extraction
 from pairsmith.schemas.config.pairs import Dimension
+from pairsmith.schemas.crosscheck import CrosscheckResult
 from pairsmith.schemas.problem import JudgedBy
-from pairsmith.schemas.standing import Standing
 from pairsmith.schemas.verdict import Cause, Label
 
 TRIVIAL = tuple(
     cause.value for cause in (Cause.NO_CODE, Cause.SYNTAX_ERROR, Cause.COMPILE_ERROR, Cause.MISSING_ENTRY_POINT)
 )
-_DOUBTED = (Standing.DOUBTFUL.value, Standing.OUTVOTED.value, Standing.REFUTED.value)
-_DISPROVED = (Standing.OUTVOTED.value, Standing.REFUTED.value)
+_DOUBTED = (CrosscheckResult.DOUBTFUL.value, CrosscheckResult.OUTVOTED.value, CrosscheckResult.REFUTED.value)
+_DISPROVED = (CrosscheckResult.OUTVOTED.value, CrosscheckResult.REFUTED.value)
 _FLAKY = "flaky"  # cause of a candidate whose answers differ from run to run
 
 
@@ -31,8 +30,8 @@ def join_entries(tables: PairingTables, reject_outvoted: bool) -> pl.DataFrame:
     """Return one row a candidate, sorted by problem and candidate, whatever the order of the tables.
 
     Args:
-        tables: see `pipeline.pairing.frames`.
-        reject_outvoted: whether a disproved candidate counts as failed; else it is dropped.
+        tables: see `pipeline.pairing.tables`.
+        reject_outvoted: whether a disproved candidate counts as failed, or is dropped.
 
     Returns:
         Ids; `passed` (null without a label), `share` of the cases passed in [0, 1] (0 for a failed one under a
@@ -58,6 +57,8 @@ def tie_breaks(ids: pl.Series, seed: int) -> pl.Series:
 
     SipHash of the text under a key made of the seed: neither length nor place of a candidate decides.
     """
+    from pandas.util import hash_array  # 0.4 s to import: only where pairs are made
+
     key = f"{seed % 10**16:016d}"
     values = hash_array(ids.to_numpy().astype(object), encoding="utf8", hash_key=key, categorize=False)
     return pl.Series(ids.name, np.asarray(values, dtype=np.uint64))

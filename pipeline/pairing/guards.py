@@ -1,20 +1,67 @@
-"""What may not become a pair. Each guard gives the reason of every drop.
+"""Guards over offers and over whole splits. Each gives the reason of every drop.
 
-`pair_reason` looks at one offer; the caps look at the pairs of a whole split, since what is held out must never
-decide what is trained on. `pipeline.pairing.entries` guards the candidates, `leakage` what lengths and style tell.
+`pair_reason` guards one offer. `balance_split` guards a whole split of its own, since what is held out must never
+decide what is trained on. `count_approaches` measures what selection keeps. `pipeline.pairing.entries` guards the
+candidates.
 """
 
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from pairsmith.pipeline.pairing.reasons import Drop
+from pairsmith.pipeline.pairing.drops import Drop
+from pairsmith.pipeline.pairing.leakage import Leak, What, score_answers, thin, weigh
 from pairsmith.schemas.config.pairs import PairsConfig
 
 _EPSILON = 1e-9
 N_DIFFICULTIES = 4  # quarters of the pass rate
 PAIR_COLUMNS = ("asked_key", "answer_key", "form", "exact", "renamed", "n_chars")
 """Columns of both sides that `pair_reason` reads; those of the rejected one end in `_rejected`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaks:
+    """What length, and style with length, tell of one split; None for fewer pairs than tell anything."""
+
+    length: Leak | None
+    style: Leak | None
+
+
+@dataclass(frozen=True, slots=True)
+class Balanced:
+    """The pairs that stay in one split, with their `weight`; what was dropped; leaks before and after."""
+
+    pairs: pl.DataFrame
+    dropped: Counter[Drop]
+    before: Leaks
+    after: Leaks
+
+
+@dataclass(frozen=True, slots=True)
+class Approaches:
+    """Right approaches before and after selection, over the problems that have pairs.
+
+    An approach is what is alike in near-duplicate cluster and behaviour. Alignment narrows what a model writes; a
+    selection that chooses the commonest approach again and again would teach that.
+
+    Attributes:
+        n_before: approaches of passed candidates, summed over problems; likewise `n_after` of chosen ones.
+        effective_before: mean effective number of approaches a problem; likewise `effective_after`.
+    """
+
+    n_before: int
+    n_after: int
+    effective_before: float
+    effective_after: float
+
+    @property
+    def kept(self) -> float:
+        """Return the share of approaches that some pair chooses, in [0, 1]; 1 without any."""
+        return self.n_after / self.n_before if self.n_before else 1.0
 
 
 def pair_reason(config: PairsConfig) -> pl.Expr:
@@ -103,3 +150,121 @@ def _turn(kind: str) -> pl.Expr:
     """Return each pair's number, from 1, among those of its kind in turns over problems."""
     round_ = pl.col("pair_tie").rank("ordinal").over(kind, "problem_id")
     return pl.struct(round_.alias("round"), "pair_tie").rank("ordinal").over(kind)
+
+
+def balance_split(pairs: pl.DataFrame, config: PairsConfig) -> Balanced:
+    """Return the pairs of a split that hold all bounds of the configuration.
+
+    What one guard drops may break the bound of another, so they take turns until none drops anything.
+
+    Args:
+        pairs: of one split, sorted by `pair_tie`, with `is_trivial`, `difficulty`, `problem_tie` and, for both
+            sides, `leakage.STYLE_COLUMNS`.
+        config: the bounds.
+    """
+    before = _measure_leaks(pairs)
+    dropped: Counter[Drop] = Counter()
+    pairs = pairs.with_columns(weight=pl.lit(1.0))
+    n = -1
+    while n != pairs.height:
+        n = pairs.height
+        for reason, over, share in (
+            (Drop.OVER_TRIVIAL_SHARE, over_trivial_share, config.max_trivial_share),
+            (Drop.OVER_DIFFICULTY_SHARE, over_difficulty_share, config.max_difficulty_share),
+        ):
+            out = over(pairs, share)
+            dropped[reason] += int(out.sum())
+            pairs = pairs.filter(~out)
+        if config.leakage == "drop":
+            pairs = _thin(pairs, config, dropped)
+    if config.leakage == "weigh":
+        pairs = _weigh(pairs, config)
+    return Balanced(pairs, dropped, before, _measure_leaks(pairs))
+
+
+def _measure_leaks(pairs: pl.DataFrame) -> Leaks:
+    weights = pairs["weight"].to_numpy() if "weight" in pairs.columns else np.ones(pairs.height)
+
+    def measure(what: What) -> Leak | None:
+        asked = _asked(pairs, what)
+        scores = score_answers(pairs.filter(pl.Series(asked)), what)
+        return scores.leak(weights[asked]) if scores is not None else None
+
+    return Leaks(measure("length"), measure("style"))
+
+
+def _asked(pairs: pl.DataFrame, what: What) -> npt.NDArray[np.bool_]:
+    """Return which pairs a classifier is asked on.
+
+    An answer without code is told by that, whatever its style, and the share of such pairs has a cap of its own.
+    """
+    return pairs["is_trivial"].not_().to_numpy() if what == "style" else np.ones(pairs.height, dtype=bool)
+
+
+def _bounds(config: PairsConfig) -> tuple[tuple[What, float, Drop], ...]:
+    return (
+        ("length", config.max_length_auc, Drop.LENGTH_TELLS),
+        ("style", config.max_style_auc, Drop.STYLE_TELLS),
+    )
+
+
+def _thin(pairs: pl.DataFrame, config: PairsConfig, dropped: Counter[Drop]) -> pl.DataFrame:
+    """Drop pairs until neither length nor style tells more than its bound."""
+    for what, bound, reason in _bounds(config):
+        while True:
+            asked = _asked(pairs, what)
+            part = pairs.filter(pl.Series(asked))
+            scores = score_answers(part, what)
+            if scores is None or scores.leak().worst <= bound:
+                break
+            out = np.zeros(pairs.height, dtype=bool)
+            out[asked] = thin(part, scores, bound)
+            dropped[reason] += int(out.sum())
+            pairs = pairs.filter(pl.Series(~out))
+    return pairs
+
+
+def _weigh(pairs: pl.DataFrame, config: PairsConfig) -> pl.DataFrame:
+    """Give each pair a weight in (0, 1], so that neither length nor style tells more than its bound."""
+    weights = np.ones(pairs.height)
+    for what, bound, _ in _bounds(config):
+        asked = _asked(pairs, what)
+        scores = score_answers(pairs.filter(pl.Series(asked)), what)
+        if scores is not None and scores.leak().worst > bound:
+            weights[asked] *= weigh(scores, bound)
+    return pairs.with_columns(weight=pl.Series(weights))
+
+
+def count_approaches(entries: pl.DataFrame, pairs: pl.DataFrame) -> Approaches:
+    """Return the approaches of the problems that have pairs.
+
+    The effective number is exp of Shannon's entropy of the approaches' shares: of so many equally common ones.
+
+    Args:
+        entries: `problem_id`, `place`, `passed`, `approach` and `reason` of all candidates.
+        pairs: `problem_id` and `chosen`, a place of `entries`.
+
+    Source: Jost 2006, Oikos 113:363-375, order 1 (doi:10.1111/j.2006.0030-1299.14714.x).
+    """
+    right = entries.filter(pl.col("passed") & pl.col("reason").is_null())
+    before = right.join(pairs.select("problem_id").unique(), on="problem_id", how="semi")
+    chosen = pairs.join(entries.select("place", "approach", "passed"), left_on="chosen", right_on="place")
+    counts = [_counts(before), _counts(chosen.filter("passed"))]
+    return Approaches(
+        n_before=counts[0].height,
+        n_after=counts[1].height,
+        effective_before=_mean_effective(counts[0]),
+        effective_after=_mean_effective(counts[1]),
+    )
+
+
+def _counts(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.group_by("problem_id", "approach").len()
+
+
+def _mean_effective(counts: pl.DataFrame) -> float:
+    share = pl.col("len") / pl.col("len").sum()
+    effective = counts.sort("problem_id", "approach").group_by("problem_id", maintain_order=True)
+    numbers = effective.agg(n=(-(share * share.log()).sum()).exp())["n"]
+    mean = numbers.mean()
+    return float(mean) if isinstance(mean, float) else 0.0

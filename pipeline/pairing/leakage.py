@@ -4,24 +4,21 @@ A preference that length or style predicts teaches length or style. A small line
 problems that it has not seen: its score of the chosen answer against that of the rejected one.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
-from threadpoolctl import threadpool_limits
 
 Floats = npt.NDArray[np.float64]
+What = Literal["length", "style"]
 N_FOLDS = 5
 MIN_PAIRS = 200  # fewer tell nothing: the standard error of a share near one half is then 0.035
 MAX_FITTED = 20_000  # pairs that one fold is fitted on; more change the AUC in the third decimal
 _MIN_STEP = 0.01  # share of the pairs that a round of thinning leaves out at least
 _LENGTH_BINS = 8
 _MEASURES = ("n_tokens", "n_lines", "nesting_depth", "cyclomatic", "comment_share")
-LENGTH_COLUMNS = ("n_chars",)
 STYLE_COLUMNS = ("n_chars", "tags", *_MEASURES)
 """Columns of both sides that the features are made of; those of the rejected one end in `_rejected`."""
 
@@ -46,14 +43,20 @@ class Leak:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What out-of-fold classifiers say of each pair: the scores of both its answers."""
+class AnswerScores:
+    """Scores that out-of-fold classifiers give to both answers of each pair."""
 
     chosen: Floats
     rejected: Floats
 
     def leak(self, weights: Floats | None = None) -> Leak:
-        """Return how well the scores tell; with a weight a pair where some count less."""
+        """Return how well the scores tell chosen from rejected.
+
+        Args:
+            weights: of the pairs; None counts all alike.
+        """
+        from sklearn.metrics import roc_auc_score  # 1 s to import: only where a classifier was fitted
+
         weights = np.ones(len(self.chosen)) if weights is None else weights
         margins = self.chosen - self.rejected
         right = np.where(margins > 0, 1.0, np.where(margins == 0, 0.5, 0.0))
@@ -63,62 +66,60 @@ class Told:
         return Leak(len(margins), float(np.average(right, weights=weights)), overall)
 
 
-def ask_length(pairs: pl.DataFrame) -> Told:
-    """Return what the answers' lengths tell: a line through log characters and a step for each of eight ranges."""
-    return _ask(pairs, *_both_sides(pairs, _length_features))
+def score_answers(pairs: pl.DataFrame, what: What) -> AnswerScores | None:
+    """Return what classifiers on the problems of other folds say of each pair; None for fewer than MIN_PAIRS.
 
-
-def ask_style(pairs: pl.DataFrame) -> Told:
-    """Return what style tags, measures and length tell together."""
-    both = pl.concat([pairs["tags"], pairs["tags_rejected"]])
-    known = sorted(both.explode(empty_as_null=True).drop_nulls().unique())
-
-    def features(side: pl.DataFrame) -> Floats:
-        tags = side.select(pl.col("tags").list.contains(tag).cast(pl.Float64).alias(tag) for tag in known)
-        measures = side.select(pl.col(name).fill_null(0).cast(pl.Float64).log1p() for name in _MEASURES)
-        parts = [measures.to_numpy(), _length_features(side)]
-        return np.hstack([tags.to_numpy(), *parts] if known else parts)
-
-    return _ask(pairs, *_both_sides(pairs, features))
-
-
-def thin(pairs: pl.DataFrame, told: Told, bound: float) -> npt.NDArray[np.bool_]:
-    """Return which pairs to leave out, so that what was told of the others stays within the bound.
-
-    A pair is kept with probability `weigh` gives it, by its `pair_tie`: what is easy to tell is thinned until it
-    is as common as what is told wrong.
+    The features of length are log characters and a step for each of eight ranges; style adds tags and measures.
     """
-    weights = weigh(told, bound)
+    if pairs.height < MIN_PAIRS:
+        return None
+    columns = [*STYLE_COLUMNS] if what == "style" else ["n_chars"]
+    rejected = pairs.select(pl.col(f"{name}_rejected").alias(name) for name in columns)
+    sides = pl.concat([pairs.select(columns), rejected])
+    features = _length_features(sides) if what == "length" else _style_features(sides)
+    scale = features.std(axis=0)
+    scale[scale == 0.0] = 1.0
+    features /= scale
+    return _cross_score(pairs, features[: pairs.height], features[pairs.height :])
+
+
+def thin(pairs: pl.DataFrame, scores: AnswerScores, bound: float) -> npt.NDArray[np.bool_]:
+    """Return which pairs to leave out, so that the leak of the others stays within the bound.
+
+    A pair is kept with probability `weigh` gives it, by its `pair_tie`: pairs that are easy to tell are
+    thinned until they are as common as those that are told wrong.
+    """
+    weights = weigh(scores, bound)
     chances = pairs["pair_tie"].to_numpy() / 2.0**64
     out: npt.NDArray[np.bool_] = chances >= weights
     n_least = max(1, int(_MIN_STEP * len(weights)))
     if out.sum() < n_least:  # the bound was met but for chance: the easiest ones go
-        order = np.lexsort((chances, told.rejected - told.chosen))
+        order = np.lexsort((chances, scores.rejected - scores.chosen))
         out[order[:n_least]] = True
     return out
 
 
-def weigh(told: Told, bound: float) -> Floats:
+def weigh(scores: AnswerScores, bound: float) -> Floats:
     """Return a weight in (0, 1] a pair, so that the weighted leak is within the bound.
 
-    At strength 1 a pair that is told with odds m to 1 weighs 1 / m, so that for each one told right as much weight
-    is told wrong; the least strength that meets the bound is taken. Pairs told wrong weigh 1.
+    At strength 1 a pair that is told right with odds m to 1 weighs 1 / m, which balances right and wrong. The
+    least strength that meets the bound is taken. Pairs that are told wrong weigh 1.
     """
-    margins = np.maximum(told.chosen - told.rejected, 0.0)
+    margins = np.maximum(scores.chosen - scores.rejected, 0.0)
     weights = np.ones(len(margins))
     for strength in np.arange(0.0, 4.01, 0.1):
         weights = np.exp(-strength * margins)
-        if told.leak(weights).worst <= bound:
+        if scores.leak(weights).worst <= bound:
             break
     return weights
 
 
-def _both_sides(pairs: pl.DataFrame, features: Callable[[pl.DataFrame], Floats]) -> tuple[Floats, Floats]:
-    names = [name for name in STYLE_COLUMNS if name in pairs.columns]
-    chosen = pairs.select(names)
-    rejected = pairs.select(pl.col(f"{name}_rejected").alias(name) for name in names)
-    both = features(pl.concat([chosen, rejected]))
-    return both[: pairs.height], both[pairs.height :]
+def _style_features(sides: pl.DataFrame) -> Floats:
+    known = sorted(sides["tags"].explode(empty_as_null=True).drop_nulls().unique())
+    tags = sides.select(pl.col("tags").list.contains(tag).cast(pl.Float64).alias(tag) for tag in known)
+    measures = sides.select(pl.col(name).fill_null(0).cast(pl.Float64).log1p() for name in _MEASURES)
+    parts = [measures.to_numpy(), _length_features(sides)]
+    return np.hstack([tags.to_numpy(), *parts] if known else parts)
 
 
 def _length_features(side: pl.DataFrame) -> Floats:
@@ -128,10 +129,7 @@ def _length_features(side: pl.DataFrame) -> Floats:
     return np.hstack([logs[:, None], steps])
 
 
-def _ask(pairs: pl.DataFrame, chosen: Floats, rejected: Floats) -> Told:
-    scale = np.vstack([chosen, rejected]).std(axis=0)
-    scale[scale == 0.0] = 1.0
-    chosen, rejected = chosen / scale, rejected / scale
+def _cross_score(pairs: pl.DataFrame, chosen: Floats, rejected: Floats) -> AnswerScores:
     folds = (pairs["problem_tie"].to_numpy() % N_FOLDS).astype(np.int64)
     ties = pairs["pair_tie"].to_numpy()
     scores = np.zeros((2, len(folds)))
@@ -141,11 +139,14 @@ def _ask(pairs: pl.DataFrame, chosen: Floats, rejected: Floats) -> Told:
         weights = _fit(chosen[rows] - rejected[rows])
         asked = folds == fold
         scores[0, asked], scores[1, asked] = chosen[asked] @ weights, rejected[asked] @ weights
-    return Told(scores[0], scores[1])
+    return AnswerScores(scores[0], scores[1])
 
 
 def _fit(differences: Floats) -> Floats:
     """Return the weights of a logistic regression on chosen less rejected; zeros for fewer than two pairs."""
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
     if len(differences) < 2:
         return np.zeros(differences.shape[1])
     # Chosen less rejected is a positive example, and as well rejected less chosen a negative one: every other row.

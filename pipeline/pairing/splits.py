@@ -1,9 +1,25 @@
-"""Which split a problem belongs to, and the digests that break ties."""
+"""Splits problems into train and test, and finds near-duplicate problems.
+
+A problem's split is the hash of its own id and never changes. So that no group of near-duplicates spans both
+splits, the members of the train split make no pairs where another member is held out: growth may take a problem
+out of training, and never moves one between the splits.
+"""
 
 import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
+from pairsmith.pipeline.syntax.near import find_near
+from pairsmith.schemas.problem import Problem
+
 Split = Literal["train", "test"]
+_WORD = re.compile(rb"\w+")
+_SHINGLE_WORDS = 3
+_MAX_TEXTS = 10  # a shingle of more texts than this, and than one in fifty, is wording that all share
+_MAX_SHARE = 0.02
+_MIN_CASES = 3  # fewer equal cases may be chance
 
 
 def split_of(problem_id: str, test_share: float) -> Split:
@@ -20,12 +36,62 @@ def split_of(problem_id: str, test_share: float) -> Split:
     """
     if not 0.0 <= test_share <= 1.0:
         raise ValueError(f"test_share {test_share}: it is a share in [0, 1]")
+    framed = b"".join(len(part).to_bytes(8) + part for part in (b"split", problem_id.encode()))
     # 53 bits: as many as a float holds, so that the position stays below 1 and a share of 1 takes all.
-    position = (int(digest("split", problem_id)[:16], 16) >> 11) / 2**53
+    position = (int.from_bytes(hashlib.sha256(framed).digest()[:8]) >> 11) / 2**53
     return "test" if position < test_share else "train"
 
 
-def digest(*parts: str) -> str:
-    """Return 32 hex digits over the parts, which are told apart even where they hold each other's text."""
-    framed = b"".join(len(part.encode()).to_bytes(8) + part.encode() for part in parts)
-    return hashlib.sha256(framed).hexdigest()[:32]
+def find_groups(problems: Sequence[Problem], threshold: float) -> dict[str, str]:
+    """Return problem_id to the smallest id of its group of near-duplicates; those that have none are left out.
+
+    Two problems are near if their prompts' word triples are, by Jaccard similarity, wording that most prompts
+    share left out; or if they have the same cases.
+
+    Args:
+        problems: all problems, in any order.
+        threshold: similarity from which two prompts are near, in (0, 1].
+    """
+    ordered = sorted(problems, key=lambda problem: problem.problem_id)
+    places: dict[frozenset[bytes], int] = {}  # of each text its first problem
+    edges = [(places.setdefault(_shingles(problem), place), place) for place, problem in enumerate(ordered)]
+    uses = Counter(shingle for text in places for shingle in text)
+    most = max(_MAX_TEXTS, _MAX_SHARE * len(places))
+    own = {
+        place: frozenset(shingle for shingle in text if uses[shingle] <= most) for text, place in places.items()
+    }
+    compared = [place for place, text in own.items() if text]
+    near = find_near([own[place] for place in compared], threshold)
+    edges += [(compared[i], compared[j]) for i, j, _ in near]
+    edges = [(i, j) for i, j in edges + _same_cases(ordered) if i != j]
+    return _smallest_of_group([problem.problem_id for problem in ordered], edges)
+
+
+def _shingles(problem: Problem) -> frozenset[bytes]:
+    name = problem.entry_point.encode()
+    words = [b"<f>" if word == name else word.lower() for word in _WORD.findall(problem.prompt.encode())]
+    return frozenset(b" ".join(words[i : i + _SHINGLE_WORDS]) for i in range(len(words) - _SHINGLE_WORDS + 1))
+
+
+def _same_cases(problems: Sequence[Problem]) -> list[tuple[int, int]]:
+    first: dict[object, int] = {}
+    edges = []
+    for place, problem in enumerate(problems):
+        if len(problem.cases) >= _MIN_CASES:
+            edges.append((first.setdefault(problem.cases, place), place))
+    return edges
+
+
+def _smallest_of_group(ids: Sequence[str], edges: Iterable[tuple[int, int]]) -> dict[str, str]:
+    """Return each connected id with the smallest one of its group; ids are sorted."""
+    parent: dict[int, int] = {}
+
+    def root(place: int) -> int:
+        while parent.setdefault(place, place) != place:
+            place = parent[place]
+        return place
+
+    for i, j in edges:
+        low, high = sorted((root(i), root(j)))
+        parent[high] = low
+    return {ids[place]: ids[root(place)] for place in sorted(parent)}

@@ -4,9 +4,9 @@ import polars as pl
 from pydantic import TypeAdapter
 
 from pairsmith.pipeline.pairing.entries import TRIVIAL
-from pairsmith.pipeline.pairing.frames import PairingTables
 from pairsmith.pipeline.pairing.leakage import Leak
-from pairsmith.pipeline.pairing.pairs import PairingResult
+from pairsmith.pipeline.pairing.stage import PairingResult
+from pairsmith.pipeline.pairing.tables import PairingTables
 from pairsmith.schemas.pairing_report import DropCount, LeakRow, NamedCount, PairingReport, WeakProblem
 
 HARD_SHARE = 0.5  # of the cases: a rejected one that passes so many is a hard one

@@ -147,7 +147,7 @@ def render_model_card(
 
 def _columns(facts: CardFacts) -> list[tuple[str, str]]:
     """Return each configuration that is there with the documentation of its rows."""
-    from pairsmith.pipeline.pairing.layout import CONFIGS
+    from pairsmith.pipeline.pairing.export import CONFIGS
 
     return [(name, (CONFIGS[name][1].__doc__ or "").strip()) for name in facts.sizes]
 

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from pairsmith.pipeline.report.facts import CandidateStep, Outcome, ProblemOutcome, ProblemStep
+from pairsmith.pipeline.report.facts import CandidateStep, ProblemOutcome, ProblemStep, VerdictCount
 from pairsmith.schemas.candidate import Extraction
 from pairsmith.schemas.verdict import Label
 
 _LABELS = [label.value for label in Label]
 
 
-def count_cells(
+def count_candidates(
     verdicts: pl.LazyFrame, programs: pl.LazyFrame, syntax: pl.LazyFrame, pairs: pl.LazyFrame
 ) -> pl.DataFrame:
     """Return candidates counted by all that the report tells apart.
@@ -42,10 +42,10 @@ def count_cells(
     )
 
 
-def list_outcomes(cells: pl.DataFrame) -> tuple[Outcome, ...]:
+def list_outcomes(cells: pl.DataFrame) -> tuple[VerdictCount, ...]:
     """Return labels and causes with their counts: passed, failed, undecided; the commonest cause first."""
     counts = cells.group_by("label", "cause").agg(pl.col("n").sum()).rows()
-    found = [Outcome(label, cause, n) for label, cause, n in counts]
+    found = [VerdictCount(label, cause, n) for label, cause, n in counts]
     return tuple(sorted(found, key=lambda outcome: (_LABELS.index(outcome.label), -outcome.n, outcome.cause)))
 
 

@@ -12,7 +12,7 @@ from pairsmith.schemas.training import HeldOutStep, TrainingStep, TrainingSummar
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class VerdictCount:
     """Candidates with one label and one cause."""
 
     label: str
@@ -173,7 +173,7 @@ class ReportInput:
     stages: tuple[Manifest, ...]
     candidate_steps: tuple[CandidateStep, ...]
     problem_steps: tuple[ProblemStep, ...]
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[VerdictCount, ...]
     problems: tuple[ProblemOutcome, ...]
     pairs: PairFacts | None
     pairing: PairingReport | None

@@ -8,12 +8,16 @@ import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
 from pairsmith.pipeline.evaluation.gate import GateError, read_gate
-from pairsmith.pipeline.evaluation.scores.errors import ScoringError
-from pairsmith.pipeline.evaluation.scores.texts import gains_from_json, score_from_json, slices_from_json
+from pairsmith.pipeline.evaluation.scores import (
+    ScoringError,
+    gains_from_json,
+    score_from_json,
+    slices_from_json,
+)
 from pairsmith.pipeline.pairing.llm_judge import count_choices
 from pairsmith.pipeline.pairing.summary import report_from_json
 from pairsmith.pipeline.report.counting import (
-    count_cells,
+    count_candidates,
     list_outcomes,
     list_problems,
     trace_candidates,
@@ -61,7 +65,9 @@ def _gather(run: Path, manifests: dict[str, Manifest]) -> ReportInput:
 
     pairs = table("pairs", Pair)
     pair_facts = count_pairs(pairs) if "pairs" in manifests else None
-    cells = count_cells(table("verdicts", Verdict), table("programs", Program), table("syntax", Syntax), pairs)
+    cells = count_candidates(
+        table("verdicts", Verdict), table("programs", Program), table("syntax", Syntax), pairs
+    )
     problems = list_problems(cells, table("problems", Problem))
     n_loaded = manifests["problems"].n_out if "problems" in manifests else len(problems)
     evaluation = run / "evaluation"

@@ -15,13 +15,12 @@ from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.folder import FolderError
 from pairsmith.schemas.arrow import from_table
 from pairsmith.schemas.candidate import Candidate, Program
+from pairsmith.schemas.crosscheck import CandidateCrosscheck, ProblemCrosscheck, Timing
 from pairsmith.schemas.execution import CaseRun, Execution
 from pairsmith.schemas.judgement import Judgement
 from pairsmith.schemas.pair import Pair
 from pairsmith.schemas.problem import Case, Problem
-from pairsmith.schemas.standing import CandidateStanding, ProblemStanding
 from pairsmith.schemas.syntax import Syntax
-from pairsmith.schemas.timing import Timing
 from pairsmith.schemas.verdict import Verdict
 
 T = TypeVar("T")
@@ -44,7 +43,7 @@ class Known:
     execution: Execution | None
     verdict: Verdict | None
     syntax: Syntax | None
-    standing: CandidateStanding | None
+    standing: CandidateCrosscheck | None
     timing: Timing | None
 
     @property
@@ -58,7 +57,7 @@ class ProblemHistory:
     """One problem with all of its candidates, in the order of their draws."""
 
     problem: Problem
-    standing: ProblemStanding | None
+    standing: ProblemCrosscheck | None
     candidates: tuple[Known, ...]
 
     def find(self, candidate_id: str) -> Known:

@@ -8,10 +8,10 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 from pairsmith.pipeline.report.facts import (
     CandidateStep,
     LengthCount,
-    Outcome,
     ProblemOutcome,
     ProblemStep,
     TagShare,
+    VerdictCount,
 )
 from pairsmith.pipeline.report.svg import (
     FAILED,
@@ -80,12 +80,12 @@ def draw_problem_steps(steps: Sequence[ProblemStep]) -> str:
     return draw(paint, rows_height(len(steps)), "problems", "Problems that reached each step")
 
 
-def draw_outcomes(outcomes: Sequence[Outcome]) -> str:
+def draw_outcomes(outcomes: Sequence[VerdictCount]) -> str:
     """Return verdicts and their causes as SVG."""
     return draw_svg(draft_outcomes(outcomes))
 
 
-def draft_outcomes(outcomes: Sequence[Outcome]) -> Drawing:
+def draft_outcomes(outcomes: Sequence[VerdictCount]) -> Drawing:
     """Return verdicts and their causes: a bar each, with count and share."""
     total = sum(outcome.n for outcome in outcomes)
 

@@ -2,7 +2,7 @@
 
 import math
 
-from pairsmith.pipeline.pairing.reasons import Drop
+from pairsmith.pipeline.pairing.drops import Drop
 from pairsmith.schemas.score import Gain, Interval
 
 MEASURES = {

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pairsmith.pipeline.crosscheck.mutants import Adequacy, measure_adequacy
-from pairsmith.pipeline.crosscheck.running import run_on_inputs
+from pairsmith.pipeline.crosscheck.run import run_on_inputs
 from pairsmith.pipeline.judging.equality import matches
 from pairsmith.pipeline.problems.contamination import Benchmarks
 from pairsmith.pipeline.sandbox import SandboxPool

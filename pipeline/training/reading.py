@@ -51,7 +51,7 @@ def find_rows(folder: Path, wanted: Rows) -> RowFiles:
     hold right answers and answers with a label too (see `read_rows`).
 
     Args:
-        folder: what `pairsmith build` wrote as `dataset` (see `pipeline.pairing.layout`), or any folder with
+        folder: what `pairsmith build` wrote as `dataset` (see `pipeline.pairing.export`), or any folder with
             Parquet files of pairs.
         wanted: kind of rows.
 

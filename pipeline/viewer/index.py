@@ -14,8 +14,8 @@ from pairsmith.pipeline.chain.stages import stage_folder
 from pairsmith.pipeline.pairing.user_marks import read_marks, write_marks
 from pairsmith.pipeline.report.history import NoPairError, ProblemHistory, RunReader
 from pairsmith.pipeline.run.folder import MANIFEST
-from pairsmith.schemas.mark import Judged, Mark
-from pairsmith.schemas.standing import Standing
+from pairsmith.schemas.crosscheck import CrosscheckResult
+from pairsmith.schemas.mark import Mark, MarkKind
 
 DOUBTS = ("any", "weak_problem", "unchecked", "doubtful", "outvoted", "refuted", "weighed_down")
 _N_KEPT = 32  # filters, and problems, that are kept ready
@@ -105,7 +105,7 @@ class PairIndex:
         except KeyError:
             raise NoPairError(f"{pair_id[:40]}: no such pair in this run") from None
 
-    def mark(self, pair_id: str, judged: Judged | None, side: str) -> None:
+    def mark(self, pair_id: str, judged: MarkKind | None, side: str) -> None:
         """Write a mark of a pair down; None takes it back.
 
         Raises:
@@ -162,7 +162,7 @@ class PairIndex:
         doubts = {
             "weak_problem": pl.col("is_weak"),
             "weighed_down": pl.col("weight") < 1,
-            **{name: standing == name for name in DOUBTS if name in set(Standing)},
+            **{name: standing == name for name in DOUBTS if name in set(CrosscheckResult)},
         }
         tests = [pl.lit(True)]
         if wanted.problem:

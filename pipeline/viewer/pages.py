@@ -32,7 +32,7 @@ from pairsmith.pipeline.run.safe_text import shown_arguments, shown_text, shown_
 from pairsmith.pipeline.viewer.colouring import side_by_side
 from pairsmith.pipeline.viewer.index import Filter, PairIndex
 from pairsmith.schemas.execution import CaseRun, Status
-from pairsmith.schemas.mark import Judged
+from pairsmith.schemas.mark import MarkKind
 from pairsmith.schemas.problem import Interface
 from pairsmith.schemas.verdict import Label
 
@@ -41,11 +41,11 @@ _N_CASES = 60
 _N_CLUSTERS = 12
 _HERE = Path(__file__).parent
 _MARKS = {
-    "good": (Judged.GOOD, ""),
-    "bad": (Judged.BAD, ""),
-    "wrong_label": (Judged.WRONG_LABEL, ""),
-    "chosen_wrong": (Judged.WRONG_LABEL, "chosen"),
-    "rejected_right": (Judged.WRONG_LABEL, "rejected"),
+    "good": (MarkKind.GOOD, ""),
+    "bad": (MarkKind.BAD, ""),
+    "wrong_label": (MarkKind.WRONG_LABEL, ""),
+    "chosen_wrong": (MarkKind.WRONG_LABEL, "chosen"),
+    "rejected_right": (MarkKind.WRONG_LABEL, "rejected"),
     "none": (None, ""),
 }
 

@@ -7,13 +7,12 @@ from pathlib import Path
 from pairsmith.pipeline.run.digests import digest, file_digest
 from pairsmith.pipeline.run.folder import StageFolder
 from pairsmith.schemas.candidate import Candidate, Program
+from pairsmith.schemas.crosscheck import CandidateCrosscheck, ProblemCrosscheck, Timing
 from pairsmith.schemas.execution import Execution
 from pairsmith.schemas.judgement import Judgement
 from pairsmith.schemas.pair import Pair
 from pairsmith.schemas.problem import Problem
-from pairsmith.schemas.standing import CandidateStanding, ProblemStanding
 from pairsmith.schemas.syntax import Syntax
-from pairsmith.schemas.timing import Timing
 from pairsmith.schemas.verdict import Verdict
 
 RECORDS: Mapping[str, type] = {
@@ -23,8 +22,8 @@ RECORDS: Mapping[str, type] = {
     "executions": Execution,
     "verdicts": Verdict,
     "syntax": Syntax,
-    "standings": CandidateStanding,
-    "problem_standings": ProblemStanding,
+    "standings": CandidateCrosscheck,
+    "problem_standings": ProblemCrosscheck,
     "timings": Timing,
     "pairs": Pair,
     "judgements": Judgement,

@@ -6,7 +6,7 @@ import polars as pl
 
 from pairsmith.pipeline.chain.stages.common import PAIRED, VERSIONS, stage_folder
 from pairsmith.pipeline.pairing import make_pairs, scan_tables
-from pairsmith.pipeline.pairing.layout import write_dataset
+from pairsmith.pipeline.pairing.export import write_dataset
 from pairsmith.pipeline.pairing.summary import report_to_json, summarise
 from pairsmith.pipeline.pairing.user_marks import dropping, marks_digest, read_marks
 from pairsmith.pipeline.run.digests import digest, file_digest
@@ -33,7 +33,7 @@ def write_pairs(chain: Path, config: RunConfig) -> list[Path]:
     """Write the pairs, one file a split; a split without pairs has none, since `datasets` can't load an empty one.
 
     What was left out is counted in the first file. The whole dataset, as it is published, is written beside: see
-    `pipeline.pairing.layout`; and `pairing.json`, the counts.
+    `pipeline.pairing.export`; and `pairing.json`, the counts.
     """
     files = {
         stage: [stage_folder(chain, stage).path / name for name in stage_folder(chain, stage).shard_names()]

@@ -1,24 +1,29 @@
 """Score a model's candidates on held-out problems, and compare two models on the same problems."""
 
 from pairsmith.pipeline.evaluation.scores.compare import compare_scores, compare_tags
-from pairsmith.pipeline.evaluation.scores.diversity import Abundances, count_abundances, rarefied_distinct
-from pairsmith.pipeline.evaluation.scores.errors import ScoringError
-from pairsmith.pipeline.evaluation.scores.measures import Evidence, gather_evidence
-from pairsmith.pipeline.evaluation.scores.pass_at_k import estimate_pass_at_k
-from pairsmith.pipeline.evaluation.scores.score import left_out, score_candidates
-from pairsmith.pipeline.evaluation.scores.slices import compare_slices, find_slices
-from pairsmith.pipeline.evaluation.scores.texts import (
+from pairsmith.pipeline.evaluation.scores.kinds import (
+    Abundances,
+    ScoringError,
+    count_abundances,
+    estimate_pass_at_k,
+    rarefied_distinct,
+)
+from pairsmith.pipeline.evaluation.scores.measures import MeasureInputs, gather_measure_inputs
+from pairsmith.pipeline.evaluation.scores.score import (
     gains_from_json,
     gains_to_json,
+    left_out,
+    score_candidates,
     score_from_json,
     score_to_json,
     slices_from_json,
     slices_to_json,
 )
+from pairsmith.pipeline.evaluation.scores.slices import compare_slices, find_slices
 
 __all__ = [
     "Abundances",
-    "Evidence",
+    "MeasureInputs",
     "ScoringError",
     "compare_scores",
     "compare_slices",
@@ -28,7 +33,7 @@ __all__ = [
     "find_slices",
     "gains_from_json",
     "gains_to_json",
-    "gather_evidence",
+    "gather_measure_inputs",
     "left_out",
     "rarefied_distinct",
     "score_candidates",

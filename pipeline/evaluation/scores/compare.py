@@ -7,10 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsmith.pipeline.evaluation.scores.bootstrap import generator, percentile_intervals
-from pairsmith.pipeline.evaluation.scores.diversity import Abundances, rarefied_distinct
-from pairsmith.pipeline.evaluation.scores.errors import ScoringError
+from pairsmith.pipeline.evaluation.scores.kinds import (
+    Abundances,
+    ScoringError,
+    estimate_pass_at_k,
+    rarefied_distinct,
+)
 from pairsmith.pipeline.evaluation.scores.measures import bounds_of
-from pairsmith.pipeline.evaluation.scores.pass_at_k import estimate_pass_at_k
 from pairsmith.pipeline.evaluation.scores.score import list_measures
 from pairsmith.schemas.config import ScoringConfig
 from pairsmith.schemas.score import Gain, ProblemScore, Score

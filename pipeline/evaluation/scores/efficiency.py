@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pairsmith.pipeline.crosscheck.timing import time_problem
 from pairsmith.pipeline.sandbox import SandboxPool
 from pairsmith.schemas.candidate import Program
+from pairsmith.schemas.crosscheck import Timing
 from pairsmith.schemas.problem import Problem
-from pairsmith.schemas.timing import Timing
 
 
 def compare_speeds(

@@ -2,18 +2,19 @@
 
 `distinct_syntax@k`, `distinct_behaviour@k` and `distinct_passed@k` are the expected numbers of kinds among k draws
 (of passed ones for the last), so that k is comparable whatever was drawn; `effective_syntax@k` and
-`effective_behaviour@k` weigh kinds by how often they come (see `pipeline.evaluation.scores.hill`). `quality` and
-its five dimensions are means over the candidates that parse (`pipeline.syntax.quality`). `self_bleu` is for
-comparison with papers only. `pass@1_greedy` is whether the one greedy draw passed.
+`effective_behaviour@k` weigh kinds by how often they come (`pipeline.evaluation.scores.kinds`). `quality` and its
+five dimensions are means over the candidates that parse (`pipeline.syntax.quality`). `self_bleu` is for comparison
+with papers on text: it looks at words in a row, so a renamed variable lowers it and a copied docstring raises it.
+`pass@1_greedy` is whether the one greedy draw passed.
 """
 
+import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pairsmith.pipeline.evaluation.scores.diversity import Abundances
-from pairsmith.pipeline.evaluation.scores.hill import rarefied_hill
-from pairsmith.pipeline.evaluation.scores.self_bleu import code_tokens, self_bleu
+from pairsmith.pipeline.evaluation.scores.kinds import Abundances, rarefied_hill
 from pairsmith.schemas.candidate import Program
 from pairsmith.schemas.score import ProblemScore
 from pairsmith.schemas.syntax import Syntax
@@ -47,7 +48,7 @@ def bounds_of(measure: str) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class MeasureInputs:
     """What a problem's further measures are made of, all of it of sampled candidates with a label.
 
     Attributes:
@@ -65,7 +66,7 @@ class Evidence:
     efficiency: float | None = None
 
 
-def measure_problem(evidence: Evidence, k: Iterable[int]) -> dict[str, float]:
+def measure_problem(evidence: MeasureInputs, k: Iterable[int]) -> dict[str, float]:
     """Return those further measures of a problem that its candidates allow, by name."""
     values = _of_kinds(evidence.abundances, sorted({one for one in k if one > 1}))
     values |= _of_quality(evidence.syntax)
@@ -85,14 +86,14 @@ def tag_shares(syntax: Sequence[Syntax], n_decided: int) -> dict[str, float]:
     return {tag: n / n_decided for tag, n in sorted(counts.items())} if n_decided else {}
 
 
-def gather_evidence(
+def gather_measure_inputs(
     abundances: Mapping[str, Abundances],
     verdicts: Iterable[Verdict],
     syntax: Iterable[Syntax],
     programs: Iterable[Program],
     greedy: Collection[str] = (),
     efficiency: Mapping[str, float] | None = None,
-) -> dict[str, Evidence]:
+) -> dict[str, MeasureInputs]:
     """Return the evidence of each problem of `abundances`.
 
     Args:
@@ -116,12 +117,12 @@ def gather_evidence(
         if program.candidate_id in greedy:
             greedy_labels[program.problem_id] = labels[program.candidate_id]
     return {
-        key: Evidence(row, trees[key], sources[key], greedy_labels.get(key), (efficiency or {}).get(key))
+        key: MeasureInputs(row, trees[key], sources[key], greedy_labels.get(key), (efficiency or {}).get(key))
         for key, row in abundances.items()
     }
 
 
-def with_measures(part: ProblemScore, evidence: Evidence, k: Iterable[int]) -> ProblemScore:
+def with_measures(part: ProblemScore, evidence: MeasureInputs, k: Iterable[int]) -> ProblemScore:
     """Return a problem's score with its further measures and tags."""
     values = measure_problem(evidence, k)
     return replace(part, values=values, tags=tag_shares(evidence.syntax, part.n))
@@ -145,3 +146,60 @@ def _of_quality(syntax: Sequence[Syntax]) -> dict[str, float]:
         if known:
             values[name] = sum(known) / len(known)
     return values
+
+
+_MAX_N = 4  # n-grams of BLEU
+_TOKENS = re.compile(r"#[^\n]*|\w+|[^\w\s]")
+
+
+def code_tokens(code: str) -> list[str]:
+    """Return words and marks of a program, line comments left out."""
+    return [token for token in _TOKENS.findall(code) if not token.startswith("#")]
+
+
+def self_bleu(texts: Sequence[Sequence[str]]) -> float:
+    """Return the mean BLEU-4 of each text against all others, in [0, 1]; 1 where all are alike.
+
+    An n-gram order without a match counts as if half a one matched once, then a quarter, and so on, as sacreBLEU's
+    smoothing `exp` does; an order that a text is too short for is left out.
+
+    Args:
+        texts: tokens of each program; at least two.
+
+    Raises:
+        ValueError: for less than two texts.
+
+    Source: Zhu et al. 2018, arXiv:1802.01886 (self-BLEU); Papineni et al. 2002, doi:10.3115/1073083.1073135
+        (BLEU).
+    """
+    if len(texts) < 2:
+        raise ValueError("self-BLEU needs two texts")
+    kinds = Counter(tuple(text) for text in texts)
+    scores = {
+        kind: 1.0 if n > 1 else _bleu(kind, [other for other in kinds if other != kind])
+        for kind, n in kinds.items()
+    }
+    return sum(scores[kind] * n for kind, n in kinds.items()) / len(texts)
+
+
+def _bleu(text: Sequence[str], references: Sequence[Sequence[str]]) -> float:
+    if not text:
+        return 0.0
+    logs, smooth = [], 1.0
+    for n in range(1, min(_MAX_N, len(text)) + 1):
+        grams = _grams(text, n)
+        most: Counter[tuple[str, ...]] = Counter()
+        for reference in references:
+            most |= _grams(reference, n)
+        matched = float((grams & most).total())
+        if not matched:
+            smooth *= 2.0
+            matched = 1.0 / smooth
+        logs.append(math.log(matched / grams.total()))
+    nearest = min((abs(len(reference) - len(text)), len(reference)) for reference in references)[1]
+    brevity = min(0.0, 1.0 - nearest / len(text))
+    return math.exp(sum(logs) / len(logs) + brevity)
+
+
+def _grams(text: Sequence[str], n: int) -> Counter[tuple[str, ...]]:
+    return Counter(tuple(text[place : place + n]) for place in range(len(text) - n + 1))

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from pairsmith.pipeline.crosscheck.answers import RAISED, UNKNOWN, reading_of
+from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN, reading_of
 from pairsmith.pipeline.judging.equality import view_value
 from pairsmith.pipeline.sandbox import Answer
 from pairsmith.pipeline.synthesis.agreement.dual import find_consensus_sets

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pairsmith.pipeline.crosscheck.answers import RAISED, UNKNOWN, answer_key, reading_of
 from pairsmith.pipeline.crosscheck.inputs import derive_inputs
+from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN, answer_key, reading_of
 from pairsmith.pipeline.sandbox import Answer, SandboxPool
 from pairsmith.pipeline.synthesis.agreement.guessing import guess_inputs
 from pairsmith.pipeline.synthesis.agreement.reading import find_calls
@@ -36,7 +36,7 @@ class Evidence:
         program_of: an entry a response: the row of `keys` that is its program's.
         inputs: texts of argument lists, those of the tests and derived ones.
         n_asked: how many of the inputs the tests ask for: the first ones.
-        keys: an entry a different program: its answer to each input (see `pipeline.crosscheck.answers`).
+        keys: an entry a different program: its answer to each input (see `pipeline.crosscheck.run`).
         tests: the different tests, in a fixed order.
         said: an entry a suite (one answer of the tester's): numbers of its tests, in its order.
         passes: an entry a test: whether each program passes; None where nothing is known.

@@ -1,14 +1,14 @@
 """Behaviours: programs that give the same answers to all inputs that count, weighed by how independent they are.
 
 Near-duplicates are one opinion said often: a cluster of n responses within a group counts sqrt(n), as Chen et al.
-2022 (arXiv:2207.10397, section 2.3) weigh equal programs, and as `pipeline.crosscheck.voting` does.
+2022 (arXiv:2207.10397, section 2.3) weigh equal programs, and as `pipeline.crosscheck.vote` does.
 """
 
 import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-from pairsmith.pipeline.crosscheck.answers import RAISED, UNKNOWN
+from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN
 from pairsmith.pipeline.synthesis.agreement.evidence import Evidence
 
 _VALID = 0.5  # share of the weight that must answer an input with a value for it to count

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import log_softmax, logsumexp
 
-from pairsmith.pipeline.crosscheck.answers import RAISED, UNKNOWN
+from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN
 from pairsmith.pipeline.synthesis.agreement.evidence import Evidence
 from pairsmith.pipeline.synthesis.agreement.groups import Behaviours, Group
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from pairsmith.pipeline.crosscheck.running import run_on_inputs
+from pairsmith.pipeline.crosscheck.run import run_on_inputs
 from pairsmith.pipeline.judging.equality import matches
 from pairsmith.pipeline.problems.convert.constants import NotConvertibleError, Scope, constant
 from pairsmith.pipeline.sandbox import Answer, Bench, Job, SandboxFaultError, SandboxPool

@@ -1,6 +1,6 @@
-"""The stages beyond the tests over shards: standings of candidates and of problems, and timings.
+"""The stages of the crosscheck over shards: standings of candidates and of problems, and timings.
 
-One piece of work gives all three; each is a stage of its own, so that each has its rows and its manifest.
+One piece of work gives all three; each is a stage of its own, with its own rows and manifest.
 """
 
 from collections import Counter
@@ -9,18 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from pairsmith.pipeline.chain.stages import limits_of, shard_key, stage_folder, versions_of
-from pairsmith.pipeline.crosscheck.asking import Passed
-from pairsmith.pipeline.crosscheck.standing import hold_problem
+from pairsmith.pipeline.crosscheck.problem import crosscheck_problem
+from pairsmith.pipeline.crosscheck.questions import PassedProgram
 from pairsmith.pipeline.crosscheck.timing import time_problem
 from pairsmith.pipeline.run.digests import content_digest, digest
 from pairsmith.pipeline.run.folder import Shard
 from pairsmith.pipeline.sandbox import SandboxPool
 from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.crosscheck import CandidateCrosscheck, CrosscheckResult, ProblemCrosscheck, Timing
 from pairsmith.schemas.problem import Problem
-from pairsmith.schemas.standing import CandidateStanding, ProblemStanding, Standing
 from pairsmith.schemas.syntax import Syntax
-from pairsmith.schemas.timing import Timing
 from pairsmith.schemas.verdict import Label, Verdict
 
 STAGES = ("standings", "problem_standings", "timings")
@@ -44,8 +43,8 @@ def write_truth(chain: Path, name: str, config: RunConfig, pool: Callable[[], Sa
     n_in = sum(map(len, passed.values()))
     reuse = _reuse(problems, passed, config)
     known = {stage: stage_folder(chain, stage).reusable_by_problem(name, reuse[stage]) for stage in STAGES}
-    candidates: list[CandidateStanding] = []
-    of_problems: list[ProblemStanding] = []
+    candidates: list[CandidateCrosscheck] = []
+    of_problems: list[ProblemCrosscheck] = []
     timings: list[Timing] = []
     for problem in problems:
         rows = passed.get(problem.problem_id, [])
@@ -55,11 +54,11 @@ def write_truth(chain: Path, name: str, config: RunConfig, pool: Callable[[], Sa
             timings += known["timings"][problem.problem_id]
             continue
         if rows and config.crosscheck.n_inputs:
-            stood = hold_problem(problem, rows, pool(), config.crosscheck, config.seed)
-            candidates += stood.candidates
-            of_problems.append(stood.problem)
+            of_problem, found = crosscheck_problem(problem, rows, pool(), config.crosscheck, config.seed)
+            candidates += found
+            of_problems.append(of_problem)
         if rows and config.crosscheck.n_timed_runs:
-            doubted = {row.candidate_id for row in candidates if row.standing is not Standing.CONFIRMED}
+            doubted = {row.candidate_id for row in candidates if row.standing is not CrosscheckResult.CONFIRMED}
             programs = {row.program.code: row.program for row in rows if row.program.candidate_id not in doubted}
             timings += time_problem(problem, list(programs.values()), pool(), config.crosscheck.n_timed_runs)
     counts = Counter(f"standing.{row.standing}" for row in candidates)
@@ -74,7 +73,7 @@ def write_truth(chain: Path, name: str, config: RunConfig, pool: Callable[[], Sa
 
 
 def _reuse(
-    problems: Sequence[Problem], passed: Mapping[str, Sequence[Passed]], config: RunConfig
+    problems: Sequence[Problem], passed: Mapping[str, Sequence[PassedProgram]], config: RunConfig
 ) -> dict[str, dict[str, str]]:
     """Return for each stage, by problem, the digest of all that its rows hang on."""
     settings = (config.crosscheck.model_dump_json(), limits_of(config), str(config.seed))
@@ -88,16 +87,16 @@ def _reuse(
     return digests
 
 
-def _passed(chain: Path, name: str) -> dict[str, list[Passed]]:
+def _passed(chain: Path, name: str) -> dict[str, list[PassedProgram]]:
     """Return the passed candidates by problem."""
     verdicts: list[Verdict] = stage_folder(chain, "verdicts").read(name)
     syntax: list[Syntax] = stage_folder(chain, "syntax").read(name)
     programs: list[Program] = stage_folder(chain, "programs").read(name)
     good = {row.candidate_id for row in verdicts if row.label is Label.PASSED}
     clusters = {row.candidate_id: row.cluster for row in syntax}
-    found: dict[str, list[Passed]] = {}
+    found: dict[str, list[PassedProgram]] = {}
     for program in programs:
         if program.candidate_id in good and program.extraction is Extraction.OK:
             cluster = clusters.get(program.candidate_id, program.candidate_id)
-            found.setdefault(program.problem_id, []).append(Passed(program, cluster))
+            found.setdefault(program.problem_id, []).append(PassedProgram(program, cluster))
     return found

@@ -1,4 +1,4 @@
-"""The stage: from judged candidates to pairs."""
+"""Makes the pairs of judged candidates, and explains those of one problem."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -8,20 +8,23 @@ import numpy as np
 import polars as pl
 
 from pairsmith.pipeline.pairing import answers, leakage
-from pairsmith.pipeline.pairing.approaches import Approaches, count_approaches
-from pairsmith.pipeline.pairing.balancing import Balanced, Leaks, balance_split
+from pairsmith.pipeline.pairing.drops import Drop, NarrowedError
 from pairsmith.pipeline.pairing.entries import join_entries, tie_breaks
-from pairsmith.pipeline.pairing.frames import PairingTables, empty_frame
-from pairsmith.pipeline.pairing.guards import N_DIFFICULTIES
-from pairsmith.pipeline.pairing.marked import barred_pairs, leave_out_marked
-from pairsmith.pipeline.pairing.near_problems import find_groups
+from pairsmith.pipeline.pairing.guards import (
+    N_DIFFICULTIES,
+    Approaches,
+    Balanced,
+    Leaks,
+    balance_split,
+    count_approaches,
+)
 from pairsmith.pipeline.pairing.policies import NEEDS_FAILED, NEEDS_PASSED
-from pairsmith.pipeline.pairing.reasons import Drop, NarrowedError
-from pairsmith.pipeline.pairing.selecting import Selection, select_pairs
-from pairsmith.pipeline.pairing.splits import split_of
+from pairsmith.pipeline.pairing.selection import Selection, judge_offers, select_pairs
+from pairsmith.pipeline.pairing.splits import find_groups, split_of
+from pairsmith.pipeline.pairing.tables import PairingTables
+from pairsmith.pipeline.pairing.user_marks import barred_pairs, drop_marked
 from pairsmith.schemas.arrow import from_table
 from pairsmith.schemas.config.pairs import PairsConfig
-from pairsmith.schemas.pair import Pair
 from pairsmith.schemas.problem import Problem
 
 SPLITS = ("train", "test")
@@ -35,7 +38,7 @@ class PairingResult:
         pairs: columns of `schemas.pair.Pair`, sorted by split and pair_id, a digest: the order mixes problems.
         dropped: count by reason, reasons without a count left out; `Drop.unit` tells what is counted.
         approaches: right approaches before and after selection.
-        leaks: split to what length and style told before the guards of the whole split, and after.
+        leaks: split to what length and style tell before the guards of the whole split, and after.
         entries: every candidate: see `pipeline.pairing.entries.join_entries`; `split` is null for problems that
             make no pairs.
     """
@@ -61,9 +64,9 @@ def make_pairs(tables: PairingTables, config: PairsConfig, seed: int) -> Pairing
         PairingError: if an id comes twice in a table, or tables disagree on a candidate's problem.
         NarrowedError: if fewer right approaches survive than `min_approaches_kept`.
     """
-    entries, problems = open_entries(tables, config, seed)
+    entries, problems = _open_entries(tables, config, seed)
     barred = barred_pairs(entries, tables.marks)
-    selection = select_pairs(free_entries(entries, tables, config), config, barred)
+    selection = select_pairs(_free_entries(entries, tables, config), config, barred)
     dropped = _count_reasons(entries, problems, config, selection)
     balanced = _balance(selection.pairs, entries, config, seed)
     for part in balanced.values():
@@ -77,7 +80,7 @@ def make_pairs(tables: PairingTables, config: PairsConfig, seed: int) -> Pairing
             "pairs.max_per_problem, or lower the bound"
         )
     return PairingResult(
-        pairs=_as_pairs(kept, entries, tables, config),
+        pairs=answers.pair_rows(kept, entries, tables),
         dropped={reason: dropped[reason] for reason in Drop if dropped[reason]},
         approaches=approaches,
         leaks={split: (part.before, part.after) for split, part in balanced.items()},
@@ -85,9 +88,9 @@ def make_pairs(tables: PairingTables, config: PairsConfig, seed: int) -> Pairing
     )
 
 
-def open_entries(tables: PairingTables, config: PairsConfig, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _open_entries(tables: PairingTables, config: PairsConfig, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the candidates as policies see them, with why one may be part of no pair; and the problems."""
-    entries = leave_out_marked(join_entries(tables, config.reject_outvoted), tables.marks)
+    entries = drop_marked(join_entries(tables, config.reject_outvoted), tables.marks)
     problems = _list_problems(tables, entries, config, seed)
     entries = entries.join(
         problems.select("problem_id", "problem_reason", "split", "problem_tie"),
@@ -95,7 +98,7 @@ def open_entries(tables: PairingTables, config: PairsConfig, seed: int) -> tuple
         how="left",
         maintain_order="left",
     )
-    entries = _leave_out_held_out(entries).with_columns(
+    entries = _drop_held_out(entries).with_columns(
         tie=tie_breaks(entries["candidate_id"], seed),
         place=pl.int_range(pl.len(), dtype=pl.Int64),
         approach=pl.concat_str("cluster", "behaviour", separator="/"),
@@ -104,7 +107,7 @@ def open_entries(tables: PairingTables, config: PairsConfig, seed: int) -> tuple
     return entries, problems
 
 
-def free_entries(entries: pl.DataFrame, tables: PairingTables, config: PairsConfig) -> pl.DataFrame:
+def _free_entries(entries: pl.DataFrame, tables: PairingTables, config: PairsConfig) -> pl.DataFrame:
     """Return the entries that may be part of a pair, with their code where `nearest_wrong` looks at it."""
     free = entries.filter(pl.col("reason").is_null() & pl.col("problem_reason").is_null())
     if all(policy.name != "nearest_wrong" for policy in config.policies):
@@ -149,17 +152,18 @@ def _near_held_out(tables: PairingTables, split: Mapping[str, str], config: Pair
     return sorted(key for key, group in groups.items() if split[key] == "train" and group in held_out)
 
 
-def _leave_out_held_out(entries: pl.DataFrame) -> pl.DataFrame:
-    """Mark the candidates of the train split whose program is a right one of a held-out problem: a leak.
+def _drop_held_out(entries: pl.DataFrame) -> pl.DataFrame:
+    """Drop the candidates of the train split whose program is a right one of a held-out problem: a leak.
 
     Across problems only equal tokens count. What is the same as such a program up to names goes with it.
     """
-    told = entries.filter((pl.col("split") == "test") & pl.col("passed") & (pl.col("exact") != ""))["exact"]
-    # A column of its own first: within `over` each group would get a copy of all that is told.
-    is_told = ((pl.col("split") == "train") & pl.col("exact").is_in(told.unique().implode())).alias("is_told")
-    leaks = pl.col("reason").is_null() & pl.col("is_told").any().over("problem_id", "fingerprint")
+    is_right = (pl.col("split") == "test") & pl.col("passed") & (pl.col("exact") != "")
+    solutions = entries.filter(is_right)["exact"].unique().implode()
+    # A column of its own first: within `over` each group would get a copy of all solutions.
+    entries = entries.with_columns(is_solution=(pl.col("split") == "train") & pl.col("exact").is_in(solutions))
+    leaks = pl.col("reason").is_null() & pl.col("is_solution").any().over("problem_id", "fingerprint")
     reason = pl.when(leaks).then(pl.lit(Drop.HELD_OUT.value)).otherwise("reason")
-    return entries.with_columns(is_told).with_columns(reason=reason).drop("is_told")
+    return entries.with_columns(reason=reason).drop("is_solution")
 
 
 def _count_reasons(
@@ -204,98 +208,41 @@ def _pair_ids(rows: pl.DataFrame) -> pl.Series:
     return pl.Series([digits[start : start + 32] for start in range(0, len(digits), 32)], dtype=pl.String)
 
 
-_SIDE_COLUMNS = {
-    "id": "candidate_id",
-    "code": "code",
-    "tags": "tag_text",
-    "n_lines": "n_lines",
-    "n_tokens": "n_tokens",
-    "share": "share",
-    "logprob": "logprob",
-    "model": "model",
-    "standing": "standing",
+_SCHEMA = {
+    "policy": pl.String,
+    "chosen_id": pl.String,
+    "rejected_id": pl.String,
+    "value": pl.Float64,
+    "reason": pl.String,
 }
 
 
-def _as_pairs(
-    kept: pl.DataFrame, entries: pl.DataFrame, tables: PairingTables, config: PairsConfig
-) -> pl.DataFrame:
-    """Return the rows of the dataset; only now are the texts read, and only those of the pairs."""
-    chosen, rejected = _texts(kept, entries, tables)
-    problems = tables.problems.select("problem_id", "source", "level", "topic").collect()
-    rows = kept.select(
-        "pair_id",
-        "problem_id",
-        "split",
-        "policy",
-        "value",
-        "n_compared",
-        "weight",
-        "pass_rate",
-        "chosen",
-        "rejected",
-    )
-    rows = rows.join(problems, on="problem_id", how="left")
-    rows = rows.join(chosen, left_on="chosen", right_on="place", how="left")
-    rows = rows.join(rejected, left_on="rejected", right_on="place", how="left", suffix="_rejected")
-    sides = [
-        pl.col(name + suffix).alias(f"{side}_{column}")
-        for side, suffix in (("chosen", ""), ("rejected", "_rejected"))
-        for column, name in _SIDE_COLUMNS.items()
-    ]
-    rows = rows.select(
-        *(name for name in ("pair_id", "problem_id", "split", "policy", "source", "level", "topic", "pass_rate")),
-        *sides,
-        "n_compared",
-        "n_cases",
-        "weight",
-        policy_value="value",
-        prompt=answers.messages("user", pl.col("asked")),
-        chosen=answers.messages("assistant", pl.col("answer")),
-        rejected=answers.messages("assistant", pl.col("answer_rejected")),
-        rejected_cause="cause_rejected",
-        rejected_detail="detail_rejected",
-    )
-    empty = empty_frame(Pair)
-    return rows.select(empty.columns).cast(empty.schema).sort("split", "pair_id")
+def offers_of_problem(tables: PairingTables, config: PairsConfig, seed: int, problem_id: str) -> pl.DataFrame:
+    """Return every pair that was considered for a problem, as `make_pairs` saw it.
 
+    Guards over a whole split are left out: they look at other problems too. So are candidates left out because of
+    other problems.
 
-def _texts(kept: pl.DataFrame, entries: pl.DataFrame, tables: PairingTables) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return what the dataset says of each chosen and of each rejected candidate."""
-    places = pl.concat([kept["chosen"], kept["rejected"]]).unique().sort()
-    used = entries[places.to_list()] if len(places) else entries.head(0)
-    columns = [
-        "place",
-        "candidate_id",
-        "problem_id",
-        "tags",
-        "n_lines",
-        "n_tokens",
-        "share",
-        "n_cases",
-        "cause",
-        "logprob",
-        "standing",
-    ]
-    wanted = used.lazy().select(columns)
-    candidates = tables.candidates.select("candidate_id", "backend", "template", "prompt", "completion", "model")
-    programs = tables.programs.select("candidate_id", "code", "extraction")
-    details = tables.verdicts.select("candidate_id", "detail")
-    problems = tables.problems.select("problem_id", "language", problem_prompt="prompt")
-    keys = used.lazy().select("candidate_id")
-    for table in (candidates, programs, details):
-        wanted = wanted.join(table.join(keys, on="candidate_id", how="semi"), on="candidate_id", how="left")
-    texts = (
-        wanted.join(problems, on="problem_id", how="left")
-        .with_columns(
-            asked=answers.asked(),
-            answer=answers.answer(),
-            tag_text=pl.col("tags").list.join(" "),
-            n_lines=pl.col("n_lines").fill_null(0),
-            n_tokens=pl.col("n_tokens").fill_null(0),
-            standing=pl.col("standing").fill_null(""),
-        )
-        .drop("tags", "problem_id", "language", "problem_prompt", "prompt", "completion", "backend", "template")
-        .collect()
+    Args:
+        tables: of the whole run, or of this problem alone.
+        config: the policies, guards and bounds that the pairs were made with.
+        seed: likewise.
+        problem_id: the problem.
+
+    Returns:
+        `policy`, `chosen_id`, `rejected_id`, the policy's measure `value`, and `reason`: why it was not taken (see
+        `pipeline.pairing.drops.Drop`), null where it was.
+    """
+    tables = tables.only(problem_id)
+    entries, _ = _open_entries(tables, config, seed)
+    free = _free_entries(entries, tables, config)
+    if free.is_empty():
+        return pl.DataFrame(schema=_SCHEMA)
+    offers, _ = judge_offers(free, config, barred_pairs(entries, tables.marks))
+    ids = entries.select("place", "candidate_id")
+    names = dict(enumerate(policy.name for policy in config.policies))
+    offers = offers.join(ids, left_on="chosen", right_on="place").rename({"candidate_id": "chosen_id"})
+    offers = offers.join(ids, left_on="rejected", right_on="place").rename({"candidate_id": "rejected_id"})
+    return offers.with_columns(pl.col("policy").replace_strict(names, return_dtype=pl.String)).select(
+        pl.col(name).cast(kind) for name, kind in _SCHEMA.items()
     )
-    return texts, texts

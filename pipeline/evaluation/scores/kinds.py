@@ -1,18 +1,22 @@
-"""How many different programs and behaviours a model writes.
+"""Pass@k, and how many different programs and behaviours a model writes.
 
-The share of distinct programs falls with the number of programs, whatever the model: two models are compared
-at equal numbers, by rarefaction. Plain programs are told apart by their renaming-proof fingerprint, programs
-that don't parse by their exact one; answers without code are one program.
+The share of distinct programs falls with the number of draws, whatever the model: two models are compared at equal
+numbers, by rarefaction. Programs are told apart by their renaming-proof fingerprint, programs that don't parse by
+their exact one; answers without code are one program.
 """
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from pairsmith.pipeline.evaluation.scores.errors import ScoringError
-from pairsmith.pipeline.evaluation.scores.pass_at_k import estimate_pass_at_k
+from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.schemas.syntax import Syntax
 from pairsmith.schemas.verdict import Cause, Label, Verdict
+
+
+class ScoringError(PairsmithError):
+    """Something can't be scored or compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +101,69 @@ def _fingerprint(verdict: Verdict, trees: dict[str, Syntax]) -> str:
             "run the parse stage on the same candidates"
         )
     return tree.renamed or tree.exact
+
+
+def estimate_pass_at_k(n: int, c: int, k: int) -> float:
+    """Return the unbiased pass@k of one problem, in [0, 1].
+
+    Args:
+        n: candidates drawn.
+        c: candidates that passed, 0 <= c <= n.
+        k: draws allowed, 1 <= k <= n.
+
+    Raises:
+        ValueError: if k > n, where no unbiased estimate exists, or another argument is out of its range.
+
+    Source: Chen et al. 2021, arXiv:2107.03374, equation 1, as the product of its appendix: no binomial
+    coefficient is formed, so large n neither overflows nor cancels.
+    """
+    if not 1 <= k <= n:
+        raise ValueError(f"pass@{k} of {n} candidates: it needs 1 <= k <= n; draw more, or ask for a smaller k")
+    if not 0 <= c <= n:
+        raise ValueError(f"{c} of {n} candidates passed: it needs 0 <= c <= n")
+    if n - c < k:
+        return 1.0
+    all_fail = 1.0
+    for m in range(n - c + 1, n + 1):
+        all_fail *= 1.0 - k / m
+    return 1.0 - all_fail
+
+
+def rarefied_hill(counts: Sequence[int], m: int, order: int) -> float:
+    """Return the effective number of kinds among m draws, expected over all ways to draw them without replacement.
+
+    Order 0 counts kinds alike, so it is Hurlbert's expected number of kinds. Order 1 weighs each by how often it
+    comes (the exponential of Shannon's entropy), order 2 counts the frequent ones only (the inverse of Simpson's
+    index). All are m where all draws differ, and 1 where all are alike; two models are comparable at the same m.
+
+    Args:
+        counts: items of each kind, N_i >= 1; N is their sum.
+        m: draws, 1 <= m <= N.
+        order: 0, 1 or 2.
+
+    Raises:
+        ValueError: if m is outside [1, N], or there is no such order.
+
+    Source: Chao et al. 2014, Ecological Monographs 84:45-67 (doi:10.1890/13-0133.1), equations 4 and 5: the Hill
+    number of the expected frequency counts f_k(m) = sum over i of C(N_i, k) C(N - N_i, m - k) / C(N, m).
+    """
+    kinds = rarefied_distinct(counts, m)
+    if order == 0:
+        return kinds
+    if order not in (1, 2):
+        raise ValueError(f"order {order}: 0, 1 and 2 are known")
+    frequencies = expected_frequencies(counts, m)
+    if order == 1:
+        entropy = -sum(f * (k / m) * math.log(k / m) for k, f in enumerate(frequencies, start=1))
+        return math.exp(entropy)
+    return 1.0 / sum(f * (k / m) ** 2 for k, f in enumerate(frequencies, start=1))
+
+
+def expected_frequencies(counts: Sequence[int], m: int) -> list[float]:
+    """Return how many kinds are expected to come k times among m draws, for k from 1 to m."""
+    n = sum(counts)
+    ways = math.comb(n, m)
+    return [
+        sum(math.comb(count, k) * math.comb(n - count, m - k) for count in counts if count >= k) / ways
+        for k in range(1, m + 1)
+    ]

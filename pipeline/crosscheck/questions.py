@@ -1,16 +1,13 @@
-"""What a problem's passed candidates are asked beyond its tests, and what they and the reference answer."""
+"""The questions beyond a problem's tests, and the answers of its reference and of its passed candidates."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pairsmith.pipeline.crosscheck.answers import RAISED, UNKNOWN, answer_keys
 from pairsmith.pipeline.crosscheck.domain import infer_domain, is_beyond, is_inside
-from pairsmith.pipeline.crosscheck.extremes import large_inputs
-from pairsmith.pipeline.crosscheck.inputs import derive_inputs
-from pairsmith.pipeline.crosscheck.running import list_asked, run_on_inputs
-from pairsmith.pipeline.crosscheck.sizes import is_modest, largest_of
-from pairsmith.pipeline.crosscheck.voting import Consensus, Question, Voter
+from pairsmith.pipeline.crosscheck.inputs import derive_inputs, large_inputs
+from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN, answer_keys, list_asked, run_on_inputs
+from pairsmith.pipeline.crosscheck.vote import Consensus, Question, Voter
 from pairsmith.pipeline.sandbox import SandboxPool
 from pairsmith.schemas.candidate import Program
 from pairsmith.schemas.config import CrosscheckConfig
@@ -18,6 +15,7 @@ from pairsmith.schemas.problem import Case, Interface, JudgedBy, Problem
 from pairsmith.schemas.values import decode_value
 
 _N_ASKED = 60  # inputs that are taken from a test that runs in a sandbox of its own
+_MODEST = 4  # times the largest of the problem's own inputs
 _N_PROBES = 3
 _PROBE_ROUNDS = 3
 _N_LATE = 2
@@ -26,14 +24,14 @@ _MAX_STOPS = 12  # of the reference: each costs a third of `crosscheck.wall_s`
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
+class PassedProgram:
     """A passed candidate: its program, and its near-duplicate cluster."""
 
     program: Program
     cluster: str
 
 
-def own_inputs(problem: Problem, passed: Sequence[Passed], pool: SandboxPool) -> tuple[str, ...]:
+def own_inputs(problem: Problem, passed: Sequence[PassedProgram], pool: SandboxPool) -> tuple[str, ...]:
     """Return the inputs of the problem's tests; those of test code are what it asks of a passed program."""
     if problem.interface is not Interface.FUNCTION or problem.language != "python" or not passed:
         return ()
@@ -145,7 +143,7 @@ def _is_like(question: Question, stopped: Sequence[list[Any]], going: Sequence[l
 
 
 def drop_endless(
-    problem: Problem, programs: Sequence[Passed], questions: Sequence[Question], pool: SandboxPool
+    problem: Problem, programs: Sequence[PassedProgram], questions: Sequence[Question], pool: SandboxPool
 ) -> list[Question]:
     """Return the questions without those that stop a few programs: each would cost all the ones after it.
 
@@ -182,7 +180,11 @@ def _first_stop(
 
 
 def collect_answers(
-    problem: Problem, programs: Sequence[Passed], questions: Sequence[Question], reading: Case, pool: SandboxPool
+    problem: Problem,
+    programs: Sequence[PassedProgram],
+    questions: Sequence[Question],
+    reading: Case,
+    pool: SandboxPool,
 ) -> list[Voter]:
     """Return what each program answers. Inputs unlike the own ones are run apart: what they stop is not lost."""
     codes = [one.program.code for one in programs]
@@ -197,3 +199,28 @@ def collect_answers(
         Voter(one.program.candidate_id, one.cluster, tuple(told[question.arguments] for question in questions))
         for one, told in zip(programs, keys, strict=True)
     ]
+
+
+def largest_of(own: Sequence[str]) -> tuple[float, int]:
+    """Return the largest absolute number anywhere in these argument lists, and the largest length of any part."""
+    extents = [_extent(decode_value(text)) for text in own]
+    return max((1.0, *(n for n, _ in extents))), max((1, *(length for _, length in extents)))
+
+
+def is_modest(largest: tuple[float, int], text: str) -> bool:
+    """Return whether numbers and lengths are at most a few times the largest ones (see `largest_of`)."""
+    n, parts = _extent(decode_value(text))
+    return n <= _MODEST * largest[0] and parts <= _MODEST * largest[1]
+
+
+def _extent(value: Any) -> tuple[float, int]:
+    """Return the largest absolute number in a value, and the largest length of a text or container."""
+    if isinstance(value, (int, float)):
+        return (abs(value) if value - value == 0 else 0.0), 0
+    if isinstance(value, str):
+        return 0.0, len(value)
+    if not isinstance(value, (list, tuple, set, frozenset, dict)):
+        return 0.0, 0
+    parts = [*value, *value.values()] if isinstance(value, dict) else list(value)
+    extents = [_extent(part) for part in parts]
+    return max((n for n, _ in extents), default=0.0), max(len(value), *(n for _, n in extents), 0)

@@ -1,10 +1,10 @@
 """How far a passed candidate's label can be trusted beyond the tests."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
-class Standing(StrEnum):
+class CrosscheckResult(StrEnum):
     """What more inputs than the tests' own say of a candidate that passed."""
 
     CONFIRMED = "confirmed"
@@ -20,7 +20,7 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class CandidateStanding:
+class CandidateCrosscheck:
     """The standing of one passed candidate.
 
     Attributes:
@@ -33,7 +33,7 @@ class CandidateStanding:
 
     candidate_id: str
     problem_id: str
-    standing: Standing
+    standing: CrosscheckResult
     method: str
     n_inputs: int
     n_agreed: int
@@ -42,7 +42,7 @@ class CandidateStanding:
 
 
 @dataclass(frozen=True, slots=True)
-class ProblemStanding:
+class ProblemCrosscheck:
     """What more inputs, and mutants, say of one problem's tests.
 
     Attributes:
@@ -69,3 +69,18 @@ class ProblemStanding:
     splitting_inputs: tuple[str, ...]
     n_mutants: int
     n_killed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Repeated runs of one program on a problem's scaled inputs.
+
+    Attributes:
+        scale: how many times larger the inputs are than the largest of the tests.
+        cpu_s: CPU seconds of each run, start-up left out; the runs of a problem's candidates take turns.
+    """
+
+    candidate_id: str
+    problem_id: str
+    scale: int
+    cpu_s: tuple[float, ...] = field(metadata={"measured": True})

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pairsmith.pipeline.crosscheck.answers import RAISED, UNKNOWN
+from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN
 from pairsmith.schemas.config import CrosscheckConfig
 
 _ROUNDS = 2  # in the second round those that the first one doubted have no vote

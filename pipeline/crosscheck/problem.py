@@ -1,12 +1,11 @@
-"""Holds a problem's passed candidates against more inputs than its tests have."""
+"""Crosschecks one problem: its passed candidates against more inputs than its tests have."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from pairsmith.pipeline.crosscheck.answers import UNKNOWN, reading_of
-from pairsmith.pipeline.crosscheck.asking import (
-    Passed,
+from pairsmith.pipeline.crosscheck.mutants import Adequacy, measure_adequacy
+from pairsmith.pipeline.crosscheck.questions import (
+    PassedProgram,
     ask_reference,
     collect_answers,
     derive_questions,
@@ -14,35 +13,30 @@ from pairsmith.pipeline.crosscheck.asking import (
     large_questions,
     own_inputs,
 )
-from pairsmith.pipeline.crosscheck.mutants import Adequacy, measure_adequacy
-from pairsmith.pipeline.crosscheck.problems import sum_up
-from pairsmith.pipeline.crosscheck.voting import (
+from pairsmith.pipeline.crosscheck.run import UNKNOWN, reading_of
+from pairsmith.pipeline.crosscheck.vote import (
     LARGE_SHARE,
     Consensus,
     Question,
     Voter,
     disagreements,
     find_consensus,
+    split_share,
     weigh_voters,
 )
 from pairsmith.pipeline.sandbox import SandboxPool
 from pairsmith.schemas.config import CrosscheckConfig
+from pairsmith.schemas.crosscheck import CandidateCrosscheck, CrosscheckResult, ProblemCrosscheck
 from pairsmith.schemas.problem import Interface, Problem
-from pairsmith.schemas.standing import CandidateStanding, ProblemStanding, Standing
+
+_N_SHOWN = 3
+_WEAK_SHARE = 0.05  # votes apart from the commonest answer; one odd program in a hundred makes no problem weak
 
 
-@dataclass(frozen=True, slots=True)
-class Stood:
-    """What was found of one problem."""
-
-    problem: ProblemStanding
-    candidates: tuple[CandidateStanding, ...]
-
-
-def hold_problem(
-    problem: Problem, passed: Sequence[Passed], pool: SandboxPool, config: CrosscheckConfig, seed: int
-) -> Stood:
-    """Return the standing of a problem's passed candidates, one row each, and of the problem.
+def crosscheck_problem(
+    problem: Problem, passed: Sequence[PassedProgram], pool: SandboxPool, config: CrosscheckConfig, seed: int
+) -> tuple[ProblemCrosscheck, list[CandidateCrosscheck]]:
+    """Return the crosscheck of a problem, and of its passed candidates, one row each.
 
     The reference decides where there is one; else the consensus, if there are enough different programs.
 
@@ -76,12 +70,12 @@ def hold_problem(
         method = ""
     rows = _stand(passed, voters, questions, truth, method, config)
     adequacy = _adequacy(problem, rows, passed, questions, own, pool, config, seed)
-    return Stood(sum_up(problem, questions, voters, truth, method, adequacy), tuple(rows))
+    return _sum_up(problem, questions, voters, truth, method, adequacy), rows
 
 
 def _without_endless(
     problem: Problem,
-    programs: Sequence[Passed],
+    programs: Sequence[PassedProgram],
     questions: Sequence[Question],
     told: Mapping[int, Consensus],
     pool: SandboxPool,
@@ -91,7 +85,7 @@ def _without_endless(
     return kept, {place: answers[one.arguments] for place, one in enumerate(kept) if one.arguments in answers}
 
 
-def _different(passed: Sequence[Passed], n: int) -> list[Passed]:
+def _different(passed: Sequence[PassedProgram], n: int) -> list[PassedProgram]:
     """Return one candidate a different program, at most n, clusters in turns so that none is left out."""
     programs = {
         one.program.code: one for one in sorted(passed, key=lambda one: one.program.candidate_id, reverse=True)
@@ -134,13 +128,13 @@ def _truth(
 
 
 def _stand(
-    passed: Sequence[Passed],
+    passed: Sequence[PassedProgram],
     voters: Sequence[Voter],
     questions: Sequence[Question],
     truth: Mapping[int, Consensus],
     method: str,
     config: CrosscheckConfig,
-) -> list[CandidateStanding]:
+) -> list[CandidateCrosscheck]:
     of_code = {one.program.candidate_id: one.program.code for one in passed}
     by_code = {of_code[voter.program_id]: voter for voter in voters}
     weights = weigh_voters(voters)
@@ -153,13 +147,13 @@ def _stand(
         told = by_code.get(one.program.code)
         key = (one.program.candidate_id, one.program.problem_id)
         if told is None or not method or all(answer == UNKNOWN for answer in told.keys):
-            rows.append(CandidateStanding(*key, Standing.UNCHECKED, "", 0, 0, "", 0.0))
+            rows.append(CandidateCrosscheck(*key, CrosscheckResult.UNCHECKED, "", 0, 0, "", 0.0))
             continue
         against = disagreements(told.keys, truth, questions)
         standing = _standing(told.keys, against, truth, questions, config)
         group = hashlib.sha256("\0".join(told.keys).encode()).hexdigest()[:32]
         n_agreed, support = len(truth) - len(against), groups[told.keys] / total
-        rows.append(CandidateStanding(*key, standing, method, len(truth), n_agreed, group, support))
+        rows.append(CandidateCrosscheck(*key, standing, method, len(truth), n_agreed, group, support))
     return rows
 
 
@@ -169,12 +163,12 @@ def _standing(
     truth: Mapping[int, Consensus],
     questions: Sequence[Question],
     config: CrosscheckConfig,
-) -> Standing:
+) -> CrosscheckResult:
     if not against:
-        return Standing.CONFIRMED
+        return CrosscheckResult.CONFIRMED
     late = {place for place in against if keys[place] == UNKNOWN and _may_be_slow(questions[place], truth[place])}
     if any(truth[place].is_given for place in against if place not in late):
-        return Standing.REFUTED
+        return CrosscheckResult.REFUTED
     clear = [
         place
         for place in against
@@ -183,7 +177,7 @@ def _standing(
         and questions[place].is_inside
         and truth[place].share >= config.clear_share
     ]
-    return Standing.OUTVOTED if clear else Standing.DOUBTFUL
+    return CrosscheckResult.OUTVOTED if clear else CrosscheckResult.DOUBTFUL
 
 
 def _may_be_slow(question: Question, answer: Consensus) -> bool:
@@ -193,8 +187,8 @@ def _may_be_slow(question: Question, answer: Consensus) -> bool:
 
 def _adequacy(
     problem: Problem,
-    rows: Sequence[CandidateStanding],
-    passed: Sequence[Passed],
+    rows: Sequence[CandidateCrosscheck],
+    passed: Sequence[PassedProgram],
     questions: Sequence[Question],
     own: Sequence[str],
     pool: SandboxPool,
@@ -202,7 +196,7 @@ def _adequacy(
     seed: int,
 ) -> Adequacy:
     """Return how many mutants of the reference, or of a confirmed candidate, the problem's own tests kill."""
-    confirmed = {row.candidate_id for row in rows if row.standing is Standing.CONFIRMED}
+    confirmed = {row.candidate_id for row in rows if row.standing is CrosscheckResult.CONFIRMED}
     codes = sorted(one.program.code for one in passed if one.program.candidate_id in confirmed)
     source = problem.reference or (codes[0] if codes else "")
     if (
@@ -214,3 +208,47 @@ def _adequacy(
         return Adequacy(0, 0)
     inputs = [question.arguments for question in questions if question.is_inside]
     return measure_adequacy(problem, source, [*own, *inputs], config.n_mutants, seed, pool)
+
+
+def _sum_up(
+    problem: Problem,
+    questions: Sequence[Question],
+    voters: Sequence[Voter],
+    truth: Mapping[int, Consensus],
+    method: str,
+    adequacy: Adequacy,
+) -> ProblemCrosscheck:
+    """Return what was found of a problem.
+
+    Args:
+        questions: the derived inputs; `truth` the believed answers, by their place.
+        voters: the different passed programs, with their answers.
+        method: reference or consensus.
+        adequacy: what the problem's own tests notice.
+    """
+    inside = [place for place, question in enumerate(questions) if question.is_inside]
+    splits = {place: split_share(voters, place) for place in inside} if len(voters) > 1 else {}
+    refuted = [
+        place for place in truth if any(place in disagreements(voter.keys, truth, questions) for voter in voters)
+    ]
+    worst = sorted((place for place in splits if splits[place] > 0), key=lambda place: (-splits[place], place))
+    groups: dict[tuple[str, ...], float] = {}
+    weights = weigh_voters(voters)
+    for voter in voters:
+        keys = tuple(voter.keys[place] for place in inside)
+        groups[keys] = groups.get(keys, 0.0) + weights[voter.program_id]
+    shown = worst or refuted
+    return ProblemCrosscheck(
+        problem_id=problem.problem_id,
+        n_derived=len(questions),
+        n_counted=len(truth),
+        method=method,
+        n_passed=len(voters),
+        n_groups=len(groups),
+        top_support=max(groups.values()) / sum(groups.values()) if groups else 0.0,
+        is_weak=any(share >= _WEAK_SHARE for share in splits.values())
+        or (method == "reference" and bool(refuted)),
+        splitting_inputs=tuple(questions[place].arguments for place in shown[:_N_SHOWN]),
+        n_mutants=adequacy.n_mutants,
+        n_killed=adequacy.n_killed,
+    )
