@@ -42,6 +42,8 @@ class CaseRun:
         output_digest: 16 hex digits of (status, exception type, value).
         exception: name of the exception's type; empty unless `exception` or `memory`.
         wall_s: seconds between the input going in and the answer coming out, measured outside the program.
+        checked: what the problem's checker said of the value: `accepted`, `refused: REASON` or `broken: REASON`;
+            empty where no checker decides.
     """
 
     status: Status
@@ -49,6 +51,7 @@ class CaseRun:
     output_digest: str
     exception: str
     wall_s: float = field(metadata={"measured": True})
+    checked: str = ""
 
 
 TestOutcome = Literal["passed", "failed", "skipped", "error"]

@@ -30,6 +30,37 @@ class Interface(StrEnum):
     """It is run as a program: the input is on standard input, the answer on standard output."""
 
 
+Compare = Literal[
+    "equal", "equal_json", "approx", "unordered", "set", "one_of", "boxed", "truthy", "falsy",
+    "tokens", "lines", "exact", "numbers", "checker",
+]  # fmt: skip
+"""How an answer is compared; `pipeline.judging` holds the rules.
+
+Of values:
+
+- `equal`: Python's `==` between plain values, except that nan equals nan.
+- `approx`: `equal`, and numbers may differ by `atol + rtol * abs(expected)`, element by element.
+- `equal_json`: `approx`, and what JSON cannot say does not count: a tuple is a list, and the number 1 as a key is
+  the text "1".
+- `unordered`: `equal_json` of the items of a list, tuple or set in any order, each as often as expected.
+- `set`: `unordered`, and repeats do not count.
+- `one_of`: `equal_json` with any one item of `expected`.
+- `boxed`: `equal_json` with `expected` or with its only item, as in APPS.
+- `truthy`, `falsy`: only the truth of the answer counts (`assert f(x)`).
+
+Of text on standard output:
+
+- `tokens`: what stands between white space. `lines`: whole lines, without blanks at their ends and blank lines at
+  the end. `exact`: every character. In `tokens` and `lines` a number that is expected with a point or exponent may
+  differ by `atol`, or by the share `rtol`.
+- `numbers`: `lines`, and a number may be written in any way (`3.0` for `3`).
+
+Of both:
+
+- `checker`: the problem's own program decides.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One call with known arguments, or one run on a known input, and what it must give.
@@ -39,23 +70,19 @@ class Case:
             the text on standard input itself.
         expected: text of the expected value; for stdin/stdout problems the text on standard output itself. Never
             enters a sandbox that holds a candidate.
-        compare: `equal` is Python's `==` between plain values; `close` lets floats differ by `atol`;
-            `truthy` and `falsy` ask only for the truth of the answer (`assert f(x)`, `assert not f(x)`). Of text
-            on standard output: `tokens` between white space, whole `lines` (blanks at their ends and blank lines
-            at the end don't count), or `exact`. For tests that were JSON: `json` is `close` with tuples as lists;
-            `boxed` too, and the value may be the only item of `expected`.
-        atol: absolute tolerance of `close`, in the value's own unit; 0.0 otherwise. Of `tokens` and `lines`: how
-            far a number may be from an expected one that is written with a point or exponent, absolutely or as a
-            share of that number.
+        compare: rule of the comparison, see `Compare`.
+        atol: absolute tolerance, in the value's own unit; 0.0 for none.
+        rtol: relative tolerance, a share of the expected value; 0.0 for none.
         view: function applied to the answer before the comparison, outside the sandbox: the test wrote
             `sorted(f(x)) == ...`. Empty for none.
     """
 
     arguments: str
     expected: str
-    compare: Literal["equal", "close", "truthy", "falsy", "json", "boxed", "tokens", "lines", "exact"] = "equal"
+    compare: Compare = "equal"
     atol: float = 0.0
     view: Literal["", "list", "tuple", "set", "sorted", "len", "str", "abs", "sum"] = ""
+    rtol: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +107,9 @@ class Problem:
         topic: such as `strings`; empty where unknown.
         license: SPDX name of the problem's licence; empty where unknown.
         interface: `function` or `stdin`.
+        checker: program that decides whether an answer is right, for cases of rule `checker`; empty for none. See
+            `pipeline.judging.checkers`.
+        checker_language: `python`, or `cpp` for a program in the manner of testlib.
         contract: the reference as a whole program that raises where an input is none that the task allows; empty
             where nobody wrote down what it allows.
     """
@@ -100,3 +130,5 @@ class Problem:
     license: str
     interface: Interface = Interface.FUNCTION
     contract: str = ""
+    checker: str = ""
+    checker_language: str = "python"

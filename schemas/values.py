@@ -168,11 +168,17 @@ def to_set(items: Iterable[Any]) -> set[Any]:
         TypeError: if one can't be in a set.
     """
     known = list(items)
-    _refuse_collisions(known)
+    refuse_collisions(known)
     return set(known)
 
 
-def _refuse_collisions(items: list[Any]) -> None:
+def refuse_collisions(items: list[Any]) -> None:
+    """Check that few items have one hash, so that a set or dict of them costs no minutes.
+
+    Raises:
+        ValueError: if more than MAX_COLLISIONS have.
+        TypeError: if one has none.
+    """
     counts = Counter(map(hash, items))
     if counts and max(counts.values()) > MAX_COLLISIONS:
         raise ValueError("too many values of one hash")
@@ -285,7 +291,7 @@ def _decode_set(body: Any) -> set[Any]:
 
 def _decode_dict(body: Any) -> dict[Any, Any]:
     pairs = [(_decode(key), _decode(value)) for key, value in body]
-    _refuse_collisions([key for key, _ in pairs])
+    refuse_collisions([key for key, _ in pairs])
     return dict(pairs)
 
 

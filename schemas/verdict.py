@@ -31,6 +31,8 @@ class Cause(StrEnum):
     FLAKY = "flaky"
     SANDBOX_FAULT = "sandbox_fault"
     NO_CASES = "no_cases"
+    CHECKER_BROKEN = "checker_broken"
+    SUSPECT_TEST = "suspect_test"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 
 from pairsmith.pipeline.judging.equality import matches, same_value
+from pairsmith.pipeline.judging.tolerance import Tolerance
 from pairsmith.schemas.execution import CaseRun, Status
 from pairsmith.schemas.problem import Case
 from pairsmith.schemas.values import Cycle, Lazy, Opaque, Record, decode_value, encode_value
@@ -83,7 +84,7 @@ def test_an_opaque_value_equals_nothing(hide: Any) -> None:
     for expected in (Opaque("Node"), 1, None, "Node"):
         assert not same_value(hide(Opaque("Node")), hide(expected))
         assert not same_value(hide(expected), hide(Opaque("Node")))
-    assert not same_value(hide(Opaque("Node")), hide(Opaque("Node")), atol=9.0)
+    assert not same_value(hide(Opaque("Node")), hide(Opaque("Node")), Tolerance(9.0))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_an_opaque_value_equals_nothing(hide: Any) -> None:
     ],
 )  # fmt: skip
 def test_floats_may_differ_at_any_depth(got: object, expected: object, equal: bool) -> None:
-    assert same_value(got, expected, atol=0.1 + 1e-9) is equal
+    assert same_value(got, expected, Tolerance(0.1 + 1e-9)) is equal
 
 
 @given(SMALL, SMALL)
@@ -171,16 +172,16 @@ def test_truthy_and_falsy_ask_for_the_truth(got: object, truth: bool | None) -> 
 
 
 def test_the_tolerance_counts_for_close_only() -> None:
-    assert matches(Case("[]", "1.0", "close", 0.1), run(1.05))
+    assert matches(Case("[]", "1.0", "approx", 0.1), run(1.05))
     assert not matches(Case("[]", "1.0", "equal", 0.1), run(1.05))
-    assert not matches(Case("[]", "1.0", "close", 0.0), run(1.05))
+    assert not matches(Case("[]", "1.0", "approx", 0.0), run(1.05))
 
 
 @pytest.mark.parametrize(
     "text", ["", "NaN", '{"set":[[]]}', "[" * 5000, '{"opaque":"int"}', '{"cycle":1}', '{"x":1}']
 )
 def test_what_is_no_value_matches_nothing(text: str) -> None:
-    for compare in ("equal", "close", "truthy", "falsy"):
+    for compare in ("equal", "approx", "truthy", "falsy"):
         for view in ("", "list", "sorted", "str", "len"):
             assert not matches(Case("[]", "1", compare, 1.0, view), raw(text))
 

@@ -4,6 +4,7 @@ import pytest
 
 from pairsmith.pipeline.judging.equality import matches, same_value
 from pairsmith.pipeline.judging.foreign import same_in
+from pairsmith.pipeline.judging.tolerance import Tolerance
 from pairsmith.schemas.execution import CaseRun, Status
 from pairsmith.schemas.problem import Case
 from pairsmith.schemas.values import Record, encode_value
@@ -45,7 +46,7 @@ from pairsmith.schemas.values import Record, encode_value
 def test_equality_in_other_languages(
     language: str, got: object, expected: object, atol: float, equal: bool
 ) -> None:
-    assert same_in(language, same_value, got, expected, atol) is equal
+    assert same_in(language, same_value, got, expected, Tolerance(atol)) is equal
 
 
 def test_python_is_not_judged_by_them() -> None:

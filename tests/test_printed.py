@@ -72,12 +72,12 @@ def test_text_is_compared_whole(got: str, expected: str, rules: str) -> None:
 def test_numbers_with_a_point_may_differ_by_the_tolerance(
     got: str, expected: str, is_same: bool, rule: str
 ) -> None:
-    assert same_text(f"a {got}\n", f"a {expected}\n", rule, atol=1e-6) is is_same
+    assert same_text(f"a {got}\n", f"a {expected}\n", rule, atol=1e-6, rtol=1e-6) is is_same
 
 
 def test_a_tolerance_joins_no_lines() -> None:
-    assert same_text("1.0 2.0\n", "1.0\n2.0\n", "tokens", atol=1e-6)
-    assert not same_text("1.0 2.0\n", "1.0\n2.0\n", "lines", atol=1e-6)
+    assert same_text("1.0 2.0\n", "1.0\n2.0\n", "tokens", atol=1e-6, rtol=1e-6)
+    assert not same_text("1.0 2.0\n", "1.0\n2.0\n", "lines", atol=1e-6, rtol=1e-6)
 
 
 def run(value: str, status: Status = Status.OK) -> CaseRun:

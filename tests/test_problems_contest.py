@@ -91,8 +91,8 @@ def test_apps_on_stdin(tmp_path: Path) -> None:
     assert (problem.problem_id, problem.source, problem.level) == ("apps/7", "apps", "interview")
     assert (problem.interface, problem.entry_point, problem.setup) == (Interface.STDIN, "", "")
     assert problem.cases == (
-        Case("2\n1 2\n", "3\n", "tokens", 1e-6),
-        Case("3\n1 2 3", "6", "tokens", 1e-6),
+        Case("2\n1 2\n", "3\n", "numbers", 1e-6, rtol=1e-6),
+        Case("3\n1 2 3", "6", "numbers", 1e-6, rtol=1e-6),
     )
     assert problem.reference == SUM  # the first that is Python 3
     assert "standard input" in problem.prompt
@@ -101,7 +101,7 @@ def test_apps_on_stdin(tmp_path: Path) -> None:
 def test_apps_with_a_function(tmp_path: Path) -> None:
     problem = only(load(tmp_path, "apps", APPS_CALL))
     assert (problem.interface, problem.entry_point) == (Interface.FUNCTION, "Solution.twice")
-    assert [case.compare for case in problem.cases] == ["json", "json", "boxed"]
+    assert [case.compare for case in problem.cases] == ["equal_json", "equal_json", "boxed"]
     assert "class Solution:\n    def twice" in problem.prompt
     plain = only(load(tmp_path, "apps", APPS_CALL | {"starter_code": ""}))
     assert plain.entry_point == "twice"
@@ -110,17 +110,17 @@ def test_apps_with_a_function(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "expected", "compare", "is_right"),
     [
-        ((2, (4,)), [2, [4]], "json", True),
-        ([0.1 + 0.2], [0.3], "json", True),
-        ([2], 2, "json", False),
-        (2, [2], "json", False),
+        ((2, (4,)), [2, [4]], "equal_json", True),
+        ([0.1 + 0.2], [0.3], "equal_json", True),
+        ([2], 2, "equal_json", False),
+        (2, [2], "equal_json", False),
         (2, [2], "boxed", True),
         ([2], [2], "boxed", True),
         ((2,), [2], "boxed", True),
         (3, [2], "boxed", False),
         ([[2]], [2], "boxed", False),
-        ({"a": (1,)}, {"a": [1]}, "json", True),
-        ("2", 2, "json", False),
+        ({"a": (1,)}, {"a": [1]}, "equal_json", True),
+        ("2", 2, "equal_json", False),
     ],
 )
 def test_values_that_were_json(value: object, expected: object, compare: Any, is_right: bool) -> None:
@@ -140,7 +140,7 @@ def test_codecontests(tmp_path: Path) -> None:
 def test_livecodebench_on_stdin(tmp_path: Path) -> None:
     problem = only(load(tmp_path, "livecodebench", LCB_STDIN))
     assert (problem.problem_id, problem.level) == ("livecodebench/abc1_a", "easy")
-    assert problem.cases == (Case("2\n1 2\n", "3\n", "lines", 1e-12), Case("1\n5\n", "5\n", "lines", 1e-12))
+    assert problem.cases == (Case("2\n1 2\n", "3\n", "numbers"), Case("1\n5\n", "5\n", "numbers"))
 
 
 def test_livecodebench_with_a_method(tmp_path: Path) -> None:
@@ -276,7 +276,10 @@ def test_a_source_without_a_file_is_refused(tmp_path: Path) -> None:
 def test_own_programs(tmp_path: Path) -> None:
     problem = only(load(tmp_path, "jsonl", OWN | {"compare": "tokens", "atol": 1e-3, "topic": "sums"}))
     assert (problem.problem_id, problem.interface, problem.topic) == ("own/sum", Interface.STDIN, "sums")
-    assert problem.cases == (Case("2\n1 2\n", "3\n", "tokens", 1e-3), Case("1\n5\n", "5\n", "tokens", 1e-3))
+    assert problem.cases == (
+        Case("2\n1 2\n", "3\n", "tokens", 1e-3, rtol=1e-3),
+        Case("1\n5\n", "5\n", "tokens", 1e-3, rtol=1e-3),
+    )
     assert only(load(tmp_path, "jsonl", OWN)).cases[0].compare == "lines"
 
 

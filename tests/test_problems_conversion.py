@@ -69,7 +69,7 @@ def test_becomes_a_case(line: str, case: Case) -> None:
 )
 def test_tolerances(line: str, expected: float, inside: list[float], outside: list[float]) -> None:
     (case,) = convert_tests(line, "f").cases
-    assert (case.compare, case.expected) == ("close", encode_value(expected))
+    assert (case.compare, case.expected) == ("approx", encode_value(expected))
     for value in inside:
         assert abs(value - expected) <= case.atol
         exec_assert(line, value)

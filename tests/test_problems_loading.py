@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pairsmith.pipeline.problems import files
 from pairsmith.pipeline.problems.files import read_rows
 from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.records import DroppedProblem, DropReason, LoadedProblems, ProblemsError
@@ -50,7 +52,7 @@ def test_jsonl_with_all_columns(tmp_path: Path) -> None:
         level="easy", topic="numbers", license="MIT", continuation="def add(", atol=1e-3,
     )  # fmt: skip
     (problem,) = load(write(tmp_path / "own.jsonl", full)).problems
-    case = Case(encode_arguments([1, [2]]), encode_value({"a": 0.5}), "close", 1e-3)
+    case = Case(encode_arguments([1, [2]]), encode_value({"a": 0.5}), "equal_json", 1e-3)
     assert problem == Problem(
         problem_id="own/add", source="jsonl", language="python", entry_point="add",
         prompt="Add two numbers.\n\nWrite the Python function with this signature:\n\n"
@@ -89,6 +91,28 @@ BROKEN: list[tuple[Any, DropReason, str]] = [
     (row(entry_point="a b"), DropReason.BAD_VALUE, "'a b'"),
     (row(atol=-1), DropReason.BAD_VALUE, "'atol'"),
     (row(cases=[]), DropReason.BAD_VALUE, "both"),
+    (row(cheker="x"), DropReason.BAD_VALUE, "unknown column 'cheker'; did you mean 'checker'?"),
+    (row(zzz="x"), DropReason.BAD_VALUE, "unknown column 'zzz'; known are problem_id"),
+    (row(compare="unordered"), DropReason.BAD_VALUE, "'unordered'"),
+    (row(checker="def check(i, o, e): ..."), DropReason.BAD_VALUE, "needs 'cases'"),
+    (
+        row(tests=..., cases=[{"arguments": [], "expected": 1, "exspected": 2}]),
+        DropReason.BAD_VALUE,
+        "cases[0]: unknown column 'exspected'; did you mean 'expected'?",
+    ),
+    (
+        row(tests=..., cases=[{"arguments": [], "expected": 1, "compare": "lines"}]),
+        DropReason.BAD_VALUE,
+        "cases[0]: ",
+    ),
+    (
+        row(tests=..., compare="checker", cases=[{"arguments": []}]),
+        DropReason.MISSING_COLUMN,
+        "no column 'checker'",
+    ),
+    (row(tests=..., checker="def chek(i, o): ...", cases=[{"arguments": []}]), DropReason.BAD_TESTS, "no `check("),
+    (row(tests=..., checker="def check(", cases=[{"arguments": []}]), DropReason.BAD_TESTS, "no Python"),
+    (row(tests=..., compare="one_of", cases=[{"arguments": [], "expected": 1}]), DropReason.BAD_VALUE, "one_of"),
     (row(tests=..., cases=[]), DropReason.NO_TESTS, "zero cases"),
     (row(tests=..., cases=[{"arguments": 1, "expected": 1}]), DropReason.BAD_VALUE, "cases[0]"),
     (row(tests=..., cases=[{"arguments": []}]), DropReason.BAD_VALUE, "'expected'"),
@@ -108,6 +132,68 @@ def test_one_bad_line_is_named_and_the_rest_kept(
     assert (drop.where, drop.reason) == ("own.jsonl:3", reason)
     assert message in drop.message
     assert loaded.dropped_by_reason() == {str(reason): 1}
+
+
+def test_the_second_of_two_problems_of_one_id_is_left_out(tmp_path: Path) -> None:
+    loaded = load(write(tmp_path / "own.jsonl", GOOD, row(prompt="again"), row(problem_id="own/b")))
+    assert [(problem.problem_id, problem.prompt[:4]) for problem in loaded.problems] == [
+        ("own/add", "Add "), ("own/b", "Add "),
+    ]  # fmt: skip
+    (drop,) = loaded.dropped
+    assert (drop.where, drop.reason) == ("own.jsonl:2", DropReason.DUPLICATE_ID)
+    assert "'own/add' is in own.jsonl:1 already" in drop.message
+
+
+MERSENNE = 2**61 - 1  # Python's hash of an int is the int modulo this
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"prompt": "half \ud800 a pair"},
+        {"tests": ["assert add('\ud800', 1) == 1"]},
+        {"tests": ["import math", "assert math.isclose(add(1, 1), 10**400)"]},
+        {"tests": ["assert abs(add(1, 1) - 2) < 10**400"]},
+        {"tests": ["assert add(a" + ".b" * 500 + ", 1) == 1"]},
+        {"tests": ["assert add(" + "-" * 5000 + "1, 1) == 1"]},
+        {"tests": ["assert add({" + ",".join(str(n * MERSENNE) for n in range(30_000)) + "}, 1) == 1"]},
+        {"tests": ["assert " + " and ".join(f"add({n}, 1) == 1" for n in range(50_000))]},
+        {"tests": ["assert add(1, 1) == 2" + " == 2" * 50_000]},
+        {
+            "tests": ...,
+            "cases": [{"arguments": [1], "expected": 1}] * 3 + [{"arguments": [10**400], "expected": 2}],
+        },
+        {"tests": "if add(1, 1):\n pass\n" + "".join(f"elif add({n}, 1):\n pass\n" for n in range(5000))},
+        {"problem_id": ["a"] * 100_000},
+    ],
+    ids=range(12),
+)
+def test_odd_lines_cost_little_and_nothing_but_themselves(tmp_path: Path, changes: dict[str, Any]) -> None:
+    before = time.process_time()
+    loaded = load(
+        write(tmp_path / "own.jsonl", row(problem_id="own/odd") | row(**changes), row(problem_id="own/b"))
+    )
+    assert time.process_time() - before < 10
+    assert "own/b" in {problem.problem_id for problem in loaded.problems}
+    assert len(loaded.problems) + len(loaded.dropped) == 2
+    for drop in loaded.dropped:
+        assert drop.where == "own.jsonl:1"
+        assert len(drop.message) < 300
+
+
+def test_a_gzip_bomb_costs_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_LINE_BYTES", 1 << 20)
+    path = tmp_path / "own.jsonl.gz"
+    good = json.dumps(GOOD).encode()
+    path.write_bytes(
+        gzip.compress(good + b"\n{" + b" " * (64 << 20) + b"}\n" + good.replace(b"own/add", b"own/b"))
+    )
+    loaded = load(path)
+    assert [problem.problem_id for problem in loaded.problems] == ["own/add", "own/b"]
+    assert [(drop.where, drop.message) for drop in loaded.dropped] == [("own.jsonl.gz:2", "longer than 1 MiB")]
+    monkeypatch.setattr(files, "MAX_FILE_BYTES", 2 << 20)
+    with pytest.raises(ProblemsError, match="more than"):
+        load(path)
 
 
 def test_a_line_that_is_no_utf8(tmp_path: Path) -> None:
@@ -130,7 +216,6 @@ def test_gzip_is_read(tmp_path: Path) -> None:
     [
         ((), "no problems in it"),
         (("", " "), "no problems in it"),
-        ((GOOD, row(prompt="again")), r"'own/add' is in own\.jsonl:1 and again in own\.jsonl:2"),
         ((row(entry_point=...), row(entry_point=...)), r"no column 'entry_point'; .* all of 2 problems"),
         ((row(prompt=...), row(tests=[])), r"own\.jsonl:1: .*none of 2"),
         (("{",), r"own\.jsonl:1: not JSON.*the only problem"),

@@ -151,7 +151,7 @@ def test_a_case_is_read_back_from_its_assert_line(value: object) -> None:
 
 def test_what_has_no_literal_has_no_line() -> None:
     assert assert_line(Case("[1]", encode_value(range(3))), "f") == ""
-    assert assert_line(Case("[1]", "2.5", "close", 1e-6), "f") == "assert abs(f(1) - 2.5) <= 1e-06"
+    assert assert_line(Case("[1]", "2.5", "approx", 1e-6), "f") == "assert abs(f(1) - 2.5) <= 1e-06"
     assert assert_line(Case("[1]", "true", "truthy"), "f") == "assert f(1)"
 
 

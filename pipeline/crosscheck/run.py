@@ -114,7 +114,7 @@ def reading_of(cases: Sequence[Case]) -> Case:
     if len(ways) != 1:
         views = {view for _, view in ways}
         return Case(
-            "[]", "null", "close" if tolerant else "equal", tolerant, views.pop() if len(views) == 1 else ""
+            "[]", "null", "approx" if tolerant else "equal", tolerant, views.pop() if len(views) == 1 else ""
         )
     ((compare, view),) = ways
     return Case("[]", "null", compare, tolerant, view)
@@ -138,7 +138,7 @@ def answer_key(answer: Answer, reading: Case) -> str:
         value = view_value(decode_value(answer.value), reading.view)
         if reading.compare in ("truthy", "falsy"):
             return f"truth {bool(value)}"
-        return _form(value, 6 if reading.compare == "close" else _DIGITS)
+        return _form(value, 6 if reading.compare == "approx" else _DIGITS)
     except (TypeError, ValueError, OverflowError, RecursionError):
         return RAISED  # a view that this value has not: the test would have raised
 

@@ -13,9 +13,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from pairsmith.pipeline.execution.suites import run_suite
+from pairsmith.pipeline.judging.checkers import check_runs
+from pairsmith.pipeline.judging.equality import agree
 from pairsmith.pipeline.languages.jobs import Unprepared, prepare, prepare_program, prepare_tests
 from pairsmith.pipeline.languages.toolchains import Toolchains
 from pairsmith.pipeline.sandbox import Answer, Bench, Ending, Job, Sandbox, SandboxFaultError, SandboxPool
@@ -148,7 +151,7 @@ class _Runner:
         second = self._run(program, problem, job, is_again=True)
         if second.status is Status.FAULT:
             return first  # nothing was learnt
-        return replace(first, flaky=_behaviour(first) != _behaviour(second))
+        return replace(first, flaky=not _behaves_alike(problem, first, second))
 
     def _run(self, program: Program, problem: Problem, job: Job, is_again: bool) -> Execution:
         def work(bench: Bench) -> Execution:
@@ -157,7 +160,10 @@ class _Runner:
                 return _run_tester(program, problem, job, sandbox, bench.tester, self.pool.name)
             if problem.judged_by is JudgedBy.SUITE:
                 return _run_suite(program, problem, sandbox, bench.suite, self.pool.name)
-            return _execution(program, *sandbox.run(job), "", self.pool.name)
+            done = _execution(program, *sandbox.run(job), "", self.pool.name)
+            if not problem.checker:
+                return done
+            return replace(done, runs=tuple(check_runs(problem, done.runs, bench.tester, self.toolchains)))
 
         try:
             execution = self.pool.run(work)
@@ -167,8 +173,17 @@ class _Runner:
         return execution
 
 
-def _behaviour(execution: Execution) -> tuple[object, ...]:
-    return execution.signature, execution.tester, execution.tests
+def _behaves_alike(problem: Problem, first: Execution, second: Execution) -> bool:
+    """Return whether two runs of a program gave the same answers, as the problem compares answers."""
+    if (first.status, first.exception, first.tester, first.tests) != (
+        second.status, second.exception, second.tester, second.tests,
+    ):  # fmt: skip
+        return False
+    if first.signature == second.signature:
+        return True
+    if not len(problem.cases) == len(first.runs) == len(second.runs):
+        return False
+    return all(map(partial(agree, language=problem.language), problem.cases, first.runs, second.runs))
 
 
 def _prepare(program: Program, problem: Problem, toolchains: Toolchains) -> Job | Unprepared:

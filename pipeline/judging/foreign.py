@@ -1,41 +1,48 @@
-"""When a value of another language is the value that a problem expects: Python's equality, but for these rules.
+"""Compares values of languages other than Python: Python's equality, but for these rules.
 
 | expected | equal to it, beside itself |
 | --- | --- |
 | tuple, named tuple | a list of the same items, and a list expected a tuple: few languages have both |
 | dict whose keys are no text | JavaScript, TypeScript: the object whose keys are the texts of the keys |
-| anything | Bash: the word of the value (see `inside.words`); a number any text that reads as that number |
+| anything | Bash: the word of the value (see `inside.words`); a number in any decimal writing: `3.0` for 3 |
 | text of one letter | a char: drivers give it as text |
 
 A Python program is never judged by these.
 """
 
+import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
+from pairsmith.pipeline.judging.tolerance import Tolerance
 from pairsmith.pipeline.languages.table import find_language
 from pairsmith.pipeline.sandbox.inside.words import NoWordError, to_word
 from pairsmith.schemas.values import Lazy, Record, to_set
 
-Same = Callable[[Any, Any, float], bool]
+# Not what Python calls a number: no underscores, no digits of other alphabets, no exponent of an integer.
+_INTEGER = re.compile(r"[+-]?[0-9]+(?:\.0*)?")
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
+_MAX_DIGITS = 4000
+Same = Callable[[Any, Any, Tolerance], bool]
 
 
-def same_in(language: str, same_value: Same, got: Any, expected: Any, atol: float) -> bool:
+def same_in(language: str, same_value: Same, got: Any, expected: Any, tolerance: Tolerance) -> bool:
     """Return whether a value of a language other than Python is the expected one.
 
     Args:
         language: name in the table.
         same_value: Python's equality (see `judging.same_value`), which the rules are made of.
         got, expected: decoded values.
-        atol: absolute tolerance of floats.
+        tolerance: of floats.
     """
     row = find_language(language)
     if row.speaks_words:
-        return _same_word(got, expected, atol)
+        return _same_word(got, expected, tolerance)
     got, expected = _loosen(got), _loosen(expected)
-    if same_value(got, expected, atol):
+    if same_value(got, expected, tolerance):
         return True
-    return row.has_only_text_keys and same_value(got, _with_text_keys(expected), atol)
+    return row.has_only_text_keys and same_value(got, _with_text_keys(expected), tolerance)
 
 
 def _loosen(value: Any) -> Any:
@@ -74,7 +81,7 @@ def _text_of(key: Any) -> Any:
     return key
 
 
-def _same_word(got: Any, expected: Any, atol: float) -> bool:
+def _same_word(got: Any, expected: Any, tolerance: Tolerance) -> bool:
     if not isinstance(got, str):
         return False
     try:
@@ -82,10 +89,38 @@ def _same_word(got: Any, expected: Any, atol: float) -> bool:
             return True
     except NoWordError:
         return False
-    if isinstance(expected, bool) or not isinstance(expected, (int, float)):
+    return _is_that_number(got.strip(" \t\n"), expected, tolerance)
+
+
+def _is_that_number(word: str, expected: Any, tolerance: Tolerance) -> bool:
+    """Return whether a word is a decimal writing of a number. An integer is compared digit by digit."""
+    if isinstance(expected, bool) or not isinstance(expected, (int, float)) or len(word) > _MAX_DIGITS:
         return False
-    try:
-        number = float(got)
-        return number == expected or abs(number - expected) <= atol or (number != number and expected != expected)
-    except (ValueError, OverflowError):
+    if isinstance(expected, int):
+        return bool(_INTEGER.fullmatch(word)) and Decimal(word) == expected
+    if not _DECIMAL.fullmatch(word):
         return False
+    return float(word) == expected or tolerance.allows(float(word), expected)
+
+
+def same_words(got: Any, expected: Any, rule: str, tolerance: Tolerance) -> bool:
+    """Return whether the words that a Bash function printed are the expected items, in any order.
+
+    Args:
+        rule: `unordered`, `set`, or `one_of` and `boxed`, which compare the whole with each item of `expected`.
+    """
+    if not isinstance(got, str) or not isinstance(expected, (list, tuple, set, frozenset)):
+        return _same_word(got, expected, tolerance)
+    if rule in ("one_of", "boxed"):
+        choices = [*expected, expected] if rule == "boxed" else expected
+        return any(_same_word(got, choice, tolerance) for choice in choices)
+    is_nested = any(isinstance(item, (list, tuple, set, frozenset, dict)) for item in expected)
+    words, wanted = (got.splitlines() if is_nested else got.split()), list(expected)
+    if rule == "set":
+        words, wanted = list(dict.fromkeys(words)), [x for i, x in enumerate(wanted) if x not in wanted[:i]]
+    for word in words:
+        found = next((index for index, item in enumerate(wanted) if _same_word(word, item, tolerance)), None)
+        if found is None:
+            return False
+        del wanted[found]
+    return not wanted

@@ -2,6 +2,7 @@
 
 import decimal
 import re
+from dataclasses import dataclass
 from decimal import Decimal
 
 # Not what Python calls a number: no underscores, no "nan", no digits of other alphabets.
@@ -9,27 +10,24 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?P<point>\.[0-9]*)?|(?P<start>\.[0-9]+))(?
 _MAX_DIGITS = 1000  # a longer number is compared letter by letter
 
 
-def same_text(got: str, expected: str, rule: str, atol: float = 0.0) -> bool:
+def same_text(got: str, expected: str, rule: str, atol: float = 0.0, rtol: float = 0.0) -> bool:
     """Return whether printed text is what was expected, whole: never by prefix, never by a part.
 
     Args:
         got: all that the program printed.
         expected: all that it should have printed.
-        rule: `exact`: letter by letter. `lines`: line by line; blanks at the end of a line and blank lines at the
-            end of the text don't count. `tokens`: only what stands between white space counts.
-        atol: for `lines` and `tokens`: where the expected token is a number with a point or exponent, a number
-            that differs by at most `atol`, or by at most that share of the expected one, is right too. 0.0 for
-            none.
+        rule: `exact`, `lines`, `tokens` or `numbers`, see `schemas.problem.Compare`.
+        atol: how far a number may be from an expected one that is written with a point or exponent; 0.0 for none.
+            Not for `exact`.
+        rtol: the same as a share of the expected number; the larger of the two counts.
     """
     if rule == "exact":
         return got == expected
+    same = _Same(rule == "numbers", atol, rtol)
     if rule == "tokens":
-        return _same_tokens(got.split(), expected.split(), atol)
+        return same.tokens(got.split(), expected.split())
     ours, theirs = _lines(got), _lines(expected)
-    return len(ours) == len(theirs) and all(
-        a == b or (atol > 0.0 and _same_tokens(a.split(), b.split(), atol))
-        for a, b in zip(ours, theirs, strict=True)
-    )
+    return len(ours) == len(theirs) and all(map(same.line, ours, theirs))
 
 
 def _lines(text: str) -> list[str]:
@@ -39,18 +37,34 @@ def _lines(text: str) -> list[str]:
     return lines
 
 
-def _same_tokens(got: list[str], expected: list[str], atol: float) -> bool:
-    return len(got) == len(expected) and all(
-        a == b or (atol > 0.0 and _is_close(a, b, atol)) for a, b in zip(got, expected, strict=True)
-    )
+@dataclass(frozen=True, slots=True)
+class _Same:
+    """Compares tokens: as they are written, and numbers by value where the rule or a tolerance says so."""
 
+    by_value: bool
+    atol: float
+    rtol: float
 
-def _is_close(got: str, expected: str, atol: float) -> bool:
-    if max(len(got), len(expected)) > _MAX_DIGITS:
-        return False
-    wanted = _NUMBER.fullmatch(expected)
-    if wanted is None or not any(wanted.groups()) or not _NUMBER.fullmatch(got):
-        return False
-    with decimal.localcontext(prec=_MAX_DIGITS):
-        number = Decimal(expected)
-        return abs(Decimal(got) - number) <= Decimal(atol) * max(Decimal(1), abs(number))
+    def line(self, got: str, expected: str) -> bool:
+        """Return whether two lines are the same."""
+        reads_numbers = self.by_value or self.atol or self.rtol
+        return got == expected or (bool(reads_numbers) and self.tokens(got.split(), expected.split()))
+
+    def tokens(self, got: list[str], expected: list[str]) -> bool:
+        """Return whether two lists of tokens are the same."""
+        return len(got) == len(expected) and all(map(self._token, got, expected))
+
+    def _token(self, got: str, expected: str) -> bool:
+        if got == expected:
+            return True
+        if not (self.by_value or self.atol or self.rtol) or max(len(got), len(expected)) > _MAX_DIGITS:
+            return False
+        wanted = _NUMBER.fullmatch(expected)
+        if wanted is None or not _NUMBER.fullmatch(got):
+            return False
+        with decimal.localcontext(prec=_MAX_DIGITS):
+            number = Decimal(expected)
+            distance = abs(Decimal(got) - number)
+            if not any(wanted.groups()):  # an integer is right or wrong
+                return self.by_value and distance == 0
+            return distance <= max(Decimal(self.atol), Decimal(self.rtol) * abs(number))

@@ -1,8 +1,10 @@
 """Gives the label: from how a program ended and from what its values are against the expected ones."""
 
-from pairsmith.pipeline.judging.equality import matches
+from collections.abc import Sequence
+
+from pairsmith.pipeline.judging.equality import ACCEPTED, REFUSED, matches
 from pairsmith.schemas.candidate import Extraction
-from pairsmith.schemas.execution import Execution, Status
+from pairsmith.schemas.execution import CaseRun, Execution, Status
 from pairsmith.schemas.problem import JudgedBy, Problem
 from pairsmith.schemas.verdict import Cause, Label, Verdict
 
@@ -107,9 +109,13 @@ def _judge_cases(problem: Problem, execution: Execution) -> Verdict:
     passed = tuple(matches(case, run, language) for case, run in zip(problem.cases, runs, strict=True))
     if all(passed) and execution.status is Status.OK:
         return _verdict(execution, Label.PASSED, Cause.NONE, "", passed)
-    first = runs[passed.index(False)] if False in passed else None
+    failed = [run for run, is_right in zip(runs, passed, strict=True) if not is_right]
+    unproved = _unproved(problem, runs)
+    if unproved and all(run in unproved for run in failed) and execution.status is Status.OK:
+        return _verdict(execution, Label.UNDECIDED, Cause.CHECKER_BROKEN, unproved[0].checked[:200], ())
+    first = next((run for run in failed if run not in unproved), None)
     if first is not None and first.status is Status.OK:
-        return _verdict(execution, Label.FAILED, Cause.WRONG_VALUE, "", passed)
+        return _verdict(execution, Label.FAILED, Cause.WRONG_VALUE, first.checked.partition(": ")[2], passed)
     if first is None or first.status in (Status.NOT_RUN, execution.status):
         status, detail = execution.status, _detail(execution)  # what ended the program explains the case
     else:
@@ -117,6 +123,17 @@ def _judge_cases(problem: Problem, execution: Execution) -> Verdict:
     if status is Status.OK:
         return _verdict(execution, Label.UNDECIDED, Cause.SANDBOX_FAULT, "a case was not run", ())
     return _verdict(execution, Label.FAILED, _CAUSES[status], detail, passed)
+
+
+def _unproved(problem: Problem, runs: Sequence[CaseRun]) -> list[CaseRun]:
+    """Return the runs whose answer the problem's checker should have decided on, and did not."""
+    return [
+        run
+        for case, run in zip(problem.cases, runs, strict=True)
+        if case.compare == "checker"
+        and run.status is Status.OK
+        and not run.checked.startswith((ACCEPTED, REFUSED))
+    ]
 
 
 def _detail(execution: Execution) -> str:

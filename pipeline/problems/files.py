@@ -9,6 +9,8 @@ from typing import Any
 
 from pairsmith.pipeline.problems.records import DroppedProblem, DropReason, ProblemsError
 
+MAX_LINE_BYTES = 256 << 20  # LiveCodeBench's longest lines have a third
+MAX_FILE_BYTES = 8 << 30  # decompressed
 Row = Mapping[str, Any]
 
 
@@ -28,11 +30,15 @@ def read_rows(path: Path) -> Iterator[tuple[str, Row | DroppedProblem]]:
         ProblemsError: if the file can't be read or holds no line.
     """
     n_lines = 0
-    for number, line in enumerate(_read_bytes(path).split(b"\n"), start=1):
-        if not line.strip():
+    for number, line in enumerate(_read_lines(path), start=1):
+        if line is not None and not line.strip():
             continue
         n_lines += 1
         where = f"{path.name}:{number}"
+        if line is None:
+            message = f"longer than {MAX_LINE_BYTES >> 20} MiB"
+            yield where, DroppedProblem(where, DropReason.BAD_VALUE, message)
+            continue
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -60,7 +66,18 @@ def text(row: Row, column: str, default: str | None = None) -> str:
         return default
     if not isinstance(value, str):
         raise RowError(DropReason.BAD_VALUE, f"column {column!r} holds {type(value).__name__}, not text")
+    if not is_utf8(value):
+        raise RowError(DropReason.BAD_VALUE, f"column {column!r} holds half a surrogate pair")
     return value.replace("\r\n", "\n")
+
+
+def is_utf8(value: str) -> bool:
+    """Return whether a text can be written as UTF-8: half a surrogate pair can't."""
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def name(row: Row, column: str) -> str:
@@ -92,11 +109,27 @@ def missing(column: str, row: Row) -> RowError:
     return RowError(DropReason.MISSING_COLUMN, f"no column {column!r}; there are {', '.join(sorted(row))}")
 
 
-def _read_bytes(path: Path) -> bytes:
+def _read_lines(path: Path) -> Iterator[bytes | None]:
+    """Give each line of a file, None for one that is too long: a small file may hold gigabytes of it."""
     try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+        with path.open("rb") as plain:
+            is_packed = plain.read(2) == b"\x1f\x8b"
+            plain.seek(0)
+            yield from _split(gzip.GzipFile(fileobj=plain) if is_packed else plain)
     except FileNotFoundError:
         raise ProblemsError(f"{path}: no such file; set problems.path to the file of problems") from None
     except (OSError, EOFError, zlib.error) as error:
         raise ProblemsError(f"{path}: can't be read ({error}); is it a whole .jsonl or .jsonl.gz?") from None
+
+
+def _split(file: Any) -> Iterator[bytes | None]:
+    n_left = MAX_FILE_BYTES
+    while line := file.readline(MAX_LINE_BYTES + 1):
+        n_left -= len(line)
+        if n_left < 0:
+            raise OSError(f"more than {MAX_FILE_BYTES >> 30} GiB in it")
+        is_too_long = len(line) > MAX_LINE_BYTES
+        while is_too_long and n_left >= 0 and line and not line.endswith(b"\n"):
+            line = file.readline(1 << 20)
+            n_left -= len(line)
+        yield None if is_too_long else line

@@ -39,14 +39,14 @@ def load_problems(config: ProblemsConfig, starter: Path, cache: Path | None = No
         cache: folder that published files are fetched into where no path is set; None fetches nothing.
 
     Raises:
-        ProblemsError: no or unreadable source, a column that every row lacks, a duplicate id, an unknown id
+        ProblemsError: no or unreadable source, a column that every row lacks, an unknown id
             or level, no problem left.
     """
     if cache is not None:
         config = fetched(config, cache)
     found = _find(config, starter)
+    found = _without_duplicates(found)
     _refuse_nothing_good(found)
-    _refuse_duplicates(found)
     dropped = [item.outcome for item in found if isinstance(item.outcome, DroppedProblem)]
     good = sorted((item for item in found if not isinstance(item.outcome, DroppedProblem)), key=_problem_id)
     kept = _filter(good, config, dropped)
@@ -119,18 +119,20 @@ def _refuse_nothing_good(found: Iterable[Found]) -> None:
     raise ProblemsError(f"{first.where}: {first.message}; {same or 'none'} of {len(drops)} problems can be used")
 
 
-def _refuse_duplicates(found: Iterable[Found]) -> None:
+def _without_duplicates(found: Iterable[Found]) -> list[Found]:
+    """Return what was found, with the first problem of each id; later ones are named and left out."""
     seen: dict[str, str] = {}
+    kept: list[Found] = []
     for item in found:
-        if isinstance(item.outcome, DroppedProblem):
-            continue
-        problem_id = _problem_id(item)
-        if problem_id in seen:
-            raise ProblemsError(
-                f"problem id {problem_id!r} is in {seen[problem_id]} and again in {item.where}; "
-                "give each problem an id of its own"
-            )
-        seen[problem_id] = item.where
+        if not isinstance(item.outcome, DroppedProblem):
+            problem_id = _problem_id(item)
+            if problem_id in seen:
+                message = f"problem id {problem_id!r} is in {seen[problem_id]} already"
+                item = Found(item.where, DroppedProblem(item.where, DropReason.DUPLICATE_ID, message))
+            else:
+                seen[problem_id] = item.where
+        kept.append(item)
+    return kept
 
 
 def _refuse_suites_without_pytest(kept: Iterable[Found]) -> None:

@@ -11,7 +11,7 @@ from pairsmith.schemas.problem import JudgedBy, Problem
 
 
 class ProblemsError(PairsmithError):
-    """Problems can't be loaded: no such file, a missing column, a duplicate id, nothing left."""
+    """Problems can't be loaded: no such file, a missing column, nothing left."""
 
 
 class DropReason(StrEnum):
@@ -22,6 +22,7 @@ class DropReason(StrEnum):
     BAD_VALUE = "bad_value"
     BAD_TESTS = "bad_tests"
     NO_TESTS = "no_tests"
+    DUPLICATE_ID = "duplicate_id"
     OTHER_LEVEL = "other_level"
     OTHER_ID = "other_id"
     OVER_LIMIT = "over_limit"

@@ -8,7 +8,7 @@ from pairsmith.pipeline.problems.convert.conversion import Conversion, TestSynta
 from pairsmith.pipeline.problems.files import Row, RowError, name, text
 from pairsmith.pipeline.problems.records import DroppedProblem, DropReason, Found, PendingProblem
 from pairsmith.pipeline.problems.wording import code_before, completion_prompt, parameters_of
-from pairsmith.schemas.problem import Case, Interface, JudgedBy, Problem
+from pairsmith.schemas.problem import Compare, Interface, JudgedBy, Problem
 from pairsmith.schemas.values import ValueTooLargeError, encode_arguments
 
 
@@ -29,6 +29,9 @@ def found_in(
         except TestSyntaxError as error:
             message = f"tests, setup or reference are no Python: {error}"
             found.append(Found(where, DroppedProblem(where, DropReason.BAD_TESTS, message)))
+        except (RecursionError, ArithmeticError, MemoryError) as error:
+            message = f"too large or nested too deep ({type(error).__name__})"
+            found.append(Found(where, DroppedProblem(where, DropReason.BAD_VALUE, message)))
     return found
 
 
@@ -92,21 +95,29 @@ def encode_inputs(inputs: Iterable[Sequence[Any]]) -> tuple[str, ...]:
 
 
 def convert_or_refuse(
-    source: str, entry_point: str, setup: str, atol: float = 0.0, signature: str = ""
+    source: str,
+    entry_point: str,
+    setup: str,
+    rule: tuple[Compare, float, float] = ("equal", 0.0, 0.0),
+    signature: str = "",
 ) -> Conversion:
-    """Return the conversion of tests, with `atol` for those cases that ask for equality.
+    """Return the conversion of tests.
+
+    Args:
+        rule: how those cases are compared that ask for equality: rule, absolute and relative tolerance.
 
     Raises:
-        RowError: if there is no test at all.
+        RowError: if there is no test at all, or a rule for tests that are not cases.
         TestSyntaxError: if tests or setup are no Python.
     """
     if "assert" not in source and entry_point not in source:
         raise RowError(DropReason.NO_TESTS, "no tests: neither an assert nor a call of the entry point")
     conversion = convert_tests(source, entry_point, setup, parameters_of(signature))
-    if atol > 0.0 and conversion.judged_by is JudgedBy.CASES:
-        return dataclasses.replace(conversion, cases=tuple(_close(case, atol) for case in conversion.cases))
-    return conversion
-
-
-def _close(case: Case, atol: float) -> Case:
-    return dataclasses.replace(case, compare="close", atol=atol) if case.compare == "equal" else case
+    compare, atol, rtol = rule
+    if compare == "equal" or conversion.judged_by is not JudgedBy.CASES:
+        return conversion
+    cases = (
+        dataclasses.replace(case, compare=compare, atol=atol, rtol=rtol) if case.compare == "equal" else case
+        for case in conversion.cases
+    )
+    return dataclasses.replace(conversion, cases=tuple(cases))

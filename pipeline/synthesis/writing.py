@@ -32,7 +32,7 @@ def _test(case: Case, call: str, expected: Any) -> str:
         return call
     if case.compare == "falsy":
         return f"not {call}"
-    if case.compare == "close":
+    if case.compare == "approx":
         return f"abs({call} - {_literal(expected)}) <= {_literal(case.atol)}"
     viewed = f"{case.view}({call})" if case.view else call
     return f"{viewed} == {_literal(expected)}"

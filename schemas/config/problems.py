@@ -39,7 +39,7 @@ class ProblemsConfig(Section):
     revision: str = Field("", description="Commit or tag of the Hub dataset; empty takes the newest.")
     data_files: str = Field("", description="Files of a builder such as `parquet`.")
     columns: ColumnsConfig = ColumnsConfig()
-    compare: Literal["auto", "tokens", "lines", "exact"] = Field(
+    compare: Literal["auto", "tokens", "lines", "exact", "numbers"] = Field(
         "auto", description="How contest problems' printed text is compared; auto takes the collection's rule."
     )
     atol: float | None = Field(None, ge=0.0, description="Tolerance of contest problems; none: the collection's.")

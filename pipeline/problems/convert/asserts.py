@@ -4,14 +4,12 @@ import ast
 import math
 from typing import Any, get_args, get_type_hints
 
+from pairsmith.pipeline.judging.tolerance import ISCLOSE_RTOL, MAX_REL_TOL
 from pairsmith.pipeline.problems.convert.constants import NotConvertibleError, Scope, constant
 from pairsmith.schemas.problem import Case
-from pairsmith.schemas.values import JSON_INT, ValueTooLargeError, encode_arguments, encode_value
+from pairsmith.schemas.values import JSON_INT, ValueTooLargeError, encode_value
 
 _VIEWS = frozenset(get_args(get_type_hints(Case)["view"])) - {""}
-# isclose's relative tolerance is of the larger side. Taking it of the expected value moves the border by at
-# most this share of the tolerance.
-MAX_REL_TOL = 0.01
 
 
 def case_of(test: ast.expr, scope: Scope) -> Case | None:
@@ -60,11 +58,11 @@ def _comparison(left: ast.expr, op: ast.cmpop, right: ast.expr, scope: Scope) ->
 def _equality(left: ast.expr, right: ast.expr, scope: Scope) -> Case:
     answer, expected = (left, right) if _reaches(left, scope) else (right, left)
     view, call = _viewed(answer, scope)
-    return Case(_arguments(call, scope), _encoded(constant(expected, scope)), view=view)
+    return Case(_arguments(call, scope), _encoded(constant(expected, scope), scope), view=view)
 
 
 def _tolerance(distance: ast.expr, limit: ast.expr, scope: Scope, strict: bool) -> Case:
-    """Return the case of `abs(f(...) - c) < limit`; `close` takes a distance of `atol` too, `<` not."""
+    """Return the case of `abs(f(...) - c) < limit`; `approx` takes a distance of `atol` too, `<` not."""
     match distance:
         case ast.Call(func=func, args=[ast.BinOp(left=left, op=ast.Sub(), right=right)], keywords=[]) if (
             scope.math_name(func) == "fabs" or _is_builtin(func, "abs", scope)
@@ -79,7 +77,7 @@ def _isclose(test: ast.Call, scope: Scope) -> Case:
     options = {keyword.arg: _number(keyword.value, scope) for keyword in test.keywords}
     if len(test.args) != 2 or not options.keys() <= {"rel_tol", "abs_tol"}:
         raise NotConvertibleError("isclose with other arguments")
-    rel_tol, abs_tol = options.get("rel_tol", 1e-9), options.get("abs_tol", 0.0)
+    rel_tol, abs_tol = options.get("rel_tol", ISCLOSE_RTOL), options.get("abs_tol", 0.0)
     answer, expected = test.args if _reaches(test.args[0], scope) else reversed(test.args)
     if rel_tol > MAX_REL_TOL:
         raise NotConvertibleError(f"isclose with rel_tol over {MAX_REL_TOL}")
@@ -90,10 +88,8 @@ def _close(answer: ast.expr, expected: ast.expr, atol: float, scope: Scope) -> C
     if not 0.0 <= atol < math.inf:
         raise NotConvertibleError("assert with a tolerance that is no distance")
     value = _number(expected, scope)
-    if isinstance(value, int) and abs(value) > JSON_INT:
-        raise NotConvertibleError("tolerance around an int that no float holds")
     # As a float, because two ints are never merely close to the judge.
-    return Case(_arguments(answer, scope), encode_value(float(value)), compare="close", atol=atol)
+    return Case(_arguments(answer, scope), encode_value(float(value)), compare="approx", atol=atol)
 
 
 def _viewed(node: ast.expr, scope: Scope) -> tuple[Any, ast.expr]:
@@ -108,7 +104,7 @@ def _arguments(call: ast.expr, scope: Scope) -> str:
     if not is_call_of(call, scope.callees):
         raise NotConvertibleError("assert of more than one call's answer")
     assert isinstance(call, ast.Call)
-    return _encoded([constant(arg, scope) for arg in _positional(call, scope)], encode_arguments)
+    return _encoded([constant(arg, scope) for arg in _positional(call, scope)], scope)
 
 
 def _positional(call: ast.Call, scope: Scope) -> list[ast.expr]:
@@ -120,17 +116,23 @@ def _positional(call: ast.Call, scope: Scope) -> list[ast.expr]:
     return [*call.args, *(named[name] for name in by_name)]
 
 
-def _encoded(value: Any, encode: Any = encode_value) -> str:
+def _encoded(value: Any, scope: Scope) -> str:
     try:
-        return str(encode(value))
+        text = encode_value(value)
     except ValueTooLargeError as error:
         raise NotConvertibleError(str(error)) from None
+    scope.n_bytes_left -= len(text)
+    if scope.n_bytes_left < 0:
+        raise NotConvertibleError("values that are too long together")
+    return text
 
 
 def _number(node: ast.expr, scope: Scope) -> float:
     value = constant(node, scope)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise NotConvertibleError("tolerance around something that is no number")
+    if isinstance(value, int) and abs(value) > JSON_INT:
+        raise NotConvertibleError("tolerance around an int that no float holds")
     return value
 
 

@@ -2,20 +2,17 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from typing import Any
 
+from pairsmith.pipeline.judging.tolerance import CONTEST_ATOL
 from pairsmith.pipeline.problems.convert.conversion import Conversion
-from pairsmith.pipeline.problems.files import RowError
+from pairsmith.pipeline.problems.files import RowError, is_utf8
 from pairsmith.pipeline.problems.records import DropReason
-from pairsmith.schemas.problem import Case, JudgedBy
+from pairsmith.schemas.problem import Case, Compare, JudgedBy
 from pairsmith.schemas.values import ValueTooLargeError, encode_arguments, encode_value
 
-Rule = Literal["tokens", "lines", "exact"]
-# Where a collection says nothing of numbers: what its own checkers allow, and far below what a test tells apart.
-NUMBER_ATOL = 1e-6
 
-
-def text_conversion(tests: Iterable[tuple[Any, Any]], rule: Rule = "tokens", atol: float = 0.0) -> Conversion:
+def text_conversion(tests: Iterable[tuple[Any, Any]], rule: Compare = "tokens", atol: float = 0.0) -> Conversion:
     """Return the cases of pairs of text on standard input and output.
 
     A text may also be a list of lines, as APPS has it. A test that is there twice counts once.
@@ -24,7 +21,7 @@ def text_conversion(tests: Iterable[tuple[Any, Any]], rule: Rule = "tokens", ato
         RowError: if there is none, or one is no text.
     """
     cases = dict.fromkeys(
-        Case(_text(stdin, index, "input"), _text(stdout, index, "output"), rule, atol)
+        Case(plain_text(stdin, index, "input"), plain_text(stdout, index, "output"), rule, atol, rtol=atol)
         for index, (stdin, stdout) in enumerate(tests)
     )
     if not cases:
@@ -50,7 +47,7 @@ def value_conversion(tests: Iterable[tuple[Any, Any]], is_boxed: bool = False) -
         except ValueTooLargeError as error:
             raise RowError(DropReason.BAD_VALUE, f"test {index}: {error}") from None
         boxed = is_boxed and isinstance(expected, list) and len(expected) == 1
-        cases.append(Case(*texts, "boxed" if boxed else "json", NUMBER_ATOL))
+        cases.append(Case(*texts, "boxed" if boxed else "equal_json", CONTEST_ATOL))
     if not cases:
         raise RowError(DropReason.NO_TESTS, "no tests: zero cases prove nothing")
     return Conversion(JudgedBy.CASES, tuple(cases))
@@ -86,13 +83,16 @@ def pairs(tests: Any, column: str, keys: tuple[str, str]) -> Iterator[tuple[Any,
     return zip(inputs, outputs, strict=True)
 
 
-def _text(value: Any, index: int, side: str) -> str:
+def plain_text(value: Any, index: int, side: str) -> str:
+    """Return one side of a test on standard input and output.
+
+    Raises:
+        RowError: if it is no text, nor a list of lines.
+    """
     if isinstance(value, list) and all(isinstance(line, str) for line in value):
         value = "\n".join(value)
     if not isinstance(value, str):
         raise RowError(DropReason.BAD_VALUE, f"test {index}: its {side} is {type(value).__name__}, not text")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        raise RowError(DropReason.BAD_VALUE, f"test {index}: its {side} holds half a surrogate pair") from None
+    if not is_utf8(value):
+        raise RowError(DropReason.BAD_VALUE, f"test {index}: its {side} holds half a surrogate pair")
     return value.replace("\r\n", "\n")

@@ -10,18 +10,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pairsmith.pipeline.problems.convert.objects import SimpleClass, make_record
-from pairsmith.schemas.values import BUILTIN_TYPES, Record
+from pairsmith.schemas.values import BUILTIN_TYPES, Record, refuse_collisions, to_set
 
 MAX_PARTS = 100_000  # longest sequence; more than any real test, small enough to build in milliseconds
 MAX_BITS = 1 << 20
+MAX_BYTES = 64 << 20  # of the texts of all values of one problem
 
 _CALLS: dict[str, Callable[..., Any]] = {
     call.__name__: call
     for call in (
-        set, frozenset, list, tuple, dict, sorted, len, abs, sum, min, max, round,
-        str, int, float, complex, bool,
+        list, tuple, dict, sorted, len, abs, sum, min, max, round, str, int, float, complex, bool,
     )
 }  # fmt: skip
+_CALLS["set"] = lambda items=(): to_set(items)
+_CALLS["frozenset"] = lambda items=(): frozenset(to_set(items))
 _MATH_VALUES = {name: getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")}
 _SEQUENCES = (str, bytes, list, tuple)
 _NUMBERS = (int, float, complex)  # bool is an int
@@ -42,6 +44,7 @@ class Scope:
         parameters: the entry point's parameters, where its signature is known.
         classes: simple classes of the setup, by name.
         math: name in the tests to name in the module `math`: `math.isclose` and, imported, `isclose`.
+        n_bytes_left: how long the texts of the values may be that the rest of the tests hold.
     """
 
     callees: frozenset[str]
@@ -50,6 +53,7 @@ class Scope:
     parameters: tuple[str, ...] = ()
     math: dict[str, str] = field(default_factory=dict)
     classes: dict[str, SimpleClass] = field(default_factory=dict)
+    n_bytes_left: int = MAX_BYTES
 
     def is_builtin(self, name: str) -> bool:
         """Return whether nothing covers the builtin of that name."""
@@ -57,7 +61,12 @@ class Scope:
 
     def math_name(self, node: ast.expr) -> str:
         """Return the name in the module `math` that an expression means, or an empty string."""
-        return self.math.get(ast.unparse(node), "") if isinstance(node, ast.Name | ast.Attribute) else ""
+        match node:
+            case ast.Name(id=name):
+                return self.math.get(name, "")
+            case ast.Attribute(value=ast.Name(id=owner), attr=name):
+                return self.math.get(f"{owner}.{name}", "")
+        return ""
 
 
 def constant(node: ast.expr, scope: Scope) -> Any:
@@ -99,10 +108,11 @@ def _constant(node: ast.expr, scope: Scope) -> Any:
         case ast.Tuple(elts=parts):
             return tuple(_constant(part, scope) for part in parts)
         case ast.Set(elts=parts):
-            return {_constant(part, scope) for part in parts}
+            return to_set([_constant(part, scope) for part in parts])
         case ast.Dict(keys=keys, values=values):
-            pairs = zip(keys, values, strict=True)
-            return {_constant(_given(key), scope): _constant(value, scope) for key, value in pairs}
+            known = [_constant(_given(key), scope) for key in keys]
+            refuse_collisions(known)
+            return dict(zip(known, (_constant(value, scope) for value in values), strict=True))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -_constant(operand, scope)
         case ast.UnaryOp(op=ast.UAdd(), operand=operand):
@@ -191,5 +201,8 @@ def _bounded(value: Any) -> Any:
 
 
 def _short(node: ast.expr) -> str:
-    text = " ".join(ast.unparse(node).split())
+    try:
+        text = " ".join(ast.unparse(node).split())
+    except RecursionError:
+        return f"a {type(node).__name__} nested too deep"
     return text if len(text) <= 60 else text[:57] + "..."

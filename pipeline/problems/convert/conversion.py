@@ -18,6 +18,7 @@ from pairsmith.pipeline.problems.convert.tester import bound_names, calls_to_add
 from pairsmith.schemas.problem import Case, JudgedBy
 
 _MATH_MODULE = "math"
+MAX_NODES = 150_000  # of a syntax tree, about 2 MiB of asserts; published tests have a tenth
 
 
 class TestSyntaxError(ValueError):
@@ -55,6 +56,13 @@ def convert_tests(source: str, entry_point: str, setup: str = "", parameters: tu
     Raises:
         TestSyntaxError: if `source` or `setup` is no Python.
     """
+    try:
+        return _convert(source, entry_point, setup, parameters)
+    except RecursionError:
+        raise TestSyntaxError("nested too deep") from None
+
+
+def _convert(source: str, entry_point: str, setup: str, parameters: tuple[str, ...]) -> Conversion:
     tree, before = parse(source), parse(setup)
     if is_suite(tree):
         obstacle = why_no_suite(tree, entry_point)
@@ -69,7 +77,7 @@ def convert_tests(source: str, entry_point: str, setup: str = "", parameters: tu
         scope = Scope(callees, hidden=bound_names(before) - callees, parameters=parameters, classes=classes)
         _bind_imports([node for node in before.body if isinstance(node, ast.Import | ast.ImportFrom)], scope)
         cases = _cases_of(tree, check, scope)
-    except NotConvertibleError as error:
+    except (NotConvertibleError, ArithmeticError) as error:
         return _for_tester(tree, before, source, entry_point, callees, str(error))
     if not cases:
         return Conversion(JudgedBy.NOTHING, reason="no assert calls the entry point")
@@ -85,11 +93,16 @@ def parse(source: str) -> ast.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "\d" in a test is the test's affair
-            return ast.parse(source)
+            tree = ast.parse(source)
+        if sum(1 for _ in ast.walk(tree)) > MAX_NODES:
+            raise TestSyntaxError(f"more than {MAX_NODES:,} parts")
+    except TestSyntaxError:
+        raise
     except SyntaxError as error:
         raise TestSyntaxError(f"line {error.lineno}: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise TestSyntaxError(f"{type(error).__name__}: {error}") from None
+    return tree
 
 
 def _for_tester(

@@ -12,8 +12,8 @@ Columns:
 
 from typing import Any
 
+from pairsmith.pipeline.judging.tolerance import CONTEST_ATOL
 from pairsmith.pipeline.problems.convert.cases import (
-    NUMBER_ATOL,
     decoded,
     pairs,
     text_conversion,
@@ -34,7 +34,7 @@ def load_apps(config: ProblemsConfig) -> list[Found]:
     """Return the problems of a file or dataset in APPS's form.
 
     As APPS's own checker has it, an expected value may stand in a list of its own, and tuples are lists. Printed
-    text is compared by tokens, numbers with a point to a millionth.
+    text is compared by lines, a number may be written in any way, and one with a point may differ by a millionth.
 
     Raises:
         ProblemsError: if it can't be read or is empty.
@@ -62,7 +62,7 @@ def _build(row: Row) -> tuple[Problem, str]:
         "spdx": "MIT",
     }
     if not function:
-        conversion = text_conversion(pairs(tests, _COLUMN, _KEYS), atol=NUMBER_ATOL)
+        conversion = text_conversion(pairs(tests, _COLUMN, _KEYS), "numbers", CONTEST_ATOL)
         return make_problem(
             entry_point="",
             prompt=program_prompt(task),

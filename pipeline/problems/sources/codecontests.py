@@ -11,7 +11,8 @@ Columns:
     cf_rating        difficulty as Codeforces rates it, 0 for unknown (optional)
 """
 
-from pairsmith.pipeline.problems.convert.cases import NUMBER_ATOL, decoded, pairs, text_conversion
+from pairsmith.pipeline.judging.tolerance import CONTEST_ATOL
+from pairsmith.pipeline.problems.convert.cases import decoded, pairs, text_conversion
 from pairsmith.pipeline.problems.files import Row, RowError, missing, text
 from pairsmith.pipeline.problems.records import DropReason, Found
 from pairsmith.pipeline.problems.rows import make_problem
@@ -51,7 +52,7 @@ def _build(row: Row) -> tuple[Problem, str]:
         source="codecontests",
         entry_point="",
         prompt=program_prompt(text(row, "description")),
-        conversion=text_conversion(tests, atol=NUMBER_ATOL),
+        conversion=text_conversion(tests, atol=CONTEST_ATOL),
         reference=_reference(row),
         level=_level(row),
         spdx="CC-BY-4.0",

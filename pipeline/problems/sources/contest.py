@@ -77,5 +77,6 @@ def _configured(problem: Problem, config: ProblemsConfig) -> Problem:
     if problem.interface is Interface.STDIN and config.compare != "auto":
         cases = [replace(case, compare=config.compare) for case in cases]
     if config.atol is not None:
-        cases = [replace(case, atol=config.atol) for case in cases]
+        rtol = config.atol if problem.interface is Interface.STDIN else 0.0
+        cases = [replace(case, atol=config.atol, rtol=rtol) for case in cases]
     return replace(problem, cases=tuple(cases))

@@ -2,8 +2,8 @@
 
 The files hold inputs and a reference, not the answers: those are what the reference gives in a sandbox. So
 most problems are pending here, and `with_expected` completes them. Comparison follows EvalPlus 0.3.1
-(`evalplus/eval/__init__.py`): floats within `atol` and a share of 1e-7, some answers as sets, and six problems
-whose answers need code of their own (`sources.oracles`).
+(`evalplus/eval/__init__.py`): floats within `atol` and a share of 1e-7, element by element as `numpy.allclose` has
+it, some answers as sets, and six problems whose answers need code of their own (`sources.oracles`).
 """
 
 import dataclasses
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from pairsmith.pipeline.judging.tolerance import EVALPLUS_ATOL, EVALPLUS_RTOL
 from pairsmith.pipeline.problems.convert.conversion import Conversion, convert_tests
 from pairsmith.pipeline.problems.files import Row, RowError, missing, name, number, read_rows, text
 from pairsmith.pipeline.problems.records import DropReason, Found, PendingProblem
@@ -19,8 +20,6 @@ from pairsmith.pipeline.problems.sources.oracles import EVALPLUS
 from pairsmith.schemas.problem import Case, JudgedBy, Problem
 from pairsmith.schemas.values import decode_value, encode_value
 
-FLOAT_ATOL = 1e-6  # EvalPlus asks this of floats where the file names no tolerance
-FLOAT_RTOL = 1e-7  # numpy's default, which EvalPlus adds to every tolerance
 # Order does not matter to these problems.
 AS_SETS = frozenset({
     "similar_elements", "find_char_long", "common_in_nested_lists", "extract_singly", "larg_nnum",
@@ -84,18 +83,10 @@ def _case(arguments: str, value: str, pending: PendingProblem) -> Case | None:
         return None  # nothing equals it: such a case would refuse every candidate
     if pending.rule == "set":
         return Case(arguments, encode_value(set(answer)), view="set")
-    atol = _tolerance(answer, pending.atol)
-    return Case(arguments, value, "close", atol) if atol > 0.0 else Case(arguments, value)
-
-
-def _tolerance(answer: object, atol: float) -> float:
-    """Return the tolerance of one answer: of several floats the smallest counts, so it is never too wide."""
     parts = answer if isinstance(answer, list | tuple) else (answer,)
-    floats = bool(parts) and all(isinstance(part, float) for part in parts)
-    if atol == 0.0 and not floats:
-        return 0.0
-    sizes = [abs(part) for part in parts if isinstance(part, float) and abs(part) < float("inf")]
-    return max(atol, FLOAT_ATOL) + FLOAT_RTOL * min(sizes, default=0.0)
+    if pending.atol == 0.0 and not (parts and all(isinstance(part, float) for part in parts)):
+        return Case(arguments, value)
+    return Case(arguments, value, "approx", max(pending.atol, EVALPLUS_ATOL), rtol=EVALPLUS_RTOL)
 
 
 def _build(row: Row, make: Callable[[Row, Conversion], Problem]) -> tuple[Problem | PendingProblem, str]:

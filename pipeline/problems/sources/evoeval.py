@@ -13,12 +13,13 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from pairsmith.pipeline.judging.tolerance import EVALPLUS_ATOL
 from pairsmith.pipeline.problems.convert.constants import NotConvertibleError, Scope, constant
 from pairsmith.pipeline.problems.convert.conversion import Conversion, convert_tests
 from pairsmith.pipeline.problems.files import Row, RowError, missing, name, read_rows, text
 from pairsmith.pipeline.problems.records import DropReason, Found, PendingProblem
 from pairsmith.pipeline.problems.rows import continued_problem, encode_inputs, found_in
-from pairsmith.pipeline.problems.sources.evalplus import FLOAT_ATOL, build_humaneval_plus
+from pairsmith.pipeline.problems.sources.evalplus import build_humaneval_plus
 from pairsmith.pipeline.problems.sources.oracles import find_oracle
 from pairsmith.schemas.problem import JudgedBy, Problem
 
@@ -49,7 +50,7 @@ def _build(row: Row, subset: str) -> tuple[Problem | PendingProblem, str]:
         problem = _problem(row, Conversion(JudgedBy.NOTHING))
         conversion = convert_tests(oracle(problem.reference, entry_point, inputs), entry_point, problem.setup)
         return _problem(row, conversion), conversion.reason
-    return PendingProblem(_problem(row, Conversion(JudgedBy.CASES)), encode_inputs(inputs), FLOAT_ATOL), ""
+    return PendingProblem(_problem(row, Conversion(JudgedBy.CASES)), encode_inputs(inputs), EVALPLUS_ATOL), ""
 
 
 def _inputs(row: Row) -> list[list[Any]]:

@@ -7,8 +7,15 @@ Columns:
     tests        a list of assert lines, or one text: asserts, a function `check(candidate)`, or a pytest or
                  unittest module that imports what it tests from `solution`; or
     cases        a list of {"arguments": [...], "expected": ...}, JSON values; or of {"stdin": "...",
-                 "stdout": "..."} for a program on standard input and output, which has no entry_point
-    compare      how printed text is compared: tokens, lines or exact (optional; lines)
+                 "stdout": "..."} for a program on standard input and output, which has no entry_point. A case may
+                 hold `compare`, `atol` and `rtol` of its own; under `checker` it needs no expected value
+    compare      how answers are compared, see `schemas.problem.Compare` (optional). Of programs: lines (default),
+                 tokens, exact, numbers, checker. Of `cases`: equal_json (default), equal, approx, unordered, set,
+                 one_of, checker. Of `tests` that are plain asserts: equal (default), approx
+    atol, rtol   tolerance of numbers, absolute and as a share; 0 or missing for none (optional; `approx` alone
+                 takes those of `numpy.allclose`)
+    checker      program that decides whether an answer is right, see `judging.checkers` (optional)
+    checker_language  python (default) or cpp
     language     such as java or cpp (optional; python). `tests` of other languages than Python are code with a
                  `main`, functions `Test...(t *testing.T)` or `#[test]`, run in the solution's process
     signature    the function's first line, shown in the prompt (optional; Python takes the reference's first)
@@ -16,22 +23,38 @@ Columns:
     reference    a right solution, whole (optional; its signature is then shown in the prompt)
     level, topic, license    text (optional)
     continuation code that a plain completion continues (optional)
-    atol         tolerance of every expected value, 0 or missing for none (optional; see `schemas.problem.Case`)
+
+Any other column is refused, so that a misspelt one is not ignored.
 """
 
+import difflib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, cast
 
+from pairsmith.pipeline.judging.checkers import why_no_checker
+from pairsmith.pipeline.judging.tolerance import ALLCLOSE_ATOL, ALLCLOSE_RTOL
 from pairsmith.pipeline.languages.table import ALIASES, LANGUAGES, title_of
-from pairsmith.pipeline.problems.convert.cases import Rule, text_conversion
+from pairsmith.pipeline.problems.convert.cases import plain_text
 from pairsmith.pipeline.problems.convert.conversion import Conversion
-from pairsmith.pipeline.problems.files import Row, RowError, missing, name, number, read_rows, text
+from pairsmith.pipeline.problems.files import Row, RowError, name, number, read_rows, text
 from pairsmith.pipeline.problems.records import DropReason, Found
 from pairsmith.pipeline.problems.rows import convert_or_refuse, found_in, make_problem
 from pairsmith.pipeline.problems.wording import chat_prompt, foreign_prompt, program_prompt, signature_of
-from pairsmith.schemas.problem import Case, Interface, JudgedBy, Problem
+from pairsmith.schemas.problem import Case, Compare, Interface, JudgedBy, Problem
 from pairsmith.schemas.values import ValueTooLargeError, encode_arguments, encode_value
+
+COLUMNS = (
+    "problem_id", "prompt", "entry_point", "tests", "cases", "compare", "atol", "rtol", "checker",
+    "checker_language", "language", "signature", "setup", "reference", "level", "topic", "license", "continuation",
+)  # fmt: skip
+_RULES = {
+    "program": ("lines", "tokens", "exact", "numbers", "checker"),
+    "cases": ("equal_json", "equal", "approx", "unordered", "set", "one_of", "checker"),
+    "tests": ("equal", "approx"),
+}
+_TOLERANT = ("lines", "tokens", "numbers", "equal_json", "approx", "unordered", "set", "one_of")
+_TEXTS = ("continuation", "setup", "reference", "level", "topic")
 
 
 def load_jsonl(path: Path) -> list[Found]:
@@ -51,56 +74,114 @@ def joined_tests(row: Row, column: str) -> str:
     """
     tests = row.get(column)
     if isinstance(tests, list) and all(isinstance(line, str) for line in tests):
-        return "\n".join(line.replace("\r\n", "\n").strip() for line in tests)
+        return text({column: "\n".join(line.replace("\r\n", "\n").strip() for line in tests)}, column)
     return text(row, column)
 
 
+def refuse_unknown(row: Row, known: tuple[str, ...], place: str = "") -> None:
+    """Check that a row holds no key but the known ones.
+
+    Raises:
+        RowError: for the first other key; it names the nearest known one.
+    """
+    for key in row:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+            raise RowError(DropReason.BAD_VALUE, f"{place}unknown column {key[:40]!r}; {hint}")
+
+
 def _build(row: Row) -> tuple[Problem, str]:
+    refuse_unknown(row, COLUMNS)
     if not text(row, "problem_id"):
         raise RowError(DropReason.BAD_VALUE, "column 'problem_id' is empty")
+    if "tests" in row and "cases" in row:
+        raise RowError(DropReason.BAD_VALUE, "both 'tests' and 'cases'; give one of them")
     cases = row.get("cases")
     is_program = isinstance(cases, list) and any(isinstance(case, dict) and "stdin" in case for case in cases)
-    return _program(row) if is_program else _function(row)
+    problem, reason = _program(row) if is_program else _function(row)
+    source, written_in = _checker(row, problem)
+    return replace(problem, checker=source, checker_language=written_in), reason
+
+
+def _checker(row: Row, problem: Problem) -> tuple[str, str]:
+    """Return the checker of a row and its language, checked; empty where no case asks for one."""
+    source, language = text(row, "checker", ""), text(row, "checker_language", "python")
+    is_asked = any(case.compare == "checker" for case in problem.cases)
+    if language not in ("python", "cpp"):
+        raise RowError(
+            DropReason.BAD_VALUE, f"column 'checker_language' holds {language!r}; python and cpp are known"
+        )
+    if is_asked and not source:
+        raise RowError(
+            DropReason.MISSING_COLUMN, "a case is compared by 'checker', but there is no column 'checker'"
+        )
+    if source and not is_asked:
+        raise RowError(DropReason.BAD_VALUE, "column 'checker' decides on no case: it needs 'cases'")
+    if source and (why := why_no_checker(source, language)):
+        raise RowError(DropReason.BAD_TESTS, f"column 'checker': {why}")
+    return source, language
+
+
+def _rule(row: Row, kind: str, of: Row | None = None, place: str = "") -> tuple[Compare, float, float]:
+    """Return the rule of a problem, or of one case of it, and its tolerances.
+
+    Args:
+        kind: key of the table of rules.
+        of: the problem's row where `row` is a case, whose keys come first.
+    """
+    both = {**(of or {}), **row}
+    default = "checker" if "checker" in (of or row) and kind != "tests" else _RULES[kind][0]
+    compare, atol, rtol = text(both, "compare", default), number(both, "atol"), number(both, "rtol")
+    if compare not in _RULES[kind]:
+        near = f"{', '.join(_RULES[kind])} are known here"
+        raise RowError(DropReason.BAD_VALUE, f"{place}'compare' holds {compare!r}; {near}")
+    if (atol or rtol) and compare == "equal":
+        compare = "approx"  # a tolerance says so
+    if (atol or rtol) and compare not in _TOLERANT:
+        if "atol" in row or "rtol" in row:
+            raise RowError(
+                DropReason.BAD_VALUE, f"{place}'atol', 'rtol' and 'compare': {compare} has no tolerance"
+            )
+        atol = rtol = 0.0
+    if kind == "program":
+        return cast(Compare, compare), atol, rtol or atol
+    if compare == "approx" and not (atol or rtol):
+        atol, rtol = ALLCLOSE_ATOL, ALLCLOSE_RTOL
+    if compare == "approx" and kind == "cases":
+        compare = "equal_json"  # JSON can't say tuple
+    return cast(Compare, compare), atol, rtol
 
 
 def _program(row: Row) -> tuple[Problem, str]:
-    for column in ("tests", "entry_point", "setup"):
+    for column in ("entry_point", "setup"):
         if row.get(column):
             raise RowError(DropReason.BAD_VALUE, f"column {column!r} beside cases of 'stdin' and 'stdout'")
-    for index, case in enumerate(row["cases"]):
-        if not isinstance(case, dict) or case.keys() != {"stdin", "stdout"}:
-            raise RowError(DropReason.BAD_VALUE, f"cases[{index}] must hold 'stdin' and 'stdout', nothing else")
-    compare, atol = text(row, "compare", "lines"), number(row, "atol")
-    if compare not in get_args(Rule):
-        raise RowError(
-            DropReason.BAD_VALUE, f"column 'compare' holds {compare!r}; {', '.join(get_args(Rule))} are known"
-        )
-    if compare == "exact" and atol > 0.0:
-        raise RowError(DropReason.BAD_VALUE, "columns 'atol' and 'compare': an exact comparison has no tolerance")
+    _rule(row, "program")
+    cases = tuple(dict.fromkeys(_program_case(row, case, index) for index, case in enumerate(row["cases"])))
     language = language_of(row)
-    pairs = [(case["stdin"], case["stdout"]) for case in row["cases"]]
-    problem = make_problem(
-        problem_id=text(row, "problem_id"),
-        source="jsonl",
-        entry_point="",
-        prompt=program_prompt(text(row, "prompt"), title_of(language)),
-        continuation=text(row, "continuation", ""),
-        conversion=text_conversion(pairs, cast(Rule, compare), atol),
-        reference=text(row, "reference", ""),
-        level=text(row, "level", ""),
-        topic=text(row, "topic", ""),
-        spdx=text(row, "license", ""),
-        interface=Interface.STDIN,
-    )
-    return replace(problem, language=language), ""
+    prompt = program_prompt(text(row, "prompt"), title_of(language))
+    return _problem(row, language, "", prompt, Conversion(JudgedBy.CASES, cases), Interface.STDIN), ""
+
+
+def _program_case(row: Row, case: Any, index: int) -> Case:
+    place = f"cases[{index}]: "
+    if not isinstance(case, dict) or "stdin" not in case:
+        raise RowError(DropReason.BAD_VALUE, f"{place}no 'stdin', which other cases have")
+    refuse_unknown(case, ("stdin", "stdout", "compare", "atol", "rtol"), place)
+    compare, atol, rtol = _rule(case, "program", row, place)
+    if "stdout" not in case and compare != "checker":
+        raise RowError(DropReason.BAD_VALUE, f"{place}no 'stdout'")
+    stdin, stdout = plain_text(case["stdin"], index, "input"), plain_text(case.get("stdout", ""), index, "output")
+    return Case(stdin, stdout, compare, atol, rtol=rtol)
 
 
 def _function(row: Row) -> tuple[Problem, str]:
     language = language_of(row)
     if language != "python":
         return _foreign_function(row, language), ""
-    problem_id, entry_point, task = text(row, "problem_id"), name(row, "entry_point"), text(row, "prompt")
-    setup, reference = text(row, "setup", ""), text(row, "reference", "")
+    entry_point, task = name(row, "entry_point"), text(row, "prompt")
+    reference, setup = text(row, "reference", ""), text(row, "setup", "")
     signature = signature_of(reference, entry_point)
     if reference and not signature:
         raise RowError(DropReason.BAD_VALUE, f"column 'reference' defines no function {entry_point!r}")
@@ -111,21 +192,14 @@ def _function(row: Row) -> tuple[Problem, str]:
             raise RowError(
                 DropReason.BAD_VALUE, f"column 'signature' holds {head[:60]!r}, not `def {entry_point}(...):`"
             )
-    conversion = _conversion(row, entry_point, setup, signature)
-    problem = make_problem(
-        problem_id=problem_id,
-        source="jsonl",
-        entry_point=entry_point,
-        prompt=chat_prompt(task, signature or entry_point),
-        continuation=text(row, "continuation", ""),
-        conversion=conversion,
-        setup=setup,
-        reference=reference,
-        level=text(row, "level", ""),
-        topic=text(row, "topic", ""),
-        spdx=text(row, "license", ""),
-    )
-    return problem, conversion.reason
+    if "cases" in row:
+        conversion = _cases(row)
+    else:
+        compare, atol, rtol = _rule(row, "tests")
+        tests = joined_tests(row, "tests")
+        conversion = convert_or_refuse(tests, entry_point, setup, (compare, atol, rtol), signature)
+    prompt = chat_prompt(task, signature or entry_point)
+    return _problem(row, language, entry_point, prompt, conversion), conversion.reason
 
 
 def _foreign_function(row: Row, language: str) -> Problem:
@@ -133,24 +207,29 @@ def _foreign_function(row: Row, language: str) -> Problem:
     entry_point = text(row, "entry_point")
     if not all(part.isidentifier() for part in entry_point.split(".", 1)):
         raise RowError(DropReason.BAD_VALUE, f"column 'entry_point' holds {entry_point[:40]!r}, not a name")
-    if "tests" in row and "cases" in row:
-        raise RowError(DropReason.BAD_VALUE, "both 'tests' and 'cases'; give one of them")
-    if "cases" in row:
-        conversion = _conversion(row, entry_point, "", "")
-    else:
-        conversion = Conversion(JudgedBy.IN_PROCESS, (), text(row, "tests"))
+    conversion = _cases(row) if "cases" in row else Conversion(JudgedBy.IN_PROCESS, (), text(row, "tests"))
+    prompt = foreign_prompt(text(row, "prompt"), language, entry_point, text(row, "signature", ""))
+    return _problem(row, language, entry_point, prompt, conversion)
+
+
+def _problem(
+    row: Row,
+    language: str,
+    entry_point: str,
+    prompt: str,
+    conversion: Conversion,
+    interface: Interface = Interface.FUNCTION,
+) -> Problem:
+    texts = {column: text(row, column, "") for column in _TEXTS}
     problem = make_problem(
         problem_id=text(row, "problem_id"),
         source="jsonl",
         entry_point=entry_point,
-        prompt=foreign_prompt(text(row, "prompt"), language, entry_point, text(row, "signature", "")),
-        continuation=text(row, "continuation", ""),
+        prompt=prompt,
         conversion=conversion,
-        setup=text(row, "setup", ""),
-        reference=text(row, "reference", ""),
-        level=text(row, "level", ""),
-        topic=text(row, "topic", ""),
         spdx=text(row, "license", ""),
+        interface=interface,
+        **texts,
     )
     return replace(problem, language=language)
 
@@ -169,29 +248,27 @@ def language_of(row: Row) -> str:
     return language
 
 
-def _conversion(row: Row, entry_point: str, setup: str, signature: str) -> Conversion:
-    if "tests" in row and "cases" in row:
-        raise RowError(DropReason.BAD_VALUE, "both 'tests' and 'cases'; give one of them")
-    atol = number(row, "atol")
-    if "cases" not in row:
-        if "tests" not in row:
-            raise missing("tests", row)
-        return convert_or_refuse(joined_tests(row, "tests"), entry_point, setup, atol, signature)
+def _cases(row: Row) -> Conversion:
     cases = row["cases"]
     if not isinstance(cases, list):
         raise RowError(DropReason.BAD_VALUE, "column 'cases' is no list")
     if not cases:
         raise RowError(DropReason.NO_TESTS, "column 'cases' is empty: zero cases prove nothing")
-    return Conversion(JudgedBy.CASES, tuple(_case(case, index, atol) for index, case in enumerate(cases)))
+    return Conversion(JudgedBy.CASES, tuple(_case(row, case, index) for index, case in enumerate(cases)))
 
 
-def _case(case: Any, index: int, atol: float) -> Case:
-    if not isinstance(case, dict) or case.keys() != {"arguments", "expected"}:
-        raise RowError(DropReason.BAD_VALUE, f"cases[{index}] must hold 'arguments' and 'expected', nothing else")
-    if not isinstance(case["arguments"], list):
-        raise RowError(DropReason.BAD_VALUE, f"cases[{index}]: 'arguments' is no list")
+def _case(row: Row, case: Any, index: int) -> Case:
+    place = f"cases[{index}]: "
+    if not isinstance(case, dict) or not isinstance(case.get("arguments"), list):
+        raise RowError(DropReason.BAD_VALUE, f"{place}no 'arguments', a list")
+    refuse_unknown(case, ("arguments", "expected", "compare", "atol", "rtol"), place)
+    compare, atol, rtol = _rule(case, "cases", row, place)
+    if "expected" not in case and compare != "checker":
+        raise RowError(DropReason.BAD_VALUE, f"{place}no 'expected'")
+    if compare == "one_of" and not isinstance(case["expected"], list):
+        raise RowError(DropReason.BAD_VALUE, f"{place}'expected' of one_of must be the list of right answers")
     try:
-        arguments, expected = encode_arguments(case["arguments"]), encode_value(case["expected"])
+        arguments, expected = encode_arguments(case["arguments"]), encode_value(case.get("expected"))
     except ValueTooLargeError as error:
-        raise RowError(DropReason.BAD_VALUE, f"cases[{index}]: {error}") from None
-    return Case(arguments, expected, "close", atol) if atol > 0.0 else Case(arguments, expected)
+        raise RowError(DropReason.BAD_VALUE, f"{place}{error}") from None
+    return Case(arguments, expected, compare, atol, rtol=rtol)

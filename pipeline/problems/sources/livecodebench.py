@@ -31,14 +31,13 @@ from pairsmith.schemas.config import ProblemsConfig
 from pairsmith.schemas.problem import Interface, Problem
 
 MAX_TESTS_BYTES = 1 << 30  # of one problem, decompressed; the largest published ones have some hundred MiB
-DECIMAL_ATOL = 1e-12  # LiveCodeBench's checker takes 1.50 for 1.5, and no other number
 # What a pickle of one string is made of; nothing here looks up, calls or builds anything.
 _STRING = frozenset({"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE"})
 _AROUND = frozenset({"PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "STOP"})
 
 
 def load_livecodebench(config: ProblemsConfig) -> list[Found]:
-    """Return the problems of a file in LiveCodeBench's form; printed text is compared by lines.
+    """Return the problems of a file in LiveCodeBench's form; printed text is compared by `numbers`.
 
     Raises:
         ProblemsError: if it can't be read or is empty.
@@ -83,7 +82,7 @@ def _build(row: Row) -> tuple[Problem, str]:
         return make_problem(
             entry_point="",
             prompt=program_prompt(task),
-            conversion=text_conversion(texts, "lines", DECIMAL_ATOL),
+            conversion=text_conversion(texts, "numbers"),
             interface=Interface.STDIN,
             **parts,
         ), ""

@@ -11,7 +11,7 @@ from pairsmith.pipeline.problems.records import ProblemsError
 from pairsmith.pipeline.problems.rows import convert_or_refuse, make_problem
 from pairsmith.pipeline.problems.wording import chat_prompt, docstring_start
 from pairsmith.pipeline.run.packaged import packaged_folder
-from pairsmith.schemas.problem import JudgedBy, Problem
+from pairsmith.schemas.problem import Compare, JudgedBy, Problem
 
 LEVELS = ("trivial", "easy", "medium")
 _KEYS = {"entry_point", "signature", "prompt", "topic", "tests", "reference", "wrong"}
@@ -79,7 +79,7 @@ def _refuse_other_keys(tree: dict[str, Any]) -> None:
 def _build(tree: dict[str, Any], level: str) -> StarterProblem:
     entry_point, signature, task = name(tree, "entry_point"), text(tree, "signature"), text(tree, "prompt")
     setup = text(tree, "setup", "")
-    conversion = convert_or_refuse(text(tree, "tests"), entry_point, setup, number(tree, "atol"), signature)
+    conversion = convert_or_refuse(text(tree, "tests"), entry_point, setup, _rule(tree), signature)
     if conversion.judged_by is not JudgedBy.CASES:
         raise ValueError(f"its tests must become cases, but: {conversion.reason}")
     problem = make_problem(
@@ -96,6 +96,11 @@ def _build(tree: dict[str, Any], level: str) -> StarterProblem:
         spdx="Apache-2.0",
     )
     return StarterProblem(problem, tuple(_wrong(row) for row in tree["wrong"]))
+
+
+def _rule(tree: dict[str, Any]) -> tuple[Compare, float, float]:
+    atol = number(tree, "atol")
+    return ("approx", atol, 0.0) if atol else ("equal", 0.0, 0.0)
 
 
 def _wrong(row: dict[str, Any]) -> WrongSolution:

@@ -147,7 +147,7 @@ def _case(arguments: str, answer: Answer, reading: Case) -> Case | None:
             return None
         if isinstance(value, float) and value - value == 0 and not value.is_integer():
             return Case(
-                arguments, encode_value(value), "close", max(reading.atol, _FLOAT_ATOL * abs(value)), reading.view
+                arguments, encode_value(value), "approx", max(reading.atol, _FLOAT_ATOL * abs(value)), reading.view
             )
         return Case(arguments, encode_value(value), view=reading.view)
     except (TypeError, ValueError, OverflowError, RecursionError, ValueTooLargeError):
