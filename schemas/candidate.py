@@ -32,6 +32,7 @@ class Candidate:
         is_on_policy: whether the model that training starts from drew it.
         token_logprobs: natural-log probability of each drawn token; empty unless asked for.
         wall_s: seconds from the request to its answer, those in the model's batch included; 0.0 where unknown.
+        extra: further sampling parameters as canonical JSON (`sampling.extra`); empty for none.
     """
 
     candidate_id: str
@@ -56,6 +57,7 @@ class Candidate:
     is_on_policy: bool = False
     token_logprobs: tuple[float, ...] = ()
     wall_s: float = field(default=0.0, metadata={"measured": True})
+    extra: str = ""
 
 
 class Extraction(StrEnum):

@@ -73,3 +73,16 @@ def test_the_emptiest_server_is_taken_and_a_full_house_waits() -> None:
         return [gate.url for gate in [*taken, await gates.enter()]]
 
     assert asyncio.run(main()) == ["a", "b", "a", "b", "b"]
+
+
+def test_a_request_takes_as_much_room_as_it_asks_completions_for() -> None:
+    async def main() -> None:
+        gates = Gates(("a",), most=16, first=16)
+        first = await gates.enter(12)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await gates.enter(8)
+        await gates.leave(first, 12)
+        assert (await gates.enter(40)).n_now == 40, "an idle server takes more than its limit at once"
+
+    asyncio.run(main())

@@ -238,3 +238,10 @@ def test_a_folder_in_float32_is_drawn_from_in_float32(tiny: Path, monkeypatch: p
     sampler._network.to(torch.bfloat16).save_pretrained(half)
     sampler._tokenizer.save_pretrained(half)
     assert open_tiny(half)._network.dtype is torch.bfloat16
+
+
+def test_template_values_reach_the_template_and_other_extra_parameters_are_refused(tiny: Path) -> None:
+    sampler = open_tiny(tiny, extra={"chat_template_kwargs": {"enable_thinking": False}})
+    assert len(draw_all(sampler, REQUESTS[:1])) == 1
+    with pytest.raises(SamplingError, match=r"sampling\.extra\.top_k"):
+        open_tiny(tiny, extra={"top_k": 5})

@@ -9,10 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
+from pairsmith.pipeline.sampling.arms import deal, list_arms, list_sources
+from pairsmith.pipeline.sampling.concurrency import FIRST
 from pairsmith.pipeline.sampling.errors import SamplingError
 from pairsmith.pipeline.sampling.filling import sample_problems
-from pairsmith.pipeline.sampling.openai_backend import MAX_TRIES, OpenAISampler
+from pairsmith.pipeline.sampling.openai_backend import MAX_TRIES, N_OWN_500, OpenAISampler
+from pairsmith.pipeline.sampling.planning import plan_problem
 from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Opening, Request, Trouble
 from pairsmith.schemas.config.sampling import SamplingConfig
 from tests.openai_server import Answer, Server, completion, serving
@@ -149,7 +153,7 @@ def test_a_server_that_is_gone_stops_the_run_early_with_the_cause(server: Server
     with pytest.raises(SamplingError, match=r"requests for 5 prompts in a row failed \(server_error: HTTP 500"):
         sample_problems(problems, open_server(server, concurrency=8), SamplingConfig(n=2), 0)
     assert max(server.tries.values()) == MAX_TRIES
-    assert len(server.tries) <= 16, "most prompts were never asked for"
+    assert len(server.tries) <= 2 * FIRST, "most prompts were never asked for"
 
 
 def test_nobody_at_the_address_is_said(server: Server) -> None:
@@ -273,7 +277,7 @@ def test_requests_go_to_all_servers_and_away_from_one_that_is_full(server: Serve
         sampler = OpenAISampler(config, None, print, first_wait_s=0.005)
         assert len(only_drawn(sampler.sample([make_request(i) for i in range(60)]))) == 60
         assert time.monotonic() - started < 20, "nobody waits for the full one"
-        assert 1 <= len(other.paths) <= 8
+        assert 1 <= len(other.paths) <= FIRST
     finally:
         other.shutdown()
         thread.join()
@@ -306,3 +310,169 @@ def test_requests_are_taken_as_they_can_be_sent(server: Server) -> None:
     next(drawn)
     assert len(taken) < 20
     drawn.close()  # type: ignore[attr-defined]
+
+
+EXTRA = {
+    "top_k": 20, "min_p": 0.05, "presence_penalty": 1.5, "logit_bias": {"50256": -100},
+    "chat_template_kwargs": {"enable_thinking": False}, "provider": {"order": ["a", "b"], "fallbacks": False},
+    "reasoning_effort": "none", "nobody_knows_this_yet": [1, {"deep": None}],
+}  # fmt: skip
+
+
+def test_extra_parameters_travel_untouched_through_identity_wire_and_record(server: Server) -> None:
+    bodies: list[dict[str, Any]] = []
+
+    def script(body: dict[str, Any], n: int) -> Answer:
+        bodies.append(body)
+        return completion("ok")
+
+    server.script = script
+    plain = SamplingConfig(n=1, temperature=0.5)
+    extra = plain.model_copy(update={"extra": EXTRA})
+    problems = [make_problem()]
+    (without,) = sample_problems(problems, open_server(server), plain, 0)
+    (row,) = sample_problems(problems, open_server(server), extra, 0)
+    assert {name: bodies[1][name] for name in EXTRA} == EXTRA
+    assert not bodies[0].keys() & EXTRA.keys()
+    assert json.loads(row.extra) == EXTRA
+    assert (without.extra, without.candidate_id == row.candidate_id) == ("", False)
+    turned = plain.model_copy(update={"extra": dict(reversed(EXTRA.items()))})
+    (again,) = sample_problems(problems, open_server(server), turned, 0)
+    assert again.candidate_id == row.candidate_id, "the order of keys says nothing"
+
+
+@pytest.mark.parametrize("name", ["seed", "logprobs"])
+def test_none_leaves_out_a_field_that_pairsmith_sends(server: Server, name: str) -> None:
+    bodies: list[dict[str, Any]] = []
+    server.script = lambda body, n: bodies.append(body) or completion("ok")
+    config = SamplingConfig(n=1, extra={name: "none"})
+    (row,) = sample_problems([make_problem()], open_server(server), config, 0)
+    assert name not in bodies[0]
+    assert (row.seed == -1) is (name == "seed")
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ({"temperature": 1.0}, "set sampling.temperature"), ({"n": 2}, "set sampling.n"),
+        ({"max_completion_tokens": 5}, "set sampling.max_tokens"), ({"stream": True}, "fixed by pairsmith"),
+        ({"seed": 4}, "leaves it out"), ({"top_k": float("nan")}, "not JSON"),
+    ],
+)  # fmt: skip
+def test_extra_parameters_that_have_a_setting_are_refused(extra: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        SamplingConfig(extra=extra)
+
+
+def test_a_model_that_wants_max_completion_tokens_gets_it_and_keeps_the_limit(server: Server) -> None:
+    bodies: list[dict[str, Any]] = []
+
+    def script(body: dict[str, Any], n: int) -> Answer:
+        bodies.append(body)
+        if "max_tokens" in body:
+            words = "Unsupported parameter: 'max_tokens' is not supported. Use 'max_completion_tokens' instead."
+            return 400, {}, json.dumps({"error": {"message": words, "param": "max_tokens"}}).encode()
+        return completion("ok")
+
+    server.script = script
+    said: list[str] = []
+    assert len(ask(open_server(server, said, concurrency=1), 6)) == 6
+    assert [body.get("max_completion_tokens") for body in bodies] == [None, *[8] * 6]
+    assert len(said) == 1
+
+
+def test_a_temperature_that_the_model_refuses_is_not_dropped(server: Server) -> None:
+    def script(body: dict[str, Any], n: int) -> Answer:
+        words = b"'temperature' does not support 0.5 with this model. Only the default (1) value is supported."
+        return (400, {}, words) if "temperature" in body else completion("ok")
+
+    server.script = script
+    (failure,) = open_server(server).sample([make_request(temperature=0.5)])
+    assert isinstance(failure, Failure)
+    assert failure.trouble is Trouble.REFUSED
+    assert len(ask(open_server(server), 2)) == 2, "1 is what the model takes anyway"
+
+
+def test_one_bad_prompt_does_not_end_n_for_all_others(server: Server) -> None:
+    def script(body: dict[str, Any], n: int) -> Answer:
+        if body["messages"][-1]["content"] == "bad":
+            return 400, {}, b"this prompt is not allowed"
+        return choices(body["seed"], body["n"])
+
+    server.script = script
+    requests = [
+        make_request(16 * i + k, "bad" if i % 5 == 0 else f"p{i}", number=k) for i in range(20) for k in range(16)
+    ]
+    outcomes = list(open_server(server).sample(requests))
+    assert sum(isinstance(one, Drawn) for one in outcomes) == 16 * 16
+    assert {one.trouble for one in outcomes if isinstance(one, Failure)} == {Trouble.REFUSED}
+    assert len(server.paths) == 16 + 4 * 2, "a bad prompt costs two requests, a good one stays one"
+
+
+def test_a_permanent_500_for_one_prompt_ends_after_a_few_tries_and_is_not_asked_again(server: Server) -> None:
+    def script(body: dict[str, Any], n: int) -> Answer:
+        time.sleep(0.002)
+        return (500, {}, b"KeyError") if body["seed"] == 1003 else completion("ok")
+
+    server.script = script
+    outcomes = list(open_server(server, concurrency=4).sample([make_request(i) for i in range(400)]))
+    (failure,) = [one for one in outcomes if isinstance(one, Failure)]
+    assert (len(outcomes), failure.request.seed, failure.trouble) == (400, 1003, Trouble.REFUSED)
+    assert "while others were answered" in failure.reason
+    assert server.tries[1003] == N_OWN_500
+
+
+NONSENSE: dict[str, str] = {
+    "huge count": '{"usage": {"prompt_tokens": %s}}' % 10**30,
+    "400 digits": '{"usage": {"completion_tokens": 1%s}}' % ("0" * 400),
+    "5000 digits": '{"usage": {"completion_tokens": 1%s}}' % ("0" * 5000),
+    "negative count": '{"usage": {"prompt_tokens": -7}}',
+    "count is infinite": '{"usage": {"prompt_tokens": 1e999}}',
+    "count is NaN": '{"usage": {"prompt_tokens": NaN}}',
+    "count is text": '{"usage": {"prompt_tokens": "12"}}',
+    "count is true": '{"usage": {"prompt_tokens": true}}',
+    "usage is a list": '{"usage": [1]}',
+    "index of 400 digits": '{"choices": [{"index": -1%s, "message": {"content": "x"}}]}' % ("0" * 400),
+    "NaN": '{"logprob": NaN}', "infinite": '{"logprob": -1e999}', "Infinity": '{"logprob": Infinity}',
+    "positive": '{"logprob": 0.5}', "text": '{"logprob": "-1"}', "true": '{"logprob": true}',
+    "digits": '{"logprob": -1%s}' % ("0" * 400),
+}  # fmt: skip
+
+
+def with_nonsense(kind: str) -> Answer:
+    text = NONSENSE[kind]
+    if text.startswith('{"logprob"'):
+        body = '{"choices": [{"message": {"content": "x"}, "logprobs": {"content": [' + text + "]}}]}"
+    elif text.startswith('{"usage"'):
+        body = '{"choices": [{"message": {"content": "x"}}], ' + text[1:]
+    else:
+        body = text
+    return 200, {}, body.encode()
+
+
+@pytest.mark.parametrize("kind", NONSENSE)
+def test_impossible_numbers_are_tried_again_and_counted_and_never_kept(server: Server, kind: str) -> None:
+    server.script = lambda body, n: with_nonsense(kind) if n <= 2 else completion("ok")
+    assert [one.completion for one in ask(open_server(server), 1).values()] == ["ok"]
+    assert server.tries == {1000: 3}
+    server.script = lambda body, n: with_nonsense(kind)
+    (failure,) = open_server(server).sample([make_request()])
+    assert isinstance(failure, Failure)
+    assert failure.trouble is Trouble.NONSENSE
+
+
+def test_the_same_name_behind_another_address_or_of_another_revision_is_another_model(server: Server) -> None:
+    def identity(**settings: Any) -> str:
+        config = SamplingConfig(backend="openai", model="m", n=1, **settings)
+        problem = make_problem()
+        draws = deal(list_arms(list_sources(config)), 1)
+        return plan_problem(problem, draws, config, 0, OpenAISampler(config, None, print)).requests[0].candidate_id
+
+    default, a, b = identity(), identity(base_url="http://a/v1"), identity(base_url="http://b/v1")
+    assert len({default, a, b}) == 3
+    assert identity(base_url=("http://a/v1", "http://b/v1")) == identity(base_url=("http://b/v1", "http://a/v1"))
+    named = {identity(base_url=url, revision="r1") for url in ("http://a/v1", "http://b/v1")}
+    assert len(named) == 1, "a revision names the weights, wherever they are served"
+    assert identity(base_url="http://a/v1", revision="r2") not in named
+    revision = OpenAISampler(SamplingConfig(base_url="http://secret-host/v1"), None, print).revision
+    assert "secret" not in revision

@@ -1,8 +1,13 @@
+import dataclasses
+import json
+import math
 import sqlite3
 import subprocess
 import sys
 import threading
+import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,6 +67,7 @@ def test_a_killed_writer_loses_nothing_that_it_had_added(tmp_path: Path) -> None
     code = f"""
 import os, signal
 from pathlib import Path
+from typing import Any
 from pairsmith.pipeline.sampling.store import SampleStore
 from tests.test_sampling_store import make_candidate
 store = SampleStore(Path({str(tmp_path / "s.sqlite")!r}))
@@ -107,4 +113,43 @@ def test_a_second_run_draws_only_what_is_missing(tmp_path: Path) -> None:
     changed = [make_problem("f0", prompt="Triple it."), *problems[1:]]
     sample_problems(changed, third, SamplingConfig(n=16), 3, store)
     assert {r.problem_id for r in third.asked} == {"p/f0"}
+    store.close()
+
+
+DAMAGE: dict[str, Any] = {
+    "n_tokens": 10**30, "n_prompt_tokens": -2, "mean_logprob": math.nan, "token_logprobs": [0.5], "seed": 2**40,
+    "wall_s": math.inf, "completion": 5, "context": "no list", "index": "0", "temperature": "hot",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("field", DAMAGE)
+def test_a_damaged_row_counts_as_missing_and_is_replaced(tmp_path: Path, field: str) -> None:
+    store = SampleStore(tmp_path / "s.sqlite")
+    good = make_candidate(1)
+    store.add(good)
+    row = {**dataclasses.asdict(good), field: DAMAGE[field]}
+    store._database.execute("UPDATE sample SET row = ?", (zlib.compress(json.dumps(row).encode()),))
+    assert (store.find([good.candidate_id]), store.n_damaged) == ({}, 1)
+    store.add(good)
+    assert (store.find([good.candidate_id]), store.n_damaged) == ({good.candidate_id: good}, 0)
+    store.close()
+
+
+@pytest.mark.parametrize("row", [b"", b"no zlib", zlib.compress(b"[1, 2"), zlib.compress(b"{}")])
+def test_bytes_that_are_no_row_count_as_missing(tmp_path: Path, row: bytes) -> None:
+    store = SampleStore(tmp_path / "s.sqlite")
+    store.add(make_candidate(1))
+    store._database.execute("UPDATE sample SET row = ?", (row,))
+    assert store.find([f"{1:032x}"]) == {}
+    store.close()
+
+
+def test_rows_of_older_versions_lack_later_columns(tmp_path: Path) -> None:
+    store = SampleStore(tmp_path / "s.sqlite")
+    good = make_candidate(1)
+    store.add(good)
+    row = dataclasses.asdict(good)
+    del row["extra"]
+    store._database.execute("UPDATE sample SET row = ?", (zlib.compress(json.dumps(row).encode()),))
+    assert store.find([good.candidate_id]) == {good.candidate_id: good}
     store.close()

@@ -201,3 +201,13 @@ def test_closing_stops_the_engine_once() -> None:
     assert vllm.n_shutdowns == 1
     with pytest.raises(SamplingError, match="closed"):
         list(sampler.sample(in_a_row(1)))
+
+
+def test_extra_parameters_become_the_engines() -> None:
+    vllm = FakeVllm()
+    extra = '{"chat_template_kwargs":{"enable_thinking":false},"logit_bias":{"5":-1},"min_p":0.1,"seed":"none"}'
+    drawn = only_drawn(open_fake(vllm).sample([make_request(extra=extra)]))
+    ((_, _, settings, options),) = vllm.asked
+    assert (settings.min_p, settings.logit_bias, settings.seed, settings.logprobs) == (0.1, {"5": -1}, None, 0)
+    assert options["chat_template_kwargs"] == {"enable_thinking": False}
+    assert drawn[0].seed == -1

@@ -164,8 +164,12 @@ def test_the_configuration_is_the_servers_options(tmp_path: Path) -> None:
     assert command[1:] == [
         str(environment / "bin" / "vllm"), "serve", "org/mine", "--host=127.0.0.1", "--port={port}",
         "--served-model-name=mine", "--seed=3", "--max-model-len=2048", "--tensor-parallel-size=2",
-        "--quantization=fp8", "--gpu-memory-utilization=0.8", "--max-num-seqs=64",
+        "--quantization=fp8", "--gpu-memory-utilization=0.8", "--generation-config=vllm",
+        "--max-num-seqs=64",
     ]  # fmt: skip
+    own = asked.model_copy(update={"options": ("--generation-config=auto",)})
+    command = serve_command(SamplingConfig(vllm=own), MODEL, tmp_path, 3)
+    assert [one for one in command if "generation-config" in one] == ["--generation-config=auto"]
 
 
 def test_on_a_cpu_prompts_are_read_whole_and_an_adapter_is_served(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from pairsmith.pipeline.sampling.arms import Source, deal, list_arms
 from pairsmith.pipeline.sampling.errors import SamplingError, ServerDownError
+from pairsmith.pipeline.sampling.numbers import NonsenseError, check_row
 from pairsmith.pipeline.sampling.planning import Plan, make_candidate, plan_problem, renew
-from pairsmith.pipeline.sampling.protocol import TRANSIENT, Drawn, Failure, Request, Sampler
+from pairsmith.pipeline.sampling.protocol import TRANSIENT, Drawn, Failure, Request, Sampler, Trouble
 from pairsmith.pipeline.sampling.store import SampleStore
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config.sampling import SamplingConfig
@@ -62,7 +63,7 @@ def fill(
     """
     watch = _Watch(sampler.model)
     stream = _Stream(groups, store, is_on_policy, watch)
-    for outcome in sampler.sample(stream.requests()):
+    for outcome in map(_checked, sampler.sample(stream.requests())):
         group = stream.owner(outcome.request)
         if isinstance(outcome, Drawn):
             candidate = make_candidate(outcome, sampler, is_on_policy)
@@ -104,6 +105,17 @@ def sample_problems(
     filled = fill(groups, sampler, store, on_drawn=on_drawn)
     candidates = [candidate for group in filled for candidate in group.candidates.values()]
     return sorted(candidates, key=lambda candidate: (candidate.problem_id, candidate.index))
+
+
+def _checked(outcome: Drawn | Failure) -> Drawn | Failure:
+    """Return an outcome; a failure in place of one with impossible numbers, whichever backend gave it."""
+    if isinstance(outcome, Failure):
+        return outcome
+    try:
+        check_row(outcome)
+    except NonsenseError as error:
+        return Failure(outcome.request, Trouble.NONSENSE, str(error))
+    return outcome
 
 
 class _Stream:

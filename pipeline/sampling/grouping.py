@@ -24,5 +24,5 @@ def _goes_on(last: Request, request: Request) -> bool:
     return (
         (request.problem_id, request.number, request.opening) == (last.problem_id, last.number + 1, last.opening)
         and (request.temperature, request.top_p) == (last.temperature, last.top_p)
-        and (request.max_tokens, request.stop) == (last.max_tokens, last.stop)
+        and (request.max_tokens, request.stop, request.extra) == (last.max_tokens, last.stop, last.extra)
     )

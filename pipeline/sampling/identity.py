@@ -31,17 +31,22 @@ def candidate_id(
     seed: int,
     problem_id: str,
     number: int,
+    extra: str = "",
 ) -> str:
     """Return 32 hex digits over all that decides what is drawn.
 
     `revision` is that of the weights, adapter included; `seed` is the run's; `number` counts the draws that
-    differ in nothing else. The problem's id is part of it: two problems of one wording have candidates of their
-    own. The name of the prompt template is not: what it wrote is.
+    differ in nothing else; `extra` holds further sampling parameters as canonical JSON. The problem's id is part
+    of it: two problems of one wording have candidates of their own. The name of the prompt template is not: what
+    it wrote is.
     """
     asked = [
         opening.template,
         *(f"{message.role}: {message.content}" for message in opening.context),
         opening.text,
     ]
-    parts = [model, revision, asked, temperature, top_p, max_tokens, list(stop), seed, problem_id, number]
+    parts: list[object] = [model, revision, asked, temperature, top_p, max_tokens, list(stop)]
+    parts += [seed, problem_id, number]
+    if extra:  # without further parameters, ids are those of older versions
+        parts.append(extra)
     return hashlib.sha256(json.dumps([DRAWING_VERSION, parts]).encode()).hexdigest()[:32]

@@ -1,13 +1,16 @@
 """The wire format of OpenAI's API: what is sent for some requests, and what comes back. Sends nothing itself."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from pairsmith.pipeline.sampling.numbers import NonsenseError, read_count, read_logprob
 from pairsmith.pipeline.sampling.protocol import Drawn, Request, Trouble
+from pairsmith.schemas.config.sampling import LEAVE_OUT
 
 # Fields that some servers or models refuse; without them a completion is still one.
-OPTIONAL_FIELDS = ("logprobs", "seed", "top_p")
+_OPTIONAL_FIELDS = ("logprobs", "seed", "top_p")
 _LONG_WORDS = (
     "context length",
     "context_length",
@@ -16,6 +19,7 @@ _LONG_WORDS = (
     "exceeds the context",
     "max_model_len",
 )
+_OLD_LIMIT, _NEW_LIMIT = "max_tokens", "max_completion_tokens"  # newer OpenAI models refuse the old name
 
 
 class AnswerError(ValueError):
@@ -27,27 +31,52 @@ class AnswerError(ValueError):
         self.trouble = trouble
 
 
-def make_body(
-    requests: Sequence[Request], model: str, left_out: Collection[str], send_seed: bool = True
-) -> tuple[str, dict[str, Any]]:
+@dataclass(slots=True)
+class Dialect:
+    """What a server was found to take; learned from its refusals.
+
+    Attributes:
+        left_out: fields that it refuses.
+        limit_field: its name for the limit of tokens.
+    """
+
+    left_out: set[str] = field(default_factory=set)
+    limit_field: str = _OLD_LIMIT
+
+    def learn(self, text: str, body: dict[str, Any]) -> str:
+        """Learn from the text of an HTTP 400; return what to do otherwise, in words, empty where nothing follows.
+
+        A field is left out only where the pipeline chose to send it. A parameter that the user set, a temperature
+        other than 1 or one of `sampling.extra`, is never dropped: the sample would be of another distribution.
+        """
+        if _NEW_LIMIT in text and _OLD_LIMIT in body:
+            self.limit_field = _NEW_LIMIT
+            return f"takes `{_NEW_LIMIT}` in place of `{_OLD_LIMIT}`"
+        optional = (*_OPTIONAL_FIELDS, "temperature") if body.get("temperature") == 1.0 else _OPTIONAL_FIELDS
+        found = next((name for name in optional if name in body and name in text), None)
+        if found is None:
+            return ""
+        self.left_out.add(found)
+        return f"takes no `{found}`; asking without"
+
+
+def make_body(requests: Sequence[Request], model: str, dialect: Dialect) -> tuple[str, dict[str, Any]]:
     """Return path and body of one call for requests that differ only in their number.
 
     Args:
         requests: at least one.
         model: name that the server knows.
-        left_out: fields that the server refuses.
-        send_seed: whether to send the first request's seed.
+        dialect: what the server takes.
     """
     first = requests[0]
     body: dict[str, Any] = {
         "model": model,
         "temperature": first.temperature,
         "top_p": first.top_p,
-        "max_tokens": first.max_tokens,
+        dialect.limit_field: first.max_tokens,
         "n": len(requests),
+        "seed": first.seed,
     }
-    if send_seed:
-        body["seed"] = first.seed
     if first.stop:
         body["stop"] = list(first.stop)
     if first.opening.template == "chat":
@@ -56,7 +85,13 @@ def make_body(
     else:
         path = "/completions"
         body |= {"prompt": first.opening.text, "logprobs": 0}
-    return path, {name: value for name, value in body.items() if name not in left_out}
+    body = {name: value for name, value in body.items() if name not in dialect.left_out}
+    for name, value in json.loads(first.extra or "{}").items():
+        if value == LEAVE_OUT and name in ("seed", "logprobs"):
+            body.pop(name, None)
+        else:
+            body[name] = value
+    return path, body
 
 
 def parse_answer(
@@ -67,14 +102,15 @@ def parse_answer(
     A completion's tokens are counted by its log-probabilities, else by the mean of the call.
 
     Raises:
-        AnswerError: if it isn't an answer of this API, or isn't UTF-8.
+        AnswerError: if it isn't an answer of this API, holds impossible numbers, or isn't UTF-8.
     """
     try:
         body = json.loads(content.decode("utf-8"))
-        choices = sorted(body["choices"], key=lambda choice: int(choice.get("index", 0)))[: len(requests)]
+        choices = sorted(body["choices"], key=lambda choice: read_count(choice.get("index", 0), "index"))
+        choices = choices[: len(requests)]
         usage = body.get("usage") or {}
-        n_prompt = int(usage.get("prompt_tokens", -1))
-        total = int(usage.get("completion_tokens", -1))
+        n_prompt = read_count(usage.get("prompt_tokens"), "usage.prompt_tokens")
+        total = read_count(usage.get("completion_tokens"), "usage.completion_tokens")
         mean = total // len(choices) if total >= 0 and choices else -1
         return [
             _drawn(choice, request, n_prompt, mean, wall_s, sent_seed, keep_logprobs)
@@ -82,6 +118,8 @@ def parse_answer(
         ]
     except UnicodeDecodeError:
         raise AnswerError(Trouble.INVALID_UTF8, "an answer that isn't UTF-8") from None
+    except NonsenseError as error:
+        raise AnswerError(Trouble.NONSENSE, f"nonsense from the server ({error})") from None
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
         raise AnswerError(Trouble.NONSENSE, f"nonsense from the server ({type(error).__name__})") from None
 
@@ -89,11 +127,6 @@ def parse_answer(
 def is_too_long(text: str) -> bool:
     """Return whether an error's text says that the prompt exceeds the context."""
     return any(words in text.lower() for words in _LONG_WORDS)
-
-
-def refused_field(text: str, body: dict[str, Any]) -> str | None:
-    """Return the optional field that an error's text names, if it was sent."""
-    return next((name for name in OPTIONAL_FIELDS if name in body and name in text), None)
 
 
 def _drawn(
@@ -123,5 +156,5 @@ def _logprobs(found: Any) -> list[float]:
     if not isinstance(found, dict):
         return []
     if found.get("content"):
-        return [float(token["logprob"]) for token in found["content"]]
-    return [float(value) for value in found.get("token_logprobs") or [] if value is not None]
+        return [read_logprob(token["logprob"]) for token in found["content"]]
+    return [read_logprob(value) for value in found.get("token_logprobs") or [] if value is not None]

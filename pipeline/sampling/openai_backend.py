@@ -2,19 +2,19 @@
 
 import asyncio
 import email.utils
-import queue
+import hashlib
 import random
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from dataclasses import dataclass, field
 
 import httpx
 
-from pairsmith.pipeline.sampling.concurrency import FIRST, Gate, Gates
+from pairsmith.pipeline.sampling.concurrency import FIRST, ClientLoop, Gate, Gates
 from pairsmith.pipeline.sampling.errors import SamplingError
 from pairsmith.pipeline.sampling.grouping import group_requests
-from pairsmith.pipeline.sampling.openai_api import AnswerError, is_too_long, make_body, parse_answer, refused_field
+from pairsmith.pipeline.sampling.numbers import read_seconds
+from pairsmith.pipeline.sampling.openai_api import AnswerError, Dialect, is_too_long, make_body, parse_answer
 from pairsmith.pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Request, Trouble
 from pairsmith.schemas.config.sampling import SamplingConfig
 
@@ -22,13 +22,44 @@ MAX_TRIES = 6
 FIRST_WAIT_S = 1.0  # doubled at each try, so 1 + 2 + 4 + 8 + 16 = 31 s for a server to come back
 LONGEST_WAIT_S = 60.0
 LONGEST_RETRY_AFTER_S = 600.0
-_AHEAD = 2  # requests that are ready, for each that is under way
-_SHORT_ANSWERS = 3  # calls with fewer choices than asked for, until no more are asked for at once
-_OVERLOAD = frozenset({429, 500, 502, 503, 504, 529})
-_RETRIED = _OVERLOAD | {408, 409, 425}
+N_OWN_500 = 3  # HTTP 500 for one request while others are answered: the request's own fault, not the server's
+_AHEAD = 2  # completions that are ready, for each that is drawn
+_SHORT_ANSWERS = 3  # answers with fewer choices than asked for, until no more are asked for at once
+_REFUSED_N = 2  # requests that were taken with n = 1 alone, until none is asked with more
+_OVERLOAD = frozenset({429, 502, 503, 504, 529})
+_RETRIED = _OVERLOAD | {408, 409, 425, 500}
 _REFUSED = {401: "the key is refused", 403: "the key may not use this", 404: "no such model or address"}
+_DEFAULT_URL = "http://127.0.0.1:8000/v1"
 
-Outcome = Drawn | Failure | BaseException
+
+@dataclass(slots=True)
+class _Group:
+    """Requests of one prompt, while they are asked for.
+
+    Attributes:
+        left: requests without an outcome.
+        n_most: completions asked for at once; 1 once the server refused this prompt with more.
+        n_own_500: HTTP 500 that this prompt got while the server answered others.
+    """
+
+    left: list[Request]
+    n_most: int
+    outcomes: list[Drawn | Failure] = field(default_factory=list)
+    tries: int = 0
+    n_own_500: int = 0
+    last_500: dict[str, int] = field(default_factory=dict)  # answers of a server at the last 500, by its address
+
+    def fail(self, trouble: Trouble, reason: str) -> list[Drawn | Failure]:
+        """Give up on what is left; return all outcomes."""
+        return [*self.outcomes, *(Failure(request, trouble, reason) for request in self.left)]
+
+    def is_to_blame(self, gate: Gate) -> bool:
+        """Count an HTTP 500; return whether the server answers others and fails this prompt again and again."""
+        before = self.last_500.get(gate.url)
+        self.last_500[gate.url] = gate.n_answered
+        if before is not None and gate.n_answered > before:
+            self.n_own_500 += 1
+        return self.n_own_500 >= N_OWN_500 - 1
 
 
 class OpenAISampler(ClosingSampler):
@@ -47,24 +78,24 @@ class OpenAISampler(ClosingSampler):
         """Make a sampler; nothing is sent yet.
 
         Args:
-            config: `base_url`, `model`, `concurrency`, `n_a_request`, `send_seed`, `token_logprobs` and
-                `request_limit_s` are used.
+            config: `base_url`, `model`, `revision`, `concurrency`, `n_a_request`, `send_seed`, `token_logprobs`
+                and `request_limit_s` are used.
             api_key: sent as bearer token; None sends none.
             say: takes a line for the user.
             first_wait_s: seconds before the second try, doubled at each further one.
-            first_concurrency: requests under way to one server in the beginning.
+            first_concurrency: completions drawn at a time by one server in the beginning.
 
         Raises:
             SamplingError: if an address is none.
         """
-        self.model, self.revision = config.model, config.revision
-        self.served_name = config.model
+        self.model = self.served_name = config.model
         self.urls = tuple(_checked_url(url) for url in config.base_url)
+        self.revision = config.revision or _name_servers(self.urls)
         self._config, self._say, self._first_wait_s = config, say, first_wait_s
         self._first_concurrency = first_concurrency
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._left_out: set[str] = set()
-        self._n_most, self._n_short = config.n_a_request, 0
+        self._dialect = Dialect(set() if config.send_seed else {"seed"})
+        self._n_most, self._n_short, self._n_refused_n = config.n_a_request, 0, 0
 
     def sample(self, requests: Iterable[Request]) -> Iterator[Drawn | Failure]:
         """Draw completions, as they come in; those that the servers can't fill are failures.
@@ -73,7 +104,7 @@ class OpenAISampler(ClosingSampler):
             SamplingError: if the key or the model is refused.
         """
         groups = group_requests(requests, lambda: self._n_most)
-        with _Loop(self._client) as loop:
+        with ClientLoop(self._client) as loop:
             n_open, is_more = 0, True
             while True:
                 while is_more and n_open < _AHEAD * loop.room():
@@ -82,14 +113,15 @@ class OpenAISampler(ClosingSampler):
                         is_more = False
                         break
                     loop.submit(self._ask_group, group)
-                    n_open += 1
+                    n_open += len(group)
                 if n_open == 0:
                     return
-                for outcome in loop.outcomes.get():
+                outcomes = loop.outcomes.get()
+                for outcome in outcomes:
                     if isinstance(outcome, BaseException):
                         raise outcome
                     yield outcome
-                n_open -= 1
+                n_open -= len(outcomes)
 
     def _client(self) -> tuple[httpx.AsyncClient, Gates]:
         limit_s = self._config.request_limit_s
@@ -104,52 +136,69 @@ class OpenAISampler(ClosingSampler):
     async def _ask_group(
         self, client: httpx.AsyncClient, gates: Gates, requests: tuple[Request, ...]
     ) -> list[Drawn | Failure]:
-        """Ask for some completions, again after what may pass.
+        """Ask for some completions, again after what may pass; one outcome a request.
 
         Raises:
             SamplingError: if the server refuses the key or the model.
         """
-        left, outcomes = list(requests), []  # type: tuple[list[Request], list[Drawn | Failure]]
+        group = _Group(list(requests), self._n_most)
         # Jitter needs no repeatable seed, but a seed of its own keeps the module's state untouched.
         jitter = random.Random(requests[0].candidate_id)
-        tries, trouble, reason = 0, Trouble.MISSING, "no answer"
-        while left and tries < MAX_TRIES:
-            asked = left[: self._n_most]
-            gate = await gates.enter()
+        trouble, reason = Trouble.MISSING, "no answer"
+        while group.left and group.tries < MAX_TRIES:
+            asked = group.left[: min(group.n_most, self._n_most)]
+            gate = await gates.enter(len(asked))
             try:
                 answered = await self._call(client, gate, asked)
             finally:
-                await gates.leave(gate)
+                await gates.leave(gate, len(asked))
             if isinstance(answered, list):
-                outcomes += answered
-                left = left[len(answered) :]
-                if answered and left:
-                    self._note_short(len(answered), len(asked))
                 if answered:
-                    tries = 0
+                    self._take(group, answered, len(asked))
                     continue
                 trouble, reason = Trouble.MISSING, "no choices in the answer"
             elif answered is None:  # asked in another way from now on
                 continue
             else:
                 trouble, reason = answered
+                if trouble is Trouble.REFUSED and len(asked) > 1:  # perhaps the server takes no n
+                    group.n_most = 1
+                    continue
                 if trouble in (Trouble.TOO_LONG, Trouble.REFUSED):
-                    return [*outcomes, *(Failure(request, trouble, reason) for request in left)]
+                    return group.fail(trouble, reason)
+                if reason.startswith("HTTP 500") and group.is_to_blame(gate):
+                    return group.fail(Trouble.REFUSED, f"{reason} ({N_OWN_500} times, while others were answered)")
                 if await self._recover(gate.url, trouble):
                     continue
-            tries += 1
-            if tries < MAX_TRIES:
-                await asyncio.sleep(
-                    min(self._first_wait_s * 2 ** (tries - 1), LONGEST_WAIT_S) * jitter.uniform(0.5, 1.0)
-                )
-        told = f"{reason} (tried {MAX_TRIES} times)"
-        return [*outcomes, *(Failure(request, trouble, told) for request in left)]
+            group.tries += 1
+            if group.tries < MAX_TRIES:
+                wait_s = min(self._first_wait_s * 2 ** (group.tries - 1), LONGEST_WAIT_S)
+                await asyncio.sleep(wait_s * jitter.uniform(0.5, 1.0))
+        return group.fail(trouble, f"{reason} (tried {MAX_TRIES} times)")
+
+    def _take(self, group: _Group, answered: list[Drawn], n_asked: int) -> None:
+        """Take what a call brought, and learn how many completions the server gives at once."""
+        group.outcomes += answered
+        group.left = group.left[len(answered) :]
+        group.tries = 0
+        if n_asked == 1:
+            if group.n_most == 1 < self._n_most and len(group.outcomes) == 1:
+                self._n_refused_n += 1
+                if self._n_refused_n >= _REFUSED_N:
+                    self._n_most = 1
+                    self._say(f"{self.model}: the server takes no `n`; asking for one completion at a time")
+            return
+        self._n_refused_n = 0
+        if group.left and len(answered) < n_asked:
+            self._n_short += 1
+            if self._n_short >= _SHORT_ANSWERS:
+                self._n_most = max(1, min(len(answered), self._n_most))
 
     async def _call(
         self, client: httpx.AsyncClient, gate: Gate, requests: list[Request]
     ) -> list[Drawn] | tuple[Trouble, str] | None:
         """Make one call; return its choices, or the trouble and its reason; None to ask in another way."""
-        path, body = make_body(requests, self.served_name, self._left_out, self._config.send_seed)
+        path, body = make_body(requests, self.served_name, self._dialect)
         sent_at = time.monotonic()
         try:
             async with asyncio.timeout(self._config.request_limit_s):
@@ -172,7 +221,11 @@ class OpenAISampler(ClosingSampler):
             return (Trouble.RATE_LIMITED if is_rate else Trouble.SERVER_ERROR), reason
         if is_too_long(answer.text):
             return Trouble.TOO_LONG, reason
-        return None if self._adapt(answer.text, body) else (Trouble.REFUSED, reason)
+        learned = self._dialect.learn(answer.text, body)
+        if not learned:
+            return Trouble.REFUSED, reason
+        self._say(f"{self.model}: the server {learned} ({self._clean(answer.text)})")
+        return None
 
     def _parse(
         self, content: bytes, requests: list[Request], wall_s: float, sent_seed: bool, gate: Gate
@@ -181,27 +234,8 @@ class OpenAISampler(ClosingSampler):
             drawn = parse_answer(content, requests, wall_s, sent_seed, self._config.token_logprobs)
         except AnswerError as error:
             return error.trouble, str(error)
-        gate.succeeded(sum(max(one.n_tokens, 1) for one in drawn))
+        gate.succeeded(sum(max(one.n_tokens, 1) for one in drawn), len(requests))
         return drawn
-
-    def _adapt(self, text: str, body: dict[str, Any]) -> bool:
-        """Leave out what a server refuses, a field that it names or else `n`; return whether to ask again."""
-        field = refused_field(text, body)
-        if field is not None:
-            self._left_out.add(field)
-            self._say(f"{self.model}: the server takes no `{field}`; asking without ({self._clean(text)})")
-            return True
-        if body["n"] > 1 and self._n_most > 1:
-            self._n_most = 1
-            return True
-        return bool(body["n"] > 1)
-
-    def _note_short(self, n: int, n_asked: int) -> None:
-        """Ask for fewer at once where a server gives fewer than asked for, again and again."""
-        if n < n_asked:
-            self._n_short += 1
-            if self._n_short >= _SHORT_ANSWERS:
-                self._n_most = max(1, min(n, self._n_most))
 
     async def _recover(self, url: str, trouble: Trouble) -> bool:
         """Return whether a server was brought back, so that the try doesn't count; it isn't ours, so no."""
@@ -223,60 +257,15 @@ class OpenAISampler(ClosingSampler):
         return text[:200]
 
 
-class _Loop:
-    """An event loop in a thread of its own: the caller may itself run in one, where `asyncio.run` is refused."""
+def _name_servers(urls: tuple[str, ...]) -> str:
+    """Return what stands for the weights behind some addresses where `sampling.revision` doesn't name them.
 
-    def __init__(self, open_client: Callable[[], tuple[httpx.AsyncClient, Gates]]) -> None:
-        self.outcomes: queue.SimpleQueue[list[Outcome]] = queue.SimpleQueue()
-        self._open_client = open_client
-        self._loop = asyncio.new_event_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="openai-sampler", daemon=True)
-
-    def __enter__(self) -> "_Loop":
-        self._thread.start()
-        self._client, self._gates = self._call(self._opened())
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._call(self._closed())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def room(self) -> int:
-        gates: Gates = self._gates
-        return gates.room()
-
-    def submit(self, ask: Callable[..., Any], group: tuple[Request, ...]) -> None:
-        """Start to ask for a group; its outcomes, or the error that it ends in, come as one list."""
-        self._loop.call_soon_threadsafe(self._start, ask, group)
-
-    def _start(self, ask: Callable[..., Any], group: tuple[Request, ...]) -> None:
-        async def work() -> None:
-            try:
-                self.outcomes.put(await ask(self._client, self._gates, group))
-            except asyncio.CancelledError:
-                raise
-            except BaseException as error:
-                self.outcomes.put([error])
-
-        task = self._loop.create_task(work())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    def _call(self, coroutine: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
-
-    async def _opened(self) -> tuple[httpx.AsyncClient, Gates]:
-        return self._open_client()
-
-    async def _closed(self) -> None:
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._client.aclose()
+    The same name behind another address may be another model. The digest tells them apart without publishing a
+    host's name; the default address has none, so that its samples stay those of older versions.
+    """
+    if urls == (_DEFAULT_URL,):
+        return ""
+    return f"server-{hashlib.sha256(' '.join(sorted(urls)).encode()).hexdigest()[:12]}"
 
 
 def _checked_url(address: str) -> str:
@@ -290,10 +279,10 @@ def _retry_after_s(answer: httpx.Response) -> float:
     """Return the seconds that a server asks to wait, told in seconds or as a date; 0.0 where it doesn't."""
     told = answer.headers.get("Retry-After", "0")
     try:
-        wait_s = float(told)
+        wait_s = read_seconds(told)
     except ValueError:
         try:
             wait_s = email.utils.parsedate_to_datetime(told).timestamp() - time.time()
-        except ValueError:
+        except (ValueError, OverflowError):
             return 0.0
     return min(max(wait_s, 0.0), LONGEST_RETRY_AFTER_S)

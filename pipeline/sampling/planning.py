@@ -96,6 +96,7 @@ def make_candidate(drawn: Drawn, sampler: Sampler, is_on_policy: bool) -> Candid
         is_on_policy=is_on_policy,
         token_logprobs=drawn.token_logprobs,
         wall_s=round(drawn.wall_s, 3),
+        extra=request.extra,
     )
 
 
@@ -119,10 +120,11 @@ def _request(
     max_tokens = _UNKNOWN if from_file else config.max_tokens
     # What ends a function goes on inside a program, which has no entry point.
     stop = () if from_file or not problem.entry_point else stop_texts(opening.template, problem.language)
+    extra = "" if from_file else config.extra_json
     revision = sampler.revision_of(problem.problem_id, draw.number)
     identity = candidate_id(
         sampler.model, revision, opening, temperature, top_p, max_tokens, stop, seed, problem.problem_id,
-        draw.number,
+        draw.number, extra,
     )  # fmt: skip
     return Request(
         candidate_id=identity,
@@ -136,4 +138,5 @@ def _request(
         seed=draw_seed(seed, problem.problem_id, draw.number),
         stop=stop,
         number=draw.number,
+        extra=extra,
     )

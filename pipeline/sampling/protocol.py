@@ -50,6 +50,7 @@ class Request:
         seed: seed of this draw, 0 <= seed < 2**31; draws that differ in nothing else have consecutive seeds.
         stop: texts that end the completion; they and what follows are cut off.
         number: number of the draw among those that differ in nothing else, from 0.
+        extra: further sampling parameters as canonical JSON (`sampling.extra`); empty for none.
     """
 
     candidate_id: str
@@ -63,6 +64,7 @@ class Request:
     seed: int
     stop: tuple[str, ...] = ()
     number: int = 0
+    extra: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class Trouble(StrEnum):
     RATE_LIMITED = "rate_limited"
     SERVER_ERROR = "server_error"  # 5xx
     CUT_OFF = "cut_off"  # no connection, or one that ended in mid-answer
-    NONSENSE = "nonsense"  # an answer that isn't one of this API
+    NONSENSE = "nonsense"  # an answer that isn't one of this API, or holds impossible numbers
     INVALID_UTF8 = "invalid_utf8"
     MISSING = "missing"  # fewer completions than asked for, again and again
     NO_SIGNATURE = "no_signature"  # nothing to continue

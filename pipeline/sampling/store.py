@@ -1,7 +1,8 @@
 """The sample store: what was drawn, by candidate id, in one SQLite file that several runs may share.
 
 Each sample is committed as it is drawn, so a killed run loses only what the model was working on. SQLite's
-write-ahead log lets runs of one machine read and write at the same time; the file must lie on a local disk.
+write-ahead log lets runs of one machine read and write at the same time; the file must lie on a local disk. Rows
+are checked as they are read: one that is damaged, or holds impossible numbers, counts as missing and is drawn again.
 """
 
 import contextlib
@@ -12,16 +13,18 @@ import threading
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from pairsmith.pipeline.sampling.errors import SamplingError
+from pairsmith.pipeline.sampling.numbers import check_row
 from pairsmith.schemas.candidate import Candidate
-from pairsmith.schemas.pair import Message
 
 FORMAT = 1  # raise it when a row can't be read as before
 _WAIT_S = 60.0  # for another run's commit
 _ASKED_AT_ONCE = 500  # SQLite takes at least 999 parameters a statement
 _LEVEL = 1  # zlib's fastest halves a candidate
+_ROW = TypeAdapter(Candidate)
 
 
 class SampleStore:
@@ -35,6 +38,7 @@ class SampleStore:
         """
         self.path = path
         self._lock = threading.Lock()
+        self._damaged: set[str] = set()
         with self._told():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
@@ -51,19 +55,21 @@ class SampleStore:
             raise SamplingError(f"{path}: a sample store of format {found}, not {FORMAT}; set sampling.store")
 
     def add(self, candidate: Candidate) -> None:
-        """Keep a sample, at once; one that is there stays as it is.
+        """Keep a sample, at once; one that is there and whole stays as it is.
 
         Raises:
             SamplingError: if it can't be written.
         """
         row = zlib.compress(json.dumps(dataclasses.asdict(candidate)).encode(), _LEVEL)
         with self._told(), self._lock:
+            what = "REPLACE" if candidate.candidate_id in self._damaged else "IGNORE"
             self._database.execute(
-                "INSERT OR IGNORE INTO sample VALUES (?, ?)", (bytes.fromhex(candidate.candidate_id), row)
+                f"INSERT OR {what} INTO sample VALUES (?, ?)", (bytes.fromhex(candidate.candidate_id), row)
             )
+            self._damaged.discard(candidate.candidate_id)
 
     def find(self, ids: Iterable[str]) -> dict[str, Candidate]:
-        """Return those samples that are there, by candidate id."""
+        """Return those samples that are there and whole, by candidate id."""
         keys = [bytes.fromhex(identity) for identity in ids]
         found = {}
         for start in range(0, len(keys), _ASKED_AT_ONCE):
@@ -71,8 +77,18 @@ class SampleStore:
             marks = ", ".join("?" * len(part))
             with self._told(), self._lock:
                 rows = self._database.execute(f"SELECT id, row FROM sample WHERE id IN ({marks})", part).fetchall()
-            found.update({key.hex(): _candidate(row) for key, row in rows})
+            for key, row in rows:
+                candidate = _read_candidate(key.hex(), row)
+                if candidate is None:
+                    self._damaged.add(key.hex())
+                else:
+                    found[key.hex()] = candidate
         return found
+
+    @property
+    def n_damaged(self) -> int:
+        """Return how many rows were found damaged and not replaced yet."""
+        return len(self._damaged)
 
     def __len__(self) -> int:
         """Return how many samples there are."""
@@ -95,8 +111,12 @@ class SampleStore:
             ) from error
 
 
-def _candidate(row: bytes) -> Candidate:
-    values: dict[str, Any] = json.loads(zlib.decompress(row))
-    values["context"] = tuple(Message(**message) for message in values["context"])
-    values["token_logprobs"] = tuple(values["token_logprobs"])
-    return Candidate(**values)
+def _read_candidate(identity: str, row: bytes) -> Candidate | None:
+    """Return the sample of a row; None where it is damaged, of wrong types, or holds impossible numbers."""
+    try:
+        candidate = _ROW.validate_json(zlib.decompress(row), strict=True)
+        check_row(candidate)
+        candidate.completion.encode()
+    except (ValueError, TypeError, zlib.error):  # pydantic's and UTF-8's errors are ValueErrors
+        return None
+    return candidate if candidate.candidate_id == identity else None

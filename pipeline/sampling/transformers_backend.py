@@ -51,6 +51,13 @@ class TransformersSampler(ClosingSampler):
         self.revision = self.revision or str(getattr(self._network.config, "_commit_hash", None) or "")
         self.has_chat = has_chat_template(self._tokenizer, model.name, config, say)
         self._token_logprobs = config.token_logprobs
+        unknown = config.extra.keys() - {"chat_template_kwargs"}
+        if unknown:
+            raise SamplingError(
+                f"sampling.extra.{min(unknown)}: the transformers backend takes chat_template_kwargs alone; "
+                "set sampling.backend to vllm, vllm-server or openai"
+            )
+        self._template_values: dict[str, Any] = config.extra.get("chat_template_kwargs", {})
 
     def sample(self, requests: Iterable[Request]) -> Iterator[Drawn | Failure]:
         """Draw completions, as they are finished; a prompt too long for the model's context is a failure."""
@@ -93,7 +100,11 @@ class TransformersSampler(ClosingSampler):
             return tuple(self._tokenizer(opening.text)["input_ids"])
         return tuple(
             self._tokenizer.apply_chat_template(
-                opening.messages(), add_generation_prompt=True, tokenize=True, return_dict=True
+                opening.messages(),
+                add_generation_prompt=True,
+                tokenize=True,
+                return_dict=True,
+                **self._template_values,
             )["input_ids"]
         )
 

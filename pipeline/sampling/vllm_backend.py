@@ -10,7 +10,7 @@ from pairsmith.pipeline.sampling.grouping import group_requests
 from pairsmith.pipeline.sampling.models import ResolvedModel
 from pairsmith.pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Request, Trouble
 from pairsmith.pipeline.sampling.transformers_backend import has_chat_template
-from pairsmith.schemas.config.sampling import SamplingConfig
+from pairsmith.schemas.config.sampling import LEAVE_OUT, SamplingConfig
 
 _CPU_MEMORY_SHARE = 0.4  # vLLM's default of 0.9 refuses to start on a machine that does anything else
 _AUTO_FIT = -1  # a full 128k context would not fit small machines; vLLM takes what its cache holds
@@ -114,19 +114,26 @@ class VllmSampler(ClosingSampler):
             ValueError: if the engine refuses them.
         """
         first = group[0]
+        extra: dict[str, Any] = json.loads(first.extra or "{}")
+        template_values = extra.pop("chat_template_kwargs", None)
+        left_out = {
+            name: None for name, value in extra.items() if name in ("seed", "logprobs") and value == LEAVE_OUT
+        }
         parameters = self._vllm.SamplingParams(
             n=len(group),
             temperature=first.temperature,
             top_p=first.top_p,
             max_tokens=first.max_tokens,
             stop=list(first.stop) or None,
-            logprobs=0,  # of the drawn token alone
-            seed=first.seed,  # the i-th completion gets seed + i, as draws are seeded
             output_kind=self._vllm.sampling_params.RequestOutputKind.FINAL_ONLY,
+            # Log-probabilities of the drawn token alone; the i-th completion gets seed + i, as draws are seeded.
+            **{"logprobs": 0, "seed": first.seed, **extra, **left_out},
         )
-        options = {"use_tqdm": False, "lora_request": self._lora}
+        options: dict[str, Any] = {"use_tqdm": False, "lora_request": self._lora}
         with self._told(ValueError, TypeError):
             if first.opening.template == "chat":
+                if template_values is not None:
+                    options["chat_template_kwargs"] = template_values
                 names = self._engine.enqueue_chat([first.opening.messages()], parameters, **options)
             else:
                 names = self._engine.enqueue([first.opening.text], parameters, **options)
@@ -164,7 +171,7 @@ class VllmSampler(ClosingSampler):
                 n_tokens=n,
                 finish_reason=one.finish_reason if one.finish_reason in ("stop", "length") else "",
                 mean_logprob=one.cumulative_logprob / n if known else None,
-                seed=request.seed,
+                seed=request.seed if '"seed":"none"' not in request.extra else -1,
                 token_logprobs=_token_logprobs(one) if self._config.token_logprobs else (),
                 wall_s=wall_s,
             )

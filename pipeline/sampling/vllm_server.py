@@ -14,8 +14,6 @@ from pairsmith.pipeline.sampling.vllm_backend import engine_settings
 from pairsmith.pipeline.sampling.vllm_environment import default_environment, find_environment
 from pairsmith.schemas.config.sampling import SamplingConfig
 
-_CONCURRENCY = 256  # vLLM's own queue holds what doesn't fit its batch
-
 
 class ServedSampler(OpenAISampler):
     """Servers of one model that this process runs."""
@@ -68,13 +66,9 @@ class ServedSampler(OpenAISampler):
         except BaseException:
             self.close()
             raise
-        served = config.model_copy(
-            update={
-                "base_url": tuple(server.url for server in self._servers),
-                "concurrency": max(config.concurrency, _CONCURRENCY),
-            }
-        )
-        super().__init__(served, key, say, first_wait_s, first_concurrency=_CONCURRENCY)
+        served = config.model_copy(update={"base_url": tuple(server.url for server in self._servers)})
+        # vLLM's own queue holds what doesn't fit its batch: no slow start.
+        super().__init__(served, key, say, first_wait_s, first_concurrency=config.concurrency)
         self.model, self.revision = model.name, model.revision
         self.served_name = "adapter" if model.adapter is not None else model.name
         self.has_chat = self._ask_for_chat(model, config, say)
@@ -131,6 +125,9 @@ def serve_command(config: SamplingConfig, model: ResolvedModel, cache: Path, see
     command = environment.serve(source)
     command += ["--host=127.0.0.1", "--port={port}", f"--served-model-name={model.name}"]
     command += [_option(name, value) for name, value in settings.items()]
+    if not any(option.startswith("--generation-config") for option in config.vllm.options):
+        # Without it vLLM lays the model's generation_config.json under every request: hidden sampling parameters.
+        command.append("--generation-config=vllm")
     if model.adapter is not None:
         command.append(f"--lora-modules=adapter={model.adapter.resolve()}")
         template = model.adapter / "chat_template.jinja"

@@ -1,14 +1,48 @@
 """The configuration of sampling: which models, what is drawn from them, and how it runs beside judging."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from pairsmith.schemas.config.section import Section
 
 Backend = Literal["auto", "transformers", "vllm", "vllm-server", "openai", "files"]
 Texts = Annotated[tuple[str, ...], BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)]
+
+# Parameters with a setting of their own, and those that decide how an answer is read.
+_OWN_SETTINGS = {
+    "model": "sampling.model", "n": "sampling.n", "temperature": "sampling.temperature", "top_p": "sampling.top_p",
+    "max_tokens": "sampling.max_tokens", "max_completion_tokens": "sampling.max_tokens",
+}  # fmt: skip
+_FIXED = frozenset({"messages", "prompt", "stop", "stream"})
+_LEFT_OUT_ONLY = frozenset({"seed", "logprobs"})
+LEAVE_OUT = "none"
+
+
+def check_extra(extra: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return further sampling parameters that a request can carry.
+
+    Raises:
+        ValueError: if one has a setting of its own, is fixed by the pipeline, or is not JSON.
+    """
+    for name, value in extra.items():
+        if name in _OWN_SETTINGS:
+            raise ValueError(f"{name} has a setting of its own; set {_OWN_SETTINGS[name]}")
+        if name in _FIXED:
+            raise ValueError(f"{name} is fixed by pairsmith; remove it")
+        if name in _LEFT_OUT_ONLY and value != LEAVE_OUT:
+            raise ValueError(f'{name} is set by pairsmith; "none" leaves it out of requests')
+    try:
+        json.dumps(extra, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"a value is not JSON ({error})") from None
+    return extra
+
+
+Extra = Annotated[dict[str, Any], AfterValidator(check_extra)]
 
 
 class ScheduleConfig(Section):
@@ -31,6 +65,7 @@ class ModelConfig(Section):
     base_url: Texts | None = None
     api_key_variable: str | None = None
     templates: Texts | None = None
+    extra: Extra | None = None
 
 
 class VllmConfig(Section):
@@ -79,8 +114,14 @@ class SamplingConfig(Section):
     top_p: float = Field(0.95, gt=0.0, le=1.0, description="Probability mass that is drawn from.")
     max_tokens: int = Field(192, ge=1, le=100_000, description="Tokens a completion at most.")
     token_logprobs: bool = Field(False, description="Keep the log-probability of every drawn token.")
+    extra: Extra = Field(
+        {},
+        description="Further sampling parameters, sent as they are and part of each sample's identity: `top_k`, "
+        "`min_p`, `presence_penalty`, `reasoning_effort`, `chat_template_kwargs`, whatever the server takes. "
+        '`"none"` for `seed` or `logprobs` leaves that field out.',
+    )
     batch_size: int = Field(128, ge=1, description="Sequences generated together by transformers.")
-    concurrency: int = Field(64, ge=1, description="Requests under way to one server at most.")
+    concurrency: int = Field(256, ge=1, description="Completions that one server draws at a time at most.")
     n_a_request: int = Field(16, ge=1, description="Completions asked for at once; 1 where a server takes no n.")
     send_seed: bool = Field(True, description="Whether requests to a server carry seeds.")
     request_limit_s: float = Field(120.0, gt=0.0, description="Seconds until a request to a server is given up.")
@@ -90,6 +131,11 @@ class SamplingConfig(Section):
         description="Where drawn samples are kept: `shared` by all runs of this user, `run` alone, or a file.",
     )
     vllm: VllmConfig = VllmConfig()
+
+    @property
+    def extra_json(self) -> str:
+        """Return `extra` as canonical JSON; empty for none."""
+        return json.dumps(self.extra, sort_keys=True, separators=(",", ":")) if self.extra else ""
 
 
 class OverlapConfig(Section):

@@ -29,6 +29,9 @@ def candidates_key(chain: Path, name: str, config: RunConfig, n_each: Mapping[st
     identity = [part for source in list_sources(sampling) for part in _model_identity(source.config)]
     matters = sampling.model_dump(mode="json", exclude={*NO_MATTER["sampling"], "samples", "adapter", "models"})
     matters["models"] = [one.model_dump(mode="json", exclude={"samples", "adapter"}) for one in sampling.models]
+    for settings_of_model in (matters, *matters["models"]):  # no further parameters: the key of older versions
+        if not settings_of_model["extra"]:
+            del settings_of_model["extra"]
     folder = stage_folder(chain, "problems")
     n = str(sampling.n)
     if n_each is not None:
