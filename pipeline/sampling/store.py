@@ -2,7 +2,7 @@
 
 Each sample is committed as it is drawn, so a killed run loses only what the model was working on. SQLite's
 write-ahead log lets runs of one machine read and write at the same time; the file must lie on a local disk. Rows
-are checked as they are read: one that is damaged, or holds impossible numbers, counts as missing and is drawn again.
+are checked as they are read: a damaged one, or one with impossible numbers, counts as missing and is drawn again.
 """
 
 import contextlib
