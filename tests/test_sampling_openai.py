@@ -344,7 +344,12 @@ def test_extra_parameters_travel_untouched_through_identity_wire_and_record(serv
 @pytest.mark.parametrize("name", ["seed", "logprobs"])
 def test_none_leaves_out_a_field_that_pairsmith_sends(server: Server, name: str) -> None:
     bodies: list[dict[str, Any]] = []
-    server.script = lambda body, n: bodies.append(body) or completion("ok")
+
+    def script(body: dict[str, Any], n: int) -> Answer:
+        bodies.append(body)
+        return completion("ok")
+
+    server.script = script
     config = SamplingConfig(n=1, extra={name: "none"})
     (row,) = sample_problems([make_problem()], open_server(server), config, 0)
     assert name not in bodies[0]
