@@ -20,8 +20,8 @@ from pathlib import Path
 from rich.console import Console
 
 from pairsmith.flows.metering import Meter
-from pairsmith.flows.reporting import set_console
-from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.flows.runtime.reporting import set_console
+from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig
 from tests.slots_kit import Clock, draw_in_slots

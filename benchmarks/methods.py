@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.pipeline.sampling import open_sampler
 from pairsmith.pipeline.sampling.embedded import embedded_model

@@ -22,8 +22,9 @@ from prefect import tags
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from benchmarks.served import Service
-from pairsmith.flows import chain, deployed
+from pairsmith.flows import deployed
 from pairsmith.flows import flows as plain
+from pairsmith.flows.runtime import stages
 from tests.refresh_kit import write_problems
 
 
@@ -78,8 +79,8 @@ def watched(clock: Clock) -> Iterator[None]:
             clock.body_s += time.perf_counter() - began
 
     with (
-        mock.patch.object(chain, "retried", retried),
-        mock.patch.object(chain, "make_shard", Beside(chain.make_shard, clock)),
+        mock.patch.object(stages, "retried", retried),
+        mock.patch.object(stages, "make_shard", Beside(stages.make_shard, clock)),
         mock.patch.object(plain.build, "fn", body),
     ):
         yield

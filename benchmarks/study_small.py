@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pairsmith.flows.cli.shared import default_cache, guard, prepare_libraries, read_key
 from pairsmith.flows.cli.studies import show_rows
-from pairsmith.flows.reporting import reporter
+from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.flows.studying import study
 from pairsmith.pipeline.report.study import conclude
 from pairsmith.schemas.config.study import load_study

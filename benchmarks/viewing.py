@@ -18,7 +18,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pairsmith.pipeline.chain.stages import PAIRED, RECORDS, stage_folder
+from pairsmith.pipeline.chain.table import find_stage, stage_folder
 from pairsmith.pipeline.run.folder import shard_name
 from pairsmith.pipeline.viewer.index import Filter, PairIndex
 from pairsmith.schemas.arrow import arrow_schema
@@ -31,7 +31,9 @@ LIMIT_S = 0.2
 
 def tile(run: Path, out: Path, n_pairs: int) -> int:
     """Write a run of at least so many pairs; return how many."""
-    stages = [stage for stage in (*PAIRED, "executions") if stage_folder(run, stage).shard_names()]
+    stages = [
+        stage for stage in (*find_stage("pairs").reads, "executions") if stage_folder(run, stage).shard_names()
+    ]
     tables = {stage: _read(run, stage) for stage in (*stages, "pairs")}
     n_copies = -(-n_pairs // tables["pairs"].height)
     for stage in stages:
@@ -123,7 +125,7 @@ def _renamed(rows: pl.DataFrame, copy: int) -> pl.DataFrame:
 
 
 def _write(out: Path, stage: str, name: str, rows: pl.DataFrame) -> str:
-    schema = arrow_schema(RECORDS[stage])
+    schema = arrow_schema(stage_folder(out, stage).record)
     counted = {
         "pairsmith:content": "tiled",
         "pairsmith:n_in": "0",

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.chain.table import stage_folder
 
 
 def main() -> None:

@@ -17,10 +17,10 @@ from pydantic import Field
 from pairsmith.flows import flows as plain
 from pairsmith.flows import publishing, refreshing
 from pairsmith.flows.cli.shared import default_cache, read_key
-from pairsmith.flows.progress import shown_progress
-from pairsmith.flows.retrying import set_policy
-from pairsmith.flows.tools import RunLockedError
+from pairsmith.flows.runtime.progress import shown_progress
+from pairsmith.flows.runtime.retrying import set_policy
 from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.run.lock import RunLockedError
 from pairsmith.schemas.config import RunConfig, load_config
 
 Overrides = tuple[str, ...]

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pairsmith.flows.chain import load, run_problems, run_samples
-from pairsmith.flows.reporting import reporter
-from pairsmith.flows.tools import Tools
-from pairsmith.pipeline.chain.stages import split_shards, stage_folder
+from pairsmith.flows.runtime.reporting import reporter
+from pairsmith.flows.runtime.stages import load, open_chain, open_tools, run_problems, run_samples
+from pairsmith.pipeline.chain.table import stage_folder
+from pairsmith.pipeline.chain.tools import Tools
 from pairsmith.pipeline.evaluation.gate import check_gate, model_digest, write_gate
 from pairsmith.pipeline.evaluation.plan import (
     ProblemSet,
@@ -37,6 +37,7 @@ from pairsmith.pipeline.evaluation.scores import (
 from pairsmith.pipeline.evaluation.scores.efficiency import compare_speeds, pick_programs, problem_efficiency
 from pairsmith.pipeline.evaluation.scores.slices import pass_gains
 from pairsmith.pipeline.problems.records import LoadedProblems
+from pairsmith.pipeline.problems.stage import split_shards
 from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.schemas.candidate import Candidate, Program
@@ -172,8 +173,9 @@ def _problems(one: ProblemSet, run: Path, cache: Path, api_keys: ApiKeys) -> lis
             tuple(row for part in parts for row in part.pending),
         )
         loaded = split_shards(whole, one.config.shard_problems)
-    with opened(one.config.model_copy(update={"run": one.folder}), cache, api_keys, run) as tools:
-        run_problems(one.folder, loaded, tools)
+    settings = one.config.model_copy(update={"run": one.folder})
+    with opened(settings, cache, api_keys, run) as tools:
+        run_problems(open_chain(one.folder, settings, tools), loaded)
     found: list[Problem] = stage_folder(one.folder, "problems").read_all()
     kept, n_trained = without(found, trained_problems(own, share))
     if n_trained:
@@ -190,8 +192,8 @@ def _draw(
     loaded = LoadedProblems(tuple(problems))
     # What was drawn for these problems already is in the store: only what is missing is drawn.
     with opened(settings, cache, api_keys, run) as tools:
-        names = run_problems(chain, split_shards(loaded, one.config.shard_problems), tools)
-        run_samples(chain, names, settings, tools)
+        made = open_chain(chain, settings, tools)
+        run_samples(made, run_problems(made, split_shards(loaded, one.config.shard_problems)))
     rows = [stage_folder(chain, stage).read_all() for stage in ("candidates", "programs", "verdicts", "syntax")]
     return SubjectDraws(subject, chain, *rows)
 
@@ -258,7 +260,7 @@ def _by_problem(programs: Sequence[Program]) -> dict[str, list[Program]]:
 @contextmanager
 def opened(config: RunConfig, cache: Path, api_keys: ApiKeys, root: Path | None = None) -> Iterator[Tools]:
     """Give the tools of a chain, and close what was opened of them."""
-    tools = Tools(config, cache, root or config.run, api_keys)
+    tools = open_tools(config, cache, root or config.run, api_keys)
     try:
         yield tools
     finally:

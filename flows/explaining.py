@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pairsmith.pipeline.chain import stages
+from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.chain.provenance import read_config
 from pairsmith.pipeline.pairing import scan_tables
 from pairsmith.pipeline.pairing.drops import Drop
@@ -198,9 +198,9 @@ def _why(pair: dict[str, Any], history: ProblemHistory) -> Iterator[str]:
 def _offers(run: Path, config: RunConfig, problem_id: str) -> pl.DataFrame:
     files = {
         stage: [
-            stages.stage_folder(run, stage).path / name for name in stages.stage_folder(run, stage).shard_names()
+            table.stage_folder(run, stage).path / name for name in table.stage_folder(run, stage).shard_names()
         ]
-        for stage in stages.PAIRED
+        for stage in table.find_stage("pairs").reads
     }
     tables = scan_tables(files, dropping(read_marks(run)))
     return offers_of_problem(tables, config.pairs, config.seed, problem_id)

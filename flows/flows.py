@@ -8,28 +8,27 @@ from pathlib import Path
 from prefect import flow
 from prefect.artifacts import create_link_artifact, create_table_artifact
 
-from pairsmith.flows.chain import (
-    STAGES,
-    count_rows,
+from pairsmith.flows.evaluating import Evaluated, evaluate_run, mark_run, opened
+from pairsmith.flows.metering import compare
+from pairsmith.flows.runtime.reporting import reporter
+from pairsmith.flows.runtime.stages import (
     load,
+    open_chain,
+    run_crosscheck,
     run_judgements,
     run_pairs,
     run_problems,
     run_samples,
-    run_truth,
 )
-from pairsmith.flows.evaluating import Evaluated, evaluate_run, mark_run, opened
-from pairsmith.flows.machines import make_shards
-from pairsmith.flows.metering import compare
-from pairsmith.flows.reporting import reporter
 from pairsmith.flows.tables import HEADER, stage_rows, step_words, summary_lines
-from pairsmith.flows.tools import locked
 from pairsmith.flows.waves import is_adaptive, run_waves
 from pairsmith.pipeline.chain.provenance import remembered
+from pairsmith.pipeline.chain.table import stored_stages
 from pairsmith.pipeline.evaluation.plan import trained_sampling
 from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.report import write_report
 from pairsmith.pipeline.run.folder import MANIFEST
+from pairsmith.pipeline.run.lock import locked
 from pairsmith.pipeline.sampling.models import ResolvedModel, resolve_model
 from pairsmith.pipeline.training.fetching import fetch
 from pairsmith.schemas.config import RunConfig
@@ -45,7 +44,7 @@ def no_key(variable: str) -> None:
 
 @flow(name="build", validate_parameters=False)
 def build(config: RunConfig, cache: Path, api_keys: ApiKeys | None = None) -> Path:
-    """Make the pairs of a run, stage by stage (see `flows.chain.STAGES`).
+    """Make the pairs of a run, stage by stage (see `pipeline.chain.table`).
 
     Returns the folder of the pairs.
     """
@@ -58,18 +57,21 @@ def build(config: RunConfig, cache: Path, api_keys: ApiKeys | None = None) -> Pa
 def build_run(config: RunConfig, cache: Path, api_keys: ApiKeys, shards: Mapping[str, LoadedProblems]) -> None:
     """Make the stages of a run whose folder is locked, from these problems."""
     with kept(config), opened(config, cache, api_keys) as tools:
-        names = run_problems(config.run, shards, tools)
+        chain = open_chain(config.run, config, tools)
+        names = run_problems(chain, shards)
 
         def pair() -> None:
-            run_truth(config.run, names, config, tools)
-            run_pairs(config.run, config)
+            run_crosscheck(chain, names)
+            run_pairs(chain)
 
         meters = []
 
         def draw(n_each: Mapping[str, int] | None) -> float:
             if config.engine.kind == "ray":
+                from pairsmith.flows.runtime.cluster import make_shards
+
                 make_shards(config.run, names, config, cache, n_each)
-            meters.append(run_samples(config.run, names, config, tools, n_each))
+            meters.append(run_samples(open_chain(config.run, config, tools, n_each), names))
             return meters[-1].seconds()
 
         if is_adaptive(config):
@@ -77,8 +79,8 @@ def build_run(config: RunConfig, cache: Path, api_keys: ApiKeys, shards: Mapping
         else:
             draw(None)
             pair()
-        compare(meters, config, cache, count_rows(config.run, "pairs"))
-        run_judgements(config.run, config, tools)
+        compare(meters, config, cache, chain.n_rows("pairs"))
+        run_judgements(chain)
 
 
 @flow(name="train", validate_parameters=False)
@@ -164,10 +166,10 @@ def finish(config: RunConfig) -> None:
 
     A run that trains on rows from elsewhere, or only evaluates, has no stage to report on.
     """
-    if not any((config.run / stage / MANIFEST).is_file() for stage in STAGES):
+    if not any((config.run / stage / MANIFEST).is_file() for stage in stored_stages()):
         return
     report = write_report(config.run)
-    rows = [dict(zip(HEADER, row, strict=True)) for row in stage_rows(config.run, STAGES)]
+    rows = [dict(zip(HEADER, row, strict=True)) for row in stage_rows(config.run)]
     create_table_artifact(rows, key="pairsmith-stages", description=f"Stages of {config.run.name}")
     create_link_artifact(report.resolve().as_uri(), "report", key="pairsmith-report")
 

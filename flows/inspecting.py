@@ -5,9 +5,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pairsmith.flows.chain import STAGES
 from pairsmith.flows.tables import HEADER, score_words, stage_rows
-from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.safe_text import shown_text, visible
 from pairsmith.pipeline.syntax.repeats import NAME, find_repeats
@@ -28,7 +27,7 @@ def show_run(run: Path, n_pairs: int, console: Console) -> None:
     Raises:
         NoRunError: if no stage of the folder is done.
     """
-    rows = stage_rows(run, STAGES)
+    rows = stage_rows(run)
     if not rows:
         raise NoRunError(f"{run}: no finished stage in there; name a folder that `pairsmith build` wrote")
     table = Table(*HEADER)

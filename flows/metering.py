@@ -10,7 +10,7 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from pairsmith.flows.forecasting import SEEN, forecast_from, seen_key
-from pairsmith.flows.reporting import reporter
+from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.pipeline.sampling.forecast import (
     Comparison,

@@ -6,19 +6,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pairsmith.flows.chain import STAGES, load
 from pairsmith.flows.forecasting import forecast_before
+from pairsmith.flows.runtime.stages import load
 from pairsmith.flows.stored import as_stored
 from pairsmith.flows.waves import is_adaptive
-from pairsmith.pipeline.chain.stages import candidates_key, problems_key, stage_folder
+from pairsmith.pipeline.chain import table as chain_table
+from pairsmith.pipeline.chain.chain import Chain
+from pairsmith.pipeline.chain.stage import Planned, Stage
 from pairsmith.pipeline.pairing import split_of
 from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.report.words import counted
-from pairsmith.pipeline.sampling import choose_backend
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.problem import Problem
-
-ALL = (*STAGES, "training", "evaluation")
 
 
 def show_plan(config: RunConfig, cache: Path, console: Console) -> None:
@@ -26,13 +25,15 @@ def show_plan(config: RunConfig, cache: Path, console: Console) -> None:
 
     What is there is what the store holds, where the run is kept in one; it is only read.
     """
-    config, shards = show_parts(config, cache, console, ALL)
+    config, shards = show_parts(config, cache, console)
     _show_forecast(config, cache, console, shards)
 
 
 def show_refresh_plan(config: RunConfig, cache: Path, console: Console) -> None:
     """Print the plan of a refresh: the stages, training where it is asked for, the version and the publishing."""
-    config, shards = show_parts(config, cache, console, ALL if config.refresh.retrain else STAGES)
+    config, shards = show_parts(
+        config, cache, console, () if config.refresh.retrain else chain_table.stored_stages()
+    )
     _show_forecast(config, cache, console, shards)
     named = [f"{kind} {repo}" for kind in ("dataset", "model") if (repo := getattr(config.publish, kind))]
     told = (
@@ -44,7 +45,7 @@ def show_refresh_plan(config: RunConfig, cache: Path, console: Console) -> None:
 
 
 def show_parts(
-    config: RunConfig, cache: Path, console: Console, parts: Sequence[str]
+    config: RunConfig, cache: Path, console: Console, parts: Sequence[str] = ()
 ) -> tuple[RunConfig, Mapping[str, LoadedProblems]]:
     """Print what some parts would work on, and what is there already.
 
@@ -56,7 +57,7 @@ def show_parts(
         config: the run.
         cache: folder of what runs share.
         console: where to.
-        parts: names of stages, `training`, `evaluation`.
+        parts: names of stages; none takes all.
     """
     title, kept = f"plan of {config.run}", [f"kept in {config.store}"] if config.store else []
     config, told = as_stored(config, cache)
@@ -64,40 +65,11 @@ def show_parts(
     problems: list[Problem] = [row for part in shards.values() for row in part.problems]
     problems += [row.problem for part in shards.values() for row in part.pending]
     n_held_out = sum(split_of(row.problem_id, config.pairs.test_share) == "test" for row in problems)
-    n = len(problems) * config.sampling.n
-    backend = choose_backend(config.sampling)
-    n_shards, checks = counted(len(shards), "shard"), config.crosscheck
-    words = {
-        "problems": f"{len(problems)} from {config.problems.source}, {n_held_out} held out, {n_shards}",
-        "candidates": f"{n} from {config.sampling.model} by {backend}",
-        "programs": f"{n} completions to look for code in",
-        "executions": f"at most {n} programs, {config.sandbox.workers} at once, in {config.sandbox.backend}",
-        "verdicts": f"{n}",
-        "syntax": f"{n}",
-        "standings": f"passed ones on at most {checks.n_inputs} more inputs a problem",
-        "problem_standings": f"{counted(len(problems), 'problem')}, at most {checks.n_mutants} mutants each",
-        "timings": f"{checks.n_timed_runs} runs of each passed program",
-        "pairs": f"at most {len(problems) * config.pairs.max_per_problem}",
-    }
-    n_judged = min(config.judge.max_pairs or n, n) if config.judge.model else 0
-    words["judgements"] = (
-        f"at most {n_judged} pairs, by {config.judge.model}" if n_judged else "none: no judge.model"
-    )
-    there = {stage: _there(config.run, stage) for stage in STAGES}
-    settings = config.training
-    epochs = "1 epoch" if settings.epochs == 1 else f"{settings.epochs:g} epochs"
-    length = f"{settings.max_steps} steps" if settings.max_steps else f"{epochs} in steps"
-    steps = f"{settings.method}, {length} of {settings.batch_size} pairs"
-    words["training"] = steps
-    there["training"] = "yes" if (config.run / "training" / "summary.json").is_file() else "no"
-    sets = [counted(n_held_out, "held-out problem")] if config.evaluation.held_out else []
-    sets += [one.title() for one in config.evaluation.sets]
-    models = ", ".join(one.name for one in config.evaluation.models) or "before and after"
-    words["evaluation"] = f"{', '.join(sets)}; {config.scoring.n} candidates each; {models}"
-    there["evaluation"] = "yes" if (config.run / "evaluation" / "gains.json").is_file() else "no"
+    planned = Planned(config, len(problems), n_held_out, len(shards), len(problems) * config.sampling.n)
     table = Table("stage", "would work on", "there already", title=title)
-    for part in parts:
-        table.add_row(part, words[part], there[part])
+    for stage in chain_table.STAGES:
+        if not parts or stage.name in parts:
+            table.add_row(stage.name, stage.planned(planned), _there(config.run, stage))
     console.print(table)
     for line in (*kept, *told):
         console.print(line, highlight=False, markup=False)
@@ -128,13 +100,15 @@ def _show_forecast(config: RunConfig, cache: Path, console: Console, shards: Map
 
 def _is_drawn(config: RunConfig, name: str, part: LoadedProblems) -> bool:
     """Return whether a shard's candidates are there, as this configuration wants them."""
-    if not stage_folder(config.run, "problems").has_shard(name, problems_key(part)):
-        return False
-    return stage_folder(config.run, "candidates").has_shard(name, candidates_key(config.run, name, config))
+    chain = Chain(config.run, config)
+    chain.sources["problems"] = {name: part}
+    return chain.has("problems", name) and chain.has("candidates", name)
 
 
-def _there(run: Path, stage: str) -> str:
-    folder = stage_folder(run, stage)
+def _there(run: Path, stage: Stage) -> str:
+    if stage.record is None:
+        return "yes" if (run / stage.name / stage.last_file).is_file() else "no"
+    folder = chain_table.stage_folder(run, stage.name)
     manifest = folder.manifest()
     if manifest is not None:
         return f"{manifest.n_out} rows"

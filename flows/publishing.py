@@ -10,16 +10,16 @@ from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 from rich.console import Console
 
-from pairsmith.flows.reporting import reporter
-from pairsmith.flows.retrying import retried
+from pairsmith.flows.runtime.reporting import reporter
+from pairsmith.flows.runtime.retrying import retried
 from pairsmith.flows.stored import as_stored
-from pairsmith.flows.tools import locked
 from pairsmith.pipeline.publishing import PublishPlan, plan_publish, send
 from pairsmith.pipeline.publishing.errors import HeldBackError
 from pairsmith.pipeline.publishing.hub import Pushed, look
 from pairsmith.pipeline.publishing.versions import read_changelog, record_version
 from pairsmith.pipeline.publishing.versions.recording import version_folder
 from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.run.lock import locked
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.version import DatasetVersion
 

@@ -9,7 +9,7 @@ from typing import Any
 import typer.main
 
 from pairsmith.flows.cli.shared import EXIT_CODES, app
-from pairsmith.pipeline.chain.stages import RECORDS
+from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.pairing.drops import Drop
 from pairsmith.pipeline.pairing.export import CONFIGS
 from pairsmith.pipeline.reference.columns import describe_record
@@ -81,8 +81,9 @@ def _columns() -> Iterator[str]:
     yield _MADE
     yield "Every stage of a run is a folder of Parquet shards; `dataset/` holds the configurations."
     yield "\n# Stages"
-    for stage, record in RECORDS.items():
-        yield from _record(stage, record)
+    for stage in table.STAGES:
+        if stage.record is not None:
+            yield from _record(stage.name, stage.record)
     yield from _record("marks.parquet", Mark)
     yield "\n# Configurations of the dataset"
     for config, (folder, record) in CONFIGS.items():

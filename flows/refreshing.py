@@ -7,18 +7,17 @@ from pathlib import Path
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from pairsmith.flows.chain import load, run_pairs, run_samples_again, run_truth
 from pairsmith.flows.evaluating import opened
 from pairsmith.flows.flows import ApiKeys, build_run, evaluate, finish, no_key, train
 from pairsmith.flows.publishing import publish_version, unpublished
-from pairsmith.flows.reporting import reporter
-from pairsmith.flows.tools import locked
-from pairsmith.pipeline.chain import stages
+from pairsmith.flows.runtime.reporting import reporter
+from pairsmith.flows.runtime.stages import judge_again, load, open_chain, run_crosscheck, run_pairs
 from pairsmith.pipeline.publishing.versions import list_versions, record_version
 from pairsmith.pipeline.publishing.versions.rebuilding import changed_code, differences, find_version, prepare
 from pairsmith.pipeline.publishing.versions.recording import check_splits, version_folder
 from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.run.lock import locked
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.version import DatasetVersion
 
@@ -107,17 +106,18 @@ def _make_again(config: RunConfig, into: Path, cache: Path) -> None:
     """Make all stages of a version whose inputs are there."""
     measured, kept = into / "timings", into / ".timings"
     with opened(config, cache, no_key) as tools:
-        names = stages.stage_folder(into, "problems").shard_names()
-        run_samples_again(into, names, config, tools)
+        chain = open_chain(into, config, tools)
+        names = chain.folder("problems").shard_names()
+        judge_again(chain, names)
         if measured.exists():
             measured.rename(kept)
         # What was measured is taken as it was: nobody is faster today because the machine is.
         untimed = config.crosscheck.model_copy(update={"n_timed_runs": 0})
-        run_truth(into, names, config.model_copy(update={"crosscheck": untimed}), tools)
+        run_crosscheck(open_chain(into, config.model_copy(update={"crosscheck": untimed}), tools), names)
         if kept.exists():
             shutil.rmtree(measured)
             kept.rename(measured)
-        run_pairs(into, config)
+        run_pairs(chain)
 
 
 def _tell(run: Path, version: DatasetVersion) -> None:

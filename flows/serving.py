@@ -25,10 +25,10 @@ from prefect.states import Crashed
 from prefect.types.entrypoint import EntrypointType
 
 from pairsmith.flows.deployed import SERVED
-from pairsmith.flows.reporting import reporter
-from pairsmith.flows.retrying import SAMPLER_TAG
-from pairsmith.flows.tools import is_locked
+from pairsmith.flows.runtime.reporting import reporter
+from pairsmith.flows.runtime.retrying import SAMPLER_TAG
 from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.run.lock import is_locked
 from pairsmith.schemas.config import RunConfig
 
 

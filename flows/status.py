@@ -11,17 +11,19 @@ from rich.table import Table
 from rich.text import Text
 
 from pairsmith.flows.inspecting import NoRunError
-from pairsmith.flows.reporting import PROGRESS, duration
+from pairsmith.flows.runtime.reporting import PROGRESS, duration
 from pairsmith.flows.stored import Stored, look
-from pairsmith.flows.tools import is_locked
 from pairsmith.flows.waves import draws_of
-from pairsmith.pipeline.chain import stages
+from pairsmith.pipeline.chain import table as chain_table
 from pairsmith.pipeline.chain.provenance import read_config
-from pairsmith.pipeline.chain.staleness import READS, StageState, State, examine_run
+from pairsmith.pipeline.chain.state import StageState, State, examine_run
+from pairsmith.pipeline.chain.table import stored_stages
 from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.problems.sources.starter import starter_folder
+from pairsmith.pipeline.problems.stage import placed_problems, split_shards
 from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.run.lock import is_locked
 from pairsmith.pipeline.run.safe_text import visible
 from pairsmith.schemas.config import ConfigError, RunConfig, load_config
 
@@ -122,35 +124,32 @@ def _states(run: Path, config: RunConfig | None, cache: Path) -> list[StageState
     if config is not None:
         return examine_run(run, config, _load(config, cache), draws_of(run, config))
     states = []
-    for stage in READS:
-        if stage not in stages.RECORDS:
-            states.append(StageState(stage, State.DONE if _is_done(run, stage) else State.MISSING))
+    for stage in chain_table.STAGES:
+        if stage.record is None:
+            is_done = (run / stage.name / stage.last_file).is_file()
+            states.append(StageState(stage.name, State.DONE if is_done else State.MISSING))
             continue
-        folder = stages.stage_folder(run, stage)
+        folder = chain_table.stage_folder(run, stage.name)
         names = folder.shard_names()
         state = State.DONE if folder.manifest() is not None else State.PARTIAL if names else State.MISSING
-        states.append(StageState(stage, state, sum(map(folder.n_rows, names)), len(names), len(names)))
+        states.append(StageState(stage.name, state, sum(map(folder.n_rows, names)), len(names), len(names)))
     return states
-
-
-def _is_done(run: Path, stage: str) -> bool:
-    return (run / stage / ("summary.json" if stage == "training" else "gains.json")).is_file()
 
 
 def _load(config: RunConfig, cache: Path) -> dict[str, LoadedProblems] | str:
     """Return the problems that a configuration names by shard, or why they can't be had."""
     try:
         loaded = load_problems(config.problems, starter_folder(), cache)
-        return stages.split_shards(loaded, config.shard_problems, stages.placed_problems(config.run))
+        return split_shards(loaded, config.shard_problems, placed_problems(config.run))
     except (PairsmithError, ConfigError, OSError) as error:
         return " ".join(str(error).split())
 
 
 def _table(states: Iterable[StageState], title: str) -> Table:
-    table = Table("stage", "state", "rows", "shards", "why", title=Text(visible(title)))
+    stored, table = stored_stages(), Table("stage", "state", "rows", "shards", "why", title=Text(visible(title)))
     for one in states:
-        shards = f"{one.n_current} of {one.n_shards}" if one.n_shards and one.stage in stages.RECORDS else ""
-        rows = str(one.n_rows) if one.stage in stages.RECORDS and one.state is not State.MISSING else ""
+        shards = f"{one.n_current} of {one.n_shards}" if one.n_shards and one.stage in stored else ""
+        rows = str(one.n_rows) if one.stage in stored and one.state is not State.MISSING else ""
         why = Text(visible("\n".join(one.reasons)))
         table.add_row(one.stage, Text(str(one.state), _STYLES.get(one.state, "dim")), rows, shards, why)
     return table

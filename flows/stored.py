@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pairsmith.pipeline.chain.stages import RECORDS
+from pairsmith.pipeline.chain.table import stored_stages
 from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.stores import Lease, Mirror, RemoteFolder, mirrored
@@ -31,7 +31,7 @@ class Stored:
 def tells_of_stages(name: str) -> bool:
     """Return whether a file of a run is one that tells how its stages stand: no weights, no dataset."""
     head, slash, _ = name.partition("/")
-    return not slash or head in RECORDS or name.endswith(".json")
+    return not slash or head in stored_stages() or name.endswith(".json")
 
 
 def is_read(name: str) -> bool:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from prefect import flow
 
-from pairsmith.flows.chain import load
 from pairsmith.flows.evaluating import ApiKeys
 from pairsmith.flows.flows import build, evaluate, train
-from pairsmith.flows.reporting import reporter
-from pairsmith.flows.tools import fetched_candidates, locked
+from pairsmith.flows.runtime.reporting import reporter
+from pairsmith.flows.runtime.stages import load
+from pairsmith.pipeline.chain.tools import fetched_candidates
 from pairsmith.pipeline.evaluation.plan import trained_sampling
 from pairsmith.pipeline.evaluation.study import (
     StudyCell,
@@ -22,6 +22,7 @@ from pairsmith.pipeline.evaluation.study import (
 )
 from pairsmith.pipeline.report.study import write_study_report
 from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.run.lock import locked
 from pairsmith.pipeline.sampling import SampleStore
 from pairsmith.pipeline.sampling.models import resolve_model
 from pairsmith.pipeline.sampling.stream import remember_draws

@@ -7,15 +7,17 @@ from pathlib import Path
 
 from prefect import flow
 
-from pairsmith.flows.chain import make_shard
 from pairsmith.flows.metering import Meter
-from pairsmith.flows.reporting import reporter
-from pairsmith.flows.tools import Tools, locked
-from pairsmith.pipeline.chain import stages
+from pairsmith.flows.runtime.reporting import reporter
+from pairsmith.flows.runtime.stages import make_shard, open_tools
+from pairsmith.pipeline.chain.chain import Chain
+from pairsmith.pipeline.chain.table import stage_folder, versions_of
+from pairsmith.pipeline.chain.tools import Tools
 from pairsmith.pipeline.problems.contamination import Benchmarks, read_benchmarks
 from pairsmith.pipeline.report.synthesis import write_synthesis_report
 from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.run.folder import Shard, shard_name
+from pairsmith.pipeline.run.lock import locked
 from pairsmith.pipeline.sampling import Sampler
 from pairsmith.pipeline.sampling.arms import Source
 from pairsmith.pipeline.sampling.stream import Filled, draw
@@ -39,7 +41,7 @@ ApiKeys = Callable[[str], str | None]
 def synthesize(config: RunConfig, cache: Path, api_keys: ApiKeys) -> Path:
     """Make a problem file of seeds; return its path. It may hold no problem at all."""
     settings = config.synthesis
-    with locked(config.run, store=config.store), closing(Tools(config, cache, config.run, api_keys)) as tools:
+    with locked(config.run, store=config.store), closing(open_tools(config, cache, config.run, api_keys)) as tools:
         seeds = {seed.seed_id: seed for seed in _run_seeds(config)}
         concepts = asking.ask_concepts(list(seeds.values()))
         ideas = _run_step("concepts", concepts, config, tools)
@@ -106,7 +108,7 @@ def _run_seeds(config: RunConfig) -> list[Seed]:
         counts |= {"files": found.n_files}
         shard = Shard(found.seeds, n_in, reasons, counts)
         make_shard("seeds", name, lambda: folder.write_shard(name, key, shard))
-        folder.finish([name], key, stages.versions_of("syntax"))
+        folder.finish([name], key, versions_of("syntax"))
     reporter().say(
         f"seeds       {len(found.seeds)} of {n_in} functions in {found.n_files} files; {_told(reasons)}"
     )
@@ -119,7 +121,7 @@ def _run_step(step: str, asked: Asked, config: RunConfig, tools: Tools) -> list[
     shards = made.asked_shards(asked, config.shard_problems)
     names = list(shards)
     told = {name: asked.reasons if place == 0 else Counter[str]() for place, name in enumerate(names)}
-    problems = stages.stage_folder(chain, "problems")
+    problems = stage_folder(chain, "problems")
     keys = {name: made.asked_key(shards[name], told[name]) for name in names}
     if asked.reasons:
         reporter().say(
@@ -132,29 +134,28 @@ def _run_step(step: str, asked: Asked, config: RunConfig, tools: Tools) -> list[
             if not problems.has_shard(name, keys[name]):
                 made.write_asked(chain, name, shards[name], told[name])
         problems.finish(names, fingerprint, {})
-    stages.forget_failures(chain)
-    folder = stages.stage_folder(chain, "candidates")
-    keys = {name: stages.candidates_key(chain, name, own) for name in names}
+    stepped = _open_chain(step, config, own, tools)
+    stepped.forget_faults()
+    folder = stage_folder(chain, "candidates")
+    keys = {name: stepped.key("candidates", name) for name in names}
     fingerprint = digest(step, *(f"{name}={key}" for name, key in sorted(keys.items())))
     if folder.holds(fingerprint):
         reporter().say(f"{step:<11} {sum(folder.n_rows(name) for name in names):>6} answers there already")
         return _read(folder.read_all())
     pending = [name for name in names if not folder.has_shard(name, keys[name])]
-    _draw(step, chain, pending, {name: len(shards[name]) for name in names}, own, tools)
-    manifest = folder.finish(names, fingerprint, stages.versions_of("candidates"))
+    _draw(step, stepped, pending, {name: len(shards[name]) for name in names}, tools)
+    manifest = folder.finish(names, fingerprint, versions_of("candidates"))
     if manifest.dropped:
         reporter().say(f"{step:<11} requests that gave none: {_told(manifest.dropped)}")
     return _read(folder.read_all())
 
 
-def _draw(
-    step: str, chain: Path, pending: Sequence[str], sizes: Mapping[str, int], own: RunConfig, tools: Tools
-) -> None:
+def _draw(step: str, chain: Chain, pending: Sequence[str], sizes: Mapping[str, int], tools: Tools) -> None:
     """Draw the answers of some shards as one stream; a shard is written when its last answer is in."""
-    n = sum(sizes[name] for name in pending)
+    own, n = chain.config, sum(sizes[name] for name in pending)
     meter = Meter(own, tools.cache, n * own.sampling.n, n, step)
-    problems = stages.stage_folder(chain, "problems")
-    meter.expect(one for name in pending for one in sorted(row.problem_id for row in problems.read(name)))
+    ids = [sorted(row.problem_id for row in chain.rows("problems", name)) for name in pending]
+    meter.expect(one for part in ids for one in part)
     waiting: dict[str, list[Filled]] = {name: [] for name in pending}
 
     def open_source(source: Source) -> AbstractContextManager[Sampler]:
@@ -162,24 +163,29 @@ def _draw(
 
     for name in pending:
         if not sizes[name]:
-            make_shard(step, name, lambda name=name: stages.write_candidates(chain, name, own, []))  # type: ignore[misc]
+            chain.ensure("candidates", name, source=[])
     with reporter().stage(step, n * own.sampling.n, "answers") as bar:
 
         def count(candidate: Candidate) -> None:
             bar.advance(1, meter.drawn(candidate))
 
-        for filled in draw(chain, pending, own, open_source, tools.store(), None, count):
+        for filled in draw(chain.run_dir, pending, own, open_source, tools.store(), None, count):
             bar.advance(len(filled.candidates) - filled.n_drawn)
             meter.filled(filled.problem.problem_id, filled.candidates)
             rows = waiting[filled.shard]
             rows.append(filled)
             if len(rows) == sizes[filled.shard]:
-                make_shard(
-                    step,
-                    filled.shard,
-                    lambda name=filled.shard, rows=rows: stages.write_candidates(chain, name, own, rows),  # type: ignore[misc]
-                )
+                chain.ensure("candidates", filled.shard, source=rows)
     meter.keep()
+
+
+def _open_chain(step: str, config: RunConfig, own: RunConfig, tools: Tools) -> Chain:
+    """Return the chain of one step, a Prefect task a shard."""
+
+    def around(_: str, name: str, work: Callable[[], None]) -> None:
+        make_shard(step, name, work)
+
+    return Chain(made.step_chain(config.run, step), own, tools, around=around)
 
 
 def _one_for_all_steps(source: Source, config: RunConfig) -> Source:
@@ -218,7 +224,7 @@ def _cards(
 def _run_judging(config: RunConfig, tools: Tools, cards: Mapping[str, ProblemCard]) -> None:
     """Hold responses and tests against each other, judge the problems, write the kept ones."""
     run = config.run
-    names = stages.stage_folder(made.step_chain(run, "responses"), "problems").shard_names()
+    names = stage_folder(made.step_chain(run, "responses"), "problems").shard_names()
     _run_answers(names, len(cards), config, tools)
     folders = {stage: made.open_stage(run, stage) for stage in made.MADE_TOGETHER}
     keys = {stage: {name: agreeing.judged_key(run, name, stage, config) for name in names} for stage in folders}
@@ -241,7 +247,7 @@ def _run_judging(config: RunConfig, tools: Tools, cards: Mapping[str, ProblemCar
     for stage, folder in folders.items():
         prints = digest(stage, *(f"{name}={key}" for name, key in sorted(keys[stage].items())))
         if not folder.holds(prints):
-            folder.finish(names, prints, stages.versions_of("syntax"))
+            folder.finish(names, prints, versions_of("syntax"))
     folder, key = made.open_stage(run, "cards"), made.cards_key(run, names, config)
     if not (folder.holds(key) and (made.synthesis_folder(run) / made.PROBLEM_FILE).is_file()):
         make_shard("cards", "all", lambda: made.write_cards(run, names, config))
@@ -270,13 +276,13 @@ def _run_answers(names: Sequence[str], n: int, config: RunConfig, tools: Tools) 
                 )
     prints = digest("answers", *(f"{name}={key}" for name, key in sorted(keys.items())))
     if not folder.holds(prints):
-        folder.finish(names, prints, stages.versions_of("executions"))
+        folder.finish(names, prints, versions_of("executions"))
 
 
 def _report(config: RunConfig, cards: Sequence[ProblemCard]) -> None:
     """Write the page of the synthesis."""
     run = config.run
-    asked = {step: stages.stage_folder(made.step_chain(run, step), "problems").manifest() for step in asking.STEPS}
+    asked = {step: stage_folder(made.step_chain(run, step), "problems").manifest() for step in asking.STEPS}
     found = {step: manifest for step, manifest in asked.items() if manifest is not None}
     seeds, agreements, standings = (
         made.open_stage(run, stage).manifest() for stage in ("seeds", "agreements", "standings")

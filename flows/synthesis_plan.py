@@ -9,7 +9,7 @@ from rich.table import Table
 from pairsmith.flows.forecasting import forecast_before
 from pairsmith.flows.stored import as_stored
 from pairsmith.flows.synthesis import read_seeds, step_config
-from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.sampling.forecast import Forecast
 from pairsmith.pipeline.synthesis import stages as made
 from pairsmith.schemas.config import RunConfig

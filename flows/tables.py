@@ -3,38 +3,25 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.evaluation.scores import score_from_json
 from pairsmith.schemas.score import Gain, Interval, Score, SliceGain
 from pairsmith.schemas.training import TrainingStep, TrainingSummary
 
 HEADER = ("stage", "in", "out", "left out, and what was counted")
-_SHOWN = {
-    "problems": ("judged_by.", "cases", "lost_inputs"),
-    "candidates": ("tokens", "finish."),
-    "programs": ("extraction.",),
-    "executions": ("distinct", "calls"),
-    "verdicts": ("label.", "cause."),
-    "syntax": ("duplicate.", "parsed"),
-    "standings": ("standing.",),
-    "problem_standings": ("weak",),
-    "timings": (),
-    "pairs": ("train.", "test."),
-    "judgements": ("asked",),
-}
 
 
-def stage_rows(chain: Path, stages: Sequence[str]) -> list[tuple[str, str, str, str]]:
+def stage_rows(run_dir: Path) -> list[tuple[str, str, str, str]]:
     """Return one row a stage that is done: name, rows in, rows out, counts in words."""
     rows = []
-    for stage in stages:
-        manifest = stage_folder(chain, stage).manifest()
+    for stage in table.STAGES:
+        manifest = table.stage_folder(run_dir, stage.name).manifest() if stage.record is not None else None
         if manifest is None:
             continue
-        counts = {key: n for key, n in manifest.counts.items() if key.startswith(_SHOWN[stage]) and n}
-        words = [f"{_word(stage, key)} {n}" for key, n in sorted(counts.items())]
+        counts = {key: n for key, n in manifest.counts.items() if key.startswith(stage.counted) and n}
+        words = [f"{stage.count_word(key)} {n}" for key, n in sorted(counts.items())]
         words += [f"-{key} {n}" for key, n in sorted(manifest.dropped.items())]
-        rows.append((stage, str(manifest.n_in), str(manifest.n_out), ", ".join(words)))
+        rows.append((stage.name, str(manifest.n_in), str(manifest.n_out), ", ".join(words)))
     return rows
 
 
@@ -106,13 +93,6 @@ def score_line(score: Score) -> str:
     """Return one line for a score."""
     rates = ", ".join(f"pass@{k} {interval_words(value)}" for k, value in sorted(score.pass_at.items()))
     return f"{score.name}: {rates}; distinct programs {interval_words(score.distinct_syntax)}"
-
-
-def _word(stage: str, key: str) -> str:
-    kind, _, name = key.rpartition(".")
-    if stage in ("pairs", "problems"):
-        return f"{kind.replace('_', ' ')} {name}".strip()
-    return name
 
 
 def interval_words(value: Interval, signed: bool = False) -> str:

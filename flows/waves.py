@@ -7,8 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from pairsmith.flows.reporting import reporter
-from pairsmith.pipeline.chain import stages
+from pairsmith.flows.runtime.reporting import reporter
+from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.pipeline.sampling.adaptive import Bounds, Spent, Standing, Wave, exceeded, next_wave
@@ -99,7 +99,7 @@ def _spent(chain: Path, seconds: float) -> Spent:
 
 
 def _columns(chain: Path, stage: str, *names: str) -> pl.DataFrame:
-    folder = stages.stage_folder(chain, stage)
+    folder = stage_folder(chain, stage)
     files = [folder.path / name for name in folder.shard_names()]
     if not files:
         return pl.DataFrame({name: [] for name in names})

@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pairsmith.pipeline.chain.stages import RECORDS, stage_folder
+from pairsmith.pipeline.chain.table import stage_folder, stored_stages
 from pairsmith.pipeline.problems.sources.starter import load_starter, starter_folder
 
 N_PROBLEMS = 12
-STAGES = tuple(stage for stage in RECORDS if stage != "judgements")  # no judge is asked
+STAGES = tuple(stage for stage in stored_stages() if stage != "judgements")  # no judge is asked
 
 
 def run_pairsmith(*arguments: str | Path, home: Path, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.pairing.drops import Drop
 from pairsmith.pipeline.pairing.user_marks import read_marks, write_marks
 from pairsmith.pipeline.report.history import NoPairError, RunReader, find_pair

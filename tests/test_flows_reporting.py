@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pairsmith.flows import reporting
-from pairsmith.flows.reporting import PROGRESS, Reporter, duration
+from pairsmith.flows.runtime import reporting
+from pairsmith.flows.runtime.reporting import PROGRESS, Reporter, duration
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.chain.table import stage_folder
 from tests.cli_kit import N_PROBLEMS, STAGES, command_of, contents, environment, run_pairsmith
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pairsmith.flows.reporting import PROGRESS
+from pairsmith.flows.runtime.reporting import PROGRESS
 from pairsmith.schemas.config import RunConfig, load_config
 from tests.cli_kit import assert_one_line, run_pairsmith
 

@@ -15,8 +15,9 @@ from pairsmith.flows.inspecting import NoRunError
 from pairsmith.flows.planning import show_plan
 from pairsmith.flows.status import show_status
 from pairsmith.flows.stored import look
-from pairsmith.flows.tools import fetched_candidates, locked
-from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.chain.table import stage_folder
+from pairsmith.pipeline.chain.tools import fetched_candidates
+from pairsmith.pipeline.run.lock import locked
 from pairsmith.pipeline.run.stores import RemoteFolder, mirrored
 from pairsmith.pipeline.sampling import SampleStore
 from pairsmith.pipeline.sampling.stream import remember_draws

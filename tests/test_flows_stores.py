@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from pairsmith.flows import machines
 from pairsmith.flows.flows import build
-from pairsmith.flows.machines import draw_shard, judge_shard
-from pairsmith.flows.tools import RunLockedError, locked
-from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.flows.runtime import cluster
+from pairsmith.flows.runtime.cluster import draw_shard, judge_shard
+from pairsmith.pipeline.chain.chain import Chain
+from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.pairing.export import CONFIGS
 from pairsmith.pipeline.run.digests import file_digest
+from pairsmith.pipeline.run.lock import RunLockedError, locked
 from pairsmith.pipeline.run.stores import RemoteFolder, mirrored
 from pairsmith.schemas.config import ConfigError, load_config, validate_run
 from tests.cli_kit import command_of, environment, run_pairsmith
@@ -116,18 +117,18 @@ def test_nodes_find_shards_through_the_store(address: str, tmp_path: Path) -> No
             mirror.push()
             for name in names:
                 draw_shard.fn(mine.run, name, mine, tmp_path)
-                machines._close_tools()  # the next task is of another process
+                cluster._close_tools()  # the next task is of another process
                 assert not (mine.run / "candidates" / name).exists()
                 judge_shard.fn(mine.run, name, mine, tmp_path)
-                mirror.pull_files(machines._of_shard(name))
-                assert machines._is_whole(mine.run, name, mine, None)
+                mirror.pull_files(cluster._of_shard(name))
+                assert cluster.is_whole(Chain(mine.run, mine), name)
             before = shards_in(address)
             for name in names:  # as where a task is begun again
                 draw_shard.fn(mine.run, name, mine, tmp_path)
                 judge_shard.fn(mine.run, name, mine, tmp_path)
             assert shards_in(address) == before
     finally:
-        machines._close_tools()
+        cluster._close_tools()
     for stage in MADE:
         one, other = stage_folder(mine.run, stage), stage_folder(alone.run, stage)
         assert [one.content(name) for name in names] == [other.content(name) for name in names]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.schemas.candidate import Candidate
 from tests.cli_kit import N_PROBLEMS, command_of, contents, environment, run_pairsmith
 

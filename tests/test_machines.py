@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from pairsmith.flows import machines
-from pairsmith.flows.chain import STAGES
-from pairsmith.flows.machines import EngineError, draw_shard, judge_shard, make_shards
-from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.flows.runtime import cluster
+from pairsmith.flows.runtime.cluster import EngineError, draw_shard, is_whole, judge_shard, make_shards
+from pairsmith.pipeline.chain import table
+from pairsmith.pipeline.chain.chain import Chain
+from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.schemas.config import RunConfig
 from tests.refresh_kit import build_small
 
@@ -20,7 +21,7 @@ def settings(prefect_here: None, tmp_path_factory: pytest.TempPathFactory) -> Ru
 
 
 def contents(run: Path) -> dict[str, list[str]]:
-    folders = {stage: stage_folder(run, stage) for stage in STAGES if stage not in ("pairs", "judgements")}
+    folders = {stage: stage_folder(run, stage) for stage in [one.name for one in table.shard_stages()]}
     return {stage: [one.content(name) for name in one.shard_names()] for stage, one in folders.items()}
 
 
@@ -32,17 +33,17 @@ def test_a_clusters_tasks_make_the_same_shards(settings: RunConfig, tmp_path: Pa
         (mine.run / "problems" / name).write_bytes((source.path / name).read_bytes())
     try:
         for name in reversed(source.shard_names()):  # in whatever order a cluster has
-            assert not machines._is_whole(mine.run, name, mine, None)
+            assert not is_whole(Chain(mine.run, mine), name)
             draw_shard.fn(mine.run, name, mine, tmp_path)
-            assert not machines._is_whole(mine.run, name, mine, None)
+            assert not is_whole(Chain(mine.run, mine), name)
             judge_shard.fn(mine.run, name, mine, tmp_path)
-            assert machines._is_whole(mine.run, name, mine, None)
+            assert is_whole(Chain(mine.run, mine), name)
         written = {path: path.stat().st_mtime_ns for path in mine.run.glob("*/part-*.parquet")}
         for name in source.shard_names():  # as where a task is begun again
             draw_shard.fn(mine.run, name, mine, tmp_path)
             judge_shard.fn(mine.run, name, mine, tmp_path)
     finally:
-        machines._close_tools()
+        cluster._close_tools()
     assert {path: path.stat().st_mtime_ns for path in written} == written
     assert contents(mine.run) == contents(settings.run)
 
@@ -62,8 +63,8 @@ def test_nothing_is_asked_of_a_cluster_where_all_is_there(
         def __call__(self, chain: Path, names: list[str], *_: object) -> None:
             asked.append(names)
 
-    monkeypatch.setattr(machines, "on_cluster", Cluster())
-    monkeypatch.setattr(machines, "PREFECT_API_URL", type("Set", (), {"value": lambda: "http://127.0.0.1/api"}))
+    monkeypatch.setattr(cluster, "on_cluster", Cluster())
+    monkeypatch.setattr(cluster, "PREFECT_API_URL", type("Set", (), {"value": lambda: "http://127.0.0.1/api"}))
     names = stage_folder(settings.run, "problems").shard_names()
     make_shards(settings.run, names, settings, tmp_path)
     assert asked == []

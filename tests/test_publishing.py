@@ -18,7 +18,7 @@ from huggingface_hub import HfApi
 from rich.console import Console
 
 from pairsmith.flows.publishing import show_publish
-from pairsmith.pipeline.chain.stages import stage_folder, versions_of
+from pairsmith.pipeline.chain.table import stage_folder, versions_of
 from pairsmith.pipeline.pairing.export import CONFIGS
 from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.publishing import PublishError, plan_publish, send
@@ -33,8 +33,8 @@ from pairsmith.schemas.score import Interval
 from tests.cli_kit import assert_one_line, environment, run_pairsmith
 from tests.hub_double import TOKEN, Hub, serve_hub
 from tests.stores_kit import new_address
+from tests.test_chain import SAMPLES, problems, run_chain
 from tests.test_publishing_card import HOSTILE
-from tests.test_stages import SAMPLES, problems, run_chain
 from tests.training_kit import build_tiny_model
 
 REPO = "tester/pairs"

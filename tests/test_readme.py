@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pairsmith.flows.chain import STAGES
+from pairsmith.pipeline.chain import table
 from pairsmith.schemas.pair import Pair
 from tests.cli_kit import environment, run_pairsmith
 
@@ -69,7 +69,7 @@ def test_the_columns_are_all_there() -> None:
 
 def test_the_stages_are_all_there() -> None:
     section = README.split("## Stages")[1].split("## ")[0]
-    assert re.findall(r"^\| `(\w+)`", section, re.MULTILINE) == [*STAGES, "training", "evaluation"]
+    assert re.findall(r"^\| `(\w+)`", section, re.MULTILINE) == [stage.name for stage in table.STAGES]
 
 
 def test_the_two_commands_stand_by_line_30() -> None:

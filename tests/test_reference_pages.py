@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from pairsmith.flows.reference import FOLDER, pages
-from pairsmith.pipeline.chain.stages import RECORDS
+from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.reference.columns import describe_record
 from pairsmith.pipeline.reference.keys import list_keys
 from pairsmith.schemas.pair import Pair
@@ -23,7 +23,7 @@ def test_every_key_has_a_meaning() -> None:
 def test_every_key_and_every_column_stands_on_its_page() -> None:
     made = pages()
     assert [key.path for key in list_keys() if f"| `{key.name}` |" not in made["configuration.md"]] == []
-    for record in RECORDS.values():
+    for record in (stage.record for stage in table.STAGES if stage.record is not None):
         assert [field.name for field in fields(record) if f"| `{field.name}` |" not in made["columns.md"]] == []
 
 

@@ -17,10 +17,10 @@ import polars as pl
 import pytest
 
 from pairsmith.flows.refreshing import rebuild, refresh
-from pairsmith.flows.tools import RunLockedError, locked
-from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.publishing.versions import VersionError, list_versions, read_changelog
 from pairsmith.pipeline.publishing.versions.recording import check_splits
+from pairsmith.pipeline.run.lock import RunLockedError, locked
 from pairsmith.pipeline.run.stores import RemoteFolder, mirrored
 from pairsmith.pipeline.sampling.errors import SamplingError
 from pairsmith.schemas.config import load_config
@@ -215,7 +215,7 @@ def test_a_second_refresh_waits_or_ends(tmp_path: Path) -> None:
 
 def test_the_lock_of_a_dead_holder_is_gone(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from pairsmith.flows.tools import locked\n"
+        "import sys, time; from pathlib import Path; from pairsmith.pipeline.run.lock import locked\n"
         "with locked(Path(sys.argv[1])):\n    print('held', flush=True); time.sleep(600)\n"
     )
     holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)

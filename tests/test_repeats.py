@@ -4,7 +4,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.folder import Shard
 from pairsmith.pipeline.syntax.repeats import NAME, find_repeats

@@ -8,8 +8,9 @@ from typing import TypeVar
 import pyarrow.parquet as pq
 import pytest
 
+from pairsmith.pipeline.chain.table import stored_stages
 from pairsmith.pipeline.report import ReportError
-from pairsmith.pipeline.report.gather import STAGES, gather_run
+from pairsmith.pipeline.report.gather import gather_run
 from pairsmith.schemas.arrow import from_table
 from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.pair import Pair
@@ -121,10 +122,10 @@ def test_example_without_code_shows_the_whole_answer(run: Path, tmp_path: Path) 
 
 def test_stages_that_are_not_done_are_not_read(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", n=2)
-    for stage in STAGES[4:]:
+    for stage in stored_stages()[4:]:
         (run / stage / "manifest.json").unlink()
     facts = gather_run(run)
-    assert [stage.stage for stage in facts.stages] == list(STAGES[:4])
+    assert [stage.stage for stage in facts.stages] == list(stored_stages()[:4])
     assert facts.outcomes == ()
     assert facts.pairs is None
 

@@ -19,11 +19,11 @@ from pairsmith.flows import deployed
 from pairsmith.flows import flows as plain
 from pairsmith.flows.deployed import SERVED
 from pairsmith.flows.publishing import HELD_BACK
-from pairsmith.flows.retrying import retried, set_policy
+from pairsmith.flows.runtime.retrying import retried, set_policy
 from pairsmith.flows.serving import TimetableError, make_deployments
-from pairsmith.flows.tools import locked
 from pairsmith.pipeline.publishing.errors import HubDownError
 from pairsmith.pipeline.run.errors import InfrastructureError, PairsmithError
+from pairsmith.pipeline.run.lock import locked
 from pairsmith.pipeline.sampling.errors import SamplingError, ServerDownError
 from pairsmith.pipeline.sandbox.contract import SandboxError
 from pairsmith.schemas.config import load_config

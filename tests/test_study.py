@@ -4,7 +4,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.evaluation.gate import check_gate, write_gate
 from pairsmith.pipeline.evaluation.scores import slices_to_json
 from pairsmith.pipeline.evaluation.study import (

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.pipeline.synthesis import stages as made

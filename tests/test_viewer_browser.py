@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.pairing.user_marks import read_marks
 from pairsmith.pipeline.viewer.index import Filter, PairIndex
 from pairsmith.schemas.mark import MarkKind

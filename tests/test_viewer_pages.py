@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.pairing.user_marks import read_marks
 from pairsmith.pipeline.report.history import RunReader
 from pairsmith.pipeline.viewer.index import Filter, PairIndex

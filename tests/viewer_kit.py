@@ -12,7 +12,7 @@ import httpx
 import pyarrow.parquet as pq
 import uvicorn
 
-from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.viewer.guard import TOKEN, Guard
 from pairsmith.pipeline.viewer.pages import make_app
 from pairsmith.pipeline.viewer.serving import allowed_hosts, open_listener

@@ -23,7 +23,7 @@ from pairsmith.flows.cli.shared import (
     run_here,
     run_on_config,
 )
-from pairsmith.flows.reporting import reporter
+from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.schemas.config import RunConfig, validate_run
 
 Despite = Annotated[

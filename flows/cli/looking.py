@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pairsmith.flows.cli.shared import Debug, Overrides, RunArgument, app, default_cache, guard, run_here
-from pairsmith.flows.reporting import reporter
+from pairsmith.flows.runtime.reporting import reporter
 
 
 @app.command("status")

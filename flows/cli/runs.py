@@ -20,7 +20,7 @@ from pairsmith.flows.cli.shared import (
     read_key,
     run_on_config,
 )
-from pairsmith.flows.reporting import reporter
+from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.evaluation import evaluation_overrides
 
@@ -169,10 +169,9 @@ def _plan_of(*parts: str) -> Callable[[RunConfig, Path, Console], None]:
 
 
 def _print_stages(settings: RunConfig) -> None:
-    from pairsmith.flows.chain import STAGES
     from pairsmith.flows.tables import HEADER, stage_rows
 
-    _print_table(HEADER, stage_rows(settings.run, STAGES))
+    _print_table(HEADER, stage_rows(settings.run))
 
 
 def _print_evaluated(evaluated: "Sequence[Evaluated]") -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from pairsmith.flows.cli.shared import EXIT_ERROR, Debug, app, guard
-from pairsmith.flows.reporting import reporter
+from pairsmith.flows.runtime.reporting import reporter
 
 sandbox_app = typer.Typer(no_args_is_help=True, help="Build and check the sandbox that programs run in.")
 app.add_typer(sandbox_app, name="sandbox")

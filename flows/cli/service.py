@@ -4,7 +4,7 @@ import contextlib
 from pathlib import Path
 
 from pairsmith.flows.cli.shared import ConfigFile, Debug, Overrides, app, run_on_config
-from pairsmith.flows.reporting import reporter
+from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.schemas.config import RunConfig
 
@@ -21,7 +21,7 @@ def serve_command(config: ConfigFile = None, overrides: Overrides = None, debug:
     def work(settings: RunConfig, folder: Path) -> None:
         from prefect.settings import PREFECT_API_URL, temporary_settings
 
-        from pairsmith.flows.servers import local_server
+        from pairsmith.flows.runtime.servers import local_server
         from pairsmith.flows.serving import serve_all
 
         if config is None:

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from pairsmith.flows.cli.early import need_run
-from pairsmith.flows.reporting import reporter, set_console
+from pairsmith.flows.runtime.reporting import reporter, set_console
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.safe_text import shown_text
 from pairsmith.schemas.config import ConfigError, RunConfig, load_config
@@ -172,7 +172,7 @@ def prepare_libraries(debug: bool) -> None:
         logging.disable(logging.ERROR)  # Prefect's among them; our own errors are one line, and say more
         if not sys.warnoptions:
             warnings.simplefilter("ignore")
-    from pairsmith.flows.servers import take_over  # imports Prefect, after the level of its log is known
+    from pairsmith.flows.runtime.servers import take_over  # imports Prefect, after the level of its log is known
 
     take_over()
 

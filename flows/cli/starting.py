@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pairsmith.flows.cli.shared import Debug, Overrides, app, guard
-from pairsmith.flows.reporting import reporter
+from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.schemas.config import load_config
 

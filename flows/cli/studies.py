@@ -19,7 +19,7 @@ from pairsmith.flows.cli.shared import (
     prepare_libraries,
     read_key,
 )
-from pairsmith.flows.reporting import reporter
+from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.schemas.config.study import StudyConfig, load_study
 from pairsmith.schemas.study import StudyRow
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pairsmith.flows.cli.shared import Cache, ConfigFile, Debug, DryRun, Overrides, app, read_key, run_on_config
-from pairsmith.flows.reporting import reporter
+from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.schemas.config import RunConfig
 
 

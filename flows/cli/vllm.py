@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pairsmith.flows.cli.shared import Cache, Debug, app, default_cache, guard
-from pairsmith.flows.reporting import reporter
+from pairsmith.flows.runtime.reporting import reporter
 
 vllm_app = typer.Typer(no_args_is_help=True, help="Install vLLM for the servers that runs start.")
 app.add_typer(vllm_app, name="vllm")

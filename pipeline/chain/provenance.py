@@ -10,46 +10,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from pairsmith.pipeline.chain.stages import NO_MATTER, RECORDS, stage_folder
+from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.reference.toml import plain_toml
 from pairsmith.pipeline.run.digests import file_digest
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.schemas.config import ConfigError, RunConfig, load_config
 
 CONFIG = "config.toml"
-_MADE = "made_with.json"
-# Sections and keys that a stage's rows depend on, beside the stages that it reads.
-_MATTER: Mapping[str, tuple[str, ...]] = {
-    "problems": ("problems", "shard_problems"),
-    "candidates": ("sampling", "sampling.n", "training.model", "seed"),
-    "programs": (),
-    "executions": ("sandbox", "execution.n_runs", "execution.rerun_timeouts"),
-    "verdicts": (),
-    "syntax": ("syntax",),
-    "standings": ("crosscheck", "sandbox", "execution.n_runs", "execution.rerun_timeouts", "seed"),
-    "problem_standings": ("crosscheck", "sandbox", "execution.n_runs", "execution.rerun_timeouts", "seed"),
-    "timings": ("crosscheck", "sandbox", "execution.n_runs", "execution.rerun_timeouts", "seed"),
-    "pairs": ("pairs", "seed"),
-    "judgements": ("judge",),
-    "training": ("training", "sampling.model", "seed"),
-    "evaluation": (
-        "scoring",
-        "evaluation",
-        "sampling",
-        "sandbox",
-        "execution.n_runs",
-        "execution.rerun_timeouts",
-        "seed",
-    ),
-}
-_LAST_FILES = {"training": "summary.json", "evaluation": "gains.json"}
-"""File that says that a part of the run without a manifest is done."""
+_FILE = "made_with.json"
 
 
 @dataclass(frozen=True, slots=True)
-class MadeWith:
+class Provenance:
     """What one stage was made with.
 
     Attributes:
@@ -61,27 +34,6 @@ class MadeWith:
     mark: str
     settings: Mapping[str, str]
     pairs: str = ""
-
-
-def settings_of(stage: str, config: RunConfig) -> dict[str, str]:
-    """Return the settings that the rows of a stage depend on: dotted key to its value as JSON text."""
-    wanted = _MATTER.get(stage, ())
-    ignored = {f"{section}.{name}" for section, names in NO_MATTER.items() for name in names} - set(wanted)
-    return {
-        key: text
-        for key, text in flatten(config.model_dump(mode="json"))
-        if any(key == one or key.startswith(f"{one}.") for one in wanted)
-        and not any(key == one or key.startswith(f"{one}.") for one in ignored)
-    }
-
-
-def flatten(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    """Give the dotted keys of a configuration with their values as JSON text."""
-    for name, value in tree.items():
-        if isinstance(value, dict) and value:
-            yield from flatten(value, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", json.dumps(value, ensure_ascii=False)
 
 
 @contextmanager
@@ -108,11 +60,11 @@ def read_config(run: Path) -> RunConfig | None:
         return None
 
 
-def read_made(run: Path) -> dict[str, MadeWith]:
+def read_provenance(run: Path) -> dict[str, Provenance]:
     """Return what the stages of a run were made with; those whose rows were written since are not among them."""
     try:
-        rows = json.loads((run / _MADE).read_text(encoding="utf-8"))
-        made = {stage: MadeWith(**row) for stage, row in rows.items()}
+        rows = json.loads((run / _FILE).read_text(encoding="utf-8"))
+        made = {stage: Provenance(**row) for stage, row in rows.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
     return {stage: one for stage, one in made.items() if one.mark and one.mark == mark_of(run, stage)}
@@ -120,22 +72,23 @@ def read_made(run: Path) -> dict[str, MadeWith]:
 
 def mark_of(run: Path, stage: str) -> str:
     """Return what changes when a stage is made anew; empty for one that is not done."""
-    if stage in RECORDS:
-        manifest = stage_folder(run, stage).manifest()
+    last = table.find_stage(stage).last_file
+    if not last:
+        manifest = table.stage_folder(run, stage).manifest()
         return manifest.fingerprint if manifest is not None else ""
-    last = run / stage / _LAST_FILES[stage]
-    return file_digest(last) if last.is_file() else ""
+    path = run / stage / last
+    return file_digest(path) if path.is_file() else ""
 
 
 def _note(run: Path, config: RunConfig) -> None:
     """Add what is done and not noted yet as made with this configuration."""
-    known = read_made(run)
+    known = read_provenance(run)
     made = dict(known)
-    for stage in _MATTER:
-        mark = mark_of(run, stage)
-        if mark and stage not in known:
-            pairs = mark_of(run, "pairs") if stage in _LAST_FILES else ""
-            made[stage] = MadeWith(mark, settings_of(stage, config), pairs)
+    for stage in table.STAGES:
+        mark = mark_of(run, stage.name)
+        if mark and stage.name not in known:
+            pairs = mark_of(run, "pairs") if stage.last_file else ""
+            made[stage.name] = Provenance(mark, stage.settings_in(config), pairs)
     if made != known:
         rows = {stage: asdict(one) for stage, one in made.items()}
-        write_whole(run / _MADE, (json.dumps(rows, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
+        write_whole(run / _FILE, (json.dumps(rows, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())

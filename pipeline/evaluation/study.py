@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from pairsmith.pipeline.chain.stages import RECORDS
+from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.evaluation.gate import read_gate
 from pairsmith.pipeline.evaluation.scores import gains_from_json, score_from_json, slices_from_json
 from pairsmith.pipeline.run.folder import MANIFEST
@@ -25,7 +25,6 @@ from pairsmith.schemas.config.study import Start, StudyConfig, Variant
 from pairsmith.schemas.study import StudyRow
 from pairsmith.schemas.training import TrainingSummary
 
-_SHARED = tuple(stage for stage in RECORDS if stage not in ("pairs", "judgements"))
 _ERROR = "error.txt"
 
 
@@ -99,9 +98,9 @@ def _folders(shared: Path) -> Iterator[Path]:
     chains = [shared, evaluation, evaluation / "before", *sorted(evaluation.glob("sets/*"))]
     chains += sorted(evaluation.glob("sets/*/before"))
     for chain in chains:
-        for stage in _SHARED:
-            if (chain / stage / MANIFEST).is_file():
-                yield chain / stage
+        for stage in table.shard_stages():
+            if (chain / stage.name / MANIFEST).is_file():
+                yield chain / stage.name
 
 
 def note_error(run: Path, reason: str) -> None:

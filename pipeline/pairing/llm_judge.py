@@ -1,4 +1,4 @@
-"""The optional stage behind the pairs: a language model compares chosen and rejected, twice, places swapped.
+"""The optional stage `judgements`: a language model compares chosen and rejected, twice, places swapped.
 
 Pairs are dealt to sixteen shards by their id. A judgement that is there already is not asked for again, whatever
 pairs come and go, as long as judge and wording are the same.
@@ -7,55 +7,54 @@ pairs come and go, as long as judge and wording are the same.
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pairsmith.pipeline.chain import stages
+from pairsmith.pipeline.chain.stage import Inputs, Planned, Stage
 from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.run.folder import Shard, shard_name
-from pairsmith.pipeline.sampling.protocol import Sampler
+from pairsmith.pipeline.sampling.arms import Source
 from pairsmith.pipeline.syntax.judge import DIMENSIONS, PROMPT, Match, judge_matches
-from pairsmith.schemas.config import JudgeConfig
+from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.judgement import Judgement
 from pairsmith.schemas.pair import Pair
 
-STAGE = "judgements"
+if TYPE_CHECKING:
+    from pairsmith.pipeline.chain.tools import Tools
+
+_NAME, _VERSION = "judgements", 1
 
 
-def deal_pairs(pairs: Sequence[Pair], config: JudgeConfig) -> dict[str, list[Pair]]:
+def deal_pairs(pairs: Sequence[Pair], config: RunConfig) -> dict[str, list[Pair]]:
     """Return shard names with the pairs judged in them: the first `max_pairs` by id, which is a digest."""
     dealt: dict[str, list[Pair]] = defaultdict(list)
-    for pair in sorted(pairs, key=lambda pair: pair.pair_id)[: config.max_pairs]:
+    for pair in sorted(pairs, key=lambda pair: pair.pair_id)[: config.judge.max_pairs]:
         dealt[shard_name(int(pair.pair_id[0], 16))].append(pair)
     return dealt
 
 
-def judgements_key(pairs: Sequence[Pair], config: JudgeConfig) -> str:
-    """Return the key of a shard."""
-    return digest(STAGE, _reuse(config), *(pair.pair_id for pair in pairs))
-
-
-def write_judgements(chain: Path, name: str, pairs: Sequence[Pair], config: JudgeConfig, judge: Sampler) -> Path:
-    """Write a shard of judgements, five a pair, in the order of the pairs.
+def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]:
+    """Return a shard of judgements, five a pair, in the order of the pairs.
 
     Raises:
         SamplingError: if the judge can't be asked at all.
     """
-    folder = stages.stage_folder(chain, STAGE)
+    pairs: list[Pair] = inputs.source
     there: dict[tuple[str, str], list[Judgement]] = defaultdict(list)
-    for row in folder.reusable(name, _reuse(config)):
+    for row in inputs.before[_NAME].get("", ()):
         there[row.chosen_id, row.rejected_id].append(row)
     # A judge that gave no usable reply at all is asked once more.
     there = {key: rows for key, rows in there.items() if any(row.agreed != "unknown" for row in rows)}
     missing = [_match(pair) for pair in pairs if (pair.chosen_id, pair.rejected_id) not in there]
-    for row in judge_matches(missing, judge, config.max_tokens) if missing else ():
-        there.setdefault((row.chosen_id, row.rejected_id), []).append(row)
+    if missing:
+        with tools.open_source(Source(config.judge.sampling(), 1.0)) as judge:
+            for row in judge_matches(missing, judge, config.judge.max_tokens):
+                there.setdefault((row.chosen_id, row.rejected_id), []).append(row)
     rows = [
         replace(row, pair_id=pair.pair_id) for pair in pairs for row in there[pair.chosen_id, pair.rejected_id]
     ]
     counts = Counter(f"{row.dimension}.{row.agreed}" for row in rows)
     counts["asked"] = 2 * len(missing)
-    shard = Shard(rows, len(pairs), {}, counts, _reuse(config))
-    return folder.write_shard(name, judgements_key(pairs, config), shard)
+    return (Shard(rows, len(pairs), {}, counts),)
 
 
 def count_choices(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
@@ -64,8 +63,15 @@ def count_choices(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
     return {one: {name: counts.get(f"{one}.{name}", 0) for name in names} for one in DIMENSIONS}
 
 
-def _reuse(config: JudgeConfig) -> str:
-    return digest(stages.versions_of(STAGE)["stage"], config.backend, config.model, str(config.max_tokens), PROMPT)
+def _reuse(inputs: Inputs, config: RunConfig) -> dict[str, dict[str, str]]:
+    judge = config.judge
+    return {_NAME: {"": digest(str(_VERSION), judge.backend, judge.model, str(judge.max_tokens), PROMPT)}}
+
+
+def _planned(planned: Planned) -> str:
+    judge = planned.config.judge
+    n_judged = min(judge.max_pairs or planned.n_draws, planned.n_draws) if judge.model else 0
+    return f"at most {n_judged} pairs, by {judge.model}" if n_judged else "none: no judge.model"
 
 
 def _match(pair: Pair) -> Match:
@@ -74,3 +80,22 @@ def _match(pair: Pair) -> Match:
         for messages in (pair.prompt, pair.chosen, pair.rejected)
     )
     return Match(pair.pair_id, pair.problem_id, task, pair.chosen_id, chosen, pair.rejected_id, rejected)
+
+
+STAGE = Stage(
+    name=_NAME,
+    about="has a language model compare chosen and rejected, where `judge.model` names one",
+    record=Judgement,
+    reads=("pairs",),
+    settings=("judge.backend", "judge.model", "judge.max_tokens", "judge.max_pairs"),
+    version=_VERSION,
+    run=_run,
+    deal=deal_pairs,
+    contents=lambda pairs: [pair.pair_id for pair in pairs],
+    external=lambda config: [PROMPT],
+    reuse=_reuse,
+    is_wanted=lambda config: bool(config.judge.model),
+    unit="pairs",
+    counted=("asked",),
+    planned=_planned,
+)

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pairsmith.pipeline.chain.stages import RECORDS, stage_folder
+from pairsmith.pipeline.chain.table import stage_folder, stored_stages
 from pairsmith.pipeline.pairing.summary import report_from_json
 from pairsmith.pipeline.publishing.errors import PublishError
 from pairsmith.pipeline.publishing.markdown import fenced, inline
@@ -70,7 +70,7 @@ def gather_card(run: Path, config: RunConfig) -> CardFacts:
         info["config_name"]: {split["name"]: split["num_examples"] for split in info["splits"]}
         for info in head["dataset_info"]
     }
-    manifests = [stage_folder(run, stage).manifest() for stage in RECORDS]
+    manifests = [stage_folder(run, stage).manifest() for stage in stored_stages()]
     problems = _count(run, "problems", "source", "license")
     models = _count(run, "candidates", "model", "revision")
     return CardFacts(

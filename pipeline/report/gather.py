@@ -7,6 +7,7 @@ from typing import TypeVar
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
+from pairsmith.pipeline.chain.table import stored_stages
 from pairsmith.pipeline.evaluation.gate import GateError, read_gate
 from pairsmith.pipeline.evaluation.scores import (
     ScoringError,
@@ -39,10 +40,6 @@ from pairsmith.schemas.training import TrainingStep, TrainingSummary
 from pairsmith.schemas.verdict import Verdict
 
 T = TypeVar("T")
-STAGES = (
-    "problems", "candidates", "programs", "executions", "verdicts", "syntax",
-    "standings", "problem_standings", "timings", "pairs",
-)  # fmt: skip
 
 
 def gather_run(run: Path) -> ReportInput:
@@ -101,7 +98,7 @@ def _read_manifests(run: Path) -> dict[str, Manifest]:
     if not run.is_dir():
         raise ReportError(f"{run}: no such run folder; give the folder that `pairsmith build` wrote")
     manifests = {}
-    for stage in STAGES:
+    for stage in stored_stages():
         path = run / stage / "manifest.json"
         if not path.exists():
             continue

@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.folder import FolderError
 from pairsmith.schemas.arrow import from_table

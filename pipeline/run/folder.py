@@ -6,6 +6,7 @@ again, whoever killed the run that made it. A manifest is written when all shard
 """
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -26,6 +27,7 @@ from pairsmith.schemas.manifest import Manifest, ShardFile
 MANIFEST = "manifest.json"
 _COMPRESSION_LEVEL = 3  # zstd 3 halves snappy's size on code at little cost
 _TEMPORARY = ".partial"
+_written: dict[Path, "_Written"] = {}  # shards that this process wrote; what they hold need not be read again
 _followers: dict[Path, Callable[[Path], None]] = {}  # of this process, by the folder that they follow
 
 
@@ -51,6 +53,16 @@ class Shard:
     dropped: Mapping[str, int] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     reuse: str | Mapping[str, str] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A shard as this process wrote it. It holds while the file has the same `mark`: inode, bytes, time."""
+
+    mark: tuple[int, int, int]
+    metadata: Mapping[str, str]
+    n_rows: int
+    sha256: str
 
 
 class StageFolder:
@@ -82,7 +94,7 @@ class StageFolder:
         if manifest is None or manifest.fingerprint != fingerprint:
             return False
         return all(
-            (self.path / file.name).is_file() and file_digest(self.path / file.name) == file.sha256
+            (self.path / file.name).is_file() and _sha256(self.path / file.name) == file.sha256
             for file in manifest.files
         )
 
@@ -92,9 +104,15 @@ class StageFolder:
             metadata = _metadata(self.path / name)
             if metadata.get("pairsmith:key") != key:
                 return False
+            if self.was_just_written(name):
+                return True
             return content_digest(self.read(name), self.record) == metadata.get("pairsmith:content")
         except (FolderError, OSError, ValueError, pa.ArrowException):
             return False
+
+    def was_just_written(self, name: str) -> bool:
+        """Return whether a shard is as this process wrote it."""
+        return _known(self.path / name) is not None
 
     def write_shard(self, name: str, key: str, shard: Shard) -> Path:
         """Write one shard at once or not at all; return its path. The stage is not done from then on.
@@ -123,8 +141,10 @@ class StageFolder:
         )
         with contextlib.suppress(OSError):  # a folder that can't be changed is told by the write
             (self.path / MANIFEST).unlink(missing_ok=True)
-        write_whole(self.path / name, sink.getvalue())
-        return self.path / name
+        path, data = self.path / name, sink.getvalue()
+        write_whole(path, data)
+        _written[path] = _Written(_mark(path), _plain(metadata), table.num_rows, hashlib.sha256(data).hexdigest())
+        return path
 
     def read(self, name: str) -> list[Any]:
         """Return the records of one shard.
@@ -201,7 +221,8 @@ class StageFolder:
 
     def n_rows(self, name: str) -> int:
         """Return the number of rows of one shard."""
-        return int(pq.read_metadata(self.path / name).num_rows)
+        known = _known(self.path / name)
+        return known.n_rows if known is not None else int(pq.read_metadata(self.path / name).num_rows)
 
     def key(self, name: str) -> str:
         """Return the key under which a shard was written; empty for a file that has none or can't be read."""
@@ -226,8 +247,8 @@ class StageFolder:
         counts: Counter[str] = Counter()
         for name in sorted(names):
             metadata = _metadata(self.path / name)
-            rows = pq.read_metadata(self.path / name).num_rows
-            files.append(ShardFile(name, rows, file_digest(self.path / name), metadata["pairsmith:content"]))
+            sha256, content = _sha256(self.path / name), metadata["pairsmith:content"]
+            files.append(ShardFile(name, self.n_rows(name), sha256, content))
             n_in += int(metadata["pairsmith:n_in"])
             dropped.update(json.loads(metadata["pairsmith:dropped"]))
             counts.update(json.loads(metadata["pairsmith:counts"]))
@@ -282,6 +303,33 @@ def _reuse_text(reuse: str | Mapping[str, str]) -> str:
     return reuse if isinstance(reuse, str) else json.dumps(dict(reuse), sort_keys=True)
 
 
-def _metadata(path: Path) -> dict[str, str]:
-    raw = pq.read_schema(path).metadata or {}
-    return {key.decode(): value.decode() for key, value in raw.items()}
+def _metadata(path: Path) -> Mapping[str, str]:
+    known = _known(path)
+    return known.metadata if known is not None else _plain(pq.read_schema(path).metadata or {})
+
+
+def _plain(metadata: Mapping[str | bytes, str | bytes]) -> dict[str, str]:
+    return {_text(key): _text(value) for key, value in metadata.items()}
+
+
+def _text(given: str | bytes) -> str:
+    return given.decode() if isinstance(given, bytes) else given
+
+
+def _known(path: Path) -> _Written | None:
+    """Return what this process wrote at a path, None where the file is another one by now."""
+    written = _written.get(path)
+    try:
+        return written if written is not None and written.mark == _mark(path) else None
+    except OSError:
+        return None
+
+
+def _mark(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _sha256(path: Path) -> str:
+    known = _known(path)
+    return known.sha256 if known is not None else file_digest(path)

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pairsmith.pipeline.chain.stages import limits_of, stage_folder
+from pairsmith.pipeline.chain.stage import limits_of
+from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.extraction import extract_program
 from pairsmith.pipeline.problems.contamination import Benchmarks
 from pairsmith.pipeline.problems.wording import parameters_of

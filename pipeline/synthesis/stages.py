@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.extraction import extract_program
 from pairsmith.pipeline.run.digests import content_digest, digest
 from pairsmith.pipeline.run.folder import Shard, StageFolder, shard_name

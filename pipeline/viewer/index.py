@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import polars as pl
 
-from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.pairing.user_marks import read_marks, write_marks
 from pairsmith.pipeline.report.history import NoPairError, ProblemHistory, RunReader
 from pairsmith.pipeline.run.folder import MANIFEST

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pairsmith.pipeline.chain.stages import stage_folder
+from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.run.digests import content_digest, digest
 from pairsmith.schemas.problem import Problem
 

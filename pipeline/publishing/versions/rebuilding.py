@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from pairsmith.pipeline.chain.stages import versions_of
+from pairsmith.pipeline.chain.table import versions_of
 from pairsmith.pipeline.publishing.versions.recording import VersionError, list_versions, version_folder
 from pairsmith.pipeline.run.digests import file_digest
 from pairsmith.schemas.config import RunConfig

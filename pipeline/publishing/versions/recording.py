@@ -5,7 +5,8 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pairsmith.pipeline.chain.stages import RECORDS, stage_folder
+from pairsmith.pipeline.chain import table
+from pairsmith.pipeline.chain.table import stage_folder, stored_stages
 from pairsmith.pipeline.pairing.splits import split_of
 from pairsmith.pipeline.publishing.versions.comparing import compare, read_index, write_index
 from pairsmith.pipeline.publishing.versions.wording import changelog_of
@@ -15,7 +16,6 @@ from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.version import DatasetVersion, VersionFile
 
-INPUTS = ("problems", "candidates", "timings")
 _FOLDER, _MANIFEST, _CHANGELOG = "versions", "manifest.json", "changelog.md"
 
 
@@ -84,8 +84,14 @@ def record_version(run: Path, config: RunConfig) -> tuple[DatasetVersion, bool]:
     known = newest.splits if newest else {}
     check_splits(known, problem_ids, config.pairs.test_share)
     splits = known | {problem_id: split_of(problem_id, config.pairs.test_share) for problem_id in problem_ids}
-    manifests = {stage: stage_folder(run, stage).manifest() for stage in RECORDS}
-    inputs = [path for stage in INPUTS for path in sorted((run / stage).glob("*")) if path.is_file()]
+    manifests = {stage: stage_folder(run, stage).manifest() for stage in stored_stages()}
+    inputs = [
+        path
+        for stage in table.STAGES
+        if stage.is_input
+        for path in sorted((run / stage.name).glob("*"))
+        if path.is_file()
+    ]
     version = DatasetVersion(
         number=newest.number + 1 if newest else 1,
         config=config.model_dump_json(),

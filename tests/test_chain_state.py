@@ -2,19 +2,22 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pairsmith.pipeline.chain import stages
-from pairsmith.pipeline.chain.provenance import read_config, read_made, remembered, settings_of
-from pairsmith.pipeline.chain.staleness import READS, StageState, State, examine_run
+from pairsmith.pipeline.chain import table
+from pairsmith.pipeline.chain.provenance import read_config, read_provenance, remembered
+from pairsmith.pipeline.chain.state import StageState, State, examine_run
 from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.problems.sources.starter import starter_folder
+from pairsmith.pipeline.problems.stage import placed_problems, split_shards
 from pairsmith.schemas.config import RunConfig, load_config
 
-LATER = list(READS)[list(READS).index("programs") : list(READS).index("judgements")]
+NAMES = [stage.name for stage in table.STAGES]
+LATER = NAMES[NAMES.index("programs") : NAMES.index("judgements")]
 
 
 def examine(run: Path, config: RunConfig) -> dict[str, StageState]:
@@ -23,7 +26,7 @@ def examine(run: Path, config: RunConfig) -> dict[str, StageState]:
 
 def shards(config: RunConfig) -> dict[str, LoadedProblems]:
     loaded = load_problems(config.problems, starter_folder(), config.run)
-    return stages.split_shards(loaded, config.shard_problems, stages.placed_problems(config.run))
+    return split_shards(loaded, config.shard_problems, placed_problems(config.run))
 
 
 @pytest.fixture
@@ -106,10 +109,11 @@ def test_a_killed_stage_is_partial_and_what_follows_waits(settings: Callable[...
 def test_newer_code_is_a_reason(
     settings: Callable[..., RunConfig], run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = stages.versions_of("verdicts")["stage"]
-    monkeypatch.setitem(stages.VERSIONS, "verdicts", int(now) + 1)
+    now = table.find_stage("verdicts").version
+    raised = [replace(one, version=now + 1) if one.name == "verdicts" else one for one in table.STAGES]
+    monkeypatch.setattr(table, "STAGES", tuple(raised))
     states = examine(run, settings())
-    assert f"made by stage version {now}, the code is at {int(now) + 1}" in states["verdicts"].reasons
+    assert f"made by stage version {now}, the code is at {now + 1}" in states["verdicts"].reasons
 
 
 def test_problems_that_cannot_be_had_are_unknown_with_the_reason(
@@ -126,15 +130,15 @@ def test_what_a_killed_flow_finished_is_noted_with_its_own_settings(
 ) -> None:
     (run / "made_with.json").unlink()  # as if the build had been killed after its last stage
     with remembered(settings("pairs.max_per_problem=3")):
-        assert read_made(run)["pairs"].settings["pairs.max_per_problem"] == "8"
-    assert read_made(run)["pairs"].settings["pairs.max_per_problem"] == "8"
+        assert read_provenance(run)["pairs"].settings["pairs.max_per_problem"] == "8"
+    assert read_provenance(run)["pairs"].settings["pairs.max_per_problem"] == "8"
     assert examine(run, settings("pairs.max_per_problem=3"))["pairs"].state is State.STALE
 
 
 def test_each_setting_that_a_key_covers_is_kept() -> None:
     """Every section of the configuration that shapes rows is watched by some stage."""
     config = RunConfig()
-    watched = {key.split(".")[0] for stage in READS for key in settings_of(stage, config)}
+    watched = {key.split(".")[0] for stage in table.STAGES for key in stage.settings_in(config)}
     not_rows = {"run", "overlap", "adaptive", "budget", "prices", "gate"}
     not_rows |= {"publish", "refresh", "schedule", "service", "synthesis", "engine", "store"}
     assert set(RunConfig.model_fields) - watched == not_rows & set(RunConfig.model_fields)

@@ -22,14 +22,14 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.settings import PREFECT_API_URL
 
-from pairsmith.flows.reporting import reporter
-from pairsmith.flows.tools import Tools
-from pairsmith.pipeline.chain import stages
-from pairsmith.pipeline.crosscheck import stage as crosscheck
+from pairsmith.flows.runtime.reporting import reporter
+from pairsmith.flows.runtime.stages import open_tools
+from pairsmith.pipeline.chain import table
+from pairsmith.pipeline.chain.chain import Chain
+from pairsmith.pipeline.chain.tools import Tools
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.folder import following
 from pairsmith.pipeline.run.stores import Mirror, RemoteFolder, mirror_of
-from pairsmith.pipeline.sampling.stream import draw
 from pairsmith.schemas.config import RunConfig
 
 
@@ -49,9 +49,9 @@ def make_shards(
     Raises:
         EngineError: Ray is not installed, the cluster is away, or there is no Prefect server that its nodes reach.
     """
-    stages.forget_failures(chain)
-    stages.forget_faults(chain)
-    pending = [name for name in names if not _is_whole(chain, name, config, n_each)]
+    looked = Chain(chain, config, draws=n_each)
+    looked.forget_faults()
+    pending = [name for name in names if not is_whole(looked, name)]
     if not pending:
         return
     mirror = mirror_of(chain)
@@ -102,33 +102,16 @@ def draw_shard(
 ) -> None:
     """Draw the candidates of one shard, unless they are there."""
     with _here(chain, name, config) as (run, mine):
-        folder = stages.stage_folder(run, "candidates")
-        if folder.has_shard(name, stages.candidates_key(run, name, mine, n_each)):
-            return
-        tools = _tools_here(mine, cache)
-        filled = list(draw(run, [name], mine, tools.open_source, tools.store(), n_each))
-        stages.write_candidates(run, name, mine, filled, n_each)
+        Chain(run, mine, _tools_here(mine, cache), n_each).ensure("candidates", name)
 
 
 @task(name="judge", task_run_name="judge {name}", cache_policy=NO_CACHE, persist_result=False)
 def judge_shard(chain: Path, name: str, config: RunConfig, cache: Path) -> None:
     """Extract, execute, judge, parse and hold against more inputs one shard that is drawn; what is there stays."""
     with _here(chain, name, config) as (run, mine):
-        tools = _tools_here(mine, cache)
-
-        def lacks(stage: str, key: str) -> bool:
-            return not stages.stage_folder(run, stage).has_shard(name, key)
-
-        if lacks("programs", stages.programs_key(run, name, mine)):
-            stages.write_programs(run, name, mine)
-        if lacks("executions", stages.executions_key(run, name, mine)):
-            stages.write_executions(run, name, mine, tools.pool())
-        if lacks("verdicts", stages.verdicts_key(run, name, mine)):
-            stages.write_verdicts(run, name, mine)
-        if lacks("syntax", stages.syntax_key(run, name, mine)):
-            stages.write_syntax(run, name, mine)
-        if any(lacks(stage, crosscheck.truth_key(run, name, stage, mine)) for stage in crosscheck.STAGES):
-            crosscheck.write_truth(run, name, mine, tools.beyond_pool)
+        made = Chain(run, mine, _tools_here(mine, cache))
+        for stage in _judged_stages():
+            made.ensure(stage, name)
 
 
 @contextmanager
@@ -148,20 +131,18 @@ def _here(chain: Path, name: str, config: RunConfig) -> Iterator[tuple[Path, Run
 
 def _of_shard(name: str) -> list[str]:
     """Return the files of one shard. A listing of all would take as long as there are shards, for each of them."""
-    return [f"{stage}/{name}" for stage in stages.RECORDS]
+    return [f"{stage}/{name}" for stage in table.stored_stages()]
 
 
-def _is_whole(chain: Path, name: str, config: RunConfig, n_each: Mapping[str, int] | None) -> bool:
+def is_whole(chain: Chain, name: str) -> bool:
     """Return whether a shard has come through all stages."""
-    candidates = stages.stage_folder(chain, "candidates")
-    if not candidates.has_shard(name, stages.candidates_key(chain, name, config, n_each)):
-        return False
-    try:
-        keys = {stage: crosscheck.truth_key(chain, name, stage, config) for stage in crosscheck.STAGES}
-        keys |= {"executions": stages.executions_key(chain, name, config)}
-    except (OSError, KeyError):  # a stage before has no such shard yet
-        return False
-    return all(stages.stage_folder(chain, stage).has_shard(name, key) for stage, key in keys.items())
+    return all(chain.has(stage, name) for stage in ("candidates", *_judged_stages()))
+
+
+def _judged_stages() -> list[str]:
+    """Return the stages of shards behind the candidates."""
+    names = [stage.name for stage in table.shard_stages()]
+    return names[names.index("candidates") + 1 :]
 
 
 def _tools_here(config: RunConfig, cache: Path) -> Tools:
@@ -171,7 +152,7 @@ def _tools_here(config: RunConfig, cache: Path) -> Tools:
         _close_opened()
         # A label of its own: a pool that starts removes containers of its own label.
         place = f"-{socket.gethostname()}-{os.getpid()}"
-        _tools[key] = Tools(config, cache, config.run, os.environ.get, place)
+        _tools[key] = open_tools(config, cache, config.run, os.environ.get, place)
     return _tools[key]
 
 

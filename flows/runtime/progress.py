@@ -8,7 +8,7 @@ from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-from pairsmith.flows.reporting import reporter
+from pairsmith.flows.runtime.reporting import reporter
 
 _EVERY_S = 5.0  # two calls of some 10 ms a stage: a small part of a thousandth of the time
 

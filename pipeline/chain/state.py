@@ -1,38 +1,19 @@
 """What of a run is there, what is stale under a configuration, and why. Reads metadata only, changes nothing."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 import pyarrow as pa
 
-from pairsmith.pipeline.chain import stages
-from pairsmith.pipeline.chain.provenance import MadeWith, mark_of, read_made, settings_of
-from pairsmith.pipeline.crosscheck import stage as truth
-from pairsmith.pipeline.pairing.llm_judge import deal_pairs, judgements_key
+from pairsmith.pipeline.chain import table
+from pairsmith.pipeline.chain.chain import Chain
+from pairsmith.pipeline.chain.provenance import Provenance, mark_of, read_provenance
+from pairsmith.pipeline.chain.stage import Stage
 from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.run.folder import FolderError
 from pairsmith.schemas.config import RunConfig
-
-Key = Callable[[Path, str, RunConfig], str]
-READS: Mapping[str, tuple[str, ...]] = {
-    "problems": (),
-    "candidates": ("problems",),
-    "programs": ("problems", "candidates"),
-    "executions": ("problems", "programs"),
-    "verdicts": ("problems", "executions"),
-    "syntax": ("problems", "programs"),
-    "standings": ("problems", "programs", "verdicts", "syntax"),
-    "problem_standings": ("problems", "programs", "verdicts", "syntax"),
-    "timings": ("problems", "programs", "verdicts", "syntax"),
-    "pairs": stages.PAIRED,
-    "judgements": ("pairs",),
-    "training": ("pairs",),
-    "evaluation": ("problems", "training"),
-}  # fmt: skip
-"""Stage to the stages that it reads, in the order of the pipeline."""
-_MADE_OF_PAIRS = ("training", "evaluation")
 
 
 class State(StrEnum):
@@ -86,57 +67,33 @@ def examine_run(
         problems: shards of the problems that the configuration names; a text says why they can't be had.
         n_each: draws a problem, of a run in waves.
     """
-    made = read_made(chain)
+    looked = Chain(chain, config, draws=n_each)
+    if not isinstance(problems, str):
+        looked.sources["problems"] = problems
+    made = read_provenance(chain)
     found: dict[str, StageState] = {}
-    for stage in READS:
-        if stage in _MADE_OF_PAIRS:
-            one = _examine_part(chain, stage, config, made.get(stage))
-        elif stage == "judgements" and not config.judge.model:
-            one = StageState(stage, State.OFF, _n_rows(chain, stage))
-        elif stage == "problems" and isinstance(problems, str):
-            one = StageState(stage, State.UNKNOWN, _n_rows(chain, stage), reasons=(problems,))
+    for stage in table.STAGES:
+        if stage.record is None:
+            one = _examine_part(chain, stage, config, made.get(stage.name))
+        elif not stage.is_wanted(config):
+            one = StageState(stage.name, State.OFF, _n_rows(chain, stage.name))
+        elif stage.name == "problems" and isinstance(problems, str):
+            one = StageState(stage.name, State.UNKNOWN, _n_rows(chain, stage.name), reasons=(problems,))
         else:
-            names = (
-                list(problems)
-                if not isinstance(problems, str)
-                else stages.stage_folder(chain, "problems").shard_names()
-            )
-            keys = _keys(chain, stage, names, config, problems, n_each)
-            one = _examine_stage(chain, stage, keys, config, made.get(stage))
-        found[stage] = _after(one, _roots(stage, found))
+            one = _examine_stage(looked, stage, _keys(looked, stage, problems), made.get(stage.name))
+        found[stage.name] = _after(one, _roots(stage.name, found))
     return list(found.values())
 
 
-def _keys(
-    chain: Path,
-    stage: str,
-    names: Sequence[str],
-    config: RunConfig,
-    problems: Mapping[str, LoadedProblems] | str,
-    n_each: Mapping[str, int] | None,
-) -> dict[str, str | None]:
+def _keys(chain: Chain, stage: Stage, problems: Mapping[str, LoadedProblems] | str) -> dict[str, str | None]:
     """Return the key that each shard should have; None where what it reads is not there yet."""
-    if stage == "pairs":
-        return {"": _or_none(lambda: stages.pairs_key(chain, config))}
-    if stage == "judgements":
-        dealt = deal_pairs(stages.stage_folder(chain, "pairs").read_all(), config.judge)
-        return {name: judgements_key(pairs, config.judge) for name, pairs in dealt.items()}
-    if stage == "problems" and not isinstance(problems, str):
-        return {name: stages.problems_key(part) for name, part in problems.items()}
-    plain: Mapping[str, Key] = {
-        "candidates": lambda chain, name, config: stages.candidates_key(chain, name, config, n_each),
-        "programs": stages.programs_key,
-        "executions": stages.executions_key,
-        "verdicts": stages.verdicts_key,
-        "syntax": stages.syntax_key,
-    }
-
-    def key(name: str) -> str:
-        if stage in plain:
-            return plain[stage](chain, name, config)
-        return truth.truth_key(chain, name, stage, config)
-
-    return {name: _or_none(lambda name=name: key(name)) for name in names}  # type: ignore[misc]
+    if stage.whole is not None:
+        return {"": _or_none(lambda: chain.key(stage.name))}
+    if stage.deal is not None:
+        names = chain.deal(stage.name)
+    else:
+        names = chain.folder("problems").shard_names() if isinstance(problems, str) else list(problems)
+    return {name: _or_none(lambda name=name: chain.key(stage.name, name)) for name in names}  # type: ignore[misc]
 
 
 def _or_none(key: Callable[[], str]) -> str | None:
@@ -147,41 +104,41 @@ def _or_none(key: Callable[[], str]) -> str | None:
 
 
 def _examine_stage(
-    chain: Path, stage: str, keys: Mapping[str, str | None], config: RunConfig, made: MadeWith | None
+    chain: Chain, stage: Stage, keys: Mapping[str, str | None], made: Provenance | None
 ) -> StageState:
-    folder = stages.stage_folder(chain, stage)
+    folder = chain.folder(stage.name)
     manifest = folder.manifest()
     there = {path.name for path in folder.path.glob("*.parquet")}
-    if stage == "pairs":
+    if stage.whole is not None:
         n_current = int(manifest is not None and manifest.fingerprint == keys[""])
     else:
         n_current = sum(
             key is not None and name in there and folder.key(name) == key for name, key in keys.items()
         )
-    n_rows = _n_rows(chain, stage)
+    n_rows = _n_rows(chain.run_dir, stage.name)
     if not there and manifest is None:
-        return StageState(stage, State.MISSING, n_shards=len(keys))
+        return StageState(stage.name, State.MISSING, n_shards=len(keys))
     if manifest is None:
         reason = f"{n_current} of {len(keys)} shards there; not finished"
-        return StageState(stage, State.PARTIAL, n_rows, n_current, len(keys), (reason,))
-    n_other = len({file.name for file in manifest.files} - set(keys)) if stage != "pairs" else 0
+        return StageState(stage.name, State.PARTIAL, n_rows, n_current, len(keys), (reason,))
+    n_other = len({file.name for file in manifest.files} - set(keys)) if stage.whole is None else 0
     if n_current == len(keys) and not n_other:
-        return StageState(stage, State.DONE, n_rows, n_current, len(keys))
-    reasons = _changes(stage, config, made, manifest.versions.get("stage", ""))
+        return StageState(stage.name, State.DONE, n_rows, n_current, len(keys))
+    reasons = _changes(stage, chain.config, made, manifest.versions.get("stage", ""))
     if n_other:
         reasons += (f"{n_other} shards are of problems that are not wanted any more",)
-    return StageState(stage, State.STALE, n_rows, n_current, len(keys), reasons)
+    return StageState(stage.name, State.STALE, n_rows, n_current, len(keys), reasons)
 
 
-def _changes(stage: str, config: RunConfig, made: MadeWith | None, version: str) -> tuple[str, ...]:
+def _changes(stage: Stage, config: RunConfig, made: Provenance | None, version: str) -> tuple[str, ...]:
     """Return which settings changed since a stage was made, and whether our code did."""
     reasons = []
-    now = stages.versions_of(stage)["stage"] if stage in stages.RECORDS else version
+    now = str(stage.version) if stage.record is not None else version
     if version != now:
         reasons.append(f"made by stage version {version}, the code is at {now}")
     if made is None:
         return (*reasons, "the settings that it was made with were not kept")
-    wanted = settings_of(stage, config)
+    wanted = stage.settings_in(config)
     for key in sorted(made.settings.keys() | wanted):
         before, after = made.settings.get(key, "not set"), wanted.get(key, "not set")
         if before != after:
@@ -192,7 +149,7 @@ def _changes(stage: str, config: RunConfig, made: MadeWith | None, version: str)
 def _roots(stage: str, found: Mapping[str, StageState]) -> dict[str, State]:
     """Return the stages, however far before this one, that are not as they should be for a reason of their own."""
     roots: dict[str, State] = {}
-    for name in READS[stage]:
+    for name in table.find_stage(stage).reads:
         one = found[name]
         if one.state is State.BEHIND:
             roots |= _roots(name, found)
@@ -212,21 +169,23 @@ def _after(one: StageState, roots: Mapping[str, State]) -> StageState:
     return replace(one, reasons=reasons or ("what it reads, or a file or model of its settings, has changed",))
 
 
-def _examine_part(chain: Path, stage: str, config: RunConfig, made: MadeWith | None) -> StageState:
+def _examine_part(chain: Path, stage: Stage, config: RunConfig, made: Provenance | None) -> StageState:
     """Return how training or evaluation stands, which have no shards."""
-    if not mark_of(chain, stage):
-        begun = (chain / stage).is_dir() and any((chain / stage).iterdir())
-        return StageState(stage, State.PARTIAL if begun else State.MISSING, n_shards=1)
+    if not mark_of(chain, stage.name):
+        begun = (chain / stage.name).is_dir() and any((chain / stage.name).iterdir())
+        return StageState(stage.name, State.PARTIAL if begun else State.MISSING, n_shards=1)
     reasons = _changes(stage, config, made, "") if made is not None else ()
     if made is not None and made.pairs != mark_of(chain, "pairs"):
         reasons += ("the pairs have changed since",)
     if made is None:
-        return StageState(stage, State.UNKNOWN, 0, 0, 1, ("the settings that it was made with were not kept",))
-    return StageState(stage, State.STALE if reasons else State.DONE, 0, int(not reasons), 1, reasons)
+        return StageState(
+            stage.name, State.UNKNOWN, 0, 0, 1, ("the settings that it was made with were not kept",)
+        )
+    return StageState(stage.name, State.STALE if reasons else State.DONE, 0, int(not reasons), 1, reasons)
 
 
 def _n_rows(chain: Path, stage: str) -> int:
-    folder = stages.stage_folder(chain, stage)
+    folder = table.stage_folder(chain, stage)
     manifest = folder.manifest()
     if manifest is not None:
         return manifest.n_out

@@ -6,9 +6,12 @@ from typing import Any, TypeVar, cast
 
 import pytest
 
-from pairsmith.pipeline.chain import stages
-from pairsmith.pipeline.chain.stages import RECORDS, split_shards, stage_folder, versions_of
+from pairsmith.pipeline.chain import table
+from pairsmith.pipeline.chain.chain import Chain
+from pairsmith.pipeline.chain.table import stage_folder, stored_stages, versions_of
+from pairsmith.pipeline.chain.tools import Tools
 from pairsmith.pipeline.problems.records import DroppedProblem, DropReason, LoadedProblems, PendingProblem
+from pairsmith.pipeline.problems.stage import split_shards
 from pairsmith.pipeline.run.folder import StageFolder, shard_name
 from pairsmith.pipeline.sampling import Sampler, SampleStore, open_sampler
 from pairsmith.pipeline.sampling.arms import Source
@@ -30,6 +33,7 @@ CASES = tuple(Case(f"[{n}]", str(n + 1)) for n in range(4))
 RIGHT, WRONG, PROSE = "def f(x):\n    return x + 1\n", "def f(x):\n    return x + 2\n", "I can't do that."
 ALSO_RIGHT = "def f(number):\n    result = 1\n    result += number\n    return result\n"
 SAMPLES = [RIGHT, WRONG, PROSE, ALSO_RIGHT]
+STAGES = ("candidates", "programs", "executions", "verdicts", "syntax", "pairs")
 
 
 class LocalSandbox:
@@ -94,6 +98,37 @@ def change(config: RunConfig, *overrides: str) -> RunConfig:
     return RunConfig.model_validate(tree)
 
 
+class LocalTools:
+    """What the stages of this file open."""
+
+    def __init__(
+        self, store: SampleStore | None, opened: Callable[[Source], Any], pool: SandboxPool | None
+    ) -> None:
+        self.store, self.open_source = lambda: store, opened
+        self._pool = pool
+
+    def pool(self) -> SandboxPool:
+        assert self._pool is not None, "opened"
+        return self._pool
+
+    beyond_pool = pool
+
+
+def open_chain(
+    run_dir: Path,
+    config: RunConfig,
+    loaded: LoadedProblems | None = None,
+    *,
+    store: SampleStore | None = None,
+    opened: Callable[[Source], Any] | None = None,
+    draws: dict[str, int] | None = None,
+    pool: SandboxPool | None = POOL,
+) -> Chain:
+    chain = Chain(run_dir, config, cast(Tools, LocalTools(store, opened or open_source, pool)), draws)
+    chain.sources["problems"] = {NAME: loaded or problems()}
+    return chain
+
+
 def open_source(source: Source) -> Sampler:
     return open_sampler(source.config, Path(), None, lambda line: None)
 
@@ -102,33 +137,25 @@ def sample(
     chain: Path,
     config: RunConfig,
     store: SampleStore | None = None,
-    opened: Callable[[Source], Sampler] = open_source,
+    opened: Callable[[Source], Any] | None = None,
     n_each: dict[str, int] | None = None,
 ) -> list[Candidate]:
-    filled = list(draw(chain, [NAME], config, opened, store, n_each))
-    stages.write_candidates(chain, NAME, config, filled, n_each)
-    return cast(list[Candidate], stage_folder(chain, "candidates").read(NAME))
+    made = open_chain(chain, config, store=store, opened=opened, draws=n_each)
+    (made.folder("candidates").path / NAME).unlink(missing_ok=True)
+    assert made.ensure("candidates", NAME)
+    return cast(list[Candidate], made.folder("candidates").read(NAME))
 
 
 def run_chain(chain: Path, config: RunConfig, loaded: LoadedProblems | None = None) -> None:
-    stages.write_problems(chain, NAME, loaded or problems(), lambda: POOL)
-    sample(chain, config)
-    stages.write_programs(chain, NAME, config)
-    stages.write_executions(chain, NAME, config, POOL)
-    stages.write_verdicts(chain, NAME, config)
-    stages.write_syntax(chain, NAME, config)
-    stages.write_pairs(chain, config)
+    made = open_chain(chain, config, loaded)
+    for stage in table.shard_stages():
+        made.ensure(stage.name, NAME)
+    made.ensure_whole("pairs")
 
 
 def keys_of(chain: Path, config: RunConfig) -> dict[str, str]:
-    return {
-        "candidates": stages.candidates_key(chain, NAME, config),
-        "programs": stages.programs_key(chain, NAME, config),
-        "executions": stages.executions_key(chain, NAME, config),
-        "verdicts": stages.verdicts_key(chain, NAME, config),
-        "syntax": stages.syntax_key(chain, NAME, config),
-        "pairs": stages.pairs_key(chain, config),
-    }
+    made = open_chain(chain, config)
+    return {stage: made.key(stage, NAME) for stage in STAGES}
 
 
 @pytest.fixture
@@ -152,12 +179,12 @@ def test_every_shard_is_there_under_its_key(chain: Path, config: RunConfig) -> N
     for stage, key in keys_of(chain, config).items():
         name = "train-00000.parquet" if stage == "pairs" else NAME
         assert stage_folder(chain, stage).has_shard(name, key), stage
-    assert stage_folder(chain, "problems").has_shard(NAME, stages.problems_key(problems()))
+    assert open_chain(chain, config).has("problems", NAME)
 
 
 def test_the_same_again_gives_the_same_content(chain: Path, config: RunConfig, tmp_path: Path) -> None:
     run_chain(tmp_path / "again", config)
-    for stage in RECORDS:
+    for stage in stored_stages():
         one, other = stage_folder(chain, stage), stage_folder(tmp_path / "again", stage)
         assert one.shard_names() == other.shard_names()
         for name in one.shard_names():
@@ -215,20 +242,23 @@ def test_a_key_changes_with_what_is_read(chain: Path, config: RunConfig, tmp_pat
 def test_candidates_hang_on_the_bytes_of_the_samples_not_on_their_place(
     chain: Path, config: RunConfig, tmp_path: Path
 ) -> None:
-    key = stages.candidates_key(chain, NAME, config)
+    key = open_chain(chain, config).key("candidates", NAME)
     samples = cast(Path, config.sampling.samples)
     moved = tmp_path / "moved.jsonl"
     moved.write_bytes(samples.read_bytes())
-    assert stages.candidates_key(chain, NAME, change(config, f"sampling.samples={json.dumps(str(moved))}")) == key
+    assert (
+        open_chain(chain, change(config, f"sampling.samples={json.dumps(str(moved))}")).key("candidates", NAME)
+        == key
+    )
     samples.write_text(samples.read_text() + "\n")
-    assert stages.candidates_key(chain, NAME, config) != key
+    assert open_chain(chain, config).key("candidates", NAME) != key
 
 
 def test_candidates_hang_on_the_adapter_and_on_a_model_folder(
     chain: Path, config: RunConfig, tmp_path: Path
 ) -> None:
     def key(*overrides: str) -> str:
-        return stages.candidates_key(chain, NAME, change(config, *overrides))
+        return open_chain(chain, change(config, *overrides)).key("candidates", NAME)
 
     adapter, model = tmp_path / "adapter", tmp_path / "model"
     for folder in (adapter, model):
@@ -242,10 +272,13 @@ def test_candidates_hang_on_the_adapter_and_on_a_model_folder(
 
 
 def test_problems_have_a_key_of_their_content() -> None:
-    base = stages.problems_key(problems())
+    def key(part: LoadedProblems) -> str:
+        return open_chain(Path(), RunConfig(), part).key("problems", NAME)
+
+    base = key(problems())
     pending = PendingProblem(make_problem("p/9"), ("[1]",), 0.0)
     keys = {
-        stages.problems_key(part)
+        key(part)
         for part in (
             problems(2),
             LoadedProblems(problems().problems, (pending,)),
@@ -255,14 +288,19 @@ def test_problems_have_a_key_of_their_content() -> None:
         )
     }
     assert len({base, *keys}) == 6
-    assert stages.problems_key(problems()) == base
+    assert key(problems()) == base
+
+
+def raise_version(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    raised = [replace(one, version=one.version + 1) if one.name == name else one for one in table.STAGES]
+    monkeypatch.setattr(table, "STAGES", tuple(raised))
 
 
 def test_a_raised_version_makes_a_stage_again(
     chain: Path, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for stage, key in keys_of(chain, config).items():
-        monkeypatch.setitem(stages.VERSIONS, stage, stages.VERSIONS[stage] + 1)
+        raise_version(monkeypatch, stage)
         assert keys_of(chain, config)[stage] != key
 
 
@@ -303,7 +341,7 @@ def test_more_samples_keep_those_that_are_there(chain: Path, config: RunConfig, 
     ]
     assert [row for row in new if row.index < 3] == old
     assert [(row.problem_id, row.index) for row in new] == [(f"p/{k}", n) for k in range(3) for n in range(4)]
-    assert stage_folder(chain, "candidates").has_shard(NAME, stages.candidates_key(chain, NAME, more))
+    assert stage_folder(chain, "candidates").has_shard(NAME, open_chain(chain, more).key("candidates", NAME))
     store.close()
 
 
@@ -311,10 +349,10 @@ def test_each_problem_may_have_a_number_of_draws_of_its_own(chain: Path, config:
     n_each = {"p/0": 1, "p/2": 3}
     rows = sample(chain, config, n_each=n_each)
     assert [(row.problem_id, row.index) for row in rows] == [("p/0", 0), ("p/2", 0), ("p/2", 1), ("p/2", 2)]
-    key = stages.candidates_key(chain, NAME, config, n_each)
+    key = open_chain(chain, config, draws=n_each).key("candidates", NAME)
     assert stage_folder(chain, "candidates").has_shard(NAME, key)
-    assert key != stages.candidates_key(chain, NAME, config)
-    assert key != stages.candidates_key(chain, NAME, config, {"p/0": 2, "p/2": 3})
+    assert key != open_chain(chain, config).key("candidates", NAME)
+    assert key != open_chain(chain, config, draws={"p/0": 2, "p/2": 3}).key("candidates", NAME)
 
 
 def test_several_models_share_a_dataset(chain: Path, config: RunConfig, tmp_path: Path) -> None:
@@ -353,16 +391,27 @@ def test_what_could_not_be_drawn_is_counted_and_asked_for_again(chain: Path, con
     request = cast(Any, None)
     failures = (Failure(request, Trouble.TIMEOUT, ""), Failure(request, Trouble.TOO_LONG, ""))
     first = replace(first, failures=failures, candidates=first.candidates[2:])
-    stages.write_candidates(chain, NAME, config, [first, *others])
+    made = open_chain(chain, config)
+
+    def write(filled: list[Any]) -> None:
+        (made.folder("candidates").path / NAME).unlink(missing_ok=True)
+        made.ensure("candidates", NAME, source=filled)
+
+    write([first, *others])
     folder = stage_folder(chain, "candidates")
     manifest = folder.finish([NAME], "print", {})
     assert manifest.dropped == {"timeout": 1, "too_long": 1}
     assert (manifest.n_in, manifest.n_out, manifest.counts["to_ask_again"]) == (9, 7, 1)
-    stages.forget_failures(chain)
+    made.forget_faults()
     assert not (folder.path / NAME).is_file()
-    stages.write_candidates(chain, NAME, config, [replace(first, failures=failures[1:]), *others])
-    stages.forget_failures(chain)
+    write([replace(first, failures=failures[1:]), *others])
+    made.forget_faults()
     assert (folder.path / NAME).is_file(), "a prompt that is too long stays so"
+
+
+def execute(chain: Path, config: RunConfig) -> None:
+    for stage in ("programs", "executions"):
+        open_chain(chain, config).ensure(stage, NAME)
 
 
 def test_programs_that_ran_do_not_run_again_when_samples_are_added(
@@ -379,14 +428,13 @@ def test_programs_that_ran_do_not_run_again_when_samples_are_added(
     before = stage_folder(chain, "executions").read(NAME)
     more = change(config, "sampling.n=4")
     sample(chain, more)
-    stages.write_programs(chain, NAME, more)
-    stages.write_executions(chain, NAME, more, POOL)
+    execute(chain, more)
     after = stage_folder(chain, "executions").read(NAME)
     assert len(after) == 12
     assert [row for row in after if row.candidate_id in {old.candidate_id for old in before}] == before
     assert len(ran) == 3 * config.execution.n_runs, "the added ones"
     ran.clear()
-    stages.write_executions(chain, NAME, change(more, "sandbox.cpu_s=3"), POOL)
+    execute(chain, change(more, "sandbox.cpu_s=3"))
     assert len(ran) == 9 * config.execution.n_runs, "other limits, so all again"
 
 
@@ -396,7 +444,7 @@ def test_fewer_samples_drop_the_last(chain: Path, config: RunConfig) -> None:
 
 
 def test_samples_that_a_file_lacks_are_fewer(tmp_path: Path, config: RunConfig) -> None:
-    stages.write_problems(tmp_path / "run", NAME, problems(4), lambda: POOL)
+    open_chain(tmp_path / "run", config, problems(4)).ensure("problems", NAME)
     rows = sample(tmp_path / "run", change(config, "sampling.n=9"))
     assert [row.problem_id for row in rows] == [f"p/{k}" for k in range(3) for _ in SAMPLES]
 
@@ -419,7 +467,7 @@ def test_pending_problems_get_the_answers_of_their_reference(tmp_path: Path) -> 
     good = PendingProblem(make_problem("p/1", reference="def f(x): return 6 // x"), ("[2]", "[0]", "[3]"), 0.0)
     bad = PendingProblem(make_problem("p/2", reference="def f(x): raise KeyError"), ("[2]",), 0.0)
     part = LoadedProblems(problems(1).problems, (good, bad), (DroppedProblem("x", DropReason.NOT_JSON, "said"),))
-    stages.write_problems(tmp_path, NAME, part, lambda: POOL)
+    open_chain(tmp_path, RunConfig(), part).ensure("problems", NAME)
     folder: StageFolder = stage_folder(tmp_path, "problems")
     rows: list[Problem] = folder.read(NAME)
     assert [row.problem_id for row in rows] == ["p/0", "p/1"]
@@ -431,10 +479,7 @@ def test_pending_problems_get_the_answers_of_their_reference(tmp_path: Path) -> 
 
 
 def test_no_sandbox_is_opened_where_nothing_is_pending(tmp_path: Path) -> None:
-    def refuse() -> SandboxPool:
-        raise AssertionError("opened")
-
-    assert stages.write_problems(tmp_path, NAME, problems(), refuse).is_file()
+    assert open_chain(tmp_path, RunConfig(), pool=None).ensure("problems", NAME)
 
 
 def test_counts_are_in_the_manifest(chain: Path, config: RunConfig) -> None:
@@ -449,10 +494,10 @@ def test_counts_are_in_the_manifest(chain: Path, config: RunConfig) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("stage", RECORDS)
+@pytest.mark.parametrize("stage", stored_stages())
 def test_versions_name_what_shapes_the_rows(stage: str) -> None:
     versions = versions_of(stage)
     assert {"pairsmith", "stage", "pyarrow"} <= set(versions)
     assert ("tree-sitter-python" in versions) is (stage == "syntax")
-    assert versions["stage"] == str(stages.VERSIONS[stage])
+    assert versions["stage"] == str(table.find_stage(stage).version)
     assert "vllm" not in versions or stage == "candidates"

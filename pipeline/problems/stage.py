@@ -1,17 +1,21 @@
-"""Which problems lie in which shard, and the shards of problems themselves."""
+"""The stage `problems`: which problem lies in which shard, and the shards."""
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pairsmith.pipeline.chain.stages.common import VERSIONS, stage_folder
+from pairsmith.pipeline.chain.stage import Inputs, Planned, Stage, count_words
 from pairsmith.pipeline.problems.records import LoadedProblems, PendingProblem
 from pairsmith.pipeline.problems.references import NO_ANSWER, Completed, complete
-from pairsmith.pipeline.run.digests import content_digest, digest
+from pairsmith.pipeline.run.digests import content_digest
 from pairsmith.pipeline.run.folder import Shard, shard_name, write_whole
-from pairsmith.pipeline.sandbox import SandboxPool
+from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.problem import Problem
+
+if TYPE_CHECKING:
+    from pairsmith.pipeline.chain.tools import Tools
 
 _LAYOUT = "layout.json"  # in the folder of problems
 
@@ -52,41 +56,61 @@ def split_shards(
     }
 
 
-def placed_problems(chain: Path) -> dict[str, str]:
-    """Return the shard of each problem that a chain was last made of; nothing where it was not begun."""
+def placed_problems(run_dir: Path) -> dict[str, str]:
+    """Return the shard of each problem that a run was last made of; nothing where it was not begun."""
     try:
-        placed: dict[str, str] = json.loads((chain / "problems" / _LAYOUT).read_text(encoding="utf-8"))
+        placed: dict[str, str] = json.loads((run_dir / "problems" / _LAYOUT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return placed
 
 
-def place_problems(chain: Path, shards: Mapping[str, LoadedProblems]) -> None:
+def place_problems(run_dir: Path, shards: Mapping[str, LoadedProblems]) -> None:
     """Write down which shard each problem lies in, also one that will be left out for want of an answer."""
     placed = {
         problem.problem_id: name
         for name, part in shards.items()
         for problem in (*part.problems, *(row.problem for row in part.pending))
     }
-    if placed != placed_problems(chain):
-        write_whole(chain / "problems" / _LAYOUT, (json.dumps(placed, indent=0, sort_keys=True) + "\n").encode())
+    if placed != placed_problems(run_dir):
+        write_whole(run_dir / "problems" / _LAYOUT, (json.dumps(placed, indent=0, sort_keys=True) + "\n").encode())
 
 
-def problems_key(part: LoadedProblems) -> str:
-    """Return the key of a shard of problems."""
+def _contents(part: LoadedProblems) -> Sequence[str]:
     pending = [(row.problem.problem_id, row.arguments, row.atol, row.rule) for row in part.pending]
-    texts = content_digest([*part.problems, *(row.problem for row in part.pending)], Problem)
-    return digest("problems", str(VERSIONS["problems"]), texts, repr(pending))
+    return content_digest([*part.problems, *(row.problem for row in part.pending)], Problem), repr(pending)
 
 
-def write_problems(chain: Path, name: str, part: LoadedProblems, pool: Callable[[], SandboxPool]) -> Path:
-    """Write a shard of problems; those without answers get them from their reference, in a sandbox."""
-    completed = complete(part.pending, pool()) if part.pending else Completed((), 0, 0)
+def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]:
+    """Return the problems of a shard; those without answers get them from their reference, in a sandbox."""
+    part: LoadedProblems = inputs.source
+    completed = complete(part.pending, tools.pool()) if part.pending else Completed((), 0, 0)
     problems = sorted([*part.problems, *completed.problems], key=lambda problem: problem.problem_id)
     counts = Counter(f"judged_by.{problem.judged_by}" for problem in problems)
     counts["cases"] = sum(len(problem.cases) for problem in problems)
     counts["lost_inputs"] = completed.n_lost_inputs
     n_in = len(part.problems) + len(part.pending) + len(part.dropped)
     dropped = Counter(part.dropped_by_reason()) + Counter({NO_ANSWER: completed.n_dropped})
-    shard = Shard(problems, n_in, dropped, counts)
-    return stage_folder(chain, "problems").write_shard(name, problems_key(part), shard)
+    return (Shard(problems, n_in, dropped, counts),)
+
+
+def _planned(planned: Planned) -> str:
+    shards = "1 shard" if planned.n_shards == 1 else f"{planned.n_shards:,} shards"
+    return f"{planned.n_problems} from {planned.config.problems.source}, {planned.n_held_out} held out, {shards}"
+
+
+STAGE = Stage(
+    name="problems",
+    about="loads problems; assert-style tests become typed cases",
+    record=Problem,
+    settings=("problems", "shard_problems"),
+    key_texts=lambda *texts: (),  # they act through the problems that are loaded
+    version=3,
+    run=_run,
+    contents=_contents,
+    is_input=True,
+    unit="problems",
+    counted=("judged_by.", "cases", "lost_inputs"),
+    count_word=count_words,
+    planned=_planned,
+)

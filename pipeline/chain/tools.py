@@ -1,19 +1,14 @@
-"""What a run opens: its folder under a lock, samplers, the sample store and the sandboxes."""
+"""What the stages of a run open: samplers, the sample store and the sandboxes."""
 
-import fcntl
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
 
-from pairsmith.flows.reporting import reporter
 from pairsmith.pipeline.run.cpus import set_threads
-from pairsmith.pipeline.run.errors import PairsmithError
-from pairsmith.pipeline.run.stores import StoreBusyError, mirror_of, mirrored
+from pairsmith.pipeline.run.stores import mirror_of
 from pairsmith.pipeline.sampling import Sampler, SampleStore, open_sampler
 from pairsmith.pipeline.sampling.arms import Source
 from pairsmith.pipeline.sampling.stream import remember_draws, store_path
@@ -22,23 +17,28 @@ from pairsmith.pipeline.sandbox.docker_engine import label_of
 from pairsmith.schemas.config import RunConfig, beyond_limits
 
 _DRAWN = re.compile(r"(^|/)candidates/part-\d+\.parquet$")
-_LOOK_EVERY_S = 0.5  # whether a lock is free
-_LOOK_STORE_EVERY_S = 5.0  # likewise; a store bills each look
+Follow = Callable[[str, float], None]  # takes a phase and the share done, in [0, 1]
 
 
-class RunLockedError(PairsmithError):
-    """Another process works on this run folder."""
+def _log_nothing(line: str) -> None:
+    return
+
+
+def _follow_nothing(name: str) -> AbstractContextManager[Follow | None]:
+    return nullcontext()
 
 
 @dataclass
 class Tools:
-    """What is opened when first needed, and closed at the end: samplers, the sample store and the sandboxes.
+    """Samplers, sample store and sandboxes, opened when they are first needed.
 
     Attributes:
         cache: folder for converted models and for the samples that runs share.
         root: folder of the run, also for a chain below it.
         api_keys: returns the key that a variable holds, None for none.
         place: added to the label of containers, where several processes work on one run.
+        log: takes lines for people.
+        follow: shows the progress of a long step of this name.
     """
 
     config: RunConfig
@@ -46,6 +46,8 @@ class Tools:
     root: Path
     api_keys: Callable[[str], str | None]
     place: str = ""
+    log: Callable[[str], None] = _log_nothing
+    follow: Callable[[str], AbstractContextManager[Follow | None]] = _follow_nothing
     _pool: SandboxPool | None = field(default=None, init=False)
     _beyond: SandboxPool | None = field(default=None, init=False)
     _store: SampleStore | None = field(default=None, init=False)
@@ -60,10 +62,9 @@ class Tools:
             config = self.config
             set_threads(config.overlap.sampler_threads)
             key = self.api_keys(source.config.api_key_variable)
-            with reporter().following("conversion") as follow:
-                sampler = open_sampler(
-                    source.config, self.cache, key, reporter().say, follow, config.seed, config.run / "logs"
-                )
+            with self.follow("conversion") as follow:
+                logs = config.run / "logs"
+                sampler = open_sampler(source.config, self.cache, key, self.log, follow, config.seed, logs)
             self._sampler = (source, sampler)
         yield self._sampler[1]
 
@@ -87,7 +88,7 @@ class Tools:
             if self._pool is None:
                 config = self.config
                 self._pool = open_pool(
-                    config.sandbox, config.execution, label_of(config.run) + self.place, reporter().say
+                    config.sandbox, config.execution, label_of(config.run) + self.place, self.log
                 )
             return self._pool
 
@@ -118,58 +119,3 @@ def fetched_candidates(run: Path) -> list[Path]:
     mirror = mirror_of(run)
     names = mirror.fetched if mirror is not None else ()
     return [run / name for name in names if _DRAWN.search(name)]
-
-
-@contextmanager
-def locked(run: Path, wait_s: float = 0.0, store: str = "") -> Iterator[None]:
-    """Keep other processes off a run folder; a dead holder's lock is gone with it.
-
-    Args:
-        wait_s: seconds to wait for another process.
-        store: address of the folder in a store that it is kept in, which other machines are kept off too; what is
-            there is fetched first. Empty for none.
-
-    Raises:
-        RunLockedError: if another process holds it for longer.
-        StoreError: if the store can't be used.
-    """
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-        lock = (run / ".lock").open("w")
-    except OSError as error:
-        raise PairsmithError(f"{run}: {error.strerror}; give another folder with --set run=...") from None
-    with lock, ExitStack() as stack:
-        deadline = time.monotonic() + wait_s
-        while not _lock_now(lock):
-            if time.monotonic() >= deadline:
-                raise RunLockedError(f"{run}: another pairsmith works on it; wait for its end")
-            time.sleep(min(_LOOK_EVERY_S, wait_s))
-        while store:
-            try:
-                stack.enter_context(mirrored(run, store))
-                break
-            except StoreBusyError as error:
-                if time.monotonic() >= deadline:
-                    raise RunLockedError(str(error)) from None
-                time.sleep(min(_LOOK_STORE_EVERY_S, wait_s))
-        yield
-
-
-def _lock_now(lock: TextIO) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def is_locked(run: Path) -> bool:
-    """Return whether some process works on a run folder now."""
-    try:
-        with (run / ".lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return False

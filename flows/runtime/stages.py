@@ -1,0 +1,218 @@
+"""Brings the stages of a chain up to date: reuses current shards, and makes missing or stale ones, a task each.
+
+Three executors do the same work, `chain.ensure(stage, shard)`: stage after stage here, several stages at the same
+time in `overlapped`, shards all over a cluster in `cluster`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from pairsmith.flows.metering import Meter
+from pairsmith.flows.runtime.overlapped import Overlapped, open_bars, overlapped_stages
+from pairsmith.flows.runtime.reporting import reporter
+from pairsmith.flows.runtime.retrying import SAMPLER_TAG, retried
+from pairsmith.pipeline.chain import table
+from pairsmith.pipeline.chain.chain import Chain
+from pairsmith.pipeline.chain.tools import Tools
+from pairsmith.pipeline.execution.runner import PYTHON
+from pairsmith.pipeline.languages.toolchains import Toolchains
+from pairsmith.pipeline.problems.loading import load_problems
+from pairsmith.pipeline.problems.records import LoadedProblems
+from pairsmith.pipeline.problems.sources.starter import starter_folder
+from pairsmith.pipeline.problems.stage import place_problems, placed_problems, split_shards
+from pairsmith.pipeline.sampling import choose_backend
+from pairsmith.pipeline.sampling.stream import Filled, draw
+from pairsmith.pipeline.syntax.worker import Reader
+from pairsmith.schemas.candidate import Candidate
+from pairsmith.schemas.config import RunConfig
+
+
+@task(name="shard", task_run_name="{stage} {name}", cache_policy=NO_CACHE, persist_result=False)
+def make_shard(stage: str, name: str, work: Callable[[], object]) -> None:
+    """Make one shard of one stage."""
+    work()
+
+
+@task(name="sample", cache_policy=NO_CACHE, persist_result=False)
+def sample(work: Callable[[], object]) -> None:
+    """Draw candidates, and judge them beside; only so many at a time as the tag of samplers allows."""
+    work()
+
+
+def open_chain(
+    run_dir: Path, config: RunConfig, tools: Tools, draws: Mapping[str, int] | None = None, is_inner: bool = False
+) -> Chain:
+    """Return a chain whose shards are a Prefect task each.
+
+    Args:
+        draws: draws of each problem; None takes `sampling.n` for all.
+        is_inner: whether it works within a task that is tried again itself.
+    """
+
+    def around(stage: str, name: str, work: Callable[[], None]) -> None:
+        (make_shard if is_inner else retried(make_shard))(stage, name, work)
+
+    return Chain(run_dir, config, tools, draws, around)
+
+
+def open_tools(
+    config: RunConfig, cache: Path, root: Path, api_keys: Callable[[str], str | None], place: str = ""
+) -> Tools:
+    """Return the tools of a run whose steps the reporter shows; nothing is opened yet."""
+    return Tools(config, cache, root, api_keys, place, reporter().say, reporter().following)
+
+
+def load(config: RunConfig, cache: Path) -> dict[str, LoadedProblems]:
+    """Return the problems that the configuration names, by shard; published files are fetched into the cache."""
+    loaded = load_problems(config.problems, starter_folder(), cache)
+    for drop in loaded.dropped[:5]:
+        if drop.reason not in ("other_level", "other_id", "over_limit"):
+            reporter().say(f"left out: {drop.where}: {drop.message}")
+    return split_shards(loaded, config.shard_problems, placed_problems(config.run))
+
+
+def run_problems(chain: Chain, shards: Mapping[str, LoadedProblems]) -> list[str]:
+    """Make the stage of problems; return the names of its shards."""
+    assert chain.tools is not None
+    place_problems(chain.run_dir, shards)
+    chain.sources["problems"] = shards
+    languages = {problem.language for part in shards.values() for problem in part.problems} - {PYTHON}
+    if languages:  # what can't run is known before anything is drawn
+        with Toolchains(chain.tools.pool()) as toolchains:
+            toolchains.require(languages)
+    sizes = {name: len(part.problems) + len(part.pending) for name, part in shards.items()}
+    run_stage(chain, "problems", sizes)
+    return list(shards)
+
+
+def run_samples(chain: Chain, names: Sequence[str]) -> Meter:
+    """Draw the candidates; extract, execute, judge and parse them at the same time.
+
+    Returns what was measured; nothing was drawn where all was there.
+    """
+    assert chain.tools is not None
+    config, n_problems = chain.config, chain.n_rows("problems")
+    n_draws = n_problems * config.sampling.n if chain.draws is None else sum(chain.draws.values())
+    meter = Meter(config, chain.tools.cache, n_draws, n_problems)
+    chain.forget_faults()
+    if _is_there(chain, "candidates", names):
+        judge_again(chain, names)
+        return meter
+    tags = [] if choose_backend(config.sampling) == "files" else [SAMPLER_TAG]
+    retried(sample.with_options(tags=tags))(lambda: _draw_and_judge(chain, names, meter))
+    meter.keep()
+    if chain.draws is None:  # else there may be another wave
+        chain.tools.close_sampler()
+    for stage in ("candidates", *overlapped_stages()):
+        chain.finish(stage, names)
+    _log_failures(chain)
+    return meter
+
+
+def judge_again(chain: Chain, names: Sequence[str]) -> None:
+    """Bring the stages behind the candidates up to date: extract, execute, judge and parse them."""
+    wanted = [stage for stage in overlapped_stages() if not _is_there(chain, stage, names)]
+    if not wanted:
+        return
+    n = chain.n_rows("candidates")
+    with Reader(chain.config.syntax) as reader, open_bars(dict.fromkeys(overlapped_stages(), n)) as bars:
+        Overlapped(chain, reader, bars).run((), sorted(names), {})
+    for stage in wanted:
+        chain.finish(stage, names)
+
+
+def _draw_and_judge(outer: Chain, names: Sequence[str], meter: Meter) -> None:
+    """Make the missing shards of candidates, and the later stages of all shards as they become whole."""
+    assert outer.tools is not None
+    config, tools, draws = outer.config, outer.tools, outer.draws
+    chain = open_chain(outer.run_dir, config, tools, draws, is_inner=True)
+    pending = [name for name in sorted(names) if not chain.has("candidates", name)]
+    ready = [name for name in sorted(names) if name not in pending]
+    if ready:
+        reporter().say(f"candidates  {len(ready)} of {len(names)} shards there already")
+    ids = {name: [row.problem_id for row in chain.rows("problems", name)] for name in pending}
+    n = sum(config.sampling.n if draws is None else draws.get(one, 0) for part in ids.values() for one in part)
+    n_ready = sum(chain.folder("candidates").n_rows(name) for name in ready)
+    meter.found(n_ready)
+    meter.expect(one for name in pending for one in sorted(ids[name]))
+    totals = {"candidates": n, **dict.fromkeys(overlapped_stages(), n + n_ready)}
+    with open_bars(totals) as bars, Reader(config.syntax) as reader:
+
+        def count(candidate: Candidate) -> None:
+            bars["candidates"].advance(1, meter.drawn(candidate))
+
+        def filled() -> Iterator[Filled]:
+            for one in draw(chain.run_dir, pending, config, tools.open_source, tools.store(), draws, count):
+                bars["candidates"].expect_less(len(one.failures))
+                bars["candidates"].advance(len(one.candidates) - one.n_drawn)
+                meter.filled(one.problem.problem_id, one.candidates)
+                yield one
+
+        sizes = {name: len(part) for name, part in ids.items()}
+        Overlapped(chain, reader, bars, meter.judged).run(filled(), ready, sizes)
+
+
+def run_crosscheck(chain: Chain, names: Sequence[str]) -> None:
+    """Hold passed candidates against more inputs than the tests', and time them where that is asked for."""
+    verdicts, n_inputs = chain.folder("verdicts"), chain.config.crosscheck.n_inputs
+    run_stage(
+        chain,
+        "standings",
+        {name: verdicts.counts(name).get("label.passed", 0) if n_inputs else 0 for name in names},
+    )
+
+
+def run_pairs(chain: Chain) -> None:
+    """Make the pairs."""
+    if _is_there(chain, "pairs", ()):
+        return
+    with reporter().stage("pairs", 0, table.find_stage("pairs").unit) as bar:
+        bar.advance(chain.ensure_whole("pairs").n_out)
+
+
+def run_judgements(chain: Chain) -> None:
+    """Have a language model compare the pairs, where the configuration names one."""
+    if table.find_stage("judgements").is_wanted(chain.config):
+        chain.deal("judgements")
+        run_stage(chain, "judgements", {name: len(pairs) for name, pairs in chain.sources["judgements"].items()})
+
+
+def run_stage(chain: Chain, name: str, sizes: Mapping[str, int]) -> None:
+    """Make those shards of a stage that are not there under their key, then its manifest.
+
+    Args:
+        sizes: units of work of each shard.
+    """
+    stage = table.find_stage(name)
+    together = (name, *stage.beside)  # manifests are written only when all shards of all of them are there
+    there = [_is_there(chain, one, sizes) for one in together]  # each is logged
+    if all(there):
+        return
+    pending = [shard for shard in sorted(sizes) if not chain.has(name, shard)]
+    if 0 < len(pending) < len(sizes):
+        reporter().say(f"{name:<11} {len(sizes) - len(pending)} of {len(sizes)} shards there already")
+    if pending:
+        with reporter().stage(name, sum(sizes[shard] for shard in pending), stage.unit) as bar:
+            for shard in pending:
+                chain.ensure(name, shard)
+                bar.advance(sizes[shard])
+    for one in together:
+        chain.finish(one, sizes)
+
+
+def _is_there(chain: Chain, stage: str, names: Sequence[str] | Mapping[str, int]) -> bool:
+    """Return whether a stage is done, and log so."""
+    manifest = chain.done(stage, names)
+    if manifest is not None:
+        reporter().say(f"{stage:<11} {manifest.n_out:>6} rows there already")
+    return manifest is not None
+
+
+def _log_failures(chain: Chain) -> None:
+    manifest = chain.folder("candidates").manifest()
+    if manifest is not None and manifest.dropped:
+        reasons = ", ".join(f"{reason} {n}" for reason, n in sorted(manifest.dropped.items()))
+        reporter().say(f"candidates  {sum(manifest.dropped.values())} requests gave none: {reasons}")

@@ -1,0 +1,255 @@
+"""One chain: a run folder with one folder a stage, under one configuration. Makes, reads and explains shards.
+
+A chain is the run itself, and again each folder under `evaluation/` for a model that is scored. A shard holds the
+rows of the same problems at every stage. It is made again only when its key changes: the settings that its rows
+depend on, the version of its code, what is read from outside, or the content of what it reads.
+"""
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pairsmith.pipeline.chain.stage import Inputs, Stage
+from pairsmith.pipeline.chain.table import find_stage, stage_folder, versions_of
+from pairsmith.pipeline.chain.tools import Tools
+from pairsmith.pipeline.execution.stage import FAULTS
+from pairsmith.pipeline.run.digests import digest, file_digest
+from pairsmith.pipeline.run.folder import FolderError, StageFolder
+from pairsmith.pipeline.sampling.stage import ASK_AGAIN
+from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.manifest import Manifest
+
+_MAX_ROWS = 50_000  # rows of shards that were just made and are kept for the stages that read them
+Around = Callable[[str, str, Callable[[], None]], None]
+
+
+def _at_once(stage: str, shard: str, work: Callable[[], None]) -> None:
+    work()
+
+
+class Chain:
+    """One run folder, one configuration.
+
+    Attributes:
+        sources: what shards of some stages are made of besides rows (see `Inputs.source`), by stage and shard.
+        draws: draws of each problem, of a run in waves; None takes `sampling.n` for all.
+    """
+
+    def __init__(
+        self,
+        run_dir: Path,
+        config: RunConfig,
+        tools: Tools | None = None,
+        draws: Mapping[str, int] | None = None,
+        around: Around = _at_once,
+    ) -> None:
+        """Name a chain; touches nothing.
+
+        Args:
+            tools: samplers and sandboxes; None for a chain that is only looked at.
+            around: does the work of a shard, given the names of stage and shard: a task of its own, with retries.
+        """
+        self.run_dir, self.config, self.tools, self.draws = run_dir, config, tools, draws
+        self.sources: dict[str, Mapping[str, Any]] = {}
+        self._around = around
+        self._external: dict[str, Sequence[str]] = {}
+        self._rows: OrderedDict[tuple[str, str], Sequence[Any]] = OrderedDict()
+
+    def folder(self, stage: str) -> StageFolder:
+        """Return the folder of a stage."""
+        return stage_folder(self.run_dir, stage)
+
+    def rows(self, stage: str, shard: str) -> Sequence[Any]:
+        """Return the rows of a shard.
+
+        Raises:
+            FolderError: it is not there, or broken.
+        """
+        kept = self._rows.get((stage, shard))
+        folder = self.folder(stage)
+        if kept is not None and folder.was_just_written(shard):
+            return kept
+        return folder.read(shard)
+
+    def n_rows(self, stage: str) -> int:
+        """Return the rows of a stage that is done, else 0."""
+        manifest = self.folder(stage).manifest()
+        return manifest.n_out if manifest is not None else 0
+
+    def key(self, stage: str, shard: str = "") -> str:
+        """Return the key that a shard must have; of a stage that is made as a whole, that of the stage.
+
+        Raises:
+            FolderError, OSError, KeyError: what it reads is not there.
+        """
+        value = find_stage(stage)
+        if stage not in self._external:
+            self._external[stage] = value.external(self.config)
+        parts = (*value.texts(self.config, self._given(value, shard)), *self._contents(value, shard))
+        return digest(stage, str(value.version), *parts, *self._external[stage])
+
+    def has(self, stage: str, shard: str) -> bool:
+        """Return whether a shard is there under its key, with those that the same run makes."""
+        value = find_stage(stage)
+        leader = find_stage(value.made_by) if value.made_by else value
+        try:
+            return all(
+                self.folder(name).has_shard(shard, self.key(name, shard)) for name in (leader.name, *leader.beside)
+            )
+        except (OSError, KeyError, FolderError):  # a stage before has no such shard yet
+            return False
+
+    def ensure(
+        self,
+        stage: str,
+        shard: str,
+        known: Mapping[str, Any] | None = None,
+        source: Any = None,
+        on_done: Callable[[int], None] = lambda n: None,
+    ) -> bool:
+        """Make a shard unless it is there under its key; return whether it was made.
+
+        Args:
+            known: rows that were made ahead, by candidate.
+            source: see `Inputs.source`; of a stage in `sources` it stands there.
+            on_done: called with the number of rows that were just made, by stages that take long.
+        """
+        value = find_stage(stage)
+        if value.made_by:
+            return self.ensure(value.made_by, shard, known, source, on_done)
+        if self.has(stage, shard):
+            return False
+        given = self.sources[stage][shard] if stage in self.sources else source
+        self._around(stage, shard, lambda: self._make(value, shard, known or {}, given, on_done))
+        return True
+
+    def ensure_whole(self, stage: str) -> Manifest:
+        """Make a stage that is made as a whole, unless it is there under its key; return its manifest."""
+        value = find_stage(stage)
+        assert value.whole is not None
+        folder, key = self.folder(stage), self.key(stage)
+        manifest = folder.manifest() if folder.holds(key) else None
+        if manifest is not None:
+            return manifest
+        files = {name: self._files(name) for name in value.reads}
+        whole, names = value.whole, list[str]()
+
+        def work() -> None:
+            made = whole(files, self.run_dir, self.config, key)
+            for name, shard in made.items():
+                folder.write_shard(name, key, shard)
+            names.extend(made)
+
+        self._around(stage, "all", work)
+        return folder.finish(names, key, versions_of(stage))
+
+    def before(self, stage: str, shard: str) -> Mapping[str, list[Any]]:
+        """Return by problem the rows of a shard's earlier state that still hold, as far as the problems tell."""
+        value = find_stage(stage)
+        assert value.reuse is not None
+        rows = {"problems": self.rows("problems", shard)}
+        inputs = Inputs(run_dir=self.run_dir, shard=shard, rows=rows, versions=self._versions(value))
+        return self._reusable(stage, shard, value.reuse(inputs, self.config)[stage])
+
+    def fingerprint(self, stage: str, shards: Iterable[str]) -> str:
+        """Return the digest that the manifest of a stage over these shards must have."""
+        if find_stage(stage).whole is not None:
+            return self.key(stage)
+        return digest(stage, *(f"{name}={self.key(stage, name)}" for name in sorted(shards)))
+
+    def done(self, stage: str, shards: Iterable[str]) -> Manifest | None:
+        """Return the manifest of a stage that is whole and current over these shards, else None."""
+        folder = self.folder(stage)
+        try:
+            return folder.manifest() if folder.holds(self.fingerprint(stage, shards)) else None
+        except (OSError, KeyError, FolderError):
+            return None
+
+    def finish(self, stage: str, shards: Iterable[str]) -> Manifest:
+        """Write the manifest of a stage, whose shards are all there; other shards are removed."""
+        names = list(shards)
+        return self.folder(stage).finish(names, self.fingerprint(stage, names), versions_of(stage))
+
+    def deal(self, stage: str) -> list[str]:
+        """Deal the rows of the stage before to the shards of a stage that has others than the problems'."""
+        value = find_stage(stage)
+        assert value.deal is not None
+        self.sources[stage] = value.deal(self.folder(value.reads[0]).read_all(), self.config)
+        return list(self.sources[stage])
+
+    def forget_faults(self) -> None:
+        """Remove shards in which a server failed requests or a sandbox broke, so that they are made again."""
+        for stage, count in (("candidates", ASK_AGAIN), ("executions", FAULTS)):
+            folder = self.folder(stage)
+            for name in folder.shard_names():
+                if folder.counts(name).get(count):
+                    (folder.path / name).unlink(missing_ok=True)
+
+    def _given(self, stage: Stage, shard: str) -> dict[str, str]:
+        """Return the settings that a wave has in the place of those of the configuration."""
+        if self.draws is None or "sampling.n" not in stage.settings:
+            return {}
+        draws = {row.problem_id: self.draws.get(row.problem_id, 0) for row in self.rows("problems", shard)}
+        return {"sampling.n": json.dumps(draws, sort_keys=True)}
+
+    def _contents(self, stage: Stage, shard: str) -> Sequence[str]:
+        if stage.contents is not None:
+            return stage.contents(self.sources[stage.name][shard])
+        if stage.whole is None:
+            return [self.folder(name).content(shard) for name in stage.reads]
+        contents = []
+        for name in stage.reads:
+            folder, is_measured = self.folder(name), find_stage(name).is_measured
+            contents += [
+                file_digest(folder.path / part) if is_measured else folder.content(part)
+                for part in folder.shard_names()
+            ]
+        marks = stage.marks(self.run_dir)
+        return [*contents, marks] if marks else contents
+
+    def _files(self, stage: str) -> list[Path]:
+        folder = self.folder(stage)
+        return [folder.path / name for name in folder.shard_names()]
+
+    def _make(
+        self, stage: Stage, shard: str, known: Mapping[str, Any], source: Any, on_done: Callable[[int], None]
+    ) -> None:
+        assert stage.run is not None, f"{stage.name} makes no shards"
+        assert self.tools is not None, "a chain that is only looked at"
+        inputs = Inputs(
+            run_dir=self.run_dir,
+            shard=shard,
+            rows={} if stage.contents else {name: self.rows(name, shard) for name in stage.reads},
+            known=known,
+            source=source,
+            versions=self._versions(stage),
+            draws=self.draws,
+            on_done=on_done,
+        )
+        reuse = stage.reuse(inputs, self.config) if stage.reuse is not None else {}
+        before = {name: self._reusable(name, shard, digests) for name, digests in reuse.items()}
+        made = stage.run(replace(inputs, before=before), self.config, self.tools)
+        parts = list(zip((stage.name, *stage.beside), made, strict=True))
+        for name, part in reversed(parts):  # the one that says that all are there comes last
+            digests = reuse.get(name, {})
+            part = replace(part, reuse=digests.get("", digests))
+            self.folder(name).write_shard(shard, self.key(name, shard), part)
+            self._keep(name, shard, part.records)
+
+    def _versions(self, stage: Stage) -> dict[str, int]:
+        return {name: find_stage(name).version for name in stage.reads}
+
+    def _reusable(self, stage: str, shard: str, digests: Mapping[str, str]) -> dict[str, list[Any]]:
+        folder = self.folder(stage)
+        if "" in digests:
+            return {"": folder.reusable(shard, digests[""])}
+        return folder.reusable_by_problem(shard, digests)
+
+    def _keep(self, stage: str, shard: str, rows: Any) -> None:
+        """Keep rows for the stages that read them next; the oldest are let go."""
+        self._rows[stage, shard] = rows
+        while len(self._rows) > 1 and sum(map(len, self._rows.values())) > _MAX_ROWS:
+            self._rows.popitem(last=False)

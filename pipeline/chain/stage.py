@@ -1,0 +1,240 @@
+"""A stage is a value. Keys, staleness, provenance, plans, tables, progress and docs are derived from it.
+
+Each stage's value stands in the room of its code (`problems/stage.py`, `sampling/stage.py`, ...), which knows no
+other stage; `chain/table.py` lists them in order.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from pairsmith.pipeline.run.digests import file_digest
+from pairsmith.pipeline.run.folder import Shard
+from pairsmith.schemas.config import RENAMED, RunConfig
+
+if TYPE_CHECKING:
+    from pairsmith.pipeline.chain.tools import Tools
+
+LIMITS = ("sandbox", "execution.n_runs", "execution.rerun_timeouts")
+"""Settings that decide how a program ends in a sandbox."""
+NON_SEMANTIC = (
+    "syntax.workers",
+    "sampling.batch_size",
+    "sampling.concurrency",
+    "sampling.request_limit_s",
+    "sampling.api_key_variable",
+    "sampling.n",
+    "sampling.n_a_request",
+    "sampling.send_seed",
+    "sampling.store",
+    "sampling.vllm.environment",
+    "sampling.vllm.servers",
+    "sampling.vllm.tensor_parallel",
+    "sampling.vllm.context",
+    "sampling.vllm.memory_share",
+    "sampling.vllm.cpu_threads",
+    "sampling.vllm.start_limit_s",
+    "sampling.vllm.max_restarts",
+    "sampling.vllm.options",
+    "sandbox.workers",
+    "sandbox.recycle_after",
+    "sandbox.start_limit_s",
+)
+"""Settings that change how fast a stage is, not its rows. A stage that names one depends on it all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What one shard of a stage is made of.
+
+    Attributes:
+        rows: rows of the stages that it reads, by stage.
+        known: rows that were made ahead of the shard, by candidate.
+        before: rows of the shard's earlier state that still hold, by stage and by `problem_id`; under an empty id
+            where rows are not reused by problem.
+        source: what is no row of a stage: loaded problems, filled problems, pairs that were dealt.
+        versions: versions of the stages that it reads.
+        draws: draws of each problem, of a run in waves; None takes `sampling.n`.
+        on_done: called with the number of rows that were just made.
+    """
+
+    run_dir: Path
+    shard: str
+    rows: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    known: Mapping[str, Any] = field(default_factory=dict)
+    before: Mapping[str, Mapping[str, list[Any]]] = field(default_factory=dict)
+    source: Any = None
+    versions: Mapping[str, int] = field(default_factory=dict)
+    draws: Mapping[str, int] | None = None
+    on_done: Callable[[int], None] = lambda n: None
+
+    def problems(self) -> dict[str, Any]:
+        """Return the problems of the shard, by id."""
+        return {problem.problem_id: problem for problem in self.rows["problems"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a plan (`--dry-run`) is made of.
+
+    Attributes:
+        n_problems: problems that the configuration names, `n_held_out` of them in the test split.
+        n_draws: candidates that they would have.
+    """
+
+    config: RunConfig
+    n_problems: int
+    n_held_out: int
+    n_shards: int
+    n_draws: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One stage.
+
+    Attributes:
+        name: of the stage, its folder and its bar.
+        about: what it does, for people.
+        record: what its rows are; None for a part of a run that has no shards, such as training.
+        reads: stages whose rows it reads.
+        settings: sections and keys of the configuration that its rows depend on, all of them.
+        by_content: those of them that name files: their content matters (see `external`), not their path.
+        version: raised when the code gives other rows for the same input.
+        run: makes the shard, and one for each stage of `beside`; touches no file of the run.
+        beside: stages whose shards the same run makes; `made_by` is the name of that stage there.
+        whole: makes all shards of the stage at once out of all files of the stages that it reads, by stage, given
+            the run folder, the configuration and the key.
+        deal: takes all rows of the stage before, for a stage that has other shards than the problems'; returns the
+            `Inputs.source` of each shard.
+        marks: digest of what people changed in a run folder by hand, part of the key of `whole`.
+        contents: digests of `Inputs.source`, for a stage that depends on it; else its key has the digests of the
+            rows that it reads.
+        external: digests of what is outside of the run: weights, templates, benchmark files.
+        key_texts: takes the text of each setting and returns the parts of the key; by default as they are.
+        reuse: digests of what rows depend on besides their candidate, by stage and problem; see `Inputs.before`.
+        is_wanted: whether a configuration asks for it.
+        overlaps: whether its shards are made while others are still drawn.
+        is_measured: whether what was measured in its rows matters to the stages that read it: the digest of the
+            file then counts for them, not that of its rows without measured columns.
+        is_input: whether nothing but what is outside of the run can make its rows again: drawn or measured.
+        packages: whose versions shape its rows.
+        unit: what its bar counts.
+        counted: prefixes of the counts that its row in a table shows, `count_word` is how one is named there.
+        planned: what a plan says of it.
+        last_file: file that says that a part without shards is done.
+    """
+
+    name: str
+    about: str
+    record: type | None
+    reads: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    by_content: tuple[str, ...] = ()
+    version: int = 1
+    run: Callable[[Inputs, RunConfig, Tools], tuple[Shard, ...]] | None = None
+    beside: tuple[str, ...] = ()
+    made_by: str = ""
+    whole: Callable[[Mapping[str, list[Path]], Path, RunConfig, str], Mapping[str, Shard]] | None = None
+    deal: Callable[[Sequence[Any], RunConfig], Mapping[str, Any]] | None = None
+    marks: Callable[[Path], str] = lambda run_dir: ""
+    contents: Callable[[Any], Sequence[str]] | None = None
+    external: Callable[[RunConfig], Sequence[str]] = lambda config: ()
+    key_texts: Callable[..., Sequence[str]] = lambda *texts: texts
+    reuse: Callable[[Inputs, RunConfig], Mapping[str, Mapping[str, str]]] | None = None
+    is_wanted: Callable[[RunConfig], bool] = lambda config: True
+    overlaps: bool = False
+    is_measured: bool = False
+    is_input: bool = False
+    packages: tuple[str, ...] = ()
+    unit: str = "rows"
+    counted: tuple[str, ...] = ()
+    count_word: Callable[[str], str] = lambda key: key.rpartition(".")[2]
+    planned: Callable[[Planned], str] = lambda planned: ""
+    last_file: str = ""
+
+    def texts(self, config: RunConfig, given: Mapping[str, str]) -> Sequence[str]:
+        """Return the parts of its key that are settings.
+
+        Args:
+            given: texts in the place of those of the configuration, by setting.
+        """
+        hidden = (*NON_SEMANTIC, *self.by_content, *self.settings)
+        return self.key_texts(
+            *(
+                given.get(key, setting_text(config, key, hidden))
+                for key in self.settings
+                if key not in self.by_content
+            )
+        )
+
+    def settings_in(self, config: RunConfig) -> dict[str, str]:
+        """Return the settings that its rows depend on: dotted key to its value as JSON text."""
+        ignored = set(NON_SEMANTIC) - set(self.settings)
+        return {
+            key: text
+            for key, text in flatten(config.model_dump(mode="json"))
+            if _is_below(key, self.settings) and not _is_below(key, ignored)
+        }
+
+
+def setting_text(config: RunConfig, key: str, hidden: Sequence[str] = ()) -> str:
+    """Return the value of a setting as text; of a section all that is not hidden, as JSON."""
+    value: Any = config
+    for part in key.split("."):
+        value = getattr(value, part)
+    if not isinstance(value, BaseModel):
+        return str(value)
+    tree: dict[str, Any] = {}
+    for one in hidden:
+        if one.startswith(f"{key}."):
+            *sections, last = one.removeprefix(f"{key}.").split(".")
+            inner = tree
+            for section in sections:
+                inner = inner.setdefault("__all__" if section == "*" else section, {})
+            inner[last] = True
+    text: str = value.model_dump_json(exclude=tree)
+    for old, new in RENAMED.items():  # a key has the name that a setting had first: a new one makes nothing stale
+        if new.startswith(f"{key}."):
+            text = text.replace(f'"{new.rpartition(".")[2]}":', f'"{old.rpartition(".")[2]}":')
+    return text
+
+
+def limits_text(sandbox: str, n_runs: str, again: str) -> str:
+    """Return the texts of `LIMITS` as one part of a key."""
+    return f"{sandbox} {n_runs} runs, {again} timeouts again"
+
+
+def limits_of(config: RunConfig) -> str:
+    """Return what decides how a program ends in a sandbox, as text."""
+    return limits_text(*(setting_text(config, key, NON_SEMANTIC) for key in LIMITS))
+
+
+def flatten(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the dotted keys of a configuration with their values as JSON text."""
+    for name, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from flatten(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", json.dumps(value, ensure_ascii=False)
+
+
+def file_digest_or_name(path: Path) -> str:
+    """Return the digest of a file's bytes; the path itself where there is no file."""
+    return file_digest(path) if path.is_file() else str(path)
+
+
+def count_words(key: str) -> str:
+    """Return a count as it is named where its kind matters: `train pairs`, `judged by tester`."""
+    kind, _, name = key.rpartition(".")
+    return f"{kind.replace('_', ' ')} {name}".strip()
+
+
+def _is_below(key: str, sections: Iterable[str]) -> bool:
+    return any(key == one or key.startswith(f"{one}.") for one in sections)

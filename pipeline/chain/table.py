@@ -1,0 +1,74 @@
+"""The stages in their order. This table alone knows them all; what else a stage is stands in its own value."""
+
+import importlib.metadata
+from pathlib import Path
+
+from pairsmith.pipeline.chain.stage import Stage
+from pairsmith.pipeline.crosscheck import stage as crosscheck
+from pairsmith.pipeline.evaluation import stage as evaluation
+from pairsmith.pipeline.execution import stage as execution
+from pairsmith.pipeline.extraction import stage as extraction
+from pairsmith.pipeline.judging import stage as judging
+from pairsmith.pipeline.pairing import llm_judge, pairs
+from pairsmith.pipeline.problems import stage as problems
+from pairsmith.pipeline.run.folder import StageFolder
+from pairsmith.pipeline.sampling import stage as sampling
+from pairsmith.pipeline.syntax import stage as syntax
+from pairsmith.pipeline.training import stage as training
+
+STAGES: tuple[Stage, ...] = (
+    problems.STAGE,
+    sampling.STAGE,
+    extraction.STAGE,
+    execution.STAGE,
+    judging.STAGE,
+    syntax.STAGE,
+    crosscheck.STAGE,
+    crosscheck.PROBLEMS_STAGE,
+    crosscheck.TIMINGS_STAGE,
+    pairs.STAGE,
+    llm_judge.STAGE,
+    training.STAGE,
+    evaluation.STAGE,
+)
+
+
+def find_stage(name: str) -> Stage:
+    """Return a stage by its name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    for stage in STAGES:
+        if stage.name == name:
+            return stage
+    raise KeyError(name)
+
+
+def stored_stages() -> tuple[str, ...]:
+    """Return the names of the stages that have a folder of shards."""
+    return tuple(stage.name for stage in STAGES if stage.record is not None)
+
+
+def shard_stages() -> tuple[Stage, ...]:
+    """Return the stages whose shards are those of the problems, each made of the shards of the same name."""
+    return tuple(stage for stage in STAGES if stage.record and not stage.whole and not stage.deal)
+
+
+def stage_folder(run_dir: Path, name: str) -> StageFolder:
+    """Return the folder of a stage of a run."""
+    record = find_stage(name).record
+    assert record is not None, f"{name} has no shards"
+    return StageFolder(run_dir, name, record)
+
+
+def versions_of(name: str) -> dict[str, str]:
+    """Return the versions of ours and of the packages that shape a stage's rows."""
+    stage = find_stage(name)
+    versions = {"pairsmith": importlib.metadata.version("pairsmith"), "stage": str(stage.version)}
+    for package in ("pyarrow", *stage.packages):
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,37 @@
+"""The stage `programs`: the code in each candidate."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pairsmith.pipeline.chain.stage import Inputs, Stage
+from pairsmith.pipeline.extraction import extract_program
+from pairsmith.pipeline.run.folder import Shard
+from pairsmith.schemas.candidate import Program
+from pairsmith.schemas.config import RunConfig
+
+if TYPE_CHECKING:
+    from pairsmith.pipeline.chain.tools import Tools
+
+
+def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]:
+    """Return one program a candidate."""
+    problems, candidates = inputs.problems(), inputs.rows["candidates"]
+    rows: list[Program] = [
+        inputs.known.get(candidate.candidate_id) or extract_program(candidate, problems[candidate.problem_id])
+        for candidate in candidates
+    ]
+    counts = Counter(f"extraction.{row.extraction}" for row in rows) + Counter(f"form.{row.form}" for row in rows)
+    return (Shard(rows, len(candidates), {}, counts),)
+
+
+STAGE = Stage(
+    name="programs",
+    about="finds the code in a completion, keeps what the entry point needs",
+    record=Program,
+    reads=("problems", "candidates"),
+    version=2,
+    run=_run,
+    overlaps=True,
+    counted=("extraction.",),
+    planned=lambda planned: f"{planned.n_draws} completions to look for code in",
+)

@@ -1,0 +1,38 @@
+"""The stage `verdicts`: whether what programs did is right."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pairsmith.pipeline.chain.stage import Inputs, Stage
+from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.pipeline.run.folder import Shard
+from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.verdict import Verdict
+
+if TYPE_CHECKING:
+    from pairsmith.pipeline.chain.tools import Tools
+
+
+def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]:
+    """Return one verdict an execution."""
+    problems, executions = inputs.problems(), inputs.rows["executions"]
+    rows: list[Verdict] = [
+        inputs.known.get(execution.candidate_id) or judge(problems[execution.problem_id], execution)
+        for execution in executions
+    ]
+    counts = Counter(f"label.{row.label}" for row in rows)
+    counts += Counter(f"cause.{row.cause}" for row in rows if row.cause)
+    return (Shard(rows, len(executions), {}, counts),)
+
+
+STAGE = Stage(
+    name="verdicts",
+    about="compares values with the expected ones: passed, failed or undecided, and why",
+    record=Verdict,
+    reads=("problems", "executions"),
+    version=2,
+    run=_run,
+    overlaps=True,
+    counted=("label.", "cause."),
+    planned=lambda planned: str(planned.n_draws),
+)

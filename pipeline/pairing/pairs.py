@@ -1,0 +1,59 @@
+"""The stage `pairs`, made of all shards of the stages before at once."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pairsmith.pipeline.chain.stage import Stage, count_words
+from pairsmith.pipeline.pairing.user_marks import dropping, marks_digest, read_marks
+from pairsmith.pipeline.run.folder import Shard, shard_name, write_whole
+from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.pair import Pair
+
+_READS = (
+    "problems", "candidates", "programs", "verdicts", "syntax", "standings", "problem_standings", "timings",
+)  # fmt: skip
+
+
+def _whole(files: Mapping[str, list[Path]], run_dir: Path, config: RunConfig, key: str) -> dict[str, Shard]:
+    """Return the pairs, a shard a split; a split without pairs has none, since `datasets` can't load an empty one.
+
+    What was left out is counted in the first shard. The whole dataset, as it is published, is written beside (see
+    `pipeline.pairing.export`), and so is `pairing.json`, the counts.
+    """
+    import polars as pl
+
+    from pairsmith.pipeline.pairing.export import write_dataset
+    from pairsmith.pipeline.pairing.stage import make_pairs
+    from pairsmith.pipeline.pairing.summary import report_to_json, summarise
+    from pairsmith.pipeline.pairing.tables import scan_tables
+
+    tables = scan_tables(dict(files), dropping(read_marks(run_dir)))
+    made = make_pairs(tables, config.pairs, config.seed)
+    write_dataset(made, tables, run_dir / "dataset", key)
+    write_whole(run_dir / "pairing.json", report_to_json(summarise(made, tables)).encode())
+    dropped = {str(reason): n for reason, n in made.dropped.items()}
+    n_in, shards = made.entries.height, {}
+    for split in ("train", "test"):
+        rows = made.pairs.filter(pl.col("split") == split)
+        if rows.height:
+            counts = {f"{split}.pairs": rows.height, f"{split}.problems": rows["problem_id"].n_unique()}
+            shards[shard_name(0, split)] = Shard(rows.to_arrow(), n_in, dropped, counts)
+            n_in, dropped = 0, {}
+    return shards
+
+
+STAGE = Stage(
+    name="pairs",
+    about="eight policies under guards and caps, split by problem",
+    record=Pair,
+    reads=_READS,
+    settings=("pairs", "seed"),
+    version=3,
+    whole=_whole,
+    marks=marks_digest,
+    packages=("polars", "scikit-learn", "rapidfuzz", "rensa"),
+    unit="pairs",
+    counted=("train.", "test."),
+    count_word=count_words,
+    planned=lambda planned: f"at most {planned.n_problems * planned.config.pairs.max_per_problem}",
+)

@@ -1,0 +1,93 @@
+"""The stage `candidates`: what the models answered."""
+
+import functools
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pairsmith.pipeline.chain.stage import Inputs, Planned, Stage, file_digest_or_name
+from pairsmith.pipeline.run.folder import Shard
+from pairsmith.pipeline.sampling.arms import list_sources
+from pairsmith.pipeline.sampling.models import digest_folder
+from pairsmith.pipeline.sampling.protocol import TRANSIENT
+from pairsmith.pipeline.sampling.stream import Filled, draw
+from pairsmith.schemas.candidate import Candidate
+from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.config.sampling import SamplingConfig
+
+if TYPE_CHECKING:
+    from pairsmith.pipeline.chain.tools import Tools
+
+ASK_AGAIN = "to_ask_again"
+"""Count of a shard's requests that a server failed, and that are sent again by the next run."""
+
+
+def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]:
+    """Return a shard of candidates; what could not be drawn is counted by its trouble."""
+    filled: Sequence[Filled] | None = inputs.source
+    if filled is None:
+        opened, store = tools.open_source, tools.store()
+        filled = list(draw(inputs.run_dir, [inputs.shard], config, opened, store, inputs.draws))
+    rows = sorted((row for one in filled for row in one.candidates), key=lambda row: (row.problem_id, row.index))
+    failures = [failure.trouble for one in filled for failure in one.failures]
+    counts = Counter(f"finish.{row.finish_reason or 'unknown'}" for row in rows)
+    counts["tokens"] = sum(max(row.n_tokens, 0) for row in rows)
+    counts["prompt_tokens"] = sum(max(row.n_prompt_tokens, 0) for row in rows)
+    counts["empty"] = sum(not row.completion.strip() for row in rows)
+    counts["replaced_characters"] = sum("\ufffd" in row.completion for row in rows)
+    counts["on_policy"] = sum(row.is_on_policy for row in rows)
+    counts[ASK_AGAIN] = sum(trouble in TRANSIENT for trouble in failures)
+    dropped = Counter(str(trouble) for trouble in failures)
+    return (Shard(rows, len(rows) + len(failures), dropped, +counts),)
+
+
+def _external(config: RunConfig) -> list[str]:
+    return [part for source in list_sources(config.sampling) for part in _files_of(source.config)]
+
+
+def _files_of(sampling: SamplingConfig) -> list[str]:
+    """Return digests of what a model's settings name on this machine: samples, adapter, weights, own templates."""
+    adapter = sampling.adapter.rglob("*") if sampling.adapter is not None else ()
+    files = [sampling.samples] if sampling.samples is not None else []
+    files += sorted(path for path in adapter if path.is_file())
+    if sampling.prompts is not None:
+        files += sorted(sampling.prompts.glob("*.jinja"))
+    identity = [file_digest_or_name(path) for path in files]
+    return [*identity, _model_digest(Path(sampling.model))] if Path(sampling.model).is_dir() else identity
+
+
+@functools.cache
+def _model_digest(folder: Path) -> str:
+    return digest_folder(folder)
+
+
+def _planned(planned: Planned) -> str:
+    from pairsmith.pipeline.sampling import choose_backend
+
+    sampling = planned.config.sampling
+    return f"{planned.n_draws} from {sampling.model} by {choose_backend(sampling)}"
+
+
+STAGE = Stage(
+    name="candidates",
+    about="draws completions from a model, a server or files",
+    record=Candidate,
+    reads=("problems",),
+    settings=("sampling", "sampling.n", "training.start", "seed"),  # `training.start`: who is on policy
+    by_content=(
+        "sampling.samples",
+        "sampling.adapter",
+        "sampling.prompts",
+        "sampling.models.*.samples",
+        "sampling.models.*.adapter",
+    ),
+    version=4,  # 4: rows as in 3, keys of another form
+    run=_run,
+    external=_external,
+    is_input=True,
+    packages=("transformers", "torch", "vllm"),
+    unit="drawn",
+    counted=("tokens", "finish."),
+    planned=_planned,
+)
