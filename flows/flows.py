@@ -1,7 +1,7 @@
 """The flows: build the pairs, train on them, evaluate what it gained and cost; `demo` runs all three."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from pairsmith.pipeline.report import write_report
 from pairsmith.pipeline.run.folder import MANIFEST
 from pairsmith.pipeline.run.lock import locked
 from pairsmith.pipeline.sampling.models import ResolvedModel, resolve_model
-from pairsmith.pipeline.training.fetching import fetch
+from pairsmith.pipeline.training import fetch
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.training import TrainingStep, TrainingSummary
 
@@ -90,8 +90,11 @@ def train(config: RunConfig, cache: Path) -> TrainingSummary:
     from pairsmith.pipeline.training import train as train_on
 
     settings = config.training
-    with locked(config.run, store=config.store):
-        with kept(config):
+    is_first = settings.launch.machine_rank == 0  # of several machines one holds the run folder and writes to it
+    with ExitStack() as held:
+        if is_first:
+            held.enter_context(locked(config.run, store=config.store))
+        with kept(config) if is_first else nullcontext():
             start = start_model(config, cache)
             with reporter().stage("training", 0, "steps") as bar:
 
@@ -111,7 +114,8 @@ def train(config: RunConfig, cache: Path) -> TrainingSummary:
                     dataset_folder(config), Path(start.source), settings, config.run / "training", config.seed,
                     count, model_name=start.name, cache=cache / "references", on_plan=plan,
                 )  # fmt: skip
-        finish(config)
+        if is_first:
+            finish(config)
     for line in summary_lines(summary):
         reporter().say(line)
     return summary

@@ -107,12 +107,10 @@ def make_start(settings: StudyConfig, start: Start, cache: Path) -> str:
     assert made is not None
     if made.adapter is None:
         return made.model
-    from pairsmith.pipeline.training.saving import merged_model
-    from pairsmith.pipeline.training.trainer import quiet
+    from pairsmith.pipeline.training import merge_adapter
 
     base = Path(resolve_model(made, cache, reporter().say).source)
-    with quiet():
-        return str(merged_model(base, made.adapter, folder / f"{start.name}-model"))
+    return str(merge_adapter(base, made.adapter, folder / f"{start.name}-model"))
 
 
 def _share(config: RunConfig, has_pairs: bool, cache: Path, api_keys: ApiKeys | None) -> None:

@@ -79,7 +79,7 @@ def summary_lines(summary: TrainingSummary) -> list[str]:
     if summary.n_too_long:
         prompts = f" ({summary.n_prompts_too_long} by the prompt alone)" if summary.n_prompts_too_long else ""
         left_out = f", {summary.n_too_long} longer than max_length left out{prompts}"
-    equal = " (ln 2)" if summary.method == "dpo" else ""
+    equal = " (ln 2)" if summary.method == "dpo" and f"{summary.first_loss:.4f}" == "0.6931" else ""
     unit = {"sft": "right answers", "kto": "answers"}.get(summary.method, "pairs")
     lines = [f"training    on {summary.n_pairs} {unit}{left_out}; first loss {summary.first_loss:.4f}{equal}"]
     for one in summary.held_out[-1:]:

@@ -17,7 +17,7 @@ from pairsmith.pipeline.evaluation.scores import gains_to_json, slices_to_json
 from pairsmith.pipeline.pairing.summary import report_to_json
 from pairsmith.pipeline.report import ReportError, write_report
 from pairsmith.pipeline.sampling.forecast import Comparison, Estimate, Forecast, Outcome
-from pairsmith.pipeline.training.displacement import is_displaced
+from pairsmith.pipeline.training import is_displaced
 from pairsmith.schemas.arrow import from_table
 from pairsmith.schemas.config import GateConfig
 from pairsmith.schemas.manifest import Manifest

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pairsmith.pipeline.training.checks import TrainingError
-from pairsmith.pipeline.training.fetching import fetch
+from pairsmith.pipeline.training.reading import fetch
 
 
 def test_a_hub_that_cannot_be_reached_names_what_was_wanted_and_the_key(

@@ -12,8 +12,7 @@ import pytest
 
 from pairsmith.pipeline.sampling import open_sampler
 from pairsmith.pipeline.sampling.protocol import Drawn, Opening, Request
-from pairsmith.pipeline.training import TrainingError, load_summary, result_of, train
-from pairsmith.pipeline.training.displacement import is_displaced
+from pairsmith.pipeline.training import TrainingError, is_displaced, load_summary, result_of, train
 from pairsmith.pipeline.training.launch import launch_command
 from pairsmith.pipeline.training.progress import CHECKPOINTS, read_log
 from pairsmith.pipeline.training.references import References, row_keys
@@ -69,6 +68,43 @@ def test_a_run_without_memory_goes_on_with_a_smaller_part(pairs: Path, model: Pa
     first_two = read_log(tmp_path)[:2]
     smaller = config.model_copy(update={"micro_batch_size": 1})
     assert train(pairs, model, smaller, tmp_path, 0, lambda step: None).steps[:2] == tuple(first_two)
+
+
+def _write(folder: Path, weights: list[float]) -> Path:
+    rows = [replace(make_pair(index), weight=weight) for index, weight in enumerate(weights)]
+    folder.mkdir()
+    return write_pairs(folder / "pairs.parquet", rows).parent
+
+
+def test_weights_of_pairs_reach_the_loss(model: Path, tmp_path: Path) -> None:
+    """At the first step a pair's loss is ln 2 times its weight; pairs of weight 0 leave the adapter as it was."""
+    half = _train(_write(tmp_path / "half", [0.5] * 4), model, tmp_path / "half-run", max_steps=2)
+    assert half[0].loss == pytest.approx(0.5 * LN_2, rel=1e-4)
+    whole = _train(_write(tmp_path / "whole", [1.0] * 4), model, tmp_path / "whole-run", max_steps=2)
+    assert whole[0].gradient_norm is not None
+    assert half[0].gradient_norm == pytest.approx(0.5 * whole[0].gradient_norm, rel=1e-3)
+    nothing = _train(_write(tmp_path / "none", [0.0] * 4), model, tmp_path / "none-run", max_steps=2)
+    assert [(step.loss, step.gradient_norm) for step in nothing] == [(0.0, 0.0)] * 2
+
+
+def test_smoothed_labels_train_dpo(pairs: Path, model: Path, plain: Path, tmp_path: Path) -> None:
+    smooth, sharp = _train(pairs, model, tmp_path, label_smoothing=0.4), read_log(plain)
+    assert smooth[0].loss == pytest.approx(LN_2, rel=1e-4)
+    assert smooth[0].gradient_norm is not None
+    assert sharp[0].gradient_norm is not None
+    assert smooth[0].gradient_norm == pytest.approx(0.2 * sharp[0].gradient_norm, rel=1e-2)  # 1 - 2 * 0.4
+
+
+def test_a_model_is_saved_in_the_number_type_of_its_training(pairs: Path, model: Path, tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+    from transformers import AutoModelForCausalLM
+
+    _train(pairs, model, tmp_path, tuning="full", precision="bfloat16", max_steps=1, learning_rate=1e-4)
+    weights = load_file(tmp_path / "model" / "model.safetensors")
+    assert {value.dtype for value in weights.values()} == {torch.bfloat16}
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["dtype"] == "bfloat16"
+    assert AutoModelForCausalLM.from_pretrained(tmp_path / "model", dtype="auto").dtype == torch.bfloat16
 
 
 def test_an_adapter_goes_on_with_its_copy_as_reference_and_resumes(
@@ -241,9 +277,8 @@ def test_two_processes_on_cpus_make_the_same_steps(pairs: Path, model: Path, pla
 
 
 def test_a_worker_writes_down_what_stops_it(model: Path, tmp_path: Path) -> None:
-    from pairsmith.pipeline.training.launch import FAILED, write_job
+    from pairsmith.pipeline.training.launch import FAILED, main, read_job, write_job
     from pairsmith.pipeline.training.work import Job
-    from pairsmith.pipeline.training.worker import main, read_job
 
     folder = write_pairs(tmp_path / "pairs.parquet", [make_pair(1)]).parent
     job = Job(folder, model, CONFIG, tmp_path / "out", 0, "tiny", "inputs", None)
@@ -281,7 +316,7 @@ def test_the_shipped_configurations_are_what_accelerate_reads(name: str, monkeyp
     parsed = launch_command_parser().parse_args(command[3:])  # an option that it lacks ends this process
     assert (parsed.num_processes, parsed.num_machines, parsed.machine_rank) == (4, 2, 1)
     assert (parsed.main_process_ip, parsed.main_process_port) == ("10.0.0.1", 29500)
-    assert (parsed.module, parsed.training_script) == (True, "pairsmith.pipeline.training.worker")
+    assert (parsed.module, parsed.training_script) == (True, "pairsmith.pipeline.training.launch")
     assert parsed.training_script_args == ["job.json"]
 
 

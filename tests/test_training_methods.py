@@ -7,8 +7,8 @@ from typing import Any, get_args
 import pytest
 
 from pairsmith.pipeline.training import TrainingError, result_of, train
+from pairsmith.pipeline.training.checks import check_best_of_n
 from pairsmith.pipeline.training.methods import METHODS, knobs, trl_classes
-from pairsmith.pipeline.training.on_policy import check_best_of_n
 from pairsmith.schemas.config import ConfigError, TrainingConfig, load_config
 from pairsmith.schemas.config.training import MethodName
 from tests.training_kit import CONFIG, make_pair, write_pairs

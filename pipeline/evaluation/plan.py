@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pairsmith.pipeline.pairing import split_of
 from pairsmith.pipeline.problems.records import LoadedProblems
-from pairsmith.pipeline.training.run import result_of
+from pairsmith.pipeline.training import result_of
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.evaluation import HELD_OUT, EvaluatedModelConfig
 from pairsmith.schemas.config.sampling import SamplingConfig, ScheduleConfig

@@ -16,7 +16,7 @@ from pairsmith.pipeline.pairing.summary import report_from_json
 from pairsmith.pipeline.publishing.errors import PublishError
 from pairsmith.pipeline.publishing.markdown import fenced, inline
 from pairsmith.pipeline.report.words import counted, maybe, percent, spoken
-from pairsmith.pipeline.training.methods import METHODS
+from pairsmith.pipeline.training import METHODS
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.manifest import Manifest
 from pairsmith.schemas.pairing_report import PairingReport

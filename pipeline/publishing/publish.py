@@ -18,7 +18,7 @@ from pairsmith.pipeline.report.gather import gather_run
 from pairsmith.pipeline.report.page import median_lengths
 from pairsmith.pipeline.report.plots import draft_candidate_steps, draft_lengths, draft_outcomes
 from pairsmith.pipeline.report.svg import draw_png
-from pairsmith.pipeline.training.run import result_of
+from pairsmith.pipeline.training import result_of
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.training import TrainingSummary
 

@@ -28,7 +28,7 @@ from pairsmith.pipeline.report.errors import ReportError
 from pairsmith.pipeline.report.facts import ReportInput, TrainingFacts
 from pairsmith.pipeline.report.pairing import count_pairs
 from pairsmith.pipeline.sampling.forecast import Comparison
-from pairsmith.pipeline.training.progress import read_evaluations
+from pairsmith.pipeline.training import read_evaluations
 from pairsmith.schemas.arrow import arrow_schema
 from pairsmith.schemas.candidate import Program
 from pairsmith.schemas.gate import GateCheck

@@ -14,7 +14,7 @@ from pairsmith.pipeline.report import curves, plots, words
 from pairsmith.pipeline.report.facts import PairFacts, ProblemOutcome, ReportInput, TrainingFacts
 from pairsmith.pipeline.report.lengths import median_length
 from pairsmith.pipeline.run.safe_text import visible
-from pairsmith.pipeline.training.displacement import is_displaced
+from pairsmith.pipeline.training import is_displaced
 from pairsmith.schemas.score import Gain
 
 N_WEAKEST = 10

@@ -148,7 +148,9 @@ def _stored(store: SampleStore | None, wanted: Sequence[tuple[Request, bool]]) -
 
 
 def _is_policy(source: Source, config: RunConfig) -> bool:
-    """Return whether a model is the one that training starts from; samples of a file are nobody's."""
-    policy = config.training.start or config.sampling.model
+    """Return whether a model, with its adapter, is the one that training starts from; a file's samples are not."""
+    policy = (config.training.start or config.sampling.model, config.training.adapter)
     settings = source.config
-    return settings.model == policy and settings.samples is None and settings.backend != "files"
+    return (
+        (settings.model, settings.adapter) == policy and settings.samples is None and settings.backend != "files"
+    )

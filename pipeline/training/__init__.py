@@ -5,9 +5,13 @@ that every loss and gradient is finite, that no row is dropped or cut in silence
 inputs. Torch, transformers, trl and peft (`pip install 'pairsmith[train]'`) are imported when training starts.
 """
 
-from pairsmith.pipeline.training.checks import TrainingError
-from pairsmith.pipeline.training.displacement import DISPLACED, is_displaced
-from pairsmith.pipeline.training.progress import Plan, load_summary
-from pairsmith.pipeline.training.run import result_of, train
+from pairsmith.pipeline.training.checks import DISPLACED, TrainingError, is_displaced
+from pairsmith.pipeline.training.methods import METHODS
+from pairsmith.pipeline.training.progress import Plan, load_summary, read_evaluations
+from pairsmith.pipeline.training.reading import fetch
+from pairsmith.pipeline.training.run import merge_adapter, result_of, train
 
-__all__ = ["DISPLACED", "Plan", "TrainingError", "is_displaced", "load_summary", "result_of", "train"]
+__all__ = [
+    "DISPLACED", "METHODS", "Plan", "TrainingError", "fetch", "is_displaced", "load_summary", "merge_adapter",
+    "read_evaluations", "result_of", "train",
+]  # fmt: skip

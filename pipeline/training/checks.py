@@ -1,8 +1,10 @@
 """What must hold before, during and after training; every breach is a `TrainingError`."""
 
 import math
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +18,13 @@ LN_2 = math.log(2.0)
 # keeps 8 bits, and a log-probability is a sum over some hundred tokens).
 FIRST_LOSS_TOLERANCE = {"float32": 1e-3, "bfloat16": 2e-2}
 LOG_RATIO_TOLERANCE = {"float32": 0.02, "bfloat16": 0.4}  # the same, in nats
+
+
+DISPLACED = (
+    "chosen and rejected answers both became less likely (likelihood displacement); a smaller learning rate, "
+    "fewer steps, a larger beta or the method rpo may help"
+)
+_MIN_STEPS = 3  # in a fifth of the run, for a standard error to mean something
 
 
 class TrainingError(PairsmithError):
@@ -142,6 +151,76 @@ def check_finite(step: int, loss: float, gradient_norm: float) -> None:
     for name, value in (("loss", loss), ("gradient norm", gradient_norm)):
         if not math.isfinite(value):
             raise TrainingError(f"step {step}: the {name} is {value}; lower training.learning_rate")
+
+
+def check_best_of_n(pairs: Any, start: str) -> None:
+    """Raise unless each pair is the best and the worst of n draws from the model that training starts from.
+
+    Args:
+        pairs: `datasets.Dataset`, with the columns of `schemas.pair.Pair`.
+        start: name of the start, as the sampler has it.
+
+    Raises:
+        TrainingError: the message says which pairs these are, and what makes the right ones.
+    """
+    if not len(pairs):
+        return
+    remedy = '; build them with pairs.policies = [{name = "best_of_n"}]'
+    for name in ("policy", "n_compared", "chosen_model", "rejected_model"):
+        if name not in pairs.column_names:
+            raise TrainingError(
+                f"bonbon needs the best and the worst of n draws, but the pairs have no column {name!r}{remedy}"
+            )
+    others = sorted(set(pairs["policy"]) - {"best_of_n"})
+    if others:
+        raise TrainingError(
+            f"bonbon needs the best and the worst of n draws, but there are pairs of {', '.join(others)}{remedy}"
+        )
+    if not all(n is not None and n >= 2 for n in pairs["n_compared"]):
+        raise TrainingError(f"bonbon needs n of each pair, but some have none in n_compared{remedy}")
+    models = sorted(set(pairs["chosen_model"]) | set(pairs["rejected_model"]))
+    if models != [start]:
+        raise TrainingError(
+            f"bonbon needs draws of the model that it starts from, {start}; these pairs were drawn from "
+            f"{', '.join(models)}: sample from {start}, or start from what was sampled"
+        )
+
+
+def is_displaced(steps: Sequence[TrainingStep]) -> bool:
+    """Return whether chosen and rejected answers both became less likely, by the last fifth of the steps.
+
+    Where the method has a reference, both log-ratios to it are below 0 there, beyond twice their standard error.
+    Elsewhere log-probabilities are compared with the first fifth's: steps see different answers, so only a fall
+    beyond twice the standard error of the difference counts.
+
+    Source: likelihood displacement, Razin et al. 2024, arXiv:2410.08847.
+    """
+    part = len(steps) // 5
+    if part < _MIN_STEPS:
+        return False
+    first, last = steps[:part], steps[-part:]
+    if any(step.chosen_reward is not None for step in last):
+        return all(_is_below(_values(last, name)) for name in ("chosen_reward", "rejected_reward"))
+    return all(
+        _has_fallen(_values(first, name), _values(last, name)) for name in ("chosen_logprob", "rejected_logprob")
+    )
+
+
+def _values(steps: Sequence[TrainingStep], name: str) -> list[float]:
+    return [value for step in steps if (value := getattr(step, name)) is not None]
+
+
+def _is_below(values: list[float]) -> bool:
+    if len(values) < _MIN_STEPS or not all(map(math.isfinite, values)):
+        return False
+    return statistics.fmean(values) < -2 * statistics.stdev(values) / math.sqrt(len(values))
+
+
+def _has_fallen(first: list[float], last: list[float]) -> bool:
+    if min(len(first), len(last)) < _MIN_STEPS or not all(map(math.isfinite, first + last)):
+        return False
+    error = math.sqrt(statistics.variance(first) / len(first) + statistics.variance(last) / len(last))
+    return statistics.fmean(last) < statistics.fmean(first) - 2 * error
 
 
 def _read_schema(file: Path) -> pa.Schema:

@@ -5,15 +5,21 @@ import json
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.packaged import packaged_folder
 from pairsmith.pipeline.training import progress
 from pairsmith.pipeline.training.checks import TrainingError
 from pairsmith.schemas.config.training import LaunchConfig, TrainingConfig
 from pairsmith.schemas.training import TrainingStep
+
+if TYPE_CHECKING:
+    from pairsmith.pipeline.training.work import Job
 
 FAILED = "failed.txt"
 """What a worker could not do, in one line, in the folder of the run."""
@@ -37,7 +43,7 @@ def launch_command(config: TrainingConfig, job: Path, is_cpu: bool) -> list[str]
     file = _config_file(launch)
     if launch.machines > 1 and not (launch.address and launch.processes):
         raise TrainingError("several machines meet at training.launch.address, and launch.processes counts all")
-    worker = ["-m", "pairsmith.pipeline.training.worker", str(job)]
+    worker = ["-m", "pairsmith.pipeline.training.launch", str(job)]
     if is_cpu:
         if launch.config != "ddp":
             raise TrainingError(f"training.launch.config = {launch.config} needs GPUs; on CPUs take ddp")
@@ -101,6 +107,33 @@ def write_job(job: object, out: Path, launch: LaunchConfig) -> Path:
     return path
 
 
+def read_job(path: Path) -> "Job":
+    """Return the job that a file holds."""
+    from pairsmith.pipeline.training.work import Job
+
+    tree = json.loads(path.read_text(encoding="utf-8"))
+    folders = {name: Path(tree[name]) for name in ("dataset", "start", "out")}
+    cache = Path(tree["cache"]) if tree["cache"] else None
+    config = TrainingConfig.model_validate(tree["config"])
+    return Job(**{**tree, **folders, "config": config, "cache": cache})
+
+
+def main(path: Path) -> int:
+    """Do the steps of a job as one process of several; what a user can remedy is written down in one line."""
+    from accelerate import PartialState
+
+    from pairsmith.pipeline.training.work import do_steps
+
+    job = read_job(path)
+    try:
+        do_steps(job, lambda plan: None, lambda step: None)
+    except PairsmithError as error:
+        (job.out / FAILED).write_text(" ".join(str(error).split()) + "\n", encoding="utf-8")
+        return 1
+    PartialState().destroy_process_group()  # torch aborts where it is left to the interpreter's end
+    return 0
+
+
 def _follow(
     workers: "subprocess.Popen[bytes]",
     out: Path,
@@ -161,3 +194,8 @@ def _changed(path: Path) -> int:
 
 def _plain(value: object) -> object:
     return value.model_dump(mode="json") if isinstance(value, TrainingConfig) else str(value)
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,10 +1,93 @@
-"""BoNBoN's loss, and what each loss is where policy and reference are equal."""
+"""Losses of single pairs, and DPO's trainer for those that TRL has no place for.
+
+TRL takes the mean over a step's pairs before anybody can weigh them, and its `sigmoid` has no label smoothing. So
+pairs with weights, cDPO and BoNBoN are trained by `PairTrainer`; everything else by TRL's own trainers.
+"""
 
 import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from pairsmith.pipeline.training.checks import LN_2
+import torch
+from torch.nn.functional import logsigmoid
+from trl import DPOTrainer
+
+from pairsmith.pipeline.training.checks import LN_2, TrainingError
 from pairsmith.pipeline.training.methods import Knobs, Method
+
+WEIGHT, N_COMPARED = "weight", "n_compared"
+"""Columns of pairs that a `PairTrainer` carries into its batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Log-ratios of a batch's pairs, tensors of shape (pairs,).
+
+    Attributes:
+        chosen: log-probability of the chosen answer, summed over its tokens.
+        up: its log-ratio to the reference; `down` that of the rejected answer.
+        n_chosen: tokens of the chosen answer; `n_rejected` those of the rejected one.
+        n_compared: draws that each pair was taken from; None where rows have no such column.
+    """
+
+    chosen: Any
+    up: Any
+    down: Any
+    n_chosen: Any
+    n_rejected: Any
+    n_compared: Any = None
+
+    @property
+    def gap(self) -> Any:
+        """Return the difference of the log-ratios."""
+        return self.up - self.down
+
+    @property
+    def gap_by_token(self) -> Any:
+        """Return the difference of the log-ratios, each divided by its answer's tokens."""
+        return self.up / self.n_chosen - self.down / self.n_rejected
+
+
+def _exo_pair(s: Scored, beta: float, smoothing: float) -> Any:
+    right, wrong = logsigmoid(beta * s.gap), logsigmoid(-beta * s.gap)
+    return right.exp() * (right - math.log1p(-smoothing)) + wrong.exp() * (wrong - math.log(smoothing))
+
+
+def _robust(s: Scored, beta: float, smoothing: float) -> Any:
+    clean, flipped = -logsigmoid(beta * s.gap), -logsigmoid(-beta * s.gap)
+    return ((1 - smoothing) * clean - smoothing * flipped) / (1 - 2 * smoothing)
+
+
+def _discopop(s: Scored, beta: float, smoothing: float) -> Any:
+    logits = beta * s.gap
+    mixed = torch.sigmoid(logits / _DISCOPOP_TAU)
+    return -logsigmoid(logits) * (1 - mixed) + torch.exp(-logits) * mixed
+
+
+_DISCOPOP_TAU = 0.05  # TRL 1.16, DPOConfig.discopop_tau
+PAIR_LOSSES: Mapping[str, Callable[[Scored, float, float], Any]] = {
+    "sigmoid": lambda s, beta, e: -(1 - e) * logsigmoid(beta * s.gap) - e * logsigmoid(-beta * s.gap),
+    "hinge": lambda s, beta, e: torch.relu(1 - beta * s.gap),
+    "ipo": lambda s, beta, e: (s.gap_by_token - 1 / (2 * beta)) ** 2,
+    "robust": _robust,
+    "exo_pair": _exo_pair,
+    "nca_pair": lambda s, beta, e: (
+        -logsigmoid(beta * s.up) - 0.5 * logsigmoid(-beta * s.up) - 0.5 * logsigmoid(-beta * s.down)
+    ),
+    "bco_pair": lambda s, beta, e: -logsigmoid(beta * s.up) - logsigmoid(-beta * s.down),
+    "sppo_hard": lambda s, beta, e: (s.up - 0.5 / beta) ** 2 + (s.down + 0.5 / beta) ** 2,
+    "apo_zero": lambda s, beta, e: 1 - torch.sigmoid(beta * s.up) + torch.sigmoid(beta * s.down),
+    "apo_down": lambda s, beta, e: torch.sigmoid(beta * s.up) + 1 - torch.sigmoid(beta * s.gap),
+    "discopop": _discopop,
+    "sigmoid_norm": lambda s, beta, e: -logsigmoid(beta * s.gap_by_token),
+    "sft": lambda s, beta, e: -s.chosen * len(s.chosen) / s.n_chosen.sum(),  # its mean is the mean over tokens
+}
+"""TRL's name of a loss to that loss of each pair, by log-ratios, beta and label smoothing.
+
+Source: TRL 1.16, `DPOTrainer._compute_loss`; `sigmoid` with smoothing: cDPO, Mitchell 2023, "A note on DPO with
+noisy preferences & relationship to IPO", equation 3. `aot` sorts the pairs of a batch, so none has its own loss.
+"""
 
 
 def bonbon_target(n: Any) -> Any:
@@ -17,46 +100,130 @@ def bonbon_target(n: Any) -> Any:
     """
     if not hasattr(n, "shape"):
         return float((n - 1) * sum(1.0 / i for i in range(1, n)))
-    import torch
-
     table = torch.tensor([bonbon_target(i) if i > 1 else 0.0 for i in range(int(n.max()) + 1)], device=n.device)
     return table[n.long()]
 
 
-def bonbon_loss(best: Any, worst: Any, reference_best: Any, reference_worst: Any, n: Any, alpha: float) -> Any:
+def bonbon_loss(scored: Scored, alpha: float) -> Any:
     """Return alpha (-log pi(best)) + (1 - alpha) (h - 1 / (2 beta_n))^2 for each pair, a tensor of shape (pairs,).
 
     Args:
-        best: log-probabilities of the best answers under the policy, each summed over the answer's tokens;
-            `worst` those of the worst ones, `reference_best` and `reference_worst` under the reference.
-        n: draws that each pair was taken from.
+        scored: best answers as the chosen ones, worst ones as the rejected; h is `scored.gap`.
         alpha: weight of the likelihood, in [0, 1].
 
-    Source: Gui et al. 2024, arXiv:2406.00832, section 4; h = log-ratio of best - log-ratio of worst.
+    Source: Gui et al. 2024, arXiv:2406.00832, section 4.
     """
-    gap = (best - reference_best) - (worst - reference_worst)
-    return -alpha * best + (1.0 - alpha) * (gap - bonbon_target(n).to(gap)) ** 2
+    target = bonbon_target(scored.n_compared).to(scored.gap)
+    return -alpha * scored.chosen + (1.0 - alpha) * (scored.gap - target) ** 2
 
 
 def loss_at_equality(method: Method, knobs: Knobs) -> float | None:
-    """Return the loss of a pair whose log-ratios are zero; None where it depends on likelihoods or on weights.
+    """Return the loss of a pair whose log-ratios are zero; None where it depends on likelihoods.
 
     Source: each loss's formula in TRL 1.16, `DPOTrainer._compute_loss`, at zero.
     """
-    if method.trainer != "trl:DPOTrainer" or method.name == "bonbon" or len(method.losses) > 1:
-        return None
-    beta, smoothing = knobs.beta or 0.0, knobs.label_smoothing or 0.0
-    half = 1.0 / (2.0 * beta)
-    values = {
-        "hinge": 1.0,
-        "ipo": half**2,
-        "nca_pair": 2 * LN_2,
-        "bco_pair": 2 * LN_2,
-        "sppo_hard": 2 * half**2,
-        "apo_zero": 1.0,
-        "apo_down": 1.0,
-        "discopop": 0.5 * LN_2 + 0.5,
-    }
-    if method.losses == ("exo_pair",):
-        return -LN_2 - 0.5 * (math.log1p(-smoothing) + math.log(smoothing))
-    return values.get(method.losses[0], LN_2)
+    if not method.is_dpo or method.name == "bonbon" or len(method.losses) > 1 or method.losses == ("aot",):
+        return LN_2 if method.losses == ("aot",) else None
+    zero, one = torch.zeros(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64)
+    loss = PAIR_LOSSES[method.losses[0]]
+    return float(loss(Scored(zero, zero, zero, one, one), knobs.beta or 0.0, knobs.label_smoothing or 0.0)[0])
+
+
+def has_pair_losses(method: Method) -> bool:
+    """Return whether each pair has a loss of its own, which a weight can scale."""
+    return method.is_dpo and all(loss in PAIR_LOSSES for loss in method.losses)
+
+
+class PairTrainer(DPOTrainer):  # type: ignore[misc] # TRL carries no types
+    """DPO's trainer with a loss for each pair, times the pair's weight, averaged over the batch's pairs."""
+
+    carried: tuple[str, ...] = ()
+    pair_loss: Callable[[Scored], Any]
+    reward_scale = 1.0
+
+    def set_up(self, method: Method, knobs: Knobs, columns: tuple[str, ...]) -> None:
+        """Choose the loss, and have batches carry further columns of the rows."""
+        self.carried, self.reward_scale = columns, knobs.beta or 1.0
+        if method.name == "bonbon":
+            self.pair_loss = lambda scored: bonbon_loss(scored, knobs.sft_weight or 0.0)
+        else:
+            beta, smoothing = knobs.beta or 0.0, knobs.label_smoothing or 0.0
+            weights = (1.0, knobs.sft_weight or 0.0)
+            losses = [PAIR_LOSSES[name] for name in method.losses]
+            self.pair_loss = lambda scored: sum(
+                weight * loss(scored, beta, smoothing) for loss, weight in zip(losses, weights, strict=False)
+            )
+        collate: Any = self.data_collator  # type: ignore[has-type]
+
+        def collate_with_columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
+            batch: dict[str, Any] = collate(rows)
+            return batch | {name: torch.tensor([row[name] for row in rows]) for name in columns}
+
+        self.data_collator = collate_with_columns
+
+    def _set_signature_columns_if_needed(self) -> None:
+        super()._set_signature_columns_if_needed()
+        known = set(self._signature_columns)
+        self._signature_columns += [name for name in (WEIGHT, N_COMPARED) if name not in known]
+
+    def _compute_loss(self, model: Any, inputs: Any, return_outputs: bool) -> Any:
+        """Return the mean over the batch's pairs of weight times loss, and note DPO's own measures."""
+        inputs = dict(inputs)
+        carried = {name: inputs.pop(name) for name in (WEIGHT, N_COMPARED) if name in inputs}
+        mask = inputs["completion_mask"]
+        rest = {key: value for key, value in inputs.items() if key in ("input_ids", "attention_mask")}
+        labels = inputs["input_ids"].masked_fill(mask == 0, -100)
+        outputs = model(**rest, labels=labels, fused_lm_head=True, use_cache=False)
+        chosen, rejected = outputs.log_probs[:, -(mask.shape[1] - 1) :].sum(1).chunk(2)
+        if self.precompute_ref_logps:
+            reference = inputs["ref_chosen_logps"], inputs["ref_rejected_logps"]
+        else:
+            reference = self.compute_ref_log_probs(self.ref_model or self.model, inputs)
+        n_chosen, n_rejected = mask.sum(1).clamp(min=1).chunk(2)
+        up, down = chosen - reference[0], rejected - reference[1]
+        scored = Scored(chosen, up, down, n_chosen, n_rejected, carried.get(N_COMPARED))
+        losses = self.pair_loss(scored)
+        if WEIGHT in carried:
+            losses = losses * carried[WEIGHT].to(losses)
+        self._note_rewards(chosen.detach(), rejected.detach(), up.detach(), down.detach())
+        return (losses.mean(), outputs) if return_outputs else losses.mean()
+
+    def _note_rewards(self, chosen: Any, rejected: Any, up: Any, down: Any) -> None:
+        """Note what DPO notes; BoNBoN's reward is the log-ratio itself, since n stands in beta's place."""
+        scale = self.reward_scale
+        values = {
+            "rewards/chosen": scale * up,
+            "rewards/rejected": scale * down,
+            "rewards/margins": scale * (up - down),
+            "rewards/accuracies": (up > down).float(),
+            "logps/chosen": chosen,
+            "logps/rejected": rejected,
+        }
+        for name, value in values.items():
+            kept = self._metrics["train" if self.model.training else "eval"][name]
+            kept.append(self.accelerator.gather(value).mean().item())
+
+
+def check_weights(rows: Any, method: Method) -> Any:
+    """Return the rows, without the column of weights where all are 1.
+
+    Args:
+        rows: `datasets.Dataset`; a column `weight` comes from `pairs.leakage = "weigh"`.
+        method: what trains on them.
+
+    Raises:
+        TrainingError: a weight that is no number or negative, or a method whose loss has no place for weights.
+    """
+    if WEIGHT not in rows.column_names:
+        return rows
+    weights = rows[WEIGHT]
+    if all(weight == 1.0 for weight in weights):
+        return rows.remove_columns(WEIGHT)
+    if not all(weight is not None and math.isfinite(weight) and weight >= 0.0 for weight in weights):
+        raise TrainingError("the pairs' column 'weight' must hold finite numbers of at least 0")
+    if not has_pair_losses(method):
+        raise TrainingError(
+            f"{method.name} has no place for the weights of pairs; build them with pairs.leakage = drop, or take "
+            "another method such as dpo"
+        )
+    return rows

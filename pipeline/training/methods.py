@@ -54,6 +54,11 @@ class Method:
     is_experimental: bool = False
     since: str = "0.20"
 
+    @property
+    def is_dpo(self) -> bool:
+        """Return whether TRL trains it by its DPO trainer."""
+        return self.trainer == "trl:DPOTrainer"
+
 
 @dataclass(frozen=True, slots=True)
 class Knobs:
@@ -76,7 +81,9 @@ _ROWS = (
         "sft", "trl:SFTTrainer", "trl:SFTConfig", "sft", (), 2e-5,
         "loss on the answers only; learning rate: TRL 1.16, SFTConfig", has_reference=False,
     ),
-    _dpo("dpo", "sigmoid", 1e-6, 0.1, "Rafailov et al. 2023, arXiv:2305.18290, appendix B"),
+    _dpo(
+        "dpo", "sigmoid", 1e-6, 0.1, "Rafailov et al. 2023, arXiv:2305.18290, appendix B", label_smoothing=0.0,
+    ),
     _dpo("ipo", "ipo", 1e-6, 0.1, "Azar et al. 2023, arXiv:2310.12036, equation 17, by token; rates: TRL 1.16"),
     _dpo("hinge", "hinge", 1e-6, 0.1, "Zhao et al. 2023, arXiv:2305.10425, section 2; rates: TRL 1.16"),
     _dpo(
@@ -166,15 +173,11 @@ def trl_classes(method: Method) -> tuple[Any, Any]:
                 f"training needs the package {error.name or 'trl'!r}; pip install 'pairsmith[train]'"
             ) from None
         raise _lacks(method, installed, method.trainer.partition(":")[2]) from None
-    known = settings.__dataclass_fields__["loss_type"].metadata.get("help", "") if _is_dpo(method) else ""
+    known = settings.__dataclass_fields__["loss_type"].metadata.get("help", "") if method.is_dpo else ""
     for loss in method.losses:
         if known and f"'{loss}'" not in known:
             raise _lacks(method, installed, f"the loss {loss!r}")
     return trainer, settings
-
-
-def _is_dpo(method: Method) -> bool:
-    return method.trainer == "trl:DPOTrainer"
 
 
 def _class(name: str) -> Any:

@@ -52,10 +52,17 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """How the steps ended: whose weights are kept, and whether held-out pairs stopped it."""
+    """How the steps ended.
+
+    Attributes:
+        kept_step: step whose weights are kept.
+        stopped_early: whether held-out pairs stopped the run.
+        precision: number type that was multiplied in, float32 or bfloat16.
+    """
 
     kept_step: int
     stopped_early: bool
+    precision: str = "float32"
 
 
 def load_summary(out: Path) -> TrainingSummary | None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow.parquet as pq
 
@@ -16,8 +16,8 @@ COLUMNS: dict[Rows, tuple[str, ...]] = {
     "unpaired": ("prompt", "completion", "label"),
     "sft": ("prompt", "completion"),
 }
-KEPT = ("n_compared", "policy", "chosen_model", "rejected_model")
-"""Columns of pairs that BoNBoN asks for."""
+KEPT = ("weight", "n_compared", "policy", "chosen_model", "rejected_model")
+"""Further columns of pairs: the weight of each, and what BoNBoN asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,34 @@ def find_rows(folder: Path, wanted: Rows) -> RowFiles:
         if files:
             return RowFiles(kind, files)
     raise TrainingError(f"{folder}: no pair files (*.parquet); run `pairsmith build` first")
+
+
+def fetch(name: str, kind: Literal["model", "dataset"], revision: str | None, key: str) -> Path:
+    """Return the folder of what the Hub has under a name; it is fetched once.
+
+    Args:
+        name: as `organisation/name`.
+        kind: what it is.
+        revision: commit, tag or branch; None takes the default branch.
+        key: of the configuration, named in errors.
+
+    Raises:
+        TrainingError: it is not there, may not be read, or the Hub can't be reached and it was never fetched.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, repo_type=kind, revision=revision))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        cause: BaseException = error  # the Hub's own words hide a missing network behind a missing file
+        while isinstance(error, LocalEntryNotFoundError) and cause.__cause__ is not None:
+            cause = cause.__cause__
+        told = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+        raise TrainingError(
+            f"{name}: no such folder, and this {kind} can't be fetched from the Hub ({told[:200]}); check the "
+            f"name and the network, or give a folder in {key}"
+        ) from error
 
 
 def read_rows(found: RowFiles, wanted: Rows, cache: Path) -> tuple[Any, Any]:

@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pairsmith.pipeline.training import progress
-from pairsmith.pipeline.training.checks import TrainingError, check_model_folder, check_row_files
-from pairsmith.pipeline.training.displacement import DISPLACED, is_displaced
+from pairsmith.pipeline.training.checks import (
+    DISPLACED,
+    TrainingError,
+    check_model_folder,
+    check_row_files,
+    is_displaced,
+)
 from pairsmith.pipeline.training.methods import METHODS, Method, knobs, trl_classes
 from pairsmith.pipeline.training.progress import load_summary
 from pairsmith.pipeline.training.reading import COLUMNS, find_rows
@@ -102,6 +107,15 @@ def result_of(out: Path) -> tuple[Path | None, Path | None]:
     return base, adapter
 
 
+def merge_adapter(base: Path, adapter: Path, folder: Path) -> Path:
+    """Return a folder with a base and its adapter as one model (see `saving.merged_model`)."""
+    from pairsmith.pipeline.training.saving import merged_model
+    from pairsmith.pipeline.training.trainer import quiet
+
+    with quiet():
+        return merged_model(base, adapter, folder)
+
+
 def _work(job: "Job", on_plan: OnPlan, on_step: OnStep) -> None:
     """Do the steps: in this process, or in others."""
     if not job.config.launch.config:
@@ -131,8 +145,7 @@ def _save(
     start: Path, config: TrainingConfig, out: Path, name: str, files: Sequence[Path], seed: int
 ) -> TrainingSummary:
     """Write the weights that are kept, with their card; return the summary."""
-    from pairsmith.pipeline.training.card import write_card
-    from pairsmith.pipeline.training.saving import save_adapter, save_model
+    from pairsmith.pipeline.training.saving import save_adapter, save_model, write_card
     from pairsmith.pipeline.training.start import load_tokenizer
 
     plan, worked, steps = progress.read_plan(out), progress.read_worked(out), progress.read_log(out)
@@ -141,7 +154,7 @@ def _save(
     checkpoint = out / progress.CHECKPOINTS / f"checkpoint-{worked.kept_step}"
     tokenizer, is_new = load_tokenizer(start, config.chat_template)
     if config.tuning == "full":
-        save_model(checkpoint, out / "model", tokenizer)
+        save_model(checkpoint, out / "model", tokenizer, worked.precision)
         result = {"base": "model", "adapter": ""}
     else:
         save_adapter(checkpoint, out / "adapter", start, name, tokenizer if is_new else None)
@@ -204,11 +217,7 @@ def _after_sft(
     rest = {"sft_steps": 0, "sft_learning_rate": None, "adapter": None, "chat_template": None}
     model = folder / "model"
     if config.tuning != "full":
-        from pairsmith.pipeline.training.saving import merged_model
-        from pairsmith.pipeline.training.trainer import quiet
-
-        with quiet():
-            merged_model(start, folder / "adapter", model)
+        merge_adapter(start, folder / "adapter", model)
     return model, config.model_copy(update=rest)
 
 

@@ -1,17 +1,26 @@
-"""What training leaves: an adapter, or a whole model, without paths of this machine."""
+"""What training leaves: an adapter, or a whole model, with a card, without paths of this machine."""
 
 import json
 import os
 import shutil
+from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 from peft import LoraConfig
 
+from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.training.methods import METHODS, Knobs
+from pairsmith.pipeline.training.progress import file_digest
 from pairsmith.schemas.config.training import TrainingConfig
+from pairsmith.schemas.training import TrainingSummary
 
 BASE_DIGEST = "base_digest.txt"
 """File of an adapter with the digest of the base that it was trained on."""
+_VERSIONS = ("torch", "transformers", "trl", "peft", "accelerate")
+_SPLIT_NAMES = ("loss", "reward_margin", "reward_accuracy", "chosen_logprob", "rejected_logprob", "kl")
 _WEIGHTS, _SETTINGS = "adapter_model.safetensors", "adapter_config.json"
 _MODEL_FILES = ("*.safetensors", "model.safetensors.index.json", "config.json", "generation_config.json")
 
@@ -66,13 +75,23 @@ def save_adapter(checkpoint: Path, folder: Path, base: Path, name: str, tokenize
     _replace(folder, temporary)
 
 
-def save_model(checkpoint: Path, folder: Path, tokenizer: Any) -> None:
-    """Write the model of a checkpoint with its tokenizer; hard links where the file system has them."""
+def save_model(checkpoint: Path, folder: Path, tokenizer: Any, precision: str = "float32") -> None:
+    """Write the model of a checkpoint with its tokenizer; hard links where nothing changes and there are any.
+
+    Args:
+        checkpoint: folder in which the trainer saved float32 weights.
+        folder: what to write; a model that is there is replaced.
+        tokenizer: saved beside.
+        precision: number type of the training, float32 or bfloat16: that of the weights that are written.
+    """
     temporary = _fresh(folder)
     for pattern in _MODEL_FILES:
         for path in checkpoint.glob(pattern):
-            _link(path, temporary / path.name)
-    _forget_paths(temporary / "config.json")
+            if precision == "bfloat16" and path.suffix == ".safetensors":
+                _halve(path, temporary / path.name)
+            else:
+                _link(path, temporary / path.name)
+    _rewrite_settings(temporary / "config.json", precision)
     tokenizer.save_pretrained(temporary)
     _replace(folder, temporary)
 
@@ -95,12 +114,100 @@ def merged_model(base: Path, adapter: Path, folder: Path) -> Path:
     temporary = _fresh(folder)
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True)
     PeftModel.from_pretrained(model, str(adapter)).merge_and_unload().save_pretrained(temporary)
-    _forget_paths(temporary / "config.json")
+    _rewrite_settings(temporary / "config.json")
     has_own = (adapter / "tokenizer_config.json").is_file()
     AutoTokenizer.from_pretrained(adapter if has_own else base, local_files_only=True).save_pretrained(temporary)
     (temporary / mark.name).write_text(key, encoding="utf-8")
     _replace(folder, temporary)
     return folder
+
+
+def write_card(
+    folder: Path, summary: TrainingSummary, config: TrainingConfig, knobs: Knobs, files: Sequence[Path], seed: int
+) -> None:
+    """Write `README.md` into the folder of an adapter or a model.
+
+    Args:
+        folder: the weights' folder.
+        summary: what training did.
+        config: its settings; `knobs` what the method took for those that were left open.
+        files: what it was trained on.
+        seed: seed of the run.
+    """
+    is_adapter = config.tuning != "full"
+    head = {
+        "library_name": "peft" if is_adapter else "transformers",
+        "pipeline_tag": "text-generation",
+        "tags": sorted({summary.method, "code", "pairsmith", "trl"}),
+        **({"base_model": summary.model} if "/" in summary.model else {}),
+        **({"datasets": [config.dataset]} if _is_hub_name(config.dataset) else {}),
+    }
+    what = f"LoRA adapter (rank {config.lora_rank}, alpha {config.lora_alpha})" if is_adapter else "model"
+    lines = [
+        f"# {summary.model} trained by {summary.method}",
+        "",
+        f"A {what}, made by pairsmith from {summary.model}.",
+        "",
+        *_table("with", _settings(summary, config, knobs, seed)),
+        *_table("on", _data(summary, config, files)),
+        *_table("what the log says", _log(summary)),
+        *(f"- {line}" for line in summary.warnings),
+    ]
+    write_whole(folder / "README.md", f"---\n{json.dumps(head, indent=1)}\n---\n\n{_joined(lines)}".encode())
+
+
+def dataset_fingerprints(files: Sequence[Path]) -> list[str]:
+    """Return the fingerprints that `pairsmith build` left in the files' metadata, each once."""
+    metadata = [pq.read_schema(file).metadata or {} for file in files]
+    return sorted({value.decode() for each in metadata if (value := each.get(b"pairsmith:fingerprint"))})
+
+
+def _settings(
+    summary: TrainingSummary, config: TrainingConfig, knobs: Knobs, seed: int
+) -> list[tuple[str, object]]:
+    method = METHODS[config.method]
+    n_rows = f"{len(summary.steps)} of {config.batch_size} rows"
+    rows: list[tuple[str, object]] = [("method", f"{method.name}: {method.source}")]
+    rows += [(name, value) for name in Knobs.__slots__ if (value := getattr(knobs, name)) is not None]
+    rows += [("steps", n_rows), ("kept", f"the weights after step {summary.kept_step}"), ("tuning", config.tuning)]
+    rows += [("max_length", f"{config.max_length} tokens"), ("seed", seed)]
+    return [*rows, ("versions", ", ".join(f"{name} {version(name)}" for name in _VERSIONS))]
+
+
+def _data(summary: TrainingSummary, config: TrainingConfig, files: Sequence[Path]) -> list[tuple[str, object]]:
+    rows: list[tuple[str, object]] = [("rows", summary.n_pairs), ("rows too long, left out", summary.n_too_long)]
+    if config.dataset:
+        rows.append(("dataset", config.dataset if _is_hub_name(config.dataset) else Path(config.dataset).name))
+    if config.dataset_revision:
+        rows.append(("revision", config.dataset_revision))
+    rows += [("fingerprint", f"`{value}`") for value in dataset_fingerprints(files)]
+    return rows + [(file.name, f"sha256 `{file_digest(file)}`") for file in files]
+
+
+def _log(summary: TrainingSummary) -> list[tuple[str, object]]:
+    first, last = summary.steps[0], summary.steps[-1]
+    rows: list[tuple[str, object]] = []
+    for name in _SPLIT_NAMES:
+        values = [getattr(step, name) for step in (first, last)]
+        if None not in values:
+            rows.append((name, f"{values[0]:.4g} at the first step, {values[1]:.4g} at the last"))
+    for one in summary.held_out:
+        if one.step == summary.kept_step:
+            accuracy = "" if one.reward_accuracy is None else f", accuracy {one.reward_accuracy:.3f}"
+            rows.append(("held-out pairs", f"loss {one.loss:.4g}{accuracy}"))
+    return rows
+
+
+def _table(title: str, rows: Sequence[tuple[str, object]]) -> list[str]:
+    return [f"| {title} | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows), ""]
+
+
+def _joined(lines: Sequence[str]) -> str:
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _is_hub_name(name: str) -> bool:
+    return name.count("/") == 1 and not name.startswith((".", "/", "~")) and not Path(name).exists()
 
 
 def _fresh(folder: Path) -> Path:
@@ -115,9 +222,25 @@ def _replace(folder: Path, temporary: Path) -> None:
     temporary.rename(folder)
 
 
-def _forget_paths(settings: Path) -> None:
+def _halve(source: Path, target: Path) -> None:
+    """Write the float32 weights of a file as bfloat16."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    weights = {
+        name: value.to(torch.bfloat16) if value.dtype == torch.float32 else value
+        for name, value in load_file(source).items()
+    }
+    save_file(weights, target, metadata={"format": "pt"})
+
+
+def _rewrite_settings(settings: Path, precision: str = "") -> None:
+    """Leave paths of this machine out of a `config.json`, and write the number type of the weights into it."""
     tree = json.loads(settings.read_text(encoding="utf-8"))
     tree.pop("_name_or_path", None)
+    if precision == "bfloat16":
+        tree.pop("torch_dtype", None)
+        tree["dtype"] = precision
     settings.unlink()  # it may be a link to the checkpoint's
     settings.write_text(json.dumps(tree, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 

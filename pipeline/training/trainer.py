@@ -15,12 +15,12 @@ from accelerate import PartialState
 from transformers import PrinterCallback
 
 from pairsmith.pipeline.training.checks import TrainingError
+from pairsmith.pipeline.training.losses import N_COMPARED, WEIGHT, PairTrainer
 from pairsmith.pipeline.training.methods import SIMPO_LOSS, Knobs, Method, knobs, trl_classes
 from pairsmith.pipeline.training.references import References
 from pairsmith.pipeline.training.saving import lora_config
 from pairsmith.pipeline.training.start import Start
-from pairsmith.pipeline.training.watch import StepWatch
-from pairsmith.pipeline.training.watched import BonbonTrainer, StepOrder, Watched
+from pairsmith.pipeline.training.watch import StepOrder, StepWatch, Watched
 from pairsmith.schemas.config.training import TrainingConfig
 
 _MAX_BEST = "eval_rewards/accuracies"  # held-out measure to be raised; methods without one lower eval_loss
@@ -60,9 +60,11 @@ def make_trainer(setup: Setup, watch: StepWatch) -> Any:
     """
     method, config, start = setup.method, setup.config, setup.start
     trainer_class, settings_class = trl_classes(method)
-    base = BonbonTrainer if method.name == "bonbon" else trainer_class
-    watched = type(f"Watched{base.__name__}", (Watched, base), {"references": setup.references})
     chosen = knobs(method, config)
+    carried = tuple(name for name in (WEIGHT, N_COMPARED) if name in setup.train.column_names)
+    by_pair = method.is_dpo and (bool(carried) or (method.name == "dpo" and bool(chosen.label_smoothing)))
+    base = PairTrainer if by_pair else trainer_class
+    watched = type(f"Watched{base.__name__}", (Watched, base), {"references": setup.references})
     train = setup.train
     if method.rows == "unpaired":
         train = _shuffled_whole(train, config.batch_size, setup.seed)
@@ -84,9 +86,8 @@ def make_trainer(setup: Setup, watch: StepWatch) -> Any:
         raise TrainingError(f"TRL left out {len(train) - len(trainer.train_dataset)} of {len(train)} rows")
     if method.rows != "unpaired":  # KTO pairs each row with its neighbour, so its order is fixed beforehand
         trainer.order = StepOrder(len(train), config.batch_size, setup.seed)
-    if isinstance(trainer, BonbonTrainer):
-        trainer.alpha = chosen.sft_weight or 0.0
-        trainer.carry_n()
+    if isinstance(trainer, PairTrainer):
+        trainer.set_up(method, chosen, carried)
     trainer.watch_passes()
     return trainer
 
@@ -135,7 +136,9 @@ def _wandb(out: Path) -> list[Any]:
 def _common(setup: Setup, chosen: Knobs) -> dict[str, Any]:
     """Return the arguments that all trainers share."""
     config, start = setup.config, setup.start
-    micro, n_accumulated = split_batch(config, PartialState().num_processes)
+    micro, n_accumulated = split_batch(
+        config, PartialState().num_processes, 2 if setup.method.name == "kto" else 1
+    )
     every = config.checkpoint_steps or _CHECKPOINT_STEPS[config.tuning]
     arguments: dict[str, Any] = {
         "output_dir": str(setup.checkpoints),
@@ -199,8 +202,13 @@ def _own(method: Method, config: TrainingConfig, chosen: Knobs, train: Any) -> d
     return own
 
 
-def split_batch(config: TrainingConfig, n_processes: int) -> tuple[int, int]:
+def split_batch(config: TrainingConfig, n_processes: int, n_least: int = 1) -> tuple[int, int]:
     """Return the rows that a process has in memory at once, and how many such parts make its share of a step.
+
+    Args:
+        config: batch sizes are used.
+        n_processes: processes that share a step.
+        n_least: rows that the method needs in memory at once; KTO estimates its KL over them, and needs 2.
 
     Raises:
         TrainingError: a step's rows can't be split so.
@@ -215,6 +223,11 @@ def split_batch(config: TrainingConfig, n_processes: int) -> tuple[int, int]:
     if share % micro:
         raise TrainingError(
             f"a process takes {share} rows a step, no multiple of training.micro_batch_size = {micro}"
+        )
+    if micro < n_least:
+        raise TrainingError(
+            f"{config.method} compares the answers that a process has in memory at once: {micro} is too few, set "
+            f"training.micro_batch_size = {n_least} or more, and training.batch_size to a multiple of it"
         )
     return micro, share // micro
 

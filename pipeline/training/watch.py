@@ -1,16 +1,19 @@
-"""What is watched at each step and each evaluation."""
+"""What is watched at each step and each evaluation, and what we add to any of TRL's trainers."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch.utils.data import Sampler, SequentialSampler
 from transformers import TrainerCallback
 
 from pairsmith.pipeline.training.checks import check_finite, check_first_step
 from pairsmith.pipeline.training.methods import Knobs, Method
 from pairsmith.pipeline.training.progress import WHOLE
+from pairsmith.pipeline.training.references import References, row_keys
 from pairsmith.schemas.training import HeldOutStep, TrainingStep
 
 
@@ -119,6 +122,136 @@ class StepWatch(TrainerCallback):  # type: ignore[misc] # transformers carries n
             (Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE).touch()
 
 
+class StepOrder(Sampler[int]):
+    """A new order in each epoch, cut to whole steps: the same one however many rows are in memory at once.
+
+    Args:
+        n_rows: rows there are.
+        batch_size: rows a step.
+        seed: with the epoch's number decides the order.
+    """
+
+    def __init__(self, n_rows: int, batch_size: int, seed: int) -> None:
+        """Keep what decides the order."""
+        self._n_rows, self._seed, self._epoch = n_rows, seed, 0
+        self._n_taken = n_rows // batch_size * batch_size
+
+    def set_epoch(self, epoch: int) -> None:
+        """Take the order of this epoch, from 0."""
+        self._epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        """Return the numbers of the rows, in order."""
+        generator = torch.Generator().manual_seed(self._seed * 1_000_003 + self._epoch)
+        return iter(torch.randperm(self._n_rows, generator=generator)[: self._n_taken].tolist())
+
+    def __len__(self) -> int:
+        """Return the rows of an epoch."""
+        return self._n_taken
+
+
+class Watched:
+    """Goes before a trainer of TRL: lengths of answers, the KL to the reference, no report on the user.
+
+    KL(reference || policy) is estimated on the step's answers by the mean over tokens of r - 1 - ln r, where r is
+    the policy's probability of the token over the reference's. That is without bias where the answers are draws of
+    the reference, as pairs of a model's own samples nearly are: their choice favours some.
+
+    Source: Schulman 2020, "Approximating KL Divergence", estimator k3.
+    """
+
+    order: StepOrder | None = None
+    references: References | None = None
+
+    def watch_passes(self) -> None:
+        """Begin to look at what the model gives; the trainer is ready."""
+        self._passes: list[torch.Tensor] = []
+        models = [self.model, getattr(self, "ref_model", None)]  # type: ignore[attr-defined]
+        for model in models:
+            if model is not None:
+                model.register_forward_hook(self._keep_pass)
+
+    def _keep_pass(self, module: Any, inputs: Any, output: Any) -> None:
+        log_probs = getattr(output, "log_probs", None)
+        if log_probs is not None:
+            self._passes.append(log_probs.detach())
+
+    def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the loss, and note the measures of a training step."""
+        self._passes.clear()
+        loss = super().compute_loss(model, inputs, *args, **kwargs)  # type: ignore[misc]
+        if model.training:
+            for name, mask in _answer_masks(inputs).items():
+                self._note(f"length/{name}", mask.sum(1).float(), mask.any(1))
+            divergence = self._divergence(inputs)
+            if divergence is not None:
+                self._note("kl_to_reference", *divergence)
+        return loss
+
+    def _divergence(self, inputs: Any) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """Return r - 1 - ln r of each token of the answers, and which count; None without a reference's pass."""
+        # DPO: policy, reference; KTO: each with a pass for its own estimate before.
+        n = len(self._passes)
+        if n not in (2, 4) or "completion_mask" not in inputs:
+            return None
+        policy, reference = (self._passes[0], self._passes[1]) if n == 2 else (self._passes[1], self._passes[3])
+        mask = inputs["completion_mask"][:, 1:].bool()
+        if policy.shape != reference.shape or policy.shape[0] != mask.shape[0]:
+            return None
+        log_ratio = (policy - reference)[:, -mask.shape[1] :].float()
+        return log_ratio.exp() - 1.0 - log_ratio, mask
+
+    def _note(self, name: str, values: torch.Tensor, counts: torch.Tensor) -> None:
+        """Note the mean of the values that count, over all processes."""
+        sums = torch.stack([(values * counts).sum(), counts.sum().float()]).to(values.device)
+        total, n = self.accelerator.reduce(sums, reduction="sum").tolist()  # type: ignore[attr-defined]
+        if not n:
+            return
+        if hasattr(self, "store_metrics"):
+            self.store_metrics({name: total / n}, train_eval="train")
+        else:
+            self._metrics["train"][name].append(total / n)  # type: ignore[attr-defined]
+
+    def _precompute_ref_logps(self, dataset: Any, name: str, batch_size: int) -> Any:
+        """Return the rows with the reference's log-probabilities; what is known is not computed again."""
+        known = self.references
+        if known is None:
+            return super()._precompute_ref_logps(dataset, name, batch_size)  # type: ignore[misc]
+        keys = row_keys(dataset)
+        missing = known.missing(keys)
+        if missing:
+            part = super()._precompute_ref_logps(dataset.select(missing), name, batch_size)  # type: ignore[misc]
+            for column, of_row in keys.items():
+                known.add((of_row[row] for row in missing), part[column])
+            if self.accelerator.is_main_process:  # type: ignore[attr-defined]
+                known.write()
+        for column, values in known.columns(keys).items():
+            dataset = dataset.add_column(column, values)
+        return dataset
+
+    def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
+        return self.order if self.order is not None else SequentialSampler(self.train_dataset)  # type: ignore[attr-defined]
+
+    def _send_telemetry(self) -> None:
+        """Send nothing: no run reports on its user."""
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Write none: checkpoints are not for publishing."""
+
+
 def best_of(steps: list[HeldOutStep]) -> HeldOutStep:
     """Return the first evaluation with the highest reward accuracy; where there is none, with the lowest loss."""
     return max(steps, key=lambda one: -one.loss if one.reward_accuracy is None else one.reward_accuracy)
+
+
+def _answer_masks(inputs: Any) -> dict[str, torch.Tensor]:
+    """Return which tokens belong to chosen and to rejected answers, each of shape (answers, tokens)."""
+    if "chosen_labels" in inputs:
+        return {side: inputs[f"{side}_labels"] != -100 for side in ("chosen", "rejected")}
+    if "label" in inputs:
+        mask, right = inputs["completion_mask"].bool(), torch.as_tensor(inputs["label"]).bool()
+        return {"chosen": mask[right], "rejected": mask[~right]}
+    if "completion_mask" in inputs:
+        chosen, rejected = inputs["completion_mask"].bool().chunk(2)
+        return {"chosen": chosen, "rejected": rejected}
+    return {"chosen": inputs["labels"] != -100} if "labels" in inputs else {}

@@ -12,17 +12,15 @@ from typing import Any
 from accelerate import PartialState
 
 from pairsmith.pipeline.training import progress
-from pairsmith.pipeline.training.checks import TrainingError, check_n_rows
-from pairsmith.pipeline.training.losses import loss_at_equality
+from pairsmith.pipeline.training.checks import TrainingError, check_best_of_n, check_n_rows
+from pairsmith.pipeline.training.losses import N_COMPARED, WEIGHT, check_weights, loss_at_equality
 from pairsmith.pipeline.training.methods import METHODS, Method, knobs
-from pairsmith.pipeline.training.on_policy import check_best_of_n
 from pairsmith.pipeline.training.reading import COLUMNS, find_rows, leave_out_too_long, read_rows
 from pairsmith.pipeline.training.references import References
 from pairsmith.pipeline.training.saving import base_digest
 from pairsmith.pipeline.training.start import Start, load_start
 from pairsmith.pipeline.training.trainer import Setup, make_trainer, quiet, scored_answers_only
 from pairsmith.pipeline.training.watch import Expected, StepWatch, best_of, reward_beta
-from pairsmith.pipeline.training.watched import N_COMPARED
 from pairsmith.schemas.config.training import TrainingConfig
 from pairsmith.schemas.training import HeldOutStep, TrainingStep
 
@@ -79,13 +77,13 @@ def do_steps(job: Job, on_plan: OnPlan, on_step: OnStep) -> None:
         _take_up(job, plan, on_plan, on_step)
         checkpoint, n_done = progress.newest_checkpoint(job.out), len(progress.read_log(job.out))
         PartialState().wait_for_everyone()  # nobody's step is in the log before all have read it
-        watch = _watch(job, method, start, on_step)
+        watch = _watch(job, method, start, on_step, WEIGHT in train.column_names)
         if n_done < plan.n_steps:  # transformers would do one step more from its last checkpoint
             with scored_answers_only():
                 trainer = make_trainer(setup, watch)
                 trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         if PartialState().is_main_process:
-            _close(job.out, watch.stopped_early)
+            _close(job.out, watch.stopped_early, start.precision)
         PartialState().wait_for_everyone()
 
 
@@ -105,7 +103,7 @@ def _read(job: Job, method: Method, start: Start, cache: Path) -> tuple[Any, Any
     """Return rows to train on, held-out rows, and the plan."""
     config = job.config
     train, held_out = read_rows(find_rows(job.dataset, method.rows), method.rows, cache)
-    columns = list(COLUMNS[method.rows])
+    columns = [*COLUMNS[method.rows], WEIGHT]
     if method.name == "bonbon":
         check_best_of_n(train, job.name)
         columns.append(N_COMPARED)
@@ -113,6 +111,9 @@ def _read(job: Job, method: Method, start: Start, cache: Path) -> tuple[Any, Any
         rows.select_columns([name for name in columns if name in rows.column_names]) for rows in (train, held_out)
     )
     train, n_too_long, n_prompts = leave_out_too_long(train, start.tokenizer, config.max_length)
+    train = check_weights(train, method)
+    if WEIGHT not in train.column_names and WEIGHT in held_out.column_names:
+        held_out = held_out.remove_columns(WEIGHT)
     check_n_rows(len(train), n_too_long, config.batch_size, config.max_length, _UNITS[method.rows])
     if config.eval_steps:
         held_out, _, _ = leave_out_too_long(held_out, start.tokenizer, config.max_length)
@@ -135,9 +136,10 @@ def _references(job: Job, precision: str) -> References | None:
     return References(job.cache or job.out / "references", parts)
 
 
-def _watch(job: Job, method: Method, start: Start, on_step: OnStep) -> StepWatch:
+def _watch(job: Job, method: Method, start: Start, on_step: OnStep, has_weights: bool) -> StepWatch:
     chosen = knobs(method, job.config)
-    expected = Expected(loss_at_equality(method, chosen), reward_beta(method, chosen), start.precision)
+    first_loss = None if has_weights else loss_at_equality(method, chosen)  # its weights would scale it
+    expected = Expected(first_loss, reward_beta(method, chosen), start.precision)
     is_first = PartialState().is_main_process
     evaluations = progress.read_evaluations(job.out)
 
@@ -154,12 +156,12 @@ def _watch(job: Job, method: Method, start: Start, on_step: OnStep) -> StepWatch
     return StepWatch(expected, report, evaluated, job.config.patience)
 
 
-def _close(out: Path, stopped_early: bool) -> None:
-    """Write down whose weights are kept."""
+def _close(out: Path, stopped_early: bool, precision: str) -> None:
+    """Write down whose weights are kept, and in which number type they were trained."""
     evaluations = progress.read_evaluations(out)
     last = len(progress.read_log(out))
     kept = best_of(evaluations).step if evaluations else last
-    progress.write_json(out / "worked.json", progress.Worked(kept, stopped_early))
+    progress.write_json(out / "worked.json", progress.Worked(kept, stopped_early, precision))
 
 
 @contextlib.contextmanager

@@ -1,0 +1,36 @@
+"""The flow `train` on several machines: one of them holds the run folder."""
+
+from pathlib import Path
+
+import pytest
+
+from pairsmith.flows import flows
+from pairsmith.flows.tools import RunLockedError, locked
+from pairsmith.pipeline.sampling.models import ResolvedModel
+from pairsmith.schemas.config import load_config
+from pairsmith.schemas.training import TrainingStep, TrainingSummary
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    step = TrainingStep(1, 0.69, 0.0, 0.5, -1.0, -1.0, 1e-5, 0.1)
+    summary = TrainingSummary("dpo", "tiny", 1, 0, 0.69, (step,))
+    monkeypatch.setattr("pairsmith.pipeline.training.train", lambda *_, **__: summary)
+    monkeypatch.setattr(
+        flows, "start_model", lambda config, cache: ResolvedModel(str(tmp_path), "tiny", "", None, None)
+    )
+    return tmp_path / "run"
+
+
+def test_another_machine_of_one_training_needs_no_lock_and_writes_nothing(run: Path, tmp_path: Path) -> None:
+    config = load_config(None, [f"run={run}", "training.launch.machines=2", "training.launch.machine_rank=1"])
+    with locked(run):
+        summary = flows.train.fn(config, tmp_path)
+        assert [path.name for path in run.iterdir()] == [".lock"]
+    assert summary.method == "dpo"
+
+
+def test_the_first_machine_holds_the_lock(run: Path, tmp_path: Path) -> None:
+    config = load_config(None, [f"run={run}", "training.launch.machines=2"])
+    with locked(run), pytest.raises(RunLockedError):
+        flows.train.fn(config, tmp_path)
