@@ -13,11 +13,18 @@ from rich.console import Console
 from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.flows.runtime.retrying import retried
 from pairsmith.flows.stored import as_stored
-from pairsmith.pipeline.publishing import PublishPlan, plan_publish, send
-from pairsmith.pipeline.publishing.errors import HeldBackError
-from pairsmith.pipeline.publishing.hub import Pushed, look
-from pairsmith.pipeline.publishing.versions import read_changelog, record_version
-from pairsmith.pipeline.publishing.versions.recording import version_folder
+from pairsmith.pipeline.publishing import (
+    HeldBackError,
+    PublishPlan,
+    Pushed,
+    list_versions,
+    look,
+    plan_publish,
+    read_changelog,
+    record_version,
+    send,
+    version_folder,
+)
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.pipeline.run.lock import locked
 from pairsmith.schemas.config import RunConfig
@@ -98,8 +105,6 @@ def push_plan(plan: PublishPlan, private: bool) -> Pushed:
 def show_publish(config: RunConfig, tag: str, despite: Sequence[str], console: Console, cache: Path) -> None:
     """Print what a push would change; records and sends nothing. A store that keeps the run is only read."""
     from huggingface_hub import HfApi
-
-    from pairsmith.pipeline.publishing.versions import list_versions
 
     config, told = as_stored(config, cache, None)
     for line in told:

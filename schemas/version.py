@@ -1,7 +1,7 @@
-"""One version of a dataset: what it holds, what it was made of, and enough to make it again."""
+"""One version of a dataset: what it holds and what it was made of."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -15,6 +15,30 @@ class VersionFile:
 
 
 @dataclass(frozen=True, slots=True)
+class ProblemVersion:
+    """What a version holds of one problem.
+
+    Attributes:
+        content: digest of the problem, its tests included.
+        n_passed: candidates that passed; `n_failed` those that failed, `n_candidates` all of them.
+        n_pairs: its pairs; `pairs` is the digest of their ids.
+    """
+
+    content: str
+    n_passed: int
+    n_failed: int
+    n_candidates: int
+    n_pairs: int
+    pairs: str
+
+    @property
+    def pass_rate(self) -> float | None:
+        """Return the share of decided candidates that passed, in [0, 1]; None where none is decided."""
+        n_decided = self.n_passed + self.n_failed
+        return self.n_passed / n_decided if n_decided else None
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetVersion:
     """The manifest of a version. Holds no time of day.
 
@@ -22,19 +46,19 @@ class DatasetVersion:
         number: from 1; the version is called `v1`.
         config: the run's configuration as JSON.
         files: the dataset's.
-        inputs: what can't be made again, as it was drawn, looked up or measured: problems, candidates, timings.
         fingerprints: stage to the digest of its settings and inputs.
         versions: stage to package (and `stage`, our own code's) to version.
         splits: problem_id to split, of every problem that this or an earlier version had.
+        problems: problem_id to what the version holds of it; empty in manifests of older versions of pairsmith.
     """
 
     number: int
     config: str
     files: tuple[VersionFile, ...]
-    inputs: tuple[VersionFile, ...]
     fingerprints: dict[str, str]
     versions: dict[str, dict[str, str]]
     splits: dict[str, str]
+    problems: dict[str, ProblemVersion] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -47,15 +71,16 @@ class DatasetVersion:
 
     @classmethod
     def from_json(cls, text: str) -> "DatasetVersion":
-        """Return the manifest of such a text.
+        """Return the manifest of such a text; `inputs` of older manifests are left out.
 
         Raises:
             ValueError: if the text is not a manifest.
         """
         try:
             tree: dict[str, Any] = json.loads(text)
-            for name in ("files", "inputs"):
-                tree[name] = tuple(VersionFile(**file) for file in tree[name])
-            return cls(**tree)
+            tree.pop("inputs", None)
+            tree["files"] = tuple(VersionFile(**file) for file in tree["files"])
+            problems = tree.pop("problems", {})
+            return cls(**tree, problems={key: ProblemVersion(**row) for key, row in problems.items()})
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"not a version: {error}") from None

@@ -98,7 +98,6 @@ def test_the_command_itself_loads_nothing_heavy() -> None:
         ),
         (["publish"], "no repository to publish to; give --set publish.dataset=owner/name"),
         (["publish", "--set", "publish.dataset=me/x", "--set", "run=nowhere"], "nowhere: no dataset in there"),
-        (["rebuild", "nowhere", "v1", "--into", "x"], "nowhere: no such run folder"),
         (["inspect", "nowhere"], "nowhere: no such run folder"),
         (["repeats", "nowhere"], "nowhere: no such run folder"),
         (["view", "nowhere"], "nowhere: no such run folder"),

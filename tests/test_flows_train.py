@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pairsmith.flows import flows
-from pairsmith.flows.tools import RunLockedError, locked
+from pairsmith.pipeline.run.lock import RunLockedError, locked
 from pairsmith.pipeline.sampling.models import ResolvedModel
 from pairsmith.schemas.config import load_config
 from pairsmith.schemas.training import TrainingStep, TrainingSummary

@@ -24,8 +24,7 @@ from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.publishing import PublishError, plan_publish, send
 from pairsmith.pipeline.publishing import publish as publish_module
 from pairsmith.pipeline.publishing.card import gather_card, render_card
-from pairsmith.pipeline.publishing.errors import HubDownError
-from pairsmith.pipeline.publishing.hub import Pushed
+from pairsmith.pipeline.publishing.hub import HubDownError, Pushed
 from pairsmith.pipeline.run.stores import RemoteFolder, mirrored
 from pairsmith.schemas.config import RunConfig, load_config
 from pairsmith.schemas.gate import Gate, GateCheck, GateOutcome

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from pairsmith.pipeline.publishing.markdown import fenced, inline
+from pairsmith.pipeline.publishing.card import fenced, inline
 
 HOSTILE = [
     "</script><script>alert(1)</script>",

@@ -21,7 +21,7 @@ from pairsmith.flows.deployed import SERVED
 from pairsmith.flows.publishing import HELD_BACK
 from pairsmith.flows.runtime.retrying import retried, set_policy
 from pairsmith.flows.serving import TimetableError, make_deployments
-from pairsmith.pipeline.publishing.errors import HubDownError
+from pairsmith.pipeline.publishing.hub import HubDownError
 from pairsmith.pipeline.run.errors import InfrastructureError, PairsmithError
 from pairsmith.pipeline.run.lock import locked
 from pairsmith.pipeline.sampling.errors import SamplingError, ServerDownError

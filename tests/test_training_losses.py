@@ -74,7 +74,9 @@ class _Table(torch.nn.Module):  # type: ignore[name-defined,misc] # torch is imp
         return SimpleNamespace(log_probs=log_probs, entropy=unused, mean_logits=unused, is_top1=unused > 0)
 
 
-def _trainer(policy: np.ndarray, start: np.ndarray, name: str, columns: tuple[str, ...], **settings: Any) -> Any:
+def _trainer(
+    policy: np.ndarray, start: np.ndarray, name: MethodName, columns: tuple[str, ...], **settings: Any
+) -> Any:
     """Return a `PairTrainer` over fixed logits, as `make_trainer` sets it up."""
     from accelerate import Accelerator
 
@@ -86,7 +88,7 @@ def _trainer(policy: np.ndarray, start: np.ndarray, name: str, columns: tuple[st
     trainer.ld_alpha, trainer.aux_loss_enabled, trainer.use_weighting = None, False, False
     trainer.args = type("Arguments", (), {"gradient_checkpointing_kwargs": None, "discopop_tau": 0.05})()
     trainer._metrics = {"train": defaultdict(list)}
-    trainer.data_collator = None
+    trainer.data_collator = lambda rows: {}
     method = METHODS[name]
     chosen = knobs(method, TrainingConfig(method=name, **settings))
     trainer.set_up(method, chosen, columns)
@@ -159,7 +161,7 @@ def test_weighted_pairs_and_smoothed_labels_equal_a_float64_reference(seed: int,
 
 
 @pytest.mark.parametrize("name", sorted(set(METHODS) - {"bonbon", "sft", "kto", "orpo", "cpo", "simpo", "aot"}))
-def test_losses_of_single_pairs_are_those_of_trl(name: str) -> None:
+def test_losses_of_single_pairs_are_those_of_trl(name: MethodName) -> None:
     """Without weights our trainer and TRL's own give the same loss, the same gradient and the same rewards."""
     from trl import DPOTrainer
 
@@ -184,7 +186,7 @@ def test_losses_of_single_pairs_are_those_of_trl(name: str) -> None:
         ("dpo", [1.0, -0.5], "'weight' must hold finite numbers of at least 0"),
     ],
 )
-def test_weights_that_cannot_be_used_are_refused(method: str, weights: list[Any], said: str) -> None:
+def test_weights_that_cannot_be_used_are_refused(method: MethodName, weights: list[Any], said: str) -> None:
     import datasets
 
     from pairsmith.pipeline.training.losses import check_weights

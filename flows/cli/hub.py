@@ -1,4 +1,4 @@
-"""The verbs of versions: refresh, publish on the Hugging Face Hub, rebuild an old one."""
+"""The verbs of versions: refresh, and publish on the Hugging Face Hub."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,23 +8,17 @@ from rich.console import Console
 
 from pairsmith.flows.cli.early import need_publishable
 from pairsmith.flows.cli.shared import (
-    EXIT_ERROR,
     Cache,
     ConfigFile,
     Debug,
     DryRun,
     Overrides,
-    RunArgument,
     app,
-    default_cache,
-    guard,
-    prepare_libraries,
     read_key,
-    run_here,
     run_on_config,
 )
 from pairsmith.flows.runtime.reporting import reporter
-from pairsmith.schemas.config import RunConfig, validate_run
+from pairsmith.schemas.config import RunConfig
 
 Despite = Annotated[
     list[str] | None,
@@ -88,36 +82,3 @@ def publish_command(
             publish(settings, tag, despite or ())
 
     run_on_config(config, overrides, False, cache, debug, work, check=need_publishable)
-
-
-@app.command("rebuild")
-def rebuild_command(
-    run: RunArgument,
-    version: Annotated[str, typer.Argument(help="Its name, such as v1.")],
-    into: Annotated[
-        str, typer.Option("--into", help="Folder to make it in, or address in a store; empty or absent.")
-    ],
-    cache: Cache = None,
-    debug: Debug = False,
-) -> None:
-    """Make an old version again from its manifest, and say whether it is the same, byte for byte.
-
-    Example: `pairsmith rebuild runs/demo v1 --into runs/demo-v1`
-    """
-
-    def work() -> None:
-        from pairsmith.pipeline.publishing.versions.rebuilding import find_version
-
-        target = validate_run({"run": into})
-        with run_here(run) as folder:
-            find_version(folder, version)
-            prepare_libraries(debug)
-            from pairsmith.flows.refreshing import rebuild
-
-            is_same = rebuild(folder, version, target.run, cache or default_cache(), target.store)
-        place = target.store or target.run
-        reporter().say(f"{version:<11} in {place}/dataset: {'the same bytes' if is_same else 'NOT the same'}")
-        if not is_same:
-            raise typer.Exit(EXIT_ERROR)
-
-    guard(work, debug)

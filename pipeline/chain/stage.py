@@ -123,7 +123,6 @@ class Stage:
         overlaps: whether its shards are made while others are still drawn.
         is_measured: whether what was measured in its rows matters to the stages that read it: the digest of the
             file then counts for them, not that of its rows without measured columns.
-        is_input: whether nothing but what is outside of the run can make its rows again: drawn or measured.
         packages: whose versions shape its rows.
         unit: what its bar counts.
         counted: prefixes of the counts that its row in a table shows, `count_word` is how one is named there.
@@ -151,7 +150,6 @@ class Stage:
     is_wanted: Callable[[RunConfig], bool] = lambda config: True
     overlaps: bool = False
     is_measured: bool = False
-    is_input: bool = False
     packages: tuple[str, ...] = ()
     unit: str = "rows"
     counted: tuple[str, ...] = ()

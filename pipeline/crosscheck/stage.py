@@ -124,7 +124,6 @@ TIMINGS_STAGE = _stage(
     about="times passed programs on scaled inputs, where `crosscheck.n_timed_runs` asks for it",
     record=Timing,
     made_by=_STANDINGS,
-    is_input=True,
     is_measured=True,
     planned=lambda planned: f"{planned.config.crosscheck.n_timed_runs} runs of each passed program",
 )

@@ -108,7 +108,6 @@ STAGE = Stage(
     version=3,
     run=_run,
     contents=_contents,
-    is_input=True,
     unit="problems",
     counted=("judged_by.", "cases", "lost_inputs"),
     count_word=count_words,

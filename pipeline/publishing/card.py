@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,15 +14,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pairsmith.pipeline.chain.table import stage_folder, stored_stages
 from pairsmith.pipeline.pairing.summary import report_from_json
-from pairsmith.pipeline.publishing.errors import PublishError
-from pairsmith.pipeline.publishing.markdown import fenced, inline
-from pairsmith.pipeline.report.words import counted, maybe, percent, spoken
+from pairsmith.pipeline.publishing.hub import PublishError
+from pairsmith.pipeline.report.words import counted, excerpt, maybe, percent, spoken
+from pairsmith.pipeline.run.safe_text import visible
 from pairsmith.pipeline.training import METHODS
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.manifest import Manifest
 from pairsmith.schemas.pairing_report import PairingReport
 from pairsmith.schemas.training import TrainingSummary
 
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#!|<>&~$@:])")
+_BACKTICKS = re.compile(r"`+")
+_MAX_INLINE = 200
 EMBEDDED = "HuggingFaceTB/SmolLM2-135M-Instruct"  # what `smollm2` is
 _TAGS = ("preference", "dpo", "code", "pairsmith")
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -143,6 +147,23 @@ def render_model_card(
         config=config, repo=repo, dataset=dataset, tag=tag, summary=summary, scores=scores, base=base, beta=beta
     )
     return f"---\n{json.dumps(head, indent=1)}\n---\n\n{body}"
+
+
+def inline(text: str) -> str:
+    """Return text for a line or a cell of a table: one line, hidden characters written out, no markup in it."""
+    line = " ".join(visible(text[: _MAX_INLINE + 1]).split())
+    if len(text) > _MAX_INLINE:
+        line = line[:_MAX_INLINE] + "…"
+    # References of HTML stand for themselves in every Markdown; a backslash does so before punctuation only.
+    return _SPECIAL.sub(lambda found: f"&#{ord(found[1])};", line)
+
+
+def fenced(text: str, language: str = "") -> str:
+    """Return the beginning of a text as a block of code, under a fence longer than any that the text has."""
+    shown = excerpt(visible(text[:8000]), n_lines=40, n_chars=3000)
+    longest = max((len(run) for run in _BACKTICKS.findall(shown)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{shown}\n{fence}"
 
 
 def _columns(facts: CardFacts) -> list[tuple[str, str]]:

@@ -1,7 +1,9 @@
 """Pushes files to a repository of the Hub: one commit and one tag, only what differs, whatever was cut before."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
@@ -13,12 +15,55 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.hf_api import RepoFile
 
-from pairsmith.pipeline.publishing.changes import Changes, Content, RemoteFile, compare
-from pairsmith.pipeline.publishing.errors import HubDownError, PublishError
+from pairsmith.pipeline.run.errors import InfrastructureError, PairsmithError
 
+Content = Path | bytes
 Kind = Literal["dataset", "model"]
 _TOKEN = "give a token that may write there by `hf auth login` or HF_TOKEN"
 _AGAIN = "what has arrived is not sent again: give the same command once more"
+
+
+class PublishError(PairsmithError):
+    """The Hub refuses, or must not be given this."""
+
+
+class HeldBackError(PublishError):
+    """The gate marked what was to be published."""
+
+
+class HubDownError(PublishError, InfrastructureError):
+    """The Hub can't be reached or broke off: the same push may go well later."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file of the remote: its size in bytes, git's digest, and the content's sha256 where LFS holds it."""
+
+    size: int
+    git_oid: str
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Paths in the repository, sorted.
+
+    Attributes:
+        removed: paths of ours at the remote that are no longer made.
+        unchanged: paths that are equal; they are not sent.
+        n_bytes: size of what is to be sent.
+    """
+
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    n_bytes: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nothing is to be sent or removed."""
+        return not (self.added or self.changed or self.removed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +109,7 @@ def look(api: HfApi, repo: str, kind: Kind) -> Remote:
     except RepositoryNotFoundError:
         return Remote(repo, kind, "", {}, {})
     except Exception as error:
-        raise _told(repo, error) from None
+        raise _as_publish_error(repo, error) from None
     return Remote(repo, kind, head, files, tags)
 
 
@@ -113,8 +158,49 @@ def push(
     except PublishError:
         raise
     except Exception as error:
-        raise _told(remote.repo, error) from None
+        raise _as_publish_error(remote.repo, error) from None
     return Pushed(remote.repo, remote.kind, tag, head, changes)
+
+
+def compare(local: Mapping[str, Content], remote: Mapping[str, RemoteFile], ours: tuple[str, ...]) -> Changes:
+    """Return what differs.
+
+    Args:
+        local: path in the repository to the file, or its bytes.
+        remote: what is there.
+        ours: prefixes of what only we write: there a path that is not made any more is removed.
+    """
+    added = tuple(sorted(set(local) - set(remote)))
+    both = sorted(set(local) & set(remote))
+    unchanged = tuple(path for path in both if is_equal(local[path], remote[path]))
+    changed = tuple(path for path in both if path not in set(unchanged))
+    removed = tuple(sorted(path for path in set(remote) - set(local) if path.startswith(ours)))
+    return Changes(added, changed, removed, unchanged, sum(size_of(local[path]) for path in (*added, *changed)))
+
+
+def is_equal(content: Content, remote: RemoteFile) -> bool:
+    """Return whether a local file has the bytes of a remote one."""
+    if size_of(content) != remote.size:
+        return False
+    if remote.sha256 is not None:
+        return _digest(content, "sha256", b"") == remote.sha256
+    return _digest(content, "sha1", b"blob %d\0" % remote.size) == remote.git_oid
+
+
+def size_of(content: Content) -> int:
+    """Return the size in bytes."""
+    return content.stat().st_size if isinstance(content, Path) else len(content)
+
+
+def _digest(content: Content, name: str, head: bytes) -> str:
+    digest = hashlib.new(name, head, usedforsecurity=False)
+    if isinstance(content, bytes):
+        digest.update(content)
+        return digest.hexdigest()
+    with content.open("rb") as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def _check_tag(api: HfApi, remote: Remote, local: Mapping[str, Content], ours: tuple[str, ...], tag: str) -> None:
@@ -136,7 +222,7 @@ def _remote_files(entries: Iterable[object]) -> dict[str, RemoteFile]:
     }
 
 
-def _told(repo: str, error: BaseException) -> PublishError:
+def _as_publish_error(repo: str, error: BaseException) -> PublishError:
     """Return what ended a talk with the Hub in one line; what it answers never holds the token.
 
     Raises:
@@ -157,7 +243,7 @@ def _told(repo: str, error: BaseException) -> PublishError:
             return PublishError(f"{repo}: the Hub refuses ({status}): {words}")
         return HubDownError(f"{repo}: the Hub answers {status}; {_AGAIN}")
     if isinstance(error, RuntimeError) and error.__cause__ is not None:  # of an upload in a thread
-        return _told(repo, error.__cause__)
+        return _as_publish_error(repo, error.__cause__)
     # httpx or httpx2, as the version of huggingface_hub has it.
     if isinstance(error, OSError) or type(error).__module__.partition(".")[0].startswith("http"):
         return HubDownError(f"{repo}: the connection broke ({type(error).__name__}); {_AGAIN}")

@@ -10,9 +10,17 @@ from pydantic import TypeAdapter
 
 from pairsmith.pipeline.evaluation.gate import read_gate
 from pairsmith.pipeline.publishing.card import CardFacts, base_model, gather_card, render_card, render_model_card
-from pairsmith.pipeline.publishing.changes import Changes, Content, compare
-from pairsmith.pipeline.publishing.errors import HeldBackError, PublishError
-from pairsmith.pipeline.publishing.hub import Pushed, Remote, look, push
+from pairsmith.pipeline.publishing.hub import (
+    Changes,
+    Content,
+    HeldBackError,
+    PublishError,
+    Pushed,
+    Remote,
+    compare,
+    look,
+    push,
+)
 from pairsmith.pipeline.publishing.scanning import Finding, scan_files
 from pairsmith.pipeline.report.gather import gather_run
 from pairsmith.pipeline.report.page import median_lengths

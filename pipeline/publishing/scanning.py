@@ -3,17 +3,25 @@
 Keys are found by detect-secrets' own detectors of forms: private keys, tokens of known services.
 """
 
+import functools
 import hashlib
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
-from pairsmith.pipeline.synthesis.seeds.secrets import detectors
-
+# Those that know a key by its form. Detectors of mere entropy call every long constant a secret.
+_BY_FORM = (
+    "AWSKeyDetector", "ArtifactoryDetector", "AzureStorageKeyDetector", "BasicAuthDetector",
+    "CloudantDetector", "DiscordBotTokenDetector", "GitHubTokenDetector", "GitLabTokenDetector",
+    "IbmCloudIamDetector", "JwtTokenDetector", "KeywordDetector", "MailchimpDetector", "NpmDetector",
+    "OpenAIDetector", "PrivateKeyDetector", "PypiTokenDetector", "SendGridDetector", "SlackDetector",
+    "SquareOAuthDetector", "StripeDetector", "TelegramBotTokenDetector", "TwilioKeyDetector",
+)  # fmt: skip
 _TOO_EAGER = "KeywordDetector"  # `password =` stands in half of all programs about passwords
 _EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}@([A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*\.[A-Za-z]{2,24})\b")
 _IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
@@ -61,6 +69,25 @@ def scan_files(files: Iterable[Path], allowed: Iterable[str] = ()) -> list[Findi
                 place = (path.name, row, column) if first is None else (first.file, first.row, first.column)
                 found[name] = Finding(kind, name, *place, 1 if first is None else first.n + 1)
     return sorted(found.values(), key=lambda finding: finding.name)
+
+
+def has_secret(code: str) -> bool:
+    """Return whether a line of code looks like a key, a token, a private key or a password.
+
+    Placeholders count too: a seed more or less does not matter, a leaked key does.
+    """
+    return any(
+        any(True for _ in detector.analyze_string(line)) for line in code.splitlines() for detector in detectors()
+    )
+
+
+@functools.cache
+def detectors() -> tuple[Any, ...]:
+    """Return detect-secrets' detectors of forms."""
+    from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
+
+    classes: Any = get_mapping_from_secret_type_to_class().values()
+    return tuple(one() for one in sorted(classes, key=lambda one: one.__name__) if one.__name__ in _BY_FORM)
 
 
 def name_of(kind: str, secret: str) -> str:

@@ -74,7 +74,13 @@ STAGE = Stage(
     about="draws completions from a model, a server or files",
     record=Candidate,
     reads=("problems",),
-    settings=("sampling", "sampling.n", "training.start", "seed"),  # `training.start`: who is on policy
+    settings=(
+        "sampling",
+        "sampling.n",
+        "training.start",
+        "training.adapter",
+        "seed",
+    ),  # `training`: who is on policy
     by_content=(
         "sampling.samples",
         "sampling.adapter",
@@ -85,7 +91,6 @@ STAGE = Stage(
     version=4,  # 4: rows as in 3, keys of another form
     run=_run,
     external=_external,
-    is_input=True,
     packages=("transformers", "torch", "vllm"),
     unit="drawn",
     counted=("tokens", "finish."),

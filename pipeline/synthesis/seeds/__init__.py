@@ -5,8 +5,8 @@ methods of a class), `functions` says what is known of one; `collecting` keeps t
 and counts why others are left out.
 """
 
+from pairsmith.pipeline.publishing.scanning import has_secret
 from pairsmith.pipeline.synthesis.seeds.collecting import Collected, collect_seeds
 from pairsmith.pipeline.synthesis.seeds.files import SeedsError, SourceFile, read_sources
-from pairsmith.pipeline.synthesis.seeds.secrets import has_secret
 
 __all__ = ["Collected", "SeedsError", "SourceFile", "collect_seeds", "has_secret", "read_sources"]

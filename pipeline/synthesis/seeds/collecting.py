@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pairsmith.pipeline.problems.contamination import Benchmarks
+from pairsmith.pipeline.publishing.scanning import has_secret
 from pairsmith.pipeline.syntax.analysing import analyse
 from pairsmith.pipeline.syntax.near import Shingles, find_near
 from pairsmith.pipeline.syntax.parsing import ParseStatus
@@ -14,7 +15,6 @@ from pairsmith.pipeline.synthesis.seeds.files import SourceFile
 from pairsmith.pipeline.synthesis.seeds.finding import find_functions
 from pairsmith.pipeline.synthesis.seeds.functions import Found
 from pairsmith.pipeline.synthesis.seeds.licences import is_allowed
-from pairsmith.pipeline.synthesis.seeds.secrets import has_secret
 from pairsmith.schemas.config.synthesis import SeedsConfig
 from pairsmith.schemas.seed import Seed
 
