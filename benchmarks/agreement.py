@@ -18,15 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.agreement_data import Judged, Source
+from benchmarks.agreement_fitting import fit, measure_bins
 from benchmarks.humaneval_truth import Truth
 from pairsmith.pipeline.evaluation.scores.bootstrap import generator, percentile_intervals
 from pairsmith.pipeline.report.calibration import draw_calibration
 from pairsmith.pipeline.sandbox import open_pool
-from pairsmith.pipeline.synthesis.agreement.calibration import Calibration, measure_bins
+from pairsmith.pipeline.synthesis.agreement.behaviours import Behaviours, find_behaviours, find_consensus_sets
 from pairsmith.pipeline.synthesis.agreement.deciding import can_decide
-from pairsmith.pipeline.synthesis.agreement.dual import find_consensus_sets
-from pairsmith.pipeline.synthesis.agreement.groups import Behaviours, find_behaviours
-from pairsmith.pipeline.synthesis.agreement.joint import Coefficients, estimate, features, fit
+from pairsmith.pipeline.synthesis.agreement.estimate import Calibration, Coefficients, estimate, features
 from pairsmith.schemas.config import (
     AgreementConfig,
     CrosscheckConfig,

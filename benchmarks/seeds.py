@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from pairsmith.pipeline.syntax.analysing import analyse
-from pairsmith.pipeline.synthesis.seeds import collect_seeds, read_sources
+from pairsmith.pipeline.synthesis import collect_seeds, read_sources
 from pairsmith.schemas.config.synthesis import SeedsConfig
 from pairsmith.schemas.seed import Seed
 

@@ -1,5 +1,6 @@
 """The flow `synthesize`: seeds, the chain of prompts, agreement, quality, the problem file."""
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
@@ -10,6 +11,7 @@ from prefect import flow
 from pairsmith.flows.metering import Meter
 from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.flows.runtime.stages import make_shard, open_tools
+from pairsmith.pipeline import synthesis as made
 from pairsmith.pipeline.chain.chain import Chain
 from pairsmith.pipeline.chain.table import stage_folder, versions_of
 from pairsmith.pipeline.chain.tools import Tools
@@ -21,16 +23,10 @@ from pairsmith.pipeline.run.lock import locked
 from pairsmith.pipeline.sampling import Sampler
 from pairsmith.pipeline.sampling.arms import Source
 from pairsmith.pipeline.sampling.stream import Filled, draw
-from pairsmith.pipeline.synthesis import agreeing, asking
-from pairsmith.pipeline.synthesis import stages as made
-from pairsmith.pipeline.synthesis.agreement import read_calibration
-from pairsmith.pipeline.synthesis.asking import Asked
-from pairsmith.pipeline.synthesis.seeds import Collected, collect_seeds, read_sources
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.sampling import SamplingConfig
 from pairsmith.schemas.config.synthesis import RoleConfig
-from pairsmith.schemas.problem import Problem
 from pairsmith.schemas.problem_card import ProblemCard
 from pairsmith.schemas.seed import Seed
 
@@ -43,22 +39,21 @@ def synthesize(config: RunConfig, cache: Path, api_keys: ApiKeys) -> Path:
     settings = config.synthesis
     with locked(config.run, store=config.store), closing(open_tools(config, cache, config.run, api_keys)) as tools:
         seeds = {seed.seed_id: seed for seed in _run_seeds(config)}
-        concepts = asking.ask_concepts(list(seeds.values()))
+        concepts = made.ask_concepts(list(seeds.values()))
         ideas = _run_step("concepts", concepts, config, tools)
-        questions = asking.ask_instructions(
+        questions = made.ask_instructions(
             ideas, seeds, settings.difficulties, settings.topics, settings.per_seed, config.seed
         )
         tasks = _run_step("instructions", questions, config, tools)
         by_id = {problem.problem_id: problem for problem in questions.problems}
-        stated = asking.ask_responses(tasks, by_id)
+        stated = made.ask_responses(tasks, by_id)
         _run_step("responses", stated, config, tools)
-        alone = Asked(stated.problems, Counter())
+        alone = made.Asked(stated.problems, Counter())
         _run_step("tests", alone, config, tools)
         if settings.weak.models:
             _run_step("weak", alone, config, tools)
         tools.close_sampler()
-        cards = _cards(stated, by_id, tasks, ideas, seeds)
-        _run_judging(config, tools, cards)
+        _run_judging(config, tools, made.first_cards(stated, by_id, tasks, ideas, seeds))
     return made.synthesis_folder(config.run) / made.PROBLEM_FILE
 
 
@@ -72,20 +67,20 @@ def step_config(config: RunConfig, step: str) -> RunConfig:
         "temperature": role.temperature,
         "top_p": role.top_p,
         "max_tokens": role.max_tokens,
-        "templates": (asking.TEMPLATES[step],),
+        "templates": (made.TEMPLATES[step],),
         "prompts": config.synthesis.prompts,
     }
     sampling: SamplingConfig = config.sampling.model_copy(update=changes)
     return config.model_copy(update={"sampling": sampling})
 
 
-def read_seeds(config: RunConfig) -> tuple[Collected, Counter[str]]:
+def read_seeds(config: RunConfig) -> tuple[made.Collected, Counter[str]]:
     """Return the seeds of a run, and why whole files were left out."""
     settings = config.synthesis.seeds
     reasons: Counter[str] = Counter()
     benchmarks = open_benchmarks(config)
     with reporter().stage("seeds", 0, "files") as bar:
-        found = collect_seeds(read_sources(settings, reasons), settings, benchmarks, bar.advance)
+        found = made.collect_seeds(made.read_sources(settings, reasons), settings, benchmarks, bar.advance)
     return found, reasons
 
 
@@ -110,35 +105,35 @@ def _run_seeds(config: RunConfig) -> list[Seed]:
         make_shard("seeds", name, lambda: folder.write_shard(name, key, shard))
         folder.finish([name], key, versions_of("syntax"))
     reporter().say(
-        f"seeds       {len(found.seeds)} of {n_in} functions in {found.n_files} files; {_told(reasons)}"
+        f"seeds       {len(found.seeds)} of {n_in} functions in {found.n_files} files; {_counted(reasons)}"
     )
     return list(found.seeds)
 
 
-def _run_step(step: str, asked: Asked, config: RunConfig, tools: Tools) -> list[Candidate]:
+def _run_step(step: str, asked: made.Asked, config: RunConfig, tools: Tools) -> list[Candidate]:
     """Ask one step's questions; return all answers. What is there already is not asked again."""
     chain, own = made.step_chain(config.run, step), step_config(config, step)
     shards = made.asked_shards(asked, config.shard_problems)
     names = list(shards)
-    told = {name: asked.reasons if place == 0 else Counter[str]() for place, name in enumerate(names)}
+    reasons = {name: asked.reasons if place == 0 else Counter[str]() for place, name in enumerate(names)}
     problems = stage_folder(chain, "problems")
-    keys = {name: made.asked_key(shards[name], told[name]) for name in names}
+    keys = {name: made.asked_key(shards[name], reasons[name]) for name in names}
     if asked.reasons:
         reporter().say(
-            f"{step:<11} {len(asked.problems)} to ask; answers before that lead to none: {_told(asked.reasons)}"
+            f"{step:<11} {len(asked.problems)} to ask; answers before that lead to none: {_counted(asked.reasons)}"
         )
 
-    fingerprint = digest("asked", *(f"{name}={key}" for name, key in sorted(keys.items())))
+    fingerprint = _fingerprint("asked", keys)
     if not problems.holds(fingerprint):
         for name in names:
             if not problems.has_shard(name, keys[name]):
-                made.write_asked(chain, name, shards[name], told[name])
+                made.write_asked(chain, name, shards[name], reasons[name])
         problems.finish(names, fingerprint, {})
     stepped = _open_chain(step, config, own, tools)
     stepped.forget_faults()
     folder = stage_folder(chain, "candidates")
     keys = {name: stepped.key("candidates", name) for name in names}
-    fingerprint = digest(step, *(f"{name}={key}" for name, key in sorted(keys.items())))
+    fingerprint = _fingerprint(step, keys)
     if folder.holds(fingerprint):
         reporter().say(f"{step:<11} {sum(folder.n_rows(name) for name in names):>6} answers there already")
         return _read(folder.read_all())
@@ -146,7 +141,7 @@ def _run_step(step: str, asked: Asked, config: RunConfig, tools: Tools) -> list[
     _draw(step, stepped, pending, {name: len(shards[name]) for name in names}, tools)
     manifest = folder.finish(names, fingerprint, versions_of("candidates"))
     if manifest.dropped:
-        reporter().say(f"{step:<11} requests that gave none: {_told(manifest.dropped)}")
+        reporter().say(f"{step:<11} requests that gave none: {_counted(manifest.dropped)}")
     return _read(folder.read_all())
 
 
@@ -199,55 +194,25 @@ def _read(rows: Sequence[Candidate]) -> list[Candidate]:
     return sorted(rows, key=lambda row: (row.problem_id, row.index))
 
 
-def _cards(
-    stated: Asked,
-    questions: Mapping[str, Problem],
-    tasks: Sequence[Candidate],
-    ideas: Sequence[Candidate],
-    seeds: Mapping[str, Seed],
-) -> dict[str, ProblemCard]:
-    """Return the cards of all problems with where they come from, and nothing else yet."""
-    concepts: dict[str, list[Candidate]] = {}
-    for idea in asking.usable_concepts(ideas):
-        concepts.setdefault(idea.problem_id, []).append(idea)
-    origin = asking.origins(tasks, questions)
-    cards = {}
-    for problem in stated.problems:
-        task = origin[problem.problem_id]
-        seed_id, _, number = task.problem_id.partition("/")
-        own = concepts[seed_id]
-        idea = own[int(number) % len(own)]
-        cards[problem.problem_id] = asking.first_card(problem, seeds[seed_id], idea, task)
-    return cards
-
-
 def _run_judging(config: RunConfig, tools: Tools, cards: Mapping[str, ProblemCard]) -> None:
     """Hold responses and tests against each other, judge the problems, write the kept ones."""
     run = config.run
     names = stage_folder(made.step_chain(run, "responses"), "problems").shard_names()
-    _run_answers(names, len(cards), config, tools)
-    folders = {stage: made.open_stage(run, stage) for stage in made.MADE_TOGETHER}
-    keys = {stage: {name: agreeing.judged_key(run, name, stage, config) for name in names} for stage in folders}
-    pending = [
-        name for name in names if not all(folders[stage].has_shard(name, keys[stage][name]) for stage in folders)
-    ]
-    if pending:
-        benchmarks = open_benchmarks(config)
-        with reporter().stage("agreement", len(cards), "problems") as bar:
-            for name in pending:
-                make_shard(
-                    "agreement",
-                    name,
-                    lambda name=name: agreeing.write_judged(  # type: ignore[misc]
-                        run, name, config, cards, benchmarks, tools.beyond_pool, bar.advance
-                    ),
-                )
-    else:
-        reporter().say(f"agreement   {len(cards):>6} problems there already")
-    for stage, folder in folders.items():
-        prints = digest(stage, *(f"{name}={key}" for name, key in sorted(keys[stage].items())))
-        if not folder.holds(prints):
-            folder.finish(names, prints, versions_of("syntax"))
+    answers_keys = {name: made.answers_key(run, name, config) for name in names}
+
+    def write_answers(name: str, on_done: Callable[[], None]) -> None:
+        made.write_answers(run, name, config, tools.beyond_pool, on_done)
+
+    _make("answers", {"answers": answers_keys}, write_answers, len(cards), "executions", run)
+    keys = {
+        stage: {name: made.judged_key(run, name, stage, config) for name in names} for stage in made.MADE_TOGETHER
+    }
+    benchmarks = functools.cache(lambda: open_benchmarks(config))
+
+    def write_judged(name: str, on_done: Callable[[], None]) -> None:
+        made.write_judged(run, name, config, cards, benchmarks(), tools.beyond_pool, on_done)
+
+    _make("agreement", keys, write_judged, len(cards), "syntax", run)
     folder, key = made.open_stage(run, "cards"), made.cards_key(run, names, config)
     if not (folder.holds(key) and (made.synthesis_folder(run) / made.PROBLEM_FILE).is_file()):
         make_shard("cards", "all", lambda: made.write_cards(run, names, config))
@@ -255,34 +220,53 @@ def _run_judging(config: RunConfig, tools: Tools, cards: Mapping[str, ProblemCar
     rows: list[ProblemCard] = folder.read_all()
     n_kept = sum(not card.reason for card in rows)
     reasons = Counter(card.reason for card in rows if card.reason)
-    reporter().say(f"problems    {n_kept} of {len(rows)} kept; left out: {_told(reasons) or 'none'}")
+    reporter().say(f"problems    {n_kept} of {len(rows)} kept; left out: {_counted(reasons) or 'none'}")
     _report(config, rows)
 
 
-def _run_answers(names: Sequence[str], n: int, config: RunConfig, tools: Tools) -> None:
-    """Run responses and tests."""
-    folder = made.open_stage(config.run, "answers")
-    keys = {name: agreeing.answers_key(config.run, name, config) for name in names}
-    pending = [name for name in names if not folder.has_shard(name, keys[name])]
+def _make(
+    label: str,
+    keys: Mapping[str, Mapping[str, str]],
+    write: Callable[[str, Callable[[], None]], None],
+    n: int,
+    package: str,
+    run: Path,
+) -> None:
+    """Make the shards of stages that are written together, a Prefect task each; those that are current stay.
+
+    Args:
+        label: of the bar and the tasks.
+        keys: stage to shard to the key that a current shard has.
+        write: writes a shard of all these stages; calls its second argument after each problem.
+        n: problems in all.
+        package: stage whose versions of packages shape the rows.
+        run: folder of the run.
+    """
+    folders = {stage: made.open_stage(run, stage) for stage in keys}
+    names = list(next(iter(keys.values())))
+    pending = [
+        name for name in names if not all(folders[stage].has_shard(name, keys[stage][name]) for stage in keys)
+    ]
     if pending:
-        with reporter().stage("answers", n, "problems") as bar:
+        with reporter().stage(label, n, "problems") as bar:
             for name in pending:
-                make_shard(
-                    "answers",
-                    name,
-                    lambda name=name: agreeing.write_answers(
-                        config.run, name, config, tools.beyond_pool, bar.advance
-                    ),  # type: ignore[misc]
-                )
-    prints = digest("answers", *(f"{name}={key}" for name, key in sorted(keys.items())))
-    if not folder.holds(prints):
-        folder.finish(names, prints, versions_of("executions"))
+                make_shard(label, name, functools.partial(write, name, bar.advance))
+    else:
+        reporter().say(f"{label:<11} {n:>6} problems there already")
+    for stage, folder in folders.items():
+        fingerprint = _fingerprint(stage, keys[stage])
+        if not folder.holds(fingerprint):
+            folder.finish(names, fingerprint, versions_of(package))
+
+
+def _fingerprint(label: str, keys: Mapping[str, str]) -> str:
+    return digest(label, *(f"{name}={key}" for name, key in sorted(keys.items())))
 
 
 def _report(config: RunConfig, cards: Sequence[ProblemCard]) -> None:
     """Write the page of the synthesis."""
     run = config.run
-    asked = {step: stage_folder(made.step_chain(run, step), "problems").manifest() for step in asking.STEPS}
+    asked = {step: stage_folder(made.step_chain(run, step), "problems").manifest() for step in made.STEPS}
     found = {step: manifest for step, manifest in asked.items() if manifest is not None}
     seeds, agreements, standings = (
         made.open_stage(run, stage).manifest() for stage in ("seeds", "agreements", "standings")
@@ -290,13 +274,13 @@ def _report(config: RunConfig, cards: Sequence[ProblemCard]) -> None:
     assert seeds is not None
     assert agreements is not None
     assert standings is not None
-    calibration = read_calibration(config.synthesis.agreement.calibration)
+    calibration = made.read_calibration(config.synthesis.agreement.calibration)
     path = made.synthesis_folder(run) / "report.html"
     write_synthesis_report(path, run.name, {"seeds": seeds, **found}, agreements, standings, cards, calibration)
     reporter().say(f"report      {path}")
 
 
-def _told(reasons: Mapping[str, int]) -> str:
+def _counted(reasons: Mapping[str, int]) -> str:
     return ", ".join(
         f"{reason} {n}" for reason, n in sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))
     )

@@ -9,9 +9,9 @@ from rich.table import Table
 from pairsmith.flows.forecasting import forecast_before
 from pairsmith.flows.stored import as_stored
 from pairsmith.flows.synthesis import read_seeds, step_config
+from pairsmith.pipeline import synthesis as made
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.sampling.forecast import Forecast
-from pairsmith.pipeline.synthesis import stages as made
 from pairsmith.schemas.config import RunConfig
 
 

@@ -2,7 +2,7 @@
 
 import math
 
-from pairsmith.pipeline.synthesis.agreement.dual import find_consensus_sets
+from pairsmith.pipeline.synthesis.agreement.behaviours import find_consensus_sets
 from tests.agreement_kit import make_evidence
 
 

@@ -6,11 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.agreement_fitting import fit, measure_bins
 from pairsmith.pipeline.report.calibration import draw_calibration
 from pairsmith.pipeline.synthesis.agreement import judge_evidence, read_calibration
-from pairsmith.pipeline.synthesis.agreement.calibration import Calibration, CalibrationError, measure_bins
-from pairsmith.pipeline.synthesis.agreement.groups import find_behaviours
-from pairsmith.pipeline.synthesis.agreement.joint import FEATURES, Coefficients, estimate, features, fit
+from pairsmith.pipeline.synthesis.agreement.behaviours import find_behaviours
+from pairsmith.pipeline.synthesis.agreement.estimate import (
+    FEATURES,
+    Calibration,
+    CalibrationError,
+    Coefficients,
+    estimate,
+    features,
+)
 from pairsmith.schemas.agreement import Standing
 from pairsmith.schemas.config import AgreementConfig
 from tests.agreement_kit import make_evidence

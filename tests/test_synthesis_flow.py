@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from pairsmith.pipeline import synthesis as made
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.sources.starter import starter_folder
-from pairsmith.pipeline.synthesis import stages as made
 from pairsmith.schemas.config import ProblemsConfig
 from pairsmith.schemas.problem import JudgedBy
 from tests.cli_kit import command_of, environment, run_pairsmith

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from pairsmith.pipeline.report.svg import MUTED, PASSED, draw
-from pairsmith.pipeline.synthesis.agreement.calibration import Bin
+from pairsmith.pipeline.synthesis import Bin
 
 _HEIGHT = 3.4  # inches
 _LARGEST = 90.0  # points squared of the largest mark

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from pairsmith.pipeline.report.calibration import draw_calibration
 from pairsmith.pipeline.report.page import page_environment
 from pairsmith.pipeline.run.folder import write_whole
-from pairsmith.pipeline.synthesis.agreement.calibration import Calibration
+from pairsmith.pipeline.synthesis import Calibration
 from pairsmith.schemas.manifest import Manifest
 from pairsmith.schemas.problem_card import ProblemCard
 

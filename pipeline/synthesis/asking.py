@@ -120,8 +120,38 @@ def usable_concepts(answers: Sequence[Candidate]) -> list[Candidate]:
     return [answer for answer in ordered if parse_concepts(answer.completion)]
 
 
-def first_card(problem: Problem, seed: Seed, concepts: Candidate, instruction: Candidate) -> ProblemCard:
-    """Return the card of a problem with where it comes from; all else is still to be found."""
+def first_cards(
+    stated: Asked,
+    questions: Mapping[str, Problem],
+    tasks: Sequence[Candidate],
+    ideas: Sequence[Candidate],
+    seeds: Mapping[str, Seed],
+) -> dict[str, ProblemCard]:
+    """Return the card of each problem with where it comes from; all else is still to be found.
+
+    Args:
+        stated: problems that were stated.
+        questions: what was asked for tasks, by id.
+        tasks: answers that state tasks; `ideas` those that name concepts.
+        seeds: by id.
+    """
+    concepts: dict[str, list[Candidate]] = {}
+    for idea in usable_concepts(ideas):
+        concepts.setdefault(idea.problem_id, []).append(idea)
+    origin: dict[str, Candidate] = {}
+    for task in sorted(tasks, key=lambda row: (row.problem_id, row.index)):
+        for problem in ask_responses([task], questions).problems:
+            origin.setdefault(problem.problem_id, task)
+    cards = {}
+    for problem in stated.problems:
+        task = origin[problem.problem_id]
+        seed_id, _, number = task.problem_id.partition("/")
+        own = concepts[seed_id]
+        cards[problem.problem_id] = _first_card(problem, seeds[seed_id], own[int(number) % len(own)], task)
+    return cards
+
+
+def _first_card(problem: Problem, seed: Seed, concepts: Candidate, instruction: Candidate) -> ProblemCard:
     return ProblemCard(
         problem_id=problem.problem_id, reason="", seed_id=seed.seed_id, seed_path=seed.path, seed_line=seed.line,
         seed_language=seed.language, license=seed.license, concepts_id=concepts.candidate_id,
@@ -130,15 +160,6 @@ def first_card(problem: Problem, seed: Seed, concepts: Candidate, instruction: C
         n_tests=0, n_cases=0, n_off_signature=0, pass_rate=0.0, n_mutants=0, n_killed=0, near="",
         contaminated_by="", best_id="",
     )  # fmt: skip
-
-
-def origins(answers: Sequence[Candidate], questions: Mapping[str, Problem]) -> dict[str, Candidate]:
-    """Return the answer that each problem was stated in, by the problem's id."""
-    found: dict[str, Candidate] = {}
-    for answer in sorted(answers, key=lambda row: (row.problem_id, row.index)):
-        for problem in ask_responses([answer], questions).problems:
-            found.setdefault(problem.problem_id, answer)
-    return found
 
 
 def _question(

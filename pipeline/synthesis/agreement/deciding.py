@@ -7,10 +7,9 @@ from typing import Any
 from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN, reading_of
 from pairsmith.pipeline.judging.equality import view_value
 from pairsmith.pipeline.sandbox import Answer
-from pairsmith.pipeline.synthesis.agreement.dual import find_consensus_sets
+from pairsmith.pipeline.synthesis.agreement.behaviours import Behaviours, find_behaviours, find_consensus_sets
+from pairsmith.pipeline.synthesis.agreement.estimate import Coefficients, Joint, estimate
 from pairsmith.pipeline.synthesis.agreement.evidence import Evidence
-from pairsmith.pipeline.synthesis.agreement.groups import Behaviours, find_behaviours
-from pairsmith.pipeline.synthesis.agreement.joint import Coefficients, Joint, estimate
 from pairsmith.schemas.agreement import ProblemAgreement, ResponseAgreement, Standing
 from pairsmith.schemas.config import AgreementConfig
 from pairsmith.schemas.execution import Status

@@ -1,22 +1,152 @@
-"""Keeps the functions that a problem can be made of; every function that is left out has a reason."""
+"""Finds the functions of source files, and keeps those that a problem can be made of.
 
+The file is cut at its margin by the readers that also cut completions. A function brings the imports, constants
+and helpers that it reads; what is missing then, or comes from elsewhere, is no seed. Every function that is left
+out has a reason.
+"""
+
+import ast
 import hashlib
 import json
+import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tree_sitter import Node
+
+from pairsmith.pipeline.extraction.needs import find_missing, select_needed
+from pairsmith.pipeline.extraction.readers import find_reader, join
+from pairsmith.pipeline.extraction.statements import Statement
+from pairsmith.pipeline.languages.grammar import Grammar
+from pairsmith.pipeline.languages.table import find_grammar
 from pairsmith.pipeline.problems.contamination import Benchmarks
 from pairsmith.pipeline.publishing.scanning import has_secret
 from pairsmith.pipeline.syntax.analysing import analyse
 from pairsmith.pipeline.syntax.near import Shingles, find_near
-from pairsmith.pipeline.syntax.parsing import ParseStatus
+from pairsmith.pipeline.syntax.parsing import MAX_BYTES, ParseStatus, parse_source, to_source, walk_tree
 from pairsmith.pipeline.synthesis.seeds.files import SourceFile
-from pairsmith.pipeline.synthesis.seeds.finding import find_functions
-from pairsmith.pipeline.synthesis.seeds.functions import Found
+from pairsmith.pipeline.synthesis.seeds.functions import Found, is_typed, outside_names, static_methods, why_not
 from pairsmith.pipeline.synthesis.seeds.licences import is_allowed
 from pairsmith.schemas.config.synthesis import SeedsConfig
 from pairsmith.schemas.seed import Seed
+
+_OWN_INCLUDE = re.compile(r'^\s*#\s*include\s*"')
+
+
+def find_functions(file: SourceFile, min_lines: int, max_lines: int) -> tuple[list[Found], frozenset[str]]:
+    """Return the functions at the margin of a file (of Java: static methods), and all names bound there.
+
+    Args:
+        file: the file.
+        min_lines: lines of a function at least, its signature included.
+        max_lines: lines at most.
+
+    A file that can't be read gives what can be read of it; broken pieces are no functions.
+    """
+    row = find_grammar(file.language)
+    source = to_source(file.text)
+    if len(source) > MAX_BYTES:
+        return [], frozenset()
+    statements = find_reader(file.language).cut(file.text, False).statements
+    bound = frozenset(name for one in statements for name in one.binds)
+    if file.language == "java":
+        found = [
+            one for statement in statements for one in static_methods(statement.text, row, min_lines, max_lines)
+        ]
+    else:
+        found = [
+            one
+            for statement in statements
+            if (one := _function(statement, statements, row, min_lines, max_lines)) is not None
+        ]
+    lines = file.text.split("\n")
+    return [_placed(one, lines) for one in found], bound
+
+
+def _placed(found: Found, lines: Sequence[str]) -> Found:
+    pattern = re.compile(rf"\b{re.escape(found.name)}\s*(?:\(|<|=)")
+    line = next((number for number, text in enumerate(lines, 1) if pattern.search(text)), 1)
+    return Found(found.name, line, found.code, found.reason, found.is_typed, found.free, found.n_lines)
+
+
+def _function(
+    statement: Statement, statements: Sequence[Statement], row: Grammar, min_lines: int, max_lines: int
+) -> Found | None:
+    """Return the function that a statement defines, None if it defines none."""
+    source = to_source(statement.text)
+    root = parse_source(source, row)
+    node = next((inner for child in root.children if (inner := _entry(child, row)) is not None), None)
+    if statement.kind != "definition" or node is None or root.has_error:
+        return None
+    name = next(iter(sorted(statement.binds)), "")
+    n_lines = node.end_point.row - node.start_point.row + 1
+    reason = why_not(node, root, source, row, min_lines, max_lines)
+    if len(statement.binds) != 1 or statement.dynamic:
+        reason = reason or "dynamic"
+    if reason:
+        return Found(name, 1, "", reason, False, frozenset(), n_lines)
+    code, reason = _alone(name, statements, row)
+    if reason:
+        return Found(name, 1, "", reason, False, frozenset(), n_lines)
+    return Found(name, 1, code, "", is_typed(node, row), outside_names(code, row), n_lines)
+
+
+def _entry(node: Node, row: Grammar) -> Node | None:
+    while node.type in row.wrappers:
+        inner = node.child_by_field_name("declaration") or node.child_by_field_name("definition")
+        inner = inner or next((child for child in reversed(node.named_children)), None)
+        if inner is None:
+            return None
+        node = inner
+    if node.type in ("lexical_declaration", "variable_declaration"):  # const f = (x) => ...
+        inner = node.named_children[0] if node.named_child_count == 1 else None
+        value = inner.child_by_field_name("value") if inner is not None else None
+        return value if value is not None and value.type in row.functions else None
+    return node if node.type in row.entries and node.type in row.functions else None
+
+
+def _alone(name: str, statements: Sequence[Statement], row: Grammar) -> tuple[str, str]:
+    """Return the code of a function with what it needs, and why it does not stand on its own."""
+    needed = select_needed(statements, name)
+    reads = {word for one in needed for word in one.reads}
+    kept = [
+        one
+        for one in needed
+        if not (one.kind == "setting" and one.binds and one.binds.isdisjoint(reads))
+        and not _OWN_INCLUDE.match(one.text)
+    ]
+    if any(one.dynamic for one in kept):
+        return "", "dynamic"
+    code = find_reader(row.name).finish(join(kept))
+    if row.name == "python" and find_missing(kept, find_reader("python").builtins):
+        return "", "not_self_contained"
+    source = to_source(code)
+    root = parse_source(source, row)
+    if root.has_error:
+        return "", "does_not_parse_alone"
+    if any(not one.standard for one in walk_tree(root, source, row).imports if one.module):
+        return "", "not_self_contained"
+    return code, "" if row.name != "python" or _compiles(code) else "does_not_parse_alone"
+
+
+def _compiles(code: str) -> bool:
+    try:
+        ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    return True
+
+
+def names_elsewhere(bound: Mapping[str, frozenset[str]], path: str, free: frozenset[str]) -> bool:
+    """Return whether a function takes a name from outside of its file that another file of the group binds.
+
+    Args:
+        bound: path to the names that the file binds at its margin.
+        path: the function's file.
+        free: the names that it takes from outside.
+    """
+    return any(not free.isdisjoint(names) for other, names in bound.items() if other != path)
 
 
 @dataclass(frozen=True, slots=True)

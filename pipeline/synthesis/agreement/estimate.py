@@ -9,19 +9,22 @@ problems with known tests. A test is as likely right as the behaviours that pass
 with a rate of right tests of the problem's own.
 """
 
+import json
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
-from scipy.special import log_softmax, logsumexp
+from scipy.special import log_softmax
 
 from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.run.packaged import packaged_folder
+from pairsmith.pipeline.synthesis.agreement.behaviours import Behaviours, Group
 from pairsmith.pipeline.synthesis.agreement.evidence import Evidence
-from pairsmith.pipeline.synthesis.agreement.groups import Behaviours, Group
 
 Floats = npt.NDArray[np.float64]
 FEATURES = ("share", "tests", "variety", "refusals", "constant")
@@ -29,7 +32,6 @@ _RATES = np.linspace(0.025, 0.975, 39)  # grid of the probability that a test is
 _RATE_PRIOR = (2.0, 2.0)  # Beta: a tester is neither always right nor never
 _LEAST_CHANCE, _MOST_CHANCE = 0.02, 0.9  # bounds of how often a wrong test says a value
 _CODE_CHANCE = 0.5  # a test that is code is true or not
-_RIDGE = 0.002  # of the fit, for each squared coefficient and problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,32 +86,6 @@ def features(evidence: Evidence, behaviours: Behaviours, claims: "_Claims | None
         for group, passed in zip(behaviours.groups, claims.passed_share(), strict=True)
     ]
     return np.array(rows, np.float64).reshape(len(rows), len(FEATURES))
-
-
-def fit(problems: Sequence[tuple[Floats, npt.NDArray[np.bool_]]]) -> Coefficients:
-    """Return the coefficients that make what is known most likely: a conditional logit with a ridge.
-
-    Args:
-        problems: for each its features, [groups, features], and which groups are right, [groups]; none may be.
-
-    Source: McFadden 1974, "Conditional logit analysis of qualitative choice behavior".
-    """
-
-    def loss(values: Floats) -> tuple[float, Floats]:
-        """Return what is minimised, and its gradient."""
-        total = _RIDGE * len(problems) * float(values[:-1] @ values[:-1])
-        slope = np.append(2 * _RIDGE * len(problems) * values[:-1], 0.0)
-        for rows, right in problems:
-            scores = log_softmax(np.append(rows @ values[:-1], values[-1]))
-            wanted = np.append(right, not right.any())
-            likelihood = float(logsumexp(scores[wanted]))
-            surplus = np.exp(scores) - np.where(wanted, np.exp(scores - likelihood), 0.0)
-            total -= likelihood
-            slope += np.append(surplus[:-1] @ rows, surplus[-1])
-        return total, slope
-
-    found = minimize(loss, np.zeros(len(FEATURES) + 1), jac=True, method="L-BFGS-B")
-    return Coefficients(tuple(float(value) for value in found.x[:-1]), float(found.x[-1]))
 
 
 class _Claims:
@@ -202,3 +178,68 @@ def _variety(group: Group) -> float:
     counts = np.array(list(Counter(known).values()), np.float64)
     shares = counts / counts.sum()
     return float(-(shares * np.log(shares)).sum() / math.log(len(known)))
+
+
+class CalibrationError(PairsmithError):
+    """A calibration can't be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Responses of about one posterior, each problem counting once.
+
+    Attributes:
+        n: responses; weight: problems' worth of them.
+        predicted: mean posterior; right: share that is right, both in [0, 1].
+    """
+
+    n: int
+    weight: float
+    predicted: float
+    right: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What was fitted and measured on problems with known tests.
+
+    Attributes:
+        coefficients: fitted on all of them.
+        bins: posteriors of problems that had no part in their fit, against the truth.
+        error: expected calibration error: mean distance of predicted and right, weighted.
+        n_problems: known problems. source: what they were, for a person.
+    """
+
+    coefficients: Coefficients
+    bins: tuple[Bin, ...]
+    error: float
+    n_problems: int
+    source: str
+
+    def to_json(self) -> str:
+        """Return it as the text that `read_calibration` reads."""
+        return json.dumps({"features": FEATURES, **asdict(self)}, indent=1) + "\n"
+
+
+def read_calibration(path: Path | None = None) -> Calibration:
+    """Return a calibration; None reads the one that comes with pairsmith.
+
+    Raises:
+        CalibrationError: if the file isn't there, or is none of this version.
+    """
+    path = path if path is not None else packaged_folder("calibration", "data/calibration") / "agreement.json"
+    try:
+        row = json.loads(path.read_text(encoding="utf-8"))
+        if tuple(row["features"]) != FEATURES:
+            raise ValueError(f"features {row['features']}, not {FEATURES}")
+        return Calibration(
+            Coefficients(tuple(row["coefficients"]["weights"]), float(row["coefficients"]["none"])),
+            tuple(Bin(**one) for one in row["bins"]),
+            float(row["error"]),
+            int(row["n_problems"]),
+            str(row["source"]),
+        )
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise CalibrationError(
+            f"{path}: no calibration ({error}); make one with benchmarks/agreement.py"
+        ) from None
