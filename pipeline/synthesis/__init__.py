@@ -2,7 +2,7 @@
 
 `seeds` takes documented functions from any code; `asking` puts the questions of each step and `parsing` reads the
 answers; `agreement` holds responses and generated tests against each other; `quality` says which problems are
-kept, and `writing` writes them. `stages` and `agreeing` say what each shard depends on and write it. Other packages
+kept, and `writing` writes them. `stages` and `agreeing` say what each shard depends on and write it. Others
 import from here only.
 """
 
