@@ -50,6 +50,7 @@ from pairsmith.schemas.syntax import Syntax
 from pairsmith.schemas.verdict import Label, Verdict
 
 ApiKeys = Callable[[str], str | None]
+N_TIMED_PROGRAMS = 8  # different passed programs a problem and model that are timed
 Speeds = Mapping[str, Mapping[str, float]]  # problem, then text of the program
 
 
@@ -143,7 +144,7 @@ def _evaluate_set(
     scored = [_score(judged, ids, config, speeds) for judged in drawn]
     before, counts = scored[0]
     found = [Evaluated(one.name, subjects[0].name, before)]
-    slices = find_slices(problems, _by_problem(drawn[0].passed()), config.scoring.rare_share)
+    slices = find_slices(problems, _by_problem(drawn[0].passed()))
     for subject, (after, others) in zip(subjects[1:], scored[1:], strict=True):
         both = (counts, others)
         gains = compare_scores(before, after, config.scoring, config.seed, both)
@@ -236,9 +237,7 @@ def _time(
     ):
         for problem in problems:
             key = problem.problem_id
-            picked = [
-                row for part in passed for row in pick_programs(part.get(key, ()), config.scoring.n_timed_programs)
-            ]
+            picked = [row for part in passed for row in pick_programs(part.get(key, ()), N_TIMED_PROGRAMS)]
             programs = list({program.code: program for program in picked}.values())
             mark = digest(key, str(config.scoring.n_timed_runs), *sorted(program.code for program in programs))
             if mark not in known.get(key, {}):

@@ -3,21 +3,23 @@
 import inspect
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import typer.main
 
 from pairsmith.flows.cli.shared import EXIT_CODES, app
 from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.pairing.drops import Drop
 from pairsmith.pipeline.pairing.export import CONFIGS
-from pairsmith.pipeline.reference.columns import describe_record
-from pairsmith.pipeline.reference.keys import Key, KeyedSection, list_sections
-from pairsmith.pipeline.reference.toml import toml_value
+from pairsmith.pipeline.reference import Key, KeyedSection, list_sections, own_keys, toml_value
+from pairsmith.schemas.arrow import arrow_schema
 from pairsmith.schemas.mark import Mark
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
+_ENTRY = re.compile(r"^(\w+(?:, \w+)*): (.*)$")
 _MADE = "<!-- Generated from the code by `make reference`: change the code, not this page. -->\n"
 
 
@@ -46,10 +48,17 @@ def _configuration() -> Iterator[str]:
     yield _MADE
     yield "One TOML file, and `--set section.key=value` on top. `pairsmith init` writes one, all keys explained."
     yield "`none` unsets a key that may be unset. An unknown key is refused, and the nearest known one named."
+    shown: dict[type, str] = {}
     for section in list_sections():
         yield from _section(section)
         for key in section.keys:
-            if key.tables is not None:
+            if key.tables is None:
+                continue
+            yield f"\n### `[[{key.path}]]`\n"
+            if key.tables in shown:
+                yield f"As `[[{shown[key.tables]}]]`.\n"
+            else:
+                shown[key.tables] = key.path
                 yield from _tables_of(key)
 
 
@@ -63,9 +72,10 @@ def _section(section: KeyedSection) -> Iterator[str]:
 def _tables_of(key: Key) -> Iterator[str]:
     assert key.tables is not None
     (section, *_) = list_sections(key.tables, (*key.section, key.name))
-    yield f"\n### `[[{key.path}]]`\n"
-    yield f"{_paragraph(section.about)}\n"
-    yield from _key_table(section.keys)
+    own = own_keys(key.tables, section.keys)
+    more = "" if len(own) == len(section.keys) else " Each takes the keys of that section too."
+    yield f"{_paragraph(section.about)}{more}\n"
+    yield from _key_table(own)
 
 
 def _key_table(keys: tuple[Key, ...]) -> Iterator[str]:
@@ -148,6 +158,58 @@ def _paragraph(text: str) -> str:
 
 def _cell(text: str) -> str:
     return re.sub(r"\s+", " ", text).replace("|", "\\|")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its Arrow type in words, and what the record's docstring says of it, which may be nothing."""
+
+    name: str
+    kind: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordTable:
+    """One record: the first paragraphs of its docstring, and its columns."""
+
+    about: str
+    columns: tuple[Column, ...]
+
+
+def describe_record(record: type) -> RecordTable:
+    """Return the table of a record type."""
+    about, _, attributes = inspect.cleandoc(record.__doc__ or "").partition("Attributes:\n")
+    meanings = _read_attributes(attributes)
+    columns = [Column(field.name, _kind(field), meanings.get(field.name, "")) for field in arrow_schema(record)]
+    return RecordTable(about.strip(), tuple(columns))
+
+
+def _read_attributes(text: str) -> dict[str, str]:
+    """Return what a docstring says of each attribute; entries of several names count for each."""
+    meanings: dict[str, str] = {}
+    names: list[str] = []
+    for line in inspect.cleandoc(text).splitlines():
+        entry = _ENTRY.match(line)
+        if entry:
+            names = entry[1].split(", ")
+            meanings |= dict.fromkeys(names, entry[2])
+        elif line.startswith(" ") and names:
+            meanings |= {name: f"{meanings[name]} {line.strip()}" for name in names}
+    return meanings
+
+
+def _kind(field: pa.Field) -> str:
+    words = _type(field.type)
+    return f"{words} or null" if field.nullable and not pa.types.is_nested(field.type) else words
+
+
+def _type(kind: pa.DataType) -> str:
+    if pa.types.is_list(kind):
+        return f"list of {_type(kind.value_type)}"
+    if pa.types.is_struct(kind):
+        return "{" + ", ".join(field.name for field in kind) + "}"
+    return {"double": "float"}.get(str(kind), str(kind))
 
 
 if __name__ == "__main__":

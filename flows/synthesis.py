@@ -65,7 +65,6 @@ def step_config(config: RunConfig, step: str) -> RunConfig:
         "n": role.n,
         "schedule": (),
         "temperature": role.temperature,
-        "top_p": role.top_p,
         "max_tokens": role.max_tokens,
         "templates": (made.TEMPLATES[step],),
         "prompts": config.synthesis.prompts,
@@ -87,7 +86,7 @@ def read_seeds(config: RunConfig) -> tuple[made.Collected, Counter[str]]:
 def open_benchmarks(config: RunConfig) -> Benchmarks | None:
     """Return what must not be trained on, as `syntax.benchmarks` names it."""
     paths = config.syntax.benchmarks
-    return read_benchmarks(paths, config.syntax.benchmark_words) if paths else None
+    return read_benchmarks(paths) if paths else None
 
 
 def _run_seeds(config: RunConfig) -> list[Seed]:

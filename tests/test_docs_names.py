@@ -12,7 +12,7 @@ import typer.main
 
 import pairsmith.flows.cli
 from pairsmith.flows.cli.shared import app
-from pairsmith.pipeline.reference.keys import list_sections
+from pairsmith.pipeline.reference import list_sections
 from pairsmith.schemas.config import ConfigError, RunConfig, load_config
 from pairsmith.schemas.config.study import load_study
 

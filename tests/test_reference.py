@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairsmith.pipeline.reference.keys import list_keys
-from pairsmith.pipeline.reference.toml import commented_toml, plain_toml, toml_value
+from pairsmith.pipeline.reference import commented_toml, list_keys, plain_toml, toml_value
 from pairsmith.schemas.config import ConfigError, RunConfig, load_config
 
 CHANGED = (

@@ -4,10 +4,9 @@ from dataclasses import fields
 
 import pytest
 
-from pairsmith.flows.reference import FOLDER, pages
+from pairsmith.flows.reference import FOLDER, describe_record, pages
 from pairsmith.pipeline.chain import table
-from pairsmith.pipeline.reference.columns import describe_record
-from pairsmith.pipeline.reference.keys import list_keys
+from pairsmith.pipeline.reference import list_keys
 from pairsmith.schemas.pair import Pair
 
 

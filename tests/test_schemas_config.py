@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from pairsmith.pipeline.reference.keys import list_keys
+from pairsmith.pipeline.reference import list_keys, list_settings
 from pairsmith.schemas.config import (
     REMOVED,
     RENAMED,
@@ -185,9 +185,40 @@ def test_renamed_keys_go_on_working_with_one_warning(tmp_path: Path, monkeypatch
     assert (held.n_inputs, held.n_mutants, held.n_programs) == (7, 3, 9)
     assert (config.execution.rerun_timeouts, config.execution.n_runs) == ("all", 1)
     assert said == [
-        "configuration: truth is now called crosscheck",
-        "configuration: execution.timeouts_again is now called execution.rerun_timeouts",
+        "configuration: truth is now called crosscheck; "
+        "execution.timeouts_again is now called execution.rerun_timeouts"
     ]
+
+
+def test_removed_keys_are_ignored_with_one_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("pairsmith.schemas.config.loading._warn", said.append)
+    overrides = ["syntax.quality.style=2.0", "truth.min_programs=9", "syntax.workers=3"]
+    assert load_config(None, overrides) == load_config(None, ["syntax.workers=3"])
+    assert said == [
+        "configuration: truth is now called crosscheck; no settings any more, and ignored: "
+        "crosscheck.min_programs, syntax.quality"
+    ]
+
+
+def test_an_old_configuration_file_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each renamed and each removed key is taken, whatever it holds."""
+    monkeypatch.setattr("pairsmith.schemas.config.loading._warn", lambda text: None)
+    for key in REMOVED - {"pairs.policies.max_p"}:
+        assert load_config(None, [f"{key}=3"]) == RunConfig()
+    policies = load_config(None, ['pairs.policies=[{ name = "cleaner", max_p = 0.5 }, {}]']).pairs.policies
+    assert [policy.name for policy in policies] == ["cleaner", "passed_over_failed"]
+
+
+def test_a_role_keeps_its_own_defaults_beside_what_is_set() -> None:
+    synthesis = load_config(
+        None, ["synthesis.responses.temperature=0.5", "synthesis.tests.temperature=0.5"]
+    ).synthesis
+    assert (synthesis.responses.n, synthesis.tests.n, synthesis.weak.n) == (10, 5, 1)
+
+
+def test_there_are_at_most_300_settings() -> None:
+    assert 200 < len(list(list_settings())) <= 300
 
 
 @pytest.mark.parametrize(

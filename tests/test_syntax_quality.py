@@ -8,7 +8,6 @@ from pairsmith.pipeline.syntax.judge import DIMENSIONS, Match, judge_matches, re
 from pairsmith.pipeline.syntax.lint import LintError, lint
 from pairsmith.pipeline.syntax.quality import rate
 from pairsmith.schemas.candidate import Extraction, Program
-from pairsmith.schemas.config import QualityConfig
 from pairsmith.schemas.problem import JudgedBy, Problem
 from pairsmith.schemas.syntax import Syntax
 from tests.judge_kit import Judge
@@ -36,12 +35,12 @@ def analyse(code: str) -> Syntax:
     ],
 )
 def test_instruction_following_is_the_share_of_the_signature_that_is_kept(code: str, expected: float) -> None:
-    assert rate(analyse(code), code, PROBLEM, QualityConfig()).instruction == pytest.approx(expected)
+    assert rate(analyse(code), code, PROBLEM).instruction == pytest.approx(expected)
 
 
 def test_the_other_dimensions_follow_their_formulas() -> None:
     row = replace(analyse(GOOD), cyclomatic=20, cognitive=30, loop_depth=2, comment_share=0.095, lint=("E1=1",))
-    found = rate(row, GOOD, PROBLEM, QualityConfig())
+    found = rate(row, GOOD, PROBLEM)
     assert found.explanation == pytest.approx((1.0 + 0.5) / 2)
     assert found.complexity == pytest.approx((0.5 + 0.5 + 0.5) / 3)
     z = 8.87 - 0.033 * row.volume + 0.4 * row.n_lines - 1.5 * row.entropy
@@ -49,13 +48,19 @@ def test_the_other_dimensions_follow_their_formulas() -> None:
     assert found.style == pytest.approx(1 - 1 / row.n_lines)
 
 
-def test_weights_and_what_is_unknown() -> None:
+def test_quality_is_the_mean_of_what_is_known() -> None:
     row = analyse(GOOD)
-    only = QualityConfig(instruction=0, explanation=2, complexity=1, readability=0, style=0)
-    found = rate(row, GOOD, PROBLEM, only)
-    assert found.total == pytest.approx((2 * 0.5 + 1.0) / 3)
-    assert rate(row, GOOD, replace(PROBLEM, language="go"), only).style is None
-    assert rate(analyse("def f(:\n"), "def f(:\n", PROBLEM, only).total is None
+    found = rate(row, GOOD, PROBLEM)
+    parts = (found.instruction, found.explanation, found.complexity, found.readability, found.style)
+    known = [part for part in parts if part is not None]
+    assert len(known) == 5
+    assert found.total == pytest.approx(sum(known) / 5)
+    unlinted = rate(row, GOOD, replace(PROBLEM, language="go"))
+    rest = (unlinted.instruction, unlinted.explanation, unlinted.complexity, unlinted.readability)
+    assert unlinted.style is None
+    of_go = [part for part in rest if part is not None]
+    assert unlinted.total == pytest.approx(sum(of_go) / len(of_go))
+    assert rate(analyse("def f(:\n"), "def f(:\n", PROBLEM).total is None
 
 
 def test_volume_and_entropy() -> None:

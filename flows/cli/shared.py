@@ -44,7 +44,7 @@ app = typer.Typer(
 
 def complete_key(incomplete: str) -> Iterator[tuple[str, str]]:
     """Give the keys of the configuration that begin so, each with what it means: for the shell's completion."""
-    from pairsmith.pipeline.reference.keys import list_keys
+    from pairsmith.pipeline.reference import list_keys
 
     for key in list_keys():
         if key.path.startswith(incomplete):

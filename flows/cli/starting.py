@@ -28,7 +28,7 @@ def init_command(
     """
 
     def work() -> None:
-        from pairsmith.pipeline.reference.toml import commented_toml
+        from pairsmith.pipeline.reference import commented_toml
         from pairsmith.pipeline.run.folder import write_whole
 
         text = commented_toml(load_config(None, overrides or ()))

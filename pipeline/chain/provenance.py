@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pairsmith.pipeline.chain import table
-from pairsmith.pipeline.reference.toml import plain_toml
+from pairsmith.pipeline.reference import plain_toml
 from pairsmith.pipeline.run.digests import file_digest
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.schemas.config import ConfigError, RunConfig, load_config

@@ -16,6 +16,8 @@ from pairsmith.pipeline.crosscheck.questions import (
 from pairsmith.pipeline.crosscheck.run import UNKNOWN, reading_of
 from pairsmith.pipeline.crosscheck.vote import (
     LARGE_SHARE,
+    MIN_PROGRAMS,
+    MIN_SHARE_OUTSIDE,
     Consensus,
     Question,
     Voter,
@@ -60,7 +62,7 @@ def crosscheck_problem(
     if questions and problem.reference:
         questions, told = ask_reference(problem, questions, reading, pool, config.wall_s / 3)
         method = "reference"
-    elif questions and len(programs) >= config.min_programs:
+    elif questions and len(programs) >= MIN_PROGRAMS:
         method = "consensus"
     if method and not problem.contract and programs:
         questions, told = _without_endless(problem, programs, questions, told, pool)
@@ -117,7 +119,7 @@ def _truth(
         agreed = sum(weights[voter.program_id] for voter in voters if voter.keys[place] == answer.key)
         answered = sum(weights[voter.program_id] for voter in voters if voter.keys[place] != UNKNOWN)
         question = questions[place]
-        is_known = has_contract or question.is_inside or 0 < config.min_share_outside * answered <= agreed
+        is_known = has_contract or question.is_inside or 0 < MIN_SHARE_OUTSIDE * answered <= agreed
         if is_known and (not question.is_far or agreed >= LARGE_SHARE * sum(weights.values())):
             given[place] = answer
     if has_contract:

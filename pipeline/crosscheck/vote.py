@@ -16,6 +16,9 @@ from pairsmith.schemas.config import CrosscheckConfig
 
 _ROUNDS = 2  # in the second round those that the first one doubted have no vote
 _INVALID = 0.5  # an input that so many refuse is none that must be answered
+MIN_PROGRAMS = 3  # different passed programs that a consensus needs
+MIN_SHARE_OUTSIDE = 0.7
+"""Share of the votes that makes a consensus on an input unlike the problem's own, where right ones may differ."""
 LARGE_SHARE = 0.5
 """Share of all programs that must answer a large input alike and in time, before others are called late."""
 
@@ -146,7 +149,7 @@ def _count(
     key = max(votes, key=lambda answer: (votes[answer], answer))
     share = votes[key] / total
     n_programs = sum(voter.keys[place] == key for voter in voters)
-    least = config.min_share if question.is_inside else config.min_share_outside
+    least = config.min_share if question.is_inside else MIN_SHARE_OUTSIDE
     if question.is_large and votes[key] < LARGE_SHARE * sum(weights[voter.program_id] for voter in voters):
         return None
     return Consensus(key, share) if share >= least and n_programs >= 2 else None

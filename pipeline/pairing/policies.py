@@ -18,6 +18,7 @@ Policy = Callable[[pl.DataFrame, PolicyConfig], Offers]
 
 # Words, quoted strings and single other marks; comments are matched to be left out.
 _TOKENS = r"""#[^\n]*|"[^"\n]*"|'[^'\n]*'|\w+|[^\w\s]"""
+MAX_P = 0.01  # significance of a difference of times in `fast_over_slow`
 _EPSILON = 1e-9  # three quarters less one half is the gap 0.25 that was asked for
 
 
@@ -79,7 +80,7 @@ def fast_over_slow(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
     """Offer fast over slow among passed candidates that were timed; the measure is slow over fast, by medians.
 
     No single timing decides: every run of the fast one must be faster than every run of the slow one, and by
-    chance that must be rarer than `max_p`: 2 / C(n + m, n) for n and m runs in random order. So five runs of each
+    chance that must be rarer than `MAX_P`: 2 / C(n + m, n) for n and m runs in random order. So five runs of each
     are the fewest for 0.01.
 
     Source: the two-sided rank-sum test at its extreme, Mann and Whitney 1947, doi:10.1214/aoms/1177730491; inputs
@@ -96,7 +97,7 @@ def fast_over_slow(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
     chances = [2 / comb(n + m, n) for n, m in runs.iter_rows()]
     rows = rows.join(runs.with_columns(p=pl.Series(chances, dtype=pl.Float64)), on=["n_runs", "n_runs_rejected"])
     apart = pl.col("slowest_s") < pl.col("fastest_s_rejected")
-    fits = apart & (pl.col("p") <= policy.max_p) & (speedup >= policy.min_speedup)
+    fits = apart & (pl.col("p") <= MAX_P) & (speedup >= policy.min_speedup)
     return Offers(as_offers(rows, value=speedup, cost=-speedup, fits=fits), n_beyond)
 
 

@@ -17,13 +17,16 @@ from pairsmith.schemas.syntax import Syntax
 
 __all__ = ["TAGS", "LanguageError", "ParseStatus", "analyse_problem", "analyse_program", "mark_duplicates"]
 
+ORDER_FREE = frozenset({"imports", "keywords"})
+"""Orders that say nothing: imports of the standard library, keywords."""
+
 
 def analyse_problem(programs: Sequence[Program], config: SyntaxConfig, language: str = "python") -> list[Syntax]:
     """Return the syntax of all programs of one problem, in the order given, duplicates marked.
 
     Args:
         programs: of one problem, whatever came of their extraction.
-        config: what is sorted, and from which similarity two programs are near.
+        config: from which similarity two programs are near.
         language: name in the table.
 
     Raises:
@@ -32,9 +35,8 @@ def analyse_problem(programs: Sequence[Program], config: SyntaxConfig, language:
     """
     rows: list[Syntax] = []
     shingles: list[Shingles | None] = []
-    free = frozenset(config.order_free)
     for program in programs:
-        analysis = analyse(program.code, language, free)
+        analysis = analyse(program.code, language, ORDER_FREE)
         rows.append(_make_row(program, analysis))
         shingles.append(analysis.shingles())
     return mark_duplicates(rows, shingles, config.near_threshold)

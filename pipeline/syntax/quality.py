@@ -25,7 +25,6 @@ import math
 import re
 from dataclasses import dataclass
 
-from pairsmith.schemas.config import QualityConfig
 from pairsmith.schemas.problem import Problem
 from pairsmith.schemas.syntax import Syntax
 
@@ -48,7 +47,7 @@ class Quality:
     total: float | None
 
 
-def rate(row: Syntax, code: str, problem: Problem, weights: QualityConfig) -> Quality:
+def rate(row: Syntax, code: str, problem: Problem) -> Quality:
     """Return the quality of a program; nothing can be said of one that doesn't parse."""
     if not row.parsed or not row.n_lines:
         return Quality(None, None, None, None, None, None)
@@ -59,10 +58,8 @@ def rate(row: Syntax, code: str, problem: Problem, weights: QualityConfig) -> Qu
         "readability": _readability(row),
         "style": _style(row, problem.language),
     }
-    known = {name: value for name, value in parts.items() if value is not None}
-    weight = sum(getattr(weights, name) for name in known)
-    total = sum(getattr(weights, name) * value for name, value in known.items()) / weight if weight else None
-    return Quality(**parts, total=total)
+    known = [value for value in parts.values() if value is not None]
+    return Quality(**parts, total=sum(known) / len(known))
 
 
 def _complexity(row: Syntax) -> float:

@@ -99,7 +99,7 @@ def _finish(
 ) -> list[Syntax]:
     """Return rows with what is found in batches filled in: lint, quality, overlap with benchmarks."""
     codes = {program.candidate_id: program.code for program in programs}
-    benchmarks = read_benchmarks(config.benchmarks, config.benchmark_words) if config.benchmarks else None
+    benchmarks = read_benchmarks(config.benchmarks) if config.benchmarks else None
     python = [row for row in rows if row.parsed and problems[row.problem_id].language == "python"]
     found = lint([codes[row.candidate_id] for row in python], config.lint_rules)
     linted = {row.candidate_id: findings for row, findings in zip(python, found, strict=True)}
@@ -107,7 +107,7 @@ def _finish(
     finished: list[Syntax] = []
     for row in rows:
         row = replace(row, lint=linted.get(row.candidate_id, ()))
-        quality = rate(row, codes[row.candidate_id], problems[row.problem_id], config.quality)
+        quality = rate(row, codes[row.candidate_id], problems[row.problem_id])
         finished.append(
             replace(
                 row,

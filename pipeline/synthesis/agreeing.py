@@ -37,7 +37,7 @@ from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.problem import Problem
 from pairsmith.schemas.problem_card import ProblemCard
 
-_RUN = {"n_inputs", "n_derived", "n_code_tests", "max_tests", "seed"}  # of the agreement's settings: what is run
+_RUN = {"n_inputs", "n_derived"}  # of the agreement's settings: what is run
 
 
 def answers_key(run: Path, name: str, config: RunConfig) -> str:

@@ -6,7 +6,7 @@ A problem is left out by the first rule that it breaks; its card has all that wa
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pairsmith.pipeline.crosscheck.mutants import Adequacy, measure_adequacy
+from pairsmith.pipeline.crosscheck.mutants import measure_adequacy
 from pairsmith.pipeline.crosscheck.run import run_on_inputs
 from pairsmith.pipeline.judging.equality import matches
 from pairsmith.pipeline.problems.contamination import Benchmarks
@@ -27,6 +27,8 @@ RULES = (
     "no_response", "no_tests", "prompt_and_tests_disagree", "no_dominant_answer", "too_few_cases", "trivial",
     "weak_tests", "secret", "contaminated", "repeated",
 )  # fmt: skip
+NEAR_THRESHOLD = 0.7  # Jaccard similarity of two tasks' words from which they are one
+N_MUTANTS = 12  # of an accepted solution
 _OFF_SHARE = 0.5  # of the tests: more of them about another signature, and task and tests mean different functions
 
 
@@ -111,9 +113,7 @@ def judge_problem(
     if not reason:
         best = codes[card.best_id]
         drawn = list(weak) or [codes.get(row.candidate_id, "") for row in responses]
-        adequacy = measure_adequacy(
-            done, best, agreement.inputs, rules.n_mutants, seed, pool
-        ) if rules.n_mutants else Adequacy(0, 0)  # fmt: skip
+        adequacy = measure_adequacy(done, best, agreement.inputs, N_MUTANTS, seed, pool)
         card = replace(
             card,
             pass_rate=pass_rate(done, drawn, pool),
@@ -141,7 +141,7 @@ def _first_reason(card: ProblemCard, agreement: ProblemAgreement, rules: Quality
 def _later_reason(problem: Problem, card: ProblemCard, best: str, rules: QualityRulesConfig) -> str:
     if card.pass_rate > rules.max_pass_rate:
         return "trivial"
-    if rules.n_mutants and card.n_killed < rules.min_killed * card.n_mutants:
+    if card.n_killed < rules.min_killed * card.n_mutants:
         return "weak_tests"
     if has_secret(problem.prompt) or has_secret(best):
         return "secret"
@@ -166,7 +166,9 @@ def _overlap(problem: Problem, best: str, benchmarks: Benchmarks | None) -> str:
     return benchmarks.find_prompt(words_of(problem.prompt)) or benchmarks.find_code(analyse(best).fingerprints[2])
 
 
-def drop_repeated(judged: Sequence[Judged], codes: Mapping[str, str], threshold: float) -> list[Judged]:
+def drop_repeated(
+    judged: Sequence[Judged], codes: Mapping[str, str], threshold: float = NEAR_THRESHOLD
+) -> list[Judged]:
     """Return all with those marked that repeat a kept one: its words, or its solution up to names.
 
     Args:

@@ -90,7 +90,6 @@ def write_cards(run: Path, names: Sequence[str], config: RunConfig) -> int:
     judged = drop_repeated(
         [Judged(problems[card.problem_id], card) for card in drafts],
         codes,
-        config.synthesis.quality.near_threshold,
     )
     cards = sorted((one.card for one in judged), key=lambda card: card.problem_id)
     kept = [(one.problem, one.card) for one in judged if not one.card.reason]

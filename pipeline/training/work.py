@@ -24,6 +24,7 @@ from pairsmith.pipeline.training.watch import Expected, StepWatch, best_of, rewa
 from pairsmith.schemas.config.training import TrainingConfig
 from pairsmith.schemas.training import HeldOutStep, TrainingStep
 
+MAX_EVAL_PAIRS = 64  # of an evaluation: a mean over them has a standard error of at most 0.0625
 NO_SPACE_MIB = 64  # a failed write is put down to a full disk if less is free
 OnStep = Callable[[TrainingStep], None]
 OnPlan = Callable[[progress.Plan], None]
@@ -119,7 +120,7 @@ def _read(job: Job, method: Method, start: Start, cache: Path) -> tuple[Any, Any
         held_out, _, _ = leave_out_too_long(held_out, start.tokenizer, config.max_length)
         if not len(held_out):
             raise TrainingError("training.eval_steps is set, but no held-out pair fits; raise pairs.test_share")
-        held_out = held_out.select(range(min(len(held_out), config.eval_pairs)))
+        held_out = held_out.select(range(min(len(held_out), MAX_EVAL_PAIRS)))
     n_epoch = len(train) // config.batch_size
     n_steps = config.max_steps or math.ceil(config.epochs * n_epoch)
     n_held_out = len(held_out) if config.eval_steps else 0

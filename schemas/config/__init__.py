@@ -14,7 +14,6 @@ from pairsmith.schemas.config.evaluation import (
 from pairsmith.schemas.config.judging import (
     CrosscheckConfig,
     ExecutionConfig,
-    QualityConfig,
     RerunTimeouts,
     SandboxConfig,
     SyntaxConfig,
@@ -59,7 +58,7 @@ __all__ = [
     "ColumnsConfig", "ConfigError", "CrosscheckConfig", "Dimension", "EngineConfig", "EvaluatedModelConfig",
     "EvaluatedSetConfig", "EvaluationConfig", "ExecutionConfig", "GateConfig", "JudgeConfig", "LaunchConfig",
     "MethodName", "ModelConfig", "OverlapConfig", "PairsConfig", "PolicyConfig", "PolicyName", "PricesConfig",
-    "ProblemsConfig", "PublishConfig", "QualityConfig", "QualityRulesConfig", "RefreshConfig", "RerunTimeouts",
+    "ProblemsConfig", "PublishConfig", "QualityRulesConfig", "RefreshConfig", "RerunTimeouts",
     "RoleConfig", "RunConfig", "SamplingConfig", "SandboxConfig", "ScheduleConfig", "ScoringConfig", "Section",
     "SeedsConfig", "ServiceConfig", "Share", "SyntaxConfig", "SynthesisConfig", "TimetableConfig",
     "TrainingConfig", "VllmConfig", "apply_override", "beyond_limits", "check_folders", "describe_faults",

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from pairsmith.schemas.config.problems import ProblemsConfig
 from pairsmith.schemas.config.sampling import Backend, Texts
-from pairsmith.schemas.config.section import Section, Share
+from pairsmith.schemas.config.section import Section
 
 HELD_OUT = "held-out"
 _NAME = r"^[\w+.@-]{1,80}$"  # it becomes a folder's name
@@ -33,13 +33,7 @@ class ScoringConfig(Section):
         le=100,
         description="Timed runs of each passed program for differential performance; 0 times none.",
     )
-    n_timed_programs: int = Field(
-        8, ge=1, description="Different passed programs a problem and model that are timed."
-    )
     min_slice: int = Field(8, ge=1, description="Problems that a slice must have to be told.")
-    rare_share: Share = Field(
-        0.05, description="A module or style tag is rare that at most this share of a set's references has."
-    )
 
 
 class EvaluatedSetConfig(ProblemsConfig):

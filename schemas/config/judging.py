@@ -58,30 +58,15 @@ class ExecutionConfig(Section):
     )
 
 
-class QualityConfig(Section):
-    """Weights of the five dimensions of quality; only those that are known count."""
-
-    instruction: float = Field(1.0, ge=0.0, description="Weight of passing what was asked.")
-    explanation: float = Field(1.0, ge=0.0, description="Of comments and documentation.")
-    complexity: float = Field(1.0, ge=0.0, description="Of simple control flow.")
-    readability: float = Field(1.0, ge=0.0, description="Of names and lines.")
-    style: float = Field(1.0, ge=0.0, description="Of the linter's findings.")
-
-
 class SyntaxConfig(Section):
-    """Deduplication: what is sorted before programs are compared, and from where on they are near."""
+    """Deduplication, lint, and benchmarks that programs and prompts are held against."""
 
     near_threshold: float = Field(0.85, gt=0.0, le=1.0, description="Jaccard similarity of near-duplicates.")
-    order_free: tuple[Literal["imports", "keywords"], ...] = Field(
-        ("imports", "keywords"), description="Orders that say nothing: imports of the standard library, keywords."
-    )
     lint_rules: tuple[str, ...] = Field(
         ("E", "F", "W", "B", "C4", "N", "PIE", "RET", "SIM"),
         description="Prefixes of ruff's rules; none for no lint.",
     )
-    quality: QualityConfig = QualityConfig()
     benchmarks: tuple[Path, ...] = Field((), description="Files whose problems must not be trained on.")
-    benchmark_words: int = Field(13, ge=1, description="Words in a row that two prompts must not share.")
     workers: int = Field(1, ge=1, le=1024, description="Processes that read programs.")
 
 
@@ -94,11 +79,7 @@ class CrosscheckConfig(Section):
     wall_s: float = Field(3.0, gt=0.0, description="Seconds of the same; one input may take a third of it.")
     n_mutants: int = Field(12, ge=0, le=1000, description="Mutants of a right solution; 0 measures no adequacy.")
     min_share: Share = Field(0.51, gt=0.5, description="Share of the votes that makes a consensus on an input.")
-    min_share_outside: Share = Field(
-        0.7, gt=0.5, description="The same on inputs unlike the problem's own: there right ones may differ."
-    )
     clear_share: Share = Field(0.9, gt=0.5, description="Share of the votes from which a minority is outvoted.")
-    min_programs: int = Field(3, ge=2, description="Different passed programs that a consensus needs.")
     n_timed_runs: int = Field(
         0, ge=0, le=100, description="Timed runs a program for fast_over_slow; 0 times nothing."
     )

@@ -23,7 +23,15 @@ RENAMED: Mapping[str, str] = {
     "pairs.outvoted_rejected": "pairs.reject_outvoted",
 }
 """Old dotted key or section to the new one; files that hold the old one go on working, with a warning."""
-REMOVED: frozenset[str] = frozenset()
+REMOVED: frozenset[str] = frozenset({
+    "crosscheck.min_programs", "crosscheck.min_share_outside", "judge.concurrency", "judge.request_limit_s",
+    "pairs.policies.max_p", "scoring.n_timed_programs", "scoring.rare_share", "syntax.benchmark_words",
+    "syntax.order_free", "syntax.quality", "synthesis.agreement.case_posterior",
+    "synthesis.agreement.max_tests", "synthesis.agreement.n_code_tests", "synthesis.agreement.seed",
+    "synthesis.concepts.top_p", "synthesis.instructions.top_p", "synthesis.quality.n_mutants",
+    "synthesis.quality.n_weak", "synthesis.quality.near_threshold", "synthesis.responses.top_p",
+    "synthesis.seeds.max_file_bytes", "synthesis.tests.top_p", "synthesis.weak.top_p", "training.eval_pairs",
+})  # fmt: skip
 """Keys that are no settings any more; files that hold them go on working without them, with a warning."""
 _MAX_FAULTS = 20  # lines; a file of another program has hundreds
 _log = logging.getLogger(__name__)
@@ -62,17 +70,17 @@ def validate_run(tree: Mapping[str, Any]) -> RunConfig:
 
 
 def rename_keys(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a tree of tables with renamed keys under their new names; each is warned of once.
+    """Return a tree of tables with renamed keys under their new names and without removed ones; one line warns.
 
     Raises:
         ConfigError: the old and the new name of a key are both set.
     """
-    renamed = dict(tree)
+    renamed, notes = dict(tree), list[str]()
     for old, new in RENAMED.items():
         held = _take(renamed, old)
         if held is None:
             continue
-        _warn(f"configuration: {old} is now called {new}")
+        notes.append(f"{old} is now called {new}")
         value, both = held[0], new
         there = _take(renamed, new)
         if there is not None and isinstance(value, Mapping) and isinstance(there[0], Mapping):
@@ -82,9 +90,15 @@ def rename_keys(tree: Mapping[str, Any]) -> dict[str, Any]:
         if there is not None and both:
             raise ConfigError(f"{both} is set under {new} and under its old name {old}; delete one")
         _put(renamed, new, value)
+    gone = []
     for key in sorted(REMOVED):
-        if _take(renamed, key) is not None:
-            _warn(f"configuration: {key} is no setting any more, and is ignored")
+        *path, name = key.split(".")
+        renamed, is_there = _without(renamed, path, name)
+        gone += [key] if is_there else []
+    if gone:
+        notes.append(f"no settings any more, and ignored: {', '.join(gone)}")
+    if notes:
+        _warn(f"configuration: {'; '.join(notes)}")
     return renamed
 
 
@@ -97,6 +111,21 @@ def _take(tree: dict[str, Any], key: str) -> list[Any] | None:
         tree[section] = dict(tree[section])
         tree = tree[section]
     return [tree.pop(name)] if name in tree else None
+
+
+def _without(tree: Any, path: list[str], name: str) -> tuple[Any, bool]:
+    """Return a tree without a key, of each table where the path leads through a list, and whether it was there."""
+    if isinstance(tree, list):
+        found = [_without(item, path, name) for item in tree]
+        return [item for item, _ in found], any(is_there for _, is_there in found)
+    if not isinstance(tree, Mapping):
+        return tree, False
+    if not path:
+        return {key: value for key, value in tree.items() if key != name}, name in tree
+    if path[0] not in tree:
+        return tree, False
+    part, is_there = _without(tree[path[0]], path[1:], name)
+    return {**tree, path[0]: part}, is_there
 
 
 def _put(tree: dict[str, Any], key: str, value: Any) -> None:

@@ -38,7 +38,6 @@ class PolicyConfig(Section):
     n: int = Field(8, ge=2, description="best_of_n: draws that the best and the worst are taken from.")
     cap: int = Field(64, ge=1, description="all_against_all: pairs a problem at most.")
     min_speedup: float = Field(1.5, gt=1.0, description="fast_over_slow: median CPU seconds of slow over fast.")
-    max_p: float = Field(0.01, gt=0.0, lt=1.0, description="fast_over_slow: significance of the difference.")
     prefer: tuple[str, ...] = Field(
         (), description="cleaner: style tags wanted; empty with `avoid` takes defaults."
     )
@@ -125,10 +124,8 @@ class JudgeConfig(Section):
         ge=1,
         description="Pairs judged at most, as their ids fall, two requests each; none judges all.",
     )
-    concurrency: int = Field(16, ge=1, description="Requests under way to one server at most.")
-    request_limit_s: float = Field(120.0, gt=0.0, description="Seconds until a request is given up.")
 
     def sampling(self) -> SamplingConfig:
         """Return how the judge is asked."""
         asked = self.model_dump(exclude={"max_pairs"})
-        return SamplingConfig(**asked, temperature=0.0, top_p=1.0, send_seed=False, n_a_request=1)
+        return SamplingConfig(**asked, concurrency=16, temperature=0.0, top_p=1.0, send_seed=False, n_a_request=1)

@@ -30,7 +30,6 @@ class SeedsConfig(Section):
     min_lines: int = Field(3, ge=1, description="Lines of code of a function, its signature included.")
     max_lines: int = Field(60, ge=1, description="The same at most.")
     max_tokens: int = Field(800, ge=1, description="Tokens of the function with what it needs of its file.")
-    max_file_bytes: int = Field(1 << 18, ge=1, description="Larger files are left out.")
     licenses: Texts = Field(PERMISSIVE, description="SPDX names that are allowed.")
     allow_unknown_license: bool = Field(True, description="Take code for which nobody says a licence.")
     near_threshold: float = Field(0.7, gt=0.0, le=1.0, description="Jaccard similarity of near-duplicates.")
@@ -43,8 +42,19 @@ class RoleConfig(Section):
     models: tuple[ModelConfig, ...] = Field((), description="As `sampling.models`.")
     n: int = Field(1, ge=1, le=10_000, description="Answers to each prompt.")
     temperature: float = Field(0.8, ge=0.0, le=5.0, description="0 is greedy.")
-    top_p: float = Field(0.95, gt=0.0, le=1.0, description="Probability mass that is drawn from.")
     max_tokens: int = Field(512, ge=1, le=100_000, description="Tokens of an answer at most.")
+
+
+class ResponsesConfig(RoleConfig):
+    """Who writes responses. Without `models` those of `sampling` do."""
+
+    n: int = Field(10, ge=1, le=10_000, description="Answers to each prompt.")
+
+
+class TestsConfig(RoleConfig):
+    """Who writes tests. Without `models` those of `sampling` do."""
+
+    n: int = Field(5, ge=1, le=10_000, description="Answers to each prompt.")
 
 
 class QualityRulesConfig(Section):
@@ -52,10 +62,7 @@ class QualityRulesConfig(Section):
 
     min_cases: int = Field(3, ge=1, description="Accepted cases.")
     max_pass_rate: Share = Field(0.95, description="Above it, by the weak draws, a problem is trivial.")
-    n_mutants: int = Field(12, ge=0, le=1000, description="Mutants of an accepted solution; 0 measures nothing.")
     min_killed: Share = Field(0.5, description="Share of the mutants that the accepted cases must tell.")
-    n_weak: int = Field(0, ge=0, description="Draws from `weak` a problem; 0 takes the responses themselves.")
-    near_threshold: float = Field(0.7, gt=0.0, le=1.0, description="Jaccard similarity of two problems' words.")
 
 
 class AgreementConfig(Section):
@@ -66,18 +73,14 @@ class AgreementConfig(Section):
 
     n_inputs: int = Field(100, ge=1, le=10_000, description="Inputs of generated tests a problem, the commonest.")
     n_derived: int = Field(40, ge=0, le=10_000, description="Inputs derived from these.")
-    n_code_tests: int = Field(20, ge=0, description="Tests a problem that are no case but code, the commonest.")
-    max_tests: int = Field(10, ge=1, description="Tests taken from one answer, the first.")
     chosen_posterior: Share = Field(0.7, ge=0.5, description="From here on a response is right,")
     chosen_tests: Share = Field(
         0.3, description="if it passes this share of the tests, each weighed by how surprising it is."
     )
     rejected_posterior: Share = Field(0.05, lt=0.5, description="Up to here a response is wrong.")
-    case_posterior: Share = Field(0.8, gt=0.5, description="From here on an answer is a case's expected value.")
     calibration: Path | None = Field(
         None, description="Coefficients fitted on own known problems; none takes those that come with pairsmith."
     )
-    seed: int = Field(0, description="Of derived inputs.")
 
 
 class SynthesisConfig(Section):
@@ -86,9 +89,9 @@ class SynthesisConfig(Section):
     seeds: SeedsConfig = SeedsConfig()
     concepts: RoleConfig = RoleConfig()
     instructions: RoleConfig = RoleConfig()
-    responses: RoleConfig = RoleConfig(n=10)
-    tests: RoleConfig = RoleConfig(n=5)
-    weak: RoleConfig = RoleConfig(n=1)
+    responses: ResponsesConfig = ResponsesConfig()
+    tests: TestsConfig = TestsConfig()
+    weak: RoleConfig = RoleConfig()
     difficulties: Texts = Field(("easy", "medium", "hard"), min_length=1, description="One is drawn a problem.")
     topics: Texts = Field(
         ("text", "numbers", "lists", "dictionaries", "searching and sorting", "dates and times", "parsing",

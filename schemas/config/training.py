@@ -82,7 +82,6 @@ class TrainingConfig(Section):
         None, ge=1, description="Steps between checkpoints; none: 5 with an adapter, 50 without."
     )
     eval_steps: int = Field(0, ge=0, description="Steps between evaluations on held-out pairs; 0: none.")
-    eval_pairs: int = Field(64, ge=1, description="Held-out pairs at most.")
     patience: int = Field(
         0, ge=0, description="Evaluations without a better reward accuracy until training stops; 0: it goes on."
     )

@@ -18,6 +18,7 @@ from pairsmith.schemas.config import ScoringConfig
 from pairsmith.schemas.problem import Problem
 from pairsmith.schemas.score import Gain, Score, SliceGain
 
+RARE_SHARE = 0.05  # a module or style tag is rare that at most this share of a set's references has
 _TOLD = ("pass@1", "distinct_syntax")
 
 
@@ -30,7 +31,7 @@ class Features:
 
 
 def find_slices(
-    problems: Iterable[Problem], passed: Mapping[str, Sequence[Program]], rare_share: float
+    problems: Iterable[Problem], passed: Mapping[str, Sequence[Program]], rare_share: float = RARE_SHARE
 ) -> dict[str, tuple[str, ...]]:
     """Return the ids of each slice's problems, by the slice's name; both sorted.
 

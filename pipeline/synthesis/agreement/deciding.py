@@ -16,6 +16,7 @@ from pairsmith.schemas.execution import Status
 from pairsmith.schemas.problem import Case, Problem
 from pairsmith.schemas.values import Opaque, ValueTooLargeError, decode_value, encode_value
 
+_CASE_POSTERIOR = 0.8  # from here on an answer is a case's expected value
 _LEAST = 3  # tests, and inputs: fewer tell nobody anything
 _FLOAT_ATOL = 1e-6  # for expected floats: another order of additions is no mistake
 
@@ -55,7 +56,7 @@ def judge_evidence(
         posterior=top,
         is_dominant=is_dominant,
         test_posterior=joint.rate,
-        cases=accept_cases(evidence, behaviours, joint, config.case_posterior) if is_dominant else (),
+        cases=accept_cases(evidence, behaviours, joint, _CASE_POSTERIOR) if is_dominant else (),
         inputs=tuple(evidence.inputs[place] for place in behaviours.counted),
         agreeing=_agreeing(evidence, behaviours, joint),
     )

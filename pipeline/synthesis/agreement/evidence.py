@@ -17,6 +17,8 @@ from pairsmith.schemas.config import AgreementConfig
 from pairsmith.schemas.problem import Problem
 from pairsmith.schemas.values import encode_arguments
 
+_MAX_TESTS = 10  # of one answer, the first: later ones repeat
+_N_CODE_TESTS = 20  # of a problem, the commonest that are no case but code: each is a sandbox of its own
 _FEW = 10  # inputs: fewer tell programs apart badly, and the types of the signature give more
 
 
@@ -98,9 +100,9 @@ def plan_runs(
         config: budgets.
         signature: gives inputs where the tests give few; empty where it isn't known.
     """
-    said = [list(suite)[: config.max_tests] for suite in suites]
+    said = [list(suite)[:_MAX_TESTS] for suite in suites]
     counts = Counter(test for suite in said for test in suite)
-    code_tests = [test for test, _ in counts.most_common() if test.case is None][: config.n_code_tests]
+    code_tests = [test for test, _ in counts.most_common() if test.case is None][:_N_CODE_TESTS]
     tests = [test for test in counts if test.case is not None] + code_tests
     number_of = {test: number for number, test in enumerate(tests)}
     own, derived = _inputs(problem, counts, texts, config, signature)
@@ -133,7 +135,7 @@ def _inputs(
     spare = Counter(text for written in texts for text in find_calls(written, problem.entry_point))
     own = [text for text, _ in asked.most_common(config.n_inputs)]
     own += [text for text, _ in spare.most_common() if text not in asked][: config.n_inputs - len(own)]
-    seed = f"{config.seed}:{problem.problem_id}"
+    seed = f"0:{problem.problem_id}"
     derived = derive_inputs(own, config.n_derived, seed) if own and config.n_derived else ()
     if len(own) + len(derived) < _FEW and signature:
         guessed = (one for one in guess_inputs(signature, seed) if one not in own)

@@ -31,6 +31,7 @@ _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
+_MAX_FILE_BYTES = 1 << 18  # larger files are data or generated
 _LONG_LINE = 1_000  # mean characters of a line in minified code are far above
 
 
@@ -90,7 +91,7 @@ def _read_folder(folder: Path, config: SeedsConfig, reasons: Counter[str]) -> It
             content = b"" if reason else path.read_bytes()
         except OSError:
             reason = "unreadable"
-        if not reason and len(content) > config.max_file_bytes:
+        if not reason and len(content) > _MAX_FILE_BYTES:
             reason = "too_large"
         text = "" if reason else decode_source(content, language)
         if text is None:
@@ -141,7 +142,7 @@ def _read_dataset(config: SeedsConfig, reasons: Counter[str], cache: Path | None
         reason = "" if language else "language"
         if not reason and (not isinstance(content, str) or not content.strip()):
             reason = "empty"
-        if not reason and len(str(content)) > config.max_file_bytes:
+        if not reason and len(str(content)) > _MAX_FILE_BYTES:
             reason = "too_large"
         reason = reason or why_no_source(path) or _why_no_text(str(content))
         if reason:

@@ -1,9 +1,12 @@
-"""The keys of the configuration, read off the pydantic sections."""
+"""The configuration for people: its keys, read off the pydantic sections, and its text as TOML."""
 
+import json
+import textwrap
 import types
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.budget import parse_count
+from pairsmith.schemas.config.section import NOT_SET
 
 _KINDS: dict[Any, str] = {
     str: "text", int: "whole number", float: "number", bool: "true or false", Path: "path", dict: "table",
@@ -82,6 +86,26 @@ def list_keys(model: type[BaseModel] = RunConfig, path: tuple[str, ...] = ()) ->
         yield from section.keys
 
 
+def list_settings() -> Iterator[Key]:
+    """Give all settings: the keys of all sections, and those of each kind of tables in a list once.
+
+    What a kind of tables inherits from a section, such as an evaluated set from `problems`, counts there only.
+    """
+    kinds: dict[type[BaseModel], None] = {}
+    for key in list_keys():
+        yield key
+        if key.tables is not None and key.tables not in kinds:
+            kinds[key.tables] = None
+            (section, *_) = list_sections(key.tables, (*key.section, key.name))
+            yield from own_keys(key.tables, section.keys)
+
+
+def own_keys(tables: type[BaseModel], keys: tuple[Key, ...]) -> tuple[Key, ...]:
+    """Return those of the keys of some tables that they don't inherit from another section."""
+    inherited = {name for base in tables.__mro__[1:] for name in getattr(base, "__annotations__", {})}
+    return tuple(key for key in keys if key.name not in inherited)
+
+
 def _key(section: tuple[str, ...], name: str, field: FieldInfo, default: Any) -> Key:
     kind = _kind(field.annotation)
     limits = _limits(field.metadata)
@@ -134,3 +158,104 @@ def _table(hint: Any) -> type[BaseModel] | None:
 
 def _list_of_tables(hint: Any) -> type[BaseModel] | None:
     return _table(typing.get_args(hint)[0]) if typing.get_origin(hint) is tuple else None
+
+
+_WIDTH = 110
+
+
+def commented_toml(config: RunConfig) -> str:
+    """Return a configuration with every key, and above each what it means, its type and its bounds.
+
+    A key without a value stands there as a comment. The text loads back equal to the configuration.
+    """
+    lines = [
+        "# Configuration of pairsmith: pairsmith build THIS_FILE",
+        "# Every key is here with the value that holds. Delete what you don't change: defaults then stay current.",
+    ]
+    for section in list_sections():
+        lines += _heading(section)
+        for key in section.keys:
+            text = _set_text(config, key)
+            lines += ["", *_comment(key), f"{key.name} = {text}" if text else f"# {key.name} ="]
+    return "\n".join(lines) + "\n"
+
+
+def plain_toml(config: RunConfig) -> str:
+    """Return a configuration with every key that has a value, without comments; it loads back equal."""
+    lines: list[str] = []
+    for section in list_sections():
+        lines += [f"[{'.'.join(section.path)}]"] if section.path else []
+        lines += [f"{key.name} = {text}" for key in section.keys if (text := _set_text(config, key))]
+    return "\n".join(lines) + "\n"
+
+
+def toml_value(value: Any) -> str:
+    """Return a value in TOML's syntax; tables within lists are inline ones.
+
+    Raises:
+        TypeError: for a value that TOML has no form for, such as None.
+    """
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (str, Path)):
+        # JSON's strings are TOML's, but for DEL, which TOML wants escaped.
+        return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007F")
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, BaseModel):
+        value = _told(value)
+    if isinstance(value, Mapping):
+        rows = [f"{_name(name)} = {toml_value(part)}" for name, part in value.items() if part is not None]
+        return "{ " + ", ".join(rows) + " }" if rows else "{}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(toml_value, value)) + "]"
+    raise TypeError(f"TOML has no form for {type(value).__name__}")
+
+
+def _told(table: BaseModel) -> dict[str, Any]:
+    """Return the first field of a table, which names it, and all that are not as they are by default."""
+    first = next(iter(type(table).model_fields))
+    fields = type(table).model_fields
+    return {
+        name: part
+        for name, part in table
+        if name == first or part != fields[name].get_default(call_default_factory=True)
+    }
+
+
+def _name(name: str) -> str:
+    return name if name.replace("_", "").replace("-", "").isalnum() and name.isascii() else toml_value(name)
+
+
+def _value_of(config: BaseModel, key: Key) -> Any:
+    for name in key.section:
+        config = getattr(config, name)
+    return getattr(config, key.name)
+
+
+def _set_text(config: RunConfig, key: Key) -> str:
+    """Return the value of a key in TOML's syntax; empty for one that is not set."""
+    value = _value_of(config, key)
+    if value is not None:
+        return toml_value(value)
+    return toml_value(NOT_SET) if key.default is not None else ""
+
+
+def _heading(section: KeyedSection) -> list[str]:
+    if not section.path:
+        return []
+    about = [f"# {line}".rstrip() for line in textwrap.dedent(_joined(section.about)).splitlines()]
+    return ["", "", f"[{'.'.join(section.path)}]", *about]
+
+
+def _joined(docstring: str) -> str:
+    """Return a docstring with its paragraphs filled to our width."""
+    paragraphs = [" ".join(part.split()) for part in docstring.split("\n\n")]
+    return "\n".join(textwrap.fill(part, _WIDTH) for part in paragraphs)
+
+
+def _comment(key: Key) -> list[str]:
+    text = f"{key.description} ({key.kind})" if key.description else f"({key.kind})"
+    return [f"# {line}" for line in textwrap.wrap(text.replace("`", ""), _WIDTH)]
