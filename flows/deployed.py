@@ -127,7 +127,9 @@ def publish(
         despite: checks of the gate that hold nothing back, by name.
     """
     with _served(config, overrides) as settings:
-        return [f"{one.kind} {one.repo} {one.tag}" for one in publishing.publish.fn(settings, tag, despite)]
+        return [
+            f"{pushed.kind} {pushed.repo} {pushed.tag}" for pushed in publishing.publish.fn(settings, tag, despite)
+        ]
 
 
 SERVED = (build, refresh, train, evaluate, study, publish)

@@ -69,9 +69,9 @@ def publish_version(
             done = retried(push_plan)(plan, config.publish.private)
             pushed.append(done)
             n = len(done.changes.added) + len(done.changes.changed)
-            told = f"{n} files sent ({done.changes.n_bytes / 1e6:.1f} MB)" if n else "nothing to send"
-            reporter().say(f"published   {done.kind} {done.repo} {done.tag}: {told}, commit {done.commit[:12]}")
-        noted = _noted(config.run, version) | {f"{one.kind} {one.repo}": one.commit for one in pushed}
+            sent = f"{n} files sent ({done.changes.n_bytes / 1e6:.1f} MB)" if n else "nothing to send"
+            reporter().say(f"published   {done.kind} {done.repo} {done.tag}: {sent}, commit {done.commit[:12]}")
+        noted = _noted(config.run, version) | {f"{push.kind} {push.repo}": push.commit for push in pushed}
         text = json.dumps(noted, indent=1, sort_keys=True) + "\n"
         write_whole(version_folder(config.run, version) / _PUBLISHED, text.encode())
     return pushed
@@ -106,8 +106,8 @@ def show_publish(config: RunConfig, tag: str, despite: Sequence[str], console: C
     """Print what a push would change; records and sends nothing. A store that keeps the run is only read."""
     from huggingface_hub import HfApi
 
-    config, told = as_stored(config, cache, None)
-    for line in told:
+    config, notes = as_stored(config, cache, None)
+    for line in notes:
         console.print(line, highlight=False, markup=False)
     newest = next(reversed(list_versions(config.run)), None)
     name = tag or (newest.name if newest else "v1")

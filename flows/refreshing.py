@@ -76,7 +76,7 @@ def _retrain(config: RunConfig, version: DatasetVersion, cache: Path, api_keys: 
     """
     note = version_folder(config.run, version) / _RETRAINED
     settings = (config.training, config.sampling, config.scoring, config.evaluation, config.gate)
-    key = digest("retrained", *(one.model_dump_json() for one in settings), str(config.seed)).encode()
+    key = digest("retrained", *(section.model_dump_json() for section in settings), str(config.seed)).encode()
     if note.is_file() and note.read_bytes() == key:
         return
     train(config, cache)

@@ -33,14 +33,14 @@ from pairsmith.schemas.config import RunConfig
 
 
 class TimetableError(PairsmithError):
-    """A schedule can't be read."""
+    """A cron line or the timezone can't be parsed."""
 
 
 def make_deployments(config: RunConfig, path: Path, overrides: Sequence[str]) -> list[RunnerDeployment]:
     """Return a deployment of each flow for one configuration, called like its run folder, with its schedule.
 
     Args:
-        config: what `path` and `overrides` say.
+        config: of `path` and `overrides`.
         path: the TOML file.
         overrides: settings on top, kept as parameters.
 
@@ -77,21 +77,21 @@ def serve_all(config: RunConfig, path: Path, overrides: Sequence[str]) -> None:
     deployments = make_deployments(config, path, overrides)
     with get_client(sync_client=True) as client:
         client.upsert_global_concurrency_limit_by_name(f"tag:{SAMPLER_TAG}", config.service.samplers)
-        ids = [found for one in deployments if (found := _deployment_id(client, one)) is not None]
+        ids = [found for deployment in deployments if (found := _deployment_id(client, deployment)) is not None]
         n_dead = crash_dead_runs(client, ids, config.run)
     if n_dead:
         reporter().say(f"serve       {n_dead} runs whose process is gone are marked as crashed")
-    for one in deployments:
-        times = ", ".join(f"at {schedule.schedule.cron}" for schedule in one.schedules or ())  # type: ignore[union-attr]
-        reporter().say(f"serve       {one.flow_name}/{one.name} {times or 'on demand'}")
+    for deployment in deployments:
+        times = ", ".join(f"at {schedule.schedule.cron}" for schedule in deployment.schedules or ())  # type: ignore[union-attr]
+        reporter().say(f"serve       {deployment.flow_name}/{deployment.name} {times or 'on demand'}")
     serve(*deployments, limit=config.service.runs, print_starting_message=False)
 
 
 def crash_dead_runs(client: SyncPrefectClient, deployment_ids: Sequence[UUID], run: Path) -> int:
     """Mark runs that the server takes for running as crashed where no process is at work; return how many.
 
-    Whoever was killed can't tell the server, and would hold its place among the samplers. The lock of the run
-    folder says whether somebody is at work: the kernel frees it when its holder dies.
+    A killed process can't report to the server, and its run would keep its slot among the samplers. The lock of
+    the run folder shows whether a process is at work: the kernel frees it when its holder dies.
     """
     if not deployment_ids or is_locked(run):
         return 0
@@ -104,16 +104,16 @@ def crash_dead_runs(client: SyncPrefectClient, deployment_ids: Sequence[UUID], r
         ),
     )
     reason = "the process that ran it is gone"
-    for one in runs:
+    for flow_run in runs:
         tasks = client.read_task_runs(
-            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[one.id])),
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id])),
             task_run_filter=TaskRunFilter(
                 state=TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.RUNNING]))
             ),
         )
         for task in tasks:
             client.set_task_run_state(task.id, Crashed(message=reason), force=True)
-        client.set_flow_run_state(one.id, Crashed(message=reason), force=True)
+        client.set_flow_run_state(flow_run.id, Crashed(message=reason), force=True)
     return len(runs)
 
 

@@ -90,7 +90,7 @@ def open_benchmarks(config: RunConfig) -> Benchmarks | None:
 
 
 def _run_seeds(config: RunConfig) -> list[Seed]:
-    """Make the stage of seeds. Files are read each time: only their content says whether it is done."""
+    """Make the stage of seeds. Files are read each time, since its key depends on their content."""
     folder = made.open_stage(config.run, "seeds")
     found, files = read_seeds(config)
     key = digest("seeds", config.synthesis.seeds.model_dump_json(), *(repr(seed) for seed in found.seeds))
@@ -149,7 +149,7 @@ def _draw(step: str, chain: Chain, pending: Sequence[str], sizes: Mapping[str, i
     own, n = chain.config, sum(sizes[name] for name in pending)
     meter = Meter(own, tools.cache, n * own.sampling.n, n, step)
     ids = [sorted(row.problem_id for row in chain.rows("problems", name)) for name in pending]
-    meter.expect(one for part in ids for one in part)
+    meter.expect(item for part in ids for item in part)
     waiting: dict[str, list[Filled]] = {name: [] for name in pending}
 
     def open_source(source: Source) -> AbstractContextManager[Sampler]:

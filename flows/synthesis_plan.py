@@ -24,7 +24,7 @@ def show_synthesis_plan(config: RunConfig, cache: Path, console: Console) -> Non
         f"plan of {made.synthesis_folder(config.run)}",
         [f"kept in {config.store}"] if config.store else [],
     )
-    config, told = as_stored(config, cache)
+    config, notes = as_stored(config, cache)
     found, _ = read_seeds(config)
     settings = config.synthesis
     n_seeds = len(found.seeds)
@@ -49,7 +49,7 @@ def show_synthesis_plan(config: RunConfig, cache: Path, console: Console) -> Non
     inputs = settings.agreement.n_inputs + settings.agreement.n_derived
     table.add_row("agreement", f"{n_problems * settings.responses.n} programs on at most {inputs} inputs each", "")
     console.print(table)
-    for line in (*kept, *told):
+    for line in (*kept, *notes):
         console.print(line, highlight=False, markup=False)
     source = "as earlier runs of these models went" if all_measured else "a guess where no run was measured yet"
     total = functools.reduce(Forecast.plus, forecasts)

@@ -65,7 +65,7 @@ def list_sections(
     Args:
         model: the outermost section.
         path: names of the tables around it.
-        holds: its value by default, which tells more than its class where one class serves several sections.
+        holds: its value by default, for sections whose defaults differ from those of their class.
     """
     defaults = {
         name: getattr(holds, name) if holds is not None else field.get_default(call_default_factory=True)
@@ -120,7 +120,7 @@ def _kind(hint: Any) -> str:
     origin = typing.get_origin(hint)
     if origin is typing.Annotated:
         inner, *metadata = typing.get_args(hint)
-        if any(getattr(one, "func", None) is parse_count for one in metadata):
+        if any(getattr(constraint, "func", None) is parse_count for constraint in metadata):
             return "whole number above 0; `5k` and `20M` may be written"
         limits = _limits(metadata)
         return f"{_kind(inner)}, {limits}" if limits else _kind(inner)
@@ -138,17 +138,17 @@ def _limits(metadata: Iterable[Any]) -> str:
     """Return bounds in words; of two on one side the narrower."""
     found: dict[str, tuple[float, str]] = {}
     words = []
-    for one in metadata:
-        if isinstance(one, FieldInfo):
-            return _limits(one.metadata)
+    for constraint in metadata:
+        if isinstance(constraint, FieldInfo):
+            return _limits(constraint.metadata)
         for kind, sign in ((bounds.Ge, "≥"), (bounds.Gt, ">"), (bounds.Le, "≤"), (bounds.Lt, "<")):
-            if isinstance(one, kind):
-                value = getattr(one, kind.__name__.lower())
+            if isinstance(constraint, kind):
+                value = getattr(constraint, kind.__name__.lower())
                 text = f"{sign} {value:,}" if isinstance(value, int) else f"{sign} {value:g}"
                 side, narrowness = ("low", value) if sign in "≥>" else ("high", -value)
                 found[side] = max(found.get(side, (narrowness, text)), (narrowness, text), key=lambda row: row[0])
-        if isinstance(one, bounds.MinLen):
-            words.append(f"at least {one.min_length} long")
+        if isinstance(constraint, bounds.MinLen):
+            words.append(f"at least {constraint.min_length} long")
     return ", ".join([found[side][1] for side in ("low", "high") if side in found] + words)
 
 
@@ -205,7 +205,7 @@ def toml_value(value: Any) -> str:
     if isinstance(value, (int, float)):
         return repr(value)
     if isinstance(value, BaseModel):
-        value = _told(value)
+        value = _changed_fields(value)
     if isinstance(value, Mapping):
         rows = [f"{_name(name)} = {toml_value(part)}" for name, part in value.items() if part is not None]
         return "{ " + ", ".join(rows) + " }" if rows else "{}"
@@ -214,7 +214,7 @@ def toml_value(value: Any) -> str:
     raise TypeError(f"TOML has no form for {type(value).__name__}")
 
 
-def _told(table: BaseModel) -> dict[str, Any]:
+def _changed_fields(table: BaseModel) -> dict[str, Any]:
     """Return the first field of a table, which names it, and all that are not as they are by default."""
     first = next(iter(type(table).model_fields))
     fields = type(table).model_fields

@@ -92,7 +92,7 @@ def test_a_method_that_the_installed_trl_lacks_is_refused_with_the_version(
 
 
 def test_a_setting_that_says_nothing_to_a_method_is_refused() -> None:
-    with pytest.raises(TrainingError, match=r"training\.margin says nothing to dpo"):
+    with pytest.raises(TrainingError, match=r"dpo has no parameter margin; remove training\.margin"):
         knobs(METHODS["dpo"], TrainingConfig(margin=1.0))
     assert knobs(METHODS["simpo"], TrainingConfig(method="simpo")).margin == 1.0
     with pytest.raises(TrainingError, match="bonbon's alpha"):

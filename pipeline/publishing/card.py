@@ -29,7 +29,7 @@ _MAX_INLINE = 200
 EMBEDDED = "HuggingFaceTB/SmolLM2-135M-Instruct"  # what `smollm2` is
 _TAGS = ("preference", "dpo", "code", "pairsmith")
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-# Names that the Hub knows; others are told in the text.
+# Names that the Hub knows; others stand in the text only.
 _LICENCES = (
     "apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc0-1.0",
     "gpl-3.0", "mpl-2.0",
@@ -38,7 +38,7 @@ _LICENCES = (
 
 @dataclass(frozen=True, slots=True)
 class CardFacts:
-    """What the card tells of one run. Texts are as they came: the template escapes them.
+    """The facts of one run that its card shows. Texts are as they came: the template escapes them.
 
     Attributes:
         head: `configs` and `dataset_info`, as pairing wrote them.
@@ -60,7 +60,7 @@ class CardFacts:
 
 
 def gather_card(run: Path, config: RunConfig) -> CardFacts:
-    """Return what the card tells of a run that has been built.
+    """Return the facts that the card of a built run shows.
 
     Raises:
         PublishError: if it has not.

@@ -83,7 +83,7 @@ def plan_publish(
 
 
 def send(api: HfApi, plan: PublishPlan, private: bool) -> Pushed:
-    """Do what a plan says; see `pipeline.publishing.hub.push`."""
+    """Carry out a plan; see `pipeline.publishing.hub.push`."""
     return push(api, plan.remote, plan.local, plan.ours, plan.tag, private)
 
 
@@ -110,8 +110,9 @@ def refuse_secrets(findings: Sequence[Finding]) -> None:
     if not findings:
         return
     shown = "; ".join(
-        f"{one.name} ({one.kind}) in {one.file} row {one.row} column {one.column}, {one.n} places"
-        for one in findings[:_SHOWN]
+        f"{finding.name} ({finding.kind}) in {finding.file} row {finding.row} column {finding.column}, "
+        f"{finding.n} places"
+        for finding in findings[:_SHOWN]
     )
     more = f"; {len(findings) - _SHOWN} more" if len(findings) > _SHOWN else ""
     raise PublishError(

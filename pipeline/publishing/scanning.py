@@ -87,7 +87,9 @@ def detectors() -> tuple[Any, ...]:
     from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
 
     classes: Any = get_mapping_from_secret_type_to_class().values()
-    return tuple(one() for one in sorted(classes, key=lambda one: one.__name__) if one.__name__ in _BY_FORM)
+    return tuple(
+        detector() for detector in sorted(classes, key=lambda one: one.__name__) if detector.__name__ in _BY_FORM
+    )
 
 
 def name_of(kind: str, secret: str) -> str:
@@ -97,20 +99,24 @@ def name_of(kind: str, secret: str) -> str:
 
 def make_scanner() -> Callable[[str], Iterator[tuple[str, str]]]:
     """Return a function from a text to kinds and texts of what it holds."""
-    asked = [(str(one.secret_type), one) for one in detectors() if type(one).__name__ != _TOO_EAGER]
+    asked = [
+        (str(detector.secret_type), detector) for detector in detectors() if type(detector).__name__ != _TOO_EAGER
+    ]
 
     def scan(text: str) -> Iterator[tuple[str, str]]:
         for piece in _pieces(text):
             for name, detector in asked:
                 # Its own expressions, asked for a hit first: almost no text has one.
-                if any(one.search(piece) for one in detector.denylist):
+                if any(pattern.search(piece) for pattern in detector.denylist):
                     yield from ((name, secret) for secret in detector.analyze_string(piece) if secret)
             if "@" in piece:
                 yield from (
-                    ("email address", one[0]) for one in _EMAIL.finditer(piece) if not _NOBODYS.search(one[1])
+                    ("email address", match[0])
+                    for match in _EMAIL.finditer(piece)
+                    if not _NOBODYS.search(match[1])
                 )
             yield from (
-                ("private network address", one[0]) for one in _IPV4.finditer(piece) if _is_private(one[0])
+                ("private network address", match[0]) for match in _IPV4.finditer(piece) if _is_private(match[0])
             )
 
     return scan

@@ -25,7 +25,7 @@ from pairsmith.schemas.version import DatasetVersion, ProblemVersion, VersionFil
 
 _FOLDER, _MANIFEST, _CHANGELOG = "versions", "manifest.json", "changelog.md"
 _SHOWN = 20  # ids and rates that are listed by name
-# Where a run is and how fast it goes says nothing of its dataset.
+# Settings that change where and how fast a run works, not its dataset.
 _NOT_SHAPING = (
     "run", "publish.", "schedule.", "overlap.", "engine.", "sampling.api_key_variable", "sampling.base_url",
 )  # fmt: skip

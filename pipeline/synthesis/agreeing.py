@@ -125,12 +125,12 @@ def write_judged(
         judged.append(one[2])
         on_done()
     labels = Counter(f"standing.{row.standing}" for row in standings)
-    dropped = Counter(one.card.reason for one in judged if one.card.reason)
+    dropped = Counter(judgement.card.reason for judgement in judged if judgement.card.reason)
     for stage, shard in (
         ("agreements", Shard(agreements, len(problems), {}, reasons)),
         ("standings", Shard(standings, len(standings), {}, labels)),
-        ("drafts", Shard([one.card for one in judged], len(problems), {}, dropped)),
-        ("judged", Shard([one.problem for one in judged], len(problems), {}, {})),
+        ("drafts", Shard([judgement.card for judgement in judged], len(problems), {}, dropped)),
+        ("judged", Shard([judgement.problem for judgement in judged], len(problems), {}, {})),
     ):
         open_stage(run, stage).write_shard(name, judged_key(run, name, stage, config), shard)
 
@@ -151,9 +151,9 @@ def _read(problem: Problem, answers: Mapping[str, Sequence[Candidate]], config: 
     texts = [row.completion for row in answers["tests"]]
     signature = signature_in(problem.prompt)
     read = [read_suite(text, problem.entry_point, "", parameters_of(signature)) for text in texts]
-    for one in read:
-        reasons.update({f"test.{reason}": n for reason, n in one.reasons.items()})
-    suites, n_off = fitting_tests([one.tests for one in read], signature)
+    for suite in read:
+        reasons.update({f"test.{reason}": n for reason, n in suite.reasons.items()})
+    suites, n_off = fitting_tests([suite.tests for suite in read], signature)
     reasons["test.off_signature"] += n_off
     plan = plan_runs(problem, _responses(programs, config), suites, texts, config.synthesis.agreement, signature)
     return _Material(programs, plan, reasons, n_off)

@@ -89,7 +89,7 @@ def ask_instructions(
 
 
 def ask_responses(answers: Sequence[Candidate], questions: Mapping[str, Problem]) -> Asked:
-    """Return the problems that answers state; of one task said twice the first is kept.
+    """Return the problems that answers state; of two equal tasks the first is kept.
 
     Args:
         answers: tasks.

@@ -91,7 +91,7 @@ def _find_signature(text: str) -> tuple[str, str]:
         elif not (node.args.args or node.args.posonlyargs or node.args.vararg or node.args.kwonlyargs):
             reason = "no_parameters"
         elif node.args.vararg or node.args.kwarg or node.args.kwonlyargs:
-            reason = "open_parameters"  # which value is which argument is not said
+            reason = "open_parameters"  # values can't be matched to parameters
         elif node.name in ("main", "solution_test", "test"):
             reason = "bad_signature"
         else:
@@ -140,9 +140,9 @@ def parameter_range(signature: str) -> tuple[int, int]:
 
 
 def fits_signature(signature: str, arguments: Sequence[object], value: object, with_value: bool = True) -> bool:
-    """Return whether arguments, and what they must give, are of the types that a signature says.
+    """Return whether arguments, and what they must give, have the types of a signature.
 
-    A type that isn't known here, and one that is not said, fits everything.
+    A missing annotation, or a type that is not known here, fits everything.
     """
     node = _function(signature.rstrip(": "))
     if node is None:
@@ -190,7 +190,9 @@ def _fits_parts(name: str, inner: ast.expr, value: object) -> bool:
         return len(parts) != 2 or all(_fits(parts[0], key) and _fits(parts[1], one) for key, one in value.items())
     if name == "tuple" and isinstance(value, tuple) and not (len(parts) == 2 and _is_dots(parts[1])):
         return len(parts) == len(value) and all(map(_fits, parts, value))
-    return all(_fits(parts[0], one) for one in value) if isinstance(value, (list, tuple, set, frozenset)) else True
+    return (
+        all(_fits(parts[0], item) for item in value) if isinstance(value, (list, tuple, set, frozenset)) else True
+    )
 
 
 def _is_dots(node: ast.expr) -> bool:

@@ -179,12 +179,12 @@ def drop_repeated(
     ordered = sorted(judged, key=lambda one: (-one.card.posterior, one.problem.problem_id))
     grams: list[tuple[str, frozenset[bytes], str]] = []
     marked: dict[str, Judged] = {}
-    for one in ordered:
-        if one.card.reason:
-            marked[one.problem.problem_id] = one
+    for judgement in ordered:
+        if judgement.card.reason:
+            marked[judgement.problem.problem_id] = judgement
             continue
-        own = _word_grams(words_of(one.problem.prompt))
-        renamed = analyse(codes.get(one.card.best_id, "")).fingerprints[2]
+        own = _word_grams(words_of(judgement.problem.prompt))
+        renamed = analyse(codes.get(judgement.card.best_id, "")).fingerprints[2]
         near = next(
             (
                 name
@@ -194,11 +194,11 @@ def drop_repeated(
             "",
         )
         if near:
-            one = Judged(one.problem, replace(one.card, reason="repeated", near=near))
+            judgement = Judged(judgement.problem, replace(judgement.card, reason="repeated", near=near))
         else:
-            grams.append((one.problem.problem_id, own, renamed))
-        marked[one.problem.problem_id] = one
-    return [marked[one.problem.problem_id] for one in judged]
+            grams.append((judgement.problem.problem_id, own, renamed))
+        marked[judgement.problem.problem_id] = judgement
+    return [marked[judgement.problem.problem_id] for judgement in judged]
 
 
 def _word_grams(text: str) -> frozenset[bytes]:

@@ -34,7 +34,7 @@ RECORDS: Mapping[str, type] = {
     "drafts": ProblemCard,
     "cards": ProblemCard,
 }
-MADE_TOGETHER = ("agreements", "standings", "drafts", "judged")  # the last one says that all are there
+MADE_TOGETHER = ("agreements", "standings", "drafts", "judged")  # the last one marks all of them as written
 # Raise it when the code gives other rows for the same input.
 VERSION = 3
 
@@ -91,8 +91,8 @@ def write_cards(run: Path, names: Sequence[str], config: RunConfig) -> int:
         [Judged(problems[card.problem_id], card) for card in drafts],
         codes,
     )
-    cards = sorted((one.card for one in judged), key=lambda card: card.problem_id)
-    kept = [(one.problem, one.card) for one in judged if not one.card.reason]
+    cards = sorted((judgement.card for judgement in judged), key=lambda card: card.problem_id)
+    kept = [(judgement.problem, judgement.card) for judgement in judged if not judgement.card.reason]
     n_kept = write_problems(synthesis_folder(run) / PROBLEM_FILE, kept)
     dropped = Counter(card.reason for card in cards if card.reason)
     shard = Shard(cards, len(cards), {}, {"kept": n_kept, **{f"reason.{key}": n for key, n in dropped.items()}})

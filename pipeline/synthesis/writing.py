@@ -42,7 +42,7 @@ def _literal(value: Any) -> str:
     """Return Python code of a value.
 
     Raises:
-        ValueError: if there is none that says it wholly.
+        ValueError: if no literal represents it exactly.
     """
     if value is None or isinstance(value, (bool, int, str, bytes, complex)):
         return repr(value)

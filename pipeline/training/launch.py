@@ -142,7 +142,7 @@ def _follow(
     on_step: Callable[[TrainingStep], None],
 ) -> None:
     """Hand on the plan and each step as they come; steps that the run goes on from are in the log by then."""
-    n_told, is_planned = 0, False
+    n_reported, is_planned = 0, False
     while True:
         is_over = workers.poll() is not None
         if not is_planned and _changed(out / progress.PLAN) != before:
@@ -151,9 +151,9 @@ def _follow(
                 on_plan(plan)
                 is_planned = True
         if is_planned:
-            for step in progress.read_log(out)[n_told:]:
+            for step in progress.read_log(out)[n_reported:]:
                 on_step(step)
-                n_told += 1
+                n_reported += 1
         if is_over:
             return
         time.sleep(_POLL_S)
@@ -168,7 +168,7 @@ def _failure(out: Path, returncode: int | None) -> str:
         tail = " ".join((out / _OUTPUT).read_text(encoding="utf-8", errors="replace").split())[-_TAIL:]
     except OSError:
         tail = ""
-    return f"{out}: the workers ended with {returncode}; {_OUTPUT} says: ...{tail}"
+    return f"{out}: the workers ended with {returncode}; the end of {_OUTPUT}: ...{tail}"
 
 
 def _config_file(launch: LaunchConfig) -> Path:

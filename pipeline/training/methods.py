@@ -31,7 +31,7 @@ class Method:
         losses: names of TRL's losses, summed with weights 1 and `sft_weight`; empty where a trainer has one.
         has_reference: whether a frozen start takes part in the loss.
         couples_batch: whether pairs that are in memory together change each other's loss.
-        is_experimental: whether TRL says that the trainer may change or go at any time.
+        is_experimental: whether TRL calls the trainer experimental: it may change or go at any time.
         since: version of TRL that brought it, as far as its wheels were looked through.
         learning_rate: of full fine-tuning.
         beta: None where the loss has none; likewise `label_smoothing`, `sft_weight`, `margin`.
@@ -148,7 +148,7 @@ def knobs(method: Method, config: TrainingConfig) -> Knobs:
     for name in ("beta", "label_smoothing", "sft_weight", "margin"):
         own, default = getattr(config, name), getattr(method, name)
         if own is not None and default is None:
-            raise TrainingError(f"training.{name} says nothing to {method.name}; leave it out")
+            raise TrainingError(f"{method.name} has no parameter {name}; remove training.{name}")
         taken[name] = default if own is None else own
     if method.name == "bonbon" and taken["sft_weight"] > 1.0:
         raise TrainingError(f"training.sft_weight is bonbon's alpha, a share; {taken['sft_weight']} is over 1")
@@ -165,7 +165,7 @@ def trl_classes(method: Method) -> tuple[Any, Any]:
     try:
         installed = version("trl")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that it is experimental is said by the table and by us
+            warnings.simplefilter("ignore")  # the table and the summary contain that it is experimental
             trainer, settings = (_class(name) for name in (method.trainer, method.settings))
     except (ImportError, AttributeError) as error:
         if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("trl."):

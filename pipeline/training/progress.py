@@ -9,7 +9,7 @@ worked.json        which step's weights are kept; written when the last step is 
 adapter/, model/   the LoRA adapter, or the model of full fine-tuning
 sft/               a run of its own, where SFT goes before; its `model` is the start of the rest
 result.json        where the weights are
-summary.json       `TrainingSummary`, written last: its presence says that the run is done
+summary.json       `TrainingSummary`, written last: it marks the run as done
 """
 
 import hashlib
@@ -149,9 +149,9 @@ def go_on_from(out: Path) -> list[TrainingStep]:
     checkpoint = newest_checkpoint(out, len(steps))
     kept = steps[: _step_of(checkpoint)] if checkpoint else []
     _write(out / LOG, "".join(_line(step) for step in kept))
-    evaluated = [one for one in read_evaluations(out) if one.step <= len(kept)]
+    evaluated = [evaluation for evaluation in read_evaluations(out) if evaluation.step <= len(kept)]
     if evaluated or (out / EVALUATIONS).exists():
-        _write(out / EVALUATIONS, "".join(_line(one) for one in evaluated))
+        _write(out / EVALUATIONS, "".join(_line(evaluation) for evaluation in evaluated))
     for folder in (out / CHECKPOINTS).glob("checkpoint-*"):
         if _step_of(folder) > len(kept):
             shutil.rmtree(folder)

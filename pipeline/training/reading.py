@@ -88,9 +88,9 @@ def fetch(name: str, kind: Literal["model", "dataset"], revision: str | None, ke
         cause: BaseException = error  # the Hub's own words hide a missing network behind a missing file
         while isinstance(error, LocalEntryNotFoundError) and cause.__cause__ is not None:
             cause = cause.__cause__
-        told = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+        reason = (str(cause).strip() or type(cause).__name__).splitlines()[0]
         raise TrainingError(
-            f"{name}: no such folder, and this {kind} can't be fetched from the Hub ({told[:200]}); check the "
+            f"{name}: no such folder, and this {kind} can't be fetched from the Hub ({reason[:200]}); check the "
             f"name and the network, or give a folder in {key}"
         ) from error
 

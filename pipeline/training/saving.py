@@ -191,10 +191,10 @@ def _log(summary: TrainingSummary) -> list[tuple[str, object]]:
         values = [getattr(step, name) for step in (first, last)]
         if None not in values:
             rows.append((name, f"{values[0]:.4g} at the first step, {values[1]:.4g} at the last"))
-    for one in summary.held_out:
-        if one.step == summary.kept_step:
-            accuracy = "" if one.reward_accuracy is None else f", accuracy {one.reward_accuracy:.3f}"
-            rows.append(("held-out pairs", f"loss {one.loss:.4g}{accuracy}"))
+    for evaluation in summary.held_out:
+        if evaluation.step == summary.kept_step:
+            accuracy = "" if evaluation.reward_accuracy is None else f", accuracy {evaluation.reward_accuracy:.3f}"
+            rows.append(("held-out pairs", f"loss {evaluation.loss:.4g}{accuracy}"))
     return rows
 
 

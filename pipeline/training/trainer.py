@@ -97,7 +97,7 @@ def _evaluates(setup: Setup) -> bool:
 
 
 def _trackers(config: TrainingConfig, out: Path) -> list[Any]:
-    """Return callbacks that also tell TensorBoard (in `out/tensorboard`) or W&B of each step.
+    """Return callbacks that report each step to TensorBoard (in `out/tensorboard`) or W&B too.
 
     Raises:
         TrainingError: a package that is not installed.
@@ -246,7 +246,8 @@ def quiet() -> Iterator[None]:
     """Keep the libraries' bars and informational lines off the terminal: the command has bars of its own.
 
     Of warnings two kinds are silenced: transformers 5.23 calls `gradient_checkpointing` deprecated, whose new name
-    5.0 lacks, and TRL 1.16 reads the old one at each step; and that a trainer is experimental, which we say.
+    5.0 lacks, and TRL 1.16 reads the old one at each step; and that a trainer is experimental, which stands in the
+    summary's warnings.
     """
     level = transformers.logging.get_verbosity()
     had_bars = transformers.logging.is_progress_bar_enabled()

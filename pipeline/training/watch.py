@@ -22,7 +22,7 @@ class Expected:
     """What the first step must show.
 
     Attributes:
-        loss: at equality; None where it can't be told.
+        loss: at equality; None where it is unknown.
         beta: of the rewards; None where there is no reference.
         precision: float32 or bfloat16.
     """

@@ -55,7 +55,7 @@ class Job:
 
 
 def do_steps(job: Job, on_plan: OnPlan, on_step: OnStep) -> None:
-    """Do the steps that are missing; the last one leaves a checkpoint, and `worked.json` says which one is kept.
+    """Do the missing steps; the last one leaves a checkpoint, and `worked.json` names the one that is kept.
 
     The folder of the run is touched once the rows are known to be enough: until then an earlier run stays.
 
@@ -68,7 +68,7 @@ def do_steps(job: Job, on_plan: OnPlan, on_step: OnStep) -> None:
         TrainingError: training can't start or can't go on; the newest checkpoint is kept.
     """
     method, config = METHODS[job.config.method], job.config
-    with quiet(), told(job), tempfile.TemporaryDirectory(prefix="pairsmith-rows-") as cache:
+    with quiet(), explained(job), tempfile.TemporaryDirectory(prefix="pairsmith-rows-") as cache:
         PartialState(cpu=config.device == "cpu")  # before anybody asks it on which device
         start = load_start(job.start, config, method.has_reference)
         train, held_out, plan = _read(job, method, start, Path(cache))
@@ -166,8 +166,8 @@ def _close(out: Path, stopped_early: bool, precision: str) -> None:
 
 
 @contextlib.contextmanager
-def told(job: Job) -> Iterator[None]:
-    """Turn the machine's limits, met inside torch, into errors that name the remedy."""
+def explained(job: Job) -> Iterator[None]:
+    """Turn out-of-memory and disk-full errors inside torch into errors that name the remedy."""
     import torch
 
     try:

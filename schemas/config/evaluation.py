@@ -20,11 +20,11 @@ _NAME = r"^[\w+.@-]{1,80}$"  # it becomes a folder's name
 class ScoringConfig(Section):
     """What models are measured with."""
 
-    n: int = Field(8, ge=1, description="Candidates a held-out problem.")
+    n: int = Field(8, ge=1, description="Candidates for each held-out problem.")
     k: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         (1, 4), description="k of pass@k, and draws that diversity is rarefied to; those over n are left out."
     )
-    greedy: bool = Field(True, description="One draw more a problem at temperature 0, for greedy pass@1.")
+    greedy: bool = Field(True, description="One more draw for each problem at temperature 0, for greedy pass@1.")
     n_bootstrap: int = Field(2000, ge=100, description="Resamples of the problems for the interval.")
     confidence: float = Field(0.95, gt=0.0, lt=1.0, description="Of the intervals.")
     n_timed_runs: int = Field(
@@ -33,7 +33,7 @@ class ScoringConfig(Section):
         le=100,
         description="Timed runs of each passed program for differential performance; 0 times none.",
     )
-    min_slice: int = Field(8, ge=1, description="Problems that a slice must have to be told.")
+    min_slice: int = Field(8, ge=1, description="Problems that a slice must have to be reported.")
 
 
 class EvaluatedSetConfig(ProblemsConfig):
@@ -78,7 +78,7 @@ class EvaluationConfig(Section):
 
     @model_validator(mode="after")
     def _names_differ(self) -> "EvaluationConfig":
-        for names in ([one.title() for one in self.sets], [one.name for one in self.models]):
+        for names in ([problems.title() for problems in self.sets], [model.name for model in self.models]):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"{twice[0]!r} comes twice; give each a name of its own")
@@ -88,20 +88,22 @@ class EvaluationConfig(Section):
 class GateConfig(Section):
     """What a model, and the dataset that it was trained on, must not lose to be published."""
 
-    max_pass_fall: float = Field(0.0, ge=0.0, le=1.0, description="Fall of held-out pass@1 that is let through.")
+    max_pass_fall: float = Field(0.0, ge=0.0, le=1.0, description="Allowed drop of held-out pass@1.")
     diversity: Literal["distinct_syntax", "distinct_behaviour", "distinct_passed"] = Field(
         "distinct_syntax", description="Measure of diversity: share of distinct ones among a problem's draws."
     )
-    max_diversity_fall: float = Field(0.2, ge=0.0, le=1.0, description="Fall of it that is let through.")
+    max_diversity_fall: float = Field(0.2, ge=0.0, le=1.0, description="Allowed drop of that measure.")
     slices: Texts = Field((), description="Slices whose pass@1 must not fall, such as `topic=strings`.")
-    max_slice_fall: float = Field(0.0, ge=0.0, le=1.0, description="Fall of a slice's pass@1 that is let through.")
+    max_slice_fall: float = Field(0.0, ge=0.0, le=1.0, description="Allowed drop of a slice's pass@1.")
     sets: Texts = Field((), description="Names of `evaluation.sets` whose pass@1 must not fall either.")
     evidence: Literal["significant", "estimate"] = Field(
         "significant",
         description="`significant`: a fall counts if it is more than is let through and significant; `estimate`: "
         "if it is more, whatever its interval.",
     )
-    allow: Texts = Field((), description="Names of checks that are told, but hold nothing back: `diversity`.")
+    allow: Texts = Field(
+        (), description="Names of checks that are reported but do not block publishing, such as `diversity`."
+    )
 
 
 def evaluation_overrides(

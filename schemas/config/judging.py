@@ -23,7 +23,7 @@ class SandboxConfig(Section):
     wall_s: float = Field(15.0, gt=0.0, description="Seconds in all; the load of the program included.")
     case_wall_s: float = Field(5.0, gt=0.0, description="Seconds for one call, or one run on stdin.")
     total_wall_s: float = Field(120.0, gt=0.0, description="Seconds for all runs on stdin of one program.")
-    scale_limits: bool = Field(True, description="Longer limits of time on a machine measured to be slower.")
+    scale_limits: bool = Field(True, description="Raise time limits on a machine that is measured to be slower.")
     memory_mib: int = Field(512, ge=64, description="Address space of one process, MiB.")
     n_processes: int = Field(32, ge=1, description="Processes and threads of one program.")
     cpus: float = Field(
@@ -43,13 +43,13 @@ RerunTimeouts = Literal["borderline", "all"]
 
 
 class ExecutionConfig(Section):
-    """How often a program runs, and how faults of the sandbox are taken."""
+    """How often a program runs, and how sandbox faults are handled."""
 
-    n_runs: Literal[1, 2] = Field(2, description="Runs of each program; 2 finds those that behave otherwise.")
+    n_runs: Literal[1, 2] = Field(2, description="Runs of each program; 2 detects flaky programs.")
     rerun_timeouts: RerunTimeouts = Field(
         "borderline",
-        description="Timeouts that run once more alone: those that something else may have caused, or that came "
-        "while cases were being answered; or all.",
+        description="Timeouts that are rerun in isolation: borderline ones, which load may have caused or "
+        "which came while cases were being answered, or all.",
     )
     fault_retries: int = Field(4, ge=0, description="Fresh sandboxes tried before a program is undecided.")
     fault_limit: int = Field(20, ge=1, description="Sandbox faults in a row that stop the run.")
@@ -71,17 +71,17 @@ class SyntaxConfig(Section):
 
 
 class CrosscheckConfig(Section):
-    """Budgets and thresholds of the checks that go beyond the tests. All budgets are a problem's."""
+    """Budgets and thresholds of the checks beyond the tests. All budgets are per problem."""
 
-    n_inputs: int = Field(256, ge=0, le=10_000, description="Derived inputs at most; 0 checks nothing.")
-    n_programs: int = Field(200, ge=1, description="Different passed programs that are run on them at most.")
+    n_inputs: int = Field(256, ge=0, le=10_000, description="Derived inputs at most; 0 disables the crosscheck.")
+    n_programs: int = Field(200, ge=1, description="Different passed programs that run on them at most.")
     cpu_s: int = Field(1, ge=1, description="CPU seconds of a program over all derived inputs.")
-    wall_s: float = Field(3.0, gt=0.0, description="Seconds of the same; one input may take a third of it.")
-    n_mutants: int = Field(12, ge=0, le=1000, description="Mutants of a right solution; 0 measures no adequacy.")
+    wall_s: float = Field(3.0, gt=0.0, description="Wall seconds of the same; one input may take a third of it.")
+    n_mutants: int = Field(12, ge=0, le=1000, description="Mutants of a correct solution; 0 measures no adequacy.")
     min_share: Share = Field(0.51, gt=0.5, description="Share of the votes that makes a consensus on an input.")
     clear_share: Share = Field(0.9, gt=0.5, description="Share of the votes from which a minority is outvoted.")
     n_timed_runs: int = Field(
-        0, ge=0, le=100, description="Timed runs a program for fast_over_slow; 0 times nothing."
+        0, ge=0, le=100, description="Timed runs of each program for fast_over_slow; 0 disables timing."
     )
 
 

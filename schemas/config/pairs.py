@@ -18,7 +18,7 @@ PolicyName = Literal[
     "all_against_all",
 ]
 Dimension = Literal["instruction", "explanation", "complexity", "readability", "style"]
-# What `cleaner` means unless told otherwise: tags that reviewers ask for, and tags that linters warn of.
+# Defaults of `cleaner`: tags that reviewers ask for, and tags that linters warn of.
 CLEAN = ("docstring", "type_hints_full")
 MESSY = (
     "bare_except", "dead_code", "deep_nesting", "global_state", "input_in_function", "long_line",
@@ -63,8 +63,8 @@ class PolicyConfig(Section):
 
     def tags(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the tags that `cleaner` wants and those that it does not want."""
-        is_told = self.prefer or self.avoid or self.dimensions
-        return (self.prefer, self.avoid) if is_told else (CLEAN, MESSY)
+        is_chosen = self.prefer or self.avoid or self.dimensions
+        return (self.prefer, self.avoid) if is_chosen else (CLEAN, MESSY)
 
 
 class PairsConfig(Section):
@@ -93,28 +93,31 @@ class PairsConfig(Section):
         1.0, description="Share of pairs from one quarter of pass rates; at least an even share."
     )
     max_length_auc: float = Field(
-        0.6, ge=0.5, le=1.0, description="How well length may tell chosen from rejected; 1 bounds nothing."
+        0.6,
+        ge=0.5,
+        le=1.0,
+        description="AUC up to which length may predict which answer is chosen; 1 is no bound.",
     )
     max_style_auc: float = Field(
-        0.65, ge=0.5, le=1.0, description="The same of style tags, measures and length together."
+        0.65, ge=0.5, le=1.0, description="The same for style tags, measures and length together."
     )
     leakage: Literal["drop", "weigh"] = Field(
-        "drop", description="Meet the two bounds by leaving pairs out, or by the column `weight` only."
+        "drop", description="How the two bounds are met: `drop` removes pairs, `weigh` sets the column `weight`."
     )
     min_approaches_kept: Share = Field(
         0.0,
-        description="Share of the problems' right approaches that some pair must choose; below, the build fails.",
+        description="Share of the problems' correct approaches that pairs must choose; below it the build fails.",
     )
     reject_outvoted: bool = Field(
-        False, description="A candidate that passes the tests but is clearly outvoted may be a rejected one."
+        False, description="Candidates that pass the tests but are clearly outvoted may be rejected ones."
     )
-    weak_problems: bool = Field(True, description="Whether problems whose passed candidates disagree make pairs.")
+    weak_problems: bool = Field(True, description="Make pairs of problems whose passed candidates disagree.")
 
 
 class JudgeConfig(Section):
-    """A language model that compares chosen and rejected: its word is kept as evidence, no label rests on it."""
+    """A language model that compares chosen and rejected. Its verdict is evidence only; no label depends on it."""
 
-    model: str = Field("", description="Served name, folder or Hub name; empty asks no judge.")
+    model: str = Field("", description="Served name, folder or Hub name; empty disables the judge.")
     backend: Backend = Field("openai", description="How the judge is asked.")
     base_url: Texts = Field(("http://127.0.0.1:8000/v1",), description="OpenAI-compatible servers of the judge.")
     api_key_variable: str = Field("OPENAI_API_KEY", description="Environment variable that holds the key.")
@@ -122,7 +125,7 @@ class JudgeConfig(Section):
     max_pairs: int | None = Field(
         1000,
         ge=1,
-        description="Pairs judged at most, as their ids fall, two requests each; none judges all.",
+        description="Pairs judged at most, in order of their ids, two requests each; none judges all.",
     )
 
     def sampling(self) -> SamplingConfig:

@@ -9,7 +9,7 @@ from pairsmith.schemas.config.section import Section
 
 
 class ColumnsConfig(Section):
-    """Which columns of a Hub dataset hold what; an empty name says that there is no such column."""
+    """The columns of a Hub dataset; an empty name means that there is none."""
 
     problem_id: str = Field("task_id", description="Column of the problem's id.")
     prompt: str = Field("prompt", description="Of the task in words.")
@@ -43,7 +43,9 @@ class ProblemsConfig(Section):
         "auto", description="How contest problems' printed text is compared; auto takes the collection's rule."
     )
     atol: float | None = Field(None, ge=0.0, description="Tolerance of contest problems; none: the collection's.")
-    max_cases: int | None = Field(None, ge=1, description="At most so many cases of a contest problem, the first.")
+    max_cases: int | None = Field(
+        None, ge=1, description="Cases of a contest problem at most; the first are taken."
+    )
     levels: tuple[str, ...] = Field((), description="Only problems of these levels; empty takes all.")
     ids: tuple[str, ...] = Field((), description="Only these problems; empty takes all.")
-    limit: int | None = Field(None, ge=1, description="At most so many problems, the first by id.")
+    limit: int | None = Field(None, ge=1, description="Problems at most; the first by id are taken.")

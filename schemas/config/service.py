@@ -10,9 +10,7 @@ class PublishConfig(Section):
 
     dataset: str = Field("", description="Repository of the dataset, such as `me/pairs`; empty publishes none.")
     model: str = Field("", description="Repository of the adapter; empty publishes none.")
-    private: bool = Field(
-        True, description="Visibility of a repository that is made; one that is there keeps its own."
-    )
+    private: bool = Field(True, description="Make new repositories private; existing ones keep their visibility.")
     allowed: tuple[str, ...] = Field(
         (), description="Findings of the secret scan that may be published, by the name that it prints."
     )
@@ -21,13 +19,11 @@ class PublishConfig(Section):
 class RefreshConfig(Section):
     """What a refresh does with a new version."""
 
-    retrain: bool = Field(
-        False, description="Train and evaluate on each new version, so that the gate speaks of it."
-    )
+    retrain: bool = Field(False, description="Train and evaluate on each new version before the gate.")
 
 
 class TimetableConfig(Section):
-    """When `pairsmith serve` starts what, as cron lines such as `0 3 * * *`; empty leaves it to people."""
+    """When `pairsmith serve` starts each flow, as cron lines such as `0 3 * * *`; empty: on demand only."""
 
     build: str = Field("", description="When to build.")
     refresh: str = Field("", description="When to refresh.")
@@ -39,13 +35,11 @@ class TimetableConfig(Section):
 
 
 class ServiceConfig(Section):
-    """How served runs behave when something outside of them fails."""
+    """How served runs handle faults of the infrastructure, and how many run at a time."""
 
-    retries: int = Field(
-        3, ge=0, description="Tries more after a fault of the infrastructure; other errors end a run."
-    )
+    retries: int = Field(3, ge=0, description="Retries after an infrastructure fault; other errors end a run.")
     retry_delay_s: float = Field(
-        10.0, ge=0.0, description="Seconds before the first of them; doubled each time, with half of it as jitter."
+        10.0, ge=0.0, description="Seconds before the first retry; doubled each time, with half of it as jitter."
     )
     timeout_s: float | None = Field(
         None, gt=0.0, description="Seconds until a served run is ended; none for no end."

@@ -79,7 +79,7 @@ class StudyConfig(Section):
     def _is_sound(self) -> "StudyConfig":
         Variant(name="base", **self.base)
         for kind in _LISTS:
-            names = [one.name for one in getattr(self, kind)]
+            names = [variant.name for variant in getattr(self, kind)]
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"{kind}: {twice[0]!r} comes twice")

@@ -24,20 +24,20 @@ class SeedsConfig(Section):
     data_files: str = Field("", description="Files of a builder such as `parquet`.")
     content_column: str = Field("content", description="Column of a file's text.")
     path_column: str = Field("path", description="Empty where there is none, likewise the next ones.")
-    language_column: str = Field("language", description="Without one the path's ending tells.")
+    language_column: str = Field("language", description="Empty: derived from the file's extension.")
     license_column: str = Field("license", description="Of the SPDX name.")
     languages: Texts = Field((), description="Only these; empty takes all of the table.")
     min_lines: int = Field(3, ge=1, description="Lines of code of a function, its signature included.")
     max_lines: int = Field(60, ge=1, description="The same at most.")
     max_tokens: int = Field(800, ge=1, description="Tokens of the function with what it needs of its file.")
     licenses: Texts = Field(PERMISSIVE, description="SPDX names that are allowed.")
-    allow_unknown_license: bool = Field(True, description="Take code for which nobody says a licence.")
+    allow_unknown_license: bool = Field(True, description="Use code without a known licence.")
     near_threshold: float = Field(0.7, gt=0.0, le=1.0, description="Jaccard similarity of near-duplicates.")
     limit: int | None = Field(None, ge=1, description="Seeds at most: typed ones first, files in turns.")
 
 
 class RoleConfig(Section):
-    """Who plays one role of the chain. Without `models` those of `sampling` do."""
+    """The models of one step of the chain; without `models` those of `sampling`."""
 
     models: tuple[ModelConfig, ...] = Field((), description="As `sampling.models`.")
     n: int = Field(1, ge=1, le=10_000, description="Answers to each prompt.")
@@ -46,13 +46,13 @@ class RoleConfig(Section):
 
 
 class ResponsesConfig(RoleConfig):
-    """Who writes responses. Without `models` those of `sampling` do."""
+    """The models that write responses; without `models` those of `sampling`."""
 
     n: int = Field(10, ge=1, le=10_000, description="Answers to each prompt.")
 
 
 class TestsConfig(RoleConfig):
-    """Who writes tests. Without `models` those of `sampling` do."""
+    """The models that write tests; without `models` those of `sampling`."""
 
     n: int = Field(5, ge=1, le=10_000, description="Answers to each prompt.")
 
@@ -62,22 +62,27 @@ class QualityRulesConfig(Section):
 
     min_cases: int = Field(3, ge=1, description="Accepted cases.")
     max_pass_rate: Share = Field(0.95, description="Above it, by the weak draws, a problem is trivial.")
-    min_killed: Share = Field(0.5, description="Share of the mutants that the accepted cases must tell.")
+    min_killed: Share = Field(0.5, description="Share of the mutants that the accepted cases must kill.")
 
 
 class AgreementConfig(Section):
-    """What responses and generated tests are held against, and from where on they are believed.
+    """Budgets and thresholds of agreement between responses and generated tests.
 
     The limits of programs are those of `crosscheck`: `cpu_s` and `wall_s`.
     """
 
-    n_inputs: int = Field(100, ge=1, le=10_000, description="Inputs of generated tests a problem, the commonest.")
-    n_derived: int = Field(40, ge=0, le=10_000, description="Inputs derived from these.")
-    chosen_posterior: Share = Field(0.7, ge=0.5, description="From here on a response is right,")
-    chosen_tests: Share = Field(
-        0.3, description="if it passes this share of the tests, each weighed by how surprising it is."
+    n_inputs: int = Field(
+        100,
+        ge=1,
+        le=10_000,
+        description="Most common inputs of the generated tests that are used for each problem.",
     )
-    rejected_posterior: Share = Field(0.05, lt=0.5, description="Up to here a response is wrong.")
+    n_derived: int = Field(40, ge=0, le=10_000, description="Inputs derived from these, for each problem.")
+    chosen_posterior: Share = Field(0.7, ge=0.5, description="Posterior from which a response is accepted,")
+    chosen_tests: Share = Field(
+        0.3, description="if it also passes this share of the tests, each weighted by its surprise."
+    )
+    rejected_posterior: Share = Field(0.05, lt=0.5, description="Posterior up to which a response is rejected.")
     calibration: Path | None = Field(
         None, description="Coefficients fitted on own known problems; none takes those that come with pairsmith."
     )

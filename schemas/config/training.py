@@ -23,9 +23,13 @@ class LaunchConfig(Section):
         description="ddp, fsdp, zero2, zero3 (files in data/accelerate), or a YAML file of accelerate; empty: one "
         "process, this one.",
     )
-    processes: int | None = Field(None, ge=1, description="On all machines together; none: the file's.")
+    processes: int | None = Field(
+        None, ge=1, description="Processes on all machines together; none: as in the file."
+    )
     machines: int = Field(1, ge=1, description="Machines that train together.")
-    machine_rank: int = Field(0, ge=0, description="Number of this machine; 0 keeps the log and the checkpoints.")
+    machine_rank: int = Field(
+        0, ge=0, description="Rank of this machine; machine 0 holds the run's lock, its log and its checkpoints."
+    )
     address: str = Field("", description="Address of machine 0, where there are several.")
     port: int = Field(29500, ge=1, le=65535, description="Port at which the processes meet.")
 
@@ -43,30 +47,35 @@ class TrainingConfig(Section):
     dataset: str = Field("", description="Folder or Hub name of a dataset; empty takes the run's own.")
     dataset_revision: str = Field("", description="Revision of a dataset on the Hub.")
     sft_steps: int = Field(
-        0, ge=0, description="Steps of SFT on the right answers first; the model after them is the reference."
+        0,
+        ge=0,
+        description="Steps of SFT on the correct answers before the method; the resulting model is the reference.",
     )
     sft_learning_rate: float | None = Field(
-        None, gt=0.0, description="Of these steps; none takes the one that suits the form."
+        None, gt=0.0, description="Learning rate of these steps; none takes that of the method `sft`."
     )
     tuning: Literal["lora", "full", "qlora"] = Field("lora", description="qlora: 4 bits, needs bitsandbytes.")
     lora_rank: int = Field(16, ge=1, description="Rank of the adapter.")
     lora_alpha: int = Field(32, ge=1, description="Scale of the adapter, over its rank.")
-    beta: float | None = Field(None, gt=0.0, description="Strength of the pull to the reference.")
+    beta: float | None = Field(None, gt=0.0, description="Strength of the regularisation towards the reference.")
     learning_rate: float | None = Field(
         None, gt=0.0, description="None: the method's; ten times as much with an adapter."
     )
     label_smoothing: float | None = Field(
-        None, ge=0.0, lt=0.5, description="robust: share of wrong labels; exo_pair: smoothing of the target."
+        None,
+        ge=0.0,
+        lt=0.5,
+        description="dpo (cDPO), robust: share of wrong labels; exo_pair: smoothing of the target.",
     )
     sft_weight: float | None = Field(
         None, ge=0.0, description="Weight of the chosen answers' likelihood: rpo, cpo; bonbon's alpha, at most 1."
     )
-    margin: float | None = Field(None, ge=0.0, description="simpo's gamma: margin of rewards that is aimed at.")
-    warmup_share: Share = Field(0.0, description="Share of the steps in which the learning rate rises.")
+    margin: float | None = Field(None, ge=0.0, description="simpo's gamma, the target reward margin.")
+    warmup_share: Share = Field(0.0, description="Share of the steps with learning rate warmup.")
     schedule: Literal["linear", "cosine", "constant"] = Field("linear", description="Of the learning rate.")
-    batch_size: int = Field(4, ge=1, description="Pairs (answers for sft, kto) a step, of all processes together.")
+    batch_size: int = Field(4, ge=1, description="Pairs (answers for sft and kto) per step, over all processes.")
     micro_batch_size: int | None = Field(
-        None, ge=1, description="Pairs at once in a process's memory; none: all that a step takes."
+        None, ge=1, description="Pairs in a process's memory at once; none: all of its share of a step."
     )
     epochs: float = Field(1.0, gt=0.0, description="Passes over the pairs.")
     max_steps: int | None = Field(None, ge=1, description="Steps, instead of epochs.")
@@ -76,16 +85,21 @@ class TrainingConfig(Section):
         "auto", description="auto: bfloat16 on GPUs that have it, else float32."
     )
     precompute_reference: bool = Field(
-        False, description="Log-probabilities of the reference first, kept by content; less memory while training."
+        False,
+        description="Compute the reference's log-probabilities first, cached by content; less memory while training.",
     )
     checkpoint_steps: int | None = Field(
         None, ge=1, description="Steps between checkpoints; none: 5 with an adapter, 50 without."
     )
     eval_steps: int = Field(0, ge=0, description="Steps between evaluations on held-out pairs; 0: none.")
     patience: int = Field(
-        0, ge=0, description="Evaluations without a better reward accuracy until training stops; 0: it goes on."
+        0,
+        ge=0,
+        description="Early stopping after so many evaluations without a better reward accuracy; 0 disables it.",
     )
-    trackers: tuple[Literal["tensorboard", "wandb"], ...] = Field((), description="Also told of every step.")
+    trackers: tuple[Literal["tensorboard", "wandb"], ...] = Field(
+        (), description="Trackers that every step is reported to as well."
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one.")
     launch: LaunchConfig = LaunchConfig()
 

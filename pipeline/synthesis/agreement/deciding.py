@@ -17,7 +17,7 @@ from pairsmith.schemas.problem import Case, Problem
 from pairsmith.schemas.values import Opaque, ValueTooLargeError, decode_value, encode_value
 
 _CASE_POSTERIOR = 0.8  # from here on an answer is a case's expected value
-_LEAST = 3  # tests, and inputs: fewer tell nobody anything
+_LEAST = 3  # tests, and inputs: fewer are no evidence
 _FLOAT_ATOL = 1e-6  # for expected floats: another order of additions is no mistake
 
 

@@ -234,7 +234,7 @@ def read_calibration(path: Path | None = None) -> Calibration:
             raise ValueError(f"features {row['features']}, not {FEATURES}")
         return Calibration(
             Coefficients(tuple(row["coefficients"]["weights"]), float(row["coefficients"]["none"])),
-            tuple(Bin(**one) for one in row["bins"]),
+            tuple(Bin(**fields) for fields in row["bins"]),
             float(row["error"]),
             int(row["n_problems"]),
             str(row["source"]),

@@ -138,7 +138,7 @@ def _inputs(
     seed = f"0:{problem.problem_id}"
     derived = derive_inputs(own, config.n_derived, seed) if own and config.n_derived else ()
     if len(own) + len(derived) < _FEW and signature:
-        guessed = (one for one in guess_inputs(signature, seed) if one not in own)
+        guessed = (text for text in guess_inputs(signature, seed) if text not in own)
         derived = tuple(dict.fromkeys((*derived, *guessed)))
     return own, derived
 
@@ -154,9 +154,9 @@ def run_plan(problem: Problem, plan: Plan, pool: SandboxPool) -> ProblemAnswers:
     return ProblemAnswers(
         problem_id=problem.problem_id,
         inputs=matrix.inputs,
-        answers=tuple(GivenAnswer(one.status, one.value, one.exception) for one in matrix.answers),
+        answers=tuple(GivenAnswer(answer.status, answer.value, answer.exception) for answer in matrix.answers),
         rows=matrix.rows,
-        passes=tuple(tuple(-1 if one is None else int(one) for one in row) for row in passes),
+        passes=tuple(tuple(-1 if outcome is None else int(outcome) for outcome in row) for row in passes),
     )
 
 
@@ -169,7 +169,7 @@ def read_evidence(plan: Plan, ran: ProblemAnswers) -> Evidence:
     sizes = (ran.inputs, len(ran.rows), len(ran.passes))
     if sizes != (plan.inputs, len(plan.sources), len(plan.tests)):
         raise ValueError(f"{ran.problem_id}: these answers are of other programs, inputs or tests")
-    answers = tuple(Answer(one.status, one.value, one.exception, 0.0) for one in ran.answers)
+    answers = tuple(Answer(answer.status, answer.value, answer.exception, 0.0) for answer in ran.answers)
     reading = reading_of([test.case for test in plan.tests if test.case is not None])
     table = [answer_key(answer, reading) for answer in answers]
     return Evidence(
@@ -180,7 +180,7 @@ def read_evidence(plan: Plan, ran: ProblemAnswers) -> Evidence:
         keys=tuple(tuple(table[number] for number in row) for row in ran.rows),
         tests=plan.tests,
         said=plan.said,
-        passes=tuple(tuple(None if one < 0 else bool(one) for one in row) for row in ran.passes),
+        passes=tuple(tuple(None if outcome < 0 else bool(outcome) for outcome in row) for row in ran.passes),
         matrix=Matrix(ran.inputs, answers, ran.rows),
     )
 
@@ -249,5 +249,5 @@ def _container(name: str, parts: list[ast.expr]) -> list[Any]:
         return [tuple(column[number % len(column)] for column in columns) for number in range(4)]
     lists = [[], items[:1], items[:3], [*items, *items[:1]], items[::-1]]
     if name in ("set", "frozenset"):
-        return [set(part) for part in lists if not any(isinstance(one, (list, dict, set)) for one in part)]
+        return [set(part) for part in lists if not any(isinstance(item, (list, dict, set)) for item in part)]
     return [tuple(part) for part in lists] if name == "tuple" else lists

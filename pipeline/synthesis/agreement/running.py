@@ -138,13 +138,13 @@ def _run_test(
         }
         return tuple(verdicts[row[place]] for row in matrix.rows)
     asked = [places[text] for text in asked_inputs(test, problem.entry_point) if text in places]
-    told: dict[tuple[int, ...], bool | None] = {}
+    verdicts_by_answers: dict[tuple[int, ...], bool | None] = {}
     for row in matrix.rows:
         key = tuple(row[place] for place in asked)
-        if key not in told:
+        if key not in verdicts_by_answers:
             known = {matrix.inputs[place]: matrix.answers[row[place]] for place in asked}
-            told[key] = _play_back(problem, test, known, pool) if asked else None
-    return tuple(told[tuple(row[place] for place in asked)] for row in matrix.rows)
+            verdicts_by_answers[key] = _play_back(problem, test, known, pool) if asked else None
+    return tuple(verdicts_by_answers[tuple(row[place] for place in asked)] for row in matrix.rows)
 
 
 def _passes(test: GeneratedTest, answer: Answer) -> bool | None:

@@ -49,10 +49,12 @@ def find_functions(file: SourceFile, min_lines: int, max_lines: int) -> tuple[li
     if len(source) > MAX_BYTES:
         return [], frozenset()
     statements = find_reader(file.language).cut(file.text, False).statements
-    bound = frozenset(name for one in statements for name in one.binds)
+    bound = frozenset(name for statement in statements for name in statement.binds)
     if file.language == "java":
         found = [
-            one for statement in statements for one in static_methods(statement.text, row, min_lines, max_lines)
+            method
+            for statement in statements
+            for method in static_methods(statement.text, row, min_lines, max_lines)
         ]
     else:
         found = [
@@ -61,7 +63,7 @@ def find_functions(file: SourceFile, min_lines: int, max_lines: int) -> tuple[li
             if (one := _function(statement, statements, row, min_lines, max_lines)) is not None
         ]
     lines = file.text.split("\n")
-    return [_placed(one, lines) for one in found], bound
+    return [_placed(function, lines) for function in found], bound
 
 
 def _placed(found: Found, lines: Sequence[str]) -> Found:
@@ -109,14 +111,14 @@ def _entry(node: Node, row: Grammar) -> Node | None:
 def _alone(name: str, statements: Sequence[Statement], row: Grammar) -> tuple[str, str]:
     """Return the code of a function with what it needs, and why it does not stand on its own."""
     needed = select_needed(statements, name)
-    reads = {word for one in needed for word in one.reads}
+    reads = {word for statement in needed for word in statement.reads}
     kept = [
-        one
-        for one in needed
-        if not (one.kind == "setting" and one.binds and one.binds.isdisjoint(reads))
-        and not _OWN_INCLUDE.match(one.text)
+        statement
+        for statement in needed
+        if not (statement.kind == "setting" and statement.binds and statement.binds.isdisjoint(reads))
+        and not _OWN_INCLUDE.match(statement.text)
     ]
-    if any(one.dynamic for one in kept):
+    if any(statement.dynamic for statement in kept):
         return "", "dynamic"
     code = find_reader(row.name).finish(join(kept))
     if row.name == "python" and find_missing(kept, find_reader("python").builtins):
@@ -125,7 +127,7 @@ def _alone(name: str, statements: Sequence[Statement], row: Grammar) -> tuple[st
     root = parse_source(source, row)
     if root.has_error:
         return "", "does_not_parse_alone"
-    if any(not one.standard for one in walk_tree(root, source, row).imports if one.module):
+    if any(not imported.standard for imported in walk_tree(root, source, row).imports if imported.module):
         return "", "not_self_contained"
     return code, "" if row.name != "python" or _compiles(code) else "does_not_parse_alone"
 
@@ -190,7 +192,7 @@ def collect_seeds(
     for file in files:
         functions, names = find_functions(file, config.min_lines, config.max_lines)
         n_files += 1
-        found += [(file, one) for one in functions]
+        found += [(file, function) for function in functions]
         own[file.group, file.path] = names
         if file.group:
             bound[file.group, _family(file.language)].update(names)

@@ -46,7 +46,7 @@ class SourceFile:
     Attributes:
         path: below its folder, or as the dataset has it.
         language: name in the table of languages.
-        license: SPDX name; empty where nobody says.
+        license: SPDX name; empty if unknown.
         group: files of one group may define each other's names: its folder; empty for a dataset's rows.
     """
 
@@ -115,7 +115,7 @@ def _list_files(folder: Path) -> list[Path]:
             names = [name.decode("utf-8", "surrogateescape") for name in done.stdout.split(b"\0") if name]
             return sorted(path for path in map(folder.joinpath, names) if path.is_file() and not path.is_symlink())
         except (OSError, subprocess.SubprocessError):
-            pass  # no git here: the files themselves tell
+            pass  # no git here: list the files themselves
     found = []
     for path in folder.rglob("*"):
         inner = path.relative_to(folder).parts

@@ -24,7 +24,7 @@ class Found:
 
     Attributes:
         code: with what it needs; empty where `reason` says why it is no seed.
-        free: names that it takes from outside of the file, as far as the grammar tells; empty for Python.
+        free: names that it takes from outside of the file, as far as the grammar shows; empty for Python.
         n_lines: lines of the function itself.
     """
 
@@ -38,7 +38,7 @@ class Found:
 
 
 def why_not(node: Node, root: Node, source: bytes, row: Grammar, min_lines: int, max_lines: int) -> str:
-    """Return why a function is no seed, as far as it alone tells."""
+    """Return why a function is no seed, judged by the function alone."""
     shape = row.functions[node.type]
     body = node.child_by_field_name(shape.body)
     lines = [line for line in source[node.start_byte : node.end_byte].split(b"\n") if line.strip()]
@@ -54,8 +54,8 @@ def why_not(node: Node, root: Node, source: bytes, row: Grammar, min_lines: int,
     if not _is_documented(node, body, source, row):
         return "undocumented"
     returns = node.child_by_field_name(shape.returns) if shape.returns else None
-    said = source[returns.start_byte : returns.end_byte].decode().strip(": ") if returns is not None else ""
-    gives = said not in _SILENT and (row.name in _NO_RETURNS or _gives_value(node, body, row))
+    annotation = source[returns.start_byte : returns.end_byte].decode().strip(": ") if returns is not None else ""
+    gives = annotation not in _SILENT and (row.name in _NO_RETURNS or _gives_value(node, body, row))
     if not gives or (row.name == "rust" and returns is None):
         return "no_value"
     first = source[node.start_byte : body.start_byte]
@@ -111,9 +111,9 @@ def is_typed(node: Node, row: Grammar) -> bool:
     parameters = node.child_by_field_name(shape.parameters[0])
     inner = [] if parameters is None else parameters.named_children
     plain = ("identifier", "default_parameter", "list_splat_pattern", "dictionary_splat_pattern")
-    typed = all(one.type not in plain for one in inner)
+    typed = all(child.type not in plain for child in inner)
     if row.name == "typescript":
-        typed = all(one.child_by_field_name("type") is not None for one in inner)
+        typed = all(child.child_by_field_name("type") is not None for child in inner)
     return returns is not None and typed
 
 

@@ -74,7 +74,7 @@ def is_allowed(licence: str, allowed: frozenset[str], unknown: bool) -> bool:
     """Return whether code under a licence may be used; of `A OR B` one must be allowed, of `A AND B` both.
 
     Args:
-        licence: SPDX name or expression; empty where nobody says.
+        licence: SPDX name or expression; empty if unknown.
         allowed: SPDX names.
         unknown: whether code without a licence may be used.
     """
