@@ -86,7 +86,7 @@ class TrainingConfig(Section):
     )
     precompute_reference: bool = Field(
         False,
-        description="Compute the reference's log-probabilities first, cached by content; less memory while training.",
+        description="Compute the reference's log-probabilities first, cached by content; saves memory.",
     )
     checkpoint_steps: int | None = Field(
         None, ge=1, description="Steps between checkpoints; none: 5 with an adapter, 50 without."
