@@ -57,7 +57,7 @@ class LocalBench:
 
 
 class LocalPool:
-    name, n_threads = "local", 1
+    name, n_threads, cpu_s = "local", 1, 10.0
 
     def note(self, was_starved: bool) -> None:
         assert not was_starved
@@ -473,7 +473,7 @@ def test_pending_problems_get_the_answers_of_their_reference(tmp_path: Path) -> 
     manifest = folder.finish([NAME], "print", {})
     assert manifest.dropped == {"not_json": 1, "reference_gave_no_answer": 1}
     assert (manifest.n_in, manifest.n_out) == (4, 2)
-    assert manifest.counts == {"judged_by.cases": 2, "cases": 6, "lost_inputs": 2}
+    assert manifest.counts == {"judged_by.cases": 2, "cases": 6, "lost_inputs": 2, "reference.passed": 1}
 
 
 def test_no_sandbox_is_opened_where_nothing_is_pending(tmp_path: Path) -> None:

@@ -40,7 +40,6 @@ def test_two_runs_do_not_share_a_folder(config: Path, built: Path, home: Path) -
         (("nowhere.toml",), ("nowhere.toml", "no such")),
         (("--set", "problems.source=jsonl"), ("problems.path",)),
         (("--set", "problems.source=jsonl", "--set", "problems.path={tmp}/empty.jsonl"), ("empty.jsonl",)),
-        (("--set", "problems.source=jsonl", "--set", "problems.path={tmp}/twice.jsonl"), ("'a'",)),
         (("--set", "problems.source=jsonl", "--set", "problems.path={tmp}/column.jsonl"), ("entry_point",)),
         pytest.param(
             ("--set", "sampling.backend=transformers", "--set", "sampling.model={tmp}"),
@@ -55,8 +54,6 @@ def test_bad_input_is_one_line_that_names_it(
     arguments: tuple[str, ...], words: tuple[str, ...], home: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "empty.jsonl").touch()
-    row = {"problem_id": "a", "prompt": "p", "entry_point": "f", "tests": ["assert f(1) == 1"]}
-    (tmp_path / "twice.jsonl").write_text(2 * (json.dumps(row) + "\n"))
     (tmp_path / "column.jsonl").write_text(json.dumps({"problem_id": "a", "prompt": "p", "tests": []}) + "\n")
     given = [argument.replace("{tmp}", str(tmp_path)) for argument in arguments]
     if not any(argument.startswith("run=") for argument in given):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.pipeline.judging.verdict import judge, mark_suspects
 from pairsmith.schemas.candidate import Extraction
 from pairsmith.schemas.execution import CaseRun, Execution, Status
 from pairsmith.schemas.problem import Case, JudgedBy, Problem
@@ -205,3 +205,40 @@ def test_a_forged_text_never_raises(text: str, expected: object) -> None:
         cases=(Case("[]", encode_value(expected), view="set"), Case("[]", encode_value(expected)))
     )
     assert judge(problem, executed(raw(text), raw(text))).label in (Label.PASSED, Label.FAILED)
+
+
+def suspects(*programs: tuple[str, str], reference: str = "") -> list[Label]:
+    """Judge programs by how their tester's run ended: exception and signature."""
+    problem = replace(TESTER, reference=reference)
+    executions = [
+        executed(
+            run(n),
+            tester="failed" if error else "passed",
+            signature=signature,
+            detail=f"{error} in the test code" if error else "",
+        )
+        for n, (error, signature) in enumerate(programs)
+    ]
+    verdicts = [judge(problem, row) for row in executions]
+    return [row.label for row in mark_suspects(verdicts, executions, {"p/1": problem})]
+
+
+@pytest.mark.parametrize(
+    ("programs", "reference", "is_suspect"),
+    [
+        ([("TypeError", "a"), ("TypeError", "b")], "", True),
+        ([("TypeError", "a"), ("TypeError", "b")], "def f(): ...", False),
+        ([("TypeError", "a"), ("TypeError", "a")], "", False),  # one behaviour: the value may be to blame
+        ([("NameError", "a")], "", True),
+        ([("TypeError", "a")], "", False),
+        ([("AssertionError", "a"), ("AssertionError", "b")], "", False),
+        ([("TypeError", "a"), ("KeyError", "b")], "", False),
+        ([("TypeError", "a"), ("", "b")], "", False),
+    ],
+)
+def test_a_test_that_fails_every_candidate_the_same_way_is_suspect(
+    programs: list[tuple[str, str]], reference: str, is_suspect: bool
+) -> None:
+    labels = suspects(*programs, reference=reference)
+    assert (Label.UNDECIDED in labels) is is_suspect
+    assert not is_suspect or set(labels) == {Label.UNDECIDED}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairsmith.pipeline.judging.equality import agree, matches
+from pairsmith.pipeline.judging.equality import agree, loosen, matches
 from pairsmith.pipeline.judging.stdout import same_text
 from pairsmith.pipeline.judging.tolerance import Tolerance
 from pairsmith.schemas.execution import CaseRun, Status
@@ -181,3 +181,16 @@ def test_two_runs_agree_as_the_case_compares(case: Case, first: CaseRun, second:
 
 def test_no_tolerance_allows_nothing() -> None:
     assert not Tolerance().allows(1.0, 1.0 + 1e-15)
+
+
+@pytest.mark.parametrize(
+    ("rule", "one", "other", "is_alike"),
+    [
+        ("equal", (1, 2), [1, 2], False), ("equal_json", (1, 2), [1, 2], True),
+        ("equal_json", {1: 2}, {"1": 2}, True),
+        ("unordered", [2, 1, 1], (1, 2, 1), True), ("unordered", [2, 1], [1, 2, 2], False),
+        ("set", [2, 1, 1], {1, 2}, True), ("unordered", [[1], (2,)], [[2], [1]], True), ("set", "ab", "ab", True),
+    ],
+)  # fmt: skip
+def test_what_a_rule_does_not_look_at_is_gone(rule: str, one: Any, other: Any, is_alike: bool) -> None:
+    assert (loosen(one, rule) == loosen(other, rule)) is is_alike

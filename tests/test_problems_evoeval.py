@@ -44,11 +44,26 @@ def test_inputs_are_python_source_and_answers_come_from_the_reference(tmp_path: 
     assert problem.cases[0].atol > 0.0
 
 
+def test_inputs_that_are_expressions_are_evaluated_in_a_sandbox(tmp_path: Path, pool: SandboxPool) -> None:
+    sources = [
+        "[i for i in range(100)], 0", "[1, 2, 3][::-1], 10^12", "[], {}",
+        "[[1 for _ in range(2)] for _ in range(3)], 1",
+        "open('/etc/shadow').read(), 1", "[0] * 10**8, 1", "[2, 1, 0] + [i for i in range(3)], 5", "[1, 1], {{}}",
+    ]  # fmt: skip
+    row = {**ROW, "inputs": sources, "canonical_solution": "    return [len(points), p]\n"}
+    (pending,) = load(tmp_path, "EvoEval_difficult.jsonl", row).pending
+    completed = complete([pending], pool)
+    (problem,) = completed.problems
+    answers = [[100, 0], [3, 10 ^ 12], [0, {}], [3, 1], [6, 5]]
+    assert [decode_value(case.expected) for case in problem.cases] == answers
+    assert completed.n_lost_inputs == 3  # the data's own: a file, a hundred million zeros, a TypeError
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"inputs": ["open('x')"]}, "no list of constants"),
-        ({"inputs": ["1, ("]}, "no list of constants"),
+        ({"inputs": ["1, ("]}, "no Python"),
+        ({"inputs": ["(" * 500]}, "no Python"),
         ({"inputs": []}, "no inputs"),
         ({"inputs": [3]}, "no list of texts"),
         ({"inputs": None}, "no column 'inputs'"),

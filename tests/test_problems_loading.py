@@ -93,6 +93,11 @@ BROKEN: list[tuple[Any, DropReason, str]] = [
     (row(cases=[]), DropReason.BAD_VALUE, "both"),
     (row(cheker="x"), DropReason.BAD_VALUE, "unknown column 'cheker'; did you mean 'checker'?"),
     (row(zzz="x"), DropReason.BAD_VALUE, "unknown column 'zzz'; known are problem_id"),
+    (
+        row(tests="def check(f):\n    for n in range(3):\n        assert f(n, 0) == n", entry_point="f", atol=0.1),
+        DropReason.BAD_VALUE,
+        "compare by themselves",
+    ),
     (row(compare="unordered"), DropReason.BAD_VALUE, "'unordered'"),
     (row(checker="def check(i, o, e): ..."), DropReason.BAD_VALUE, "needs 'cases'"),
     (
@@ -118,7 +123,7 @@ BROKEN: list[tuple[Any, DropReason, str]] = [
     (row(tests=..., cases=[{"arguments": []}]), DropReason.BAD_VALUE, "'expected'"),
     (row(tests=[]), DropReason.NO_TESTS, "no tests"),
     (row(tests=["assert add(1, 2) = 3"]), DropReason.BAD_TESTS, "line 1"),
-    (row(reference="def other(): ..."), DropReason.BAD_VALUE, "defines no function 'add'"),
+    (row(reference="def other(): ..."), DropReason.BAD_VALUE, "defines no 'add'"),
 ]
 
 
@@ -322,3 +327,12 @@ def test_hub_errors_name_the_setting(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
     with pytest.raises(ProblemsError, match=r"problems\.dataset is empty"):
         load_hub(ProblemsConfig(source="hub"))
+
+
+def test_faults_are_told_by_name_and_in_all(tmp_path: Path) -> None:
+    bad = [row(problem_id=f"own/{n}", prompt=3) for n in range(12)]
+    blind = row(problem_id="own/blind", tests=["assert True"], entry_point="True_")
+    loaded = load(write(tmp_path / "own.jsonl", GOOD, *bad, blind), limit=5)
+    lines = loaded.faults()
+    assert lines[0].startswith("left out: own.jsonl:2: column 'prompt'")
+    assert lines[10:] == ["and 2 more", "nothing can judge own/blind: no assert calls the entry point"]

@@ -12,6 +12,7 @@ import pytest
 
 from pairsmith.pipeline.problems.convert.conversion import convert_tests, parse
 from pairsmith.pipeline.problems.records import DroppedProblem, Found, PendingProblem, ProblemsError
+from pairsmith.pipeline.problems.references import check_references
 from pairsmith.pipeline.problems.sources.evalplus import (
     as_written,
     load_humaneval_plus,
@@ -21,8 +22,9 @@ from pairsmith.pipeline.problems.sources.evalplus import (
 from pairsmith.pipeline.problems.sources.humaneval import humaneval_path, load_humaneval
 from pairsmith.pipeline.problems.sources.jsonl import load_jsonl
 from pairsmith.pipeline.problems.sources.mbpp import load_mbpp
-from pairsmith.pipeline.problems.sources.starter import LEVELS, load_starter, starter_folder
-from pairsmith.schemas.problem import JudgedBy, Problem
+from pairsmith.pipeline.problems.sources.starter import LEVELS, forms, load_starter, starter_folder
+from pairsmith.pipeline.sandbox import SandboxPool
+from pairsmith.schemas.problem import Interface, JudgedBy, Problem
 from pairsmith.schemas.values import decode_value, encode_value
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
@@ -50,7 +52,7 @@ def ways(found: Iterable[Problem]) -> dict[str, int]:
 
 
 def defined(code: str) -> set[str]:
-    return {node.name for node in parse(code).body if isinstance(node, ast.FunctionDef)}
+    return {node.name for node in parse(code).body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
 
 
 def test_starter_set_is_large_enough() -> None:
@@ -60,22 +62,48 @@ def test_starter_set_is_large_enough() -> None:
     assert len({item.problem.problem_id for item in loaded}) == len(loaded)
     for item in loaded:
         problem = item.problem
-        assert len(problem.cases) >= 8, problem.problem_id
-        assert len({case.arguments for case in problem.cases}) >= 8, problem.problem_id
         assert len(item.wrong) >= 3, problem.problem_id
         assert problem.topic, problem.problem_id
-        assert problem.entry_point in defined(problem.reference), problem.problem_id
-        assert all(problem.entry_point in defined(wrong.code) for wrong in item.wrong), problem.problem_id
+        if problem.judged_by is JudgedBy.CASES:
+            assert len(problem.cases) >= 8, problem.problem_id
+            assert len({case.arguments for case in problem.cases}) >= 8, problem.problem_id
+        if problem.interface is Interface.FUNCTION:
+            assert problem.entry_point in defined(problem.reference), problem.problem_id
+            assert all(problem.entry_point in defined(wrong.code) for wrong in item.wrong), problem.problem_id
         assert len({wrong.code for wrong in item.wrong}) == len(item.wrong), problem.problem_id
 
 
 def test_starter_prompts_hold_the_signature_and_no_test() -> None:
     for item in load_starter(starter_folder()):
         problem = item.problem
-        assert f"def {problem.entry_point}(" in problem.prompt
         assert "assert " not in problem.prompt
-        assert problem.continuation.startswith(f"def {problem.entry_point}(")
-        parse(problem.continuation)
+        if problem.interface is Interface.FUNCTION and problem.entry_point.islower():
+            assert f"def {problem.entry_point}(" in problem.prompt
+            assert problem.continuation.startswith(f"def {problem.entry_point}(")
+            parse(problem.continuation)
+
+
+def test_the_starter_set_has_problems_of_all_kinds() -> None:
+    loaded = [item.problem for item in load_starter(starter_folder())]
+    rules = {case.compare for problem in loaded for case in problem.cases}
+    assert {"equal", "approx", "unordered", "set", "one_of", "numbers", "checker"} <= rules
+    assert sum(problem.interface is Interface.STDIN for problem in loaded) >= 3
+
+
+def test_each_form_of_own_problems_is_a_row_to_copy(tmp_path: Path) -> None:
+    (tmp_path / "own.jsonl").write_text(forms(), encoding="utf-8")
+    found = problems(load_jsonl(tmp_path / "own.jsonl"))
+    assert len(found) == len(forms().splitlines())
+    page = (Path(__file__).parents[1] / "docs" / "problems.md").read_text(encoding="utf-8")
+    assert [line for line in forms().splitlines() if line not in page] == []
+
+
+def test_the_reference_of_each_form_passes(tmp_path: Path, pool: SandboxPool) -> None:
+    (tmp_path / "own.jsonl").write_text(forms(), encoding="utf-8")
+    found = [*problems(load_jsonl(tmp_path / "own.jsonl")).values()]
+    checked = check_references(found, pool, "reference")
+    assert checked.failed == ()
+    assert checked.counts == {"reference.passed": len(found)}
 
 
 STARTER = """
@@ -116,8 +144,8 @@ def test_starter_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("topic =", "topics =", "no key 'topic'"),
-        ("atol =", "atoll =", "unknown key 'atoll'"),
+        ("topic =", "topics =", "no column 'topic'"),
+        ("atol =", "atoll =", "unknown column 'atoll'; did you mean 'atol'?"),
         ("assert half(1.0) == 0.5", "assert half(1.0) > 0.4", "must become cases"),
         ("assert half(1.0) == 0.5", "assert half(1.0 == 0.5", "no Python"),
         ('"half"', '"ha lf"', "'entry_point'"),

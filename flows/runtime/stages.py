@@ -68,9 +68,8 @@ def open_tools(
 def load(config: RunConfig, cache: Path) -> dict[str, LoadedProblems]:
     """Return the problems that the configuration names, by shard; published files are fetched into the cache."""
     loaded = load_problems(config.problems, starter_folder(), cache)
-    for drop in loaded.dropped[:5]:
-        if drop.reason not in ("other_level", "other_id", "over_limit"):
-            reporter().say(f"left out: {drop.where}: {drop.message}")
+    for line in loaded.faults():
+        reporter().say(line)
     return split_shards(loaded, config.shard_problems, placed_problems(config.run))
 
 

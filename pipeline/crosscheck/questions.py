@@ -8,6 +8,7 @@ from pairsmith.pipeline.crosscheck.domain import infer_domain, is_beyond, is_ins
 from pairsmith.pipeline.crosscheck.inputs import derive_inputs, large_inputs
 from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN, answer_keys, list_asked, run_on_inputs
 from pairsmith.pipeline.crosscheck.vote import Consensus, Question, Voter
+from pairsmith.pipeline.judging.equality import MANY_ANSWERS
 from pairsmith.pipeline.sandbox import SandboxPool
 from pairsmith.schemas.candidate import Program
 from pairsmith.schemas.config import CrosscheckConfig
@@ -35,6 +36,8 @@ def own_inputs(problem: Problem, passed: Sequence[PassedProgram], pool: SandboxP
     """Return the inputs of the problem's tests; those of test code are what it asks of a passed program."""
     if problem.interface is not Interface.FUNCTION or problem.language != "python" or not passed:
         return ()
+    if any(case.compare in MANY_ANSWERS for case in problem.cases):
+        return ()  # programs that differ may all be right
     if problem.judged_by is JudgedBy.TESTER:
         return list_asked(problem, passed[0].program.code, _N_ASKED, pool)
     return tuple(dict.fromkeys(case.arguments for case in problem.cases))

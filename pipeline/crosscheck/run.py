@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from pairsmith.pipeline.judging.equality import view_value
+from pairsmith.pipeline.judging.equality import loosen, view_value
+from pairsmith.pipeline.judging.tolerance import DIGITS, TOLERANT_DIGITS
 from pairsmith.pipeline.sandbox import Answer, Bench, Job, SandboxFaultError, SandboxPool
 from pairsmith.schemas.execution import Status
 from pairsmith.schemas.problem import Case, Problem
@@ -20,7 +21,6 @@ UNKNOWN = ""
 RAISED = "raised"
 """The program refused the input, whatever the exception's type."""
 
-_DIGITS = 9  # significant digits of floats; fewer where the tests are tolerant
 _NO_ANSWER = (Status.TIMEOUT, Status.MEMORY, Status.OUTPUT_LIMIT, Status.NOT_RUN, Status.FAULT)
 STOPPING = frozenset(
     {
@@ -135,10 +135,10 @@ def answer_key(answer: Answer, reading: Case) -> str:
     if answer.status is not Status.OK:
         return UNKNOWN if answer.exception == "RecursionError" else RAISED
     try:
-        value = view_value(decode_value(answer.value), reading.view)
+        value = loosen(view_value(decode_value(answer.value), reading.view), reading.compare)
         if reading.compare in ("truthy", "falsy"):
             return f"truth {bool(value)}"
-        return _form(value, 6 if reading.compare == "approx" else _DIGITS)
+        return _form(value, TOLERANT_DIGITS if reading.atol else DIGITS)
     except (TypeError, ValueError, OverflowError, RecursionError):
         return RAISED  # a view that this value has not: the test would have raised
 

@@ -17,6 +17,8 @@ from pairsmith.schemas.problem import Case
 from pairsmith.schemas.values import Cycle, Lazy, Opaque, Record, decode_value, encode_value, to_set
 
 ACCEPTED, REFUSED, BROKEN = "accepted", "refused", "broken"  # what a checker says, see `judging.checkers`
+MANY_ANSWERS = frozenset({"checker", "one_of"})
+"""Rules under which answers that differ may all be right."""
 TEXT_RULES = frozenset({"tokens", "lines", "exact", "numbers"})
 _SET_LIKE = ("dict_keys", "dict_items")  # equal to sets in Python
 _SIZED = ("range", "deque", "dict_keys", "dict_values", "dict_items")  # lazy values that have a length
@@ -124,6 +126,20 @@ def same_value(got: Any, expected: Any, tolerance: Tolerance = EXACT) -> bool:
     if isinstance(got, Cycle):
         return bool(got.levels == expected.levels)
     return bool(got == expected)
+
+
+def loosen(value: Any, rule: str) -> Any:
+    """Return a value without what a rule of comparison does not look at: equal values become alike.
+
+    Items in any order are sorted by their texts.
+    """
+    if rule not in ("equal_json", "boxed", "unordered", "set"):
+        return value
+    value = _as_json(value)
+    items = _items(value) if rule in ("unordered", "set") else None
+    if items is None:
+        return value
+    return [item for _, (item, n) in sorted(items.items()) for _ in range(n if rule == "unordered" else 1)]
 
 
 def _as_json(value: Any) -> Any:

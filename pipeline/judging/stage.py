@@ -4,10 +4,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pairsmith.pipeline.chain.stage import Inputs, Stage
-from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.pipeline.judging.verdict import judge, mark_suspects
 from pairsmith.pipeline.run.folder import Shard
 from pairsmith.schemas.config import RunConfig
-from pairsmith.schemas.verdict import Verdict
+from pairsmith.schemas.verdict import Cause, Verdict
 
 if TYPE_CHECKING:
     from pairsmith.pipeline.chain.tools import Tools
@@ -20,6 +20,10 @@ def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]
         inputs.known.get(execution.candidate_id) or judge(problems[execution.problem_id], execution)
         for execution in executions
     ]
+    rows = mark_suspects(rows, executions, problems)
+    suspects = {row.problem_id: row.detail for row in rows if row.cause is Cause.SUSPECT_TEST}
+    for problem_id, detail in sorted(suspects.items()):
+        tools.log(f"{problem_id}: its test is suspect, every candidate fails by {detail}")
     counts = Counter(f"label.{row.label}" for row in rows)
     counts += Counter(f"cause.{row.cause}" for row in rows if row.cause)
     return (Shard(rows, len(executions), {}, counts),)
@@ -30,7 +34,7 @@ STAGE = Stage(
     about="compares values with the expected ones: passed, failed or undecided, and why",
     record=Verdict,
     reads=("problems", "executions"),
-    version=2,
+    version=3,
     run=_run,
     overlaps=True,
     counted=("label.", "cause."),

@@ -18,6 +18,11 @@ ISCLOSE_RTOL = 1e-9
 # isclose's relative tolerance is of the larger side. Taking it of the expected value moves the border by at most
 # this share of the tolerance.
 MAX_REL_TOL = 0.01
+# Significant digits by which answers are told apart where nobody said what is expected: fewer than another order
+# of additions spoils, and fewer still where the tests are tolerant.
+DIGITS, TOLERANT_DIGITS = 9, 6
+# Share by which expected floats may differ that programs agreed on: another order of additions is no mistake.
+AGREED_RTOL = 1e-6
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Gives the label: from how a program ended and from what its values are against the expected ones."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pairsmith.pipeline.judging.equality import ACCEPTED, REFUSED, matches
 from pairsmith.schemas.candidate import Extraction
@@ -24,6 +25,8 @@ _EXTRACTION_CAUSES = {
     Extraction.SYNTAX_ERROR.value: Cause.SYNTAX_ERROR,
     Extraction.NO_ENTRY_POINT.value: Cause.MISSING_ENTRY_POINT,
 }
+# Exceptions of test code that no answer of a candidate causes.
+_TESTS_OWN = frozenset({"NameError", "ImportError", "ModuleNotFoundError", "SyntaxError", "UnboundLocalError"})
 _ABORTED = "signal 6"  # how an assertion of C and C++ ends a program
 _WITHOUT_CASES = (JudgedBy.TESTER, JudgedBy.SUITE, JudgedBy.IN_PROCESS)
 
@@ -52,6 +55,46 @@ def judge(problem: Problem, execution: Execution) -> Verdict:
     if problem.judged_by is JudgedBy.SUITE:
         return _judge_suite(execution)
     return _judge_cases(problem, execution)
+
+
+def mark_suspects(
+    verdicts: Sequence[Verdict], executions: Sequence[Execution], problems: Mapping[str, Problem]
+) -> list[Verdict]:
+    """Return the verdicts; those that blame candidates for an error of the test's own code become `undecided`.
+
+    A test is suspect where no reference is known to pass it and every candidate fails it by the same exception, no
+    AssertionError. Where all candidates behave alike, the exception must be one that no value causes.
+
+    Args:
+        verdicts: all of some problems', in the order of `executions`.
+    """
+    by_problem: dict[str, list[tuple[Verdict, Execution]]] = {}
+    for verdict, execution in zip(verdicts, executions, strict=True):
+        by_problem.setdefault(verdict.problem_id, []).append((verdict, execution))
+    suspects = {
+        problem_id
+        for problem_id, judged in by_problem.items()
+        if not problems[problem_id].reference and _is_suspect(judged)
+    }
+    return [
+        replace(verdict, label=Label.UNDECIDED, cause=Cause.SUSPECT_TEST, n_cases=0, n_passed=0, passed_cases=())
+        if verdict.problem_id in suspects and verdict.cause is Cause.TEST_FAILED
+        else verdict
+        for verdict in verdicts
+    ]
+
+
+def _is_suspect(judged: Sequence[tuple[Verdict, Execution]]) -> bool:
+    """Return whether all programs of a problem that ran fail by one error of the test's code."""
+    ran = [(verdict, execution) for verdict, execution in judged if execution.status is not Status.NOT_RUN]
+    details = {verdict.detail for verdict, _ in ran}
+    if len(details) != 1 or any(verdict.cause is not Cause.TEST_FAILED for verdict, _ in ran):
+        return False
+    error, _, rest = details.pop().partition(" ")
+    if rest != "in the test code" or error == "AssertionError":
+        return False
+    n_behaviours = len({execution.signature for _, execution in ran})
+    return n_behaviours > 1 or error in _TESTS_OWN
 
 
 def _judge_tester(execution: Execution) -> Verdict:

@@ -9,6 +9,8 @@ from typing import Literal
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.schemas.problem import JudgedBy, Problem
 
+SOURCE_MARK = "="  # no text of a value begins so
+
 
 class ProblemsError(PairsmithError):
     """Problems can't be loaded: no such file, a missing column, nothing left."""
@@ -23,9 +25,19 @@ class DropReason(StrEnum):
     BAD_TESTS = "bad_tests"
     NO_TESTS = "no_tests"
     DUPLICATE_ID = "duplicate_id"
+    REFERENCE_FAILED = "reference_failed"
     OTHER_LEVEL = "other_level"
     OTHER_ID = "other_id"
     OVER_LIMIT = "over_limit"
+
+
+_BY_CHOICE = (DropReason.OTHER_LEVEL, DropReason.OTHER_ID, DropReason.OVER_LIMIT)
+_N_NAMED = 10
+
+
+def _first(lines: list[str]) -> list[str]:
+    n_more = len(lines) - _N_NAMED
+    return [*lines[:_N_NAMED], f"and {n_more} more"] if n_more > 0 else lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +60,8 @@ class PendingProblem:
 
     Attributes:
         problem: everything but the cases; `problem.reference` is what to run.
-        arguments: one text of positional arguments an input (see `schemas.values`).
+        arguments: one text of positional arguments an input (see `schemas.values`), or Python source behind
+            SOURCE_MARK that a sandbox has to evaluate first: `[i for i in range(100)]`.
         atol: absolute tolerance that the file asks for; 0.0 for none.
         rule: how an answer is compared: with the reference's value as it is, or both as sets.
     """
@@ -87,6 +100,18 @@ class LoadedProblems:
     def dropped_by_reason(self) -> Mapping[str, int]:
         """Return how many were left out, by reason."""
         return dict(sorted(Counter(str(drop.reason) for drop in self.dropped).items()))
+
+    def faults(self) -> list[str]:
+        """Return a line for each of the first broken rows and problems that nothing can judge."""
+        broken = [
+            f"left out: {drop.where}: {drop.message}" for drop in self.dropped if drop.reason not in _BY_CHOICE
+        ]
+        unjudged = [
+            f"nothing can judge {row.problem_id}: {row.reason}"
+            for row in self.not_cases
+            if row.judged_by is JudgedBy.NOTHING
+        ]
+        return [*_first(broken), *_first(unjudged)]
 
     def by_way(self) -> Mapping[str, int]:
         """Return how many are judged each way; pending ones will be judged by cases."""

@@ -1,17 +1,32 @@
-"""Gives problems without answers those of their reference, which runs in a sandbox like any program."""
+"""Runs references before a token is spent: for the answers that a problem lacks, and to check its tests.
 
-from collections.abc import Sequence
+A problem whose reference gives no answer at all is left out. One whose reference fails its own tests is kept
+without the reference (`problems.trust = "tests"`) or left out (`"reference"`); both are named with the cause.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
 
-from pairsmith.pipeline.problems.records import PendingProblem
+from pairsmith.pipeline.execution.runner import execute_programs
+from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.pipeline.problems.records import SOURCE_MARK, DroppedProblem, DropReason, PendingProblem
 from pairsmith.pipeline.problems.sources.evalplus import with_expected
-from pairsmith.pipeline.sandbox import Job, SandboxError, SandboxFaultError, SandboxPool
+from pairsmith.pipeline.sandbox import Answer, Job, SandboxError, SandboxFaultError, SandboxPool
+from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.execution import Status
-from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.problem import JudgedBy, Problem
+from pairsmith.schemas.values import encode_arguments
+from pairsmith.schemas.verdict import Label
 
 NO_ANSWER = "reference_gave_no_answer"
 MAX_ANSWERS_BYTES = 8 << 20  # of one problem; a quarter of what `sandbox.answers_mib` allows by default
+# Of a program's CPU time: what the reference needs for all inputs. A right candidate may be three times as slow.
+MAX_COST = 0.3
+_EVALUATE = "def evaluate(source):\n    return eval(source, {})\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +37,27 @@ class Completed:
         problems: problems with answers.
         n_dropped: problems whose reference gave no answer at all.
         n_lost_inputs: inputs that were left out, because the reference gave no value for them, or one that is
-            too long beside the others.
+            too long beside the others, or needs too much time for all of them.
     """
 
     problems: tuple[Problem, ...]
     n_dropped: int
     n_lost_inputs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What became of problems whose references ran against their own tests.
+
+    Attributes:
+        problems: those to work on; none of their references is known to fail.
+        failed: those whose reference fails, with the cause.
+        counts: problems by what their reference showed: `reference.passed`, `.failed`, `.undecided`.
+    """
+
+    problems: tuple[Problem, ...]
+    failed: tuple[DroppedProblem, ...]
+    counts: Mapping[str, int]
 
 
 def complete(pending: Sequence[PendingProblem], pool: SandboxPool) -> Completed:
@@ -37,38 +67,103 @@ def complete(pending: Sequence[PendingProblem], pool: SandboxPool) -> Completed:
         SandboxError: if the sandbox breaks; a reference is not to blame for it.
     """
     with ThreadPoolExecutor(pool.n_threads, thread_name_prefix="references") as threads:
-        answers = list(threads.map(lambda row: _answer(row, pool), pending))
-    problems = [with_expected(row, values) for row, values in zip(pending, answers, strict=True)]
+        rows = list(threads.map(lambda row: _evaluated(row, pool), pending))
+        answers = list(threads.map(lambda row: _answer(row, pool), rows))
+    problems = [with_expected(row, values) for row, values in zip(rows, answers, strict=True)]
     kept = tuple(problem for problem in problems if problem.cases)
-    n_lost = sum(values.count(None) for values in answers)
-    return Completed(kept, len(problems) - len(kept), n_lost)
+    n_inputs = sum(len(row.arguments) for row in pending)
+    n_answers = sum(value is not None for values in answers for value in values)
+    return Completed(kept, len(problems) - len(kept), n_inputs - n_answers)
+
+
+def check_references(
+    problems: Sequence[Problem], pool: SandboxPool, trust: Literal["tests", "reference"], cache: Path | None = None
+) -> Checked:
+    """Return the problems, those whose reference fails their own tests without it, or not at all.
+
+    A reference that a sandbox decides nothing about is kept.
+
+    Args:
+        trust: which of the two is right where they differ.
+        cache: folder for what is compiled; None keeps nothing.
+
+    Raises:
+        SandboxError: if the sandbox stays broken.
+        LanguageError: if a toolchain is missing.
+    """
+    known = {
+        problem.problem_id: problem
+        for problem in problems
+        if problem.reference and problem.judged_by is not JudgedBy.NOTHING
+    }
+    programs = [
+        Program(problem_id, problem_id, Extraction.OK, "bare", problem.reference)
+        for problem_id, problem in known.items()
+    ]
+    executions = execute_programs(programs, known, pool, cache=cache, n_runs=1)
+    verdicts = [judge(known[execution.problem_id], execution) for execution in executions]
+    failed = {
+        verdict.problem_id: DroppedProblem(
+            verdict.problem_id,
+            DropReason.REFERENCE_FAILED,
+            f"its reference fails its own tests: {verdict.cause} {verdict.detail}".rstrip(),
+        )
+        for verdict in verdicts
+        if verdict.label is Label.FAILED
+    }
+    kept = tuple(
+        replace(problem, reference="", contract="") if problem.problem_id in failed else problem
+        for problem in problems
+        if trust == "tests" or problem.problem_id not in failed
+    )
+    return Checked(kept, tuple(failed.values()), Counter(f"reference.{verdict.label}" for verdict in verdicts))
+
+
+def _evaluated(row: PendingProblem, pool: SandboxPool) -> PendingProblem:
+    """Return a problem whose inputs are all values; those that are too large, or do not evaluate, are left out."""
+    sources = [text for text in row.arguments if text.startswith(SOURCE_MARK)]
+    if not sources:
+        return row
+    inputs = [encode_arguments([text.removeprefix(SOURCE_MARK)]) for text in sources]
+    answers = _run(row, Job(row.problem.setup, _EVALUATE, "evaluate"), inputs, pool)
+    values = {source: answer.value for source, answer in zip(sources, answers, strict=True)}
+    texts = (values.get(text, text) for text in row.arguments)  # no value is an empty text
+    return replace(row, arguments=tuple(dict.fromkeys(text for text in texts if text)))
 
 
 def _answer(row: PendingProblem, pool: SandboxPool) -> list[str | None]:
-    """Return a value or None for each input; one that ends the reference costs no other its answer."""
-    problem, inputs = row.problem, list(row.arguments)
-    values: list[str | None] = []
-    while len(values) < len(inputs):
-        job = Job(problem.setup, problem.reference, problem.entry_point, tuple(inputs[len(values) :]))
+    """Return a value or None for each input."""
+    problem = row.problem
+    job = Job(problem.setup, problem.reference, problem.entry_point)
+    return _bounded(_run(row, job, list(row.arguments), pool), MAX_COST * pool.cpu_s)
+
+
+def _run(row: PendingProblem, job: Job, inputs: Sequence[str], pool: SandboxPool) -> list[Answer]:
+    """Return an answer for each input; one that ends the program costs no other its answer."""
+    answers: list[Answer] = []
+    while len(answers) < len(inputs):
+        rest = replace(job, inputs=tuple(inputs[len(answers) :]))
         try:
-            answers, _ = pool.run(lambda bench, job=job: bench.candidate.run(job))  # type: ignore[misc]
+            done, _ = pool.run(lambda bench, rest=rest: bench.candidate.run(rest))  # type: ignore[misc]
         except SandboxFaultError as fault:
-            raise SandboxError(
-                f"{problem.problem_id}: no sandbox for its reference ({fault}); run again"
-            ) from None
-        ended = [answer for answer in answers if answer.status is not Status.NOT_RUN]
-        values += [answer.value if answer.status is Status.OK else None for answer in ended]
-        if not ended:  # it does not even load
-            values += [None] * (len(inputs) - len(values))
-    return _bounded(values)
+            name = row.problem.problem_id
+            raise SandboxError(f"{name}: no sandbox for its reference ({fault}); run again") from None
+        ended = [answer for answer in done if answer.status is not Status.NOT_RUN]
+        answers += ended or done  # it may not even load
+    return answers
 
 
-def _bounded(values: list[str | None]) -> list[str | None]:
-    """Return the answers less those that are too long together: a right candidate must be able to give all."""
-    left = MAX_ANSWERS_BYTES
-    kept: list[str | None] = []
-    for value in values:
-        fits = value is not None and len(value) <= left
-        kept.append(value if fits else None)
-        left -= len(value) if fits and value is not None else 0
-    return kept
+def _bounded(answers: Sequence[Answer], seconds: float) -> list[str | None]:
+    """Return the values less those that are too long or too slow together, the slowest first.
+
+    A right candidate must be able to give all, on a slower machine too.
+    """
+    n_left, seconds_left = MAX_ANSWERS_BYTES, seconds
+    kept: dict[int, str] = {}
+    for index in sorted(range(len(answers)), key=lambda index: answers[index].wall_s > seconds / len(answers)):
+        answer = answers[index]
+        if answer.status is not Status.OK or len(answer.value) > n_left or answer.wall_s > seconds_left:
+            continue
+        kept[index] = answer.value
+        n_left, seconds_left = n_left - len(answer.value), seconds_left - answer.wall_s
+    return [kept.get(index) for index in range(len(answers))]

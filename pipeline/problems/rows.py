@@ -114,8 +114,11 @@ def convert_or_refuse(
         raise RowError(DropReason.NO_TESTS, "no tests: neither an assert nor a call of the entry point")
     conversion = convert_tests(source, entry_point, setup, parameters_of(signature))
     compare, atol, rtol = rule
-    if compare == "equal" or conversion.judged_by is not JudgedBy.CASES:
+    if compare == "equal":
         return conversion
+    if conversion.judged_by is not JudgedBy.CASES:
+        message = f"'compare' or a tolerance beside tests that compare by themselves: {conversion.reason}"
+        raise RowError(DropReason.BAD_VALUE, message)
     cases = (
         dataclasses.replace(case, compare=compare, atol=atol, rtol=rtol) if case.compare == "equal" else case
         for case in conversion.cases

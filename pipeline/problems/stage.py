@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pairsmith.pipeline.chain.stage import Inputs, Planned, Stage, count_words
-from pairsmith.pipeline.problems.records import LoadedProblems, PendingProblem
-from pairsmith.pipeline.problems.references import NO_ANSWER, Completed, complete
+from pairsmith.pipeline.execution.stage import compiled_folder
+from pairsmith.pipeline.problems.records import DropReason, LoadedProblems, PendingProblem
+from pairsmith.pipeline.problems.references import NO_ANSWER, Completed, check_references, complete
 from pairsmith.pipeline.run.digests import content_digest
 from pairsmith.pipeline.run.folder import Shard, shard_name, write_whole
 from pairsmith.schemas.config import RunConfig
@@ -91,6 +92,12 @@ def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]
     counts["lost_inputs"] = completed.n_lost_inputs
     n_in = len(part.problems) + len(part.pending) + len(part.dropped)
     dropped = Counter(part.dropped_by_reason()) + Counter({NO_ANSWER: completed.n_dropped})
+    if any(problem.reference for problem in problems):
+        checked = check_references(problems, tools.pool(), config.problems.trust, compiled_folder(config))
+        dropped += Counter({DropReason.REFERENCE_FAILED: len(problems) - len(checked.problems)})
+        problems, counts = list(checked.problems), counts + Counter(checked.counts)
+        for failure in checked.failed:
+            tools.log(f"{failure.where}: {failure.message}")
     return (Shard(problems, n_in, dropped, counts),)
 
 
@@ -103,13 +110,13 @@ STAGE = Stage(
     name="problems",
     about="loads problems; assert-style tests become typed cases",
     record=Problem,
-    settings=("problems", "shard_problems"),
-    key_texts=lambda *texts: (),  # they act through the problems that are loaded
-    version=3,
+    settings=("problems.trust", "problems", "shard_problems"),
+    key_texts=lambda trust, *texts: (trust,),  # the others act through the problems that are loaded
+    version=4,
     run=_run,
     contents=_contents,
     unit="problems",
-    counted=("judged_by.", "cases", "lost_inputs"),
+    counted=("judged_by.", "cases", "lost_inputs", "reference.failed"),
     count_word=count_words,
     planned=_planned,
 )

@@ -8,12 +8,14 @@ from pairsmith.pipeline.problems.convert.conversion import TestSyntaxError, pars
 
 
 def chat_prompt(task: str, signature: str) -> str:
-    """Return a task in words as a chat prompt that names the function and its parameters.
+    """Return a task in words as a chat prompt that names the function or class and its parameters.
 
     Args:
-        task: what the function does.
-        signature: `def f(x):`, or a bare name where that is all that is known.
+        task: what it does.
+        signature: `def f(x):`, an outline `class A: ...`, or a bare name where that is all that is known.
     """
+    if signature.startswith("class "):
+        return f"{task.strip()}\n\nWrite the Python class with these methods:\n\n```python\n{signature}\n```"
     if not signature.startswith(("def ", "async def ")):
         return f"{task.strip()}\n\nThe Python function must be called `{signature}`."
     return f"{task.strip()}\n\nWrite the Python function with this signature:\n\n```python\n{signature}\n```"
@@ -102,21 +104,43 @@ def code_before(code: str, entry_point: str) -> str:
 def signature_of(source: str, name: str) -> str:
     """Return the line `def name(...):` of the last function of that name; empty if there is none.
 
+    Of a class it returns `class Name:` with the first lines of its public methods, of `Class.method` the class
+    with that method.
+
     Raises:
         TestSyntaxError: if the source is no Python.
     """
+    owner, _, method = name.partition(".")
     found = ""
     for node in parse(source).body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
-            kind = "async def" if isinstance(node, ast.AsyncFunctionDef) else "def"
-            returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
-            found = f"{kind} {name}({ast.unparse(node.args)}){returns}:"
+            found = _first_line(node)
+        elif isinstance(node, ast.ClassDef) and node.name == owner:
+            found = _outline(node, method) or found
     return found
 
 
+def _first_line(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    kind = "async def" if isinstance(node, ast.AsyncFunctionDef) else "def"
+    returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    return f"{kind} {node.name}({ast.unparse(node.args)}){returns}:"
+
+
+def _outline(node: ast.ClassDef, method: str) -> str:
+    """Return a class with the first lines of its methods; empty where the one that is asked for is missing."""
+    lines = [
+        f"    {_first_line(part)} ..."
+        for part in node.body
+        if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (part.name == method if method else not part.name.startswith("_") or part.name.endswith("__"))
+    ]
+    bases = f"({', '.join(map(ast.unparse, node.bases))})" if node.bases else ""
+    return "\n".join([f"class {node.name}{bases}:", *lines]) if lines else ""
+
+
 def parameters_of(signature: str) -> tuple[str, ...]:
-    """Return the names of the parameters that `def f(...):` takes by position; none for an empty text."""
-    if not signature:
+    """Return the names of the parameters that `def f(...):` takes by position; none for anything else."""
+    if not signature.startswith(("def ", "async def ")):
         return ()
     (function,) = parse(f"{signature} pass").body
     assert isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)

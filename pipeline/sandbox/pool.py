@@ -147,6 +147,11 @@ class SandboxPool:
         """Learn whether a program ran out of time while others had its processor; see `Turns.note`."""
         self._turns.note(was_starved)
 
+    @property
+    def cpu_s(self) -> float:
+        """CPU seconds that a program may use, for this machine."""
+        return self._config.cpu_s
+
     def scale_limits(self) -> float:
         """Measure this machine, multiply the limits of time by how slow it is, and return that; 1.0 for nothing.
 

@@ -46,6 +46,11 @@ class ProblemsConfig(Section):
     max_cases: int | None = Field(
         None, ge=1, description="Cases of a contest problem at most; the first are taken."
     )
+    trust: Literal["tests", "reference"] = Field(
+        "tests",
+        description="Where a reference fails its own tests: `tests` keeps the problem without its reference, "
+        "`reference` leaves the problem out.",
+    )
     levels: tuple[str, ...] = Field((), description="Only problems of these levels; empty takes all.")
     ids: tuple[str, ...] = Field((), description="Only these problems; empty takes all.")
     limit: int | None = Field(None, ge=1, description="Problems at most; the first by id are taken.")

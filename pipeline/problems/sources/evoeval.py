@@ -1,27 +1,27 @@
 """EvoEval (Xia et al. 2024, arXiv:2403.19114): HumanEval's problems evolved, in the files that it publishes.
 
-A row has `task_id`, `prompt`, `entry_point`, `canonical_solution` and `inputs`: argument lists as Python source.
-Their answers are what the reference gives in a sandbox, so problems are pending here. The subsets `verbose` and
-`concise` have HumanEval+'s columns instead. Comparison follows EvoEval 0.1.0: floats within 1e-6, everything
-else equal; its share of 1e-5 is taken as 1e-7, so a large float must be nearer than there. Six problems have
-more than one right answer and are judged by tests of their own (`sources.oracles`), told by the file's name,
-which names the subset.
+A row has `task_id`, `prompt`, `entry_point`, `canonical_solution` and `inputs`: argument lists as Python source,
+which a sandbox evaluates where they are no constants. Their answers are what the reference gives in a sandbox, so
+problems are pending here. The subsets `verbose` and `concise` have HumanEval+'s columns instead. Comparison
+follows EvoEval 0.1.0: floats within 1e-6, everything else equal; its share of 1e-5 is taken as 1e-7, so a large
+float must be nearer than there. Six problems have more than one right answer and are judged by tests of their own
+(`sources.oracles`), told by the file's name, which names the subset.
 """
 
 import ast
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 from pairsmith.pipeline.judging.tolerance import EVALPLUS_ATOL
 from pairsmith.pipeline.problems.convert.constants import NotConvertibleError, Scope, constant
 from pairsmith.pipeline.problems.convert.conversion import Conversion, convert_tests
 from pairsmith.pipeline.problems.files import Row, RowError, missing, name, read_rows, text
-from pairsmith.pipeline.problems.records import DropReason, Found, PendingProblem
-from pairsmith.pipeline.problems.rows import continued_problem, encode_inputs, found_in
+from pairsmith.pipeline.problems.records import SOURCE_MARK, DropReason, Found, PendingProblem
+from pairsmith.pipeline.problems.rows import continued_problem, found_in
 from pairsmith.pipeline.problems.sources.evalplus import build_humaneval_plus
 from pairsmith.pipeline.problems.sources.oracles import find_oracle
 from pairsmith.schemas.problem import JudgedBy, Problem
+from pairsmith.schemas.values import encode_value
 
 SUBSETS = ("difficult", "creative", "subtle", "combine", "tool_use", "verbose", "concise")
 
@@ -50,10 +50,10 @@ def _build(row: Row, subset: str) -> tuple[Problem | PendingProblem, str]:
         problem = _problem(row, Conversion(JudgedBy.NOTHING))
         conversion = convert_tests(oracle(problem.reference, entry_point, inputs), entry_point, problem.setup)
         return _problem(row, conversion), conversion.reason
-    return PendingProblem(_problem(row, Conversion(JudgedBy.CASES)), encode_inputs(inputs), EVALPLUS_ATOL), ""
+    return PendingProblem(_problem(row, Conversion(JudgedBy.CASES)), _texts(inputs), EVALPLUS_ATOL), ""
 
 
-def _inputs(row: Row) -> list[list[Any]]:
+def _inputs(row: Row) -> list[str]:
     sources = row.get("inputs")
     if sources is None:
         raise missing("inputs", row)
@@ -61,16 +61,22 @@ def _inputs(row: Row) -> list[list[Any]]:
         raise RowError(DropReason.BAD_VALUE, "column 'inputs' is no list of texts")
     if not sources:
         raise RowError(DropReason.NO_TESTS, "no inputs")
-    return [_arguments(source) for source in sources]
+    return sources
 
 
-def _arguments(source: str) -> list[Any]:
+def _texts(sources: list[str]) -> tuple[str, ...]:
+    """Return the arguments of each input, as a value where its source is a constant; each once, in order."""
+    return tuple(dict.fromkeys(map(_text, sources)))
+
+
+def _text(source: str) -> str:
     try:
-        value = constant(ast.parse(f"[{source}]", mode="eval").body, Scope(frozenset()))
-    except (SyntaxError, ValueError, RecursionError, MemoryError, NotConvertibleError) as error:
-        raise RowError(DropReason.BAD_VALUE, f"input {source[:60]!r} is no list of constants: {error}") from None
-    assert isinstance(value, list)
-    return value
+        arguments = ast.parse(f"[{source}]", mode="eval").body
+        return encode_value(constant(arguments, Scope(frozenset())))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise RowError(DropReason.BAD_VALUE, f"input {source[:60]!r} is no Python: {error}") from None
+    except NotConvertibleError:
+        return f"{SOURCE_MARK}[{source}]"
 
 
 def _problem(row: Row, conversion: Conversion) -> Problem:

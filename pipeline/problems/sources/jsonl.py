@@ -3,7 +3,7 @@
 Columns:
     problem_id   unique text
     prompt       the task in words
-    entry_point  name of the function that is tested
+    entry_point  name of the function or class that is tested, or `Class.method`: each call has a fresh object
     tests        a list of assert lines, or one text: asserts, a function `check(candidate)`, or a pytest or
                  unittest module that imports what it tests from `solution`; or
     cases        a list of {"arguments": [...], "expected": ...}, JSON values; or of {"stdin": "...",
@@ -23,6 +23,7 @@ Columns:
     reference    a right solution, whole (optional; its signature is then shown in the prompt)
     level, topic, license    text (optional)
     continuation code that a plain completion continues (optional)
+    provenance   whatever people want to keep with a problem (optional; not read)
 
 Any other column is refused, so that a misspelt one is not ignored.
 """
@@ -37,7 +38,7 @@ from pairsmith.pipeline.judging.tolerance import ALLCLOSE_ATOL, ALLCLOSE_RTOL
 from pairsmith.pipeline.languages.table import ALIASES, LANGUAGES, title_of
 from pairsmith.pipeline.problems.convert.cases import plain_text
 from pairsmith.pipeline.problems.convert.conversion import Conversion
-from pairsmith.pipeline.problems.files import Row, RowError, name, number, read_rows, text
+from pairsmith.pipeline.problems.files import Row, RowError, number, read_rows, text
 from pairsmith.pipeline.problems.records import DropReason, Found
 from pairsmith.pipeline.problems.rows import convert_or_refuse, found_in, make_problem
 from pairsmith.pipeline.problems.wording import chat_prompt, foreign_prompt, program_prompt, signature_of
@@ -47,6 +48,7 @@ from pairsmith.schemas.values import ValueTooLargeError, encode_arguments, encod
 COLUMNS = (
     "problem_id", "prompt", "entry_point", "tests", "cases", "compare", "atol", "rtol", "checker",
     "checker_language", "language", "signature", "setup", "reference", "level", "topic", "license", "continuation",
+    "provenance",
 )  # fmt: skip
 _RULES = {
     "program": ("lines", "tokens", "exact", "numbers", "checker"),
@@ -63,7 +65,7 @@ def load_jsonl(path: Path) -> list[Found]:
     Raises:
         ProblemsError: if the file can't be read or is empty.
     """
-    return found_in(read_rows(path), _build)
+    return found_in(read_rows(path), build_row)
 
 
 def joined_tests(row: Row, column: str) -> str:
@@ -91,7 +93,13 @@ def refuse_unknown(row: Row, known: tuple[str, ...], place: str = "") -> None:
             raise RowError(DropReason.BAD_VALUE, f"{place}unknown column {key[:40]!r}; {hint}")
 
 
-def _build(row: Row) -> tuple[Problem, str]:
+def build_row(row: Row) -> tuple[Problem, str]:
+    """Return the problem of a row, and why its tests are not cases.
+
+    Raises:
+        RowError: if the row lacks something, or holds what it must not.
+        TestSyntaxError: if tests, setup or reference are no Python.
+    """
     refuse_unknown(row, COLUMNS)
     if not text(row, "problem_id"):
         raise RowError(DropReason.BAD_VALUE, "column 'problem_id' is empty")
@@ -180,14 +188,14 @@ def _function(row: Row) -> tuple[Problem, str]:
     language = language_of(row)
     if language != "python":
         return _foreign_function(row, language), ""
-    entry_point, task = name(row, "entry_point"), text(row, "prompt")
+    entry_point, task = _dotted_name(row), text(row, "prompt")
     reference, setup = text(row, "reference", ""), text(row, "setup", "")
     signature = signature_of(reference, entry_point)
     if reference and not signature:
-        raise RowError(DropReason.BAD_VALUE, f"column 'reference' defines no function {entry_point!r}")
+        raise RowError(DropReason.BAD_VALUE, f"column 'reference' defines no {entry_point!r}")
     head = text(row, "signature", "")
     if head and not signature:
-        signature = signature_of(f"{head}\n    pass", entry_point)
+        signature = signature_of(head if head.startswith("class ") else f"{head}\n    pass", entry_point)
         if not signature:
             raise RowError(
                 DropReason.BAD_VALUE, f"column 'signature' holds {head[:60]!r}, not `def {entry_point}(...):`"
@@ -204,12 +212,18 @@ def _function(row: Row) -> tuple[Problem, str]:
 
 def _foreign_function(row: Row, language: str) -> Problem:
     """Return a function problem in another language: typed cases, or tests that run in the solution's process."""
-    entry_point = text(row, "entry_point")
-    if not all(part.isidentifier() for part in entry_point.split(".", 1)):
-        raise RowError(DropReason.BAD_VALUE, f"column 'entry_point' holds {entry_point[:40]!r}, not a name")
+    entry_point = _dotted_name(row)
     conversion = _cases(row) if "cases" in row else Conversion(JudgedBy.IN_PROCESS, (), text(row, "tests"))
     prompt = foreign_prompt(text(row, "prompt"), language, entry_point, text(row, "signature", ""))
     return _problem(row, language, entry_point, prompt, conversion)
+
+
+def _dotted_name(row: Row) -> str:
+    """Return the name of a function or class, or `Class.method`."""
+    entry_point = text(row, "entry_point")
+    if not all(part.isidentifier() for part in entry_point.split(".", 1)):
+        raise RowError(DropReason.BAD_VALUE, f"column 'entry_point' holds {entry_point[:40]!r}, not a name")
+    return entry_point
 
 
 def _problem(

@@ -78,7 +78,7 @@ EVALPLUS: dict[str, Oracle] = {
 }
 
 
-EvoOracle = Callable[[str, str, Sequence[Sequence[Any]]], str]
+EvoOracle = Callable[[str, str, Sequence[str]], str]
 
 _POLYNOMIAL = """
 def value_at(coefficients, x):
@@ -147,12 +147,12 @@ def find_oracle(subset: str, task_id: str) -> EvoOracle | None:
 
 
 def _oracle(rule: str) -> EvoOracle:
-    def oracle(reference: str, entry_point: str, inputs: Sequence[Sequence[Any]]) -> str:
+    def oracle(reference: str, entry_point: str, inputs: Sequence[str]) -> str:
         return f"""
 {rule}
 known = {{}}
 exec({reference!r}, known)
-for arguments in {list(inputs)!r}:
+for arguments in [{", ".join(f"[{source}]" for source in inputs)}]:
     answer = {entry_point}(*arguments)
     assert is_right(answer, known[{entry_point!r}](*arguments), *arguments)
 """

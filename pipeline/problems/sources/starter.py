@@ -1,21 +1,25 @@
-"""The starter set: problems of our own, one TOML file each, in folders that name their level."""
+"""The starter set: problems of our own, one TOML file each, in folders that name their level.
+
+A file has the columns of own JSONL (`sources.jsonl`) less `problem_id`, which is the file's name, and beside them
+`wrong`: programs that the tests must refuse. `tests` are asserts that become cases, or tests of a class.
+"""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pairsmith.pipeline.problems.convert.conversion import TestSyntaxError
-from pairsmith.pipeline.problems.files import name, number, text
+from pairsmith.pipeline.problems.files import missing, text
 from pairsmith.pipeline.problems.records import ProblemsError
-from pairsmith.pipeline.problems.rows import convert_or_refuse, make_problem
-from pairsmith.pipeline.problems.wording import chat_prompt, docstring_start
+from pairsmith.pipeline.problems.sources.jsonl import build_row, refuse_unknown
+from pairsmith.pipeline.problems.wording import docstring_start
 from pairsmith.pipeline.run.packaged import packaged_folder
-from pairsmith.schemas.problem import Compare, JudgedBy, Problem
+from pairsmith.schemas.problem import JudgedBy, Problem
 
 LEVELS = ("trivial", "easy", "medium")
-_KEYS = {"entry_point", "signature", "prompt", "topic", "tests", "reference", "wrong"}
-_OPTIONAL = {"atol", "setup"}
+_KEYS = ("prompt", "topic", "reference", "wrong")
+_OTHERS = ("entry_point", "signature", "tests", "cases", "compare", "atol", "rtol", "checker", "setup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,15 @@ def starter_folder() -> Path:
     return packaged_folder("starter", "data/starter")
 
 
+def forms() -> str:
+    """Return JSON lines with one problem of each form that own problems may have.
+
+    Raises:
+        MissingFilesError: if the starter set is not there.
+    """
+    return (starter_folder() / "forms.jsonl").read_text(encoding="utf-8")
+
+
 def load_starter(folder: Path) -> list[StarterProblem]:
     """Return the starter set, sorted by level and name of the entry point.
 
@@ -62,45 +75,26 @@ def load_starter(folder: Path) -> list[StarterProblem]:
 def _load(path: Path) -> StarterProblem:
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
-        _refuse_other_keys(tree)
-        return _build(tree, level=path.parent.name)
+        for key in _KEYS:
+            if key not in tree:
+                raise missing(key, tree)
+        refuse_unknown(tree, (*_KEYS, *_OTHERS))
+        return _build(tree, path.stem, path.parent.name)
     except (OSError, ValueError) as error:  # TOML, text and row errors are ValueErrors
         kind = "tests are no Python: " if isinstance(error, TestSyntaxError) else ""
         raise ProblemsError(f"{path.parent.name}/{path.name}: {kind}{error}") from None
 
 
-def _refuse_other_keys(tree: dict[str, Any]) -> None:
-    if missing := _KEYS - tree.keys():
-        raise ValueError(f"no key {min(missing)!r}")
-    if unknown := tree.keys() - _KEYS - _OPTIONAL:
-        raise ValueError(f"unknown key {min(unknown)!r}; known are {', '.join(sorted(_KEYS | _OPTIONAL))}")
-
-
-def _build(tree: dict[str, Any], level: str) -> StarterProblem:
-    entry_point, signature, task = name(tree, "entry_point"), text(tree, "signature"), text(tree, "prompt")
-    setup = text(tree, "setup", "")
-    conversion = convert_or_refuse(text(tree, "tests"), entry_point, setup, _rule(tree), signature)
-    if conversion.judged_by is not JudgedBy.CASES:
-        raise ValueError(f"its tests must become cases, but: {conversion.reason}")
-    problem = make_problem(
-        problem_id=f"starter/{entry_point}",
-        source="starter",
-        entry_point=entry_point,
-        prompt=chat_prompt(task, signature),
-        continuation=docstring_start(signature, task),
-        conversion=conversion,
-        setup=setup,
-        reference=text(tree, "reference").lstrip("\n"),
-        level=level,
-        topic=text(tree, "topic"),
-        spdx="Apache-2.0",
-    )
-    return StarterProblem(problem, tuple(_wrong(row) for row in tree["wrong"]))
-
-
-def _rule(tree: dict[str, Any]) -> tuple[Compare, float, float]:
-    atol = number(tree, "atol")
-    return ("approx", atol, 0.0) if atol else ("equal", 0.0, 0.0)
+def _build(tree: dict[str, Any], name: str, level: str) -> StarterProblem:
+    row = {key: value for key, value in tree.items() if key != "wrong"}
+    row |= {"problem_id": f"starter/{name}", "level": level, "license": "Apache-2.0"}
+    row["reference"] = text(tree, "reference").lstrip("\n")
+    if "entry_point" in tree:
+        row["continuation"] = docstring_start(text(tree, "signature"), text(tree, "prompt"))
+    problem, reason = build_row(row)
+    if problem.judged_by is not JudgedBy.CASES and "class " not in text(tree, "signature", ""):
+        raise ValueError(f"its tests must become cases, but: {reason}")
+    return StarterProblem(replace(problem, source="starter"), tuple(_wrong(row) for row in tree["wrong"]))
 
 
 def _wrong(row: dict[str, Any]) -> WrongSolution:

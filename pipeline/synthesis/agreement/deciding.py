@@ -6,6 +6,7 @@ from typing import Any
 
 from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN, reading_of
 from pairsmith.pipeline.judging.equality import view_value
+from pairsmith.pipeline.judging.tolerance import AGREED_RTOL
 from pairsmith.pipeline.sandbox import Answer
 from pairsmith.pipeline.synthesis.agreement.behaviours import Behaviours, find_behaviours, find_consensus_sets
 from pairsmith.pipeline.synthesis.agreement.estimate import Coefficients, Joint, estimate
@@ -18,7 +19,6 @@ from pairsmith.schemas.values import Opaque, ValueTooLargeError, decode_value, e
 
 _CASE_POSTERIOR = 0.8  # from here on an answer is a case's expected value
 _LEAST = 3  # tests, and inputs: fewer are no evidence
-_FLOAT_ATOL = 1e-6  # for expected floats: another order of additions is no mistake
 
 
 def judge_evidence(
@@ -147,7 +147,7 @@ def _case(arguments: str, answer: Answer, reading: Case) -> Case | None:
             return None
         if isinstance(value, float) and value - value == 0 and not value.is_integer():
             return Case(
-                arguments, encode_value(value), "approx", max(reading.atol, _FLOAT_ATOL * abs(value)), reading.view
+                arguments, encode_value(value), "approx", max(reading.atol, AGREED_RTOL * abs(value)), reading.view
             )
         return Case(arguments, encode_value(value), view=reading.view)
     except (TypeError, ValueError, OverflowError, RecursionError, ValueTooLargeError):

@@ -1,0 +1,65 @@
+"""References run before tokens are spent: what they show of a problem's tests, and what is cut by their cost."""
+
+import dataclasses
+
+import pytest
+
+from pairsmith.pipeline.problems.records import DropReason, PendingProblem
+from pairsmith.pipeline.problems.references import check_references, complete
+from pairsmith.pipeline.sandbox import SandboxPool
+from pairsmith.schemas.problem import Case, JudgedBy, Problem
+from pairsmith.schemas.values import decode_value
+from tests.pairing_records import problem as make_problem
+
+CASES = (Case("[1]", "2"), Case("[2]", "3"))
+
+
+def problem_of(problem_id: str, reference: str, **changes: object) -> Problem:
+    problem = make_problem(problem_id=problem_id, cases=CASES, reference=reference, contract=reference)
+    return dataclasses.replace(problem, entry_point="f", setup="", **changes)  # type: ignore[arg-type]
+
+
+PROBLEMS = (
+    problem_of("a/right", "def f(x):\n    return x + 1\n"),
+    problem_of("b/wrong", "def f(x):\n    return 2\n"),
+    problem_of("c/raises", "def f(x):\n    raise KeyError(x)\n"),
+    problem_of("d/none", ""),
+    problem_of(
+        "e/tester", "def f(x):\n    return 1\n", judged_by=JudgedBy.TESTER, cases=(), test_code="assert f(1) > 2\n"
+    ),
+    problem_of("f/nothing", "def f(x):\n    return 1\n", judged_by=JudgedBy.NOTHING, cases=()),
+)
+
+
+@pytest.mark.parametrize("trust", ["tests", "reference"])
+def test_a_reference_must_pass_its_own_tests(pool: SandboxPool, trust: str) -> None:
+    checked = check_references(PROBLEMS, pool, trust)  # type: ignore[arg-type]
+    assert {drop.where: drop.message for drop in checked.failed} == {
+        "b/wrong": "its reference fails its own tests: wrong_value",
+        "c/raises": "its reference fails its own tests: exception KeyError",
+        "e/tester": "its reference fails its own tests: test_failed AssertionError in the test code",
+    }
+    assert {drop.reason for drop in checked.failed} == {DropReason.REFERENCE_FAILED}
+    assert checked.counts == {"reference.passed": 1, "reference.failed": 3}
+    kept = {problem.problem_id: problem for problem in checked.problems}
+    if trust == "reference":
+        assert sorted(kept) == ["a/right", "d/none", "f/nothing"]
+        return
+    assert len(kept) == len(PROBLEMS)
+    assert (kept["b/wrong"].reference, kept["b/wrong"].contract) == ("", "")  # nothing is decided by it
+    assert kept["b/wrong"].cases == CASES
+    assert kept["a/right"] == PROBLEMS[0]
+
+
+def test_inputs_are_cut_where_the_reference_needs_much_time_for_all(pool: SandboxPool) -> None:
+    code = "import time\ndef f(x):\n    end = time.process_time() + x\n    while time.process_time() < end: pass\n"
+    problem = problem_of("a/slow", code + "    return x\n")
+    costs = [0.0, 0.25, 0.0, 1.2, 0.25, 0.25, 0.25, 0.25, 0.0]
+    pending = PendingProblem(problem, tuple(f"[{cost}]" for cost in costs), 0.0)
+    completed = complete([dataclasses.replace(pending, problem=problem)], pool)
+    (made,) = completed.problems
+    kept = [decode_value(case.expected) for case in made.cases]
+    assert kept.count(0.0) == 3
+    assert 1.2 not in kept
+    assert sum(kept) <= 0.3 * pool.cpu_s + 0.01
+    assert completed.n_lost_inputs == len(costs) - len(kept)
