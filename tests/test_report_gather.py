@@ -15,7 +15,7 @@ from pairsmith.schemas.arrow import from_table
 from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.pair import Pair
 from pairsmith.schemas.syntax import Syntax
-from pairsmith.schemas.verdict import Label, Verdict
+from pairsmith.schemas.verdict import Cause, Label, Verdict
 from tests.report_run import NAMES, make_run, training_steps, write_pairs, write_stage
 
 T = TypeVar("T")
@@ -208,3 +208,15 @@ def test_stage_without_a_shard_is_empty(tmp_path: Path) -> None:
     manifest = json.loads((tmp_path / "verdicts" / "manifest.json").read_text())
     (tmp_path / "verdicts" / "manifest.json").write_text(json.dumps(manifest | {"files": []}))
     assert gather_run(tmp_path).outcomes == ()
+
+
+def test_suspect_tests_are_named_with_their_error(tmp_path: Path) -> None:
+    error = "NameError in the test code"
+    rows = [
+        Verdict(f"c{n}", problem_id, Label.UNDECIDED, cause, detail, 0, 0, (), "s")
+        for n, (problem_id, cause, detail) in enumerate(
+            [("p/2", Cause.SUSPECT_TEST, error), ("p/2", Cause.SUSPECT_TEST, error), ("p/1", Cause.NO_CASES, "")]
+        )
+    ]
+    write_stage(tmp_path, "verdicts", rows, Verdict)
+    assert gather_run(tmp_path).suspects == (("p/2", error),)

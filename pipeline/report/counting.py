@@ -7,7 +7,7 @@ import polars as pl
 
 from pairsmith.pipeline.report.facts import CandidateStep, ProblemOutcome, ProblemStep, VerdictCount
 from pairsmith.schemas.candidate import Extraction
-from pairsmith.schemas.verdict import Label
+from pairsmith.schemas.verdict import Cause, Label
 
 _LABELS = [label.value for label in Label]
 
@@ -47,6 +47,12 @@ def list_outcomes(cells: pl.DataFrame) -> tuple[VerdictCount, ...]:
     counts = cells.group_by("label", "cause").agg(pl.col("n").sum()).rows()
     found = [VerdictCount(label, cause, n) for label, cause, n in counts]
     return tuple(sorted(found, key=lambda outcome: (_LABELS.index(outcome.label), -outcome.n, outcome.cause)))
+
+
+def list_suspects(verdicts: pl.LazyFrame) -> tuple[tuple[str, str], ...]:
+    """Return the problems whose test is suspect, each with the error of the test's own code, by id."""
+    suspects = verdicts.filter(pl.col("cause") == Cause.SUSPECT_TEST.value).select("problem_id", "detail")
+    return tuple(suspects.unique().sort("problem_id", "detail").collect().iter_rows())
 
 
 def list_problems(cells: pl.DataFrame, problems: pl.LazyFrame) -> tuple[ProblemOutcome, ...]:

@@ -167,6 +167,7 @@ class ReportInput:
         tags: how the share of candidates with each style tag changed, the largest change first.
         sets: what changed on further sets, by the set's name.
         refusals: what the gate holds against the model.
+        suspects: problems whose test failed every candidate by one error of its own code, with that error, by id.
     """
 
     name: str
@@ -187,6 +188,7 @@ class ReportInput:
     tags: tuple[Gain, ...] = ()
     sets: Mapping[str, tuple[Gain, ...]] = field(default_factory=dict)
     refusals: tuple[GateCheck, ...] = ()
+    suspects: tuple[tuple[str, str], ...] = ()
 
     @property
     def n_undecided(self) -> int:

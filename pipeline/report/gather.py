@@ -21,6 +21,7 @@ from pairsmith.pipeline.report.counting import (
     count_candidates,
     list_outcomes,
     list_problems,
+    list_suspects,
     trace_candidates,
     trace_problems,
 )
@@ -76,6 +77,7 @@ def _gather(run: Path, manifests: dict[str, Manifest]) -> ReportInput:
         problem_steps=trace_problems(n_loaded, problems, pair_facts.n_problems if pair_facts else None),
         outcomes=list_outcomes(cells),
         problems=problems,
+        suspects=list_suspects(table("verdicts", Verdict)),
         pairs=pair_facts,
         pairing=_read(run / "pairing.json", report_from_json) if pair_facts else None,
         training=_read_training(run / "training"),
