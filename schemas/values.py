@@ -9,12 +9,16 @@ lacks is an object with one key:
     {"tuple": [...]}       tuple                      {"set": [...]}          set; likewise "frozenset"
     {"dict": [[k, v]...]}  dict, in its order         {"record": [name, [[field, v]...]]}  dataclass
     {"namedtuple": [name, [[field, v]...]]}  named tuple
-    {"lazy": [kind, [...]]}  generator, iterator, range, view: materialised, bounded
+    {"lazy": [kind, [...]]}  generator, iterator, view: materialised, bounded
+    {"std": [name, [...], [...]]}  a twin of the standard library (`schemas.twins`): header and items
+    {"viewed": [view, v]}  what `list`, `len`, ... gave for an object of the program's own class
     {"type": name}         a built-in type such as int: an argument, as in `remove_all(xs, str)`
     {"cycle": n}           the value n levels up      {"opaque": name}        anything else: equals nothing
+    {"own": name}          likewise, but its class has an `__eq__` of its own, which nobody here can ask
 
-The types are told by `type(value) is ...`, never by `isinstance`, so a subclass with an `__eq__` of its own
-is opaque. This module is shipped into sandboxes as source: standard library only, Python 3.9 upwards.
+The types are told by `type(value) is ...`. An object of a subclass of a built-in type that keeps its equality, order
+and length is the value that it is for Python's `==`; one that changes them is "own". This module is shipped into
+sandboxes as source: standard library only, Python 3.9 upwards.
 """
 
 from __future__ import annotations
@@ -22,9 +26,11 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-from collections import Counter, OrderedDict, defaultdict, deque
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
+
+from pairsmith.schemas import twins
 
 MAX_DEPTH = 100
 MAX_NODES = 1_000_000
@@ -37,13 +43,12 @@ BUILTIN_TYPES: dict[str, type] = {
     for kind in (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, object)
 }
 _TYPE_NAMES = {kind: name for name, kind in BUILTIN_TYPES.items()}
-_DICTS = (dict, Counter, OrderedDict, defaultdict)
 _VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 _LAZY: tuple[Any, ...] = (
-    range, map, filter, zip, enumerate, reversed, *_VIEWS, deque,
+    map, filter, zip, enumerate, reversed, *_VIEWS,
     type(iter([])), type(iter(())), type(iter("")), type(iter("\u00e9")), type(iter(set())), type(iter(b"")),
-    type(iter({})), type(iter({}.values())), type(iter({}.items())), type(iter(deque())), type(reversed({})),
-    type(reversed([])), type(iter(range(0))), type(iter(range(1 << 70))), type(_ for _ in ()),
+    type(iter({})), type(iter({}.values())), type(iter({}.items())), type(reversed({})),
+    type(reversed([])), type(iter(twins.deque())), type(iter(range(0))), type(iter(range(1 << 70))), type(_ for _ in ()),
     *(kind for kind in vars(itertools).values() if isinstance(kind, type) and hasattr(kind, "__next__")),
 )  # fmt: skip
 
@@ -67,9 +72,14 @@ class Record:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Opaque:
-    """A value of a type that can't cross over. It equals nothing, not even itself."""
+    """A value of a type that can't cross over. It equals nothing, not even itself.
+
+    Attributes:
+        has_equality: its class has an `__eq__` of its own: whether it equals another value, nobody here can say.
+    """
 
     name: str
+    has_equality: bool = False
 
     def __eq__(self, other: object) -> bool:
         """Return False: nobody can tell what this value was."""
@@ -85,6 +95,18 @@ class Cycle:
     """A reference to a container that holds it: `levels` containers up, 1 being the nearest."""
 
     levels: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Viewed:
+    """What a test's wrapper (`list`, `len`, ...) gave in the sandbox for an object that can't cross over."""
+
+    view: str
+    value: Any
+
+    def __hash__(self) -> int:
+        """Return a hash for any value."""
+        return hash(self.view)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,11 +214,15 @@ def _refuse(name: str) -> None:
     raise ValueError("bare " + name)
 
 
-def _encode(value: Any, state: _State, above: tuple[Any, ...]) -> Any:
-    state.n_left -= 1
-    if state.n_left < 0:
-        raise ValueTooLargeError("a value of too many parts")
-    kind = type(value)
+NO_SCALAR: Any = object()
+
+
+def encode_scalar(value: Any, kind: Any) -> Any:
+    """Return the tree of a value without parts of its own; NO_SCALAR for all others.
+
+    Raises:
+        ValueTooLargeError: for an int of more than MAX_INT_BITS bits.
+    """
     if value is None or kind is bool or kind is str:
         return value
     if kind is int:
@@ -208,11 +234,35 @@ def _encode(value: Any, state: _State, above: tuple[Any, ...]) -> Any:
     if kind is float:
         return value if value - value == 0.0 else {"float": repr(value)}
     if kind is complex:
-        return {"complex": [_encode(value.real, state, above), _encode(value.imag, state, above)]}
-    if kind is bytes or kind is bytearray:
+        return {"complex": [encode_scalar(value.real, float), encode_scalar(value.imag, float)]}
+    if kind is bytes:
         return {"bytes": value.hex()}
     if kind is type and value in _TYPE_NAMES:
         return {"type": _TYPE_NAMES[value]}
+    return NO_SCALAR
+
+
+def value_twin(kind: Any) -> twins.Value | None:
+    """Return the immutable twin of a type, if it is one; numpy's scalars are where numpy is."""
+    known = twins.VALUE_OF.get(kind)
+    if known is None and kind.__module__ == "numpy" and twins.know_numpy():
+        known = twins.VALUE_OF.get(kind)
+    return known
+
+
+def _encode(value: Any, state: _State, above: tuple[Any, ...]) -> Any:
+    state.n_left -= 1
+    if state.n_left < 0:
+        raise ValueTooLargeError("a value of too many parts")
+    kind = type(value)
+    plain = encode_scalar(value, kind)
+    if plain is not NO_SCALAR:
+        return plain
+    if kind is bytearray:
+        return {"bytes": value.hex()}
+    known = value_twin(kind)
+    if known is not None:
+        return {"std": [known.name, [_encode(part, state, above) for part in known.parts(value)]]}
     return _encode_container(value, kind, state, above)
 
 
@@ -233,9 +283,14 @@ def _encode_container(value: Any, kind: Any, state: _State, above: tuple[Any, ..
         return {"tuple": encode_all(value)}
     if kind is set or kind is frozenset:
         return {kind.__name__: sorted(encode_all(value), key=_dump)}
-    if any(kind is known for known in _DICTS):
+    if kind is dict:
         pairs = [encode_all(pair) for pair in dict.items(value)]
         return {"dict": sorted(pairs, key=lambda pair: _dump(pair[0])) if state.sorts_dicts else pairs}
+    twin = twins.CONTAINER_OF.get(kind)
+    if twin is not None and twin.name == "ndarray":
+        return {"lazy": ["ndarray", encode_all(value.tolist() if value.ndim else [value.item()])]}
+    if twin is not None:
+        return {"std": [twin.name, encode_all(twin.header(value)), encode_all(twin.items(value))]}
     if any(kind is known for known in _LAZY):
         return {"lazy": [kind.__name__, encode_all(value)]}
     if kind is Record:
@@ -245,16 +300,23 @@ def _encode_container(value: Any, kind: Any, state: _State, above: tuple[Any, ..
         return {"lazy": [value.kind, encode_all(value.items)]}
     if kind is Cycle:
         return {"cycle": value.levels}
+    if kind is Viewed:
+        return {"viewed": [value.view, _encode(value.value, state, inner)]}
     if kind is Opaque:
-        return {"opaque": value.name}
-    if dataclasses.is_dataclass(kind):
-        tag, names = "record", [field.name for field in dataclasses.fields(kind)]
-    elif issubclass(kind, tuple) and type(getattr(kind, "_fields", None)) is tuple:
-        tag, names = "namedtuple", list(kind._fields)
-    else:
-        return {"opaque": str(kind.__name__)[:100]}
+        return {"own" if value.has_equality else "opaque": value.name}
     read = object.__getattribute__
-    return {tag: [kind.__name__, [[name, _encode(read(value, name), state, inner)] for name in names]]}
+    fields = twins.named_fields(kind)
+    if fields is not None:
+        tag = "namedtuple" if issubclass(kind, tuple) else "record"
+        parts = tuple(value) if issubclass(kind, tuple) else [read(value, name) for name in fields]
+        named = [[name, _encode(part, state, inner)] for name, part in zip(fields, parts)]  # noqa: B905
+        return {tag: [kind.__name__, named]}
+    base = twins.native_base(kind)
+    if base is not None:
+        return _encode(base[1](value), state, above)
+    name = str(kind.__name__)[:100]
+    is_own = type(twins.found(kind, "__eq__")) is not type(object.__eq__)
+    return {"own" if is_own else "opaque": name}
 
 
 def _decode(tree: Any) -> Any:
@@ -300,6 +362,21 @@ def _decode_record(body: Any, is_tuple: bool = False) -> Record:
     return Record(str(name), tuple((str(field), _decode(part)) for field, part in fields), is_tuple)
 
 
+def _decode_twin(name: str, header: Any, items: Any = None) -> Any:
+    parts = [_decode(part) for part in header]
+    if name.startswith("numpy."):
+        return parts[0]  # a number: the host need not have numpy
+    if items is None:
+        return twins.make_value(name, parts)
+    twin = twins.CONTAINER_NAMED[name]
+    inner = [_decode(item) for item in items]
+    if name in ("Counter", "OrderedDict", "defaultdict", "UserDict"):
+        _refuse_collisions(inner[::2])
+    value = twin.make(*parts)
+    twin.fill(value, inner)
+    return value
+
+
 _DECODERS: dict[str, Callable[[Any], Any]] = {
     "int": _decode_int,
     "float": lambda body: {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}[body],
@@ -312,7 +389,10 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
     "lazy": lambda body: Lazy(str(body[0]), tuple(_decode(item) for item in body[1])),
     "record": _decode_record,
     "namedtuple": lambda body: _decode_record(body, is_tuple=True),
+    "std": lambda body: _decode_twin(*body),
+    "viewed": lambda body: Viewed(str(body[0]), _decode(body[1])),
     "type": lambda body: BUILTIN_TYPES[body],
     "cycle": lambda body: Cycle(int(body)),
     "opaque": lambda body: Opaque(str(body)),
+    "own": lambda body: Opaque(str(body), has_equality=True),
 }

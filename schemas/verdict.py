@@ -33,6 +33,7 @@ class Cause(StrEnum):
     NO_CASES = "no_cases"
     CHECKER_BROKEN = "checker_broken"
     SUSPECT_TEST = "suspect_test"
+    OWN_EQUALITY = "own_equality"
 
 
 @dataclass(frozen=True, slots=True)

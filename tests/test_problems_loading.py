@@ -69,7 +69,8 @@ def test_jsonl_with_all_columns(tmp_path: Path) -> None:
         ("assert add(1, 2) == 3\nassert add(2, 2) == 4", JudgedBy.CASES, 2),
         ("def check(candidate):\n    assert candidate(1, 2) == 3", JudgedBy.CASES, 1),
         (["for n in range(3):\n    assert add(n, n) == 2 * n"], JudgedBy.TESTER, 0),
-        (["assert add(Pair(1), 2) == 3"], JudgedBy.NOTHING, 0),
+        (["assert add(Pair(1), 2) == 3"], JudgedBy.TESTER, 0),
+        (["assert sub(1, 2) == 3"], JudgedBy.NOTHING, 0),
     ],
 )
 def test_jsonl_tests(tmp_path: Path, tests: Any, way: JudgedBy, n_cases: int) -> None:

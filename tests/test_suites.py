@@ -176,8 +176,7 @@ def test_a_star_import_brings_what_the_solution_defines(pool: SandboxPool) -> No
         ("from solution import add\ndef test_a(no_such_fixture):\n assert add(1) == 1\n", "test_a could not show"),
         ("import no_such_module\nfrom solution import add\ndef test_a():\n assert add(1) == 1\n", "collecting"),
         ("def test_a():\n assert False\n", "test_a could not show"),
-        ("from solution import add\ndef test_a():\n add(lambda: 1)\n", "test_a could not show"),
-        ("import solution\ndef test_a():\n solution.add = 1\n", "test_a could not show"),
+        ("from solution import TooLarge\ndef test_a():\n class E(TooLarge): pass\n", "test_a could not show"),
         ("def test_a(:\n", "collecting"),
     ],
 )
@@ -211,13 +210,9 @@ ONE_TEST = "import pytest\nfrom solution import add\ndef test_a():\n assert add(
         ("def add(*a):\n import pytest\n pytest.skip('x')", Cause.TEST_FAILED),
         ("def add(*a):\n import unittest\n raise unittest.SkipTest('x')", Cause.TEST_FAILED),
         (
-            "import pairsmith.pipeline.sandbox.inside.serving as s\n"
-            "s._call = lambda *a: b'V[1]'\ndef add(*a): return 3",
+            "import pairsmith.pipeline.sandbox.inside.session as s\n"
+            "s.Session.answer = lambda *a: ['ok']\ndef add(*a): return 3",
             Cause.FORGED,
-        ),
-        (
-            "import pairsmith.pipeline.sandbox.inside.serving as s\ns._describe = lambda *a: ['exception', []]",
-            Cause.TEST_FAILED,
         ),
     ],
 )
@@ -256,7 +251,7 @@ def test_nothing_of_pytest_or_the_suite_enters_the_candidates_sandbox(pool: Sand
         ("from solution import add\ndef test_a(capsys):\n add(1)", JudgedBy.NOTHING, "capsys"),
         ("from unittest.mock import patch\ndef test_a():\n add(1)", JudgedBy.NOTHING, "patch"),
         ("import unittest.mock\ndef test_a():\n add(1)", JudgedBy.NOTHING, "mock"),
-        ("from solution import Stack\ndef test_a():\n assert Stack().pop()", JudgedBy.NOTHING, "objects of Stack"),
+        ("from solution import Stack\ndef test_a():\n assert Stack().pop()", JudgedBy.SUITE, "module"),
         (
             "import pytest\nfrom solution import TooLarge, LIMIT, check\ndef test_a():\n"
             " with pytest.raises(TooLarge): check(LIMIT + 1)",

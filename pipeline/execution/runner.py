@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from pairsmith.pipeline.execution.suites import run_suite
+from pairsmith.pipeline.execution.suites import TESTS_ENDED, run_tests
 from pairsmith.pipeline.judging.checkers import check_runs
 from pairsmith.pipeline.judging.equality import agree
 from pairsmith.pipeline.languages.jobs import Unprepared, prepare, prepare_program, prepare_tests
 from pairsmith.pipeline.languages.toolchains import Toolchains
-from pairsmith.pipeline.sandbox import Answer, Bench, Ending, Job, Sandbox, SandboxFaultError, SandboxPool
+from pairsmith.pipeline.sandbox import Answer, Bench, Ending, Job, SandboxFaultError, SandboxPool
 from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.config import RerunTimeouts
 from pairsmith.schemas.execution import CaseRun, Execution, Status
@@ -29,7 +29,6 @@ from pairsmith.schemas.problem import Interface, JudgedBy, Problem
 from pairsmith.schemas.values import canonical, encode_value
 
 PYTHON = "python"
-_TESTS_ENDED = "the test code ended with"
 _BURNED = 0.9  # of its own time: a program that had the processor so long was not kept from it
 _ANSWERING = 0.2  # of its time: one that answered cases so long was slow, and may be near its limit
 _OVERLOAD = 0.6  # of its time: more waiting than that is not from our own programs, two of which share a processor
@@ -109,7 +108,7 @@ def _is_borderline(execution: Execution) -> bool:
     """Return whether something else than the program may have caused how it ended."""
     if execution.status is Status.MEMORY and execution.detail:  # the kernel's doing; a MemoryError has no detail
         return True
-    if execution.status is Status.FAULT and execution.detail.startswith(_TESTS_ENDED):
+    if execution.status is Status.FAULT and execution.detail.startswith(TESTS_ENDED):
         return True
     if not _timed_out(execution):
         return False
@@ -156,10 +155,11 @@ class _Runner:
     def _run(self, program: Program, problem: Problem, job: Job, is_again: bool) -> Execution:
         def work(bench: Bench) -> Execution:
             sandbox = bench.again if is_again else bench.candidate
-            if problem.judged_by is JudgedBy.TESTER:
-                return _run_tester(program, problem, job, sandbox, bench.tester, self.pool.name)
-            if problem.judged_by is JudgedBy.SUITE:
-                return _run_suite(program, problem, sandbox, bench.suite, self.pool.name)
+            if problem.judged_by in (JudgedBy.TESTER, JudgedBy.SUITE):
+                tester = bench.suite if problem.judged_by is JudgedBy.SUITE else bench.tester
+                done = run_tests(program.code, problem, sandbox, tester)
+                ran = _execution(program, done.calls, done.ending, done.tester, self.pool.name)
+                return replace(ran, tests=done.tests)
             done = _execution(program, *sandbox.run(job), "", self.pool.name)
             if not problem.checker:
                 return done
@@ -201,39 +201,6 @@ def _prepare(program: Program, problem: Problem, toolchains: Toolchains) -> Job 
     if problem.interface is Interface.STDIN:
         job = replace(job, inputs=tuple(map(encode_value, inputs)), mode="stdin")
     return job
-
-
-def _run_tester(
-    program: Program, problem: Problem, job: Job, candidate: Sandbox, tester: Sandbox, backend: str
-) -> Execution:
-    """Run the problem's test code in one sandbox, the candidate in another; only plain values pass between."""
-    answers: list[Answer] = []
-    loaded = candidate.begin(job)
-
-    def ask(arguments: str) -> Answer:
-        answer = candidate.call(arguments)
-        answers.append(answer)
-        return answer
-
-    outcome = None
-    if loaded is Status.OK:
-        outcome = tester.run_tester(Job(problem.setup, problem.test_code, problem.entry_point), ask)
-    ending = candidate.end()
-    if outcome is None:
-        return _execution(program, answers, ending, "", backend)
-    if outcome.status not in (Status.OK, Status.EXCEPTION) and ending.status is Status.OK:
-        # The tests themselves ran out of something, on a candidate that answered: nothing is proved.
-        detail = f"{_TESTS_ENDED} {outcome.status.value} {outcome.detail}".strip()
-        return _execution(program, answers, replace(ending, status=Status.FAULT, detail=detail), "", backend)
-    verdict = "passed" if outcome.status is Status.OK else "failed"
-    if ending.status is Status.OK and outcome.exception:
-        ending = replace(ending, detail=f"{outcome.exception} in the test code")
-    return _execution(program, answers, ending, verdict, backend)
-
-
-def _run_suite(program: Program, problem: Problem, candidate: Sandbox, suite: Sandbox, backend: str) -> Execution:
-    done = run_suite(program.code, problem, candidate, suite)
-    return replace(_execution(program, done.calls, done.ending, done.tester, backend), tests=done.tests)
 
 
 def _execution(

@@ -1,24 +1,31 @@
-"""Runs a candidate against a pytest or unittest suite: the tests in one sandbox, the candidate in another."""
+"""Runs a candidate against test code: the tests in one sandbox, the candidate in another."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from pairsmith.pipeline.sandbox import Answer, Ending, Job, Sandbox
 from pairsmith.schemas.execution import Status, TestOutcome, TestRun
-from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.problem import JudgedBy, Problem
 from pairsmith.schemas.values import decode_value, encode_value
+
+TESTS_ENDED = "the test code ended with"
+OWN_EQUALITY = "own_equality"
+_CALLS = ('[["call"', '[["method"')
+_KEPT_NODES = 10_000  # parts of an answer that are written down
 
 
 @dataclass(frozen=True, slots=True)
-class SuiteRun:
-    """What came of a suite.
+class TestedRun:
+    """What came of a problem's tests.
 
     Attributes:
         calls: one answer a call of the candidate, in the order made: its value, or the exception that it raised.
-        ending: how the candidate ended; its detail says why the suite proves nothing, where it proves nothing.
-        tester: passed, failed, or empty where the suite proves nothing.
-        tests: the outcome of each test.
+        ending: how the candidate ended; its detail says why the tests prove nothing, where they prove nothing.
+        tester: passed, failed, `own_equality` where it passed by what the candidate's own `__eq__`, `__bool__` or
+            `__hash__` says, or empty where the tests prove nothing.
+        tests: the outcome of each test of a suite.
     """
 
     calls: tuple[Answer, ...]
@@ -27,66 +34,118 @@ class SuiteRun:
     tests: tuple[TestRun, ...]
 
 
-def run_suite(code: str, problem: Problem, candidate: Sandbox, suite: Sandbox) -> SuiteRun:
-    """Return what came of a problem's suite with a candidate's code.
+def run_tests(code: str, problem: Problem, candidate: Sandbox, tester: Sandbox) -> TestedRun:
+    """Return what came of a problem's tests with a candidate's code.
 
-    A suite that collects no test, none of whose tests passed or failed, or that passed without a call of the
-    candidate, proves nothing. One failed test fails; a test that broke before it reached the candidate, or that
-    asks for what is no plain value, fails nobody, but then nothing is passed either.
+    Tests that collect nothing, none of which passed or failed, or that passed without a call of the candidate, prove
+    nothing. One failed test fails; a test that broke before it reached the candidate, or that asks for what can't
+    cross over, fails nobody, but then nothing is passed either.
 
     Args:
         code: the candidate's program.
-        problem: its test code is the suite.
+        problem: its test code.
         candidate: where the program runs.
-        suite: where the tests run; it holds pytest.
+        tester: where the tests run; for a suite it holds pytest.
 
     Raises:
         SandboxFaultError: if a sandbox broke.
     """
+    is_suite = problem.judged_by is JudgedBy.SUITE
     calls = list[Answer]()
 
     def ask(request: str) -> Answer:
-        answer = candidate.call(request)
-        if request.startswith('["call"'):
+        answer = candidate.call(request, is_message=True)
+        if request.startswith(_CALLS) or answer.status is not Status.OK:
             calls.append(_call(answer))
         return answer
 
-    loaded = candidate.begin(Job(problem.setup, code, problem.entry_point, mode="module"))
+    loaded = candidate.begin(Job(problem.setup, code, "" if is_suite else problem.entry_point, mode="module"))
     outcome = None
     if loaded is Status.OK:
-        outcome = suite.run_tester(Job("", problem.test_code, "", mode="suite"), ask)
+        mode, name = ("suite", "") if is_suite else ("function", problem.entry_point)
+        outcome = tester.run_tester(Job(problem.setup, problem.test_code, name, mode=mode), ask)  # type: ignore[arg-type]
     ending = candidate.end()
     if outcome is None or ending.status is not Status.OK:
-        return SuiteRun(tuple(calls), ending, "", ())
+        return TestedRun(tuple(calls), ending, "", ())
     if outcome.status is not Status.OK:
-        # The suite itself ran out of something, on a candidate that answered.
-        detail = f"the suite ended with {outcome.status.value} {outcome.exception or outcome.detail}".strip()
-        return SuiteRun(tuple(calls), replace(ending, status=Status.FAULT, detail=detail), "", ())
-    tests = _tests(outcome.report)
-    tester, detail = _sum_up(tests, len(calls))
-    return SuiteRun(tuple(calls), replace(ending, detail=detail), tester, tests)
+        # The tests themselves ran out of something, on a candidate that answered.
+        detail = f"{TESTS_ENDED} {outcome.status.value} {outcome.exception or outcome.detail}".strip()
+        return TestedRun(tuple(calls), replace(ending, status=Status.FAULT, detail=detail), "", ())
+    results, notes = decode_value(outcome.report)
+    tests = _tests(results)
+    verdict, detail = _sum_up(tests, len(calls)) if is_suite else _outcome(results[0], len(calls))
+    if notes["broken"]:
+        ending = replace(ending, status=Status.FORGED)
+    elif notes["vague"] or (notes["own"] and verdict == "passed"):
+        verdict, detail = OWN_EQUALITY, "rests on what an __eq__, __bool__ or __hash__ of the candidate's says"
+    return TestedRun(tuple(calls), replace(ending, detail=detail), verdict, tests if is_suite else ())
+
+
+def _outcome(result: list[str], n_calls: int) -> tuple[str, str]:
+    _, outcome, error = result
+    if outcome == "failed":
+        return "failed", f"{error} in the test code"
+    if outcome == "error":
+        return "", error
+    return ("passed", "") if n_calls else ("", "no test called the candidate")
 
 
 def _call(answer: Answer) -> Answer:
-    """Return the answer to a request of `call` as a call of the function would have given it."""
+    """Return the answer to a message as a call of the function would have given it."""
     if answer.status is not Status.OK:
         return answer
-    kind, *rest = _decoded(answer.value)
-    if kind == "value" and rest:
-        return replace(answer, value=encode_value(rest[0]))
-    if kind == "raised" and rest and isinstance(rest[0], list) and rest[0]:
-        return replace(answer, status=Status.EXCEPTION, value="", exception=str(rest[0][0])[:100])
-    return replace(answer, status=Status.FORGED, value="")
+    try:
+        body, changes, _ = json.loads(answer.value)
+        entries = {entry[0]: entry[1:] for entry in changes}
+        if body[0] == "raise":
+            name = _class_name(entries[body[1]["@"]][1], entries)
+            return replace(answer, status=Status.EXCEPTION, value="", exception=name)
+        value = _plain(body[1], entries, [_KEPT_NODES]) if body[0] == "ok" else None
+        return replace(answer, value=encode_value(decode_value(json.dumps(value))))
+    except (TypeError, ValueError, LookupError, RecursionError):
+        return replace(answer, value=encode_value(None))  # the tester says whether it is a message at all
 
 
-def _decoded(text: str) -> list[Any]:
-    value = decode_value(text)
-    return value if isinstance(value, list) and value else [None]
+def _class_name(tree: Any, entries: dict[Any, Any]) -> str:
+    return str(tree["type"] if "type" in tree else entries[tree["@"]][1])[:100]
 
 
-def _tests(report: str) -> tuple[TestRun, ...]:
+def _plain(tree: Any, entries: dict[Any, Any], left: list[int], depth: int = 0) -> Any:
+    """Return the tree of `schemas.values` for a part of a message, as far as it is one."""
+    left[0] -= 1
+    if left[0] < 0 or depth > 50:
+        return {"opaque": "..."}
+
+    def inner(parts: Sequence[Any]) -> list[Any]:
+        return [_plain(part, entries, left, depth + 1) for part in parts]
+
+    if not isinstance(tree, dict):
+        return tree
+    ((tag, body),) = tree.items()
+    if tag in ("tuple", "frozenset"):
+        return {tag: inner(body)}
+    if tag == "std":
+        return {"std": [body[0], inner(body[1])]}
+    if tag == "named":
+        return {"tuple": inner(body[1])}
+    if tag != "@":
+        return tree if tag in ("int", "float", "complex", "bytes", "type") else {"opaque": tag}
+    kind, *parts = entries.get(body, ["known"])
+    if kind == "list":
+        return inner(parts[1])
+    if kind == "set":
+        return {"set": sorted(inner(parts[1]), key=json.dumps)}
+    if kind == "dict":
+        items = inner(parts[1])
+        return {"dict": [list(pair) for pair in zip(items[::2], items[1::2], strict=True)]}
+    if kind in ("own", "obj", "exc", "sub"):
+        return {"opaque": _class_name(parts[0], entries) if "@" not in parts[0] or parts[0]["@"] in entries else kind}
+    return {"opaque": str(kind)}
+
+
+def _tests(results: Sequence[Sequence[str]]) -> tuple[TestRun, ...]:
     outcomes: tuple[TestOutcome, ...] = get_args(TestOutcome)
-    return tuple(TestRun(str(name), outcome) for name, outcome in decode_value(report) if outcome in outcomes)
+    return tuple(TestRun(str(name), outcome) for name, outcome, _ in results if outcome in outcomes)  # type: ignore[arg-type]
 
 
 def _sum_up(tests: Sequence[TestRun], n_calls: int) -> tuple[str, str]:

@@ -45,6 +45,11 @@ def matches(case: Case, run: CaseRun, language: str = "python") -> bool:
         return False  # a view that this value has not (`sorted` of an int): the test would have raised
 
 
+def has_own_equality(text: str) -> bool:
+    """Return whether a value holds an object whose class says itself what it equals: nobody here can ask it."""
+    return '{"own":' in text
+
+
 def agree(case: Case, first: CaseRun, second: CaseRun, language: str = "python") -> bool:
     """Return whether two runs of one program gave the same answer to a case, as the case compares answers.
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pairsmith.pipeline.judging.equality import ACCEPTED, REFUSED, matches
+from pairsmith.pipeline.judging.equality import ACCEPTED, REFUSED, has_own_equality, matches
 from pairsmith.schemas.candidate import Extraction
 from pairsmith.schemas.execution import CaseRun, Execution, Status
 from pairsmith.schemas.problem import JudgedBy, Problem
@@ -48,6 +48,8 @@ def judge(problem: Problem, execution: Execution) -> Verdict:
         return _verdict(execution, Label.FAILED, cause, "", (False,) * max(len(problem.cases), 1))
     if execution.flaky:
         return _verdict(execution, Label.UNDECIDED, Cause.FLAKY, "a second run behaved otherwise", ())
+    if execution.tester == Cause.OWN_EQUALITY:
+        return _verdict(execution, Label.UNDECIDED, Cause.OWN_EQUALITY, execution.detail, ())
     if problem.judged_by is JudgedBy.TESTER:
         return _judge_tester(execution)
     if problem.judged_by is JudgedBy.IN_PROCESS:
@@ -157,6 +159,8 @@ def _judge_cases(problem: Problem, execution: Execution) -> Verdict:
     if unproved and all(run in unproved for run in failed) and execution.status is Status.OK:
         return _verdict(execution, Label.UNDECIDED, Cause.CHECKER_BROKEN, unproved[0].checked[:200], ())
     first = next((run for run in failed if run not in unproved), None)
+    if first is not None and first.status is Status.OK and has_own_equality(first.value):
+        return _verdict(execution, Label.UNDECIDED, Cause.OWN_EQUALITY, "an answer with an __eq__ of its own", ())
     if first is not None and first.status is Status.OK:
         return _verdict(execution, Label.FAILED, Cause.WRONG_VALUE, first.checked.partition(": ")[2], passed)
     if first is None or first.status in (Status.NOT_RUN, execution.status):

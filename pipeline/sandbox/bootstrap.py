@@ -46,6 +46,7 @@ _PACKAGES = (
     "pairsmith.pipeline.sandbox.inside",
 )
 _MODULES = (
+    "pairsmith.schemas.twins",
     "pairsmith.schemas.values",
     "pairsmith.pipeline.sandbox.inside.frames",
     "pairsmith.pipeline.sandbox.inside.lockdown",
@@ -53,7 +54,10 @@ _MODULES = (
     "pairsmith.pipeline.sandbox.inside.answering",
     "pairsmith.pipeline.sandbox.inside.sweeping",
     "pairsmith.pipeline.sandbox.inside.stdin",
-    "pairsmith.pipeline.sandbox.inside.serving",
+    "pairsmith.pipeline.sandbox.inside.mirrors",
+    "pairsmith.pipeline.sandbox.inside.graph",
+    "pairsmith.pipeline.sandbox.inside.session",
+    "pairsmith.pipeline.sandbox.inside.tester",
     "pairsmith.pipeline.sandbox.inside.program",
     "pairsmith.pipeline.sandbox.inside.words",
     "pairsmith.pipeline.sandbox.inside.foreign",

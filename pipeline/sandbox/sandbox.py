@@ -80,10 +80,13 @@ class Sandbox:
         self._open(job, tester=False)
         return Status(self._receive("opened")["status"])
 
-    def call(self, arguments: str) -> Answer:
-        """Return what the begun program gives for one list of arguments."""
+    def call(self, arguments: str, is_message: bool = False) -> Answer:
+        """Return what the begun program gives for one list of arguments, or for a message of a tester.
+
+        The value of the answer to a message is the program's own text, as it came: a message for the tester.
+        """
         self._channel.send({"op": "call", "arguments": arguments})
-        return self._answer(self._receive("answer"))
+        return self._answer(self._receive("answer"), is_message)
 
     def end(self) -> Ending:
         """End the begun program."""
@@ -91,10 +94,9 @@ class Sandbox:
         return self._ending(self._receive("closed"))
 
     def run_tester(self, job: Job, ask: Callable[[str], Answer]) -> Ending:
-        """Run test code whose entry point asks `ask` for a value.
+        """Run test code whose requests for the candidate `ask` answers.
 
-        Returns its ending: `ok` if every test passed; `exception` with the type (AssertionError) if one failed. A
-        suite (`job.mode`) ends `ok` with a report, whatever became of its tests.
+        Returns its ending: `ok` with a report, whatever became of its tests.
 
         Raises:
             SandboxFaultError: if the sandbox broke, or `ask` raised it.
@@ -104,12 +106,7 @@ class Sandbox:
             message = self._receive("call_out", "tested")
             if message["op"] == "tested":
                 break
-            try:
-                arguments = normalise(message["arguments"])
-            except (ValueError, RecursionError):
-                self._channel.send({"op": "reply", "ok": None, "body": ""})
-                continue
-            answer = ask(arguments)
+            answer = ask(str(message["arguments"]))
             is_ok = answer.status is Status.OK
             body = answer.value if is_ok else answer.exception or answer.status.value
             self._channel.send({"op": "reply", "ok": is_ok, "body": body})
@@ -165,10 +162,12 @@ class Sandbox:
             raise SandboxFaultError(f"the sandbox sent {kind!r} where {expected[0]!r} was due")
         return message
 
-    def _answer(self, message: dict[str, Any]) -> Answer:
+    def _answer(self, message: dict[str, Any], is_message: bool = False) -> Answer:
         try:
             status = Status(message["status"])
-            value = normalise(message["value"]) if status is Status.OK else ""
+            value = message["value"] if status is Status.OK else ""
+            if status is Status.OK and not is_message:
+                value = normalise(value)
         except (ValueError, RecursionError):  # text that is no encoded value: written past our encoder
             status, value = Status.FORGED, ""
         return Answer(status, value, message["exception"], message["wall_s"])

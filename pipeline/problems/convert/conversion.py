@@ -78,7 +78,7 @@ def _convert(source: str, entry_point: str, setup: str, parameters: tuple[str, .
         _bind_imports([node for node in before.body if isinstance(node, ast.Import | ast.ImportFrom)], scope)
         cases = _cases_of(tree, check, scope)
     except (NotConvertibleError, ArithmeticError) as error:
-        return _for_tester(tree, before, source, entry_point, callees, str(error))
+        return _for_tester(tree, source, entry_point, callees, str(error))
     if not cases:
         return Conversion(JudgedBy.NOTHING, reason="no assert calls the entry point")
     return Conversion(JudgedBy.CASES, cases=tuple(cases))
@@ -106,9 +106,9 @@ def parse(source: str) -> ast.Module:
 
 
 def _for_tester(
-    tree: ast.Module, before: ast.Module, source: str, entry_point: str, callees: frozenset[str], reason: str
+    tree: ast.Module, source: str, entry_point: str, callees: frozenset[str], reason: str
 ) -> Conversion:
-    obstacle = why_no_tester(tree, before, callees)
+    obstacle = why_no_tester(tree, callees)
     if obstacle:
         return Conversion(JudgedBy.NOTHING, reason=f"{reason}; {obstacle}")
     # Tests that draw numbers must draw the same ones each time.

@@ -1,38 +1,22 @@
-"""What tests must not do if they run in a sandbox of their own, away from the candidate.
-
-There the entry point is a function that sends plain values, by position, to the candidate's sandbox and gives
-plain values back: None, bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, nested. What
-the candidate raises reaches the tests as one type of exception.
-"""
+"""Test code that runs in a sandbox of its own, away from the candidate, and reaches it by a session of requests."""
 
 import ast
-import builtins
-from collections.abc import Iterator
-
-_BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__"}
-_LAZY = frozenset({"range", "map", "filter", "zip", "iter", "enumerate", "reversed", "object", "open"})
-_PLAIN_PARTS = (ast.List, ast.Tuple, ast.Set, ast.Dict, ast.Starred)
 
 
-def why_no_tester(tree: ast.Module, before: ast.Module, callees: frozenset[str]) -> str:
-    """Return why test code can't work in a tester, in words, or an empty string.
+def why_no_tester(tree: ast.Module, callees: frozenset[str]) -> str:
+    """Return why test code shows nothing about a candidate, in words, or an empty string.
 
     Args:
         tree: the test code.
-        before: the setup, whose names the tester knows too.
         callees: names that mean the candidate.
     """
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in callees]
-    if not calls:
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    if not names & {callee.partition(".")[0] for callee in callees}:
         return "no test calls the entry point"
-    return (
-        _unknown_names(tree, before, callees)
-        or _attributes(tree, callees)
-        or _keywords(tree, callees)
-        or _exceptions(tree, callees)
-        or _changed_arguments(tree, callees)
-        or _foreign_arguments(tree, before, callees)
-    )
+    imports = (node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom))
+    if any("pytest" in ast.unparse(node).split() for node in imports):
+        return "the tests import pytest, but define no test function"
+    return ""
 
 
 def calls_to_add(tree: ast.Module, entry_point: str) -> list[str]:
@@ -50,7 +34,9 @@ def calls_to_add(tree: ast.Module, entry_point: str) -> list[str]:
             continue
         n_parameters = len(node.args.args)
         if node.name == "check" and n_parameters == 1:
-            lines.append(f"check({entry_point})")
+            owner, _, method = entry_point.rpartition(".")
+            candidate = f"lambda *a, **k: {owner}().{method}(*a, **k)" if owner else entry_point
+            lines.append(f"check({candidate})")
         elif node.name.startswith("test") and n_parameters == 0:
             lines.append(f"{node.name}()")
     return lines
@@ -72,81 +58,3 @@ def bound_names(tree: ast.AST) -> set[str]:
             case ast.ExceptHandler(name=str(name)):
                 names.add(name)
     return names
-
-
-def _unknown_names(tree: ast.Module, before: ast.Module, callees: frozenset[str]) -> str:
-    known = bound_names(tree) | bound_names(before) | callees | _BUILTINS
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    unknown = sorted(used - known)
-    return f"the tests use {', '.join(unknown)}, which only the solution defines" if unknown else ""
-
-
-def _attributes(tree: ast.Module, callees: frozenset[str]) -> str:
-    for node in ast.walk(tree):
-        match node:
-            case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name in callees:
-                return f"the tests read {name}.{attribute}"
-    return ""
-
-
-def _keywords(tree: ast.Module, callees: frozenset[str]) -> str:
-    for node in ast.walk(tree):
-        match node:
-            case ast.Call(func=ast.Name(id=name), keywords=[_, *_]) if name in callees:
-                return "the tests pass keyword arguments"
-    return ""
-
-
-def _exceptions(tree: ast.Module, callees: frozenset[str]) -> str:
-    """Look for calls under `try` or `with raises(...)`: such tests ask for a type that does not come back."""
-    for node in ast.walk(tree):
-        in_try = isinstance(node, ast.Try)
-        in_raises = isinstance(node, ast.With) and "raises" in ast.unparse(node.items[0]).lower()
-        watched = node.body if isinstance(node, ast.Try | ast.With) and (in_try or in_raises) else []
-        names = (part for statement in watched for part in ast.walk(statement))
-        if any(isinstance(part, ast.Name) and part.id in callees for part in names):
-            return "the tests look at what the solution raises"
-    return ""
-
-
-def _changed_arguments(tree: ast.Module, callees: frozenset[str]) -> str:
-    """Look for `f(x)` as a statement: such a test then looks at what the call did to `x`, over there."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.Expr(value=ast.Call(func=ast.Name(id=callee), args=args)) if callee in callees:
-                if any(isinstance(arg, ast.Name) for arg in args):
-                    return f"the tests look at what {callee} does to its argument"
-    return ""
-
-
-def _foreign_arguments(tree: ast.Module, before: ast.Module, callees: frozenset[str]) -> str:
-    definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    code = {
-        node.name: isinstance(node, ast.ClassDef)
-        for part in (tree, before)
-        for node in ast.walk(part)
-        if isinstance(node, definitions)
-    }
-    own = bound_names(tree) | bound_names(before)
-    for call in ast.walk(tree):
-        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in callees):
-            continue
-        for part in _parts([*call.args, *(keyword.value for keyword in call.keywords)]):
-            match part:
-                case ast.Lambda() | ast.GeneratorExp():
-                    return f"the tests pass a {type(part).__name__}"
-                case ast.Name(id=name) if name in code or (name in _BUILTINS and name not in own):
-                    return f"the tests pass the function or class {name}"
-                case ast.Call(func=ast.Name(id=name)) if code.get(name) or (name in _LAZY and name not in own):
-                    return f"the tests pass an object made by {name}(...)"
-    return ""
-
-
-def _parts(nodes: list[ast.expr]) -> Iterator[ast.AST]:
-    """Give the expressions that end up in a value, through lists, tuples, sets and dicts."""
-    for node in nodes:
-        if isinstance(node, _PLAIN_PARTS):
-            inner = [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
-            yield from _parts(inner)
-        else:
-            yield node

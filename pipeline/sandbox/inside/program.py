@@ -14,24 +14,19 @@ from typing import Any
 
 from pairsmith.pipeline.sandbox.inside import lockdown
 from pairsmith.pipeline.sandbox.inside.answering import (
-    CALL_OUT,
     LOADED,
     MISSING,
     NONCE_BYTES,
     RAISED,
-    TESTED,
     TOO_LARGE,
     VALUE,
     type_name,
 )
 from pairsmith.pipeline.sandbox.inside.frames import FrameReader, pack, write_all
-from pairsmith.pipeline.sandbox.inside.serving import answer_request
+from pairsmith.pipeline.sandbox.inside.session import serve
 from pairsmith.pipeline.sandbox.inside.stdin import python_program, serve_stdin
-from pairsmith.schemas.values import Lazy, Record, ValueTooLargeError, decode_value, encode_value
-
-
-class CandidateError(Exception):
-    """What a tester sees where the candidate raised, ran out of time or broke: its call gave no value."""
+from pairsmith.pipeline.sandbox.inside.tester import own_classes, run_tester
+from pairsmith.schemas.values import Record, ValueTooLargeError, decode_value, encode_value
 
 
 def run_program(inputs: int, answers: int) -> None:
@@ -60,19 +55,24 @@ def run_program(inputs: int, answers: int) -> None:
     if load["mode"] == "suite":
         from pairsmith.pipeline.sandbox.inside.suite import run_suite  # only sandboxes of suites have it
 
-        run_suite(load["code"], nonce, frames, answers)
+        run_suite(load, nonce, frames, answers)
         return
     if load["tester"]:
-        _run_tester(load, module.__dict__, nonce, frames, answers)
+        run_tester(load, nonce, frames, answers)
         return
-    problem = _load(load, module.__dict__)
+    setup: dict[str, type] = {}
+    problem = _load(load, module.__dict__, setup)
     if problem is not None:
         write_all(answers, pack(nonce + problem))
         return
     is_module = load["mode"] == "module"
-    function = module.__dict__ if is_module else _find(module.__dict__, load["entry_point"])
-    if function is None:
+    function = _find(module.__dict__, load["entry_point"]) if load["entry_point"] or not is_module else None
+    if function is None and (load["entry_point"] or not is_module):
         write_all(answers, pack(nonce + MISSING))
+        return
+    if is_module:
+        write_all(answers, pack(nonce + LOADED))
+        serve(module.__dict__, setup, frames, answers)
         return
     write_all(answers, pack(nonce + LOADED))
     while True:
@@ -80,8 +80,7 @@ def run_program(inputs: int, answers: int) -> None:
         if frame is None:
             return
         text = frame[NONCE_BYTES:].decode("ascii")
-        answer = answer_request(function, text) if is_module else _answer(function, text, module.__dict__)
-        write_all(answers, pack(frame[:NONCE_BYTES] + answer))
+        write_all(answers, pack(frame[:NONCE_BYTES] + _answer(function, text, module.__dict__)))
 
 
 def _run_on_stdin(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers: int) -> None:
@@ -94,12 +93,17 @@ def _run_on_stdin(load: dict[str, Any], nonce: bytes, frames: FrameReader, answe
     serve_stdin(start, frames, answers, load["limits"])
 
 
-def _load(load: dict[str, Any], namespace: dict[str, Any]) -> bytes | None:
-    """Execute the code at module level; return the answer that says why it failed, None if it did not."""
+def _load(load: dict[str, Any], namespace: dict[str, Any], setup: dict[str, type]) -> bytes | None:
+    """Execute the code at module level; return the answer that says why it failed, None if it did not.
+
+    The classes of the problem's setup that the code leaves as they are go into `setup`.
+    """
     try:
         if load["setup"]:
             exec(compile(load["setup"], "<setup>", "exec", dont_inherit=True), namespace)
+        classes = own_classes(namespace)
         exec(compile(load["code"], "<solution>", "exec", dont_inherit=True), namespace)
+        setup.update({name: kind for name, kind in classes.items() if namespace.get(name) is kind})
     except BaseException as error:
         return RAISED + type_name(error)
     return None
@@ -145,36 +149,3 @@ def _with_objects(value: Any, namespace: dict[str, Any]) -> Any:
     for name, part in value.fields:
         object.__setattr__(made, name, _with_objects(part, namespace))
     return made
-
-
-def _run_tester(
-    load: dict[str, Any], namespace: dict[str, Any], nonce: bytes, frames: FrameReader, answers: int
-) -> None:
-    """Run test code whose entry point is a stand-in that asks for values from the other sandbox."""
-
-    def entry_point(*arguments: object) -> Any:
-        nonlocal nonce
-        write_all(answers, pack(nonce + CALL_OUT + encode_value(list(arguments)).encode("ascii")))
-        frame = frames.read()
-        if frame is None:
-            os._exit(1)
-        nonce, body = frame[:NONCE_BYTES], frame[NONCE_BYTES:]
-        if body[:1] == VALUE:
-            return _plain(decode_value(body[1:].decode("ascii")))
-        raise CandidateError(body[1:].decode("utf-8", "replace"))
-
-    try:
-        exec(compile(load["setup"], "<setup>", "exec", dont_inherit=True), namespace)
-        namespace[load["entry_point"]] = entry_point
-        exec(compile(load["code"], "<tests>", "exec", dont_inherit=True), namespace)
-    except BaseException as error:
-        write_all(answers, pack(nonce + RAISED + type_name(error)))
-        return
-    write_all(answers, pack(nonce + TESTED))
-
-
-def _plain(value: Any) -> Any:
-    """Return a lazy value as the iterator that it was, so that `list(f(x))` works in a test."""
-    if isinstance(value, Lazy):
-        return iter(value.items)
-    return value

@@ -201,8 +201,6 @@ def _relay(cell: Cell, host_in: int, host_out: int, limits: dict[str, Any]) -> d
         if frame is None:
             raise ProgramEndedError("exited", "the host is gone")
         reply = json.loads(frame)
-        if reply["ok"] is None:
-            raise ProgramEndedError("forged", "arguments that are no values")
         cell.send((answering.VALUE if reply["ok"] else answering.RAISED) + reply["body"].encode())
 
 

@@ -1,0 +1,312 @@
+"""Objects that two processes share: what one has of them, the other has too, each time a message crosses.
+
+A message is a request or a reply, and the text of `[body, changes, gone]`. Values without parts stand in the body
+itself, as in `schemas.values`. Lists, dicts and all other containers of `schemas.twins` have a number and exist on
+both sides; at each crossing the sender adds what has changed in them since the last, and the receiver changes its own
+in place. So aliasing within a result, between results and arguments, and changes in place are what they are in one
+process. Everything else that is no plain value has a number too, but stays where it is: the other side holds a
+stand-in for it (`mirrors`) whose calls, attributes and operators are requests.
+
+The changes: `[number, kind, ...]`, for a container its name, header and items; `obj` (class, attributes) for an
+object whose class both sides have; `exc`, `sub`, `own` and `class` for what `mirrors` makes of them. `gone` are
+numbers that the sender no longer holds.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import json
+import operator
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+from pairsmith.pipeline.sandbox.inside import mirrors
+from pairsmith.schemas import twins
+from pairsmith.schemas.values import MAX_NODES, NO_SCALAR, ValueTooLargeError, decode_value, encode_scalar, value_twin
+
+_VIEWS: dict[str, Any] = {"dict_keys": dict.keys, "dict_values": dict.values, "dict_items": dict.items}
+_VIEW_NAMES: dict[Any, str] = {type(view({})): name for name, view in _VIEWS.items()}
+_TYPES: dict[str, Any] = {name: kind for name, kind in vars(builtins).items() if isinstance(kind, type)}
+_TYPES.update({kind.__name__: kind for kind in (*twins.VALUE_OF, *twins.CONTAINER_OF, types.ModuleType)})
+_TYPE_NAMES = {kind: name for name, kind in _TYPES.items()}
+_FEW = 64  # numbers; below it nobody looks for those that are no longer held
+
+
+class BrokenMessageError(Exception):
+    """The other side sent what is no message."""
+
+
+class Peer:
+    """One of the two sides.
+
+    Attributes:
+        objects: what has a number, by number; strong references.
+        setup: classes that both sides have by the problem's setup, by name: their objects cross by their attributes.
+        shared: further classes of this side whose objects cross by their attributes.
+    """
+
+    def __init__(self, talk: Callable[[str], str], first: int, drops: bool) -> None:
+        """Share nothing yet.
+
+        Args:
+            talk: sends a message and returns the other side's next one.
+            first: the first number that this side gives, 0 or 1.
+            drops: whether this side is the one that lets go of objects.
+        """
+        self.talk = talk
+        self.objects: dict[int, Any] = {}
+        self.setup: dict[str, type] = {}
+        self.shared: set[type] = set()
+        self._numbers: dict[int, int] = {}
+        self._known: dict[int, list[Any]] = {}
+        self._incoming: dict[int, list[Any]] = {}
+        self._fresh: list[int] = []
+        self._next, self._drops = first, drops
+        self._n_kept = self._n_left = 0
+
+    def number_of(self, value: object) -> int | None:
+        """Return the number of an object; None if it has none."""
+        return self._numbers.get(id(value))
+
+    def pack(self, body: list[Any]) -> str:
+        """Return the text of a message.
+
+        Raises:
+            ValueTooLargeError: over MAX_NODES parts, or an int of too many bits.
+        """
+        before, self._fresh, self._n_left = self._next, [], MAX_NODES
+        gone = self._let_go() if self._drops else []
+        synced: dict[int, list[Any]] = {}
+        changes = []
+        try:
+            tree = [self.tree(part) for part in body]
+            for number, known in list(self._known.items()):
+                items = _items_of(self.objects[number])
+                if not _same(items, known):
+                    synced[number] = items
+                    changes.append([number, "", self._trees(items)])
+            while self._fresh:
+                number = self._fresh.pop(0)
+                changes.append([number, *self._entry(number, synced)])
+            text = json.dumps([tree, changes, gone], ensure_ascii=True, separators=(",", ":"))
+        except BaseException as error:
+            for number in range(before, self._next, 2):
+                self._numbers.pop(id(self.objects.pop(number, None)), None)
+            if isinstance(error, RecursionError):
+                raise ValueTooLargeError("a value nested too deep") from None
+            raise
+        self._known.update(synced)
+        return text
+
+    def unpack(self, text: str) -> list[Any]:
+        """Return the body of a message, once all that it changes has changed.
+
+        Raises:
+            BrokenMessageError: if it is none.
+        """
+        try:
+            body, changes, gone = json.loads(text)
+            for number in gone:
+                self._numbers.pop(id(self.objects.pop(number, None)), None)
+                self._known.pop(number, None)
+            self._incoming.update({entry[0]: entry for entry in changes})
+            for entry in changes:
+                self._object(entry[0])
+            for number, *_, items in changes:
+                if number in self._known:
+                    value = self.objects[number]
+                    _fill(value, [self.value(item) for item in items])
+                    self._known[number] = _items_of(value)
+            return [self.value(part) for part in body]
+        except (TypeError, ValueError, LookupError, AttributeError, RecursionError, OverflowError) as error:
+            raise BrokenMessageError(f"{type(error).__name__}: {error}") from None
+
+    def tree(self, value: Any) -> Any:
+        """Return what stands for a value in a message."""
+        self._n_left -= 1
+        if self._n_left < 0:
+            raise ValueTooLargeError("a value of too many parts")
+        kind = type(value)
+        plain = encode_scalar(value, kind)
+        if plain is not NO_SCALAR:
+            return plain
+        number = self._numbers.get(id(value))
+        if number is not None:
+            return {"@": number}
+        if kind is tuple:
+            return {"tuple": self._trees(value)}
+        if kind is frozenset:
+            return {"frozenset": sorted(self._trees(value), key=json.dumps)}
+        twin = value_twin(kind)
+        if twin is not None:
+            return {"std": [twin.name, self._trees(twin.parts(value))]}
+        if isinstance(value, type) and value in _TYPE_NAMES:
+            return {"type": _TYPE_NAMES[value]}
+        if kind is types.ModuleType:
+            return {"module": value.__name__}
+        if kind in _VIEW_NAMES:
+            return {"view": [_VIEW_NAMES[kind], self._trees(value)]}
+        named = mirrors.value_parts(value)
+        if named is not None:
+            return {"named": [self.tree(kind), self._trees(named)]}
+        if isinstance(value, type) and self.setup.get(value.__name__) is value:
+            return {"setup": value.__name__}
+        number = self._next
+        self._next += 2
+        self._set(number, value)
+        self._fresh.append(number)
+        return {"@": number}
+
+    def value(self, tree: Any) -> Any:
+        """Return the value that a part of a message stands for."""
+        if not isinstance(tree, dict):
+            return tree
+        ((tag, body),) = tree.items()
+        if tag == "@":
+            return self._object(body)
+        if tag in ("tuple", "frozenset"):
+            items = [self.value(item) for item in body]
+            return tuple(items) if tag == "tuple" else frozenset(items)
+        if tag == "std":
+            if body[0].startswith("numpy."):
+                self._need_numpy()
+            return twins.make_value(body[0], [self.value(part) for part in body[1]])
+        if tag == "type":
+            return _TYPES[body]
+        if tag == "module":
+            return importlib.import_module(body) if body in sys.stdlib_module_names else types.ModuleType(body)
+        if tag == "view":
+            return _view(body[0], [self.value(part) for part in body[1]])
+        if tag == "named":
+            return mirrors.make_named(self.value(body[0]), [self.value(part) for part in body[1]])
+        if tag == "setup":
+            return self.setup[body]
+        return decode_value(json.dumps(tree))
+
+    def _trees(self, values: Any) -> list[Any]:
+        return [self.tree(value) for value in values]
+
+    def _set(self, number: int, value: Any) -> None:
+        self.objects[number] = value
+        self._numbers[id(value)] = number
+
+    def _entry(self, number: int, synced: dict[int, list[Any]]) -> list[Any]:
+        """Return what the other side needs to have a new object too."""
+        value = self.objects[number]
+        kind = type(value)
+        twin = _container(kind)
+        if twin is not None:
+            items = synced[number] = twin.items(value)
+            return [twin.name, self._trees(twin.header(value)), self._trees(items)]
+        if self._crosses_by_state(kind):
+            items = synced[number] = _items_of(value)
+            return ["obj", self.tree(kind), self._trees(items)]
+        if isinstance(value, BaseException):
+            return ["exc", self.tree(kind), self._trees(value.args)]
+        if isinstance(value, type):
+            return ["class", *mirrors.describe(value, self)]
+        base = twins.native_base(kind)
+        if base is None:
+            return ["own", self.tree(kind)]
+        if base[0] in twins.CONTAINER_OF:
+            items = synced[number] = _items_of(value)
+            return ["sub", self.tree(kind), self._trees(items)]
+        return ["sub", self.tree(kind), self.tree(base[1](value))]
+
+    def _crosses_by_state(self, kind: type) -> bool:
+        if self.setup.get(kind.__name__) is kind or kind in self.shared:
+            return mirrors.has_plain_layout(kind)
+        if mirrors.is_record(kind):
+            self.shared.add(kind)
+            return True
+        return False
+
+    def _object(self, number: int) -> Any:
+        entry = self._incoming.pop(number, None)
+        if number in self.objects:
+            return self.objects[number]
+        if entry is None or type(number) is not int:
+            raise ValueError("a number that nobody gave")
+        kind, *parts = entry[1:]
+        if kind == "class":
+            mirrors.make_class(parts, self, lambda made: self._set(number, made))
+            return self.objects[number]
+        if kind in ("own", "exc", "sub", "obj"):
+            mirror = self.value(parts[0])
+            made = mirrors.make_object(kind, mirror, parts[1:], self)
+            is_synced = kind == "obj" or (kind == "sub" and isinstance(made, (list, dict, set)))
+        else:
+            if kind == "ndarray":
+                self._need_numpy()
+            made = twins.CONTAINER_NAMED[kind].make(*[self.value(part) for part in parts[0]])
+            is_synced = True
+        self._set(number, made)
+        if is_synced:
+            self._known[number] = []
+        return made
+
+    def _need_numpy(self) -> None:
+        importlib.import_module("numpy")
+        twins.know_numpy()
+
+    def _let_go(self) -> list[int]:
+        """Forget what nobody here holds any more; return the numbers."""
+        gone: list[int] = []
+        if len(self.objects) < 2 * self._n_kept + _FEW:
+            return gone
+        for number in list(self.objects):
+            value = self.objects[number]
+            # Held by the table, by this variable and by the call itself.
+            if sys.getrefcount(value) <= 3 and not isinstance(value, type):
+                gone.append(number)
+                del self.objects[number], self._numbers[id(value)]
+                self._known.pop(number, None)
+        self._n_kept = len(self.objects)
+        return gone
+
+
+def _container(kind: Any) -> twins.Container | None:
+    if kind.__module__ == "numpy":
+        twins.know_numpy()
+    return twins.CONTAINER_OF.get(kind)
+
+
+def _twin_of(value: Any) -> twins.Container | None:
+    kind = type(value)
+    twin = _container(kind)
+    if twin is None:
+        base = next((base for base in (list, dict, set) if isinstance(value, base)), None)
+        twin = twins.CONTAINER_OF[base] if base is not None else None
+    return twin
+
+
+def _items_of(value: Any) -> list[Any]:
+    twin = _twin_of(value)
+    if twin is not None:
+        return twin.items(value)
+    return [part for pair in mirrors.state_of(value).items() for part in pair]
+
+
+def _fill(value: Any, items: list[Any]) -> None:
+    twin = _twin_of(value)
+    if twin is not None:
+        twin.fill(value, items)
+    else:
+        mirrors.set_state(value, dict(zip(items[::2], items[1::2])))  # noqa: B905 (Python 3.9)
+
+
+def _same(items: list[Any], known: list[Any]) -> bool:
+    if len(items) != len(known):
+        return False
+    if all(map(operator.is_, items, known)):
+        return True
+    return len(items) == 1 and type(items[0]) is bytes and items == known
+
+
+def _view(name: str, items: list[Any]) -> Any:
+    if name == "dict_keys":
+        return dict.fromkeys(items).keys()
+    return dict(items).items() if name == "dict_items" else dict(enumerate(items)).values()

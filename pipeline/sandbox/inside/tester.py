@@ -1,0 +1,84 @@
+"""Runs test code in a process that holds no candidate; what it uses of the candidate it reaches by a `Session`."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+import types
+from typing import Any
+
+from pairsmith.pipeline.sandbox.inside.answering import RAISED, TESTED, type_name
+from pairsmith.pipeline.sandbox.inside.frames import FrameReader
+from pairsmith.pipeline.sandbox.inside.mirrors import UnsupportedTestError
+from pairsmith.pipeline.sandbox.inside.session import Line, Session
+from pairsmith.schemas.values import encode_value
+
+_MODULE = "tests"
+
+
+def run_tester(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers: int) -> None:
+    """Run the tests of one problem: names that only the candidate binds mean the candidate's.
+
+    The functions of the setup run here, on this side's own copy; so do its classes, unless the candidate defines a
+    class of the same name. A builtin is never the candidate's, but for the entry point.
+    """
+    line = Line(nonce, frames, answers)
+    session = Session(line.talk, is_test=True, module=_MODULE)
+    module = sys.modules[_MODULE] = types.ModuleType(_MODULE)
+    namespace = module.__dict__
+    try:
+        exec(compile(load["setup"], "<setup>", "exec", dont_inherit=True), namespace)
+        code = compile(load["code"], "<tests>", "exec", dont_inherit=True)
+        session.setup = own_classes(namespace)
+        entry_point = load["entry_point"].partition(".")[0]
+        wanted = _names(code) | session.setup.keys() | {entry_point}
+        known = (namespace.keys() - session.setup.keys()) | set(vars(builtins))
+        namespace.update(session.request("names", sorted((wanted - known) | {entry_point})))
+        session.was_reached = False
+        outcome = _outcome(code, namespace, session)
+    except UnsupportedTestError as error:
+        outcome = ["error", str(error)]
+    except BaseException as error:
+        line.send(RAISED + type_name(error))
+        return
+    line.send(TESTED + encode_value([[["", *outcome]], notes(session)]).encode("ascii"))
+
+
+def _outcome(code: types.CodeType, namespace: dict[str, Any], session: Session) -> list[str]:
+    try:
+        exec(code, namespace)
+    except MemoryError:
+        raise
+    except SystemExit as end:
+        if "is_the_candidates" not in end.__dict__:
+            raise
+        return ["failed", "SystemExit"]
+    except UnsupportedTestError:
+        raise
+    except BaseException as error:
+        name = type_name(error).decode()
+        return ["failed" if session.was_reached else "error", name]
+    return ["passed", ""]
+
+
+def notes(session: Session) -> dict[str, Any]:
+    """Return what a verdict has to know of a conversation beside the outcomes."""
+    return {"own": sum(session.own.values()), "vague": session.is_vague, "broken": session.is_broken}
+
+
+def own_classes(namespace: dict[str, Any]) -> dict[str, type]:
+    """Return the classes that a namespace defines itself, by name."""
+    module = namespace.get("__name__")
+    return {
+        name: value
+        for name, value in namespace.items()
+        if isinstance(value, type) and value.__module__ == module and value.__name__ == name
+    }
+
+
+def _names(code: types.CodeType) -> set[str]:
+    names = set(code.co_names)
+    for part in code.co_consts:
+        if isinstance(part, types.CodeType):
+            names |= _names(part)
+    return names
