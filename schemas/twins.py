@@ -1,4 +1,4 @@
-"""Values of the standard library that cross a sandbox exactly: their plain parts go over, the same object comes back.
+"""Values of the standard library that cross a sandbox exactly: their parts go over, the same object comes back.
 
 A twin is told by `type(value) is ...` and rebuilt by the standard library of whoever reads it, so its behaviour is
 never the candidate's. This module is shipped into sandboxes as source: standard library only, Python 3.9 upwards.
@@ -27,7 +27,7 @@ class Value(NamedTuple):
 
     name: str
     kind: type
-    parts: Callable[[Any], "list[Any]"]
+    parts: Callable[[Any], list[Any]]
     make: Callable[..., Any]
 
 
@@ -42,16 +42,21 @@ class Container(NamedTuple):
 
     name: str
     kind: type
-    header: Callable[[Any], "list[Any]"]
-    items: Callable[[Any], "list[Any]"]
+    header: Callable[[Any], list[Any]]
+    items: Callable[[Any], list[Any]]
     make: Callable[..., Any]
-    fill: Callable[[Any, "list[Any]"], None]
+    fill: Callable[[Any, list[Any]], None]
 
 
 def _fraction(numerator: int, denominator: int) -> fractions.Fraction:
     if max(numerator.bit_length(), denominator.bit_length()) > _MAX_RATIO_BITS:
         raise ValueError("a Fraction of too many bits")
     return fractions.Fraction(numerator, denominator)
+
+
+def _timezone_parts(value: Any) -> list[Any]:
+    offset, name = value.utcoffset(None), value.tzname(None)
+    return [offset] if name == datetime.timezone(offset).tzname(None) else [offset, name]
 
 
 def _datetime_parts(value: Any) -> list[Any]:
@@ -76,7 +81,7 @@ VALUES = (
     _value(datetime.datetime, _datetime_parts, _datetime),
     _value(datetime.time, _datetime_parts, _datetime),
     _value(datetime.timedelta, lambda value: [value.days, value.seconds, value.microseconds]),
-    _value(datetime.timezone, lambda value: [value.utcoffset(None), value.tzname(None)]),
+    _value(datetime.timezone, _timezone_parts),
     _value(uuid.UUID, lambda value: [str(value)]),
     _value(pathlib.PurePosixPath, lambda value: [str(value)]),
     _value(pathlib.PosixPath, lambda value: [str(value)]),
@@ -144,8 +149,9 @@ CONTAINERS = (
     Container("Counter", Counter, _nothing, _flat, Counter, _fill_dict),
     Container("OrderedDict", OrderedDict, _nothing, _flat, OrderedDict, _fill_ordered),
     Container("defaultdict", defaultdict, lambda value: [value.default_factory], _flat, _default, _fill_dict),
-    Container("deque", deque, lambda value: [value.maxlen], list, lambda length: deque((), length), _fill_deque),
-    Container("array", array.array, lambda value: [value.typecode], lambda value: [value.tobytes()], array.array,
+    Container("deque", deque, lambda value: [value.maxlen], list, lambda length: deque(maxlen=length),
+    _fill_deque), Container("array", array.array, lambda value: [value.typecode], lambda value:
+    [value.tobytes()], array.array,
               _fill_array),
     Container("UserList", UserList, _nothing, lambda value: list(value.data), UserList,
               lambda value, items: _fill_list(value.data, items)),
@@ -180,8 +186,6 @@ def make_value(name: str, parts: list[Any]) -> Any:
         raise ValueError("not a " + name + ": " + type(error).__name__) from None
 
 
-
-
 def know_numpy() -> bool:
     """Add numpy's arrays and scalars to the tables, where numpy has been imported; return whether it has."""
     numpy: Any = sys.modules.get("numpy")
@@ -211,14 +215,15 @@ def know_numpy() -> bool:
 
 _NATIVE: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (int, int.__int__), (float, float.__float__), (str, lambda text: str.__getitem__(text, slice(None))),
-    (bytes, lambda data: bytes.__getitem__(data, slice(None))), (tuple, lambda items: list_of(tuple, items, tuple)),
-    (frozenset, lambda items: list_of(frozenset, items, frozenset)), (set, lambda items: list_of(set, items, set)),
-    (list, lambda items: list_of(list, items, list)), (dict, lambda items: dict(dict.items(items))),
+    (bytes, lambda data: bytes.__getitem__(data, slice(None))), (tuple, lambda items: list_of(tuple, items,
+    tuple)), (frozenset, lambda items: list_of(frozenset, items, frozenset)), (set, lambda items: list_of(set,
+    items, set)), (list, lambda items: list_of(list, items, list)), (dict, lambda items: dict(dict.items(items))),
 )  # fmt: skip
 # What a subclass must keep to be, for Python's `==` and the wrappers of tests, the value that it holds.
 KEPT = (
-    "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__len__", "__iter__", "__getitem__", "__contains__",
-    "__bool__", "__abs__", "__float__", "__int__", "__index__", "__add__", "__radd__", "__sub__", "__rsub__",
+    "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__len__", "__iter__", "__getitem__",
+    "__contains__", "__bool__", "__abs__", "__float__", "__int__", "__index__", "__add__", "__radd__", "__sub__",
+    "__rsub__",
 )  # fmt: skip
 
 
@@ -242,7 +247,7 @@ def native_base(kind: Any) -> tuple[type, Callable[[Any], Any]] | None:
 
 
 def named_fields(kind: Any) -> list[str] | None:
-    """Return the field names of a dataclass without own equality or of a true named tuple; None for other classes."""
+    """Return the fields of a dataclass without own equality or of a true named tuple; None for other classes."""
     if dataclasses.is_dataclass(kind):
         equality: Any = getattr(kind.__eq__, "__code__", None)
         made = kind.__eq__ is object.__eq__ or (equality is not None and equality.co_filename != "<solution>")

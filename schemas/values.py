@@ -16,9 +16,9 @@ lacks is an object with one key:
     {"cycle": n}           the value n levels up      {"opaque": name}        anything else: equals nothing
     {"own": name}          likewise, but its class has an `__eq__` of its own, which nobody here can ask
 
-The types are told by `type(value) is ...`. An object of a subclass of a built-in type that keeps its equality, order
-and length is the value that it is for Python's `==`; one that changes them is "own". This module is shipped into
-sandboxes as source: standard library only, Python 3.9 upwards.
+The types are told by `type(value) is ...`. An object of a subclass of a built-in type that keeps its equality,
+order and length is the value that it is for Python's `==`; one that changes them is "own". This module is
+shipped into sandboxes as source: standard library only, Python 3.9 upwards.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -48,8 +48,8 @@ _LAZY: tuple[Any, ...] = (
     map, filter, zip, enumerate, reversed, *_VIEWS,
     type(iter([])), type(iter(())), type(iter("")), type(iter("\u00e9")), type(iter(set())), type(iter(b"")),
     type(iter({})), type(iter({}.values())), type(iter({}.items())), type(reversed({})),
-    type(reversed([])), type(iter(twins.deque())), type(iter(range(0))), type(iter(range(1 << 70))), type(_ for _ in ()),
-    *(kind for kind in vars(itertools).values() if isinstance(kind, type) and hasattr(kind, "__next__")),
+    type(reversed([])), type(iter(deque())), type(iter(range(0))), type(iter(range(1 << 70))), type(_ for _
+    in ()), *(kind for kind in vars(itertools).values() if isinstance(kind, type) and hasattr(kind, "__next__")),
 )  # fmt: skip
 
 
@@ -305,11 +305,11 @@ def _encode_container(value: Any, kind: Any, state: _State, above: tuple[Any, ..
     if kind is Opaque:
         return {"own" if value.has_equality else "opaque": value.name}
     read = object.__getattribute__
-    fields = twins.named_fields(kind)
-    if fields is not None:
+    names = twins.named_fields(kind)
+    if names is not None:
         tag = "namedtuple" if issubclass(kind, tuple) else "record"
-        parts = tuple(value) if issubclass(kind, tuple) else [read(value, name) for name in fields]
-        named = [[name, _encode(part, state, inner)] for name, part in zip(fields, parts)]  # noqa: B905
+        parts = tuple(value) if issubclass(kind, tuple) else [read(value, name) for name in names]
+        named = [[name, _encode(part, state, inner)] for name, part in zip(names, parts)]  # noqa: B905
         return {tag: [kind.__name__, named]}
     base = twins.native_base(kind)
     if base is not None:
@@ -371,7 +371,7 @@ def _decode_twin(name: str, header: Any, items: Any = None) -> Any:
     twin = twins.CONTAINER_NAMED[name]
     inner = [_decode(item) for item in items]
     if name in ("Counter", "OrderedDict", "defaultdict", "UserDict"):
-        _refuse_collisions(inner[::2])
+        refuse_collisions(inner[::2])
     value = twin.make(*parts)
     twin.fill(value, inner)
     return value

@@ -157,9 +157,9 @@ class _Runner:
             sandbox = bench.again if is_again else bench.candidate
             if problem.judged_by in (JudgedBy.TESTER, JudgedBy.SUITE):
                 tester = bench.suite if problem.judged_by is JudgedBy.SUITE else bench.tester
-                done = run_tests(program.code, problem, sandbox, tester)
-                ran = _execution(program, done.calls, done.ending, done.tester, self.pool.name)
-                return replace(ran, tests=done.tests)
+                tested = run_tests(program.code, problem, sandbox, tester)
+                ran = _execution(program, tested.calls, tested.ending, tested.tester, self.pool.name)
+                return replace(ran, tests=tested.tests)
             done = _execution(program, *sandbox.run(job), "", self.pool.name)
             if not problem.checker:
                 return done

@@ -37,9 +37,9 @@ class TestedRun:
 def run_tests(code: str, problem: Problem, candidate: Sandbox, tester: Sandbox) -> TestedRun:
     """Return what came of a problem's tests with a candidate's code.
 
-    Tests that collect nothing, none of which passed or failed, or that passed without a call of the candidate, prove
-    nothing. One failed test fails; a test that broke before it reached the candidate, or that asks for what can't
-    cross over, fails nobody, but then nothing is passed either.
+    Tests that collect nothing, none of which passed or failed, or that passed without a call of the candidate,
+    prove nothing. One failed test fails; a test that broke before it reached the candidate, or that asks for
+    what can't cross over, fails nobody, but then nothing is passed either.
 
     Args:
         code: the candidate's program.
@@ -139,13 +139,15 @@ def _plain(tree: Any, entries: dict[Any, Any], left: list[int], depth: int = 0) 
         items = inner(parts[1])
         return {"dict": [list(pair) for pair in zip(items[::2], items[1::2], strict=True)]}
     if kind in ("own", "obj", "exc", "sub"):
-        return {"opaque": _class_name(parts[0], entries) if "@" not in parts[0] or parts[0]["@"] in entries else kind}
+        return {
+            "opaque": _class_name(parts[0], entries) if "@" not in parts[0] or parts[0]["@"] in entries else kind
+        }
     return {"opaque": str(kind)}
 
 
 def _tests(results: Sequence[Sequence[str]]) -> tuple[TestRun, ...]:
     outcomes: tuple[TestOutcome, ...] = get_args(TestOutcome)
-    return tuple(TestRun(str(name), outcome) for name, outcome, _ in results if outcome in outcomes)  # type: ignore[arg-type]
+    return tuple(TestRun(str(name), outcome) for name, outcome, _ in results if outcome in outcomes)
 
 
 def _sum_up(tests: Sequence[TestRun], n_calls: int) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Test code that runs in a sandbox of its own, away from the candidate, and reaches it by a session of requests."""
+"""Test code that runs in a sandbox of its own and reaches the candidate by requests."""
 
 import ast
 

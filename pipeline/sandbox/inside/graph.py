@@ -2,10 +2,10 @@
 
 A message is a request or a reply, and the text of `[body, changes, gone]`. Values without parts stand in the body
 itself, as in `schemas.values`. Lists, dicts and all other containers of `schemas.twins` have a number and exist on
-both sides; at each crossing the sender adds what has changed in them since the last, and the receiver changes its own
-in place. So aliasing within a result, between results and arguments, and changes in place are what they are in one
-process. Everything else that is no plain value has a number too, but stays where it is: the other side holds a
-stand-in for it (`mirrors`) whose calls, attributes and operators are requests.
+both sides; at each crossing the sender adds what has changed in them since the last, and the receiver changes
+its own in place. So aliasing within a result, between results and arguments, and changes in place are what they
+are in one process. Everything else that is no plain value has a number too, but stays where it is: the other
+side holds a stand-in for it (`mirrors`) whose calls, attributes and operators are requests.
 
 The changes: `[number, kind, ...]`, for a container its name, header and items; `obj` (class, attributes) for an
 object whose class both sides have; `exc`, `sub`, `own` and `class` for what `mirrors` makes of them. `gone` are
@@ -25,7 +25,14 @@ from typing import Any
 
 from pairsmith.pipeline.sandbox.inside import mirrors
 from pairsmith.schemas import twins
-from pairsmith.schemas.values import MAX_NODES, NO_SCALAR, ValueTooLargeError, decode_value, encode_scalar, value_twin
+from pairsmith.schemas.values import (
+    MAX_NODES,
+    NO_SCALAR,
+    ValueTooLargeError,
+    decode_value,
+    encode_scalar,
+    value_twin,
+)
 
 _VIEWS: dict[str, Any] = {"dict_keys": dict.keys, "dict_values": dict.values, "dict_items": dict.items}
 _VIEW_NAMES: dict[Any, str] = {type(view({})): name for name, view in _VIEWS.items()}
@@ -44,7 +51,8 @@ class Peer:
 
     Attributes:
         objects: what has a number, by number; strong references.
-        setup: classes that both sides have by the problem's setup, by name: their objects cross by their attributes.
+        setup: classes that both sides have by the problem's setup, by name: their objects cross by their
+        attributes.
         shared: further classes of this side whose objects cross by their attributes.
     """
 

@@ -1,9 +1,10 @@
 """Stand-ins for objects of the other side, and for their classes.
 
 A class of the other side becomes a class here with its name, its bases and those operators that it has, so that
-`isinstance`, `len`, `for` and `with` find what they would find there. Enums, true named tuples and plain dataclasses
-become real ones: what they compare and hash is this side's own code. Subclasses of built-in types that keep their
-equality become subclasses of them here. Every other operator, call and attribute is a request to the other side.
+`isinstance`, `len`, `for` and `with` find what they would find there. Enums, true named tuples and plain
+dataclasses become real ones: what they compare and hash is this side's own code. Subclasses of built-in types
+that keep their equality become subclasses of them here. Every other operator, call and attribute is a request to
+the other side.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ for _name in _BINARY:
     OPERATORS[f"__i{_name}__"] = getattr(operator, "i" + _name)
 COPIES: dict[str, Callable[..., Any]] = {"__copy__": copy.copy, "__deepcopy__": _deepcopy}
 _LOOKS: dict[str, Any] = {
-    kind.__name__: kind
+    str(kind.__name__): kind
     for kind in (types.FunctionType, types.GeneratorType, types.MethodType, types.BuiltinFunctionType,
                  types.CoroutineType)
 }  # fmt: skip
@@ -79,24 +80,24 @@ class Meta(type):
 
     def __call__(cls, *arguments: Any, **options: Any) -> Any:
         """Make an object, over there."""
-        return cls.__peer__.request("call", cls, list(arguments), options)  # type: ignore[attr-defined]
+        return cls.__peer__.request("call", cls, list(arguments), options)
 
     def __getattr__(cls, name: str) -> Any:
         """Return an attribute of the class."""
         if name.startswith("__") and name.endswith("__") and name != "__annotations__":
             raise AttributeError(name)
-        return cls.__peer__.request("get", cls, name)  # type: ignore[attr-defined]
+        return cls.__peer__.request("get", cls, name)
 
     def __setattr__(cls, name: str, value: Any) -> None:
         """Set an attribute of the class, over there."""
         if name.startswith("__"):
             type.__setattr__(cls, name, value)
         else:
-            cls.__peer__.request("set", cls, name, value)  # type: ignore[attr-defined]
+            cls.__peer__.request("set", cls, name, value)
 
     def __getitem__(cls, key: Any) -> Any:
         """Return `cls[key]`, over there."""
-        return cls.__peer__.request("op", "__getitem__", [cls, key])  # type: ignore[attr-defined]
+        return cls.__peer__.request("op", "__getitem__", [cls, key])
 
 
 class _RecordMeta(Meta):
@@ -113,7 +114,12 @@ class Remote:
 
     def __getattr__(self, name: str) -> Any:
         """Return an attribute of the object."""
-        if name.startswith("__") and name not in ("__name__", "__doc__", "__qualname__", "__wrapped__"):
+        if name.startswith(("__", "_pytest", "pytest")) and name not in (
+            "__name__",
+            "__doc__",
+            "__qualname__",
+            "__wrapped__",
+        ):
             raise AttributeError(name)
         return self.__peer__.request("get", self, name)
 
@@ -138,7 +144,7 @@ class Remote:
 
 
 def describe(kind: Any, peer: Any) -> list[Any]:
-    """Return what the other side needs for a stand-in of a class: name, bases, operators, methods, style, looks."""
+    """Return what the other side needs for the stand-in of a class, as `make_class` takes it."""
     style = _style(kind, peer)
     native = twins.native_base(kind)
     is_error = issubclass(kind, BaseException)
@@ -161,8 +167,8 @@ def describe(kind: Any, peer: Any) -> list[Any]:
             if base is kind or _is_heap(base) or loses_base
         }
     )
-    looks = kind.__name__ if _LOOKS.get(kind.__name__) is kind else ""
     name = str(kind.__name__)[:100]
+    looks = name if _LOOKS.get(name) is kind else ""
     return [name, [peer.tree(base) for base in bases], operators, methods, style, looks]
 
 
@@ -201,7 +207,8 @@ def make_class(parts: list[Any], peer: Any, register: Callable[[type], None]) ->
         made = base(name, members, module="solution", **({"type": mixin} if isinstance(mixin, type) else {}))
     elif style[0] == "named":
         defaults = [peer.value(value) for value in style[2]]
-        made = collections.namedtuple(name, style[1], defaults=defaults, module="solution")
+        make: Any = collections.namedtuple
+        made = make(name, style[1], defaults=defaults, module="solution")
     else:
         made = _plain_class(name, [peer.value(base) for base in base_trees], style, looks, peer)
     register(made)
@@ -263,12 +270,12 @@ def make_object(kind: str, mirror: Any, parts: list[Any], peer: Any) -> Any:
             made.__init__(*arguments)  # type: ignore[misc]
         return made
     if kind == "sub" and isinstance(parts[0], list) and issubclass(mirror, (list, dict, set)):
-        return mirror.__new__(mirror)
+        return mirror.__new__(mirror)  # type: ignore[type-var]
     if kind == "sub" and not isinstance(parts[0], list):
         value = peer.value(parts[0])
         base = type(value)
         if base in (int, float, str, bytes, tuple, frozenset) and issubclass(mirror, base):
-            return base.__new__(mirror, value)  # type: ignore[call-overload]
+            return base.__new__(mirror, value)
     if kind == "own" and issubclass(mirror, Remote):
         if mirror.__dict__.get("__class__") is not None and mirror.__name__ == "coroutine":
             return _coroutine(peer)
@@ -338,7 +345,7 @@ def is_record(kind: Any) -> bool:
     """Return whether a class is a dataclass whose methods Python made, so that its fields say all."""
     if not dataclasses.is_dataclass(kind) or not has_plain_layout(kind) or hasattr(kind, "__post_init__"):
         return False
-    made = (kind.__init__, kind.__eq__)
+    made = (twins.found(kind, "__init__"), twins.found(kind, "__eq__"))
     if any(getattr(getattr(one, "__code__", None), "co_filename", "") != _GENERATED for one in made):
         return False
     if any(_is_written(twins.found(kind, name)) for name in ("__getattr__", "__setattr__", "__getattribute__")):
@@ -349,13 +356,18 @@ def is_record(kind: Any) -> bool:
         and not getattr(field, "kw_only", False)
         and field.default_factory in (dataclasses.MISSING, list, dict, set)
         for field in dataclasses.fields(kind)
-    ) and all(dataclasses.is_dataclass(base) for base in type.mro(kind)[:-1])
+    ) and all(dataclasses.is_dataclass(base) for base in _classes_of(kind))
+
+
+def _classes_of(kind: Any) -> list[Any]:
+    """Return a class and its bases, without `object`."""
+    return list(type.mro(kind))[:-1]
 
 
 def has_plain_layout(kind: Any) -> bool:
     """Return whether objects of a class are nothing but their attributes."""
     return kind.__new__ is object.__new__ and all(
-        type(base) in (type, _RecordMeta) and _is_heap(base) for base in type.mro(kind)[:-1]
+        type(base) in (type, _RecordMeta) and _is_heap(base) for base in _classes_of(kind)
     )
 
 

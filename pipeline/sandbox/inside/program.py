@@ -7,7 +7,6 @@ forge is only its own answer.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import types
 from typing import Any

@@ -3,8 +3,9 @@
 The real pytest collects and runs the tests; its source is shipped into sandboxes of suites only. What the tests
 import from `solution` is the candidate's, reached by a `Session`.
 
-The report is a list of [test, outcome, detail], the outcome one of passed, failed, skipped and error: an `error` is a
-test that could not show anything, since it broke before it reached the candidate, or asks for what can't cross over.
+The report is a list of [test, outcome, detail], the outcome one of passed, failed, skipped and error: an `error`
+is a test that could not show anything, since it broke before it reached the candidate, or asks for what can't
+cross over.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ class _Solution(types.ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         found = session.request("names", [name])
+        if name not in found or not callable(found[name]):  # to import a function shows nothing yet
+            session.was_reached = True
         if name not in found:
             raise AttributeError(f"module 'solution' has no attribute {name!r}")
         return found[name]
@@ -116,7 +119,9 @@ def run_suite(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers: 
         known = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
         if status not in known and not recorder.outcomes:
             recorder.outcomes[f"pytest ended with {status}"] = "error"
-        report = encode_value([[[name, outcome, ""] for name, outcome in recorder.outcomes.items()], notes(session)])
+        report = encode_value(
+            [[[name, outcome, ""] for name, outcome in recorder.outcomes.items()], notes(session)]
+        )
     except BaseException as error:
         line.send(RAISED + type_name(error))
         return

@@ -34,7 +34,6 @@ def run_tester(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers:
         wanted = _names(code) | session.setup.keys() | {entry_point}
         known = (namespace.keys() - session.setup.keys()) | set(vars(builtins))
         namespace.update(session.request("names", sorted((wanted - known) | {entry_point})))
-        session.was_reached = False
         outcome = _outcome(code, namespace, session)
     except UnsupportedTestError as error:
         outcome = ["error", str(error)]
