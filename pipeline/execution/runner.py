@@ -197,7 +197,8 @@ def _prepare(program: Program, problem: Problem, toolchains: Toolchains) -> Job 
         return prepare_program(program.code, problem.setup, problem.language, texts, toolchains)
     if problem.language != PYTHON:
         return prepare(program.code, problem.setup, problem.entry_point, problem.language, inputs, toolchains)
-    job = Job(problem.setup, program.code, problem.entry_point, inputs)
+    views = tuple("bool" if case.compare in ("truthy", "falsy") else case.view for case in problem.cases)
+    job = Job(problem.setup, program.code, problem.entry_point, inputs, views=views if any(views) else ())
     if problem.interface is Interface.STDIN:
         job = replace(job, inputs=tuple(map(encode_value, inputs)), mode="stdin")
     return job

@@ -4,8 +4,11 @@ The only place where expected values and a candidate's values meet. Both are tex
 no object of the candidate's takes part in the comparison. `schemas.problem.Compare` says what each rule means.
 """
 
+from collections import ChainMap, UserDict, UserList, UserString
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
 from numbers import Number
 from typing import Any
 
@@ -14,7 +17,17 @@ from pairsmith.pipeline.judging.stdout import same_text
 from pairsmith.pipeline.judging.tolerance import EXACT, Tolerance
 from pairsmith.schemas.execution import CaseRun, Status
 from pairsmith.schemas.problem import Case
-from pairsmith.schemas.values import Cycle, Lazy, Opaque, Record, decode_value, encode_value, to_set
+from pairsmith.schemas.values import (
+    MAX_NODES,
+    Cycle,
+    Lazy,
+    Opaque,
+    Record,
+    Viewed,
+    decode_value,
+    encode_value,
+    to_set,
+)
 
 ACCEPTED, REFUSED, BROKEN = "accepted", "refused", "broken"  # what a checker says, see `judging.checkers`
 MANY_ANSWERS = frozenset({"checker", "one_of"})
@@ -117,7 +130,9 @@ def same_value(got: Any, expected: Any, tolerance: Tolerance = EXACT) -> bool:
         return _same_number(got, expected, tolerance)
     if _is_set_like(got) and _is_set_like(expected):
         return _same_set(got, expected, tolerance)
-    got, expected = _as_plain(got), _as_plain(expected)
+    if isinstance(got, (Decimal, Fraction)) or isinstance(expected, (Decimal, Fraction)):
+        return bool(got == expected)
+    got, expected = _as_built_in(got), _as_built_in(expected)
     if type(got) is not type(expected):
         return False
     if isinstance(got, (list, tuple)):
@@ -153,7 +168,7 @@ def _as_json(value: Any) -> Any:
     Raises:
         ValueError: if two keys have one text.
     """
-    value = _as_plain(value)
+    value = _as_built_in(value)
     if isinstance(value, (list, tuple)):
         return [_as_json(item) for item in value]
     if isinstance(value, dict):
@@ -228,11 +243,27 @@ def _pair_off(left: list[Any], wanted: list[Any], same: Same) -> bool:
     return not wanted
 
 
+def _as_built_in(value: Any) -> Any:
+    """Return a value of the standard library as the built-in value that it equals in Python; all else as it is."""
+    value = _as_plain(value)
+    if isinstance(value, (dict, UserDict, ChainMap)):
+        return dict(value.items())
+    if isinstance(value, (UserList, UserString)):
+        return value.data
+    return value
+
+
 def view_value(value: Any, view: str) -> Any:
     """Return what the test's own wrapper would have made of the value."""
     if not view:
         return value
+    if isinstance(value, Viewed):
+        if value.view != view:
+            raise TypeError(f"{view} of an object that gave its {value.view}")
+        return value.value
     value = _as_plain(value)
+    if isinstance(value, range) and len(value) > MAX_NODES:
+        raise ValueError("a range of too many numbers")
     if isinstance(value, Lazy) and view not in ("str", "abs") and (view != "len" or value.kind in _SIZED):
         value = value.items
     if view == "str" and isinstance(value, (set, frozenset)):
@@ -248,6 +279,8 @@ def view_value(value: Any, view: str) -> Any:
 
 def _truth(value: Any) -> bool | None:
     """Return what `bool` gives for the value, None where nobody can tell."""
+    if isinstance(value, Viewed):
+        return bool(value.value) if value.view == "bool" else None
     if isinstance(value, (Opaque, Cycle)):
         return None
     if isinstance(value, Lazy):

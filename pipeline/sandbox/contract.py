@@ -47,6 +47,9 @@ class Job:
         mode: `function` calls the entry point; `stdin` runs the code as a program once for each input, and its
             answer is the string on standard output; `module` answers a suite's requests (see `inside.serving`);
             `suite` runs the code as a pytest or unittest module, in a sandbox with `suite_kit`.
+        views: for `function`: one an input, or none at all: what the test wraps around the call (`list`, `bool`,
+        ...).
+            Where the value is an object of the program's own class, what that gives goes out in its place.
         foreign: how to start a program of another language (see `inside.foreign`), in place of setup and code;
             empty for Python.
         room: what its runtime needs beside the configured limits.
@@ -57,6 +60,7 @@ class Job:
     entry_point: str
     inputs: tuple[str, ...] = ()
     mode: Literal["function", "stdin", "module", "suite"] = "function"
+    views: tuple[str, ...] = ()
     foreign: str = ""
     room: Room = Room()
 

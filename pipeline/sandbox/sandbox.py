@@ -129,6 +129,7 @@ class Sandbox:
                 "mode": job.mode,
                 "tester": tester,
                 "foreign": job.foreign,
+                "views": job.views,
                 "inputs": inputs,
                 "limits": self._limits(job),
             }

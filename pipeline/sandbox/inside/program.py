@@ -6,6 +6,7 @@ forge is only its own answer.
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import types
@@ -25,7 +26,7 @@ from pairsmith.pipeline.sandbox.inside.frames import FrameReader, pack, write_al
 from pairsmith.pipeline.sandbox.inside.session import serve
 from pairsmith.pipeline.sandbox.inside.stdin import python_program, serve_stdin
 from pairsmith.pipeline.sandbox.inside.tester import own_classes, run_tester
-from pairsmith.schemas.values import Record, ValueTooLargeError, decode_value, encode_value
+from pairsmith.schemas.values import Record, ValueTooLargeError, Viewed, decode_value, encode_value
 
 
 def run_program(inputs: int, answers: int) -> None:
@@ -74,12 +75,12 @@ def run_program(inputs: int, answers: int) -> None:
         serve(module.__dict__, setup, frames, answers)
         return
     write_all(answers, pack(nonce + LOADED))
-    while True:
+    for view in itertools.chain(load["views"], itertools.repeat("")):
         frame = frames.read()
         if frame is None:
             return
         text = frame[NONCE_BYTES:].decode("ascii")
-        write_all(answers, pack(frame[:NONCE_BYTES] + _answer(function, text, module.__dict__)))
+        write_all(answers, pack(frame[:NONCE_BYTES] + _answer(function, text, module.__dict__, view)))
 
 
 def _run_on_stdin(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers: int) -> None:
@@ -120,13 +121,22 @@ def _find(namespace: dict[str, Any], entry_point: str) -> Any:
     return lambda *arguments: getattr(kind(), method)(*arguments)
 
 
-def _answer(function: Any, text: str, namespace: dict[str, Any]) -> bytes:
+_VIEWS: dict[str, Any] = {
+    "list": list, "tuple": tuple, "set": set, "sorted": sorted, "len": len, "str": str, "abs": abs, "sum": sum,
+    "bool": bool,
+}  # fmt: skip
+
+
+def _answer(function: Any, text: str, namespace: dict[str, Any], view: str) -> bytes:
     try:
         arguments = decode_value(text)
         if '{"record":' in text:
             arguments = _with_objects(arguments, namespace)
         value = function(*arguments)
-        return VALUE + encode_value(value).encode("ascii")
+        answer = encode_value(value)
+        if view and answer.startswith(('{"opaque":', '{"own":')):
+            answer = encode_value(Viewed(view, _VIEWS[view](value)))
+        return VALUE + answer.encode("ascii")
     except ValueTooLargeError:
         return TOO_LARGE
     except BaseException as error:
@@ -144,7 +154,17 @@ def _with_objects(value: Any, namespace: dict[str, Any]) -> Any:
     kind = namespace.get(value.name) if isinstance(value, Record) and not value.is_tuple else None
     if not isinstance(kind, type):
         return value
-    made: Any = object.__new__(kind)
-    for name, part in value.fields:
-        object.__setattr__(made, name, _with_objects(part, namespace))
+    fields = {name: _with_objects(part, namespace) for name, part in value.fields}
+    made = _made_by_init(kind, fields)
+    for name, part in fields.items():
+        object.__setattr__(made, name, part)
     return made
+
+
+def _made_by_init(kind: Any, fields: dict[str, Any]) -> Any:
+    """Return an object as its class makes it of those parameters that are among the fields."""
+    code = getattr(kind.__init__, "__code__", None)
+    if code is None:
+        return object.__new__(kind)
+    names = code.co_varnames[1 : code.co_argcount]
+    return kind(**{name: fields[name] for name in names if name in fields})

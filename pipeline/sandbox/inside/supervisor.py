@@ -20,7 +20,7 @@ from pairsmith.pipeline.sandbox.inside.ending import CellBrokenError, ProgramEnd
 from pairsmith.pipeline.sandbox.inside.frames import pack, read_frame, write_all
 from pairsmith.pipeline.sandbox.inside.running import Cell
 
-_LOADED = ("setup", "code", "entry_point", "mode", "tester", "foreign", "limits")
+_LOADED = ("setup", "code", "entry_point", "mode", "tester", "foreign", "views", "limits")
 _CPU_SLACK_S = 0.25  # what the kernel's clock ticks and the end of a tree of processes may add
 _MAX_NAME = 100
 _TEXT = bytes(range(0x20, 0x80))  # all that the encoder of values writes
