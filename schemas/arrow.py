@@ -4,7 +4,7 @@ import functools
 import types
 import typing
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from typing import Any, Literal, TypeVar
 
@@ -57,12 +57,13 @@ def to_table(records: Iterable[Any], record: type) -> pa.Table:
 
 
 def from_table(table: pa.Table, record: type[T]) -> list[T]:
-    """Return the rows of a table as records.
+    """Return the rows of a table as records; a column that an older version did not write has its default.
 
     Raises:
-        KeyError: if a column is missing; the message names it.
+        KeyError: if a column without a default is missing; the message names it.
     """
-    missing = [field.name for field in fields(typing.cast(Any, record)) if field.name not in table.column_names]
+    needed = [field.name for field in fields(typing.cast(Any, record)) if field.default is MISSING]
+    missing = [name for name in needed if name not in table.column_names]
     if missing:
         raise KeyError(f"no column {missing[0]!r} for {record.__name__}; there are {table.column_names}")
     build = _builder(typing.cast(Any, record))
@@ -128,5 +129,5 @@ def _builder(hint: Any) -> Any:
         parts: Sequence[tuple[str, Any]] = [
             (name, _builder(part)) for name, part in typing.get_type_hints(hint).items()
         ]
-        return lambda row: typing.cast(Any, hint)(**{name: build(row[name]) for name, build in parts})
+        return lambda row: typing.cast(Any, hint)(**{name: build(row[name]) for name, build in parts if name in row})
     return lambda value: value

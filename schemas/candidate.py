@@ -1,6 +1,6 @@
 """Candidates (what a model wrote) and the programs extracted from them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from pairsmith.schemas.pair import Message
@@ -33,6 +33,8 @@ class Candidate:
         token_logprobs: natural-log probability of each drawn token; empty unless asked for.
         wall_s: seconds from the request to its answer, those in the model's batch included; 0.0 where unknown.
         extra: further sampling parameters as canonical JSON (`sampling.extra`); empty for none.
+        reasoning: what a server gave as the model's thoughts, apart from the completion; empty for none.
+        n_reasoning_tokens: tokens of the thoughts, part of `n_tokens`, as the server counts them; -1 where unknown.
     """
 
     candidate_id: str
@@ -58,6 +60,8 @@ class Candidate:
     token_logprobs: tuple[float, ...] = ()
     wall_s: float = field(default=0.0, metadata={"measured": True})
     extra: str = ""
+    reasoning: str = ""
+    n_reasoning_tokens: int = -1
 
 
 class Extraction(StrEnum):
@@ -67,6 +71,27 @@ class Extraction(StrEnum):
     NO_CODE = "no_code"
     SYNTAX_ERROR = "syntax_error"
     NO_ENTRY_POINT = "no_entry_point"
+    NO_ANSWER = "no_answer"
+    """Only thoughts: the last one was never closed, or nothing follows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a completion, in characters: the first one, and the one behind the last.
+
+    Line ends count as one character, as in `pipeline.extraction.clean_text`.
+    """
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class OtherBlock:
+    """Another program of an answer that has several: see `Program.code` and `Program.pruned`."""
+
+    code: str
+    pruned: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +100,14 @@ class Program:
 
     Attributes:
         extraction: only `ok` programs are run; the others fail with this as their cause.
-        code: the whole program: what the entry point needs, no prose; empty for `no_code`.
+        code: the whole program as the model wrote it, no prose; empty for `no_code`.
         form: where the code was found: fenced, bare, continuation, as_is or none.
+        pruned: what the entry point needs of `code`, run where loading `code` fails; empty where it is the same.
+        other_blocks: whole programs of the other blocks that answer differently, all of them judged.
+        judged: the parts of the completion that `code` was taken from, in order.
+        thoughts: the parts of the completion that are thoughts, never judged.
+        method_of: class whose method stands for the entry point; empty where a function does, as asked.
+        is_joined: whether `code` is made of several blocks.
     """
 
     candidate_id: str
@@ -84,3 +115,13 @@ class Program:
     extraction: Extraction
     form: str
     code: str
+    pruned: str = ""
+    other_blocks: tuple[OtherBlock, ...] = ()
+    judged: tuple[Span, ...] = ()
+    thoughts: tuple[Span, ...] = ()
+    method_of: str = ""
+    is_joined: bool = False
+
+    def judged_as(self, program_form: str) -> "Program":
+        """Return the program that was judged: `code`, or the pruned form where that ran."""
+        return replace(self, code=self.pruned) if program_form == "pruned" and self.pruned else self

@@ -1,6 +1,6 @@
 """What happened when a program ran. Facts only: nothing here says right or wrong."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -73,6 +73,22 @@ class TestRun:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherRun:
+    """One run of another block of the same answer; the fields are those of `Execution`."""
+
+    status: Status
+    exception: str
+    detail: str
+    runs: tuple[CaseRun, ...]
+    tester: str
+    signature: str
+    tests: tuple[TestRun, ...]
+    flaky: bool
+    program_form: str
+    load_error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Execution:
     """One run of a program over all cases of its problem.
 
@@ -91,6 +107,10 @@ class Execution:
         starved_s: seconds that it was kept waiting for a processor; looked at only when its wall time had run out,
             0.0 otherwise; -1.0 where this kernel does not say.
         flaky: whether a second run behaved otherwise. Its verdict is undecided.
+        program_form: what ran: `whole` (blocks as they were written), `joined` (several blocks), `pruned` (what the
+            entry point needs, since loading the whole failed), `bare`, `continuation`, `as_is`; empty if nothing did.
+        load_error: for `pruned`: how loading the whole program ended.
+        other_runs: one entry for each other block of the answer, where several answer differently.
     """
 
     candidate_id: str
@@ -108,3 +128,13 @@ class Execution:
     tests: tuple[TestRun, ...] = ()
     starved_s: float = field(default=0.0, metadata={"measured": True})
     flaky: bool = False
+    program_form: str = ""
+    load_error: str = ""
+    other_runs: tuple[OtherRun, ...] = ()
+
+    def of_blocks(self) -> "list[Execution]":
+        """Return one execution for each block that answers, this one first."""
+        names = [field.name for field in fields(OtherRun)]
+        others = [{name: getattr(other, name) for name in names} for other in self.other_runs]
+        own = replace(self, other_runs=())
+        return [own, *(replace(own, **other) for other in others)]

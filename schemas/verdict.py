@@ -27,6 +27,8 @@ class Cause(StrEnum):
     SYNTAX_ERROR = "syntax_error"
     COMPILE_ERROR = "compile_error"
     NO_CODE = "no_code"
+    NO_ANSWER = "no_answer"
+    AMBIGUOUS_ANSWER = "ambiguous_answer"
     TEST_FAILED = "test_failed"
     FLAKY = "flaky"
     SANDBOX_FAULT = "sandbox_fault"
@@ -48,6 +50,8 @@ class Verdict:
         n_passed: cases that passed, 0 <= n_passed <= n_cases.
         passed_cases: one entry a case, in order.
         signature: behaviour signature, from the execution.
+        program_form, load_error: what was judged, from the execution.
+        n_blocks: different blocks of the answer that were judged.
     """
 
     candidate_id: str
@@ -59,3 +63,6 @@ class Verdict:
     n_passed: int
     passed_cases: tuple[bool, ...]
     signature: str
+    program_form: str = ""
+    load_error: str = ""
+    n_blocks: int = 1

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pairsmith.pipeline.extraction import MAX_CHARACTERS, extract_program
-from pairsmith.pipeline.extraction.compiling import compiles
+from pairsmith.pipeline.extraction.statements import compiles
 from pairsmith.schemas.candidate import Candidate, Extraction, Program
 from pairsmith.schemas.problem import JudgedBy, Problem
 

@@ -117,7 +117,7 @@ def judge_again(chain: Chain, names: Sequence[str]) -> None:
     if not wanted:
         return
     n = chain.n_rows("candidates")
-    with Reader(chain.config.syntax) as reader, open_bars(dict.fromkeys(overlapped_stages(), n)) as bars:
+    with Reader(chain.config.syntax, chain.config.extraction) as reader, open_bars(dict.fromkeys(overlapped_stages(), n)) as bars:
         Overlapped(chain, reader, bars).run((), sorted(names), {})
     for stage in wanted:
         chain.finish(stage, names)
@@ -138,7 +138,7 @@ def _draw_and_judge(outer: Chain, names: Sequence[str], meter: Meter) -> None:
     meter.found(n_ready)
     meter.expect(one for name in pending for one in sorted(ids[name]))
     totals = {"candidates": n, **dict.fromkeys(overlapped_stages(), n + n_ready)}
-    with open_bars(totals) as bars, Reader(config.syntax) as reader:
+    with open_bars(totals) as bars, Reader(config.syntax, config.extraction) as reader:
 
         def count(candidate: Candidate) -> None:
             bars["candidates"].advance(1, meter.drawn(candidate))

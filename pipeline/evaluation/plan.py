@@ -89,6 +89,7 @@ def trained_sampling(config: RunConfig) -> SamplingConfig | None:
 def list_sets(config: RunConfig) -> list[ProblemSet]:
     """Return the sets to evaluate on: the run's held-out problems first."""
     folder = config.run / "evaluation"
+    config = config.model_copy(update={"extraction": config.extraction.for_evaluation()})
     sets = [ProblemSet(HELD_OUT, folder, config)] if config.evaluation.held_out else []
     for one in config.evaluation.sets:
         settings = config.model_copy(update={"problems": one})

@@ -16,13 +16,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from pairsmith.pipeline.execution.forms import run_forms
 from pairsmith.pipeline.execution.suites import TESTS_ENDED, run_tests
 from pairsmith.pipeline.judging.checkers import check_runs
 from pairsmith.pipeline.judging.equality import agree
 from pairsmith.pipeline.languages.jobs import Unprepared, prepare, prepare_program, prepare_tests
 from pairsmith.pipeline.languages.toolchains import Toolchains
 from pairsmith.pipeline.sandbox import Answer, Bench, Ending, Job, SandboxFaultError, SandboxPool
-from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.schemas.candidate import Extraction, OtherBlock, Program
 from pairsmith.schemas.config import RerunTimeouts
 from pairsmith.schemas.execution import CaseRun, Execution, Status
 from pairsmith.schemas.problem import Interface, JudgedBy, Problem
@@ -32,7 +33,7 @@ PYTHON = "python"
 _BURNED = 0.9  # of its own time: a program that had the processor so long was not kept from it
 _ANSWERING = 0.2  # of its time: one that answered cases so long was slow, and may be near its limit
 _OVERLOAD = 0.6  # of its time: more waiting than that is not from our own programs, two of which share a processor
-_Key = tuple[str, str]  # problem_id, code
+_Key = tuple[str, str, str, tuple[OtherBlock, ...], str]
 
 
 def execute_programs(
@@ -101,7 +102,7 @@ def _execute(
 
 
 def _key(program: Program) -> _Key:
-    return program.problem_id, program.code
+    return program.problem_id, program.code, program.pruned, program.other_blocks, program.method_of
 
 
 def _is_borderline(execution: Execution) -> bool:
@@ -137,9 +138,16 @@ class _Runner:
         return _is_borderline(execution) or (self.rerun_timeouts == "all" and _timed_out(execution))
 
     def execute(self, program: Program, problem: Problem) -> Execution:
-        """Run a program, and again where that may tell more."""
+        """Run a program in the form that can be loaded, with the other blocks of its answer."""
+        return run_forms(program, lambda form: self._execute(form, problem))
+
+    def _execute(self, program: Program, problem: Problem) -> Execution:
+        """Run the code of a program, and again where that may tell more."""
+        called = problem
+        if program.method_of:
+            called = replace(problem, entry_point=f"{program.method_of}.{problem.entry_point}")
         try:
-            job = _prepare(program, problem, self.toolchains)
+            job = _prepare(program, called, self.toolchains)
         except SandboxFaultError as fault:
             return _fault(program, problem, self.pool.name, str(fault))
         if isinstance(job, Unprepared):

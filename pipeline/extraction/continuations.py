@@ -4,56 +4,84 @@ import re
 
 from tree_sitter import Node, Parser
 
-from pairsmith.pipeline.extraction.answers import Found, extract_answer
+from pairsmith.pipeline.extraction.answers import find_function
+from pairsmith.pipeline.extraction.blocks import Found, does_anything
 from pairsmith.pipeline.extraction.fences import starts_with_fence
 from pairsmith.pipeline.extraction.needs import borrow, find_missing
 from pairsmith.pipeline.extraction.readers import Reader, join
 from pairsmith.pipeline.extraction.statements import margins
 from pairsmith.pipeline.languages.grammar import Grammar as Language
 from pairsmith.pipeline.syntax.parsing import to_source
-from pairsmith.schemas.candidate import Extraction
+from pairsmith.schemas.candidate import Extraction, Span
+from pairsmith.schemas.config.extraction import ExtractionConfig
 from pairsmith.schemas.problem import Problem
 
 MAX_ENDS = 8  # places tried as the function's end
+MAX_PROGRAM_ENDS = 200  # places tried as the end of a continued program, from the last
 _ANY_ALTERATION = re.compile(r"^\w+[.\[].*=", re.MULTILINE)
 _ANY_BINDING = re.compile(r"^(?:async\s+def|def|class|import|from)\b|^@|^\w+\s*(?::[^=\n]*)?=", re.MULTILINE)
 
 
-def extract_continuation(text: str, opening: str, problem: Problem, reader: Reader) -> tuple[str, Found]:
-    """Return where the code was found and what it is.
+def find_continuation(text: str, opening: str, problem: Problem, reader: Reader, config: ExtractionConfig) -> Found:
+    """Return the function that a prompt began and a completion ends, with the later definitions that it needs.
 
     Args:
         text: the completion.
         opening: the code that it continues.
         problem: says the entry point.
         reader: of the problem's language.
+        config: for completions that begin anew, and are read as an answer.
     """
+    if starts_with_fence(text):
+        return find_function(text, problem, reader, config)
     if reader.language is not None:
-        return _continue_foreign(text, opening, problem, reader, reader.language)
+        return _continue_foreign(text, opening, problem, reader, reader.language, config)
     entry_point = problem.entry_point
     whole = opening + text
     lines = whole.split("\n")
     n_given = opening.count("\n")  # the completion begins in the line of this number
     head = _find_header(lines[: n_given + 1], entry_point)
     begins_anew = opening.endswith("\n") and head == n_given
-    if head is None or begins_anew or starts_with_fence(text):
-        return extract_answer(text, problem, reader)
+    if head is None or begins_anew:
+        return find_function(text, problem, reader, config)
     ends = [number for number in margins(lines) if number > head and number >= n_given]
     ends.append(len(lines))
     if not _has_code("\n".join(lines[: ends[0]])[len(opening) :]):
-        form, found = extract_answer(text, problem, reader)  # it begins anew, or says nothing
-        if found[0] is Extraction.NO_CODE and re.search(r"^[ \t]+[^\s#]", text, re.MULTILINE):
-            return "continuation", (Extraction.SYNTAX_ERROR, reader.finish(whole))
-        return form, found
+        found = find_function(text, problem, reader, config)  # it begins anew, or says nothing
+        if found.extraction is Extraction.NO_CODE and re.search(r"^[ \t]+[^\s#]", text, re.MULTILINE):
+            return Found(Extraction.SYNTAX_ERROR, "continuation", reader.finish(whole))
+        return found
     for end in ends[:MAX_ENDS]:
         code = "\n".join(lines[:end])
         if reader.compiles(code):
-            return "continuation", _with_later(code, "\n".join(lines[end:]), reader)
+            extraction, code = _with_later(code, "\n".join(lines[end:]), reader)
+            return Found(extraction, "continuation", code, spans=_behind(opening, code, text))
     first = "\n".join(lines[: ends[0]])
     unfenced = first.split("```")[0]
     if unfenced != first and len(unfenced) > len(opening) and reader.compiles(unfenced):
-        return "continuation", (Extraction.OK, reader.finish(unfenced))
-    return "continuation", (Extraction.SYNTAX_ERROR, reader.finish(first))
+        code = reader.finish(unfenced)
+        return Found(Extraction.OK, "continuation", code, spans=_behind(opening, code, text))
+    return Found(Extraction.SYNTAX_ERROR, "continuation", reader.finish(first))
+
+
+def continue_program(text: str, opening: str, reader: Reader) -> Found:
+    """Return a whole program that goes on from an opening, up to the last line that makes a program."""
+    whole = opening + text.split("\n```")[0]
+    lines = whole.split("\n")
+    ends = [len(lines), *reversed([number for number in margins(lines) if number])][:MAX_PROGRAM_ENDS]
+    for end in ends:
+        code = "\n".join(lines[:end])
+        if reader.compiles(code):
+            found = Extraction.OK if does_anything(code) else Extraction.NO_CODE
+            code = reader.finish(code)
+            return Found(found, "continuation", code, spans=_behind(opening, code, text))
+    return Found(Extraction.SYNTAX_ERROR, "continuation", reader.finish(whole))
+
+
+def _behind(opening: str, code: str, text: str) -> tuple[Span, ...]:
+    """Return how much of a completion a program has that begins with the opening."""
+    size = len(code.rstrip()) - len(opening) if code.startswith(opening) else 0
+    return (Span(0, min(size, len(text))),) if size > 0 else ()
 
 
 def _find_header(lines: list[str], entry_point: str) -> int | None:
@@ -67,7 +95,7 @@ def _has_code(text: str) -> bool:
     return any(line.strip() and not line.lstrip().startswith("#") for line in text.split("\n"))
 
 
-def _with_later(code: str, later: str, reader: Reader) -> Found:
+def _with_later(code: str, later: str, reader: Reader) -> tuple[Extraction, str]:
     """Add, of what a model wrote behind the function, the definitions that it lacks and what adds to it."""
     plain = reader.finish(code)
     if not _ANY_BINDING.search(later) and not _ANY_ALTERATION.search(later):
@@ -86,25 +114,23 @@ def _with_later(code: str, later: str, reader: Reader) -> Found:
 
 
 def _continue_foreign(
-    text: str, opening: str, problem: Problem, reader: Reader, language: Language
-) -> tuple[str, Found]:
+    text: str, opening: str, problem: Problem, reader: Reader, language: Language, config: ExtractionConfig
+) -> Found:
     """Cut behind the function that the opening began: where its braces close, the tree has its end."""
-    if starts_with_fence(text):
-        return extract_answer(text, problem, reader)
     whole = opening + text.split("\n```")[0]
     source = to_source(whole)
     begun = len(to_source(opening))
     root = Parser(language.grammar).parse(source).root_node
     end = _find_end(root, begun, language)
     if end is None:  # never closed, or begun anew
-        form, found = extract_answer(text, problem, reader)
-        return (form, found) if found[0] is Extraction.OK else ("continuation", (Extraction.OK, whole + "\n"))
+        found = find_function(text, problem, reader, config)
+        return found if found.extraction is Extraction.OK else Found(Extraction.OK, "continuation", whole + "\n")
     function = source[:end].decode()
     rest = reader.cut(source[end:].decode("utf-8", "replace"), True)
     base = reader.cut(function, False).statements
     borrowed = borrow(base, rest.statements, reader.builtins)
     code = reader.finish(f"{function}\n\n{join(borrowed)}") if borrowed else function.rstrip("\n") + "\n"
-    return "continuation", (Extraction.OK, code)
+    return Found(Extraction.OK, "continuation", code, spans=_behind(opening, function, text))
 
 
 def _find_end(root: Node, begun: int, language: Language) -> int | None:

@@ -112,6 +112,10 @@ def _binds(node: Node, source: bytes, language: Language) -> Iterator[bytes]:
     kind = node.type
     if _is_addition(node, language):
         return
+    if kind in language.kept_whole:  # what stands under `#ifdef`
+        for inner in _below(node, {*language.functions}):
+            yield from _named(inner, (language.functions[inner.type].name,), source, language)
+        return
     if kind in language.types:
         for inner in (node, *_below(node, {*language.functions, *language.types, "enumerator", "type_spec"})):
             yield from _named(inner, ("name", "declarator"), source, language)
@@ -226,3 +230,14 @@ def _words(node: Node, source: bytes) -> Iterator[bytes]:
 
 def _decode(words: Iterator[bytes]) -> Iterator[str]:
     return (word.decode() for word in words)
+
+
+def function_names(text: str, language: Language) -> frozenset[str]:
+    """Return the names of all functions in a text, however deep: in an `impl`, under `#ifdef`, in a namespace."""
+    source = to_source(text)
+    if len(source) > MAX_BYTES:
+        return frozenset()
+    root = Parser(language.grammar).parse(source).root_node
+    nodes = _below(root, {*language.functions})
+    found = (name for node in nodes for name in _named(node, (language.functions[node.type].name,), source, language))
+    return frozenset(_decode(found))

@@ -1,37 +1,74 @@
 """Fenced code blocks in Markdown, as models write it.
 
-CommonMark's fences, and what models make of them: a fence behind a list marker, a block that is never closed,
-a closing fence glued to the last line, a new block opened while one is open. The language tag is not looked
-at: it is often wrong, and the code says more.
+CommonMark's rules: a fence is closed by one of the same character that is at least as long and carries no tag. A
+fence line inside of a string or a comment of the program closes nothing, though CommonMark can't know: of all lines
+that could close a block, the first that leaves a readable program does. Where none does, CommonMark's own rule
+decides, and a fence with a tag opens another block, since its closing one was forgotten.
 """
 
 import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
+MAX_BLOCKS = 64  # fenced blocks that are looked at
+MAX_ENDS = 12  # lines tried as the end of one block
 _FENCE = re.compile(r"^(?P<indent>[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?)(?P<fence>`{3,}|~{3,})(?P<info>[^`\n]*)$")
+_GLUED = re.compile(r"^(?P<last>.*\S)[ \t]*(?:`{3,}|~{3,})[ \t]*$")
+_MARKDOWN = frozenset({"", "markdown", "md", "text", "txt", "plaintext"})
+_TAG = re.compile(r"[\w+#.-]*")
+MAX_FENCES = 2000  # fence lines that are looked at
+MAX_SEEN = 64  # fences behind one that are looked at for its end
+_Fence: TypeAlias = tuple[int, re.Match[str]]  # number of its line, and its parts
+_CLOSING_INDENT = 3  # CommonMark: a closing fence is indented by at most three more characters
 
 
-def find_blocks(text: str) -> list[str]:
-    """Return the contents of the fenced blocks of a text that hold anything, in order."""
-    blocks: list[str] = []
-    lines: list[str] | None = None
-    opened = ""
-    indent = 0
-    for line in text.split("\n"):
-        match = _FENCE.match(line)
-        if lines is None:
-            if match:
-                lines, opened, indent = [], match["fence"], len(match["indent"])
-        elif match and _closes(match, opened):
-            blocks.append("\n".join(lines))
-            lines = None
-        elif match and _opens_another(match, opened):
-            blocks.append("\n".join(lines))
-            lines, opened, indent = [], match["fence"], len(match["indent"])
-        else:
-            lines.append(_strip_indent(line, indent))
-    if lines is not None:
-        blocks.append("\n".join(lines).split(opened)[0])
-    return [block for block in blocks if block.strip()]
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One fenced block.
+
+    Attributes:
+        code: what is between the fences, as it was written.
+        tag: first word behind the opening fence, in lower case; empty for none.
+        start: first character in the text of what is between the fences. end: the one behind its last.
+        opening: first character of the line of the opening fence. closing: the one behind the closing line.
+        is_closed: whether there is a closing fence.
+        is_program: whether the code can be read as a program.
+    """
+
+    code: str
+    tag: str
+    start: int
+    end: int
+    opening: int
+    closing: int
+    is_closed: bool
+    is_program: bool
+
+
+def find_blocks(text: str, is_program: Callable[[str], bool], depth: int = 0) -> list[Block]:
+    """Return the fenced blocks of a text that hold anything, in order; of a block of Markdown those in it.
+
+    Args:
+        text: a completion.
+        is_program: whether a text can be read as a program of the language that was asked for.
+        depth: of blocks of Markdown around it.
+    """
+    source = _Source(text)
+    blocks: list[Block] = []
+    number = 0
+    for place, (opening, match) in enumerate(source.fences[:MAX_FENCES]):
+        if opening < number or len(blocks) >= MAX_BLOCKS:
+            continue
+        ends = [row for row in source.fences[place + 1 : place + 1 + MAX_SEEN] if _may_end(row[1], match)]
+        block, number = _read_block(source, (opening, match), ends, is_program)
+        if not block.code.strip():
+            continue
+        inner = []
+        if not block.is_program and block.tag in _MARKDOWN and depth < 2 and len(match["indent"]) == 0:
+            inner = find_blocks(block.code, is_program, depth + 1)
+        blocks += [_moved(one, block.start) for one in inner] or [block]
+    return blocks
 
 
 def outside_blocks(text: str) -> str:
@@ -44,17 +81,90 @@ def starts_with_fence(text: str) -> bool:
     return bool(_FENCE.match(text.lstrip("\n").split("\n")[0]))
 
 
-def _closes(match: re.Match[str], opened: str) -> bool:
-    fence = match["fence"]
-    return fence[0] == opened[0] and len(fence) >= len(opened) and not match["info"].strip()
+def _read_block(
+    source: "_Source", fence: _Fence, later: Sequence[_Fence], is_program: Callable[[str], bool]
+) -> tuple[Block, int]:
+    """Return the block that a fence opens, and the number of the line that is looked at next."""
+    opening, match = fence
+
+    def made(end: int, next_line: int, last: str | None = None) -> tuple[Block, int]:
+        return source.cut(fence, end, next_line, last, is_program), next_line
+
+    for end, closing in later[:MAX_ENDS]:
+        block, next_line = made(end, end + (not closing["info"].strip()))
+        if block.is_program or not block.code.strip():
+            return block, next_line
+    usual = next((row for row in later if _closes(row[1], match) or _opens_another(row[1])), None)
+    end = len(source.lines) if usual is None else usual[0]
+    block, next_line = made(end, end + (usual is not None and not usual[1]["info"].strip()))
+    glued = None if block.is_program else _find_glued(source.lines, opening, end)
+    if glued is not None:
+        shorter = made(glued[0], glued[0] + 1, glued[1])
+        if shorter[0].is_program or usual is None:
+            return shorter
+    return block, next_line
 
 
-def _opens_another(match: re.Match[str], opened: str) -> bool:
+class _Source:
+    """The lines of a text, where each begins, and which are fences."""
+
+    def __init__(self, text: str) -> None:
+        self.lines = text.split("\n")
+        self.starts = [0]
+        for line in self.lines:
+            self.starts.append(self.starts[-1] + len(line) + 1)
+        self.fences: list[_Fence] = [(n, match) for n, line in enumerate(self.lines) if (match := _FENCE.match(line))]
+
+    def cut(
+        self, fence: _Fence, end: int, next_line: int, last: str | None, is_program: Callable[[str], bool]
+    ) -> Block:
+        """Return the block between a fence and a line; `last` is what of that line still belongs to it."""
+        (opening, match), size = fence, self.starts[-1] - 1
+        inside = [*self.lines[opening + 1 : end], *([] if last is None else [last])]
+        code = "\n".join(_strip_indent(line, len(match["indent"])) for line in inside)
+        start = min(self.starts[opening + 1], size)
+        return Block(
+            code=code,
+            tag=(_TAG.match(match["info"].strip()) or [""])[0].lower(),
+            start=start,
+            end=max(start, min(self.starts[end] - 1 if last is None else self.starts[end] + len(last), size)),
+            opening=self.starts[opening],
+            closing=min(self.starts[next_line] - 1, size),
+            is_closed=next_line > end or end < len(self.lines),
+            is_program=bool(code.strip()) and is_program(code),
+        )
+
+
+def _find_glued(lines: list[str], opening: int, end: int) -> tuple[int, str] | None:
+    """Return the first line in a block that a closing fence is glued to, and that line without the fence."""
+    for number in range(opening + 1, end):
+        if (match := _GLUED.match(lines[number])) is not None:
+            return number, match["last"]
+    return None
+
+
+def _may_end(fence: re.Match[str], opened: re.Match[str]) -> bool:
+    """Return whether a fence could end a block: of its kind, and at least as long."""
+    return fence["fence"][0] == opened["fence"][0] and len(fence["fence"]) >= len(opened["fence"])
+
+
+def _closes(fence: re.Match[str], opened: re.Match[str]) -> bool:
+    return not fence["info"].strip() and len(fence["indent"]) <= len(opened["indent"]) + _CLOSING_INDENT
+
+
+def _opens_another(fence: re.Match[str]) -> bool:
     """Return whether a fence with a tag stands where a closing one was forgotten: never so in CommonMark."""
-    return match["fence"][0] == opened[0] and bool(re.fullmatch(r"\s*\w+\s*", match["info"]))
+    return bool(re.fullmatch(r"\s*[\w+#]+\s*", fence["info"]))
 
 
 def _strip_indent(line: str, indent: int) -> str:
     """Remove at most `indent` characters of leading white space."""
     n_space = len(line) - len(line.lstrip(" \t"))
     return line[min(n_space, indent) :]
+
+
+def _moved(block: Block, by: int) -> Block:
+    return Block(
+        block.code, block.tag, block.start + by, block.end + by, block.opening + by, block.closing + by,
+        block.is_closed, block.is_program,
+    )  # fmt: skip

@@ -1,8 +1,13 @@
-"""Which statements an entry point needs."""
+"""Which statements an entry point needs, and the pruned form of a program that holds only these.
+
+A program runs whole. The pruned form is for programs that fail while they load, behind the definition of their
+entry point: a demonstration that reads input, an assertion of the model's own that is wrong, a missing package.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from pairsmith.pipeline.extraction.readers import Reader, join
 from pairsmith.pipeline.extraction.statements import Statement
 
 
@@ -10,8 +15,8 @@ def select_needed(statements: Sequence[Statement], entry_point: str) -> list[Sta
     """Return the statements that the entry point needs, in their order.
 
     Kept are all statements that bind a needed name, in whichever way; statements that could change a needed
-    value in place, by themselves or through a function that they call; and settings of the interpreter. What
-    a kept statement reads is needed too. Calls of the entry point itself are demonstrations, so are prints
+    value in place, by themselves or through a function that they call; settings of the interpreter; and whatever
+    ends the program, looks names up at run time, or runs before the entry point is defined. What a kept statement reads is needed too. Calls of the entry point itself are demonstrations, so are prints
     and asserts; `if __name__ == "__main__"` is left out, since tests import the program.
     """
     return _Selection(statements, entry_point).needed()
@@ -33,10 +38,13 @@ class _Selection:
         self.imported = {name for other in statements if other.kind == "import" for name in other.binds}
 
     def needed(self) -> list[Statement]:
+        for place in range(min(self.binders[self.entry_point], default=0)):
+            if self.statements[place].kind in ("demo", "other") and not self.statements[place].is_words:
+                self.keep(place)  # it runs before the entry point is there: what it breaks is broken
         for place, statement in enumerate(self.statements):
-            if statement.kind in ("setting", "broken") or not (
-                statement.kind != "other" or statement.alters.isdisjoint(self.imported)
-            ):
+            alters_module = statement.kind == "other" and not statement.alters.isdisjoint(self.imported)
+            is_dynamic = statement.kind == "other" and statement.dynamic
+            if statement.kind in ("setting", "broken") or alters_module or is_dynamic:
                 self.keep(place)
         seen: set[str] = set()
         while self.waiting:
@@ -126,3 +134,66 @@ def _index(names: Iterable[Iterable[str]]) -> defaultdict[str, list[int]]:
         for name in own:
             places[name].append(place)
     return places
+
+
+def prune(
+    base: Sequence[Statement], before: Sequence[Statement], after: Sequence[Statement], name: str, reader: Reader
+) -> str:
+    """Return what the entry point needs of its own block, and of the statements before and behind it.
+
+    Args:
+        base: statements of the block that defines the entry point.
+        before: those of the prompt and of earlier blocks. after: those of later blocks.
+        name: of the entry point.
+        reader: of the language.
+    """
+    needed = select_needed(base, name)
+    lead, rest = borrow_around(needed, before, after, reader)
+    head, needed = split_head(needed) if lead else ([], needed)
+    own_head = [other for other in lead if _is_head(other)]
+    lead = [other for other in lead if not _is_head(other)]
+    heads = list({other.text.strip(): other for other in (*head, *own_head)}.values())
+    parts = (heads, lead, needed, rest)
+    return reader.finish("\n\n".join(join(part) + "\n" for part in parts if part))
+
+
+def borrow_around(
+    base: Sequence[Statement], before: Sequence[Statement], after: Sequence[Statement], reader: Reader
+) -> tuple[list[Statement], list[Statement]]:
+    """Return what a base lacks of the statements before it, and of those behind it."""
+    borrowed = borrow(base, [*before, *after], reader.builtins)
+    ahead = {id(other) for other in before}
+    if reader.language is not None:
+        settings = missing_settings(base, [*before, *after])
+        borrowed, ahead = [*settings, *borrowed], ahead | {id(other) for other in settings}
+    lead = [other for other in borrowed if id(other) in ahead]
+    return lead, [other for other in borrowed if id(other) not in ahead]
+
+
+def missing_settings(base: Sequence[Statement], others: Sequence[Statement]) -> list[Statement]:
+    """Return the includes, imports and the like among others that the base doesn't have itself, each once."""
+    seen = {statement.text.strip() for statement in base}
+    found = {other.text.strip(): other for other in others if other.kind == "setting"}
+    return [other for text, other in found.items() if text not in seen]
+
+
+def put_before(lead: Sequence[Statement], code: str, statements: Sequence[Statement]) -> str:
+    """Return code with statements before it, but behind what has to stand first (`from __future__`, `package`)."""
+    if not lead:
+        return code
+    head, _ = split_head(statements)
+    if not head:
+        return f"{join(lead)}\n\n\n{code}"
+    end = code.index(head[-1].text.strip("\n")) + len(head[-1].text.strip("\n"))
+    return f"{code[:end]}\n{join(lead)}\n\n{code[end:].lstrip(chr(10))}"
+
+
+def split_head(statements: Sequence[Statement]) -> tuple[list[Statement], list[Statement]]:
+    """Return the statements up to the last that has to stand first, and the others."""
+    last = max((place for place, other in enumerate(statements) if _is_head(other)), default=-1)
+    return list(statements[: last + 1]), list(statements[last + 1 :])
+
+
+def _is_head(statement: Statement) -> bool:
+    lines = [line for line in statement.text.split("\n") if line.strip() and line.lstrip()[0] not in "#/"]
+    return statement.kind == "setting" and bool(lines) and lines[0].startswith(("from __future__", "package "))

@@ -1,14 +1,44 @@
 """How completions are read, by language: Python by its own compiler, the others by their grammar alone."""
 
 import functools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pairsmith.pipeline.extraction.compiling import compiles
+from tree_sitter import Node
+
 from pairsmith.pipeline.extraction.declarations import cut_declarations
-from pairsmith.pipeline.extraction.statements import BUILTINS, Pieces, Statement, cut_pieces
+from pairsmith.pipeline.extraction.statements import BUILTINS, Pieces, Statement, compiles, cut_pieces
 from pairsmith.pipeline.languages.grammar import Grammar as Language
 from pairsmith.pipeline.languages.table import find_grammar as find_language
+from pairsmith.pipeline.syntax.parsing import MAX_BYTES, parse_source, to_source
+
+_FENCE_LINE = re.compile(r"^[ \t]*(`{3,}|~{3,})", re.MULTILINE)
+_DATA = re.compile(r"string|heredoc|comment|text_block|template|raw")  # kinds of nodes that hold text
+# Words are commands in Bash, so prose parses: a program begins and ends like one.
+_BASH_BEGIN = re.compile(
+    r"\s*(?:#|[\w:-]+\s*\(\)|function\s|\w+(?:\[[^]]*\])?\+?=|\(\(|\[\[|(?:declare|local|readonly|export|set|shopt|"
+    r"source|typeset|alias|unset|eval|read|mapfile|readarray|printf|echo|while|for|until|if|case|trap|exec|cat|awk|"
+    r"sed|sort|tr|wc|head|tail|cut|uniq|bc|let)\b)"
+)
+_SENTENCE = re.compile(r"[A-Z][\w']*(?:\s+[\w',()-]+){2,}[.:!?]?\s*")
+# Tags of fences, by language; a block with another language's tag is not looked at where a better one is there.
+_TAGS = {
+    "python": ("python", "py", "python3", "py3", "python2", "ipython", "pycon", "sage"),
+    "javascript": ("javascript", "js", "node", "nodejs", "jsx", "mjs", "cjs", "es6"),
+    "typescript": ("typescript", "ts", "tsx"),
+    "java": ("java",),
+    "cpp": ("cpp", "c++", "cxx", "cc", "hpp"),
+    "c": ("c", "h"),
+    "go": ("go", "golang"),
+    "rust": ("rust", "rs"),
+    "bash": ("bash", "sh", "shell", "zsh", "console", "shellscript"),
+}
+_OF_OTHERS = frozenset(tag for tags in _TAGS.values() for tag in tags) | {
+    "json", "text", "txt", "plaintext", "output", "yaml", "toml", "html", "css", "sql", "xml", "csharp", "c#", "cs",
+    "ruby", "rb", "php", "kotlin", "swift", "scala", "haskell", "perl", "lua", "r", "julia", "diff", "log", "ini",
+    "mermaid", "latex", "math", "csv", "powershell", "makefile", "dockerfile",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +46,7 @@ class Reader:
     """What reading an answer asks of a language.
 
     Attributes:
+        name: of the language.
         cut: returns the statements of a text; the second argument says whether prose may stand in it.
         compiles: whether a text is a program. True for all languages but Python: their compilers judge.
         builtins: names that need no definition.
@@ -23,11 +54,43 @@ class Reader:
         language: the row of the table; None for Python.
     """
 
+    name: str
     cut: Callable[[str, bool], Pieces]
     compiles: Callable[[str], bool]
     builtins: frozenset[str]
     comment: str
     language: Language | None
+
+    def is_program(self, text: str) -> bool:
+        """Return whether a text reads as a program from its first to its last character."""
+        if self.language is None:
+            return compiles(text)
+        source = to_source(text)
+        return len(source) <= MAX_BYTES and not parse_source(source, self.language).has_error
+
+    def is_bare_program(self, text: str) -> bool:
+        """Return whether a text without Markdown is a program, its lines that look like fences being data."""
+        if not self.is_program(text):
+            return False
+        if self.language is None:
+            return True
+        source = to_source(text)
+        root = parse_source(source, self.language)
+        fences = [(len(to_source(text[: m.start(1)])), len(m[1])) for m in _FENCE_LINE.finditer(text)]
+        if not all(_DATA.search(_node_at(root, start, start + size)) for start, size in fences):
+            return False
+        if self.name != "bash":
+            return True
+        lines = [line for line in text.split("\n") if line.strip()]
+        return bool(lines and _BASH_BEGIN.match(lines[0])) and not _SENTENCE.fullmatch(lines[-1])
+
+    def tag_rank(self, tag: str) -> int:
+        """Return how well the tag of a fence fits: 2 this language, 1 any, 0 another one."""
+        if tag in _TAGS.get(self.name, ()):
+            return 2
+        near = {"typescript": "javascript", "javascript": "typescript", "c": "cpp", "cpp": "c"}.get(self.name)
+        is_near = near is not None and tag in _TAGS[near]
+        return 0 if tag in _OF_OTHERS and not is_near else 1
 
     def finish(self, code: str) -> str:
         """Return code without blank lines at its ends and without comments at the margin behind it."""
@@ -39,7 +102,7 @@ class Reader:
         return "\n".join(lines) + "\n" if lines else ""
 
 
-PYTHON = Reader(lambda text, prose: cut_pieces(text), compiles, BUILTINS, "#", None)
+PYTHON = Reader("python", lambda text, prose: cut_pieces(text), compiles, BUILTINS, "#", None)
 
 
 @functools.cache
@@ -53,6 +116,7 @@ def find_reader(name: str) -> Reader:
         return PYTHON
     language = find_language(name)
     return Reader(
+        name=name,
         cut=lambda text, prose: cut_declarations(text, language, prose=prose),
         compiles=lambda text: True,
         builtins=frozenset(),
@@ -61,7 +125,23 @@ def find_reader(name: str) -> Reader:
     )
 
 
+def as_written(code: str) -> str:
+    """Return code with one line end behind it and no blank lines around it, else unchanged."""
+    lines = code.split("\n")
+    while lines and not lines[-1].strip():
+        lines.pop()
+    while lines and not lines[0].strip():
+        lines.pop(0)
+    return "\n".join(lines) + "\n" if lines else ""
+
+
 def join(statements: Sequence[Statement]) -> str:
     """Return the text of statements, one below the other."""
     texts = (statement.text for statement in statements)
     return "".join(text if text.endswith("\n") else text + "\n" for text in texts).strip("\n")
+
+
+def _node_at(root: Node, start: int, end: int) -> str:
+    """Return the kind of the smallest node that covers some bytes."""
+    found = root.descendant_for_byte_range(start, end)
+    return found.type if found is not None else ""

@@ -17,19 +17,24 @@ def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]
     """Return one program a candidate."""
     problems, candidates = inputs.problems(), inputs.rows["candidates"]
     rows: list[Program] = [
-        inputs.known.get(candidate.candidate_id) or extract_program(candidate, problems[candidate.problem_id])
+        inputs.known.get(candidate.candidate_id)
+        or extract_program(candidate, problems[candidate.problem_id], config.extraction)
         for candidate in candidates
     ]
     counts = Counter(f"extraction.{row.extraction}" for row in rows) + Counter(f"form.{row.form}" for row in rows)
-    return (Shard(rows, len(candidates), {}, counts),)
+    counts["with_thoughts"] = sum(bool(row.thoughts) for row in rows)
+    counts["several_blocks"] = sum(bool(row.other_blocks) for row in rows)
+    counts["methods"] = sum(bool(row.method_of) for row in rows)
+    return (Shard(rows, len(candidates), {}, +counts),)
 
 
 STAGE = Stage(
     name="programs",
-    about="finds the code in a completion, keeps what the entry point needs",
+    about="finds the program in an answer, behind the model's thoughts, whole as it was written",
     record=Program,
     reads=("problems", "candidates"),
-    version=2,
+    settings=("extraction",),
+    version=3,
     run=_run,
     overlaps=True,
     counted=("extraction.",),

@@ -2,16 +2,18 @@
 
 import builtins
 import re
+import threading
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from pairsmith.pipeline.extraction.compiling import compiles
 from pairsmith.pipeline.languages.python.grammar import GRAMMAR as LANGUAGE
 from pairsmith.pipeline.syntax.fingerprints import free_names
 from pairsmith.pipeline.syntax.parsing import parse_source, to_source, walk_tree
 
+_LOCK = threading.Lock()  # warnings.catch_warnings changes the filters of all threads
 MAX_ENDS = 8  # ends tried for one piece: strings and brackets may hold lines that begin at the margin
 MAX_TRIES = 4000  # compilations for one text; a bound on time, far above what a completion needs
 
@@ -41,6 +43,7 @@ class Statement:
         alters: likewise by assignment: `x.y = ...`, `x[0] = ...`, `del x[0]`.
         stub: a definition whose body does nothing.
         dynamic: it looks names up at run time (`eval`, `globals`): it could need anything.
+        is_words: it does nothing that a program needs, as words do that happen to compile: `Note: this`.
     """
 
     text: str
@@ -51,6 +54,7 @@ class Statement:
     alters: frozenset[str]
     stub: bool = False
     dynamic: bool = False
+    is_words: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,17 @@ class Pieces:
     statements: tuple[Statement, ...]
     broken: frozenset[str]
     whole: bool
+
+
+def compiles(code: str) -> bool:
+    """Return whether Python compiles this text as a module; too deeply nested or with null bytes is not."""
+    with _LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            compile(code, "<candidate>", "exec", dont_inherit=True)
+        except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError):
+            return False
+    return True
 
 
 def cut_pieces(text: str) -> Pieces:
@@ -156,10 +171,23 @@ def _describe(group: list[Node], source: bytes, text: str) -> Statement:
         alters=_decode(alters),
         stub=len(group) == 1 and _is_stub(group[0]),
         dynamic=not _DYNAMIC.isdisjoint(reads),
+        is_words=all(_is_words(node) for node in group),
     )
 
 
-_DYNAMIC = frozenset({b"eval", b"exec", b"globals", b"locals", b"vars", b"__import__"})
+_DYNAMIC = frozenset({b"eval", b"exec", b"globals", b"locals", b"vars", b"setattr", b"__import__"})
+
+
+def _is_words(node: Node) -> bool:
+    """Return whether a statement is an expression without a call, or a hint without a value."""
+    if node.type != "expression_statement":
+        return False
+    inner = node.children[0]
+    if inner.type == "assignment":
+        return inner.child_by_field_name("right") is None
+    if inner.type in ("augmented_assignment", "named_expression", "await", "yield", "string"):
+        return False
+    return not any(True for _ in _below(node, "call", "named_expression", "await"))
 
 
 def _decode(names: set[bytes]) -> frozenset[str]:
@@ -178,6 +206,8 @@ def _kind(node: Node, source: bytes) -> str:
         return "guard" if b"__name__" in text else "other"
     if node.type == "assert_statement":
         return "demo"
+    if node.type == "raise_statement":
+        return "setting"  # it ends the program: nobody may take it away
     if node.type == "expression_statement":
         return _expression_kind(node.children[0], source)
     return "other"

@@ -26,6 +26,7 @@ def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]
         tools.log(f"{problem_id}: its test is suspect, every candidate fails by {detail}")
     counts = Counter(f"label.{row.label}" for row in rows)
     counts += Counter(f"cause.{row.cause}" for row in rows if row.cause)
+    counts += Counter(f"program.{row.program_form}" for row in rows if row.program_form)
     return (Shard(rows, len(executions), {}, counts),)
 
 

@@ -22,6 +22,7 @@ _CAUSES = {
 }
 _EXTRACTION_CAUSES = {
     Extraction.NO_CODE.value: Cause.NO_CODE,
+    Extraction.NO_ANSWER.value: Cause.NO_ANSWER,
     Extraction.SYNTAX_ERROR.value: Cause.SYNTAX_ERROR,
     Extraction.NO_ENTRY_POINT.value: Cause.MISSING_ENTRY_POINT,
 }
@@ -32,7 +33,24 @@ _WITHOUT_CASES = (JudgedBy.TESTER, JudgedBy.SUITE, JudgedBy.IN_PROCESS)
 
 
 def judge(problem: Problem, execution: Execution) -> Verdict:
-    """Return the label of one candidate.
+    """Return the label of one candidate, whose answer may hold several programs.
+
+    Where several different blocks answer and their labels agree, that label is certain; else the candidate is
+    `undecided` (`ambiguous_answer`).
+    """
+    verdicts = [_judge_program(problem, part) for part in execution.of_blocks()]
+    first = replace(verdicts[0], n_blocks=len(verdicts))
+    if all(verdict.label is first.label for verdict in verdicts):
+        return first
+    labels = ", ".join(str(verdict.label) for verdict in verdicts[1:] + verdicts[:1])
+    cause = next((verdict.cause for verdict in verdicts if verdict.label is Label.UNDECIDED), Cause.AMBIGUOUS_ANSWER)
+    return replace(
+        first, label=Label.UNDECIDED, cause=cause, detail=f"blocks: {labels}", n_cases=0, n_passed=0, passed_cases=()
+    )
+
+
+def _judge_program(problem: Problem, execution: Execution) -> Verdict:
+    """Return the label of one program.
 
     A sandbox fault, a second run that behaved otherwise, a case that was not run without a reason of the
     program's own, and a problem without cases or usable tests give `undecided`; they never pass and never fail.
@@ -198,4 +216,6 @@ def _verdict(execution: Execution, label: Label, cause: Cause, detail: str, pass
         n_passed=sum(passed),
         passed_cases=passed,
         signature=execution.signature,
+        program_form=execution.program_form,
+        load_error=execution.load_error,
     )

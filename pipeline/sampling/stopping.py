@@ -2,7 +2,7 @@
 
 import re
 
-from pairsmith.pipeline.extraction.programs import READS_INPUT
+from pairsmith.pipeline.extraction.blocks import READS_INPUT
 from pairsmith.pipeline.languages.table import find_grammar
 from pairsmith.pipeline.sampling.protocol import Form, Request
 

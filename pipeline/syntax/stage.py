@@ -16,9 +16,12 @@ _GRAMMARS = ("bash", "c", "cpp", "go", "java", "javascript", "python", "rust", "
 
 
 def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]:
-    """Return the syntax of each program, duplicates marked within each problem."""
-    programs = inputs.rows["programs"]
-    rows = analyse_programs(inputs.problems(), programs, config.syntax, inputs.known)
+    """Return the syntax of each program as it was judged, duplicates marked within each problem."""
+    forms = {verdict.candidate_id: verdict.program_form for verdict in inputs.rows["verdicts"]}
+    programs = [row.judged_as(forms.get(row.candidate_id, "")) for row in inputs.rows["programs"]]
+    pruned = {row.problem_id for row in programs if forms.get(row.candidate_id) == "pruned"}
+    known = {name: row for name, row in inputs.known.items() if row.problem_id not in pruned}  # read of the whole
+    rows = analyse_programs(inputs.problems(), programs, config.syntax, known)
     counts = Counter(f"duplicate.{row.duplicate_rule}" for row in rows if row.duplicate_rule)
     counts["parsed"] = sum(row.parsed for row in rows)
     counts["contaminated"] = sum(row.contaminated_by != "" for row in rows)
@@ -29,10 +32,10 @@ STAGE = Stage(
     name="syntax",
     about="fingerprints, duplicates, style tags, measures and quality by tree-sitter, in nine languages",
     record=Syntax,
-    reads=("problems", "programs"),
+    reads=("problems", "programs", "verdicts"),
     settings=("syntax",),
     by_content=("syntax.benchmarks",),
-    version=3,
+    version=4,
     run=_run,
     overlaps=True,
     external=lambda config: [file_digest_or_name(path) for path in config.syntax.benchmarks],

@@ -20,6 +20,7 @@ from pairsmith.pipeline.syntax.quality import rate
 from pairsmith.schemas.arrow import from_table, to_table
 from pairsmith.schemas.candidate import Candidate, Program
 from pairsmith.schemas.config import SyntaxConfig
+from pairsmith.schemas.config.extraction import ExtractionConfig
 from pairsmith.schemas.problem import Problem
 from pairsmith.schemas.syntax import Syntax
 
@@ -32,9 +33,11 @@ class Reader:
 
     Attributes:
         config: what is sorted and compared; `workers` processes.
+        extraction: how a program is found in an answer.
     """
 
     config: SyntaxConfig
+    extraction: ExtractionConfig = ExtractionConfig()
     _processes: ProcessPoolExecutor | None = field(default=None, init=False)
 
     def __enter__(self) -> Self:
@@ -56,12 +59,14 @@ class Reader:
             PairsmithError: for an unknown language.
         """
         if self.config.workers == 1:
-            group = _read_group(problem, candidates, self.config)
+            group = _read_group(problem, candidates, self.config, self.extraction)
             return lambda: group
         if self._processes is None:
             context = multiprocessing.get_context("spawn")  # threads of Arrow and polars don't survive a fork
             self._processes = ProcessPoolExecutor(self.config.workers, mp_context=context)
-        future = self._processes.submit(_read_to_arrow, problem, list(candidates), self.config)
+        future = self._processes.submit(
+            _read_to_arrow, problem, list(candidates), self.config, self.extraction
+        )
         return lambda: _from_arrow(future)
 
 
@@ -128,15 +133,17 @@ def _find_overlap(problem: Problem, benchmarks: Benchmarks | None) -> str:
     return benchmarks.find_prompt(problem.prompt) if benchmarks is not None else ""
 
 
-def _read_group(problem: Problem, candidates: Sequence[Candidate], config: SyntaxConfig) -> Group:
-    programs = [extract_program(candidate, problem) for candidate in candidates]
+def _read_group(
+    problem: Problem, candidates: Sequence[Candidate], config: SyntaxConfig, extraction: ExtractionConfig
+) -> Group:
+    programs = [extract_program(candidate, problem, extraction) for candidate in candidates]
     return programs, analyse_problem(programs, config, problem.language)
 
 
 def _read_to_arrow(
-    problem: Problem, candidates: Sequence[Candidate], config: SyntaxConfig
+    problem: Problem, candidates: Sequence[Candidate], config: SyntaxConfig, extraction: ExtractionConfig
 ) -> tuple[pa.Table, pa.Table]:
-    programs, rows = _read_group(problem, candidates, config)
+    programs, rows = _read_group(problem, candidates, config, extraction)
     return to_table(programs, Program), to_table(rows, Syntax)
 
 

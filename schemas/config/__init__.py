@@ -11,6 +11,7 @@ from pairsmith.schemas.config.evaluation import (
     ScoringConfig,
     evaluation_overrides,
 )
+from pairsmith.schemas.config.extraction import ExtractionConfig
 from pairsmith.schemas.config.judging import (
     CrosscheckConfig,
     ExecutionConfig,
@@ -56,7 +57,7 @@ from pairsmith.schemas.config.training import LaunchConfig, MethodName, Training
 __all__ = [
     "HELD_OUT", "NOT_SET", "REMOVED", "RENAMED", "AdaptiveConfig", "AgreementConfig", "Backend", "BudgetConfig",
     "ColumnsConfig", "ConfigError", "CrosscheckConfig", "Dimension", "EngineConfig", "EvaluatedModelConfig",
-    "EvaluatedSetConfig", "EvaluationConfig", "ExecutionConfig", "GateConfig", "JudgeConfig", "LaunchConfig",
+    "EvaluatedSetConfig", "EvaluationConfig", "ExecutionConfig", "ExtractionConfig", "GateConfig", "JudgeConfig", "LaunchConfig",
     "MethodName", "ModelConfig", "OverlapConfig", "PairsConfig", "PolicyConfig", "PolicyName", "PricesConfig",
     "ProblemsConfig", "PublishConfig", "QualityRulesConfig", "RefreshConfig", "RerunTimeouts",
     "RoleConfig", "RunConfig", "SamplingConfig", "SandboxConfig", "ScheduleConfig", "ScoringConfig", "Section",

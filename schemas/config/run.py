@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pairsmith.schemas.config.budget import AdaptiveConfig, BudgetConfig, PricesConfig
 from pairsmith.schemas.config.engine import EngineConfig
 from pairsmith.schemas.config.evaluation import EvaluationConfig, GateConfig, ScoringConfig
+from pairsmith.schemas.config.extraction import ExtractionConfig
 from pairsmith.schemas.config.judging import CrosscheckConfig, ExecutionConfig, SandboxConfig, SyntaxConfig
 from pairsmith.schemas.config.pairs import JudgeConfig, PairsConfig
 from pairsmith.schemas.config.problems import ProblemsConfig
@@ -62,6 +63,7 @@ class RunConfig(Section):
     engine: EngineConfig = EngineConfig()
     sandbox: SandboxConfig = SandboxConfig()
     execution: ExecutionConfig = ExecutionConfig()
+    extraction: ExtractionConfig = ExtractionConfig()
     syntax: SyntaxConfig = SyntaxConfig()
     crosscheck: CrosscheckConfig = CrosscheckConfig()
     pairs: PairsConfig = PairsConfig()

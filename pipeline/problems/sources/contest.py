@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pairsmith.pipeline.extraction.compiling import compiles
+from pairsmith.pipeline.extraction.statements import compiles
 from pairsmith.pipeline.problems.files import Row, RowError, read_rows
 from pairsmith.pipeline.problems.records import DroppedProblem, DropReason, Found, PendingProblem, ProblemsError
 from pairsmith.pipeline.problems.rows import found_in

@@ -1,0 +1,69 @@
+"""Runs a program whole, and in its pruned form where loading the whole fails.
+
+A program that exits while it loads, or whose entry point is not there afterwards, has failed: that counts against it.
+Anything else that ends the load (an exception, a limit) may be a demonstration's doing, and then the pruned form
+runs (see `extraction.needs`). Of compiled languages only a missing package is such a cause: a text that does not
+compile is no program.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import fields, replace
+
+from pairsmith.schemas.candidate import Program
+from pairsmith.schemas.execution import Execution, OtherRun, Status
+
+_BROKEN_LOADS = (Status.EXCEPTION, Status.TIMEOUT, Status.MEMORY, Status.OUTPUT_LIMIT)
+_MISSING_PACKAGE = re.compile(
+    r"No such file or directory|unresolved import|can't find crate|Cannot find module|package \S+ does not exist|"
+    r"is not in (?:GOROOT|std)|cannot find package|could not import|use of undeclared crate"
+)
+
+
+def run_forms(program: Program, run: Callable[[Program], Execution]) -> Execution:
+    """Return the execution of a program, in the form that can be loaded, with those of its other blocks.
+
+    Args:
+        program: with its pruned form and other blocks.
+        run: executes the `code` of a program.
+    """
+    done = _run_form(program, run)
+    if not program.other_blocks or done.status is Status.FAULT:
+        return done
+    others = []
+    for block in program.other_blocks:
+        other = replace(program, code=block.code, pruned=block.pruned, other_blocks=())
+        execution = _run_form(other, run)
+        others.append(OtherRun(**{field.name: getattr(execution, field.name) for field in fields(OtherRun)}))
+    return replace(done, other_runs=tuple(others))
+
+
+def _run_form(program: Program, run: Callable[[Program], Execution]) -> Execution:
+    whole = replace(run(program), program_form=form_of(program))
+    if not program.pruned or not failed_to_load(whole):
+        return whole
+    pruned = run(replace(program, code=program.pruned))
+    if failed_to_load(pruned) or pruned.status in (Status.COMPILE_ERROR, Status.MISSING):
+        return whole
+    return replace(pruned, program_form="pruned", load_error=f"{whole.status} {why(whole)}".strip())
+
+
+def form_of(program: Program) -> str:
+    """Return how the code of a program relates to what the model wrote."""
+    if program.form != "fenced":
+        return program.form
+    return "joined" if program.is_joined else "whole"
+
+
+def failed_to_load(execution: Execution) -> bool:
+    """Return whether a program failed while it loaded, in a way that a demonstration could have caused."""
+    if execution.status is Status.COMPILE_ERROR:
+        return _MISSING_PACKAGE.search(execution.detail) is not None
+    if execution.status not in _BROKEN_LOADS:
+        return False
+    return all(run.status is Status.NOT_RUN for run in execution.runs)
+
+
+def why(execution: Execution) -> str:
+    """Return the reason of an end in a few words."""
+    return execution.exception or execution.detail

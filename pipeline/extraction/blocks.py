@@ -1,0 +1,283 @@
+"""Chooses, among the fenced blocks of an answer, those that are the program: whole, in the order written."""
+
+import ast
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from pairsmith.pipeline.extraction.declarations import function_names
+from pairsmith.pipeline.extraction.fences import Block, find_blocks
+from pairsmith.pipeline.extraction.needs import borrow_around, find_missing, missing_settings, prune, put_before
+from pairsmith.pipeline.extraction.readers import Reader, as_written, join
+from pairsmith.pipeline.extraction.statements import Pieces, Statement
+from pairsmith.pipeline.extraction.withdrawn import is_withdrawn
+from pairsmith.schemas.candidate import Extraction, OtherBlock, Span
+
+# How programs reach their input, in all languages of the table.
+READS_INPUT = re.compile(
+    r"\binput\s*\(|\bstdin\b|\bopen\s*\(\s*0|\bfileinput\b|\bcin\b|\bscanf\b|\bgetline\b|\bgetchar\b|\bgets\b|\bfgets\b"
+    r"|\bSystem\.in\b|\breadline\b|\breadLine\b|\bos\.Stdin\b|\bfmt\.Scan|\bread\s+-?\w|\bmapfile\b|\breadarray\b"
+    r"|/dev/stdin|\bos\.read\s*\(\s*0|\bcat\b"
+)
+_NAMED_AT_RUN_TIME = r"[\"'`.\[]\s*{name}\b|\b{name}\s*[:,}}]|\bexports\b|\beval\b|\bexec\b|\bglobals\b|^\s*#\s*define\s+{name}\b"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found in a text.
+
+    Attributes:
+        form: where: `fenced`, `bare`, `continuation`, or `none`.
+        code: the whole program. pruned: the pruned form, empty where it would be the same.
+        others: whole programs of the other blocks that answer, where several do.
+        spans: the parts of the text that `code` was taken from.
+        method_of: class whose method stands for the entry point; empty where a function does.
+        is_joined: whether several blocks make the program.
+    """
+
+    extraction: Extraction
+    form: str
+    code: str
+    pruned: str = ""
+    others: tuple[OtherBlock, ...] = ()
+    spans: tuple[Span, ...] = ()
+    method_of: str = ""
+    is_joined: bool = False
+
+
+@dataclass(slots=True)
+class _Choice:
+    """One block with its statements, and the blocks that it is joined with."""
+
+    block: Block
+    pieces: Pieces
+    role: str = ""
+    helpers: list["_Choice"] = field(default_factory=list)
+
+    @property
+    def statements(self) -> Sequence[Statement]:
+        return self.pieces.statements
+
+
+class Blocks:
+    """The fenced blocks of one answer, read for one entry point."""
+
+    def __init__(self, text: str, entry_point: str, given: Sequence[Statement], reader: Reader) -> None:
+        """Read the blocks of a text.
+
+        Args:
+            text: the answer.
+            entry_point: name that is defined at the top level; empty for a program on stdin.
+            given: statements that the prompt showed: an answer may count on them.
+            reader: of the language.
+        """
+        self.text, self.entry_point, self.given, self.reader = text, entry_point, given, reader
+        blocks = find_blocks(text, reader.is_program)
+        ranks = [reader.tag_rank(block.tag) for block in blocks]
+        least = 1 if any(ranks) else 0
+        kept = [block for block, rank in zip(blocks, ranks, strict=True) if rank >= least]
+        self.choices = [_Choice(block, reader.cut(_tidy(block.code), False)) for block in kept]
+
+    def find_function(self, order: str, accept_method: bool) -> Found | None:
+        """Return the program of the blocks that define the entry point; None where no block says anything of it."""
+        for choice in self.choices:
+            choice.role = self._role(choice)
+        defining = [choice for choice in self.choices if choice.role == "defines"]
+        if not defining:
+            named = [choice for choice in self.choices if choice.role == "names"]
+            defining = sorted(named, key=lambda choice: -len(choice.block.code))[:1]
+        broken = [choice for choice in self.choices if choice.role == "broken"]
+        if not defining and not broken:
+            if accept_method and (found := self._find_method(order)) is not None:
+                return found
+            defining = [choice for choice in self.choices if choice.role == "sketches"][-1:]
+        if defining:  # a broken block in front of a whole one was a sketch; one behind it is another answer
+            last = defining[-1].block.start
+            defining += [choice for choice in broken if choice.block.start > last]
+        return self._found(defining or broken, order) if defining or broken else None
+
+    def find_program(self, order: str, wanted: Callable[[str], object]) -> Found | None:
+        """Return the whole program for stdin or for a suite: of the blocks that do what is wanted, else anything."""
+        does = [choice for choice in self.choices if does_anything(choice.block.code)]
+        programs = [choice for choice in does if self.reader.compiles(choice.block.code)]
+        meant = [choice for choice in does if wanted(choice.block.code)]
+        broken = [choice for choice in meant if choice not in programs]
+        chosen = [choice for choice in meant if choice in programs]
+        if chosen:
+            last = chosen[-1].block.start
+            chosen += [choice for choice in broken if choice.block.start > last]
+        elif not broken:
+            chosen = programs
+        for choice in chosen:
+            choice.role = "defines"
+        chosen = chosen or broken or self.choices[:1]
+        return self._found(chosen, order) if chosen else None
+
+    def _role(self, choice: _Choice) -> str:
+        """Return what a block is to the entry point: `defines`, `sketches`, `broken`, `names`, `uses` or nothing."""
+        name, code = self.entry_point, choice.block.code
+        binding = [one for one in choice.statements if name in one.binds and one.kind != "guard"]
+        if binding:
+            if all(one.stub for one in binding):
+                return "sketches"
+            return "defines" if self.reader.compiles(_tidy(code)) or self._is_cut_off(choice) else "broken"
+        if name in choice.pieces.broken:
+            return "broken"
+        pattern = _NAMED_AT_RUN_TIME.replace("{{", "{").replace("}}", "}").replace("{name}", re.escape(name))
+        is_there = re.search(rf"\b{re.escape(name)}\b", code) is not None
+        if is_there and re.search(pattern, code, re.MULTILINE) and self.reader.compiles(code):
+            return "names"
+        language = self.reader.language
+        if is_there and language is not None:
+            if name in function_names(code, language) or not self.reader.is_program(code):
+                return "names"  # deep inside, or in a way that a compiler reads and the grammar doesn't
+        return "uses" if is_there else ""
+
+    def _is_cut_off(self, choice: _Choice) -> bool:
+        """Return whether a block was cut off behind all that the entry point needs."""
+        missing = find_missing(choice.statements, self.reader.builtins)
+        return not choice.block.is_closed and choice.pieces.broken.isdisjoint(missing) and not choice.pieces.whole
+
+    def _found(self, chosen: list[_Choice], order: str) -> Found:
+        kept = [choice for choice in chosen if not is_withdrawn(self.text, [one.block for one in chosen], choice.block)]
+        chosen = kept or chosen
+        different = {self._whole(choice): choice for choice in chosen}
+        codes, choices = list(different), list(different.values())
+        place = 0 if order == "first" else len(codes) - 1
+        if order == "agree":
+            good = [n for n, code in enumerate(codes) if self.reader.compiles(code)]
+            place = good[-1] if good else place
+        choice = choices[place]
+        parts = sorted([choice, *choice.helpers], key=lambda one: one.block.start)
+        code, pruned, is_ok = self._forms(codes[place], choice)
+        others = [self._forms(other, choices[n])[:2] for n, other in enumerate(codes) if n != place]
+        return Found(
+            extraction=Extraction.OK if is_ok else Extraction.SYNTAX_ERROR,
+            form="fenced",
+            code=code,
+            pruned=pruned,
+            others=tuple(OtherBlock(*forms) for forms in others) if order == "agree" else (),
+            spans=tuple(Span(one.block.start, one.block.end) for one in parts),
+            is_joined=len(parts) > 1,
+        )
+
+    def _forms(self, code: str, choice: _Choice) -> tuple[str, str, bool]:
+        """Return the whole program, its pruned form (empty where that is the same), and whether it is a program.
+
+        What is joined, or cut off behind all that the entry point needs, need not compile as it stands.
+        """
+        pruned = self._pruned(choice) if self.entry_point else ""
+        is_ok = self.reader.compiles(code) and bool(code.strip())
+        can_prune = bool(pruned) and pruned != code and self.reader.compiles(pruned)
+        if not is_ok and can_prune and (choice.helpers or self._is_cut_off(choice)):
+            return pruned, "", True
+        return code, pruned if is_ok and can_prune else "", is_ok
+
+    def _whole(self, choice: _Choice) -> str:
+        """Return a block as it was written, joined with the blocks and the prompt's code that it needs."""
+        choice.helpers = self._find_helpers(choice)
+        parts = sorted([choice, *choice.helpers], key=lambda one: one.block.start)
+        if len(parts) > 1 and self.reader.language is not None:
+            return self._join_foreign(parts)
+        statements = [one for part in parts for one in part.statements]
+        code = "\n\n".join(as_written(_tidy(part.block.code)) for part in parts)
+        lead, _ = borrow_around(statements, self.given, (), self.reader)
+        return put_before(lead, code, statements)
+
+    def _join_foreign(self, parts: list[_Choice]) -> str:
+        """Return blocks joined, each import, include or package once and first."""
+        rows = [one for part in parts for one in part.statements]
+        lead, _ = borrow_around(rows, self.given, (), self.reader)
+        settings = missing_settings((), rows)
+        imports = list({one.text.strip(): one for one in rows if one.kind == "import"}.values())
+        others = [one for one in rows if one.kind not in ("setting", "import", "guard")]
+        return self.reader.finish("\n".join(join(rows) for rows in (settings, imports, lead, others) if rows))
+
+    def _find_helpers(self, choice: _Choice) -> list[_Choice]:
+        """Return the blocks that bind names which a block lacks, and which those then lack."""
+        helpers: list[_Choice] = []
+        usable = [one for one in self.choices if one is not choice and self._may_help(one)]
+        while True:
+            have = [one for part in (choice, *helpers) for one in part.statements]
+            missing = find_missing(have, self.reader.builtins)
+            more = [one for one in usable if one not in helpers and self._helps(one, have, missing)]
+            if not more:
+                return helpers
+            helpers += more
+
+    def _may_help(self, choice: _Choice) -> bool:
+        """Return whether a block isn't an answer of its own, nor a use of one."""
+        if choice.role in ("defines", "sketches", "broken", "names"):
+            return False
+        if not choice.statements or not self.entry_point:
+            return bool(choice.statements)
+        return not any(
+            self.entry_point in one.reads for one in choice.statements if one.kind not in ("definition", "addition")
+        )
+
+    def _helps(self, choice: _Choice, have: Sequence[Statement], missing: set[str]) -> bool:
+        if self.reader.language is None:
+            kinds = ("guard", "demo")
+            return any(not one.binds.isdisjoint(missing) for one in choice.statements if one.kind not in kinds)
+        kinds = ("definition", "addition", "import", "other", "setting")
+        binds = any(not one.binds.isdisjoint(missing) for one in choice.statements if one.kind in kinds)
+        only_settings = all(one.kind in ("setting", "import") for one in choice.statements)
+        return binds or (only_settings and bool(missing_settings(have, choice.statements)))
+
+    def _pruned(self, choice: _Choice) -> str:
+        place = self.choices.index(choice)
+        others = [one for one in self.choices if one.role not in ("defines", "sketches", "broken", "names")]
+        before = [s for one in others if self.choices.index(one) < place for s in one.statements]
+        after = [s for one in others if self.choices.index(one) > place for s in one.statements]
+        return prune(choice.statements, [*self.given, *before], after, self.entry_point, self.reader)
+
+    def _find_method(self, order: str) -> Found | None:
+        """Return the program whose class has the entry point as a method; Python only."""
+        if self.reader.language is not None:
+            return None
+        owners = [(choice, owner) for choice in self.choices if (owner := find_owner(choice.block.code, self.entry_point))]
+        if not owners:
+            return None
+        name, self.entry_point = self.entry_point, owners[-1][1]
+        chosen = [choice for choice, owner in owners if owner == self.entry_point]
+        for choice in chosen:
+            choice.role = "defines"
+        found = self._found(chosen, order)
+        owner, self.entry_point = self.entry_point, name
+        return Found(
+            found.extraction, found.form, found.code, found.pruned, found.others, found.spans, owner, found.is_joined
+        )
+
+
+def find_owner(code: str, method: str) -> str:
+    """Return the class at the top level of Python code that has a method of this name; `Solution` if several do."""
+    try:
+        body = ast.parse(_tidy(code)).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+    owners = [
+        node.name
+        for node in body
+        if isinstance(node, ast.ClassDef)
+        and any(isinstance(part, ast.FunctionDef) and part.name == method for part in node.body)
+    ]
+    return "Solution" if "Solution" in owners else (owners[0] if owners else "")
+
+
+def does_anything(code: str) -> bool:
+    """Return whether a text has something of a program in it: examples of input and output are blocks too."""
+    return bool(re.search(r"[(={;]|^import\b|^#include|\b(?:echo|cat|awk|sed|sort|tac|rev|tr|wc)\b", code, re.MULTILINE))
+
+
+def _tidy(block: str) -> str:
+    """Return a block at the margin with one line end behind it, so that it is parsed once."""
+    return _dedent(block).rstrip("\n") + "\n"
+
+
+def _dedent(block: str) -> str:
+    """Return a block that is indented as a whole, as in a list, moved to the margin."""
+    first = next((line for line in block.split("\n") if line.strip()), "")
+    width = len(first) - len(first.lstrip())
+    if not width:
+        return block
+    return "\n".join(line[width:] if not line[:width].strip() else line for line in block.split("\n"))
