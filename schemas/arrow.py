@@ -129,5 +129,7 @@ def _builder(hint: Any) -> Any:
         parts: Sequence[tuple[str, Any]] = [
             (name, _builder(part)) for name, part in typing.get_type_hints(hint).items()
         ]
-        return lambda row: typing.cast(Any, hint)(**{name: build(row[name]) for name, build in parts if name in row})
+        return lambda row: typing.cast(Any, hint)(
+            **{name: build(row[name]) for name, build in parts if name in row}
+        )
     return lambda value: value

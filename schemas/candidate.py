@@ -34,7 +34,8 @@ class Candidate:
         wall_s: seconds from the request to its answer, those in the model's batch included; 0.0 where unknown.
         extra: further sampling parameters as canonical JSON (`sampling.extra`); empty for none.
         reasoning: what a server gave as the model's thoughts, apart from the completion; empty for none.
-        n_reasoning_tokens: tokens of the thoughts, part of `n_tokens`, as the server counts them; -1 where unknown.
+        n_reasoning_tokens: tokens of the thoughts, part of `n_tokens`, as the server counts them; -1 where
+            unknown.
     """
 
     candidate_id: str

@@ -107,8 +107,9 @@ class Execution:
         starved_s: seconds that it was kept waiting for a processor; looked at only when its wall time had run out,
             0.0 otherwise; -1.0 where this kernel does not say.
         flaky: whether a second run behaved otherwise. Its verdict is undecided.
-        program_form: what ran: `whole` (blocks as they were written), `joined` (several blocks), `pruned` (what the
-            entry point needs, since loading the whole failed), `bare`, `continuation`, `as_is`; empty if nothing did.
+        program_form: what ran: `whole` (blocks as they were written), `joined` (several blocks), `pruned` (what
+            the entry point needs, since loading the whole failed), `bare`, `continuation`, `as_is`; empty if
+            nothing did.
         load_error: for `pruned`: how loading the whole program ended.
         other_runs: one entry for each other block of the answer, where several answer differently.
     """

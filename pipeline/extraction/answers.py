@@ -14,8 +14,8 @@ from pairsmith.schemas.problem import Problem
 def find_function(text: str, problem: Problem, reader: Reader, config: ExtractionConfig) -> Found:
     """Return the program that defines the problem's entry point.
 
-    A text that is a program as it stands is one, whatever lines in it look like fences. Else the blocks that define
-    the entry point are, each whole; else code between prose.
+    A text that is a program as it stands is one, whatever lines in it look like fences. Else the blocks that
+    define the entry point are, each whole; else code between prose.
     """
     name, given = problem.entry_point, given_statements(problem, reader)
     if "```" not in text and "~~~" not in text:

@@ -55,7 +55,9 @@ def find_bare_program(text: str, reader: Reader, reads: "re.Pattern[str]") -> Fo
 
 
 def _foreign_program(text: str, reader: Reader) -> Found:
-    """Return a program of another language from its first line that could be code, to its last one without prose."""
+    """Return a program of another language from its first line that could be code, to its last one without
+    prose.
+    """
     if not does_anything(text):
         return Found(Extraction.NO_CODE, "bare", as_written(text))
     if reader.is_bare_program(text):
@@ -104,7 +106,7 @@ def _read(text: str, entry_point: str, given: Sequence[Statement], reader: Reade
     pieces = reader.cut(text, True)
     if not _defines(pieces, entry_point):
         return _explain_absence(pieces, text, entry_point, reader)
-    pruned = prune(pieces.statements, given, (), entry_point, reader)
+    pruned = prune(pieces.statements, given, (), entry_point, reader, between_prose=True)
     needed = reader.cut(pruned, False).statements
     if not pieces.broken.isdisjoint(find_missing(needed, reader.builtins)):
         return Found(Extraction.SYNTAX_ERROR, "bare", as_written(text))

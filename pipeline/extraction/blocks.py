@@ -19,7 +19,9 @@ READS_INPUT = re.compile(
     r"|\bSystem\.in\b|\breadline\b|\breadLine\b|\bos\.Stdin\b|\bfmt\.Scan|\bread\s+-?\w|\bmapfile\b|\breadarray\b"
     r"|/dev/stdin|\bos\.read\s*\(\s*0|\bcat\b"
 )
-_NAMED_AT_RUN_TIME = r"[\"'`.\[]\s*{name}\b|\b{name}\s*[:,}}]|\bexports\b|\beval\b|\bexec\b|\bglobals\b|^\s*#\s*define\s+{name}\b"
+_NAMED_AT_RUN_TIME = (
+    r"[\"'`.\[]\s*NAME\b|\bNAME\s*[:,}]|\bexports\b|\beval\b|\bexec\b|\bglobals\b|^\s*#\s*define\s+NAME\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,9 @@ class Blocks:
         self.choices = [_Choice(block, reader.cut(_tidy(block.code), False)) for block in kept]
 
     def find_function(self, order: str, accept_method: bool) -> Found | None:
-        """Return the program of the blocks that define the entry point; None where no block says anything of it."""
+        """Return the program of the blocks that define the entry point; None where no block says anything of
+        it.
+        """
         for choice in self.choices:
             choice.role = self._role(choice)
         defining = [choice for choice in self.choices if choice.role == "defines"]
@@ -97,7 +101,9 @@ class Blocks:
         return self._found(defining or broken, order) if defining or broken else None
 
     def find_program(self, order: str, wanted: Callable[[str], object]) -> Found | None:
-        """Return the whole program for stdin or for a suite: of the blocks that do what is wanted, else anything."""
+        """Return the whole program for stdin or a suite: of the blocks that do what is wanted, else
+        anything.
+        """
         does = [choice for choice in self.choices if does_anything(choice.block.code)]
         programs = [choice for choice in does if self.reader.compiles(choice.block.code)]
         meant = [choice for choice in does if wanted(choice.block.code)]
@@ -114,7 +120,7 @@ class Blocks:
         return self._found(chosen, order) if chosen else None
 
     def _role(self, choice: _Choice) -> str:
-        """Return what a block is to the entry point: `defines`, `sketches`, `broken`, `names`, `uses` or nothing."""
+        """Return what a block is to the entry point: defines, sketches, broken, names, uses or empty."""
         name, code = self.entry_point, choice.block.code
         binding = [one for one in choice.statements if name in one.binds and one.kind != "guard"]
         if binding:
@@ -123,14 +129,17 @@ class Blocks:
             return "defines" if self.reader.compiles(_tidy(code)) or self._is_cut_off(choice) else "broken"
         if name in choice.pieces.broken:
             return "broken"
-        pattern = _NAMED_AT_RUN_TIME.replace("{{", "{").replace("}}", "}").replace("{name}", re.escape(name))
+        pattern = _NAMED_AT_RUN_TIME.replace("NAME", re.escape(name))
         is_there = re.search(rf"\b{re.escape(name)}\b", code) is not None
         if is_there and re.search(pattern, code, re.MULTILINE) and self.reader.compiles(code):
             return "names"
         language = self.reader.language
-        if is_there and language is not None:
-            if name in function_names(code, language) or not self.reader.is_program(code):
-                return "names"  # deep inside, or in a way that a compiler reads and the grammar doesn't
+        if (
+            is_there
+            and language is not None
+            and (name in function_names(code, language) or not self.reader.is_program(code))
+        ):
+            return "names"  # deep inside, or in a way that a compiler reads and the grammar doesn't
         return "uses" if is_there else ""
 
     def _is_cut_off(self, choice: _Choice) -> bool:
@@ -139,7 +148,9 @@ class Blocks:
         return not choice.block.is_closed and choice.pieces.broken.isdisjoint(missing) and not choice.pieces.whole
 
     def _found(self, chosen: list[_Choice], order: str) -> Found:
-        kept = [choice for choice in chosen if not is_withdrawn(self.text, [one.block for one in chosen], choice.block)]
+        kept = [
+            choice for choice in chosen if not is_withdrawn(self.text, [one.block for one in chosen], choice.block)
+        ]
         chosen = kept or chosen
         different = {self._whole(choice): choice for choice in chosen}
         codes, choices = list(different), list(different.values())
@@ -212,13 +223,17 @@ class Blocks:
         if not choice.statements or not self.entry_point:
             return bool(choice.statements)
         return not any(
-            self.entry_point in one.reads for one in choice.statements if one.kind not in ("definition", "addition")
+            self.entry_point in one.reads
+            for one in choice.statements
+            if one.kind not in ("definition", "addition")
         )
 
     def _helps(self, choice: _Choice, have: Sequence[Statement], missing: set[str]) -> bool:
         if self.reader.language is None:
-            kinds = ("guard", "demo")
-            return any(not one.binds.isdisjoint(missing) for one in choice.statements if one.kind not in kinds)
+            not_helping = ("guard", "demo")
+            return any(
+                not one.binds.isdisjoint(missing) for one in choice.statements if one.kind not in not_helping
+            )
         kinds = ("definition", "addition", "import", "other", "setting")
         binds = any(not one.binds.isdisjoint(missing) for one in choice.statements if one.kind in kinds)
         only_settings = all(one.kind in ("setting", "import") for one in choice.statements)
@@ -235,7 +250,11 @@ class Blocks:
         """Return the program whose class has the entry point as a method; Python only."""
         if self.reader.language is not None:
             return None
-        owners = [(choice, owner) for choice in self.choices if (owner := find_owner(choice.block.code, self.entry_point))]
+        owners = [
+            (choice, owner)
+            for choice in self.choices
+            if (owner := find_owner(choice.block.code, self.entry_point))
+        ]
         if not owners:
             return None
         name, self.entry_point = self.entry_point, owners[-1][1]
@@ -245,12 +264,21 @@ class Blocks:
         found = self._found(chosen, order)
         owner, self.entry_point = self.entry_point, name
         return Found(
-            found.extraction, found.form, found.code, found.pruned, found.others, found.spans, owner, found.is_joined
+            found.extraction,
+            found.form,
+            found.code,
+            found.pruned,
+            found.others,
+            found.spans,
+            owner,
+            found.is_joined,
         )
 
 
 def find_owner(code: str, method: str) -> str:
-    """Return the class at the top level of Python code that has a method of this name; `Solution` if several do."""
+    """Return the class at the top level of Python code that has a method of this name; `Solution` if several
+    do.
+    """
     try:
         body = ast.parse(_tidy(code)).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -266,7 +294,9 @@ def find_owner(code: str, method: str) -> str:
 
 def does_anything(code: str) -> bool:
     """Return whether a text has something of a program in it: examples of input and output are blocks too."""
-    return bool(re.search(r"[(={;]|^import\b|^#include|\b(?:echo|cat|awk|sed|sort|tac|rev|tr|wc)\b", code, re.MULTILINE))
+    return bool(
+        re.search(r"[(={;]|^import\b|^#include|\b(?:echo|cat|awk|sed|sort|tac|rev|tr|wc)\b", code, re.MULTILINE)
+    )
 
 
 def _tidy(block: str) -> str:

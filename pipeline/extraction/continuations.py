@@ -22,7 +22,9 @@ _ANY_ALTERATION = re.compile(r"^\w+[.\[].*=", re.MULTILINE)
 _ANY_BINDING = re.compile(r"^(?:async\s+def|def|class|import|from)\b|^@|^\w+\s*(?::[^=\n]*)?=", re.MULTILINE)
 
 
-def find_continuation(text: str, opening: str, problem: Problem, reader: Reader, config: ExtractionConfig) -> Found:
+def find_continuation(
+    text: str, opening: str, problem: Problem, reader: Reader, config: ExtractionConfig
+) -> Found:
     """Return the function that a prompt began and a completion ends, with the later definitions that it needs.
 
     Args:

@@ -239,5 +239,7 @@ def function_names(text: str, language: Language) -> frozenset[str]:
         return frozenset()
     root = Parser(language.grammar).parse(source).root_node
     nodes = _below(root, {*language.functions})
-    found = (name for node in nodes for name in _named(node, (language.functions[node.type].name,), source, language))
+    found = (
+        name for node in nodes for name in _named(node, (language.functions[node.type].name,), source, language)
+    )
     return frozenset(_decode(found))

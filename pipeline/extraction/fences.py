@@ -1,9 +1,9 @@
 """Fenced code blocks in Markdown, as models write it.
 
 CommonMark's rules: a fence is closed by one of the same character that is at least as long and carries no tag. A
-fence line inside of a string or a comment of the program closes nothing, though CommonMark can't know: of all lines
-that could close a block, the first that leaves a readable program does. Where none does, CommonMark's own rule
-decides, and a fence with a tag opens another block, since its closing one was forgotten.
+fence line inside of a string or a comment of the program closes nothing, though CommonMark can't know: of all
+lines that could close a block, the first that leaves a readable program does. Where none does, CommonMark's own
+rule decides, and a fence with a tag opens another block, since its closing one was forgotten.
 """
 
 import re
@@ -113,7 +113,9 @@ class _Source:
         self.starts = [0]
         for line in self.lines:
             self.starts.append(self.starts[-1] + len(line) + 1)
-        self.fences: list[_Fence] = [(n, match) for n, line in enumerate(self.lines) if (match := _FENCE.match(line))]
+        self.fences: list[_Fence] = [
+            (n, match) for n, line in enumerate(self.lines) if (match := _FENCE.match(line))
+        ]
 
     def cut(
         self, fence: _Fence, end: int, next_line: int, last: str | None, is_program: Callable[[str], bool]

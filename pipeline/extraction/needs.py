@@ -11,15 +11,18 @@ from pairsmith.pipeline.extraction.readers import Reader, join
 from pairsmith.pipeline.extraction.statements import Statement
 
 
-def select_needed(statements: Sequence[Statement], entry_point: str) -> list[Statement]:
+def select_needed(
+    statements: Sequence[Statement], entry_point: str, between_prose: bool = False
+) -> list[Statement]:
     """Return the statements that the entry point needs, in their order.
 
     Kept are all statements that bind a needed name, in whichever way; statements that could change a needed
     value in place, by themselves or through a function that they call; settings of the interpreter; and whatever
-    ends the program, looks names up at run time, or runs before the entry point is defined. What a kept statement reads is needed too. Calls of the entry point itself are demonstrations, so are prints
-    and asserts; `if __name__ == "__main__"` is left out, since tests import the program.
+    ends the program, looks names up at run time, or runs before the entry point is defined. What a kept statement
+    reads is needed too. Calls of the entry point itself are demonstrations, so are prints and asserts; `if
+    __name__ == "__main__"` is left out, since tests import the program.
     """
-    return _Selection(statements, entry_point).needed()
+    return _Selection(statements, entry_point).needed(between_prose)
 
 
 class _Selection:
@@ -37,8 +40,9 @@ class _Selection:
         self.alterers = _index(statement.alters for statement in statements)
         self.imported = {name for other in statements if other.kind == "import" for name in other.binds}
 
-    def needed(self) -> list[Statement]:
-        for place in range(min(self.binders[self.entry_point], default=0)):
+    def needed(self, between_prose: bool) -> list[Statement]:
+        first = 0 if between_prose else min(self.binders[self.entry_point], default=0)
+        for place in range(first):
             if self.statements[place].kind in ("demo", "other") and not self.statements[place].is_words:
                 self.keep(place)  # it runs before the entry point is there: what it breaks is broken
         for place, statement in enumerate(self.statements):
@@ -137,7 +141,12 @@ def _index(names: Iterable[Iterable[str]]) -> defaultdict[str, list[int]]:
 
 
 def prune(
-    base: Sequence[Statement], before: Sequence[Statement], after: Sequence[Statement], name: str, reader: Reader
+    base: Sequence[Statement],
+    before: Sequence[Statement],
+    after: Sequence[Statement],
+    name: str,
+    reader: Reader,
+    between_prose: bool = False,
 ) -> str:
     """Return what the entry point needs of its own block, and of the statements before and behind it.
 
@@ -146,8 +155,9 @@ def prune(
         before: those of the prompt and of earlier blocks. after: those of later blocks.
         name: of the entry point.
         reader: of the language.
+        between_prose: whether words may have been read as statements: then those before the entry point go too.
     """
-    needed = select_needed(base, name)
+    needed = select_needed(base, name, between_prose)
     lead, rest = borrow_around(needed, before, after, reader)
     head, needed = split_head(needed) if lead else ([], needed)
     own_head = [other for other in lead if _is_head(other)]

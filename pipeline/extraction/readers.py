@@ -35,7 +35,8 @@ _TAGS = {
     "bash": ("bash", "sh", "shell", "zsh", "console", "shellscript"),
 }
 _OF_OTHERS = frozenset(tag for tags in _TAGS.values() for tag in tags) | {
-    "json", "text", "txt", "plaintext", "output", "yaml", "toml", "html", "css", "sql", "xml", "csharp", "c#", "cs",
+    "json", "text", "txt", "plaintext", "output", "yaml", "toml", "html", "css", "sql", "xml", "csharp", "c#",
+    "cs",
     "ruby", "rb", "php", "kotlin", "swift", "scala", "haskell", "perl", "lua", "r", "julia", "diff", "log", "ini",
     "mermaid", "latex", "math", "csv", "powershell", "makefile", "dockerfile",
 }  # fmt: skip

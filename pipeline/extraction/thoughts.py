@@ -94,7 +94,9 @@ def find_thoughts(text: str, tags: Iterable[str], is_code: Callable[[str], Itera
 
 
 def find_answer(text: str) -> tuple[int, int]:
-    """Return where the answer of a text without thoughts begins and ends: all of it, or what `<answer>` encloses."""
+    """Return where the answer of a text without thoughts begins and ends: all of it, or what `<answer>`
+    encloses.
+    """
     found = _ANSWER.search(text)
     if found is not None and text[: found.start()].count("```") % 2 == 0:
         return found.span(1)

@@ -1,8 +1,8 @@
 """Reads what a model says of its own blocks: which it calls wrong, and which it calls the correction.
 
-Only two places count: the sentence that leads to a block, and the one that follows it at once. A qualified sentence
-("wrong for edge cases") or a name ("the final version", "a naive version") withdraws nothing: then the labels of the
-blocks decide (`ExtractionConfig.blocks`).
+Only two places count: the sentence that leads to a block, and the one that follows it at once. A qualified
+sentence ("wrong for edge cases") or a name ("the final version", "a naive version") withdraws nothing: then the
+labels of the blocks decide (`ExtractionConfig.blocks`).
 """
 
 import re
@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pairsmith.pipeline.extraction.fences import Block
 
 _WRONG = re.compile(
-    r"\b(?:does(?:n['\u2019]t| not) (?:quite )?work|won['\u2019]t work|not (?:quite )?(?:right|correct)|wrong|incorrect|"
+    r"\b(?:does(?:n['\u2019]t| not) (?:quite )?work|won['\u2019]t work|not (?:quite )?(?:right|correct)|wrong|"
+    r"incorrect|"
     r"buggy|broken|faulty|flawed|mistaken)\b",
     re.IGNORECASE,
 )
@@ -23,7 +24,8 @@ _CORRECTED = re.compile(
 _NEGATED = re.compile(r"\b(?:not|n['\u2019]t|isn|without|never|instead of)\b", re.IGNORECASE)
 _WRONG_BEHIND = re.compile(
     r"\W*(?:but |no, |hmm,? |wait,? )*(?:that|this|it|the above)(?:['\u2019]s| is| was)? "
-    r"(?:(?:is |was )?(?:wrong|incorrect|buggy|broken|not (?:right|correct))|does(?:n['\u2019]t| not) work)\s*[.,;:!\u2014-]",
+    r"(?:(?:is |was )?(?:wrong|incorrect|buggy|broken|not (?:right|correct))|does(?:n['\u2019]t| not) work)"
+    r"\s*[.,;!\u2014-]",
     re.IGNORECASE,
 )
 

@@ -43,9 +43,17 @@ def judge(problem: Problem, execution: Execution) -> Verdict:
     if all(verdict.label is first.label for verdict in verdicts):
         return first
     labels = ", ".join(str(verdict.label) for verdict in verdicts[1:] + verdicts[:1])
-    cause = next((verdict.cause for verdict in verdicts if verdict.label is Label.UNDECIDED), Cause.AMBIGUOUS_ANSWER)
+    cause = next(
+        (verdict.cause for verdict in verdicts if verdict.label is Label.UNDECIDED), Cause.AMBIGUOUS_ANSWER
+    )
     return replace(
-        first, label=Label.UNDECIDED, cause=cause, detail=f"blocks: {labels}", n_cases=0, n_passed=0, passed_cases=()
+        first,
+        label=Label.UNDECIDED,
+        cause=cause,
+        detail=f"blocks: {labels}",
+        n_cases=0,
+        n_passed=0,
+        passed_cases=(),
     )
 
 

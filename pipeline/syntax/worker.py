@@ -37,7 +37,7 @@ class Reader:
     """
 
     config: SyntaxConfig
-    extraction: ExtractionConfig = ExtractionConfig()
+    extraction: ExtractionConfig = field(default_factory=ExtractionConfig)
     _processes: ProcessPoolExecutor | None = field(default=None, init=False)
 
     def __enter__(self) -> Self:
@@ -64,9 +64,7 @@ class Reader:
         if self._processes is None:
             context = multiprocessing.get_context("spawn")  # threads of Arrow and polars don't survive a fork
             self._processes = ProcessPoolExecutor(self.config.workers, mp_context=context)
-        future = self._processes.submit(
-            _read_to_arrow, problem, list(candidates), self.config, self.extraction
-        )
+        future = self._processes.submit(_read_to_arrow, problem, list(candidates), self.config, self.extraction)
         return lambda: _from_arrow(future)
 
 

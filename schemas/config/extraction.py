@@ -12,19 +12,19 @@ class ExtractionConfig(Section):
 
     blocks: Literal["agree", "last", "first"] = Field(
         "agree",
-        description="Where several different blocks answer: `agree` judges all of them, and labels that differ make "
-        "the candidate undecided (`ambiguous_answer`); `last` and `first` judge that one. Evaluation takes `last` "
-        "for `agree`, since it must give a verdict.",
+        description="Where several different blocks answer: `agree` judges all of them, and labels that differ "
+        "make the candidate undecided (`ambiguous_answer`); `last` and `first` judge that one. Evaluation takes "
+        "`last` for `agree`, since it must give a verdict.",
     )
     accept_method: bool = Field(
         False,
-        description="Accept a method of a class (`class Solution: def two_sum(self, ...)`) where a function is asked "
-        "for. Evaluation always does.",
+        description="Accept a method of a class (`class Solution: def two_sum(self, ...)`) where a function is "
+        "asked for. Evaluation always does.",
     )
     thought_tags: tuple[str, ...] = Field(
         ("auto",),
-        description="Tags that enclose a model's thoughts, which are never judged. `auto` stands for all that are "
-        "known; a further one is its name (`plan` for `<plan>...</plan>`) or both marks with a space between.",
+        description="Tags that enclose a model's thoughts, which are never judged. `auto` stands for all that "
+        "are known; a further one is its name (`plan` for `<plan>...</plan>`) or both marks with a space between.",
     )
 
     def for_evaluation(self) -> "ExtractionConfig":
