@@ -57,7 +57,8 @@ from pairsmith.schemas.config.training import LaunchConfig, MethodName, Training
 __all__ = [
     "HELD_OUT", "NOT_SET", "REMOVED", "RENAMED", "AdaptiveConfig", "AgreementConfig", "Backend", "BudgetConfig",
     "ColumnsConfig", "ConfigError", "CrosscheckConfig", "Dimension", "EngineConfig", "EvaluatedModelConfig",
-    "EvaluatedSetConfig", "EvaluationConfig", "ExecutionConfig", "ExtractionConfig", "GateConfig", "JudgeConfig", "LaunchConfig",
+    "EvaluatedSetConfig", "EvaluationConfig", "ExecutionConfig", "ExtractionConfig", "GateConfig", "JudgeConfig",
+    "LaunchConfig",
     "MethodName", "ModelConfig", "OverlapConfig", "PairsConfig", "PolicyConfig", "PolicyName", "PricesConfig",
     "ProblemsConfig", "PublishConfig", "QualityRulesConfig", "RefreshConfig", "RerunTimeouts",
     "RoleConfig", "RunConfig", "SamplingConfig", "SandboxConfig", "ScheduleConfig", "ScoringConfig", "Section",
