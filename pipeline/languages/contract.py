@@ -12,9 +12,11 @@ from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.sandbox.contract import Room
 
 # A JVM, V8 and Go reserve gigabytes of addresses; this is what they really write beside the program's own memory
-# (stacks of their threads are counted in full, 8 MiB each).
+# (stacks of their threads are counted in full).
 NO_ROOM = Room()
-RUNTIME_ROOM = Room(reserve_mib=512, n_more_processes=32)
+RUNTIME_ROOM = Room(
+    reserve_mib=512, n_stacks=16, n_more_processes=32
+)  # Node's threads: V8's 5, libuv's 4, signals
 
 
 class LanguageError(PairsmithError):
@@ -57,8 +59,8 @@ class Language:
         driver: its module `driver`.
         compile: commands that make the artifact; empty where the files run as they are.
         artifact: patterns of the files that are run; empty for the sources themselves.
-        run: command that runs it under its driver; `{heap_mib}` is the memory left for its heap, `{entry_point}`
-            its function.
+        run: command that runs it under its driver; `{heap_mib}` is the memory left for its heap, `{stack_mib}` and
+            `{stack_kib}` the stack that it may have, `{entry_point}` its function.
         run_program: command of a whole program on stdin; `{entry_point}` is the class of its `main` (Java).
         overhead_mib: what the runtime needs of the program's memory beside its heap.
         room: limits beside the configured ones, of a run. compile_room: those of compiling.

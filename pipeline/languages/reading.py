@@ -16,7 +16,8 @@ def read_source(language: str, name: str) -> str:
 
 @functools.cache
 def _grammar(name: str) -> Language:
-    return Language(import_module(f"tree_sitter_{name}").language())
+    module = import_module(f"tree_sitter_{name}")
+    return Language(module.language_typescript() if name == "typescript" else module.language())
 
 
 def parse(code: str, grammar: str) -> Node:

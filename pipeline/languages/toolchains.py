@@ -11,10 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pairsmith.pipeline.languages.contract import Language, LanguageError
+from pairsmith.pipeline.languages.contract import RUNTIME_ROOM, Language, LanguageError
 from pairsmith.pipeline.languages.table import LANGUAGES, find_language
 from pairsmith.pipeline.sandbox import Answer, Ending, Job, SandboxFaultError, SandboxPool
-from pairsmith.pipeline.sandbox.contract import Engine, Room
+from pairsmith.pipeline.sandbox.contract import Engine
 from pairsmith.pipeline.sandbox.inside.foreign import encode_files
 from pairsmith.schemas.config import ExecutionConfig, SandboxConfig
 from pairsmith.schemas.execution import Status
@@ -26,7 +26,6 @@ _LIMITS: Mapping[str, Any] = {
     "output_mib": 4.0, "answer_mib": 64.0,
 }  # fmt: skip
 _FROM = "from pairsmith.pipeline.sandbox.inside.building import "
-_ROOM = Room(reserve_mib=512)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +145,9 @@ class Toolchains:
         return Compiled({}, f"the compiler ended with {answer.status.value} {ending.detail}".strip())
 
     def _ask(self, function: str, arguments: list[Any]) -> Any:
-        answer, ending = self._run(Job("", _FROM + function, function, (encode_arguments(arguments),), room=_ROOM))
+        answer, ending = self._run(
+            Job("", _FROM + function, function, (encode_arguments(arguments),), room=RUNTIME_ROOM)
+        )
         if answer.status is not Status.OK:
             raise SandboxFaultError(f"no toolchain can be looked for: {answer.status.value} {ending.detail}")
         return decode_value(answer.value)

@@ -70,6 +70,7 @@ class BubblewrapEngine:
             SandboxError: if there is none.
         """
         self._memory_mib = memory_of_tree_mib(config)
+        self._stack_kib = config.memory_mib * 1024
         remove_leftovers()
         self._bwrap = find_bwrap()
         self._user = _UNPRIVILEGED + random.SystemRandom().randrange(0xFFFF) if os.getuid() == 0 else None
@@ -92,6 +93,8 @@ class BubblewrapEngine:
         self.limits_tree = group is not None
         command = [self._bwrap, *_arguments(self._python, group), str(self._python), *PYTHON_OPTIONS]
         command += ["-c", BOOTSTRAP]
+        # The kernel keeps room for the stack that is allowed at an execution; a fork can't get more later.
+        command = ["/bin/sh", "-c", 'ulimit -Ss "$0" 2>/dev/null; exec "$@"', str(self._stack_kib), *command]
         user = self._user
         if group is not None:
             command, user = group.enter(user, command), None

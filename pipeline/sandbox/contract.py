@@ -27,10 +27,12 @@ class Room:
     Attributes:
         reserve_mib: MiB that may be written beside the program's own memory, for a runtime that reserves far more
             addresses than it uses: its address space is not limited. 0 limits the address space.
+        n_stacks: threads of the runtime whose stacks are as large as the main one and are hardly used.
         n_more_processes: threads of the runtime itself.
     """
 
     reserve_mib: int = 0
+    n_stacks: int = 0
     n_more_processes: int = 0
 
 

@@ -143,7 +143,11 @@ class DockerEngine:
             "nano_cpus": int(min(config.cpus, self._n_cpus) * 1e9),
             "mem_limit": memory,
             "memswap_limit": memory,
-            "ulimits": [Ulimit(name="core", soft=1, hard=1), Ulimit(name="nofile", soft=512, hard=512)],
+            "ulimits": [
+                Ulimit(name="core", soft=1, hard=1),
+                Ulimit(name="nofile", soft=512, hard=512),
+                Ulimit(name="stack", soft=config.memory_mib * _MIB, hard=config.memory_mib * _MIB),
+            ],
             "log_config": LogConfig(type="none"),
             "ipc_mode": "private",
             "cgroupns": "private",

@@ -2,6 +2,14 @@
 
 from pairsmith.pipeline.languages.reading import read_source
 
+_EXIT = """
+pairsmith_passed() { printf %s "$pairsmith_nonce" >/tmp/.passed; }
+exit() {
+    [ "${FUNCNAME[1]}" = pairsmith_tests ] && [ "${1:-$?}" = 0 ] && pairsmith_passed
+    builtin exit "$@"
+}
+"""
+
 
 def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
     """Return the files that run."""
@@ -9,8 +17,11 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
 
 
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
-    """Return the files that run a solution with tests in its process; a command that fails ends these."""
-    wrapped = f"pairsmith_tests() {{\nset -e\n{test_code}\n}}"
+    """Return the files that run a solution with tests in its process; a command that fails ends these.
+
+    The tests have passed if their own end was reached: an `exit` of the solution passes nothing.
+    """
+    wrapped = f"{_EXIT}pairsmith_tests() {{\nset -e\n{test_code}\n\npairsmith_passed\n}}\n"
     return sources(f"{code}\n{wrapped}", setup, "pairsmith_tests")
 
 

@@ -31,6 +31,12 @@ while IFS=' ' read -r -u 3 pairsmith_nonce pairsmith_n; do
     [ "$pairsmith_status" -eq 152 ] && kill -XCPU $$ # the call ran out of CPU time: so has the program
     if [ "$pairsmith_status" -ne 0 ]; then
         printf '%s RExitStatus%d\0' "$pairsmith_nonce" "$pairsmith_status" >&4
+    elif [ "$pairsmith_entry" = pairsmith_tests ]; then
+        if [ "$(cat /tmp/.passed 2>/dev/null)" = "$pairsmith_nonce" ]; then
+            printf '%s P\0' "$pairsmith_nonce" >&4
+        else
+            printf '%s RSystemExit\0' "$pairsmith_nonce" >&4
+        fi
     else
         { printf '%s V' "$pairsmith_nonce"; tr -d '\0' </tmp/.answer; printf '\0'; } >&4
     fi

@@ -2,6 +2,7 @@
 
 from pairsmith.pipeline.languages.c import driver
 from pairsmith.pipeline.languages.contract import Language
+from pairsmith.pipeline.languages.cpp import CHECKED, FILLED_MEMORY, HARDENED
 
 LANGUAGE = Language(
     name="c",
@@ -10,9 +11,10 @@ LANGUAGE = Language(
     packages=("gcc", "libc6-dev"),
     version=("{gcc}", "--version"),
     driver=driver,
-    compile=(("{gcc}", "-std=gnu17", "-O2", "-w", "-Wl,--wrap=main", "-o", "program", "main.c", "-lm"),),
+    compile=((*HARDENED, "{gcc}", "-std=gnu17", *CHECKED, "main.c", "-lm"),),
     artifact=("program",),
     run=("/tmp/program",),
     run_program=("/tmp/program",),
+    environment=FILLED_MEMORY,
     has_tuples=False,
 )

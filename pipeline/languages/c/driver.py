@@ -50,7 +50,7 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
     body = _call(entry_point, *_signature(code, entry_point))
     main = (
         f'{cpp.include_solution("solution.c", whole)}#include "driver.h"\n'
-        f"static void ps_call(const ps_json *a) {{\n{body}}}\n{_ENTRY}"
+        f"static void ps_call(const ps_json *a) {{\n{body}}}\n{_ENTRY}{cpp.STACKS}"
     )
     return {"solution.c": whole, "driver.h": read_source("c", "driver.h"), "main.c": main}
 
@@ -60,10 +60,10 @@ def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, 
     included = cpp.include_solution("solution.c", f"{setup}\n{code}")
     main = (
         f'{included}{cpp.ASSERTS}#include "tests.c"\n#include "driver.h"\n'
-        "int __real_main(int, char **, char **);\n"
+        "int __real_main(int, char **, char **);\nextern char **environ;\n"
         "static void ps_call(const ps_json *a) {\n    (void)a;\n"
         '    if (__real_main(1, environ, environ)) abort();\n    ps_say("null");\n}\n'
-        f"{_ENTRY}"
+        f"{_ENTRY}{cpp.STACKS}"
     )
     whole = {"solution.c": f"{setup}\n{code}", "tests.c": test_code}
     return {**whole, "driver.h": read_source("c", "driver.h"), "main.c": main}
@@ -74,7 +74,7 @@ def program(code: str, setup: str) -> dict[str, str]:
     start = "int __real_main(int, char **, char **);\nint __wrap_main(int n, char **a, char **e)"
     return {
         "solution.c": f"{setup}\n{code}",
-        "main.c": f'#include "solution.c"\n{start} {{ return __real_main(n, a, e); }}\n',
+        "main.c": f'#include "solution.c"\n{start} {{ return __real_main(n, a, e); }}\n{cpp.STACKS}',
     }
 
 

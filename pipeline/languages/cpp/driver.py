@@ -8,6 +8,24 @@ from pairsmith.pipeline.languages.reading import parse, read_source, split_entry
 
 # The linker is told to start the program here (`--wrap=main`): whatever else is called `main` is a function.
 ENTRY = 'extern "C" int __wrap_main()'
+# Threads get the usual stack, not that of the main one, which may take the whole memory. The functions have names
+# of their own here, so that a solution's <pthread.h> can't contradict.
+STACKS = """
+#ifdef __cplusplus
+extern "C" {
+#endif
+int pairsmith_init(void *) __asm__("pthread_attr_init") __attribute__((weak));
+int pairsmith_size(void *, unsigned long) __asm__("pthread_attr_setstacksize") __attribute__((weak));
+int pairsmith_default(const void *) __asm__("pthread_setattr_default_np") __attribute__((weak));
+#ifdef __cplusplus
+}
+#endif
+__attribute__((constructor)) static void pairsmith_stacks(void) {
+    long attributes[16];
+    if (pairsmith_default && !pairsmith_init(attributes) && !pairsmith_size(attributes, 8 << 20))
+        pairsmith_default(attributes);
+}
+"""
 ASSERTS = "#undef NDEBUG\n#include <assert.h>\n"  # a solution may have turned assertions off
 _MACRO = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)", re.MULTILINE)
 _SCOPES = frozenset(
@@ -30,7 +48,7 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
     target = f"&{name}" if _is_free(code, entry_point) else f"&{owner}::{name}"
     call = f"[](const pairsmith::Json& arguments) {{ return pairsmith::call({target}, arguments); }}"
     included = include_solution("solution.cpp", whole)
-    main = f'{included}#include "driver.hpp"\n{ENTRY} {{ return pairsmith::serve({call}); }}\n'
+    main = f'{included}#include "driver.hpp"\n{ENTRY} {{ return pairsmith::serve({call}); }}\n{STACKS}'
     return {"solution.cpp": whole, "driver.hpp": read_source("cpp", "driver.hpp"), "main.cpp": main}
 
 
@@ -42,7 +60,7 @@ def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, 
         f'extern "C" int __real_main(int, char**, char**);\n{ENTRY} {{\n'
         "    return pairsmith::serve([](const pairsmith::Json&) -> std::string {\n"
         '        if (__real_main(1, environ, environ) != 0) throw std::logic_error("tests");\n'
-        '        return "null";\n    });\n}\n'
+        '        return "null";\n    });\n}\n' + STACKS
     )
     whole = {"solution.cpp": f"{setup}\n{code}", "tests.cpp": test_code}
     return {**whole, "driver.hpp": read_source("cpp", "driver.hpp"), "main.cpp": main}
@@ -55,7 +73,7 @@ def program(code: str, setup: str) -> dict[str, str]:
     )
     return {
         "solution.cpp": f"{setup}\n{code}",
-        "main.cpp": f'#include "solution.cpp"\n{start} {{ return __real_main(n, a, e); }}\n',
+        "main.cpp": f'#include "solution.cpp"\n{start} {{ return __real_main(n, a, e); }}\n{STACKS}',
     }
 
 

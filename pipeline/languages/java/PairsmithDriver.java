@@ -10,20 +10,13 @@ import java.util.stream.BaseStream;
 
 final class PairsmithDriver {
     static final int MAX_DEPTH = 100;
-    static final long EXACT = 1L << 53, STACK_BYTES = 64L << 20;
+    static final long EXACT = 1L << 53;
 
     static final class ArgumentError extends RuntimeException {}
 
     static final class TooLarge extends RuntimeException {}
 
-    public static void main(String[] names) throws Exception {
-        Thread thread = new Thread(null, () -> serve(names), "solution", STACK_BYTES);
-        thread.start();
-        thread.join();
-        Runtime.getRuntime().halt(0);
-    }
-
-    static void serve(String[] names) {
+    public static void main(String[] names) {
         try (InputStream in = new BufferedInputStream(new FileInputStream(open(3)))) {
             OutputStream out = new FileOutputStream(open(4));
             String nonce = readLine(in).split(" ")[0];

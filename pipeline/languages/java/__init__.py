@@ -5,7 +5,14 @@ from pairsmith.pipeline.languages.java import driver
 
 _JVM = (
     "{java}", "-Xmx{heap_mib}m", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:-UsePerfData",
-    "-XX:ReservedCodeCacheSize=48m",
+    "-XX:ReservedCodeCacheSize=48m", "-Xss{stack_mib}m", "-XX:ThreadStackSize=2048",
+)  # fmt: skip
+
+_COMPILE = (
+    (
+        "{javac}", "-J-XX:+UseSerialGC", "-J-XX:TieredStopAtLevel=1", "-J-Xmx512m", "-proc:none", "-nowarn",
+        "-encoding", "UTF-8", "-d", "classes", "@sources",
+    ),
 )  # fmt: skip
 
 LANGUAGE = Language(
@@ -18,21 +25,7 @@ LANGUAGE = Language(
     packages=("default-jdk-headless",),
     version=("{javac}", "--version"),
     driver=driver,
-    compile=(
-        (
-            "{javac}",
-            "-J-XX:+UseSerialGC",
-            "-J-XX:TieredStopAtLevel=1",
-            "-J-Xmx512m",
-            "-proc:none",
-            "-nowarn",
-            "-encoding",
-            "UTF-8",
-            "-d",
-            "classes",
-            "@sources",
-        ),
-    ),
+    compile=_COMPILE,
     artifact=("classes/*.class", "classes/*/*.class"),
     run=(
         *_JVM,
@@ -42,7 +35,7 @@ LANGUAGE = Language(
         "PairsmithDriver",
         "{entry_point}",
     ),
-    run_program=(*_JVM, "-Xss32m", "-cp", "classes", "{entry_point}"),
+    run_program=(*_JVM, "-cp", "classes", "{entry_point}"),
     overhead_mib=96,
     room=RUNTIME_ROOM,
     compile_room=RUNTIME_ROOM,

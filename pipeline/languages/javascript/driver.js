@@ -136,6 +136,7 @@
     `typeof ${OWNER}.prototype.${NAME} === "function" ? (...a) => new ${OWNER}().${NAME}(...a) : undefined`;
 
   async function load() {
+    globalThis.pairsmithRequire = Module.createRequire(path.join(FOLDER, "solution.js"));
     const source = fs.readFileSync(path.join(FOLDER, "solution.js"), "utf8");
     if (/^\s*(import\b(?!\s*\()|export\b)/m.test(source)) {
       const file = path.join(FOLDER, "solution.mjs");

@@ -3,6 +3,17 @@
 from pairsmith.pipeline.languages.contract import RUNTIME_ROOM, Language
 from pairsmith.pipeline.languages.rust import driver
 
+_COMPILE = (
+    (
+        "{gcc}", "-shared", "-fPIC", "-o", "exe.so", "exe.c",
+    ),
+    (
+        "/usr/bin/env", "LD_PRELOAD=/tmp/exe.so", "EXE={rustc}", "{rustc}", "--sysroot", "{rustc home}",
+        "--edition", "2021", "-C", "opt-level=2", "-C", "debuginfo=0", "-C", "strip=symbols", "-C",
+        "linker={gcc}", "--cap-lints", "allow", "-o", "program", "main.rs",
+    ),
+)  # fmt: skip
+
 LANGUAGE = Language(
     name="rust",
     title="Rust",
@@ -10,32 +21,7 @@ LANGUAGE = Language(
     packages=("rustc", "gcc", "libc6-dev"),
     version=("{rustc}", "--version"),
     driver=driver,
-    compile=(
-        ("{gcc}", "-shared", "-fPIC", "-o", "exe.so", "exe.c"),
-        (
-            "/usr/bin/env",
-            "LD_PRELOAD=/tmp/exe.so",
-            "EXE={rustc}",
-            "{rustc}",
-            "--sysroot",
-            "{rustc home}",
-            "--edition",
-            "2021",
-            "-C",
-            "opt-level=2",
-            "-C",
-            "debuginfo=0",
-            "-C",
-            "strip=symbols",
-            "-C",
-            "linker={gcc}",
-            "--cap-lints",
-            "allow",
-            "-o",
-            "program",
-            "main.rs",
-        ),
-    ),
+    compile=_COMPILE,
     artifact=("program",),
     run=("/tmp/program",),
     run_program=("/tmp/program",),

@@ -3,6 +3,14 @@
 from pairsmith.pipeline.languages.contract import RUNTIME_ROOM, Language
 from pairsmith.pipeline.languages.typescript import driver
 
+_COMPILE = (
+    (
+        "{node}", "{tsc}", "--target", "es2022", "--module", "commonjs", "--lib", "es2022",
+        "--esModuleInterop", "--noEmitOnError", "--skipLibCheck", "--pretty", "false", "node.d.ts",
+        "solution.ts",
+    ),
+)  # fmt: skip
+
 LANGUAGE = Language(
     name="typescript",
     title="TypeScript",
@@ -10,27 +18,10 @@ LANGUAGE = Language(
     packages=("nodejs", "node-typescript"),
     version=("{node}", "{tsc}", "--version"),
     driver=driver,
-    compile=(
-        (
-            "{node}",
-            "{tsc}",
-            "--target",
-            "es2022",
-            "--module",
-            "commonjs",
-            "--lib",
-            "es2022",
-            "--noEmitOnError",
-            "--skipLibCheck",
-            "--pretty",
-            "false",
-            "node.d.ts",
-            "solution.ts",
-        ),
-    ),
+    compile=_COMPILE,
     artifact=("solution.js", "driver.js"),
-    run=("{node}", "--max-old-space-size={heap_mib}", "--stack-size=3900", "driver.js", "{entry_point}"),
-    run_program=("{node}", "--max-old-space-size={heap_mib}", "--stack-size=3900", "solution.js"),
+    run=("{node}", "--max-old-space-size={heap_mib}", "--stack-size={stack_kib}", "driver.js", "{entry_point}"),
+    run_program=("{node}", "--max-old-space-size={heap_mib}", "--stack-size={stack_kib}", "solution.js"),
     overhead_mib=48,
     room=RUNTIME_ROOM,
     compile_room=RUNTIME_ROOM,

@@ -125,9 +125,11 @@ def _be_init(fds: list[int], order: dict[str, Any], status_write: int, uid: int,
     room = f"size={order['files_mib']}m,nr_inodes=4096,mode=1777"
     for folder in WRITABLE:
         lockdown.mount_tmpfs(folder, room, executable=folder == "/tmp")
-    lockdown.mount_tmpfs("/proc", "size=4k,mode=0000", read_only=True)
+    if not lockdown.mount_own_processes("/proc"):
+        lockdown.mount_tmpfs("/proc", "size=4k,mode=0000", read_only=True)
     lockdown.hide_from_tracers()
     lockdown.drop_capabilities()
+    lockdown.close_proc()
     lockdown.forbid_namespaces()
     os.setsid()
     os.write(fate, _FIRST_TO_GO)
@@ -194,6 +196,7 @@ def _start_as_user(fds: list[int], order: dict[str, Any]) -> Cell:
             os.close(fate)
             os.setsid()
             _become(order["uid"])
+            lockdown.close_proc()
             _be_program(fds, order)
         finally:
             os._exit(1)

@@ -6,7 +6,8 @@ it reads requests, on descriptor 4 it writes answers, each a line of ASCII that 
     request   <nonce> <text of a list of arguments>    the first has no text: load, and say how that went
     answer    <nonce> <kind><body>                     kinds as in `answering`: L V R M T
 
-Programs of the shell get their arguments as words and answer with raw bytes (see `words`). A line with another
+Programs of the shell get their arguments as words and answer with raw bytes (see `words`), or with P where their
+tests passed. A line with another
 nonce, or one that nobody asked for, is passed on as what it is: forged. When the child ends, this process ends in
 the same way, so that the supervisor sees its exit code or signal. Nothing here is trusted by anybody: the child
 runs with the same rights, and what it can forge is only its own answer.
@@ -33,6 +34,7 @@ _GOODBYE_S = 0.8  # less than the supervisor waits
 _SLACK = 256  # of a line beside its body
 _OUT_OF_MEMORY_SHARE = 0.8  # of the limit: a child that dies above it died of it
 _OF_OTHERS = (signal.SIGKILL, signal.SIGXCPU)  # the kernel's; the supervisor knows why
+_PASSED = b"P"
 _KINDS = (answering.LOADED, answering.VALUE, answering.RAISED, answering.MISSING, answering.TOO_LARGE)
 
 
@@ -80,7 +82,12 @@ def write_files(files: dict[str, str], folder: str) -> None:
 
 def _command(plan: dict[str, Any], limits: dict[str, Any]) -> list[str]:
     heap_mib = max(limits["memory_mib"] - plan["overhead_mib"], 32)
-    return [part.replace("{heap_mib}", str(heap_mib)) for part in plan["command"]]
+    stack_mib = min(limits["memory_mib"] - 2, 1000)  # the runtime itself needs some; Java takes no more
+    command = []
+    for part in plan["command"]:
+        part = part.replace("{heap_mib}", str(heap_mib)).replace("{stack_mib}", str(stack_mib))
+        command.append(part.replace("{stack_kib}", str(stack_mib * 1024)))
+    return command
 
 
 def _command_start(plan: dict[str, Any], limits: dict[str, Any]) -> Start:
@@ -135,11 +142,13 @@ class _Child:
         except _OutOfMemoryError:
             return answering.RAISED + b"MemoryError"
         head, _, rest = line.partition(b" ")
+        if self._speaks_words and rest == _PASSED:
+            rest = answering.VALUE + b"null"
+        elif self._speaks_words and rest[:1] == answering.VALUE:
+            printed = rest[1:-1] if rest[-1:] == b"\n" else rest[1:]
+            rest = answering.VALUE + json.dumps(printed.decode("utf-8", "replace")).encode()
         if head != nonce or rest[:1] not in _KINDS:
             self._say_forged()
-        if self._speaks_words and rest[:1] == answering.VALUE:
-            printed = rest[1:-1] if rest[-1:] == b"\n" else rest[1:]
-            return answering.VALUE + json.dumps(printed.decode("utf-8", "replace")).encode()
         return rest
 
     def say_goodbye(self) -> None:

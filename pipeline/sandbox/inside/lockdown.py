@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import platform
 import resource
@@ -19,6 +20,10 @@ _SECCOMP_MODE_FILTER, _PR_CAP_AMBIENT_CLEAR_ALL = 2, 4
 _EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
 _M_ARENA_MAX = -8
 _MIB = 1 << 20
+# Addresses beside a program's memory: contest solutions ask for a thread with a stack of 512 MiB and use little of
+# it. How much is really used is limited apart from that (see `limit_resources`).
+_ADDRESSES_MIB = 1088
+_THREAD_STACK = 8 * _MIB  # of threads whose program doesn't ask for more: the default of most systems
 
 # System calls that no solution needs and that reach shared kernel state or rarely tested kernel code; `mount` and
 # new namespaces are denied later, since the init of a program's namespaces still needs them.
@@ -41,6 +46,9 @@ _DENIED = {
     "mq_timedsend": (242, 182), "mq_timedreceive": (243, 183), "move_pages": (279, 239),
 }  # fmt: skip
 _MOUNT = (165, 40)
+# Landlock(7): what opens a file. Renaming between folders must be allowed where the kernel knows it (ABI 2).
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_OPENING, _REFER, _BENEATH = 0b1111, 1 << 13, 1  # execute, write file, read file, read folder
 _CLONE, _CLONE3, _SOCKET, _KILL = (56, 220), (435, 435), (41, 198), (62, 129)
 # Process 1, and everybody: where pids are the program's own, the kernel would say "done" and do nothing.
 _NEVER_KILLED = (1, 0xFFFFFFFF)
@@ -50,7 +58,7 @@ _FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6; not AF_VSOCK, AF_ALG, AF_N
 _LIMITED = (
     resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_NPROC, resource.RLIMIT_FSIZE,
     resource.RLIMIT_NOFILE, resource.RLIMIT_CORE, resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE,
-    resource.RLIMIT_DATA,
+    resource.RLIMIT_DATA, resource.RLIMIT_STACK,
 )  # fmt: skip
 _MOST = {kind: resource.getrlimit(kind)[1] for kind in _LIMITED}  # what whoever started the sandbox allows
 
@@ -99,6 +107,56 @@ def map_user(uid: int, gid: int, inner: int) -> None:
             os.close(fd)
 
 
+def mount_own_processes(folder: str) -> bool:
+    """Mount a /proc that shows the caller's process namespace alone, and of it only what the reader may trace.
+
+    Returns False where the kernel can't do that (before 5.8, or where its own /proc is covered).
+    """
+    try:
+        _call(
+            "mount",
+            b"proc",
+            folder.encode(),
+            b"proc",
+            _MS_NOSUID | _MS_NODEV | _MS_NOEXEC,
+            b"subset=pid,hidepid=4",
+        )
+    except OSError:
+        return False
+    return True
+
+
+def can_close_proc() -> bool:
+    """Return whether the kernel has Landlock (5.13)."""
+    return bool(_landlock_version() > 0)
+
+
+def close_proc() -> None:
+    """Forbid the caller, and all that it starts, to open anything below /proc. Does nothing without Landlock.
+
+    What /dev/stdin, /dev/fd and /proc/self/fd lead to can be opened all the same: a rule is about the place where
+    a file lies, not about the way there.
+    """
+    version = _landlock_version()
+    if version < 1:
+        return
+    handled = _OPENING | (_REFER if version > 1 else 0)
+    ruleset = _libc.syscall(_CREATE_RULESET, struct.pack("=Q", handled), 8, 0)
+    for entry in os.scandir("/"):
+        if entry.name != "proc" and entry.is_dir():
+            folder = os.open(entry.path, os.O_PATH)
+            _call("syscall", _ADD_RULE, ruleset, _BENEATH, struct.pack("=Qi", handled, folder), 0)
+            os.close(folder)
+    _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    _call("syscall", _RESTRICT_SELF, ruleset, 0)
+    os.close(ruleset)
+
+
+@functools.cache
+def _landlock_version() -> int:
+    return int(_libc.syscall(_CREATE_RULESET, None, 0, 1))
+
+
 def mount_tmpfs(folder: str, options: str, read_only: bool = False, executable: bool = False) -> None:
     """Mount a fresh tmpfs without set-uid programs and devices on a folder; without executables unless allowed."""
     flags = _MS_NOSUID | _MS_NODEV | (0 if executable else _MS_NOEXEC) | (_MS_RDONLY if read_only else 0)
@@ -135,6 +193,19 @@ def share_one_arena() -> None:
         mallopt(_M_ARENA_MAX, 1)
 
 
+def keep_thread_stacks_small() -> None:
+    """Give threads the usual stack: by default they would get as much as the main one, the whole memory.
+
+    Called before anything starts a thread.
+    """
+    set_default = getattr(_libc, "pthread_setattr_default_np", None)  # glibc's
+    if set_default is not None:
+        attributes = ctypes.create_string_buffer(128)
+        _libc.pthread_attr_init(attributes)
+        _libc.pthread_attr_setstacksize(attributes, ctypes.c_size_t(_THREAD_STACK))
+        set_default(attributes)
+
+
 def drop_capabilities() -> None:
     """Give up every capability, for ever, here and in everything that is executed later."""
     _call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -146,21 +217,26 @@ def drop_capabilities() -> None:
 def limit_resources(cpu_s: int, memory_mib: int, n_processes: int, files_mib: int, reserve_mib: int = 0) -> None:
     """Set this process's limits; its children inherit them.
 
+    The stack may grow to the whole memory. Addresses are limited to more than the memory, so that a thread may
+    reserve a large stack; how much was really used is compared with the limit when the program ends, and the
+    control group of the sandbox, where there is one, ends it before.
+
     Args:
         cpu_s: CPU seconds of one process; a second more and it is killed, whatever it ignores.
-        memory_mib: address space of one process, MiB.
+        memory_mib: memory of one process, MiB.
         n_processes: processes and threads of this user (in this user namespace).
         files_mib: largest file, MiB.
         reserve_mib: for runtimes that reserve far more addresses than they use (JVM, V8, Go): what can be written
             is limited instead, to this many MiB more. 0 for all others.
     """
-    memory, most = resource.RLIMIT_AS, memory_mib * _MIB
+    memory, most = resource.RLIMIT_AS, (memory_mib + _ADDRESSES_MIB) * _MIB
     if reserve_mib:
         memory, most = resource.RLIMIT_DATA, (memory_mib + reserve_mib) * _MIB
     _limit(
         {
             resource.RLIMIT_CPU: (cpu_s, cpu_s + 1),
             memory: (most, most),
+            resource.RLIMIT_STACK: (memory_mib * _MIB, memory_mib * _MIB),
             resource.RLIMIT_NPROC: (n_processes, n_processes),
             resource.RLIMIT_FSIZE: (files_mib * _MIB, files_mib * _MIB),
         }

@@ -60,6 +60,7 @@ def run_program(inputs: int, answers: int) -> None:
     if load["tester"]:
         run_tester(load, nonce, frames, answers)
         return
+    lockdown.hide_from_tracers(False)  # else /proc/self/fd, where /dev/stdin leads, is not its own
     setup: dict[str, type] = {}
     problem = _load(load, module.__dict__, setup)
     if problem is not None:

@@ -50,6 +50,7 @@ class Cell:
         theirs = [inputs, answers]
         for _ in ("stdout", "stderr"):
             read, write = os.pipe()
+            os.fchmod(write, 0o622)  # a program under another user id may open /dev/stdout by its name
             self._streams.append(read)
             theirs.append(write)
         try:

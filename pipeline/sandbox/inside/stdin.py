@@ -140,6 +140,7 @@ def _be_child(start: Start, fds: tuple[int, int, int], cpu_s: int) -> NoReturn:
         os.closerange(_NAME_FD + 1, 65536)
         resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
         lockdown.forbid_broad_kill()
+        lockdown.hide_from_tracers(False)  # else /proc/self/fd, where /dev/stdin leads, is not its own
         exit_code = start()
     except BaseException as error:
         os.write(_NAME_FD, type_name(error))

@@ -214,6 +214,8 @@ def _close(cell: Cell, ended: ProgramEndedError | None, limits: dict[str, Any]) 
             cell.check_quiet()
             if report["cpu_s"] > limits["cpu_s"] + _CPU_SLACK_S:
                 raise ProgramEndedError("timeout", "cpu of all its processes")
+            if report["peak_kib"] > limits["resident_mib"] * 1024:
+                raise ProgramEndedError("memory", "more was used than the limit")
     except ProgramEndedError as end:
         ended = end
     except CellBrokenError as error:

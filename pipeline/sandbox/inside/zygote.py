@@ -10,6 +10,7 @@ import json
 import os
 import select
 import socket
+import sys
 
 from pairsmith.pipeline.sandbox.inside import lockdown
 from pairsmith.pipeline.sandbox.inside.cell import MODE_USERS, Cell, start_cell
@@ -36,9 +37,16 @@ def main(isolation: str, first_uid: int) -> None:
     os.umask(0o077)
     lockdown.share_one_arena()
     lockdown.prepare_filters()
+    lockdown.keep_thread_stacks_small()
+    # No container of ours can mount over /proc. Where programs can be kept from opening what is in it, they may
+    # pass through to their own descriptors (/dev/stdin); gVisor may refuse: they see /proc as any user does.
+    mode = 0o711 if lockdown.can_close_proc() else 0o700
     if isolation == MODE_USERS:
-        with contextlib.suppress(OSError):  # gVisor may refuse; programs then see /proc as any user does
-            os.chmod("/proc", 0o700)  # no container of ours can mount over it
+        with contextlib.suppress(OSError):
+            os.chmod("/proc", mode)
+    set_int_max_str_digits = getattr(sys, "set_int_max_str_digits", None)  # not in older interpreters
+    if set_int_max_str_digits is not None:
+        set_int_max_str_digits(0)  # time is limited already
     for name in set(os.environ) - _ENVIRONMENT:
         del os.environ[name]  # engines add names of their own
     for name in _WARM:
