@@ -174,10 +174,38 @@ def test_hostile_frames_are_never_a_fault(pool: SandboxPool) -> None:
         assert ending.status is not Status.FAULT
 
 
-def test_neighbouring_calls_find_no_process_to_read(pool: SandboxPool) -> None:
-    for path in ("/proc", "/proc/1/cmdline", "/proc/self/environ", "/dev/mqueue"):
-        answers, _ = run(pool, f"def f():\n import os\n return os.stat({path!r} + '/.')")
+def test_nothing_in_proc_can_be_opened(pool: SandboxPool) -> None:
+    for path in ("/proc/1/cmdline", "/proc/self/environ", "/proc/self/mem", "/proc/self/maps", "/proc/meminfo"):
+        answers, _ = run(pool, f"def f():\n open({path!r}, 'rb')")
         assert answers[0].status is Status.EXCEPTION, path
+    for path in ("/proc", "/proc/self", "/dev/mqueue"):
+        answers, _ = run(pool, f"def f():\n import os\n return os.listdir({path!r})")
+        assert answers[0].status is Status.EXCEPTION, path
+
+
+def test_descriptors_have_names(pool: SandboxPool) -> None:
+    code = "for name in ('stdin', 'fd/0'): print(open('/dev/' + name).read().strip())\n"
+    code += "open('/dev/stdout', 'w').write(open('/proc/self/fd/0').read())\nopen('/dev/stderr', 'w').write('x')"
+    answers, _ = pool.run(lambda bench: bench.candidate.run(Job("", code, "", ('"a"',), mode="stdin")))
+    assert sorted(decode_value(answers[0].value)) == sorted("a\na\na")
+
+
+def test_the_stack_may_take_the_memory(pool: SandboxPool) -> None:
+    code = "import functools, sys, threading\nsys.setrecursionlimit(10**6)\n@functools.cache\n"
+    code += "def depth(n): return 0 if n == 0 else 1 + depth(n - 1)\n"
+    code += "def f():\n found = [depth(60000)]\n threading.stack_size(2**29)\n"
+    code += " thread = threading.Thread(target=lambda: found.append(1))\n thread.start()\n thread.join()\n"
+    code += " return found"
+    assert run(pool, code)[0][0].value == "[60000,1]"
+
+
+def test_more_memory_than_the_limit_is_no_pass(pool: SandboxPool) -> None:
+    answers, ending = run(pool, f"def f(): return len(b'x' * ({LIMITS.memory_mib + 64} << 20))")
+    assert ending.status is Status.MEMORY or answers[0].status is Status.MEMORY
+
+
+def test_integers_of_any_length_are_printed(pool: SandboxPool) -> None:
+    assert value(pool, "return len(str(7 ** 20000))") == 16902
 
 
 def test_sandboxes_outlive_the_thread_that_started_them(pool: SandboxPool) -> None:

@@ -146,7 +146,7 @@ class DockerEngine:
             "ulimits": [
                 Ulimit(name="core", soft=1, hard=1),
                 Ulimit(name="nofile", soft=512, hard=512),
-                Ulimit(name="stack", soft=config.memory_mib * _MIB, hard=config.memory_mib * _MIB),
+                Ulimit(name="stack", soft=config.memory_mib * _MIB, hard=-1),
             ],
             "log_config": LogConfig(type="none"),
             "ipc_mode": "private",

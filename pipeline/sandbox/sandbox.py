@@ -16,6 +16,7 @@ from pairsmith.schemas.execution import Status
 from pairsmith.schemas.values import normalise
 
 _MIB = 1 << 20
+_INTERPRETER_MIB = 32  # pages of the interpreter's own in every program
 _GRACE_S = 30.0  # for the supervisor's own work: forking, killing, reporting
 # User ids of programs under `uids` isolation: far above real accounts, and apart from sandbox to sandbox, since
 # the kernel counts processes by user across containers.
@@ -143,7 +144,7 @@ class Sandbox:
             "wall_s": self._wall_s,
             "case_wall_s": config.case_wall_s,
             "memory_mib": config.memory_mib,
-            "resident_mib": config.memory_mib + room.reserve_mib,
+            "resident_mib": config.memory_mib + room.reserve_mib + _INTERPRETER_MIB,
             "reserve_mib": room.reserve_mib and room.reserve_mib + room.n_stacks * config.memory_mib,
             "n_processes": config.n_processes + room.n_more_processes,
             "files_mib": config.files_mib,

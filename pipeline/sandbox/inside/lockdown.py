@@ -9,6 +9,7 @@ import platform
 import resource
 import signal
 import struct
+import threading
 from typing import Any
 
 NEWNS, NEWUSER, NEWPID, NEWIPC = 0x00020000, 0x10000000, 0x20000000, 0x08000000
@@ -66,6 +67,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _python = ctypes.PyDLL(
     None, use_errno=True
 )  # calls through it keep the interpreter's lock: the child of a clone has it too
+_thread_stack_size = threading.stack_size
 _filters: list[tuple[Any, bytes]] = []  # buffer and header of each: a header points into its buffer
 
 
@@ -218,8 +220,8 @@ def limit_resources(cpu_s: int, memory_mib: int, n_processes: int, files_mib: in
     """Set this process's limits; its children inherit them.
 
     The stack may grow to the whole memory. Addresses are limited to more than the memory, so that a thread may
-    reserve a large stack; how much was really used is compared with the limit when the program ends, and the
-    control group of the sandbox, where there is one, ends it before.
+    reserve a large stack (see `thread_stack_size`). How much was really used is compared with the limit when the
+    program ends, and the control group of the sandbox, where there is one, ends it before.
 
     Args:
         cpu_s: CPU seconds of one process; a second more and it is killed, whatever it ignores.
@@ -229,18 +231,29 @@ def limit_resources(cpu_s: int, memory_mib: int, n_processes: int, files_mib: in
         reserve_mib: for runtimes that reserve far more addresses than they use (JVM, V8, Go): what can be written
             is limited instead, to this many MiB more. 0 for all others.
     """
-    memory, most = resource.RLIMIT_AS, (memory_mib + _ADDRESSES_MIB) * _MIB
+    soft, hard = memory_mib * _MIB, (memory_mib + _ADDRESSES_MIB) * _MIB
     if reserve_mib:
-        memory, most = resource.RLIMIT_DATA, (memory_mib + reserve_mib) * _MIB
+        soft = hard = (memory_mib + reserve_mib) * _MIB
+    else:
+        _limit({resource.RLIMIT_AS: (hard, hard)})
     _limit(
         {
             resource.RLIMIT_CPU: (cpu_s, cpu_s + 1),
-            memory: (most, most),
-            resource.RLIMIT_STACK: (memory_mib * _MIB, memory_mib * _MIB),
+            resource.RLIMIT_DATA: (soft, hard),
+            resource.RLIMIT_STACK: (memory_mib * _MIB, _MOST[resource.RLIMIT_STACK]),  # solutions ask for more
             resource.RLIMIT_NPROC: (n_processes, n_processes),
             resource.RLIMIT_FSIZE: (files_mib * _MIB, files_mib * _MIB),
         }
     )
+
+
+def thread_stack_size(size: int = 0) -> int:
+    """Stand for `threading.stack_size`: a stack of its own size counts as data, most of which is never written."""
+    before = _thread_stack_size(size)
+    if size > _THREAD_STACK:
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+    return before
 
 
 def limit_for_ever() -> None:

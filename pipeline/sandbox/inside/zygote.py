@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _sitebuiltins
+import _thread
 import builtins
 import contextlib
 import gc
@@ -11,6 +12,7 @@ import os
 import select
 import socket
 import sys
+import threading
 
 from pairsmith.pipeline.sandbox.inside import lockdown
 from pairsmith.pipeline.sandbox.inside.cell import MODE_USERS, Cell, start_cell
@@ -81,6 +83,7 @@ def _fork_programs(orders: socket.socket, isolation: str) -> None:
     os.close(null)
     for name in ("exit", "quit"):  # programs count on them; the interpreter was started without `site`
         setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D"))
+    threading.stack_size = _thread.stack_size = lockdown.thread_stack_size  # type: ignore[assignment]
     gc.collect()
     gc.freeze()
     while True:
