@@ -83,7 +83,7 @@ def _fork_programs(orders: socket.socket, isolation: str) -> None:
     os.close(null)
     for name in ("exit", "quit"):  # programs count on them; the interpreter was started without `site`
         setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D"))
-    threading.stack_size = _thread.stack_size = lockdown.thread_stack_size  # type: ignore[assignment]
+    threading.stack_size = _thread.stack_size = lockdown.thread_stack_size
     gc.collect()
     gc.freeze()
     while True:
