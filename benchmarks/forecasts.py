@@ -19,7 +19,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pairsmith.flows.metering import Meter
+from pairsmith.flows.runtime.metering import Meter
 from pairsmith.flows.runtime.reporting import set_console
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.schemas.candidate import Candidate

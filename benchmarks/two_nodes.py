@@ -19,7 +19,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from ray.cluster_utils import Cluster
 
 from benchmarks.served import Service
-from pairsmith.flows.flows import build
+from pairsmith.flows.build import build
 from pairsmith.pipeline.run.digests import file_digest
 from pairsmith.schemas.config import load_config
 from tests.refresh_kit import write_problems

@@ -14,8 +14,9 @@ from prefect.states import Completed
 from prefect.utilities.timeout import timeout
 from pydantic import Field
 
-from pairsmith.flows import flows as plain
-from pairsmith.flows import publishing, refreshing
+from pairsmith.flows import build as building
+from pairsmith.flows import evaluating, publishing, refreshing
+from pairsmith.flows import train as training
 from pairsmith.flows.cli.shared import default_cache, read_key
 from pairsmith.flows.runtime.progress import shown_progress
 from pairsmith.flows.runtime.retrying import set_policy
@@ -36,7 +37,7 @@ def build(config: str, overrides: Overrides = ()) -> str:
         overrides: settings on top, such as `sampling.n=8`.
     """
     with _served(config, overrides) as settings:
-        return str(plain.build.fn(settings, default_cache(), read_key))
+        return str(building.build.fn(settings, default_cache(), read_key))
 
 
 @flow(name="refresh")
@@ -72,7 +73,7 @@ def train(config: str, overrides: Overrides = ()) -> str:
         overrides: settings on top, such as `sampling.n=8`.
     """
     with _served(config, overrides) as settings:
-        plain.train.fn(settings, default_cache())
+        training.train.fn(settings, default_cache())
         return str(settings.run / "training")
 
 
@@ -85,7 +86,7 @@ def evaluate(config: str, overrides: Overrides = ()) -> str:
         overrides: settings on top, such as `sampling.n=8`.
     """
     with _served(config, overrides) as settings:
-        plain.evaluate.fn(settings, default_cache(), read_key)
+        evaluating.evaluate.fn(settings, default_cache(), read_key)
         return str(settings.run / "evaluation")
 
 

@@ -1,15 +1,16 @@
 """Evaluates models on sets of problems: the same samplers, sandbox and measures for all of them."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from prefect import flow
+
+from pairsmith.flows.build import finish, kept
 from pairsmith.flows.runtime.reporting import reporter
-from pairsmith.flows.runtime.stages import load, open_chain, open_tools, run_problems, run_samples
+from pairsmith.flows.runtime.stages import load, no_key, open_chain, opened, run_problems, run_samples
 from pairsmith.pipeline.chain.table import stage_folder
-from pairsmith.pipeline.chain.tools import Tools
 from pairsmith.pipeline.evaluation.gate import check_gate, model_digest, write_gate
 from pairsmith.pipeline.evaluation.plan import (
     ProblemSet,
@@ -19,6 +20,7 @@ from pairsmith.pipeline.evaluation.plan import (
     list_sets,
     list_subjects,
     trained_problems,
+    trained_sampling,
     without,
 )
 from pairsmith.pipeline.evaluation.scores import (
@@ -40,6 +42,7 @@ from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.problems.stage import split_shards
 from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.run.lock import locked
 from pairsmith.schemas.candidate import Candidate, Program
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.evaluation import HELD_OUT
@@ -90,6 +93,20 @@ class SubjectDraws:
         """Return the greedy draws, where others are not greedy."""
         cold = {row.candidate_id for row in self.candidates if row.temperature == 0.0}
         return cold if len(cold) < len(self.candidates) else set()
+
+
+@flow(name="evaluate", validate_parameters=False)
+def evaluate(config: RunConfig, cache: Path, api_keys: ApiKeys | None = None) -> list[Evaluated]:
+    """Score the start and what the run trained, or other models, on held-out problems and further sets.
+
+    The run need not have been built. What training lost is marked in `gate.json`.
+    """
+    with locked(config.run, store=config.store):
+        with kept(config):
+            evaluated = evaluate_run(config, cache, api_keys or no_key, trained_sampling(config))
+            mark_run(config, evaluated)
+        finish(config)
+    return evaluated
 
 
 def evaluate_run(
@@ -254,13 +271,3 @@ def _by_problem(programs: Sequence[Program]) -> dict[str, list[Program]]:
     for program in programs:
         found.setdefault(program.problem_id, []).append(program)
     return found
-
-
-@contextmanager
-def opened(config: RunConfig, cache: Path, api_keys: ApiKeys, root: Path | None = None) -> Iterator[Tools]:
-    """Give the tools of a chain, and close what was opened of them."""
-    tools = open_tools(config, cache, root or config.run, api_keys)
-    try:
-        yield tools
-    finally:
-        tools.close()

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pairsmith.flows.tables import HEADER, score_words, stage_rows
+from pairsmith.flows.runtime.tables import HEADER, score_words, stage_rows
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.safe_text import shown_text, visible

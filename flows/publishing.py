@@ -12,7 +12,7 @@ from rich.console import Console
 
 from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.flows.runtime.retrying import retried
-from pairsmith.flows.stored import as_stored
+from pairsmith.pipeline.chain.stored import as_stored
 from pairsmith.pipeline.publishing import (
     HeldBackError,
     PublishPlan,

@@ -12,6 +12,7 @@ import typer.main
 
 from pairsmith.flows.cli.shared import EXIT_CODES, app
 from pairsmith.pipeline.chain import table
+from pairsmith.pipeline.chain.stage import NON_SEMANTIC
 from pairsmith.pipeline.pairing.drops import Drop
 from pairsmith.pipeline.pairing.export import CONFIGS
 from pairsmith.pipeline.reference import Key, KeyedSection, list_sections, own_keys, toml_value
@@ -29,6 +30,7 @@ def pages() -> dict[str, str]:
         "commands.md": _join(_commands()),
         "configuration.md": _join(_configuration()),
         "columns.md": _join(_columns()),
+        "stages.md": _join(_stages()),
     }
 
 
@@ -103,6 +105,26 @@ def _columns() -> Iterator[str]:
     yield "| reason | counts | meaning |\n| --- | --- | --- |"
     for reason in Drop:
         yield f"| `{reason}` | {reason.unit}s | {_cell(reason.words)} |"
+
+
+def _stages() -> Iterator[str]:
+    yield "# Stages\n"
+    yield _MADE
+    yield "A shard is made again when one of these changed: a setting named here, the stage's version, a row that"
+    yield "it reads, or what is read from outside of the run. `pairsmith status` says which. Of settings in"
+    yield "parentheses the content of the file matters, not its path.\n"
+    yield "| stage | what it does | reads | settings | version |\n| --- | --- | --- | --- | --- |"
+    for stage in table.STAGES:
+        settings = [f"`{key}`" for key in stage.settings] + [f"(`{key}`)" for key in stage.by_content]
+        cells = (
+            stage.about,
+            ", ".join(f"`{name}`" for name in stage.reads),
+            ", ".join(settings),
+            str(stage.version),
+        )
+        yield f"| `{stage.name}` | {' | '.join(map(_cell, cells))} |"
+    yield "\nThese settings change how fast a stage is, not its rows:\n"
+    yield from (f"- `{key}`" for key in NON_SEMANTIC)
 
 
 def _record(name: str, record: type) -> Iterator[str]:

@@ -6,10 +6,12 @@ from pathlib import Path
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from pairsmith.flows.flows import ApiKeys, build_run, evaluate, finish, no_key, train
+from pairsmith.flows.build import build_run, finish
+from pairsmith.flows.evaluating import evaluate
 from pairsmith.flows.publishing import publish_version, unpublished
 from pairsmith.flows.runtime.reporting import reporter
-from pairsmith.flows.runtime.stages import load
+from pairsmith.flows.runtime.stages import ApiKeys, load, no_key
+from pairsmith.flows.train import train
 from pairsmith.pipeline.publishing import (
     check_splits,
     list_versions,

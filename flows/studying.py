@@ -5,10 +5,11 @@ from pathlib import Path
 
 from prefect import flow
 
-from pairsmith.flows.evaluating import ApiKeys
-from pairsmith.flows.flows import build, evaluate, train
+from pairsmith.flows.build import build
+from pairsmith.flows.evaluating import evaluate
 from pairsmith.flows.runtime.reporting import reporter
-from pairsmith.flows.runtime.stages import load
+from pairsmith.flows.runtime.stages import ApiKeys, load
+from pairsmith.flows.train import train
 from pairsmith.pipeline.chain.tools import fetched_candidates
 from pairsmith.pipeline.evaluation.plan import trained_sampling
 from pairsmith.pipeline.evaluation.study import (

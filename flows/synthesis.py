@@ -8,7 +8,7 @@ from pathlib import Path
 
 from prefect import flow
 
-from pairsmith.flows.metering import Meter
+from pairsmith.flows.runtime.metering import Meter
 from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.flows.runtime.stages import make_shard, open_tools
 from pairsmith.pipeline import synthesis as made

@@ -75,7 +75,7 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
 
 def build_small(folder: Path) -> RunConfig:
     """Build a run of four problems that one machine makes, without a store; return its configuration."""
-    from pairsmith.flows.flows import (
+    from pairsmith.flows.build import (
         build,  # benchmarks take this module before they say where Prefect's server is
     )
 

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from pairsmith.flows.metering import Meter
+from pairsmith.flows.runtime.metering import Meter
 from pairsmith.schemas.candidate import Candidate
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from pairsmith.flows.cli.plans import show_plan
+from pairsmith.flows.cli.status import show_status
 from pairsmith.flows.inspecting import NoRunError
-from pairsmith.flows.planning import show_plan
-from pairsmith.flows.status import show_status
-from pairsmith.flows.stored import look
+from pairsmith.pipeline.chain.stored import look
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.chain.tools import fetched_candidates
 from pairsmith.pipeline.run.lock import locked

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pairsmith.flows.flows import build
+from pairsmith.flows.build import build
 from pairsmith.flows.runtime import cluster
 from pairsmith.flows.runtime.cluster import draw_shard, judge_shard
 from pairsmith.pipeline.chain.chain import Chain

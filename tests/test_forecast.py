@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pairsmith.flows.forecasting import seen_key
-from pairsmith.flows.metering import Meter
+from pairsmith.flows.runtime.metering import Meter, seen_key
 from pairsmith.pipeline.sampling.forecast import (
     Comparison,
     Estimate,

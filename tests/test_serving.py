@@ -15,12 +15,12 @@ import yaml
 from prefect import flow, task
 from prefect.events.schemas.automations import AutomationCore, EventTrigger
 
+from pairsmith.flows import build as building
 from pairsmith.flows import deployed
-from pairsmith.flows import flows as plain
 from pairsmith.flows.deployed import SERVED
 from pairsmith.flows.publishing import HELD_BACK
 from pairsmith.flows.runtime.retrying import retried, set_policy
-from pairsmith.flows.serving import TimetableError, make_deployments
+from pairsmith.flows.serve import TimetableError, make_deployments
 from pairsmith.pipeline.publishing.hub import HubDownError
 from pairsmith.pipeline.run.errors import InfrastructureError, PairsmithError
 from pairsmith.pipeline.run.lock import locked
@@ -146,7 +146,7 @@ def test_a_served_run_ends_at_its_time_and_closes_what_it_opened(
         finally:
             closed.append(True)
 
-    monkeypatch.setattr(plain.build, "fn", never)
+    monkeypatch.setattr(building.build, "fn", never)
     began = time.monotonic()
     with pytest.raises(TimeoutError):
         deployed.build(str(write_problems(tmp_path, 1)), ("service.timeout_s=0.5",))

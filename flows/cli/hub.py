@@ -49,7 +49,7 @@ def refresh_command(
         refresh(settings, folder, read_key, wait_s, despite or ())
 
     def plan(settings: RunConfig, folder: Path, console: Console) -> None:
-        from pairsmith.flows.planning import show_refresh_plan
+        from pairsmith.flows.cli.plans import show_refresh_plan
 
         show_refresh_plan(settings, folder, console)
 

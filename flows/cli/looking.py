@@ -25,7 +25,7 @@ def status_command(
     """
 
     def work() -> None:
-        from pairsmith.flows.status import show_status
+        from pairsmith.flows.cli.status import show_status
 
         show_status(run, overrides or (), default_cache(), reporter().console)
 

@@ -57,13 +57,13 @@ def build_command(
     overrides = [*(overrides or ()), *(f"{key}={value}" for key, value in given.items() if value is not None)]
 
     def work(settings: RunConfig, folder: Path) -> None:
-        from pairsmith.flows.flows import build
+        from pairsmith.flows.build import build
 
         build(settings, folder, read_key)
         _print_stages(settings)
         _print_report(settings)
 
-    run_on_config(config, overrides, dry_run, cache, debug, work)
+    run_on_config(config, overrides, dry_run, cache, debug, work, is_done=_is_built)
 
 
 @app.command("train")
@@ -80,7 +80,7 @@ def train_command(
     """
 
     def work(settings: RunConfig, folder: Path) -> None:
-        from pairsmith.flows.flows import train
+        from pairsmith.flows.train import train
 
         train(settings, folder)
         reporter().say(f"adapter     {settings.run / 'training' / 'adapter'}")
@@ -124,7 +124,7 @@ def evaluate_command(
     given = [*(overrides or ()), *evaluation_overrides(on or (), model, adapter, samples, limit)]
 
     def work(settings: RunConfig, folder: Path) -> None:
-        from pairsmith.flows.flows import evaluate
+        from pairsmith.flows.evaluating import evaluate
 
         _print_evaluated(evaluate(settings, folder, read_key))
         _print_report(settings)
@@ -149,9 +149,13 @@ def demo_command(
     path = config if config is not None else starter_folder().parent / "demo.toml"
 
     def work(settings: RunConfig, folder: Path) -> None:
-        from pairsmith.flows.flows import demo
+        from pairsmith.flows.build import build
+        from pairsmith.flows.evaluating import evaluate
+        from pairsmith.flows.train import train
 
-        evaluated = demo(settings, folder, read_key)
+        build(settings, folder, read_key)
+        train(settings, folder)
+        evaluated = evaluate(settings, folder, read_key)
         _print_stages(settings)
         _print_evaluated(evaluated)
         _print_report(settings)
@@ -159,9 +163,31 @@ def demo_command(
     run_on_config(path, overrides, dry_run, cache, debug, work)
 
 
+def _is_built(settings: RunConfig, folder: Path) -> bool:
+    """Return whether nothing is left to make of a run; then print what a build of it prints."""
+    from pairsmith.flows.runtime.waves import is_adaptive
+    from pairsmith.pipeline.chain.chain import Chain
+    from pairsmith.pipeline.chain.provenance import remembered
+    from pairsmith.pipeline.problems.stage import load_shards
+    from pairsmith.pipeline.run.lock import locked
+
+    if settings.store or is_adaptive(settings) or not (settings.run / "report.html").is_file():
+        return False
+    with locked(settings.run):
+        manifests = Chain(settings.run, settings).list_done(load_shards(settings, folder, reporter().say))
+        if not manifests:
+            return False
+        with remembered(settings):
+            for manifest in manifests:
+                reporter().say(f"{manifest.stage:<11} {manifest.n_out:>6} rows there already")
+    _print_stages(settings)
+    _print_report(settings)
+    return True
+
+
 def _plan_of(*parts: str) -> Callable[[RunConfig, Path, Console], None]:
     def plan(settings: RunConfig, folder: Path, console: Console) -> None:
-        from pairsmith.flows.planning import show_parts
+        from pairsmith.flows.cli.plans import show_parts
 
         show_parts(settings, folder, console, parts)
 
@@ -169,13 +195,13 @@ def _plan_of(*parts: str) -> Callable[[RunConfig, Path, Console], None]:
 
 
 def _print_stages(settings: RunConfig) -> None:
-    from pairsmith.flows.tables import HEADER, stage_rows
+    from pairsmith.flows.runtime.tables import HEADER, stage_rows
 
     _print_table(HEADER, stage_rows(settings.run))
 
 
 def _print_evaluated(evaluated: "Sequence[Evaluated]") -> None:
-    from pairsmith.flows.tables import gain_rows, score_line, short_gains, slice_rows
+    from pairsmith.flows.runtime.tables import gain_rows, score_line, short_gains, slice_rows
 
     start = ""
     for row in evaluated:

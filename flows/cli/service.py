@@ -22,7 +22,7 @@ def serve_command(config: ConfigFile = None, overrides: Overrides = None, debug:
         from prefect.settings import PREFECT_API_URL, temporary_settings
 
         from pairsmith.flows.runtime.servers import local_server
-        from pairsmith.flows.serving import serve_all
+        from pairsmith.flows.serve import serve_all
 
         if config is None:
             raise PairsmithError("pairsmith serve needs a TOML file: its runs read it when they are due")

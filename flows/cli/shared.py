@@ -73,6 +73,7 @@ def run_on_config(
     work: Callable[[RunConfig, Path], None],
     plan: Callable[[RunConfig, Path, Console], None] | None = None,
     check: Callable[[RunConfig], None] | None = None,
+    is_done: Callable[[RunConfig, Path], bool] | None = None,
 ) -> None:
     """Load the configuration and do the work on it, or print its plan (that of a whole run by default).
 
@@ -84,18 +85,22 @@ def run_on_config(
         debug: whether tracebacks are shown.
         work: gets the configuration and the cache folder.
         plan: prints what the work would do.
+        is_done: returns whether nothing is left to do, and prints what the work would print; Prefect is then not
+            loaded.
         check: raises what is known to be wrong before anything is opened; a plan is printed without it.
     """
 
     def guarded() -> None:
         settings = load_config(path, overrides or ())
         if dry_run:
-            from pairsmith.flows.planning import show_plan
+            from pairsmith.flows.cli.plans import show_plan
 
             (plan or show_plan)(settings, cache or default_cache(), reporter().console)
             return
         if check is not None:
             check(settings)
+        if is_done is not None and is_done(settings, cache or default_cache()):
+            return
         prepare_libraries(debug)
         work(settings, cache or default_cache())
 
@@ -197,7 +202,7 @@ def run_here(run: str, is_written: bool = False) -> Iterator[Path]:
         need_run(Path(run))
         yield Path(run)
         return
-    from pairsmith.flows.stored import is_read, look, nothing_at, open_stored
+    from pairsmith.pipeline.chain.stored import is_read, look, nothing_at, open_stored
 
     if is_written:
         with open_stored(run, default_cache()) as mirror:

@@ -94,7 +94,7 @@ def _show_plan(settings: StudyConfig, cache: Path) -> None:
     run = settings.run
     told: tuple[str, ...] = ()
     if settings.store:
-        from pairsmith.flows.stored import look
+        from pairsmith.pipeline.chain.stored import look
 
         stored = look(settings.store, cache, run)
         run, told = stored.run, (f"kept in {settings.store}", *stored.words)
@@ -113,7 +113,7 @@ def _show_plan(settings: StudyConfig, cache: Path) -> None:
 
 def show_rows(rows: Sequence[StudyRow]) -> None:
     """Print a table of the cells."""
-    from pairsmith.flows.tables import interval_words
+    from pairsmith.flows.runtime.tables import interval_words
 
     table = Table("cell", "pairs", "pass@1", "change", "distinct programs", "change", "gate")
     for row in rows:

@@ -5,12 +5,13 @@ time in `overlapped`, shards all over a cluster in `cluster`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from pairsmith.flows.metering import Meter
+from pairsmith.flows.runtime.metering import Meter
 from pairsmith.flows.runtime.overlapped import Overlapped, open_bars, overlapped_stages
 from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.flows.runtime.retrying import SAMPLER_TAG, retried
@@ -19,15 +20,16 @@ from pairsmith.pipeline.chain.chain import Chain
 from pairsmith.pipeline.chain.tools import Tools
 from pairsmith.pipeline.execution.runner import PYTHON
 from pairsmith.pipeline.languages.toolchains import Toolchains
-from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.records import LoadedProblems
-from pairsmith.pipeline.problems.sources.starter import starter_folder
-from pairsmith.pipeline.problems.stage import place_problems, placed_problems, split_shards
+from pairsmith.pipeline.problems.stage import load_shards, place_problems
 from pairsmith.pipeline.sampling import choose_backend
 from pairsmith.pipeline.sampling.stream import Filled, draw
 from pairsmith.pipeline.syntax.worker import Reader
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig
+
+ApiKeys = Callable[[str], str | None]
+"""Returns the key that a variable holds, None for none."""
 
 
 @task(name="shard", task_run_name="{stage} {name}", cache_policy=NO_CACHE, persist_result=False)
@@ -58,19 +60,29 @@ def open_chain(
     return Chain(run_dir, config, tools, draws, around)
 
 
-def open_tools(
-    config: RunConfig, cache: Path, root: Path, api_keys: Callable[[str], str | None], place: str = ""
-) -> Tools:
+def open_tools(config: RunConfig, cache: Path, root: Path, api_keys: ApiKeys, place: str = "") -> Tools:
     """Return the tools of a run whose steps the reporter shows; nothing is opened yet."""
     return Tools(config, cache, root, api_keys, place, reporter().say, reporter().following)
 
 
+@contextmanager
+def opened(config: RunConfig, cache: Path, api_keys: ApiKeys, root: Path | None = None) -> Iterator[Tools]:
+    """Give the tools of a chain, and close what was opened of them."""
+    tools = open_tools(config, cache, root or config.run, api_keys)
+    try:
+        yield tools
+    finally:
+        tools.close()
+
+
+def no_key(variable: str) -> None:
+    """Return no key, whatever is asked for."""
+    return
+
+
 def load(config: RunConfig, cache: Path) -> dict[str, LoadedProblems]:
-    """Return the problems that the configuration names, by shard; published files are fetched into the cache."""
-    loaded = load_problems(config.problems, starter_folder(), cache)
-    for line in loaded.faults():
-        reporter().say(line)
-    return split_shards(loaded, config.shard_problems, placed_problems(config.run))
+    """Return the problems that the configuration names, by shard, and log what is left out."""
+    return load_shards(config, cache, reporter().say)
 
 
 def run_problems(chain: Chain, shards: Mapping[str, LoadedProblems]) -> list[str]:

@@ -12,10 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.chain.stage import Inputs, Stage
 from pairsmith.pipeline.chain.table import find_stage, stage_folder, versions_of
 from pairsmith.pipeline.chain.tools import Tools
 from pairsmith.pipeline.execution.stage import FAULTS
+from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.run.digests import digest, file_digest
 from pairsmith.pipeline.run.folder import FolderError, StageFolder
 from pairsmith.pipeline.sampling.stage import ASK_AGAIN
@@ -23,6 +25,7 @@ from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.manifest import Manifest
 
 _MAX_ROWS = 50_000  # rows of shards that were just made and are kept for the stages that read them
+_FAULTS = {"candidates": ASK_AGAIN, "executions": FAULTS}  # counts of what the next run makes again, by stage
 Around = Callable[[str, str, Callable[[], None]], None]
 
 
@@ -168,6 +171,20 @@ class Chain:
         except (OSError, KeyError, FolderError):
             return None
 
+    def list_done(self, problems: Mapping[str, LoadedProblems]) -> list[Manifest]:
+        """Return the manifests of all stages where nothing is left to make of these problems, else none."""
+        self.sources["problems"] = problems
+        manifests: list[Manifest] = []
+        for stage in table.STAGES:
+            if stage.record is None or not stage.is_wanted(self.config):
+                continue
+            names = self.deal(stage.name) if stage.deal is not None else problems
+            manifest = self.done(stage.name, names)
+            if manifest is None or any(manifest.counts.get(count) for count in _FAULTS.values()):
+                return []
+            manifests.append(manifest)
+        return manifests
+
     def finish(self, stage: str, shards: Iterable[str]) -> Manifest:
         """Write the manifest of a stage, whose shards are all there; other shards are removed."""
         names = list(shards)
@@ -182,7 +199,7 @@ class Chain:
 
     def forget_faults(self) -> None:
         """Remove shards in which a server failed requests or a sandbox broke, so that they are made again."""
-        for stage, count in (("candidates", ASK_AGAIN), ("executions", FAULTS)):
+        for stage, count in _FAULTS.items():
             folder = self.folder(stage)
             for name in folder.shard_names():
                 if folder.counts(name).get(count):

@@ -2,14 +2,16 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pairsmith.pipeline.chain.stage import Inputs, Planned, Stage, count_words
 from pairsmith.pipeline.execution.stage import compiled_folder
+from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.records import DropReason, LoadedProblems, PendingProblem
 from pairsmith.pipeline.problems.references import NO_ANSWER, Completed, check_references, complete
+from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.pipeline.run.digests import content_digest
 from pairsmith.pipeline.run.folder import Shard, shard_name, write_whole
 from pairsmith.schemas.config import RunConfig
@@ -19,6 +21,21 @@ if TYPE_CHECKING:
     from pairsmith.pipeline.chain.tools import Tools
 
 _LAYOUT = "layout.json"  # in the folder of problems
+
+
+def load_shards(config: RunConfig, cache: Path, log: Callable[[str], None]) -> dict[str, LoadedProblems]:
+    """Return the problems that the configuration names, by shard; published files are fetched into the cache.
+
+    Args:
+        log: takes lines on problems that are left out.
+
+    Raises:
+        PairsmithError, OSError: the problems can't be had.
+    """
+    loaded = load_problems(config.problems, starter_folder(), cache)
+    for line in loaded.faults():
+        log(line)
+    return split_shards(loaded, config.shard_problems, placed_problems(config.run))
 
 
 def split_shards(

@@ -1,8 +1,8 @@
 """What a run will take and give: tokens, time, money and pairs, each with an interval, from what is there so far.
 
 Means over problems are carried over to what is missing: draws of one problem resemble each other. Which problems
-count tells `flows.metering`. The interval holds the scatter of the missing problems and the doubt about the mean:
-t * sd * sqrt(m + m^2 / n) for m problems missing and n known, t being the 97.5% quantile of Student.
+count tells `flows.runtime.metering`. The interval holds the scatter of the missing problems and the doubt about
+the mean: t * sd * sqrt(m + m^2 / n) for m problems missing and n known, t being the 97.5% quantile of Student.
 Few values that happen to be equal tell little: sd is taken as at least mean / n.
 
 Source: prediction interval of a sum: Hahn and Meeker, Statistical Intervals, 1991, section 4.8; quantile of t from

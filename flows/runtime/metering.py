@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
-from pairsmith.flows.forecasting import SEEN, forecast_from, seen_key
 from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.sampling import choose_backend
 from pairsmith.pipeline.sampling.forecast import (
     Comparison,
     Estimate,
@@ -19,6 +19,7 @@ from pairsmith.pipeline.sampling.forecast import (
     Moments,
     Outcome,
     Seen,
+    make_forecast,
     possible_pairs,
     price,
     read_seen,
@@ -27,6 +28,8 @@ from pairsmith.pipeline.sampling.forecast import (
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig
 
+SEEN = "measured.json"
+"""File of the cache that keeps measures for later runs."""
 EARLY_S = 60.0  # when the early forecast is told; sooner, where a fifth is drawn before
 _EARLY_SHARE = 0.2
 _LEAST_WHOLE = 4  # problems until anything is forecast from them
@@ -262,3 +265,31 @@ def _keep_share(config: RunConfig, cache: Path, n_pairs: int, n_possible: float)
     if seen is not None and n_possible > 0:
         rows[seen_key(config)] = replace(seen, kept=min(n_pairs / n_possible, 1.0))
         write_whole(cache / SEEN, seen_to_json(rows).encode())
+
+
+def seen_key(config: RunConfig, step: str = "") -> str:
+    """Return the name under which measures of a model are kept: what changes them much is part of it.
+
+    Args:
+        config: what is drawn.
+        step: step of synthesis; empty for solutions of problems.
+    """
+    sampling = config.sampling
+    models = ",".join(model.model for model in sampling.models) or sampling.model
+    adapter = sampling.adapter.name if sampling.adapter is not None else ""
+    problems = f"{config.problems.source}|{','.join(config.problems.levels)}"
+    return f"{models}|{adapter}|{choose_backend(sampling)}|{step or problems}"
+
+
+def forecast_before(
+    config: RunConfig, cache: Path, n_missing: int, n_problems: int, step: str = ""
+) -> tuple[Forecast, bool]:
+    """Return the forecast of a run that hasn't begun, and whether it rests on measures of earlier runs."""
+    seen = read_seen(cache / SEEN).get(seen_key(config, step), Seen())
+    return forecast_from(seen, config, n_missing, n_problems), max(seen.tokens.n, seen.pairs.n) > 0
+
+
+def forecast_from(seen: Seen, config: RunConfig, n_missing: int, n_problems: int) -> Forecast:
+    """Return the forecast of draws that rests on some measures."""
+    max_tokens = config.sampling.max_tokens if choose_backend(config.sampling) != "files" else 0
+    return make_forecast(seen, n_missing, n_problems, config.prices, max_tokens)

@@ -12,16 +12,14 @@ from rich.text import Text
 
 from pairsmith.flows.inspecting import NoRunError
 from pairsmith.flows.runtime.reporting import PROGRESS, duration
-from pairsmith.flows.stored import Stored, look
-from pairsmith.flows.waves import draws_of
+from pairsmith.flows.runtime.waves import draws_of
 from pairsmith.pipeline.chain import table as chain_table
 from pairsmith.pipeline.chain.provenance import read_config
 from pairsmith.pipeline.chain.state import StageState, State, examine_run
+from pairsmith.pipeline.chain.stored import Stored, look
 from pairsmith.pipeline.chain.table import stored_stages
-from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.records import LoadedProblems
-from pairsmith.pipeline.problems.sources.starter import starter_folder
-from pairsmith.pipeline.problems.stage import placed_problems, split_shards
+from pairsmith.pipeline.problems.stage import load_shards
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.lock import is_locked
 from pairsmith.pipeline.run.safe_text import visible
@@ -139,8 +137,7 @@ def _states(run: Path, config: RunConfig | None, cache: Path) -> list[StageState
 def _load(config: RunConfig, cache: Path) -> dict[str, LoadedProblems] | str:
     """Return the problems that a configuration names by shard, or why they can't be had."""
     try:
-        loaded = load_problems(config.problems, starter_folder(), cache)
-        return split_shards(loaded, config.shard_problems, placed_problems(config.run))
+        return load_shards(config, cache, lambda line: None)
     except (PairsmithError, ConfigError, OSError) as error:
         return " ".join(str(error).split())
 

@@ -6,15 +6,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pairsmith.flows.forecasting import forecast_before
-from pairsmith.flows.runtime.stages import load
-from pairsmith.flows.stored import as_stored
-from pairsmith.flows.waves import is_adaptive
+from pairsmith.flows.runtime.metering import forecast_before
+from pairsmith.flows.runtime.reporting import reporter
+from pairsmith.flows.runtime.waves import is_adaptive
 from pairsmith.pipeline.chain import table as chain_table
 from pairsmith.pipeline.chain.chain import Chain
 from pairsmith.pipeline.chain.stage import Planned, Stage
+from pairsmith.pipeline.chain.stored import as_stored
 from pairsmith.pipeline.pairing import split_of
 from pairsmith.pipeline.problems.records import LoadedProblems
+from pairsmith.pipeline.problems.stage import load_shards
 from pairsmith.pipeline.report.words import counted
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.problem import Problem
@@ -61,7 +62,7 @@ def show_parts(
     """
     title, kept = f"plan of {config.run}", [f"kept in {config.store}"] if config.store else []
     config, told = as_stored(config, cache)
-    shards = load(config, cache)
+    shards = load_shards(config, cache, reporter().say)
     problems: list[Problem] = [row for part in shards.values() for row in part.problems]
     problems += [row.problem for part in shards.values() for row in part.pending]
     n_held_out = sum(split_of(row.problem_id, config.pairs.test_share) == "test" for row in problems)
