@@ -18,12 +18,11 @@ from pairsmith.pipeline.execution.runner import execute_programs
 from pairsmith.pipeline.extraction import extract_program
 from pairsmith.pipeline.judging.verdict import judge
 from pairsmith.pipeline.problems.sources.starter import load_starter, starter_folder
-from pairsmith.pipeline.run.cpus import kept_off
+from pairsmith.pipeline.run.cpus import reserve_cpus
 from pairsmith.pipeline.run.thread_pipeline import Line
 from pairsmith.pipeline.sampling import SampleStore, open_sampler
-from pairsmith.pipeline.sampling.arms import Source, deal, list_arms
 from pairsmith.pipeline.sampling.filling import Group, fill
-from pairsmith.pipeline.sampling.planning import plan_problem
+from pairsmith.pipeline.sampling.planning import Source, deal, list_arms, plan_problem
 from pairsmith.pipeline.sampling.vllm_backend import VllmSampler
 from pairsmith.pipeline.sandbox import SandboxPool, open_pool
 from pairsmith.schemas.candidate import Candidate
@@ -131,7 +130,7 @@ class Bench:
         return time.monotonic() - started
 
     def _judge(self, rows: list[Candidate]) -> Iterator[None]:
-        with kept_off(1):
+        with reserve_cpus(1):
             programs = [extract_program(row, self.by_id[row.problem_id]) for row in rows]
             for execution in execute_programs(programs, self.by_id, self.pool):
                 judge(self.by_id[execution.problem_id], execution)

@@ -62,7 +62,7 @@ def build_run(config: RunConfig, cache: Path, api_keys: ApiKeys, shards: Mapping
 
                 make_shards(config.run, names, config, cache, n_each)
             meters.append(run_samples(open_chain(config.run, config, tools, n_each), names))
-            return meters[-1].seconds()
+            return meters[-1].sampling_s
 
         if is_adaptive(config):
             run_waves(config.run, config, draw, pair)

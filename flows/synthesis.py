@@ -21,7 +21,7 @@ from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.run.folder import Shard, shard_name
 from pairsmith.pipeline.run.lock import locked
 from pairsmith.pipeline.sampling import Sampler
-from pairsmith.pipeline.sampling.arms import Source
+from pairsmith.pipeline.sampling.planning import Source
 from pairsmith.pipeline.sampling.stream import Filled, draw
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig
@@ -148,8 +148,6 @@ def _draw(step: str, chain: Chain, pending: Sequence[str], sizes: Mapping[str, i
     """Draw the answers of some shards as one stream; a shard is written when its last answer is in."""
     own, n = chain.config, sum(sizes[name] for name in pending)
     meter = Meter(own, tools.cache, n * own.sampling.n, n, step)
-    ids = [sorted(row.problem_id for row in chain.rows("problems", name)) for name in pending]
-    meter.expect(item for part in ids for item in part)
     waiting: dict[str, list[Filled]] = {name: [] for name in pending}
 
     def open_source(source: Source) -> AbstractContextManager[Sampler]:
@@ -165,7 +163,7 @@ def _draw(step: str, chain: Chain, pending: Sequence[str], sizes: Mapping[str, i
 
         for filled in draw(chain.run_dir, pending, own, open_source, tools.store(), None, count):
             bar.advance(len(filled.candidates) - filled.n_drawn)
-            meter.filled(filled.problem.problem_id, filled.candidates)
+            meter.filled(filled.candidates)
             rows = waiting[filled.shard]
             rows.append(filled)
             if len(rows) == sizes[filled.shard]:

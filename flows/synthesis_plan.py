@@ -6,12 +6,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pairsmith.flows.runtime.metering import forecast_before
 from pairsmith.flows.synthesis import read_seeds, step_config
 from pairsmith.pipeline import synthesis as made
 from pairsmith.pipeline.chain.stored import as_stored
 from pairsmith.pipeline.chain.table import stage_folder
-from pairsmith.pipeline.sampling.forecast import Forecast
+from pairsmith.pipeline.sampling.forecast import Forecast, forecast_before
 from pairsmith.schemas.config import RunConfig
 
 

@@ -12,7 +12,7 @@ class Candidate:
 
     Attributes:
         candidate_id: 32 hex digits: digest of model, revision, template, sampling parameters, seed, prompt
-            and number of the draw (see `pipeline.sampling.identity`). The same request always has the same id,
+            and number of the draw (see `pipeline.sampling.planning`). The same request always has the same id,
             whoever draws it.
         index: number of the draw for this problem, from 0.
         backend: transformers, vllm, openai or files.

@@ -14,9 +14,8 @@ from pairsmith.pipeline.problems.records import DroppedProblem, DropReason, Load
 from pairsmith.pipeline.problems.stage import split_shards
 from pairsmith.pipeline.run.folder import StageFolder, shard_name
 from pairsmith.pipeline.sampling import Sampler, SampleStore, open_sampler
-from pairsmith.pipeline.sampling.arms import Source
-from pairsmith.pipeline.sampling.errors import SamplingError
-from pairsmith.pipeline.sampling.protocol import Failure, Trouble
+from pairsmith.pipeline.sampling.planning import Source
+from pairsmith.pipeline.sampling.protocol import Failure, SamplingError, Trouble
 from pairsmith.pipeline.sampling.stream import draw
 from pairsmith.pipeline.sandbox import Answer, Bench, Ending, Job, SandboxPool
 from pairsmith.schemas.candidate import Candidate
@@ -209,7 +208,7 @@ def test_the_same_again_gives_the_same_content(chain: Path, config: RunConfig, t
         ("pairs.max_per_problem=1", {"pairs"}),
         ("sampling.batch_size=1", set()),
         ("sampling.concurrency=1", set()),
-        ("sampling.request_limit_s=1.0", set()),
+        ("sampling.n_per_request=3", set()),
         ("sampling.api_key_variable=\"MINE\"", set()),
         ("sandbox.workers=9", set()),
         ("sandbox.recycle_after=9", set()),

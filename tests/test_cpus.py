@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from pairsmith.pipeline.run.cpus import judging_cpus, kept_off
+from pairsmith.pipeline.run.cpus import judging_cpus, reserve_cpus
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_threads_and_processes_that_judging_starts_stay_off_too() -> None:
     before = os.sched_getaffinity(0)
     seen: list[object] = []
     code = "import os; print(sorted(os.sched_getaffinity(0)))"
-    with kept_off(1):
+    with reserve_cpus(1):
         thread = threading.Thread(target=lambda: seen.append(os.sched_getaffinity(0)))
         thread.start()
         thread.join()

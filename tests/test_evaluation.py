@@ -10,7 +10,7 @@ from pairsmith.pipeline.evaluation.plan import (
     without,
 )
 from pairsmith.pipeline.pairing import split_of
-from pairsmith.pipeline.sampling.arms import deal, list_arms, list_sources
+from pairsmith.pipeline.sampling.planning import deal, list_arms, list_sources
 from pairsmith.schemas.config import RunConfig, load_config
 from tests.pairing_records import problem
 

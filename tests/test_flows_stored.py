@@ -4,7 +4,6 @@ import io
 import os
 import re
 import shutil
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from rich.console import Console
 from pairsmith.flows.cli.plans import show_plan
 from pairsmith.flows.cli.status import show_status
 from pairsmith.flows.inspecting import NoRunError
-from pairsmith.pipeline.chain.stored import look
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.chain.tools import fetched_candidates
 from pairsmith.pipeline.run.lock import locked
@@ -114,30 +112,6 @@ def test_who_works_there_and_what_waits_here_are_told(config: RunConfig, tmp_pat
     assert "works on it" not in told
     assert "1 files are not in the store; the next run puts them there" in told
     assert rows_of(told)["training"][-1] == "no"
-
-
-def test_what_is_here_already_is_linked_and_not_fetched(
-    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with mirrored(config.run, config.store):
-        pass
-    fetched: list[str] = []
-    get = RemoteFolder.get
-
-    def note(remote: RemoteFolder, wanted: Mapping[str, Path]) -> None:
-        fetched.extend(wanted)
-        get(remote, wanted)
-
-    monkeypatch.setattr(RemoteFolder, "get", note)
-    copy = look(config.store, tmp_path / "cache", config.run).run
-    assert fetched == []
-    shard = "verdicts/part-00000.parquet"
-    assert (copy / shard).stat().st_ino == (config.run / shard).stat().st_ino
-    (config.run / shard).write_bytes(b"changed here")
-    RemoteFolder(config.store).write(shard, b"changed there")
-    assert (look(config.store, tmp_path / "cache", config.run).run / shard).read_bytes() == b"changed there"
-    assert (config.run / shard).read_bytes() == b"changed here"
-    assert fetched == [shard]
 
 
 def test_what_was_drawn_elsewhere_goes_into_the_sample_store(config: RunConfig, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from pairsmith.flows.refreshing import refresh
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.publishing import VersionError, check_splits, list_versions, read_changelog
 from pairsmith.pipeline.run.lock import RunLockedError, locked
-from pairsmith.pipeline.sampling.errors import SamplingError
+from pairsmith.pipeline.sampling.protocol import SamplingError
 from pairsmith.schemas.config import load_config
 from pairsmith.schemas.version import DatasetVersion
 from tests.cli_kit import run_pairsmith

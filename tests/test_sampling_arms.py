@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairsmith.pipeline.sampling.arms import Arm, Source, deal, list_arms, list_sources
-from pairsmith.schemas.config.sampling import ModelConfig, SamplingConfig, ScheduleConfig
+from pairsmith.pipeline.sampling.planning import Arm, Source, deal, list_arms, list_sources
+from pairsmith.schemas.config.sampling import MixedModelConfig, SamplingConfig, ScheduleConfig
 
 SCHEDULE = (ScheduleConfig(share=0.5, temperature=0.6), ScheduleConfig(share=0.5, temperature=1.0, top_p=0.9))
 
@@ -19,7 +19,7 @@ def test_eight_at_each_of_two_temperatures() -> None:
 
 
 def test_templates_and_models_have_their_shares() -> None:
-    models = (ModelConfig(model="base", share=3.0), ModelConfig(model="strong", templates=("instruct",)))
+    models = (MixedModelConfig(model="base", share=3.0), MixedModelConfig(model="strong", templates=("instruct",)))
     config = SamplingConfig(models=models, templates=("instruct", "few_shot"), schedule=SCHEDULE)
     draws = deal(list_arms(list_sources(config)), 32)
     assert Counter(draw.arm.source for draw in draws) == {0: 24, 1: 8}
@@ -31,8 +31,8 @@ def test_templates_and_models_have_their_shares() -> None:
 
 def test_a_model_takes_what_it_does_not_say_from_the_section_but_no_others_weights() -> None:
     models = (
-        ModelConfig(model="a"),
-        ModelConfig(model="b", backend="openai", base_url=("http://h/v1",), revision="r"),
+        MixedModelConfig(model="a"),
+        MixedModelConfig(model="b", backend="openai", base_url=("http://h/v1",), revision="r"),
     )
     first, second = list_sources(SamplingConfig(models=models, max_tokens=7, revision="top", backend="vllm"))
     assert (first.config.model, first.config.backend, first.config.max_tokens, first.config.revision) == (

@@ -5,7 +5,7 @@ import pytest
 
 from pairsmith.pipeline.sampling import SampleStore, embedded, open_sampler, sample_problems
 from pairsmith.pipeline.sampling.embedded import MARKER, embedded_model, find_gguf, marked_digest
-from pairsmith.pipeline.sampling.errors import SamplingError
+from pairsmith.pipeline.sampling.protocol import SamplingError
 from pairsmith.schemas.config.sampling import SamplingConfig
 from tests.sampling_kit import make_problem
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pairsmith.pipeline.sampling import open_sampler, sample_problems
-from pairsmith.pipeline.sampling.errors import SamplingError
 from pairsmith.pipeline.sampling.files_backend import FilesSampler, read_samples
+from pairsmith.pipeline.sampling.protocol import SamplingError
 from pairsmith.schemas.config.sampling import SamplingConfig
 from tests.sampling_kit import make_problem
 

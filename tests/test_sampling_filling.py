@@ -3,11 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from pairsmith.pipeline.sampling.arms import Source, deal, list_arms
-from pairsmith.pipeline.sampling.errors import SamplingError
 from pairsmith.pipeline.sampling.filling import FIRST_FAILURES, SERVER_FAILURES, Group, fill, sample_problems
-from pairsmith.pipeline.sampling.planning import plan_problem
-from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Request, Trouble
+from pairsmith.pipeline.sampling.planning import Source, deal, list_arms, plan_problem
+from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Request, SamplingError, Trouble
 from pairsmith.pipeline.sampling.store import SampleStore
 from pairsmith.schemas.config.sampling import SamplingConfig
 from tests.sampling_kit import EchoSampler, make_problem

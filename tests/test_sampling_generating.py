@@ -9,12 +9,11 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from pairsmith.pipeline.sampling import transformers_backend  # noqa: E402
-from pairsmith.pipeline.sampling.errors import SamplingError  # noqa: E402
 from pairsmith.pipeline.sampling.filling import sample_problems  # noqa: E402
 from pairsmith.pipeline.sampling.generating import Batch, Row  # noqa: E402
 from pairsmith.pipeline.sampling.models import resolve_model  # noqa: E402
 from pairsmith.pipeline.sampling.opening import resolve_template  # noqa: E402
-from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Request, Trouble  # noqa: E402
+from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Request, SamplingError, Trouble  # noqa: E402
 from pairsmith.pipeline.sampling.slots import slot_cache  # noqa: E402
 from pairsmith.pipeline.sampling.transformers_backend import TransformersSampler, fast_dtype  # noqa: E402
 from pairsmith.schemas.config.sampling import SamplingConfig  # noqa: E402

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from pairsmith.pipeline.sampling.identity import N_SEEDS, candidate_id, draw_seed
+from pairsmith.pipeline.sampling.planning import N_SEEDS, candidate_id, draw_seed
 from pairsmith.pipeline.sampling.protocol import Opening
 from pairsmith.schemas.pair import Message
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from pairsmith.pipeline.sampling.errors import SamplingError
 from pairsmith.pipeline.sampling.models import checked_adapter, digest_folder, resolve_model
+from pairsmith.pipeline.sampling.protocol import SamplingError
 from pairsmith.schemas.config.sampling import SamplingConfig
 
 

@@ -11,13 +11,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pairsmith.pipeline.sampling.arms import deal, list_arms, list_sources
 from pairsmith.pipeline.sampling.concurrency import FIRST
-from pairsmith.pipeline.sampling.errors import SamplingError
 from pairsmith.pipeline.sampling.filling import sample_problems
-from pairsmith.pipeline.sampling.openai_backend import MAX_TRIES, N_OWN_500, OpenAISampler
-from pairsmith.pipeline.sampling.planning import plan_problem
-from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Opening, Request, Trouble
+from pairsmith.pipeline.sampling.openai_backend import MAX_TRIES, N_OWN_500, OpenAISampler, request_limit_s
+from pairsmith.pipeline.sampling.planning import deal, list_arms, list_sources, plan_problem
+from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Opening, Request, SamplingError, Trouble
 from pairsmith.schemas.config.sampling import SamplingConfig
 from tests.openai_server import Answer, Server, completion, serving
 from tests.sampling_kit import make_problem, make_request, only_drawn
@@ -31,9 +29,12 @@ def server() -> Iterator[Server]:
         yield server
 
 
-def open_server(server: Server, said: list[str] | None = None, **settings: Any) -> OpenAISampler:
+def open_server(
+    server: Server, said: list[str] | None = None, limit_s: float | None = None, **settings: Any
+) -> OpenAISampler:
     config = SamplingConfig(backend="openai", base_url=server.url, model="served", **settings)
-    return OpenAISampler(config, KEY, (said if said is not None else []).append, first_wait_s=0.005)
+    say = (said if said is not None else []).append
+    return OpenAISampler(config, KEY, say, first_wait_s=0.005, limit_s=limit_s)
 
 
 def ask(sampler: OpenAISampler, n: int = 12) -> dict[int, Drawn]:
@@ -102,7 +103,7 @@ def test_a_hanging_server_is_given_up_and_asked_again(server: Server) -> None:
         return completion("ok")
 
     server.script = script
-    assert sorted(ask(open_server(server, request_limit_s=0.2), 6)) == list(range(6))
+    assert sorted(ask(open_server(server, limit_s=0.2), 6)) == list(range(6))
     assert server.tries[1003] == 2
 
 
@@ -218,7 +219,7 @@ def choices(seed: int, n: int, total: int | None = None) -> Answer:
 
 def test_draws_of_one_prompt_are_one_request_where_the_server_takes_n(server: Server) -> None:
     server.script = lambda body, n: choices(body["seed"], body["n"], 5 * body["n"])
-    drawn = only_drawn(open_server(server, n_a_request=8).sample(in_a_row(20)))
+    drawn = only_drawn(open_server(server, n_per_request=8).sample(in_a_row(20)))
     assert sorted(server.tries) == [1000, 1008, 1016]
     assert {one.request.index: one.completion for one in drawn} == {i: f"seed {1000 + i}" for i in range(20)}
     assert {(one.n_tokens, one.seed - one.request.index) for one in drawn} == {(5, 1000)}
@@ -232,7 +233,7 @@ def test_a_server_that_gives_fewer_than_asked_is_asked_for_the_rest(server: Serv
         return choices(body["seed"], 1)
 
     server.script = script
-    drawn = only_drawn(open_server(server, n_a_request=8, concurrency=1).sample(in_a_row(24)))
+    drawn = only_drawn(open_server(server, n_per_request=8, concurrency=1).sample(in_a_row(24)))
     assert {one.request.index: one.completion for one in drawn} == {i: f"seed {1000 + i}" for i in range(24)}
     assert bodies.count(1) >= 20, "after some short answers it asks for one at a time"
 
@@ -270,11 +271,9 @@ def test_requests_go_to_all_servers_and_away_from_one_that_is_full(server: Serve
     thread.start()
     try:
         other.script = lambda body, n: (429, {"Retry-After": "30"}, b"full")
-        config = SamplingConfig(
-            backend="openai", base_url=(other.url, server.url), model="served", request_limit_s=5.0
-        )
+        config = SamplingConfig(backend="openai", base_url=(other.url, server.url), model="served")
         started = time.monotonic()
-        sampler = OpenAISampler(config, None, print, first_wait_s=0.005)
+        sampler = OpenAISampler(config, None, print, first_wait_s=0.005, limit_s=5.0)
         assert len(only_drawn(sampler.sample([make_request(i) for i in range(60)]))) == 60
         assert time.monotonic() - started < 20, "nobody waits for the full one"
         assert 1 <= len(other.paths) <= FIRST
@@ -481,3 +480,7 @@ def test_the_same_name_behind_another_address_or_of_another_revision_is_another_
     assert identity(base_url="http://a/v1", revision="r2") not in named
     revision = OpenAISampler(SamplingConfig(base_url="http://secret-host/v1"), None, print).revision
     assert "secret" not in revision
+
+
+def test_the_time_limit_of_a_request_grows_with_its_tokens() -> None:
+    assert request_limit_s(192) < 180 < 3600 < request_limit_s(32_768)

@@ -5,11 +5,9 @@ from typing import Any
 import pytest
 
 from pairsmith.pipeline.sampling import choose_backend, open_sampler, sample_problems
-from pairsmith.pipeline.sampling.arms import Source, deal, list_arms
-from pairsmith.pipeline.sampling.errors import SamplingError
 from pairsmith.pipeline.sampling.openai_backend import OpenAISampler
-from pairsmith.pipeline.sampling.planning import plan_problem
-from pairsmith.pipeline.sampling.protocol import Trouble
+from pairsmith.pipeline.sampling.planning import Source, deal, list_arms, plan_problem
+from pairsmith.pipeline.sampling.protocol import SamplingError, Trouble
 from pairsmith.schemas.config.sampling import SamplingConfig, ScheduleConfig
 from tests.sampling_kit import EchoSampler, make_problem
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pairsmith.pipeline.sampling.errors import SamplingError
 from pairsmith.pipeline.sampling.filling import sample_problems
+from pairsmith.pipeline.sampling.protocol import SamplingError
 from pairsmith.pipeline.sampling.store import SampleStore
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config.sampling import SamplingConfig

@@ -8,9 +8,8 @@ import pytest
 
 pytest.importorskip("transformers")
 
-from pairsmith.pipeline.sampling.errors import SamplingError
 from pairsmith.pipeline.sampling.models import ResolvedModel
-from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Opening, Request, Trouble
+from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Opening, Request, SamplingError, Trouble
 from pairsmith.pipeline.sampling.vllm_backend import VllmSampler
 from pairsmith.schemas.config.sampling import SamplingConfig, VllmConfig
 from tests.sampling_kit import make_request, only_drawn
@@ -171,8 +170,11 @@ def test_on_a_cpu_prompts_are_read_whole_so_that_seeds_work() -> None:
 
 def test_the_configuration_reaches_the_engine() -> None:
     vllm = FakeVllm()
-    asked = VllmConfig(tensor_parallel=2, quantization="fp8", dtype="float16", context=1024, memory_share=0.5)
-    open_fake(vllm, vllm=asked)
+    engine = {
+        "tensor_parallel_size": 2, "quantization": "fp8", "dtype": "float16", "max_model_len": 1024,
+        "gpu_memory_utilization": 0.5,
+    }  # fmt: skip
+    open_fake(vllm, vllm=VllmConfig(engine=engine))
     assert vllm.settings == {
         "model": "/models/mine", "seed": 7, "max_model_len": 1024, "tensor_parallel_size": 2,
         "quantization": "fp8", "dtype": "float16", "gpu_memory_utilization": 0.5,

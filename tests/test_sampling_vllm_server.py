@@ -11,11 +11,15 @@ from typing import Any
 
 import pytest
 
-from pairsmith.pipeline.sampling.errors import SamplingError
 from pairsmith.pipeline.sampling.models import ResolvedModel
-from pairsmith.pipeline.sampling.protocol import Request
-from pairsmith.pipeline.sampling.vllm_environment import find_environment, install
-from pairsmith.pipeline.sampling.vllm_server import ServedSampler, serve_command
+from pairsmith.pipeline.sampling.protocol import Request, SamplingError
+from pairsmith.pipeline.sampling.vllm_server import (
+    ServedSampler,
+    _devices,
+    find_environment,
+    install,
+    serve_command,
+)
 from pairsmith.schemas.config.sampling import SamplingConfig, VllmConfig
 from tests.sampling_kit import make_request, only_drawn
 
@@ -24,11 +28,12 @@ FAKE = Path(__file__).with_name("fake_server.py")
 
 
 def open_served(folder: Path, said: list[str] | None = None, **vllm: Any) -> ServedSampler:
-    settings = {"start_limit_s": 20.0, **vllm}
-    config = SamplingConfig(backend="vllm-server", request_limit_s=5.0, n_a_request=2, vllm=VllmConfig(**settings))
+    limits = {name: vllm.pop(name) for name in ("max_restarts",) if name in vllm}
+    config = SamplingConfig(backend="vllm-server", n_per_request=2, vllm=VllmConfig(**vllm))
     command = [sys.executable, str(FAKE), "{port}", str(folder)]
     say = (said if said is not None else []).append
-    return ServedSampler(config, MODEL, folder, folder / "logs", 0, say, command, first_wait_s=0.05)
+    limits |= {"first_wait_s": 0.05, "start_limit_s": 20.0, "limit_s": 5.0}
+    return ServedSampler(config, MODEL, folder, folder / "logs", 0, say, command, **limits)
 
 
 def requests(n: int) -> list[Request]:
@@ -156,20 +161,30 @@ def make_environment(folder: Path, has_command: bool = True, device: str = "cpu"
 
 def test_the_configuration_is_the_servers_options(tmp_path: Path) -> None:
     environment = make_environment(tmp_path / "vllm", device="gpu")
-    asked = VllmConfig(
-        environment=environment, tensor_parallel=2, quantization="fp8", context=2048, memory_share=0.8,
-        options=("--max-num-seqs=64",),
-    )  # fmt: skip
+    engine: dict[str, Any] = {
+        "tensor_parallel_size": 2, "quantization": "fp8", "max_model_len": 2048, "gpu_memory_utilization": 0.8,
+        "max_num_seqs": 64, "enable_prefix_caching": False, "compilation_config": {"level": 3},
+    }  # fmt: skip
+    asked = VllmConfig(environment=environment, engine=engine)
     command = serve_command(SamplingConfig(vllm=asked), MODEL, tmp_path, 3)
     assert command[1:] == [
         str(environment / "bin" / "vllm"), "serve", "org/mine", "--host=127.0.0.1", "--port={port}",
-        "--served-model-name=mine", "--seed=3", "--max-model-len=2048", "--tensor-parallel-size=2",
-        "--quantization=fp8", "--gpu-memory-utilization=0.8", "--generation-config=vllm",
-        "--max-num-seqs=64",
+        "--served-model-name=mine", "--generation-config=vllm", "--seed=3", "--max-model-len=2048",
+        "--tensor-parallel-size=2", "--quantization=fp8", "--gpu-memory-utilization=0.8", "--max-num-seqs=64",
+        "--no-enable-prefix-caching", '--compilation-config={"level": 3}',
     ]  # fmt: skip
-    own = asked.model_copy(update={"options": ("--generation-config=auto",)})
+    own = asked.model_copy(update={"engine": {"generation_config": "auto"}})
     command = serve_command(SamplingConfig(vllm=own), MODEL, tmp_path, 3)
     assert [one for one in command if "generation-config" in one] == ["--generation-config=auto"]
+
+
+def test_servers_share_the_devices_that_ray_slurm_or_the_user_allows() -> None:
+    config = SamplingConfig(vllm=VllmConfig(servers=2, engine={"tensor_parallel_size": 2}))
+    masks = [_devices(number, config, ("4", "5", "6", "GPU-7")) for number in range(2)]
+    assert masks == [{"CUDA_VISIBLE_DEVICES": "4,5"}, {"CUDA_VISIBLE_DEVICES": "6,GPU-7"}]
+    assert _devices(1, config, ()) == {"CUDA_VISIBLE_DEVICES": "2,3"}
+    with pytest.raises(SamplingError, match="4 devices are needed, CUDA_VISIBLE_DEVICES allows 3"):
+        _devices(0, config, ("0", "1", "2"))
 
 
 def test_on_a_cpu_prompts_are_read_whole_and_an_adapter_is_served(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from pairsmith.flows.serve import TimetableError, make_deployments
 from pairsmith.pipeline.publishing.hub import HubDownError
 from pairsmith.pipeline.run.errors import InfrastructureError, PairsmithError
 from pairsmith.pipeline.run.lock import locked
-from pairsmith.pipeline.sampling.errors import SamplingError, ServerDownError
+from pairsmith.pipeline.sampling.protocol import SamplingError, ServerDownError
 from pairsmith.pipeline.sandbox.contract import SandboxError
 from pairsmith.schemas.config import load_config
 from pairsmith.schemas.config.service import ServiceConfig

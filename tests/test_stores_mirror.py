@@ -1,16 +1,14 @@
 """A run folder and its mirror: the manifest last, nothing lost, nothing made twice."""
 
 import json
-import os
 import shutil
-import time
 from pathlib import Path
 
 import pytest
 
 from pairsmith.pipeline.run.folder import MANIFEST, Shard, StageFolder, shard_name, write_whole
 from pairsmith.pipeline.run.stores import Mirror, RemoteFolder, StoreError, mirror_of, mirrored
-from pairsmith.pipeline.run.stores.lease import DEAD_AFTER_S, Lease
+from pairsmith.pipeline.run.stores.lease import Lease
 from pairsmith.schemas.pair import Message
 
 NAMES = (shard_name(0), shard_name(1))
@@ -207,22 +205,15 @@ def test_a_checkpoint_is_marked_as_whole_last(
     assert order == ["a", "weights", "whole"]
 
 
-def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path: Path) -> None:
-    """Also what was too fresh to be told from the work of a living one when that began; never what is."""
-    store = tmp_path / "store"
-    old, late, fresh = (store / "messages" / f"{NAMES[0]}.{digit * 32}.partial" for digit in "abc")
-    old.parent.mkdir(parents=True)
-    for path in (old, late, fresh):
-        path.write_bytes(b"half")
-    os.utime(old, (time.time() - 2 * DEAD_AFTER_S,) * 2)
-    with mirrored(tmp_path / "node", f"file://{store}", is_alone=False):
-        assert old.exists()  # who works for a holder takes nothing away
-    with mirrored(tmp_path / "run", f"file://{store}"):
+def test_what_a_killed_writer_left_half_is_no_file_of_the_run(tmp_path: Path) -> None:
+    torn = tmp_path / "store" / "messages" / f"{NAMES[0]}.{'a' * 32}.partial"
+    torn.parent.mkdir(parents=True)
+    torn.write_bytes(b"half")
+    with mirrored(tmp_path / "run", f"file://{tmp_path / 'store'}"):
         make(tmp_path / "run")
-        assert [path.exists() for path in (old, late, fresh)] == [False, True, True]
-        os.utime(late, (time.time() - 2 * DEAD_AFTER_S,) * 2)
-    assert [path.exists() for path in (old, late, fresh)] == [False, False, True]
-    assert stage_of(tmp_path / "run").holds("print of key")
+    Mirror(tmp_path / "fresh", RemoteFolder(f"file://{tmp_path / 'store'}")).pull()
+    assert files_of(tmp_path / "fresh") == files_of(tmp_path / "run")
+    assert stage_of(tmp_path / "fresh").holds("print of key")
 
 
 def test_who_lost_the_folder_puts_nothing_more(address: str, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -77,19 +76,6 @@ def test_a_torn_upload_is_not_there(remote: RemoteFolder, tmp_path: Path, monkey
     monkeypatch.undo()
     assert remote.read("shard") == b"old"
     assert {name for name in remote.list() if not name.endswith(".partial")} == {"shard"}
-
-
-def test_what_a_killed_process_had_put_beside_goes_and_what_is_being_written_stays(
-    remote: RemoteFolder, address: str
-) -> None:
-    torn = f"deep/shard.{'0a' * 16}.partial"
-    remote.write(torn, b"half")
-    remote.write("deep/own.partial", b"a name of somebody's own")
-    assert remote.remove_torn(time.time() - 60) == ()
-    assert set(remote.list()) == {torn, "deep/own.partial"}
-    puts_beside = not address.startswith(("s3", "gs"))
-    assert remote.remove_torn(time.time() + 60) == ((torn,) if puts_beside else ())
-    assert set(remote.list()) == {"deep/own.partial", *([] if puts_beside else [torn])}
 
 
 def test_a_store_that_takes_less_is_told(

@@ -4,8 +4,8 @@ from collections import Counter
 from pathlib import Path
 
 from pairsmith.flows.synthesis import step_config
-from pairsmith.pipeline.sampling.arms import list_sources
 from pairsmith.pipeline.sampling.opening import make_opening
+from pairsmith.pipeline.sampling.planning import list_sources
 from pairsmith.pipeline.synthesis.asking import STEPS, TEMPLATES, ask_concepts, ask_instructions, ask_responses
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig

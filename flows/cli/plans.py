@@ -6,7 +6,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pairsmith.flows.runtime.metering import forecast_before
 from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.flows.runtime.waves import is_adaptive
 from pairsmith.pipeline.chain import table as chain_table
@@ -17,6 +16,7 @@ from pairsmith.pipeline.pairing import split_of
 from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.problems.stage import load_shards
 from pairsmith.pipeline.report.words import counted
+from pairsmith.pipeline.sampling.forecast import forecast_before
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.problem import Problem
 

@@ -39,7 +39,7 @@ def vllm_install_command(
     """
 
     def work() -> None:
-        from pairsmith.pipeline.sampling.vllm_environment import default_environment, install
+        from pairsmith.pipeline.sampling.vllm_server import default_environment, install
 
         folder = environment or default_environment(cache or default_cache())
         made = install(folder, device.value, reporter().say, pip_option or ())

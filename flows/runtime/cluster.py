@@ -37,6 +37,7 @@ class EngineError(PairsmithError):
     """The cluster can't be used."""
 
 
+_MAX_RETRIES = 3  # of a task whose node died
 _tools: dict[str, Tools] = {}  # of this process: a model is loaded once, not once a shard
 _mirrors: dict[str, Mirror] = {}  # likewise, by address of the store
 
@@ -82,11 +83,9 @@ def on_cluster(
 
     engine, futures, mirror = config.engine, [], mirror_of(chain)
     for name in names:
-        with remote_options(
-            num_gpus=engine.sampler_gpus, num_cpus=engine.sampler_cpus, max_retries=engine.max_retries
-        ):
+        with remote_options(num_gpus=engine.sampler_gpus, num_cpus=1, max_retries=_MAX_RETRIES):
             drawn = draw_shard.submit(chain, name, config, cache, n_each)
-        with remote_options(num_cpus=engine.judge_cpus, max_retries=engine.max_retries):
+        with remote_options(num_cpus=engine.judge_cpus, max_retries=_MAX_RETRIES):
             futures.append(judge_shard.submit(chain, name, config, cache, wait_for=[drawn]))  # type: ignore[call-overload]
     with reporter().stage("shards", len(futures), "shards") as bar:
         for name, future in zip(names, futures, strict=True):

@@ -14,7 +14,7 @@ from pairsmith.pipeline.chain.chain import Chain
 from pairsmith.pipeline.execution.runner import execute_programs
 from pairsmith.pipeline.execution.stage import compiled_folder
 from pairsmith.pipeline.judging.verdict import judge
-from pairsmith.pipeline.run.cpus import kept_off
+from pairsmith.pipeline.run.cpus import reserve_cpus
 from pairsmith.pipeline.run.thread_pipeline import Line
 from pairsmith.pipeline.sampling.stream import Filled
 from pairsmith.pipeline.syntax.worker import Group, Reader
@@ -23,6 +23,7 @@ from pairsmith.schemas.execution import Execution, Status
 from pairsmith.schemas.verdict import Label
 
 _STOP_LIMIT_S = 20.0
+_N_WAITING = 64  # problems that may wait for judging; sampling pauses when there are more
 _Step = Callable[[Any], Iterable[Any]]
 
 
@@ -77,8 +78,8 @@ class Overlapped:
         """
         steps: list[_Step] = [self._read, self._execute]
         steps += [functools.partial(self._ensure, stage) for stage in overlapped_stages()]
-        steps = [self._kept_off(step) for step in steps]
-        line = Line(steps, self.chain.config.overlap.n_waiting)
+        steps = [self._reserving_cpus(step) for step in steps]
+        line = Line(steps, _N_WAITING)
         waiting: dict[str, list[Filled]] = defaultdict(list)
         try:
             for name in ready:
@@ -94,11 +95,11 @@ class Overlapped:
             line.abort(_STOP_LIMIT_S)
             raise
 
-    def _kept_off(self, step: _Step) -> _Step:
+    def _reserving_cpus(self, step: _Step) -> _Step:
         """Return a step that leaves the sampler its processors."""
 
         def work(item: Any) -> list[Any]:
-            with kept_off(self.chain.config.overlap.reserved_cpus):
+            with reserve_cpus(self.chain.config.overlap.reserve_cpus):
                 return list(step(item))
 
         return work

@@ -151,7 +151,6 @@ def _draw_and_judge(outer: Chain, names: Sequence[str], meter: Meter) -> None:
     n = sum(config.sampling.n if draws is None else draws.get(one, 0) for part in ids.values() for one in part)
     n_ready = sum(chain.folder("candidates").n_rows(name) for name in ready)
     meter.found(n_ready)
-    meter.expect(one for name in pending for one in sorted(ids[name]))
     totals = {"candidates": n, **dict.fromkeys(overlapped_stages(), n + n_ready)}
     with open_bars(totals) as bars, Reader(config.syntax, config.extraction) as reader:
 
@@ -162,7 +161,7 @@ def _draw_and_judge(outer: Chain, names: Sequence[str], meter: Meter) -> None:
             for one in draw(chain.run_dir, pending, config, tools.open_source, tools.store(), draws, count):
                 bars["candidates"].expect_less(len(one.failures))
                 bars["candidates"].advance(len(one.candidates) - one.n_drawn)
-                meter.filled(one.problem.problem_id, one.candidates)
+                meter.filled(one.candidates)
                 yield one
 
         sizes = {name: len(part) for name, part in ids.items()}

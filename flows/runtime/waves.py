@@ -28,7 +28,9 @@ _WORDS = {
 def is_adaptive(config: RunConfig) -> bool:
     """Return whether a run draws in waves: a number of pairs or a budget is set."""
     budget = config.budget
-    return any(one is not None for one in (config.adaptive.pairs, budget.tokens, budget.gpu_hours, budget.money))
+    return any(
+        limit is not None for limit in (config.adaptive.pairs, budget.tokens, budget.gpu_hours, budget.money)
+    )
 
 
 def run_waves(
@@ -81,15 +83,15 @@ def _standings(chain: Path, n_each: Mapping[str, int]) -> list[Standing]:
     """Return what is known of every problem, by id."""
     ids = _columns(chain, "problems", "problem_id")["problem_id"].to_list()
     if not n_each:
-        return [Standing(one, 0) for one in sorted(ids)]
+        return [Standing(problem_id, 0) for problem_id in sorted(ids)]
     labels = _columns(chain, "verdicts", "problem_id", "label")
     passed, failed = (
         _counts(labels.filter(pl.col("label") == label.value)) for label in (Label.PASSED, Label.FAILED)
     )
     pairs = _counts(_columns(chain, "pairs", "problem_id"))
     return [
-        Standing(one, n_each.get(one, 0), passed.get(one, 0), failed.get(one, 0), pairs.get(one, 0))
-        for one in sorted(ids)
+        Standing(key, n_each.get(key, 0), passed.get(key, 0), failed.get(key, 0), pairs.get(key, 0))
+        for key in sorted(ids)
     ]
 
 

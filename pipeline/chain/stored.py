@@ -20,7 +20,7 @@ class Stored:
     Attributes:
         run: folder of the copy; not the one that the run works in.
         is_empty: nothing is there yet.
-        words: who works on it, and what this machine has that it has not; a line each.
+        words: who works on it, and what this machine has and the store lacks; a line each.
     """
 
     run: Path
@@ -29,7 +29,7 @@ class Stored:
 
 
 def tells_of_stages(name: str) -> bool:
-    """Return whether a file of a run is one that tells how its stages stand: no weights, no dataset."""
+    """Return whether a file of a run shows the state of its stages: no weights, no dataset."""
     head, slash, _ = name.partition("/")
     return not slash or head in stored_stages() or name.endswith(".json")
 
@@ -42,20 +42,20 @@ def is_read(name: str) -> bool:
 def look(
     address: str, cache: Path, run: Path | None = None, only: Callable[[str], bool] | None = tells_of_stages
 ) -> Stored:
-    """Copy what a store holds of a run; what this machine's folder of it has already is not fetched.
+    """Copy what a store holds of a run.
 
     Args:
         address: of the folder in the store.
         cache: folder of what this user's runs share; the copy lies there, and a second look fetches what is new.
         run: folder that this machine works in.
-        only: tells of a path within the run whether it is wanted; None takes all.
+        only: returns whether a path within the run is wanted; None takes all.
 
     Raises:
         StoreError: the store can't be used.
     """
     remote = RemoteFolder(address)
     near = Mirror(run, remote) if run is not None else None
-    copy = Mirror(_folder(address, cache, "looks"), remote, near=near)
+    copy = Mirror(_folder(address, cache, "looks"), remote)
     copy.pull(only)
     there, words = copy.names(), []
     if not there:  # a run keeps its files where a store was emptied; this is none
@@ -76,7 +76,7 @@ def look(
 def as_stored(
     config: RunConfig, cache: Path, only: Callable[[str], bool] | None = tells_of_stages
 ) -> tuple[RunConfig, tuple[str, ...]]:
-    """Return the configuration with the run as its store holds it, and what is to be said of it, a line each.
+    """Return the configuration with the run as its store holds it, and what to log about it, a line each.
 
     One without a store is returned as it is.
     """

@@ -7,10 +7,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pairsmith.pipeline.run.cpus import set_threads
 from pairsmith.pipeline.run.stores import mirror_of
 from pairsmith.pipeline.sampling import Sampler, SampleStore, open_sampler
-from pairsmith.pipeline.sampling.arms import Source
+from pairsmith.pipeline.sampling.planning import Source
 from pairsmith.pipeline.sampling.stream import remember_draws, store_path
 from pairsmith.pipeline.sandbox import SandboxPool, open_pool
 from pairsmith.pipeline.sandbox.docker_engine import label_of
@@ -35,7 +34,7 @@ class Tools:
     Attributes:
         cache: folder for converted models and for the samples that runs share.
         root: folder of the run, also for a chain below it.
-        api_keys: returns the key that a variable holds, None for none.
+        api_keys: returns what a variable of the environment holds, such as an API key; None for none.
         place: added to the label of containers, where several processes work on one run.
         log: takes lines for people.
         follow: shows the progress of a long step of this name.
@@ -60,11 +59,13 @@ class Tools:
         if self._sampler is None or self._sampler[0] != source:
             self.close_sampler()
             config = self.config
-            set_threads(config.overlap.sampler_threads)
             key = self.api_keys(source.config.api_key_variable)
+            devices = tuple(filter(None, (self.api_keys("CUDA_VISIBLE_DEVICES") or "").split(",")))
             with self.follow("conversion") as follow:
                 logs = config.run / "logs"
-                sampler = open_sampler(source.config, self.cache, key, self.log, follow, config.seed, logs)
+                sampler = open_sampler(
+                    source.config, self.cache, key, self.log, follow, config.seed, logs, devices
+                )
             self._sampler = (source, sampler)
         yield self._sampler[1]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pairsmith.pipeline.chain.stage import Inputs, Planned, Stage
 from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.run.folder import Shard, shard_name
-from pairsmith.pipeline.sampling.arms import Source
+from pairsmith.pipeline.sampling.planning import Source
 from pairsmith.pipeline.syntax.judge import DIMENSIONS, PROMPT, Match, judge_matches
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.judgement import Judgement

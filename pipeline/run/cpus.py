@@ -1,6 +1,5 @@
 """Which processor cores judging may use, so that it never takes the last ones from a sampler on this machine."""
 
-import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ def judging_cpus(available: frozenset[int], n_reserved: int) -> frozenset[int]:
 
 
 @contextmanager
-def kept_off(n_reserved: int) -> Iterator[None]:
+def reserve_cpus(n_reserved: int) -> Iterator[None]:
     """Keep this thread, and the threads and processes that it starts, off the first cores.
 
     Containers are started by their engine and not bound by this.
@@ -24,11 +23,3 @@ def kept_off(n_reserved: int) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
-
-
-def set_threads(n_threads: int | None) -> None:
-    """Set the threads of a model in this process; None leaves them."""
-    if n_threads is not None and importlib.util.find_spec("torch") is not None:
-        import torch
-
-        torch.set_num_threads(n_threads)

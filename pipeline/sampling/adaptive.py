@@ -1,7 +1,7 @@
 """Draws in waves: where more samples are worth their tokens, until there are enough pairs or the budget is spent.
 
 A problem can have a pair when one of its candidates passes and one fails. Pass rates are taken as drawn from a
-beta distribution over the problems, fitted by moments; so what a problem has shown says how many pairs m more
+beta distribution over the problems, fitted by moments; so the outcomes of a problem predict how many pairs m more
 draws should bring. Problems are taken by expected pairs a draw, and no more than the missing pairs need. Without
 a number of pairs to reach, only problems without a pair are drawn again. Nothing here depends on time but the
 budgets of hours and money: a resumed run takes the same waves.

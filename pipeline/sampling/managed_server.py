@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from pairsmith.pipeline.sampling import guard
-from pairsmith.pipeline.sampling.errors import ServerDownError
+from pairsmith.pipeline.sampling.protocol import ServerDownError
 
 _POLL_S = 0.5
 _HEALTH_EVERY_S = 5.0
@@ -38,7 +38,7 @@ class ManagedServer:
         log: Path,
         start_limit_s: float,
         max_restarts: int,
-        say: Callable[[str], None],
+        report: Callable[[str], None],
     ) -> None:
         """Start a server; `wait` waits for its health.
 
@@ -48,12 +48,12 @@ class ManagedServer:
             log: file that takes its output.
             start_limit_s: seconds until it must be healthy.
             max_restarts: starts after the first, until it is given up.
-            say: takes a line for the user.
+            report: takes a line for the user.
         """
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}/v1"
         self._command = [part.replace("{port}", str(self.port)) for part in command]
-        self._variables, self._log, self._say = dict(variables), log, say
+        self._variables, self._log, self._report = dict(variables), log, report
         self._start_limit_s, self._max_restarts = start_limit_s, max_restarts
         self._changed = threading.Condition()
         self._is_healthy, self._is_closed, self._end = False, False, ""
@@ -138,7 +138,7 @@ class ManagedServer:
                     self._end = f"vllm serve: {reason}; started {self.n_starts} times; see {self._log}"
                     self._changed.notify_all()
                 return
-            self._say(f"vllm serve: {reason}; starting it again ({self.n_starts} of {self._max_restarts})")
+            self._report(f"vllm serve: {reason}; starting it again ({self.n_starts} of {self._max_restarts})")
             with self._changed:
                 if self._is_closed:
                     return
@@ -193,13 +193,13 @@ class ManagedServer:
             return False
 
     def _last_words(self) -> str:
-        """Return the last line of the log that tells of an error, else the last one."""
+        """Return the last line of the log that names an error, else the last one."""
         try:
             lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
         except OSError:
             lines = []
-        told = [line.strip() for line in lines if "Error" in line and "ERROR" not in line.split("Error")[-1]]
-        last = (told or [line.strip() for line in lines if line.strip()] or ["no output"])[-1]
+        errors = [line.strip() for line in lines if "Error" in line and "ERROR" not in line.split("Error")[-1]]
+        last = (errors or [line.strip() for line in lines if line.strip()] or ["no output"])[-1]
         return last[-200:]
 
 

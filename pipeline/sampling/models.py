@@ -1,13 +1,17 @@
-"""Which model a name means, and the digest of its weights."""
+"""Which backend and which model a configuration means, and the digest of its weights."""
 
 import hashlib
+import importlib.util
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pairsmith.pipeline.sampling.embedded import EMBEDDED, embedded_model, marked_digest
-from pairsmith.pipeline.sampling.errors import SamplingError
+from pairsmith.pipeline.sampling.files_backend import FilesSampler
+from pairsmith.pipeline.sampling.openai_backend import OpenAISampler
+from pairsmith.pipeline.sampling.protocol import Sampler, SamplingError
 from pairsmith.schemas.config.sampling import SamplingConfig
 
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pt")
@@ -35,10 +39,83 @@ class ResolvedModel:
     adapter: Path | None
 
 
+def open_sampler(
+    config: SamplingConfig,
+    cache: Path,
+    api_key: str | None,
+    report: Callable[[str], None],
+    progress: Callable[[str, float], None] | None = None,
+    seed: int = 0,
+    logs: Path | None = None,
+    devices: Sequence[str] = (),
+) -> Sampler:
+    """Return the sampler that a configuration asks for, ready to draw.
+
+    `auto` takes the file if one is given, else vLLM where it is installed beside, else transformers; a server is
+    asked or started only by name.
+
+    Args:
+        config: what to draw from.
+        cache: folder for converted models, and for the environment of the vLLM server.
+        api_key: key of the server, for openai.
+        report: takes a line for the user.
+        progress: takes phase and share done while the embedded model is converted.
+        seed: seed of an engine.
+        logs: folder for the log of a vLLM server; the cache by default.
+        devices: devices that vLLM servers may use, as CUDA_VISIBLE_DEVICES names them; empty for all.
+
+    Raises:
+        SamplingError: if the backend isn't installed, or there is no such model or file.
+    """
+    backend = choose_backend(config)
+    if backend == "files":
+        return FilesSampler(config, report)
+    if backend == "openai":
+        return OpenAISampler(config, api_key, report)
+    if config.model == "smollm2" or backend != "vllm-server":
+        _need_torch()
+    model = resolve_model(config, cache, report, progress)
+    if backend == "vllm-server":
+        from pairsmith.pipeline.sampling.vllm_server import ServedSampler
+
+        return ServedSampler(config, model, cache, logs or cache / "logs", seed, report, devices=devices)
+    if backend == "vllm":
+        from pairsmith.pipeline.sampling.vllm_backend import VllmSampler
+
+        return VllmSampler(config, model, seed, report)
+    from pairsmith.pipeline.sampling.transformers_backend import TransformersSampler
+
+    return TransformersSampler(config, model, report)
+
+
+def choose_backend(config: SamplingConfig) -> str:
+    """Return the backend that a configuration means: transformers, vllm, vllm-server, openai or files."""
+    if config.backend != "auto":
+        return config.backend
+    if config.samples is not None:
+        return "files"
+    return "vllm" if importlib.util.find_spec("vllm") is not None else "transformers"
+
+
+def has_chat_template(tokenizer: Any, model: str, config: SamplingConfig, report: Callable[[str], None]) -> bool:
+    """Return whether a model can chat; report where it can't and `auto` decides."""
+    has_chat = getattr(tokenizer, "chat_template", None) is not None
+    if not has_chat and "auto" in config.templates:
+        report(f"{model} has no chat template (a base model): it continues the function's signature instead")
+    return has_chat
+
+
+def _need_torch() -> None:
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("transformers") is None:
+        raise SamplingError(
+            "no model can be run here; pip install 'pairsmith[train]', or set sampling.backend to openai or files"
+        )
+
+
 def resolve_model(
     config: SamplingConfig,
     cache: Path,
-    say: Callable[[str], None],
+    report: Callable[[str], None],
     progress: Callable[[str, float], None] | None = None,
 ) -> ResolvedModel:
     """Return the model that a configuration names, converting the embedded one if need be.
@@ -48,7 +125,7 @@ def resolve_model(
     """
     hub_revision = None
     if config.model == EMBEDDED:
-        folder = embedded_model(cache, say, progress)
+        folder = embedded_model(cache, report, progress)
         source, name, revision = str(folder), EMBEDDED, marked_digest(folder)
     elif _looks_like_folder(config.model):
         folder = checked_folder(Path(config.model).expanduser())
@@ -59,6 +136,9 @@ def resolve_model(
         hub_revision = config.revision or None
     if config.adapter is not None:
         revision = f"{revision}+{digest_folder(checked_adapter(config.adapter))}"
+    quantization = config.vllm.engine.get("quantization")
+    if quantization and config.backend in ("vllm", "vllm-server"):  # other weights, so another model
+        revision = f"{revision}+{quantization}"
     return ResolvedModel(source, name, revision, hub_revision, config.adapter)
 
 

@@ -11,11 +11,17 @@ from dataclasses import dataclass, field
 import httpx
 
 from pairsmith.pipeline.sampling.concurrency import FIRST, ClientLoop, Gate, Gates
-from pairsmith.pipeline.sampling.errors import SamplingError
-from pairsmith.pipeline.sampling.grouping import group_requests
 from pairsmith.pipeline.sampling.numbers import read_seconds
 from pairsmith.pipeline.sampling.openai_api import AnswerError, Dialect, is_too_long, make_body, parse_answer
-from pairsmith.pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Request, Trouble
+from pairsmith.pipeline.sampling.protocol import (
+    ClosingSampler,
+    Drawn,
+    Failure,
+    Request,
+    SamplingError,
+    Trouble,
+    group_requests,
+)
 from pairsmith.schemas.config.sampling import SamplingConfig
 
 MAX_TRIES = 6
@@ -29,6 +35,8 @@ _REFUSED_N = 2  # requests that were taken with n = 1 alone, until none is asked
 _OVERLOAD = frozenset({429, 502, 503, 504, 529})
 _RETRIED = _OVERLOAD | {408, 409, 425, 500}
 _REFUSED = {401: "the key is refused", 403: "the key may not use this", 404: "no such model or address"}
+_LIMIT_S = 120.0  # for the prompt, the server's queue and the first tokens
+_SLOWEST_TOKENS_PER_S = 5.0  # of one completion; a full batch of a large model makes 10 to 30
 _DEFAULT_URL = "http://127.0.0.1:8000/v1"
 
 
@@ -63,7 +71,7 @@ class _Group:
 
 
 class OpenAISampler(ClosingSampler):
-    """Servers of one model. The key is sent to them and never told to anybody else."""
+    """Servers of one model. The key is sent to them and appears in no message."""
 
     backend = "openai"
 
@@ -71,19 +79,21 @@ class OpenAISampler(ClosingSampler):
         self,
         config: SamplingConfig,
         api_key: str | None,
-        say: Callable[[str], None],
+        report: Callable[[str], None],
         first_wait_s: float = FIRST_WAIT_S,
         first_concurrency: int = FIRST,
+        limit_s: float | None = None,
     ) -> None:
         """Make a sampler; nothing is sent yet.
 
         Args:
-            config: `base_url`, `model`, `revision`, `concurrency`, `n_a_request`, `send_seed`, `token_logprobs`
-                and `request_limit_s` are used.
+            config: `base_url`, `model`, `revision`, `concurrency`, `n_per_request`, `max_tokens` and
+                `token_logprobs` are used.
             api_key: sent as bearer token; None sends none.
-            say: takes a line for the user.
+            report: takes a line for the user.
             first_wait_s: seconds before the second try, doubled at each further one.
             first_concurrency: completions drawn at a time by one server in the beginning.
+            limit_s: seconds until a request is given up; None takes `request_limit_s`.
 
         Raises:
             SamplingError: if an address is none.
@@ -91,11 +101,12 @@ class OpenAISampler(ClosingSampler):
         self.model = self.served_name = config.model
         self.urls = tuple(_checked_url(url) for url in config.base_url)
         self.revision = config.revision or _name_servers(self.urls)
-        self._config, self._say, self._first_wait_s = config, say, first_wait_s
+        self._config, self._report, self._first_wait_s = config, report, first_wait_s
         self._first_concurrency = first_concurrency
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._dialect = Dialect(set() if config.send_seed else {"seed"})
-        self._n_most, self._n_short, self._n_refused_n = config.n_a_request, 0, 0
+        self._dialect, self._learned = Dialect(), set[str]()
+        self._limit_s = limit_s or request_limit_s(config.max_tokens)
+        self._n_most, self._n_short, self._n_refused_n = config.n_per_request, 0, 0
 
     def sample(self, requests: Iterable[Request]) -> Iterator[Drawn | Failure]:
         """Draw completions, as they come in; those that the servers can't fill are failures.
@@ -124,7 +135,7 @@ class OpenAISampler(ClosingSampler):
                 n_open -= len(outcomes)
 
     def _client(self) -> tuple[httpx.AsyncClient, Gates]:
-        limit_s = self._config.request_limit_s
+        limit_s = self._limit_s
         client = httpx.AsyncClient(
             headers=self._headers,
             timeout=httpx.Timeout(limit_s, connect=min(10.0, limit_s)),
@@ -186,7 +197,7 @@ class OpenAISampler(ClosingSampler):
                 self._n_refused_n += 1
                 if self._n_refused_n >= _REFUSED_N:
                     self._n_most = 1
-                    self._say(f"{self.model}: the server takes no `n`; asking for one completion at a time")
+                    self._report(f"{self.model}: the server takes no `n`; asking for one completion at a time")
             return
         self._n_refused_n = 0
         if group.left and len(answered) < n_asked:
@@ -201,11 +212,11 @@ class OpenAISampler(ClosingSampler):
         path, body = make_body(requests, self.served_name, self._dialect)
         sent_at = time.monotonic()
         try:
-            async with asyncio.timeout(self._config.request_limit_s):
+            async with asyncio.timeout(self._limit_s):
                 answer = await client.post(f"{gate.url}{path}", json=body)
         except TimeoutError:
             gate.overloaded(sent_at)
-            return Trouble.TIMEOUT, f"no answer within {self._config.request_limit_s:g} s"
+            return Trouble.TIMEOUT, f"no answer within {self._limit_s:g} s"
         except (httpx.HTTPError, ValueError) as error:
             gate.overloaded(sent_at)
             return Trouble.CUT_OFF, self._clean(f"{type(error).__name__}: {error}".strip(": "))
@@ -224,7 +235,9 @@ class OpenAISampler(ClosingSampler):
         learned = self._dialect.learn(answer.text, body)
         if not learned:
             return Trouble.REFUSED, reason
-        self._say(f"{self.model}: the server {learned} ({self._clean(answer.text)})")
+        if learned not in self._learned:  # requests that were under way are refused for the same reason
+            self._learned.add(learned)
+            self._report(f"{self.model}: the server {learned} ({self._clean(answer.text)})")
         return None
 
     def _parse(
@@ -234,7 +247,7 @@ class OpenAISampler(ClosingSampler):
             drawn = parse_answer(content, requests, wall_s, sent_seed, self._config.token_logprobs)
         except AnswerError as error:
             return error.trouble, str(error)
-        gate.succeeded(sum(max(one.n_tokens, 1) for one in drawn), len(requests))
+        gate.succeeded(sum(max(completion.n_tokens, 1) for completion in drawn), len(requests))
         return drawn
 
     async def _recover(self, url: str, trouble: Trouble) -> bool:
@@ -257,6 +270,11 @@ class OpenAISampler(ClosingSampler):
         return text[:200]
 
 
+def request_limit_s(max_tokens: int) -> float:
+    """Return the seconds until a request is given up: they grow with the tokens that it may take."""
+    return _LIMIT_S + max_tokens / _SLOWEST_TOKENS_PER_S
+
+
 def _name_servers(urls: tuple[str, ...]) -> str:
     """Return what stands for the weights behind some addresses where `sampling.revision` doesn't name them.
 
@@ -276,13 +294,13 @@ def _checked_url(address: str) -> str:
 
 
 def _retry_after_s(answer: httpx.Response) -> float:
-    """Return the seconds that a server asks to wait, told in seconds or as a date; 0.0 where it doesn't."""
-    told = answer.headers.get("Retry-After", "0")
+    """Return the seconds that a server asks to wait, in seconds or as a date; 0.0 where it doesn't."""
+    header = answer.headers.get("Retry-After", "0")
     try:
-        wait_s = read_seconds(told)
+        wait_s = read_seconds(header)
     except ValueError:
         try:
-            wait_s = email.utils.parsedate_to_datetime(told).timestamp() - time.time()
+            wait_s = email.utils.parsedate_to_datetime(header).timestamp() - time.time()
         except (ValueError, OverflowError):
             return 0.0
     return min(max(wait_s, 0.0), LONGEST_RETRY_AFTER_S)

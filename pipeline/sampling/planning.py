@@ -1,19 +1,161 @@
-"""Which completions are to be drawn of a problem, by which model."""
+"""Which completions are drawn of a problem, by which model, and who each of them is.
 
+An arm is one entry of the schedule with one prompt template, for one model. Draws are dealt to the arms one by
+one, each to the arm that lags most behind its share: the first n draws are the same whatever n is, and a larger n
+only adds. The same request has the same id and seed, whoever draws it and when.
+"""
+
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pairsmith.pipeline.sampling.arms import Draw
-from pairsmith.pipeline.sampling.errors import NoSignatureError
-from pairsmith.pipeline.sampling.identity import candidate_id, draw_seed
-from pairsmith.pipeline.sampling.opening import make_opening, resolve_template
-from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Opening, Request, Sampler, Trouble
-from pairsmith.pipeline.sampling.stopping import stop_texts
+from pairsmith.pipeline.sampling.opening import make_opening, resolve_template, stop_texts
+from pairsmith.pipeline.sampling.protocol import (
+    Drawn,
+    Failure,
+    NoSignatureError,
+    Opening,
+    Request,
+    Sampler,
+    Trouble,
+)
 from pairsmith.schemas.candidate import Candidate
-from pairsmith.schemas.config.sampling import SamplingConfig
+from pairsmith.schemas.config.sampling import SamplingConfig, ScheduleConfig
 from pairsmith.schemas.problem import Problem
 
+N_SEEDS = 2**31  # the widest range that every server takes
+_LAST_FIRST_SEED = N_SEEDS - 2**20  # room for the seeds that follow the first
+DRAWING_VERSION = 2  # raise it when the same request would be drawn otherwise: nothing stored is used then
 _UNKNOWN = -1  # files don't say how their samples were drawn
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One model of a dataset.
+
+    Attributes:
+        config: the sampling section as it holds for this model alone.
+        share: weight among all models, > 0.
+    """
+
+    config: SamplingConfig
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way to draw.
+
+    Attributes:
+        source: number of the model, from 0.
+        template: name of the prompt template, or `auto`.
+        weight: share of the draws, > 0; all arms' weights sum to 1.
+    """
+
+    source: int
+    template: str
+    temperature: float
+    top_p: float
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """One draw of a problem.
+
+    Attributes:
+        index: number among all draws of the problem, from 0.
+        number: number among the draws of its arm, from 0.
+    """
+
+    arm: Arm
+    index: int
+    number: int
+
+
+def list_sources(config: SamplingConfig) -> tuple[Source, ...]:
+    """Return the models that a configuration names, each with the settings that hold for it."""
+    if not config.models:
+        return (Source(config, 1.0),)
+    sources = []
+    for model in config.models:
+        given = {name: value for name, value in model if name != "share" and value not in (None, "")}
+        # A model of its own has an adapter, a revision and samples of its own, or none.
+        own: dict[str, object] = {"models": (), "adapter": None, "revision": "", "samples": None}
+        sources.append(Source(config.model_copy(update={**own, **given}), model.share))
+    return tuple(sources)
+
+
+def list_arms(sources: Sequence[Source]) -> tuple[Arm, ...]:
+    """Return all arms, model by model."""
+    arms = []
+    total = sum(source.share for source in sources)
+    for number, source in enumerate(sources):
+        config = source.config
+        schedule = config.schedule or (ScheduleConfig(temperature=config.temperature, top_p=config.top_p),)
+        whole = sum(entry.share for entry in schedule) * len(config.templates) * total
+        arms += [
+            Arm(number, template, entry.temperature, entry.top_p, source.share * entry.share / whole)
+            for entry in schedule
+            for template in config.templates
+        ]
+    return tuple(arms)
+
+
+def deal(arms: Sequence[Arm], n: int) -> list[Draw]:
+    """Return the first n draws; those of a smaller n are the first of them."""
+    counts = [0] * len(arms)
+    draws = []
+    for index in range(n):
+        # Rounded, so that equal shares stay equal whatever the order of their sums; ties go to the first.
+        lags = [round(arm.weight * (index + 1) - counts[i], 9) for i, arm in enumerate(arms)]
+        chosen = lags.index(max(lags))
+        draws.append(Draw(arms[chosen], index, counts[chosen]))
+        counts[chosen] += 1
+    return draws
+
+
+def draw_seed(seed: int, problem_id: str, number: int) -> int:
+    """Return the seed of one draw, 0 <= seed < 2**31.
+
+    Seeds of one problem are consecutive, as vLLM seeds the completions of one request with `n`: so a draw has
+    its seed however many are asked for at once.
+    """
+    digest = hashlib.sha256(f"{seed}:{problem_id}".encode()).digest()
+    return (int.from_bytes(digest[:8], "big") % _LAST_FIRST_SEED + number) % N_SEEDS
+
+
+def candidate_id(
+    model: str,
+    revision: str,
+    opening: Opening,
+    temperature: float,
+    top_p: float,
+    max_tokens: int,
+    stop: tuple[str, ...],
+    seed: int,
+    problem_id: str,
+    number: int,
+    extra: str = "",
+) -> str:
+    """Return 32 hex digits over all that decides what is drawn.
+
+    `revision` is that of the weights, adapter included; `seed` is the run's; `number` counts the draws that
+    differ in nothing else; `extra` holds further sampling parameters as canonical JSON. The problem's id is part
+    of it: two problems of one wording have candidates of their own. The name of the prompt template is not: what
+    it wrote is.
+    """
+    asked = [
+        opening.template,
+        *(f"{message.role}: {message.content}" for message in opening.context),
+        opening.text,
+    ]
+    parts: list[object] = [model, revision, asked, temperature, top_p, max_tokens, list(stop)]
+    parts += [seed, problem_id, number]
+    if extra:  # without further parameters, ids are those of older versions
+        parts.append(extra)
+    return hashlib.sha256(json.dumps([DRAWING_VERSION, parts]).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,28 @@
-"""What a backend of sampling takes and gives."""
+"""What a backend of sampling takes, gives and raises."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
+from pairsmith.pipeline.run.errors import InfrastructureError, PairsmithError
 from pairsmith.schemas.pair import Message
 from pairsmith.schemas.problem import Problem
 
 Form = Literal["chat", "continuation", "as_is"]
+
+
+class SamplingError(PairsmithError):
+    """Samples can't be had: no such model or file, a server that refuses, a backend that isn't installed."""
+
+
+class ServerDownError(SamplingError, InfrastructureError):
+    """A server or an engine went down, or fails all requests for now."""
+
+
+class NoSignatureError(SamplingError):
+    """One problem can't be put to the model: it has no signature to continue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +34,7 @@ class Opening:
             template; `continuation`: code that the model goes on writing; `as_is`: code before a sample of a file
             which is run as it stands (`sampling.as_is`).
         text: the last user message, or the code.
-        name: name of the prompt template; empty where nobody knows.
+        name: name of the prompt template; empty where unknown.
         context: messages before the last one.
     """
 
@@ -41,7 +54,7 @@ class Request:
     """One completion to draw.
 
     Attributes:
-        candidate_id: 32 hex digits (see `pipeline.sampling.identity`).
+        candidate_id: 32 hex digits (see `pipeline.sampling.planning`).
         index: number of the draw for this problem, from 0.
         entry_point: function that the answer must define; empty for a whole program.
         temperature: 0.0 is greedy; -1.0 where unknown (samples from files).
@@ -211,3 +224,26 @@ class ClosingSampler:
     ) -> None:
         """Close the sampler."""
         self.close()
+
+
+def group_requests(requests: Iterable[Request], n_most: Callable[[], int]) -> Iterator[tuple[Request, ...]]:
+    """Yield runs of requests that differ only in their number, each at most `n_most()` long.
+
+    Numbers in a row have seeds in a row (see `draw_seed`), which is how vLLM seeds the completions of one request.
+    """
+    run: list[Request] = []
+    for request in requests:
+        if run and (not _goes_on(run[-1], request) or len(run) >= n_most()):
+            yield tuple(run)
+            run = []
+        run.append(request)
+    if run:
+        yield tuple(run)
+
+
+def _goes_on(last: Request, request: Request) -> bool:
+    return (
+        (request.problem_id, request.number, request.opening) == (last.problem_id, last.number + 1, last.opening)
+        and (request.temperature, request.top_p) == (last.temperature, last.top_p)
+        and (request.max_tokens, request.stop, request.extra) == (last.max_tokens, last.stop, last.extra)
+    )

@@ -10,7 +10,7 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import Cache, DynamicLayer, DynamicSlidingWindowLayer
 
-from pairsmith.pipeline.sampling.errors import SamplingError
+from pairsmith.pipeline.sampling.protocol import SamplingError
 
 
 class SlotLayer(DynamicLayer):  # type: ignore[misc]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from pairsmith.pipeline.chain.stage import Inputs, Planned, Stage, file_digest_or_name
 from pairsmith.pipeline.run.folder import Shard
-from pairsmith.pipeline.sampling.arms import list_sources
 from pairsmith.pipeline.sampling.models import digest_folder
+from pairsmith.pipeline.sampling.planning import list_sources
 from pairsmith.pipeline.sampling.protocol import TRANSIENT
 from pairsmith.pipeline.sampling.stream import Filled, draw
 from pairsmith.schemas.candidate import Candidate

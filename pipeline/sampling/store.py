@@ -16,8 +16,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from pairsmith.pipeline.sampling.errors import SamplingError
 from pairsmith.pipeline.sampling.numbers import check_row
+from pairsmith.pipeline.sampling.protocol import SamplingError
 from pairsmith.schemas.candidate import Candidate
 
 FORMAT = 1  # raise it when a row can't be read as before
@@ -39,7 +39,7 @@ class SampleStore:
         self.path = path
         self._lock = threading.Lock()
         self._damaged: set[str] = set()
-        with self._told():
+        with self._in_one_line():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
             self._database.execute("PRAGMA journal_mode = WAL")
@@ -61,7 +61,7 @@ class SampleStore:
             SamplingError: if it can't be written.
         """
         row = zlib.compress(json.dumps(dataclasses.asdict(candidate)).encode(), _LEVEL)
-        with self._told(), self._lock:
+        with self._in_one_line(), self._lock:
             what = "REPLACE" if candidate.candidate_id in self._damaged else "IGNORE"
             self._database.execute(
                 f"INSERT OR {what} INTO sample VALUES (?, ?)", (bytes.fromhex(candidate.candidate_id), row)
@@ -75,7 +75,7 @@ class SampleStore:
         for start in range(0, len(keys), _ASKED_AT_ONCE):
             part = keys[start : start + _ASKED_AT_ONCE]
             marks = ", ".join("?" * len(part))
-            with self._told(), self._lock:
+            with self._in_one_line(), self._lock:
                 rows = self._database.execute(f"SELECT id, row FROM sample WHERE id IN ({marks})", part).fetchall()
             for key, row in rows:
                 candidate = _read_candidate(key.hex(), row)
@@ -92,7 +92,7 @@ class SampleStore:
 
     def __len__(self) -> int:
         """Return how many samples there are."""
-        with self._told(), self._lock:
+        with self._in_one_line(), self._lock:
             (n,) = self._database.execute("SELECT count(*) FROM sample").fetchone()
         return int(n)
 
@@ -102,7 +102,7 @@ class SampleStore:
             self._database.close()
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _in_one_line(self) -> Iterator[None]:
         try:
             yield
         except (sqlite3.Error, OSError, zlib.error, ValueError) as error:

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pairsmith.pipeline.run.folder import FolderError, StageFolder
-from pairsmith.pipeline.sampling.arms import Arm, Source, deal, list_arms, list_sources
-from pairsmith.pipeline.sampling.errors import SamplingError
 from pairsmith.pipeline.sampling.filling import Group, fill
-from pairsmith.pipeline.sampling.planning import plan_problem, renew
-from pairsmith.pipeline.sampling.protocol import Failure, Request, Sampler
+from pairsmith.pipeline.sampling.planning import Arm, Source, deal, list_arms, list_sources, plan_problem, renew
+from pairsmith.pipeline.sampling.protocol import Failure, Request, Sampler, SamplingError
 from pairsmith.pipeline.sampling.store import SampleStore
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig
@@ -134,7 +132,7 @@ def _groups(
         rows: list[Problem] = StageFolder(chain, "problems", Problem).read(name)
         for problem in sorted(rows, key=lambda problem: problem.problem_id):
             n = config.sampling.n if n_each is None else n_each.get(problem.problem_id, 0)
-            draws = [one for one in deal(arms, n) if one.arm.source == number]
+            draws = [planned for planned in deal(arms, n) if planned.arm.source == number]
             problems[problem.problem_id] = problem
             plan = plan_problem(problem, draws, source.config, config.seed, sampler)
             yield Group((name, problem.problem_id), plan)

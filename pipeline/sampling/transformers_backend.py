@@ -11,10 +11,17 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
-from pairsmith.pipeline.sampling.errors import SamplingError
 from pairsmith.pipeline.sampling.generating import Batch, Row
-from pairsmith.pipeline.sampling.models import ResolvedModel
-from pairsmith.pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Opening, Request, Trouble
+from pairsmith.pipeline.sampling.models import ResolvedModel, has_chat_template
+from pairsmith.pipeline.sampling.protocol import (
+    ClosingSampler,
+    Drawn,
+    Failure,
+    Opening,
+    Request,
+    SamplingError,
+    Trouble,
+)
 from pairsmith.schemas.config.sampling import SamplingConfig
 
 
@@ -31,7 +38,7 @@ class TransformersSampler(ClosingSampler):
         self,
         config: SamplingConfig,
         model: ResolvedModel,
-        say: Callable[[str], None],
+        report: Callable[[str], None],
         stop_at_code: bool = True,
     ) -> None:
         """Load a model.
@@ -39,17 +46,17 @@ class TransformersSampler(ClosingSampler):
         Args:
             config: `batch_size`, `templates` and `token_logprobs` are used.
             model: what to load.
-            say: takes a line for the user.
+            report: takes a line for the user.
             stop_at_code: end chat answers behind the first closed code block that defines the entry point.
 
         Raises:
             SamplingError: if it can't be loaded.
         """
         self.model, self.revision = model.name, model.revision
-        self._batch_size, self._stop_at_code, self._say = config.batch_size, stop_at_code, say
+        self._batch_size, self._stop_at_code, self._report = config.batch_size, stop_at_code, report
         self._network, self._tokenizer = _load(model)
         self.revision = self.revision or str(getattr(self._network.config, "_commit_hash", None) or "")
-        self.has_chat = has_chat_template(self._tokenizer, model.name, config, say)
+        self.has_chat = has_chat_template(self._tokenizer, model.name, config, report)
         self._token_logprobs = config.token_logprobs
         unknown = config.extra.keys() - {"chat_template_kwargs"}
         if unknown:
@@ -107,14 +114,6 @@ class TransformersSampler(ClosingSampler):
                 **self._template_values,
             )["input_ids"]
         )
-
-
-def has_chat_template(tokenizer: Any, model: str, config: SamplingConfig, say: Callable[[str], None]) -> bool:
-    """Return whether a model can chat; say so where it can't and was to decide itself."""
-    has_chat = getattr(tokenizer, "chat_template", None) is not None
-    if not has_chat and "auto" in config.templates:
-        say(f"{model} has no chat template (a base model): it continues the function's signature instead")
-    return has_chat
 
 
 def drain(failures: list[Failure]) -> Iterator[Failure]:

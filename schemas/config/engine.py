@@ -15,8 +15,6 @@ class EngineConfig(Section):
     kind: Literal["local", "ray"] = Field("local", description="Where the work of shards is done.")
     address: str = Field("", description="Of the cluster: `auto`, `ray://head:10001`; empty starts one here.")
     sampler_gpus: float = Field(1.0, ge=0.0, description="GPUs of a task that samples a shard.")
-    sampler_cpus: float = Field(1.0, ge=0.0, description="Processors of a task that samples a shard.")
     judge_cpus: float = Field(
         2.0, gt=0.0, description="Processors of a task that judges and parses a shard; see sandbox.workers."
     )
-    max_retries: int = Field(3, ge=0, description="Times that a task of a node that died is begun again.")

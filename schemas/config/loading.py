@@ -20,17 +20,27 @@ from pairsmith.schemas.config.run import RunConfig
 RENAMED: Mapping[str, str] = {
     "truth": "crosscheck",
     "execution.timeouts_again": "execution.rerun_timeouts",
+    "overlap.reserved_cpus": "overlap.reserve_cpus",
     "pairs.outvoted_rejected": "pairs.reject_outvoted",
+    "sampling.n_a_request": "sampling.n_per_request",
+    "sampling.vllm.context": "sampling.vllm.engine.max_model_len",
+    "sampling.vllm.dtype": "sampling.vllm.engine.dtype",
+    "sampling.vllm.memory_share": "sampling.vllm.engine.gpu_memory_utilization",
+    "sampling.vllm.quantization": "sampling.vllm.engine.quantization",
+    "sampling.vllm.tensor_parallel": "sampling.vllm.engine.tensor_parallel_size",
 }
 """Old dotted key or section to the new one; files that hold the old one go on working, with a warning."""
 REMOVED: frozenset[str] = frozenset({
-    "crosscheck.min_programs", "crosscheck.min_share_outside", "judge.concurrency", "judge.request_limit_s",
-    "pairs.policies.max_p", "scoring.n_timed_programs", "scoring.rare_share", "syntax.benchmark_words",
-    "syntax.order_free", "syntax.quality", "synthesis.agreement.case_posterior",
-    "synthesis.agreement.max_tests", "synthesis.agreement.n_code_tests", "synthesis.agreement.seed",
-    "synthesis.concepts.top_p", "synthesis.instructions.top_p", "synthesis.quality.n_mutants",
-    "synthesis.quality.n_weak", "synthesis.quality.near_threshold", "synthesis.responses.top_p",
-    "synthesis.seeds.max_file_bytes", "synthesis.tests.top_p", "synthesis.weak.top_p", "training.eval_pairs",
+    "crosscheck.min_programs", "crosscheck.min_share_outside", "engine.max_retries", "engine.sampler_cpus",
+    "judge.concurrency", "judge.request_limit_s", "overlap.n_waiting", "overlap.sampler_threads",
+    "pairs.policies.max_p", "sampling.request_limit_s", "sampling.send_seed", "sampling.vllm.cpu_threads",
+    "sampling.vllm.max_restarts", "sampling.vllm.options", "sampling.vllm.start_limit_s",
+    "scoring.n_timed_programs", "scoring.rare_share", "syntax.benchmark_words", "syntax.order_free",
+    "syntax.quality", "synthesis.agreement.case_posterior", "synthesis.agreement.max_tests",
+    "synthesis.agreement.n_code_tests", "synthesis.agreement.seed", "synthesis.concepts.top_p",
+    "synthesis.instructions.top_p", "synthesis.quality.n_mutants", "synthesis.quality.n_weak",
+    "synthesis.quality.near_threshold", "synthesis.responses.top_p", "synthesis.seeds.max_file_bytes",
+    "synthesis.tests.top_p", "synthesis.weak.top_p", "training.eval_pairs",
 })  # fmt: skip
 """Keys that are no settings any more; files that hold them go on working without them, with a warning."""
 _MAX_FAULTS = 20  # lines; a file of another program has hundreds

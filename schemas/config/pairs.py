@@ -131,4 +131,5 @@ class JudgeConfig(Section):
     def sampling(self) -> SamplingConfig:
         """Return how the judge is asked."""
         asked = self.model_dump(exclude={"max_pairs"})
-        return SamplingConfig(**asked, concurrency=16, temperature=0.0, top_p=1.0, send_seed=False, n_a_request=1)
+        asked |= {"concurrency": 16, "temperature": 0.0, "top_p": 1.0, "n_per_request": 1}
+        return SamplingConfig(**asked, extra={"seed": "none"})

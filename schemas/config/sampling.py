@@ -60,12 +60,17 @@ class ModelConfig(Section):
     share: float = Field(1.0, gt=0.0, description="Weight among all models.")
     backend: Backend | None = None
     revision: str = ""
-    adapter: Path | None = None
-    samples: Path | None = None
     base_url: Texts | None = None
     api_key_variable: str | None = None
-    templates: Texts | None = None
     extra: Extra | None = None
+
+
+class MixedModelConfig(ModelConfig):
+    """One of several models that candidates are drawn from; what is not set here is as in `sampling`."""
+
+    adapter: Path | None = None
+    samples: Path | None = None
+    templates: Texts | None = None
 
 
 class VllmConfig(Section):
@@ -75,21 +80,17 @@ class VllmConfig(Section):
         None, description="Virtual environment of the server; by default the one of `pairsmith vllm install`."
     )
     servers: int = Field(1, ge=1, le=64, description="Servers of one model; each takes devices of its own.")
-    tensor_parallel: int = Field(1, ge=1, description="Devices that share one model.")
-    quantization: str = Field("", description="Such as `fp8` or `awq`; empty takes what the model says.")
-    dtype: str = Field("auto", description="Of the weights; `auto` is bfloat16 on a CPU.")
-    context: int | None = Field(None, ge=16, description="Tokens of prompt and completion together.")
-    memory_share: float | None = Field(None, gt=0.0, le=1.0, description="Of a device's memory.")
-    cpu_threads: int | None = Field(None, ge=1, description="Threads of a server on a CPU; all cores by default.")
-    start_limit_s: float = Field(600.0, gt=0.0, description="Seconds until a server must be healthy.")
-    max_restarts: int = Field(5, ge=0, description="Restarts of a server that died, until the run stops.")
-    options: tuple[str, ...] = Field((), description="Further options of `vllm serve`, as they are.")
+    engine: dict[str, Any] = Field(
+        {},
+        description="Arguments of the engine, as `vllm.LLM` and `vllm serve` call them: `tensor_parallel_size`, "
+        "`quantization`, `max_model_len`, `gpu_memory_utilization`, `max_num_seqs`, ...",
+    )
 
 
 class SamplingConfig(Section):
     """What is drawn, from which model."""
 
-    backend: Backend = Field("auto", description="What draws; auto tells by the model.")
+    backend: Backend = Field("auto", description="What draws; auto decides by the model.")
     model: str = Field("smollm2", description="`smollm2` (embedded), a model folder, a Hub name, a served name.")
     revision: str = Field("", description="Commit or tag of a model of the Hub.")
     adapter: Path | None = Field(None, description="LoRA folder to sample with.")
@@ -101,7 +102,9 @@ class SamplingConfig(Section):
     )
     base_url: Texts = Field(("http://127.0.0.1:8000/v1",), description="OpenAI-compatible servers of one model.")
     api_key_variable: str = Field("OPENAI_API_KEY", description="Environment variable that holds the key.")
-    models: tuple[ModelConfig, ...] = Field((), description="Several models in one dataset; empty takes `model`.")
+    models: tuple[MixedModelConfig, ...] = Field(
+        (), description="Several models in one dataset; empty takes `model`."
+    )
     templates: Texts = Field(
         ("auto",),
         min_length=1,
@@ -122,9 +125,7 @@ class SamplingConfig(Section):
     )
     batch_size: int = Field(128, ge=1, description="Sequences generated together by transformers.")
     concurrency: int = Field(256, ge=1, description="Completions that one server draws at a time at most.")
-    n_a_request: int = Field(16, ge=1, description="Completions asked for at once; 1 where a server takes no n.")
-    send_seed: bool = Field(True, description="Whether requests to a server carry seeds.")
-    request_limit_s: float = Field(120.0, gt=0.0, description="Seconds until a request to a server is given up.")
+    n_per_request: int = Field(16, ge=1, description="Completions per request; 1 where a server takes no n.")
     store: str = Field(
         "shared",
         min_length=1,
@@ -141,12 +142,6 @@ class SamplingConfig(Section):
 class OverlapConfig(Section):
     """Sampling, judging and parsing at the same time."""
 
-    n_waiting: int = Field(
-        64, ge=1, description="Problems that may wait for judging; sampling pauses when there are more."
-    )
-    reserved_cpus: int = Field(
+    reserve_cpus: int = Field(
         1, ge=0, description="Cores that judging leaves to a sampler on this machine, if there are others."
-    )
-    sampler_threads: int | None = Field(
-        None, ge=1, description="Threads of a model on a CPU in this process; all cores by default."
     )

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from pairsmith.pipeline.run.stores.remote import RemoteFolder, StoreError
 _NOTED = ".store.json"
 _OWN = frozenset({"cache", "logs", "progress.json", "samples.sqlite"})  # of each machine, at the top of a run
 _DEPTHS = {"starts": 2, "shared": 3, "cells": 4}  # of a study's runs, below it (`pipeline.evaluation.study`)
-# Files that say that others are whole. `whole` is of a checkpoint.
+# Files that mark others as whole; `whole` is a checkpoint's.
 _LAST = ("whole", "gains.json", "score.json", "summary.json", "manifest.json")
 _PUSH_EVERY_S = 60.0  # what is not written whole, such as checkpoints
 
@@ -27,19 +26,13 @@ class Mirror:
     Attributes:
         run: the folder on this machine.
         remote: the folder of the store.
-        lease: right to write there; None on machines that work for one who has it.
+        lease: right to write there; None on machines that work for its holder.
         fetched: what `pull` has brought since this was made.
     """
 
-    def __init__(
-        self, run: Path, remote: RemoteFolder, lease: Lease | None = None, near: "Mirror | None" = None
-    ) -> None:
-        """Name both; touches neither.
-
-        Args:
-            near: another folder of this machine that mirrors the same one: what it has need not be fetched.
-        """
-        self.run, self.remote, self.lease, self._near = run, remote, lease, near
+    def __init__(self, run: Path, remote: RemoteFolder, lease: Lease | None = None) -> None:
+        """Name both; touches neither."""
+        self.run, self.remote, self.lease = run, remote, lease
         self.fetched: set[str] = set()
         self._busy = threading.RLock()
         # By path: version in the store, bytes and time of the file when both were alike.
@@ -51,7 +44,7 @@ class Mirror:
         What was changed here alone stays, for `push`. What is gone from the store since both were alike goes here.
 
         Args:
-            only: tells of a path within the folder whether it is wanted; None takes all.
+            only: returns whether a path within the folder is wanted; None takes all.
         """
         with self._busy:
             there = {name: one for name, one in self.remote.list().items() if self._is_mirrored(name)}
@@ -69,8 +62,7 @@ class Mirror:
     def _fetch(self, there: Mapping[str, tuple[str, int]], asked: Iterable[str]) -> int:
         names = sorted(asked)
         newer = [name for name in names if name in there and self._is_newer(name, there[name][0])]
-        wanted = {name: self.run / name for name in newer if not self._borrow(name, there[name][0])}
-        self.remote.get(wanted)
+        self.remote.get({name: self.run / name for name in newer})
         self.fetched.update(newer)
         for name in newer:
             self._note(name, there[name][0])
@@ -80,7 +72,7 @@ class Mirror:
                     (self.run / name).unlink(missing_ok=True)
                 del self._noted[name]
         self._keep_noted()
-        return len(wanted)
+        return len(newer)
 
     def names(self) -> set[str]:
         """Return the files that were alike here and in the store when they were last put or fetched."""
@@ -92,7 +84,7 @@ class Mirror:
         return [name for name in names if self._is_mirrored(name) and not self._is_unchanged(name)]
 
     def push(self) -> int:
-        """Put what was changed here, that which says that others are whole last; return how many files.
+        """Put what was changed here, files that mark others as whole last; return how many files.
 
         What was removed here goes from the store.
         """
@@ -114,7 +106,7 @@ class Mirror:
         with self._busy:
             manifest = path.with_name("manifest.json")
             if not manifest.exists():  # the stage was begun again
-                self._remove([one for one in [manifest.relative_to(self.run).as_posix()] if one in self._noted])
+                self._remove({manifest.relative_to(self.run).as_posix()} & self._noted.keys())
             self._put(name)
 
     def _put(self, name: str) -> bool:
@@ -151,19 +143,6 @@ class Mirror:
             return False
         return self._noted.get(name, ("", -1, -1))[1:] == (now.st_size, now.st_mtime_ns)
 
-    def _borrow(self, name: str, token: str) -> bool:
-        """Link a file that the folder near by has in this version; return whether it has, on the same disk."""
-        near, target = self._near, self.run / name
-        if near is None or near._noted.get(name, ("", 0, 0))[0] != token or not near._is_unchanged(name):
-            return False
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.unlink(missing_ok=True)
-            os.link(near.run / name, target)
-        except OSError:
-            return False
-        return True
-
     def _note(self, name: str, token: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             now = (self.run / name).stat()
@@ -179,16 +158,16 @@ class Mirror:
     def _read_noted(self) -> dict[str, tuple[str, int, int]]:
         """Return what was noted of this store; of another one nothing."""
         try:
-            told = json.loads((self.run / _NOTED).read_text(encoding="utf-8"))
-            if told["address"] != self.remote.address:
+            noted = json.loads((self.run / _NOTED).read_text(encoding="utf-8"))
+            if noted["address"] != self.remote.address:
                 return {}
-            return {name: (str(one[0]), int(one[1]), int(one[2])) for name, one in told["files"].items()}
+            return {name: (str(token), int(size), int(at)) for name, (token, size, at) in noted["files"].items()}
         except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError):
             return {}
 
     def _keep_noted(self) -> None:
-        told = {"address": self.remote.address, "files": self._noted}
-        write_whole(self.run / _NOTED, json.dumps(told, sort_keys=True).encode())
+        noted = {"address": self.remote.address, "files": self._noted}
+        write_whole(self.run / _NOTED, json.dumps(noted, sort_keys=True).encode())
 
 
 @contextlib.contextmanager
@@ -198,7 +177,7 @@ def mirrored(run: Path, address: str, is_alone: bool = True) -> Iterator[Mirror]
     Args:
         run: the folder on this machine.
         address: of the folder in the store.
-        is_alone: no other process may do so meanwhile; not for machines that work for one who does.
+        is_alone: no other process may do so meanwhile; False for machines that work for the holder.
 
     Raises:
         StoreBusyError: another process works on it.
@@ -211,21 +190,17 @@ def mirrored(run: Path, address: str, is_alone: bool = True) -> Iterator[Mirror]
     mirror, ended = Mirror(run, remote, lease), threading.Event()
     watch = threading.Thread(target=_keep_up, args=(mirror, ended), name="store", daemon=True)
     try:
-        if lease is not None:
-            lease.tidy()
         mirror.pull()
         _mirrors[run] = mirror
         watch.start()
         with following(run, mirror.put):
             yield mirror
     except BaseException:
-        with contextlib.suppress(StoreError, FolderError):  # what ended the run is what must be told
+        with contextlib.suppress(StoreError, FolderError):  # the error that ended the run is the one to report
             mirror.push()
         raise
     else:
         mirror.push()
-        if lease is not None:
-            lease.tidy()
     finally:
         ended.set()
         if watch.ident is not None:
@@ -245,7 +220,7 @@ def _keep_up(mirror: Mirror, ended: threading.Event) -> None:
     n_beats = 0
     while not ended.wait(BEAT_S):
         n_beats += 1
-        with contextlib.suppress(StoreError, FolderError):  # told where it is needed, else well again by then
+        with contextlib.suppress(StoreError, FolderError):  # reported by the next put, if it fails too
             if mirror.lease is not None:
                 mirror.lease.beat()
             if n_beats * BEAT_S % _PUSH_EVERY_S == 0:

@@ -1,10 +1,9 @@
-"""A folder in a store, as a run needs it: list, get, put whole, remove; each fault is told in one line."""
+"""A folder in a store: list, get, put whole, remove, create once; every fault is one line."""
 
 import contextlib
-import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,6 @@ from pairsmith.pipeline.run.errors import InfrastructureError
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
 # Object stores: what is put appears at once when all of it is there. On others it is put beside, then renamed.
 _PUTS_WHOLE = frozenset({*_EXTRAS, "abfs", "abfss", "az", "adl"})
-_BESIDE = re.compile(r"\.[0-9a-f]{32}\.partial$")  # what is put beside, by `put`
-_WRITTEN = ("mtime", "LastModified", "modified", "created")  # first known one says when a file was last written
 _TOKENS = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "created")  # first known one tells versions apart
 _AT_ONCE = 32  # files in work at the same time
 _N_LISTINGS = 20
@@ -56,8 +53,8 @@ class RemoteFolder:
         self._puts_whole = protocol in _PUTS_WHOLE
 
     def list(self, below: str = "") -> dict[str, tuple[str, int]]:
-        """Return for each file its path within the folder, with what tells its versions apart, and its bytes."""
-        with self._telling(below):
+        """Return for each file its path within the folder, its version, and its bytes."""
+        with self._in_one_line(below):
             found = self._find(self._path(below))
             cut = len(self._root.rstrip("/")) + 1
             return {name[cut:]: (_token(info), int(info["size"])) for name, info in found.items()}
@@ -66,7 +63,7 @@ class RemoteFolder:
         """Return the same as `list` for those of some files that are there; asks for no other."""
         found = {}
         for name in names:
-            with self._telling(name), contextlib.suppress(FileNotFoundError):
+            with self._in_one_line(name), contextlib.suppress(FileNotFoundError):
                 info = self._system.info(self._path(name))
                 if info["type"] == "file":
                     found[name] = _token(info), int(info["size"])
@@ -76,7 +73,7 @@ class RemoteFolder:
         for _ in range(_N_LISTINGS):
             try:
                 return dict(self._system.find(path, detail=True))
-            except FileNotFoundError:  # also where one of its files went in the middle of the listing
+            except FileNotFoundError:  # no such folder, or one of its files went during the listing
                 if not self._system.exists(path):
                     return {}
         raise StoreError(f"{self.address}: files come and go too fast to list them; run again")
@@ -89,7 +86,7 @@ class RemoteFolder:
             partial = [wanted[name].with_name(wanted[name].name + ".partial") for name in part]
             for path in partial:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            with self._telling(part[0]):
+            with self._in_one_line(part[0]):
                 try:
                     self._system.get([self._path(name) for name in part], [str(path) for path in partial])
                 except FileNotFoundError:
@@ -101,7 +98,7 @@ class RemoteFolder:
                     path.replace(wanted[name])
 
     def put(self, source: Path, name: str) -> str:
-        """Put one file: whole or not at all; return what tells this version of it apart.
+        """Put one file: whole or not at all; return its version.
 
         Raises:
             FileNotFoundError: the file is gone.
@@ -109,7 +106,7 @@ class RemoteFolder:
         """
         size = source.stat().st_size
         try:
-            with self._telling(name):
+            with self._in_one_line(name):
                 self._make_parent(name)
                 path = self._path(name)
                 beside = path if self._puts_whole else f"{path}.{uuid.uuid4().hex}.partial"
@@ -125,45 +122,27 @@ class RemoteFolder:
             raise StoreError(f"{self.address}/{name}: {info['size']} bytes of {size} came; run again")
         return _token(info)
 
-    def remove_torn(self, before: float) -> tuple[str, ...]:
-        """Remove what a killed process had put beside and not renamed; return the paths.
-
-        Stores that put whole have none: they keep the parts of a torn upload apart from files, until a rule of the
-        bucket removes them.
-
-        Args:
-            before: seconds since the epoch; what was last written later stays, for somebody may be at it.
-        """
-        if self._puts_whole:
-            return ()
-        with self._telling(""):
-            cut = len(self._root.rstrip("/")) + 1
-            found = {name[cut:]: _written(info) for name, info in self._find(self._path("")).items()}
-        torn = tuple(name for name, at in found.items() if _BESIDE.search(name) and at is not None and at < before)
-        self.remove(torn)
-        return torn
-
     def remove(self, names: Sequence[str]) -> None:
         """Remove files; those that are gone already are no fault."""
         for name in names:
-            with self._telling(name), contextlib.suppress(FileNotFoundError):
+            with self._in_one_line(name), contextlib.suppress(FileNotFoundError):
                 self._system.rm_file(self._path(name))
 
     def read(self, name: str) -> bytes:
         """Return the bytes of a file; none where there is no such file."""
-        with self._telling(name), contextlib.suppress(FileNotFoundError):
+        with self._in_one_line(name), contextlib.suppress(FileNotFoundError):
             return bytes(self._system.cat_file(self._path(name)))
         return b""
 
     def write(self, name: str, data: bytes) -> None:
         """Write a small file."""
-        with self._telling(name):
+        with self._in_one_line(name):
             self._make_parent(name)
             self._system.pipe_file(self._path(name), data)
 
     def create(self, name: str, data: bytes) -> bool:
         """Write a small file if there is none of this name; return whether that was so."""
-        with self._telling(name):
+        with self._in_one_line(name):
             self._make_parent(name)
             try:
                 if self._puts_whole:  # one request carries the condition; what opens a file sends several
@@ -183,7 +162,7 @@ class RemoteFolder:
             self._system.makedirs(self._path(name).rpartition("/")[0], exist_ok=True)
 
     @contextlib.contextmanager
-    def _telling(self, name: str) -> Iterator[None]:
+    def _in_one_line(self, name: str) -> Iterator[None]:
         """Make one line of whatever the store's library raises: botocore's errors are not OSErrors."""
         try:
             yield
@@ -201,11 +180,3 @@ def _token(info: Mapping[str, Any]) -> str:
     return str(
         found.timestamp() if isinstance(found, datetime) else found
     )  # listings and looks say it differently
-
-
-def _written(info: Mapping[str, Any]) -> float | None:
-    """Return when a file was last written, in seconds since the epoch; None where the store doesn't say."""
-    found = next((info[key] for key in _WRITTEN if info.get(key) is not None), None)
-    if isinstance(found, datetime):
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-    return float(found) if isinstance(found, int | float) else None
