@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pairsmith.flows import flows
+from pairsmith.flows import train as training
 from pairsmith.pipeline.run.lock import RunLockedError, locked
 from pairsmith.pipeline.sampling.models import ResolvedModel
 from pairsmith.schemas.config import load_config
@@ -17,7 +17,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     summary = TrainingSummary("dpo", "tiny", 1, 0, 0.69, (step,))
     monkeypatch.setattr("pairsmith.pipeline.training.train", lambda *_, **__: summary)
     monkeypatch.setattr(
-        flows, "start_model", lambda config, cache: ResolvedModel(str(tmp_path), "tiny", "", None, None)
+        training, "start_model", lambda config, cache: ResolvedModel(str(tmp_path), "tiny", "", None, None)
     )
     return tmp_path / "run"
 
@@ -25,7 +25,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_another_machine_of_one_training_needs_no_lock_and_writes_nothing(run: Path, tmp_path: Path) -> None:
     config = load_config(None, [f"run={run}", "training.launch.machines=2", "training.launch.machine_rank=1"])
     with locked(run):
-        summary = flows.train.fn(config, tmp_path)
+        summary = training.train.fn(config, tmp_path)
         assert [path.name for path in run.iterdir()] == [".lock"]
     assert summary.method == "dpo"
 
@@ -33,4 +33,4 @@ def test_another_machine_of_one_training_needs_no_lock_and_writes_nothing(run: P
 def test_the_first_machine_holds_the_lock(run: Path, tmp_path: Path) -> None:
     config = load_config(None, [f"run={run}", "training.launch.machines=2"])
     with locked(run), pytest.raises(RunLockedError):
-        flows.train.fn(config, tmp_path)
+        training.train.fn(config, tmp_path)
