@@ -1,5 +1,6 @@
 """What of a run is stale, and why."""
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -142,3 +143,17 @@ def test_each_setting_that_a_key_covers_is_kept() -> None:
     not_rows = {"run", "overlap", "adaptive", "budget", "prices", "gate"}
     not_rows |= {"publish", "refresh", "schedule", "service", "synthesis", "engine", "store"}
     assert set(RunConfig.model_fields) - watched == not_rows & set(RunConfig.model_fields)
+
+
+def test_settings_that_are_renamed_removed_or_new_since_are_no_reasons(
+    settings: Callable[..., RunConfig], run: Path
+) -> None:
+    rows = json.loads((run / "made_with.json").read_text())
+    kept = rows["standings"]["settings"]
+    assert kept.pop("crosscheck.min_share") == "0.51"  # as if it had come later
+    old = {key.replace("crosscheck.", "truth."): value for key, value in kept.items()}
+    rows["standings"]["settings"] = old | {"truth.min_programs": "3"}
+    (run / "made_with.json").write_text(json.dumps(rows))
+    state = examine(run, settings("crosscheck.n_mutants=3"))["standings"]
+    assert state.state is State.STALE
+    assert state.reasons == ("crosscheck.n_mutants: 12 then, 3 now",)

@@ -1,8 +1,10 @@
 """The verbs of the sandbox: build its image, check what it holds."""
 
+import os
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from pairsmith.flows.cli.shared import EXIT_ERROR, Debug, app, guard
 from pairsmith.flows.runtime.reporting import reporter
@@ -50,9 +52,50 @@ def sandbox_check_command(
     """
 
     def work() -> None:
-        from pairsmith.flows.checking import check_sandboxes
-
         if not check_sandboxes(image, parallel, reporter().console):
             raise typer.Exit(EXIT_ERROR)
 
     guard(work, debug)
+
+
+def check_sandboxes(image: str, n_parallel: int, console: Console) -> bool:
+    """Try every attack on every engine that can be used here; print a table; return whether all held.
+
+    Raises:
+        SandboxError: if no corpus is there, or a sandbox stays broken.
+    """
+    from rich.progress import Progress
+    from rich.table import Table
+
+    from pairsmith.pipeline.execution.audit import (
+        LIMITS,
+        attacks_folder,
+        describe,
+        load_attacks,
+        make_engines,
+        table_rows,
+        try_attacks,
+    )
+    from pairsmith.pipeline.languages.toolchains import describe_languages
+
+    attacks = load_attacks(attacks_folder())
+    engines, reasons = make_engines(LIMITS.model_copy(update={"image": image}), f"check-{os.getpid()}")
+    for reason in reasons:
+        console.print(f"not checked: {reason}", highlight=False, markup=False)
+    tried = []
+    for engine in engines:
+        console.print(describe(engine), highlight=False, markup=False)
+        console.print(f"{engine.name}: {describe_languages(engine, LIMITS)}", highlight=False, markup=False)
+        with Progress(console=console, transient=True) as progress:
+            task = progress.add_task(engine.name, total=len(attacks))
+            tried.append(
+                try_attacks(attacks, engine, n_parallel=n_parallel, on_done=lambda _: progress.advance(task))  # noqa: B023
+            )
+    table = Table("attack", "what it tries", *(engine.name for engine in engines))
+    for row in table_rows(attacks, tried):
+        table.add_row(*row)
+    console.print(table, markup=False)
+    n_held = sum(trial.held for trials in tried for trial in trials)
+    n_tried = sum(map(len, tried))
+    console.print(f"{n_held} of {n_tried} held", highlight=False)
+    return bool(engines) and n_held == n_tried

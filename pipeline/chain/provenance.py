@@ -15,7 +15,7 @@ from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.reference import plain_toml
 from pairsmith.pipeline.run.digests import file_digest
 from pairsmith.pipeline.run.folder import write_whole
-from pairsmith.schemas.config import ConfigError, RunConfig, load_config
+from pairsmith.schemas.config import REMOVED, RENAMED, ConfigError, RunConfig, load_config
 
 CONFIG = "config.toml"
 _FILE = "made_with.json"
@@ -64,10 +64,24 @@ def read_provenance(run: Path) -> dict[str, Provenance]:
     """Return what the stages of a run were made with; those whose rows were written since are not among them."""
     try:
         rows = json.loads((run / _FILE).read_text(encoding="utf-8"))
-        made = {stage: Provenance(**row) for stage, row in rows.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        made = {
+            stage: Provenance(**row | {"settings": _as_named_now(row["settings"])}) for stage, row in rows.items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError, KeyError):
         return {}
     return {stage: one for stage, one in made.items() if one.mark and one.mark == mark_of(run, stage)}
+
+
+def _as_named_now(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return settings under the names that they have now, without those that are none any more."""
+    found = {}
+    for key, value in settings.items():
+        for old, new in RENAMED.items():
+            if f"{key}.".startswith(f"{old}."):
+                key = new + key.removeprefix(old)
+        if not any(f"{key}.".startswith(f"{removed}.") for removed in REMOVED):
+            found[key] = value
+    return found
 
 
 def mark_of(run: Path, stage: str) -> str:

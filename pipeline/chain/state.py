@@ -138,10 +138,10 @@ def _changes(stage: Stage, config: RunConfig, made: Provenance | None, version: 
         reasons.append(f"made by stage version {version}, the code is at {now}")
     if made is None:
         return (*reasons, "the settings that it was made with were not kept")
-    wanted = stage.settings_in(config)
+    wanted, defaults = stage.settings_in(config), stage.settings_in(RunConfig())
     for key in sorted(made.settings.keys() | wanted):
-        before, after = made.settings.get(key, "not set"), wanted.get(key, "not set")
-        if before != after:
+        before, after = (settings.get(key, defaults.get(key, "not set")) for settings in (made.settings, wanted))
+        if before != after:  # a setting that came later had its default then
             reasons.append(f"{key}: {before} then, {after} now")
     return tuple(reasons)
 
