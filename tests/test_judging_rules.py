@@ -1,6 +1,9 @@
 """Each rule of comparison, on values, words and text: what it accepts and what it refuses."""
 
 import math
+from collections import Counter, deque
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -8,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairsmith.pipeline.judging.equality import agree, loosen, matches
+from pairsmith.pipeline.judging.equality import agree, matches
 from pairsmith.pipeline.judging.stdout import same_text
 from pairsmith.pipeline.judging.tolerance import Tolerance
+from pairsmith.pipeline.judging.values import loosen
 from pairsmith.schemas.execution import CaseRun, Status
 from pairsmith.schemas.problem import Case
 from pairsmith.schemas.values import encode_value
@@ -39,6 +43,13 @@ def is_right(
         ("unordered", [[1, 2], [3]], [[[3], [1, 2]], [(3,), (1, 2)]], [[[2, 1], [3]], [[3]]]),
         ("unordered", [1, 2], [{1, 2}, {1: 0, 2: 0}.keys(), [1.0, 2.0], [True, 2]], ["12"]),
         ("unordered", "ab", ["ab"], ["ba", ["a", "b"]]),
+        (
+            "unordered",
+            [0, 1, 2],
+            [deque([2, 0, 1]), range(3), Counter([0, 1, 2]).keys()],
+            [{0: 1, 1: 1, 2: 1}, b"012"],
+        ),
+        ("unordered", [0.5], [[Fraction(1, 2)], [Decimal("0.5")]], [[Decimal("sNaN")]]),
         ("unordered", [{"a": 1, "b": 2}], [[{"b": 2, "a": 1}]], [[{"a": 1}]]),
         ("unordered", [math.nan, 1], [[1, math.nan]], [[1, 1]]),
         ("set", [1, 2], [[2, 2, 1], {1, 2}, (1, 2)], [[1], [1, 2, 3], []]),

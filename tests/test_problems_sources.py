@@ -146,7 +146,7 @@ def test_starter_file(tmp_path: Path) -> None:
     [
         ("topic =", "topics =", "no column 'topic'"),
         ("atol =", "atoll =", "unknown column 'atoll'; did you mean 'atol'?"),
-        ("assert half(1.0) == 0.5", "assert half(1.0) > 0.4", "must become cases"),
+        ("assert half(1.0) == 0.5", "assert half(1.0) > 0.4", "compare by themselves"),
         ("assert half(1.0) == 0.5", "assert half(1.0 == 0.5", "no Python"),
         ('"half"', '"ha lf"', "'entry_point'"),
         ("[[wrong]]", "[[wrong", "at line"),

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from pairsmith.pipeline.judging.equality import loosen, view_value
 from pairsmith.pipeline.judging.tolerance import DIGITS, TOLERANT_DIGITS
+from pairsmith.pipeline.judging.values import loosen, view_value
 from pairsmith.pipeline.sandbox import Answer, Bench, Job, SandboxFaultError, SandboxPool
 from pairsmith.schemas.execution import Status
 from pairsmith.schemas.problem import Case, Problem

@@ -4,7 +4,6 @@ The only place where expected values and a candidate's values meet. Both are tex
 no object of the candidate's takes part in the comparison. `schemas.problem.Compare` says what each rule means.
 """
 
-from collections import ChainMap, UserDict, UserList, UserString
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -15,17 +14,15 @@ from typing import Any
 from pairsmith.pipeline.judging.foreign import same_in, same_words
 from pairsmith.pipeline.judging.stdout import same_text
 from pairsmith.pipeline.judging.tolerance import EXACT, Tolerance
+from pairsmith.pipeline.judging.values import as_built_in, as_json, items_of, truth_of, view_value
 from pairsmith.schemas.execution import CaseRun, Status
 from pairsmith.schemas.problem import Case
 from pairsmith.schemas.values import (
-    MAX_NODES,
     Cycle,
     Lazy,
     Opaque,
     Record,
-    Viewed,
     decode_value,
-    encode_value,
     to_set,
 )
 
@@ -34,7 +31,6 @@ MANY_ANSWERS = frozenset({"checker", "one_of"})
 """Rules under which answers that differ may all be right."""
 TEXT_RULES = frozenset({"tokens", "lines", "exact", "numbers"})
 _SET_LIKE = ("dict_keys", "dict_items")  # equal to sets in Python
-_SIZED = ("range", "deque", "dict_keys", "dict_values", "dict_items")  # lazy values that have a length
 _NO_KEY = object()
 _MAX_LEFT = 500  # items compared each with each: a hostile answer must not cost minutes
 Same = Callable[[Any, Any], bool]
@@ -54,7 +50,7 @@ def matches(case: Case, run: CaseRun, language: str = "python") -> bool:
             )
         got, expected = view_value(decode_value(run.value), case.view), decode_value(case.expected)
         return _by_rule(case, got, expected, language)
-    except (TypeError, ValueError, OverflowError, RecursionError):
+    except (TypeError, ValueError, ArithmeticError, RecursionError):
         return False  # a view that this value has not (`sorted` of an int): the test would have raised
 
 
@@ -85,7 +81,7 @@ def agree(case: Case, first: CaseRun, second: CaseRun, language: str = "python")
             return isinstance(expected, str) and matches(replace(case, expected=expected), first, language)
         got, expected = (view_value(decode_value(run.value), case.view) for run in (first, second))
         return _by_rule(case, got, expected, language)
-    except (TypeError, ValueError, OverflowError, RecursionError):
+    except (TypeError, ValueError, ArithmeticError, RecursionError):
         return False
 
 
@@ -96,14 +92,14 @@ def _by_rule(case: Case, got: Any, expected: Any, language: str) -> bool:
         return same_value(one, other, tolerance)
 
     if case.compare in ("truthy", "falsy"):
-        return _truth(got) is (case.compare == "truthy")
+        return truth_of(got) is (case.compare == "truthy")
     if language != "python" and case.compare in ("equal", "approx", "equal_json"):
         return same_in(language, same_value, got, expected, tolerance)
     if case.compare in ("equal", "approx"):
         return same(got, expected)
     if language == "bash":
         return same_words(got, expected, case.compare, tolerance)
-    got, expected = _as_json(got), _as_json(expected)
+    got, expected = as_json(got), as_json(expected)
     if case.compare in ("unordered", "set"):
         return _same_in_any_order(got, expected, same, counts_repeats=case.compare == "unordered")
     if case.compare == "one_of":
@@ -132,7 +128,7 @@ def same_value(got: Any, expected: Any, tolerance: Tolerance = EXACT) -> bool:
         return _same_set(got, expected, tolerance)
     if isinstance(got, (Decimal, Fraction)) or isinstance(expected, (Decimal, Fraction)):
         return bool(got == expected)
-    got, expected = _as_built_in(got), _as_built_in(expected)
+    got, expected = as_built_in(got), as_built_in(expected)
     if type(got) is not type(expected):
         return False
     if isinstance(got, (list, tuple)):
@@ -148,56 +144,9 @@ def same_value(got: Any, expected: Any, tolerance: Tolerance = EXACT) -> bool:
     return bool(got == expected)
 
 
-def loosen(value: Any, rule: str) -> Any:
-    """Return a value without what a rule of comparison does not look at: equal values become alike.
-
-    Items in any order are sorted by their texts.
-    """
-    if rule not in ("equal_json", "boxed", "unordered", "set"):
-        return value
-    value = _as_json(value)
-    items = _items(value) if rule in ("unordered", "set") else None
-    if items is None:
-        return value
-    return [item for _, (item, n) in sorted(items.items()) for _ in range(n if rule == "unordered" else 1)]
-
-
-def _as_json(value: Any) -> Any:
-    """Return a value as JSON has it: tuples as lists, keys as texts, at any depth.
-
-    Raises:
-        ValueError: if two keys have one text.
-    """
-    value = _as_built_in(value)
-    if isinstance(value, (list, tuple)):
-        return [_as_json(item) for item in value]
-    if isinstance(value, dict):
-        loose = {_key_text(key): _as_json(item) for key, item in value.items()}
-        if len(loose) != len(value):
-            raise ValueError("two keys of one text")
-        return loose
-    return value
-
-
-def _key_text(key: Any) -> Any:
-    """Return what JSON makes of a key: 1 is "1", True is "true"."""
-    if isinstance(key, bool) or key is None:
-        return {True: "true", False: "false", None: "null"}[key]
-    if isinstance(key, (int, float)):
-        return repr(key)
-    return key
-
-
-def _as_plain(value: Any) -> Any:
-    """Return a named tuple as the tuple that it is; anything else as it is."""
-    if isinstance(value, Record) and value.is_tuple:
-        return tuple(part for _, part in value.fields)
-    return value
-
-
 def _same_in_any_order(got: Any, expected: Any, same: Same, counts_repeats: bool) -> bool:
     """Return whether two collections hold the same items. What is written alike is matched first."""
-    ours, theirs = _items(got), _items(expected)
+    ours, theirs = items_of(got), items_of(expected)
     if ours is None or theirs is None:
         return same(got, expected)
     if not counts_repeats:
@@ -217,18 +166,6 @@ def _covered(ours: dict[str, tuple[Any, int]], theirs: dict[str, tuple[Any, int]
     return len(left) <= _MAX_LEFT and all(any(same(item, other) for other, _ in theirs.values()) for item in left)
 
 
-def _items(value: Any) -> dict[str, tuple[Any, int]] | None:
-    """Return the items of a collection by their text, each with its number; None for what is no collection."""
-    items = value.items if isinstance(value, Lazy) else value
-    if not isinstance(items, (list, tuple, set, frozenset)):
-        return None
-    found: dict[str, tuple[Any, int]] = {}
-    for item in items:
-        text = encode_value(item)
-        found[text] = (item, found.get(text, (item, 0))[1] + 1)
-    return found
-
-
 def _surplus(ours: dict[str, tuple[Any, int]], theirs: dict[str, tuple[Any, int]]) -> list[Any]:
     return [item for text, (item, n) in ours.items() for _ in range(n - theirs.get(text, (None, 0))[1])]
 
@@ -241,53 +178,6 @@ def _pair_off(left: list[Any], wanted: list[Any], same: Same) -> bool:
             return False
         del wanted[found]
     return not wanted
-
-
-def _as_built_in(value: Any) -> Any:
-    """Return a value of the standard library as the built-in value that it equals in Python; all else as it is."""
-    value = _as_plain(value)
-    if isinstance(value, (dict, UserDict, ChainMap)):
-        return dict(value.items())
-    if isinstance(value, (UserList, UserString)):
-        return value.data
-    return value
-
-
-def view_value(value: Any, view: str) -> Any:
-    """Return what the test's own wrapper would have made of the value."""
-    if not view:
-        return value
-    if isinstance(value, Viewed):
-        if value.view != view:
-            raise TypeError(f"{view} of an object that gave its {value.view}")
-        return value.value
-    value = _as_plain(value)
-    if isinstance(value, range) and len(value) > MAX_NODES:
-        raise ValueError("a range of too many numbers")
-    if isinstance(value, Lazy) and view not in ("str", "abs") and (view != "len" or value.kind in _SIZED):
-        value = value.items
-    if view == "str" and isinstance(value, (set, frozenset)):
-        raise TypeError("the text of a set is in no order that could be expected")
-    functions: dict[str, Any] = {
-        "list": list, "tuple": tuple, "set": to_set, "sorted": sorted,
-        "len": len, "str": str, "abs": abs, "sum": sum,
-    }  # fmt: skip
-    if isinstance(value, (Opaque, Record, Cycle, Lazy)):
-        raise TypeError(f"{view} of a {type(value).__name__}")
-    return functions[view](value)
-
-
-def _truth(value: Any) -> bool | None:
-    """Return what `bool` gives for the value, None where nobody can tell."""
-    if isinstance(value, Viewed):
-        return bool(value.value) if value.view == "bool" else None
-    if isinstance(value, (Opaque, Cycle)):
-        return None
-    if isinstance(value, Lazy):
-        return bool(value.items) or value.kind not in _SIZED
-    if isinstance(value, Record):
-        return bool(value.fields) or not value.is_tuple
-    return bool(value)
 
 
 def _is_set_like(value: Any) -> bool:

@@ -11,10 +11,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pairsmith.pipeline.problems.convert.asserts import case_of
-from pairsmith.pipeline.problems.convert.constants import NotConvertibleError, Scope, constant, is_mutable
-from pairsmith.pipeline.problems.convert.objects import simple_classes, with_attribute
-from pairsmith.pipeline.problems.convert.suites import is_suite, suite_code, why_no_suite
-from pairsmith.pipeline.problems.convert.tester import bound_names, calls_to_add, why_no_tester
+from pairsmith.pipeline.problems.convert.constants import (
+    NotConvertibleError,
+    Scope,
+    constant,
+    is_mutable,
+    simple_classes,
+    with_attribute,
+)
+from pairsmith.pipeline.problems.convert.tester import (
+    bound_names,
+    calls_to_add,
+    is_suite,
+    suite_code,
+    why_no_suite,
+    why_no_tester,
+)
 from pairsmith.schemas.problem import Case, JudgedBy
 
 _MATH_MODULE = "math"
@@ -48,7 +60,7 @@ def convert_tests(source: str, entry_point: str, setup: str = "", parameters: tu
 
     Args:
         source: Python: assert statements, or a function `check(candidate)` as HumanEval has it, or a pytest or
-            unittest module (see `suites`).
+            unittest module (see `tester`).
         entry_point: the function that the tests call; `check`'s parameter means it too.
         setup: code that runs before the candidate's and before the tests.
         parameters: names of the entry point's parameters, by which keyword arguments find their position.

@@ -4,8 +4,8 @@ import ast
 import sys
 from pathlib import Path
 
+from pairsmith.pipeline.problems.convert.constants import classes_used
 from pairsmith.pipeline.problems.convert.conversion import parse
-from pairsmith.pipeline.problems.convert.objects import classes_used
 from pairsmith.pipeline.problems.convert.tester import bound_names
 from pairsmith.pipeline.problems.files import Row, RowError, missing, read_rows, text
 from pairsmith.pipeline.problems.records import DropReason, Found

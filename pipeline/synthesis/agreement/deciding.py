@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN, reading_of
-from pairsmith.pipeline.judging.equality import view_value
 from pairsmith.pipeline.judging.tolerance import AGREED_RTOL
+from pairsmith.pipeline.judging.values import view_value
 from pairsmith.pipeline.sandbox import Answer
 from pairsmith.pipeline.synthesis.agreement.behaviours import Behaviours, find_behaviours, find_consensus_sets
 from pairsmith.pipeline.synthesis.agreement.estimate import Coefficients, Joint, estimate
