@@ -12,7 +12,7 @@ from rich.text import Text
 
 from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.chain.provenance import read_config
-from pairsmith.pipeline.pairing import scan_tables
+from pairsmith.pipeline.pairing import as_judged, scan_tables
 from pairsmith.pipeline.pairing.drops import Drop
 from pairsmith.pipeline.pairing.policies import POLICIES
 from pairsmith.pipeline.pairing.stage import offers_of_problem
@@ -202,7 +202,7 @@ def _offers(run: Path, config: RunConfig, problem_id: str) -> pl.DataFrame:
         ]
         for stage in table.find_stage("pairs").reads
     }
-    tables = scan_tables(files, dropping(read_marks(run)))
+    tables = as_judged(scan_tables(files, dropping(read_marks(run))), config.pairs.reasoning == "strip")
     return offers_of_problem(tables, config.pairs, config.seed, problem_id)
 
 

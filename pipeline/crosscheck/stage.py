@@ -75,14 +75,15 @@ def _reuse(inputs: Inputs, config: RunConfig) -> dict[str, dict[str, str]]:
 
 def _passed(inputs: Inputs) -> Mapping[str, Sequence[PassedProgram]]:
     """Return the passed candidates by problem."""
-    good = {row.candidate_id for row in inputs.rows["verdicts"] if row.label is Label.PASSED}
+    good = {row.candidate_id: row for row in inputs.rows["verdicts"] if row.label is Label.PASSED}
     clusters = {row.candidate_id: row.cluster for row in inputs.rows["syntax"]}
     programs: Sequence[Program] = inputs.rows["programs"]
     found: dict[str, list[PassedProgram]] = {}
     for program in programs:
-        if program.candidate_id in good and program.extraction is Extraction.OK:
+        if program.candidate_id in good and program.extraction is Extraction.OK and not program.method_of:
             cluster = clusters.get(program.candidate_id, program.candidate_id)
-            found.setdefault(program.problem_id, []).append(PassedProgram(program, cluster))
+            judged = program.judged_as(good[program.candidate_id].program_form)
+            found.setdefault(program.problem_id, []).append(PassedProgram(judged, cluster))
     return found
 
 

@@ -12,6 +12,7 @@ from pairsmith.pipeline.extraction.answers import defines, find_function, find_p
 from pairsmith.pipeline.extraction.blocks import Found
 from pairsmith.pipeline.extraction.continuations import continue_program, find_continuation
 from pairsmith.pipeline.extraction.fences import find_blocks, starts_with_fence
+from pairsmith.pipeline.extraction.parts import clean_text
 from pairsmith.pipeline.extraction.readers import Reader, find_reader
 from pairsmith.pipeline.extraction.thoughts import Thoughts, find_answer, find_thoughts
 from pairsmith.schemas.candidate import Candidate, Extraction, Program, Span
@@ -75,12 +76,6 @@ def extract_program(candidate: Candidate, problem: Problem, config: ExtractionCo
         found.method_of if found.extraction is Extraction.OK else "",
         found.is_joined,
     )
-
-
-def clean_text(text: str) -> str:
-    """Return the text with the line ends that Python reads, and no character that UTF-8 can't hold."""
-    text = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace").removeprefix("\ufeff")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _find_behind(

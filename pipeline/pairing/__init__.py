@@ -8,7 +8,7 @@ may be part of no pair (`entries`); policies offer pairs (`policies`); some are 
 from pairsmith.pipeline.pairing.drops import Drop, NarrowedError, PairingError
 from pairsmith.pipeline.pairing.splits import split_of
 from pairsmith.pipeline.pairing.stage import PairingResult, make_pairs
-from pairsmith.pipeline.pairing.tables import PairingTables, scan_tables, tables_of_records
+from pairsmith.pipeline.pairing.tables import PairingTables, as_judged, scan_tables, tables_of_records
 
 __all__ = [
     "Drop",
@@ -16,6 +16,7 @@ __all__ = [
     "PairingError",
     "PairingResult",
     "PairingTables",
+    "as_judged",
     "make_pairs",
     "scan_tables",
     "split_of",

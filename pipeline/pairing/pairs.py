@@ -25,9 +25,10 @@ def _whole(files: Mapping[str, list[Path]], run_dir: Path, config: RunConfig, ke
     from pairsmith.pipeline.pairing.export import write_dataset
     from pairsmith.pipeline.pairing.stage import make_pairs
     from pairsmith.pipeline.pairing.summary import report_to_json, summarise
-    from pairsmith.pipeline.pairing.tables import scan_tables
+    from pairsmith.pipeline.pairing.tables import as_judged, scan_tables
 
-    tables = scan_tables(dict(files), dropping(read_marks(run_dir)))
+    scanned = scan_tables(dict(files), dropping(read_marks(run_dir)))
+    tables = as_judged(scanned, config.pairs.reasoning == "strip")
     made = make_pairs(tables, config.pairs, config.seed)
     write_dataset(made, tables, run_dir / "dataset", key)
     write_whole(run_dir / "pairing.json", report_to_json(summarise(made, tables)).encode())

@@ -9,7 +9,7 @@ import polars as pl
 
 from pairsmith.pipeline.pairing.drops import PairingError
 from pairsmith.schemas.arrow import arrow_schema, to_table
-from pairsmith.schemas.candidate import Candidate, Program
+from pairsmith.schemas.candidate import Candidate, Extraction, Program
 from pairsmith.schemas.crosscheck import CandidateCrosscheck, ProblemCrosscheck, Timing
 from pairsmith.schemas.mark import Mark
 from pairsmith.schemas.problem import Problem
@@ -67,6 +67,35 @@ def scan_tables(files: Mapping[str, Sequence[Path]], marks: Iterable[Mark] = ())
     empty = tables_of_records(marks=marks)
     scanned = {name: pl.scan_parquet(list(paths), glob=False) for name, paths in files.items() if paths}
     return replace(empty, **scanned)
+
+
+def as_judged(tables: PairingTables, strip_thoughts: bool = False) -> PairingTables:
+    """Return the tables with the programs as they were judged, the completions without thoughts where asked for.
+
+    Args:
+        tables: of a run.
+        strip_thoughts: leave out of each completion what stands before the end of its last thought.
+    """
+    forms = tables.verdicts.select("candidate_id", "program_form")
+    was_pruned = (pl.col("program_form") == "pruned") & (pl.col("pruned") != "")
+    programs = (
+        tables.programs.join(forms, on="candidate_id", how="left")
+        .with_columns(code=pl.when(was_pruned).then("pruned").otherwise("code"))
+        .drop("program_form")
+    )
+    if not strip_thoughts:
+        return replace(tables, programs=programs)
+    ends = tables.programs.filter(pl.col("extraction") != Extraction.NO_ANSWER.value).select(
+        "candidate_id", answer_start=pl.col("thoughts").list.last().struct.field("end")
+    )
+    plain = pl.col("completion").str.replace_all("\r\n", "\n", literal=True)
+    stripped = plain.str.slice(pl.col("answer_start")).str.strip_chars_start("\n")
+    candidates = (
+        tables.candidates.join(ends, on="candidate_id", how="left")
+        .with_columns(completion=pl.when(pl.col("answer_start") > 0).then(stripped).otherwise("completion"))
+        .drop("answer_start")
+    )
+    return replace(tables, programs=programs, candidates=candidates)
 
 
 def refuse_repeats(frame: pl.LazyFrame, key: str, kind: str) -> None:

@@ -149,6 +149,24 @@ class TrainingFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerCount:
+    """Answers of one kind: how many, and the problems and draws of a few."""
+
+    name: str
+    about: str
+    n: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFacts:
+    """How answers became programs: `n` answers, and those of each kind that came."""
+
+    n: int
+    kinds: tuple[AnswerCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReportInput:
     """All that the report shows of one run. Parts that the run has not come to are None or empty.
 
@@ -167,6 +185,7 @@ class ReportInput:
         tags: how the share of candidates with each style tag changed, the largest change first.
         sets: what changed on further sets, by the set's name.
         refusals: what the gate holds against the model.
+        answers: how answers became programs; None where none was read.
         suspects: problems whose test failed every candidate by one error of its own code, with that error, by id.
     """
 
@@ -189,6 +208,7 @@ class ReportInput:
     sets: Mapping[str, tuple[Gain, ...]] = field(default_factory=dict)
     refusals: tuple[GateCheck, ...] = ()
     suspects: tuple[tuple[str, str], ...] = ()
+    answers: AnswerFacts | None = None
 
     @property
     def n_undecided(self) -> int:

@@ -17,6 +17,7 @@ from pairsmith.pipeline.evaluation.scores import (
 )
 from pairsmith.pipeline.pairing.llm_judge import count_choices
 from pairsmith.pipeline.pairing.summary import report_from_json
+from pairsmith.pipeline.report.answers import count_answers
 from pairsmith.pipeline.report.counting import (
     count_candidates,
     list_outcomes,
@@ -31,7 +32,7 @@ from pairsmith.pipeline.report.pairing import count_pairs
 from pairsmith.pipeline.sampling.forecast import Comparison
 from pairsmith.pipeline.training import read_evaluations
 from pairsmith.schemas.arrow import arrow_schema
-from pairsmith.schemas.candidate import Program
+from pairsmith.schemas.candidate import Candidate, Program
 from pairsmith.schemas.gate import GateCheck
 from pairsmith.schemas.manifest import Manifest
 from pairsmith.schemas.pair import Pair
@@ -77,6 +78,9 @@ def _gather(run: Path, manifests: dict[str, Manifest]) -> ReportInput:
         problem_steps=trace_problems(n_loaded, problems, pair_facts.n_problems if pair_facts else None),
         outcomes=list_outcomes(cells),
         problems=problems,
+        answers=count_answers(
+            table("candidates", Candidate), table("programs", Program), table("verdicts", Verdict)
+        ),
         suspects=list_suspects(table("verdicts", Verdict)),
         pairs=pair_facts,
         pairing=_read(run / "pairing.json", report_from_json) if pair_facts else None,

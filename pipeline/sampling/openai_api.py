@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pairsmith.pipeline.sampling.numbers import NonsenseError, read_count, read_logprob
@@ -112,8 +112,14 @@ def parse_answer(
         n_prompt = read_count(usage.get("prompt_tokens"), "usage.prompt_tokens")
         total = read_count(usage.get("completion_tokens"), "usage.completion_tokens")
         mean = total // len(choices) if total >= 0 and choices else -1
+        details = usage.get("completion_tokens_details") or {}
+        n_thought = read_count(details.get("reasoning_tokens"), "usage.completion_tokens_details.reasoning_tokens")
+        n_thought = n_thought // len(choices) if n_thought >= 0 and choices else -1
         return [
-            _drawn(choice, request, n_prompt, mean, wall_s, sent_seed, keep_logprobs)
+            replace(
+                _drawn(choice, request, n_prompt, mean, wall_s, sent_seed, keep_logprobs),
+                n_reasoning_tokens=n_thought,
+            )
             for choice, request in zip(choices, requests, strict=False)
         ]
     except UnicodeDecodeError:
@@ -137,10 +143,13 @@ def _drawn(
     if not isinstance(text, str):
         raise TypeError
     logprobs = _logprobs(choice.get("logprobs"))
+    message = choice.get("message") or {}
+    # vLLM and DeepSeek say `reasoning_content`; newer vLLM, OpenRouter and Ollama say `reasoning`.
+    thoughts = message.get("reasoning_content") or message.get("reasoning") or ""
     reason = choice.get("finish_reason")
     return Drawn(
         request=request,
-        completion=text.encode("utf-8", "surrogatepass").decode("utf-8", "replace"),  # halves of pairs: U+FFFD
+        completion=_whole(text),
         n_prompt_tokens=n_prompt,
         n_tokens=len(logprobs) or mean,
         finish_reason=reason if reason in ("stop", "length") else "",
@@ -148,7 +157,13 @@ def _drawn(
         seed=request.seed if sent_seed else -1,
         token_logprobs=tuple(logprobs) if keep_logprobs else (),
         wall_s=wall_s,
+        reasoning=_whole(thoughts) if isinstance(thoughts, str) else "",
     )
+
+
+def _whole(text: str) -> str:
+    """Return a text that UTF-8 can hold: halves of surrogate pairs become U+FFFD."""
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def _logprobs(found: Any) -> list[float]:

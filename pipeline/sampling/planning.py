@@ -239,6 +239,8 @@ def make_candidate(drawn: Drawn, sampler: Sampler, is_on_policy: bool) -> Candid
         token_logprobs=drawn.token_logprobs,
         wall_s=round(drawn.wall_s, 3),
         extra=request.extra,
+        reasoning=drawn.reasoning,
+        n_reasoning_tokens=drawn.n_reasoning_tokens,
     )
 
 

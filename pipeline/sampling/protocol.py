@@ -94,6 +94,8 @@ class Drawn:
         seed: seed that was used; -1 where the backend takes none.
         token_logprobs: of each drawn token; empty unless asked for.
         wall_s: seconds from the request to its answer.
+        reasoning: thoughts that a server gave apart from the completion; empty for none.
+        n_reasoning_tokens: tokens of thoughts among `n_tokens`; -1 where unknown.
     """
 
     request: Request
@@ -105,6 +107,8 @@ class Drawn:
     seed: int
     token_logprobs: tuple[float, ...] = ()
     wall_s: float = 0.0
+    reasoning: str = ""
+    n_reasoning_tokens: int = -1
 
 
 class Trouble(StrEnum):

@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from pairsmith.pipeline.extraction.parts import Part, answer_parts
 from pairsmith.pipeline.report.gather import gather_run
 from pairsmith.pipeline.report.history import (
     CaseAnswers,
@@ -149,7 +150,7 @@ def _pair_page(index: PairIndex, request: Request) -> Response:
         cases=[_case(one, is_plain) for one in telling_first(answers)[:_N_CASES]], n_cases=len(answers),
         tests=list(zip(_tests(chosen), _tests(rejected), strict=False)),
         clusters=_clusters(history, pair), n_candidates=len(history.candidates),
-        labels=_labels(history.candidates), judgements=index.reader.judgements(pair["pair_id"]),
+        parts=_parts, labels=_labels(history.candidates), judgements=index.reader.judgements(pair["pair_id"]),
     )  # fmt: skip
 
 
@@ -187,6 +188,11 @@ def _page(template: str, index: PairIndex, request: Request, **values: Any) -> R
 def _finalize(value: Any) -> Any:
     """Make hidden characters of every text visible: no expression of a template can forget to."""
     return visible(value[:100_000]) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _parts(known: Known) -> list[Part]:
+    """Return what a model wrote in parts: thoughts, what was judged, the rest."""
+    return answer_parts(known.candidate.completion, known.candidate.reasoning, known.program)
 
 
 def _program(known: Known) -> str:

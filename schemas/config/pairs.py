@@ -73,6 +73,11 @@ class PairsConfig(Section):
     policies: tuple[PolicyConfig, ...] = Field(
         (PolicyConfig(),), min_length=1, description="Rules that make pairs; they share a problem's pairs."
     )
+    reasoning: Literal["keep", "strip"] = Field(
+        "keep",
+        description="A model's thoughts in its completion: `keep` trains on what it wrote, thoughts included; "
+        "`strip` on the answer behind them. What a server gave apart is never part of a pair's text.",
+    )
     max_per_problem: int = Field(8, ge=1, description="Pairs of one problem at most.")
     max_per_candidate: int = Field(2, ge=1, description="Pairs that one candidate may be part of.")
     max_per_approach: int | None = Field(
