@@ -48,8 +48,9 @@ class Known:
 
     @property
     def code(self) -> str:
-        """Return the program; the raw completion where no code was found."""
-        return (self.program.code if self.program is not None else "") or self.candidate.completion
+        """Return the program as it was judged; the raw completion where no code was found."""
+        form = self.verdict.program_form if self.verdict is not None else ""
+        return (self.program.judged_as(form).code if self.program is not None else "") or self.candidate.completion
 
 
 @dataclass(frozen=True, slots=True)

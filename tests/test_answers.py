@@ -1,0 +1,31 @@
+"""The corpus of answers with known labels: none gets a wrong one."""
+
+import json
+from pathlib import Path
+
+from pairsmith.pipeline.execution.answers import judge_answers, load_answers, table_of
+from pairsmith.pipeline.sandbox import SandboxPool
+from tests.answers.make_corpus import HERE, rows
+
+ALLOWED_UNDECIDED = 0.03  # of the rows whose right label is passed or failed
+
+
+def test_the_file_is_what_its_rules_give() -> None:
+    written = [json.loads(line) for line in (HERE / "answers.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert written == list(rows())
+    assert len(written) >= 400
+    assert len({row["language"] for row in written}) == 9
+
+
+def test_every_label_is_right(pool: SandboxPool, tmp_path: Path) -> None:
+    answers = load_answers()
+    verdicts = judge_answers(answers, pool, tmp_path / "compiled")
+    wrong = [
+        (row.language, row.kind, row.name, f"{verdict.label} {verdict.cause} {verdict.detail}", row.label)
+        for row, verdict in zip(answers, verdicts, strict=True)
+        if verdict.label not in (row.label, "undecided")
+    ]
+    assert wrong == []
+    table = table_of(answers, verdicts)
+    n_undecided, n = sum(row[3] for row in table), sum(row[1] for row in table)
+    assert n_undecided <= ALLOWED_UNDECIDED * n
