@@ -1,7 +1,7 @@
 """Judges answers whose right label is known: from a completion to a label, as a build does it.
 
-The corpus is `tests/answers/answers.jsonl`: each row is an answer to "add one", whose label follows from how the row
-was made (see `tests/answers/make_corpus.py`), never from what this product says of it.
+The corpus is `tests/answers/answers.jsonl`: each row is an answer to "add one", whose label follows from how the
+row was made (see `tests/answers/make_corpus.py`), never from what this product says of it.
 """
 
 import json
