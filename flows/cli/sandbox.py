@@ -44,15 +44,17 @@ def sandbox_build_command(
 def sandbox_check_command(
     image: Annotated[str, typer.Option("--image", help="Docker image to check.")] = "pairsmith-sandbox:latest",
     parallel: Annotated[int, typer.Option("--parallel", min=1, help="Programs tried at the same time.")] = 4,
+    answers: Annotated[bool, typer.Option("--answers", help="Judge answers with known labels instead.")] = False,
     debug: Debug = False,
 ) -> None:
     """Try the attack corpus on this machine's sandboxes and show what held; a few minutes.
 
-    Example: `pairsmith sandbox check`
+    Example: `pairsmith sandbox check --answers`
     """
 
     def work() -> None:
-        if not check_sandboxes(image, parallel, reporter().console):
+        check = check_answers if answers else check_sandboxes
+        if not check(image, parallel, reporter().console):
             raise typer.Exit(EXIT_ERROR)
 
     guard(work, debug)
@@ -99,3 +101,38 @@ def check_sandboxes(image: str, n_parallel: int, console: Console) -> bool:
     n_tried = sum(map(len, tried))
     console.print(f"{n_held} of {n_tried} held", highlight=False)
     return bool(engines) and n_held == n_tried
+
+
+def check_answers(image: str, n_parallel: int, console: Console) -> bool:
+    """Judge the corpus of answers on every engine that can be used here; return whether no label was wrong.
+
+    Raises:
+        SandboxError: if a sandbox stays broken.
+        LanguageError: if a toolchain is missing in a sandbox.
+    """
+    from rich.table import Table
+
+    from pairsmith.pipeline.execution.answers import judge_answers, load_answers, table_of
+    from pairsmith.pipeline.execution.audit import LIMITS, make_engines
+    from pairsmith.pipeline.sandbox import SandboxPool
+    from pairsmith.schemas.config import ExecutionConfig
+
+    answers = load_answers()
+    limits = LIMITS.model_copy(update={"image": image, "workers": n_parallel})
+    engines, reasons = make_engines(limits, f"answers-{os.getpid()}")
+    for reason in reasons:
+        console.print(f"not checked: {reason}", highlight=False, markup=False)
+    n_wrong = 0
+    for engine in engines:
+        pool = SandboxPool(engine, limits, ExecutionConfig())
+        try:
+            rows = table_of(answers, judge_answers(answers, pool))
+        finally:
+            pool.close()
+            engine.close()
+        table = Table("answers", "rows", "right", "undecided", "wrong", title=engine.name)
+        for kind, *counts in rows:
+            table.add_row(kind, *map(str, counts))
+            n_wrong += counts[-1]
+        console.print(table, markup=False)
+    return bool(engines) and n_wrong == 0
