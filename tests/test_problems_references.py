@@ -62,4 +62,4 @@ def test_inputs_are_cut_where_the_reference_needs_much_time_for_all(pool: Sandbo
     assert kept.count(0.0) == 3
     assert 1.2 not in kept
     assert sum(kept) <= 0.3 * pool.cpu_s + 0.01
-    assert completed.n_lost_inputs == len(costs) - len(kept)
+    assert completed.lost_inputs == {"a/slow": len(costs) - len(kept)}

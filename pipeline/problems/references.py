@@ -36,13 +36,18 @@ class Completed:
     Attributes:
         problems: problems with answers.
         n_dropped: problems whose reference gave no answer at all.
-        n_lost_inputs: inputs that were left out, because the reference gave no value for them, or one that is
-            too long beside the others, or needs too much time for all of them.
+        lost_inputs: by problem how many inputs were left out, because the reference gave no value for them, or
+            one that is too long beside the others, or needs too much time for all of them.
     """
 
     problems: tuple[Problem, ...]
     n_dropped: int
-    n_lost_inputs: int
+    lost_inputs: Mapping[str, int]
+
+    @property
+    def n_lost_inputs(self) -> int:
+        """Return how many inputs of all problems were left out."""
+        return sum(self.lost_inputs.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +76,12 @@ def complete(pending: Sequence[PendingProblem], pool: SandboxPool) -> Completed:
         answers = list(threads.map(lambda row: _answer(row, pool), rows))
     problems = [with_expected(row, values) for row, values in zip(rows, answers, strict=True)]
     kept = tuple(problem for problem in problems if problem.cases)
-    n_inputs = sum(len(row.arguments) for row in pending)
-    n_answers = sum(value is not None for values in answers for value in values)
-    return Completed(kept, len(problems) - len(kept), n_inputs - n_answers)
+    lost = {
+        row.problem.problem_id: n_lost
+        for row, values in zip(pending, answers, strict=True)
+        if (n_lost := len(row.arguments) - sum(value is not None for value in values))
+    }
+    return Completed(kept, len(problems) - len(kept), lost)
 
 
 def check_references(

@@ -102,11 +102,14 @@ def _contents(part: LoadedProblems) -> Sequence[str]:
 def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]:
     """Return the problems of a shard; those without answers get them from their reference, in a sandbox."""
     part: LoadedProblems = inputs.source
-    completed = complete(part.pending, tools.pool()) if part.pending else Completed((), 0, 0)
+    completed = complete(part.pending, tools.pool()) if part.pending else Completed((), 0, {})
     problems = sorted([*part.problems, *completed.problems], key=lambda problem: problem.problem_id)
     counts = Counter(f"judged_by.{problem.judged_by}" for problem in problems)
     counts["cases"] = sum(len(problem.cases) for problem in problems)
     counts["lost_inputs"] = completed.n_lost_inputs
+    if completed.lost_inputs:
+        named = ", ".join(f"{problem_id} {n}" for problem_id, n in sorted(completed.lost_inputs.items()))
+        tools.log(f"{completed.n_lost_inputs} inputs left out, no usable answer of the reference: {named}")
     n_in = len(part.problems) + len(part.pending) + len(part.dropped)
     dropped = Counter(part.dropped_by_reason()) + Counter({NO_ANSWER: completed.n_dropped})
     if any(problem.reference for problem in problems):
