@@ -21,7 +21,8 @@ from benchmarks.agreement_data import Judged, Source
 from benchmarks.agreement_fitting import fit, measure_bins
 from benchmarks.humaneval_truth import Truth
 from pairsmith.pipeline.evaluation.scores.bootstrap import generator, percentile_intervals
-from pairsmith.pipeline.report.calibration import draw_calibration
+from pairsmith.pipeline.report.svg import draw_svg
+from pairsmith.pipeline.report.synthesis import plot_calibration
 from pairsmith.pipeline.sandbox import open_pool
 from pairsmith.pipeline.synthesis.agreement.behaviours import Behaviours, find_behaviours, find_consensus_sets
 from pairsmith.pipeline.synthesis.agreement.deciding import can_decide
@@ -91,7 +92,7 @@ def main() -> None:
     if options.write is not None:
         options.write.write_text(calibration.to_json(), encoding="utf-8")
     if options.plot is not None:
-        options.plot.write_text(draw_calibration(bins), encoding="utf-8")
+        options.plot.write_text(draw_svg(plot_calibration(bins)), encoding="utf-8")
 
 
 def _options() -> argparse.Namespace:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks.agreement_fitting import fit, measure_bins
-from pairsmith.pipeline.report.calibration import draw_calibration
+from pairsmith.pipeline.report.svg import draw_svg
+from pairsmith.pipeline.report.synthesis import plot_calibration
 from pairsmith.pipeline.synthesis.agreement import judge_evidence, read_calibration
 from pairsmith.pipeline.synthesis.agreement.behaviours import find_behaviours
 from pairsmith.pipeline.synthesis.agreement.estimate import (
@@ -158,5 +159,5 @@ def test_a_calibration_is_read_back_and_a_broken_one_is_refused(tmp_path: Path) 
 def test_the_figure_has_a_mark_a_bin() -> None:
     bins, _ = measure_bins([np.array([0.0, 0.5, 0.99])], [np.array([False, True, True])])
     assert len(bins) == 3
-    assert draw_calibration(bins).startswith("<svg")
+    assert draw_svg(plot_calibration(bins)).startswith("<svg")
     assert Calibration(Coefficients((0.0,) * len(FEATURES), 0.0), bins, 0.1, 1, "x").to_json()

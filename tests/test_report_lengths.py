@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pairsmith.pipeline.report.counting import length_auc, median_length
 from pairsmith.pipeline.report.facts import LengthCount
-from pairsmith.pipeline.report.lengths import length_auc, median_length
 
 LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=30)
 

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 
 from pairsmith.pipeline.report import curves, plots
 from pairsmith.pipeline.report.facts import ProblemOutcome, VerdictCount
-from pairsmith.pipeline.report.svg import PASSED, draw, plain_label
+from pairsmith.pipeline.report.svg import PASSED, Drawing, draw_svg, plain_label
 from tests.report_run import training_steps
 
 
@@ -14,7 +14,7 @@ def paint(axes: Axes) -> None:
 
 
 def test_figure_is_themed_escaped_and_named() -> None:
-    svg = draw(paint, 2.0, "one", "A bar")
+    svg = draw_svg(Drawing(paint, 2.0, "one", "A bar"))
     assert svg.startswith('<svg viewBox="0 0 360 144" role="img" aria-label="A bar">')
     assert "fill: var(--passed)" in svg
     assert 'a&lt;b&gt;&amp;"$x$' in svg
@@ -28,9 +28,9 @@ def test_figure_is_themed_escaped_and_named() -> None:
 def test_figure_ignores_the_users_matplotlib_settings() -> None:
     import matplotlib as mpl
 
-    plain = draw(paint, 2.0, "one", "A bar")
+    plain = draw_svg(Drawing(paint, 2.0, "one", "A bar"))
     with mpl.rc_context({"font.size": 30, "axes.grid": True, "svg.fonttype": "path"}):
-        assert draw(paint, 2.0, "one", "A bar") == plain
+        assert draw_svg(Drawing(paint, 2.0, "one", "A bar")) == plain
         assert mpl.rcParams["font.size"] == 30
 
 
@@ -50,7 +50,9 @@ def test_pass_rate_bins_are_exact_and_set_the_ends_apart() -> None:
 
 
 def test_bars_say_count_and_share() -> None:
-    svg = plots.draw_outcomes([VerdictCount("passed", "", 1500), VerdictCount("failed", "wrong_value", 500)])
+    svg = draw_svg(
+        plots.plot_outcomes([VerdictCount("passed", "", 1500), VerdictCount("failed", "wrong_value", 500)])
+    )
     assert "1,500 (75%)" in svg
     assert "500 (25%)" in svg
     assert "wrong value" in svg
@@ -62,15 +64,8 @@ def test_running_mean() -> None:
 
 @pytest.mark.parametrize("n_steps", [1, 2, 200])
 def test_curves_of_any_number_of_steps(n_steps: int) -> None:
-    steps = training_steps(n_steps)
-    figures = [
-        function(steps)
-        for function in (
-            lambda steps: curves.draw_loss(steps, 0.693),
-            curves.draw_margin,
-            curves.draw_accuracy,
-            curves.draw_logprobs,
-        )
-    ]
-    assert len(set(figures)) == 4
+    drawings = curves.plot_training(training_steps(n_steps), 0.693)
+    assert list(drawings)[:4] == ["loss", "margin", "accuracy", "logprobs"]
+    figures = [draw_svg(drawing) for drawing in drawings.values()]
+    assert len(set(figures)) == len(figures)
     assert all("step" in figure for figure in figures)

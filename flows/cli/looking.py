@@ -68,7 +68,7 @@ def repeats_command(
 
     def work() -> None:
         with run_here(run, is_written=True) as folder:
-            from pairsmith.flows.inspecting import show_repeats
+            from pairsmith.pipeline.report.terminal import show_repeats
 
             show_repeats(folder, threshold, workers, reporter().console)
 
@@ -91,7 +91,7 @@ def explain_command(
     """
 
     def work() -> None:
-        from pairsmith.flows.explaining import show_history
+        from pairsmith.pipeline.report.terminal import show_history
 
         with run_here(run or "") as folder:
             show_history(pair_id, folder if run else None, cases, reporter().console)

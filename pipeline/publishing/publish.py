@@ -24,7 +24,7 @@ from pairsmith.pipeline.publishing.hub import (
 from pairsmith.pipeline.publishing.scanning import Finding, scan_files
 from pairsmith.pipeline.report.gather import gather_run
 from pairsmith.pipeline.report.page import median_lengths
-from pairsmith.pipeline.report.plots import draft_candidate_steps, draft_lengths, draft_outcomes
+from pairsmith.pipeline.report.plots import plot_candidate_steps, plot_lengths, plot_outcomes
 from pairsmith.pipeline.report.svg import draw_png
 from pairsmith.pipeline.training import result_of
 from pairsmith.schemas.config import RunConfig
@@ -169,11 +169,11 @@ def _plan(remote: Remote, local: Mapping[str, Content], ours: tuple[str, ...], t
 def _figures(run: Path) -> dict[str, bytes]:
     facts = gather_run(run)
     figures = {
-        "funnel": draw_png(draft_candidate_steps(facts.candidate_steps)),
-        "verdicts": draw_png(draft_outcomes(facts.outcomes)),
+        "funnel": draw_png(plot_candidate_steps(facts.candidate_steps)),
+        "verdicts": draw_png(plot_outcomes(facts.outcomes)),
     }
     if facts.pairs and facts.pairs.n:
-        drawing = draft_lengths(facts.pairs.lengths, median_lengths(facts.pairs), _LENGTHS_HEIGHT)
+        drawing = plot_lengths(facts.pairs.lengths, median_lengths(facts.pairs), _LENGTHS_HEIGHT)
         figures["lengths"] = draw_png(drawing)
     return figures
 

@@ -5,13 +5,12 @@ template. The page shows what there is: a run that has only been built has no tr
 is hostile and is only ever shown as escaped text; the page forbids itself scripts and everything external.
 """
 
-import contextlib
-import os
 from pathlib import Path
 
-from pairsmith.pipeline.report.errors import ReportError
+from pairsmith.pipeline.report.facts import ReportError
 from pairsmith.pipeline.report.gather import gather_run
 from pairsmith.pipeline.report.page import render_page
+from pairsmith.pipeline.run.folder import write_whole
 
 __all__ = ["ReportError", "write_report"]
 
@@ -24,17 +23,9 @@ def write_report(run: Path, out: Path | None = None) -> Path:
         out: file to write; None for `report.html` in the run folder.
 
     Raises:
-        ReportError: the folder can't be read as a run, or the file can't be written.
+        ReportError: if the folder can't be read as a run.
+        FolderError: if the file can't be written.
     """
     target = out if out is not None else run / "report.html"
-    page = render_page(gather_run(run)).encode("utf-8")
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(page)
-        unfinished.replace(target)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-        raise ReportError(f"{target}: can't be written ({error.strerror}); give another file") from None
+    write_whole(target, render_page(gather_run(run)).encode("utf-8"))
     return target

@@ -1,15 +1,26 @@
 """Counts over the tables of a run. Only aggregates leave Polars: a million candidates stay there."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
 
 import polars as pl
 
-from pairsmith.pipeline.report.facts import CandidateStep, ProblemOutcome, ProblemStep, VerdictCount
+from pairsmith.pipeline.report.facts import (
+    CandidateStep,
+    Example,
+    LengthCount,
+    PairFacts,
+    ProblemOutcome,
+    ProblemStep,
+    TagShare,
+    VerdictCount,
+)
 from pairsmith.schemas.candidate import Extraction
 from pairsmith.schemas.verdict import Cause, Label
 
 _LABELS = [label.value for label in Label]
+N_EXAMPLES = 4
 
 
 def count_candidates(
@@ -140,3 +151,135 @@ def _commonest(counts: Counter[str]) -> str:
 
 def _losses(counts: dict[str, int]) -> tuple[tuple[str, int], ...]:
     return tuple((reason, n) for reason, n in counts.items() if n > 0)
+
+
+def count_pairs(pairs: pl.LazyFrame) -> PairFacts:
+    """Return the figures of the pairs, both splits together."""
+    chosen, rejected = pl.col("chosen_n_lines"), pl.col("rejected_n_lines")
+    totals = pairs.select(
+        n=pl.len(),
+        n_test=(pl.col("split") == "test").sum(),
+        n_problems=pl.col("problem_id").n_unique(),
+        n_shorter=(chosen < rejected).sum(),
+        n_equal=(chosen == rejected).sum(),
+        n_longer=(chosen > rejected).sum(),
+    )
+    row = {name: int(value) for name, value in totals.collect().row(0, named=True).items()}
+    lengths = _count_lengths(pairs)
+    return PairFacts(
+        n_train=row["n"] - row["n_test"],
+        n_test=row["n_test"],
+        n_problems=row["n_problems"],
+        n_shorter=row["n_shorter"],
+        n_equal=row["n_equal"],
+        n_longer=row["n_longer"],
+        lengths=lengths,
+        length_auc=length_auc(lengths),
+        tags=_share_tags(pairs, row["n"]),
+        examples=_pick_examples(pairs),
+    )
+
+
+def _count_lengths(pairs: pl.LazyFrame) -> tuple[LengthCount, ...]:
+    sides = [
+        pairs.group_by(n_lines=f"{side}_n_lines").agg(pl.len().cast(pl.Int64).alias(side)).collect()
+        for side in ("chosen", "rejected")
+    ]
+    both = sides[0].join(sides[1], on="n_lines", how="full", coalesce=True).fill_null(0).sort("n_lines")
+    return tuple(LengthCount(*row) for row in both.select("n_lines", "chosen", "rejected").iter_rows())
+
+
+def _share_tags(pairs: pl.LazyFrame, n_pairs: int) -> tuple[TagShare, ...]:
+    chosen, rejected = (_count_tags(pairs, side) for side in ("chosen", "rejected"))
+    shares = [TagShare(tag, chosen[tag] / n_pairs, rejected[tag] / n_pairs) for tag in chosen.keys() | rejected]
+    return tuple(sorted(shares, key=lambda share: (-abs(share.chosen - share.rejected), share.tag)))
+
+
+def _count_tags(pairs: pl.LazyFrame, side: str) -> Counter[str]:
+    """Return how many pairs have each tag on this side."""
+    counts: Counter[str] = Counter()
+    for tags, n in pairs.group_by(f"{side}_tags").agg(pl.len()).collect().iter_rows():
+        for tag in set(tags.split()):
+            counts[tag] += n
+    return counts
+
+
+def _pick_examples(pairs: pl.LazyFrame) -> tuple[Example, ...]:
+    """Return up to N_EXAMPLES pairs of different problems; of the commonest causes, each in its turn."""
+    firsts = pairs.group_by("rejected_cause", "problem_id").agg(pl.col("pair_id").min(), n=pl.len()).collect()
+    by_cause: dict[str, list[tuple[str, str]]] = {}
+    sizes: dict[str, int] = {}
+    for cause, problem_id, pair_id, n in firsts.sort("rejected_cause", "pair_id").iter_rows():
+        by_cause.setdefault(cause, []).append((pair_id, problem_id))
+        sizes[cause] = sizes.get(cause, 0) + n
+    causes = sorted(by_cause, key=lambda cause: (-sizes[cause], cause))
+    picked: dict[str, str] = {}  # problem_id to pair_id, in the order picked
+    while len(picked) < N_EXAMPLES and any(by_cause.values()):
+        for cause in causes:
+            left = [entry for entry in by_cause[cause] if entry[1] not in picked]
+            by_cause[cause] = left[1:]
+            if left and len(picked) < N_EXAMPLES:
+                picked[left[0][1]] = left[0][0]
+    return _read_examples(pairs, list(picked.values()))
+
+
+def _read_examples(pairs: pl.LazyFrame, pair_ids: list[str]) -> tuple[Example, ...]:
+    answer = pl.col("rejected").list.last().struct.field("content")
+    rows = (
+        pairs.filter(pl.col("pair_id").is_in(pair_ids))
+        .select(
+            "pair_id",
+            "problem_id",
+            "chosen_code",
+            # A candidate without code is shown with its whole answer.
+            pl.when(pl.col("rejected_code") == "").then(answer).otherwise("rejected_code").alias("rejected_code"),
+            "rejected_cause",
+            "rejected_detail",
+            "chosen_share",
+            "rejected_share",
+            "n_cases",
+        )
+        .collect()
+    )
+    examples = [Example(**row) for row in rows.iter_rows(named=True)]
+    return tuple(sorted(examples, key=lambda example: pair_ids.index(example.pair_id)))
+
+
+def length_auc(lengths: Sequence[LengthCount]) -> float | None:
+    """Return the chance that a chosen program is longer than a rejected one, ties counting half.
+
+    Computed exactly from the counts, over all chosen x rejected. 0.5: length tells nothing; 1.0: every chosen
+    one is longer; 0.0: shorter. None if there are no chosen or no rejected ones.
+
+    Args:
+        lengths: counts by number of lines, in any order.
+
+    Source: Mann and Whitney 1947, doi:10.1214/aoms/1177730491: U / (n m), the area under the ROC curve
+        (Hanley and McNeil 1982, doi:10.1148/radiology.143.1.7063747).
+    """
+    n_chosen = sum(count.n_chosen for count in lengths)
+    n_rejected = sum(count.n_rejected for count in lengths)
+    if not n_chosen or not n_rejected:
+        return None
+    twice_u = n_rejected_below = 0
+    for count in sorted(lengths, key=lambda count: count.n_lines):
+        twice_u += count.n_chosen * (2 * n_rejected_below + count.n_rejected)
+        n_rejected_below += count.n_rejected
+    return float(Fraction(twice_u, 2 * n_chosen * n_rejected))
+
+
+def median_length(counts: Iterable[tuple[int, int]]) -> float:
+    """Return the median of numbers of lines given with their counts; 0.0 of none."""
+    ordered = sorted(counts)
+    total = sum(n for _, n in ordered)
+    middles = (max(total - 1, 0) // 2, total // 2)  # one place, or the two around the middle
+    return sum(_at(ordered, place) for place in middles) / 2
+
+
+def _at(ordered: Sequence[tuple[int, int]], place: int) -> int:
+    """Return the value at a place, from 0, of the sorted list that the counts stand for."""
+    for n_lines, n in ordered:
+        if place < n:
+            return n_lines
+        place -= n
+    return 0

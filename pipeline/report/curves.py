@@ -12,13 +12,33 @@ from pairsmith.pipeline.report.svg import (
     PASSED,
     PLAIN,
     UNDECIDED,
+    Drawing,
     count_axis,
-    draw,
     plain_label,
 )
 from pairsmith.pipeline.report.words import spoken
 from pairsmith.schemas.score import Interval, Score
 from pairsmith.schemas.training import HeldOutStep, TrainingStep
+
+# Figure to the fields of a step with their colours, the level to compare with, the axis, and a description.
+_CURVES: Mapping[str, tuple[Mapping[str, str], float | None, str, str]] = {
+    "loss": ({"loss": PLAIN}, None, "loss", "Loss by training step"),
+    "margin": ({"reward_margin": PLAIN}, 0.0, "reward margin", "Reward margin by training step"),
+    "accuracy": ({"reward_accuracy": PLAIN}, 0.5, "reward accuracy", "Reward accuracy by training step"),
+    "logprobs": (
+        {"rejected_logprob": FAILED, "chosen_logprob": PASSED},
+        None,
+        "log-probability (nats)",
+        "Log-probability of chosen and rejected answers by training step",
+    ),
+    "kl": ({"kl": PLAIN}, 0.0, "KL (nats a token)", "KL to the reference by training step"),
+    "answer_lengths": (
+        {"rejected_n_tokens": FAILED, "chosen_n_tokens": PASSED},
+        None,
+        "tokens",
+        "Length of chosen and rejected answers by training step",
+    ),
+}
 
 
 def smoothing_window(n_steps: int) -> int:
@@ -32,46 +52,26 @@ def running_mean(values: Sequence[float], window: int) -> list[float]:
     return [sum(values[start:end]) / (end - start) for end, start in enumerate(starts, start=1)]
 
 
-def draw_loss(steps: Sequence[TrainingStep], equal: float | None) -> str:
-    """Return the loss by step, with the loss where policy and reference are equal, if there is such a one."""
-    return _draw_curves(steps, {"loss": PLAIN}, equal, "loss", "Loss by training step")
+def plot_training(steps: Sequence[TrainingStep], equal_loss: float | None) -> dict[str, Drawing]:
+    """Return the curves of a training by name; those whose fields no step has are left out.
+
+    Args:
+        steps: as logged.
+        equal_loss: the loss at which policy and reference are equal, if there is such a one.
+    """
+    drawn = {
+        name: _plot_curves(steps, fields, equal_loss if name == "loss" else level, label, description)
+        for name, (fields, level, label, description) in _CURVES.items()
+    }
+    return {name: drawing for name, drawing in drawn.items() if drawing is not None}
 
 
-def draw_margin(steps: Sequence[TrainingStep]) -> str:
-    """Return the reward margin by step, with 0, where neither answer is preferred."""
-    return _draw_curves(steps, {"reward_margin": PLAIN}, 0.0, "reward margin", "Reward margin by training step")
-
-
-def draw_accuracy(steps: Sequence[TrainingStep]) -> str:
-    """Return the share of pairs with a positive margin by step, with one half."""
-    description = "Reward accuracy by training step"
-    return _draw_curves(steps, {"reward_accuracy": PLAIN}, 0.5, "reward accuracy", description)
-
-
-def draw_logprobs(steps: Sequence[TrainingStep]) -> str:
-    """Return the summed log-probabilities of chosen and rejected answers by step, in nats."""
-    curves = {"rejected_logprob": FAILED, "chosen_logprob": PASSED}
-    description = "Log-probability of chosen and rejected answers by training step"
-    return _draw_curves(steps, curves, None, "log-probability (nats)", description)
-
-
-def draw_kl(steps: Sequence[TrainingStep]) -> str:
-    """Return the estimated KL divergence from the reference by step, nats a token."""
-    return _draw_curves(steps, {"kl": PLAIN}, 0.0, "KL (nats a token)", "KL to the reference by training step")
-
-
-def draw_answer_lengths(steps: Sequence[TrainingStep]) -> str:
-    """Return the mean length of chosen and rejected answers by step, in tokens."""
-    curves = {"rejected_n_tokens": FAILED, "chosen_n_tokens": PASSED}
-    return _draw_curves(steps, curves, None, "tokens", "Length of chosen and rejected answers by training step")
-
-
-def draw_held_out(steps: Sequence[HeldOutStep]) -> str:
+def plot_held_out(steps: Sequence[HeldOutStep]) -> Drawing | None:
     """Return the reward accuracy on held-out pairs by step; where there is none, the loss."""
     has_accuracy = any(step.reward_accuracy is not None for step in steps)
     name, level = ("reward_accuracy", 0.5) if has_accuracy else ("loss", None)
     words = name.replace("_", " ")
-    return _draw_curves(steps, {name: PLAIN}, level, words, f"Held-out {words} by training step")
+    return _plot_curves(steps, {name: PLAIN}, level, words, f"Held-out {words} by training step")
 
 
 def score_rows(before: Score | None, after: Score | None) -> list[tuple[str, Interval | None, Interval | None]]:
@@ -81,7 +81,7 @@ def score_rows(before: Score | None, after: Score | None) -> list[tuple[str, Int
     return [(name, sides[0].get(name), sides[1].get(name)) for name in names]
 
 
-def draw_scores(before: Score | None, after: Score | None) -> str:
+def plot_scores(before: Score | None, after: Score | None) -> Drawing:
     """Return pass@k next to diversity, before and after, as points with their intervals."""
     rows = score_rows(before, after)
 
@@ -99,31 +99,31 @@ def draw_scores(before: Score | None, after: Score | None) -> str:
         axes.grid(visible=True, axis="x")
         axes.spines["left"].set_visible(False)
 
-    return draw(paint, 0.6 + 0.5 * len(rows), "scores", "Scores before and after training, with intervals")
+    return Drawing(paint, 0.6 + 0.5 * len(rows), "scores", "Scores before and after training, with intervals")
 
 
-def _draw_curves(
+def _plot_curves(
     steps: Sequence[TrainingStep] | Sequence[HeldOutStep],
-    curves: Mapping[str, str],
+    fields: Mapping[str, str],
     level: float | None,
     label: str,
     description: str,
-) -> str:
-    """Draw fields of the steps (field to colour), as logged and smoothed, with a level to compare with.
+) -> Drawing | None:
+    """Return fields of the steps (field to colour), as logged and smoothed, with a level to compare with.
 
-    Steps that lack a field are left out of its curve; nothing is drawn where all lack all.
+    Steps that lack a field are left out of its curve; None where all lack all.
     """
     points = {
         name: [(step.step, float(value)) for step in steps if (value := getattr(step, name)) is not None]
-        for name in curves
+        for name in fields
     }
     if not any(points.values()):
-        return ""
+        return None
 
     def paint(axes: Axes) -> None:
         if level is not None:
             axes.axhline(level, color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
-        for name, colour in curves.items():
+        for name, colour in fields.items():
             numbers, values = ([point[side] for point in points[name]] for side in (0, 1))
             smooth = running_mean(values, smoothing_window(len(values)))
             axes.plot(numbers, values, color=colour, linewidth=1, alpha=0.4)
@@ -134,10 +134,10 @@ def _draw_curves(
         count_axis(axes, "x")
         axes.grid(visible=False, axis="x")
         axes.margins(y=0.12)
-        if "reward_accuracy" in curves:
+        if "reward_accuracy" in fields:
             axes.set_ylim(-0.04, 1.04)
 
-    return draw(paint, 2.3, "-".join(curves), description)
+    return Drawing(paint, 2.3, "-".join(fields), description)
 
 
 def _estimates(score: Score) -> dict[str, Interval]:

@@ -3,12 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.sampling.forecast import Comparison
 from pairsmith.schemas.gate import GateCheck
 from pairsmith.schemas.manifest import Manifest
 from pairsmith.schemas.pairing_report import PairingReport
 from pairsmith.schemas.score import Gain, Score, SliceGain
 from pairsmith.schemas.training import HeldOutStep, TrainingStep, TrainingSummary
+
+
+class ReportError(PairsmithError):
+    """The run folder can't be reported on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,15 +20,14 @@ from pairsmith.pipeline.pairing.summary import report_from_json
 from pairsmith.pipeline.report.answers import count_answers
 from pairsmith.pipeline.report.counting import (
     count_candidates,
+    count_pairs,
     list_outcomes,
     list_problems,
     list_suspects,
     trace_candidates,
     trace_problems,
 )
-from pairsmith.pipeline.report.errors import ReportError
-from pairsmith.pipeline.report.facts import ReportInput, TrainingFacts
-from pairsmith.pipeline.report.pairing import count_pairs
+from pairsmith.pipeline.report.facts import ReportError, ReportInput, TrainingFacts
 from pairsmith.pipeline.sampling.forecast import Comparison
 from pairsmith.pipeline.training import read_evaluations
 from pairsmith.schemas.arrow import arrow_schema

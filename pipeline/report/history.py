@@ -1,6 +1,10 @@
-"""All that a run knows of one problem, one candidate and one pair, read from the shards of all stages."""
+"""All that a run knows of one problem, one candidate and one pair, read from the shards of all stages.
+
+`terminal` and the viewer render it. The texts of rows and facts are safe to show.
+"""
 
 import functools
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,15 +17,16 @@ import pyarrow.parquet as pq
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.folder import FolderError
+from pairsmith.pipeline.run.safe_text import shown_arguments, shown_text, shown_value
 from pairsmith.schemas.arrow import from_table
 from pairsmith.schemas.candidate import Candidate, Program
 from pairsmith.schemas.crosscheck import CandidateCrosscheck, ProblemCrosscheck, Timing
-from pairsmith.schemas.execution import CaseRun, Execution
+from pairsmith.schemas.execution import CaseRun, Execution, Status
 from pairsmith.schemas.judgement import Judgement
 from pairsmith.schemas.pair import Pair
-from pairsmith.schemas.problem import Case, Problem
+from pairsmith.schemas.problem import Case, Interface, Problem
 from pairsmith.schemas.syntax import Syntax
-from pairsmith.schemas.verdict import Verdict
+from pairsmith.schemas.verdict import Label, Verdict
 
 T = TypeVar("T")
 _TEXTS = ("prompt", "chosen", "rejected", "chosen_code", "rejected_code")
@@ -76,13 +81,14 @@ class ProblemHistory:
 
 
 @dataclass(frozen=True, slots=True)
-class CaseAnswers:
-    """One case, and what the two programs of a pair gave; None where one was not run on it."""
+class CaseRow:
+    """One case as it is shown, and whether each program of a pair passed it; None where nobody knows."""
 
     number: int
-    case: Case | None
-    chosen: CaseRun | None
-    rejected: CaseRun | None
+    arguments: str
+    expected: str
+    chosen: str
+    rejected: str
     chosen_passed: bool | None
     rejected_passed: bool | None
 
@@ -198,37 +204,97 @@ def find_pair(runs: Sequence[Path], pair_id: str) -> tuple[Path, dict[str, Any]]
     raise NoPairError(f"{pair_id}: no such pair in {', '.join(map(str, runs))}; name its run with --run")
 
 
-def answers_by_case(problem: Problem, chosen: Known, rejected: Known) -> list[CaseAnswers]:
-    """Return the cases of a problem with what both programs gave.
+def case_rows(problem: Problem, chosen: Known, rejected: Known, n_chars: int) -> list[CaseRow]:
+    """Return the cases of a problem with what both programs gave; those that tell the two apart come first.
 
     Tests without typed cases have their calls in the order made: those of the two programs needn't be alike.
+
+    Args:
+        problem: the problem.
+        chosen: one of its candidates; likewise `rejected`.
+        n_chars: characters at most of each text.
     """
-    sides = [
-        (_runs(one), one.verdict.passed_cases if one.verdict is not None else ()) for one in (chosen, rejected)
+    is_plain = problem.interface is Interface.STDIN
+    runs = [known.execution.runs if known.execution is not None else () for known in (chosen, rejected)]
+    passed = [
+        known.verdict.passed_cases if known.verdict is not None and problem.cases else ()
+        for known in (chosen, rejected)
     ]
-    n = max(len(problem.cases), *(len(runs) for runs, _ in sides))
-    has_cases = bool(problem.cases)
-
-    def at(items: Sequence[T], index: int) -> T | None:
-        return items[index] if index < len(items) else None
-
-    return [
-        CaseAnswers(
-            index + 1,
-            at(problem.cases, index),
-            at(sides[0][0], index),
-            at(sides[1][0], index),
-            at(sides[0][1], index) if has_cases else None,
-            at(sides[1][1], index) if has_cases else None,
+    rows = []
+    for index in range(max(len(problem.cases), *map(len, runs))):
+        case = _at(problem.cases, index)
+        rows.append(
+            CaseRow(
+                index + 1,
+                shown_arguments(case.arguments, n_chars, is_plain) if case is not None else "a call of the tests",
+                _expected(case, n_chars, is_plain) if case is not None else "",
+                *(_answer(_at(side, index), n_chars, is_plain) for side in runs),
+                *(_at(side, index) for side in passed),
+            )
         )
-        for index in range(n)
+    return sorted(rows, key=lambda row: row.chosen_passed == row.rejected_passed)
+
+
+def outcomes_by_test(chosen: Known, rejected: Known) -> list[tuple[str, str, str]]:
+    """Return the test functions that ran on the chosen program: name, and the outcome of both programs."""
+    tests = [known.execution.tests if known.execution is not None else () for known in (chosen, rejected)]
+    outcomes = {test.name: test.outcome for test in tests[1]}
+    return [(shown_text(test.name, 200), test.outcome, outcomes.get(test.name, "not run")) for test in tests[0]]
+
+
+def candidate_facts(known: Known) -> list[tuple[str, str]]:
+    """Return what is known of a candidate beside its texts: name and text of each fact, a stage each."""
+    drawn, program, run, verdict = known.candidate, known.program, known.execution, known.verdict
+    held, seen = known.standing, known.syntax
+    logprob = f", mean log-probability {drawn.mean_logprob:.3f}" if drawn.mean_logprob is not None else ""
+    facts = [
+        (
+            "Drawn",
+            f"number {drawn.index} by {drawn.backend} from {drawn.model} {drawn.revision[:12]}".rstrip()
+            + f"; temperature {drawn.temperature:g}, top_p {drawn.top_p:g}, seed {drawn.seed}"
+            + f"; {drawn.n_tokens} tokens, end {drawn.finish_reason or 'unknown'}{logprob}",
+        )
     ]
+    if program is not None:
+        facts.append(("Program", f"{program.extraction}, found as {program.form}"))
+    if run is not None:
+        flaky = ", and otherwise in a second run" if run.flaky else ""
+        status = f"{run.status} {run.exception}".rstrip() + f" in {run.backend or 'no sandbox'}{flaky}"
+        facts.append(("Ran", f"{status}; {run.cpu_s:.3f} s of CPU, {run.peak_memory_mib:.0f} MiB"))
+    if verdict is not None:
+        why = f", {verdict.cause} {verdict.detail}".rstrip() if verdict.cause else ""
+        facts.append(("Verdict", f"{verdict.label}{why}; {verdict.n_passed} of {verdict.n_cases} cases passed"))
+    if held is not None:
+        agreed = f"{held.n_agreed} of {held.n_inputs} inputs agree, support {held.support:.2f}"
+        facts.append(("Beyond the tests", f"{held.standing} by {held.method or 'nothing'}, {agreed}"))
+    if seen is not None:
+        repeats = f"; repeats candidate {seen.duplicate_of} ({seen.duplicate_rule})" if seen.duplicate_of else ""
+        measures = f"{seen.n_lines} lines, {seen.n_tokens} tokens, complexity {seen.cyclomatic}"
+        facts.append(("Syntax", f"{measures}; near-duplicate cluster {seen.cluster}{repeats}"))
+        facts.append(("Tags", " ".join(seen.tags) or "none"))
+    return [(name, shown_text(text, 400)) for name, text in facts]
 
 
-def telling_first(answers: Iterable[CaseAnswers]) -> list[CaseAnswers]:
-    """Return the cases that tell the two apart before the others, each in their order."""
-    return sorted(answers, key=lambda one: one.chosen_passed == one.rejected_passed)
+def count_labels(candidates: Iterable[Known]) -> str:
+    """Return how many candidates have each label: `3 passed, 1 failed`."""
+    counts = Counter(known.verdict.label for known in candidates if known.verdict is not None)
+    return ", ".join(f"{counts[label]} {label}" for label in Label if counts[label])
 
 
-def _runs(known: Known) -> tuple[CaseRun, ...]:
-    return known.execution.runs if known.execution is not None else ()
+def _at(items: Sequence[T], index: int) -> T | None:
+    return items[index] if index < len(items) else None
+
+
+def _expected(case: Case, n_chars: int, is_plain: bool) -> str:
+    if case.compare in ("truthy", "falsy"):
+        return f"something {case.compare}"
+    rule = f" ({case.compare})" if case.compare != "equal" else ""
+    return shown_value(case.expected, n_chars, is_plain) + rule
+
+
+def _answer(run: CaseRun | None, n_chars: int, is_plain: bool) -> str:
+    if run is None:
+        return "not run"
+    if run.status is Status.OK:
+        return shown_value(run.value, n_chars, is_plain)
+    return shown_text(f"{run.status} {run.exception}".strip(), n_chars)

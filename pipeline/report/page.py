@@ -11,8 +11,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pairsmith.pipeline.report import curves, plots, words
+from pairsmith.pipeline.report.counting import median_length
 from pairsmith.pipeline.report.facts import PairFacts, ProblemOutcome, ReportInput, TrainingFacts
-from pairsmith.pipeline.report.lengths import median_length
+from pairsmith.pipeline.report.svg import Drawing, draw_svg
 from pairsmith.pipeline.run.safe_text import visible
 from pairsmith.pipeline.training import is_displaced
 from pairsmith.schemas.score import Gain
@@ -112,33 +113,27 @@ def _finalize(value: Any) -> Any:
 
 
 def _draw_figures(facts: ReportInput) -> dict[str, Markup]:
-    figures: dict[str, str] = {}
+    drawings: dict[str, Drawing | None] = {}
     if facts.outcomes:
-        figures["candidates"] = plots.draw_candidate_steps(facts.candidate_steps)
-        figures["problems"] = plots.draw_problem_steps(facts.problem_steps)
-        figures["causes"] = plots.draw_outcomes(facts.outcomes)
+        drawings["candidates"] = plots.plot_candidate_steps(facts.candidate_steps)
+        drawings["problems"] = plots.plot_problem_steps(facts.problem_steps)
+        drawings["causes"] = plots.plot_outcomes(facts.outcomes)
         # As high as the figure beside it, within reason; likewise below.
         height = min(max(plots.rows_height(len(facts.outcomes)), 2.6), 3.6)
-        figures["rates"] = plots.draw_pass_rates(facts.problems, height)
+        drawings["rates"] = plots.plot_pass_rates(facts.problems, height)
     if facts.pairs and facts.pairs.n:
         height = min(max(plots.rows_height(len(facts.pairs.tags)), 2.8), 3.6)
-        figures["lengths"] = plots.draw_lengths(facts.pairs.lengths, median_lengths(facts.pairs), height)
+        drawings["lengths"] = plots.plot_lengths(facts.pairs.lengths, median_lengths(facts.pairs), height)
         if facts.pairs.tags:
-            figures["tags"] = plots.draw_tags(facts.pairs.tags)
+            drawings["tags"] = plots.plot_tags(facts.pairs.tags)
     if facts.training and facts.training.steps:
-        steps = facts.training.steps
-        figures["loss"] = curves.draw_loss(steps, math.log(2) if is_sigmoid(facts.training) else None)
-        figures["margin"] = curves.draw_margin(steps)
-        figures["accuracy"] = curves.draw_accuracy(steps)
-        figures["logprobs"] = curves.draw_logprobs(steps)
-        figures["kl"] = curves.draw_kl(steps)
-        figures["answer_lengths"] = curves.draw_answer_lengths(steps)
-        figures["held_out"] = curves.draw_held_out(facts.training.held_out)
+        equal_loss = math.log(2) if is_sigmoid(facts.training) else None
+        drawings |= curves.plot_training(facts.training.steps, equal_loss)
+        drawings["held_out"] = curves.plot_held_out(facts.training.held_out)
     if facts.before or facts.after:
-        figures["scores"] = curves.draw_scores(facts.before, facts.after)
-        figures = {name: figure for name, figure in figures.items() if figure}  # a method may not have it
-    # Labels were escaped when the figures were drawn.
-    return {name: Markup(figure) for name, figure in figures.items()}
+        drawings["scores"] = curves.plot_scores(facts.before, facts.after)
+    # Labels are escaped where the figures are drawn.
+    return {name: Markup(draw_svg(drawing)) for name, drawing in drawings.items() if drawing is not None}
 
 
 def median_lengths(pairs: PairFacts) -> tuple[float, float]:

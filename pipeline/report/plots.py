@@ -1,4 +1,4 @@
-"""The report's figures of the dataset: each takes counts and returns an `svg` element."""
+"""The report's figures of the dataset: each takes counts and returns a drawing."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -23,8 +23,6 @@ from pairsmith.pipeline.report.svg import (
     UNRUN,
     Drawing,
     count_axis,
-    draw,
-    draw_svg,
     plain_label,
 )
 from pairsmith.pipeline.report.words import percent, spoken
@@ -41,12 +39,7 @@ def rows_height(n_rows: int) -> float:
     return _MARGIN + _ROW * max(n_rows, 1)
 
 
-def draw_candidate_steps(steps: Sequence[CandidateStep]) -> str:
-    """Return the funnel of candidates as SVG."""
-    return draw_svg(draft_candidate_steps(steps))
-
-
-def draft_candidate_steps(steps: Sequence[CandidateStep]) -> Drawing:
+def plot_candidate_steps(steps: Sequence[CandidateStep]) -> Drawing:
     """Return the funnel of candidates: a stacked bar a step."""
     layers: list[tuple[str, Callable[[CandidateStep], int]]] = [
         (PASSED, lambda step: step.passed),
@@ -68,7 +61,7 @@ def draft_candidate_steps(steps: Sequence[CandidateStep]) -> Drawing:
     return Drawing(paint, rows_height(len(steps)), "candidates", "Candidates that reached each step")
 
 
-def draw_problem_steps(steps: Sequence[ProblemStep]) -> str:
+def plot_problem_steps(steps: Sequence[ProblemStep]) -> Drawing:
     """Return the funnel of problems: a bar a step."""
 
     def paint(axes: Axes) -> None:
@@ -77,15 +70,10 @@ def draw_problem_steps(steps: Sequence[ProblemStep]) -> str:
         _label_ends(axes, counts, [f"{n:,}" for n in counts])
         _finish_rows(axes, "problems")
 
-    return draw(paint, rows_height(len(steps)), "problems", "Problems that reached each step")
+    return Drawing(paint, rows_height(len(steps)), "problems", "Problems that reached each step")
 
 
-def draw_outcomes(outcomes: Sequence[VerdictCount]) -> str:
-    """Return verdicts and their causes as SVG."""
-    return draw_svg(draft_outcomes(outcomes))
-
-
-def draft_outcomes(outcomes: Sequence[VerdictCount]) -> Drawing:
+def plot_outcomes(outcomes: Sequence[VerdictCount]) -> Drawing:
     """Return verdicts and their causes: a bar each, with count and share."""
     total = sum(outcome.n for outcome in outcomes)
 
@@ -110,7 +98,7 @@ def pass_rate_bins(problems: Iterable[ProblemOutcome]) -> list[int]:
     return bins
 
 
-def draw_pass_rates(problems: Iterable[ProblemOutcome], height: float) -> str:
+def plot_pass_rates(problems: Iterable[ProblemOutcome], height: float) -> Drawing:
     """Return the histogram of pass rates over problems; the two ends, which make no pair, set apart.
 
     Args:
@@ -127,15 +115,10 @@ def draw_pass_rates(problems: Iterable[ProblemOutcome], height: float) -> str:
         axes.set_ylabel("problems")
         count_axis(axes, "y")
 
-    return draw(paint, height, "rates", "Problems by the share of their candidates that passed")
+    return Drawing(paint, height, "rates", "Problems by the share of their candidates that passed")
 
 
-def draw_lengths(lengths: Sequence[LengthCount], medians: tuple[float, float], height: float) -> str:
-    """Return lengths of chosen against rejected programs as SVG; see `draft_lengths`."""
-    return draw_svg(draft_lengths(lengths, medians, height))
-
-
-def draft_lengths(lengths: Sequence[LengthCount], medians: tuple[float, float], height: float) -> Drawing:
+def plot_lengths(lengths: Sequence[LengthCount], medians: tuple[float, float], height: float) -> Drawing:
     """Return lengths of chosen (upwards) against rejected (downwards) programs.
 
     Args:
@@ -168,7 +151,7 @@ def draft_lengths(lengths: Sequence[LengthCount], medians: tuple[float, float], 
     return Drawing(paint, height, "lengths", "Lines of code of chosen and of rejected programs")
 
 
-def draw_tags(tags: Sequence[TagShare]) -> str:
+def plot_tags(tags: Sequence[TagShare]) -> Drawing:
     """Return the style tags whose share differs most between chosen and rejected programs."""
     shown = tags[:N_TAGS]
 
@@ -186,7 +169,7 @@ def draw_tags(tags: Sequence[TagShare]) -> str:
         axes.grid(visible=True, axis="x")
         axes.spines["left"].set_visible(False)
 
-    return draw(paint, rows_height(len(shown)), "tags", "Style tags of chosen and of rejected programs")
+    return Drawing(paint, rows_height(len(shown)), "tags", "Style tags of chosen and of rejected programs")
 
 
 def _label_ends(axes: Axes, ends: Sequence[int], labels: Sequence[str], room: float = 0.14) -> None:

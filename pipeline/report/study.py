@@ -1,8 +1,6 @@
 """The report of a study: who gained, who degraded, what it cost; one self-contained HTML file."""
 
-import contextlib
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -11,10 +9,10 @@ from jinja2 import Environment
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from pairsmith.pipeline.report.errors import ReportError
 from pairsmith.pipeline.report.page import page_environment
-from pairsmith.pipeline.report.svg import FAILED, INK, MUTED, PASSED, PLAIN, UNDECIDED, draw
-from pairsmith.pipeline.report.words import change
+from pairsmith.pipeline.report.svg import FAILED, INK, MUTED, PASSED, PLAIN, UNDECIDED, Drawing, draw_svg
+from pairsmith.pipeline.report.words import change, significance
+from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.schemas.score import Gain, Interval
 from pairsmith.schemas.study import StudyRow
 
@@ -33,18 +31,10 @@ def write_study_report(study: Path, title: str, rows: Sequence[StudyRow]) -> Pat
         rows: all cells, those that are not done included.
 
     Raises:
-        ReportError: if it can't be written.
+        FolderError: if it can't be written.
     """
-    target = study / "report.html"
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        unfinished.write_bytes(render_study(title, rows).encode("utf-8"))
-        unfinished.replace(target)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-        raise ReportError(f"{target}: can't be written ({error.strerror})") from None
-    return target
+    write_whole(study / "report.html", render_study(title, rows).encode("utf-8"))
+    return study / "report.html"
 
 
 def render_study(title: str, rows: Sequence[StudyRow]) -> str:
@@ -52,7 +42,7 @@ def render_study(title: str, rows: Sequence[StudyRow]) -> str:
     done = [row for row in rows if row.gains]
     figures = {}
     if any(row.gain("pass@1") and row.gain(COST) for row in done):
-        figures = {"changes": draw_changes(done), "paths": draw_paths(done)}
+        figures = {"changes": plot_changes(done), "paths": plot_paths(done)}
     return (
         _environment()
         .get_template("study.html.jinja")
@@ -61,7 +51,7 @@ def render_study(title: str, rows: Sequence[StudyRow]) -> str:
             rows=rows,
             done=done,
             measures=list_measures(done),
-            figures={name: Markup(figure) for name, figure in figures.items()},
+            figures={name: Markup(draw_svg(figure)) for name, figure in figures.items()},
             keys=_keys(rows),
             marks=_marks_in_words(rows),
             sentences=[sentence for start in _starts(rows) for sentence in conclude(start, rows)],
@@ -81,15 +71,10 @@ def conclude(start: str, rows: Sequence[StudyRow]) -> list[str]:
     for row in ranked:
         gain, cost = row.gain("pass@1"), row.gain(COST)
         assert gain is not None
+        verb = significance(gain) if gain.is_significant else "shows no difference"
         what = f"{start} by {row.method}" + (f" on {row.dataset}" if several else "")
-        sentences.append(f"{what}: pass@1 {_verb(gain)}, {change(gain.change)}; {_cost(cost)}.")
+        sentences.append(f"{what}: pass@1 {verb}, {change(gain.change)}; {_cost(cost)}.")
     return sentences
-
-
-def _verb(gain: Gain) -> str:
-    if not gain.is_significant:
-        return "shows no difference"
-    return "rose" if gain.change.value > 0 else "fell"
 
 
 def _cost(cost: Gain | None) -> str:
@@ -106,7 +91,7 @@ def list_measures(rows: Sequence[StudyRow]) -> list[str]:
     return [name for name in found if name in _TOLD or name.startswith(("pass@", "effective_syntax"))]
 
 
-def draw_changes(rows: Sequence[StudyRow]) -> str:
+def plot_changes(rows: Sequence[StudyRow]) -> Drawing:
     """Return the change of pass@1 against that of diversity: a point a cell, its intervals as a cross."""
     marks, colours = _marks(rows), _start_colours(rows)
 
@@ -126,10 +111,10 @@ def draw_changes(rows: Sequence[StudyRow]) -> str:
         axes.set_ylabel("change of pass@1")
         axes.grid(visible=True)
 
-    return draw(paint, 3.6, "changes", "Change of pass@1 against change of diversity, with intervals")
+    return Drawing(paint, 3.6, "changes", "Change of pass@1 against change of diversity, with intervals")
 
 
-def draw_paths(rows: Sequence[StudyRow]) -> str:
+def plot_paths(rows: Sequence[StudyRow]) -> Drawing:
     """Return where each start stands, and where alignment led it: diversity across, pass@1 upwards."""
     marks, colours = _marks(rows), _start_colours(rows)
 
@@ -151,7 +136,7 @@ def draw_paths(rows: Sequence[StudyRow]) -> str:
         axes.margins(0.12)
         axes.grid(visible=True)
 
-    return draw(paint, 3.6, "paths", "Paths from each start to its aligned models: diversity and pass@1")
+    return Drawing(paint, 3.6, "paths", "Paths from each start to its aligned models: diversity and pass@1")
 
 
 def _cross(axes: Axes, x: Interval, y: Interval, colour: str, alpha: float) -> None:

@@ -75,11 +75,6 @@ class Drawing:
     description: str
 
 
-def draw(paint: Callable[[Axes], None], height: float, name: str, description: str) -> str:
-    """Return what `paint` draws on empty axes, as an `svg` element; see `Drawing`."""
-    return draw_svg(Drawing(paint, height, name, description))
-
-
 def draw_svg(drawing: Drawing) -> str:
     """Return a drawing as an `svg` element."""
     # No time of day and no version in the bytes.

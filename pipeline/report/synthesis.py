@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
 
-from pairsmith.pipeline.report.calibration import draw_calibration
 from pairsmith.pipeline.report.page import page_environment
+from pairsmith.pipeline.report.svg import MUTED, PASSED, Drawing, draw_svg
 from pairsmith.pipeline.run.folder import write_whole
-from pairsmith.pipeline.synthesis import Calibration
+from pairsmith.pipeline.synthesis import Bin, Calibration
 from pairsmith.schemas.manifest import Manifest
 from pairsmith.schemas.problem_card import ProblemCard
 
 N_SHOWN = 40
+_LARGEST = 90.0  # points squared of the largest mark
 STEPS = ("seeds", "concepts", "instructions", "responses", "tests", "weak")
 
 
@@ -68,7 +71,27 @@ def write_synthesis_report(
             reasons=Counter(card.reason for card in cards if card.reason).most_common(),
             cards=sorted(cards, key=lambda card: (bool(card.reason), -card.posterior, card.problem_id))[:N_SHOWN],
             calibration=calibration,
-            figure=Markup(draw_calibration(calibration.bins)),  # made by us, of numbers alone
+            figure=Markup(draw_svg(plot_calibration(calibration.bins))),  # made by us, of numbers alone
         )
     )
     write_whole(path, text.encode("utf-8"))
+
+
+def plot_calibration(bins: Sequence[Bin]) -> Drawing:
+    """Return the posterior against the share that is right, a mark a bin, larger for more responses."""
+
+    def paint(axes: Axes) -> None:
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
+        most = max((one.weight for one in bins), default=1.0)
+        predicted, right = [one.predicted for one in bins], [one.right for one in bins]
+        axes.plot(predicted, right, color=PASSED, linewidth=1.4)
+        axes.scatter(predicted, right, s=[max(_LARGEST * one.weight / most, 12.0) for one in bins], color=PASSED)
+        axes.set_xlabel("estimated probability of being right")
+        axes.set_ylabel("share that is right")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(PercentFormatter(1.0))
+            axis.grid(visible=True)
+        axes.set_xlim(-0.03, 1.03)
+        axes.set_ylim(-0.03, 1.03)
+
+    return Drawing(paint, 3.4, "calibration", "Share of right responses by estimated probability")

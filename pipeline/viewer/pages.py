@@ -2,7 +2,6 @@
 
 import bisect
 import json
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,26 +18,25 @@ from starlette.staticfiles import StaticFiles
 from pairsmith.pipeline.extraction.parts import Part, answer_parts
 from pairsmith.pipeline.report.gather import gather_run
 from pairsmith.pipeline.report.history import (
-    CaseAnswers,
     Known,
     NoPairError,
     ProblemHistory,
-    answers_by_case,
-    telling_first,
+    candidate_facts,
+    case_rows,
+    count_labels,
+    outcomes_by_test,
 )
 from pairsmith.pipeline.report.page import render_page
 from pairsmith.pipeline.report.words import percent, spoken
 from pairsmith.pipeline.run.errors import PairsmithError
-from pairsmith.pipeline.run.safe_text import shown_arguments, shown_text, shown_value, visible
+from pairsmith.pipeline.run.safe_text import shown_text, visible
 from pairsmith.pipeline.viewer.colouring import side_by_side
 from pairsmith.pipeline.viewer.index import Filter, PairIndex
-from pairsmith.schemas.execution import CaseRun, Status
 from pairsmith.schemas.mark import MarkKind
-from pairsmith.schemas.problem import Interface
-from pairsmith.schemas.verdict import Label
 
 N_ROWS = 50  # pairs a page of the list
 _N_CASES = 60
+_N_CHARS = 400  # of a value in the table of cases
 _N_CLUSTERS = 12
 _HERE = Path(__file__).parent
 _MARKS = {
@@ -49,19 +47,6 @@ _MARKS = {
     "rejected_right": (MarkKind.WRONG_LABEL, "rejected"),
     "none": (None, ""),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class CaseRow:
-    """One case as it is shown."""
-
-    number: int
-    given: str
-    expected: str
-    chosen: str
-    rejected: str
-    chosen_passed: bool | None
-    rejected_passed: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +123,7 @@ def _pair_page(index: PairIndex, request: Request) -> Response:
     chosen, rejected = history.find(pair["chosen_id"]), history.find(pair["rejected_id"])
     rows = index.rows(wanted)
     before, after = _neighbours(rows, row)
-    answers = answers_by_case(history.problem, chosen, rejected)
-    is_plain = history.problem.interface is Interface.STDIN
+    cases = case_rows(history.problem, chosen, rejected, _N_CHARS)
     return _page(
         "pair.html.jinja", index, request, wanted=wanted, pair=pair, query=wanted.query(), n_found=len(rows),
         place=bisect.bisect_right(rows, row) if row in rows[bisect.bisect_left(rows, row) :][:1] else 0,
@@ -147,10 +131,9 @@ def _pair_page(index: PairIndex, request: Request) -> Response:
         after=index.facts["pair_id"][after] if after is not None else "",
         problem=history.problem, standing=history.standing, chosen=chosen, rejected=rejected,
         diff=side_by_side(_program(chosen), _program(rejected), history.problem.language),
-        cases=[_case(one, is_plain) for one in telling_first(answers)[:_N_CASES]], n_cases=len(answers),
-        tests=list(zip(_tests(chosen), _tests(rejected), strict=False)),
+        cases=cases[:_N_CASES], n_cases=len(cases), tests=outcomes_by_test(chosen, rejected)[:_N_CASES],
         clusters=_clusters(history, pair), n_candidates=len(history.candidates),
-        parts=_parts, labels=_labels(history.candidates), judgements=index.reader.judgements(pair["pair_id"]),
+        parts=_parts, labels=count_labels(history.candidates), judgements=index.reader.judgements(pair["pair_id"]),
     )  # fmt: skip
 
 
@@ -199,42 +182,6 @@ def _program(known: Known) -> str:
     return shown_text(known.code)
 
 
-def _case(one: CaseAnswers, is_plain: bool) -> CaseRow:
-    case = one.case
-    expected = ""
-    if case is not None:
-        rule = "" if case.compare == "equal" else f" ({case.compare})"
-        is_truth = case.compare in ("truthy", "falsy")
-        expected = f"something {case.compare}" if is_truth else shown_value(case.expected, 400, is_plain) + rule
-    return CaseRow(
-        one.number,
-        shown_arguments(case.arguments, 400, is_plain) if case is not None else "a call of the tests",
-        expected,
-        _answer(one.chosen, is_plain),
-        _answer(one.rejected, is_plain),
-        one.chosen_passed,
-        one.rejected_passed,
-    )
-
-
-def _answer(run: CaseRun | None, is_plain: bool) -> str:
-    if run is None:
-        return "not run"
-    if run.status is Status.OK:
-        return shown_value(run.value, 400, is_plain)
-    return shown_text(f"{run.status} {run.exception}".strip(), 200)
-
-
-def _tests(known: Known) -> list[tuple[str, str]]:
-    tests = known.execution.tests if known.execution is not None else ()
-    return [(shown_text(test.name, 200), test.outcome) for test in tests[:_N_CASES]]
-
-
-def _labels(candidates: tuple[Known, ...]) -> str:
-    counts = Counter(str(known.verdict.label) for known in candidates if known.verdict is not None)
-    return ", ".join(f"{counts[label]} {label}" for label in Label if counts[label])
-
-
 def _clusters(history: ProblemHistory, pair: dict[str, Any]) -> list[Cluster]:
     """Return the near-duplicate clusters of a problem, those of this pair first, then the largest."""
     members: dict[str, list[Known]] = {}
@@ -245,7 +192,7 @@ def _clusters(history: ProblemHistory, pair: dict[str, Any]) -> list[Cluster]:
     for rows in members.values():
         ids = {known.candidate.candidate_id for known in rows}
         code = shown_text(rows[0].code.strip("\n"), 700, 14)
-        labels = _labels(tuple(rows))
+        labels = count_labels(rows)
         shown.append(Cluster(len(rows), labels, code, pair["chosen_id"] in ids, pair["rejected_id"] in ids))
     shown.sort(key=lambda one: (not one.has_chosen, not one.has_rejected, -one.n))
     return shown[:_N_CLUSTERS]
@@ -259,4 +206,4 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters |= {"spoken": spoken, "percent": percent, "shown": shown_text}
+_TEMPLATES.filters |= {"spoken": spoken, "percent": percent, "shown": shown_text, "facts": candidate_facts}

@@ -1,7 +1,7 @@
-"""The whole history of one pair, on a terminal: `pairsmith explain`."""
+"""A run, its near-duplicates and the history of one pair on a terminal. Texts of strangers are made visible."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,29 +12,73 @@ from rich.text import Text
 
 from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.chain.provenance import read_config
-from pairsmith.pipeline.pairing import as_judged, scan_tables
-from pairsmith.pipeline.pairing.drops import Drop
+from pairsmith.pipeline.pairing import Drop, as_judged, scan_tables
 from pairsmith.pipeline.pairing.policies import POLICIES
 from pairsmith.pipeline.pairing.stage import offers_of_problem
 from pairsmith.pipeline.pairing.user_marks import dropping, read_marks
 from pairsmith.pipeline.report.history import (
-    CaseAnswers,
+    CaseRow,
     Known,
     ProblemHistory,
     RunReader,
-    answers_by_case,
+    candidate_facts,
+    case_rows,
+    count_labels,
     find_pair,
-    telling_first,
+    outcomes_by_test,
 )
-from pairsmith.pipeline.run.safe_text import shown_arguments, shown_text, shown_value
+from pairsmith.pipeline.run.safe_text import shown_text
+from pairsmith.pipeline.syntax.repeats import NAME, find_repeats
 from pairsmith.schemas.config import RunConfig
-from pairsmith.schemas.execution import CaseRun, Status
-from pairsmith.schemas.problem import Interface, Problem
+from pairsmith.schemas.pair import Pair
 from pairsmith.schemas.verdict import Label
 
 _RUNS = Path("runs")
+_N_CHARS = 160  # of a value in the table of cases
 _N_OTHERS = 40  # candidates listed
-_TAKEN = "taken as a pair of its own; it is missing only where a guard of the whole split left it out"
+_N_CLUSTERS = 10
+_TAKEN = "taken as a pair of its own; it is missing only where a guard of the whole split dropped it"
+_MARKS = {True: ("✓ ", "green"), False: ("✗ ", "red"), None: ("", "")}
+
+
+def print_lines(console: Console, *lines: str) -> None:
+    """Print texts of strangers: control characters are shown, never sent to the terminal."""
+    for line in lines:
+        console.print(shown_text(line), markup=False, highlight=False)
+
+
+def show_pair(pair: Pair, console: Console) -> None:
+    """Print one pair as the trainer sees it."""
+    print_lines(
+        console,
+        f"pair {pair.pair_id} ({pair.split}) on {pair.problem_id}",
+        "-- prompt",
+        *(message.content for message in pair.prompt),
+        f"-- chosen, passes {pair.n_cases} of {pair.n_cases} cases",
+        *(message.content for message in pair.chosen),
+        f"-- rejected, passes {pair.rejected_share:.0%}: {pair.rejected_cause} {pair.rejected_detail}".rstrip(),
+        *(message.content for message in pair.rejected),
+    )
+
+
+def show_repeats(run: Path, threshold: float, workers: int, console: Console) -> None:
+    """Print how many programs are nearly alike over all problems, and which problems share some.
+
+    Raises:
+        PairsmithError: if the run has no programs.
+    """
+    found = find_repeats(run, threshold, workers)
+    clusters, crossing = found.clusters(), found.crossing()
+    print_lines(
+        console,
+        f"{found.n_programs} programs that parse, {found.n_clusters} near-duplicate clusters",
+        f"{len(clusters)} clusters span several problems, {len(crossing)} of them train and test; "
+        f"written to {run / NAME}",
+    )
+    ordered = sorted(clusters, key=lambda key: (key not in crossing, -len(clusters[key]), key))
+    for key in ordered[:_N_CLUSTERS]:
+        problems = sorted({f"{row.problem_id} ({row.split or 'no pairs'})" for row in clusters[key]})
+        print_lines(console, f"{len(clusters[key])} programs of {', '.join(problems)}")
 
 
 def show_history(pair_id: str, run: Path | None, n_cases: int, console: Console) -> None:
@@ -55,25 +99,20 @@ def show_history(pair_id: str, run: Path | None, n_cases: int, console: Console)
     history = reader.history(pair["problem_id"])
     chosen, rejected = history.find(pair["chosen_id"]), history.find(pair["rejected_id"])
     config = read_config(found)
-
-    def say(*lines: str) -> None:
-        for line in lines:
-            console.print(shown_text(line), markup=False, highlight=False)
-
-    say(*_about_pair(found, pair), "", "== problem", *_about_problem(history))
+    print_lines(console, *_about_pair(found, pair), "", "== problem", *_about_problem(history))
     for side, known in (("chosen", chosen), ("rejected", rejected)):
-        say("", f"== {side}: candidate {known.candidate.candidate_id}", *_about_candidate(known))
-    say("", "== cases, those that tell the two apart first")
-    console.print(_case_table(history.problem, answers_by_case(history.problem, chosen, rejected), n_cases))
-    if chosen.execution is not None and chosen.execution.tests:
-        say(*_about_tests(chosen, rejected))
-    say("", "== why this pair", *_why(pair, history))
+        print_lines(console, "", f"== {side}: candidate {known.candidate.candidate_id}", *_about_candidate(known))
+    print_lines(console, "", "== cases, those that tell the two apart first")
+    console.print(_case_table(case_rows(history.problem, chosen, rejected, _N_CHARS), n_cases))
+    for name, *outcomes in outcomes_by_test(chosen, rejected):
+        print_lines(console, f"test {name}: chosen {outcomes[0]}, rejected {outcomes[1]}")
     offers = _offers(found, config or RunConfig(), pair["problem_id"])
-    say(*_about_offers(offers, pair, config is not None))
-    said = reader.judgements(pair["pair_id"])
-    if said:
-        say("", "== a language model's word", *(f"{row.dimension}: {row.agreed}" for row in said))
-    say("", "== why not another: the problem's candidates")
+    print_lines(console, "", "== why this pair", *_why(pair, history))
+    print_lines(console, *_about_offers(offers, pair, config is not None))
+    judgements = [f"{row.dimension}: {row.agreed}" for row in reader.judgements(pair["pair_id"])]
+    if judgements:
+        print_lines(console, "", "== a language model's judgement", *judgements)
+    print_lines(console, "", "== why not another: the problem's candidates")
     console.print(_others(history, reader, offers, pair))
 
 
@@ -85,12 +124,10 @@ def _about_pair(run: Path, pair: dict[str, Any]) -> Iterator[str]:
 
 def _about_problem(history: ProblemHistory) -> Iterator[str]:
     problem, standing = history.problem, history.standing
-    labels = Counter(str(known.verdict.label) for known in history.candidates if known.verdict is not None)
-    told = ", ".join(f"{n} {label}" for label, n in sorted(labels.items()))
     graded = " ".join(part for part in (problem.level, problem.topic) if part)
     yield f"from {problem.source}{f', {graded}' if graded else ''}"
     yield f"{problem.language}, judged by {problem.judged_by}"
-    yield f"{len(problem.cases)} cases; {len(history.candidates)} candidates: {told}"
+    yield f"{len(problem.cases)} cases; {len(history.candidates)} candidates: {count_labels(history.candidates)}"
     if standing is not None:
         weak = "weak: candidates that pass its tests disagree" if standing.is_weak else "no disagreement found"
         yield f"{standing.n_counted} inputs beyond the tests by {standing.method or 'nothing'}: {weak}"
@@ -101,13 +138,9 @@ def _about_problem(history: ProblemHistory) -> Iterator[str]:
 
 
 def _about_candidate(known: Known) -> Iterator[str]:
-    drawn, run, verdict = known.candidate, known.execution, known.verdict
-    logprob = f", mean log-probability {drawn.mean_logprob:.3f}" if drawn.mean_logprob is not None else ""
-    yield (
-        f"drawn: number {drawn.index} by {drawn.backend} from {drawn.model} {drawn.revision[:12]}".rstrip()
-        + f"; temperature {drawn.temperature:g}, top_p {drawn.top_p:g}, seed {drawn.seed}"
-        + f"; {drawn.n_tokens} tokens, end {drawn.finish_reason or 'unknown'}{logprob}"
-    )
+    for name, text in candidate_facts(known):
+        yield f"{name.lower()}: {text}"
+    drawn = known.candidate
     for message in drawn.context:
         yield f"-- {message.role}"
         yield message.content
@@ -117,71 +150,19 @@ def _about_candidate(known: Known) -> Iterator[str]:
     yield "-- completion"
     yield drawn.completion
     if known.program is not None:
-        yield f"-- program: {known.program.extraction}, found as {known.program.form}"
+        yield "-- program"
         yield known.program.code
-    if run is not None:
-        flaky = ", and otherwise in a second run" if run.flaky else ""
-        yield (
-            f"ran: {run.status} {run.exception}".rstrip() + f" in {run.backend or 'no sandbox'}{flaky}; "
-            f"{run.cpu_s:.3f} s of CPU, {run.peak_memory_mib:.0f} MiB"
-        )
-    if verdict is not None:
-        why = f", {verdict.cause} {verdict.detail}".rstrip() if verdict.cause else ""
-        yield f"verdict: {verdict.label}{why}; {verdict.n_passed} of {verdict.n_cases} cases passed"
-    if known.standing is not None:
-        held = known.standing
-        yield (
-            f"beyond the tests: {held.standing} by {held.method or 'nothing'}, "
-            f"{held.n_agreed} of {held.n_inputs} inputs agree, support {held.support:.2f}"
-        )
-    if known.syntax is not None:
-        seen = known.syntax
-        yield f"syntax: {seen.n_lines} lines, {seen.n_tokens} tokens, complexity {seen.cyclomatic}"
-        yield f"tags: {' '.join(seen.tags) or 'none'}"
-        if seen.duplicate_of:
-            yield f"repeats candidate {seen.duplicate_of} ({seen.duplicate_rule})"
-        yield f"near-duplicate cluster: {seen.cluster}"
 
 
-def _case_table(problem: Problem, answers: Sequence[CaseAnswers], n_cases: int) -> Table:
-    is_plain = problem.interface is Interface.STDIN
+def _case_table(rows: list[CaseRow], n_cases: int) -> Table:
     table = Table("case", "input", "expected", "chosen gave", "rejected gave")
-    for one in telling_first(answers)[:n_cases]:
-        case = one.case
-        table.add_row(
-            str(one.number),
-            Text(shown_arguments(case.arguments, 160, is_plain) if case is not None else "a call of the tests"),
-            Text(_expected(case.expected, case.compare, is_plain) if case is not None else ""),
-            _given(one.chosen, one.chosen_passed, is_plain),
-            _given(one.rejected, one.rejected_passed, is_plain),
-        )
-    if len(answers) > n_cases:
-        table.caption = f"{len(answers) - n_cases} more cases; --cases shows them"
+    for row in rows[:n_cases]:
+        answers = [(row.chosen, row.chosen_passed), (row.rejected, row.rejected_passed)]
+        cells = [Text(_MARKS[passed][0] + text, _MARKS[passed][1]) for text, passed in answers]
+        table.add_row(str(row.number), Text(row.arguments), Text(row.expected), *cells)
+    if len(rows) > n_cases:
+        table.caption = f"{len(rows) - n_cases} more cases; --cases shows them"
     return table
-
-
-def _expected(text: str, compare: str, is_plain: bool) -> str:
-    if compare in ("truthy", "falsy"):
-        return f"something {compare}"
-    return shown_value(text, 160, is_plain) + (f" ({compare})" if compare != "equal" else "")
-
-
-def _given(run: CaseRun | None, passed: bool | None, is_plain: bool) -> Text:
-    if run is None:
-        return Text("not run", "dim")
-    said = (
-        shown_value(run.value, 160, is_plain)
-        if run.status is Status.OK
-        else f"{run.status} {run.exception}".strip()
-    )
-    mark, style = {True: ("✓ ", "green"), False: ("✗ ", "red"), None: ("", "")}[passed]
-    return Text(mark + said, style)
-
-
-def _about_tests(chosen: Known, rejected: Known) -> Iterator[str]:
-    outcomes = {test.name: test.outcome for test in rejected.execution.tests} if rejected.execution else {}
-    for test in chosen.execution.tests if chosen.execution else ():
-        yield f"test {test.name}: chosen {test.outcome}, rejected {outcomes.get(test.name, 'not run')}"
 
 
 def _why(pair: dict[str, Any], history: ProblemHistory) -> Iterator[str]:
@@ -250,8 +231,8 @@ def _why_not(key: str, reason: str, offers: pl.DataFrame, pair: dict[str, Any]) 
     )
     if swapped.is_empty():
         return "no policy offers it with one of these two"
-    told = swapped["reason"].unique(maintain_order=True).to_list()
-    return "; ".join(f"{one}: {Drop(one).words}" if one is not None else _TAKEN for one in told)
+    reasons = swapped["reason"].unique(maintain_order=True).to_list()
+    return "; ".join(f"{reason}: {Drop(reason).words}" if reason is not None else _TAKEN for reason in reasons)
 
 
 def _evidence(run: Path, problem_id: str) -> dict[str, str]:
