@@ -1,7 +1,8 @@
 """Evaluates models on sets of problems: the same samplers, sandbox and measures for all of them."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from prefect import flow
 from pairsmith.flows.build import finish, kept
 from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.flows.runtime.stages import load, no_key, open_chain, opened, run_problems, run_samples
+from pairsmith.pipeline.chain.chain import Chain
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.evaluation.gate import check_gate, model_digest, write_gate
 from pairsmith.pipeline.evaluation.plan import (
@@ -21,7 +23,6 @@ from pairsmith.pipeline.evaluation.plan import (
     list_subjects,
     trained_problems,
     trained_sampling,
-    without,
 )
 from pairsmith.pipeline.evaluation.scores import (
     Abundances,
@@ -30,11 +31,9 @@ from pairsmith.pipeline.evaluation.scores import (
     compare_tags,
     count_abundances,
     find_slices,
-    gains_to_json,
     gather_measure_inputs,
     score_candidates,
-    score_to_json,
-    slices_to_json,
+    scores_to_json,
 )
 from pairsmith.pipeline.evaluation.scores.efficiency import compare_speeds, pick_programs, problem_efficiency
 from pairsmith.pipeline.evaluation.scores.slices import pass_gains
@@ -78,7 +77,7 @@ class SubjectDraws:
     """What one model drew for one set, judged."""
 
     subject: Subject
-    chain: Path
+    folder: Path
     candidates: list[Candidate]
     programs: list[Program]
     verdicts: list[Verdict]
@@ -121,11 +120,12 @@ def evaluate_run(
         trained: draws from what the run trained; None for nothing.
     """
     subjects = list_subjects(config, trained)
-    return [row for one in list_sets(config) for row in _evaluate_set(one, subjects, config.run, cache, api_keys)]
+    sets = [_SetEvaluation(part, config.run, cache, api_keys) for part in list_sets(config)]
+    return [row for part in sets for row in part.evaluate(subjects)]
 
 
 def mark_run(config: RunConfig, evaluated: Sequence[Evaluated]) -> None:
-    """Write what the gate says of what the run trained; of the last model where it trained nothing itself.
+    """Write the gate of what the run trained; of the last model where it trained nothing itself.
 
     An evaluation on further sets alone leaves the gate as it was.
     """
@@ -150,120 +150,122 @@ def mark_run(config: RunConfig, evaluated: Sequence[Evaluated]) -> None:
         reporter().say(f"gate        {check.name}: {check.reason}")
 
 
-def _evaluate_set(
-    one: ProblemSet, subjects: Sequence[Subject], run: Path, cache: Path, api_keys: ApiKeys
-) -> list[Evaluated]:
-    config = one.config
-    problems = _problems(one, run, cache, api_keys)
-    drawn = [_draw(one, subject, problems, run, cache, api_keys) for subject in subjects]
-    speeds = _time(one, drawn, problems, run, cache, api_keys) if config.scoring.n_timed_runs else {}
-    ids = [problem.problem_id for problem in problems]
-    scored = [_score(judged, ids, config, speeds) for judged in drawn]
-    before, counts = scored[0]
-    found = [Evaluated(one.name, subjects[0].name, before)]
-    slices = find_slices(problems, _by_problem(drawn[0].passed()))
-    for subject, (after, others) in zip(subjects[1:], scored[1:], strict=True):
-        both = (counts, others)
-        gains = compare_scores(before, after, config.scoring, config.seed, both)
-        parts = compare_slices(before, after, slices, config.scoring, config.seed, both)
-        tags = compare_tags(before, after, config.scoring, config.seed)
-        for name, text in (
-            ("gains.json", gains_to_json(gains)),
-            ("slices.json", slices_to_json(parts)),
-            ("tags.json", gains_to_json(tags)),
+@dataclass(frozen=True, slots=True)
+class _SetEvaluation:
+    """Evaluates models on one set of problems.
+
+    Attributes:
+        part: the set.
+        run: folder of the run that the set is evaluated for.
+    """
+
+    part: ProblemSet
+    run: Path
+    cache: Path
+    api_keys: ApiKeys
+
+    def evaluate(self, subjects: Sequence[Subject]) -> list[Evaluated]:
+        """Draw, score and compare; the first subject is what the others are compared with."""
+        config, folder = self.part.config, self.part.folder
+        problems = self._problems()
+        drawn = [self._draw(subject, problems) for subject in subjects]
+        speeds = self._time(drawn, problems) if config.scoring.n_timed_runs else {}
+        ids = [problem.problem_id for problem in problems]
+        scored = [_score(draws, ids, config, speeds) for draws in drawn]
+        before, counts = scored[0]
+        found = [Evaluated(self.part.name, subjects[0].name, before)]
+        slices = find_slices(problems, _by_problem(drawn[0].passed()))
+        for subject, (after, others) in zip(subjects[1:], scored[1:], strict=True):
+            both = (counts, others)
+            gains = compare_scores(before, after, config.scoring, config.seed, both)
+            parts = compare_slices(before, after, slices, config.scoring, config.seed, both)
+            tags = compare_tags(before, after, config.scoring, config.seed)
+            for name, rows in (("gains.json", gains), ("slices.json", parts), ("tags.json", tags)):
+                write_whole(gains_path(folder, subject.name, name), scores_to_json(rows).encode())
+            found.append(Evaluated(self.part.name, subject.name, after, gains, parts))
+        return found
+
+    @contextmanager
+    def _chain(self, folder: Path, **changes: object) -> Iterator[Chain]:
+        config = self.part.config.model_copy(update={"run": folder, **changes})
+        with opened(config, self.cache, self.api_keys, self.run) as tools:
+            yield open_chain(folder, config, tools)
+
+    def _problems(self) -> list[Problem]:
+        """Return the problems of the set, without those that were trained on."""
+        part = self.part
+        own: list[Problem] = stage_folder(self.run, "problems").read_all()
+        share = part.config.pairs.test_share
+        trained_on = trained_problems(own, share)
+        if part.name == HELD_OUT and own:
+            return [problem for problem in own if problem.problem_id not in trained_on]
+        loaded = load(part.config, self.cache)
+        if part.name == HELD_OUT:
+            held_out = [held_out_part(shard, share) for shard in loaded.values()]
+            whole = LoadedProblems(
+                tuple(row for shard in held_out for row in shard.problems),
+                tuple(row for shard in held_out for row in shard.pending),
+            )
+            loaded = split_shards(whole, part.config.shard_problems)
+        with self._chain(part.folder) as chain:
+            run_problems(chain, loaded)
+        found: list[Problem] = stage_folder(part.folder, "problems").read_all()
+        kept = [problem for problem in found if problem.problem_id not in trained_on]
+        if len(kept) < len(found):
+            n = len(found) - len(kept)
+            reporter().say(f"left out: {n} problems of {part.name} that the run's pairs are made of")
+        return kept
+
+    def _draw(self, subject: Subject, problems: Sequence[Problem]) -> SubjectDraws:
+        folder = self.part.folder / subject.name
+        reporter().say(f"-- {subject.name}: {self.part.name} problems")
+        shards = split_shards(LoadedProblems(tuple(problems)), self.part.config.shard_problems)
+        # What was drawn for these problems already is in the store: only what is missing is drawn.
+        with self._chain(folder, sampling=subject.sampling) as chain:
+            run_samples(chain, run_problems(chain, shards))
+        stages = ("candidates", "programs", "verdicts", "syntax")
+        return SubjectDraws(subject, folder, *(stage_folder(folder, stage).read_all() for stage in stages))
+
+    def _time(self, drawn: Sequence[SubjectDraws], problems: Sequence[Problem]) -> Speeds:
+        """Return how passed programs of all models compare in speed; reuses timings of the same programs."""
+        scoring = self.part.config.scoring
+        passed = [_by_problem(draws.passed()) for draws in drawn]
+        path = self.part.folder / "efficiency.json"
+        known: dict[str, dict[str, dict[str, float]]] = json.loads(path.read_text()) if path.is_file() else {}
+        speeds: dict[str, Mapping[str, float]] = {}
+        with (
+            opened(
+                self.part.config.model_copy(update={"run": self.part.folder}), self.cache, self.api_keys, self.run
+            ) as tools,
+            reporter().stage("efficiency", len(problems), "problems") as bar,
         ):
-            write_whole(gains_path(one.folder, subject.name, name), text.encode())
-        found.append(Evaluated(one.name, subject.name, after, gains, parts))
-    return found
-
-
-def _problems(one: ProblemSet, run: Path, cache: Path, api_keys: ApiKeys) -> list[Problem]:
-    """Return the problems of a set, those that were trained on left out."""
-    own: list[Problem] = stage_folder(run, "problems").read_all()
-    share = one.config.pairs.test_share
-    if one.name == HELD_OUT and own:
-        return [problem for problem in own if problem.problem_id not in trained_problems(own, share)]
-    loaded = load(one.config, cache)
-    if one.name == HELD_OUT:
-        parts = [held_out_part(part, share) for part in loaded.values()]
-        whole = LoadedProblems(
-            tuple(row for part in parts for row in part.problems),
-            tuple(row for part in parts for row in part.pending),
-        )
-        loaded = split_shards(whole, one.config.shard_problems)
-    settings = one.config.model_copy(update={"run": one.folder})
-    with opened(settings, cache, api_keys, run) as tools:
-        run_problems(open_chain(one.folder, settings, tools), loaded)
-    found: list[Problem] = stage_folder(one.folder, "problems").read_all()
-    kept, n_trained = without(found, trained_problems(own, share))
-    if n_trained:
-        reporter().say(f"left out: {n_trained} problems of {one.name} that the run's pairs are made of")
-    return kept
-
-
-def _draw(
-    one: ProblemSet, subject: Subject, problems: Sequence[Problem], run: Path, cache: Path, api_keys: ApiKeys
-) -> SubjectDraws:
-    chain = one.folder / subject.name
-    reporter().say(f"-- {subject.name}: {one.name} problems")
-    settings = one.config.model_copy(update={"run": chain, "sampling": subject.sampling})
-    loaded = LoadedProblems(tuple(problems))
-    # What was drawn for these problems already is in the store: only what is missing is drawn.
-    with opened(settings, cache, api_keys, run) as tools:
-        made = open_chain(chain, settings, tools)
-        run_samples(made, run_problems(made, split_shards(loaded, one.config.shard_problems)))
-    rows = [stage_folder(chain, stage).read_all() for stage in ("candidates", "programs", "verdicts", "syntax")]
-    return SubjectDraws(subject, chain, *rows)
+            for problem in problems:
+                key = problem.problem_id
+                picked = [row for rows in passed for row in pick_programs(rows.get(key, ()), N_TIMED_PROGRAMS)]
+                programs = list({program.code: program for program in picked}.values())
+                mark = digest(key, str(scoring.n_timed_runs), *sorted(program.code for program in programs))
+                if mark not in known.get(key, {}):
+                    scores = compare_speeds(problem, programs, tools.beyond_pool(), scoring.n_timed_runs)
+                    known[key] = {mark: scores}
+                    write_whole(path, json.dumps(known, indent=1, sort_keys=True).encode())
+                speeds[key] = known[key][mark]
+                bar.advance(1)
+        return speeds
 
 
 def _score(
-    judged: SubjectDraws, ids: Sequence[str], config: RunConfig, speeds: Speeds
+    draws: SubjectDraws, ids: Sequence[str], config: RunConfig, speeds: Speeds
 ) -> tuple[Score, dict[str, Abundances]]:
-    greedy = judged.greedy()
-    sampled = [row for row in judged.verdicts if row.candidate_id not in greedy]
-    abundances = count_abundances(sampled, judged.syntax, ids)
-    efficiency = problem_efficiency(judged.passed(), speeds)
-    evidence = gather_measure_inputs(
-        abundances, judged.verdicts, judged.syntax, judged.programs, greedy, efficiency
-    )
-    subject = judged.subject
+    greedy, subject = draws.greedy(), draws.subject
+    sampled = [row for row in draws.verdicts if row.candidate_id not in greedy]
+    abundances = count_abundances(sampled, draws.syntax, ids)
+    efficiency = problem_efficiency(draws.passed(), speeds)
+    inputs = gather_measure_inputs(abundances, draws.verdicts, draws.syntax, draws.programs, greedy, efficiency)
     score = score_candidates(
-        subject.name, subject.words, sampled, judged.syntax, ids, config.scoring, config.seed, evidence
+        subject.name, subject.words, sampled, draws.syntax, ids, config.scoring, config.seed, inputs
     )
-    write_whole(judged.chain / "score.json", score_to_json(score).encode())
+    write_whole(draws.folder / "score.json", scores_to_json(score).encode())
     return score, abundances
-
-
-def _time(
-    one: ProblemSet,
-    drawn: Sequence[SubjectDraws],
-    problems: Sequence[Problem],
-    run: Path,
-    cache: Path,
-    api_keys: ApiKeys,
-) -> Speeds:
-    """Return how passed programs of all models compare in speed; what was timed before is kept."""
-    config = one.config
-    passed = [_by_problem(judged.passed()) for judged in drawn]
-    path = one.folder / "efficiency.json"
-    known: dict[str, dict[str, dict[str, float]]] = json.loads(path.read_text()) if path.is_file() else {}
-    speeds: dict[str, Mapping[str, float]] = {}
-    with (
-        opened(config.model_copy(update={"run": one.folder}), cache, api_keys, run) as tools,
-        reporter().stage("efficiency", len(problems), "problems") as bar,
-    ):
-        for problem in problems:
-            key = problem.problem_id
-            picked = [row for part in passed for row in pick_programs(part.get(key, ()), N_TIMED_PROGRAMS)]
-            programs = list({program.code: program for program in picked}.values())
-            mark = digest(key, str(config.scoring.n_timed_runs), *sorted(program.code for program in programs))
-            if mark not in known.get(key, {}):
-                scores = compare_speeds(problem, programs, tools.beyond_pool(), config.scoring.n_timed_runs)
-                known[key] = {mark: scores}
-                write_whole(path, json.dumps(known, indent=1, sort_keys=True).encode())
-            speeds[key] = known[key][mark]
-            bar.advance(1)
-    return speeds
 
 
 def _by_problem(programs: Sequence[Program]) -> dict[str, list[Program]]:

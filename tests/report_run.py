@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from pairsmith.pipeline.evaluation.scores.score import gains_to_json, score_to_json
+from pairsmith.pipeline.evaluation.scores.score import scores_to_json
 from pairsmith.schemas.arrow import to_table
 from pairsmith.schemas.candidate import Candidate, Extraction, Program
 from pairsmith.schemas.crosscheck import CandidateCrosscheck, ProblemCrosscheck, Timing
@@ -382,9 +382,9 @@ def write_evaluation(run: Path, before: Score | None = None, after: Score | None
     scores = {"before": before or make_score("before", 0.0), "after": after or make_score("after", 0.12)}
     for name, score in scores.items():
         (run / "evaluation" / name).mkdir(parents=True, exist_ok=True)
-        (run / "evaluation" / name / "score.json").write_text(score_to_json(score))
+        (run / "evaluation" / name / "score.json").write_text(scores_to_json(score))
     gains = list(gains_between(scores["before"], scores["after"]))
-    (run / "evaluation" / "gains.json").write_text(gains_to_json(tuple(gains)))
+    (run / "evaluation" / "gains.json").write_text(scores_to_json(tuple(gains)))
 
 
 def gains_between(before: Score, after: Score) -> Iterable[Gain]:

@@ -13,7 +13,7 @@ import pytest
 
 from pairsmith.pipeline.chain.table import stored_stages
 from pairsmith.pipeline.evaluation.gate import check_gate, model_digest, write_gate
-from pairsmith.pipeline.evaluation.scores import gains_to_json, slices_to_json
+from pairsmith.pipeline.evaluation.scores import scores_to_json
 from pairsmith.pipeline.pairing.summary import report_to_json
 from pairsmith.pipeline.report import ReportError, write_report
 from pairsmith.pipeline.sampling.forecast import Comparison, Estimate, Forecast, Outcome
@@ -324,10 +324,12 @@ def test_parts_tags_further_sets_and_the_gate_are_shown(tmp_path: Path) -> None:
     flat = Interval(0.5, 0.4, 0.6)
     fall = Gain("pass@1", flat, flat, Interval(-0.25, -0.4, -0.1), True)
     evaluation = run / "evaluation"
-    (evaluation / "slices.json").write_text(slices_to_json((SliceGain("topic=<b>", 9, (fall,)),)))
-    (evaluation / "tags.json").write_text(gains_to_json((replace(fall, measure="docstring"),)))
+    (evaluation / "slices.json").write_text(scores_to_json((SliceGain("topic=<b>", 9, (fall,)),)))
+    (evaluation / "tags.json").write_text(scores_to_json((replace(fall, measure="docstring"),)))
     (evaluation / "sets" / "mbpp+").mkdir(parents=True)
-    (evaluation / "sets" / "mbpp+" / "gains.json").write_text(gains_to_json((replace(fall, measure="self_bleu"),)))
+    (evaluation / "sets" / "mbpp+" / "gains.json").write_text(
+        scores_to_json((replace(fall, measure="self_bleu"),))
+    )
     write_gate(run, check_gate([fall], {}, {}, GateConfig(), model_digest(run)))
     page = write_report(run).read_text()
     assert "topic=&lt;b&gt;" in page

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from pairsmith.pipeline.evaluation.scores import (
     ScoringError,
     gains_from_json,
-    gains_to_json,
     score_from_json,
-    score_to_json,
+    scores_to_json,
 )
 from pairsmith.schemas.score import Gain, Interval, ProblemScore, Score
 
@@ -40,21 +39,21 @@ EMPTY = Score("before", "m", 0, 0, {}, NOTHING, NOTHING, NOTHING, {}, math.nan, 
 
 @given(SCORES)
 def test_a_score_comes_back_as_it_was(score: Score) -> None:
-    assert score_from_json(score_to_json(score)) == score
+    assert score_from_json(scores_to_json(score)) == score
 
 
 @given(GAINS)
 def test_gains_come_back_as_they_were(gains: tuple[Gain, ...]) -> None:
-    assert gains_from_json(gains_to_json(gains)) == gains
+    assert gains_from_json(scores_to_json(gains)) == gains
 
 
 def test_a_mean_over_nothing_is_null_and_comes_back() -> None:
-    text = score_to_json(EMPTY)
+    text = scores_to_json(EMPTY)
     assert json.loads(text)["distinct_passed"] == {"value": None, "low": None, "high": None}
     back = score_from_json(text)
     assert math.isnan(back.mean_lines)
     assert math.isnan(back.distinct_passed.low)
-    assert score_to_json(back) == text
+    assert scores_to_json(back) == text
 
 
 @pytest.mark.parametrize(
@@ -63,7 +62,7 @@ def test_a_mean_over_nothing_is_null_and_comes_back() -> None:
         ("", "not a score"),
         ("[]", "not a score"),
         ("{}", "name"),
-        (score_to_json(EMPTY).replace('"pass_at": {}', '"pass_at": {"one": {}}'), "pass_at"),
+        (scores_to_json(EMPTY).replace('"pass_at": {}', '"pass_at": {"one": {}}'), "pass_at"),
     ],
 )
 def test_what_is_no_score_is_refused_in_one_line(text: str, message: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.evaluation.gate import check_gate, write_gate
-from pairsmith.pipeline.evaluation.scores import slices_to_json
+from pairsmith.pipeline.evaluation.scores import scores_to_json
 from pairsmith.pipeline.evaluation.study import (
     cell_config,
     link_shared,
@@ -94,7 +94,7 @@ def write_done(run: Path) -> None:
     (run / "training" / "summary.json").write_text(json.dumps(summary))
     write_evaluation(run)
     gains = tuple(gains_between(make_score("before", 0.0), make_score("after", 0.12)))
-    (run / "evaluation" / "slices.json").write_text(slices_to_json(()))
+    (run / "evaluation" / "slices.json").write_text(scores_to_json(()))
     write_gate(run, check_gate(gains, {}, {}, GateConfig(max_diversity_fall=0.0, evidence="estimate")))
 
 

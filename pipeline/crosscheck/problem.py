@@ -1,6 +1,7 @@
 """Crosschecks one problem: its passed candidates against more inputs than its tests have."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from pairsmith.pipeline.crosscheck.mutants import Adequacy, measure_adequacy
@@ -56,52 +57,54 @@ def crosscheck_problem(
     questions = derive_questions(problem, own, config, seed)
     programs = _different(passed, config.n_programs)
     reading = reading_of(problem.cases)
-    told: Mapping[int, Consensus] = {}
+    given: Mapping[int, Consensus] = {}
     method = ""
     questions += large_questions(problem, own) if questions else []
     if questions and problem.reference:
-        questions, told = ask_reference(problem, questions, reading, pool, config.wall_s / 3)
+        questions, given = ask_reference(problem, questions, reading, pool, config.wall_s / 3)
         method = "reference"
     elif questions and len(programs) >= MIN_PROGRAMS:
         method = "consensus"
     if method and not problem.contract and programs:
-        questions, told = _without_endless(problem, programs, questions, told, pool)
+        questions, given = _drop_endless(problem, programs, questions, given, pool)
     voters = collect_answers(problem, programs, questions, reading, pool) if method else []
-    truth = _truth(told, voters, questions, config, bool(problem.contract)) if voters else told
-    if not truth:
+    answers = _answers(given, voters, questions, config, bool(problem.contract)) if voters else given
+    if not answers:
         method = ""
-    rows = _stand(passed, voters, questions, truth, method, config)
+    rows = _judge_candidates(passed, voters, questions, answers, method, config)
     adequacy = _adequacy(problem, rows, passed, questions, own, pool, config, seed)
-    return _sum_up(problem, questions, voters, truth, method, adequacy), rows
+    return _sum_up(problem, questions, voters, answers, method, adequacy), rows
 
 
-def _without_endless(
+def _drop_endless(
     problem: Problem,
     programs: Sequence[PassedProgram],
     questions: Sequence[Question],
-    told: Mapping[int, Consensus],
+    given: Mapping[int, Consensus],
     pool: SandboxPool,
 ) -> tuple[list[Question], dict[int, Consensus]]:
-    answers = {questions[place].arguments: answer for place, answer in told.items()}
+    """Return the questions that programs get through (see `drop_endless`), and the given answers by place."""
+    answers = {questions[place].arguments: answer for place, answer in given.items()}
     kept = drop_endless(problem, programs, questions, pool)
-    return kept, {place: answers[one.arguments] for place, one in enumerate(kept) if one.arguments in answers}
+    found = {place: answers.get(question.arguments) for place, question in enumerate(kept)}
+    return kept, {place: answer for place, answer in found.items() if answer is not None}
 
 
 def _different(passed: Sequence[PassedProgram], n: int) -> list[PassedProgram]:
     """Return one candidate a different program, at most n, clusters in turns so that none is left out."""
-    programs = {
-        one.program.code: one for one in sorted(passed, key=lambda one: one.program.candidate_id, reverse=True)
-    }
-    turns: dict[str, int] = {}
+    by_code: dict[str, PassedProgram] = {}
+    for row in sorted(passed, key=lambda row: row.program.candidate_id):
+        by_code.setdefault(row.program.code, row)
+    turns: Counter[str] = Counter()
     ordered = []
-    for one in sorted(programs.values(), key=lambda one: one.program.candidate_id):
-        turns[one.cluster] = turns.get(one.cluster, 0) + 1
-        ordered.append((turns[one.cluster], one.program.candidate_id, one))
-    return [one for _, _, one in sorted(ordered, key=lambda row: row[:2])][:n]
+    for row in by_code.values():
+        turns[row.cluster] += 1
+        ordered.append((turns[row.cluster], row.program.candidate_id, row))
+    return [row for _, _, row in sorted(ordered, key=lambda turn: turn[:2])][:n]
 
 
-def _truth(
-    told: Mapping[int, Consensus],
+def _answers(
+    given: Mapping[int, Consensus],
     voters: Sequence[Voter],
     questions: Sequence[Question],
     config: CrosscheckConfig,
@@ -109,75 +112,78 @@ def _truth(
 ) -> dict[int, Consensus]:
     """Return the answers that count: the reference's, and the consensus on what it had no answer to.
 
-    Without a contract nobody says whether an input unlike the own ones must be answered so: there most candidates
-    must agree with the reference. A far input counts where half of them answer it in time as the reference does:
-    else every loop over a number would be late.
+    Without a contract, an input unlike the own ones counts only if most candidates agree with the reference. A
+    very
+    large input counts only if half of the candidates give its answer in time: else every loop over a number would
+    be late.
     """
     weights = weigh_voters(voters)
-    given = {}
-    for place, answer in told.items():
+    counted = {}
+    for place, answer in given.items():
         agreed = sum(weights[voter.program_id] for voter in voters if voter.keys[place] == answer.key)
         answered = sum(weights[voter.program_id] for voter in voters if voter.keys[place] != UNKNOWN)
         question = questions[place]
         is_known = has_contract or question.is_inside or 0 < MIN_SHARE_OUTSIDE * answered <= agreed
         if is_known and (not question.is_far or agreed >= LARGE_SHARE * sum(weights.values())):
-            given[place] = answer
+            counted[place] = answer
     if has_contract:
-        return given
-    agreeing = [voter for voter in voters if not disagreements(voter.keys, given, questions)]
-    open_places = [place for place in range(len(questions)) if place not in told]
-    return given | find_consensus(agreeing or voters, questions, config, open_places)
+        return counted
+    agreeing = [voter for voter in voters if not disagreements(voter.keys, counted, questions)]
+    open_places = [place for place in range(len(questions)) if place not in given]
+    return counted | find_consensus(agreeing or voters, questions, config, open_places)
 
 
-def _stand(
+def _judge_candidates(
     passed: Sequence[PassedProgram],
     voters: Sequence[Voter],
     questions: Sequence[Question],
-    truth: Mapping[int, Consensus],
+    answers: Mapping[int, Consensus],
     method: str,
     config: CrosscheckConfig,
 ) -> list[CandidateCrosscheck]:
-    of_code = {one.program.candidate_id: one.program.code for one in passed}
-    by_code = {of_code[voter.program_id]: voter for voter in voters}
+    code_of = {row.program.candidate_id: row.program.code for row in passed}
+    by_code = {code_of[voter.program_id]: voter for voter in voters}
     weights = weigh_voters(voters)
     groups: dict[tuple[str, ...], float] = {}
-    for voter in voters:
-        groups[voter.keys] = groups.get(voter.keys, 0.0) + weights[voter.program_id]
+    for each in voters:
+        groups[each.keys] = groups.get(each.keys, 0.0) + weights[each.program_id]
     total = sum(groups.values())
     rows = []
-    for one in passed:
-        told = by_code.get(one.program.code)
-        key = (one.program.candidate_id, one.program.problem_id)
-        if told is None or not method or all(answer == UNKNOWN for answer in told.keys):
+    for row in passed:
+        voter = by_code.get(row.program.code)
+        key = (row.program.candidate_id, row.program.problem_id)
+        if voter is None or not method or all(answer == UNKNOWN for answer in voter.keys):
             rows.append(CandidateCrosscheck(*key, CrosscheckResult.UNCHECKED, "", 0, 0, "", 0.0))
             continue
-        against = disagreements(told.keys, truth, questions)
-        standing = _standing(told.keys, against, truth, questions, config)
-        group = hashlib.sha256("\0".join(told.keys).encode()).hexdigest()[:32]
-        n_agreed, support = len(truth) - len(against), groups[told.keys] / total
-        rows.append(CandidateCrosscheck(*key, standing, method, len(truth), n_agreed, group, support))
+        against = disagreements(voter.keys, answers, questions)
+        standing = _standing(voter.keys, against, answers, questions, config)
+        group = hashlib.sha256("\0".join(voter.keys).encode()).hexdigest()[:32]
+        n_agreed, support = len(answers) - len(against), groups[voter.keys] / total
+        rows.append(CandidateCrosscheck(*key, standing, method, len(answers), n_agreed, group, support))
     return rows
 
 
 def _standing(
     keys: Sequence[str],
     against: Sequence[int],
-    truth: Mapping[int, Consensus],
+    answers: Mapping[int, Consensus],
     questions: Sequence[Question],
     config: CrosscheckConfig,
 ) -> CrosscheckResult:
     if not against:
         return CrosscheckResult.CONFIRMED
-    late = {place for place in against if keys[place] == UNKNOWN and _may_be_slow(questions[place], truth[place])}
-    if any(truth[place].is_given for place in against if place not in late):
+    late = {
+        place for place in against if keys[place] == UNKNOWN and _may_be_slow(questions[place], answers[place])
+    }
+    if any(answers[place].is_given for place in against if place not in late):
         return CrosscheckResult.REFUTED
     clear = [
         place
         for place in against
         if place not in late
-        and truth[place].key != UNKNOWN
+        and answers[place].key != UNKNOWN
         and questions[place].is_inside
-        and truth[place].share >= config.clear_share
+        and answers[place].share >= config.clear_share
     ]
     return CrosscheckResult.OUTVOTED if clear else CrosscheckResult.DOUBTFUL
 
@@ -199,7 +205,7 @@ def _adequacy(
 ) -> Adequacy:
     """Return how many mutants of the reference, or of a confirmed candidate, the problem's own tests kill."""
     confirmed = {row.candidate_id for row in rows if row.standing is CrosscheckResult.CONFIRMED}
-    codes = sorted(one.program.code for one in passed if one.program.candidate_id in confirmed)
+    codes = sorted(row.program.code for row in passed if row.program.candidate_id in confirmed)
     source = problem.reference or (codes[0] if codes else "")
     if (
         not source
@@ -216,22 +222,25 @@ def _sum_up(
     problem: Problem,
     questions: Sequence[Question],
     voters: Sequence[Voter],
-    truth: Mapping[int, Consensus],
+    answers: Mapping[int, Consensus],
     method: str,
     adequacy: Adequacy,
 ) -> ProblemCrosscheck:
     """Return what was found of a problem.
 
     Args:
-        questions: the derived inputs; `truth` the believed answers, by their place.
+        questions: the derived inputs.
         voters: the different passed programs, with their answers.
+        answers: those that count, by the place of their question.
         method: reference or consensus.
         adequacy: what the problem's own tests notice.
     """
     inside = [place for place, question in enumerate(questions) if question.is_inside]
     splits = {place: split_share(voters, place) for place in inside} if len(voters) > 1 else {}
     refuted = [
-        place for place in truth if any(place in disagreements(voter.keys, truth, questions) for voter in voters)
+        place
+        for place in answers
+        if any(place in disagreements(voter.keys, answers, questions) for voter in voters)
     ]
     worst = sorted((place for place in splits if splits[place] > 0), key=lambda place: (-splits[place], place))
     groups: dict[tuple[str, ...], float] = {}
@@ -243,7 +252,7 @@ def _sum_up(
     return ProblemCrosscheck(
         problem_id=problem.problem_id,
         n_derived=len(questions),
-        n_counted=len(truth),
+        n_counted=len(answers),
         method=method,
         n_passed=len(voters),
         n_groups=len(groups),

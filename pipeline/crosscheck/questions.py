@@ -96,9 +96,9 @@ def ask_reference(
         pool: where the reference runs.
         case_wall_s: seconds that one input may take there.
     """
-    told = _ask_source(problem, problem.contract or problem.reference, questions, reading, pool)
+    asked = _ask_source(problem, problem.contract or problem.reference, questions, reading, pool)
     quick, slow, late = [], [], []
-    for question, (key, wall_s) in zip(questions, told, strict=True):
+    for question, (key, wall_s) in zip(questions, asked, strict=True):
         if key == UNKNOWN and question.is_inside and question.is_modest and not question.is_large:
             late.append(question)
         elif key not in (UNKNOWN, RAISED) and wall_s <= _QUICK * case_wall_s:
@@ -119,7 +119,7 @@ def _ask_source(
     An input that stops it costs no other its answer, but time. So inputs like those that stopped it before are not
     asked, and after a dozen none is.
     """
-    told = [(UNKNOWN, 0.0)] * len(questions)
+    found = [(UNKNOWN, 0.0)] * len(questions)
     left = list(range(len(questions)))
     stopped: list[list[Any]] = []
     going: list[list[Any]] = []
@@ -127,13 +127,13 @@ def _ask_source(
         (ran,) = run_on_inputs(problem, [source], [questions[place].arguments for place in left], pool)
         keys = answer_keys(ran, len(left), reading)[: ran.n_answered]
         for place, key, answer in zip(left, keys, ran.answers, strict=False):
-            told[place] = key, answer.wall_s
+            found[place] = key, answer.wall_s
             going.append(decode_value(questions[place].arguments))
         if not ran.answers or ran.n_answered == len(left):
             break
         stopped.append(decode_value(questions[left[ran.n_answered]].arguments))
         left = [place for place in left[ran.n_answered + 1 :] if not _is_like(questions[place], stopped, going)]
-    return told
+    return found
 
 
 def _is_like(question: Question, stopped: Sequence[list[Any]], going: Sequence[list[Any]]) -> bool:
@@ -153,11 +153,13 @@ def drop_endless(
     An input like the own ones must stop half of the probes to be left out, another one any of them. Those that
     whoever is right must answer are kept, behind the others; large ones come last, and stay.
     """
-    probes = [one.program.code for one in programs[:_N_PROBES]]
+    probes = [row.program.code for row in programs[:_N_PROBES]]
     parts: list[Question] = []
     late: list[Question] = []
     for is_inside_part in (True, False):
-        kept = [one for one in questions if one.is_inside is is_inside_part and not one.is_large]
+        kept = [
+            question for question in questions if question.is_inside is is_inside_part and not question.is_large
+        ]
         for _ in range(_PROBE_ROUNDS):
             stop = _first_stop(problem, probes, kept, is_inside_part, pool)
             if stop >= len(kept):
@@ -190,17 +192,17 @@ def collect_answers(
     pool: SandboxPool,
 ) -> list[Voter]:
     """Return what each program answers. Inputs unlike the own ones are run apart: what they stop is not lost."""
-    codes = [one.program.code for one in programs]
+    codes = [row.program.code for row in programs]
     keys: list[dict[str, str]] = [{} for _ in programs]
     for is_inside_part in (True, False):
         inputs = [question.arguments for question in questions if question.is_inside is is_inside_part]
         if not inputs:
             continue
-        for told, ran in zip(keys, run_on_inputs(problem, codes, inputs, pool), strict=True):
-            told.update(zip(inputs, answer_keys(ran, len(inputs), reading), strict=True))
+        for key, ran in zip(keys, run_on_inputs(problem, codes, inputs, pool), strict=True):
+            key.update(zip(inputs, answer_keys(ran, len(inputs), reading), strict=True))
     return [
-        Voter(one.program.candidate_id, one.cluster, tuple(told[question.arguments] for question in questions))
-        for one, told in zip(programs, keys, strict=True)
+        Voter(row.program.candidate_id, row.cluster, tuple(key[question.arguments] for question in questions))
+        for row, key in zip(programs, keys, strict=True)
     ]
 
 

@@ -1,17 +1,17 @@
-"""The gate: marks a model, and the dataset that it was trained on, which lost what they must not lose.
+"""The gate: checks that a model, and the dataset that it was trained on, lost nothing that matters.
 
-`evaluate` writes `gate.json` into the run folder. Whoever publishes reads it and stops at `Gate.refusals`, unless
-the user lets a check through by its name. What could not be measured counts as fallen: silence is no proof.
+`evaluate` writes `gate.json` into the run folder. `publish` reads it and stops at `Gate.refusals`, unless the user
+allows a check by its name. A measure that could not be taken counts as fallen.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from pairsmith.pipeline.evaluation.scores import ScoringError, make_reader, scores_to_json
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.pipeline.sampling.models import digest_folder
@@ -22,7 +22,7 @@ from pairsmith.schemas.score import Gain, Interval
 GATE_FILE = "gate.json"
 STALE = "evaluation"  # name of the check that another model was scored than the one that is there
 _NOTHING = Interval(math.nan, math.nan, math.nan)
-_GATE = TypeAdapter(Gate)
+_read = make_reader(TypeAdapter(Gate), "gate")
 
 
 class GateError(PairsmithError):
@@ -36,13 +36,13 @@ def check_gate(
     config: GateConfig,
     model: str = "",
 ) -> Gate:
-    """Return what the gate says of an evaluation.
+    """Return the checks of an evaluation.
 
     Args:
         gains: on the held-out problems, by measure.
         slices: gain of pass@1 of each slice that has enough problems.
         sets: gain of pass@1 on each further set.
-        config: what is let through.
+        config: the falls that are allowed.
         model: digest of what was scored.
     """
     by_measure = {gain.measure: gain for gain in gains}
@@ -84,14 +84,11 @@ def _check(name: str, gain: Gain | None, allowed: float, config: GateConfig, wor
 
 def write_gate(run: Path, gate: Gate) -> None:
     """Write the gate's file into a run folder."""
-    tree = asdict(gate)
-    for check in tree["checks"]:
-        check["change"] = {key: None if math.isnan(value) else value for key, value in check["change"].items()}
-    write_whole(run / GATE_FILE, (json.dumps(tree, indent=2, sort_keys=True, allow_nan=False) + "\n").encode())
+    write_whole(run / GATE_FILE, scores_to_json(gate).encode())
 
 
 def read_gate(folder: Path) -> Gate | None:
-    """Return what the gate said of a run; None where nothing was evaluated.
+    """Return the gate of a run; None where nothing was evaluated.
 
     A run whose adapter is not the one that was scored has one check more that did not hold: `evaluation`.
 
@@ -107,13 +104,10 @@ def read_gate(folder: Path) -> Gate | None:
     if place is None:
         return None
     try:
-        tree = json.loads((place / GATE_FILE).read_text(encoding="utf-8"))
-        for check in tree["checks"]:
-            check["change"] = {key: math.nan if value is None else value for key, value in check["change"].items()}
-        gate = _GATE.validate_python(tree)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
-        line = str(error).partition("\n")[0]
-        raise GateError(f"{place / GATE_FILE}: not a gate ({line}); run `pairsmith evaluate` again") from None
+        gate = _read((place / GATE_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, ScoringError) as error:
+        line = str(error).partition("\n")[0].removesuffix("; score again")
+        raise GateError(f"{place / GATE_FILE}: {line}; run `pairsmith evaluate` again") from None
     return gate if gate.model == model_digest(place) else _stale(gate)
 
 

@@ -91,9 +91,9 @@ def list_sets(config: RunConfig) -> list[ProblemSet]:
     folder = config.run / "evaluation"
     config = config.model_copy(update={"extraction": config.extraction.for_evaluation()})
     sets = [ProblemSet(HELD_OUT, folder, config)] if config.evaluation.held_out else []
-    for one in config.evaluation.sets:
-        settings = config.model_copy(update={"problems": one})
-        sets.append(ProblemSet(one.title(), folder / "sets" / one.title(), settings))
+    for problems in config.evaluation.sets:
+        settings = config.model_copy(update={"problems": problems})
+        sets.append(ProblemSet(problems.title(), folder / "sets" / problems.title(), settings))
     return sets
 
 
@@ -103,13 +103,6 @@ def held_out_part(loaded: LoadedProblems, share: float) -> LoadedProblems:
         tuple(row for row in loaded.problems if split_of(row.problem_id, share) == "test"),
         tuple(row for row in loaded.pending if split_of(row.problem.problem_id, share) == "test"),
     )
-
-
-def without(problems: Iterable[Problem], trained_on: set[str]) -> tuple[list[Problem], int]:
-    """Return the problems that were not trained on, and how many were."""
-    rows = list(problems)
-    kept = [row for row in rows if row.problem_id not in trained_on]
-    return kept, len(rows) - len(kept)
 
 
 def trained_problems(problems: Iterable[Problem], share: float) -> set[str]:

@@ -11,13 +11,12 @@ from pairsmith.pipeline.evaluation.scores.kinds import (
 from pairsmith.pipeline.evaluation.scores.measures import MeasureInputs, gather_measure_inputs
 from pairsmith.pipeline.evaluation.scores.score import (
     gains_from_json,
-    gains_to_json,
     left_out,
+    make_reader,
     score_candidates,
     score_from_json,
-    score_to_json,
+    scores_to_json,
     slices_from_json,
-    slices_to_json,
 )
 from pairsmith.pipeline.evaluation.scores.slices import compare_slices, find_slices
 
@@ -32,13 +31,12 @@ __all__ = [
     "estimate_pass_at_k",
     "find_slices",
     "gains_from_json",
-    "gains_to_json",
     "gather_measure_inputs",
     "left_out",
+    "make_reader",
     "rarefied_distinct",
     "score_candidates",
     "score_from_json",
-    "score_to_json",
+    "scores_to_json",
     "slices_from_json",
-    "slices_to_json",
 ]

@@ -3,8 +3,8 @@
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,6 +22,8 @@ from pairsmith.schemas.config import ScoringConfig
 from pairsmith.schemas.score import Gain, Interval, ProblemScore, Score, SliceGain
 from pairsmith.schemas.syntax import Syntax
 from pairsmith.schemas.verdict import Label, Verdict
+
+T = TypeVar("T")
 
 
 def score_candidates(
@@ -143,66 +145,37 @@ def _refuse_repeats(verdicts: Sequence[Verdict]) -> None:
             raise ScoringError(f"candidate {candidate_id}: {n} verdicts; were the shards of two runs mixed?")
 
 
-T = TypeVar("T")
-_SCORE = TypeAdapter(Score)
-_GAINS = TypeAdapter(tuple[Gain, ...])
-_SLICES = TypeAdapter(tuple[SliceGain, ...])
-
-
-def score_to_json(score: Score) -> str:
-    """Return a score as indented JSON with sorted keys."""
-    return _dump(asdict(score))
-
-
-def score_from_json(text: str) -> Score:
-    """Return the score of such a text.
-
-    Raises:
-        ScoringError: if the text is not a score.
-    """
-    return _load(_SCORE, text, "score")
-
-
-def gains_to_json(gains: tuple[Gain, ...]) -> str:
-    """Return gains as indented JSON with sorted keys."""
-    return _dump([asdict(gain) for gain in gains])
-
-
-def gains_from_json(text: str) -> tuple[Gain, ...]:
-    """Return the gains of such a text.
-
-    Raises:
-        ScoringError: if the text is not a list of gains.
-    """
-    return _load(_GAINS, text, "list of gains")
-
-
-def slices_to_json(slices: tuple[SliceGain, ...]) -> str:
-    """Return slices as indented JSON with sorted keys."""
-    return _dump([asdict(part) for part in slices])
-
-
-def slices_from_json(text: str) -> tuple[SliceGain, ...]:
-    """Return the slices of such a text.
-
-    Raises:
-        ScoringError: if the text is not a list of slices.
-    """
-    return _load(_SLICES, text, "list of slices")
-
-
-def _dump(tree: Any) -> str:
+def scores_to_json(scored: Any) -> str:
+    """Return a score, gains or slices as indented JSON with sorted keys."""
+    tree = (
+        asdict(scored)
+        if is_dataclass(scored) and not isinstance(scored, type)
+        else [asdict(row) for row in scored]
+    )
     return json.dumps(_swap(tree, math.nan, None), indent=2, sort_keys=True, allow_nan=False) + "\n"
 
 
-def _load(adapter: TypeAdapter[T], text: str, kind: str) -> T:
-    try:
-        return adapter.validate_python(_swap(json.loads(text), None, math.nan))
-    except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise ScoringError(f"not a {kind}: {where}: {error.errors()[0]['msg']}; score again") from None
-    except ValueError as error:
-        raise ScoringError(f"not a {kind}: {error}; score again") from None
+def make_reader(adapter: TypeAdapter[T], kind: str) -> Callable[[str], T]:
+    """Return a function that reads a record of what `scores_to_json` wrote.
+
+    The function raises ScoringError if its text is not one of this kind.
+    """
+
+    def read(text: str) -> T:
+        try:
+            return adapter.validate_python(_swap(json.loads(text), None, math.nan))
+        except ValidationError as error:
+            where = ".".join(str(part) for part in error.errors()[0]["loc"])
+            raise ScoringError(f"not a {kind}: {where}: {error.errors()[0]['msg']}; score again") from None
+        except (ValueError, RecursionError) as error:
+            raise ScoringError(f"not a {kind}: {error}; score again") from None
+
+    return read
+
+
+score_from_json = make_reader(TypeAdapter(Score), "score")
+gains_from_json = make_reader(TypeAdapter(tuple[Gain, ...]), "list of gains")
+slices_from_json = make_reader(TypeAdapter(tuple[SliceGain, ...]), "list of slices")
 
 
 def _swap(tree: Any, old: float | None, new: float | None) -> Any:
