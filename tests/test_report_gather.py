@@ -1,5 +1,7 @@
 import itertools
 import json
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -220,3 +222,12 @@ def test_suspect_tests_are_named_with_their_error(tmp_path: Path) -> None:
     ]
     write_stage(tmp_path, "verdicts", rows, Verdict)
     assert gather_run(tmp_path).suspects == (("p/2", error),)
+
+
+def test_reading_a_run_loads_no_library_that_fits_models() -> None:
+    script = (
+        "import sys, pairsmith.pipeline.report, pairsmith.pipeline.report.terminal, pairsmith.pipeline.viewer\n"
+        "print(sorted({'sklearn', 'pandas', 'scipy', 'torch', 'prefect'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -28,7 +28,6 @@ from pairsmith.pipeline.report.history import (
     outcomes_by_test,
 )
 from pairsmith.pipeline.run.safe_text import shown_text
-from pairsmith.pipeline.syntax.repeats import NAME, find_repeats
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.pair import Pair
 from pairsmith.schemas.verdict import Label
@@ -67,6 +66,8 @@ def show_repeats(run: Path, threshold: float, workers: int, console: Console) ->
     Raises:
         PairsmithError: if the run has no programs.
     """
+    from pairsmith.pipeline.syntax.repeats import NAME, find_repeats  # SciPy: only where it is used
+
     found = find_repeats(run, threshold, workers)
     clusters, crossing = found.clusters(), found.crossing()
     print_lines(
