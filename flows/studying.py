@@ -35,7 +35,7 @@ from pairsmith.schemas.study import StudyRow
 
 @flow(name="study", validate_parameters=False)
 def study(settings: StudyConfig, cache: Path, api_keys: ApiKeys | None = None) -> list[StudyRow]:
-    """Run each cell that is not done, and report on all; a cell that fails is told and costs no other.
+    """Run each cell that is not done, and report on all; a cell that fails is logged, and the others go on.
 
     Raises:
         PairsmithError: if a start can't be made.

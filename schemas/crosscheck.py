@@ -1,16 +1,16 @@
-"""How far a passed candidate's label can be trusted beyond the tests."""
+"""Labels beyond the tests: crosschecks of candidates and problems, and timings."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 
 class CrosscheckResult(StrEnum):
-    """What more inputs than the tests' own say of a candidate that passed."""
+    """What a crosscheck found of a candidate that passed the tests."""
 
     CONFIRMED = "confirmed"
     """It agrees with the reference, or with the consensus."""
     DOUBTFUL = "doubtful"
-    """It disagrees with the consensus, or there is none: nobody knows whether it is right."""
+    """It disagrees with an unclear consensus, so its label is unknown."""
     OUTVOTED = "outvoted"
     """It disagrees with a clear consensus."""
     REFUTED = "refuted"
@@ -21,10 +21,11 @@ class CrosscheckResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CandidateCrosscheck:
-    """The standing of one passed candidate.
+    """The crosscheck of one passed candidate.
 
     Attributes:
-        method: what it was held against: reference, consensus, or empty for nothing.
+        standing: the result.
+        method: what decided: reference, consensus, or empty for nothing.
         n_inputs: derived inputs that counted.
         n_agreed: those on which it gave the answer of the reference or of the consensus.
         group: 32 hex digits over its answers to the derived inputs: equal digits, equal behaviour on all of them.
@@ -43,7 +44,7 @@ class CandidateCrosscheck:
 
 @dataclass(frozen=True, slots=True)
 class ProblemCrosscheck:
-    """What more inputs, and mutants, say of one problem's tests.
+    """The crosscheck of one problem: how its passed candidates and mutants of a right solution fare.
 
     Attributes:
         n_derived: inputs derived from the problem's own.

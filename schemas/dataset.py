@@ -16,7 +16,7 @@ class Unpaired:
         cause: why it failed (see `schemas.verdict.Cause`); empty if it passed.
         share: share of the cases that it passed, in [0, 1].
         tags: style tags, separated by spaces.
-        standing: what more inputs than the tests' say of it; empty where it was not held against any.
+        standing: result of its crosscheck; empty without one.
     """
 
     prompt: tuple[Message, ...]
@@ -90,7 +90,7 @@ class Evidence:
         label: passed, failed or undecided, by the tests; `cause` and `detail` say why.
         passed_cases: one entry a case, in order.
         signature: equal for equal behaviour on the tests' inputs; likewise `group` on derived ones.
-        standing: see `schemas.crosscheck.CrosscheckResult`; empty where it was not held against more inputs.
+        standing: see `schemas.crosscheck.CrosscheckResult`; empty without a crosscheck.
         n_derived: derived inputs that counted; `n_agreed` those that it answered rightly, or as the others did.
         cluster: near-duplicate cluster; equal for programs that are nearly alike.
         exact: fingerprint of its tokens; `renamed` of its tokens with local names made alike.

@@ -1,4 +1,4 @@
-"""What the gate found: whether a model, and the dataset that it was trained on, lost what they must not lose."""
+"""The gate: checks that a model, and the dataset that it was trained on, lost nothing that matters."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from pairsmith.schemas.score import Interval
 
 
 class GateOutcome(StrEnum):
-    """What came of one check."""
+    """The outcome of one check."""
 
     HELD = "held"
-    """It did not fall by more than is let through, or nothing shows that it did."""
+    """No significant fall beyond what is allowed."""
     FELL = "fell"
     UNMEASURED = "unmeasured"
-    """Nothing was measured that could tell: as good as fallen."""
+    """The measure could not be taken; this counts as fallen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class GateCheck:
     """One check.
 
     Attributes:
-        name: what it is let through by: `pass@1`, `diversity`, `slice topic=strings`, `set humaneval+`.
+        name: what `allow` refers to: `pass@1`, `diversity`, `slice topic=strings`, `set humaneval+`.
         change: after minus before, with its interval; NaN where nothing was measured.
-        allowed: the fall that is let through, >= 0, in the measure's own unit.
+        allowed: the fall that is allowed, >= 0, in the measure's own unit.
         reason: one sentence for a person.
     """
 
@@ -41,8 +41,8 @@ class Gate:
 
     Attributes:
         model: digest of the model or adapter that was scored; empty where it was none of this run's.
-        checks: in the order in which they are told.
-        allow: names of checks that the configuration lets through.
+        checks: in the order of the report.
+        allow: names of checks that the configuration lets fail.
     """
 
     model: str
@@ -50,12 +50,12 @@ class Gate:
     allow: tuple[str, ...] = ()
 
     def refusals(self, despite: Collection[str] = ()) -> tuple[GateCheck, ...]:
-        """Return the checks that stand against publishing; none means that nothing does.
+        """Return the checks that block publishing.
 
         Args:
-            despite: names of checks that the user lets through, besides those of the configuration.
+            despite: further names of checks that may fail.
         """
-        told = {*self.allow, *despite}
+        allowed = {*self.allow, *despite}
         return tuple(
-            check for check in self.checks if check.outcome is not GateOutcome.HELD and check.name not in told
+            check for check in self.checks if check.outcome is not GateOutcome.HELD and check.name not in allowed
         )

@@ -1,4 +1,4 @@
-"""What a person says of a pair that they looked at."""
+"""Marks that people set on pairs."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,7 +23,7 @@ class Mark:
         chosen_id: candidates of the pair, which stay the same from build to build; likewise `rejected_id`.
         pair_id: the pair that was looked at.
         side: of a wrong label: `chosen` where the chosen one is wrong, `rejected` where the rejected one is right;
-            empty where nobody says which. That candidate is then part of no pair at all.
+            empty where unknown. That candidate is then part of no pair at all.
     """
 
     chosen_id: str

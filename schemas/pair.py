@@ -39,8 +39,8 @@ class Pair:
         chosen_n_tokens: tokens of code, comments left out; likewise `rejected_n_tokens`.
         chosen_logprob: mean log-probability of the chosen completion; None where unknown; likewise rejected.
         chosen_model: model that drew it; likewise `rejected_model`.
-        chosen_standing: what more inputs than the tests' say of it (see `schemas.crosscheck.CrosscheckResult`);
-            empty where it was not held against any; likewise `rejected_standing`.
+        chosen_standing: result of its crosscheck (see `schemas.crosscheck.CrosscheckResult`); empty
+            without one; likewise `rejected_standing`.
     """
 
     pair_id: str

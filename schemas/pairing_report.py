@@ -1,4 +1,4 @@
-"""What pairing did with the candidates, as counts: `pairing.json` of a run, and a part of its report."""
+"""The counts of a pairing: `pairing.json` of a run, and a part of its report."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class NamedCount:
 
 @dataclass(frozen=True, slots=True)
 class LeakRow:
-    """What a classifier tells of chosen and rejected in one split; 0.5 is nothing, None too few pairs to tell.
+    """How well a classifier tells chosen from rejected in one split; 0.5 is chance, None too few pairs.
 
     Attributes:
         what: `length`, or `style`: tags and measures with it.
@@ -67,7 +67,7 @@ class PairingReport:
         n_hard: pairs whose rejected passes at least half of the cases.
         n_approaches_before: right approaches of the problems with pairs; `n_approaches_after` those that some pair
             chooses; `effective_before` and `effective_after` the effective number a problem, in the mean.
-        standings: passed candidates by what more inputs say of them.
+        standings: passed candidates by the result of their crosscheck.
         weak: problems whose passed candidates disagree, the most split first.
         n_mutants: mutants of right solutions that behave differently; `n_killed` those that the tests notice.
     """

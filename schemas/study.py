@@ -18,7 +18,7 @@ class StudyRow:
         slices: likewise on parts of the problems.
         n_pairs: rows that were trained on.
         n_steps: optimiser steps.
-        refusals: what the gate holds against the model.
+        refusals: checks of the gate that did not hold.
         error: why the cell is not done; empty where it is.
     """
 

@@ -1,6 +1,6 @@
 """What a problem's own inputs have in common: the likely bounds of what it must answer.
 
-Without a contract nobody says which inputs a solution must answer, and right solutions differ on the others. So
+Without a contract it is unknown which inputs a solution must answer, and right solutions differ on the others. So
 what all known inputs share is taken for a condition: types, signs, characters, emptiness, order, equal lengths.
 This errs on the side of fewer inputs. `fit_arguments` makes derived inputs meet the conditions.
 
@@ -26,8 +26,8 @@ class Domain:
     Attributes:
         kinds: types.
         sign: "positive" or "not negative" where all numbers are; empty elsewhere.
-        least: the smallest of whole numbers that stand alone, where all are positive; 0 elsewhere.
-        most: the largest of whole numbers that stand alone; None elsewhere.
+        least: the smallest of whole numbers outside containers, where all are positive; 0 elsewhere.
+        most: the largest of whole numbers outside containers; None elsewhere.
         may_be_empty: whether an empty text or container was seen.
         characters: all characters that may occur, where they are few; None where classes decide.
         classes: classes of characters that were seen (see `_class_of`).

@@ -46,7 +46,7 @@ def crosscheck_problem(
     Args:
         problem: the problem; with a contract, a reference, or neither.
         passed: candidates that passed its tests.
-        pool: where everything runs; expected values never enter it, since nobody knows them.
+        pool: where everything runs; there are no expected values that could enter it.
         config: budgets and thresholds.
         seed: of derived inputs and mutants.
 

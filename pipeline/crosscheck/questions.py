@@ -54,7 +54,7 @@ def derive_questions(problem: Problem, own: Sequence[str], config: CrosscheckCon
 
 
 def large_questions(problem: Problem, own: Sequence[str]) -> list[Question]:
-    """Return inputs far beyond the own ones, for a trusted program to say which must be answered in time."""
+    """Return inputs far beyond the own ones; a trusted program shows which must be answered in time."""
     ask = _asking(problem, own)
     large, far = large_inputs(own)
     return [
@@ -85,7 +85,7 @@ def ask_reference(
 ) -> tuple[list[Question], dict[int, Consensus]]:
     """Return the questions that stay, and the reference's answers by their place; the contract says which count.
 
-    Inputs that the reference itself was slow on come behind the others, and nobody must answer them in time: a
+    Inputs that the reference itself was slow on come behind the others, and need not be answered in time: a
     program like it may be just too late. Without a contract a few that it had no time for stay too, the last and
     without an answer: faster programs may tell.
 

@@ -1,6 +1,6 @@
-"""The consensus of passed candidates on inputs whose answers nobody knows.
+"""The consensus of passed candidates on inputs whose answers are unknown.
 
-All voters passed all tests, so their agreement on these is the same; what tells is how many *independent* programs
+All voters passed all tests, so what matters is how many *independent* programs
 give an answer. Near-duplicates of one program are one opinion said often: a cluster of n programs has the weight
 of the square root of n, shared out among them (CodeT weighs equal programs so: Chen et al. 2022, arXiv:2207.10397,
 section 2.3). An answer needs a share of the votes, from at least two programs, to be the consensus.
@@ -15,7 +15,7 @@ from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN
 from pairsmith.schemas.config import CrosscheckConfig
 
 _ROUNDS = 2  # in the second round those that the first one doubted have no vote
-_INVALID = 0.5  # an input that so many refuse is none that must be answered
+_INVALID = 0.5  # an input that this share of the programs refuses need not be answered
 MIN_PROGRAMS = 3  # different passed programs that a consensus needs
 MIN_SHARE_OUTSIDE = 0.7
 """Share of the votes that makes a consensus on an input unlike the problem's own, where right ones may differ."""
@@ -39,8 +39,8 @@ class Question:
     Attributes:
         arguments: its text.
         is_inside: whether it has all that the problem's own inputs have in common.
-        is_modest: whether whoever is right answers it in time: it is not much larger than these.
-        may_be_refused: whether nobody says that it must be answered: one who raises an exception is not wrong.
+        is_modest: whether a right program answers it in time: it is not much larger than these.
+        may_be_refused: whether raising an exception is right too.
         is_large: whether it is larger than these on purpose.
         is_far: whether it is so large that a loop over it has no time.
     """
@@ -58,7 +58,7 @@ class Consensus:
     """The answer that counts for one input.
 
     Attributes:
-        key: the answer; UNKNOWN where nobody could answer an input that must be.
+        key: the answer; UNKNOWN where no program could answer an input that must be answered.
         share: share of all votes behind it, in [0, 1], those of doubted programs included.
         is_given: whether the reference gave it.
     """

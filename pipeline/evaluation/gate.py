@@ -76,7 +76,7 @@ def _check(name: str, gain: Gain | None, allowed: float, config: GateConfig, wor
     numbers = f"{change.value:+.3f} [{change.low:+.3f}, {change.high:+.3f}]"
     if falls:
         return GateCheck(
-            name, GateOutcome.FELL, change, allowed, f"{words} fell: {numbers}, {allowed:g} is let through"
+            name, GateOutcome.FELL, change, allowed, f"{words} fell: {numbers}, {allowed:g} is allowed"
         )
     doubt = " (a fall, not significant)" if change.value < -allowed else ""
     return GateCheck(name, GateOutcome.HELD, change, allowed, f"{words} held: {numbers}{doubt}")

@@ -2,7 +2,7 @@
 
 DPO compares log-probabilities of the answers under the model that is trained. They mean something where the
 answer is what the model wrote, so a candidate drawn in chat keeps its raw completion: prose, fences and all.
-A continuation of code (or a sample from a file, of which nobody knows how it was asked) is no chat answer:
+A continuation of code (or a sample from a file, whose prompt is unknown) is no chat answer:
 its code goes into a fenced block, under the problem's own prompt. An answer without code keeps its raw text
 either way, since there is nothing else to show.
 

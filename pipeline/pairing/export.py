@@ -1,7 +1,7 @@
 """Writes the dataset as the Hub has it: Parquet by configuration and split, and a card of what is there.
 
 Configurations: `pairs` (in `data/`), `unpaired`, `sft`, `ranked`, `sharegpt`, and `candidates`, which holds the
-evidence. `dataset_info.json` tells LLaMA-Factory of the `sharegpt` one: the folder is a dataset_dir of it.
+evidence. `dataset_info.json` describes the `sharegpt` one for LLaMA-Factory: the folder is a dataset_dir of it.
 All configurations are lazy frames over the entries that the pairs were made of, in the order of their ids.
 """
 

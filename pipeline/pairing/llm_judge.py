@@ -60,7 +60,7 @@ def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]
 def count_choices(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
     """Return by dimension how often chosen, rejected, tie and unknown were agreed on, from a stage's counts."""
     names = ("chosen", "rejected", "tie", "unknown")
-    return {one: {name: counts.get(f"{one}.{name}", 0) for name in names} for one in DIMENSIONS}
+    return {part: {name: counts.get(f"{part}.{name}", 0) for name in names} for part in DIMENSIONS}
 
 
 def _reuse(inputs: Inputs, config: RunConfig) -> dict[str, dict[str, str]]:

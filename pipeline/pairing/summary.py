@@ -1,4 +1,4 @@
-"""What pairing did, as counts: the record behind `pairing.json` and the report's part on pairs."""
+"""The counts of a pairing: the record behind `pairing.json` and the report's part on pairs."""
 
 import polars as pl
 from pydantic import TypeAdapter
@@ -9,7 +9,7 @@ from pairsmith.pipeline.pairing.stage import PairingResult
 from pairsmith.pipeline.pairing.tables import PairingTables
 from pairsmith.schemas.pairing_report import DropCount, LeakRow, NamedCount, PairingReport, WeakProblem
 
-HARD_SHARE = 0.5  # of the cases: a rejected one that passes so many is a hard one
+HARD_SHARE = 0.5  # of the cases: rejected candidates that pass at least this share are hard
 _REPORT = TypeAdapter(PairingReport)
 
 

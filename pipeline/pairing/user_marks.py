@@ -18,7 +18,7 @@ MARKS = "marks.parquet"
 
 
 def read_marks(run: Path) -> list[Mark]:
-    """Return the marks of a run, sorted by pair; none where nobody marked anything.
+    """Return the marks of a run, sorted by pair; empty without a file.
 
     Raises:
         FolderError: if the file can't be read: what people marked must not be lost without a word.

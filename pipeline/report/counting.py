@@ -26,7 +26,7 @@ N_EXAMPLES = 4
 def count_candidates(
     verdicts: pl.LazyFrame, programs: pl.LazyFrame, syntax: pl.LazyFrame, pairs: pl.LazyFrame
 ) -> pl.DataFrame:
-    """Return candidates counted by all that the report tells apart.
+    """Return candidates counted by all that the report distinguishes.
 
     Returns:
         Columns problem_id, label, cause, is_runnable, is_repeat, is_paired, n; sorted. A candidate without a
@@ -111,17 +111,17 @@ def trace_problems(
         n_paired: problems that have a pair; None if pairs have not been made.
     """
     reached = list(outcomes)
-    nobody = sum(not outcome.n_decided for outcome in reached)
+    none_decided = sum(not outcome.n_decided for outcome in reached)
     none_passed = sum(outcome.n_decided > 0 and not outcome.n_passed for outcome in reached)
     all_passed = sum(0 < outcome.n_decided == outcome.n_passed for outcome in reached)
-    both = len(reached) - nobody - none_passed - all_passed
+    both = len(reached) - none_decided - none_passed - all_passed
     steps = [
         ProblemStep("Loaded", n_problems, ()),
         ProblemStep("Sampled", len(reached), _losses({"not sampled": n_problems - len(reached)})),
         ProblemStep(
             "Passed and failed",
             both,
-            _losses({"none passed": none_passed, "all passed": all_passed, "none was decided": nobody}),
+            _losses({"none passed": none_passed, "all passed": all_passed, "none was decided": none_decided}),
         ),
     ]
     if n_paired is not None:

@@ -60,7 +60,7 @@ class ProblemOutcome:
     """What came of one problem.
 
     Attributes:
-        level: trivial, easy, medium; empty where nobody graded it.
+        level: trivial, easy, medium; empty where ungraded.
         n_decided: candidates that passed or failed.
         n_passed: of those, passed.
         n_undecided: candidates without a label.
@@ -189,7 +189,7 @@ class ReportInput:
         slices: what changed on parts of the held-out problems.
         tags: how the share of candidates with each style tag changed, the largest change first.
         sets: what changed on further sets, by the set's name.
-        refusals: what the gate holds against the model.
+        refusals: checks of the gate that did not hold.
         answers: how answers became programs; None where none was read.
         suspects: problems whose test failed every candidate by one error of its own code, with that error, by id.
     """

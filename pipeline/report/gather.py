@@ -44,7 +44,7 @@ T = TypeVar("T")
 
 
 def gather_run(run: Path) -> ReportInput:
-    """Return what a run folder tells. Stages without a manifest are not done, and so not read.
+    """Return what a run folder holds. Stages without a manifest are not done, and so not read.
 
     Raises:
         ReportError: no such folder, no stage in it, a broken file, or one of a manifest's files is missing.

@@ -31,7 +31,7 @@ from pairsmith.schemas.verdict import Label, Verdict
 T = TypeVar("T")
 _TEXTS = ("prompt", "chosen", "rejected", "chosen_code", "rejected_code")
 PAIR_FACTS = tuple(field.name for field in fields(Pair) if field.name not in _TEXTS)
-"""Columns of a pair without its texts, which stand in the shards of its problem."""
+"""Columns of a pair without its texts, which are in the shards of its problem."""
 _ID_DIGITS = 6  # of an id that may be cut short
 
 
@@ -82,7 +82,7 @@ class ProblemHistory:
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:
-    """One case as it is shown, and whether each program of a pair passed it; None where nobody knows."""
+    """One case as it is shown, and whether each program of a pair passed it; None where unknown."""
 
     number: int
     arguments: str
@@ -143,11 +143,11 @@ class RunReader:
         }
         known = [
             Known(
-                one,
-                *(of[stage].get(one.candidate_id) for stage in ("programs", "executions", "verdicts")),
-                *(of[stage].get(one.candidate_id) for stage in ("syntax", "standings", "timings")),
+                row,
+                *(of[stage].get(row.candidate_id) for stage in ("programs", "executions", "verdicts")),
+                *(of[stage].get(row.candidate_id) for stage in ("syntax", "standings", "timings")),
             )
-            for one in sorted(candidates, key=lambda row: (row.index, row.candidate_id))
+            for row in sorted(candidates, key=lambda row: (row.index, row.candidate_id))
         ]
         standing = next(iter(self.rows("problem_standings", problem_id)), None)
         return ProblemHistory(problems[0], standing, tuple(known))

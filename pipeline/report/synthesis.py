@@ -82,10 +82,10 @@ def plot_calibration(bins: Sequence[Bin]) -> Drawing:
 
     def paint(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
-        most = max((one.weight for one in bins), default=1.0)
-        predicted, right = [one.predicted for one in bins], [one.right for one in bins]
+        most = max((row.weight for row in bins), default=1.0)
+        predicted, right = [row.predicted for row in bins], [row.right for row in bins]
         axes.plot(predicted, right, color=PASSED, linewidth=1.4)
-        axes.scatter(predicted, right, s=[max(_LARGEST * one.weight / most, 12.0) for one in bins], color=PASSED)
+        axes.scatter(predicted, right, s=[max(_LARGEST * row.weight / most, 12.0) for row in bins], color=PASSED)
         axes.set_xlabel("estimated probability of being right")
         axes.set_ylabel("share that is right")
         for axis in (axes.xaxis, axes.yaxis):

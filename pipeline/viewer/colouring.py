@@ -45,7 +45,7 @@ def colour_lines(code: str, language: str) -> list[tuple[Span, ...]]:
         return [(Span("", line),) if line else () for line in code.split("\n")]
     lines: list[list[Span]] = [[]]
     for kind, value in lexer.get_tokens(code):
-        name = next((STANDARD_TYPES[one] for one in reversed(kind.split()) if one in STANDARD_TYPES), "")
+        name = next((STANDARD_TYPES[part] for part in reversed(kind.split()) if part in STANDARD_TYPES), "")
         first, *others = value.split("\n")
         if first:
             lines[-1].append(Span(name, first))

@@ -1,4 +1,4 @@
-"""Who may ask the viewer what: only its own pages, under its own name."""
+"""Refuses requests to the viewer that its own pages, under its own name, did not send."""
 
 import hmac
 import secrets

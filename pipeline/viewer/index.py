@@ -171,7 +171,7 @@ class PairIndex:
             )
         if wanted.tag:
             padded = [pl.concat_str(pl.lit(" "), f"{side}_tags", pl.lit(" ")) for side in ("chosen", "rejected")]
-            tests.append(pl.any_horizontal(one.str.contains(f" {wanted.tag} ", literal=True) for one in padded))
+            tests.append(pl.any_horizontal(text.str.contains(f" {wanted.tag} ", literal=True) for text in padded))
         if wanted.doubt:
             any_of = pl.any_horizontal(doubts.values())
             tests.append(any_of if wanted.doubt == "any" else doubts.get(wanted.doubt, pl.lit(False)))

@@ -16,14 +16,14 @@ class AddressError(PairsmithError):
     """The viewer can't be served there."""
 
 
-def serve(run: Path, host: str, port: int, say: Callable[[str], None]) -> None:
-    """Serve the viewer of a run until the process is told to stop.
+def serve(run: Path, host: str, port: int, log: Callable[[str], None]) -> None:
+    """Serve the viewer of a run until the process is stopped.
 
     Args:
         run: run folder.
         host: address to listen on; one that is not loopback lets everybody read and mark who reaches it.
         port: 0 takes a free one.
-        say: told where it is.
+        log: prints a line: the address, and a warning where it is not loopback.
 
     Raises:
         AddressError: if the address is none of this machine, is every address, or is taken.
@@ -34,9 +34,9 @@ def serve(run: Path, host: str, port: int, say: Callable[[str], None]) -> None:
     port = listener.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
     guarded = Guard(app, allowed_hosts(host, port))
-    say(f"viewer of {run}: http://{shown}:{port}/ (Ctrl-C ends it)")
+    log(f"viewer of {run}: http://{shown}:{port}/ (Ctrl-C ends it)")
     if not is_loopback(host):
-        say(f"careful: everybody who reaches {shown} can read this run and mark its pairs")
+        log(f"careful: everybody who reaches {shown} can read this run and mark its pairs")
     config = uvicorn.Config(guarded, log_level="warning", access_log=False, server_header=False, lifespan="off")
     uvicorn.Server(config).run(sockets=[listener])
 

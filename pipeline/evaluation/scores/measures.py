@@ -68,7 +68,7 @@ class MeasureInputs:
 
 def measure_problem(evidence: MeasureInputs, k: Iterable[int]) -> dict[str, float]:
     """Return those further measures of a problem that its candidates allow, by name."""
-    values = _of_kinds(evidence.abundances, sorted({one for one in k if one > 1}))
+    values = _of_kinds(evidence.abundances, sorted({draws for draws in k if draws > 1}))
     values |= _of_quality(evidence.syntax)
     texts = [code_tokens(program.code) for program in evidence.programs[:_MAX_TEXTS]]
     if len(texts) > 1:

@@ -99,7 +99,7 @@ def score_candidates(
 
 
 def list_measures(parts: Iterable[ProblemScore]) -> list[str]:
-    """Return the further measures that some problem allows, in the order in which they are told."""
+    """Return the further measures that some problem allows, in the order of the report."""
     return sorted({measure for part in parts for measure in part.values}, key=measure_rank)
 
 

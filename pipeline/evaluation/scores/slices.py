@@ -19,7 +19,7 @@ from pairsmith.schemas.problem import Problem
 from pairsmith.schemas.score import Gain, Score, SliceGain
 
 RARE_SHARE = 0.05  # a module or style tag is rare that at most this share of a set's references has
-_TOLD = ("pass@1", "distinct_syntax")
+_MEASURES = ("pass@1", "distinct_syntax")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +88,14 @@ def compare_slices(
     """
     both = {part.problem_id for part in before.problems} & {part.problem_id for part in after.problems}
     settings = config.model_copy(update={"k": (1,)})
-    told = []
+    found = []
     for name, ids in sorted(slices.items()):
         wanted = both & set(ids)
         if len(wanted) < config.min_slice or len(wanted) == len(both):
             continue
         gains = compare_scores(_part(before, wanted), _part(after, wanted), settings, seed, abundances)
-        told.append(SliceGain(name, len(wanted), tuple(gain for gain in gains if gain.measure in _TOLD)))
-    return tuple(told)
+        found.append(SliceGain(name, len(wanted), tuple(gain for gain in gains if gain.measure in _MEASURES)))
+    return tuple(found)
 
 
 def pass_gains(slices: Iterable[SliceGain]) -> dict[str, Gain]:
@@ -115,8 +115,8 @@ def _features(problem: Problem, passed: Sequence[Program]) -> Features | None:
         return None
     each = [_features_of(program.code, problem.language) for program in passed]
     return Features(
-        _in_half([one.modules for one in each]),
-        _in_half([one.tags for one in each]),
+        _in_half([features.modules for features in each]),
+        _in_half([features.tags for features in each]),
     )
 
 
@@ -124,7 +124,7 @@ def _features_of(code: str, language: str) -> Features:
     _, facts = parse_facts(to_source(code), language)
     if facts is None:
         return Features(frozenset(), frozenset())
-    modules = frozenset(one.module.decode(errors="replace") for one in facts.imports)
+    modules = frozenset(row.module.decode(errors="replace") for row in facts.imports)
     facts.release()
     return Features(modules, frozenset(analyse(code, language).tags))
 
