@@ -11,7 +11,7 @@ from pairsmith.pipeline.evaluation.scores import (
     score_candidates,
 )
 from pairsmith.pipeline.evaluation.scores.kinds import rarefied_hill
-from pairsmith.pipeline.evaluation.scores.measures import GREEDY, measure_rank
+from pairsmith.pipeline.evaluation.scores.measures import GREEDY, code_tokens, measure_rank, self_bleu
 from pairsmith.schemas.config import ScoringConfig
 from pairsmith.schemas.score import Score
 from pairsmith.schemas.verdict import Label
@@ -113,3 +113,30 @@ def test_measures_are_told_in_order() -> None:
     assert sorted(names, key=measure_rank) == [
         GREEDY, "distinct_syntax@2", "distinct_syntax@10", "efficiency", "quality", "self_bleu",
     ]  # fmt: skip
+
+
+SHORT = ["def", "f", "(", "a", ",", "b", ")", ":", "return", "a", "+", "b"]
+TURNED = ["def", "f", "(", "a", ",", "b", ")", ":", "return", "b", "+", "a"]
+LONG = ["def", "add", "(", "first", ",", "second", ")", ":", "first", "+", "=", "second", "return", "first"]
+
+
+def test_it_is_the_mean_of_sacrebleus_scores() -> None:
+    # sacrebleu 2.5, BLEU(tokenize="none", effective_order=True), each text against the two others.
+    theirs = [0.7632661822742675, 0.7632661822742675, 0.07768562846380173]
+    assert self_bleu([SHORT, TURNED, LONG]) == pytest.approx(sum(theirs) / 3)
+    assert self_bleu([["x", "y"], ["x", "z"]]) == pytest.approx(0.5)
+
+
+def test_copies_are_alike_wholly() -> None:
+    assert self_bleu([SHORT] * 4) == 1.0
+    assert self_bleu([SHORT, SHORT, LONG]) == pytest.approx((2 + self_bleu([LONG, SHORT])) / 3, abs=0.01)
+
+
+def test_no_text_is_like_nothing() -> None:
+    assert self_bleu([[], SHORT]) < 0.01
+    with pytest.raises(ValueError, match="two texts"):
+        self_bleu([SHORT])
+
+
+def test_line_comments_are_no_tokens() -> None:
+    assert code_tokens("f(a)  # the sum") == ["f", "(", "a", ")"]
