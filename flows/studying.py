@@ -30,7 +30,7 @@ from pairsmith.pipeline.sampling.stream import remember_draws
 from pairsmith.pipeline.training.supervised import write_references
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.study import Start, StudyConfig, Variant
-from pairsmith.schemas.study import StudyRow
+from pairsmith.schemas.score import StudyRow
 
 
 @flow(name="study", validate_parameters=False)

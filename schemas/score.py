@@ -1,6 +1,8 @@
-"""What a model scores on held-out problems: pass rates, and the range of what it writes."""
+"""Scores of models on held-out problems, what alignment changed, the checks of the gate, and rows of a study."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +104,91 @@ class SliceGain:
     name: str
     n_problems: int
     gains: tuple[Gain, ...]
+
+
+class GateOutcome(StrEnum):
+    """The outcome of one check."""
+
+    HELD = "held"
+    """No significant fall beyond what is allowed."""
+    FELL = "fell"
+    UNMEASURED = "unmeasured"
+    """The measure could not be taken; this counts as fallen."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateCheck:
+    """One check.
+
+    Attributes:
+        name: what `allow` refers to: `pass@1`, `diversity`, `slice topic=strings`, `set humaneval+`.
+        change: after minus before, with its interval; NaN where nothing was measured.
+        allowed: the fall that is allowed, >= 0, in the measure's own unit.
+        reason: one sentence for a person.
+    """
+
+    name: str
+    outcome: GateOutcome
+    change: Interval
+    allowed: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """All checks of one evaluation.
+
+    Attributes:
+        model: digest of the model or adapter that was scored; empty where it was none of this run's.
+        checks: in the order of the report.
+        allow: names of checks that the configuration lets fail.
+    """
+
+    model: str
+    checks: tuple[GateCheck, ...]
+    allow: tuple[str, ...] = ()
+
+    def refusals(self, despite: Collection[str] = ()) -> tuple[GateCheck, ...]:
+        """Return the checks that block publishing.
+
+        Args:
+            despite: further names of checks that may fail.
+        """
+        allowed = {*self.allow, *despite}
+        return tuple(
+            check for check in self.checks if check.outcome is not GateOutcome.HELD and check.name not in allowed
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRow:
+    """One cell of a study: a start, aligned by a method on a dataset.
+
+    Attributes:
+        folder: of the cell, from the study's.
+        before: score of the start on the held-out problems; None where it was not scored.
+        after: of the aligned model.
+        gains: what changed, by measure.
+        slices: likewise on parts of the problems.
+        n_pairs: rows that were trained on.
+        n_steps: optimiser steps.
+        refusals: checks of the gate that did not hold.
+        error: why the cell is not done; empty where it is.
+    """
+
+    start: str
+    dataset: str
+    method: str
+    folder: str
+    before: Score | None = None
+    after: Score | None = None
+    gains: tuple[Gain, ...] = ()
+    slices: tuple[SliceGain, ...] = ()
+    n_pairs: int = 0
+    n_steps: int = 0
+    refusals: tuple[GateCheck, ...] = ()
+    error: str = ""
+
+    def gain(self, measure: str) -> Gain | None:
+        """Return what changed by one measure; None where it was not measured."""
+        return next((gain for gain in self.gains if gain.measure == measure), None)

@@ -5,8 +5,7 @@ import pytest
 
 from pairsmith.pipeline.evaluation.gate import STALE, GateError, check_gate, model_digest, read_gate, write_gate
 from pairsmith.schemas.config import GateConfig
-from pairsmith.schemas.gate import Gate, GateOutcome
-from pairsmith.schemas.score import Gain, Interval
+from pairsmith.schemas.score import Gain, Gate, GateOutcome, Interval
 
 FLAT = Interval(0.5, 0.4, 0.6)
 

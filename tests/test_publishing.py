@@ -27,8 +27,7 @@ from pairsmith.pipeline.publishing.card import gather_card, render_card
 from pairsmith.pipeline.publishing.hub import HubDownError, Pushed
 from pairsmith.pipeline.run.stores import RemoteFolder, mirrored
 from pairsmith.schemas.config import RunConfig, load_config
-from pairsmith.schemas.gate import Gate, GateCheck, GateOutcome
-from pairsmith.schemas.score import Interval
+from pairsmith.schemas.score import Gate, GateCheck, GateOutcome, Interval
 from tests.cli_kit import assert_one_line, environment, run_pairsmith
 from tests.hub_double import TOKEN, Hub, serve_hub
 from tests.stores_kit import new_address

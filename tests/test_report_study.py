@@ -3,9 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pairsmith.pipeline.report.study import conclude, list_measures, render_study, write_study_report
-from pairsmith.schemas.gate import GateCheck, GateOutcome
-from pairsmith.schemas.score import Gain, Interval, SliceGain
-from pairsmith.schemas.study import StudyRow
+from pairsmith.schemas.score import Gain, GateCheck, GateOutcome, Interval, SliceGain, StudyRow
 
 
 def gain(measure: str, before: float, after: float, is_significant: bool) -> Gain:

@@ -13,9 +13,8 @@ import pyarrow.parquet as pq
 import uvicorn
 
 from pairsmith.pipeline.chain.table import stage_folder
-from pairsmith.pipeline.viewer.guard import TOKEN, Guard
 from pairsmith.pipeline.viewer.pages import make_app
-from pairsmith.pipeline.viewer.serving import allowed_hosts, open_listener
+from pairsmith.pipeline.viewer.serving import TOKEN, Guard, allowed_hosts, open_listener
 from pairsmith.schemas.arrow import to_table
 from pairsmith.schemas.pair import Pair
 

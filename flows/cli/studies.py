@@ -21,7 +21,7 @@ from pairsmith.flows.cli.shared import (
 )
 from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.schemas.config.study import StudyConfig, load_study
-from pairsmith.schemas.study import StudyRow
+from pairsmith.schemas.score import StudyRow
 
 
 @app.command("study")

@@ -16,8 +16,7 @@ from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.pipeline.sampling.models import digest_folder
 from pairsmith.schemas.config import GateConfig
-from pairsmith.schemas.gate import Gate, GateCheck, GateOutcome
-from pairsmith.schemas.score import Gain, Interval
+from pairsmith.schemas.score import Gain, Gate, GateCheck, GateOutcome, Interval
 
 GATE_FILE = "gate.json"
 STALE = "evaluation"  # name of the check that another model was scored than the one that is there

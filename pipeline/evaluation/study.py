@@ -22,7 +22,7 @@ from pairsmith.pipeline.evaluation.scores import gains_from_json, score_from_jso
 from pairsmith.pipeline.run.folder import MANIFEST
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.study import Start, StudyConfig, Variant
-from pairsmith.schemas.study import StudyRow
+from pairsmith.schemas.score import StudyRow
 from pairsmith.schemas.training import TrainingSummary
 
 _ERROR = "error.txt"

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.sampling.forecast import Comparison
-from pairsmith.schemas.gate import GateCheck
 from pairsmith.schemas.manifest import Manifest
 from pairsmith.schemas.pairing_report import PairingReport
-from pairsmith.schemas.score import Gain, Score, SliceGain
+from pairsmith.schemas.score import Gain, GateCheck, Score, SliceGain
 from pairsmith.schemas.training import HeldOutStep, TrainingStep, TrainingSummary
 
 

@@ -32,10 +32,10 @@ from pairsmith.pipeline.sampling.forecast import Comparison
 from pairsmith.pipeline.training import read_evaluations
 from pairsmith.schemas.arrow import arrow_schema
 from pairsmith.schemas.candidate import Candidate, Program
-from pairsmith.schemas.gate import GateCheck
 from pairsmith.schemas.manifest import Manifest
 from pairsmith.schemas.pair import Pair
 from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.score import GateCheck
 from pairsmith.schemas.syntax import Syntax
 from pairsmith.schemas.training import TrainingStep, TrainingSummary
 from pairsmith.schemas.verdict import Verdict

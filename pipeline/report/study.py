@@ -13,8 +13,7 @@ from pairsmith.pipeline.report.page import page_environment
 from pairsmith.pipeline.report.svg import FAILED, INK, MUTED, PASSED, PLAIN, UNDECIDED, Drawing, draw_svg
 from pairsmith.pipeline.report.words import change, significance
 from pairsmith.pipeline.run.folder import write_whole
-from pairsmith.schemas.score import Gain, Interval
-from pairsmith.schemas.study import StudyRow
+from pairsmith.schemas.score import Gain, Interval, StudyRow
 
 COST = "distinct_syntax"
 _TOLD = ("distinct_syntax", "distinct_behaviour", "distinct_passed", "efficiency", "quality")

@@ -61,7 +61,7 @@ class Cluster:
 
 
 def make_app(run: Path) -> Starlette:
-    """Return the viewer of a run, not guarded yet (see `pipeline.viewer.guard`).
+    """Return the viewer of a run, not guarded yet (see `pipeline.viewer.serving`).
 
     Raises:
         NoPairError: if the run has no pairs.

@@ -1,4 +1,4 @@
-"""Serves the viewer on one address of this machine."""
+"""Serves the viewer on one address of this machine, and refuses requests that its own pages did not send."""
 
 import ipaddress
 import socket
@@ -8,8 +8,8 @@ from pathlib import Path
 import uvicorn
 
 from pairsmith.pipeline.run.errors import PairsmithError
-from pairsmith.pipeline.viewer.guard import Guard
 from pairsmith.pipeline.viewer.pages import make_app
+from pairsmith.pipeline.viewer.serving import Guard
 
 
 class AddressError(PairsmithError):
