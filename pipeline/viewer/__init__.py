@@ -2,7 +2,7 @@
 
 `index` filters the pairs by their facts, which are in memory; the texts of one pair are read from the shards of
 its problem when its page is asked for. `colouring` makes the two programs a diff, `pages` answers requests,
-`guard` refuses what another site asked for, or somebody under another name. Candidates' text is hostile: it is
+`serving` refuses what another site asked for, or somebody under another name. Candidates' text is hostile: it is
 cut, its hidden characters are written out, templates escape it, and pages allow no script but the viewer's own.
 """
 
