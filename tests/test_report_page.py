@@ -16,6 +16,7 @@ from pairsmith.pipeline.evaluation.gate import check_gate, model_digest, write_g
 from pairsmith.pipeline.evaluation.scores import scores_to_json
 from pairsmith.pipeline.pairing.summary import report_to_json
 from pairsmith.pipeline.report import ReportError, write_report
+from pairsmith.pipeline.run.folder import FolderError
 from pairsmith.pipeline.sampling.forecast import Comparison, Estimate, Forecast, Outcome
 from pairsmith.pipeline.training import is_displaced
 from pairsmith.schemas.arrow import from_table
@@ -266,7 +267,7 @@ def test_report_replaces_the_old_one_and_leaves_nothing_beside(tmp_path: Path) -
 def test_report_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     run = make_run(tmp_path / "demo", n=1)
     (tmp_path / "file").write_text("")
-    with pytest.raises(ReportError, match="can't be written") as caught:
+    with pytest.raises(FolderError, match="report.html") as caught:
         write_report(run, tmp_path / "file" / "report.html")
     assert "\n" not in str(caught.value)
 
