@@ -267,7 +267,7 @@ def test_report_replaces_the_old_one_and_leaves_nothing_beside(tmp_path: Path) -
 def test_report_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     run = make_run(tmp_path / "demo", n=1)
     (tmp_path / "file").write_text("")
-    with pytest.raises(FolderError, match="report.html") as caught:
+    with pytest.raises(FolderError, match=r"report\.html") as caught:
         write_report(run, tmp_path / "file" / "report.html")
     assert "\n" not in str(caught.value)
 
