@@ -24,6 +24,7 @@ from pairsmith.pipeline.crosscheck.vote import (
     Voter,
     disagreements,
     find_consensus,
+    group_votes,
     split_share,
     weigh_voters,
 )
@@ -143,10 +144,7 @@ def _judge_candidates(
 ) -> list[CandidateCrosscheck]:
     code_of = {row.program.candidate_id: row.program.code for row in passed}
     by_code = {code_of[voter.program_id]: voter for voter in voters}
-    weights = weigh_voters(voters)
-    groups: dict[tuple[str, ...], float] = {}
-    for each in voters:
-        groups[each.keys] = groups.get(each.keys, 0.0) + weights[each.program_id]
+    groups = group_votes(voters)
     total = sum(groups.values())
     rows = []
     for row in passed:
@@ -243,11 +241,7 @@ def _sum_up(
         if any(place in disagreements(voter.keys, answers, questions) for voter in voters)
     ]
     worst = sorted((place for place in splits if splits[place] > 0), key=lambda place: (-splits[place], place))
-    groups: dict[tuple[str, ...], float] = {}
-    weights = weigh_voters(voters)
-    for voter in voters:
-        keys = tuple(voter.keys[place] for place in inside)
-        groups[keys] = groups.get(keys, 0.0) + weights[voter.program_id]
+    groups = group_votes(voters, inside)
     shown = worst or refuted
     return ProblemCrosscheck(
         problem_id=problem.problem_id,

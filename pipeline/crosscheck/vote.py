@@ -99,6 +99,16 @@ def weigh_voters(voters: Sequence[Voter]) -> dict[str, float]:
     return {voter.program_id: 1 / math.sqrt(sizes[voter.cluster]) for voter in voters}
 
 
+def group_votes(voters: Sequence[Voter], places: Sequence[int] | None = None) -> dict[tuple[str, ...], float]:
+    """Return the votes behind each behaviour: the answers to the questions at these places, by default to all."""
+    weights = weigh_voters(voters)
+    groups: dict[tuple[str, ...], float] = {}
+    for voter in voters:
+        keys = voter.keys if places is None else tuple(voter.keys[place] for place in places)
+        groups[keys] = groups.get(keys, 0.0) + weights[voter.program_id]
+    return groups
+
+
 def disagreements(
     keys: Sequence[str], consensus: Mapping[int, Consensus], questions: Sequence[Question]
 ) -> list[int]:

@@ -66,36 +66,38 @@ def score_candidates(
     if evidence is not None:
         parts = tuple(with_measures(part, evidence[part.problem_id], config.k) for part in parts)
     tag_shares, mean_lines = _style_of(decided, trees)
-
-    def mean(measure: str, values: Sequence[float]) -> Interval:
-        column = np.array(values, dtype=np.float64).reshape(-1, 1)
-        numbers = generator(seed, measure)
-        bounds = [bounds_of(measure)]
-        return percentile_intervals(column, config.n_bootstrap, config.confidence, numbers, bounds)[0]
-
     reached = sorted(k for k in set(config.k) if any(part.n >= k for part in parts))
+    further = list_measures(parts)
+    values = {
+        f"pass@{k}": [estimate_pass_at_k(part.n, part.c, k) for part in parts if part.n >= k] for k in reached
+    }
+    values |= {
+        "distinct_syntax": [part.n_distinct_syntax / part.n for part in parts if part.n],
+        "distinct_behaviour": [part.n_distinct_behaviour / part.n for part in parts if part.n],
+        "distinct_passed": [part.n_distinct_passed / part.c for part in parts if part.c],
+    }
+    values |= {key: [part.values[key] for part in parts if key in part.values] for key in further}
+    means = {measure: _mean(measure, column, config, seed) for measure, column in values.items()}
     return Score(
         name=name,
         model=model,
         n_candidates=len(drawn),
         n_undecided=len(drawn) - len(decided),
-        pass_at={
-            k: mean(f"pass@{k}", [estimate_pass_at_k(part.n, part.c, k) for part in parts if part.n >= k])
-            for k in reached
-        },
-        distinct_syntax=mean("distinct_syntax", [part.n_distinct_syntax / part.n for part in parts if part.n]),
-        distinct_behaviour=mean(
-            "distinct_behaviour", [part.n_distinct_behaviour / part.n for part in parts if part.n]
-        ),
-        distinct_passed=mean("distinct_passed", [part.n_distinct_passed / part.c for part in parts if part.c]),
+        pass_at={k: means[f"pass@{k}"] for k in reached},
+        distinct_syntax=means["distinct_syntax"],
+        distinct_behaviour=means["distinct_behaviour"],
+        distinct_passed=means["distinct_passed"],
         tag_shares=tag_shares,
         mean_lines=mean_lines,
         problems=parts,
-        measures={
-            measure: mean(measure, [part.values[measure] for part in parts if measure in part.values])
-            for measure in list_measures(parts)
-        },
+        measures={measure: means[measure] for measure in further},
     )
+
+
+def _mean(measure: str, values: Sequence[float], config: ScoringConfig, seed: int) -> Interval:
+    column = np.array(values, dtype=np.float64).reshape(-1, 1)
+    numbers, bounds = generator(seed, measure), [bounds_of(measure)]
+    return percentile_intervals(column, config.n_bootstrap, config.confidence, numbers, bounds)[0]
 
 
 def list_measures(parts: Iterable[ProblemScore]) -> list[str]:
