@@ -223,13 +223,16 @@ def case_rows(problem: Problem, chosen: Known, rejected: Known, n_chars: int) ->
     rows = []
     for index in range(max(len(problem.cases), *map(len, runs))):
         case = _at(problem.cases, index)
+        answers = [_answer(_at(side, index), n_chars, is_plain) for side in runs]
         rows.append(
             CaseRow(
-                index + 1,
-                shown_arguments(case.arguments, n_chars, is_plain) if case is not None else "a call of the tests",
-                _expected(case, n_chars, is_plain) if case is not None else "",
-                *(_answer(_at(side, index), n_chars, is_plain) for side in runs),
-                *(_at(side, index) for side in passed),
+                number=index + 1,
+                arguments=shown_arguments(case.arguments, n_chars, is_plain) if case else "a call of the tests",
+                expected=_expected(case, n_chars, is_plain) if case else "",
+                chosen=answers[0],
+                rejected=answers[1],
+                chosen_passed=_at(passed[0], index),
+                rejected_passed=_at(passed[1], index),
             )
         )
     return sorted(rows, key=lambda row: row.chosen_passed == row.rejected_passed)
