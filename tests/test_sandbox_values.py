@@ -1,5 +1,6 @@
 """Inputs in, values out: each kind of value, each cap and each rule, through every sandbox."""
 
+import collections
 import math
 from typing import Any
 
@@ -73,11 +74,14 @@ def test_nan_goes_in_and_comes_out(pool: SandboxPool) -> None:
         ("bytearray(b'ab')", b"ab"),
         ("collections.namedtuple('P', 'x y')(1, [2])", Record("P", (("x", 1), ("y", [2])), is_tuple=True)),
         ("dataclasses.make_dataclass('D', ['a', 'b'])(1, (2,))", Record("D", (("a", 1), ("b", (2,))))),
-        ("collections.Counter('aab')", {"a": 2, "b": 1}),
-        ("collections.OrderedDict(a=1)", {"a": 1}),
-        ("collections.defaultdict(int, a=1)", {"a": 1}),
+        ("collections.Counter('aab')", collections.Counter("aab")),
+        ("collections.OrderedDict(a=1)", collections.OrderedDict(a=1)),
+        ("collections.defaultdict(int, a=1)", collections.defaultdict(int, a=1)),
+        ("type('I', (int,), {})(3)", 3),
+        ("type('S', (str,), {})('a')", "a"),
+        ("type('L', (list,), {})([1])", [1]),
         ("(i * i for i in range(3))", Lazy("generator", (0, 1, 4))),
-        ("range(3)", Lazy("range", (0, 1, 2))),
+        ("range(3)", range(3)),
         ("map(abs, [-1])", Lazy("map", (1,))),
         ("zip([1], 'a')", Lazy("zip", ((1, "a"),))),
         ("{'a': 1}.keys()", Lazy("dict_keys", ("a",))),
@@ -96,9 +100,8 @@ def test_values_of_richer_types_come_out_by_their_parts(pool: SandboxPool, expre
     "expression",
     [
         "object()", "len", "f", "type", "KeyError", "math",
-        "type('I', (int,), {})(3)", "type('S', (str,), {})('a')",
-        "type('L', (list,), {})([1])", "type('E', (), {'__eq__': lambda s, o: True})()", "print", "NotImplemented",
-        "memoryview(b'a')", "Ellipsis", "KeyError(1)",
+        "type('E', (), {'__eq__': lambda s, o: True})()", "print",
+        "memoryview(b'a')", "KeyError(1)",
     ],
 )  # fmt: skip
 def test_anything_else_is_opaque_and_equals_nothing(pool: SandboxPool, expression: str) -> None:
@@ -122,7 +125,7 @@ def test_anything_else_is_opaque_and_equals_nothing(pool: SandboxPool, expressio
         ("return itertools.count()", False),
         ("return itertools.repeat([1, 2])", False),
         ("return (itertools.count() for _ in range(2))", False),
-        ("return range(10**9)", False),
+        ("return iter(range(10**9))", False),
         ("return 'x' * 4_000_000", True),
         ("return 'x' * 4_200_000", False),
         ("x = []\nx.append(x)\nreturn x", True),

@@ -163,9 +163,12 @@ def _with_objects(value: Any, namespace: dict[str, Any]) -> Any:
 
 
 def _made_by_init(kind: Any, fields: dict[str, Any]) -> Any:
-    """Return an object as its class makes it of those parameters that are among the fields."""
+    """Return an object as its class makes it of those parameters that are among the fields, else an empty one."""
     code = getattr(kind.__init__, "__code__", None)
     if code is None:
         return object.__new__(kind)
     names = code.co_varnames[1 : code.co_argcount]
-    return kind(**{name: fields[name] for name in names if name in fields})
+    try:
+        return kind(**{name: fields[name] for name in names if name in fields})
+    except Exception:
+        return object.__new__(kind)
