@@ -52,7 +52,10 @@ class LocalSandbox:
 
 
 class LocalBench:
-    candidate = again = LocalSandbox()
+    candidate = LocalSandbox()
+
+    def again(self, variation: int) -> LocalSandbox:
+        return self.candidate
 
 
 class LocalPool:

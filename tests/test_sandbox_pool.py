@@ -29,7 +29,7 @@ class FakeEngine:
         self.name = name
         self.is_closed = False
 
-    def start(self) -> Link:
+    def start(self, hash_seed: int = 0) -> Link:
         raise NotImplementedError
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from pairsmith.pipeline.judging.verdict import judge
 from pairsmith.pipeline.problems.convert.conversion import convert_tests
 from pairsmith.pipeline.sandbox.contract import SandboxError
 from pairsmith.pipeline.sandbox.pool import SandboxPool
-from pairsmith.pipeline.sandbox.suite_kit import suite_kit, why_no_suites
+from pairsmith.pipeline.sandbox.suite_kit import _make_kit, suite_kit, why_no_suites
 from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.execution import Execution, Status
 from pairsmith.schemas.problem import JudgedBy
@@ -280,6 +280,6 @@ def test_the_entry_point_is_imported_where_the_tests_count_on_it(pool: SandboxPo
 def test_without_pytest_it_is_said_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert "pip install pytest" in why_no_suites()
-    suite_kit.cache_clear()
+    _make_kit.cache_clear()
     with pytest.raises(SandboxError, match="pip install pytest"):
         suite_kit()

@@ -34,7 +34,7 @@ class TestedRun:
     tests: tuple[TestRun, ...]
 
 
-def run_tests(code: str, problem: Problem, candidate: Sandbox, tester: Sandbox) -> TestedRun:
+def run_tests(job: Job, problem: Problem, candidate: Sandbox, tester: Sandbox) -> TestedRun:
     """Return what came of a problem's tests with a candidate's code.
 
     Tests that collect nothing, none of which passed or failed, or that passed without a call of the candidate,
@@ -42,7 +42,7 @@ def run_tests(code: str, problem: Problem, candidate: Sandbox, tester: Sandbox) 
     what can't cross over, fails nobody, but then nothing is passed either.
 
     Args:
-        code: the candidate's program.
+        job: the candidate's program, without inputs.
         problem: its test code.
         candidate: where the program runs.
         tester: where the tests run; for a suite it holds pytest.
@@ -59,7 +59,8 @@ def run_tests(code: str, problem: Problem, candidate: Sandbox, tester: Sandbox) 
             calls.append(_call(answer))
         return answer
 
-    loaded = candidate.begin(Job(problem.setup, code, "" if is_suite else problem.entry_point, mode="module"))
+    name = "" if is_suite else job.entry_point
+    loaded = candidate.begin(replace(job, entry_point=name, inputs=(), views=(), mode="module"))
     outcome = None
     if loaded is Status.OK:
         mode, name = ("suite", "") if is_suite else ("function", problem.entry_point)
@@ -72,6 +73,8 @@ def run_tests(code: str, problem: Problem, candidate: Sandbox, tester: Sandbox) 
         detail = f"{TESTS_ENDED} {outcome.status.value} {outcome.exception or outcome.detail}".strip()
         return TestedRun(tuple(calls), replace(ending, status=Status.FAULT, detail=detail), "", ())
     results, notes = decode_value(outcome.report)
+    if notes["reached"] and not calls and not is_suite:
+        calls.append(Answer(Status.OK, "null", "", 0.0))  # an enum or a dataclass, which the tests have in full
     tests = _tests(results)
     verdict, detail = _sum_up(tests, len(calls)) if is_suite else _outcome(results[0], len(calls))
     if notes["broken"]:

@@ -84,14 +84,14 @@ class BubblewrapEngine:
         # The kernel ends a sandbox when the thread that started it ends (`--die-with-parent`): this one stays.
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="bwrap")
 
-    def start(self) -> BubblewrapLink:
+    def start(self, hash_seed: int = 0) -> BubblewrapLink:
         """Start one; see `Engine`."""
-        return self._starter.submit(self._start).result()
+        return self._starter.submit(self._start, hash_seed).result()
 
-    def _start(self) -> BubblewrapLink:
+    def _start(self, hash_seed: int) -> BubblewrapLink:
         group = make_group(self._memory_mib)
         self.limits_tree = group is not None
-        command = [self._bwrap, *_arguments(self._python, group), str(self._python), *PYTHON_OPTIONS]
+        command = [self._bwrap, *_arguments(self._python, group, hash_seed), str(self._python), *PYTHON_OPTIONS]
         command += ["-c", BOOTSTRAP]
         # The kernel keeps room for the stack that is allowed at an execution; a fork can't get more later.
         command = ["/bin/sh", "-c", 'ulimit -Ss "$0" 2>/dev/null; exec "$@"', str(self._stack_kib), *command]
@@ -165,7 +165,7 @@ def _is_public(path: Path) -> bool:
     return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
 
 
-def _arguments(python: Path, group: MemoryGroup | None) -> list[str]:
+def _arguments(python: Path, group: MemoryGroup | None, hash_seed: int) -> list[str]:
     arguments = [
         *("--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox"),
         *("--ro-bind", "/usr", "/usr"),
@@ -186,7 +186,7 @@ def _arguments(python: Path, group: MemoryGroup | None) -> list[str]:
     if group is not None:
         arguments += ["--ro-bind", str(group.path), group.shown_at]
     arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/tmp"]
-    for name, value in ENVIRONMENT.items():
+    for name, value in {**ENVIRONMENT, "PYTHONHASHSEED": str(hash_seed)}.items():
         arguments += ["--setenv", name, value]
     return [*arguments, "--remount-ro", "/dev", "--remount-ro", "/"]
 

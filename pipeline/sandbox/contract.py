@@ -52,6 +52,9 @@ class Job:
         views: for `function`: one an input, or none at all: what the test wraps around the call (`list`, `bool`,
         ...).
             Where the value is an object of the program's own class, what that gives goes out in its place.
+        variation: of what no right program depends on: seed of `random`, working directory, time zone and clock,
+        how
+            often threads take turns. 0 is the usual.
         foreign: how to start a program of another language (see `inside.foreign`), in place of setup and code;
             empty for Python.
         room: what its runtime needs beside the configured limits.
@@ -63,6 +66,7 @@ class Job:
     inputs: tuple[str, ...] = ()
     mode: Literal["function", "stdin", "module", "suite"] = "function"
     views: tuple[str, ...] = ()
+    variation: int = 0
     foreign: str = ""
     room: Room = Room()
 
@@ -135,8 +139,11 @@ class Engine(Protocol):
     limits_tree: bool
     """Whether a sandbox started last limits the memory of all its processes together, not of each alone."""
 
-    def start(self) -> Link:
+    def start(self, hash_seed: int = 0) -> Link:
         """Start one sandbox that runs the bootstrap and reads its pipe.
+
+        Args:
+            hash_seed: seed of the hashes of text; and how many numbers of processes are left out.
 
         Raises:
             SandboxStartError: if this one did not start; another may.

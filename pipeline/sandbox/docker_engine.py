@@ -82,12 +82,12 @@ class DockerEngine:
             ) from None
         self.reap()
 
-    def start(self) -> DockerLink:
+    def start(self, hash_seed: int = 0) -> DockerLink:
         """Start one; see `Engine`."""
         container = None
         try:
             container = self._client.containers.create(
-                self._image, ["python3", *PYTHON_OPTIONS, "-c", BOOTSTRAP], **self._options()
+                self._image, ["python3", *PYTHON_OPTIONS, "-c", BOOTSTRAP], **self._options(hash_seed)
             )
             socket = container.attach_socket(params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
             container.start()
@@ -122,7 +122,7 @@ class DockerEngine:
                 with contextlib.suppress(DockerException, OSError):
                     container.remove(force=True)
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self, hash_seed: int) -> dict[str, Any]:
         config = self._config
         memory = memory_of_tree_mib(config) * _MIB
         tmpfs = f"rw,nosuid,nodev,size={config.files_mib}m,nr_inodes=4096,mode=1777"
@@ -151,7 +151,7 @@ class DockerEngine:
             "log_config": LogConfig(type="none"),
             "ipc_mode": "private",
             "cgroupns": "private",
-            "environment": ENVIRONMENT,
+            "environment": {**ENVIRONMENT, "PYTHONHASHSEED": str(hash_seed)},
             "entrypoint": "",
             "working_dir": "/tmp",
             "user": "0:0",

@@ -25,6 +25,7 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _BACKOFF_S = 0.5
 _LONGEST_WAIT_S = 5.0
+_N_HASH_SEEDS = 3  # beside the usual one; a sandbox each, started when first used
 
 
 class Bench:
@@ -40,10 +41,9 @@ class Bench:
         """The sandbox for candidates, started or replaced as needed."""
         return self._get("candidate")
 
-    @property
-    def again(self) -> Sandbox:
-        """The sandbox for second runs: another zygote, with other addresses of its objects."""
-        return self._get("again")
+    def again(self, variation: int) -> Sandbox:
+        """Return the sandbox for a further run: its interpreter has other addresses and hashes."""
+        return self._get(f"again {1 + variation % _N_HASH_SEEDS}")
 
     @property
     def tester(self) -> Sandbox:
@@ -71,8 +71,9 @@ class Bench:
             sandbox.close()
             sandbox = None
         if sandbox is None:
-            kit = (suite_kit(),) if role == "suite" else ()
-            sandbox = self._sandboxes[role] = Sandbox(self._engine, self._config, *kit)
+            kit = suite_kit() if role == "suite" else None
+            seed = int(role.partition(" ")[2] or 0)
+            sandbox = self._sandboxes[role] = Sandbox(self._engine, self._config, kit, seed)
         return sandbox
 
 

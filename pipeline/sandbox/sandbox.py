@@ -36,8 +36,8 @@ class Sandbox:
         is_filtered: whether programs in it run under the seccomp filter (see `inside.lockdown`).
     """
 
-    def __init__(self, engine: Engine, config: SandboxConfig, kit: Kit | None = None) -> None:
-        """Start one and wait until it is ready; a kit says what it holds beside the runner.
+    def __init__(self, engine: Engine, config: SandboxConfig, kit: Kit | None = None, hash_seed: int = 0) -> None:
+        """Start one and wait until it is ready; a kit says what it holds beside the runner; see `Engine.start`.
 
         Raises:
             SandboxStartError: if it did not become ready in `start_limit_s`.
@@ -47,7 +47,7 @@ class Sandbox:
         self._wall_s = config.wall_s
         self.n_programs = 0
         self.is_tainted = False
-        self._link = engine.start()
+        self._link = engine.start(hash_seed)
         self._channel = Channel(self._link, int(2 * config.answer_mib * _MIB) + _MIB)
         first_uid = _FIRST_UID + next(_sandbox_numbers) % 0x2000 * _UIDS_EACH
         self._channel.send_bytes(first_frame(engine.isolation, first_uid, kit))
@@ -131,6 +131,7 @@ class Sandbox:
                 "tester": tester,
                 "foreign": job.foreign,
                 "views": job.views,
+                "variation": job.variation,
                 "inputs": inputs,
                 "limits": self._limits(job),
             }

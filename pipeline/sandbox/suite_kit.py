@@ -5,6 +5,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +47,21 @@ def why_no_suites() -> str:
     return ""
 
 
-@functools.cache
+_lock = threading.Lock()
+
+
 def suite_kit() -> Kit:
+    """Return the kit of suites, made once however many threads ask.
+
+    Raises:
+        SandboxError: if pytest is not installed.
+    """
+    with _lock:
+        return _make_kit()
+
+
+@functools.cache
+def _make_kit() -> Kit:
     """Return the kit of suites.
 
     Raises:

@@ -133,6 +133,11 @@ def _be_init(fds: list[int], order: dict[str, Any], status_write: int, uid: int,
     lockdown.forbid_namespaces()
     os.setsid()
     os.write(fate, _FIRST_TO_GO)
+    for _ in range(int(os.environ.get("PYTHONHASHSEED", "0")) % 4):  # the program's own number is another then
+        leave_out = os.fork()
+        if leave_out == 0:
+            os._exit(0)
+        os.waitpid(leave_out, 0)
     child = os.fork()
     if child == 0:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

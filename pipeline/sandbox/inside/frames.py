@@ -49,10 +49,15 @@ def read_frame(fd: int) -> bytes | None:
 class FrameReader:
     """Reads frames from a blocking descriptor, as many at once as there are."""
 
-    def __init__(self, fd: int) -> None:
-        """Read nothing yet."""
-        self._fd = fd
+    def __init__(self, fd: int, pid: int) -> None:
+        """Read nothing yet; a program ends when its first process, `pid`, does."""
+        self._fd, self._pid = fd, pid
         self._bytes = b""
+
+    def leave_if_forked(self) -> None:
+        """End this process if it is a fork of the program's first one: it has nothing to answer."""
+        if os.getpid() != self._pid:
+            os._exit(0)
 
     def read(self) -> bytes | None:
         """Return the next payload, None at the end of the stream."""

@@ -84,7 +84,7 @@ class Meta(type):
 
     def __getattr__(cls, name: str) -> Any:
         """Return an attribute of the class."""
-        if name.startswith("__") and name.endswith("__") and name != "__annotations__":
+        if name.startswith(("__", "_pytest", "pytest", "_partialmethod")) and name != "__annotations__":
             raise AttributeError(name)
         return cls.__peer__.request("get", cls, name)
 
@@ -260,7 +260,7 @@ def make_object(kind: str, mirror: Any, parts: list[Any], peer: Any) -> Any:
     """
     if not isinstance(mirror, type):
         raise ValueError("no class")
-    if kind == "obj" and (mirror in peer.shared or mirror in peer.setup.values()):
+    if kind == "obj" and (mirror in peer.shared or mirror in peer.setup.values() or is_record(mirror)):
         return object.__new__(mirror)
     if kind == "exc" and issubclass(mirror, BaseException):
         arguments = tuple(peer.value(part) for part in parts[0])

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import random
 import sys
+import time
 import types
 from typing import Any
 
@@ -35,11 +38,12 @@ def run_program(inputs: int, answers: int) -> None:
     The first frame is a nonce and a JSON object {setup, code, entry_point, mode, tester, foreign, limits}; each
     later one is a nonce and the text of a list of arguments. Each answer repeats its nonce.
     """
-    frames = FrameReader(inputs)
+    frames = FrameReader(inputs, os.getpid())
     frame = frames.read()
     if frame is None:
         return
     nonce, load = frame[:NONCE_BYTES], json.loads(frame[NONCE_BYTES:])
+    _vary(load["variation"], moves=load["mode"] != "stdin" and not load["foreign"])
     if load["foreign"]:
         from pairsmith.pipeline.sandbox.inside.foreign import run_foreign  # rare, and not loaded in every sandbox
 
@@ -63,6 +67,7 @@ def run_program(inputs: int, answers: int) -> None:
     lockdown.hide_from_tracers(False)  # else /proc/self/fd, where /dev/stdin leads, is not its own
     setup: dict[str, type] = {}
     problem = _load(load, module.__dict__, setup)
+    frames.leave_if_forked()
     if problem is not None:
         write_all(answers, pack(nonce + problem))
         return
@@ -72,6 +77,7 @@ def run_program(inputs: int, answers: int) -> None:
         write_all(answers, pack(nonce + MISSING))
         return
     if is_module:
+        module.__dict__.setdefault(load["entry_point"].rpartition(".")[2], function)  # a method, as tests call it
         write_all(answers, pack(nonce + LOADED))
         serve(module.__dict__, setup, frames, answers)
         return
@@ -81,12 +87,40 @@ def run_program(inputs: int, answers: int) -> None:
         if frame is None:
             return
         text = frame[NONCE_BYTES:].decode("ascii")
-        write_all(answers, pack(frame[:NONCE_BYTES] + _answer(function, text, module.__dict__, view)))
+        answer = _answer(function, text, module.__dict__, view)
+        frames.leave_if_forked()
+        write_all(answers, pack(frame[:NONCE_BYTES] + answer))
+
+
+_kept: list[Any] = []
+
+
+def _vary(number: int, moves: bool) -> None:
+    """Make this process another one in what no right program depends on; 0 changes nothing."""
+    if not number:
+        return
+    random.seed(number)
+    for kind in (object, list, dict, float):  # what is made later lies where these lay
+        made: list[Any] = [kind() for _ in range(2000)]
+        random.shuffle(made)
+        _kept.append(made)
+    for made in _kept:
+        del made[:150]
+    sys.setswitchinterval(1e-5 * number)
+    if moves:
+        folder = f"/tmp/work{number}"
+        os.mkdir(folder)
+        os.chdir(folder)
+    os.environ["TZ"] = f"X{-14 if number % 2 else 12}"  # 14 hours ahead, 12 behind: another day in one of them
+    time.tzset()
+    offset_s, now, now_ns = 86_417.31 * number, time.time, time.time_ns
+    time.time = lambda: now() + offset_s
+    time.time_ns = lambda: now_ns() + int(offset_s * 1e9)
 
 
 def _run_on_stdin(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers: int) -> None:
     try:
-        start = python_program(load["setup"], load["code"])
+        start = python_program(load["setup"], load["code"], load["variation"])
     except BaseException as error:
         write_all(answers, pack(nonce + RAISED + type_name(error)))
         return

@@ -219,7 +219,8 @@ class Cell:
         self._on_wait()
         return True
 
-    def _explain_exit(self) -> ProgramEndedError:
+    def explain_exit(self) -> ProgramEndedError:
+        """Return why the program ended that nobody had asked to."""
         try:
             return explain_exit(self.finish(), self._limits, self._oom_kills)
         except CellBrokenError as error:
@@ -241,7 +242,7 @@ class Cell:
         if self._report:
             if self._read_answers():
                 return
-            raise self._explain_exit()
+            raise self.explain_exit()
         has_answered = has_reported = False
         for fd, _ in self._poll.poll(limit_s * 1000 + 1):
             if fd == self._inputs:

@@ -244,6 +244,7 @@ def serve(namespace: dict[str, Any], setup: dict[str, type], frames: FrameReader
             reply = TOO_LARGE
         except BaseException as error:
             reply = RAISED + type_name(error)
+        frames.leave_if_forked()
         write_all(answers, pack(nonce + reply))
 
 

@@ -42,7 +42,7 @@ _CHUNK = 1 << 16
 _KILLED = (signal.SIGKILL, signal.SIGXCPU)
 
 
-def python_program(setup: str, code: str) -> Start:
+def python_program(setup: str, code: str, seed: int = 0) -> Start:
     """Return the start of a Python program.
 
     Raises:
@@ -53,7 +53,7 @@ def python_program(setup: str, code: str) -> Start:
 
     def start() -> int:
         _open_streams()
-        random.seed(0)  # again: a fork draws a fresh seed
+        random.seed(seed)  # again: a fork draws a fresh seed
         module = sys.modules["__main__"] = types.ModuleType("__main__")
         module.__file__ = sys.argv[0] = "/tmp/solution.py"
         exit_code = 0

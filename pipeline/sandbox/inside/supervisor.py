@@ -20,7 +20,7 @@ from pairsmith.pipeline.sandbox.inside.ending import CellBrokenError, ProgramEnd
 from pairsmith.pipeline.sandbox.inside.frames import pack, read_frame, write_all
 from pairsmith.pipeline.sandbox.inside.running import Cell
 
-_LOADED = ("setup", "code", "entry_point", "mode", "tester", "foreign", "views", "limits")
+_LOADED = ("setup", "code", "entry_point", "mode", "tester", "foreign", "views", "variation", "limits")
 _CPU_SLACK_S = 0.25  # what the kernel's clock ticks and the end of a tree of processes may add
 _MAX_NAME = 100
 _TEXT = bytes(range(0x20, 0x80))  # all that the encoder of values writes
@@ -206,6 +206,8 @@ def _relay(cell: Cell, host_in: int, host_out: int, limits: dict[str, Any]) -> d
 
 def _close(cell: Cell, ended: ProgramEndedError | None, limits: dict[str, Any]) -> dict[str, Any]:
     try:
+        if ended is None and not cell.is_alive:  # its first process has ended, whoever answered in its place
+            ended = cell.explain_exit()
         if ended is None:
             cell.say_goodbye()
         report = cell.finish()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import enum
 import sys
 import types
 from typing import Any
@@ -34,6 +35,11 @@ def run_tester(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers:
         wanted = _names(code) | session.setup.keys() | {entry_point}
         known = (namespace.keys() - session.setup.keys()) | set(vars(builtins))
         namespace.update(session.request("names", sorted((wanted - known) | {entry_point})))
+        twins = (enum.Enum, tuple)  # what these classes do happens here
+        session.was_reached = any(
+            isinstance(value, type) and (issubclass(value, twins) or value in session.shared)
+            for value in namespace.values()
+        )
         outcome = _outcome(code, namespace, session)
     except UnsupportedTestError as error:
         outcome = ["error", str(error)]
@@ -62,7 +68,12 @@ def _outcome(code: types.CodeType, namespace: dict[str, Any], session: Session) 
 
 def notes(session: Session) -> dict[str, Any]:
     """Return what a verdict has to know of a conversation beside the outcomes."""
-    return {"own": sum(session.own.values()), "vague": session.is_vague, "broken": session.is_broken}
+    return {
+        "own": sum(session.own.values()),
+        "vague": session.is_vague,
+        "broken": session.is_broken,
+        "reached": session.was_reached,
+    }
 
 
 def own_classes(namespace: dict[str, Any]) -> dict[str, type]:
