@@ -86,7 +86,7 @@ def test_it_holds(attack: object, backend: str) -> None:
     trial = trials_on(backend)[attack.name]  # type: ignore[attr-defined]
     expects, verdict = trial.attack.expects, trial.verdict
     assert trial.left == ()
-    assert verdict.label is not Label.UNDECIDED, verdict
+    assert verdict.label is not Label.UNDECIDED or expects == "undecided", verdict
     if expects != "contained":
         assert verdict.label == expects, verdict
     if trial.attack.cause:

@@ -27,7 +27,7 @@ from pairsmith.schemas.values import decode_value, encode_arguments, encode_valu
 from pairsmith.schemas.verdict import Label, Verdict
 
 HONEST = "passed"
-_EXPECTATIONS = ("failed", "contained", HONEST)
+_EXPECTATIONS = ("failed", "undecided", "contained", HONEST)
 _INPUTS = ([3, 1, 4], [17], [2, 7, 1, 8, 2, 8], [10, -20, 30, -40], list(range(50)))
 # Short limits: what must time out does so soon.
 LIMITS = SandboxConfig(cpu_s=2, wall_s=12.0, case_wall_s=4.0, memory_mib=256, workers=1)
@@ -55,8 +55,10 @@ class Attack:
     Attributes:
         name: `class/name`; the class `honest` holds the controls.
         what: what it tries, in one sentence.
-        expects: `failed`; `contained` (its answers may be right, what it does must have no effect); `passed`.
+        expects: `failed`; `undecided` (it rests on its own `__eq__`); `contained` (its answers may be right, what it
+            does must have no effect); `passed`.
         cause: cause of the verdict that it must get; empty where several would do.
+        by_tester: whether tests in a sandbox of their own judge it, which hold what it gives.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Attack:
     expects: str
     cause: str
     code: str
+    by_tester: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Trial:
     @property
     def held(self) -> bool:
         """Whether the sandbox did what it promises."""
-        if self.left or self.verdict.label is Label.UNDECIDED:
+        if self.left or (self.verdict.label is Label.UNDECIDED and self.attack.expects != "undecided"):
             return False
         return self.attack.expects == "contained" or self.verdict.label == self.attack.expects
 
@@ -124,7 +127,7 @@ def try_attacks(
     Raises:
         SandboxError: if the sandbox stays broken.
     """
-    problem = attack_problem()
+    problems = {by_tester: attack_problem(by_tester) for by_tester in (False, True)}
     pools = [SandboxPool(engine, config.model_copy(update={"workers": 1}), _EXECUTION) for _ in range(n_parallel)]
     idle: queue.SimpleQueue[SandboxPool] = queue.SimpleQueue()
     for pool in pools:
@@ -133,7 +136,7 @@ def try_attacks(
     def work(attack: Attack) -> Trial:
         pool = idle.get()
         try:
-            trial = _try(attack, problem, pool)
+            trial = _try(attack, problems[attack.by_tester], pool)
         finally:
             idle.put(pool)
         on_done(trial)
@@ -202,8 +205,8 @@ def _outcome(trial: Trial) -> str:
     return f"{'held' if trial.held else 'NOT HELD'}: {' '.join(word for word in words if word)}{left}"
 
 
-def attack_problem() -> Problem:
-    """Return the problem that every program of the corpus pretends to solve."""
+def attack_problem(by_tester: bool = False) -> Problem:
+    """Return the problem that every program of the corpus pretends to solve, by cases or by tests."""
     cases = tuple(Case(encode_arguments([xs]), encode_value(_solve(xs))) for xs in _INPUTS)
     return Problem(
         problem_id="audit",
@@ -213,14 +216,23 @@ def attack_problem() -> Problem:
         prompt="",
         continuation="",
         setup="",
-        judged_by=JudgedBy.CASES,
-        cases=cases,
-        test_code="",
+        judged_by=JudgedBy.TESTER if by_tester else JudgedBy.CASES,
+        cases=() if by_tester else cases,
+        test_code=_TESTS.replace("PLACES", repr([(xs, _solve(xs)) for xs in _INPUTS])) if by_tester else "",
         reference="",
         level="",
         topic="",
         license="",
     )
+
+
+_TESTS = """
+PAIRS = PLACES
+for xs, expected in PAIRS:
+    given = list(xs)
+    assert solve(given) == expected
+    assert given == list(xs)
+"""
 
 
 def _solve(xs: Sequence[int]) -> int:
@@ -249,7 +261,9 @@ def _load(path: Path) -> Attack:
     name = f"{path.parent.name}/{path.stem}"
     code = path.read_text(encoding="utf-8")
     what, *rest = code.splitlines()
-    fields = dict(line[2:].split(": ", 1) for line in rest[:2] if line.startswith(("# expects: ", "# cause: ")))
+    fields = dict(
+        line[2:].split(": ", 1) for line in rest[:3] if line.startswith(("# expects: ", "# cause: ", "# by: "))
+    )
     if not what.startswith("# ") or fields.get("expects") not in _EXPECTATIONS:
         raise SandboxError(f"{name}: the first lines must be `# what it tries` and `# expects: failed`")
-    return Attack(name, what[2:], fields["expects"], fields.get("cause", ""), code)
+    return Attack(name, what[2:], fields["expects"], fields.get("cause", ""), code, fields.get("by") == "tester")

@@ -34,13 +34,7 @@ def run_tester(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers:
         entry_point = load["entry_point"].partition(".")[0]
         wanted = _names(code) | session.setup.keys() | {entry_point}
         known = (namespace.keys() - session.setup.keys()) | set(vars(builtins))
-        namespace.update(session.request("names", sorted((wanted - known) | {entry_point})))
-        twins = (enum.Enum, tuple)  # what these classes do happens here
-        session.was_reached = any(
-            isinstance(value, type) and (issubclass(value, twins) or value in session.shared)
-            for value in namespace.values()
-        )
-        outcome = _outcome(code, namespace, session)
+        outcome = _outcome(code, sorted((wanted - known) | {entry_point}), namespace, session)
     except UnsupportedTestError as error:
         outcome = ["error", str(error)]
     except BaseException as error:
@@ -49,7 +43,18 @@ def run_tester(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers:
     line.send(TESTED + encode_value([[["", *outcome]], notes(session)]).encode("ascii"))
 
 
-def _outcome(code: types.CodeType, namespace: dict[str, Any], session: Session) -> list[str]:
+def _outcome(code: types.CodeType, names: list[str], namespace: dict[str, Any], session: Session) -> list[str]:
+    try:
+        bound = session.request("names", names)
+        namespace.update(bound)
+    except BaseException as error:
+        session.is_broken = True
+        return ["failed", type_name(error).decode()]
+    twins = (enum.Enum, tuple)  # what such classes do happens here
+    session.was_reached = any(
+        isinstance(value, type) and (issubclass(value, twins) or value in session.shared)
+        for value in bound.values()
+    )
     try:
         exec(code, namespace)
     except MemoryError:

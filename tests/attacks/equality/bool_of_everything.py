@@ -1,6 +1,6 @@
 # Gives an object that is true and answers every comparison with itself.
-# expects: failed
-# cause: wrong_value
+# expects: undecided
+# cause: own_equality
 class Yes:
     def __getattr__(self, name):
         return lambda *_: self

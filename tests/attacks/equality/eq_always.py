@@ -1,6 +1,6 @@
 # Gives an object that is equal to everything.
-# expects: failed
-# cause: wrong_value
+# expects: undecided
+# cause: own_equality
 class Equal:
     def __eq__(self, other):
         return True

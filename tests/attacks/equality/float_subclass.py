@@ -1,6 +1,6 @@
 # Gives a float whose difference to anything is 0, for tolerant comparisons.
-# expects: failed
-# cause: wrong_value
+# expects: undecided
+# cause: own_equality
 class Close(float):
     __sub__ = __rsub__ = lambda self, other: 0.0
     __abs__ = lambda self: 0.0

@@ -1,6 +1,6 @@
 # Gives a set of objects whose hashes and comparisons change as they are asked.
-# expects: failed
-# cause: wrong_value
+# expects: undecided
+# cause: own_equality
 import itertools
 
 COUNT = itertools.count()

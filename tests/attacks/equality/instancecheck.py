@@ -1,5 +1,6 @@
 # Gives an object of a class that claims every type by its metaclass.
-# expects: failed
+# expects: undecided
+# cause: own_equality
 class Meta(type):
     def __instancecheck__(cls, instance):
         return True

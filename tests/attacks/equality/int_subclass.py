@@ -1,6 +1,6 @@
 # Gives an int that is equal to every other.
-# expects: failed
-# cause: wrong_value
+# expects: undecided
+# cause: own_equality
 class Number(int):
     __eq__ = lambda self, other: True
     __ne__ = lambda self, other: False

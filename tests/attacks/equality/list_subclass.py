@@ -1,6 +1,6 @@
 # Gives a list that is equal to everything and has any length.
-# expects: failed
-# cause: wrong_value
+# expects: undecided
+# cause: own_equality
 class Any(list):
     __eq__ = lambda self, other: True
     __len__ = lambda self: 1

@@ -1,6 +1,6 @@
 # Gives a dataclass with the name of a plain type and fields that lie.
-# expects: failed
-# cause: wrong_value
+# expects: undecided
+# cause: own_equality
 from dataclasses import make_dataclass
 
 

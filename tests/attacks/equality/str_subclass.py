@@ -1,6 +1,6 @@
 # Gives a str that is equal to every text that a grader may make of the value.
-# expects: failed
-# cause: wrong_value
+# expects: undecided
+# cause: own_equality
 class Text(str):
     __eq__ = lambda self, other: True
     __hash__ = str.__hash__

@@ -1,0 +1,17 @@
+# Gives the tests a class whose metaclass equals everything.
+# expects: failed
+# by: tester
+class Meta(type):
+    def __eq__(cls, other):
+        return True
+
+    def __hash__(cls):
+        return 0
+
+
+class Any(metaclass=Meta):
+    pass
+
+
+def solve(xs):
+    return Any
