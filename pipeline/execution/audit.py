@@ -55,8 +55,8 @@ class Attack:
     Attributes:
         name: `class/name`; the class `honest` holds the controls.
         what: what it tries, in one sentence.
-        expects: `failed`; `undecided` (it rests on its own `__eq__`); `contained` (its answers may be right, what it
-            does must have no effect); `passed`.
+        expects: `failed`; `undecided` (it rests on its own `__eq__`); `contained` (its answers may be right, what
+            it does must have no effect); `passed`.
         cause: cause of the verdict that it must get; empty where several would do.
         by_tester: whether tests in a sandbox of their own judge it, which hold what it gives.
     """
