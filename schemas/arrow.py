@@ -129,7 +129,8 @@ def _builder(hint: Any) -> Any:
         parts: Sequence[tuple[str, Any]] = [
             (name, _builder(part)) for name, part in typing.get_type_hints(hint).items()
         ]
+        has_default = {field.name for field in fields(hint) if field.default is not MISSING}
         return lambda row: typing.cast(Any, hint)(
-            **{name: build(row[name]) for name, build in parts if name in row}
+            **{name: build(row[name]) for name, build in parts if name in row or name not in has_default}
         )
     return lambda value: value
