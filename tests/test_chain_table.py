@@ -2,6 +2,7 @@
 
 import io
 import json
+import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,6 +133,7 @@ OTHERS: Mapping[str, Any] = {
     "sampling.models": [{"model": "other"}],
     "sampling.schedule": [{"temperature": 0.1}],
     "sampling.extra": {"top_k": 3},
+    "sampling.vllm.engine": {"max_num_seqs": 3},
     "sampling.samples": FILE,
     "sampling.adapter": FOLDER,
     "sampling.prompts": FOLDER,
@@ -147,6 +149,15 @@ OTHERS: Mapping[str, Any] = {
     "judge.model": "judge",
 }
 """Another value of settings whose type does not tell one."""
+
+
+def literals(key: str) -> list[Any]:
+    """Return the values of a setting that has some fixed ones."""
+    model: Any = RunConfig
+    for part in key.split("."):
+        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
+        model = field.annotation if field is not None else None
+    return list(typing.get_args(model)) if typing.get_origin(model) is typing.Literal else []
 
 
 def other_values(key: str, now: Any) -> Iterator[Any]:
@@ -177,7 +188,7 @@ def flipped(config: RunConfig, key: str, folder: Path) -> RunConfig | None:
     for section in sections:
         inner = inner[section]
     now = inner[name]
-    for value in other_values(key, now):
+    for value in (*literals(key), *other_values(key, now)):
         inner[name] = json.loads(json.dumps(value).replace(FILE, str(file)).replace(FOLDER, str(folder)))
         try:
             changed = RunConfig.model_validate(tree)
