@@ -19,12 +19,13 @@ import numpy.typing as npt
 
 from benchmarks.agreement_data import Judged, Source
 from benchmarks.agreement_fitting import fit, measure_bins
+from benchmarks.dual_agreement import find_consensus_sets
 from benchmarks.humaneval_truth import Truth
 from pairsmith.pipeline.evaluation.scores.bootstrap import generator, percentile_intervals
 from pairsmith.pipeline.report.svg import draw_svg
 from pairsmith.pipeline.report.synthesis import plot_calibration
 from pairsmith.pipeline.sandbox import open_pool
-from pairsmith.pipeline.synthesis.agreement.behaviours import Behaviours, find_behaviours, find_consensus_sets
+from pairsmith.pipeline.synthesis.agreement.behaviours import Behaviours, find_behaviours
 from pairsmith.pipeline.synthesis.agreement.deciding import can_decide
 from pairsmith.pipeline.synthesis.agreement.estimate import Calibration, Coefficients, estimate, features
 from pairsmith.schemas.config import (

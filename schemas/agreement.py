@@ -89,8 +89,6 @@ class ProblemAgreement:
         cases: accepted ones: inputs that tests ask for, with what the likeliest behaviours give.
         test_posterior: probability that a test drawn for this problem is right, as estimated.
         inputs: texts of the inputs that count, derived ones among them.
-        agreeing: other methods that pick the likeliest behaviour too: `dual` (dual execution agreement) and
-            `consensus` (the heaviest behaviour, near-duplicates as one opinion said often).
     """
 
     problem_id: str
@@ -106,4 +104,3 @@ class ProblemAgreement:
     test_posterior: float
     cases: tuple[Case, ...]
     inputs: tuple[str, ...]
-    agreeing: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 import math
 
-from pairsmith.pipeline.synthesis.agreement.behaviours import find_consensus_sets
+from benchmarks.dual_agreement import find_consensus_sets
 from tests.agreement_kit import make_evidence
 
 

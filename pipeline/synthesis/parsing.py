@@ -130,15 +130,6 @@ def _find_words(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip()
 
 
-def parameter_range(signature: str) -> tuple[int, int]:
-    """Return how many positional arguments a signature takes at least and at most."""
-    node = _function(signature.rstrip(": "))
-    if node is None:
-        return 0, 0
-    names = [*node.args.posonlyargs, *node.args.args]
-    return len(names) - len(node.args.defaults), len(names)
-
-
 def fits_signature(signature: str, arguments: Sequence[object], value: object, with_value: bool = True) -> bool:
     """Return whether arguments, and what they must give, have the types of a signature.
 

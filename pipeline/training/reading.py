@@ -28,22 +28,6 @@ class RowFiles:
     files: tuple[Path, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SplitRows:
-    """Rows by split, as `datasets.Dataset`, with how many were too long.
-
-    Attributes:
-        train: what is trained on.
-        held_out: rows of the `test` split, never trained on; may be empty.
-        n_too_long: rows of `train` left out; `n_prompts_too_long` of them by their prompt alone.
-    """
-
-    train: Any
-    held_out: Any
-    n_too_long: int
-    n_prompts_too_long: int
-
-
 def find_rows(folder: Path, wanted: Rows) -> RowFiles:
     """Return the files of a dataset folder, or of a folder of pairs.
 

@@ -1,10 +1,7 @@
-"""Behaviours of a problem's responses, and CodeT's dual execution agreement.
+"""Behaviours: programs that give the same answers to all inputs that count, weighted by how independent they are.
 
-A behaviour is the programs that give the same answers to all inputs that count, weighed by how independent they
-are. Near-duplicates are one opinion said often: a cluster of n responses within a group counts sqrt(n), as Chen et
-al. 2022 (CodeT, arXiv:2207.10397, section 2.3) weigh equal programs, and as `pipeline.crosscheck.vote` does. The
-same section has the sets of responses that pass the same tests, scored as in the authors' code: the square root of
-the number of responses, times the number of the tests that they pass, both with repetitions.
+Near-duplicates are one opinion repeated: a cluster of n responses within a group counts sqrt(n), as Chen et al.
+2022 (CodeT, arXiv:2207.10397, section 2.3) weight equal programs, and as `pipeline.crosscheck.vote` does.
 """
 
 import math
@@ -85,39 +82,3 @@ def find_behaviours(evidence: Evidence) -> Behaviours:
         for keys, programs in members.items()
     ]
     return Behaviours(counted, tuple(sorted(groups, key=lambda group: (-group.weight, group.keys))))
-
-
-N_TESTS_A_SUITE = 5  # as its authors take the first five asserts of each answer
-
-
-@dataclass(frozen=True, slots=True)
-class ConsensusSet:
-    """Responses that pass the same tests.
-
-    Attributes:
-        responses: their numbers.
-        tests: the numbers of the tests that they pass, each once.
-        score: see the module; 0.0 where no test is passed.
-    """
-
-    responses: tuple[int, ...]
-    tests: tuple[int, ...]
-    score: float
-
-
-def find_consensus_sets(evidence: Evidence, n_tests: int = N_TESTS_A_SUITE) -> list[ConsensusSet]:
-    """Return all sets, the highest score first.
-
-    Args:
-        evidence: of one problem.
-        n_tests: tests of each suite that count, the first.
-    """
-    counts = Counter(test for suite in evidence.said for test in suite[:n_tests])
-    groups: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
-    for number, program in enumerate(evidence.program_of):
-        groups[tuple(test for test in sorted(counts) if evidence.passes[test][program])].append(number)
-    sets = [
-        ConsensusSet(tuple(responses), tests, math.sqrt(len(responses)) * sum(counts[test] for test in tests))
-        for tests, responses in groups.items()
-    ]
-    return sorted(sets, key=lambda one: (-one.score, one.responses))

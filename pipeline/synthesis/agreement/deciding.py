@@ -8,7 +8,7 @@ from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN, reading_of
 from pairsmith.pipeline.judging.tolerance import AGREED_RTOL
 from pairsmith.pipeline.judging.values import view_value
 from pairsmith.pipeline.sandbox import Answer
-from pairsmith.pipeline.synthesis.agreement.behaviours import Behaviours, find_behaviours, find_consensus_sets
+from pairsmith.pipeline.synthesis.agreement.behaviours import Behaviours, find_behaviours
 from pairsmith.pipeline.synthesis.agreement.estimate import Coefficients, Joint, estimate
 from pairsmith.pipeline.synthesis.agreement.evidence import Evidence
 from pairsmith.schemas.agreement import ProblemAgreement, ResponseAgreement, Standing
@@ -58,21 +58,8 @@ def judge_evidence(
         test_posterior=joint.rate,
         cases=accept_cases(evidence, behaviours, joint, _CASE_POSTERIOR) if is_dominant else (),
         inputs=tuple(evidence.inputs[place] for place in behaviours.counted),
-        agreeing=_agreeing(evidence, behaviours, joint),
     )
     return agreement, rows
-
-
-def _agreeing(evidence: Evidence, behaviours: Behaviours, joint: Joint) -> tuple[str, ...]:
-    """Return which other methods pick the likeliest behaviour."""
-    if not len(joint.groups):
-        return ()
-    best = behaviours.groups[int(joint.groups.argmax())]
-    (top, *_) = find_consensus_sets(evidence)
-    in_best = [evidence.program_of[number] in best.programs for number in top.responses]
-    is_dual = top.score > 0 and 2 * sum(in_best) > len(in_best)
-    names = {"dual": is_dual, "consensus": best is behaviours.groups[0]}
-    return tuple(name for name, is_so in names.items() if is_so)
 
 
 def can_decide(evidence: Evidence) -> bool:

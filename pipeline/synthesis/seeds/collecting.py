@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tree_sitter import Node
@@ -138,17 +138,6 @@ def _compiles(code: str) -> bool:
     except (SyntaxError, ValueError, RecursionError):
         return False
     return True
-
-
-def names_elsewhere(bound: Mapping[str, frozenset[str]], path: str, free: frozenset[str]) -> bool:
-    """Return whether a function takes a name from outside of its file that another file of the group binds.
-
-    Args:
-        bound: path to the names that the file binds at its margin.
-        path: the function's file.
-        free: the names that it takes from outside.
-    """
-    return any(not free.isdisjoint(names) for other, names in bound.items() if other != path)
 
 
 @dataclass(frozen=True, slots=True)
