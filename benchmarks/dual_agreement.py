@@ -1,7 +1,7 @@
 """Dual execution agreement, CodeT's method: the sets of responses that pass the same tests.
 
-Source: Chen et al. 2022, arXiv:2207.10397, section 2.3. The score of a set is that of its authors' code: the square
-root of the number of its responses, times the number of the tests that they pass, both with repetitions.
+Source: Chen et al. 2022, arXiv:2207.10397, section 2.3. The score of a set is that of the authors' code: the
+square root of the number of its responses, times the number of the tests that they pass, both with repetitions.
 """
 
 import math
