@@ -125,7 +125,7 @@ def test_example_without_code_shows_the_whole_answer(run: Path, tmp_path: Path) 
 def test_stages_that_are_not_done_are_not_read(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", n=2)
     for stage in stored_stages()[4:]:
-        (run / stage / "manifest.json").unlink()
+        (run / stage / "manifest.json").unlink(missing_ok=True)  # the run asked no judge
     facts = gather_run(run)
     assert [stage.stage for stage in facts.stages] == list(stored_stages()[:4])
     assert facts.outcomes == ()
