@@ -1,5 +1,7 @@
 """Rust: traits read arguments and write values; the compiler infers them from the call of the entry point."""
 
+import re
+
 from tree_sitter import Node
 
 from pairsmith.pipeline.languages.reading import parse, read_source, split_entry, text_of, walk
@@ -17,6 +19,8 @@ ssize_t readlink(const char *path, char *buffer, size_t size) {
     return (ssize_t)n;
 }
 """
+_CRATES = {"rand", "regex", "md5"}
+_WORD = re.compile(r"\w+")
 _WITHIN = frozenset({"impl_item", "declaration_list"})
 
 
@@ -43,13 +47,28 @@ def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, 
     """Return the file of a solution with functions under `#[test]` in its process."""
     opened, paths = _open_tests(test_code)
     calls = " ".join(f"{path}();" for path in paths)
-    whole = f"{code}\n{opened}\npub fn pairsmith_tests() {{ {calls} }}\n"
-    return sources(whole, setup, "pairsmith_tests")
+    whole = f"{setup}\n{code}\n{opened}\npub fn pairsmith_tests() {{ {calls} }}\n"
+    return sources(_without_unused_crates(whole), "", "pairsmith_tests")
 
 
 def program(code: str, setup: str) -> dict[str, str]:
     """Return the file of a whole program."""
     return {"main.rs": f"{setup}\n{code}" if setup else code, "exe.c": _EXE}
+
+
+def _without_unused_crates(code: str) -> str:
+    """Return code without unused imports of the crates that every problem of HumanEval-X imports."""
+    source = code.encode()
+    imports = [node for node in parse(code, "rust").named_children if node.type == "use_declaration"]
+    rest = source
+    for node in reversed(imports):
+        rest = rest[: node.start_byte] + rest[node.end_byte :]
+    words = set(_WORD.findall(rest.decode()))
+    for node in reversed(imports):
+        names = set(_WORD.findall(text_of(node))) - {"use"}
+        if names & _CRATES and not names & words:
+            source = source[: node.start_byte] + source[node.end_byte :]
+    return source.decode()
 
 
 def _open_tests(test_code: str) -> tuple[str, list[str]]:

@@ -11,7 +11,8 @@ Columns:
     canonical_solution   the rest of the function
     test                 code that tests it
     test_setup           what stands before the tests (HumanEvalPack; optional)
-    entry_point          the function (HumanEvalPack; HumanEval-X: the last that the declaration names)
+    entry_point          the function (HumanEvalPack); where the declaration does not name it, and in HumanEval-X,
+                         the last that the declaration names
     instruction          the task in words (HumanEvalPack; optional)
 """
 
@@ -53,8 +54,11 @@ def _build(row: Row) -> tuple[Problem, str]:
     language = ALIASES.get(name, name)
     if language != "python" and language not in LANGUAGES:
         raise RowError(DropReason.BAD_VALUE, f"column 'task_id' holds {task_id!r}, of no known language")
-    entry_point = text(row, "entry_point", "") or _last_name(text(row, "declaration", code))
-    reference = text(row, "declaration", code) + text(row, "canonical_solution")
+    declaration = text(row, "declaration", code)
+    entry_point = _entry_point(text(row, "entry_point", ""), declaration)
+    reference = declaration + text(row, "canonical_solution")
+    if entry_point not in code:  # HumanEval-X's Rust prompts are a comment alone
+        code += declaration
     instruction = text(row, "instruction", "")
     conversion, reason = _conversion(row, language, entry_point, code, reference)
     prompt = completion_prompt(code, entry_point, language)
@@ -88,8 +92,17 @@ def _conversion(row: Row, language: str, entry_point: str, code: str, reference:
     return Conversion(JudgedBy.IN_PROCESS, (), f"{setup}\n{test}" if setup.strip() else test), ""
 
 
+def _entry_point(named: str, declaration: str) -> str:
+    """Return the function that tests call: the column's, else, where the declaration has another, that one."""
+    if named and re.search(rf"\b{re.escape(named)}\b", declaration):
+        return named
+    return _last_name(declaration)
+
+
 def _last_name(declaration: str) -> str:
     """Return the last name that is followed by parameters in a declaration, which breaks off after it."""
+    if headed := re.findall(r"\b(?:fn|func)\s+(\w+)", declaration):
+        return str(headed[-1])
     code = declaration.rstrip().rstrip("{").rstrip()
     opened = code.rfind("(")
     found = re.search(r"(\w+)\s*$", code[:opened].replace("=", " ")) if opened > 0 else None
