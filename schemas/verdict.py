@@ -36,6 +36,7 @@ class Cause(StrEnum):
     CHECKER_BROKEN = "checker_broken"
     SUSPECT_TEST = "suspect_test"
     OWN_EQUALITY = "own_equality"
+    MISSING_PACKAGE = "missing_package"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ _EXTRACTION_CAUSES = {
 }
 # Exceptions of test code that no answer of a candidate causes.
 _TESTS_OWN = frozenset({"NameError", "ImportError", "ModuleNotFoundError", "SyntaxError", "UnboundLocalError"})
+MISSING = "missing package: "  # how a compiler's complaint about an import begins (see `languages.jobs`)
+_NO_MODULE = "ModuleNotFoundError."
 _ABORTED = "signal 6"  # how an assertion of C and C++ ends a program
 _WITHOUT_CASES = (JudgedBy.TESTER, JudgedBy.SUITE, JudgedBy.IN_PROCESS)
 
@@ -57,6 +59,14 @@ def judge(problem: Problem, execution: Execution) -> Verdict:
     )
 
 
+def missing_package(execution: Execution) -> str:
+    """Return the package that a program imports and the sandbox does not have; empty for none."""
+    if execution.status is Status.COMPILE_ERROR:
+        return execution.detail.removeprefix(MISSING) if execution.detail.startswith(MISSING) else ""
+    raised = [execution.exception, *(run.exception for run in execution.runs)]
+    return next((name.partition(".")[2] for name in raised if name.startswith(_NO_MODULE)), "")
+
+
 def _judge_program(problem: Problem, execution: Execution) -> Verdict:
     """Return the label of one program.
 
@@ -72,6 +82,8 @@ def _judge_program(problem: Problem, execution: Execution) -> Verdict:
         if cause is None:
             return _verdict(execution, Label.UNDECIDED, Cause.SANDBOX_FAULT, execution.detail, ())
         return _verdict(execution, Label.FAILED, cause, "", (False,) * max(len(problem.cases), 1))
+    if package := missing_package(execution):
+        return _verdict(execution, Label.UNDECIDED, Cause.MISSING_PACKAGE, package, ())
     if execution.flaky:
         return _verdict(execution, Label.UNDECIDED, Cause.FLAKY, "a second run behaved otherwise", ())
     if execution.tester == Cause.OWN_EQUALITY:

@@ -67,6 +67,8 @@ class Language:
         has_tuples: whether it has tuples at all; else a list stands for one.
         has_only_text_keys: whether its plain maps have text for keys.
         speaks_words: whether arguments and values are words (see `inside.words`).
+        missing: pattern of the compiler's complaint about an import of a package that is not there, whose name is
+            its group; those of the language's own library are the program's fault.
         environment: names and values beside PATH, HOME, LANG and TZ; `{java home}` is where that tool lies.
     """
 
@@ -87,3 +89,4 @@ class Language:
     has_only_text_keys: bool = False
     speaks_words: bool = False
     environment: tuple[tuple[str, str], ...] = ()
+    missing: str = ""

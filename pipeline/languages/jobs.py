@@ -1,6 +1,7 @@
 """Turns a program in another language into a job of the sandbox."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -92,6 +93,9 @@ def _make(row: Language, sources: Mapping[str, str], toolchains: Toolchains) -> 
         return encode_files({name: to_bytes(text) for name, text in sources.items()})
     compiled = toolchains.compile(row, sources)
     if compiled.diagnostics:
+        missing = re.search(row.missing, compiled.diagnostics) if row.missing else None
+        if missing is not None:
+            return Unprepared(Status.COMPILE_ERROR, f"missing package: {missing.group(1)}")
         return Unprepared(Status.COMPILE_ERROR, _main_line(compiled.diagnostics))
     return dict(compiled.files)
 

@@ -11,6 +11,7 @@ LANGUAGE = Language(
     version=("{go}", "version"),
     driver=driver,
     compile=(("/bin/sh", "build.sh", "{go}"),),
+    missing=r'(?:could not import|cannot find package|can.t find import:|package) "?(\w+\.\w[\w./-]*)',
     artifact=("program",),
     run=("/tmp/program",),
     run_program=("/tmp/program",),

@@ -26,6 +26,7 @@ LANGUAGE = Language(
     version=("{javac}", "--version"),
     driver=driver,
     compile=_COMPILE,
+    missing=r"package (?!javax?\.)([\w.]+) does not exist",
     artifact=("classes/*.class", "classes/*/*.class"),
     run=(
         *_JVM,

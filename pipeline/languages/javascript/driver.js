@@ -120,6 +120,9 @@
 
   function nameOf(error) {
     if (error instanceof RangeError && /call stack/.test(error.message)) return "RangeError";
+    const missing = error instanceof Error && /MODULE_NOT_FOUND/.test(error.code) &&
+      /Cannot find (?:module|package) '([^'.\/][^'\/]*)/.exec(error.message);
+    if (missing) return "ModuleNotFoundError." + missing[1].replace(/[^\w-]/g, "_");
     if (error instanceof Error) return String(error.name || error.constructor.name);
     return error === null || error === undefined ? "undefined" : typeof error;
   }

@@ -22,6 +22,7 @@ LANGUAGE = Language(
     version=("{rustc}", "--version"),
     driver=driver,
     compile=_COMPILE,
+    missing=r"unresolved import `(?!std\b|core\b|alloc\b|crate\b|self\b|super\b)(\w+)",
     artifact=("program",),
     run=("/tmp/program",),
     run_program=("/tmp/program",),

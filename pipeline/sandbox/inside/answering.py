@@ -10,8 +10,13 @@ READY = b"+"  # said once, without a frame, by a process that is locked down, be
 
 
 def type_name(error: BaseException) -> bytes:
-    """Return the exception type's name; SystemExit and MemoryError count with their subclasses."""
+    """Return the exception type's name; SystemExit and MemoryError count with their subclasses.
+
+    A module that is not there is named behind it: `ModuleNotFoundError.numpy`.
+    """
     for known in (SystemExit, MemoryError):
         if isinstance(error, known):
             return known.__name__.encode()
+    if type(error) is ModuleNotFoundError and isinstance(error.name, str):
+        return b"ModuleNotFoundError." + error.name.partition(".")[0][:60].encode("ascii", "replace")
     return str(type(error).__name__)[:100].encode("ascii", "replace")
