@@ -101,7 +101,7 @@ def _converse(cell: Cell, host_in: int, host_out: int, opening: dict[str, Any]) 
                 cell.send(message["arguments"].encode("ascii"))
                 answer, ended = _answer(cell, limits)
         _tell(host_out, dict(answer, op="answer"))
-    _tell(host_out, dict(_close(cell, ended, limits), opened=opened))
+    _tell(host_out, dict(_close(cell, ended, limits, opening["tester"]), opened=opened))
     return True
 
 
@@ -204,9 +204,13 @@ def _relay(cell: Cell, host_in: int, host_out: int, limits: dict[str, Any]) -> d
         cell.send((answering.VALUE if reply["ok"] else answering.RAISED) + reply["body"].encode())
 
 
-def _close(cell: Cell, ended: ProgramEndedError | None, limits: dict[str, Any]) -> dict[str, Any]:
+def _close(
+    cell: Cell, ended: ProgramEndedError | None, limits: dict[str, Any], is_tester: bool = False
+) -> dict[str, Any]:
     try:
-        if ended is None and not cell.is_alive:  # its first process has ended, whoever answered in its place
+        if (
+            ended is None and not is_tester and not cell.is_alive
+        ):  # its first process has ended, whoever answered in its place
             ended = cell.explain_exit()
         if ended is None:
             cell.say_goodbye()
