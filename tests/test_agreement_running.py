@@ -63,7 +63,10 @@ CODE_TESTS = {
     "assert f(1) + f(2) == 6": (False, True),
     "assert f(9) in (1, 2)": (None, None),  # nobody ran that input
     "assert f(f(1)) == 4": (None, None),  # it asks for what it is told
-    "import socket\nassert socket.create_connection(('1.1.1.1', 80), 2) and f(1)": (False, False),
+    "import socket\nassert socket.create_connection(('1.1.1.1', 80), 2) and f(1)": (
+        None,
+        None,
+    ),  # breaks before it asks
     "assert f(1) and not any(iter(int, 1))": (None, None),  # never ends
 }
 

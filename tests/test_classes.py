@@ -1,5 +1,8 @@
 """Problems about classes and objects: right solutions pass, wrong ones do not; on every engine."""
 
+import sys
+import types
+
 import pytest
 
 from pairsmith.pipeline.execution.runner import execute_programs
@@ -36,12 +39,20 @@ def plain_python(one: ClassProblem, code: str) -> bool:
     tests = convert_tests(one.tests, one.entry_point, one.setup).test_code or one.tests
     if "def check(" in tests and f"check({one.entry_point})" not in tests:
         tests += f"\ncheck({one.entry_point})\n"
+    solution = types.ModuleType("solution")
     try:
         exec(one.setup, namespace)
         exec(code, namespace)
+        vars(solution).update(namespace)
+        sys.modules["solution"] = solution  # what a suite imports
         exec(tests, namespace)
+        for name, test in list(namespace.items()):
+            if name.startswith("test_") and callable(test):
+                test()
     except Exception:
         return False
+    finally:
+        sys.modules.pop("solution", None)
     return True
 
 

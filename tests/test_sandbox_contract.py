@@ -12,7 +12,7 @@ import pytest
 from pairsmith.pipeline.sandbox.contract import Answer, Ending, Engine, Job, SandboxError, SandboxFaultError
 from pairsmith.pipeline.sandbox.docker_engine import LABEL, DockerEngine
 from pairsmith.pipeline.sandbox.memory import memory_of_tree_mib
-from pairsmith.pipeline.sandbox.pool import SandboxPool
+from pairsmith.pipeline.sandbox.pool import Bench, SandboxPool
 from pairsmith.pipeline.sandbox.sandbox import Sandbox
 from pairsmith.schemas.execution import Status
 from pairsmith.schemas.values import decode_value, encode_arguments
@@ -362,32 +362,34 @@ def test_the_pool_recovers_from_a_killed_sandbox(pool: SandboxPool) -> None:
     assert pool.run(work).value == "1"
 
 
-def test_a_tester_reaches_the_candidate_by_values(pool: SandboxPool) -> None:
-    def run_tester(tests: str, code: str) -> tuple[Ending, list[str]]:
-        asked: list[str] = []
+def test_a_tester_sends_arguments_and_never_what_it_expects(pool: SandboxPool) -> None:
+    def outcome_of(tests: str, code: str) -> tuple[str, str, str]:
+        sent = list[str]()
 
-        def both(bench: object) -> Ending:
-            candidate, tester = bench.candidate, bench.tester  # type: ignore[attr-defined]
-            candidate.begin(Job("", code, "f"))
+        def both(bench: Bench) -> Ending:
+            bench.candidate.begin(Job("", code, "f", mode="module"))
 
-            def ask(arguments: str) -> Answer:
-                asked.append(arguments)
-                return candidate.call(arguments)  # type: ignore[no-any-return]
+            def ask(request: str) -> Answer:
+                sent.append(request)
+                return bench.candidate.call(request, is_message=True)
 
-            ending = tester.run_tester(Job("", tests, "f"), ask)
-            candidate.end()
-            return ending  # type: ignore[no-any-return]
+            ending = bench.tester.run_tester(Job("", tests, "f", mode="function"), ask)
+            bench.candidate.end()
+            return ending
 
-        return pool.run(both), asked
+        results, _ = decode_value(pool.run(both).report)
+        ((_, outcome, error),) = results
+        return outcome, error, "".join(sent)
 
-    ending, asked = run_tester("for i in range(3): assert f(i, [i]) == (i, [i])", "def f(a, b): return a, b")
-    assert (ending.status, asked) == (Status.OK, ["[0,[0]]", "[1,[1]]", "[2,[2]]"])
-    ending, _ = run_tester("assert f(1) == 2", "def f(a): return a")
-    assert (ending.status, ending.exception) == (Status.EXCEPTION, "AssertionError")
-    ending, _ = run_tester("assert f(1) == 2", "class E:\n __eq__ = lambda *_: True\ndef f(a): return E()")
-    assert (ending.status, ending.exception) == (Status.EXCEPTION, "AssertionError")
-    ending, _ = run_tester("assert f(1) == 2", "def f(a): raise ValueError")
-    assert (ending.status, ending.exception) == (Status.EXCEPTION, "CandidateError")
+    tests = "for i in range(3): assert f(i, [i + 40]) == (i, [i + 40], 98765)"
+    outcome, _, sent = outcome_of(tests, "def f(a, b): return a, b, 98765")
+    assert outcome == "passed"
+    assert all(str(number) in sent for number in (40, 41, 42))
+    assert "98765" not in sent  # what is expected stays with the tests
+    outcome, error, _ = outcome_of("assert f(1) == 2", "def f(a): return a")
+    assert (outcome, error) == ("failed", "AssertionError")
+    outcome, error, _ = outcome_of("assert f(1) == 2", "def f(a): raise ValueError")
+    assert (outcome, error) == ("failed", "ValueError")
 
 
 def _running() -> str:
@@ -415,7 +417,7 @@ def test_a_container_has_every_limit_that_is_promised(engine: Engine) -> None:
     assert host["Memory"] == host["MemorySwap"] == memory_of_tree_mib(LIMITS) << 20
     assert host["PidsLimit"] == LIMITS.n_processes + 64
     assert 0 < host["NanoCpus"] <= LIMITS.cpus * 1e9
-    assert {limit["Name"] for limit in host["Ulimits"]} == {"core", "nofile"}
+    assert {limit["Name"] for limit in host["Ulimits"]} == {"core", "nofile", "stack"}
     for folder in ("/tmp", "/dev/shm"):
         assert {"nosuid", "nodev", f"size={LIMITS.files_mib}m", "nr_inodes=4096"} <= set(
             host["Tmpfs"][folder].split(",")

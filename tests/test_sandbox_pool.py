@@ -44,7 +44,7 @@ class FakeSandbox:
     python = "3.11.2"
     probe_s = speed.REFERENCE_S
 
-    def __init__(self, engine: FakeEngine, config: SandboxConfig) -> None:
+    def __init__(self, engine: FakeEngine, config: SandboxConfig, kit: object = None, seed: int = 0) -> None:
         if self.broken:
             raise self.broken.pop(0)
         self.engine, self.n_programs, self.is_tainted, self.is_closed = engine, 0, False, False

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from pairsmith.pipeline.execution.suites import arguments_asked
 from pairsmith.pipeline.judging.tolerance import DIGITS, TOLERANT_DIGITS
 from pairsmith.pipeline.judging.values import loosen, view_value
 from pairsmith.pipeline.sandbox import Answer, Bench, Job, SandboxFaultError, SandboxPool
@@ -90,14 +91,18 @@ def list_asked(problem: Problem, source: str, n: int, pool: SandboxPool) -> tupl
 
     def listen(bench: Bench) -> dict[str, None]:
         asked: dict[str, None] = {}
+        entries: dict[int, list[Any]] = {}
 
-        def ask(arguments: str) -> Answer:
-            if len(asked) < n:
+        def ask(request: str) -> Answer:
+            arguments = arguments_asked(request, entries)
+            if arguments and len(asked) < n:
                 asked[arguments] = None
-            return bench.candidate.call(arguments)
+            return bench.candidate.call(request, is_message=True)
 
-        if bench.candidate.begin(Job(problem.setup, source, problem.entry_point)) is Status.OK:
-            bench.tester.run_tester(Job(problem.setup, problem.test_code, problem.entry_point), ask)
+        job = Job(problem.setup, source, problem.entry_point, mode="module")
+        if bench.candidate.begin(job) is Status.OK:
+            tests = Job(problem.setup, problem.test_code, problem.entry_point, mode="function")
+            bench.tester.run_tester(tests, ask)
         bench.candidate.end()
         return asked
 

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pairsmith.pipeline.sandbox import Answer, Ending, Job, Sandbox
 from pairsmith.schemas.execution import Status, TestOutcome, TestRun
 from pairsmith.schemas.problem import JudgedBy, Problem
-from pairsmith.schemas.values import decode_value, encode_value
+from pairsmith.schemas.values import decode_value, encode_arguments, encode_value
 
 TESTS_ENDED = "the test code ended with"
 OWN_EQUALITY = "own_equality"
@@ -82,6 +82,23 @@ def run_tests(job: Job, problem: Problem, candidate: Sandbox, tester: Sandbox) -
     elif notes["vague"] or (notes["own"] and verdict == "passed"):
         verdict, detail = OWN_EQUALITY, "rests on what an __eq__, __bool__ or __hash__ of the candidate's says"
     return TestedRun(tuple(calls), replace(ending, detail=detail), verdict, tests if is_suite else ())
+
+
+def arguments_asked(request: str, entries: dict[int, list[Any]]) -> str:
+    """Return the argument list of a message that calls a function; empty for any other message.
+
+    Args:
+        request: what a test sent.
+        entries: objects of its earlier messages, by number; those of this one are added.
+    """
+    try:
+        body, changes, _ = json.loads(request)
+        entries.update({entry[0]: entry[1:] for entry in changes})
+        if body[0] != "call":
+            return ""
+        return encode_arguments(decode_value(json.dumps(_plain(body[2], entries, [_KEPT_NODES]))))
+    except (TypeError, ValueError, LookupError, RecursionError):
+        return ""
 
 
 def _outcome(result: list[str], n_calls: int) -> tuple[str, str]:

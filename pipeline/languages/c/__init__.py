@@ -12,7 +12,7 @@ LANGUAGE = Language(
     version=("{gcc}", "--version"),
     driver=driver,
     compile=((*HARDENED, "{gcc}", "-std=gnu17", *CHECKED, "main.c", "-lm"),),
-    missing=r"fatal error: ([\w./+-]+): No such file",
+    missing=r"fatal error: ([\w+-][\w./+-]*): No such file",
     artifact=("program",),
     run=("/tmp/program",),
     run_program=("/tmp/program",),

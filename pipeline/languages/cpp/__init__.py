@@ -21,7 +21,7 @@ LANGUAGE = Language(
     version=("{g++}", "--version"),
     driver=driver,
     compile=((*HARDENED, "{g++}", "-std=gnu++20", "-D_GLIBCXX_ASSERTIONS", *CHECKED, "main.cpp"),),
-    missing=r"fatal error: ([\w./+-]+): No such file",
+    missing=r"fatal error: ([\w+-][\w./+-]*): No such file",
     artifact=("program",),
     run=("/tmp/program",),
     run_program=("/tmp/program",),

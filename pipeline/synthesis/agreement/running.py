@@ -12,18 +12,33 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from pairsmith.pipeline.crosscheck.run import run_on_inputs
+from pairsmith.pipeline.execution.suites import run_tests as run_suite
 from pairsmith.pipeline.judging.equality import matches
 from pairsmith.pipeline.problems.convert.constants import NotConvertibleError, Scope, constant
-from pairsmith.pipeline.sandbox import Answer, Bench, Job, SandboxFaultError, SandboxPool
+from pairsmith.pipeline.sandbox import Answer, Job, SandboxFaultError, SandboxPool
 from pairsmith.schemas.agreement import GeneratedTest
 from pairsmith.schemas.execution import CaseRun, Status
-from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.problem import JudgedBy, Problem
 from pairsmith.schemas.values import ValueTooLargeError, encode_arguments
 
 _N_PROBES = 8
 _ROUNDS = 4
 _ENDLESS = 0.25  # of the probes
-_UNASKED = "an input that was not run"
+_UNASKED = "UnaskedError"
+# Stands in the place of a program: gives the answers that a program gave.
+_PLAYER = """
+import builtins
+from pairsmith.schemas.values import decode_value, encode_arguments
+class {unasked}(Exception): pass
+known = {table!r}
+def {name}(*arguments):
+    exception, value = known.get(encode_arguments(arguments), ("{unasked}", ""))
+    if exception == "{unasked}":
+        raise {unasked}
+    if exception:
+        raise getattr(builtins, exception, None) or type(exception, (Exception,), {{}})
+    return decode_value(value)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,23 +171,13 @@ def _passes(test: GeneratedTest, answer: Answer) -> bool | None:
 
 def _play_back(problem: Problem, test: GeneratedTest, known: dict[str, Answer], pool: SandboxPool) -> bool | None:
     """Return whether test code passes with these answers to what it asks."""
-    missed: list[str] = []
-
-    def work(bench: Bench) -> bool | None:
-        def ask(arguments: str) -> Answer:
-            answer = known.get(arguments)
-            if answer is None:
-                missed.append(arguments)
-                return Answer(Status.EXCEPTION, "", _UNASKED, 0.0)
-            return answer
-
-        outcome = bench.tester.run_tester(Job(problem.setup, test.code, problem.entry_point), ask)
-        if outcome.status is Status.OK:
-            return True
-        return False if outcome.status is Status.EXCEPTION else None
-
+    table = {arguments: [answer.exception, answer.value] for arguments, answer in known.items()}
+    player = Job(problem.setup, _PLAYER.format(table=table, name=problem.entry_point, unasked=_UNASKED), "")
+    tests = replace(problem, test_code=test.code, judged_by=JudgedBy.TESTER)
     try:
-        passed = pool.run(work)
+        run = pool.run(lambda bench: run_suite(player, tests, bench.candidate, bench.tester))
     except SandboxFaultError:
         return None
-    return None if missed else passed
+    if any(call.exception == _UNASKED for call in run.calls):
+        return None
+    return {"passed": True, "failed": False}.get(run.tester)

@@ -1,6 +1,6 @@
 # Maps memory past its limit and touches it.
 # expects: failed
-# cause: exception
+# cause: memory
 import mmap
 
 
