@@ -103,12 +103,13 @@ FLAKY = {
     "clock": "import time\ndef f():\n    return time.time_ns()",
     "system's random": "import os\ndef f():\n    return os.urandom(8)",
     "uuid": "import uuid\ndef f():\n    return str(uuid.uuid4())",
-}
-STEADY = {
-    "seeded random": "import random\ndef f():\n    return [random.random() for _ in range(5)]",
+    "random without a seed": "import random\ndef f():\n    return [random.random() for _ in range(5)]",
     "hash of text": "def f():\n    return hash('text')",
     "order of a set of text": "def f():\n    return list({'a', 'b', 'c', 'd', 'e'})",
     "time zone": "import time\ndef f():\n    return time.tzname[0]",
+}
+STEADY = {
+    "random with a seed": "import random\ndef f():\n    random.seed(1)\n    return random.random()",
     "wrong": "def f():\n    return 1",
     "raises": "def f():\n    raise KeyError",
 }

@@ -1,12 +1,11 @@
-# Overflows the C stack.
+# Overflows the C stack, or as much of it as the memory allows.
 # expects: failed
-# cause: exited
 import sys
 
 
 def solve(xs):
     sys.setrecursionlimit(1 << 30)
     nested = ()
-    for _ in range(600_000):
+    for _ in range(3_000_000):
         nested = (nested,)
     return hash(nested)
