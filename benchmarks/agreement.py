@@ -21,13 +21,19 @@ from benchmarks.agreement_data import Judged, Source
 from benchmarks.agreement_fitting import fit, measure_bins
 from benchmarks.dual_agreement import find_consensus_sets
 from benchmarks.humaneval_truth import Truth
-from pairsmith.pipeline.evaluation.scores.bootstrap import generator, percentile_intervals
+from pairsmith.pipeline.evaluation.estimates import generator, percentile_intervals
+from pairsmith.pipeline.report.study import plot_calibration
 from pairsmith.pipeline.report.svg import draw_svg
-from pairsmith.pipeline.report.synthesis import plot_calibration
 from pairsmith.pipeline.sandbox import open_pool
-from pairsmith.pipeline.synthesis.agreement.behaviours import Behaviours, find_behaviours
-from pairsmith.pipeline.synthesis.agreement.deciding import can_decide
-from pairsmith.pipeline.synthesis.agreement.estimate import Calibration, Coefficients, estimate, features
+from pairsmith.pipeline.synthesis.deciding import CHOSEN_TESTS, can_decide
+from pairsmith.pipeline.synthesis.estimate import (
+    Behaviours,
+    Calibration,
+    Coefficients,
+    estimate,
+    features,
+    find_behaviours,
+)
 from pairsmith.schemas.config import (
     AgreementConfig,
     CrosscheckConfig,
@@ -118,7 +124,7 @@ def _collect(options: argparse.Namespace) -> list[Judged]:
         open_pool(quick, ExecutionConfig(), "beyond", print) as beyond,
     ):
         source = Source(options.samples, options.tests, options.cache, Truth(options.plus, pool), beyond)
-        return [source.judge(problem, AgreementConfig()) for problem in source.problems[:: options.every]]
+        return [source.judge(problem) for problem in source.problems[:: options.every]]
 
 
 def _prepare(judged: Judged) -> Known:
@@ -190,8 +196,8 @@ def _show_chosen(
     print("\nchosen, on problems that had no part in the fit; by problem: mean over problems that have any")
     print("  posterior  tests  chosen precision by problem  solvable covered")
     solvable = sum(bool(one.right.any()) for one in known)
-    pairs = {(least, tests) for least in (0.5, 0.6, 0.7, 0.8) for tests in (0.0, config.chosen_tests)}
-    for least, tests in sorted({*pairs, (config.chosen_posterior, config.chosen_tests)}):
+    pairs = {(least, tests) for least in (0.5, 0.6, 0.7, 0.8) for tests in (0.0, CHOSEN_TESTS)}
+    for least, tests in sorted({*pairs, (config.chosen_posterior, CHOSEN_TESTS)}):
         picked = [
             (posteriors >= least) & (passed >= tests) & can_decide(one.judged.evidence)
             for one, (posteriors, passed) in zip(known, estimates, strict=True)
@@ -200,7 +206,7 @@ def _show_chosen(
         right = sum(int((one.right & part).sum()) for one, part in zip(known, picked, strict=True))
         shares = [float(one.right[part].mean()) for one, part in zip(known, picked, strict=True) if part.any()]
         covered = sum(bool((one.right & part).any()) for one, part in zip(known, picked, strict=True))
-        mark = " (default)" if (least, tests) == (config.chosen_posterior, config.chosen_tests) else ""
+        mark = " (default)" if (least, tests) == (config.chosen_posterior, CHOSEN_TESTS) else ""
         row = f"{right / max(n, 1):>9.3f} {float(np.mean(shares or [0.0])):>10.3f} {covered:>10} of {solvable}"
         print(f"  {least:>9} {tests:>6} {n:>7} {row}{mark}")
 

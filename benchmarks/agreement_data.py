@@ -13,11 +13,11 @@ from pathlib import Path
 from benchmarks.humaneval_truth import Cache, Truth, humaneval_problems, number_of, read_programs
 from pairsmith.pipeline.sampling.opening import find_signature
 from pairsmith.pipeline.sandbox import SandboxPool
-from pairsmith.pipeline.syntax import analyse_problem
-from pairsmith.pipeline.synthesis.agreement.evidence import Evidence, Response, plan_runs, read_evidence, run_plan
-from pairsmith.pipeline.synthesis.agreement.reading import read_suite
+from pairsmith.pipeline.syntax.analysing import analyse_problem
+from pairsmith.pipeline.synthesis.evidence import AgreementEvidence, Response, plan_runs, read_evidence, run_plan
+from pairsmith.pipeline.synthesis.suites import read_suite
 from pairsmith.schemas.candidate import Extraction, Program
-from pairsmith.schemas.config import AgreementConfig, SyntaxConfig
+from pairsmith.schemas.config import SyntaxConfig
 from pairsmith.schemas.problem import Problem
 
 
@@ -26,7 +26,7 @@ class Judged:
     """One problem: what was drawn and answered, and which responses HumanEval+ calls right."""
 
     problem_id: str
-    evidence: Evidence
+    evidence: AgreementEvidence
     right: frozenset[str]
     reasons: Counter[str]
 
@@ -43,18 +43,18 @@ class Source:
         self._tests = {row["task_id"]: row["samples"] for row in rows}
         self._programs: dict[str, list[Program]] = {}
 
-    def judge(self, problem: Problem, config: AgreementConfig) -> Judged:
+    def judge(self, problem: Problem) -> Judged:
         """Return one problem's evidence; what was made before is read."""
         path = self._folder / f"evidence-{number_of(problem):03d}.pickle"
         if not path.exists():
-            made = self._make(problem, config)
+            made = self._make(problem)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.with_suffix(".part").write_bytes(pickle.dumps(made))
             path.with_suffix(".part").rename(path)
         kept: Judged = pickle.loads(path.read_bytes())  # our own file
         return kept
 
-    def _make(self, problem: Problem, config: AgreementConfig) -> Judged:
+    def _make(self, problem: Problem) -> Judged:
         if not self._programs:
             self._programs = read_programs(self.problems, self._samples, 100)
         rows = self._programs[problem.problem_id]
@@ -71,6 +71,6 @@ class Source:
             if row.extraction is Extraction.OK
         ]
         signature, found = find_signature(problem), [suite.tests for suite in suites]
-        plan = plan_runs(problem, responses, found, texts, config, signature)
+        plan = plan_runs(problem, responses, found, texts, signature)
         evidence = read_evidence(plan, run_plan(problem, plan, self._pool))
         return Judged(problem.problem_id, evidence, frozenset(right), reasons)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import log_softmax, logsumexp
 
-from pairsmith.pipeline.synthesis.agreement.estimate import FEATURES, Bin, Coefficients, Floats
+from pairsmith.pipeline.synthesis.estimate import FEATURES, Bin, Coefficients, Floats
 
 _RIDGE = 0.002  # for each squared coefficient and problem
 _EDGES = (0.0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)

@@ -8,7 +8,7 @@ import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-from pairsmith.pipeline.synthesis.agreement.evidence import Evidence
+from pairsmith.pipeline.synthesis.evidence import AgreementEvidence
 
 N_TESTS_A_SUITE = 5  # as its authors take the first five asserts of each answer
 
@@ -28,14 +28,14 @@ class ConsensusSet:
     score: float
 
 
-def find_consensus_sets(evidence: Evidence, n_tests: int = N_TESTS_A_SUITE) -> list[ConsensusSet]:
+def find_consensus_sets(evidence: AgreementEvidence, n_tests: int = N_TESTS_A_SUITE) -> list[ConsensusSet]:
     """Return all sets, the highest score first.
 
     Args:
         evidence: of one problem.
         n_tests: tests of each suite that count, the first.
     """
-    counts = Counter(test for suite in evidence.said for test in suite[:n_tests])
+    counts = Counter(test for suite in evidence.suites for test in suite[:n_tests])
     groups: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
     for number, program in enumerate(evidence.program_of):
         groups[tuple(test for test in sorted(counts) if evidence.passes[test][program])].append(number)

@@ -17,13 +17,14 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.humaneval_truth import Cache, Truth, humaneval_problems, number_of, read_programs
-from pairsmith.pipeline.crosscheck import PassedProgram, crosscheck_problem
+from pairsmith.pipeline.crosscheck.problem import crosscheck_problem
+from pairsmith.pipeline.crosscheck.questions import PassedProgram
 from pairsmith.pipeline.sandbox import SandboxPool, open_pool
-from pairsmith.pipeline.syntax import analyse_problem
+from pairsmith.pipeline.syntax.analysing import analyse_problem
 from pairsmith.schemas.candidate import Program
 from pairsmith.schemas.config import CrosscheckConfig, ExecutionConfig, SandboxConfig, SyntaxConfig, beyond_limits
-from pairsmith.schemas.crosscheck import CrosscheckResult
 from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.verdict import CrosscheckResult
 
 DOUBTED = (CrosscheckResult.DOUBTFUL, CrosscheckResult.OUTVOTED, CrosscheckResult.REFUTED)
 # A mode's name in the cache, what it is, and what a problem is left with.

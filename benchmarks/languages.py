@@ -14,9 +14,8 @@ from rich.table import Table
 
 from pairsmith.pipeline.execution.audit import make_engines
 from pairsmith.pipeline.languages.contract import LanguageError
-from pairsmith.pipeline.languages.jobs import Unprepared, prepare
 from pairsmith.pipeline.languages.table import LANGUAGES
-from pairsmith.pipeline.languages.toolchains import Toolchains
+from pairsmith.pipeline.languages.toolchains import Toolchains, Unprepared, prepare
 from pairsmith.pipeline.sandbox import Job, SandboxPool
 from pairsmith.schemas.config import ExecutionConfig, SandboxConfig
 from pairsmith.schemas.execution import Status

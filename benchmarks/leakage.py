@@ -11,8 +11,8 @@ import argparse
 from pathlib import Path
 
 from benchmarks.codegen import judged_tables
-from pairsmith.pipeline.pairing import PairingResult, make_pairs, scan_tables
-from pairsmith.pipeline.pairing.leakage import Leak
+from pairsmith.pipeline.pairing.pairs import PairingResult, make_pairs
+from pairsmith.pipeline.pairing.tables import scan_tables
 from pairsmith.schemas.config.pairs import PairsConfig
 
 
@@ -30,28 +30,20 @@ def main() -> None:
     plain = PairsConfig(test_share=0.0, max_per_problem=16)
     print(f"{'guards':<26}{'pairs':>7}{'length within':>15}{'overall':>9}{'style within':>14}{'overall':>9}")
     made = make_pairs(tables, plain, 0)
-    _show("before", made, 0, sum(made.dropped.get(reason, 0) for reason in ("length_tells", "style_tells")))  # type: ignore[call-overload]
-    _show("default bounds", made, 1, 0)
+    _show("before", made, "before", sum(made.dropped.get(reason, 0) for reason in ("length_tells", "style_tells")))  # type: ignore[call-overload]
+    _show("default bounds", made, "after", 0)
     strict = plain.model_copy(update={"max_length_auc": 0.52, "max_style_auc": 0.52})
-    _show("both bounds 0.52", make_pairs(tables, strict, 0), 1, 0)
+    _show("both bounds 0.52", make_pairs(tables, strict, 0), "after", 0)
     weighed = plain.model_copy(update={"leakage": "weigh"})
-    _show("default bounds, by weight", make_pairs(tables, weighed, 0), 1, 0)
+    _show("default bounds, by weight", make_pairs(tables, weighed, 0), "after", 0)
 
 
-def _show(name: str, made: PairingResult, when: int, n_more: int) -> None:
-    leaks = made.leaks["train"][when]
-    cells = "".join(
-        f"{value:>{width}}" for value, width in zip(_cells(leaks.length, leaks.style), (15, 9, 14, 9), strict=True)
-    )
+def _show(name: str, made: PairingResult, when: str, n_more: int) -> None:
+    rows = [row for row in made.leaks if row.split == "train"]
+    values = [getattr(row, f"{part}_{when}") for row in rows for part in ("within", "overall")]
+    texts = ["-" if value is None else f"{value:.3f}" for value in values]
+    cells = "".join(f"{text:>{width}}" for text, width in zip(texts, (15, 9, 14, 9), strict=True))
     print(f"{name:<26}{made.pairs.height + n_more:>7}{cells}")
-
-
-def _cells(*leaks: Leak | None) -> list[str]:
-    return [
-        f"{value:.3f}" if leak else "-"
-        for leak in leaks
-        for value in ((leak.within, leak.overall) if leak else (0, 0))
-    ]
 
 
 if __name__ == "__main__":

@@ -19,12 +19,12 @@ from pathlib import Path
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.pipeline.sampling import open_sampler
-from pairsmith.pipeline.sampling.embedded import embedded_model
+from pairsmith.pipeline.sampling.models import embedded_model
 from pairsmith.pipeline.sampling.opening import make_opening
 from pairsmith.pipeline.sampling.protocol import Drawn, Request
-from pairsmith.pipeline.training import load_summary, result_of, train
 from pairsmith.pipeline.training.methods import METHODS
-from pairsmith.pipeline.training.progress import read_log
+from pairsmith.pipeline.training.progress import load_summary, read_log
+from pairsmith.pipeline.training.run import result_of, train
 from pairsmith.schemas.config.sampling import SamplingConfig
 from pairsmith.schemas.config.training import MethodName, TrainingConfig
 from pairsmith.schemas.problem import Problem
@@ -85,7 +85,7 @@ _KILLED = """
 import os, signal, sys
 from pathlib import Path
 from benchmarks.methods import KILLED_AT, _config
-from pairsmith.pipeline.training import train
+from pairsmith.pipeline.training.run import train
 def kill(step):
     if step.step == KILLED_AT:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -18,7 +18,8 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.codegen import RECORDS, judged_tables
-from pairsmith.pipeline.pairing import make_pairs, scan_tables
+from pairsmith.pipeline.pairing.pairs import make_pairs
+from pairsmith.pipeline.pairing.tables import scan_tables
 from pairsmith.schemas.config.pairs import PairsConfig, PolicyConfig
 
 _SHARD_PROBLEMS = 1_000

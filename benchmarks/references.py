@@ -4,16 +4,20 @@
 
 Prints a row a set and backend, and below it each exception with its reason. The sets: the starter set with its
 references and wrong solutions, HumanEval (from the PyPI package), and from `--data` MBPP (`mbpp.jsonl.gz`),
-HumanEval+ (`HumanEvalPlus.jsonl.gz`) and MBPP+ (`MbppPlus.jsonl.gz`), which are left out where they are missing.
+HumanEval+ (`HumanEvalPlus.jsonl.gz`), MBPP+ (`MbppPlus.jsonl.gz`), EvoEval, and HumanEvalPack with its buggy
+solutions and HumanEval-X in six languages (`languages/`), which are left out where they are missing.
 The plus sets hold inputs without answers: their references give these first, in a sandbox, and an input for which
 a reference gave none is listed too.
 """
 
 import argparse
+import gzip
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pairsmith.pipeline.execution.runner import execute_programs
 from pairsmith.pipeline.judging.verdict import judge
@@ -29,7 +33,10 @@ from pairsmith.schemas.verdict import Label, Verdict
 
 FILES = {
     "humaneval": "", "mbpp": "mbpp.jsonl.gz", "humaneval+": "HumanEvalPlus.jsonl.gz", "mbpp+": "MbppPlus.jsonl.gz",
+    "evoeval": "EvoEval_*.jsonl.gz", "humanevalpack": "languages/humanevalpack_*.jsonl.gz",
+    "humanevalx": "languages/humanevalx_*.jsonl.gz",
 }  # fmt: skip
+SOURCES = {"humanevalx": "humanevalpack"}  # where the source is named otherwise than the set
 # Patient: what is asked is whether a solution is right, not whether it is quick.
 LIMITS = SandboxConfig(cpu_s=60, wall_s=120.0, case_wall_s=60.0, memory_mib=1024, answer_mib=16.0)
 
@@ -90,7 +97,12 @@ def try_references(name: str, loaded: LoadedProblems, pool: SandboxPool) -> Outc
 def try_wrong_solutions(pool: SandboxPool) -> Outcome:
     """Return whether each wrong solution of the starter set fails."""
     started = time.monotonic()
-    wrong = [(item.problem, solution) for item in load_starter(starter_folder()) for solution in item.wrong]
+    wrong = [
+        (item.problem, solution)
+        for item in load_starter(starter_folder())
+        for solution in item.wrong
+        if not item.requires
+    ]
     verdicts = judge_all([(problem, solution.code) for problem, solution in wrong], pool)
     bad = tuple(
         f"{problem.problem_id}: {verdict.label} {verdict.detail} ({solution.why})"
@@ -100,6 +112,24 @@ def try_wrong_solutions(pool: SandboxPool) -> Outcome:
     n_cases = sum(len(problem.cases) for problem, _ in wrong)
     seconds = time.monotonic() - started
     return Outcome("starter, wrong", pool.name, len(wrong), n_cases, len(wrong) - len(bad), bad, seconds)
+
+
+def try_buggy_solutions(name: str, path: Path, loaded: LoadedProblems, pool: SandboxPool) -> Outcome | None:
+    """Return whether each buggy solution that a file of HumanEvalPack holds fails; None where it holds none."""
+    started = time.monotonic()
+    problems = {problem.problem_id: problem for problem in loaded.problems}
+    rows = [json.loads(line) for line in gzip.decompress(path.read_bytes()).decode().splitlines()]
+    wrong = [
+        (problem, problem.reference.removesuffix(row["canonical_solution"]) + row["buggy_solution"])
+        for row in rows
+        if "buggy_solution" in row and (problem := problems.get(f"humanevalpack/{row['task_id']}")) is not None
+    ]
+    if not wrong:
+        return None
+    verdicts = judge_all(wrong, pool)
+    bad = tuple(_line(verdict, {}) for verdict in verdicts if verdict.label is not Label.FAILED)
+    seconds = time.monotonic() - started
+    return Outcome(f"{name}, buggy", pool.name, len(wrong), 0, len(wrong) - len(bad), bad, seconds)
 
 
 def _line(verdict: Verdict, reasons: dict[str, str]) -> str:
@@ -115,24 +145,34 @@ def try_backend(backend: str, sets: Sequence[str], data: Path, workers: int) -> 
     """
     config = LIMITS.model_copy(update={"backend": backend, "workers": workers})
     outcomes = []
-    with open_pool(config, ExecutionConfig(), "references", print) as pool:
+    with (
+        open_pool(config, ExecutionConfig(), "references", print) as pool,
+        pool.sibling({"cpu_s": 10, "wall_s": 20.0, "case_wall_s": 10.0}) as hasty,  # many a bug is an endless loop
+    ):
         for name in sets:
-            path = data / FILES[name] if FILES.get(name) else None
-            if path is not None and not path.is_file():
-                print(f"{name}: no {path.name} in {data.name}; left out")
-                continue
-            loaded = load_problems(ProblemsConfig(source=name, path=path), starter_folder())
-            outcomes.append(try_references(name, loaded, pool))
-            print(_row(outcomes[-1]), flush=True)
-            if name == "starter":
-                outcomes.append(try_wrong_solutions(pool))
-                print(_row(outcomes[-1]), flush=True)
+            paths = sorted(data.glob(FILES[name])) if FILES.get(name) else [None]
+            if not paths:
+                print(f"{name}: no {FILES[name]} in {data.name}; left out")
+            for path in paths:
+                title = path.name.partition(".")[0] if path is not None and "*" in FILES[name] else name
+                source: Any = SOURCES.get(name, name)
+                loaded = load_problems(ProblemsConfig(source=source, path=path), starter_folder(), None, ())
+                for line in loaded.faults():
+                    print(f"    {line}")
+                tried = [try_references(title, loaded, pool)]
+                if name == "starter":
+                    tried.append(try_wrong_solutions(pool))
+                if path is not None and name == "humanevalpack":
+                    tried += filter(None, [try_buggy_solutions(title, path, loaded, hasty)])
+                for outcome in tried:
+                    print(_row(outcome), flush=True)
+                outcomes += tried
     return outcomes
 
 
 def _row(outcome: Outcome) -> str:
     head = (
-        f"{outcome.name:14} {outcome.backend:10} {outcome.n_expected:5} of {outcome.n_programs:4} as they should"
+        f"{outcome.name:28} {outcome.backend:10} {outcome.n_expected:5} of {outcome.n_programs:4} as they should"
     )
     lines = [f"{head}, {outcome.n_cases:6} cases, {outcome.seconds:6.1f} s"]
     return "\n".join([*lines, *(f"    {line}" for line in outcome.exceptions)])

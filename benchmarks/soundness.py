@@ -21,12 +21,11 @@ from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.pipeline.sampling import open_sampler, sample_problems
 from pairsmith.pipeline.sandbox import SandboxPool, open_pool
-from pairsmith.pipeline.syntax import analyse_problem
+from pairsmith.pipeline.syntax.analysing import analyse_problem
 from pairsmith.schemas.arrow import from_table, to_table
-from pairsmith.schemas.candidate import Program
+from pairsmith.schemas.candidate import Program, Syntax
 from pairsmith.schemas.config import ExecutionConfig, ProblemsConfig, SamplingConfig, SandboxConfig, SyntaxConfig
 from pairsmith.schemas.problem import Problem
-from pairsmith.schemas.syntax import Syntax
 from pairsmith.schemas.verdict import Verdict
 
 LEVELS = ("exact", "plain", "renamed", "bare", "shape")

@@ -35,9 +35,9 @@ def run(folder: Path, overrides: list[str]) -> None:
     show_rows(rows)
     for start in settings.starts:
         for sentence in conclude(start.name, rows):
-            reporter().say(sentence)
-    reporter().say(f"this call: {(time.perf_counter() - began) / 60:.1f} minutes")
-    reporter().say(f"report: {folder / 'report.html'}")
+            reporter().log(sentence)
+    reporter().log(f"this call: {(time.perf_counter() - began) / 60:.1f} minutes")
+    reporter().log(f"report: {folder / 'report.html'}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Speed of the syntax stage against the parser alone and the usual tools; near-duplicates of a million programs.
 
     python -m benchmarks.syntax --samples humaneval_codegen16b_100_samples.jsonl.gz
-    python -m benchmarks.syntax --samples humaneval_codegen16b_100_samples.jsonl.gz --near 1000000 --workers 2
+    python -m benchmarks.syntax --samples humaneval_codegen16b_100_samples.jsonl.gz --near 1000000
 
 The first measures programs a second on one core, each figure the best of three runs over the same programs. The
 second makes that many programs by rewriting the real ones, finds their near-duplicates, and compares with brute
@@ -15,25 +15,21 @@ import itertools
 import json
 import random
 import resource
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from pairsmith.pipeline.languages.table import find_grammar
 from pairsmith.pipeline.syntax.analysing import analyse
-from pairsmith.pipeline.syntax.corpus import Shard, cluster_corpus, hash_shingles, write_shingles
-from pairsmith.pipeline.syntax.lint import lint
-from pairsmith.pipeline.syntax.near import make_shingles
+from pairsmith.pipeline.syntax.corpus import cluster_corpus, hash_shingles
+from pairsmith.pipeline.syntax.duplicates import make_shingles
 from pairsmith.pipeline.syntax.parsing import parse_source, to_source
+from pairsmith.pipeline.syntax.quality import lint
 from pairsmith.schemas.config import SyntaxConfig
 
 THRESHOLD = 0.85
-SHARD_PROGRAMS = 50_000
 N_CHECKED_BASES = 30
 N_CHECKED_EDGES = 20_000
 
@@ -45,7 +41,7 @@ def main() -> None:
     distinct = list(dict.fromkeys(programs))
     print(f"{len(programs)} programs, {len(distinct)} different")
     if options.near:
-        _measure_near(distinct, options.near, options.workers)
+        _measure_near(distinct, options.near)
     else:
         _measure_rates(programs, distinct)
 
@@ -55,7 +51,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--samples", type=Path, required=True, help="JSONL of samples, 100 a problem")
     parser.add_argument("--per-problem", type=int, default=100)
     parser.add_argument("--near", type=int, default=0, help="programs to make for the near-duplicates")
-    parser.add_argument("--workers", type=int, default=2)
     return parser.parse_args()
 
 
@@ -138,26 +133,19 @@ def _measure_others(programs: Sequence[str]) -> None:
         _rate("datasketch: MinHash of word 5-grams", programs[:2000], sketch, 1)
 
 
-def _measure_near(distinct: Sequence[str], n: int, workers: int) -> None:
+def _measure_near(distinct: Sequence[str], n: int) -> None:
     bases = [tokens for tokens in map(_tokens, distinct) if len(tokens) > 20]
     start = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="pairsmith-near-") as folder:
-        jobs = [(first, min(first + SHARD_PROGRAMS, n)) for first in range(0, n, SHARD_PROGRAMS)]
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as processes:
-            shards = list(
-                processes.map(_make_shard, jobs, itertools.repeat(bases), itertools.repeat(Path(folder)))
-            )
-        made = time.perf_counter()
-        print(f"made {n} programs from {len(bases)} in {made - start:.0f} s", flush=True)
-        found = cluster_corpus(shards, THRESHOLD, Path(folder), workers)
-        spent = time.perf_counter() - made
-        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        print(f"near-duplicates: {spent:.0f} s, {n / spent:.0f} programs/s with {workers} workers")
-        print(f"peak: {own:.0f} MiB here, {children:.0f} MiB in the largest worker (mapped files count too)")
-        n_clusters = len(np.unique(found.labels))
-        print(f"{found.n_compared} pairs compared, {len(found.edges)} near, {n_clusters} clusters")
-        _check(found.labels, found.edges, bases, n, shards)
+    programs = [hash_shingles(_make_program(number, bases)) for number in range(n)]
+    made = time.perf_counter()
+    print(f"made {n} programs from {len(bases)} in {made - start:.0f} s", flush=True)
+    found = cluster_corpus(programs, THRESHOLD)
+    spent = time.perf_counter() - made
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"near-duplicates: {spent:.0f} s, {n / spent:.0f} programs/s; peak {own:.0f} MiB")
+    n_clusters = len(np.unique(found.labels))
+    print(f"{found.n_compared} pairs compared, {len(found.edges)} near, {n_clusters} clusters")
+    _check(found.labels, found.edges, bases, n)
 
 
 def _tokens(code: str) -> tuple[bytes, ...]:
@@ -183,15 +171,7 @@ def _make_program(number: int, bases: Sequence[Sequence[bytes]]) -> list[bytes]:
     return _rewrite(bases[number % len(bases)], random.Random(number))
 
 
-def _make_shard(job: tuple[int, int], bases: Sequence[Sequence[bytes]], folder: Path) -> Shard:
-    first, last = job
-    rows = (hash_shingles(_make_program(number, bases)) for number in range(first, last))
-    return write_shingles(rows, folder, f"{first:09d}")
-
-
-def _check(
-    labels: "np.ndarray", edges: "np.ndarray", bases: Sequence[Sequence[bytes]], n: int, shards: Sequence[Shard]
-) -> None:
+def _check(labels: "np.ndarray", edges: "np.ndarray", bases: Sequence[Sequence[bytes]], n: int) -> None:
     """Compare with brute force."""
     draw = random.Random(0)
     chosen = draw.sample(range(len(bases)), min(N_CHECKED_BASES, len(bases)))

@@ -3,8 +3,8 @@
     python -m benchmarks.two_nodes
     python -m benchmarks.two_nodes --store s3
 
-Both nodes are on this machine (`ray.cluster_utils.Cluster`), with a Prefect server of their own. Prints the
-seconds of each run and whether pairs and dataset are the same, byte for byte; exits with 1 where they are not.
+Both nodes are on this machine (`ray.cluster_utils.Cluster`). Prints the seconds of each
+run and whether pairs and dataset are the same, byte for byte; exits with 1 where they are not.
 """
 
 import argparse
@@ -15,10 +15,8 @@ import threading
 import time
 from pathlib import Path
 
-from prefect.settings import PREFECT_API_URL, temporary_settings
 from ray.cluster_utils import Cluster
 
-from benchmarks.served import Service
 from pairsmith.flows.build import build
 from pairsmith.pipeline.run.digests import file_digest
 from pairsmith.schemas.config import load_config
@@ -38,17 +36,12 @@ def main() -> int:
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="pairsmith-nodes-"))
     config = write_problems(folder, options.problems, published=False, slow_s=options.seconds)
-    service = Service(folder, config)
-    service.start_server()
     serve = s3_server() if options.store == "s3" else contextlib.nullcontext()
     address = {"file": f"file://{folder}/store", "s3": f"s3://{BUCKET}/nodes"}.get(options.store, "")
-    try:
-        with serve, temporary_settings({PREFECT_API_URL: service.url}):
-            alone = run_once(config, folder / "alone")
-            together = run_once(config, folder / "together", 2, store=address)
-            bereft = run_once(config, folder / "bereft", 2, kill_after_shards=3, store=address)
-    finally:
-        service.kill()
+    with serve:
+        alone = run_once(config, folder / "alone")
+        together = run_once(config, folder / "together", 2, store=address)
+        bereft = run_once(config, folder / "bereft", 2, kill_after_shards=3, store=address)
     same = [alone == other for other in (together, bereft)]
     print(f"{len(alone)} files; two nodes the same: {same[0]}; a node killed, the same: {same[1]}")
     return 0 if all(same) else 1

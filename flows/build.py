@@ -1,13 +1,14 @@
-"""The flow `build`: makes the pairs of a run, and what every flow of a run ends with."""
+"""The flows `build` and `train`, and what every flow of a run ends with."""
 
+import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from prefect import flow
 from prefect.artifacts import create_link_artifact, create_table_artifact
 
-from pairsmith.flows.runtime.metering import compare
 from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.flows.runtime.stages import (
     ApiKeys,
@@ -21,15 +22,24 @@ from pairsmith.flows.runtime.stages import (
     run_problems,
     run_samples,
 )
-from pairsmith.flows.runtime.tables import HEADER, stage_rows
 from pairsmith.flows.runtime.waves import is_adaptive, run_waves
-from pairsmith.pipeline.chain.provenance import remembered
-from pairsmith.pipeline.chain.table import stored_stages
+from pairsmith.pipeline.chain.chain import Chain
+from pairsmith.pipeline.chain.state import remembered
+from pairsmith.pipeline.chain.table import stage_folder, stored_stages
+from pairsmith.pipeline.evaluation.stage import list_sets
+from pairsmith.pipeline.pairing.beside import FOLDER, broken_programs, still_broken
+from pairsmith.pipeline.pairing.splits import split_of
 from pairsmith.pipeline.problems.records import LoadedProblems
-from pairsmith.pipeline.report import write_report
+from pairsmith.pipeline.problems.stage import split_shards
+from pairsmith.pipeline.report.page import write_report
+from pairsmith.pipeline.report.tables import HEADER, stage_rows, step_words, summary_lines
 from pairsmith.pipeline.run.folder import MANIFEST
 from pairsmith.pipeline.run.lock import locked
-from pairsmith.schemas.config import RunConfig
+from pairsmith.pipeline.sampling.models import ResolvedModel, resolve_model
+from pairsmith.pipeline.training.reading import fetch
+from pairsmith.schemas.config import HELD_OUT, RunConfig
+from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.training import TrainingStep, TrainingSummary
 
 
 @flow(name="build", validate_parameters=False)
@@ -50,27 +60,54 @@ def build_run(config: RunConfig, cache: Path, api_keys: ApiKeys, shards: Mapping
         chain = open_chain(config.run, config, tools)
         names = run_problems(chain, shards)
 
-        def pair() -> None:
+        def pair(mends: bool = False) -> None:
             run_crosscheck(chain, names)
+            if mends:
+                run_repairs(chain, config, cache, api_keys)
             run_pairs(chain)
-
-        meters = []
 
         def draw(n_each: Mapping[str, int] | None) -> float:
             if config.engine.kind == "ray":
                 from pairsmith.flows.runtime.cluster import make_shards
 
                 make_shards(config.run, names, config, cache, n_each)
-            meters.append(run_samples(open_chain(config.run, config, tools, n_each), names))
-            return meters[-1].sampling_s
+            return run_samples(open_chain(config.run, config, tools, n_each), names).sampling_s
 
         if is_adaptive(config):
             run_waves(config.run, config, draw, pair)
         else:
             draw(None)
-            pair()
-        compare(meters, config, cache, chain.n_rows("pairs"))
+        if config.pairs.repairs is not None or not is_adaptive(config):  # else the last wave has made them
+            pair(mends=True)
         run_judgements(chain)
+
+
+_MENDED = ("problems", "programs", "executions", "verdicts", "syntax")
+
+
+def run_repairs(chain: Chain, config: RunConfig, cache: Path, api_keys: ApiKeys) -> None:
+    """Have the model mend failing programs, where a policy asks for it: a chain of its own for each step."""
+    policy, prompts = config.pairs.repairs, config.sampling.prompts
+    if policy is None:
+        return
+    rows = {stage: chain.folder(stage).read_all() for stage in _MENDED}
+    first = {row.problem_id: row for row in rows["problems"]}
+    todo = broken_programs(rows, config.pairs.test_share, prompts)
+    for step in range(1, policy.steps + 1):
+        run = config.run / FOLDER / f"step-{step}"
+        if not todo:
+            shutil.rmtree(run, ignore_errors=True)  # of programs that are no more
+            continue
+        reporter().log(f"-- repairs, step {step}: {len(todo)} failing programs")
+        sampling = config.sampling.model_copy(update={"n": policy.draws})
+        own = config.model_copy(update={"run": run, "sampling": sampling})
+        with opened(own, cache, api_keys, config.run) as tools:
+            inner = open_chain(run, own, tools)
+            names = run_problems(inner, split_shards(LoadedProblems(tuple(todo)), config.shard_problems))
+            run_samples(inner, names)
+            run_crosscheck(inner, names)
+        rows = {stage: stage_folder(run, stage).read_all() for stage in _MENDED}
+        todo = still_broken(rows, first, prompts)
 
 
 def finish(config: RunConfig) -> None:
@@ -91,3 +128,98 @@ def kept(config: RunConfig) -> Iterator[None]:
     """Keep in the run folder what it is made with, and how far it is."""
     with remembered(config), reporter().published(config.run):
         yield
+
+
+@flow(name="train", validate_parameters=False)
+def train(config: RunConfig, cache: Path) -> TrainingSummary:
+    """Train an adapter on the pairs of a run that has been built."""
+    from pairsmith.pipeline.training.checks import DISPLACED, is_displaced
+    from pairsmith.pipeline.training.progress import TrainingPlan
+    from pairsmith.pipeline.training.run import train as train_on
+
+    settings = config.training
+    is_first = settings.launch.machine_rank == 0  # of several machines one holds the run folder and writes to it
+    with ExitStack() as held:
+        if is_first:
+            held.enter_context(locked(config.run, store=config.store))
+        with kept(config) if is_first else nullcontext():
+            start = start_model(config, cache)
+            with reporter().stage("training", 0, "steps") as bar:
+
+                def plan(planned: TrainingPlan) -> None:
+                    bar.expect_less(-planned.n_steps)
+
+                steps: list[TrainingStep] = []
+                rows = dataset_folder(config, cache)
+
+                def count(step: TrainingStep) -> None:
+                    bar.advance(1, step_words(step))
+                    was_displaced = is_displaced(steps)
+                    steps.append(step)
+                    if is_displaced(steps) and not was_displaced:
+                        reporter().log(f"step {step.step}: {DISPLACED}")
+
+                summary = train_on(
+                    rows, Path(start.source), settings, config.run / "training", config.seed, count,
+                    model_name=start.name, on_plan=plan,
+                )  # fmt: skip
+        if is_first:
+            finish(config)
+    for line in summary_lines(summary):
+        reporter().log(line)
+    return summary
+
+
+def start_model(config: RunConfig, cache: Path) -> ResolvedModel:
+    """Return the model that training starts from, in a folder of this machine; one on the Hub is fetched."""
+    training, sampling = config.training, config.sampling
+    own = {"model": training.start, "revision": training.revision} if training.start else {}
+    with reporter().following("conversion") as follow:
+        model = resolve_model(sampling.model_copy(update={"adapter": None, **own}), cache, reporter().log, follow)
+    if Path(model.source).is_dir():
+        return model
+    key = "training.start" if training.start else "sampling.model"
+    return replace(model, source=str(fetch(model.source, "model", model.hub_revision, key)))
+
+
+def dataset_folder(config: RunConfig, cache: Path) -> Path:
+    """Return the folder of the rows to train on: the run's own, another, or several mixed."""
+    training = config.training
+    if training.datasets:
+        return _mixed_folder(config, cache)
+    return _folder_of(config, training.dataset, training.dataset_revision, "training.dataset")
+
+
+def _folder_of(config: RunConfig, name: str, revision: str, key: str) -> Path:
+    if not name:
+        return config.run / "dataset"
+    if Path(name).expanduser().exists():
+        return Path(name).expanduser()
+    return fetch(name, "dataset", revision or None, key)
+
+
+def _mixed_folder(config: RunConfig, cache: Path) -> Path:
+    """Mix the datasets of `training.datasets` into the run's folder `mixture`, and log what became of each."""
+    from pairsmith.pipeline.training.mixture import protect, write_mixture
+
+    datasets = [
+        (dataset, _folder_of(config, dataset.path or dataset.hub, dataset.revision, "training.datasets"))
+        for dataset in config.training.datasets
+    ]
+    share = config.pairs.test_share
+    own = stage_folder(config.run, "problems").read_all() or _loaded(config, cache)
+    problems = [row for row in own if split_of(row.problem_id, share) == "test"]
+    problems += [row for part in list_sets(config) if part.name != HELD_OUT for row in _loaded(part.config, cache)]
+    folder = config.run / "mixture"
+    for report in write_mixture(datasets, protect(problems, config.syntax.benchmarks), share, folder, config.seed):
+        dropped = ", ".join(f"{name} {n}" for name, n in sorted(report.dropped.items()))
+        short = f"; {report.n_short} fewer than its share" if report.n_short else ""
+        forms = ", ".join(f"{name} {n}" for name, n in sorted(report.forms.items()))
+        reporter().log(f"dataset     {report.name}: {report.n_taken} of {report.n_rows} rows ({forms}){short}")
+        if dropped:
+            reporter().log(f"dataset     {report.name}: left out {dropped}")
+    return folder
+
+
+def _loaded(config: RunConfig, cache: Path) -> list[Problem]:
+    return [row for part in load(config, cache).values() for row in part.problems]

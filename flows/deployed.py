@@ -1,28 +1,77 @@
 """The flows as Prefect deploys them: parameters of plain types, which its forms show; retries, an end, progress.
 
-Workers of any pool run them by `flows.deployed.refresh` and its like; `pairsmith serve` runs all of them here.
+Workers of any pool run them by `flows.deployed.refresh` and its like; `serve_all` runs all of them here, with
+their schedules.
 """
 
-from collections.abc import Iterator
+import contextlib
+import contextvars
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
-from prefect import flow
-from prefect.client.schemas.objects import State
-from prefect.states import Completed
+from prefect import flow, serve
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter, TaskRunFilter
+from prefect.client.schemas.objects import State, StateType
+from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import ObjectNotFound
+from prefect.schedules import Cron
+from prefect.states import Completed, Crashed
+from prefect.types.entrypoint import EntrypointType
 from prefect.utilities.timeout import timeout
 from pydantic import Field
 
 from pairsmith.flows import build as building
-from pairsmith.flows import evaluating, publishing, refreshing
-from pairsmith.flows import train as training
+from pairsmith.flows import evaluating, publishing
 from pairsmith.flows.cli.shared import default_cache, read_key
-from pairsmith.flows.runtime.progress import shown_progress
-from pairsmith.flows.runtime.retrying import set_policy
+from pairsmith.flows.runtime.reporting import reporter
+from pairsmith.flows.runtime.stages import SAMPLER_TAG, set_policy
 from pairsmith.pipeline.run.errors import PairsmithError
-from pairsmith.pipeline.run.lock import RunLockedError
+from pairsmith.pipeline.run.lock import RunLockedError, is_locked
 from pairsmith.schemas.config import RunConfig, load_config
+
+_N_RUNS = 4  # served runs at a time, of all kinds: of those that sample `service.samplers` at a time
+_EVERY_S = 5.0  # two calls of some 10 ms a stage: a small part of a thousandth of the time
+
+
+@contextlib.contextmanager
+def shown_progress(every_s: float = _EVERY_S) -> Iterator[None]:
+    """Keep an artifact for each stage that is at work up to date, from a thread of its own."""
+    ended = threading.Event()
+    shown: dict[str, tuple[UUID, float]] = {}
+
+    def show() -> None:
+        for name, stage in list(reporter().stages.items()):
+            percent = min(100.0, 100.0 * stage.n_done / stage.total) if stage.total > 0 else 0.0
+            known = shown.get(name)
+            with contextlib.suppress(Exception):  # a server that is away must not end a run
+                if known is None:
+                    key = f"pairsmith-{name.replace('_', '-')}"
+                    made = create_progress_artifact(percent, key=key, description=f"{stage.total} {stage.unit}")
+                    shown[name] = (made, percent)  # type: ignore[assignment]
+                elif known[1] != percent:
+                    update_progress_artifact(known[0], progress=percent)
+                    shown[name] = (known[0], percent)
+
+    def work() -> None:
+        while not ended.wait(every_s):
+            show()
+
+    context = contextvars.copy_context()  # the flow run that the artifacts belong to
+    thread = threading.Thread(target=context.run, args=(work,), name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(2 * every_s)
+        show()
+
 
 Overrides = tuple[str, ...]
 Seconds = Annotated[float, Field(ge=0.0)]
@@ -57,7 +106,7 @@ def refresh(
     """
     with _served(config, overrides) as settings:
         try:
-            version, is_new = refreshing.refresh.fn(settings, default_cache(), read_key, wait_s, despite)
+            version, is_new = publishing.refresh.fn(settings, default_cache(), read_key, wait_s, despite)
         except RunLockedError as error:
             # The one at work does what this one would do: no failure to wake people for.
             return Completed(message=str(error), name="Skipped")
@@ -73,7 +122,7 @@ def train(config: str, overrides: Overrides = ()) -> str:
         overrides: settings on top, such as `sampling.n=8`.
     """
     with _served(config, overrides) as settings:
-        training.train.fn(settings, default_cache())
+        building.train.fn(settings, default_cache())
         return str(settings.run / "training")
 
 
@@ -112,6 +161,21 @@ def study(config: str, study_file: str = "reward_free", overrides: Overrides = (
         return [str(settings.run / "report.html")]
 
 
+@flow(name="rounds")
+def rounds(config: str, overrides: Overrides = ()) -> list[str]:
+    """Align in rounds, each drawing from what the last one trained; returns the page, and the round to keep.
+
+    Args:
+        config: TOML file of the rounds, on the machine that runs it.
+        overrides: settings on top, such as `rounds.n=4`.
+    """
+    from pairsmith.flows import studying
+
+    with _served(config, overrides) as settings:
+        result = studying.rounds.fn(settings, default_cache(), read_key)
+        return [str(settings.run / "report.html"), f"keep {result.recommended}"]
+
+
 @flow(name="publish")
 def publish(
     config: str,
@@ -133,7 +197,7 @@ def publish(
         ]
 
 
-SERVED = (build, refresh, train, evaluate, study, publish)
+SERVED = (build, refresh, train, evaluate, study, rounds, publish)
 
 
 @contextmanager
@@ -146,3 +210,81 @@ def _served(config: str, overrides: tuple[str, ...]) -> Iterator[RunConfig]:
             yield settings
     finally:
         set_policy(None)
+
+
+class TimetableError(PairsmithError):
+    """A cron line or the timezone can't be parsed."""
+
+
+def make_deployments(config: RunConfig, path: Path, overrides: Sequence[str]) -> list[RunnerDeployment]:
+    """Return a deployment of each flow for one configuration, called like its run folder, with its schedule."""
+    made = []
+    for served in SERVED:
+        parameters: dict[str, object] = {"config": str(path.resolve()), "overrides": list(overrides)}
+        if served.name == "study":  # its overrides are a study's
+            parameters["overrides"] = []
+        cron = getattr(config.schedule, served.name)
+        try:
+            schedules = [Cron(cron, timezone=config.schedule.timezone)] if cron else None
+            deployment = served.to_deployment(
+                name=config.run.resolve().name,
+                schedules=schedules,
+                parameters=parameters,
+                tags=["pairsmith"],
+                entrypoint_type=EntrypointType.MODULE_PATH,
+            )
+        except ValueError as error:
+            line = str(error).strip().splitlines()[-1]
+            raise TimetableError(
+                f"schedule.{served.name}={cron!r}, schedule.timezone={config.schedule.timezone!r}: {line}"
+            ) from None
+        assert isinstance(deployment, RunnerDeployment)
+        made.append(deployment)
+    return made
+
+
+def serve_all(config: RunConfig, path: Path, overrides: Sequence[str]) -> None:
+    """Serve until the process is ended: register all deployments, and start their runs as they are due."""
+    deployments = make_deployments(config, path, overrides)
+    with get_client(sync_client=True) as client:
+        client.upsert_global_concurrency_limit_by_name(f"tag:{SAMPLER_TAG}", config.service.samplers)
+        ids = [found for deployment in deployments if (found := _deployment_id(client, deployment)) is not None]
+        n_dead = crash_dead_runs(client, ids, config.run)
+    if n_dead:
+        reporter().log(f"serve       {n_dead} runs whose process is gone are marked as crashed")
+    for deployment in deployments:
+        times = ", ".join(f"at {schedule.schedule.cron}" for schedule in deployment.schedules or ())  # type: ignore[union-attr]
+        reporter().log(f"serve       {deployment.flow_name}/{deployment.name} {times or 'on demand'}")
+    serve(*deployments, limit=_N_RUNS, print_starting_message=False)
+
+
+def crash_dead_runs(client: SyncPrefectClient, deployment_ids: Sequence[UUID], run: Path) -> int:
+    """Mark runs that the server takes for running as crashed where no process is at work; return how many.
+
+    A killed process can't report to the server, and its run would keep its slot among the samplers. The lock of
+    the run folder shows whether a process is at work: the kernel frees it when its holder dies.
+    """
+    if not deployment_ids or is_locked(run):
+        return 0
+    alive = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+    runs = client.read_flow_runs(
+        deployment_filter=DeploymentFilter.model_validate({"id": {"any_": list(deployment_ids)}}),
+        flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": alive}}}),
+    )
+    crashed: State[Any] = Crashed(message="the process that ran it is gone")
+    for flow_run in runs:
+        tasks = client.read_task_runs(
+            flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": [flow_run.id]}}),
+            task_run_filter=TaskRunFilter.model_validate({"state": {"type": {"any_": [StateType.RUNNING]}}}),
+        )
+        for task in tasks:
+            client.set_task_run_state(task.id, crashed, force=True)
+        client.set_flow_run_state(flow_run.id, crashed, force=True)
+    return len(runs)
+
+
+def _deployment_id(client: SyncPrefectClient, deployment: RunnerDeployment) -> UUID | None:
+    try:
+        return client.read_deployment_by_name(f"{deployment.flow_name}/{deployment.name}").id
+    except ObjectNotFound:
+        return None

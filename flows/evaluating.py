@@ -1,7 +1,7 @@
 """Evaluates models on sets of problems: the same samplers, sandbox and measures for all of them."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,66 +10,58 @@ from prefect import flow
 
 from pairsmith.flows.build import finish, kept
 from pairsmith.flows.runtime.reporting import reporter
-from pairsmith.flows.runtime.stages import load, no_key, open_chain, opened, run_problems, run_samples
+from pairsmith.flows.runtime.stages import ApiKeys, load, no_key, open_chain, opened, run_problems, run_samples
 from pairsmith.pipeline.chain.chain import Chain
 from pairsmith.pipeline.chain.table import stage_folder
+from pairsmith.pipeline.crosscheck.timing import compare_speeds, pick_programs, problem_efficiency
+from pairsmith.pipeline.evaluation.compare import (
+    compare_scores,
+    compare_slices,
+    compare_tags,
+    find_slices,
+    pass_gains,
+)
+from pairsmith.pipeline.evaluation.estimates import Abundances, count_abundances
 from pairsmith.pipeline.evaluation.gate import check_gate, model_digest, write_gate
-from pairsmith.pipeline.evaluation.plan import (
+from pairsmith.pipeline.evaluation.measures import gather_measure_inputs
+from pairsmith.pipeline.evaluation.score import score_candidates, scores_to_json
+from pairsmith.pipeline.evaluation.stage import (
     ProblemSet,
     Subject,
     gains_path,
-    held_out_part,
     list_sets,
     list_subjects,
     trained_problems,
     trained_sampling,
 )
-from pairsmith.pipeline.evaluation.scores import (
-    Abundances,
-    compare_scores,
-    compare_slices,
-    compare_tags,
-    count_abundances,
-    find_slices,
-    gather_measure_inputs,
-    score_candidates,
-    scores_to_json,
-)
-from pairsmith.pipeline.evaluation.scores.efficiency import compare_speeds, pick_programs, problem_efficiency
-from pairsmith.pipeline.evaluation.scores.slices import pass_gains
+from pairsmith.pipeline.pairing.splits import split_of
 from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.problems.stage import split_shards
 from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.pipeline.run.lock import locked
-from pairsmith.schemas.candidate import Candidate, Program
+from pairsmith.pipeline.sampling.files_backend import compare_ids, read_samples
+from pairsmith.schemas.candidate import Candidate, Program, Syntax
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.evaluation import HELD_OUT
 from pairsmith.schemas.config.sampling import SamplingConfig
 from pairsmith.schemas.problem import Problem
 from pairsmith.schemas.score import Gain, Score, SliceGain
-from pairsmith.schemas.syntax import Syntax
 from pairsmith.schemas.verdict import Label, Verdict
 
-ApiKeys = Callable[[str], str | None]
 N_TIMED_PROGRAMS = 8  # different passed programs a problem and model that are timed
 Speeds = Mapping[str, Mapping[str, float]]  # problem, then text of the program
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """One model on one set.
-
-    Attributes:
-        gains: against the start, by measure; none for the start itself.
-        slices: likewise on parts of the set.
-    """
+    """One model on one set."""
 
     set_name: str
     subject: str
     score: Score
-    gains: tuple[Gain, ...] = ()
-    slices: tuple[SliceGain, ...] = ()
+    gains: tuple[Gain, ...] = ()  # against the start, by measure; none for the start itself
+    slices: tuple[SliceGain, ...] = ()  # likewise on parts of the set
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +106,6 @@ def evaluate_run(
     """Evaluate what a run trained, or other models, against the start.
 
     Args:
-        config: of the run, which need not have been built.
-        cache: folder of what runs share.
-        api_keys: returns the key that a variable holds.
         trained: draws from what the run trained; None for nothing.
     """
     subjects = list_subjects(config, trained)
@@ -147,20 +136,15 @@ def mark_run(config: RunConfig, evaluated: Sequence[Evaluated]) -> None:
     gate = check_gate(held_out.gains, pass_gains(held_out.slices), sets, config.gate, trained)
     write_gate(config.run, gate)
     for check in gate.refusals():
-        reporter().say(f"gate        {check.name}: {check.reason}")
+        reporter().log(f"gate        {check.name}: {check.reason}")
 
 
 @dataclass(frozen=True, slots=True)
 class _SetEvaluation:
-    """Evaluates models on one set of problems.
+    """Evaluates models on one set of problems."""
 
-    Attributes:
-        part: the set.
-        run: folder of the run that the set is evaluated for.
-    """
-
-    part: ProblemSet
-    run: Path
+    part: ProblemSet  # the set
+    run: Path  # folder of the run that the set is evaluated for
     cache: Path
     api_keys: ApiKeys
 
@@ -201,10 +185,11 @@ class _SetEvaluation:
             return [problem for problem in own if problem.problem_id not in trained_on]
         loaded = load(part.config, self.cache)
         if part.name == HELD_OUT:
-            held_out = [held_out_part(shard, share) for shard in loaded.values()]
+            rows = [row for shard in loaded.values() for row in shard.problems]
+            pending = [row for shard in loaded.values() for row in shard.pending]
             whole = LoadedProblems(
-                tuple(row for shard in held_out for row in shard.problems),
-                tuple(row for shard in held_out for row in shard.pending),
+                tuple(row for row in rows if split_of(row.problem_id, share) == "test"),
+                tuple(row for row in pending if split_of(row.problem.problem_id, share) == "test"),
             )
             loaded = split_shards(whole, part.config.shard_problems)
         with self._chain(part.folder) as chain:
@@ -213,18 +198,23 @@ class _SetEvaluation:
         kept = [problem for problem in found if problem.problem_id not in trained_on]
         if len(kept) < len(found):
             n = len(found) - len(kept)
-            reporter().say(f"left out: {n} problems of {part.name} that the run's pairs are made of")
+            reporter().log(f"left out: {n} problems of {part.name} that the run's pairs are made of")
         return kept
 
     def _draw(self, subject: Subject, problems: Sequence[Problem]) -> SubjectDraws:
         folder = self.part.folder / subject.name
-        reporter().say(f"-- {subject.name}: {self.part.name} problems")
+        reporter().log(f"-- {subject.name}: {self.part.name} problems")
         shards = split_shards(LoadedProblems(tuple(problems)), self.part.config.shard_problems)
         # What was drawn for these problems already is in the store: only what is missing is drawn.
         with self._chain(folder, sampling=subject.sampling) as chain:
             run_samples(chain, run_problems(chain, shards))
         stages = ("candidates", "programs", "verdicts", "syntax")
-        return SubjectDraws(subject, folder, *(stage_folder(folder, stage).read_all() for stage in stages))
+        draws = SubjectDraws(subject, folder, *(stage_folder(folder, stage).read_all() for stage in stages))
+        if subject.sampling.samples is not None and subject.sampling.backend == "files":
+            ids = [problem.problem_id for problem in problems]
+            for line in compare_ids(ids, read_samples(subject.sampling.samples)):
+                reporter().log(line)
+        return draws
 
     def _time(self, drawn: Sequence[SubjectDraws], problems: Sequence[Problem]) -> Speeds:
         """Return how passed programs of all models compare in speed; reuses timings of the same programs."""
@@ -233,19 +223,16 @@ class _SetEvaluation:
         path = self.part.folder / "efficiency.json"
         known: dict[str, dict[str, dict[str, float]]] = json.loads(path.read_text()) if path.is_file() else {}
         speeds: dict[str, Mapping[str, float]] = {}
-        with (
-            opened(
-                self.part.config.model_copy(update={"run": self.part.folder}), self.cache, self.api_keys, self.run
-            ) as tools,
-            reporter().stage("efficiency", len(problems), "problems") as bar,
-        ):
+        bars = reporter().stage("efficiency", len(problems), "problems")
+        with self._chain(self.part.folder) as chain, bars as bar:
+            assert chain.tools is not None
             for problem in problems:
                 key = problem.problem_id
                 picked = [row for rows in passed for row in pick_programs(rows.get(key, ()), N_TIMED_PROGRAMS)]
                 programs = list({program.code: program for program in picked}.values())
                 mark = digest(key, str(scoring.n_timed_runs), *sorted(program.code for program in programs))
                 if mark not in known.get(key, {}):
-                    scores = compare_speeds(problem, programs, tools.beyond_pool(), scoring.n_timed_runs)
+                    scores = compare_speeds(problem, programs, chain.tools.beyond_pool(), scoring.n_timed_runs)
                     known[key] = {mark: scores}
                     write_whole(path, json.dumps(known, indent=1, sort_keys=True).encode())
                 speeds[key] = known[key][mark]

@@ -1,34 +1,40 @@
-"""The flow that publishes a run on the Hub."""
+"""The flows `publish`, and `refresh`: rebuilds what is stale, records a version, passes the gate, publishes."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 from rich.console import Console
 
+from pairsmith.flows.build import build_run, finish, train
+from pairsmith.flows.evaluating import evaluate
 from pairsmith.flows.runtime.reporting import reporter
-from pairsmith.flows.runtime.retrying import retried
-from pairsmith.pipeline.chain.stored import as_stored
+from pairsmith.flows.runtime.stages import ApiKeys, load, no_key, retried
+from pairsmith.pipeline.chain.tools import as_stored
 from pairsmith.pipeline.publishing import (
     HeldBackError,
     PublishPlan,
     Pushed,
+    check_splits,
     list_versions,
     look,
     plan_publish,
+    push,
     read_changelog,
+    read_version_changelog,
     record_version,
-    send,
     version_folder,
 )
-from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.report.tables import print_lines
+from pairsmith.pipeline.run.digests import digest
+from pairsmith.pipeline.run.folder import read_tree, write_whole
 from pairsmith.pipeline.run.lock import locked
 from pairsmith.schemas.config import RunConfig
-from pairsmith.schemas.version import DatasetVersion
+from pairsmith.schemas.dataset import DatasetVersion
 
 HELD_BACK = "pairsmith.gate.held-back"  # event that automations may wait for
 _PUBLISHED = "published.json"
@@ -41,9 +47,6 @@ def publish(config: RunConfig, tag: str = "", despite: Sequence[str] = ()) -> li
     Args:
         tag: name of the version; empty takes the one that the run has recorded.
         despite: checks of the gate that are let through by name.
-
-    Raises:
-        PublishError: see `pipeline.publishing.plan_publish` and `pipeline.publishing.hub.push`.
     """
     with locked(config.run, store=config.store):
         version, _ = record_version(config.run, config)
@@ -70,26 +73,18 @@ def publish_version(
             pushed.append(done)
             n = len(done.changes.added) + len(done.changes.changed)
             sent = f"{n} files sent ({done.changes.n_bytes / 1e6:.1f} MB)" if n else "nothing to send"
-            reporter().say(f"published   {done.kind} {done.repo} {done.tag}: {sent}, commit {done.commit[:12]}")
-        noted = _noted(config.run, version) | {f"{push.kind} {push.repo}": push.commit for push in pushed}
-        text = json.dumps(noted, indent=1, sort_keys=True) + "\n"
-        write_whole(version_folder(config.run, version) / _PUBLISHED, text.encode())
+            reporter().log(f"published   {done.kind} {done.repo} {done.tag}: {sent}, commit {done.commit[:12]}")
+        path = version_folder(config.run, version) / _PUBLISHED
+        noted = read_tree(path) | {f"{done.kind} {done.repo}": done.commit for done in pushed}
+        write_whole(path, (json.dumps(noted, indent=1, sort_keys=True) + "\n").encode())
     return pushed
 
 
 def unpublished(config: RunConfig, version: DatasetVersion) -> bool:
     """Return whether the configuration names a repository that does not have this version yet."""
     named = {"dataset": config.publish.dataset, "model": config.publish.model}
-    noted = _noted(config.run, version)
+    noted = read_tree(version_folder(config.run, version) / _PUBLISHED)
     return any(repo and f"{kind} {repo}" not in noted for kind, repo in named.items())
-
-
-def _noted(run: Path, version: DatasetVersion) -> dict[str, str]:
-    try:
-        noted: dict[str, str] = json.loads((version_folder(run, version) / _PUBLISHED).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return noted
 
 
 @task(name="push", cache_policy=NO_CACHE, persist_result=False)
@@ -99,7 +94,7 @@ def push_plan(plan: PublishPlan, private: bool) -> Pushed:
 
     api = HfApi()
     remote = look(api, plan.remote.repo, plan.remote.kind)  # a try before may have come as far as the commit
-    return send(api, replace(plan, remote=remote), private)
+    return push(api, remote, plan.local, plan.ours, plan.tag, private)
 
 
 def show_publish(config: RunConfig, tag: str, despite: Sequence[str], console: Console, cache: Path) -> None:
@@ -107,16 +102,80 @@ def show_publish(config: RunConfig, tag: str, despite: Sequence[str], console: C
     from huggingface_hub import HfApi
 
     config, notes = as_stored(config, cache, None)
-    for line in notes:
-        console.print(line, highlight=False, markup=False)
+    print_lines(console, *notes)
     newest = next(reversed(list_versions(config.run)), None)
     name = tag or (newest.name if newest else "v1")
     for plan in plan_publish(config, HfApi(), name, read_changelog(config.run), despite):
         changes, remote = plan.changes, plan.remote
         state = f"at {remote.head[:12]}" if remote.head else "to be made"
-        console.print(f"{remote.kind} {remote.repo}, {state}; tag {name}", highlight=False, markup=False)
+        print_lines(console, f"{remote.kind} {remote.repo}, {state}; tag {name}")
         for sign, paths in (("+", changes.added), ("~", changes.changed), ("-", changes.removed)):
-            for path in paths:
-                console.print(f"  {sign} {path}", highlight=False, markup=False)
-        words = f"  {len(changes.unchanged)} unchanged; {changes.n_bytes / 1e6:.1f} MB to send"
-        console.print(words, highlight=False, markup=False)
+            print_lines(console, *(f"  {sign} {path}" for path in paths))
+        print_lines(console, f"  {len(changes.unchanged)} unchanged; {changes.n_bytes / 1e6:.1f} MB to send")
+
+
+_RETRAINED = "retrained"  # in a version's folder
+
+
+@flow(name="refresh", validate_parameters=False)
+def refresh(
+    config: RunConfig,
+    cache: Path,
+    api_keys: ApiKeys | None = None,
+    wait_s: float = 0.0,
+    despite: Sequence[str] = (),
+) -> tuple[DatasetVersion, bool]:
+    """Bring a run's dataset up to date; return its version, and whether that is a new one.
+
+    Fingerprints show what is new: problems, tests, templates, models, code of a stage. Only that is rebuilt. Where
+    `publish` names a repository, a version that it lacks is published.
+
+    Args:
+        wait_s: seconds to wait for another process that works on the run.
+        despite: checks of the gate that are let through by name.
+
+    Raises:
+        RunLockedError: another process works on it for longer.
+        VersionError: a problem would change its split.
+        PublishError: see `flows.publishing.publish`.
+    """
+    with locked(config.run, wait_s, config.store):
+        shards = load(config, cache)
+        versions = list_versions(config.run)
+        ids = [row.problem_id for part in shards.values() for row in part.problems]
+        ids += [row.problem.problem_id for part in shards.values() for row in part.pending]
+        check_splits(versions[-1].splits if versions else {}, ids, config.pairs.test_share)
+        build_run(config, cache, api_keys or no_key, shards)
+        version, is_new = record_version(config.run, config)
+        if is_new:
+            finish(config)
+            _report(config.run, version)
+    if not is_new:
+        reporter().log(f"refresh     nothing new: {version.name} stands")
+    if config.refresh.retrain:
+        _retrain(config, version, cache, api_keys)
+    if unpublished(config, version):
+        publish_version(config, version, despite)
+    return version, is_new
+
+
+def _retrain(config: RunConfig, version: DatasetVersion, cache: Path, api_keys: ApiKeys | None) -> None:
+    """Train on a version and score what came of it, unless that is done.
+
+    It is noted only when the gate has its scores: a refresh that was killed in between, or failed, must not leave
+    a version for the next one to publish unscored.
+    """
+    note = version_folder(config.run, version) / _RETRAINED
+    settings = (config.training, config.sampling, config.scoring, config.evaluation, config.gate)
+    key = digest("retrained", *(section.model_dump_json() for section in settings), str(config.seed)).encode()
+    if note.is_file() and note.read_bytes() == key:
+        return
+    train(config, cache)
+    evaluate(config, cache, api_keys)
+    write_whole(note, key)
+
+
+def _report(run: Path, version: DatasetVersion) -> None:
+    text = read_version_changelog(run, version)
+    reporter().log(text.rstrip())
+    create_markdown_artifact(key="pairsmith-changelog", markdown=text, description=f"{run.name} {version.name}")

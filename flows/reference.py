@@ -3,7 +3,6 @@
 import inspect
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from pairsmith.pipeline.pairing.drops import Drop
 from pairsmith.pipeline.pairing.export import CONFIGS
 from pairsmith.pipeline.reference import Key, KeyedSection, list_sections, own_keys, toml_value
 from pairsmith.schemas.arrow import arrow_schema
-from pairsmith.schemas.mark import Mark
+from pairsmith.schemas.pair import Mark
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
 _ENTRY = re.compile(r"^(\w+(?:, \w+)*): (.*)$")
@@ -26,12 +25,13 @@ _MADE = "<!-- Generated from the code by `make reference`: change the code, not 
 
 def pages() -> dict[str, str]:
     """Return the reference pages by file name."""
-    return {
-        "commands.md": _join(_commands()),
-        "configuration.md": _join(_configuration()),
-        "columns.md": _join(_columns()),
-        "stages.md": _join(_stages()),
+    parts = {
+        "commands.md": _commands(),
+        "configuration.md": _configuration(),
+        "columns.md": _columns(),
+        "stages.md": _stages(),
     }
+    return {name: "\n".join(lines) + "\n" for name, lines in parts.items()}
 
 
 def main() -> None:
@@ -39,10 +39,6 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, text in pages().items():
         (FOLDER / name).write_text(text, encoding="utf-8")
-
-
-def _join(lines: Iterator[str]) -> str:
-    return "\n".join(lines) + "\n"
 
 
 def _configuration() -> Iterator[str]:
@@ -116,24 +112,20 @@ def _stages() -> Iterator[str]:
     yield "| stage | what it does | reads | settings | version |\n| --- | --- | --- | --- | --- |"
     for stage in table.STAGES:
         settings = [f"`{key}`" for key in stage.settings] + [f"(`{key}`)" for key in stage.by_content]
-        cells = (
-            stage.about,
-            ", ".join(f"`{name}`" for name in stage.reads),
-            ", ".join(settings),
-            str(stage.version),
-        )
-        yield f"| `{stage.name}` | {' | '.join(map(_cell, cells))} |"
+        reads = ", ".join(f"`{name}`" for name in stage.reads)
+        cells = map(_cell, (stage.about, reads, ", ".join(settings), str(stage.version)))
+        yield f"| `{stage.name}` | {' | '.join(cells)} |"
     yield "\nThese settings change how fast a stage is, not its rows:\n"
     yield from (f"- `{key}`" for key in NON_SEMANTIC)
 
 
 def _record(name: str, record: type) -> Iterator[str]:
-    table = describe_record(record)
+    about, columns = describe_record(record)
     yield f"\n## `{name}`\n"
-    yield f"{_paragraph(table.about)}\n"
+    yield f"{_paragraph(about)}\n"
     yield "| column | type | meaning |\n| --- | --- | --- |"
-    for column in table.columns:
-        yield f"| `{column.name}` | {column.kind} | {_cell(column.meaning)} |"
+    for column, (kind, meaning) in columns.items():
+        yield f"| `{column}` | {kind} | {_cell(meaning)} |"
 
 
 def _commands() -> Iterator[str]:
@@ -182,43 +174,20 @@ def _cell(text: str) -> str:
     return re.sub(r"\s+", " ", text).replace("|", "\\|")
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column: its Arrow type in words, and what the record's docstring says of it, which may be nothing."""
-
-    name: str
-    kind: str
-    meaning: str
-
-
-@dataclass(frozen=True, slots=True)
-class RecordTable:
-    """One record: the first paragraphs of its docstring, and its columns."""
-
-    about: str
-    columns: tuple[Column, ...]
-
-
-def describe_record(record: type) -> RecordTable:
-    """Return the table of a record type."""
+def describe_record(record: type) -> tuple[str, dict[str, tuple[str, str]]]:
+    """Return what a record's docstring begins with, and of each column its Arrow type in words and its meaning."""
     about, _, attributes = inspect.cleandoc(record.__doc__ or "").partition("Attributes:\n")
-    meanings = _read_attributes(attributes)
-    columns = [Column(field.name, _kind(field), meanings.get(field.name, "")) for field in arrow_schema(record)]
-    return RecordTable(about.strip(), tuple(columns))
-
-
-def _read_attributes(text: str) -> dict[str, str]:
-    """Return what a docstring says of each attribute; entries of several names count for each."""
     meanings: dict[str, str] = {}
     names: list[str] = []
-    for line in inspect.cleandoc(text).splitlines():
+    for line in inspect.cleandoc(attributes).splitlines():
         entry = _ENTRY.match(line)
-        if entry:
+        if entry:  # of several names it counts for each
             names = entry[1].split(", ")
             meanings |= dict.fromkeys(names, entry[2])
         elif line.startswith(" ") and names:
             meanings |= {name: f"{meanings[name]} {line.strip()}" for name in names}
-    return meanings
+    columns = {field.name: (_kind(field), meanings.get(field.name, "")) for field in arrow_schema(record)}
+    return about.strip(), columns
 
 
 def _kind(field: pa.Field) -> str:

@@ -1,17 +1,38 @@
-"""The flow of a study: every start with every method on every dataset, and one report."""
+"""The flows that train more than once: a study, and rounds.
 
+A study aligns every start with every method on every dataset, and writes one report. A round draws from what the
+last one trained, pairs, trains and evaluates; rounds end where another one gains nothing.
+"""
+
+from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from prefect import flow
 
-from pairsmith.flows.build import build
-from pairsmith.flows.evaluating import evaluate
+from pairsmith.flows.build import build, build_run, finish, kept, start_model, train
+from pairsmith.flows.evaluating import evaluate, evaluate_run, mark_run
 from pairsmith.flows.runtime.reporting import reporter
-from pairsmith.flows.runtime.stages import ApiKeys, load
-from pairsmith.flows.train import train
+from pairsmith.flows.runtime.stages import ApiKeys, load, no_key
+from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.chain.tools import fetched_candidates
-from pairsmith.pipeline.evaluation.plan import trained_sampling
+from pairsmith.pipeline.evaluation.round_config import (
+    changed_settings,
+    check_rounds,
+    policy_of,
+    round_config,
+    scored_config,
+)
+from pairsmith.pipeline.evaluation.rounds import (
+    count_passed,
+    read_round,
+    settled_problems,
+    why_stop,
+    without,
+    write_rounds,
+)
+from pairsmith.pipeline.evaluation.stage import trained_sampling
 from pairsmith.pipeline.evaluation.study import (
     StudyCell,
     cell_config,
@@ -21,45 +42,37 @@ from pairsmith.pipeline.evaluation.study import (
     read_row,
     shared_config,
 )
+from pairsmith.pipeline.report.rounds import write_rounds_report
 from pairsmith.pipeline.report.study import write_study_report
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.lock import locked
 from pairsmith.pipeline.sampling import SampleStore
+from pairsmith.pipeline.sampling.filling import remember_draws
 from pairsmith.pipeline.sampling.models import resolve_model
-from pairsmith.pipeline.sampling.stream import remember_draws
-from pairsmith.pipeline.training.supervised import write_references
+from pairsmith.pipeline.training.reading import write_references
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.study import Start, StudyConfig, Variant
-from pairsmith.schemas.score import StudyRow
+from pairsmith.schemas.score import RoundRow, RoundsResult, StudyRow
 
 
 @flow(name="study", validate_parameters=False)
 def study(settings: StudyConfig, cache: Path, api_keys: ApiKeys | None = None) -> list[StudyRow]:
-    """Run each cell that is not done, and report on all; a cell that fails is logged, and the others go on.
-
-    Raises:
-        PairsmithError: if a start can't be made.
-    """
+    """Run each cell that is not done, and report on all; a cell that fails is logged, and the others go on."""
     cells = list_cells(settings)
     models: dict[str, str] = {}
     shared: dict[tuple[str, str], Path] = {}
     with locked(settings.run, store=settings.store):
-        _remember(settings.run)
+        shards = fetched_candidates(settings.run)
+        if shards:  # what other machines drew is among the samples that the cells share
+            with closing(SampleStore(settings.run / "samples.sqlite")) as store:
+                remember_draws(shards, store)
         for place, cell in enumerate(cells, start=1):
-            reporter().say(f"== cell {place} of {len(cells)}: {cell.name()}")
+            reporter().log(f"== cell {place} of {len(cells)}: {cell.name()}")
             if cell.start.name not in models:
                 models[cell.start.name] = make_start(settings, cell.start, cache)
             _do_cell(settings, cell, models[cell.start.name], shared, cache, api_keys)
             rows = _report(settings, cells)
     return rows
-
-
-def _remember(study: Path) -> None:
-    """Have what other machines drew for a study among the samples that its cells share."""
-    shards = fetched_candidates(study)
-    if shards:
-        with closing(SampleStore(study / "samples.sqlite")) as store:
-            remember_draws(shards, store)
 
 
 def _do_cell(
@@ -70,29 +83,35 @@ def _do_cell(
     cache: Path,
     api_keys: ApiKeys | None,
 ) -> None:
-    """Run a cell; what goes wrong in it goes into its row, and the next one is begun."""
+    """Run a cell, as far as it is not done, after what the methods of its start and dataset share.
+
+    What goes wrong in it goes into its row, and the next one is begun.
+    """
     key = cell.start.name, cell.dataset.name
     run = cell.folder(settings.run)
     try:
         if key not in shared:
             common = shared_config(settings, cell.start, cell.dataset, model)
-            _share(common, cell.has_pairs(), cache, api_keys)
+            if not cell.has_pairs():
+                build(common, cache, api_keys)
+            evaluate(common, cache, api_keys)
             shared[key] = common.run
-        _run(cell_config(settings, cell, model), shared[key], cell.has_pairs(), cache, api_keys)
+        config = cell_config(settings, cell, model)
+        link_shared(shared[key], config.run)
+        if not cell.has_pairs():
+            build(config, cache, api_keys)
+        train(config, cache)
+        evaluate(config, cache, api_keys)
     except PairsmithError as error:
         reason = " ".join(str(error).split())
-        reporter().say(f"error in {cell.name()}: {reason}")
+        reporter().log(f"error in {cell.name()}: {reason}")
         note_error(run, reason)
     else:
         note_error(run, "")
 
 
 def make_start(settings: StudyConfig, start: Start, cache: Path) -> str:
-    """Return the model of a start: as it is named, or the folder of what SFT made of it.
-
-    Raises:
-        PairsmithError: if SFT can't be done.
-    """
+    """Return the model of a start: as it is named, or the folder of what SFT made of it."""
     folder = settings.run / "starts" / start.name
     config = settings.cell(folder, start)
     if start.sft is None:
@@ -100,7 +119,7 @@ def make_start(settings: StudyConfig, start: Start, cache: Path) -> str:
     problems = [row for part in load(config, cache).values() for row in part.problems]
     written = write_references(problems, config.pairs.test_share, folder / "references")
     without = f", {written.n_without} have none" if written.n_without else ""
-    reporter().say(f"-- {start.name}: SFT on the references of {written.n_rows} train problems{without}")
+    reporter().log(f"-- {start.name}: SFT on the references of {written.n_rows} train problems{without}")
     own = {"method": "sft", "dataset": str(folder / "references")}
     tuned = settings.cell(folder, start, Variant.model_validate({"name": "sft", "training": {**start.sft, **own}}))
     train(tuned, cache)
@@ -108,35 +127,81 @@ def make_start(settings: StudyConfig, start: Start, cache: Path) -> str:
     assert made is not None
     if made.adapter is None:
         return made.model
-    from pairsmith.pipeline.training import merge_adapter
+    from pairsmith.pipeline.training.run import merge_adapter
 
-    base = Path(resolve_model(made, cache, reporter().say).source)
+    base = Path(resolve_model(made, cache, reporter().log).source)
     return str(merge_adapter(base, made.adapter, folder / f"{start.name}-model"))
-
-
-def _share(config: RunConfig, has_pairs: bool, cache: Path, api_keys: ApiKeys | None) -> None:
-    """Make what the methods of one start and dataset share: draws, verdicts, and the start's own evaluation."""
-    if not has_pairs:
-        build(config, cache, api_keys)
-    evaluate(config, cache, api_keys)
-
-
-def _run(config: RunConfig, shared: Path, has_pairs: bool, cache: Path, api_keys: ApiKeys | None) -> None:
-    """Run one cell, as far as it is not done.
-
-    Args:
-        config: of the cell.
-        shared: folder of what is linked in.
-        has_pairs: whether its dataset is one that is there already.
-    """
-    link_shared(shared, config.run)
-    if not has_pairs:
-        build(config, cache, api_keys)
-    train(config, cache)
-    evaluate(config, cache, api_keys)
 
 
 def _report(settings: StudyConfig, cells: list[StudyCell]) -> list[StudyRow]:
     rows = [read_row(settings.run, cell) for cell in cells]
     write_study_report(settings.run, settings.title or settings.run.name, rows)
     return rows
+
+
+@flow(name="rounds", validate_parameters=False)
+def rounds(config: RunConfig, cache: Path, api_keys: ApiKeys | None = None) -> RoundsResult:
+    """Run the rounds that are not done; each is a run of its own below the folder of the rounds.
+
+    Raises:
+        RoundsError, ConfigError: they can't be run as configured.
+        PairsmithError: a round can't be done; the same command goes on from there.
+    """
+    check_rounds(config)
+    with locked(config.run, store=config.store):
+        if config.training.adapter is not None:
+            from pairsmith.pipeline.training.start import check_adapter
+
+            check_adapter(config.training.adapter, Path(start_model(config, cache).source))
+        return _run(config, cache, api_keys or no_key)
+
+
+def _run(config: RunConfig, cache: Path, api_keys: ApiKeys) -> RoundsResult:
+    rows: list[RoundRow] = []
+    passed: list[dict[str, tuple[int, int]]] = []
+    before: RunConfig | None = None
+    is_told = False
+    for number in range(1, config.rounds.n + 1):
+        one = round_config(config, number, before)
+        reporter().log(f"== round {number} of {config.rounds.n}: {one.run}")
+        if not is_told and (changes := changed_settings(one)):
+            is_told = True
+            more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
+            reporter().log(f"configuration changed: {'; '.join(changes[:3])}{more}")
+            reporter().log(f"what depends on it is done again from round {number} on")
+        settled = settled_problems(passed, config.rounds.solved, config.rounds.retry)
+        stop = _do_round(config, one, number, settled, cache, api_keys)
+        row = read_round(config, number, settled, rows[-1] if rows else None, is_trained=not stop)
+        stop = stop or why_stop([*rows, row], config) or ("all are done" if number == config.rounds.n else "")
+        rows.append(replace(row, stop=stop))
+        result = write_rounds(config.run, rows)
+        write_rounds_report(config.run, result)
+        if row.lost:
+            names = ", ".join(dict.fromkeys(lost.problem_id for lost in row.lost))
+            reporter().log(f"narrowing   {len(row.lost)} right approaches of the start are gone: {names[:200]}")
+        if stop:
+            reporter().log(f"rounds end  {stop}")
+            break
+        passed.append(count_passed(one.run))
+        before = one
+    return result
+
+
+def _do_round(
+    config: RunConfig, one: RunConfig, number: int, settled: Mapping[str, str], cache: Path, api_keys: ApiKeys
+) -> str:
+    """Build, train and evaluate one round, as far as it is not done; return why it could not be trained."""
+    shards = without(load(one, cache), settled, one.pairs.test_share)
+    with locked(one.run):
+        build_run(one, cache, api_keys, shards)
+        finish(one)
+    manifest = stage_folder(one.run, "pairs").manifest()
+    n = manifest.counts.get("train.pairs", 0) if manifest is not None else 0
+    if n < one.training.batch_size:
+        return f"round {number} made {n} train pairs, fewer than the {one.training.batch_size} of a step"
+    train(one, cache)
+    scored = scored_config(config, number)
+    with locked(one.run), kept(one):
+        mark_run(scored, evaluate_run(scored, cache, api_keys, policy_of(scored, one)))
+    finish(one)
+    return ""

@@ -8,29 +8,26 @@ from pathlib import Path
 
 from prefect import flow
 
-from pairsmith.flows.runtime.metering import Meter
 from pairsmith.flows.runtime.reporting import reporter
-from pairsmith.flows.runtime.stages import make_shard, open_tools
+from pairsmith.flows.runtime.stages import ApiKeys, make_shard, open_tools
+from pairsmith.flows.runtime.waves import Meter
 from pairsmith.pipeline import synthesis as made
 from pairsmith.pipeline.chain.chain import Chain
 from pairsmith.pipeline.chain.table import stage_folder, versions_of
 from pairsmith.pipeline.chain.tools import Tools
 from pairsmith.pipeline.problems.contamination import Benchmarks, read_benchmarks
-from pairsmith.pipeline.report.synthesis import write_synthesis_report
+from pairsmith.pipeline.report.study import write_synthesis_report
 from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.run.folder import Shard, shard_name
 from pairsmith.pipeline.run.lock import locked
 from pairsmith.pipeline.sampling import Sampler
+from pairsmith.pipeline.sampling.filling import Filled, draw
 from pairsmith.pipeline.sampling.planning import Source
-from pairsmith.pipeline.sampling.stream import Filled, draw
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.sampling import SamplingConfig
 from pairsmith.schemas.config.synthesis import RoleConfig
-from pairsmith.schemas.problem_card import ProblemCard
-from pairsmith.schemas.seed import Seed
-
-ApiKeys = Callable[[str], str | None]
+from pairsmith.schemas.synthesis import ProblemCard, Seed
 
 
 @flow(name="synthesize", validate_parameters=False)
@@ -91,19 +88,17 @@ def open_benchmarks(config: RunConfig) -> Benchmarks | None:
 
 def _run_seeds(config: RunConfig) -> list[Seed]:
     """Make the stage of seeds. Files are read each time, since its key depends on their content."""
-    folder = made.open_stage(config.run, "seeds")
+    folder, name = made.open_stage(config.run, "seeds"), shard_name(0)
     found, files = read_seeds(config)
     key = digest("seeds", config.synthesis.seeds.model_dump_json(), *(repr(seed) for seed in found.seeds))
     reasons = {**files, **found.reasons}
     n_in = found.n_functions
-    name = shard_name(0)
     if not folder.holds(key):
         counts = {f"language.{language}": n for language, n in found.by_language.items()}
-        counts |= {"files": found.n_files}
-        shard = Shard(found.seeds, n_in, reasons, counts)
+        shard = Shard(found.seeds, n_in, reasons, {**counts, "files": found.n_files})
         make_shard("seeds", name, lambda: folder.write_shard(name, key, shard))
         folder.finish([name], key, versions_of("syntax"))
-    reporter().say(
+    reporter().log(
         f"seeds       {len(found.seeds)} of {n_in} functions in {found.n_files} files; {_counted(reasons)}"
     )
     return list(found.seeds)
@@ -111,47 +106,52 @@ def _run_seeds(config: RunConfig) -> list[Seed]:
 
 def _run_step(step: str, asked: made.Asked, config: RunConfig, tools: Tools) -> list[Candidate]:
     """Ask one step's questions; return all answers. What is there already is not asked again."""
-    chain, own = made.step_chain(config.run, step), step_config(config, step)
+    run_dir, own = made.step_chain(config.run, step), step_config(config, step)
     shards = made.asked_shards(asked, config.shard_problems)
     names = list(shards)
     reasons = {name: asked.reasons if place == 0 else Counter[str]() for place, name in enumerate(names)}
-    problems = stage_folder(chain, "problems")
+    problems, answers = stage_folder(run_dir, "problems"), stage_folder(run_dir, "candidates")
     keys = {name: made.asked_key(shards[name], reasons[name]) for name in names}
     if asked.reasons:
-        reporter().say(
+        reporter().log(
             f"{step:<11} {len(asked.problems)} to ask; answers before that lead to none: {_counted(asked.reasons)}"
         )
-
     fingerprint = _fingerprint("asked", keys)
     if not problems.holds(fingerprint):
         for name in names:
             if not problems.has_shard(name, keys[name]):
-                made.write_asked(chain, name, shards[name], reasons[name])
+                made.write_asked(run_dir, name, shards[name], reasons[name])
         problems.finish(names, fingerprint, {})
-    stepped = _open_chain(step, config, own, tools)
-    stepped.forget_faults()
-    folder = stage_folder(chain, "candidates")
-    keys = {name: stepped.key("candidates", name) for name in names}
+
+    def around(_: str, name: str, work: Callable[[], None]) -> None:
+        make_shard(step, name, work)
+
+    chain = Chain(run_dir, own, tools, around=around)
+    chain.forget_faults()
+    keys = {name: chain.key("candidates", name) for name in names}
     fingerprint = _fingerprint(step, keys)
-    if folder.holds(fingerprint):
-        reporter().say(f"{step:<11} {sum(folder.n_rows(name) for name in names):>6} answers there already")
-        return _read(folder.read_all())
-    pending = [name for name in names if not folder.has_shard(name, keys[name])]
-    _draw(step, stepped, pending, {name: len(shards[name]) for name in names}, tools)
-    manifest = folder.finish(names, fingerprint, versions_of("candidates"))
-    if manifest.dropped:
-        reporter().say(f"{step:<11} requests that gave none: {_counted(manifest.dropped)}")
-    return _read(folder.read_all())
+    if answers.holds(fingerprint):
+        reporter().log(f"{step:<11} {sum(answers.n_rows(name) for name in names):>6} answers there already")
+    else:
+        pending = [name for name in names if not answers.has_shard(name, keys[name])]
+        _draw(step, chain, pending, {name: len(shards[name]) for name in names}, tools)
+        manifest = answers.finish(names, fingerprint, versions_of("candidates"))
+        if manifest.dropped:
+            reporter().log(f"{step:<11} requests that gave none: {_counted(manifest.dropped)}")
+    return sorted(answers.read_all(), key=lambda row: (row.problem_id, row.index))
 
 
 def _draw(step: str, chain: Chain, pending: Sequence[str], sizes: Mapping[str, int], tools: Tools) -> None:
     """Draw the answers of some shards as one stream; a shard is written when its last answer is in."""
     own, n = chain.config, sum(sizes[name] for name in pending)
-    meter = Meter(own, tools.cache, n * own.sampling.n, n, step)
+    meter = Meter(own, tools.cache, step)
     waiting: dict[str, list[Filled]] = {name: [] for name in pending}
 
     def open_source(source: Source) -> AbstractContextManager[Sampler]:
-        return tools.open_source(_one_for_all_steps(source, tools.config))
+        # Without what only requests carry, so that a model is loaded once and not in each step.
+        names = ("n", "schedule", "temperature", "top_p", "max_tokens", "templates", "prompts")
+        same = {name: getattr(tools.config.sampling, name) for name in names}
+        return tools.open_source(Source(source.config.model_copy(update=same), 1.0))
 
     for name in pending:
         if not sizes[name]:
@@ -169,26 +169,6 @@ def _draw(step: str, chain: Chain, pending: Sequence[str], sizes: Mapping[str, i
             if len(rows) == sizes[filled.shard]:
                 chain.ensure("candidates", filled.shard, source=rows)
     meter.keep()
-
-
-def _open_chain(step: str, config: RunConfig, own: RunConfig, tools: Tools) -> Chain:
-    """Return the chain of one step, a Prefect task a shard."""
-
-    def around(_: str, name: str, work: Callable[[], None]) -> None:
-        make_shard(step, name, work)
-
-    return Chain(made.step_chain(config.run, step), own, tools, around=around)
-
-
-def _one_for_all_steps(source: Source, config: RunConfig) -> Source:
-    """Return a model without what only requests carry, so that it is loaded once and not in each step."""
-    names = ("n", "schedule", "temperature", "top_p", "max_tokens", "templates", "prompts")
-    same = {name: getattr(config.sampling, name) for name in names}
-    return Source(source.config.model_copy(update=same), 1.0)
-
-
-def _read(rows: Sequence[Candidate]) -> list[Candidate]:
-    return sorted(rows, key=lambda row: (row.problem_id, row.index))
 
 
 def _run_judging(config: RunConfig, tools: Tools, cards: Mapping[str, ProblemCard]) -> None:
@@ -217,7 +197,7 @@ def _run_judging(config: RunConfig, tools: Tools, cards: Mapping[str, ProblemCar
     rows: list[ProblemCard] = folder.read_all()
     n_kept = sum(not card.reason for card in rows)
     reasons = Counter(card.reason for card in rows if card.reason)
-    reporter().say(f"problems    {n_kept} of {len(rows)} kept; left out: {_counted(reasons) or 'none'}")
+    reporter().log(f"problems    {n_kept} of {len(rows)} kept; left out: {_counted(reasons) or 'none'}")
     _report(config, rows)
 
 
@@ -232,12 +212,9 @@ def _make(
     """Make the shards of stages that are written together, a Prefect task each; those that are current stay.
 
     Args:
-        label: of the bar and the tasks.
         keys: stage to shard to the key that a current shard has.
         write: writes a shard of all these stages; calls its second argument after each problem.
-        n: problems in all.
         package: stage whose versions of packages shape the rows.
-        run: folder of the run.
     """
     folders = {stage: made.open_stage(run, stage) for stage in keys}
     names = list(next(iter(keys.values())))
@@ -249,7 +226,7 @@ def _make(
             for name in pending:
                 make_shard(label, name, functools.partial(write, name, bar.advance))
     else:
-        reporter().say(f"{label:<11} {n:>6} problems there already")
+        reporter().log(f"{label:<11} {n:>6} problems there already")
     for stage, folder in folders.items():
         fingerprint = _fingerprint(stage, keys[stage])
         if not folder.holds(fingerprint):
@@ -274,7 +251,7 @@ def _report(config: RunConfig, cards: Sequence[ProblemCard]) -> None:
     calibration = made.read_calibration(config.synthesis.agreement.calibration)
     path = made.synthesis_folder(run) / "report.html"
     write_synthesis_report(path, run.name, {"seeds": seeds, **found}, agreements, standings, cards, calibration)
-    reporter().say(f"report      {path}")
+    reporter().log(f"report      {path}")
 
 
 def _counted(reasons: Mapping[str, int]) -> str:

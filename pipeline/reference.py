@@ -1,6 +1,7 @@
 """The configuration for people: its keys, read off the pydantic sections, and its text as TOML."""
 
 import json
+import re
 import textwrap
 import types
 import typing
@@ -15,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from pairsmith.schemas.config import RunConfig
-from pairsmith.schemas.config.budget import parse_count
+from pairsmith.schemas.config.run import parse_count
 from pairsmith.schemas.config.section import NOT_SET
 
 _KINDS: dict[Any, str] = {
@@ -63,8 +64,6 @@ def list_sections(
     """Give all tables of the configuration, the run's own keys first, each before the tables below it.
 
     Args:
-        model: the outermost section.
-        path: names of the tables around it.
         holds: its value by default, for sections whose defaults differ from those of their class.
     """
     defaults = {
@@ -86,20 +85,6 @@ def list_keys(model: type[BaseModel] = RunConfig, path: tuple[str, ...] = ()) ->
         yield from section.keys
 
 
-def list_settings() -> Iterator[Key]:
-    """Give all settings: the keys of all sections, and those of each kind of tables in a list once.
-
-    What a kind of tables inherits from a section, such as an evaluated set from `problems`, counts there only.
-    """
-    kinds: dict[type[BaseModel], None] = {}
-    for key in list_keys():
-        yield key
-        if key.tables is not None and key.tables not in kinds:
-            kinds[key.tables] = None
-            (section, *_) = list_sections(key.tables, (*key.section, key.name))
-            yield from own_keys(key.tables, section.keys)
-
-
 def own_keys(tables: type[BaseModel], keys: tuple[Key, ...]) -> tuple[Key, ...]:
     """Return those of the keys of some tables that they don't inherit from another section."""
     inherited = {name for base in tables.__mro__[1:] for name in getattr(base, "__annotations__", {})}
@@ -112,7 +97,8 @@ def _key(section: tuple[str, ...], name: str, field: FieldInfo, default: Any) ->
     if limits:
         kind = f"{kind}, {limits}"
     description = " ".join((field.description or "").split())
-    return Key(section, name, kind, default, description, _list_of_tables(field.annotation))
+    inner = typing.get_args(field.annotation)[0] if typing.get_origin(field.annotation) is tuple else None
+    return Key(section, name, kind, default, description, _table(inner))
 
 
 def _kind(hint: Any) -> str:
@@ -156,11 +142,8 @@ def _table(hint: Any) -> type[BaseModel] | None:
     return hint if isinstance(hint, type) and issubclass(hint, BaseModel) else None
 
 
-def _list_of_tables(hint: Any) -> type[BaseModel] | None:
-    return _table(typing.get_args(hint)[0]) if typing.get_origin(hint) is tuple else None
-
-
 _WIDTH = 110
+_BARE = re.compile(r"[A-Za-z0-9_-]+")  # names that TOML takes without quotes
 
 
 def commented_toml(config: RunConfig) -> str:
@@ -173,10 +156,47 @@ def commented_toml(config: RunConfig) -> str:
         "# Every key is here with the value that holds. Delete what you don't change: defaults then stay current.",
     ]
     for section in list_sections():
-        lines += _heading(section)
+        if section.path:
+            paragraphs = (" ".join(part.split()) for part in section.about.split("\n\n"))
+            filled = "\n".join(textwrap.fill(part, _WIDTH) for part in paragraphs)
+            lines += ["", "", f"[{'.'.join(section.path)}]", *(f"# {line}" for line in filled.splitlines())]
         for key in section.keys:
             text = _set_text(config, key)
-            lines += ["", *_comment(key), f"{key.name} = {text}" if text else f"# {key.name} ="]
+            about = f"{key.description} ({key.kind})".lstrip().replace("`", "")
+            lines += ["", *(f"# {line}" for line in textwrap.wrap(about, _WIDTH))]
+            lines += [f"{key.name} = {text}" if text else f"# {key.name} ="]
+    return "\n".join(lines) + "\n"
+
+
+_COMMON = (
+    "run", "problems.source", "problems.path", "problems.limit", "sampling.backend", "sampling.model",
+    "sampling.base_url",
+    "sampling.n", "sampling.temperature", "sampling.max_tokens", "sandbox.backend", "sandbox.workers",
+    "pairs.max_per_problem",
+    "pairs.test_share", "training.method", "training.epochs",
+)  # fmt: skip
+"""Keys that most people set."""
+
+
+def short_toml(config: RunConfig) -> str:
+    """Return a configuration with the keys that most people set, and all that are not as by default.
+
+    The text loads back equal to the configuration.
+    """
+    lines = [
+        "# Configuration of pairsmith: pairsmith build THIS_FILE",
+        "# What most people set; `pairsmith init --all` writes every key.",
+    ]
+    default = RunConfig()
+    for section in list_sections():
+        rows: list[str] = []
+        for key in section.keys:
+            text = _set_text(config, key)
+            if key.path in _COMMON or text != _set_text(default, key):
+                about = key.description.partition(". ")[0].rstrip(".")
+                rows += [f"{key.name} = {text}  # {about}" if text else f"# {key.name} =  # {about}"]
+        if rows:
+            lines += ["", *([f"[{'.'.join(section.path)}]"] if section.path else []), *rows]
     return "\n".join(lines) + "\n"
 
 
@@ -207,7 +227,11 @@ def toml_value(value: Any) -> str:
     if isinstance(value, BaseModel):
         value = _changed_fields(value)
     if isinstance(value, Mapping):
-        rows = [f"{_name(name)} = {toml_value(part)}" for name, part in value.items() if part is not None]
+        rows = [
+            f"{name if _BARE.fullmatch(name) else toml_value(name)} = {toml_value(part)}"
+            for name, part in value.items()
+            if part is not None
+        ]
         return "{ " + ", ".join(rows) + " }" if rows else "{}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(toml_value, value)) + "]"
@@ -225,37 +249,11 @@ def _changed_fields(table: BaseModel) -> dict[str, Any]:
     }
 
 
-def _name(name: str) -> str:
-    return name if name.replace("_", "").replace("-", "").isalnum() and name.isascii() else toml_value(name)
-
-
-def _value_of(config: BaseModel, key: Key) -> Any:
-    for name in key.section:
-        config = getattr(config, name)
-    return getattr(config, key.name)
-
-
 def _set_text(config: RunConfig, key: Key) -> str:
     """Return the value of a key in TOML's syntax; empty for one that is not set."""
-    value = _value_of(config, key)
+    value: Any = config
+    for name in (*key.section, key.name):
+        value = getattr(value, name)
     if value is not None:
         return toml_value(value)
     return toml_value(NOT_SET) if key.default is not None else ""
-
-
-def _heading(section: KeyedSection) -> list[str]:
-    if not section.path:
-        return []
-    about = [f"# {line}".rstrip() for line in textwrap.dedent(_joined(section.about)).splitlines()]
-    return ["", "", f"[{'.'.join(section.path)}]", *about]
-
-
-def _joined(docstring: str) -> str:
-    """Return a docstring with its paragraphs filled to our width."""
-    paragraphs = [" ".join(part.split()) for part in docstring.split("\n\n")]
-    return "\n".join(textwrap.fill(part, _WIDTH) for part in paragraphs)
-
-
-def _comment(key: Key) -> list[str]:
-    text = f"{key.description} ({key.kind})" if key.description else f"({key.kind})"
-    return [f"# {line}" for line in textwrap.wrap(text.replace("`", ""), _WIDTH)]

@@ -1,4 +1,4 @@
 """Records that stages exchange, their Arrow twins and the run's configuration.
 
-One module a record. Nothing here reads files or imports `pipeline` or `flows`.
+Nothing here reads files or imports `pipeline` or `flows`.
 """

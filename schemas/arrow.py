@@ -3,7 +3,7 @@
 import functools
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from typing import Any, Literal, TypeVar
@@ -51,8 +51,11 @@ def to_table(records: Iterable[Any], record: type) -> pa.Table:
     """Return records as an Arrow table, one row each, in the order given."""
     schema = arrow_schema(record)
     rows = list(records)
-    names = [field.name for field in fields(record)]
-    columns = [pa.array([_plain(getattr(row, name)) for row in rows], schema.field(name).type) for name in names]
+    columns = []
+    for name, plain in _plain_parts(record):
+        values = [getattr(row, name) for row in rows]
+        column = values if plain is None else [plain(value) for value in values]
+        columns.append(pa.array(column, schema.field(name).type))
     return pa.Table.from_arrays(columns, schema=schema)
 
 
@@ -103,14 +106,29 @@ def _inner_record(hint: Any) -> type | None:
     return inner if is_dataclass(inner) and isinstance(inner, type) else None
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    return value
+@functools.cache
+def _plain_parts(record: type) -> tuple[tuple[str, Callable[[Any], Any] | None], ...]:
+    """Return for each field of a record its name, and what `_plainer` gives for its type."""
+    hints = typing.get_type_hints(record)
+    return tuple((field.name, _plainer(hints[field.name])) for field in fields(typing.cast(Any, record)))
+
+
+def _plainer(hint: Any) -> Callable[[Any], Any] | None:
+    """Return the function that turns a field of this type into a value that Arrow takes; None where it is one."""
+    if (optional := _optional(hint)) is not None:
+        plain = _plainer(optional)
+        return plain and (lambda value: None if value is None else plain(value))
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return lambda value: value.value
+    if typing.get_origin(hint) is tuple:
+        inner = _plainer(typing.get_args(hint)[0])
+        return list if inner is None else (lambda value: [inner(item) for item in value])
+    if is_dataclass(hint):
+        parts = _plain_parts(typing.cast(type, hint))
+        return lambda value: {
+            name: getattr(value, name) if plain is None else plain(getattr(value, name)) for name, plain in parts
+        }
+    return None
 
 
 @functools.cache

@@ -1,6 +1,8 @@
-"""One row of the preference dataset."""
+"""One row of the preference dataset, and what users and language models say of it."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,6 +11,30 @@ class Message:
 
     role: str
     content: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextSpan:
+    """A part of an answer's text, in characters: the first one, and the one behind the last."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What a candidate mends.
+
+    Attributes:
+        candidate_id: the repair.
+        repaired_from: the program that the model drew first, and that the repair mends.
+        step: from 1; later steps mend what earlier ones wrote.
+    """
+
+    candidate_id: str
+    problem_id: str
+    repaired_from: str
+    step: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +51,15 @@ class Pair:
         policy_value: the policy's own measure: gap of the shares of cases (partial_credit, best_of_n,
             all_against_all), token distance in [0, 1] (nearest_wrong), log-probability of the rejected one
             (likeliest_wrong), times faster (fast_over_slow), tags better and mean gain in dimensions of quality
-            (cleaner); None for passed_over_failed.
+            (cleaner); None for passed_over_failed and
+            repaired.
+        chosen_template: prompt template under which the chosen one was drawn: `repair` for a repair, whose pair
+            has the prompt of the program that it mends; likewise `rejected_template`.
+        repair_step: step of the repair that is chosen, from 1; 0 where none is.
+        chosen_spans: parts of the chosen answer that the rejected one does not have, by a token diff, for the
+            method `focal`; filled for the policies repaired and nearest_wrong. Likewise `rejected_spans`.
         n_compared: draws that both were picked from, for best_of_n; None elsewhere.
-        weight: in (0, 1]; under 1 where the pair is told by length or style and `pairs.leakage` is `weigh`.
+        weight: in (0, 1]; under 1 where length or style predict the pair and `pairs.leakage` is `weigh`.
         chosen_code: extracted code of the chosen candidate; likewise `rejected_code`.
         rejected_cause: why the rejected one failed (see `schemas.verdict.Cause`); empty if it passed.
         rejected_detail: exception type or other detail of the failure.
@@ -39,7 +71,7 @@ class Pair:
         chosen_n_tokens: tokens of code, comments left out; likewise `rejected_n_tokens`.
         chosen_logprob: mean log-probability of the chosen completion; None where unknown; likewise rejected.
         chosen_model: model that drew it; likewise `rejected_model`.
-        chosen_standing: result of its crosscheck (see `schemas.crosscheck.CrosscheckResult`); empty
+        chosen_standing: result of its crosscheck (see `schemas.verdict.CrosscheckResult`); empty
             without one; likewise `rejected_standing`.
     """
 
@@ -78,3 +110,65 @@ class Pair:
     rejected_model: str
     chosen_standing: str
     rejected_standing: str
+    chosen_template: str = ""
+    rejected_template: str = ""
+    repair_step: int = 0
+    chosen_spans: tuple[TextSpan, ...] = ()
+    rejected_spans: tuple[TextSpan, ...] = ()
+
+
+class MarkKind(StrEnum):
+    """The three marks of the viewer."""
+
+    GOOD = "good"
+    """The pair is as it should be."""
+    BAD = "bad"
+    """The labels may be right, but nothing should be learnt from this pair."""
+    WRONG_LABEL = "wrong_label"
+    """The label of one of the two is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One mark; the next build honours it (see `pipeline.pairing.drops.Drop`).
+
+    Attributes:
+        chosen_id: candidates of the pair, which stay the same from build to build; likewise `rejected_id`.
+        pair_id: the pair that was looked at.
+        side: of a wrong label: `chosen` where the chosen one is wrong, `rejected` where the rejected one is right;
+            empty where unknown. That candidate is then part of no pair at all.
+    """
+
+    chosen_id: str
+    rejected_id: str
+    pair_id: str
+    problem_id: str
+    mark: MarkKind
+    side: str = ""
+
+
+Choice = Literal["chosen", "rejected", "tie", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the judge said of one pair in one dimension of quality.
+
+    Attributes:
+        pair_id: the pair; its candidates are `chosen_id` and `rejected_id`.
+        judge: name of the model.
+        dimension: instruction_following, explanation, complexity_and_efficiency, readability or style.
+        forward: chosen, rejected, tie or unknown (no choice in the reply), asked with the chosen answer first.
+        swapped: the same with the rejected answer first.
+        agreed: what both say; unknown where they differ or one is.
+    """
+
+    pair_id: str
+    problem_id: str
+    chosen_id: str
+    rejected_id: str
+    judge: str
+    dimension: str
+    forward: Choice
+    swapped: Choice
+    agreed: Choice

@@ -110,6 +110,8 @@ class Problem:
         checker: program that decides whether an answer is right, for cases of rule `checker`; empty for none. See
             `pipeline.judging.checkers`.
         checker_language: `python`, or `cpp` for a program in the manner of testlib.
+        own_equality: tests may pass by what the candidate's own `__eq__`, `__bool__` and `__hash__` say of objects
+            of its own classes. A value of the tests themselves is never shown to them.
         contract: the reference as a whole program that raises where an input is none that the task allows; empty
             where nobody wrote down what it allows.
     """
@@ -132,3 +134,4 @@ class Problem:
     contract: str = ""
     checker: str = ""
     checker_language: str = "python"
+    own_equality: bool = False

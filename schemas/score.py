@@ -1,5 +1,6 @@
-"""Scores of models on held-out problems, what alignment changed, the checks of the gate, and rows of a study."""
+"""Scores of models on held-out problems, what alignment changed, the gate, rows of a study, and rounds."""
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -25,7 +26,7 @@ class ProblemScore:
         n_distinct_behaviour: distinct behaviour signatures.
         n_distinct_passed: distinct renamed fingerprints among the passed.
         values: further measures that this problem allows, such as `distinct_syntax@4` (see
-            `pipeline.evaluation.scores.measures`).
+            `pipeline.evaluation.measures`).
         tags: style tag to its share of the decided candidates, in (0, 1].
     """
 
@@ -192,3 +193,70 @@ class StudyRow:
     def gain(self, measure: str) -> Gain | None:
         """Return what changed by one measure; None where it was not measured."""
         return next((gain for gain in self.gains if gain.measure == measure), None)
+
+
+@dataclass(frozen=True, slots=True)
+class LostApproach:
+    """A right way to solve a held-out problem that the start drew and a round's model does not draw any more.
+
+    Attributes:
+        program: one program of it, as the start drew it.
+        n_before: draws of the start that were of this approach, of `n_start`; the round drew none in `n_round`.
+        chance: probability that none comes in so many draws if its share stayed, in (0, 1].
+    """
+
+    problem_id: str
+    program: str
+    n_before: int
+    n_start: int
+    n_round: int
+    chance: float
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRow:
+    """One round.
+
+    Attributes:
+        number: from 1.
+        folder: of its run, from that of the rounds.
+        n_problems: train problems that it drew; `left_out` those that it did not, by reason.
+        pairs: rows that were trained on, by policy, those of other datasets by `dataset NAME`.
+        start: score of the start on the held-out problems; `score` that of the round's model.
+        gains: against the start, by measure; `step_gains` against the round before.
+        slices: against the start, on parts of the problems.
+        refusals: checks of the gate that did not hold, against the start.
+        lost: approaches of the start that are gone.
+        kl: at the last step, nats a token against the round's reference; NaN where the method has none.
+        tokens: drawn for this round, its evaluation included; `training_s` seconds of its steps.
+        stop: why no round follows; empty where one may.
+    """
+
+    number: int
+    folder: str
+    n_problems: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+    pairs: dict[str, int] = field(default_factory=dict)
+    start: Score | None = None
+    score: Score | None = None
+    gains: tuple[Gain, ...] = ()
+    step_gains: tuple[Gain, ...] = ()
+    slices: tuple[SliceGain, ...] = ()
+    refusals: tuple[GateCheck, ...] = ()
+    lost: tuple[LostApproach, ...] = ()
+    kl: float = math.nan
+    tokens: int = 0
+    training_s: float = 0.0
+    stop: str = ""
+
+    def gain(self, measure: str) -> Gain | None:
+        """Return what changed against the start by one measure; None where it was not measured."""
+        return next((gain for gain in self.gains if gain.measure == measure), None)
+
+
+@dataclass(frozen=True, slots=True)
+class RoundsResult:
+    """All rounds so far, and which one to keep: its number, 0 for the start, None where none was scored."""
+
+    rows: tuple[RoundRow, ...]
+    recommended: int | None

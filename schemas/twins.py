@@ -1,6 +1,6 @@
 """Values of the standard library that cross a sandbox exactly: their parts go over, the same object comes back.
 
-A twin is told by `type(value) is ...` and rebuilt by the standard library of whoever reads it, so its behaviour is
+A twin is told by `type(value) is ...` and rebuilt by the reader's standard library, so its behaviour is
 never the candidate's. This module is shipped into sandboxes as source: standard library only, Python 3.9 upwards.
 """
 
@@ -11,6 +11,7 @@ import dataclasses
 import datetime
 import decimal
 import fractions
+import importlib
 import pathlib
 import sys
 import types
@@ -97,6 +98,10 @@ def _flat(mapping: Any) -> list[Any]:
     return [part for pair in dict.items(mapping) for part in pair]
 
 
+def _flat_ordered(mapping: Any) -> list[Any]:
+    return [part for pair in OrderedDict.items(mapping) for part in pair]
+
+
 def _fill_dict(value: Any, items: list[Any]) -> None:
     dict.clear(value)
     for key, part in zip(items[::2], items[1::2]):  # noqa: B905 (Python 3.9)
@@ -147,7 +152,7 @@ CONTAINERS = (
     Container("bytearray", bytearray, _nothing, lambda value: [bytes(value)], bytearray,
               _fill_bytes),
     Container("Counter", Counter, _nothing, _flat, Counter, _fill_dict),
-    Container("OrderedDict", OrderedDict, _nothing, _flat, OrderedDict, _fill_ordered),
+    Container("OrderedDict", OrderedDict, _nothing, _flat_ordered, OrderedDict, _fill_ordered),
     Container("defaultdict", defaultdict, lambda value: [value.default_factory], _flat, _default, _fill_dict),
     Container("deque", deque, lambda value: [value.maxlen], list, lambda length: deque(maxlen=length),
     _fill_deque), Container("array", array.array, lambda value: [value.typecode], lambda value:
@@ -169,12 +174,40 @@ CONTAINER_OF = {twin.kind: twin for twin in CONTAINERS}
 CONTAINER_NAMED = {twin.name: twin for twin in CONTAINERS}
 
 
+# Types of modules that few programs import, and how to read their parts.
+_LATER: dict[str, dict[str, Callable[[Any], list[Any]]]] = {
+    "ipaddress": {
+        f"IPv{version}{what}": lambda value: [str(value)]
+        for version in (4, 6)
+        for what in ("Address", "Network", "Interface")
+    },
+    "zoneinfo": {"ZoneInfo": lambda value: [value.key]},
+}
+_LATER_NAMES = {name: module for module, kinds in _LATER.items() for name in kinds}
+
+
+def know(module: str) -> bool:
+    """Add a module's types to the tables, where it has been imported and has such types; return whether it has."""
+    if module == "numpy":
+        return know_numpy()
+    loaded = sys.modules.get(module)
+    if loaded is None or module not in tuple(_LATER):
+        return False
+    for name, parts in _LATER[module].items():
+        twin = _value(getattr(loaded, name), parts)
+        VALUE_OF[twin.kind] = VALUE_NAMED[name] = twin
+    return True
+
+
 def make_value(name: str, parts: list[Any]) -> Any:
     """Return the immutable twin of that name.
 
     Raises:
         ValueError: if there is none, or if it refuses these parts.
     """
+    if name in _LATER_NAMES:
+        importlib.import_module(_LATER_NAMES[name])
+        know(_LATER_NAMES[name])
     twin = VALUE_NAMED.get(name)
     if twin is None:
         raise ValueError("no such twin")
@@ -182,7 +215,7 @@ def make_value(name: str, parts: list[Any]) -> Any:
         return Ellipsis if twin.kind is type(Ellipsis) else NotImplemented
     try:
         return twin.make(*parts)
-    except (TypeError, AttributeError, ArithmeticError) as error:
+    except (TypeError, AttributeError, ArithmeticError, LookupError, OSError) as error:
         raise ValueError("not a " + name + ": " + type(error).__name__) from None
 
 
@@ -196,13 +229,17 @@ def know_numpy() -> bool:
         return numpy.zeros(tuple(shape), numpy.dtype(dtype))
 
     def fill(value: Any, items: list[Any]) -> None:
+        if value.dtype.hasobject:
+            for index, item in enumerate(items):
+                value.flat[index] = item
+            return
         value[...] = numpy.frombuffer(items[0], value.dtype).reshape(value.shape)
 
     array_twin = Container(
         "ndarray",
         numpy.ndarray,
-        lambda value: [value.dtype.str, tuple(value.shape)],
-        lambda value: [value.tobytes()],
+        lambda value: [value.dtype.str if value.dtype.names is None else value.dtype.descr, tuple(value.shape)],
+        lambda value: list(value.flat) if value.dtype.hasobject else [value.tobytes()],
         make,
         fill,
     )
@@ -220,11 +257,11 @@ _NATIVE: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     items, set)), (list, lambda items: list_of(list, items, list)), (dict, lambda items: dict(dict.items(items))),
 )  # fmt: skip
 # What a subclass must keep to be, for Python's `==` and the wrappers of tests, the value that it holds.
-KEPT = (
+COMPARED = (
     "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__len__", "__iter__", "__getitem__",
-    "__contains__", "__bool__", "__abs__", "__float__", "__int__", "__index__", "__add__", "__radd__", "__sub__",
-    "__rsub__",
+    "__contains__", "__bool__",
 )  # fmt: skip
+KEPT = (*COMPARED, "__abs__", "__float__", "__int__", "__index__", "__add__", "__radd__", "__sub__", "__rsub__")
 
 
 def list_of(base: Any, value: Any, make: Any) -> Any:
@@ -237,11 +274,11 @@ def found(kind: Any, name: str) -> Any:
     return next((base.__dict__[name] for base in type.mro(kind) if name in base.__dict__), None)
 
 
-def native_base(kind: Any) -> tuple[type, Callable[[Any], Any]] | None:
-    """Return the built-in type that a class derives from and keeps the behaviour of, and how to read its value."""
+def native_base(kind: Any, kept_names: tuple[str, ...] = KEPT) -> tuple[type, Callable[[Any], Any]] | None:
+    """Return the built-in type that a class derives from and keeps these methods of, and how to read its value."""
     for base, read in _NATIVE:
         if issubclass(kind, base):
-            kept = all(found(kind, name) is found(base, name) for name in KEPT)
+            kept = all(found(kind, name) is found(base, name) for name in kept_names)
             return (base, read) if kept else None
     return None
 

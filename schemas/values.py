@@ -12,6 +12,7 @@ lacks is an object with one key:
     {"lazy": [kind, [...]]}  generator, iterator, view: materialised, bounded
     {"std": [name, [...], [...]]}  a twin of the standard library (`schemas.twins`): header and items
     {"viewed": [view, v]}  what `list`, `len`, ... gave for an object of the program's own class
+    {"array": [dtype, [...], [...]]}  numpy's array: shape and items, row by row; its scalars are numbers
     {"type": name}         a built-in type such as int: an argument, as in `remove_all(xs, str)`
     {"cycle": n}           the value n levels up      {"opaque": name}        anything else: equals nothing
     {"own": name}          likewise, but its class has an `__eq__` of its own, which nobody here can ask
@@ -23,15 +24,21 @@ shipped into sandboxes as source: standard library only, Python 3.9 upwards.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import json
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from pairsmith.schemas import twins
+from pairsmith.schemas.crossed import Array, Cycle, Lazy, Opaque, Record, Viewed
 
+__all__ = [
+    "BUILTIN_TYPES", "JSON_INT", "MAX_COLLISIONS", "MAX_DEPTH", "MAX_INT_BITS", "MAX_NODES", "NO_SCALAR", "Array",
+    "Cycle", "Lazy", "Opaque", "Record", "ValueTooLargeError", "Viewed", "canonical", "decode_value",
+    "encode_arguments", "encode_scalar", "encode_value", "normalise", "refuse_collisions", "to_set", "value_twin",
+]  # fmt: skip
 MAX_DEPTH = 100
 MAX_NODES = 1_000_000
 MAX_INT_BITS = 1 << 22  # 4 million bits: 1.2 million decimal digits, one MiB of hex
@@ -55,70 +62,6 @@ _LAZY: tuple[Any, ...] = (
 
 class ValueTooLargeError(ValueError):
     """A value is nested too deep, has too many parts or an int of too many bits to leave the sandbox."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Record:
-    """A dataclass instance or named tuple that crossed over: its class name and its fields in order."""
-
-    name: str
-    fields: tuple[tuple[str, Any], ...]
-    is_tuple: bool = False
-
-    def __hash__(self) -> int:
-        """Return a hash for any fields: a class may hash by identity and hold a list."""
-        return _hash_of(self.fields, self.name)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Opaque:
-    """A value of a type that can't cross over. It equals nothing, not even itself.
-
-    Attributes:
-        has_equality: its class has an `__eq__` of its own: whether it equals another value, nobody here can say.
-    """
-
-    name: str
-    has_equality: bool = False
-
-    def __eq__(self, other: object) -> bool:
-        """Return False: nobody can tell what this value was."""
-        return False
-
-    def __hash__(self) -> int:
-        """Return a hash of its own: by name, a set of 100,000 of them would take minutes."""
-        return object.__hash__(self)
-
-
-@dataclasses.dataclass(frozen=True)
-class Cycle:
-    """A reference to a container that holds it: `levels` containers up, 1 being the nearest."""
-
-    levels: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Viewed:
-    """What a test's wrapper (`list`, `len`, ...) gave in the sandbox for an object that can't cross over."""
-
-    view: str
-    value: Any
-
-    def __hash__(self) -> int:
-        """Return a hash for any value."""
-        return hash(self.view)
-
-
-@dataclasses.dataclass(frozen=True)
-class Lazy:
-    """The items of a lazy value (`kind` is its type's name). It equals no list."""
-
-    kind: str
-    items: tuple[Any, ...]
-
-    def __hash__(self) -> int:
-        """Return a hash for any items."""
-        return _hash_of(self.items, self.kind)
 
 
 class _State:
@@ -245,7 +188,7 @@ def encode_scalar(value: Any, kind: Any) -> Any:
 def value_twin(kind: Any) -> twins.Value | None:
     """Return the immutable twin of a type, if it is one; numpy's scalars are where numpy is."""
     known = twins.VALUE_OF.get(kind)
-    if known is None and kind.__module__ == "numpy" and twins.know_numpy():
+    if known is None and kind.__module__ in ("numpy", "ipaddress", "zoneinfo") and twins.know(kind.__module__):
         known = twins.VALUE_OF.get(kind)
     return known
 
@@ -288,7 +231,7 @@ def _encode_container(value: Any, kind: Any, state: _State, above: tuple[Any, ..
         return {"dict": sorted(pairs, key=lambda pair: _dump(pair[0])) if state.sorts_dicts else pairs}
     twin = twins.CONTAINER_OF.get(kind)
     if twin is not None and twin.name == "ndarray":
-        return {"lazy": ["ndarray", encode_all(value.tolist() if value.ndim else [value.item()])]}
+        return {"array": [value.dtype.str, list(value.shape), encode_all(value.ravel().tolist())]}
     if twin is not None:
         return {"std": [twin.name, encode_all(twin.header(value)), encode_all(twin.items(value))]}
     if any(kind is known for known in _LAZY):
@@ -298,6 +241,8 @@ def _encode_container(value: Any, kind: Any, state: _State, above: tuple[Any, ..
         return {"namedtuple" if value.is_tuple else "record": [value.name, fields]}
     if kind is Lazy:
         return {"lazy": [value.kind, encode_all(value.items)]}
+    if kind is Array:
+        return {"array": [value.dtype, list(value.shape), encode_all(value.items)]}
     if kind is Cycle:
         return {"cycle": value.levels}
     if kind is Viewed:
@@ -340,13 +285,6 @@ def _decode_int(body: str) -> int:
     return value
 
 
-def _hash_of(parts: tuple[Any, ...], name: str) -> int:
-    try:
-        return hash((name, parts))
-    except TypeError:
-        return hash(name)
-
-
 def _decode_set(body: Any) -> set[Any]:
     return to_set([_decode(item) for item in body])
 
@@ -360,6 +298,16 @@ def _decode_dict(body: Any) -> dict[Any, Any]:
 def _decode_record(body: Any, is_tuple: bool = False) -> Record:
     name, fields = body
     return Record(str(name), tuple((str(field), _decode(part)) for field, part in fields), is_tuple)
+
+
+def _decode_array(dtype: str, shape: list[int], items: list[Any]) -> Array:
+    if (
+        not all(type(n) is int and n >= 0 for n in shape)
+        or math.prod(shape) != len(items)
+        or len(shape) > MAX_DEPTH
+    ):
+        raise ValueError("an array whose items do not fill its shape")
+    return Array(str(dtype), tuple(shape), tuple(_decode(item) for item in items))
 
 
 def _decode_twin(name: str, header: Any, items: Any = None) -> Any:
@@ -387,6 +335,7 @@ _DECODERS: dict[str, Callable[[Any], Any]] = {
     "frozenset": lambda body: frozenset(_decode_set(body)),
     "dict": _decode_dict,
     "lazy": lambda body: Lazy(str(body[0]), tuple(_decode(item) for item in body[1])),
+    "array": lambda body: _decode_array(*body),
     "record": _decode_record,
     "namedtuple": lambda body: _decode_record(body, is_tuple=True),
     "std": lambda body: _decode_twin(*body),

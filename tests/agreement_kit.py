@@ -3,12 +3,10 @@
 import json
 from collections.abc import Mapping, Sequence
 
-from pairsmith.pipeline.sandbox import Answer
-from pairsmith.pipeline.synthesis.agreement.evidence import Evidence, Response
-from pairsmith.pipeline.synthesis.agreement.running import Matrix
-from pairsmith.schemas.agreement import GeneratedTest
+from pairsmith.pipeline.synthesis.evidence import AgreementEvidence, Response
 from pairsmith.schemas.execution import Status
 from pairsmith.schemas.problem import Case
+from pairsmith.schemas.synthesis import GeneratedTest, GivenAnswer, ProblemAnswers
 
 
 def make_evidence(
@@ -16,7 +14,7 @@ def make_evidence(
     suites: Sequence[Mapping[int, object]],
     n_asked: int | None = None,
     clusters: Sequence[str] | None = None,
-) -> Evidence:
+) -> AgreementEvidence:
     """Return evidence.
 
     Args:
@@ -35,18 +33,21 @@ def make_evidence(
         for copy in range(n):
             responses.append(Response(f"r{number}.{copy}", f"code {number}", cluster, f"p{number}"))
             program_of.append(number)
-    return Evidence(
+    return AgreementEvidence(
         responses=tuple(responses),
+        sources=tuple(f"code {number}" for number in range(len(programs))),
         program_of=tuple(program_of),
         inputs=tuple(f"[{place}]" for place in range(n_inputs)),
         n_asked=n_inputs if n_asked is None else n_asked,
         keys=tuple(tuple(map(json.dumps, row)) for _, row in programs),
         tests=tuple(GeneratedTest(Case(f"[{place}]", json.dumps(value))) for place, value in tests),
-        said=tuple(tuple(numbers[test] for test in suite.items()) for suite in suites),
+        suites=tuple(tuple(numbers[test] for test in suite.items()) for suite in suites),
         passes=tuple(tuple(row[place] == value for _, row in programs) for place, value in tests),
-        matrix=Matrix(
+        ran=ProblemAnswers(
+            "p",
             tuple(f"[{place}]" for place in range(n_inputs)),
-            tuple(Answer(Status.OK, value, "", 0.0) for value in answers),
+            tuple(GivenAnswer(Status.OK, value, "") for value in answers),
             tuple(tuple(answers.index(json.dumps(value)) for value in row) for _, row in programs),
+            (),
         ),
     )

@@ -174,3 +174,39 @@ PROBLEMS = (
         "assert Robot.is_name('x') and not Robot.is_name('')\n",
         "class Robot:\n    count = 0\n    def __init__(self, name):\n        self.name = name\n        Robot.count += 1\n    @classmethod\n" "    def make(cls, name): return cls(name)\n    @staticmethod\n    def is_name(n): return bool(n)\n", ("Robot.count += 1", "self.count += 1"), ("bool(n)", "True")),
 )  # fmt: skip
+
+# Answers with a class where a function `fact` is asked for; each call makes an object of its own.
+METHODS = {
+    "recursion": "class Solution:\n    def fact(self, n):\n        return ONE if n < 2 else n * self.fact(n - 1)\n",
+    "several methods": "class Solution:\n    def go(self, n, m):\n        return m if n < 2 else self.go(n - 1, m * n)\n"
+    "    def fact(self, n):\n        return self.go(n, ONE)\n",
+    "by a base": "class Base:\n    def fact(self, n):\n        return self.one() if n < 2 else n * self.fact(n - 1)\n"
+    "class Fast(Base):\n    def one(self):\n        return ONE\n",
+    "abstract base": "from abc import ABC, abstractmethod\nclass Task(ABC):\n    @abstractmethod\n"
+    "    def fact(self, n): ...\nclass Loop(Task):\n    def fact(self, n):\n"
+    "        return ONE if n < 2 else n * self.fact(n - 1)\n",
+    "defaults": "class Solution:\n    def __init__(self, one=ONE): self.one = one\n"
+    "    def fact(self, n):\n        return self.one if n < 2 else n * self.fact(n - 1)\n",
+    "static": "class Solution:\n    @staticmethod\n    def fact(n):\n        return ONE if n < 2 else n * Solution.fact(n - 1)\n",
+    "class method": "class Maths:\n    @classmethod\n    def fact(cls, n):\n        return ONE if n < 2 else n * cls.fact(n - 1)\n",
+    "memo of an object": "class Solution:\n    def __init__(self): self.total = ONE\n    def fact(self, n):\n"
+    "        for i in range(2, n + 1): self.total *= i\n        return self.total\n",
+    "cached": "from functools import lru_cache\nclass Solution:\n    @lru_cache(None)\n    def fact(self, n: int) -> int:\n"
+    "        return ONE if n < 2 else n * self.fact(n - 1)\n",
+    "used behind": "class Solution:\n    def fact(self, n):\n        return ONE if n < 2 else n * self.fact(n - 1)\n\n"
+    "solution = Solution()\nprint(solution.fact(5))\n",
+}
+WRONG_METHODS = {
+    "calls a name that is not there": "class Solution:\n    def fact(self, n):\n        return 1 if n < 2 else n * fact(n - 1)\n",
+    "needs an argument": "class Solution:\n    def __init__(self, n): self.n = n\n"
+    "    def fact(self, n):\n        return 1 if n < 2 else n * Solution(n).fact(n - 1)\n",
+    "counts in its class": "class Solution:\n    total = 1\n    def fact(self, n):\n"
+    "        for i in range(2, n + 1): Solution.total *= i\n        return Solution.total\n",
+}
+ASKED = {
+    "cases": "assert fact(1) == 1\nassert fact(5) == 120\nassert fact(4) == 24\n",
+    "check": "def check(candidate):\n    assert sorted([4, 1, 5], key=candidate) == [1, 4, 5]\n"
+    "    assert [candidate(n) for n in (1, 5, 4)] == [1, 120, 24]\n    assert candidate(n=3) == 6\n",
+    "suite": "import solution\nfrom solution import *\n\ndef test_a():\n    assert fact(5) == 120\n    assert fact(n=4) == 24\n\n"
+    "def test_b():\n    assert solution.fact(1) == 1\n",
+}

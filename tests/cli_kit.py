@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from typer.testing import CliRunner
+
+from pairsmith.flows.cli.shared import app
 from pairsmith.pipeline.chain.table import stage_folder, stored_stages
 from pairsmith.pipeline.problems.sources.starter import load_starter, starter_folder
 
@@ -26,6 +29,13 @@ def run_pairsmith(*arguments: str | Path, home: Path, timeout_s: float = 300) ->
     )
 
 
+def help_of(*verbs: str) -> str:
+    """Return the help of a verb, printed in this process: a process each takes two seconds."""
+    done = CliRunner().invoke(app, [*verbs, "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"})
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
 def command_of(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "pairsmith", *(str(argument) for argument in arguments)]
 
@@ -37,20 +47,22 @@ def environment(home: Path) -> dict[str, str]:
     return {**os.environ, **settings}
 
 
-def write_config(folder: Path) -> Path:
-    """Write the configuration of a run of starter problems; return its path.
-
-    Its samples are the references and wrong solutions in several forms, and answers without usable code.
-    """
-    items = load_starter(starter_folder())[:N_PROBLEMS]
+def write_samples(folder: Path) -> Path:
+    """Write samples of starter problems: references and wrong solutions in several forms, no usable code."""
     rows = []
-    for item in items:
+    for item in load_starter(starter_folder())[:N_PROBLEMS]:
         codes = [item.problem.reference, *(wrong.code for wrong in item.wrong)]
         texts = [f"```python\n{code}\n```" for code in codes]
         texts += [f"Sure!\n\n```\n{item.problem.reference}\n```\nThis works.", "I can't do that.", "def broken(:"]
         rows += [{"task_id": item.problem.problem_id, "solution": text} for text in texts]
     samples = folder / "samples.jsonl"
     samples.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return samples
+
+
+def write_config(folder: Path, samples: Path) -> Path:
+    """Write the configuration of a run of these samples; return its path."""
+    items = load_starter(starter_folder())[:N_PROBLEMS]
     ids = ", ".join(json.dumps(item.problem.problem_id) for item in items)
     path = folder / "run.toml"
     path.write_text(
@@ -65,6 +77,8 @@ samples = "{samples}"
 n = 8
 [sandbox]
 backend = "bubblewrap"
+[crosscheck]
+n_inputs = 24
 """,
         encoding="utf-8",
     )

@@ -1,6 +1,8 @@
 """Fixtures of the whole suite."""
 
+import multiprocessing.process
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,16 +16,22 @@ import pytest
 
 from pairsmith.pipeline.languages.contract import LanguageError
 from pairsmith.pipeline.languages.toolchains import Toolchains
+from pairsmith.pipeline.problems import rows
 from pairsmith.pipeline.sandbox.contract import Engine
 from pairsmith.pipeline.sandbox.pool import SandboxPool
-from tests.cli_kit import environment, run_pairsmith, write_config
+from tests.cli_kit import environment, run_pairsmith, write_config, write_samples
 from tests.sandboxes import LIMITS, PATIENCE, make_engine, why_no_docker
-from tests.stores_kit import KINDS, gs_server, new_address, s3_server
+from tests.stores_kit import KINDS, SERVERS, gs_server, new_address, s3_server
 
 # Fixtures that start a sandbox, a server, a browser or a model: tests that use one are `slow`.
-SLOW_FIXTURES = {"engine", "pool", "toolchains", "home", "prefect_here", "s3", "gs", "model", "built"}
-# What holds for each engine by itself. Elsewhere Docker repeats at night what bubblewrap shows by day.
-BOTH_ENGINES = {"test_sandbox_contract", "test_sandbox_faults", "test_sandbox_pool", "test_sandbox_stdin"}
+SLOW_FIXTURES = {"engine", "pool", "toolchains", "home", "prefect_here", *SERVERS, "model", "built"}
+# The contract of a sandbox is held on both engines by day. What rests on the host beside it (limits, devices,
+# compilers, clocks, images) is repeated on Docker at night; other tests need one engine that keeps the contract.
+BOTH_BY_DAY = {"test_sandbox_contract", "test_sandbox_faults"}
+BOTH_AT_NIGHT = {
+    "test_answers", "test_environment", "test_flaky", "test_languages",
+    "test_sandbox_overload", "test_sandbox_stdin",
+}  # fmt: skip
 REAL_DATA = Path(__file__).parents[1].parent / "shared" / "data"
 
 
@@ -34,17 +42,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark slow and nightly tests by what they use; with `--fast`, deselect both."""
+    left_out = set()
     for item in items:
         if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("model"):
             item.add_marker("slow")
         module = item.nodeid.partition("::")[0].rpartition("/")[2].removesuffix(".py")
-        if item.get_closest_marker("docker") and module not in BOTH_ENGINES:
+        if item.get_closest_marker("docker") and module not in BOTH_BY_DAY:
             item.add_marker("nightly")
-    if config.getoption("--fast"):
-        marked = [item for item in items if any(item.get_closest_marker(name) for name in ("slow", "nightly"))]
-        config.hook.pytest_deselected(items=marked)
-        left_out = set(marked)
-        items[:] = [item for item in items if item not in left_out]
+            params = (
+                item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+            )
+            if params.get("engine") == "docker" and module not in BOTH_AT_NIGHT:
+                left_out.add(item)
+        if config.getoption("--fast") and any(item.get_closest_marker(name) for name in ("slow", "nightly")):
+            left_out.add(item)
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -59,6 +72,8 @@ def no_processes(request: pytest.FixtureRequest) -> Iterator[None]:
             raise AssertionError("this test starts a process: mark it `slow`")
 
         patch.setattr(subprocess.Popen, "__init__", refuse)
+        patch.setattr(multiprocessing.process.BaseProcess, "start", refuse)
+        patch.setattr(rows, "each_in_time", lambda items, work: [work(item) for item in items])  # without its fork
         yield
 
 
@@ -170,10 +185,10 @@ def gs() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=[pytest.param(one, marks=pytest.mark.slow) if one in SERVERS else one for one in KINDS])
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a new folder in each kind of store in turn."""
-    if request.param in ("s3", "gs"):
+    if request.param in SERVERS:
         request.getfixturevalue(request.param)
     return new_address(request.param, tmp_path)
 
@@ -202,15 +217,28 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
 
 
-@pytest.fixture(scope="module")
-def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The configuration of a small run from files."""
-    return write_config(tmp_path_factory.mktemp("input"))
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The samples of a small run."""
+    return write_samples(tmp_path_factory.mktemp("samples"))
 
 
-@pytest.fixture(scope="module")
-def built(config: Path, home: Path) -> Path:
-    """That run, undisturbed."""
+@pytest.fixture(scope="session")
+def built_once(samples: Path, tmp_path_factory: pytest.TempPathFactory, home: Path) -> Path:
+    """That run, built once for all modules; not to be written into."""
+    config = write_config(tmp_path_factory.mktemp("once"), samples)
     done = run_pairsmith("build", config, home=home)
     assert done.returncode == 0, done.stdout + done.stderr
     return config.parent / "run"
+
+
+@pytest.fixture(scope="module")
+def config(samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The configuration of a small run from files."""
+    return write_config(tmp_path_factory.mktemp("input"), samples)
+
+
+@pytest.fixture(scope="module")
+def built(config: Path, built_once: Path) -> Path:
+    """That run, a copy for each module."""
+    return Path(shutil.copytree(built_once, config.parent / "run", dirs_exist_ok=True))

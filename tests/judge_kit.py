@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
-from pairsmith.pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Request, Trouble
-from pairsmith.pipeline.syntax.judge import DIMENSIONS
+from pairsmith.pipeline.pairing.llm_judge import DIMENSIONS
+from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Request, Sampler, Trouble
 
 
-class Judge(ClosingSampler):
+class Judge(Sampler):
     """Answers with the place that holds the word `good`; `biased` always prefers the first place."""
 
     backend, model, revision = "fake", "judge", ""

@@ -33,6 +33,7 @@ class Server(ThreadingHTTPServer):
         self.keys: list[str | None] = []
         self.lock = threading.Lock()
         self.n_now = self.n_most = 0
+        self.metrics: Callable[[], str] = lambda: ""
 
     @property
     def url(self) -> str:
@@ -42,6 +43,13 @@ class Server(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     server: Server
     protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        content = self.server.metrics().encode()
+        self.send_response(200 if content else 404)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers["Content-Length"]))

@@ -4,15 +4,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pairsmith.pipeline.pairing import Drop, PairingResult, PairingTables, make_pairs, tables_of_records
+from pairsmith.pipeline.pairing.drops import Drop
+from pairsmith.pipeline.pairing.pairs import PairingResult, make_pairs
+from pairsmith.pipeline.pairing.tables import PairingTables, tables_of_records
 from pairsmith.schemas.arrow import from_table
-from pairsmith.schemas.candidate import Candidate, Extraction, Program
+from pairsmith.schemas.candidate import Candidate, Extraction, Program, Syntax
 from pairsmith.schemas.config.pairs import PairsConfig
-from pairsmith.schemas.crosscheck import CandidateCrosscheck, ProblemCrosscheck, Timing
 from pairsmith.schemas.pair import Pair
 from pairsmith.schemas.problem import JudgedBy, Problem
-from pairsmith.schemas.syntax import Syntax
-from pairsmith.schemas.verdict import Cause, Label, Verdict
+from pairsmith.schemas.verdict import CandidateCrosscheck, Cause, Label, ProblemCrosscheck, Timing, Verdict
 
 
 @dataclass(frozen=True)

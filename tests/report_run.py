@@ -3,24 +3,22 @@
 import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from pairsmith.pipeline.evaluation.scores.score import scores_to_json
+from pairsmith.pipeline.evaluation.score import scores_to_json
 from pairsmith.schemas.arrow import to_table
-from pairsmith.schemas.candidate import Candidate, Extraction, Program
-from pairsmith.schemas.crosscheck import CandidateCrosscheck, ProblemCrosscheck, Timing
+from pairsmith.schemas.candidate import Candidate, Extraction, Program, Syntax
 from pairsmith.schemas.execution import Execution, Status
 from pairsmith.schemas.manifest import Manifest, ShardFile
 from pairsmith.schemas.pair import Message, Pair
 from pairsmith.schemas.problem import JudgedBy, Problem
 from pairsmith.schemas.score import Gain, Interval, ProblemScore, Score
-from pairsmith.schemas.syntax import Syntax
-from pairsmith.schemas.training import TrainingStep, TrainingSummary
-from pairsmith.schemas.verdict import Cause, Label, Verdict
+from pairsmith.schemas.training import DatasetStep, TrainingStep, TrainingSummary
+from pairsmith.schemas.verdict import CandidateCrosscheck, Cause, Label, ProblemCrosscheck, Timing, Verdict
 
 NAMES = [
     "absolute_value",
@@ -346,11 +344,12 @@ def training_steps(n_steps: int = 60) -> list[TrainingStep]:
     ]
 
 
-def write_training(run: Path, n_steps: int = 60, finished: bool = True) -> None:
-    """Write the log of a training run and, if it is finished, its summary."""
+def write_training(run: Path, n_steps: int = 60, finished: bool = True, datasets: Sequence[str] = ()) -> None:
+    """Write the log of a training run, with rows of these datasets in each step, and its summary if finished."""
     folder = run / "training"
     folder.mkdir(parents=True, exist_ok=True)
-    steps = training_steps(n_steps)
+    parts = tuple(DatasetStep(name, 0.5 + number, 0.25) for number, name in enumerate(datasets))
+    steps = [replace(step, datasets=parts) for step in training_steps(n_steps)]
     (folder / "log.jsonl").write_text("".join(json.dumps(asdict(step)) + "\n" for step in steps))
     if finished:
         summary = TrainingSummary("dpo", "smollm2", 94, 1, steps[0].loss, tuple(steps))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pairsmith.pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Opening, Request
+from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Opening, Request, Sampler
 from pairsmith.schemas.problem import JudgedBy, Problem
 
 
@@ -45,7 +45,7 @@ def make_request(index: int = 0, text: str = "ask", **changes: Any) -> Request:
     return Request(**{**fields, **changes})
 
 
-class EchoSampler(ClosingSampler):
+class EchoSampler(Sampler):
     """Answers every request with its id, last first, and remembers what it was asked."""
 
     backend, model, revision = "transformers", "echo", "r1"

@@ -11,7 +11,7 @@ from pairsmith.schemas.config import ExecutionConfig, SandboxConfig
 IMAGE = os.environ.get("PAIRSMITH_TEST_IMAGE", SandboxConfig().image)
 # Short limits: what must time out does so soon. Long enough for a busy machine.
 LIMITS = SandboxConfig(cpu_s=2, wall_s=20.0, case_wall_s=6.0, memory_mib=256, workers=2, image=IMAGE)
-PATIENCE = ExecutionConfig(fault_retries=1, fault_limit=5)
+PATIENCE = ExecutionConfig(fault_retries=1)
 
 
 @functools.cache

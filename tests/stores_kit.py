@@ -16,7 +16,8 @@ import httpx
 import pytest
 
 BUCKET = "tester"
-KINDS = ("memory", "file", "s3", "gs")
+SERVERS = ("s3", "gs")  # which the fixtures of these names start
+KINDS = ("memory", "file", *SERVERS)
 
 
 @contextmanager

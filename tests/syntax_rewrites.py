@@ -12,10 +12,19 @@ from collections.abc import Iterator
 from tree_sitter import Node, Parser
 
 from pairsmith.pipeline.languages.table import find_grammar
+from pairsmith.pipeline.syntax.analysing import analyse_problem
+from pairsmith.schemas.candidate import Program, Syntax
+from pairsmith.schemas.config import SyntaxConfig
 
 FRESH = ("alpha", "beta", "gamma", "delta", "item_", "result_", "x1", "y2", "tmp", "Value", "_q", "näme")
 OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.BitXor)
 COMPARISONS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq, ast.In, ast.NotIn, ast.Is)
+
+
+def analyse_program(program: Program, language: str = "python") -> Syntax:
+    """Return the syntax of one program, seen alone."""
+    (row,) = analyse_problem([program], SyntaxConfig(), language)
+    return row
 
 
 def rewrite(code: str, draw: random.Random) -> str:

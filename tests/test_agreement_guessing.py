@@ -2,7 +2,7 @@
 
 import pytest
 
-from pairsmith.pipeline.synthesis.agreement.evidence import guess_inputs
+from pairsmith.pipeline.synthesis.evidence import guess_inputs
 from pairsmith.pipeline.synthesis.parsing import fits_signature
 from pairsmith.schemas.values import decode_value
 

@@ -7,20 +7,21 @@ import numpy as np
 import pytest
 
 from benchmarks.agreement_fitting import fit, measure_bins
+from pairsmith.pipeline.report.study import plot_calibration
 from pairsmith.pipeline.report.svg import draw_svg
-from pairsmith.pipeline.report.synthesis import plot_calibration
-from pairsmith.pipeline.synthesis.agreement import judge_evidence, read_calibration
-from pairsmith.pipeline.synthesis.agreement.behaviours import find_behaviours
-from pairsmith.pipeline.synthesis.agreement.estimate import (
+from pairsmith.pipeline.synthesis.deciding import judge_evidence
+from pairsmith.pipeline.synthesis.estimate import (
     FEATURES,
     Calibration,
     CalibrationError,
     Coefficients,
     estimate,
     features,
+    find_behaviours,
+    read_calibration,
 )
-from pairsmith.schemas.agreement import Standing
 from pairsmith.schemas.config import AgreementConfig
+from pairsmith.schemas.synthesis import ResponseLabel
 from tests.agreement_kit import make_evidence
 from tests.sampling_kit import make_problem
 
@@ -30,9 +31,9 @@ GOOD = [{2: 4, 3: 9, 4: 16}, {1: 1, 5: 25, 3: 9}, {3: 9, 4: 17}]
 
 
 def best(evidence: object) -> int:
-    from pairsmith.pipeline.synthesis.agreement.evidence import Evidence
+    from pairsmith.pipeline.synthesis.evidence import AgreementEvidence
 
-    assert isinstance(evidence, Evidence)
+    assert isinstance(evidence, AgreementEvidence)
     behaviours = find_behaviours(evidence)
     joint = estimate(evidence, behaviours, KNOWN)
     return behaviours.groups[int(joint.groups.argmax())].programs[0]
@@ -94,26 +95,26 @@ def test_labels_need_tests_and_a_behaviour_that_dominates() -> None:
     agreement, rows = judge_evidence(problem, split, ids, config, KNOWN)
     assert not agreement.is_dominant
     assert agreement.cases == ()
-    assert {row.standing for row in rows} <= {Standing.UNDECIDED, Standing.REJECTED}
+    assert {row.standing for row in rows} <= {ResponseLabel.UNDECIDED, ResponseLabel.REJECTED}
     clear = make_evidence([(3, SQUARES), (3, SQUARES), (3, DOUBLES)], GOOD * 3, n_asked=5)
     agreement, rows = judge_evidence(problem, clear, [*ids, "no code"], config, KNOWN)
     assert agreement.is_dominant
     assert {case.arguments: case.expected for case in agreement.cases} == {f"[{n}]": str(n * n) for n in range(5)}
-    assert [row.standing for row in rows[:6]] == [Standing.CHOSEN] * 6
-    assert all(row.standing is not Standing.CHOSEN for row in rows[6:])
-    assert rows[-1].standing is Standing.REJECTED
+    assert [row.standing for row in rows[:6]] == [ResponseLabel.CHOSEN] * 6
+    assert all(row.standing is not ResponseLabel.CHOSEN for row in rows[6:])
+    assert rows[-1].standing is ResponseLabel.REJECTED
 
 
 def test_no_response_and_no_input_break_nothing() -> None:
     config, problem = AgreementConfig(), make_problem("f")
     nothing = make_evidence([(1, [])], [])
     agreement, rows = judge_evidence(problem, nothing, ["r0.0"], config, KNOWN)
-    assert (agreement.n_inputs, agreement.cases, rows[0].standing) == (0, (), Standing.UNDECIDED)
+    assert (agreement.n_inputs, agreement.cases, rows[0].standing) == (0, (), ResponseLabel.UNDECIDED)
     from dataclasses import replace
 
     empty = replace(nothing, responses=(), program_of=(), keys=())
     agreement, rows = judge_evidence(problem, empty, ["gone"], config, KNOWN)
-    assert (agreement.n_responses, rows[0].standing) == (0, Standing.UNDECIDED)
+    assert (agreement.n_responses, rows[0].standing) == (0, ResponseLabel.UNDECIDED)
 
 
 def test_a_fit_on_simulated_problems_is_honest_on_others() -> None:

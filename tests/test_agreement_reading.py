@@ -4,10 +4,9 @@ from collections import Counter
 
 import pytest
 
-from pairsmith.pipeline.synthesis.agreement import read_suite
-from pairsmith.pipeline.synthesis.agreement.reading import find_calls
-from pairsmith.schemas.agreement import GeneratedTest
+from pairsmith.pipeline.synthesis.suites import find_calls, read_suite
 from pairsmith.schemas.problem import Case
+from pairsmith.schemas.synthesis import GeneratedTest
 
 CASE = GeneratedTest(Case("[1]", "2"))
 

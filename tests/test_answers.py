@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
-from pairsmith.pipeline.execution.answers import judge_answers, load_answers, table_of
+import pytest
+
+from pairsmith.pipeline.execution.answers import KnownAnswer, judge_answers, load_answers, table_of
 from pairsmith.pipeline.sandbox import SandboxPool
 from tests.answers.make_corpus import HERE, rows
 
@@ -17,6 +19,14 @@ def test_the_file_is_what_its_rules_give() -> None:
     assert len({row["language"] for row in written}) == 9
 
 
+def test_answers_that_share_one_of_their_blocks(pool: SandboxPool) -> None:
+    right, wrong, other = (f"```python\ndef f(n):\n    return n {tail}\n```\n" for tail in ("+ 1", "- 1", "+ 2"))
+    texts = (wrong + right, other + right, right)
+    answers = [KnownAnswer("several blocks", "", "python", "function", text, "") for text in texts]
+    assert [verdict.label for verdict in judge_answers(answers, pool)] == ["undecided", "undecided", "passed"]
+
+
+@pytest.mark.timeout(1500)  # Docker compiles slowly where other tests run beside it
 def test_every_label_is_right(pool: SandboxPool, tmp_path: Path) -> None:
     answers = load_answers()
     verdicts = judge_answers(answers, pool, tmp_path / "compiled")

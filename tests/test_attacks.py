@@ -28,7 +28,8 @@ from tests.sandboxes import make_engine, why_no_docker
 
 ATTACKS = load_attacks(attacks_folder())
 # One worker runs all of these: the corpus is tried once on each backend.
-pytestmark = pytest.mark.xdist_group("attacks")
+# The first test of a backend waits for all of them, which a busy machine may take long for.
+pytestmark = [pytest.mark.xdist_group("attacks"), pytest.mark.timeout(1800)]
 BACKENDS = ("bubblewrap", pytest.param("docker", marks=pytest.mark.docker))
 
 
@@ -79,6 +80,7 @@ def test_the_corpus_is_as_large_as_promised() -> None:
     assert all(attack.what[0].isupper() and attack.what.endswith(".") for attack in ATTACKS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_it_holds(attack: object, backend: str) -> None:
@@ -95,23 +97,25 @@ def test_it_holds(attack: object, backend: str) -> None:
     assert (expects == HONEST) == trial.attack.name.startswith("honest/")
 
 
+@pytest.mark.slow
 @pytest.mark.docker
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
-def test_both_backends_agree(attack: object) -> None:
+def test_both_backends_agree() -> None:
     require("docker")
-    ours, theirs = (trials_on(backend)[attack.name].verdict for backend in ("bubblewrap", "docker"))  # type: ignore[attr-defined]
-    assert (ours.label, ours.cause, ours.signature) == (theirs.label, theirs.cause, theirs.signature), (
-        ours,
-        theirs,
+    ours, theirs = (
+        {name: (one.verdict.label, one.verdict.cause, one.verdict.signature) for name, one in trials.items()}
+        for trials in map(trials_on, ("bubblewrap", "docker"))
     )
+    assert ours == theirs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_nothing_is_left_on_the_host(backend: str) -> None:
     require(backend)
     assert try_all(backend)[1] == []
 
 
+@pytest.mark.slow
 def test_a_trial_that_left_something_or_passed_has_not_held() -> None:
     trial = next(iter(trials_on("bubblewrap").values()))
     assert trial.held
@@ -133,6 +137,7 @@ def test_the_problem_is_not_solved_by_constants() -> None:
     assert len({case.expected for case in attack_problem().cases}) == len(attack_problem().cases)
 
 
+@pytest.mark.slow
 def test_what_is_active_is_said() -> None:
     engines, _ = make_engines(LIMITS, f"describe-{os.getpid()}")
     assert engines

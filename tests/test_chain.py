@@ -14,9 +14,9 @@ from pairsmith.pipeline.problems.records import DroppedProblem, DropReason, Load
 from pairsmith.pipeline.problems.stage import split_shards
 from pairsmith.pipeline.run.folder import StageFolder, shard_name
 from pairsmith.pipeline.sampling import Sampler, SampleStore, open_sampler
+from pairsmith.pipeline.sampling.filling import draw
 from pairsmith.pipeline.sampling.planning import Source
 from pairsmith.pipeline.sampling.protocol import Failure, SamplingError, Trouble
-from pairsmith.pipeline.sampling.stream import draw
 from pairsmith.pipeline.sandbox import Answer, Bench, Ending, Job, SandboxPool
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig, load_config
@@ -25,6 +25,8 @@ from pairsmith.schemas.problem import Case, Problem
 from pairsmith.schemas.values import decode_value, encode_value
 from pairsmith.schemas.verdict import Label
 from tests.pairing_records import problem as make_problem
+
+pytestmark = pytest.mark.slow
 
 T = TypeVar("T")
 NAME = shard_name(0)
@@ -64,7 +66,7 @@ class LocalPool:
     def note(self, was_starved: bool) -> None:
         assert not was_starved
 
-    def run(self, work: Callable[[Bench], T]) -> T:
+    def run(self, work: Callable[[Bench], T], alone: bool = False) -> T:
         return work(cast(Bench, LocalBench()))
 
 
@@ -217,9 +219,7 @@ def test_the_same_again_gives_the_same_content(chain: Path, config: RunConfig, t
         ("sampling.n_per_request=3", set()),
         ("sampling.api_key_variable=\"MINE\"", set()),
         ("sandbox.workers=9", set()),
-        ("sandbox.recycle_after=9", set()),
-        ("sandbox.start_limit_s=9.0", set()),
-        ("execution.fault_limit=9", set()),
+        ("execution.patience_s=9.0", set()),
         ("shard_problems=1", set()),
         ("training.beta=0.5", set()),
         ("scoring.n=2", set()),

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from pairsmith.pipeline.chain import table
-from pairsmith.pipeline.chain.provenance import read_config, read_provenance, remembered
-from pairsmith.pipeline.chain.state import StageState, State, examine_run
+from pairsmith.pipeline.chain.state import StageState, State, examine_run, read_config, read_provenance, remembered
 from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.problems.sources.starter import starter_folder
@@ -86,11 +85,11 @@ def test_a_problem_that_is_gone_is_named(settings: Callable[..., RunConfig], run
     assert "problems.limit: null then, 4 now" in states["problems"].reasons
 
 
-def test_a_file_with_other_content_is_told(config: Path, settings: Callable[..., RunConfig], run: Path) -> None:
-    samples = run.parent / "samples.jsonl"
-    samples.write_text((config.parent / "samples.jsonl").read_text().replace("return", "return  ", 1))
+def test_a_file_with_other_content_is_told(samples: Path, settings: Callable[..., RunConfig], run: Path) -> None:
+    changed = run.parent / "samples.jsonl"
+    changed.write_text(samples.read_text().replace("return", "return  ", 1))
     states = examine(
-        run, settings().model_copy(update={"sampling": settings(f"sampling.samples={samples}").sampling})
+        run, settings().model_copy(update={"sampling": settings(f"sampling.samples={changed}").sampling})
     )
     assert states["candidates"].state is State.STALE
     assert "samples" in " ".join(states["candidates"].reasons)
@@ -140,7 +139,7 @@ def test_each_setting_that_a_key_covers_is_kept() -> None:
     """Every section of the configuration that shapes rows is watched by some stage."""
     config = RunConfig()
     watched = {key.split(".")[0] for stage in table.STAGES for key in stage.settings_in(config)}
-    not_rows = {"run", "overlap", "adaptive", "budget", "prices", "gate"}
+    not_rows = {"run", "adaptive", "budget", "prices", "gate", "rounds"}
     not_rows |= {"publish", "refresh", "schedule", "service", "synthesis", "engine", "store"}
     assert set(RunConfig.model_fields) - watched == not_rows & set(RunConfig.model_fields)
 
@@ -150,10 +149,10 @@ def test_settings_that_are_renamed_removed_or_new_since_are_no_reasons(
 ) -> None:
     rows = json.loads((run / "made_with.json").read_text())
     kept = rows["standings"]["settings"]
-    assert kept.pop("crosscheck.min_share") == "0.51"  # as if it had come later
+    assert kept.pop("crosscheck.wall_s") == "3.0"  # as if it had come later
     old = {key.replace("crosscheck.", "truth."): value for key, value in kept.items()}
-    rows["standings"]["settings"] = old | {"truth.min_programs": "3"}
+    rows["standings"]["settings"] = old | {"truth.min_programs": "3", "crosscheck.min_share": "0.6"}
     (run / "made_with.json").write_text(json.dumps(rows))
     state = examine(run, settings("crosscheck.n_mutants=3"))["standings"]
     assert state.state is State.STALE
-    assert state.reasons == ("crosscheck.n_mutants: 12 then, 3 now",)
+    assert state.reasons == ("crosscheck.n_mutants: 0 then, 3 now",)

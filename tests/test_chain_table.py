@@ -16,18 +16,24 @@ from pairsmith.flows.cli.plans import show_plan
 from pairsmith.flows.reference import pages
 from pairsmith.flows.runtime.overlapped import Overlapped, open_bars, overlapped_stages
 from pairsmith.flows.runtime.reporting import reporter
-from pairsmith.flows.runtime.tables import stage_rows
 from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.chain.chain import Chain
-from pairsmith.pipeline.chain.provenance import read_provenance, remembered
 from pairsmith.pipeline.chain.stage import NON_SEMANTIC, Inputs, Stage, flatten
-from pairsmith.pipeline.chain.state import State, examine_run
+from pairsmith.pipeline.chain.state import (
+    Provenance,
+    State,
+    examine_run,
+    list_changes,
+    read_provenance,
+    remembered,
+)
 from pairsmith.pipeline.chain.tools import Tools
 from pairsmith.pipeline.problems.stage import load_shards
 from pairsmith.pipeline.reference import list_keys
 from pairsmith.pipeline.report.gather import gather_run
+from pairsmith.pipeline.report.tables import stage_rows
 from pairsmith.pipeline.run.folder import Shard
-from pairsmith.pipeline.syntax.worker import Reader
+from pairsmith.pipeline.syntax.stage import Reader
 from pairsmith.schemas.config import RunConfig, load_config
 from tests.test_chain import NAME, POOL, LocalTools, open_chain, open_source, run_chain
 from tests.test_chain import config as chain_config
@@ -95,6 +101,7 @@ def printed(settings: RunConfig, cache: Path) -> str:
     return text.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("with_toy")
 def test_a_stage_is_added_in_one_place(settings: RunConfig, tmp_path: Path) -> None:
     assert "4 lengths" in printed(settings, tmp_path)
@@ -133,6 +140,7 @@ OTHERS: Mapping[str, Any] = {
     "sampling.models": [{"model": "other"}],
     "sampling.schedule": [{"temperature": 0.1}],
     "sampling.extra": {"top_k": 3},
+    "training.extra": {"optim": "sgd"},
     "sampling.vllm.engine": {"max_num_seqs": 3},
     "sampling.samples": FILE,
     "sampling.adapter": FOLDER,
@@ -171,10 +179,10 @@ def other_values(key: str, now: Any) -> Iterator[Any]:
     elif isinstance(now, float):
         yield from (now + 0.1, now / 2, now - 0.05, now + 1.0)
     elif isinstance(now, list):
-        yield from (["other"], [1], [0.5])
+        yield from (["other"], [1], [0.5], now[1:])
     yield from ("other", 7, 0.5, ["other"], "humaneval", "files", "docker", "all", "exact", "ray")
     yield from ("sft", "none", "bfloat16", "cosine", "transformers", "cuda", "full", "weigh", "estimate")
-    yield from ("distinct_behaviour", 64, 0.1, [{"model": "other"}])
+    yield from ("distinct_behaviour", 64, 0.1, [{"model": "other"}], [{"path": "other"}])
 
 
 def flipped(config: RunConfig, key: str, folder: Path) -> RunConfig | None:
@@ -211,6 +219,7 @@ def keys_of(run: Path, config: RunConfig) -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow
 def test_what_changes_a_key_is_a_setting_of_its_stage_and_nothing_else_is(
     chain_config: RunConfig, tmp_path: Path
 ) -> None:
@@ -228,11 +237,13 @@ def test_what_changes_a_key_is_a_setting_of_its_stage_and_nothing_else_is(
         after = keys_of(tmp_path / "run", changed)
         for name in before:
             stage = table.find_stage(name)
-            is_reason = stage.settings_in(config) != stage.settings_in(changed)
+            made = Provenance("", stage.settings_in(config))
+            is_reason = bool(list_changes(stage, changed, made, str(stage.version)))  # as `status` shows them
             if (before[name] != after[name]) is not is_reason:
                 drifted.append(f"{key} and {name}: the key {'changes' if not is_reason else 'stays'}")
     assert drifted == []
-    assert unflipped == ["training.patience"]  # is refused without `training.eval_steps`
+    # Refused without `rounds.reference = start`, without `training.eval_steps`, without an adapter.
+    assert unflipped == ["rounds.start", "training.patience", "training.reference"]
 
 
 def test_the_settings_that_stages_name_are_settings() -> None:

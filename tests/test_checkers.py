@@ -1,8 +1,6 @@
 """Problems with many right answers: their own checker decides, apart from the candidate."""
 
 import json
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +9,12 @@ import pytest
 from pairsmith.pipeline.execution.runner import execute_programs
 from pairsmith.pipeline.judging.checkers import why_no_checker
 from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.pipeline.problems.records import DroppedProblem
 from pairsmith.pipeline.problems.sources.jsonl import load_jsonl
 from pairsmith.pipeline.sandbox import SandboxPool
 from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.problem import Problem
 from pairsmith.schemas.verdict import Cause, Label, Verdict
-from tests.sandboxes import LIMITS, PATIENCE, make_engine, why_no_docker
-
-ENGINES = [
-    "bubblewrap",
-    pytest.param("docker", marks=pytest.mark.skipif(bool(why_no_docker()), reason="no Docker")),
-]
-
-
-@pytest.fixture(params=ENGINES, scope="module")
-def pool(request: pytest.FixtureRequest) -> Iterator[SandboxPool]:
-    engine = make_engine(request.param, f"checkers-{threading.get_ident()}")
-    with SandboxPool(engine, LIMITS, PATIENCE) as sandboxes:
-        yield sandboxes
-
 
 DIVISOR = """
 def check(input, output, expected):
@@ -111,6 +96,59 @@ def test_a_checker_in_cpp_reads_files(pool: SandboxPool, tmp_path: Path) -> None
     assert "exit code 3" in verdict.detail
 
 
+# What a checker uses of testlib, in the manner of testlib: streams that end the checker by themselves.
+TESTLIB = r"""
+#ifndef _TESTLIB_H_
+#define _TESTLIB_H_
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include "testlib-verdicts.h"
+struct InStream {
+    std::ifstream file;
+    TResult bad;
+    int readInt() { int n; if (!(file >> n)) quit(bad, "no number"); return n; }
+    [[noreturn]] static void quit(TResult how, const char *text) { std::fputs(text, stderr); std::exit(how); }
+} inf, ouf, ans;
+inline void registerTestlibCmd(int argc, char **argv) {
+    if (argc != 4) std::exit(_fail);
+    inf.file.open(argv[1]); ouf.file.open(argv[2]); ans.file.open(argv[3]);
+    inf.bad = ans.bad = _fail; ouf.bad = _pe;
+}
+[[noreturn]] inline void quitf(TResult how, const char *format, ...) { InStream::quit(how, format); }
+#endif
+"""
+WITH_TESTLIB = """
+#include "testlib.h"
+int main(int argc, char* argv[]) {
+    registerTestlibCmd(argc, argv);
+    int n = inf.readInt(), d = ouf.readInt();
+    if (d <= 1 || d >= n || n % d) quitf(_wa, "%d divides nothing", d);
+    if (ans.readInt() <= 1) quitf(_fail, "no answer");
+    quitf(_ok, "right");
+}
+"""
+
+
+def test_a_checker_in_cpp_includes_headers_that_lie_beside_the_problems(pool: SandboxPool, tmp_path: Path) -> None:
+    row = PROGRAM | {"checker": WITH_TESTLIB, "checker_language": "cpp"}
+    (tmp_path / "own.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    (found,) = load_jsonl(tmp_path / "own.jsonl")
+    assert isinstance(found.outcome, DroppedProblem)
+    assert "no 'testlib.h' beside the file of problems" in found.outcome.message
+    (tmp_path / "testlib.h").write_text(TESTLIB)
+    (tmp_path / "testlib-verdicts.h").write_text("enum TResult { _ok = 0, _wa = 1, _pe = 2, _fail = 3 };\n")
+    problem = problem_of(tmp_path, row)
+    divisors = "n = int(input())\nprint({}(d for d in range(2, n) if n % d == 0))"
+    codes = (divisors.format("min"), divisors.format("max"), "print(11)", "print('x')", "input()")
+    right, wrong = [(Label.PASSED, Cause.NONE)] * 2, [(Label.FAILED, Cause.WRONG_VALUE)] * 3
+    assert [(one.label, one.cause) for one in verdicts(pool, problem, *codes)] == right + wrong
+    broken = problem_of(tmp_path, row | {"cases": [{"stdin": "12\n"}]})  # the checker misses its answer
+    (verdict,) = verdicts(pool, broken, codes[0])
+    assert (verdict.label, verdict.cause) == (Label.UNDECIDED, Cause.CHECKER_BROKEN)
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -128,6 +166,17 @@ def test_a_broken_checker_proves_nothing(pool: SandboxPool, tmp_path: Path, body
     row = PROGRAM | {"checker": f"def check(input, output, expected):\n    {body}\n"}
     (verdict,) = verdicts(pool, problem_of(tmp_path, row), "print(2 if int(input()) == 12 else 5)")
     assert (verdict.label, verdict.cause) == (Label.UNDECIDED, Cause.CHECKER_BROKEN)
+
+
+def test_a_checker_reads_no_file_of_the_host(pool: SandboxPool, tmp_path: Path) -> None:
+    """A checker comes with a problem, from whoever published it."""
+    secret = tmp_path / "secret"
+    secret.write_text("secret", encoding="utf-8")
+    secret.chmod(0o644)
+    body = f"import os\n    return not any(map(os.path.exists, [{str(secret)!r}, '/root/.ssh', '/etc/shadow-']))"
+    row = PROGRAM | {"checker": f"def check(input, output, expected):\n    {body}\n"}
+    (verdict,) = verdicts(pool, problem_of(tmp_path, row), "print(2 if int(input()) == 12 else 5)")
+    assert verdict.label is Label.PASSED
 
 
 def test_no_checker_is_where_the_candidate_is(pool: SandboxPool, tmp_path: Path) -> None:

@@ -2,16 +2,20 @@
 
 import sys
 import types
+from dataclasses import replace
 
 import pytest
 
 from pairsmith.pipeline.execution.runner import execute_programs
+from pairsmith.pipeline.extraction import extract_program
 from pairsmith.pipeline.judging.verdict import judge
-from pairsmith.pipeline.problems.convert.conversion import convert_tests
+from pairsmith.pipeline.problems.conversion import convert_tests
 from pairsmith.pipeline.sandbox.pool import SandboxPool
 from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.schemas.config.judging import ExtractionConfig
 from pairsmith.schemas.verdict import Label, Verdict
-from tests.classes_kit import PROBLEMS, ClassProblem
+from tests.classes_kit import ASKED, METHODS, PROBLEMS, WRONG_METHODS, ClassProblem
+from tests.pairing_records import judged
 from tests.pairing_records import problem as make_problem
 
 RIGHT = [pytest.param(one, code, id=f"{one.name}-{n}") for one in PROBLEMS for n, code in enumerate(one.right)]
@@ -76,3 +80,28 @@ def test_a_right_solution_passes(pool: SandboxPool, one: ClassProblem, code: str
 def test_a_wrong_solution_does_not_pass(pool: SandboxPool, one: ClassProblem, code: str) -> None:
     verdict = verdict_of(pool, one, code)
     assert verdict.label is Label.FAILED, verdict
+
+
+@pytest.mark.parametrize("form", ASKED)
+def test_a_method_answers_where_a_function_is_asked_for(pool: SandboxPool, form: str) -> None:
+    made = convert_tests(ASKED[form], "fact")
+    problem = make_problem(
+        judged_by=made.judged_by, cases=made.cases, test_code=made.test_code, entry_point="fact", setup=""
+    )
+    right = [code.replace("ONE", "1") for code in METHODS.values()]
+    wrong = [*(code.replace("ONE", "2") for code in METHODS.values()), *WRONG_METHODS.values()]
+    texts = [
+        text for code in right + wrong for text in (f"```python\n{code}```\n", f"My class:\n\n{code}\nIt loops.\n")
+    ]
+    accepting = ExtractionConfig(accept_method=True)
+    answer = judged("c").candidate
+    candidates = [replace(answer, candidate_id=f"{n:032x}", completion=text) for n, text in enumerate(texts)]
+    programs = [extract_program(one, problem, accepting) for one in candidates]
+    assert all(program.method_of for program in programs)
+    ran = execute_programs(programs, {"p/1": problem}, pool)
+    labels = [judge(problem, execution).label for execution in ran]
+    expected = [Label.PASSED] * 2 * len(right) + [Label.FAILED] * 2 * len(wrong)
+    assert [(text, label) for text, label in zip(texts, labels, strict=True)] == list(
+        zip(texts, expected, strict=True)
+    )
+    assert extract_program(candidates[0], problem).method_of == ""

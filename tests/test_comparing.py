@@ -107,6 +107,7 @@ def test_floats_may_differ_at_any_depth(got: object, expected: object, equal: bo
     assert same_value(got, expected, Tolerance(0.1 + 1e-9)) is equal
 
 
+@pytest.mark.slow
 @given(SMALL, SMALL)
 @settings(max_examples=400)
 def test_it_is_python_equality(got: object, expected: object) -> None:

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from pairsmith.pipeline.run.cpus import judging_cpus, reserve_cpus
+from pairsmith.flows.runtime.overlapped import judging_cpus, reserve_cpus
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,7 @@ def test_judging_leaves_the_first_cores_and_keeps_one(
     assert judging_cpus(frozenset(available), n_reserved) == left
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core")
 def test_threads_and_processes_that_judging_starts_stay_off_too() -> None:
     before = os.sched_getaffinity(0)

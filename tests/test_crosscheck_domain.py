@@ -3,8 +3,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from pairsmith.pipeline.crosscheck.domain import fit_arguments, infer_domain, is_beyond, is_inside
-from pairsmith.schemas.values import encode_arguments
+from pairsmith.pipeline.crosscheck.domain import (
+    fit_arguments,
+    infer_answers,
+    infer_domain,
+    is_beyond,
+    is_inside,
+    is_like,
+)
+from pairsmith.schemas.values import encode_arguments, encode_value
 from tests.test_crosscheck_inputs import ARGUMENTS
 
 
@@ -29,6 +36,9 @@ from tests.test_crosscheck_inputs import ARGUMENTS
         ([[(1, 2)], [(3, 4)]], [[(9, 9)]], [[(1, 2, 3)]]),
         ([[{"a": 1}], [{"b": 2}]], [[{"c": 9}]], [[{}], [{1.5: 1}]]),
         ([[[1, "a"]], [[None]]], [[["b", 3]]], [[[2.5]], [[True]]]),
+        ([["(a)"], ["()()"], ["((b))"]], [["(b)(a)"]], [["(a"], [")a("], ["a)"]]),
+        ([[[1, 2]], [[3, 9, 4]], [[7, 6]]], [[[4, 5]]], [[[4]], [[]]]),
+        ([[[1, 2]], [[-3, -9]], [[0, 6]]], [[[-4, 0]]], [[[-4, 5]]]),
     ],
 )
 def test_what_all_inputs_share_is_asked_of_others(own: list[Any], inside: list[Any], outside: list[Any]) -> None:
@@ -43,6 +53,28 @@ def test_a_number_beyond_all_known_ones_in_its_place_is_told() -> None:
     domain = infer_domain([encode_arguments(row) for row in ([3, [900]], [5, [1]], [9, [2]])])
     asked = {row: is_beyond(domain, encode_arguments([row, [1000]])) for row in (1, 9, 10)}
     assert asked == {1: False, 9: False, 10: True}
+
+
+@pytest.mark.parametrize(
+    ("own", "like", "unlike"),
+    [
+        ([([15], 5), ([27], 3), ([63], 7)], [([22], 11), ([16], 2)], [([17], 18), ([20], 0), ([20], None)]),
+        ([([], "a"), ([], "b")], [([], "c")], [([], 1)]),
+        (
+            [([[3, 1, 2]], [1, 2, 3]), ([[5, 4]], [4, 5]), ([[2, 1]], [1, 2])],
+            [([[9, 8]], [8, 9])],
+            [([[9, 8]], [9])],
+        ),
+    ],
+)
+def test_an_answer_unlike_the_known_ones_shows_an_input_that_was_not_meant(
+    own: Any, like: Any, unlike: Any
+) -> None:
+    texts = [(encode_arguments(row), encode_value(answer)) for row, answer in own]
+    domain = infer_answers([text for text, _ in texts], [answer for _, answer in texts])
+    for pairs, expected in ((like, True), (unlike, False)):
+        for row, answer in pairs:
+            assert is_like(domain, encode_arguments(row), encode_value(answer)) is expected, (row, answer)
 
 
 def fit(own: list[list[Any]], arguments: list[Any]) -> list[Any]:

@@ -5,17 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from pairsmith.pipeline.crosscheck import PassedProgram, crosscheck_problem
-from pairsmith.pipeline.crosscheck.mutants import make_mutants, measure_adequacy
-from pairsmith.pipeline.crosscheck.questions import ask_reference
+from pairsmith.pipeline.crosscheck.mutations import make_mutants, measure_adequacy
+from pairsmith.pipeline.crosscheck.problem import crosscheck_problem
+from pairsmith.pipeline.crosscheck.questions import PassedProgram, ask_reference
 from pairsmith.pipeline.crosscheck.run import reading_of
 from pairsmith.pipeline.crosscheck.timing import time_problem
 from pairsmith.pipeline.crosscheck.vote import Question
 from pairsmith.pipeline.sandbox.pool import SandboxPool
 from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.config import CrosscheckConfig
-from pairsmith.schemas.crosscheck import CrosscheckResult
 from pairsmith.schemas.problem import Case, JudgedBy, Problem
+from pairsmith.schemas.verdict import CrosscheckResult
 from tests.pairing_records import problem
 
 CONFIG = CrosscheckConfig(n_inputs=40, n_mutants=0)
@@ -60,9 +60,12 @@ def test_the_reference_refutes_what_the_tests_let_through(pool: SandboxPool) -> 
     assert found == [CrosscheckResult.CONFIRMED] * 4 + [CrosscheckResult.REFUTED]
 
 
-def test_without_a_reference_independent_programs_outvote_it(pool: SandboxPool) -> None:
+def test_without_a_reference_independent_programs_outvote_it(
+    pool: SandboxPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pairsmith.pipeline.crosscheck.problem._CLEAR_SHARE", 0.75)  # four of five are clear
     alone = replace(UNIQUE, reference="")
-    problem, rows = crosscheck_problem(alone, passed(*RIGHT, BREAKS), pool, replace_share(0.75), seed=0)
+    problem, rows = crosscheck_problem(alone, passed(*RIGHT, BREAKS), pool, CONFIG, seed=0)
     assert [row.standing for row in rows] == [CrosscheckResult.CONFIRMED] * 4 + [CrosscheckResult.OUTVOTED]
     assert problem.is_weak
     assert problem.n_groups == 2
@@ -72,10 +75,6 @@ def test_without_a_reference_independent_programs_outvote_it(pool: SandboxPool) 
     agreed, _ = crosscheck_problem(alone, passed(*RIGHT), pool, CONFIG, seed=0)
     assert not agreed.is_weak
     assert agreed.top_support == 1.0
-
-
-def replace_share(clear: float) -> CrosscheckConfig:
-    return CONFIG.model_copy(update={"clear_share": clear})
 
 
 def test_a_contract_says_which_inputs_count(pool: SandboxPool) -> None:
@@ -155,6 +154,23 @@ def test_an_input_that_the_reference_is_slow_on_is_no_input_to_be_late_on(quick:
     questions = [Question(f"[{n}]", True, True) for n in (2, 0)]
     kept, _ = ask_reference(one, questions, reading_of(one.cases), quick, 0.4)
     assert kept == [Question("[0]", True, True), Question("[2]", True, False)]
+
+
+def test_inputs_whose_answers_are_unlike_those_of_the_tests_refute_nobody(pool: SandboxPool) -> None:
+    reference = "def first(l):\n    for x in l:\n        if x > 9:\n            return x\n    return None"
+    cases = tuple(Case(f"[[{a},{b},3]]", str(a if a > 9 else b)) for a, b in ((12, 4), (5, 14), (30, 20)))
+    one = problem(entry_point="first", cases=cases, reference=reference)
+    raises = "def first(l):\n    return [x for x in l if x > 9][0]"
+    wrong = "def first(l):\n    return max(l)"
+    found = standings(one, [reference, raises, wrong], pool)
+    assert found[:2] == [CrosscheckResult.CONFIRMED] * 2
+    assert found[2] is CrosscheckResult.REFUTED
+
+
+def test_a_program_that_its_first_input_ends_is_refuted(pool: SandboxPool) -> None:
+    own = "[3, 1, 2, 1], [5, 5], [0, 7, 4]"
+    exits = f"import os\n\n\ndef unique(l):\n    l in ({own}) or os._exit(0)\n    return sorted(set(l))"
+    assert standings(UNIQUE, [RIGHT[0], exits], pool) == [CrosscheckResult.CONFIRMED, CrosscheckResult.REFUTED]
 
 
 def test_no_budget_checks_nothing(pool: SandboxPool) -> None:

@@ -9,9 +9,7 @@ from pairsmith.pipeline.crosscheck.vote import (
     find_consensus,
     weigh_voters,
 )
-from pairsmith.schemas.config import CrosscheckConfig
 
-CONFIG = CrosscheckConfig()
 INSIDE, OUTSIDE, BIG = Question("[1]", True, True), Question("[1]", False, True), Question("[1]", True, False)
 REFUSABLE = Question("[1]", True, True, may_be_refused=True)
 LARGE = Question("[1]", True, True, is_large=True)
@@ -45,7 +43,7 @@ def voters(*answers: str) -> list[Voter]:
 def test_an_answer_needs_its_share_of_the_votes(
     answers: list[str], question: Question, consensus: Consensus | None
 ) -> None:
-    found = find_consensus(voters(*answers), [question], CONFIG, [0])
+    found = find_consensus(voters(*answers), [question], [0])
     assert found.get(0) == consensus
 
 
@@ -53,7 +51,7 @@ def test_copies_of_one_program_are_one_opinion_said_often() -> None:
     copies = [Voter(f"copy{place}", "copied", ("wrong",)) for place in range(9)]
     others = [Voter(f"own{place}", f"own{place}", ("right",)) for place in range(7)]
     assert sum(weigh_voters(copies).values()) == pytest.approx(3.0)
-    found = find_consensus([*copies, *others], [INSIDE], CONFIG, [0])[0]
+    found = find_consensus([*copies, *others], [INSIDE], [0])[0]
     assert found.key == "right"
     assert found.share == pytest.approx(0.7)
 
@@ -64,8 +62,7 @@ def test_those_who_are_wrong_elsewhere_have_no_vote_in_the_second_round() -> Non
     rows += [Voter("odd", "o", ("b", "x"))]
     questions = [Question("[1]", True, True), Question("[2]", False, True)]
     # In the first round x has 6 of 9 votes on the outside input, which is too few; then the doubted ones are out.
-    config = CrosscheckConfig(min_share=0.51)
-    assert find_consensus(rows, questions, config, [0, 1]) == {0: Consensus("a", 5 / 9), 1: Consensus("x", 6 / 9)}
+    assert find_consensus(rows, questions, [0, 1]) == {0: Consensus("a", 5 / 9), 1: Consensus("x", 6 / 9)}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The pages hold what is true: the tutorial's commands run in their order, and every link leads somewhere."""
 
+import json
 import os
 import re
 import shlex
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli_kit import environment, run_pairsmith
+from tests.cli_kit import environment, help_of
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
@@ -24,12 +25,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def outputs(folder: Path, config: Path, home: Path) -> dict[str, str]:
+def outputs(folder: Path, samples: Path, home: Path) -> dict[str, str]:
     """What the tutorial's commands print, one after the other, with the model's samples from a file."""
-    samples = f"--set sampling.backend=files --set sampling.samples={config.parent / 'samples.jsonl'}"
+    given = f"--set sampling.backend=files --set sampling.samples={samples}"
     outputs = {}
     for command in RUN:
-        words = shlex.split(command.replace("pairsmith init", f"pairsmith init {samples}"))[1:]
+        words = shlex.split(command.replace("pairsmith init", f"pairsmith init {given}"))[1:]
         done = subprocess.run(
             [sys.executable, "-m", "pairsmith", *words], cwd=folder, capture_output=True, text=True, check=False,
             env={**environment(home), "PYTHONPATH": str(ROOT)},
@@ -61,11 +62,42 @@ def test_the_tutorials_snippet_loads_the_pairs(folder: Path, outputs: dict[str, 
 
 
 @pytest.mark.parametrize("command", SHOWN)
-def test_each_shown_command_is_known(command: str, home: Path) -> None:
+def test_each_shown_command_is_known(command: str) -> None:
     words = shlex.split(command)[1:]
-    done = run_pairsmith(words[0], "--help", home=home)
-    assert done.returncode == 0, done.stderr
-    assert [word for word in words if word.startswith("--") and word not in done.stdout] == []
+    shown = help_of(words[0])
+    assert [word for word in words if word.startswith("--") and word not in shown] == []
+
+
+HOW_TOS = [page for page in PAGES if page.parent.name == "how-to" and "```sh" in page.read_text(encoding="utf-8")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", HOW_TOS, ids=lambda page: page.stem)
+def test_a_how_to_goes_through_as_written(page: Path, tmp_path: Path, home: Path) -> None:
+    blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    shim = f'pairsmith() {{ "{sys.executable}" -m pairsmith "$@"; }}\nset -eu\n'
+    done = subprocess.run(
+        ["bash", "-c", shim + "".join(blocks)], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**environment(home), "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+    if page.stem == "judge-samples":
+        rows = (tmp_path / "results.jsonl").read_text(encoding="utf-8").splitlines()
+        assert [json.loads(row)["passed"] for row in rows] == [True, False]
+        (snippet,) = re.findall(
+            r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+        )
+        variables = {**environment(home), "PYTHONPATH": str(ROOT), "HF_HOME": str(tmp_path)}
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", snippet], cwd=tmp_path, capture_output=True, text=True,
+            check=False, env=variables,
+        )  # fmt: skip
+        assert "return list(accumulate(xs))" in done.stdout, done.stderr
+
+
+def test_every_page_is_in_the_site() -> None:
+    named = re.findall(r": ([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(named) == sorted(str(page.relative_to(ROOT / "docs")) for page in PAGES if "docs" in page.parts)
 
 
 def links(page: Path) -> set[Path]:

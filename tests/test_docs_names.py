@@ -23,7 +23,14 @@ WRITTEN = [
     ROOT / "CONTRIBUTING.md",
 ]  # what is generated from the code can't differ from it
 FOLDERS = "pipeline|flows|schemas|benchmarks|tests|data|docs"
-OTHERS = ("ray start", "prefect ", "--prompt_key")  # commands of others, whose options are theirs
+OTHERS = (
+    "pip install",
+    "make install",
+    "sbatch ",
+    "ray start",
+    "prefect ",
+    "--prompt_key",
+)  # commands of others, whose options are theirs
 
 
 def each_page(name: str = "page") -> pytest.MarkDecorator:
@@ -74,7 +81,7 @@ def wrong_commands(text: str) -> list[str]:
     wrong = []
     for code in code_of(text):
         named = set(re.findall(r"(?<![\w-])--[a-z][a-z_-]*[a-z]", code))
-        verbs = re.findall(r"^(?:\$ )?pairsmith ((?:sandbox |vllm )?[a-z]+)\b", code)
+        verbs = re.findall(r"^(?:\$ )?pairsmith ((?:sandbox |vllm |store )?[a-z]+)\b", code)
         wrong += [f"pairsmith {verb}" for verb in verbs if verb not in options()]
         if modules := re.findall(r"python -m (benchmarks\.\w+)", code):
             text = (ROOT / f"{modules[0].replace('.', '/')}.py").read_text(encoding="utf-8")
@@ -143,3 +150,13 @@ def test_what_is_not_there_is_found() -> None:
     ]
     assert is_known("sampling.models.share")
     assert not is_known("sampling.temprature")
+
+
+def test_each_promise_names_a_test_that_there_is() -> None:
+    text = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", text)
+    assert len(named) > 20
+    for file, name in named:
+        assert f"def {name}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), f"{file}::{name}"
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert all("`test_" in line for line in rows if line.split("|")[1].strip().endswith("."))

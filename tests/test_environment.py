@@ -63,6 +63,7 @@ IN_PROCESS = {
     ),
 }
 MISSING = {
+    "bash": 'f() { php -r "echo $1;"; }\nread n\nf "$n"',
     "c": "#include <gmpxx9.h>\nint main(){return 0;}",
     "cpp": "#include <boost9/any.hpp>\nint main(){return 0;}",
     "go": 'package main\nimport "github.com/nobody/numbers"\nfunc main(){numbers.Go()}',
@@ -117,18 +118,90 @@ def test_an_exit_of_a_bash_solution_passes_no_test(pool: SandboxPool, cache: Pat
 
 @pytest.mark.parametrize("language", MISSING)
 def test_an_import_that_is_not_there_proves_nothing(language: str, pool: SandboxPool, cache: Path) -> None:
-    problem = on_stdin(language, _case("1\n", "1\n"))
-    if language in ("javascript", "typescript"):  # whole programs run without a driver, which would tell
-        problem = case_problem(language, [((1,), 1)])
-    found = verdict(problem, MISSING[language], pool, cache)
-    assert (found.label, found.cause) == (Label.UNDECIDED, Cause.MISSING_PACKAGE)
-    assert found.detail
+    forms = [on_stdin(language, _case("1\n", "1\n"))]
+    if language in ("bash", "javascript", "python", "typescript"):
+        forms.append(case_problem(language, [((1,), 1)]))
+    for problem in forms:
+        found = verdict(problem, MISSING[language], pool, cache)
+        assert (found.label, found.cause) == (Label.UNDECIDED, Cause.MISSING_PACKAGE)
+        assert found.detail in MISSING[language]
+
+
+@pytest.mark.parametrize("code", ["read n\nech $n", "read n\nshow $n\nshow() { :; }", "read n\nexit 127"])
+def test_a_misspelt_command_is_the_programs_fault(code: str, pool: SandboxPool, cache: Path) -> None:
+    assert verdict(on_stdin("bash", _case("1\n", "1\n")), code, pool, cache).label is Label.FAILED
+
+
+@pytest.mark.parametrize("language", ["javascript", "typescript"])
+@pytest.mark.parametrize(
+    ("code", "package"),
+    [
+        ("import {x} from '@nobody/numbers/deep';\nconsole.log(x);", "@nobody/numbers"),
+        ("(async () => { await import('left-pad'); })();", "left-pad"),
+        ("try { require('numjs'); } catch (error) { process.exit(1); }", ""),  # the program's own end
+        ("require('./numjs');", ""),
+        ("const fs = require('fs');\nconsole.log(fs.readFileSync(0, 'utf8').trim());", "passed"),
+        ("import {readFileSync} from 'fs';\nconsole.log(readFileSync(0, 'utf8').trim());", "passed"),
+    ],
+)
+def test_whole_programs_of_node_name_what_they_lack(
+    language: str, code: str, package: str, pool: SandboxPool, cache: Path
+) -> None:
+    found = verdict(on_stdin(language, _case("1\n", "1\n")), code, pool, cache)
+    if package == "passed":
+        assert found.label is Label.PASSED
+    elif package:
+        assert (found.label, found.cause, found.detail) == (Label.UNDECIDED, Cause.MISSING_PACKAGE, package)
+    else:
+        assert (found.label, found.cause) == (Label.FAILED, Cause.EXITED)
 
 
 @pytest.mark.parametrize("language", ["c", "cpp"])
 def test_what_is_not_initialised_does_not_pass_by_luck(language: str, pool: SandboxPool, cache: Path) -> None:
     problem = on_stdin(language, _case("7\n", "7\n"))
     code = '#include <stdio.h>\n#include <stdlib.h>\nint main(){int x;scanf("%d",&x);LINE\nprintf("%d\\n",x+s);}'
-    for line in ("int s; int *p = &s;", "int s = *(int*)malloc(4000);"):
+    again = "int *p = (int*)malloc(80); for (volatile int *q = p; q < p + 20; q++) *q = 0; free(p); int s = "
+    lines = ["int s; int *p = &s;", "int s = *(int*)malloc(4000);", again + "((int*)malloc(80))[9];"]
+    if language == "cpp":
+        lines.append(again + "(new int[20])[9];")
+    for line in lines:
         assert verdict(problem, code.replace("LINE", line), pool, cache).label is Label.FAILED, line
     assert verdict(problem, code.replace("LINE", "int s = 0;"), pool, cache).label is Label.PASSED
+
+
+LONG = {
+    ("python", False): "def f(n): return 'x' * n",
+    ("python", True): "print('x' * int(input()))",
+    ("javascript", False): "const f = n => 'x'.repeat(n);",
+    ("cpp", True): "#include <iostream>\nint main(){int n;std::cin>>n;std::cout<<std::string(n,'x');}",
+}
+
+
+@pytest.mark.parametrize(("language", "is_program"), LONG)
+def test_a_long_right_answer_passes_and_a_far_longer_one_is_over_the_limit(
+    language: str, is_program: bool, pool: SandboxPool, cache: Path
+) -> None:
+    n, text = 5 << 20, "x" * (5 << 20)  # over sandbox.answer_mib
+    problem = on_stdin(language, _case(f"{n}\n", text)) if is_program else case_problem(language, [((n,), text)])
+    code = LONG[language, is_program]
+    assert verdict(problem, code, pool, cache).label is Label.PASSED
+    wrong = verdict(problem, code.replace("'x'", "'y'"), pool, cache)
+    assert (wrong.label, wrong.cause) == (Label.FAILED, Cause.WRONG_VALUE)
+    far = code.replace("* n", "* n * 7").replace("* int(", "* 7 * int(").replace("(n", "(n * 7")
+    far = far.replace("f(n * 7)", "f(n)")
+    assert verdict(problem, far, pool, cache).cause is Cause.OUTPUT_LIMIT
+
+
+@pytest.mark.parametrize("language", ["c", "cpp"])
+def test_a_library_whose_header_is_there_is_linked(language: str, pool: SandboxPool, cache: Path) -> None:
+    problem = on_stdin(language, _case("abc", "90\n"))
+    code = (
+        "#include <openssl/md5.h>\n#include <stdio.h>\nint main(){unsigned char text[9], sum[16];"
+        'size_t n = fread(text, 1, 9, stdin); MD5(text, n, sum); printf("%02x\\n", sum[0]);}'
+    )
+    found = verdict(problem, code, pool, cache)
+    if found.label is Label.UNDECIDED:
+        assert (found.cause, found.detail) == (Cause.MISSING_PACKAGE, "openssl/md5.h")
+    else:
+        assert found.label is Label.PASSED
+        assert verdict(problem, code.replace("sum[0]", "sum[1]"), pool, cache).label is Label.FAILED

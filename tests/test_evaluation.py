@@ -2,13 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from pairsmith.pipeline.evaluation.plan import (
+from pairsmith.pipeline.evaluation.stage import (
     list_sets,
     list_subjects,
     trained_problems,
     trained_sampling,
 )
-from pairsmith.pipeline.pairing import split_of
+from pairsmith.pipeline.pairing.splits import split_of
 from pairsmith.pipeline.sampling.planning import deal, list_arms, list_sources
 from pairsmith.schemas.config import RunConfig, load_config
 from tests.pairing_records import problem

@@ -71,7 +71,14 @@ class FakeSandbox:
         if outcome.status not in (Status.OK, Status.EXCEPTION):
             return cast(Ending, outcome)
         is_passed = outcome.status is Status.OK
-        notes = {"own": 0, "vague": False, "broken": False, "reached": False}
+        notes = {
+            "own": 0,
+            "vague": False,
+            "broken": False,
+            "reached": False,
+            "overlaps": False,
+            "swallowed": False,
+        }
         report = encode_value([[["", "passed" if is_passed else "failed", outcome.exception]], notes])
         return replace(cast(Ending, outcome), status=Status.OK, exception="", report=report)
 
@@ -101,7 +108,7 @@ class FakePool:
     def note(self, was_starved: bool) -> None:
         self.notes.append(was_starved)
 
-    def run(self, work: Callable[[Bench], T]) -> T:
+    def run(self, work: Callable[[Bench], T], alone: bool = False) -> T:
         with self._lock:
             self._n_running += 1
             self.n_at_once.append(self._n_running)
@@ -138,7 +145,7 @@ OOM = ([value("10"), broken(Status.MEMORY)], ending(Status.MEMORY, detail="kille
 def test_what_happened_is_written_down() -> None:
     pool = FakePool({"a": [WRONG]})
     (row,) = execute(pool, [program("x", "a")])
-    assert pool.bench.jobs == [Job("import math", "a", "f", ("[1]", "[2]"))]
+    assert pool.bench.jobs == [Job("import math", "a", "f", ("[1]", "[2]"), n_expected_bytes=(2, 4))]
     assert (row.candidate_id, row.problem_id, row.status, row.backend) == ("x", "p/1", Status.OK, "fake")
     assert [(run.status, run.value, run.exception) for run in row.runs] == [
         (Status.OK, "10", ""),
@@ -287,7 +294,7 @@ def test_a_broken_sandbox_stops_everything(error: BaseException) -> None:
     pool = FakePool({**script, "p0": [error]}, n_threads=1)
     real = pool.run
 
-    def run(work: Callable[[Bench], T]) -> T:
+    def run(work: Callable[[Bench], T], alone: bool = False) -> T:
         if pool.bench.jobs:
             gate.wait(0.02)
         return real(work)
@@ -372,5 +379,5 @@ def test_a_program_on_stdin_gets_text_and_no_expected_text() -> None:
     (row,) = execute_programs(
         [program("a", "code", problem_id="p/3")], {"p/3": problem}, cast(SandboxPool, pool), n_runs=1
     )
-    assert pool.bench.jobs == [Job("", "code", "", ('"1 \\u00e9\\n"',), "stdin")]
+    assert pool.bench.jobs == [Job("", "code", "", ('"1 \\u00e9\\n"',), "stdin", n_expected_bytes=(5, 5))]
     assert [run.value for run in row.runs] == ['"2\\n"']

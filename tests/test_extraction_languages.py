@@ -3,9 +3,10 @@ from typing import NamedTuple
 import pytest
 
 from pairsmith.pipeline.extraction import extract_program
-from pairsmith.pipeline.syntax import LanguageError, analyse_program
+from pairsmith.pipeline.languages.contract import LanguageError
 from pairsmith.schemas.candidate import Candidate, Extraction, Program
 from pairsmith.schemas.problem import JudgedBy, Problem
+from tests.syntax_rewrites import analyse_program
 
 
 class Case(NamedTuple):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pairsmith.pipeline.execution.repeats import n_further_runs
+from pairsmith.pipeline.execution.forms import n_further_runs
 from pairsmith.pipeline.execution.runner import execute_programs
 from pairsmith.pipeline.judging.verdict import judge
 from pairsmith.pipeline.sandbox.pool import SandboxPool
@@ -35,6 +35,12 @@ GUESSES = [
     "import datetime\ndef f(x): return datetime.datetime.now().microsecond % 2 == 0",
     "import datetime\ndef f(x): return datetime.date.today().toordinal() % 2 == 0",
     "import time\ndef f(x): return time.localtime().tm_yday % 2 == 0",
+    "import time\ndef f(x): return time.gmtime().tm_mon % 2 == 0",
+    "import time\ndef f(x): return time.strftime('%S') < '30'",
+    "import datetime\ndef f(x): return datetime.datetime.utcnow().weekday() % 2 == 0",
+    "import datetime\ndef f(x): return datetime.datetime.now(tz=datetime.timezone.utc).year % 2 == 0",
+    "from datetime import datetime\ndef f(x): return datetime.now().hour < 12",
+    "from datetime import datetime\ndef f(x): return datetime.today().minute % 2 == 0",
     "import os\ndef f(x): return os.getpid() % 2 == 0",
     "import os\ndef f(x): return os.getcwd() == '/tmp'",
     "import os\ndef f(x): return os.environ['TZ'] == 'UTC'",
@@ -65,6 +71,9 @@ HONEST = [
     "import time\ndef f(x):\n start = time.time()\n return time.time() >= start",
     "def f(x): return len(set(x)) == 5",
     "import os\ndef f(x): return os.getpid() == os.getpid()",
+    "from datetime import datetime\n"
+    "def f(x): return type(datetime.now()) is datetime and datetime.now() <= datetime.now()",
+    "import time\ndef f(x): return time.localtime(0).tm_year in (1969, 1970) and time.ctime() != ''",
 ]
 
 
@@ -75,8 +84,8 @@ def label(pool: SandboxPool, code: str, expected: object, view: str = "") -> Lab
     return judge(problem, execute_programs([program], {problem.problem_id: problem}, pool)[0]).label
 
 
-def test_there_are_forty() -> None:
-    assert len(GUESSES) + len(ORDERS) == 40
+def test_there_are_forty_six() -> None:
+    assert len(GUESSES) + len(ORDERS) == 46
 
 
 @pytest.mark.parametrize("code", GUESSES)

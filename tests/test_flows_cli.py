@@ -1,14 +1,17 @@
 """The command as a user meets it: what it prints, and how it refuses bad input."""
 
+import errno
 import fcntl
 import json
 import os
 import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from pairsmith.flows.cli.limits import TooLittleError, need_memory, what_ran_out
 from tests.cli_kit import N_PROBLEMS, assert_one_line, run_pairsmith
 
 
@@ -83,3 +86,74 @@ def test_train_before_build_says_what_to_do(home: Path, tmp_path: Path) -> None:
     assert_one_line(
         run_pairsmith("train", "--set", f"run={tmp_path / 'run'}", "--cache", cache, home=home), "pairs"
     )
+
+
+def chained(error: BaseException, cause: BaseException) -> BaseException:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "the memory is full"),
+        (chained(ValueError("x"), OSError(errno.ENOMEM, "no")), "the memory is full"),
+        (RuntimeError("can't start new thread"), "no further thread or process"),
+        (BlockingIOError(errno.EAGAIN, "fork"), "lower sandbox.workers"),
+        (ExceptionGroup("two", [ValueError("x"), OSError(errno.EMFILE, "no")]), "(ulimit -n)"),
+        (ValueError("x"), ""),
+    ],
+)
+def test_what_ran_out_is_told_with_the_remedy(error: BaseException, words: str) -> None:
+    told = what_ran_out(error)
+    assert words in told
+    assert bool(told) == bool(words)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("limit", "work", "words"),
+    [
+        ("NOFILE, (64, 64)", "print()", "open files are limited to 64 (ulimit -n); allow 256"),
+        ("CORE, (0, 0)", "bytearray(1 << 50)", "the memory is full; give it more"),
+        ("AS, (1 << 29, 1 << 29)", "bytearray(1 << 30)", "address space is limited to 512 MiB (ulimit -v)"),
+    ],
+)
+def test_a_limit_of_the_machine_is_one_line(limit: str, work: str, words: str) -> None:
+    code = f"""
+import resource
+from pairsmith.flows.cli.shared import guard
+resource.setrlimit(resource.RLIMIT_{limit})
+try:
+    guard(lambda: {work}, False)
+except BaseException as error:
+    raise SystemExit(error.exit_code)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert_one_line(done, words)
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit", "available_kib", "words"),
+    [
+        ("memory", "536870912", 8 << 20, "control group of this process allows 512 MiB"),
+        ("", "536870912", 8 << 20, "control group of this process allows 512 MiB"),
+        ("", "max", 300 << 10, "this machine has 300 MiB"),
+        ("", "max", 8 << 20, ""),
+        ("memory", str(1 << 62), 8 << 20, ""),
+    ],
+)
+def test_too_little_memory_is_told_before_a_run_begins(
+    kind: str, limit: str, available_kib: int, words: str, tmp_path: Path
+) -> None:
+    proc, groups = tmp_path / "proc", tmp_path / "groups"
+    (proc / "self").mkdir(parents=True)
+    (groups / kind / "a").mkdir(parents=True)
+    (proc / "meminfo").write_text(f"MemAvailable: {available_kib} kB\nSwapFree: 0 kB\n")
+    (proc / "self" / "cgroup").write_text(f"12:cpu:/x\n3:{kind}:/a\n")
+    (groups / kind / "a" / ("memory.limit_in_bytes" if kind else "memory.max")).write_text(f"{limit}\n")
+    if not words:
+        need_memory(proc, groups)
+        return
+    with pytest.raises(TooLittleError, match=words):
+        need_memory(proc, groups)

@@ -1,5 +1,7 @@
 """The command as a whole: every verb shows an example, the shell completes it, exit codes are as documented."""
 
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,11 +10,16 @@ from typing import Any
 
 import pytest
 import typer.main
+from rich.console import Console
 
 import pairsmith.flows.cli
 from pairsmith.flows.cli.shared import EXIT_CODES, app
+from pairsmith.flows.cli.status import show_next
 from pairsmith.flows.reference import FOLDER
+from pairsmith.pipeline.report.tables import print_table
+from pairsmith.schemas.config import load_config
 from tests.cli_kit import command_of, environment, run_pairsmith
+from tests.report_run import make_run
 
 
 def verbs(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -34,6 +41,49 @@ def test_each_verb_shows_an_example_of_itself(path: tuple[str, ...], command: An
     assert f"`pairsmith {' '.join(path)}" in command.help
     missing = [option.opts for option in command.params if option.param_type_name == "option" and not option.help]
     assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("path", "command"), VERBS, ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
+)
+def test_each_example_is_a_call_of_its_verb(path: tuple[str, ...], command: Any) -> None:
+    examples = map(shlex.split, re.findall(r"`pairsmith ([^`]+)`", command.help))
+    own = [
+        words[len(path) :] for words in examples if words[: len(path)] == list(path)
+    ]  # others name another verb
+    assert own
+    for words in own:
+        given = command.make_context(" ".join(path), words).params
+        overrides = given.get("overrides") or []
+        assert load_config(None, overrides)  # each --set names a setting, with a value that it may have
+
+
+def test_without_a_verb_it_says_what_to_do_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said() -> str:
+        show_next(Console(width=200))
+        return capsys.readouterr().out
+
+    monkeypatch.chdir(tmp_path)
+    assert "pairsmith demo" in said()
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'other'\n")
+    assert "pairsmith demo" in said()
+    (tmp_path / "mine.toml").write_text('run = "runs/mine"\n')
+    assert "pairsmith build mine.toml --dry-run" in said()
+    make_run(tmp_path / "runs" / "mine", n=1)
+    told = said()
+    assert "pairsmith status runs/NAME" in told
+    assert "runs/mine" in told
+
+
+def test_a_table_has_numbers_on_the_right_and_text_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(Console(width=80), ("name", "n"), [("[red]a[/red]\x1b[2J", 1234), ("b", 5)])
+    shown = capsys.readouterr().out
+    assert "1,234" in shown
+    assert "│     5 │" in shown
+    assert "[red]a[/red]" in shown
+    assert "\x1b" not in shown
 
 
 def test_the_command_is_that_of_the_verbs() -> None:
@@ -83,6 +133,7 @@ def test_a_reader_that_goes_away_is_no_error(home: Path) -> None:
     assert process.returncode == 141
 
 
+@pytest.mark.slow
 def test_the_command_itself_loads_nothing_heavy() -> None:
     heavy = {"sklearn", "numpy", "pyarrow", "polars", "prefect", "torch", "transformers", "datasets", "jinja2"}
     code = f"import sys, pairsmith.flows.cli; print(sorted({heavy!r} & set(sys.modules)))"
@@ -90,15 +141,14 @@ def test_the_command_itself_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize("verb", ["status", "inspect", "build", "build --dry-run"])
-def test_verbs_that_make_nothing_load_neither_prefect_nor_sklearn(
-    verb: str, built: Path, config: Path, home: Path
-) -> None:
-    """A build with nothing to do is one of them. It starts no server. The first array of pyarrow loads pandas."""
+def test_verbs_that_make_nothing_load_nothing_heavy(verb: str, built: Path, config: Path, home: Path) -> None:
+    """A build with nothing to do is one of them. It starts no server."""
+    heavy = {"prefect", "sklearn", "torch", "fastapi", *([] if "--dry-run" in verb else ["pandas"])}
     code = f"""
 import sys
 from pairsmith.flows.cli import app
 app({[*verb.split(), str(built if verb == "inspect" else config)]!r}, standalone_mode=False)
-print("loaded", sorted({{"prefect", "sklearn", "torch", "fastapi"}} & set(sys.modules)))
+print("loaded", sorted({heavy!r} & set(sys.modules)))
 """
     variables = {**environment(home), "PREFECT_API_URL": "http://127.0.0.1:1/api"}
     done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=False)
@@ -109,6 +159,7 @@ print("loaded", sorted({{"prefect", "sklearn", "torch", "fastapi"}} & set(sys.mo
         assert "rows there already" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -122,7 +173,10 @@ print("loaded", sorted({{"prefect", "sklearn", "torch", "fastapi"}} & set(sys.mo
         (["repeats", "nowhere"], "nowhere: no such run folder"),
         (["view", "nowhere"], "nowhere: no such run folder"),
         (["status", "nowhere"], "nowhere: no such run folder, and no such TOML file"),
-        (["study", "nowhere"], "nowhere: no such TOML file, and no study that comes with pairsmith: reward_free"),
+        (
+            ["study", "nowhere"],
+            "nowhere: no such TOML file, and no study that comes with pairsmith: narrowing, reward_free",
+        ),
         (["explain", "abc123"], "abc123: there is no run in `runs` to look in"),
     ],
 )
@@ -138,6 +192,7 @@ def test_what_is_not_there_is_told_before_anything_is_opened(
     assert not list((tmp_path / "prefect").glob("*.db")), "no server was started"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "there", "absent"),
     [
@@ -161,6 +216,7 @@ def test_a_dry_run_tells_what_its_verb_would_do(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_limit_without_a_set_is_wrong_usage(tmp_path: Path) -> None:
     done = run_pairsmith("evaluate", "--limit", "3", home=tmp_path)
     assert done.returncode == 2

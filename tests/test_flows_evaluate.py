@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pairsmith.pipeline.evaluation.gate import check_gate, read_gate
-from pairsmith.pipeline.evaluation.scores import gains_from_json, score_from_json, slices_from_json
+from pairsmith.pipeline.evaluation.score import gains_from_json, score_from_json, slices_from_json
 from pairsmith.pipeline.problems.sources.starter import StarterProblem, load_starter, starter_folder
 from pairsmith.schemas.config import GateConfig
 from tests.cli_kit import run_pairsmith

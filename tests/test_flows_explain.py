@@ -9,12 +9,10 @@ from typing import Any
 import pytest
 
 from pairsmith.pipeline.chain.table import stage_folder
-from pairsmith.pipeline.pairing.drops import Drop
-from pairsmith.pipeline.pairing.user_marks import read_marks, write_marks
+from pairsmith.pipeline.pairing.drops import Drop, read_marks, write_marks
 from pairsmith.pipeline.report.history import NoPairError, RunReader, find_pair
 from pairsmith.schemas.arrow import to_table
-from pairsmith.schemas.mark import Mark, MarkKind
-from pairsmith.schemas.pair import Message, Pair
+from pairsmith.schemas.pair import Mark, MarkKind, Message, Pair
 from tests.cli_kit import assert_one_line, run_pairsmith
 from tests.hostile import FORBIDDEN, HOSTILE, LARGE
 

@@ -3,12 +3,15 @@
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from pairsmith.flows.runtime import reporting
 from pairsmith.flows.runtime.reporting import PROGRESS, Reporter, duration
+from pairsmith.flows.runtime.stages import log_failures
 
 
 @pytest.fixture(autouse=True)
@@ -74,3 +77,16 @@ def test_a_file_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
 )
 def test_durations(seconds: float, told: str) -> None:
     assert duration(seconds) == told
+
+
+@pytest.mark.parametrize(("n_cut", "is_told"), [(0, False), (10, False), (11, True), (100, True)])
+def test_a_build_with_many_answers_cut_off_names_the_setting(
+    n_cut: int, is_told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = io.StringIO()
+    monkeypatch.setattr(reporting, "_current", [Reporter(Console(file=text, width=200))])
+    manifest = SimpleNamespace(counts={"finish.length": n_cut}, n_out=100, dropped={})
+    chain: Any = SimpleNamespace(folder=lambda stage: SimpleNamespace(manifest=lambda: manifest))
+    log_failures(chain)
+    line = f"{n_cut} of 100 answers ({n_cut}%) were cut off by the limit of tokens; raise sampling.max_tokens"
+    assert text.getvalue() == (f"candidates  {line}\n" if is_told else "")

@@ -36,6 +36,9 @@ def test_status_of_a_finished_run(built: Path, home: Path) -> None:
     assert " done " in lines["pairs"]
     assert " missing " in lines["training"]
     assert "running" not in done.stdout
+    first = done.stdout.splitlines()[0]
+    assert "10 of 12 parts done" in first
+    assert f"training is missing; next: pairsmith train {built}/config.toml" in first
 
 
 def test_status_by_a_file_names_what_would_be_made_again(built: Path, config: Path, home: Path) -> None:

@@ -12,13 +12,13 @@ from rich.console import Console
 
 from pairsmith.flows.cli.plans import show_plan
 from pairsmith.flows.cli.status import show_status
-from pairsmith.flows.inspecting import NoRunError
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.chain.tools import fetched_candidates
+from pairsmith.pipeline.report.tables import NoRunError
 from pairsmith.pipeline.run.lock import locked
 from pairsmith.pipeline.run.stores import RemoteFolder, mirrored
 from pairsmith.pipeline.sampling import SampleStore
-from pairsmith.pipeline.sampling.stream import remember_draws
+from pairsmith.pipeline.sampling.filling import remember_draws
 from pairsmith.schemas.config import RunConfig
 from tests.cli_kit import assert_one_line, run_pairsmith
 from tests.refresh_kit import build_small, write_problems

@@ -12,7 +12,7 @@ import pytest
 
 from pairsmith.flows.build import build
 from pairsmith.flows.runtime import cluster
-from pairsmith.flows.runtime.cluster import draw_shard, judge_shard
+from pairsmith.flows.runtime.cluster import Drawer, judge_shard
 from pairsmith.pipeline.chain.chain import Chain
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.pairing.export import CONFIGS
@@ -116,16 +116,16 @@ def test_nodes_find_shards_through_the_store(address: str, tmp_path: Path) -> No
                 (mine.run / "problems" / name).write_bytes((problems.path / name).read_bytes())
             mirror.push()
             for name in names:
-                draw_shard.fn(mine.run, name, mine, tmp_path)
+                assert [*Drawer(0, mine.run, mine, tmp_path, None).draw_shards([name])] == [name]
                 cluster._close_tools()  # the next task is of another process
                 assert not (mine.run / "candidates" / name).exists()
-                judge_shard.fn(mine.run, name, mine, tmp_path)
+                judge_shard(mine.run, name, mine, tmp_path)
                 mirror.pull_files(cluster._of_shard(name))
                 assert cluster.is_whole(Chain(mine.run, mine), name)
             before = shards_in(address)
             for name in names:  # as where a task is begun again
-                draw_shard.fn(mine.run, name, mine, tmp_path)
-                judge_shard.fn(mine.run, name, mine, tmp_path)
+                assert [*Drawer(0, mine.run, mine, tmp_path, None).draw_shards([name])] == [name]
+                judge_shard(mine.run, name, mine, tmp_path)
             assert shards_in(address) == before
     finally:
         cluster._close_tools()

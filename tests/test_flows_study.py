@@ -11,9 +11,13 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from pairsmith.flows.cli.studies import find_study
+from pairsmith.pipeline.evaluation.study import list_cells
+from pairsmith.pipeline.run.packaged import packaged_folder
 from pairsmith.pipeline.run.stores import RemoteFolder
 from pairsmith.pipeline.sampling import SampleStore
-from tests.cli_kit import assert_one_line, command_of, environment, run_pairsmith, write_config
+from pairsmith.schemas.config.study import load_study
+from tests.cli_kit import assert_one_line, command_of, environment, run_pairsmith, write_samples
 from tests.stores_kit import new_address
 from tests.training_kit import build_tiny_model
 
@@ -42,9 +46,8 @@ training.max_length = 16
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("trl")
     folder = tmp_path_factory.mktemp("study")
-    write_config(folder)
     build_tiny_model(folder / "tiny")
-    (folder / "samples.jsonl").rename(folder / "s.jsonl")
+    write_samples(folder).rename(folder / "s.jsonl")
     rows = [json.loads(line) for line in (folder / "s.jsonl").read_text().splitlines()]
     ids = list(dict.fromkeys(row["task_id"] for row in rows))[:6]
     (folder / "study.toml").write_text(STUDY.format(folder=folder, ids=json.dumps(ids)))
@@ -73,6 +76,7 @@ def test_a_study_runs_its_cells_tells_those_that_fail_and_goes_on(study: Path, h
     assert adapter.stat().st_mtime_ns == before.st_mtime_ns, "a done cell was trained again"
 
 
+@pytest.mark.nightly
 def test_a_study_killed_on_one_disk_goes_on_from_another(
     study: Path, s3: dict[str, str], home: Path, tmp_path: Path
 ) -> None:
@@ -123,6 +127,13 @@ def test_the_shipped_study_is_found_by_its_name_and_takes_models(home: Path) -> 
     assert done.stdout.count("bonbon") >= 2
 
 
+def test_every_shipped_study_loads() -> None:
+    names = sorted(path.stem for path in packaged_folder("studies", "data/studies").glob("*.toml"))
+    assert names == ["narrowing", "reward_free"]
+    for name in names:
+        assert len(list_cells(load_study(find_study(name)))) >= 4
+
+
 def test_bad_input_is_one_line(home: Path) -> None:
     assert_one_line(run_pairsmith("study", "nothing_such", home=home), "nothing_such", "no such")
     assert_one_line(
@@ -133,7 +144,6 @@ def test_bad_input_is_one_line(home: Path) -> None:
 def test_a_start_by_sft_is_a_model_of_its_own_that_is_made_once(study: Path, prefect_here: None) -> None:
     """It trains on references, in a folder where no stage is ever run."""
     from pairsmith.flows.studying import make_start
-    from pairsmith.schemas.config.study import load_study
 
     sft = '[{name = "tuned", sft = {max_steps = 2, learning_rate = 1e-2}}]'
     settings = load_study(study / "study.toml", [f"starts={sft}"], study / "by-sft")

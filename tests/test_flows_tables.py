@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from pairsmith.flows.runtime.tables import step_words, summary_lines
+from pairsmith.pipeline.report.tables import step_words, summary_lines
 from pairsmith.schemas.training import HeldOutStep, TrainingStep, TrainingSummary
 from tests.training_kit import STEP
 

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from pairsmith.flows import train as training
+from pairsmith.flows import build as training
+from pairsmith.flows.cli.shared import app
 from pairsmith.pipeline.run.lock import RunLockedError, locked
 from pairsmith.pipeline.sampling.models import ResolvedModel
 from pairsmith.schemas.config import load_config
@@ -15,7 +17,7 @@ from pairsmith.schemas.training import TrainingStep, TrainingSummary
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     step = TrainingStep(1, 0.69, 0.0, 0.5, -1.0, -1.0, 1e-5, 0.1)
     summary = TrainingSummary("dpo", "tiny", 1, 0, 0.69, (step,))
-    monkeypatch.setattr("pairsmith.pipeline.training.train", lambda *_, **__: summary)
+    monkeypatch.setattr("pairsmith.pipeline.training.run.train", lambda *_, **__: summary)
     monkeypatch.setattr(
         training, "start_model", lambda config, cache: ResolvedModel(str(tmp_path), "tiny", "", None, None)
     )
@@ -34,3 +36,19 @@ def test_the_first_machine_holds_the_lock(run: Path, tmp_path: Path) -> None:
     config = load_config(None, [f"run={run}", "training.launch.machines=2"])
     with locked(run), pytest.raises(RunLockedError):
         training.train.fn(config, tmp_path)
+
+
+def test_merge_names_what_a_run_lacks(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["merge", str(tmp_path), "--out", str(tmp_path / "model")])
+    assert done.exit_code == 1
+    assert "no adapter; run `pairsmith train` first" in done.output
+
+
+def test_a_preset_lies_under_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text('run = "r"\n[training]\nbatch_size = 64\n')
+    given = ["train", str(tmp_path / "run.toml"), "--dry-run", "--preset"]
+    done = CliRunner().invoke(app, [*given, "tulu-3-8b-dpo"])
+    assert "sigmoid_norm" in done.output
+    done = CliRunner().invoke(app, [*given, "tulu"])
+    assert done.exit_code == 1
+    assert "--preset tulu: there are full-8x80gb," in done.output

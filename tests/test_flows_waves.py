@@ -1,6 +1,5 @@
 """Adaptive draws through the command: targets, budgets, resumption."""
 
-import json
 import os
 import signal
 import subprocess
@@ -36,7 +35,6 @@ def test_waves_end_at_the_pairs_that_were_asked_for_and_resume_alike(
     assert "ended: there are enough pairs" in done.stdout
     assert n_pairs(run) >= 12
     assert sum(draws(run).values()) < 8 * N_PROBLEMS, "fewer than a fixed n would take"
-    assert json.loads((run / "forecast.json").read_text())["outcome"]["pairs"] == n_pairs(run)
     killed = tmp_path / "killed"
     process = subprocess.Popen(
         command_of("build", config, "--set", f"run={killed}", *waves),
@@ -64,13 +62,7 @@ def test_a_plan_forecasts_only_what_is_not_drawn_yet(config: Path, built: Path, 
         n: run_pairsmith("build", config, "--dry-run", *n, home=home).stdout for n in ((), ("--set", "seed=4"))
     }
     assert "forecast: nothing is left to draw" in plans[()]
-    assert " tokens, " in plans["--set", "seed=4"].split("forecast: ")[1]
-
-
-def test_a_build_compares_forecast_and_outcome(built: Path) -> None:
-    found = json.loads((built / "forecast.json").read_text())
-    assert found["outcome"]["pairs"] == n_pairs(built)
-    assert found["outcome"]["tokens"] == found["dry_run"]["tokens"]["high"] == 0, "files don't tell tokens"
+    assert " tokens (a guess: " in plans["--set", "seed=4"].split("forecast: ")[1]
 
 
 def test_a_key_is_in_no_file_that_a_run_writes(

@@ -8,7 +8,7 @@ from pairsmith.pipeline.evaluation.gate import read_gate
 from tests.cli_kit import run_pairsmith
 
 pytest.importorskip("peft")
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.nightly]
 CACHE = Path.home() / ".cache" / "pairsmith"
 
 
@@ -30,7 +30,7 @@ def make_harmful_adapter(base: Path, folder: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:`(is_)?gradient_checkpointing` is deprecated")
 def test_the_gate_refuses_a_harmed_adapter(tmp_path: Path, home: Path) -> None:
-    from pairsmith.pipeline.sampling.embedded import embedded_model
+    from pairsmith.pipeline.sampling.models import embedded_model
 
     make_harmful_adapter(embedded_model(CACHE, print), tmp_path / "harmed")
     settings = [

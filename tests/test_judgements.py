@@ -8,9 +8,8 @@ from pairsmith.flows.runtime.stages import open_chain, run_judgements
 from pairsmith.pipeline.chain.chain import Chain
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.chain.tools import Tools
-from pairsmith.pipeline.pairing.llm_judge import count_choices, deal_pairs
+from pairsmith.pipeline.pairing.llm_judge import DIMENSIONS, count_choices, deal_pairs
 from pairsmith.pipeline.run.folder import Shard
-from pairsmith.pipeline.syntax.judge import DIMENSIONS
 from pairsmith.schemas.config import JudgeConfig, RunConfig
 from pairsmith.schemas.config.pairs import PairsConfig
 from pairsmith.schemas.pair import Pair
@@ -90,6 +89,7 @@ def test_pairs_are_dealt_by_their_id_and_bounded(pairs: list[Pair]) -> None:
     assert sorted(pair.pair_id for part in bounded.values() for pair in part) == ids[:3]
 
 
+@pytest.mark.slow
 def test_a_run_asks_its_judge_once(tmp_path: Path, pairs: list[Pair], monkeypatch: pytest.MonkeyPatch) -> None:
     folder = stage_folder(tmp_path, "pairs")
     folder.write_shard("train-00000.parquet", "k", Shard(pairs, 12))

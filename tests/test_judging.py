@@ -170,6 +170,7 @@ def test_a_tester_decides_if_it_called(
 STATUSES = st.sampled_from(list(Status))
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=300)
 def test_passed_means_that_every_value_is_equal(draw: st.DataObject) -> None:

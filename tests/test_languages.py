@@ -7,9 +7,8 @@ import pytest
 
 from pairsmith.pipeline.execution.runner import execute_programs
 from pairsmith.pipeline.judging.verdict import judge
-from pairsmith.pipeline.languages.jobs import Unprepared, prepare
 from pairsmith.pipeline.languages.table import LANGUAGES, find_language
-from pairsmith.pipeline.languages.toolchains import Toolchains
+from pairsmith.pipeline.languages.toolchains import Toolchains, Unprepared, prepare
 from pairsmith.pipeline.sandbox import Answer, Ending, SandboxPool
 from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.execution import Status

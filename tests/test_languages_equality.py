@@ -3,8 +3,8 @@
 import pytest
 
 from pairsmith.pipeline.judging.equality import matches, same_value
-from pairsmith.pipeline.judging.foreign import same_in
 from pairsmith.pipeline.judging.tolerance import Tolerance
+from pairsmith.pipeline.judging.values import same_in
 from pairsmith.schemas.execution import CaseRun, Status
 from pairsmith.schemas.problem import Case
 from pairsmith.schemas.values import Record, encode_value

@@ -1,5 +1,8 @@
 """Tests that run in the solution's own process, and whole programs on stdin, in other languages."""
 
+import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +10,7 @@ import pytest
 from pairsmith.pipeline.execution.runner import execute_programs
 from pairsmith.pipeline.judging.verdict import judge
 from pairsmith.pipeline.languages.table import LANGUAGES
-from pairsmith.pipeline.problems.sources.humanevalpack import load_humanevalpack
+from pairsmith.pipeline.problems.sources.humaneval import load_humanevalpack
 from pairsmith.pipeline.sandbox import SandboxPool
 from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.config import ProblemsConfig
@@ -79,6 +82,7 @@ def test_whole_programs_run_on_stdin(language: str, present: None, pool: Sandbox
     ("language", "code"),
     [
         ("javascript", "class Box { plus(x) { return x + 1; } }"),
+        ("javascript", "class Box { static plus(x) { return x + 1; } }"),
         ("cpp", "struct Box { int plus(int x) const { return x + 1; } };"),
         ("rust", "struct Box1;\nstruct Box2 {}\nimpl Box2 { fn plus(&self, x: u8) -> u8 { x + 1 } }"),
     ],
@@ -88,6 +92,93 @@ def test_an_entry_point_may_be_a_method(
 ) -> None:
     asked = case_problem(language, [((1,), 2), ((41,), 42)], "Box.plus")
     assert verdict(asked, code, pool, cache).label is Label.PASSED
+
+
+_SIGNATURES = {
+    "javascript": "/*\nAdds one;\nexport it for tests.\n*/\nfunction f(x) { return x + 1; }\nmodule.exports = f;",
+    "java": '@SuppressWarnings({"a", "b"})\nclass A {}\n@SuppressWarnings({"a", "b"})\n'
+    "public class B { public int f(int x) { return x + 1; } }",
+    "c": "typedef long long ll;\n#define num ll\nll f(num x) { return x + 1; }",
+    "cpp": "static long f(long x, int y) { return x + y; }\nlong f(long x) { return f(x, 1); }",
+    "rust": "struct Json(i64);\nfn show(j: Json) -> i64 { j.0 }\n"
+    "fn argument(x: i64) -> Json { Json(x) }\nfn serve(x: i64) -> i64 { show(argument(x)) }\n"
+    "fn f(x: i64) -> i64 { serve(x) + 1 }",
+    "go": "func copy(x int) int { return x }\nfunc new(x int) *int { return &x }\nfunc print(x int) {}\n"
+    "func f(x int) int { return copy(*new(x)) + 1 }",
+}
+
+
+@pytest.mark.parametrize("language", _SIGNATURES)
+def test_names_and_signatures_are_the_solutions_own(
+    language: str, present: None, pool: SandboxPool, cache: Path
+) -> None:
+    asked, code = case_problem(language, [((1,), 2), ((41,), 42)]), _SIGNATURES[language]
+    assert verdict(asked, code, pool, cache).label is Label.PASSED
+    assert (
+        verdict(asked, code.replace("+ 1", "+ 2").replace("(x, 1)", "(x, 2)"), pool, cache).label is Label.FAILED
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "expected"),
+    [
+        ("cpp", "int f(int x, int y = 1) { return x + y; }", 2),
+        ("cpp", "class Solution { public: int f(int x, int y = 1) { return x + y; } };", 2),
+        ("c", "void f(char *s) { for (; *s; s++) *s += 1; }", "b"),
+        ("c", "void f(const char *s) { }", None),
+    ],
+)
+def test_what_else_a_signature_may_have(
+    language: str, code: str, expected: object, present: None, pool: SandboxPool, cache: Path
+) -> None:
+    asked = case_problem(language, [(("a" if language == "c" else 1,), expected)])
+    assert verdict(asked, code, pool, cache).label is Label.PASSED
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "name"),
+    [
+        ("rust", "fn f(x: i64) -> i64 { let Some(y) = Some(x) else { return 0 }; y + 1 }", ""),
+        ("rust", "use std::sync::LazyLock;\nfn f(x: i64) -> i64 { x + 1 }", ""),
+        ("go", "func f(x int) int { return max(x, 0) + 1 }", "max"),
+        ("go", 'import "slices"\nfunc f(x int) int { return slices.Max([]int{x}) + 1 }', "slices"),
+        ("go", "func f(x int) int { for range 1 { x++ }; return x }", "cannot range over"),
+        (
+            "java",
+            "import java.util.*;\nclass A { int f(int x) { return List.of(x).getFirst() + 1; } }",
+            "getFirst",
+        ),
+        (
+            "java",
+            "class A { int f(Object x) { return switch (x) { case Integer i -> i + 1; default -> 0; }; } }",
+            "",
+        ),
+        ("javascript", "const f = x => [x].toSorted()[0] + 1;", "toSorted"),
+        ("typescript", "const f = (x: number): number => [x].toSorted()[0] + 1;", "toSorted"),
+    ],
+)
+def test_what_only_a_later_version_has_is_no_fault(
+    language: str, code: str, name: str, present: None, pool: SandboxPool, cache: Path
+) -> None:
+    found = verdict(case_problem(language, [((1,), 2)]), code, pool, cache)
+    if found.label is not Label.PASSED:
+        assert (found.label, found.cause) == (Label.UNDECIDED, Cause.MISSING_PACKAGE), found
+        assert name in found.detail
+
+
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [
+        ("c", "struct p { int x; };\nstruct p f(int x) { struct p q = {x + 1}; return q; }"),
+        ("cpp", "template <class T> T f(T x) { return x + 1; }"),
+        ("cpp", "class Solution { public: template <class T> T f(T x) { return x + 1; } };"),
+    ],
+)
+def test_a_signature_that_no_driver_can_call_proves_nothing(
+    language: str, code: str, present: None, pool: SandboxPool, cache: Path
+) -> None:
+    found = verdict(case_problem(language, [((1,), 2)]), code, pool, cache)
+    assert (found.label, found.cause) == (Label.UNDECIDED, Cause.UNKNOWN_SIGNATURE), found
 
 
 def test_python_tests_can_run_in_process_too(pool: SandboxPool) -> None:
@@ -108,5 +199,54 @@ def test_python_tests_can_run_in_process_too(pool: SandboxPool) -> None:
         assert (found.label, found.cause) == (label, cause), (code, found)
 
 
+_ASYNC = "(async () => { assert.strictEqual(await f(1), 2); })()"
+_PLAIN = "assert.strictEqual(f(1), 2)"
+_LATER = "setTimeout(() => assert.strictEqual(f(1), 2), 1)"
+_CAUGHT = _ASYNC + ".catch(() => process.exit(1))"
+
+
+@pytest.mark.parametrize(
+    ("tests", "code", "label"),
+    [
+        (_PLAIN, "const f = x => process.exit(0)", Label.FAILED),
+        (_PLAIN, "require('assert').strictEqual = x => x; const f = x => 1", Label.FAILED),
+        (_ASYNC, "process.on('unhandledRejection', () => {}); const f = async x => 1", Label.FAILED),
+        (_CAUGHT, "Promise.prototype.catch = function () {}; const f = async x => 1", Label.FAILED),
+        (_CAUGHT, "setTimeout(() => process.exit(0), 1); const f = x => new Promise(() => {})", Label.FAILED),
+        (_LATER, "process.on('uncaughtException', () => {}); const f = x => 1", Label.FAILED),
+        (_ASYNC, "Promise.prototype.own = 3; const f = async x => x + 1", Label.PASSED),
+        ("(async () => { await assert.rejects(f(1), /no/); })()", "const f = async x => { throw Error('no'); }",
+         Label.PASSED),
+    ],
+)  # fmt: skip
+def test_a_solution_in_javascript_ends_no_test_and_hides_no_failure(
+    tests: str, code: str, label: Label, require_language: Callable[[str], None], pool: SandboxPool, cache: Path
+) -> None:
+    require_language("javascript")
+    asked = replace(
+        case_problem("javascript", []),
+        judged_by=JudgedBy.IN_PROCESS,
+        test_code=f"const assert = require('assert');\n{tests};\n",
+    )
+    found = verdict(asked, code, pool, cache)
+    assert found.label is label, found
+
+
 def test_values_are_told_from_texts() -> None:
     assert encode_value(None) == "null"  # what the driver says behind the tests
+
+
+def test_functions_that_only_the_prompt_holds_are_part_of_the_reference(tmp_path: Path) -> None:
+    row = {
+        "task_id": "Go/10",
+        "prompt": "func half(x int) int { return x / 2 }\n\n// Return a quarter.\nfunc quarter(x int) int {\n",
+        "declaration": "\nfunc quarter(x int) int {\n",
+        "canonical_solution": "    return half(half(x))\n}\n",
+        "test": "func TestIt(t *testing.T) { if quarter(8) != 2 { t.Fail() } }\n",
+    }
+    path = tmp_path / "go.jsonl"
+    path.write_text(json.dumps(row) + "\n")
+    (found,) = load_humanevalpack(ProblemsConfig(source="humanevalpack", path=path))
+    assert isinstance(found.outcome, Problem)
+    assert found.outcome.entry_point == "quarter"
+    assert found.outcome.reference == row["prompt"] + row["canonical_solution"]

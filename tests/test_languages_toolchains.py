@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from pairsmith.pipeline.languages.contract import LanguageError
-from pairsmith.pipeline.languages.jobs import Unprepared, prepare
 from pairsmith.pipeline.languages.table import LANGUAGES, find_language, packages_of
-from pairsmith.pipeline.languages.toolchains import Toolchains
+from pairsmith.pipeline.languages.toolchains import Toolchains, Unprepared, prepare
 from pairsmith.pipeline.sandbox import Answer, Ending, Job, SandboxFaultError
 from pairsmith.schemas.execution import Status
 from pairsmith.schemas.values import encode_value
@@ -115,4 +114,4 @@ def test_a_compiler_that_got_no_time_proves_nothing(tmp_path: Path) -> None:
 def test_signatures_that_c_can_not_carry_are_named(code: str, detail: str) -> None:
     found = prepared(FakePool({"gcc": "/usr/bin/gcc"}), None, code)
     assert found.status is Status.COMPILE_ERROR
-    assert found.detail.startswith(detail)
+    assert found.detail.startswith(f"unknown signature: {detail}")

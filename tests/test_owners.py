@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from pairsmith.pipeline.run.process_identity import Owner, _started
+from pairsmith.pipeline.run.lock import Owner, _started
 
 
 def test_this_process_is_not_gone() -> None:
@@ -15,6 +15,7 @@ def test_this_process_is_not_gone() -> None:
     assert not mine.is_gone()
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_gone_also_before_it_is_waited_for() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         other = replace(Owner.here(), pid=process.pid, started=_started(process.pid) or 0)

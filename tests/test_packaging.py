@@ -1,12 +1,17 @@
 """What a wheel installs, and that folders of the user's own with our folders' names do not get in its way."""
 
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
+
+from tests.training_kit import make_pair, write_pairs
 
 pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 ROOT = Path(__file__).parents[1]
@@ -40,8 +45,8 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run_there(project: Path, installed: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(installed), "HOME": str(project)}
+def run_there(project: Path, installed: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(installed), "HOME": str(project), **variables}
     return subprocess.run(
         [sys.executable, *words], cwd=project, env=environment, capture_output=True, text=True, check=False
     )
@@ -64,8 +69,45 @@ def test_the_plan_of_the_demo_needs_no_checkout(project: Path, installed: Path) 
     )
 
 
-@pytest.mark.parametrize("module", ["pairsmith.flows.deployed", "pairsmith.pipeline.training.worker"])
+@pytest.mark.parametrize("module", ["pairsmith.flows.deployed", "pairsmith.pipeline.training.launch"])
 def test_what_others_import_by_name_is_ours(module: str, project: Path, installed: Path) -> None:
     done = run_there(project, installed, "-c", f"import {module} as found; print(found.__file__)")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(installed))
+
+
+def test_the_project_file_is_deployed(project: Path, installed: Path, home: Path) -> None:
+    shutil.copy(ROOT / "prefect.yaml", project)
+    variables = {
+        "PREFECT_API_URL": (home / "server").read_text(), "PAIRSMITH_FOLDER": str(project),
+        "PAIRSMITH_CONFIG": str(project / "run.toml"), "PAIRSMITH_IMAGE": "pairsmith",
+    }  # fmt: skip
+    deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
+    for kind in ("process", "docker", "kubernetes"):
+        command = ["-m", "prefect", "work-pool", "create", f"pairsmith-{kind}", "--type", kind]
+        made = run_there(project, installed, *command, **variables)
+        assert made.returncode == 0, made.stdout + made.stderr
+    done = run_there(project, installed, "-m", "prefect", "--no-prompt", "deploy", "--all", **variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("successfully created") == len(deployments), done.stdout
+
+
+def test_a_launched_training_works_in_that_folder(
+    project: Path, installed: Path, home: Path, model: Path, tmp_path: Path
+) -> None:
+    """Its workers are processes of torch, which put the working directory before the packages."""
+    (tmp_path / "pairs").mkdir()
+    write_pairs(tmp_path / "pairs" / "pairs.parquet", [make_pair(index) for index in range(6)])
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    settings = (
+        f"run={tmp_path / 'run'}", f"sampling.model={model}", "sampling.backend=transformers",
+        f"training.dataset={tmp_path / 'pairs'}", "training.device=cpu", "training.max_steps=1",
+        "training.batch_size=2", "training.max_length=96", "training.launch.config=ddp",
+        "training.launch.processes=1", f"training.launch.port={port}",
+    )  # fmt: skip
+    words = [word for setting in settings for word in ("--set", setting)]
+    url = (home / "server").read_text()
+    done = run_there(project, installed, "-m", "pairsmith", "train", *words, PREFECT_API_URL=url)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "run" / "training" / "adapter" / "adapter_model.safetensors").is_file()

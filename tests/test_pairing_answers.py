@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from pairsmith.pipeline.pairing import answers
+from pairsmith.pipeline.pairing.tables import answer_text, asked_text
 from pairsmith.schemas.verdict import Cause, Label
 from tests.pairing_records import Judged, judged, problem
 
@@ -22,7 +22,7 @@ def texts_of(one: Judged) -> dict[str, str]:
         "problem_prompt": problem("p/1").prompt,
     }
     frame = pl.DataFrame({name: [value] for name, value in columns.items()})
-    return frame.select(asked=answers.asked(), answer=answers.answer()).row(0, named=True)
+    return frame.select(asked=asked_text(), answer=answer_text()).row(0, named=True)
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairsmith.pipeline.pairing import Drop, NarrowedError
+from pairsmith.pipeline.pairing.drops import Drop, NarrowedError
 from pairsmith.pipeline.pairing.entries import tie_breaks
 from pairsmith.pipeline.pairing.guards import difficulty_cap, over_difficulty_share
 from pairsmith.schemas.config.pairs import PairsConfig
-from pairsmith.schemas.crosscheck import CandidateCrosscheck, CrosscheckResult, ProblemCrosscheck
 from pairsmith.schemas.problem import Problem
-from pairsmith.schemas.verdict import Label
+from pairsmith.schemas.verdict import CandidateCrosscheck, CrosscheckResult, Label, ProblemCrosscheck
 from tests.pairing_records import Judged, judged, pair_up, problem
 
 FAILED = Label.FAILED
@@ -197,7 +196,7 @@ def test_a_candidate_of_a_benchmark_makes_no_pair() -> None:
 _MEASURE = """
 import resource
 import polars as pl
-from pairsmith.pipeline.pairing.stage import _drop_held_out
+from pairsmith.pipeline.pairing.pairs import _drop_held_out
 n = 40_000
 rows = pl.select(place=pl.int_range(n)).with_columns(
     problem_id=pl.format("p{}", pl.col("place") // 10),
@@ -211,6 +210,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 """
 
 
+@pytest.mark.slow
 def test_looking_for_held_out_programs_takes_memory_once_and_not_a_group() -> None:
     ended = subprocess.run([sys.executable, "-c", _MEASURE], capture_output=True, text=True, check=True)
     assert float(ended.stdout) < 200  # MiB; a copy of the held-out programs a group took 2,000

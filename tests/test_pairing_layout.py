@@ -6,15 +6,12 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from pairsmith.pipeline.pairing import make_pairs
 from pairsmith.pipeline.pairing.export import CONFIGS, write_dataset
-from pairsmith.pipeline.pairing.stage import PairingResult
-from pairsmith.pipeline.pairing.summary import report_from_json, report_to_json, summarise
+from pairsmith.pipeline.pairing.pairs import PairingResult, make_pairs, report_from_json, report_to_json, summarise
 from pairsmith.pipeline.pairing.tables import PairingTables
 from pairsmith.schemas.arrow import arrow_schema
 from pairsmith.schemas.config.pairs import PairsConfig
-from pairsmith.schemas.crosscheck import CandidateCrosscheck, CrosscheckResult, ProblemCrosscheck
-from pairsmith.schemas.verdict import Cause, Label
+from pairsmith.schemas.verdict import CandidateCrosscheck, Cause, CrosscheckResult, Label, ProblemCrosscheck
 from tests.pairing_records import judged, problem, tables_of
 
 FAILED = Label.FAILED

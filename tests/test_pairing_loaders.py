@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pairsmith.pipeline.pairing import make_pairs
 from pairsmith.pipeline.pairing.export import write_dataset
+from pairsmith.pipeline.pairing.pairs import make_pairs
 from pairsmith.schemas.config.pairs import PairsConfig
 from pairsmith.schemas.verdict import Label
 from tests.pairing_records import judged, problem, tables_of

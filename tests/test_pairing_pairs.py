@@ -3,8 +3,10 @@ from dataclasses import replace
 
 import pytest
 
-from pairsmith.pipeline.pairing import Drop, PairingError, make_pairs, tables_of_records
+from pairsmith.pipeline.pairing.drops import Drop, PairingError
 from pairsmith.pipeline.pairing.entries import TRIVIAL
+from pairsmith.pipeline.pairing.pairs import make_pairs
+from pairsmith.pipeline.pairing.tables import tables_of_records
 from pairsmith.schemas.config.pairs import PairsConfig
 from pairsmith.schemas.problem import JudgedBy
 from pairsmith.schemas.verdict import Cause, Label
@@ -163,6 +165,7 @@ def test_a_rare_approach_is_chosen_as_often_as_a_common_one() -> None:
         assert sorted(taken.values()) == [1, 1, 1]
 
 
+@pytest.mark.slow
 def test_neither_order_nor_length_decides_which_are_taken() -> None:
     rows = [judged("1")] + [judged(f"w{index}", FAILED, code="x" * index) for index in range(1, 9)]
     config = ALL_TRAIN.model_copy(update={"max_per_problem": 1})

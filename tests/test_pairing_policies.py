@@ -3,11 +3,10 @@ from typing import Any
 
 import pytest
 
-from pairsmith.pipeline.pairing import Drop
+from pairsmith.pipeline.pairing.drops import Drop
 from pairsmith.schemas.config.pairs import PairsConfig, PolicyConfig
-from pairsmith.schemas.crosscheck import Timing
 from pairsmith.schemas.pair import Pair
-from pairsmith.schemas.verdict import Cause, Label
+from pairsmith.schemas.verdict import Cause, Label, Timing
 from tests.pairing_records import Judged, judged, pair_up
 
 PASSED, FAILED = Label.PASSED, Label.FAILED
@@ -80,7 +79,7 @@ def test_fast_over_slow_needs_every_run_and_a_margin(slow: tuple[float, ...], is
         assert (made.pairs[0].rejected_cause, made.pairs[0].rejected_share) == ("", 1.0)
 
 
-def test_cleaner_is_better_in_something_and_worse_in_nothing() -> None:
+def test_cleaner_is_better_in_something_and_worse_in_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [
         judged("typed", tags=("docstring", "type_hints_full")),
         judged("long", tags=("docstring", "long_line", "type_hints_full")),
@@ -89,7 +88,8 @@ def test_cleaner_is_better_in_something_and_worse_in_nothing() -> None:
     ]
     made = pair_up(rows, config(PolicyConfig(name="cleaner")))
     assert ids(made.pairs) == {("typed", "long"), ("typed", "plain")}
-    wish = PolicyConfig(name="cleaner", prefer=("type_hints_full", "docstring"), min_tags=2)
+    wish = PolicyConfig(name="cleaner", prefer=("type_hints_full", "docstring"))
+    monkeypatch.setattr("pairsmith.pipeline.pairing.policies._MIN_TAGS", 2)
     assert ids(pair_up(rows, config(wish)).pairs) == {("typed", "plain"), ("long", "plain")}
 
 

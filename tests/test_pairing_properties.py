@@ -6,18 +6,28 @@ from collections.abc import Sequence
 from math import comb
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pairsmith.pipeline.pairing import Drop, split_of
+from pairsmith.pipeline.pairing.drops import Drop
 from pairsmith.pipeline.pairing.entries import TRIVIAL
 from pairsmith.pipeline.pairing.policies import MAX_P, POLICIES
+from pairsmith.pipeline.pairing.splits import split_of
 from pairsmith.schemas.config.pairs import PairsConfig, PolicyConfig
-from pairsmith.schemas.crosscheck import CandidateCrosscheck, CrosscheckResult, ProblemCrosscheck, Timing
 from pairsmith.schemas.pair import Pair
 from pairsmith.schemas.problem import JudgedBy, Problem
-from pairsmith.schemas.verdict import Cause, Label
+from pairsmith.schemas.verdict import (
+    CandidateCrosscheck,
+    Cause,
+    CrosscheckResult,
+    Label,
+    ProblemCrosscheck,
+    Timing,
+)
 from tests.pairing_records import Judged, Made, judged, pair_up, problem
+
+pytestmark = pytest.mark.slow
 
 PASSED, FAILED, UNDECIDED = Label.PASSED, Label.FAILED, Label.UNDECIDED
 LABELS = st.sampled_from([PASSED, PASSED, PASSED, FAILED, FAILED, FAILED, UNDECIDED])

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairsmith.pipeline.pairing import split_of
+from pairsmith.pipeline.pairing.splits import split_of
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,10 @@
 
 import pytest
 
-from pairsmith.pipeline.pairing import Drop, make_pairs
+from pairsmith.pipeline.pairing.drops import Drop
+from pairsmith.pipeline.pairing.pairs import make_pairs
 from pairsmith.schemas.config.pairs import PairsConfig
-from pairsmith.schemas.mark import Mark, MarkKind
+from pairsmith.schemas.pair import Mark, MarkKind
 from pairsmith.schemas.verdict import Label
 from tests.pairing_records import judged, problem, tables_of
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairsmith.pipeline.problems.convert.constants import NotConvertibleError, Scope, constant
-from pairsmith.pipeline.problems.convert.conversion import TestSyntaxError, convert_tests
+from pairsmith.pipeline.problems.constants import NotConvertibleError, Scope, constant
+from pairsmith.pipeline.problems.conversion import TestSyntaxError, convert_tests
 from pairsmith.schemas.problem import Case, JudgedBy
 from pairsmith.schemas.values import decode_value, encode_arguments, encode_value
 

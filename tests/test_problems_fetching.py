@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from pairsmith.pipeline.problems import loading
 from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.records import ProblemsError
-from pairsmith.pipeline.problems.sources import fetching
 from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.schemas.config import ProblemsConfig
 
@@ -36,7 +36,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     with http.server.HTTPServer(("127.0.0.1", 0), Handler) as web:
         threading.Thread(target=web.serve_forever, daemon=True).start()
         base = f"http://127.0.0.1:{web.server_port}"
-        monkeypatch.setattr(fetching, "_FILES", {"mbpp": f"{base}/v1/mbpp.jsonl", "mbpp+": f"{base}/v1/gone.gz"})
+        monkeypatch.setattr(loading, "_FILES", {"mbpp": f"{base}/v1/mbpp.jsonl", "mbpp+": f"{base}/v1/gone.gz"})
         yield asked
         web.shutdown()
 
@@ -64,6 +64,6 @@ def test_without_the_file_the_address_is_told(server: list[str], tmp_path: Path)
 
 def test_evoevals_subsets_have_files_of_their_own() -> None:
     config = ProblemsConfig(source="evoeval", dataset="EvoEval_tool_use")
-    assert fetching.address_of(config).endswith("/v0.1.0/EvoEval_tool_use.jsonl.gz")
+    assert loading.address_of(config).endswith("/v0.1.0/EvoEval_tool_use.jsonl.gz")
     with pytest.raises(ProblemsError, match="there is no 'EvoEval_hard'"):
-        fetching.address_of(ProblemsConfig(source="evoeval", dataset="EvoEval_hard"))
+        loading.address_of(ProblemsConfig(source="evoeval", dataset="EvoEval_hard"))

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pairsmith.pipeline.problems import files
-from pairsmith.pipeline.problems.files import read_rows
+from pairsmith.pipeline.problems import rows
 from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.records import DroppedProblem, DropReason, LoadedProblems, ProblemsError
+from pairsmith.pipeline.problems.rows import read_rows
 from pairsmith.pipeline.problems.sources.hub import load_hub
 from pairsmith.pipeline.problems.sources.humaneval import humaneval_path
 from pairsmith.pipeline.problems.sources.starter import starter_folder
+from pairsmith.pipeline.run import lines
 from pairsmith.schemas.config import ColumnsConfig, ProblemsConfig
 from pairsmith.schemas.problem import Case, JudgedBy, Problem
 from pairsmith.schemas.values import encode_arguments, encode_value
@@ -77,7 +79,6 @@ def test_jsonl_tests(tmp_path: Path, tests: Any, way: JudgedBy, n_cases: int) ->
     loaded = load(write(tmp_path / "own.jsonl", row(tests=tests)))
     (problem,) = loaded.problems
     assert (problem.judged_by, len(problem.cases)) == (way, n_cases)
-    assert loaded.by_way()[way] == 1
     assert [item.judged_by for item in loaded.not_cases] == ([] if way is JudgedBy.CASES else [way])
 
 
@@ -153,6 +154,7 @@ def test_the_second_of_two_problems_of_one_id_is_left_out(tmp_path: Path) -> Non
 MERSENNE = 2**61 - 1  # Python's hash of an int is the int modulo this
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -187,8 +189,50 @@ def test_odd_lines_cost_little_and_nothing_but_themselves(tmp_path: Path, change
         assert len(drop.message) < 300
 
 
+@pytest.mark.slow
+def test_a_row_that_takes_too_long_is_named_and_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its value is small, but has 2**40 parts: each tuple holds the one before twice."""
+    slow = "x0 = (1,)\n" + "".join(f"x{i + 1} = (x{i}, x{i})\n" for i in range(40)) + "assert add(x40, 1) == 1"
+    monkeypatch.setattr(lines.each_in_time, "__defaults__", (1.0,))
+    loaded = load(
+        write(tmp_path / "own.jsonl", GOOD, row(problem_id="own/b", tests=slow), row(problem_id="own/c"))
+    )
+    assert [problem.problem_id for problem in loaded.problems] == ["own/add", "own/c"]
+    (drop,) = loaded.dropped
+    assert (drop.where, drop.reason) == ("own.jsonl:2", DropReason.BAD_VALUE)
+    assert "takes more than" in drop.message
+
+
+def test_without_pytest_only_suites_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = "import pytest\nfrom solution import add\ndef test_add():\n    assert add(1, 2) == 3\n"
+    path = write(tmp_path / "own.jsonl", GOOD, row(problem_id="own/b", tests=suite))
+    assert len(load(path).problems) == 2
+    monkeypatch.setattr("pairsmith.pipeline.problems.loading.why_no_suites", lambda: "pytest is not installed")
+    loaded = load(path)
+    assert [problem.problem_id for problem in loaded.problems] == ["own/add"]
+    assert loaded.faults() == ["left out: own/b: has a pytest or unittest suite, but pytest is not installed"]
+    with pytest.raises(ProblemsError, match=r"no problem is left: own/b .*pytest is not installed"):
+        load(write(tmp_path / "suites.jsonl", row(problem_id="own/b", tests=suite)))
+
+
+@pytest.mark.slow
+def test_work_in_a_fork_gives_errors_and_values_and_survives_its_death() -> None:
+    def work(number: int) -> str:
+        if number == 3:
+            os._exit(1)
+        if number == 7:
+            raise LookupError("seven")
+        return "x" * (number << 18)
+
+    assert lines.each_in_time([1, 3, 5], work) == ["x" * (1 << 18), None, "x" * (5 << 18)]
+    assert lines.each_in_time([], work) == []
+    with pytest.raises(LookupError, match="seven"):
+        lines.each_in_time([1, 7, 2], work)
+
+
 def test_a_gzip_bomb_costs_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_LINE_BYTES", 1 << 20)
+    for module in (lines, rows):
+        monkeypatch.setattr(module, "MAX_LINE_BYTES", 1 << 20)
     path = tmp_path / "own.jsonl.gz"
     good = json.dumps(GOOD).encode()
     path.write_bytes(
@@ -197,7 +241,7 @@ def test_a_gzip_bomb_costs_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     loaded = load(path)
     assert [problem.problem_id for problem in loaded.problems] == ["own/add", "own/b"]
     assert [(drop.where, drop.message) for drop in loaded.dropped] == [("own.jsonl.gz:2", "longer than 1 MiB")]
-    monkeypatch.setattr(files, "MAX_FILE_BYTES", 2 << 20)
+    monkeypatch.setattr(lines, "MAX_FILE_BYTES", 2 << 20)
     with pytest.raises(ProblemsError, match="more than"):
         load(path)
 
@@ -276,7 +320,7 @@ def test_filters_that_leave_nothing(tmp_path: Path) -> None:
 def test_starter_and_humaneval_load_through_the_configuration() -> None:
     loaded = load_problems(ProblemsConfig(levels=("trivial",), limit=3), starter_folder())
     assert len(loaded.problems) == 3
-    assert loaded.by_way() == {"cases": 3, "tester": 0, "suite": 0, "in_process": 0, "nothing": 0}
+    assert {problem.judged_by for problem in loaded.problems} == {JudgedBy.CASES}
     loaded = load_problems(ProblemsConfig(source="humaneval", ids=("HumanEval/32",)), starter_folder())
     assert [(item.problem_id, item.judged_by) for item in loaded.not_cases] == [("HumanEval/32", JudgedBy.TESTER)]
 
@@ -337,3 +381,36 @@ def test_faults_are_told_by_name_and_in_all(tmp_path: Path) -> None:
     lines = loaded.faults()
     assert lines[0].startswith("left out: own.jsonl:2: column 'prompt'")
     assert lines[10:] == ["and 2 more", "nothing can judge own/blind: no assert calls the entry point"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "packages", "lacked"),
+    [
+        ({"requires": ["numpy"]}, (), "numpy"),
+        ({"requires": ["Scikit_Learn>=1"]}, ("numpy",), "scikit-learn"),
+        ({"requires": ["npm:lodash"]}, ("numpy",), "npm:lodash"),
+        ({"setup": "import math, numpy.linalg\n"}, (), "numpy"),
+        ({"tests": "from numpy import array\ndef check(add):\n    assert add(1, 2) == array(3)\n"}, (), "numpy"),
+        ({"requires": ["numpy==1.0"]}, ("numpy",), ""),
+        ({"setup": "import re, typing\nfrom __future__ import annotations\n"}, (), ""),
+        ({"setup": "try:\n    import numpy\nexcept ImportError:\n    numpy = None\n"}, (), ""),
+    ],
+)
+def test_a_problem_that_needs_what_is_not_there_is_left_out(
+    tmp_path: Path, changes: dict[str, Any], packages: tuple[str, ...], lacked: str
+) -> None:
+    path = write(tmp_path / "own.jsonl", row(**changes), row(problem_id="own/other"))
+    loaded = load_problems(ProblemsConfig(source="jsonl", path=path), starter_folder(), None, packages)
+    assert len(loaded.problems) == (1 if lacked else 2)
+    told = f"left out: own/add: needs {lacked}, which is not among sandbox.packages"
+    assert loaded.faults() == ([told] if lacked else [])
+    alone = write(tmp_path / "alone.jsonl", row(**changes))
+    if lacked:
+        with pytest.raises(ProblemsError, match=f"own/add needs {lacked}"):
+            load_problems(ProblemsConfig(source="jsonl", path=alone), starter_folder(), None, packages)
+
+
+@pytest.mark.parametrize("requires", ["numpy", [1], ["git+https://x"], [""]])
+def test_requires_is_a_list_of_packages(tmp_path: Path, requires: Any) -> None:
+    with pytest.raises(ProblemsError, match="column 'requires'"):
+        load(write(tmp_path / "own.jsonl", row(requires=requires)))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pairsmith.pipeline.problems.convert.conversion import convert_tests
+from pairsmith.pipeline.problems.conversion import convert_tests
 from pairsmith.schemas.problem import JudgedBy
 from pairsmith.schemas.values import Record, decode_value
 

@@ -27,6 +27,7 @@ PROBLEMS = (
     problem_of(
         "e/tester", "def f(x):\n    return 1\n", judged_by=JudgedBy.TESTER, cases=(), test_code="assert f(1) > 2\n"
     ),
+    problem_of("g/package", "import numpy_that_nobody_has\ndef f(x):\n    return x + 1\n"),
     problem_of("f/nothing", "def f(x):\n    return 1\n", judged_by=JudgedBy.NOTHING, cases=()),
 )
 
@@ -40,10 +41,11 @@ def test_a_reference_must_pass_its_own_tests(pool: SandboxPool, trust: str) -> N
         "e/tester": "its reference fails its own tests: test_failed AssertionError in the test code",
     }
     assert {drop.reason for drop in checked.failed} == {DropReason.REFERENCE_FAILED}
-    assert checked.counts == {"reference.passed": 1, "reference.failed": 3}
+    assert checked.counts == {"reference.passed": 1, "reference.failed": 3, "reference.undecided": 1}
+    assert checked.undecided == ("g/package: its reference shows nothing: missing_package numpy_that_nobody_has",)
     kept = {problem.problem_id: problem for problem in checked.problems}
     if trust == "reference":
-        assert sorted(kept) == ["a/right", "d/none", "f/nothing"]
+        assert sorted(kept) == ["a/right", "d/none", "f/nothing", "g/package"]
         return
     assert len(kept) == len(PROBLEMS)
     assert (kept["b/wrong"].reference, kept["b/wrong"].contract) == ("", "")  # nothing is decided by it

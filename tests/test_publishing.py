@@ -21,8 +21,9 @@ from pairsmith.flows.publishing import show_publish
 from pairsmith.pipeline.chain.table import stage_folder, versions_of
 from pairsmith.pipeline.pairing.export import CONFIGS
 from pairsmith.pipeline.problems.records import LoadedProblems
-from pairsmith.pipeline.publishing import PublishError, plan_publish, send
+from pairsmith.pipeline.publishing import PublishError, PublishPlan, plan_publish
 from pairsmith.pipeline.publishing import publish as publish_module
+from pairsmith.pipeline.publishing import push as push_files
 from pairsmith.pipeline.publishing.card import gather_card, render_card
 from pairsmith.pipeline.publishing.hub import HubDownError, Pushed
 from pairsmith.pipeline.run.stores import RemoteFolder, mirrored
@@ -37,7 +38,7 @@ from tests.training_kit import build_tiny_model
 
 REPO = "tester/pairs"
 # huggingface_hub uploads in a way that httpx calls old.
-pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")]
 
 
 @pytest.fixture
@@ -71,6 +72,10 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
         made = stage_folder(settings.run, stage)
         made.finish(made.shard_names(), "0" * 32, versions_of(stage))
     return settings
+
+
+def send(api: HfApi, plan: PublishPlan, private: bool) -> Pushed:
+    return push_files(api, plan.remote, plan.local, plan.ours, plan.tag, private)
 
 
 def push(settings: RunConfig, api: HfApi, tag: str) -> Pushed:

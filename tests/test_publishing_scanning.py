@@ -61,6 +61,7 @@ def test_names_what_it_found_without_showing_it_and_lets_it_through_by_name(tmp_
     assert scan_files([path], [found[0].name]) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["a", "a@", "1.", "-----BEGIN ", "eyJ", "://a:"])
 def test_a_text_of_anything_takes_seconds_at_most(part: str) -> None:
     scan, began = make_scanner(), time.process_time()

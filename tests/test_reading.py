@@ -2,13 +2,16 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from pairsmith.pipeline.syntax import parsing
 from pairsmith.pipeline.syntax.analysing import analyse
-from pairsmith.pipeline.syntax.worker import Reader, analyse_programs
-from pairsmith.schemas.candidate import Candidate, Program
+from pairsmith.pipeline.syntax.stage import Reader, analyse_programs
+from pairsmith.schemas.candidate import Candidate, Program, Syntax
 from pairsmith.schemas.config import SyntaxConfig
 from pairsmith.schemas.problem import JudgedBy, Problem
-from pairsmith.schemas.syntax import Syntax
+
+pytestmark = pytest.mark.slow
 
 CODES = [
     "def f(a):\n    total = a\n    return total\n",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairsmith.pipeline.reference import commented_toml, list_keys, plain_toml, toml_value
+from pairsmith.pipeline.reference import commented_toml, list_keys, plain_toml, short_toml, toml_value
 from pairsmith.schemas.config import ConfigError, RunConfig, load_config
 
 CHANGED = (
@@ -28,7 +28,7 @@ TREES = st.recursive(
 )
 
 
-@pytest.mark.parametrize("write", [commented_toml, plain_toml])
+@pytest.mark.parametrize("write", [commented_toml, plain_toml, short_toml])
 @pytest.mark.parametrize("overrides", [(), CHANGED])
 def test_the_text_loads_back_equal(
     write: Callable[[RunConfig], str], overrides: tuple[str, ...], tmp_path: Path
@@ -54,12 +54,19 @@ def test_every_key_stands_in_the_commented_text_in_its_table() -> None:
     assert "sampling.vllm.servers" in keys
 
 
+def test_the_short_text_has_what_most_people_set_in_sixty_lines() -> None:
+    lines = short_toml(RunConfig()).splitlines()
+    assert len(lines) <= 60
+    assert "n = 16  # Candidates a problem" in lines
+    assert {"[problems]", "[sampling]", "[sandbox]", "[pairs]", "[training]"} <= set(lines)
+    assert "[synthesis.seeds]" not in lines
+    assert "n_inputs = 8" in short_toml(load_config(None, ["crosscheck.n_inputs=8"]))
+
+
 def test_a_comment_says_meaning_and_bounds() -> None:
     text = commented_toml(RunConfig())
     assert "# Candidates a problem. (whole number, ≥ 1, ≤ 10,000)\nn = 16\n" in text
-    assert (
-        "# Share of the votes that makes a consensus on an input. (number, > 0.5, ≤ 1)\nmin_share = 0.51\n" in text
-    )
+    assert "# Probability mass that is drawn from. (number, > 0, ≤ 1)\ntop_p = 0.95\n" in text
 
 
 @given(TREES)

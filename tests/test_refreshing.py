@@ -14,13 +14,13 @@ import huggingface_hub.constants
 import polars as pl
 import pytest
 
-from pairsmith.flows.refreshing import refresh
+from pairsmith.flows.publishing import refresh
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.publishing import VersionError, check_splits, list_versions, read_changelog
 from pairsmith.pipeline.run.lock import RunLockedError, locked
 from pairsmith.pipeline.sampling.protocol import SamplingError
 from pairsmith.schemas.config import load_config
-from pairsmith.schemas.version import DatasetVersion
+from pairsmith.schemas.dataset import DatasetVersion
 from tests.cli_kit import run_pairsmith
 from tests.hub_double import TOKEN, Hub, serve_hub
 from tests.refresh_kit import write_problems
@@ -170,6 +170,7 @@ def test_a_second_refresh_waits_or_ends(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.slow
 def test_the_lock_of_a_dead_holder_is_gone(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from pairsmith.pipeline.run.lock import locked\n"

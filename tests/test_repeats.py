@@ -7,11 +7,10 @@ import pytest
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.folder import Shard
-from pairsmith.pipeline.syntax.repeats import NAME, find_repeats
+from pairsmith.pipeline.syntax.corpus import NAME, find_repeats
 from pairsmith.schemas.arrow import from_table
-from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.schemas.candidate import Extraction, Program, Repeat
 from pairsmith.schemas.config.pairs import PairsConfig
-from pairsmith.schemas.repeat import Repeat
 from pairsmith.schemas.verdict import Label
 from tests.cli_kit import assert_one_line, run_pairsmith
 from tests.pairing_records import judged, pair_up, problem
@@ -43,6 +42,7 @@ def run(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_near_programs_of_several_problems_are_one_cluster(run: Path, workers: int) -> None:
     found = find_repeats(run, 0.85, workers)
@@ -56,6 +56,7 @@ def test_near_programs_of_several_problems_are_one_cluster(run: Path, workers: i
     assert tuple(from_table(pq.read_table(run / NAME), Repeat)) == found.rows
 
 
+@pytest.mark.slow
 def test_a_threshold_of_one_asks_for_equal_shingles(run: Path) -> None:
     found = find_repeats(run, 1.0)
     assert [row.problem_id for row in found.rows] == ["p/0", "p/2"], "comments say nothing"

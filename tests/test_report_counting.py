@@ -1,10 +1,8 @@
-import statistics
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairsmith.pipeline.report.counting import length_auc, median_length
+from pairsmith.pipeline.report.counting import length_auc
 from pairsmith.pipeline.report.facts import LengthCount
 
 LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=30)
@@ -36,13 +34,3 @@ def test_auc_needs_no_order() -> None:
 @pytest.mark.parametrize(("chosen", "rejected"), [([], []), ([1], []), ([], [1])])
 def test_auc_of_one_side_alone_is_none(chosen: list[int], rejected: list[int]) -> None:
     assert length_auc(count(chosen, rejected)) is None
-
-
-@given(LENGTHS)
-def test_median_is_that_of_the_list(lengths: list[int]) -> None:
-    counts = [(n, lengths.count(n)) for n in set(lengths)]
-    assert median_length(counts) == statistics.median(lengths)
-
-
-def test_median_of_nothing_is_zero() -> None:
-    assert median_length([]) == 0.0

@@ -1,5 +1,5 @@
-import itertools
 import json
+import statistics
 import subprocess
 import sys
 from collections import Counter
@@ -11,14 +11,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from pairsmith.pipeline.chain.table import stored_stages
-from pairsmith.pipeline.report import ReportError
+from pairsmith.pipeline.problems.records import DroppedProblem, DropReason, LoadedProblems
+from pairsmith.pipeline.problems.stage import place_problems
+from pairsmith.pipeline.report.facts import ReportError
 from pairsmith.pipeline.report.gather import gather_run
+from pairsmith.pipeline.report.page import render_page
 from pairsmith.schemas.arrow import from_table
-from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.schemas.candidate import Extraction, Program, Syntax
 from pairsmith.schemas.pair import Pair
-from pairsmith.schemas.syntax import Syntax
+from pairsmith.schemas.problem import Problem
 from pairsmith.schemas.verdict import Cause, Label, Verdict
-from tests.report_run import NAMES, make_run, training_steps, write_pairs, write_stage
+from tests.report_run import NAMES, make_problem, make_run, training_steps, write_pairs, write_stage
 
 T = TypeVar("T")
 
@@ -73,14 +76,6 @@ def test_funnel_of_candidates_counts_each_part(run: Path) -> None:
     assert used.undecided == 0
 
 
-def test_funnel_of_problems_loses_none_silently(run: Path) -> None:
-    steps = gather_run(run).problem_steps
-    for before, after in itertools.pairwise(steps):
-        assert before.n - after.n == sum(n for _, n in after.lost)
-    assert steps[0].n == len(NAMES)
-    assert steps[-1].n == len({pair.problem_id for pair in rows(run / "pairs", Pair)})
-
-
 def test_pairs_are_those_of_the_table(run: Path) -> None:
     pairs = rows(run / "pairs", Pair)
     facts = gather_run(run).pairs
@@ -92,6 +87,10 @@ def test_pairs_are_those_of_the_table(run: Path) -> None:
     assert facts.n_shorter + facts.n_equal + facts.n_longer == facts.n == len(pairs)
     assert {count.n_lines: count.n_chosen for count in facts.lengths if count.n_chosen} == Counter(
         pair.chosen_n_lines for pair in pairs
+    )
+    assert facts.medians == (
+        statistics.median(pair.chosen_n_lines for pair in pairs),
+        statistics.median(pair.rejected_n_lines for pair in pairs),
     )
     twice = sum(
         2 * (left.chosen_n_lines > right.rejected_n_lines) + (left.chosen_n_lines == right.rejected_n_lines)
@@ -221,9 +220,69 @@ def test_suspect_tests_are_named_with_their_error(tmp_path: Path) -> None:
         )
     ]
     write_stage(tmp_path, "verdicts", rows, Verdict)
-    assert gather_run(tmp_path).suspects == (("p/2", error),)
+    found = gather_run(tmp_path).undecided
+    assert [(row.cause, row.detail, row.n, row.problem_ids) for row in found] == [
+        ("suspect_test", error, 2, ("p/2",)),
+        ("no_cases", "", 1, ("p/1",)),
+    ]
 
 
+def failed(n: int, cause: Cause, passed: str, detail: str = "", signature: str = "") -> Verdict:
+    cases = tuple(mark == "x" for mark in passed)
+    key = signature or f"s{n}"
+    return Verdict(f"c{n}", "p/1", Label.FAILED, cause, detail, len(cases), sum(cases), cases, key)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([failed(n, Cause.NO_CODE, "....") for n in range(4)], "no code: perhaps the prompt"),
+        ([failed(n, Cause.TIMEOUT, "x...") for n in range(4)], "mostly timeout"),
+        ([failed(n, Cause.EXCEPTION, "....", "NameError") for n in range(3)], "every program ends with NameError"),
+        ([failed(n, Cause.WRONG_VALUE, "xx..", signature="s") for n in range(3)], "suspect test: 3 of 3"),
+        ([failed(n, Cause.WRONG_VALUE, "xxx.") for n in range(3)], "no program passes case 4 of 4"),
+        ([failed(n, Cause.WRONG_VALUE, "x...") for n in range(3)], "likely too hard; the best one passes 1 of 4"),
+        (
+            [failed(1, Cause.WRONG_VALUE, "xxx."), failed(2, Cause.WRONG_VALUE, "...x")],
+            "nearly solved: some program passes each case; the best one passes 3 of 4",
+        ),
+    ],
+)  # fmt: skip
+def test_a_problem_that_nobody_solves_has_its_likeliest_reason(
+    rows: list[Verdict], said: str, tmp_path: Path
+) -> None:
+    write_stage(tmp_path, "verdicts", rows, Verdict)
+    assert said in gather_run(tmp_path).why_weak["p/1"]
+
+
+def test_a_repeated_program_makes_no_test_suspect(run: Path, tmp_path: Path) -> None:
+    rows = [failed(n, Cause.WRONG_VALUE, "x...", signature="s") for n in range(3)]
+    write_stage(tmp_path, "verdicts", rows, Verdict)
+    one = from_table(pq.read_table(next((run / "syntax").glob("*.parquet"))), Syntax)[0]
+    syntax = [replace(one, candidate_id=f"c{n}", duplicate_of="c0" if n else "") for n in range(3)]
+    write_stage(tmp_path, "syntax", syntax, Syntax)
+    assert "likely too hard" in gather_run(tmp_path).why_weak["p/1"]
+
+
+def test_problems_that_are_not_in_the_run_are_named(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", n=1)
+    kept, gone = make_problem("kept", 0), make_problem("gone", 1)
+    drops = (
+        DroppedProblem("own.jsonl:3", DropReason.BAD_TESTS, "tests are no Python"),
+        DroppedProblem("p/9", DropReason.OVER_LIMIT, "after the first 2"),
+    )
+    place_problems(run, {"part-00000.parquet": LoadedProblems((kept, gone), dropped=drops)})
+    write_stage(run, "problems", [kept], Problem)
+    assert [(one.where, one.reason) for one in gather_run(run).left_out] == [
+        ("own.jsonl:3", "bad_tests"),
+        (gone.problem_id, "reference_failed"),
+    ]
+    page = render_page(gather_run(run))
+    assert "<b>own.jsonl:3</b>: tests are no Python" in page
+    assert "| problems left out | 2 |" in page
+
+
+@pytest.mark.slow
 def test_reading_a_run_loads_no_library_that_fits_models() -> None:
     script = (
         "import sys, pairsmith.pipeline.report, pairsmith.pipeline.report.terminal, pairsmith.pipeline.viewer\n"

@@ -13,17 +13,17 @@ import pytest
 
 from pairsmith.pipeline.chain.table import stored_stages
 from pairsmith.pipeline.evaluation.gate import check_gate, model_digest, write_gate
-from pairsmith.pipeline.evaluation.scores import scores_to_json
-from pairsmith.pipeline.pairing.summary import report_to_json
-from pairsmith.pipeline.report import ReportError, write_report
+from pairsmith.pipeline.evaluation.score import scores_to_json
+from pairsmith.pipeline.pairing.pairs import report_to_json
+from pairsmith.pipeline.report.page import write_report
+from pairsmith.pipeline.report.tables import summary_lines
 from pairsmith.pipeline.run.folder import FolderError
-from pairsmith.pipeline.sampling.forecast import Comparison, Estimate, Forecast, Outcome
-from pairsmith.pipeline.training import is_displaced
+from pairsmith.pipeline.training.checks import is_displaced
+from pairsmith.pipeline.training.progress import load_summary
 from pairsmith.schemas.arrow import from_table
 from pairsmith.schemas.config import GateConfig
-from pairsmith.schemas.manifest import Manifest
+from pairsmith.schemas.manifest import DropCount, LeakRow, Manifest, NamedCount, PairingReport, WeakProblem
 from pairsmith.schemas.pair import Message, Pair
-from pairsmith.schemas.pairing_report import DropCount, LeakRow, NamedCount, PairingReport, WeakProblem
 from pairsmith.schemas.score import Gain, Interval, SliceGain
 from pairsmith.schemas.verdict import Label, Verdict
 from tests.report_run import (
@@ -35,6 +35,8 @@ from tests.report_run import (
     write_stage,
     write_training,
 )
+
+pytestmark = pytest.mark.slow
 
 VOID = {"meta", "br", "wbr", "hr"}
 ATTACKS = [
@@ -117,7 +119,7 @@ def test_ids_are_unique_and_figures_are_described(html: str) -> None:
     ids = [value for _, name, value in page.attributes if name == "id"]
     assert len(ids) == len(set(ids))
     described = [value for tag, name, value in page.attributes if tag == "svg" and name == "aria-label"]
-    assert page.tags["svg"] == page.tags["figure"] == page.tags["figcaption"] == len(set(described)) == 11
+    assert page.tags["svg"] == page.tags["figure"] == page.tags["figcaption"] == len(set(described)) == 10
     assert page.tags["h1"] == 1
 
 
@@ -132,8 +134,10 @@ def test_numbers_are_those_of_the_tables(run: Path, html: str, pairs: list[Pair]
     assert f"{labels[Label.PASSED]} of {n_decided} decided" in text
     assert f"{labels[Label.PASSED]} ({labels[Label.PASSED] / len(verdicts):.0%})" in text
     assert "2 candidates undecided, 2 of them because the sandbox broke" in text
+    assert f"| passed, of decided candidates | {labels[Label.PASSED] / n_decided:.0%}" in text
     assert "1 pair too long" in text
-    assert "duplicate: 4 candidates; over problem cap: 31 pairs" in text
+    assert "duplicate: the same program, up to names, as another one4 candidates" in text
+    assert "over problem cap: the problem has as many pairs as it may have31 pairs" in text
     assert "0.34 → 0.46+0.12 (+0.05 to +0.19)" in text
     assert "0.71 → 0.59−0.12 (−0.19 to −0.05)" in text
     assert "Training raised pass@1 on held-out problems; the range of programs narrowed." in text
@@ -208,6 +212,16 @@ def test_page_of_no_pairs(tmp_path: Path) -> None:
     assert "Example pairs" not in text
 
 
+def test_page_of_a_mixture_has_the_loss_of_each_dataset(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "demo", n=4)
+    write_training(run, n_steps=10, datasets=("own", "theirs"))
+    text = Page(write_report(run).read_text(encoding="utf-8")).text
+    assert re.search(r"By dataset.*own\s*10\s*0\.50\s*0\.50\s*0\.25\s*theirs\s*10\s*1\.50", text, re.DOTALL)
+    summary = load_summary(run / "training")
+    assert summary is not None
+    assert summary_lines(summary)[-1] == "theirs      loss 1.500 to 1.500, accuracy 0.25, in 10 of 10 steps"
+
+
 def test_page_of_a_score_before_training_alone(tmp_path: Path) -> None:
     run = make_run(tmp_path / "demo", n=4)
     (run / "evaluation" / "gains.json").unlink()
@@ -245,7 +259,7 @@ def test_ungraded_problems_have_no_table_of_levels(tmp_path: Path, run: Path) ->
     )
     text = Page(write_report(bare).read_text(encoding="utf-8")).text
     assert "Weakest problems" in text
-    assert "Pass rate by level" not in text
+    assert "Mean by level" not in text
 
 
 @pytest.mark.parametrize(("slope", "displaced"), [(-1.0, True), (0.0, False), (1.0, False)])
@@ -339,21 +353,6 @@ def test_parts_tags_further_sets_and_the_gate_are_shown(tmp_path: Path) -> None:
         assert words in page
 
 
-def test_page_shows_what_was_forecast_and_what_came(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "demo", n=4)
-    before = Forecast(Estimate(5000.0, 4000.0, 6000.0), None, None, Estimate(30.0, 20.0, 40.0))
-    text = Comparison(before, Outcome(5123.0, 61.4, 0.0, 25.0)).to_json()
-    (run / "forecast.json").write_text(text, encoding="utf-8")
-    page = Page(write_report(run).read_text(encoding="utf-8")).text
-    assert "Tokens5,000 [4,000, 6,000]5,123" in page
-    assert "Seconds–61" in page
-    assert "Pairs30 [20, 40]25" in page
-    assert "Money" not in page
-    (run / "forecast.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(ReportError, match=r"forecast\.json"):
-        write_report(run)
-
-
 def test_page_says_how_many_programs_each_rule_merges(tmp_path: Path) -> None:
     run = make_run(tmp_path / "demo", n=4)
     path = run / "syntax" / "manifest.json"
@@ -361,5 +360,5 @@ def test_page_says_how_many_programs_each_rule_merges(tmp_path: Path) -> None:
     counts = {"duplicate.exact": 12, "duplicate.plain": 3, "duplicate.renamed": 1234, "parsed": 99}
     path.write_text(replace(manifest, n_out=2000, counts=counts).to_json(), encoding="utf-8")
     page = Page(write_report(run).read_text(encoding="utf-8")).text
-    assert "Of 2,000 programs, 12 repeat another of their problem token for token, 3 but for" in page
-    assert "1,234 but for local names; 99 parse." in page
+    assert "2,000 programs, of which 99 parse. Duplicates within a problem: 12 token for token, 3 up to" in page
+    assert "1,234 up to local names." in page

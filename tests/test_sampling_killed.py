@@ -8,9 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import pytest
+
 from pairsmith.pipeline.sampling import Drawn, Failure, Request, SampleStore, sample_problems
 from pairsmith.schemas.config.sampling import SamplingConfig
 from tests.sampling_kit import EchoSampler, make_problem
+
+pytestmark = pytest.mark.slow
 
 BATCH, N, N_PROBLEMS = 8, 16, 25
 

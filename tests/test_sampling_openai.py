@@ -1,5 +1,6 @@
 import asyncio
 import email.utils
+import itertools
 import json
 import threading
 import time
@@ -14,11 +15,13 @@ from pydantic import ValidationError
 from pairsmith.pipeline.sampling.concurrency import FIRST
 from pairsmith.pipeline.sampling.filling import sample_problems
 from pairsmith.pipeline.sampling.openai_backend import MAX_TRIES, N_OWN_500, OpenAISampler, request_limit_s
-from pairsmith.pipeline.sampling.planning import deal, list_arms, list_sources, plan_problem
+from pairsmith.pipeline.sampling.planning import Arm, Draw, deal, list_arms, list_sources, plan_problem
 from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Opening, Request, SamplingError, Trouble
 from pairsmith.schemas.config.sampling import SamplingConfig
 from tests.openai_server import Answer, Server, completion, serving
 from tests.sampling_kit import make_problem, make_request, only_drawn
+
+pytestmark = pytest.mark.slow  # each talks to a server on loopback, and waits for its tries
 
 KEY = "sk-secret-4711"
 
@@ -32,6 +35,7 @@ def server() -> Iterator[Server]:
 def open_server(
     server: Server, said: list[str] | None = None, limit_s: float | None = None, **settings: Any
 ) -> OpenAISampler:
+    settings = {"max_tokens": 64, **settings}
     config = SamplingConfig(backend="openai", base_url=server.url, model="served", **settings)
     say = (said if said is not None else []).append
     return OpenAISampler(config, KEY, say, first_wait_s=0.005, limit_s=limit_s)
@@ -53,6 +57,35 @@ def test_a_chat_answer_with_its_counts(server: Server) -> None:
     )  # fmt: skip
     assert set(server.paths) == {"/v1/chat/completions"}
     assert set(server.keys) == {f"Bearer {KEY}"}
+
+
+@pytest.mark.parametrize(
+    ("row", "limit"),
+    [
+        ({"id": "served", "max_model_len": 8192}, 4096),  # vLLM, SGLang
+        ({"id": "served", "context_length": 262_144}, 32_768),  # OpenRouter
+        ({"id": "other", "max_model_len": 8192}, 4096),
+        ({"id": "served", "max_model_len": "8k"}, 4096),
+        ({"id": "served", "max_model_len": 2048}, 1024),
+    ],
+)
+def test_the_limit_of_tokens_follows_the_context_that_a_server_tells(
+    server: Server, row: dict[str, Any], limit: int
+) -> None:
+    server.metrics = lambda: json.dumps({"data": [row]})
+    said: list[str] = []
+    sampler = open_server(server, said, max_tokens=None)
+    draws = [Draw(Arm(0, "auto", 0.8, 0.95, 1.0), 0, 0)]
+    config = SamplingConfig(backend="openai", base_url=server.url, model="served")
+    (request,) = plan_problem(make_problem(), draws, config, 0, sampler).requests
+    assert request.max_tokens == limit
+    is_told = row["id"] == "served" and isinstance(row.get("max_model_len", row.get("context_length")), int)
+    assert bool(said) is not is_told
+    server.metrics = lambda: ""  # a server that tells nothing later: the draw is the same one
+    again = open_server(server, said, max_tokens=None)
+    (later,) = plan_problem(make_problem(), draws, config, 0, again).requests
+    assert later.candidate_id == request.candidate_id
+    assert said[-1].endswith("at most 4096 tokens a completion (sampling.max_tokens)")
 
 
 def test_a_continuation_goes_to_completions_with_its_stop_texts(server: Server) -> None:
@@ -105,6 +138,58 @@ def test_a_hanging_server_is_given_up_and_asked_again(server: Server) -> None:
     server.script = script
     assert sorted(ask(open_server(server, limit_s=0.2), 6)) == list(range(6))
     assert server.tries[1003] == 2
+
+
+@pytest.mark.slow
+def test_requests_in_the_queue_of_a_busy_server_are_not_aborted(server: Server) -> None:
+    """One place, 24 requests at a time: the last waits for many times the limit."""
+    place = threading.Lock()
+
+    def script(body: dict[str, Any], n: int) -> Answer:
+        with place:
+            time.sleep(0.05)
+        return completion("ok")
+
+    server.script = script
+    assert sorted(ask(open_server(server, limit_s=0.4), 24)) == list(range(24))
+    assert set(server.tries.values()) == {1}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("is_working", "n_tries"), [(True, 1), (False, 2)])
+def test_a_long_answer_is_waited_for_while_vllm_makes_tokens(
+    server: Server, is_working: bool, n_tries: int
+) -> None:
+    def script(body: dict[str, Any], n: int) -> Answer:
+        if n == 1:
+            time.sleep(1.2)
+        return completion("ok")
+
+    made = itertools.count(5)
+    server.script = script
+    server.metrics = lambda: (
+        "# TYPE vllm:generation_tokens_total counter\n"
+        f'vllm:generation_tokens_total{{engine="0"}} {next(made) if is_working else 5}.0\n'
+    )
+    assert list(ask(open_server(server, limit_s=0.4), 1)) == [0]
+    assert server.tries == {1000: n_tries}
+
+
+@pytest.mark.slow
+def test_vllm_is_asked_for_all_at_once(server: Server) -> None:
+    most: list[int] = []
+
+    def script(body: dict[str, Any], n: int) -> Answer:
+        deadline = time.monotonic() + 20
+        while not most and server.n_now <= FIRST and time.monotonic() < deadline:  # nobody is answered until then
+            time.sleep(0.05)
+        most.append(server.n_now)
+        return completion("ok")
+
+    server.script = script
+    server.metrics = lambda: "vllm:generation_tokens_total 0.0\n"
+    ask(open_server(server, concurrency=100), 100)
+    assert most[0] > FIRST, "that many before the first answer; a slow start begins with fewer"
 
 
 def test_retry_after_is_honoured(server: Server) -> None:
@@ -413,10 +498,13 @@ def test_one_bad_prompt_does_not_end_n_for_all_others(server: Server) -> None:
     assert len(server.paths) == 16 + 4 * 2, "a bad prompt costs two requests, a good one stays one"
 
 
+@pytest.mark.slow
 def test_a_permanent_500_for_one_prompt_ends_after_a_few_tries_and_is_not_asked_again(server: Server) -> None:
     def script(body: dict[str, Any], n: int) -> Answer:
-        time.sleep(0.002)
-        return (500, {}, b"KeyError") if body["seed"] == 1003 else completion("ok")
+        if body["seed"] == 1003:
+            return 500, {}, b"KeyError"
+        time.sleep(0.02 if server.tries[1003] < N_OWN_500 else 0.0)  # others are still answered between the tries
+        return completion("ok")
 
     server.script = script
     outcomes = list(open_server(server, concurrency=4).sample([make_request(i) for i in range(400)]))
@@ -463,6 +551,20 @@ def test_impossible_numbers_are_tried_again_and_counted_and_never_kept(server: S
     (failure,) = open_server(server).sample([make_request()])
     assert isinstance(failure, Failure)
     assert failure.trouble is Trouble.NONSENSE
+
+
+def test_a_huge_body_and_a_stream_of_events_are_nonsense_and_no_memory(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pairsmith.pipeline.sampling.openai_backend.MAX_BODY_BYTES", 1 << 20)
+    bodies = [b" " * (8 << 20), b'data: {"choices": [{"delta": {"content": "x"}}]}\n\ndata: [DONE]\n\n']
+    server.script = lambda body, n: (200, {}, bodies[n - 1]) if n <= 2 else completion("ok")
+    assert [one.completion for one in ask(open_server(server), 1).values()] == ["ok"]
+    server.script = lambda body, n: (200, {}, bodies[0])
+    (failure,) = open_server(server).sample([make_request()])
+    assert isinstance(failure, Failure)
+    assert failure.trouble is Trouble.NONSENSE
+    assert failure.reason.startswith("an answer of more than 1 MiB")
 
 
 def test_the_same_name_behind_another_address_or_of_another_revision_is_another_model(server: Server) -> None:

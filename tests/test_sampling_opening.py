@@ -123,7 +123,7 @@ def test_a_base_model_can_not_chat_and_an_unknown_template_names_the_known() -> 
 
 def test_templates_lie_where_the_module_looks() -> None:
     assert {path.name for path in prompts_folder().iterdir() if path.is_file()} == {
-        "instruct.chat.jinja", "few_shot.chat.jinja", "completion.continuation.jinja",
+        "instruct.chat.jinja", "few_shot.chat.jinja", "repair.chat.jinja", "completion.continuation.jinja",
     }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import math
+import random
 import sqlite3
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 from pairsmith.pipeline.sampling.filling import sample_problems
 from pairsmith.pipeline.sampling.protocol import SamplingError
-from pairsmith.pipeline.sampling.store import SampleStore
+from pairsmith.pipeline.sampling.store import SampleStore, StoreState, rescue
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config.sampling import SamplingConfig
 from pairsmith.schemas.pair import Message
@@ -63,12 +64,13 @@ def test_two_runs_write_at_once_and_see_each_other(tmp_path: Path) -> None:
         store.close()
 
 
+@pytest.mark.slow
 def test_a_killed_writer_loses_nothing_that_it_had_added(tmp_path: Path) -> None:
     code = f"""
 import os, signal
 from pathlib import Path
 from typing import Any
-from pairsmith.pipeline.sampling.store import SampleStore
+from pairsmith.pipeline.sampling.store import SampleStore, StoreState, rescue
 from tests.test_sampling_store import make_candidate
 store = SampleStore(Path({str(tmp_path / "s.sqlite")!r}))
 for n in range(50):
@@ -119,6 +121,7 @@ def test_a_second_run_draws_only_what_is_missing(tmp_path: Path) -> None:
 DAMAGE: dict[str, Any] = {
     "n_tokens": 10**30, "n_prompt_tokens": -2, "mean_logprob": math.nan, "token_logprobs": [0.5], "seed": 2**40,
     "wall_s": math.inf, "completion": 5, "context": "no list", "index": "0", "temperature": "hot",
+    "max_tokens": 10**20, "n_reasoning_tokens": -5, "top_p": math.inf, "reasoning": "\ud800", "model": "\udfff",
 }  # fmt: skip
 
 
@@ -129,9 +132,9 @@ def test_a_damaged_row_counts_as_missing_and_is_replaced(tmp_path: Path, field: 
     store.add(good)
     row = {**dataclasses.asdict(good), field: DAMAGE[field]}
     store._database.execute("UPDATE sample SET row = ?", (zlib.compress(json.dumps(row).encode()),))
-    assert (store.find([good.candidate_id]), store.n_damaged) == ({}, 1)
+    assert (store.find([good.candidate_id]), store.check().n_damaged) == ({}, 1)
     store.add(good)
-    assert (store.find([good.candidate_id]), store.n_damaged) == ({good.candidate_id: good}, 0)
+    assert (store.find([good.candidate_id]), store.check().n_damaged) == ({good.candidate_id: good}, 0)
     store.close()
 
 
@@ -142,6 +145,67 @@ def test_bytes_that_are_no_row_count_as_missing(tmp_path: Path, row: bytes) -> N
     store._database.execute("UPDATE sample SET row = ?", (row,))
     assert store.find([f"{1:032x}"]) == {}
     store.close()
+
+
+def test_a_packed_row_of_gigabytes_counts_as_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pairsmith.pipeline.sampling.store._MAX_ROW_BYTES", 1 << 16)
+    store = SampleStore(tmp_path / "s.sqlite")
+    store.add(make_candidate(1, "x" * (1 << 17)))
+    assert store.find([f"{1:032x}"]) == {}
+    store.close()
+
+
+def filled(path: Path, n: int = 400) -> None:
+    store = SampleStore(path)
+    for number in range(n):
+        store.add(make_candidate(number, f"{number} " + random.Random(number).randbytes(100).hex()))
+    store._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.close()
+
+
+def test_a_check_counts_samples_and_damaged_rows(tmp_path: Path) -> None:
+    filled(tmp_path / "s.sqlite", 5)
+    store = SampleStore(tmp_path / "s.sqlite")
+    assert store.check() == StoreState(5, 0, "")
+    store._database.execute("UPDATE sample SET row = 'text' WHERE id = ?", (bytes.fromhex(f"{3:032x}"),))
+    store._database.execute("UPDATE sample SET row = ? WHERE id = ?", (b"x", bytes.fromhex(f"{4:032x}")))
+    state = store.check()
+    store.close()
+    assert (state.n_rows, state.n_damaged, state.fault) == (3, 2, "")
+    assert rescue(tmp_path / "s.sqlite")[:2] == (3, 2)
+    store = SampleStore(tmp_path / "s.sqlite")
+    assert store.check() == StoreState(3, 0, "")
+    store.close()
+
+
+def test_of_a_file_with_a_damaged_page_all_but_that_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    filled(path)
+    content = bytearray(path.read_bytes())
+    half = len(content) // 2 // 4096 * 4096
+    content[half : half + 4096] = bytes(4096)
+    path.write_bytes(content)
+    store = SampleStore(path)
+    assert store.check().fault
+    with pytest.raises(SamplingError, match="pairsmith store repair"):
+        store.find([f"{number:032x}" for number in range(400)])
+    store.close()
+    n_kept, _, old = rescue(path)
+    assert n_kept > 350
+    assert old.read_bytes() == bytes(content)
+    store = SampleStore(path)
+    assert (store.check(), len(store)) == (StoreState(n_kept, 0, ""), n_kept)
+    store.close()
+
+
+def test_a_store_of_another_form_is_named_when_it_is_opened(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "s.sqlite")
+    other.execute("CREATE TABLE sample (name TEXT)")
+    other.close()
+    with pytest.raises(SamplingError, match="the sample store can't be used"):
+        SampleStore(tmp_path / "s.sqlite")
+    with pytest.raises(SamplingError, match="no such sample store"):
+        rescue(tmp_path / "none")
 
 
 def test_rows_of_older_versions_lack_later_columns(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pairsmith.pipeline.sampling.token_sampling import draw_tokens, gumbel_noise  # noqa: E402
+from pairsmith.pipeline.sampling.slots import draw_tokens, gumbel_noise  # noqa: E402
 
 N_DRAWS = 20_000
 

@@ -23,6 +23,8 @@ from pairsmith.pipeline.sampling.vllm_server import (
 from pairsmith.schemas.config.sampling import SamplingConfig, VllmConfig
 from tests.sampling_kit import make_request, only_drawn
 
+pytestmark = pytest.mark.slow
+
 MODEL = ResolvedModel("org/mine", "mine", "r1", None, None)
 FAKE = Path(__file__).with_name("fake_server.py")
 
@@ -191,12 +193,30 @@ def test_on_a_cpu_prompts_are_read_whole_and_an_adapter_is_served(tmp_path: Path
     environment = make_environment(tmp_path / "vllm", has_command=False)
     adapter = tmp_path / "adapter"
     adapter.mkdir()
-    (adapter / "adapter_config.json").write_text('{"r": 16}')
+    (adapter / "adapter_config.json").write_text('{"r": 12}')
     model = ResolvedModel("org/mine", "mine", "r1+a", None, adapter)
     command = serve_command(SamplingConfig(vllm=VllmConfig(environment=environment)), model, tmp_path, 0)
     assert command[1:6] == ["-W", "ignore", "-m", "vllm.entrypoints.openai.api_server", "--model=org/mine"]
-    assert {"--no-enable-chunked-prefill", "--max-num-batched-tokens=4096", "--enable-lora"} <= set(command)
+    assert {
+        "--no-enable-chunked-prefill",
+        "--max-num-batched-tokens=4096",
+        "--enable-lora",
+        "--max-lora-rank=16",
+    } <= set(command)
     assert f"--lora-modules=adapter={adapter}" in command
+
+
+def test_the_backend_vllm_is_served_by_the_python_that_runs_pairsmith(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = make_environment(tmp_path / "own")
+    monkeypatch.setattr(sys, "prefix", str(environment))
+    for backend in ("vllm", "auto"):
+        command = serve_command(SamplingConfig(backend=backend), MODEL, tmp_path, 0)
+        assert command[:3] == [str(environment / "bin" / "python"), str(environment / "bin" / "vllm"), "serve"]
+        assert {"--dtype=bfloat16", "--enforce-eager", "--max-model-len=4096"} <= set(command), (
+            "this one is on a CPU"
+        )
 
 
 def test_without_an_environment_the_error_says_how_to_make_one(tmp_path: Path) -> None:

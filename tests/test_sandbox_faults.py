@@ -19,14 +19,15 @@ from pairsmith.schemas.problem import Problem
 from pairsmith.schemas.verdict import Label
 from tests.sandboxes import LIMITS, make_engine, why_no_docker
 
+pytestmark = pytest.mark.slow
+
 EVERY = 60  # programs; more often, and a slow machine would only start sandboxes
 RUN = f"faults-{os.getpid()}"
-BACKENDS = ("bubblewrap", pytest.param("docker", marks=pytest.mark.docker))
 
 
 def programs() -> tuple[dict[str, Problem], list[Program], list[Label]]:
     """Return the starter problems, their references with a wrong solution each, and the label each must get."""
-    items = load_starter(starter_folder())
+    items = [item for item in load_starter(starter_folder()) if not item.requires]
     rows = [(item.problem, item.problem.reference, Label.PASSED) for item in items]
     rows += [(item.problem, item.wrong[0].code, Label.FAILED) for item in items]
     random.Random(0).shuffle(rows)
@@ -34,8 +35,15 @@ def programs() -> tuple[dict[str, Problem], list[Program], list[Label]]:
     return {item.problem.problem_id: item.problem for item in items}, found, [row[2] for row in rows]
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("victim", ["sandbox", "runner"])
+@pytest.mark.parametrize(
+    ("backend", "victim"),
+    [
+        ("bubblewrap", "sandbox"),
+        ("bubblewrap", "runner"),
+        pytest.param("docker", "sandbox", marks=pytest.mark.docker),
+        pytest.param("docker", "runner", marks=[pytest.mark.docker, pytest.mark.nightly]),
+    ],
+)
 def test_killed_sandboxes_change_no_label(backend: str, victim: str) -> None:
     if backend == "docker" and why_no_docker() and not os.environ.get("PAIRSMITH_REQUIRE_DOCKER"):
         pytest.skip(why_no_docker())

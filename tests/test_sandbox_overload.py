@@ -5,7 +5,7 @@ import pytest
 from benchmarks.disturbing import busy_machine
 from pairsmith.pipeline.sandbox.contract import Ending, Engine, Job
 from pairsmith.pipeline.sandbox.sandbox import Sandbox
-from pairsmith.pipeline.sandbox.speed import measure_slowness
+from pairsmith.pipeline.sandbox.turns import measure_slowness
 from pairsmith.schemas.execution import Status
 from tests.sandboxes import LIMITS
 
@@ -14,8 +14,8 @@ WORKS = "import time\ndef f():\n    while time.process_time() < 0.5:\n        pa
 TIGHT = LIMITS.model_copy(update={"wall_s": 1.5, "case_wall_s": 1.0, "n_processes": 16})
 
 
-def run(engine: Engine, code: str) -> Ending:
-    sandbox = Sandbox(engine, TIGHT)
+def run(engine: Engine, code: str, wall_s: float = TIGHT.wall_s) -> Ending:
+    sandbox = Sandbox(engine, TIGHT.model_copy(update={"wall_s": wall_s}))
     try:
         return sandbox.run(Job("", code, "f", ("[]",)))[1]
     finally:
@@ -35,6 +35,15 @@ def test_a_sleeper_gets_no_more_time_on_a_busy_machine(engine: Engine) -> None:
         ending = run(engine, "import time\ndef f():\n    time.sleep(60)")
     assert (ending.status, ending.detail) == (Status.TIMEOUT, "wall")
     assert ending.wall_s < 4 * TIGHT.case_wall_s
+
+
+def test_all_that_a_burner_waited_is_counted(engine: Engine) -> None:
+    with busy_machine():
+        ending = run(engine, "def f():\n    while True:\n        pass", wall_s=10.0)
+    assert ending.status is Status.TIMEOUT
+    assert ending.starved_s > 0  # else the machine was not busy, and nothing is shown
+    assert ending.cpu_s > 0.85 * TIGHT.case_wall_s  # it had its time: it need not run once more alone
+    assert ending.cpu_s > 0.8 * (ending.wall_s - ending.starved_s)  # its end takes a moment, too
 
 
 @pytest.mark.parametrize("load", ["while True:\n  pass", "while True:\n  os.getpid()"])

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from pairsmith.pipeline.sandbox import pool as pool_module
-from pairsmith.pipeline.sandbox import speed
+from pairsmith.pipeline.sandbox import turns
 from pairsmith.pipeline.sandbox.contract import (
     Answer,
     Ending,
@@ -42,7 +42,7 @@ class FakeSandbox:
     started: list["FakeSandbox"]
     broken: list[Exception]
     python = "3.11.2"
-    probe_s = speed.REFERENCE_S
+    probe_s = turns.REFERENCE_S
 
     def __init__(self, engine: FakeEngine, config: SandboxConfig, kit: object = None, seed: int = 0) -> None:
         if self.broken:
@@ -65,6 +65,8 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     FakeSandbox.started, FakeSandbox.broken = [], []
     slept: list[float] = []
     monkeypatch.setattr(pool_module, "Sandbox", FakeSandbox)
+    monkeypatch.setattr(pool_module, "_RECYCLE_AFTER", 3)
+    monkeypatch.setattr(pool_module, "_FAULT_LIMIT", 4)
     monkeypatch.setattr("pairsmith.pipeline.sandbox.pool.time.sleep", slept.append)
     return slept
 
@@ -74,10 +76,8 @@ def candidate_of(bench: Bench) -> Any:
 
 
 def make_pool(workers: int = 1, **execution: int) -> SandboxPool:
-    config = SandboxConfig(workers=workers, recycle_after=3)
-    return SandboxPool(
-        cast(Engine, FakeEngine()), config, ExecutionConfig(**{"fault_retries": 2, "fault_limit": 99, **execution})
-    )
+    config = SandboxConfig(workers=workers)
+    return SandboxPool(cast(Engine, FakeEngine()), config, ExecutionConfig(**{"fault_retries": 2, **execution}))
 
 
 def faulty(n_faults: int) -> Callable[[Bench], Any]:
@@ -166,7 +166,7 @@ def test_an_engine_that_was_never_up_is_not_waited_for(waits: list[float]) -> No
 
 
 def test_an_engine_that_stops_is_waited_for_and_counts_against_nobody(waits: list[float]) -> None:
-    pool = make_pool(fault_limit=3)
+    pool = make_pool()
     pool.run(candidate_of).is_tainted = True
     FakeSandbox.broken = [SandboxStartError("connection refused")] * 12
     assert pool.run(candidate_of) is FakeSandbox.started[1]
@@ -196,7 +196,7 @@ def test_a_replacement_that_does_not_start_leaves_no_closed_sandbox_in_use() -> 
 
 
 def test_many_faults_in_a_row_stop_whatever_the_work() -> None:
-    pool = make_pool(fault_limit=4)
+    pool = make_pool()
     with pytest.raises(SandboxFaultError):
         pool.run(faulty(3))
     with pytest.raises(SandboxError, match=r"^4 sandbox faults in a row, the last: fault 0$"):
@@ -206,7 +206,7 @@ def test_many_faults_in_a_row_stop_whatever_the_work() -> None:
 
 
 def test_one_success_ends_the_row() -> None:
-    pool = make_pool(fault_limit=4)
+    pool = make_pool()
     for _ in range(3):
         pool.run(faulty(2))
     assert pool.n_faults == 6
@@ -346,7 +346,7 @@ def test_with_neither_both_reasons_are_told(engines: dict[str, Any]) -> None:
 def test_a_slow_machine_has_longer_limits_of_time(
     monkeypatch: pytest.MonkeyPatch, times: float, slowness: float
 ) -> None:
-    monkeypatch.setattr(FakeSandbox, "probe_s", speed.REFERENCE_S * times)
+    monkeypatch.setattr(FakeSandbox, "probe_s", turns.REFERENCE_S * times)
     config = SandboxConfig(workers=1, cpu_s=3, wall_s=4.0, case_wall_s=2.0)
     pool = SandboxPool(cast(Engine, FakeEngine()), config, ExecutionConfig())
     assert pool.scale_limits() == slowness
@@ -359,7 +359,7 @@ def test_a_slow_machine_has_longer_limits_of_time(
 
 @pytest.mark.parametrize("scale", [True, False])
 def test_the_user_is_told_of_scaled_limits(monkeypatch: pytest.MonkeyPatch, scale: bool) -> None:
-    monkeypatch.setattr(FakeSandbox, "probe_s", speed.REFERENCE_S * 3)
+    monkeypatch.setattr(FakeSandbox, "probe_s", turns.REFERENCE_S * 3)
     monkeypatch.setattr(pool_module, "BubblewrapEngine", lambda config: FakeEngine("bubblewrap"))
     said: list[str] = []
     config = SandboxConfig(backend="bubblewrap", scale_limits=scale)

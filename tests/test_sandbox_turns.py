@@ -110,3 +110,40 @@ def test_who_comes_first_is_served_first() -> None:
     for thread in threads:
         thread.join()
     assert set(order[:4]) == {0, 1, 2}  # nobody who comes again passes one who waits
+
+
+def test_one_that_asks_to_be_alone_waits_for_all_others_and_holds_them_up() -> None:
+    turns, log, lock = Turns(3), list[str](), threading.Lock()
+
+    def run(name: str, alone: bool) -> None:
+        with turns.take(alone):
+            with lock:
+                log.append(f"{name} begins")
+            time.sleep(0.05)
+            with lock:
+                log.append(f"{name} ends")
+
+    threads = []
+    for name in ("a", "b", "alone", "c", "d"):
+        threads.append(threading.Thread(target=run, args=(name, name == "alone")))
+        threads[-1].start()
+        time.sleep(0.01)  # they come in this order
+    for thread in threads:
+        thread.join()
+    at = log.index("alone begins")
+    assert sorted(log[:at]) == ["a begins", "a ends", "b begins", "b ends"]
+    assert log[at + 1] == "alone ends"
+
+
+def test_one_that_is_interrupted_while_it_waits_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = Turns(1)
+
+    def interrupt(timeout: float) -> None:
+        raise KeyboardInterrupt
+
+    with turns.take(), monkeypatch.context() as patch:
+        patch.setattr(turns._changed, "wait", interrupt)
+        with pytest.raises(KeyboardInterrupt), turns.take():
+            pass
+    with turns.take():
+        pass

@@ -12,24 +12,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairsmith.schemas.arrow import SCHEMA_VERSION, arrow_schema, from_table, measured_columns, to_table
-from pairsmith.schemas.candidate import Candidate, OtherBlock, Program, Span
+from pairsmith.schemas.candidate import Candidate, OtherBlock, Program, Repeat, Span, Syntax
 from pairsmith.schemas.execution import CaseRun, Execution, OtherRun, Status, TestRun
 from pairsmith.schemas.manifest import Manifest
-from pairsmith.schemas.pair import Message, Pair
+from pairsmith.schemas.pair import Judgement, Mark, Message, Pair, Repair, TextSpan
 from pairsmith.schemas.problem import Case, Problem
-from pairsmith.schemas.score import Gain, Gate, GateCheck, Interval, ProblemScore, Score, SliceGain, StudyRow
-from pairsmith.schemas.syntax import Syntax
-from pairsmith.schemas.training import HeldOutStep, TrainingStep, TrainingSummary
-from pairsmith.schemas.verdict import Verdict
+from pairsmith.schemas.score import (
+    Gain,
+    Gate,
+    GateCheck,
+    Interval,
+    LostApproach,
+    ProblemScore,
+    RoundRow,
+    RoundsResult,
+    Score,
+    SliceGain,
+    StudyRow,
+)
+from pairsmith.schemas.training import DatasetStep, HeldOutStep, TrainingStep, TrainingSummary
+from pairsmith.schemas.verdict import CandidateCrosscheck, ProblemCrosscheck, Timing, Verdict
 
 RECORDS = (
-    OtherBlock,
+    DatasetStep, Repair, TextSpan, OtherBlock,
     OtherRun,
     Span,
-    Candidate, Case, CaseRun, Execution, Gain, HeldOutStep, Interval, Message, Pair, Problem, Program, SliceGain,
-    Syntax, TestRun, TrainingStep, TrainingSummary, Verdict,
+    Candidate, Case, CaseRun, Execution, Gain, HeldOutStep, Interval,
+    Judgement, Mark, Message, Pair, Problem, Program, Repeat, SliceGain,
+    Syntax, TestRun, Timing, TrainingStep, TrainingSummary, Verdict, CandidateCrosscheck, ProblemCrosscheck,
 )  # fmt: skip
-AS_JSON = {Score, ProblemScore, Gate, GateCheck, StudyRow}
+AS_JSON = {Score, ProblemScore, Gate, GateCheck, StudyRow, RoundRow, LostApproach, RoundsResult}
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)  # no lone surrogates: Parquet holds UTF-8
 SCALARS: dict[Any, st.SearchStrategy[Any]] = {
     str: TEXTS,
@@ -83,7 +95,7 @@ def test_no_record_is_left_out() -> None:
 
     found = {
         thing
-        for name in ("candidate", "execution", "pair", "problem", "score", "syntax", "training", "verdict")
+        for name in ("candidate", "execution", "pair", "problem", "score", "training", "verdict")
         for thing in vars(__import__(f"{schemas.__name__}.{name}", fromlist=[name])).values()
         if is_dataclass(thing) and isinstance(thing, type)
     }

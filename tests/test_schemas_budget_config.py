@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from pairsmith.schemas.config.budget import BudgetConfig, parse_count
+from pairsmith.schemas.config.run import BudgetConfig, parse_count
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from pairsmith.pipeline.reference import list_keys, list_settings
+from pairsmith.pipeline.reference import Key, list_keys, list_sections, own_keys
 from pairsmith.schemas.config import (
     REMOVED,
     RENAMED,
@@ -42,6 +43,14 @@ def test_a_file_is_read(toml: Path) -> None:
     assert (config.seed, config.sampling.n, config.sampling.model) == (3, 4, "mine")
     assert config.problems.ids == ("a/1", "a/2")
     assert config.sandbox == RunConfig().sandbox
+
+
+def test_a_file_lies_over_its_base(toml: Path, tmp_path: Path) -> None:
+    base = tmp_path / "base.toml"
+    base.write_text('seed = 9\n[sampling]\nn = 7\ntemperature = 0.1\n[training]\nextra = { optim = "sgd" }\n')
+    config = load_config(toml, ["training.extra.weight_decay=0.1"], base)
+    assert (config.seed, config.sampling.n, config.sampling.temperature) == (3, 4, 0.1)
+    assert config.training.extra == {"optim": "sgd", "weight_decay": 0.1}
 
 
 @pytest.mark.parametrize("name", ["demo.toml"])
@@ -82,6 +91,9 @@ def test_the_last_override_wins_and_nested_sections_are_reached(toml: Path) -> N
         ("samplign.n=1", "samplign: no such key; NEAREST sampling"),
         ("problems.columns.test=x", "problems.columns.test: no such key; NEAREST problems.columns.tests"),
         ("sandbox.memory=1", "sandbox.memory: no such key; NEAREST sandbox.memory_mib"),
+        ("training.extra.max_steps=3", "training.extra: max_steps has a setting of its own; set training"),
+        ("training.extra.packing=true", "training.extra: packing is fixed by pairsmith"),
+        ("training.extra.model_init_kwargs=3", "training.extra: model_init_kwargs is a table, without the number"),
         ("=1", ": no such key; NEAREST"),
         ("sampling.=1", "sampling.: no such key; NEAREST sampling."),
         ("sampling.n=0", "sampling.n: Input should be greater than or equal to 1 (got 0)"),
@@ -92,7 +104,7 @@ def test_the_last_override_wins_and_nested_sections_are_reached(toml: Path) -> N
         ("sampling.model=7", "sampling.model: Input should be a valid string (got 7)"),
         ("problems.ids=p/1", "problems.ids: Input should be a valid tuple (got 'p/1')"),
         ("scoring.k=[1, 0]", "scoring.k.1: Input should be greater than or equal to 1 (got 0)"),
-        ("scoring.confidence=1", "scoring.confidence: Input should be less than 1"),
+        ("rounds.replay=1", "rounds.replay: Input should be less than 1"),
         ("sandbox.wall_s=inf", "sandbox.wall_s: Input should be a finite number (got inf)"),
         ("sandbox.wall_s=nan", "sandbox.wall_s: Input should be"),
         ("sampling=3", "sampling: Input should be a valid dictionary"),
@@ -100,8 +112,8 @@ def test_the_last_override_wins_and_nested_sections_are_reached(toml: Path) -> N
         ("seed.more=1", "--set seed.more=1: seed is not a section"),
         ("sampling.n=true", "sampling.n: Input should not be true or false (got True)"),
         ("sampling.temperature=false", "sampling.temperature: Input should not be true or false (got False)"),
-        ("run=", "run is empty; name the folder that the run writes into"),
-        ('run=" "', "run is empty"),
+        ("run=", "run: is empty; name the folder that the run writes into"),
+        ('run=" "', "run: is empty"),
         ('run="a\\u0000b"', "run: a text must not hold NUL"),
         ("sampling.n=" + "[" * 5000, "--set sampling.n: lists are nested too deeply"),
         ("problems.limit" + ".a" * 5000 + "=1", "problems.limit: Input should be a valid integer (got {"),
@@ -167,6 +179,22 @@ def test_all_faults_are_reported_at_once_one_line_each(tmp_path: Path) -> None:
     ]
 
 
+def test_faults_of_overrides_and_of_the_file_are_told_together(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text('run = ""\ncolour = 1\n')
+    with pytest.raises(ConfigError) as raised:
+        load_config(path, ("one", "seed.x=1", "sampling.n=0", "two"))
+    lines = str(raised.value).splitlines()
+    assert [line.partition(":")[0] for line in lines] == [
+        "--set one",
+        "--set two",
+        "run",
+        "seed",
+        "sampling.n",
+        "colour",
+    ]
+
+
 def test_a_file_of_a_thousand_faults_is_cut_short(tmp_path: Path) -> None:
     path = tmp_path / "run.toml"
     path.write_text("".join(f"key_{n} = 1\n" for n in range(1000)))
@@ -180,9 +208,9 @@ def test_renamed_keys_go_on_working_with_one_warning(tmp_path: Path, monkeypatch
     monkeypatch.setattr("pairsmith.schemas.config.loading._warn", said.append)
     path = tmp_path / "run.toml"
     path.write_text('[truth]\nn_inputs = 7\n[execution]\ntimeouts_again = "all"\nn_runs = 1\n')
-    config = load_config(path, ["truth.n_mutants=3", "crosscheck.n_programs=9"])
+    config = load_config(path, ["truth.n_mutants=3", "crosscheck.n_timed_runs=9"])
     held = config.crosscheck
-    assert (held.n_inputs, held.n_mutants, held.n_programs) == (7, 3, 9)
+    assert (held.n_inputs, held.n_mutants, held.n_timed_runs) == (7, 3, 9)
     assert (config.execution.rerun_timeouts, config.execution.n_runs) == ("all", 1)
     assert said == [
         "configuration: truth is now called crosscheck; "
@@ -204,9 +232,11 @@ def test_removed_keys_are_ignored_with_one_warning(monkeypatch: pytest.MonkeyPat
 def test_an_old_configuration_file_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each renamed and each removed key is taken, whatever it holds."""
     monkeypatch.setattr("pairsmith.schemas.config.loading._warn", lambda text: None)
-    for key in REMOVED - {"pairs.policies.max_p"}:
+    for key in (key for key in REMOVED if not key.startswith("pairs.policies.")):
         assert load_config(None, [f"{key}=3"]) == RunConfig()
-    policies = load_config(None, ['pairs.policies=[{ name = "cleaner", max_p = 0.5 }, {}]']).pairs.policies
+    policies = load_config(
+        None, ['pairs.policies=[{ name = "cleaner", max_p = 0.5, min_tags = 2 }, { ancestors = 3 }]']
+    ).pairs.policies
     assert [policy.name for policy in policies] == ["cleaner", "passed_over_failed"]
 
 
@@ -215,6 +245,20 @@ def test_a_role_keeps_its_own_defaults_beside_what_is_set() -> None:
         None, ["synthesis.responses.temperature=0.5", "synthesis.tests.temperature=0.5"]
     ).synthesis
     assert (synthesis.responses.n, synthesis.tests.n, synthesis.weak.n) == (10, 5, 1)
+
+
+def list_settings() -> Iterator[Key]:
+    """Give all settings: the keys of all sections, and those of each kind of tables in a list once.
+
+    What a kind of tables inherits from a section, such as an evaluated set from `problems`, counts there only.
+    """
+    kinds: dict[type[BaseModel], None] = {}
+    for key in list_keys():
+        yield key
+        if key.tables is not None and key.tables not in kinds:
+            kinds[key.tables] = None
+            (section, *_) = list_sections(key.tables, (*key.section, key.name))
+            yield from own_keys(key.tables, section.keys)
 
 
 def test_there_are_at_most_300_settings() -> None:
@@ -242,7 +286,7 @@ def test_an_old_and_a_new_name_together_are_refused(overrides: tuple[str, str], 
 def test_the_table_of_renamed_keys_leads_to_keys_that_there_are() -> None:
     known = {key.path for key in list_keys()}
     sections = {key.rpartition(".")[0] for key in known}
-    tables = {"sampling.vllm.engine"}  # of any keys
+    tables = {"sampling.vllm.engine", "training.extra"}  # of any keys
     for old, new in RENAMED.items():
         assert new in known | sections or new.rpartition(".")[0] in tables & known
         assert old not in known | sections

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from pairsmith.schemas.config import ConfigError
-from pairsmith.schemas.config.study import load_study, merged
+from pairsmith.schemas.config.loading import merged
+from pairsmith.schemas.config.study import load_study
 
 STUDY = """
 run = "{tmp}/study"

@@ -30,6 +30,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import pairsmith.pipeline.sandbox.inside
 import pairsmith.schemas.values
 from pairsmith.schemas import twins
 from pairsmith.schemas.values import (
@@ -111,6 +112,7 @@ def sort_dicts(value: Any) -> Any:
     return value
 
 
+@pytest.mark.slow
 @given(st.dictionaries(HASHABLE, PLAIN, max_size=5), st.randoms())
 @settings(deadline=None)
 def test_canonical_knows_no_order_of_dicts_and_sets(value: dict[Any, Any], random: Any) -> None:
@@ -427,6 +429,7 @@ def refuse_or_decode(text: str) -> None:
             assert read(value) == value
 
 
+@pytest.mark.slow
 @given(HOSTILE.map(json.dumps))
 @settings(max_examples=400, deadline=None)
 def test_hostile_json_raises_nothing_but_value_error(text: str) -> None:
@@ -491,7 +494,7 @@ def test_many_opaque_values_are_read_in_no_time() -> None:
     assert len(decode_value(text)) == 20_000  # by a hash of the name: 200 million comparisons
 
 
-@pytest.mark.parametrize("name", ["values", "twins"])
+@pytest.mark.parametrize("name", ["crossed", "twins", "values"])
 def test_what_is_shipped_into_sandboxes_is_python_3_9_and_standard_library_only(name: str) -> None:
     path = Path(pairsmith.schemas.values.__file__).with_name(f"{name}.py")
     tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 9))
@@ -503,4 +506,13 @@ def test_what_is_shipped_into_sandboxes_is_python_3_9_and_standard_library_only(
     }
     assert {module.partition(".")[0] for module in modules if module} - {"pairsmith"} <= sys.stdlib_module_names
     ours = {module for module in modules if module and module.startswith("pairsmith")}
-    assert ours <= {"pairsmith.schemas"}  # the other one of the two
+    assert ours <= {"pairsmith.schemas", "pairsmith.schemas.crossed"}
+
+
+def test_what_runs_inside_needs_no_newer_python_than_3_9() -> None:
+    newer = {"stdlib_module_names", "orig_argv", "aiter", "anext", "pairwise", "zip_strict"}  # since 3.10
+    for path in sorted(Path(pairsmith.pipeline.sandbox.inside.__file__).parent.glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 9))
+        used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        used |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        assert not used & newer, path.name

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from pairsmith.pipeline.evaluation.scores.bootstrap import generator, percentile_intervals, resample_means
+from pairsmith.pipeline.evaluation.estimates import generator, percentile_intervals, resample_means
 
 
 def test_the_interval_of_a_large_sample_is_the_normal_one() -> None:

@@ -2,13 +2,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from pairsmith.pipeline.evaluation.scores import (
-    Abundances,
-    ScoringError,
-    compare_scores,
-    count_abundances,
-    score_candidates,
-)
+from pairsmith.pipeline.evaluation.compare import compare_scores
+from pairsmith.pipeline.evaluation.estimates import Abundances, ScoringError, count_abundances
+from pairsmith.pipeline.evaluation.score import score_candidates
 from pairsmith.schemas.config import ScoringConfig
 from pairsmith.schemas.score import Gain, Score
 from pairsmith.schemas.verdict import Label

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from pairsmith.pipeline.evaluation.scores.efficiency import (
+from pairsmith.pipeline.crosscheck.timing import (
     compare_speeds,
     performance_scores,
     pick_programs,
@@ -10,9 +10,9 @@ from pairsmith.pipeline.evaluation.scores.efficiency import (
 )
 from pairsmith.pipeline.sandbox import SandboxPool
 from pairsmith.schemas.candidate import Program
-from pairsmith.schemas.crosscheck import Timing
 from pairsmith.schemas.problem import Case
 from pairsmith.schemas.values import encode_arguments, encode_value
+from pairsmith.schemas.verdict import Timing
 from tests.pairing_records import judged, problem
 
 

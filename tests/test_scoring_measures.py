@@ -3,15 +3,16 @@ from typing import Any
 
 import pytest
 
-from pairsmith.pipeline.evaluation.scores import (
-    compare_scores,
-    compare_tags,
-    count_abundances,
+from pairsmith.pipeline.evaluation.compare import compare_scores, compare_tags
+from pairsmith.pipeline.evaluation.estimates import count_abundances, rarefied_hill
+from pairsmith.pipeline.evaluation.measures import (
+    GREEDY,
+    code_tokens,
     gather_measure_inputs,
-    score_candidates,
+    measure_rank,
+    self_bleu,
 )
-from pairsmith.pipeline.evaluation.scores.kinds import rarefied_hill
-from pairsmith.pipeline.evaluation.scores.measures import GREEDY, code_tokens, measure_rank, self_bleu
+from pairsmith.pipeline.evaluation.score import score_candidates
 from pairsmith.schemas.config import ScoringConfig
 from pairsmith.schemas.score import Score
 from pairsmith.schemas.verdict import Label

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairsmith.pipeline.evaluation.scores import (
-    ScoringError,
+from pairsmith.pipeline.evaluation.estimates import ScoringError
+from pairsmith.pipeline.evaluation.score import (
     gains_from_json,
     left_out,
     score_candidates,

@@ -1,7 +1,6 @@
 from dataclasses import replace
 
-from pairsmith.pipeline.evaluation.scores import compare_slices, find_slices
-from pairsmith.pipeline.evaluation.scores.slices import pass_gains, rare
+from pairsmith.pipeline.evaluation.compare import compare_slices, find_slices, pass_gains, rare
 from pairsmith.schemas.config import ScoringConfig
 from pairsmith.schemas.score import Interval, ProblemScore, Score
 from tests.pairing_records import judged, problem

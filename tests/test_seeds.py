@@ -9,10 +9,17 @@ import pytest
 
 from pairsmith.pipeline.languages.table import language_names
 from pairsmith.pipeline.problems.contamination import Benchmarks, Item
+from pairsmith.pipeline.publishing.scanning import has_secret
 from pairsmith.pipeline.syntax.analysing import analyse
-from pairsmith.pipeline.synthesis.seeds import Collected, SeedsError, collect_seeds, has_secret, read_sources
-from pairsmith.pipeline.synthesis.seeds.files import decode_source, why_no_source
-from pairsmith.pipeline.synthesis.seeds.licences import is_allowed, licence_of_text
+from pairsmith.pipeline.synthesis.seeds import Collected, collect_seeds
+from pairsmith.pipeline.synthesis.source_files import (
+    SeedsError,
+    decode_source,
+    is_allowed,
+    licence_of_text,
+    read_sources,
+    why_no_source,
+)
 from pairsmith.schemas.config.synthesis import SeedsConfig
 
 GOOD: dict[str, str] = tomllib.loads((Path(__file__).parent / "seed_sources.toml").read_text(encoding="utf-8"))
@@ -82,14 +89,15 @@ def test_duplicates_near_ones_and_benchmarks(tmp_path: Path) -> None:
     assert found.reasons["benchmark"] == 2
 
 
-def test_the_limit_takes_typed_ones_and_files_in_turns(tmp_path: Path) -> None:
+def test_the_limit_takes_typed_ones_and_files_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pairsmith.pipeline.synthesis.seeds._NEAR_THRESHOLD", 1.0)
     for file in "ab":
         text = "".join(
             f"def f{file}{n}(x{hint}):\n{DOC}" + f"    x = x {op} {n}\n" * (n + 2) + "    return x\n\n\n"
             for n, (hint, op) in enumerate([("", "+"), (": int", "*"), (": int", "//")])
         ).replace("x: int)", "x: int) -> int")
         (tmp_path / f"{file}.py").write_text(text.replace("x = x", "x = x" if file == "a" else "x = 1 + x"))
-    found, _ = collect(tmp_path, limit=2, near_threshold=1.0)
+    found, _ = collect(tmp_path, limit=2)
     assert [seed.path for seed in found.seeds] == ["a.py", "b.py"]
     assert all(seed.is_typed for seed in found.seeds)
     assert found.reasons["over_limit"] == 4

@@ -1,5 +1,6 @@
 """Deployments: what they are called, when they run, what their forms ask, and how faults are taken."""
 
+import json
 import os
 import re
 import signal
@@ -17,23 +18,23 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger
 
 from pairsmith.flows import build as building
 from pairsmith.flows import deployed
-from pairsmith.flows.deployed import SERVED
+from pairsmith.flows.deployed import SERVED, TimetableError, make_deployments
 from pairsmith.flows.publishing import HELD_BACK
-from pairsmith.flows.runtime.retrying import retried, set_policy
-from pairsmith.flows.serve import TimetableError, make_deployments
+from pairsmith.flows.runtime.stages import retried, set_policy
 from pairsmith.pipeline.publishing.hub import HubDownError
 from pairsmith.pipeline.run.errors import InfrastructureError, PairsmithError
 from pairsmith.pipeline.run.lock import locked
 from pairsmith.pipeline.sampling.protocol import SamplingError, ServerDownError
 from pairsmith.pipeline.sandbox.contract import SandboxError
 from pairsmith.schemas.config import load_config
-from pairsmith.schemas.config.service import ServiceConfig
+from pairsmith.schemas.config.run import ServiceConfig
 from tests.cli_kit import assert_one_line, command_of, environment
 from tests.refresh_kit import write_problems
 
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.slow
 def test_all_flows_are_deployed_with_their_times(tmp_path: Path) -> None:
     path = write_problems(tmp_path, 1)
     overrides = ["schedule.refresh='*/5 * * * *'", "schedule.timezone=Europe/Berlin"]
@@ -47,6 +48,7 @@ def test_all_flows_are_deployed_with_their_times(tmp_path: Path) -> None:
     assert made["build"].entrypoint == "pairsmith.flows.deployed.build"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("override", ["schedule.refresh='every day'", "schedule.refresh='61 * * * *'"])
 def test_a_schedule_that_is_none_is_named(tmp_path: Path, override: str) -> None:
     path = write_problems(tmp_path, 1)
@@ -63,10 +65,23 @@ def test_forms_show_types_and_words_for_every_parameter() -> None:
             assert described.get("type") or described.get("anyOf"), (one.name, name)
 
 
+@pytest.mark.slow
 def test_the_project_file_names_flows_that_are_there() -> None:
     tree = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
     pools = {one["work_pool"]["name"] for one in tree["deployments"]}
-    assert pools == {"pairsmith-process", "pairsmith-docker", "pairsmith-kubernetes"}
+    assert pools == {
+        "pairsmith-process",
+        "pairsmith-docker",
+        "pairsmith-kubernetes-cpu",
+        "pairsmith-kubernetes-gpu",
+    }
+    template = json.loads((ROOT / "data" / "kubernetes" / "pool.json").read_text(encoding="utf-8"))
+    variables = set(template["variables"]["properties"])
+    used = set(re.findall(r"\{\{ (\w+) \}\}", json.dumps(template["job_configuration"])))
+    assert used == variables
+    for deployment in tree["deployments"]:
+        if "kubernetes" in deployment["work_pool"]["name"]:
+            assert set(deployment["work_pool"]["job_variables"]) <= variables
     assert all(set(one["parameters"]) == {"config"} for one in tree["deployments"])
     entrypoints = {one["entrypoint"] for one in tree["deployments"]}
     assert entrypoints == {f"pairsmith.flows.deployed.{one.name}" for one in SERVED}
@@ -102,7 +117,7 @@ def test_the_automations_of_the_docs_are_ones() -> None:
     ],
 )
 def test_only_faults_of_the_infrastructure_are_tried_again(
-    prefect_here: None, kind: type[Exception], is_transient: bool
+    prefect_here: None, monkeypatch: pytest.MonkeyPatch, kind: type[Exception], is_transient: bool
 ) -> None:
     assert issubclass(kind, InfrastructureError) == is_transient
     calls = []
@@ -118,7 +133,8 @@ def test_only_faults_of_the_infrastructure_are_tried_again(
     def run() -> str:
         return retried(work)()
 
-    set_policy(ServiceConfig(retries=3, retry_delay_s=0.05))
+    monkeypatch.setattr("pairsmith.flows.runtime.stages._RETRY_DELAY_S", 0.05)
+    set_policy(ServiceConfig(retries=3))
     try:
         if is_transient:
             assert run() == "done"
@@ -162,6 +178,7 @@ def test_a_refresh_beside_another_is_skipped_without_an_alarm(prefect_here: None
     assert "another pairsmith" in (state.message or "")
 
 
+@pytest.mark.slow
 def test_serve_starts_a_server_where_none_is_named_and_ends_it(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -187,6 +204,7 @@ def test_serve_starts_a_server_where_none_is_named_and_ends_it(tmp_path: Path) -
         httpx.get(url, timeout=5)
 
 
+@pytest.mark.slow
 def test_serve_tells_of_a_port_that_is_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = f"service.server_port={other.getsockname()[1]}"

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from pairsmith.pipeline.run.process_identity import Owner
+from pairsmith.pipeline.run.lock import Owner
 from pairsmith.pipeline.run.stores import Lease, RemoteFolder, StoreBusyError, StoreError
-from pairsmith.pipeline.run.stores.lease import DEAD_AFTER_S
+from pairsmith.pipeline.run.stores.remote import DEAD_AFTER_S
 
 
 @pytest.fixture
@@ -40,6 +40,7 @@ def test_a_second_one_is_refused_until_the_first_lets_go(remote: RemoteFolder) -
     assert len(remote.list(".lease")) == 1
 
 
+@pytest.mark.slow
 def test_a_process_of_this_machine_that_is_dead_keeps_nothing(remote: RemoteFolder) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()

@@ -8,7 +8,7 @@ import pytest
 
 from pairsmith.pipeline.run.folder import MANIFEST, Shard, StageFolder, shard_name, write_whole
 from pairsmith.pipeline.run.stores import Mirror, RemoteFolder, StoreError, mirror_of, mirrored
-from pairsmith.pipeline.run.stores.lease import Lease
+from pairsmith.pipeline.run.stores.remote import Lease
 from pairsmith.schemas.pair import Message
 
 NAMES = (shard_name(0), shard_name(1))

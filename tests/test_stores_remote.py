@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pairsmith.pipeline.run.stores import RemoteFolder, StoreError
+from tests.stores_kit import SERVERS
 
 
 @pytest.fixture
@@ -98,7 +99,8 @@ def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
         RemoteFolder("gs://bucket/run")
 
 
-@pytest.mark.parametrize("kind", ["s3", "gs"])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", SERVERS)
 def test_a_bucket_that_is_not_there_is_one_line(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     request.getfixturevalue(kind)
     with pytest.raises(StoreError, match=rf"^{kind}://other-bucket/run/one: can't be put; is there such a bucket"):

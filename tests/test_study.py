@@ -6,7 +6,7 @@ import pytest
 
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.evaluation.gate import check_gate, write_gate
-from pairsmith.pipeline.evaluation.scores import scores_to_json
+from pairsmith.pipeline.evaluation.score import scores_to_json
 from pairsmith.pipeline.evaluation.study import (
     cell_config,
     link_shared,
@@ -15,9 +15,9 @@ from pairsmith.pipeline.evaluation.study import (
     read_row,
     shared_config,
 )
-from pairsmith.pipeline.pairing import split_of
+from pairsmith.pipeline.pairing.splits import split_of
 from pairsmith.pipeline.run.folder import Shard
-from pairsmith.pipeline.training.supervised import NoReferencesError, write_references
+from pairsmith.pipeline.training.reading import NoReferencesError, write_references
 from pairsmith.schemas.config import GateConfig
 from pairsmith.schemas.config.study import StudyConfig
 from tests.pairing_records import problem

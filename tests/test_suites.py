@@ -6,7 +6,7 @@ import pytest
 
 from pairsmith.pipeline.execution.runner import execute_programs
 from pairsmith.pipeline.judging.verdict import judge
-from pairsmith.pipeline.problems.convert.conversion import convert_tests
+from pairsmith.pipeline.problems.conversion import convert_tests
 from pairsmith.pipeline.sandbox.contract import SandboxError
 from pairsmith.pipeline.sandbox.pool import SandboxPool
 from pairsmith.pipeline.sandbox.suite_kit import _make_kit, suite_kit, why_no_suites
@@ -176,7 +176,10 @@ def test_a_star_import_brings_what_the_solution_defines(pool: SandboxPool) -> No
         ("from solution import add\ndef test_a(no_such_fixture):\n assert add(1) == 1\n", "test_a could not show"),
         ("import no_such_module\nfrom solution import add\ndef test_a():\n assert add(1) == 1\n", "collecting"),
         ("def test_a():\n assert False\n", "test_a could not show"),
-        ("from solution import TooLarge\ndef test_a():\n class E(TooLarge): pass\n", "test_a could not show"),
+        (
+            "from solution import TooLarge\ndef test_a():\n class E(TooLarge): pass\n",
+            "no test called the candidate",
+        ),
         ("def test_a(:\n", "collecting"),
     ],
 )
@@ -249,9 +252,45 @@ def test_nothing_of_pytest_or_the_suite_enters_the_candidates_sandbox(pool: Sand
         ("import pytest\ndef test_a():\n assert add(1) == 1", JudgedBy.SUITE, "module"),
         ("import pytest\nfrom solution import add", JudgedBy.NOTHING, "no test calls the entry point"),
         ("import pytest\ndef test_a():\n assert 1", JudgedBy.NOTHING, "no test reaches the solution"),
-        ("from solution import add\ndef test_a(capsys):\n add(1)", JudgedBy.NOTHING, "capsys"),
-        ("from unittest.mock import patch\ndef test_a():\n add(1)", JudgedBy.NOTHING, "patch"),
-        ("import unittest.mock\ndef test_a():\n add(1)", JudgedBy.NOTHING, "mock"),
+        ("from solution import add\ndef test_a(capfd):\n add(1)", JudgedBy.NOTHING, "capfd"),
+        (
+            "from unittest.mock import patch\n@patch('time.tzset')\ndef test_a(m):\n add(1)",
+            JudgedBy.NOTHING,
+            "time.tzset",
+        ),
+        (
+            "import time, pytest\ndef test_a(monkeypatch):\n monkeypatch.setattr(time.x, 'y', 1)\n add(1)",
+            JudgedBy.NOTHING,
+            "time",
+        ),
+        (
+            "import json, pytest\ndef test_a(monkeypatch):\n monkeypatch.setattr(json, 'dumps', str)\n add(1)",
+            JudgedBy.NOTHING,
+            "json.dumps",
+        ),
+        (
+            "from pathlib import Path\nimport pytest\ndef test_a(monkeypatch):\n"
+            " monkeypatch.setattr(Path, 'exists', None)\n add(1)",
+            JudgedBy.NOTHING,
+            "pathlib.Path.exists",
+        ),
+        (
+            "import pytest\ndef test_a(monkeypatch):\n monkeypatch.setenv('A', 'b')\n add(1)",
+            JudgedBy.SUITE,
+            "",
+        ),
+        (
+            "from unittest.mock import patch\n@patch('solution.time.sleep')\ndef test_a(m):\n add(1)",
+            JudgedBy.SUITE,
+            "",
+        ),
+        (
+            "from unittest.mock import patch\n@patch('solution.json.dumps')\ndef test_a(m):\n add(1)",
+            JudgedBy.NOTHING,
+            "json",
+        ),
+        ("from unittest.mock import patch\n@patch('solution.x')\ndef test_a(m):\n add(1)", JudgedBy.SUITE, ""),
+        ("import pytest\ndef test_a(capsys):\n add(1)", JudgedBy.SUITE, ""),
         ("from solution import Stack\ndef test_a():\n assert Stack().pop()", JudgedBy.SUITE, "module"),
         (
             "import pytest\nfrom solution import TooLarge, LIMIT, check\ndef test_a():\n"

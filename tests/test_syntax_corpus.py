@@ -1,12 +1,11 @@
 import itertools
 import random
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pairsmith.pipeline.syntax.corpus import cluster_corpus, hash_shingles, similarities, write_shingles
-from pairsmith.pipeline.syntax.near import make_shingles
+from pairsmith.pipeline.syntax.corpus import Corpus, cluster_corpus, hash_shingles
+from pairsmith.pipeline.syntax.duplicates import make_shingles
 
 
 def _families(n: int, draw: random.Random) -> list[list[bytes]]:
@@ -28,13 +27,10 @@ def _similarity(left: list[bytes], right: list[bytes]) -> float:
     return len(one & other) / len(one | other)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_clusters_are_those_of_brute_force(workers: int, tmp_path: Path) -> None:
-    programs = _families(120, random.Random(workers))
-    hashed = [hash_shingles(tokens) for tokens in programs]
-    half = len(hashed) // 2
-    shards = [write_shingles(hashed[:half], tmp_path, "a"), write_shingles(hashed[half:], tmp_path, "b")]
-    found = cluster_corpus(shards, 0.85, tmp_path, workers)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_clusters_are_those_of_brute_force(seed: int) -> None:
+    programs = _families(120, random.Random(seed))
+    found = cluster_corpus([hash_shingles(tokens) for tokens in programs], 0.85)
     near = [
         (i, j)
         for i, j in itertools.combinations(range(len(programs)), 2)
@@ -44,7 +40,6 @@ def test_clusters_are_those_of_brute_force(workers: int, tmp_path: Path) -> None
     assert all(found.labels[i] == found.labels[j] for i, j in near)
     assert all(_similarity(programs[i], programs[j]) >= 0.85 for i, j in found.edges)
     assert len(set(found.labels.tolist())) == len(programs) - len(_forest(found.edges.tolist()))
-    assert not list(tmp_path.glob("keys.*"))
 
 
 def _forest(edges: list[list[int]]) -> list[list[int]]:
@@ -64,16 +59,16 @@ def _forest(edges: list[list[int]]) -> list[list[int]]:
     return kept
 
 
-def test_similarities_are_exact(tmp_path: Path) -> None:
+def test_similarities_are_exact() -> None:
     programs = _families(10, random.Random(7))
-    shards = [write_shingles([hash_shingles(tokens)], tmp_path, str(i)) for i, tokens in enumerate(programs)]
+    corpus = Corpus([hash_shingles(tokens) for tokens in programs])
     pairs = np.array(list(itertools.combinations(range(len(programs)), 2)), np.int64)
     expected = [_similarity(programs[i], programs[j]) for i, j in pairs.tolist()]
-    assert similarities(pairs, shards) == pytest.approx(expected)
+    assert corpus.similarities(pairs) == pytest.approx(expected)
 
 
-def test_nothing_is_no_cluster(tmp_path: Path) -> None:
-    found = cluster_corpus([write_shingles([], tmp_path, "a")], 0.85, tmp_path)
+def test_nothing_is_no_cluster() -> None:
+    found = cluster_corpus([], 0.85)
     assert (len(found.labels), len(found.edges), found.n_compared) == (0, 0, 0)
 
 

@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairsmith.pipeline.syntax import analyse_problem, analyse_program, mark_duplicates
-from pairsmith.pipeline.syntax.analysing import analyse
-from pairsmith.pipeline.syntax.near import SMALL, Shingles, find_near, jaccard
-from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.pipeline.syntax.analysing import analyse, analyse_problem
+from pairsmith.pipeline.syntax.duplicates import SMALL, Shingles, find_near, jaccard, mark_duplicates
+from pairsmith.schemas.candidate import Extraction, Program, Syntax
 from pairsmith.schemas.config import SyntaxConfig
-from pairsmith.schemas.syntax import Syntax
+from tests.syntax_rewrites import analyse_program
 
 CONFIG = SyntaxConfig()
 
@@ -96,7 +95,8 @@ def _by_hand(left: str, right: str) -> float:
 
 def test_a_program_alone_is_its_own_cluster() -> None:
     (program,) = programs({"a": LOOP})
-    assert analyse_problem([program], CONFIG) == [analyse_program(program)]
+    row = analyse_program(program)
+    assert (row.cluster, row.duplicate_of, row.near) == ("a", "", "")
     assert analyse_problem([], CONFIG) == []
 
 

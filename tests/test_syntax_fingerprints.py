@@ -16,10 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pairsmith.pipeline.languages.grammar import ScopeKind
-from pairsmith.pipeline.syntax import analyse_program
 from pairsmith.pipeline.syntax.parsing import parse_facts
-from pairsmith.schemas.candidate import Extraction, Program
-from pairsmith.schemas.syntax import Syntax
+from pairsmith.schemas.candidate import Extraction, Program, Syntax
+from tests.syntax_rewrites import analyse_program
 
 SAMPLES = Path(__file__).parents[1].parent / "shared" / "data" / "humaneval_codegen16b_100_samples.jsonl.gz"
 
@@ -81,6 +80,7 @@ def _samples(step: int) -> Iterator[tuple[str, list[str]]]:
             yield row["task_id"], [row["prompt"] + sample for sample in row["samples"][::step]]
 
 
+@pytest.mark.slow
 def test_programs_of_one_fingerprint_have_the_same_bytecode() -> None:
     """Hold every merge on real programs against CPython's compiler, which knows scopes better than we do."""
     merged = 0
@@ -98,6 +98,7 @@ def test_programs_of_one_fingerprint_have_the_same_bytecode() -> None:
     assert merged > 500
 
 
+@pytest.mark.slow
 def test_scopes_are_those_of_symtable() -> None:
     for task, programs in _samples(10):
         for code in programs:

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from pairsmith.pipeline.languages.table import language_names
-from pairsmith.pipeline.syntax import TAGS, analyse_program
-from pairsmith.pipeline.syntax.tags import describe_tags
-from pairsmith.schemas.candidate import Extraction, Program
-from pairsmith.schemas.syntax import Syntax
+from pairsmith.pipeline.syntax.tags import TAGS, describe_tags
+from pairsmith.schemas.candidate import Extraction, Program, Syntax
+from tests.syntax_rewrites import analyse_program
 
 FOLDER = Path(__file__).parent / "golden"
 ROOT = Path(__file__).parents[1]

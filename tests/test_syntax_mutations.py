@@ -34,6 +34,7 @@ def _draws() -> Iterator[tuple[str, random.Random]]:
         yield PROGRAMS[number % len(PROGRAMS)], random.Random(number)
 
 
+@pytest.mark.slow
 def test_rewrites_that_keep_the_meaning_merge() -> None:
     n_changed = 0
     for code, draw in _draws():
@@ -45,6 +46,7 @@ def test_rewrites_that_keep_the_meaning_merge() -> None:
     assert n_changed > 0.9 * N
 
 
+@pytest.mark.slow
 def test_rewrites_that_change_the_meaning_never_merge() -> None:
     n_changed = 0
     for code, draw in _draws():

@@ -3,14 +3,14 @@ from dataclasses import replace
 
 import pytest
 
-from pairsmith.pipeline.syntax import analyse_program
-from pairsmith.pipeline.syntax.judge import DIMENSIONS, Match, judge_matches, read_reply
-from pairsmith.pipeline.syntax.lint import LintError, lint
-from pairsmith.pipeline.syntax.quality import rate
-from pairsmith.schemas.candidate import Extraction, Program
+from pairsmith.pipeline.pairing.llm_judge import DIMENSIONS, judge_pairs, read_reply
+from pairsmith.pipeline.syntax.quality import LintError, lint, rate
+from pairsmith.schemas.candidate import Extraction, Program, Syntax
+from pairsmith.schemas.pair import Message
 from pairsmith.schemas.problem import JudgedBy, Problem
-from pairsmith.schemas.syntax import Syntax
 from tests.judge_kit import Judge
+from tests.syntax_rewrites import analyse_program
+from tests.training_kit import make_pair
 
 PROBLEM = Problem(
     problem_id="p", source="jsonl", language="python", entry_point="f", prompt="Add.",
@@ -35,32 +35,43 @@ def analyse(code: str) -> Syntax:
     ],
 )
 def test_instruction_following_is_the_share_of_the_signature_that_is_kept(code: str, expected: float) -> None:
-    assert rate(analyse(code), code, PROBLEM).instruction == pytest.approx(expected)
+    assert rate(analyse(code), code, PROBLEM).quality_instruction == pytest.approx(expected)
 
 
 def test_the_other_dimensions_follow_their_formulas() -> None:
     row = replace(analyse(GOOD), cyclomatic=20, cognitive=30, loop_depth=2, comment_share=0.095, lint=("E1=1",))
     found = rate(row, GOOD, PROBLEM)
-    assert found.explanation == pytest.approx((1.0 + 0.5) / 2)
-    assert found.complexity == pytest.approx((0.5 + 0.5 + 0.5) / 3)
+    assert found.quality_explanation == pytest.approx((1.0 + 0.5) / 2)
+    assert found.quality_complexity == pytest.approx((0.5 + 0.5 + 0.5) / 3)
     z = 8.87 - 0.033 * row.volume + 0.4 * row.n_lines - 1.5 * row.entropy
-    assert found.readability == pytest.approx(1 / (1 + math.exp(-z)))
-    assert found.style == pytest.approx(1 - 1 / row.n_lines)
+    assert found.quality_readability == pytest.approx(1 / (1 + math.exp(-z)))
+    assert found.quality_style == pytest.approx(1 - 1 / row.n_lines)
 
 
 def test_quality_is_the_mean_of_what_is_known() -> None:
     row = analyse(GOOD)
     found = rate(row, GOOD, PROBLEM)
-    parts = (found.instruction, found.explanation, found.complexity, found.readability, found.style)
+    parts = (
+        found.quality_instruction,
+        found.quality_explanation,
+        found.quality_complexity,
+        found.quality_readability,
+        found.quality_style,
+    )
     known = [part for part in parts if part is not None]
     assert len(known) == 5
-    assert found.total == pytest.approx(sum(known) / 5)
+    assert found.quality == pytest.approx(sum(known) / 5)
     unlinted = rate(row, GOOD, replace(PROBLEM, language="go"))
-    rest = (unlinted.instruction, unlinted.explanation, unlinted.complexity, unlinted.readability)
-    assert unlinted.style is None
+    rest = (
+        unlinted.quality_instruction,
+        unlinted.quality_explanation,
+        unlinted.quality_complexity,
+        unlinted.quality_readability,
+    )
+    assert unlinted.quality_style is None
     of_go = [part for part in rest if part is not None]
-    assert unlinted.total == pytest.approx(sum(of_go) / len(of_go))
-    assert rate(analyse("def f(:\n"), "def f(:\n", PROBLEM).total is None
+    assert unlinted.quality == pytest.approx(sum(of_go) / len(of_go))
+    assert rate(analyse("def f(:\n"), "def f(:\n", PROBLEM).quality is None
 
 
 def test_volume_and_entropy() -> None:
@@ -69,6 +80,7 @@ def test_volume_and_entropy() -> None:
     assert row.entropy == pytest.approx(-(2 / 3) * math.log2(2 / 3) - (1 / 3) * math.log2(1 / 3))
 
 
+@pytest.mark.slow
 def test_lint_counts_by_rule_in_one_run() -> None:
     codes = ["import os\n\n\ndef f(a=[]):\n    return a\n", "x = 1\n", "def f(:\n", "x = 1\n"]
     found = lint(codes, ["F401", "B006"])
@@ -79,12 +91,15 @@ def test_lint_counts_by_rule_in_one_run() -> None:
         lint(codes, ["NOPE"])
 
 
-MATCH = Match("pair", "p", "Add.", "1", "bad answer", "2", "good answer")
+PAIR = replace(
+    make_pair(1), pair_id="pair", chosen_id="1", chosen=(Message("assistant", "bad answer"),), rejected_id="2",
+    rejected=(Message("assistant", "good answer"),),
+)  # fmt: skip
 
 
 def test_a_judge_that_means_it_agrees_with_itself() -> None:
     judge = Judge()
-    found = judge_matches([MATCH], judge)
+    found = judge_pairs([PAIR], judge)
     assert [one.dimension for one in found] == list(DIMENSIONS)
     assert {(one.forward, one.swapped, one.agreed) for one in found} == {("rejected", "rejected", "rejected")}
     assert len({request.candidate_id for request in judge.asked}) == 2
@@ -94,12 +109,12 @@ def test_a_judge_that_means_it_agrees_with_itself() -> None:
 
 
 def test_a_preference_for_a_place_counts_for_nothing_and_both_are_kept() -> None:
-    found = judge_matches([MATCH], Judge(biased=True))
+    found = judge_pairs([PAIR], Judge(biased=True))
     assert {(one.forward, one.swapped, one.agreed) for one in found} == {("chosen", "rejected", "unknown")}
 
 
 def test_a_judge_that_gives_no_answer_is_unknown() -> None:
-    assert {one.agreed for one in judge_matches([MATCH], Judge(broken=True))} == {"unknown"}
+    assert {one.agreed for one in judge_pairs([PAIR], Judge(broken=True))} == {"unknown"}
 
 
 @pytest.mark.parametrize(

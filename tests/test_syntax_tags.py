@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from pairsmith.pipeline import languages
 from pairsmith.pipeline.languages import table
+from pairsmith.pipeline.languages.contract import LanguageError
 from pairsmith.pipeline.languages.table import language_names
-from pairsmith.pipeline.syntax import TAGS, LanguageError, analyse_program
-from pairsmith.schemas.candidate import Extraction, Program
-from pairsmith.schemas.syntax import Syntax
+from pairsmith.pipeline.syntax.tags import TAGS
+from pairsmith.schemas.candidate import Extraction, Program, Syntax
+from tests.syntax_rewrites import analyse_program
 
 
 def analyse(code: str, language: str = "python") -> Syntax:
@@ -48,6 +49,7 @@ MAKES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("language", language_names())
 @pytest.mark.parametrize("name", MAKES)
@@ -99,7 +101,7 @@ GRAMMAR = Grammar(
 
 def test_a_language_is_one_folder_and_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "toy").mkdir()
-    (tmp_path / "toy" / "grammar.py").write_text(TOY)
+    (tmp_path / "toy" / "__init__.py").write_text(TOY)
     monkeypatch.setattr(languages, "__path__", [*languages.__path__, str(tmp_path)])
     monkeypatch.setattr(table, "NAMES", (*table.NAMES, "toy"))
     left = analyse("function f(a) { let b = 1; while (a) { b += 1 } return <p>{b}</p> }", "toy")

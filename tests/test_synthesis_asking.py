@@ -9,7 +9,7 @@ from pairsmith.pipeline.sampling.planning import list_sources
 from pairsmith.pipeline.synthesis.asking import STEPS, TEMPLATES, ask_concepts, ask_instructions, ask_responses
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig
-from pairsmith.schemas.seed import Seed
+from pairsmith.schemas.synthesis import Seed
 
 SEEDS = [Seed(f"s{n}", "go" if n else "python", "f", f"code {n}", "a", 1, "MIT", True, 3, 9) for n in range(3)]
 TASK = "Task: Return the double of the number that is given.\n```python\ndef double(n: int) -> int:\n```"

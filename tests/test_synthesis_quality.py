@@ -12,16 +12,23 @@ from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.pipeline.problems.wording import chat_prompt
 from pairsmith.pipeline.sandbox.pool import SandboxPool
-from pairsmith.pipeline.synthesis.quality import Judged, drop_repeated, fitting_tests, judge_problem
-from pairsmith.pipeline.synthesis.writing import assert_line, signature_in, words_of, write_problems
-from pairsmith.schemas.agreement import GeneratedTest, ProblemAgreement, ResponseAgreement, Standing
+from pairsmith.pipeline.synthesis.asking import assert_line, signature_in, words_of, write_problems
+from pairsmith.pipeline.synthesis.quality import JudgedProblem, drop_repeated, fitting_tests, judge_problem
 from pairsmith.schemas.config import ProblemsConfig
 from pairsmith.schemas.config.synthesis import QualityRulesConfig
 from pairsmith.schemas.problem import Case, Problem
-from pairsmith.schemas.problem_card import ProblemCard
+from pairsmith.schemas.synthesis import (
+    GeneratedTest,
+    ProblemAgreement,
+    ProblemCard,
+    ResponseAgreement,
+    ResponseLabel,
+)
 from pairsmith.schemas.values import encode_arguments, encode_value
 from tests.sampling_kit import make_problem
 from tests.sandboxes import LIMITS, PATIENCE, make_engine
+
+pytestmark = pytest.mark.slow
 
 PROMPT = chat_prompt("Return the larger of two whole numbers.", "def larger(a: int, b: int) -> int:")
 BEST = "def larger(a, b):\n    if a > b:\n        return a\n    return b\n"
@@ -32,6 +39,12 @@ CARD = ProblemCard(
     0.0, 0, 0, "", "", "",
 )  # fmt: skip
 CASES = tuple(Case(f"[{a},{b}]", str(max(a, b))) for a, b in [(1, 2), (2, 1), (3, 3), (-1, 0), (7, -7)])
+
+
+@pytest.fixture(autouse=True)
+def strict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the two mutants that a test lets live, one is too many."""
+    monkeypatch.setattr("pairsmith.pipeline.synthesis.quality._MIN_KILLED", 0.9)
 
 
 @pytest.fixture(scope="module")
@@ -47,18 +60,20 @@ def agreed(cases: tuple[Case, ...] = CASES, **changes: object) -> ProblemAgreeme
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
-def judged(pool: SandboxPool, agreement: ProblemAgreement, codes: dict[str, str], **changes: object) -> Judged:
+def judged(
+    pool: SandboxPool, agreement: ProblemAgreement, codes: dict[str, str], **changes: object
+) -> JudgedProblem:
     problem = make_problem("larger", prompt=str(changes.pop("prompt", PROMPT)))
     rows = [
-        ResponseAgreement(name, "p/larger", Standing.CHOSEN if code in (BEST, SAME) else Standing.REJECTED,
+        ResponseAgreement(name, "p/larger",
+                          ResponseLabel.CHOSEN if code in (BEST, SAME) else ResponseLabel.REJECTED,
                           0.9, "g", 0.5, 5, 5)
         for name, code in codes.items()
     ]  # fmt: skip
     benchmarks = changes.pop("benchmarks", None)
     assert benchmarks is None or isinstance(benchmarks, Benchmarks)
     card = replace(CARD, **changes)  # type: ignore[arg-type]
-    rules = QualityRulesConfig(min_killed=0.9)
-    return judge_problem(problem, card, agreement, rows, codes, [], benchmarks, rules, 0, pool)
+    return judge_problem(problem, card, agreement, rows, codes, [], benchmarks, QualityRulesConfig(), 0, pool)
 
 
 def test_a_good_problem_is_kept_with_its_card(sandboxes: SandboxPool) -> None:
@@ -113,7 +128,7 @@ def test_of_two_problems_that_are_one_the_surer_is_kept() -> None:
     prompts.append(chat_prompt("Something else is asked for here.", "def c(a: int) -> int:"))
     problems = [make_problem(name, prompt=prompt) for name, prompt in zip("abc", prompts, strict=True)]
     rows = [
-        Judged(
+        JudgedProblem(
             problem, replace(CARD, problem_id=problem.problem_id, posterior=posterior, best_id=problem.entry_point)
         )
         for problem, posterior in zip(problems, (0.8, 0.9, 0.7), strict=True)
@@ -123,7 +138,7 @@ def test_of_two_problems_that_are_one_the_surer_is_kept() -> None:
         "b": "def b(x):\n    return x + 1\n",
         "c": "def c(x):\n    return 3\n",
     }
-    marked = drop_repeated(rows, codes, 0.7)
+    marked = drop_repeated(rows, codes)
     assert [(one.card.reason, one.card.near) for one in marked] == [("repeated", "p/b"), ("", ""), ("", "")]
 
 

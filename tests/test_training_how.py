@@ -4,19 +4,24 @@ import json
 import math
 import shutil
 import socket
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from pairsmith.pipeline.sampling import open_sampler
 from pairsmith.pipeline.sampling.protocol import Drawn, Opening, Request
-from pairsmith.pipeline.training import TrainingError, is_displaced, load_summary, result_of, train
+from pairsmith.pipeline.training.checks import TrainingError, is_displaced
 from pairsmith.pipeline.training.launch import launch_command
-from pairsmith.pipeline.training.progress import CHECKPOINTS, read_log
-from pairsmith.pipeline.training.references import References, row_keys
-from pairsmith.schemas.config import TrainingConfig
+from pairsmith.pipeline.training.methods import METHODS, check_arguments, knobs
+from pairsmith.pipeline.training.progress import CHECKPOINTS, load_summary, read_log
+from pairsmith.pipeline.training.run import result_of, train
+from pairsmith.pipeline.training.trainer import split_batch
+from pairsmith.schemas.config import TrainingConfig, load_config
 from pairsmith.schemas.config.sampling import SamplingConfig
 from pairsmith.schemas.config.training import LaunchConfig
 from pairsmith.schemas.training import TrainingStep
@@ -25,6 +30,7 @@ from tests.training_kit import CONFIG, STEP, interrupt_at, lengthen, make_pair, 
 pytest.importorskip("trl", reason="training needs pairsmith[train]")
 
 LN_2 = math.log(2)
+PRESETS = Path(__file__).parents[1] / "data" / "presets"
 
 
 @pytest.fixture(scope="module")
@@ -198,33 +204,11 @@ def test_gradient_checkpointing_and_bfloat16_train(pairs: Path, model: Path, tmp
     assert steps[0].loss == pytest.approx(LN_2, abs=2e-2)
 
 
-def test_a_reference_is_computed_once_by_content(
-    pairs: Path, model: Path, plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_reference_that_is_computed_first_gives_the_same_losses(
+    pairs: Path, model: Path, plain: Path, tmp_path: Path
 ) -> None:
-    cache = tmp_path / "references"
-    config = CONFIG.model_copy(update={"precompute_reference": True})
-    one = train(pairs, model, config, tmp_path / "one", 0, lambda step: None, cache=cache)
-    assert _losses(list(one.steps)) == pytest.approx(_losses(read_log(plain)), rel=1e-4)
-    (file,) = cache.glob("*.parquet")
-    before = file.read_bytes()
-    monkeypatch.setattr("trl.DPOTrainer.compute_ref_log_probs", None)  # nothing may be computed again
-    ipo = config.model_copy(update={"method": "ipo"})
-    train(pairs, model, ipo, tmp_path / "two", 0, lambda step: None, cache=cache)
-    assert file.read_bytes() == before
-
-
-def test_references_are_kept_by_the_tokens_of_prompt_and_answer(tmp_path: Path) -> None:
-    import datasets
-
-    rows = datasets.Dataset.from_dict({"prompt_ids": [[1], [1, 2]], "completion_ids": [[2, 3], [3]]})
-    keys = row_keys(rows)
-    assert len(set(keys["ref_logps"])) == 2  # the same tokens, split elsewhere
-    known = References(tmp_path, ["a"])
-    known.add(keys["ref_logps"][:1], [-1.5])
-    known.write()
-    again = References(tmp_path, ["a"])
-    assert again.missing(keys) == [1]
-    assert References(tmp_path, ["b"]).missing(keys) == [0, 1]
+    first = _train(pairs, model, tmp_path, precompute_reference=True)
+    assert _losses(first) == pytest.approx(_losses(read_log(plain)), rel=1e-4)
 
 
 def test_the_best_step_on_held_out_pairs_is_kept_and_training_stops(
@@ -265,24 +249,70 @@ def test_the_card_says_what_it_was_trained_on(plain: Path, pairs: Path) -> None:
     assert str(pairs) not in text
 
 
-def test_two_processes_on_cpus_make_the_same_steps(pairs: Path, model: Path, plain: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("precomputes", [False, True])
+def test_two_processes_on_cpus_make_the_same_steps(
+    pairs: Path, model: Path, plain: Path, tmp_path: Path, precomputes: bool
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     launch = LaunchConfig(config="ddp", processes=2, port=port)
     seen: list[int] = []
-    config = CONFIG.model_copy(update={"launch": launch})
+    config = CONFIG.model_copy(update={"launch": launch, "precompute_reference": precomputes})
     summary = train(pairs, model, config, tmp_path, 0, lambda step: seen.append(step.step))
     assert seen == [1, 2, 3, 4]
+    assert not (tmp_path / "rows").exists()
     assert _losses(list(summary.steps)) == pytest.approx(_losses(read_log(plain)), rel=1e-4)
+
+
+FSDP_ON_CPUS = """
+import sys
+from pathlib import Path
+from accelerate import state
+start = state.PartialState.__init__
+def as_on_gpus(self, cpu=False, **more):
+    start(self, cpu, **more)
+    if self.distributed_type == state.DistributedType.MULTI_CPU:
+        self.distributed_type = state.DistributedType.MULTI_GPU
+state.PartialState.__init__ = as_on_gpus  # accelerate has FSDP for GPUs alone; torch has it for CPUs too
+from pairsmith.pipeline.training.launch import main
+sys.exit(main(Path(sys.argv[1])))
+"""
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("tuning", ["lora", "full"])
+def test_split_weights_make_the_steps_of_one_process(
+    pairs: Path, model: Path, tmp_path: Path, tuning: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pairsmith.pipeline.training.launch import write_job
+    from pairsmith.pipeline.training.progress import TrainingJob
+
+    alone = _losses(_train(pairs, model, tmp_path / "alone", tuning=tuning))
+    settings = yaml.safe_load((PRESETS.parent / "accelerate" / "fsdp.yaml").read_text())["fsdp_config"]
+    for name, value in settings.items():  # as `accelerate launch` hands them on
+        monkeypatch.setenv(name.upper(), str(value).lower() if isinstance(value, bool) else str(value))
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    config = CONFIG.model_copy(update={"tuning": tuning})
+    path = write_job(TrainingJob(pairs, model, config, tmp_path / "out", 0, "tiny", "inputs"))
+    (tmp_path / "worker.py").write_text(FSDP_ON_CPUS)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    command = ["-m", "torch.distributed.run", "--nproc_per_node=2", "--master_port", port]
+    done = subprocess.run([sys.executable, *command, tmp_path / "worker.py", path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert _losses(read_log(tmp_path / "out")) == pytest.approx(alone, rel=1e-4)
+    newest = tmp_path / "out" / CHECKPOINTS / f"checkpoint-{CONFIG.max_steps}"
+    assert (newest / "pytorch_model_fsdp.bin").exists()  # FSDP's own, so it was FSDP
+    assert (newest / ("adapter_model.safetensors" if tuning == "lora" else "model.safetensors")).exists()
 
 
 def test_a_worker_writes_down_what_stops_it(model: Path, tmp_path: Path) -> None:
     from pairsmith.pipeline.training.launch import FAILED, main, read_job, write_job
-    from pairsmith.pipeline.training.work import Job
+    from pairsmith.pipeline.training.progress import TrainingJob
 
     folder = write_pairs(tmp_path / "pairs.parquet", [make_pair(1)]).parent
-    job = Job(folder, model, CONFIG, tmp_path / "out", 0, "tiny", "inputs", None)
-    path = write_job(job, job.out, CONFIG.launch)
+    job = TrainingJob(folder, model, CONFIG, tmp_path / "out", 0, "tiny", "inputs")
+    path = write_job(job)
     assert read_job(path) == job
     assert main(path) == 1
     assert "1 pairs of the train split, but a step takes 2" in (job.out / FAILED).read_text()
@@ -359,3 +389,39 @@ def test_displacement_is_told_by_the_log_ratios(chosen: float, rejected: float, 
     ]
     assert is_displaced(steps) is displaced
     assert is_displaced(steps[:10]) is False  # too few to tell
+
+
+def test_further_arguments_reach_the_trainer(pairs: Path, model: Path, plain: Path, tmp_path: Path) -> None:
+    plain_losses = _losses(read_log(plain))
+    eager = {"model_init_kwargs": {"attn_implementation": "eager"}, "lr_scheduler_type": "linear"}
+    assert _losses(_train(pairs, model, tmp_path / "eager", extra=eager)) == pytest.approx(plain_losses, rel=1e-4)
+    constant = _train(pairs, model, tmp_path / "constant", extra={"lr_scheduler_type": "constant"})
+    assert len({step.learning_rate for step in constant}) == 1
+    warm = _train(pairs, model, tmp_path / "warm", extra={"warmup_steps": 0.5})
+    assert [step.learning_rate for step in warm] == pytest.approx([0.0, 5e-3, 1e-2, 5e-3])
+    sgd = _train(pairs, model, tmp_path / "sgd", extra={"optim": "sgd"})
+    assert _losses(sgd)[0] == plain_losses[0]
+    assert _losses(sgd)[-1] != plain_losses[-1]
+
+
+def test_an_argument_that_trl_lacks_is_named_with_the_nearest(pairs: Path, model: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"\.weight_decy: TRL's DPOConfig .* nearest is weight_decay"):
+        _train(pairs, model, tmp_path, extra={"weight_decy": 0.1})
+    with pytest.raises(TrainingError, match="TRL's own loss"):
+        _train(pairs, model, tmp_path, extra={"use_weighting": True}, label_smoothing=0.1)
+
+
+def test_sft_before_takes_those_arguments_that_it_has(pairs: Path, model: Path, tmp_path: Path) -> None:
+    steps = _train(pairs, model, tmp_path, sft_steps=1, max_steps=1, extra={"ld_alpha": 0.5, "weight_decay": 0.1})
+    assert steps[0].loss == pytest.approx(LN_2, abs=1e-4)
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS.glob("*.toml")), ids=lambda path: path.stem)
+def test_trl_has_all_that_a_preset_sets(preset: Path) -> None:
+    config = load_config(None, (), preset).training
+    method = METHODS[config.method]
+    check_arguments(method, config.extra)
+    knobs(method, config)
+    processes = config.launch.processes or 1
+    split_batch(config, processes)
+    assert "Source: " in preset.read_text(encoding="utf-8")

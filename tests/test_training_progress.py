@@ -29,7 +29,7 @@ def _checkpoint(out: Path, step: int, whole: bool = True) -> Path:
 
 def _log(out: Path, steps: list[TrainingStep]) -> None:
     for step in steps:
-        progress.append_log(out, step)
+        progress.append(out, step)
 
 
 @given(st.lists(st.tuples(*[FLOATS] * 7), max_size=5))
@@ -145,4 +145,4 @@ def test_the_log_is_json_without_nan(tmp_path: Path) -> None:
     _log(tmp_path, STEPS[:1])
     assert json.loads((tmp_path / "log.jsonl").read_text())["step"] == 1
     with pytest.raises(ValueError, match="not JSON compliant"):
-        progress.append_log(tmp_path, replace(STEP, loss=float("nan")))
+        progress.append(tmp_path, replace(STEP, loss=float("nan")))

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from pairsmith.pipeline.training.checks import TrainingError
-from pairsmith.pipeline.training.reading import COLUMNS, KEPT, RowFiles, leave_out_too_long, read_rows
+from pairsmith.pipeline.training.reading import COLUMNS, KEPT, SPANS, RowFiles, leave_out_too_long, read_rows
 from tests.training_kit import build_tiny_model, lengthen, make_pair, write_columns, write_pairs
 
 pytest.importorskip("trl", reason="training needs pairsmith[train]")
@@ -25,7 +25,7 @@ def read_pairs(files: list[Path], cache: Path) -> Any:
 def test_pairs_are_read_as_they_are(tmp_path: Path) -> None:
     files = [write_pairs(tmp_path / f"{name}.parquet", [make_pair(name)]) for name in (2, 0, 1)]
     pairs = read_pairs(files, tmp_path / "cache")
-    assert pairs.column_names == [*COLUMNS["pairs"], *KEPT]
+    assert pairs.column_names == [*COLUMNS["pairs"], *KEPT, *SPANS]
     assert pairs[0]["prompt"] == [{"role": "user", "content": "Write add2, the sum of two numbers."}]
     assert [row[0]["content"].split()[1] for row in pairs["prompt"]] == ["add2,", "add0,", "add1,"]
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from pairsmith.pipeline.training import TrainingError, load_summary, train
-from pairsmith.pipeline.training.progress import CHECKPOINTS, WHOLE, read_log
+from pairsmith.pipeline.training.checks import TrainingError
+from pairsmith.pipeline.training.progress import CHECKPOINTS, WHOLE, load_summary, read_log
+from pairsmith.pipeline.training.run import train
 from pairsmith.schemas.config import TrainingConfig
 from pairsmith.schemas.training import TrainingStep
 from tests.training_kit import CONFIG, interrupt_at, lengthen, make_pair, write_pairs
@@ -197,7 +198,7 @@ def test_a_run_killed_before_its_adapter_is_saved_does_no_step_twice(
 KILLED_AT_STEP_3 = """
 import os, signal, sys
 from pathlib import Path
-from pairsmith.pipeline.training import train
+from pairsmith.pipeline.training.run import train
 from tests.training_kit import CONFIG
 def kill(step):
     if step.step == 3:
@@ -337,7 +338,7 @@ def test_limits_of_the_machine_are_told_with_the_remedy(
 @pytest.mark.model
 @pytest.mark.timeout(1200)
 def test_the_embedded_model_trains(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    from pairsmith.pipeline.sampling.embedded import embedded_model
+    from pairsmith.pipeline.sampling.models import embedded_model
 
     folder = embedded_model(tmp_path_factory.getbasetemp() / "models", lambda line: None)
     file = write_pairs(tmp_path / "pairs.parquet", [make_pair(index) for index in range(4)])

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pairsmith.pipeline.publishing.versions import changelog_of
-from pairsmith.schemas.version import DatasetVersion, ProblemVersion, VersionFile
+from pairsmith.schemas.dataset import DatasetVersion, ProblemVersion, VersionFile
 
 PROBLEM = ProblemVersion(content="c", n_passed=1, n_failed=1, n_candidates=3, n_pairs=2, pairs="a,b")
 HARDER = ProblemVersion(content="d", n_passed=1, n_failed=3, n_candidates=5, n_pairs=2, pairs="a,b")

@@ -9,10 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from pairsmith.pipeline.chain.table import stage_folder
-from pairsmith.pipeline.pairing.user_marks import read_marks
+from pairsmith.pipeline.pairing.drops import read_marks
 from pairsmith.pipeline.viewer.index import Filter, PairIndex
-from pairsmith.schemas.mark import MarkKind
-from pairsmith.schemas.pair import Pair
+from pairsmith.schemas.pair import MarkKind, Pair
 from tests.hostile import HOSTILE
 from tests.viewer_kit import poison, served
 
@@ -100,6 +99,20 @@ def test_filter_diff_mark_next(run: Path, page: Page) -> None:
         expect(page.locator(".mark-bad")).to_have_count(1)
 
 
+def test_help_opens_and_closes_by_its_key(run: Path, page: Page) -> None:
+    with served(run) as address:
+        for path in ("/", "/problems", "/undecided"):
+            page.goto(address + path)
+            page.keyboard.press("?")
+            expect(page.locator("#help")).to_be_visible()
+            page.keyboard.press("?")
+            expect(page.locator("#help")).to_be_hidden()
+        page.goto(f"{address}/problems")
+        page.keyboard.press("o")
+        page.wait_for_url("**/problems/starter/*")
+        assert page.locator("details.card").count() > 3
+
+
 def test_the_funnel_and_the_plots_are_there(run: Path, page: Page) -> None:
     with served(run) as address:
         page.goto(f"{address}/plots")
@@ -118,7 +131,6 @@ def test_hostile_text_runs_and_hides_nothing(run: Path, page: Page) -> None:
             assert "owned" not in page.title()
             assert page.locator("script").count() == 1
             assert page.locator("img").count() == 0
-        page.locator("details:not([open]) summary").last.click()
         text = page.locator("main").inner_text()
         assert "<script>document.title='owned'</script>" in text
         assert "⟨U+202E⟩" in text

@@ -51,6 +51,6 @@ def test_no_line_is_lost_or_out_of_order(left: list[str], right: list[str]) -> N
     "text", [LARGE, "x" * 10_000_000, "(" * 50_000, '"""' * 9_000, "\\" * 30_000, "f(" * 9_000, "x=1\n" * 5_000]
 )
 def test_no_program_keeps_the_page_busy(text: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     side_by_side(shown_text(text), shown_text(text[::-1]), "python")
-    assert time.monotonic() - began < 3
+    assert time.process_time() - began < 3

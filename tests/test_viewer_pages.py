@@ -4,19 +4,22 @@ import asyncio
 import re
 import shutil
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import pyarrow.parquet as pq
 import pytest
 
 from pairsmith.pipeline.chain.table import stage_folder
-from pairsmith.pipeline.pairing.user_marks import read_marks
+from pairsmith.pipeline.pairing.drops import read_marks
 from pairsmith.pipeline.report.history import RunReader
 from pairsmith.pipeline.viewer.index import Filter, PairIndex
 from pairsmith.pipeline.viewer.serving import AddressError, allowed_hosts, is_loopback, open_listener
-from pairsmith.schemas.mark import MarkKind
-from pairsmith.schemas.pair import Pair
+from pairsmith.schemas.arrow import to_table
+from pairsmith.schemas.pair import MarkKind, Pair
+from pairsmith.schemas.verdict import Cause, Label, Verdict
 from tests.cli_kit import assert_one_line, run_pairsmith
 from tests.hostile import FORBIDDEN, HOSTILE, LARGE
 from tests.viewer_kit import HOST, client_of, own_headers, poison
@@ -97,6 +100,42 @@ def test_a_pair_has_diff_cases_clusters_and_its_neighbours(run: Path, pairs: lis
     )
     assert '<tr class="changed">' in page
     assert 'class="t-k' in page
+
+
+def test_problems_are_listed_by_what_came_of_them(run: Path, pairs: list[Pair]) -> None:
+    verdicts = stage_folder(run, "verdicts").read_all()
+    problems = stage_folder(run, "problems").read_all()
+    paired = {pair.problem_id for pair in pairs}
+    page = get(run, "/problems").text
+    assert f"{len(problems)} problems found" in page
+    assert [one.problem_id for one in problems if f'href="/problems/{one.problem_id}"' not in page] == []
+    without = [one.problem_id for one in problems if one.problem_id not in paired]
+    page = get(run, "/problems?kind=without_pairs").text
+    assert f"{len(without)} problems found" in page or (len(without) == 1 and "1 problem found" in page)
+    shown = get(run, f"/problems/{pairs[0].problem_id}").text
+    for verdict in verdicts:
+        assert (f'id="c-{verdict.candidate_id}"' in shown) == (verdict.problem_id == pairs[0].problem_id)
+    assert get(run, "/problems/starter/none").status_code == 404
+
+
+def test_undecided_candidates_are_listed_with_their_cause(run: Path, pairs: list[Pair]) -> None:
+    assert "0 undecided candidates found" in get(run, "/undecided").text
+    folder = stage_folder(run, "verdicts")
+    for name in folder.shard_names():
+        rows = [
+            replace(row, label=Label.UNDECIDED, cause=Cause.MISSING_PACKAGE, detail="<b>nltk", n_cases=0)
+            if row.candidate_id == pairs[0].rejected_id
+            else row
+            for row in folder.read(name)
+        ]
+        pq.write_table(to_table(rows, Verdict), folder.path / name)
+    page = get(run, "/undecided?kind=missing_package").text
+    assert f'href="/problems/{pairs[0].problem_id}#c-{pairs[0].rejected_id}"' in page
+    assert "&lt;b&gt;nltk" in page
+    assert "0 undecided candidates found" in get(run, "/undecided?kind=flaky").text
+    page = get(run, f"/problems/{pairs[0].problem_id}").text
+    assert f'id="c-{pairs[0].rejected_id}" open' in page
+    assert "no case was judged" in page
 
 
 def test_a_page_that_is_not_there_is_told(run: Path) -> None:
@@ -180,7 +219,7 @@ def test_a_large_body_and_other_methods_are_refused(run: Path) -> None:
 )
 def test_hostile_text_is_only_text(run: Path, pairs: list[Pair], text: str) -> None:
     poison(run, pairs[0], text)
-    for path in (f"/pairs/{pairs[0].pair_id}", "/"):
+    for path in (f"/pairs/{pairs[0].pair_id}", "/", f"/problems/{pairs[0].problem_id}"):
         answer = get(run, path)
         assert answer.status_code == 200
         assert [repr(bad) for bad in FORBIDDEN if bad in answer.text] == []

@@ -1,20 +1,21 @@
 """The command `pairsmith`: one verb a flow. Errors are one line; exit codes are in docs/reference/commands.md."""
 
-from pairsmith.flows.cli import hub, looking, runs, sandbox, service, starting, studies, synthesize, vllm
+from pairsmith.flows.cli import environment, judging, looking, runs, studies, training
 from pairsmith.flows.cli.shared import app
 
 __all__ = [
-    "hub",
+    "environment",
+    "judging",
     "looking",
     "main",
     "runs",
-    "sandbox",
-    "service",
-    "starting",
     "studies",
-    "synthesize",
-    "vllm",
+    "training",
 ]  # each registers its verbs when it is imported
+
+
+_FIRST = ("init", "demo", "build", "status", "view", "inspect", "explain", "judge", "train", "evaluate")
+app.registered_commands.sort(key=lambda one: _FIRST.index(one.name) if one.name in _FIRST else len(_FIRST))
 
 
 def main() -> None:

@@ -1,14 +1,64 @@
-"""The verbs that look at a run and change nothing: status, inspect, repeats."""
+"""The verbs that begin and look: init, status, inspect, repeats, explain, view."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
-from pairsmith.flows.cli.shared import Debug, Overrides, RunArgument, app, default_cache, guard, run_here
+from pairsmith.flows.cli.shared import (
+    Overrides,
+    RunArgument,
+    default_cache,
+    keep_pandas_out,
+    paged,
+    run_here,
+    verb,
+)
 from pairsmith.flows.runtime.reporting import reporter
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.schemas.config import load_config
+
+Form = Literal["verl", "trl-grpo", "verifiers"]
 
 
-@app.command("status")
+class ThereAlreadyError(PairsmithError):
+    """A file that would be overwritten."""
+
+
+@verb("init")
+def init_command(
+    path: Annotated[
+        Path, typer.Argument(help="File to write; `-` prints it. A .jsonl gets a problem of each form.")
+    ] = Path("pairsmith.toml"),
+    overrides: Overrides = None,
+    every: Annotated[bool, typer.Option("--all", help="Write every key, with its type and its bounds.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+) -> None:
+    """Write a configuration file with the keys that most people set, or with every key.
+
+    A file that ends in `.jsonl` gets one problem of each form that own problems may have, to copy from.
+
+    Examples: `pairsmith init`, `pairsmith init mine.toml --set problems.source=humaneval --set sampling.n=8`,
+    `pairsmith init problems.jsonl`
+    """
+    from pairsmith.pipeline.problems.sources.starter import forms
+    from pairsmith.pipeline.reference import commented_toml, short_toml
+    from pairsmith.pipeline.run.folder import write_whole
+
+    is_problems = path.suffix == ".jsonl"
+    write = commented_toml if every else short_toml
+    text = forms() if is_problems else write(load_config(None, overrides or ()))
+    if str(path) == "-":
+        typer.echo(text, nl=False)
+        return
+    if path.exists() and not force:
+        raise ThereAlreadyError(f"{path}: there already; give another name, or --force to overwrite it")
+    write_whole(path, text.encode())
+    then = f"--set problems.source=jsonl --set problems.path={path}" if is_problems else str(path)
+    reporter().log(f"wrote {path}; look through it, then: pairsmith build {then} --dry-run")
+
+
+@verb("status")
 def status_command(
     run: Annotated[
         str | None,
@@ -17,65 +67,55 @@ def status_command(
         ),
     ] = None,
     overrides: Overrides = None,
-    debug: Debug = False,
 ) -> None:
     """Show what of a run is done, running and stale, and why.
 
     Examples: `pairsmith status`, `pairsmith status runs/demo`, `pairsmith status run.toml --set sampling.n=8`
     """
+    from pairsmith.flows.cli.status import show_status
 
-    def work() -> None:
-        from pairsmith.flows.cli.status import show_status
-
-        show_status(run, overrides or (), default_cache(), reporter().console)
-
-    guard(work, debug)
+    keep_pandas_out()
+    show_status(run, overrides or (), default_cache(), reporter().console)
 
 
-@app.command("inspect")
+@verb("inspect")
 def inspect_command(
     run: RunArgument,
     pairs: Annotated[int, typer.Option("--pairs", min=0, help="Pairs to show.")] = 1,
-    debug: Debug = False,
 ) -> None:
     """Show what a run holds: its stages, scores and some pairs.
 
+    On a terminal, long output opens in a pager; `PAGER=cat` turns that off.
+
     Example: `pairsmith inspect runs/demo --pairs 3`
     """
+    keep_pandas_out()
+    with run_here(run) as folder:
+        from pairsmith.pipeline.report.tables import show_run
 
-    def work() -> None:
-        with run_here(run) as folder:
-            from pairsmith.flows.inspecting import show_run
-
+        with paged(reporter().console):
             show_run(folder, pairs, reporter().console)
 
-    guard(work, debug)
 
-
-@app.command("repeats")
+@verb("repeats")
 def repeats_command(
     run: RunArgument,
     threshold: Annotated[
         float, typer.Option("--threshold", min=0.1, max=1.0, help="Jaccard similarity of near-duplicates.")
     ] = 0.85,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = 1,
-    debug: Debug = False,
 ) -> None:
     """Look for near-duplicate programs over all problems of a run, and whether any span train and test.
 
     Example: `pairsmith repeats runs/demo --threshold 0.9`
     """
+    with run_here(run, is_written=True) as folder:
+        from pairsmith.pipeline.report.tables import show_repeats
 
-    def work() -> None:
-        with run_here(run, is_written=True) as folder:
-            from pairsmith.pipeline.report.terminal import show_repeats
-
-            show_repeats(folder, threshold, workers, reporter().console)
-
-    guard(work, debug)
+        show_repeats(folder, threshold, workers, reporter().console)
 
 
-@app.command("explain")
+@verb("explain")
 def explain_command(
     pair_id: Annotated[str, typer.Argument(help="Id of a pair, or at least its first six digits.")],
     run: Annotated[
@@ -83,40 +123,70 @@ def explain_command(
         typer.Option("--run", help="Run folder or address in a store; without it all of `runs` are searched."),
     ] = None,
     cases: Annotated[int, typer.Option("--cases", min=0, help="Cases to show.")] = 10,
-    debug: Debug = False,
 ) -> None:
     """Show the whole history of one pair: prompts, samples, cases, tags, why it was chosen and why not another.
 
+    On a terminal, long output opens in a pager; `PAGER=cat` turns that off.
+
     Example: `pairsmith explain b94f31 --run runs/demo`
     """
+    from pairsmith.pipeline.report.terminal import show_history
 
-    def work() -> None:
-        from pairsmith.pipeline.report.terminal import show_history
-
-        with run_here(run or "") as folder:
-            show_history(pair_id, folder if run else None, cases, reporter().console)
-
-    guard(work, debug)
+    with run_here(run or "") as folder, paged(reporter().console):
+        show_history(pair_id, folder if run else None, cases, reporter().console)
 
 
-@app.command("view")
+@verb("view")
 def view_command(
     run: RunArgument,
     host: Annotated[
-        str, typer.Option("--host", help="Address to listen on; others than loopback are no secret.")
+        str,
+        typer.Option(
+            "--host", help="Address to listen on; on any other than loopback, others can read and mark the run."
+        ),
     ] = ("127.0.0.1"),
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8765,
-    debug: Debug = False,
 ) -> None:
     """Look at the pairs of a run in a browser, and mark good, bad and wrongly labelled ones.
 
+    Of a folder of rounds it shows the round to keep, else the last one; name `mine/round-2` for another.
+
     Example: `pairsmith view runs/demo`
     """
+    from pairsmith.pipeline.viewer import serve
 
-    def work() -> None:
-        from pairsmith.pipeline.viewer import serve
+    keep_pandas_out()
+    with run_here(run, is_written=True) as folder:
+        serve(_shown_round(folder), host, port, reporter().log)
 
-        with run_here(run, is_written=True) as folder:
-            serve(folder, host, port, reporter().say)
 
-    guard(work, debug)
+@verb("export")
+def export_command(
+    run: RunArgument,
+    form: Annotated[Form, typer.Option("--form", help="Who takes the problems.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write into.")] = Path("export"),
+) -> None:
+    """Write a run's problems for RL: prompts, and what `pairsmith.rewards` judges by.
+
+    Example: `pairsmith export runs/demo --form trl-grpo --out demo-grpo`
+    """
+    from pairsmith.pipeline.publishing.rl import export_problems
+
+    keep_pandas_out()
+    with run_here(run) as folder:
+        counts = export_problems(_shown_round(folder), form, out)
+    reporter().log(f"export      {out}: {', '.join(f'{n} {split}' for split, n in counts.items())}")
+
+
+def _shown_round(folder: Path) -> Path:
+    """Return the run of a folder of rounds that is shown; any other folder as it is."""
+    from pairsmith.pipeline.evaluation.round_config import list_rounds, round_folder
+    from pairsmith.pipeline.evaluation.rounds import read_rounds
+
+    rounds = list_rounds(folder)
+    if not rounds:
+        return folder
+    result = read_rounds(folder)
+    shown = round_folder(folder, result.recommended) if result is not None and result.recommended else rounds[-1]
+    reporter().log(f"round       {shown}; all rounds are in {folder / 'report.html'}")
+    return shown

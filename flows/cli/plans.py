@@ -1,79 +1,66 @@
-"""What a run would do: `--dry-run`."""
+"""What a run would do: `--dry-run`. Opens no model and no sandbox; a store that keeps the run is only read."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.flows.runtime.waves import is_adaptive
+from pairsmith.pipeline import synthesis as made
 from pairsmith.pipeline.chain import table as chain_table
 from pairsmith.pipeline.chain.chain import Chain
 from pairsmith.pipeline.chain.stage import Planned, Stage
-from pairsmith.pipeline.chain.stored import as_stored
-from pairsmith.pipeline.pairing import split_of
+from pairsmith.pipeline.chain.table import stage_folder
+from pairsmith.pipeline.chain.tools import as_stored
+from pairsmith.pipeline.pairing.splits import split_of
 from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.problems.stage import load_shards
+from pairsmith.pipeline.report.tables import print_lines, print_table
 from pairsmith.pipeline.report.words import counted
-from pairsmith.pipeline.sampling.forecast import forecast_before
+from pairsmith.pipeline.sampling.forecast import Forecast, forecast_before
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.problem import Problem
 
 
 def show_plan(config: RunConfig, cache: Path, console: Console) -> None:
-    """Print the plan of a whole run: its stages, training and evaluation, and what the draws will cost.
-
-    What is there is what the store holds, where the run is kept in one; it is only read.
-    """
+    """Print the plan of a whole run: its stages, training and evaluation, and what the draws will cost."""
     config, shards = show_parts(config, cache, console)
     _show_forecast(config, cache, console, shards)
 
 
 def show_refresh_plan(config: RunConfig, cache: Path, console: Console) -> None:
     """Print the plan of a refresh: the stages, training where it is asked for, the version and the publishing."""
-    config, shards = show_parts(
-        config, cache, console, () if config.refresh.retrain else chain_table.stored_stages()
-    )
+    parts = () if config.refresh.retrain else chain_table.stored_stages()
+    config, shards = show_parts(config, cache, console, parts)
     _show_forecast(config, cache, console, shards)
     named = [f"{kind} {repo}" for kind in ("dataset", "model") if (repo := getattr(config.publish, kind))]
-    told = (
-        f"published to {', '.join(named)} if the gate lets it"
-        if named
-        else "published nowhere: no publish.dataset"
-    )
-    console.print(f"what came out new is a version, {told}", highlight=False, markup=False)
+    target = f"published to {', '.join(named)} if the gate lets it" if named else "published nowhere"
+    print_lines(console, f"what came out new is a version, {target}{'' if named else ': no publish.dataset'}")
 
 
 def show_parts(
     config: RunConfig, cache: Path, console: Console, parts: Sequence[str] = ()
 ) -> tuple[RunConfig, Mapping[str, LoadedProblems]]:
-    """Print what some parts would work on, and what is there already.
+    """Print what some parts, all by default, would work on, and what is there already.
 
     Returns the configuration, with the run as its store holds it, and the problems by shard.
-
-    Opens no model, no sandbox.
-
-    Args:
-        config: the run.
-        cache: folder of what runs share.
-        console: where to.
-        parts: names of stages; none takes all.
     """
     title, kept = f"plan of {config.run}", [f"kept in {config.store}"] if config.store else []
-    config, told = as_stored(config, cache)
-    shards = load_shards(config, cache, reporter().say)
+    config, notes = as_stored(config, cache)
+    shards = load_shards(config, cache, reporter().log)
     problems: list[Problem] = [row for part in shards.values() for row in part.problems]
     problems += [row.problem for part in shards.values() for row in part.pending]
     n_held_out = sum(split_of(row.problem_id, config.pairs.test_share) == "test" for row in problems)
     planned = Planned(config, len(problems), n_held_out, len(shards), len(problems) * config.sampling.n)
-    table = Table("stage", "would work on", "there already", title=title)
-    for stage in chain_table.STAGES:
-        if not parts or stage.name in parts:
-            table.add_row(stage.name, stage.planned(planned), _there(config.run, stage))
-    console.print(table)
-    for line in (*kept, *told):
-        console.print(line, highlight=False, markup=False)
+    rows = [
+        (stage.name, stage.planned(planned), _there(config.run, stage))
+        for stage in chain_table.STAGES
+        if not parts or stage.name in parts
+    ]
+    print_table(console, ("stage", "would work on", "there already"), rows, title)
+    print_lines(console, *kept, *notes)
     return config, shards
 
 
@@ -91,12 +78,10 @@ def _show_forecast(config: RunConfig, cache: Path, console: Console, shards: Map
     if not n_problems:
         console.print("forecast: nothing is left to draw")
         return
-    forecast, is_measured = forecast_before(config, cache, n_problems * n, n_problems)
-    source = (
-        "as earlier runs of this model went" if is_measured else "a guess: no run of this model was measured yet"
-    )
-    told = f"forecast{whose}: {forecast.words(config.prices.currency)} ({source})"
-    console.print(told, highlight=False, markup=False)
+    forecast, is_measured = forecast_before(config, cache, n_problems * n)
+    guess = "a guess: no run of this model was measured yet"
+    source = "as earlier runs of this model went" if is_measured else guess
+    print_lines(console, f"forecast{whose}: {forecast.words(config.prices.currency)} ({source})")
 
 
 def _is_drawn(config: RunConfig, name: str, part: LoadedProblems) -> bool:
@@ -109,9 +94,70 @@ def _is_drawn(config: RunConfig, name: str, part: LoadedProblems) -> bool:
 def _there(run: Path, stage: Stage) -> str:
     if stage.record is None:
         return "yes" if (run / stage.name / stage.last_file).is_file() else "no"
-    folder = chain_table.stage_folder(run, stage.name)
+    folder = stage_folder(run, stage.name)
     manifest = folder.manifest()
     if manifest is not None:
-        return f"{manifest.n_out} rows"
+        return counted(manifest.n_out, "row")
     n_shards = len(folder.shard_names())
     return f"{counted(n_shards, 'shard')}, not finished" if n_shards else "no"
+
+
+def show_synthesis_plan(config: RunConfig, cache: Path, console: Console) -> None:
+    """Print the steps with what each would ask at most, and the forecast."""
+    from pairsmith.flows.synthesis import read_seeds, step_config  # loads Prefect
+
+    title = f"plan of {made.synthesis_folder(config.run)}"
+    kept = [f"kept in {config.store}"] if config.store else []
+    config, notes = as_stored(config, cache)
+    found, _ = read_seeds(config)
+    settings = config.synthesis
+    n_seeds = len(found.seeds)
+    n_tasks = n_seeds * settings.per_seed
+    n_problems = n_tasks * settings.instructions.n
+    n_asked = {"concepts": n_seeds, "instructions": n_tasks, "responses": n_problems, "tests": n_problems}
+    if settings.weak.models:
+        n_asked["weak"] = n_problems
+    rows = [("seeds", f"{n_seeds} of {found.n_functions} functions in {found.n_files} files", "")]
+    forecasts: list[tuple[Forecast, bool]] = []
+    for step, n in n_asked.items():
+        own = step_config(config, step)
+        forecasts.append(forecast_before(own, cache, n * own.sampling.n, step))
+        models = ", ".join(model.model for model in own.sampling.models) or own.sampling.model
+        manifest = stage_folder(made.step_chain(config.run, step), "candidates").manifest()
+        there = f"{manifest.n_out} answers" if manifest is not None else "no"
+        rows.append((step, f"{n} prompts, {own.sampling.n} answers each, by {models}", there))
+    n_programs = n_problems * settings.responses.n
+    rows.append(("agreement", f"{n_programs} programs on at most {made.MAX_INPUTS} inputs each", ""))
+    print_table(console, ("step", "would ask at most", "there already"), rows, title)
+    is_measured = all(is_measured for _, is_measured in forecasts)
+    source = "as earlier runs of these models went" if is_measured else "a guess where no run was measured yet"
+    total = functools.reduce(Forecast.plus, (forecast for forecast, _ in forecasts))
+    print_lines(console, *kept, *notes, f"forecast: {total.words(config.prices.currency)} ({source})")
+
+
+def show_rounds_plan(settings: RunConfig, cache: Path, console: Console) -> None:
+    """Print the rounds, and what the first one would draw."""
+    from pairsmith.pipeline.evaluation.round_config import check_rounds, laid_over, round_folder
+    from pairsmith.pipeline.evaluation.rounds import read_rounds
+
+    check_rounds(settings)
+    result = read_rounds(settings.run)
+    scored = {row.number for row in result.rows if row.gains} if result is not None else set()
+    rows = []
+    for number in range(1, settings.rounds.n + 1):
+        one = laid_over(settings, number)
+        model, training = one.sampling.model, one.training
+        policy = model if number == 1 or one.sampling.backend in ("openai", "files") else f"round {number - 1}"
+        start = (
+            f"round {number - 1}"
+            if number > 1 and settings.rounds.start == "previous"
+            else training.start or model
+        )
+        values = [
+            "the method's" if value is None else f"{value:g}" for value in (training.learning_rate, training.beta)
+        ]
+        done = "yes" if number in scored else "begun" if round_folder(settings.run, number).is_dir() else "no"
+        rows.append((number, policy, start, *values, f"{one.sampling.temperature:g}", done))
+    header = ("round", "draws from", "starts at", "rate", "beta", "temperature", "done")
+    print_table(console, header, rows, "plan of the rounds")
+    show_plan(laid_over(settings, 1), cache, console)

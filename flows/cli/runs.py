@@ -1,4 +1,4 @@
-"""The verbs that make a run: build, train, evaluate, demo."""
+"""The verbs that work on a configuration: build, evaluate, demo, synthesize, refresh, publish."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -6,29 +6,61 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from pairsmith.flows.cli.early import need_pairs
 from pairsmith.flows.cli.shared import (
+    PLAN,
     Cache,
     ConfigFile,
     Debug,
     DryRun,
     Overrides,
-    app,
+    keep_pandas_out,
+    need_publishable,
     read_key,
     run_on_config,
+    verb,
 )
+from pairsmith.flows.cli.training import print_report
 from pairsmith.flows.runtime.reporting import reporter
-from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.config import AdaptiveConfig, BudgetConfig, RunConfig
 from pairsmith.schemas.config.evaluation import evaluation_overrides
 
 if TYPE_CHECKING:
     from pairsmith.flows.evaluating import Evaluated
 
+Work = Callable[[RunConfig, Path], None]
 
-@app.command("build")
+
+def _on_config(
+    name: str,
+    plan: Sequence[str] = PLAN,
+    check: Callable[[RunConfig], None] | None = None,
+    default: Callable[[], Path] | None = None,
+) -> Callable[[Work], Work]:
+    """Register a verb without options of its own; what is decorated is its work. The rest: see `run_on_config`.
+
+    `default` returns the configuration that is taken where none is named.
+    """
+
+    def register(work: Work) -> Work:
+        def command(
+            config: ConfigFile = None,
+            overrides: Overrides = None,
+            dry_run: DryRun = False,
+            cache: Cache = None,
+            debug: Debug = False,
+        ) -> None:
+            path = default() if config is None and default is not None else config
+            run_on_config(path, overrides, dry_run, cache, debug, work, plan, check)
+
+        command.__doc__ = work.__doc__
+        verb(name)(command)
+        return work
+
+    return register
+
+
+@verb("build")
 def build_command(
     config: ConfigFile = None,
     overrides: Overrides = None,
@@ -40,13 +72,19 @@ def build_command(
     ] = None,
     budget_gpu_hours: Annotated[float | None, typer.Option("--budget-gpu-hours", help="Hours of devices.")] = None,
     budget_money: Annotated[float | None, typer.Option("--budget-money", help="By `prices` of the file.")] = None,
+    preview: Annotated[
+        int | None, typer.Option("--preview", min=1, help="Draw for so many problems alone, and show all of it.")
+    ] = None,
     dry_run: DryRun = False,
     cache: Cache = None,
     debug: Debug = False,
 ) -> None:
     """Sample, execute, judge, parse and pair: makes the preference dataset.
 
-    Example: `pairsmith build run.toml --set sampling.n=8 --pairs 5k --budget-tokens 20M`
+    A preview is a run beside it, `RUN-preview`; what it draws is in the store of samples, and not drawn again.
+
+    Examples: `pairsmith build run.toml --preview 3`,
+    `pairsmith build run.toml --set sampling.n=8 --pairs 5k --budget-tokens 20M`
     """
     given = {
         "adaptive.pairs": pairs and json.dumps(pairs),
@@ -59,37 +97,47 @@ def build_command(
     def work(settings: RunConfig, folder: Path) -> None:
         from pairsmith.flows.build import build
 
+        if preview is not None:
+            _preview(settings, folder, preview)
+            return
         build(settings, folder, read_key)
         _print_stages(settings)
-        _print_report(settings)
+        print_report(settings)
 
-    run_on_config(config, overrides, dry_run, cache, debug, work, is_done=_is_built)
-
-
-@app.command("train")
-def train_command(
-    config: ConfigFile = None,
-    overrides: Overrides = None,
-    dry_run: DryRun = False,
-    cache: Cache = None,
-    debug: Debug = False,
-) -> None:
-    """Train a LoRA adapter on the pairs of a run.
-
-    Example: `pairsmith train run.toml --set training.max_steps=60`
-    """
-
-    def work(settings: RunConfig, folder: Path) -> None:
-        from pairsmith.flows.train import train
-
-        train(settings, folder)
-        reporter().say(f"adapter     {settings.run / 'training' / 'adapter'}")
-        _print_report(settings)
-
-    run_on_config(config, overrides, dry_run, cache, debug, work, _plan_of("training"), need_pairs)
+    is_done = _is_built if preview is None else None
+    run_on_config(config, overrides, dry_run, cache, debug, work, is_done=is_done)
 
 
-@app.command("evaluate")
+def _preview(settings: RunConfig, folder: Path, n_problems: int) -> None:
+    """Build a run of few problems beside the run, show all of it, and say what the whole would be and cost."""
+    from pairsmith.flows.build import build
+    from pairsmith.flows.cli.plans import show_plan
+    from pairsmith.pipeline.report.tables import show_run
+    from pairsmith.pipeline.report.terminal import show_problems
+    from pairsmith.pipeline.sampling.filling import store_path
+
+    store = store_path(settings, folder, settings.run)
+    sampling = settings.sampling if store is None else settings.sampling.model_copy(update={"store": str(store)})
+    small = settings.model_copy(
+        update={
+            "run": settings.run.with_name(f"{settings.run.name}-preview"),
+            "store": "",
+            "problems": settings.problems.model_copy(update={"limit": n_problems}),
+            "sampling": sampling,
+            "adaptive": AdaptiveConfig(),
+            "budget": BudgetConfig(),
+        }
+    )
+    build(small, folder, read_key)
+    console = reporter().console
+    show_problems(small.run, console)
+    show_run(small.run, n_problems * small.pairs.max_per_problem, console)
+    reporter().log("")
+    reporter().log("-- the whole run; what the preview drew is not drawn again")
+    show_plan(settings, folder, console)
+
+
+@verb("evaluate")
 def evaluate_command(
     config: ConfigFile = None,
     overrides: Overrides = None,
@@ -127,101 +175,148 @@ def evaluate_command(
         from pairsmith.flows.evaluating import evaluate
 
         _print_evaluated(evaluate(settings, folder, read_key))
-        _print_report(settings)
+        print_report(settings)
 
-    run_on_config(config, given, dry_run, cache, debug, work, _plan_of("evaluation"))
+    run_on_config(config, given, dry_run, cache, debug, work, ("show_parts", "evaluation"))
 
 
-@app.command("demo")
-def demo_command(
-    config: ConfigFile = None,
-    overrides: Overrides = None,
-    dry_run: DryRun = False,
-    cache: Cache = None,
-    debug: Debug = False,
-) -> None:
+def _demo_config() -> Path:
+    from pairsmith.pipeline.problems.sources.starter import starter_folder
+
+    return starter_folder().parent / "demo.toml"
+
+
+@_on_config("demo", default=_demo_config)
+def demo_command(settings: RunConfig, folder: Path) -> None:
     """Build, train and evaluate on starter problems with the embedded model; about ten minutes on two cores.
 
     Example: `pairsmith demo --set run=runs/mine`
     """
-    from pairsmith.pipeline.problems.sources.starter import starter_folder
+    from pairsmith.flows.build import build, train
+    from pairsmith.flows.evaluating import evaluate
 
-    path = config if config is not None else starter_folder().parent / "demo.toml"
-
-    def work(settings: RunConfig, folder: Path) -> None:
-        from pairsmith.flows.build import build
-        from pairsmith.flows.evaluating import evaluate
-        from pairsmith.flows.train import train
-
-        build(settings, folder, read_key)
-        train(settings, folder)
-        evaluated = evaluate(settings, folder, read_key)
-        _print_stages(settings)
-        _print_evaluated(evaluated)
-        _print_report(settings)
-
-    run_on_config(path, overrides, dry_run, cache, debug, work)
+    build(settings, folder, read_key)
+    train(settings, folder)
+    evaluated = evaluate(settings, folder, read_key)
+    _print_stages(settings)
+    _print_evaluated(evaluated)
+    print_report(settings)
 
 
 def _is_built(settings: RunConfig, folder: Path) -> bool:
     """Return whether nothing is left to make of a run; then print what a build of it prints."""
+    keep_pandas_out()
     from pairsmith.flows.runtime.waves import is_adaptive
     from pairsmith.pipeline.chain.chain import Chain
-    from pairsmith.pipeline.chain.provenance import remembered
+    from pairsmith.pipeline.chain.state import remembered
     from pairsmith.pipeline.problems.stage import load_shards
     from pairsmith.pipeline.run.lock import locked
 
     if settings.store or is_adaptive(settings) or not (settings.run / "report.html").is_file():
         return False
     with locked(settings.run):
-        manifests = Chain(settings.run, settings).list_done(load_shards(settings, folder, reporter().say))
+        manifests = Chain(settings.run, settings).list_done(load_shards(settings, folder, reporter().log))
         if not manifests:
             return False
         with remembered(settings):
             for manifest in manifests:
-                reporter().say(f"{manifest.stage:<11} {manifest.n_out:>6} rows there already")
+                reporter().log(f"{manifest.stage:<11} {manifest.n_out:>6} rows there already")
     _print_stages(settings)
-    _print_report(settings)
+    print_report(settings)
     return True
 
 
-def _plan_of(*parts: str) -> Callable[[RunConfig, Path, Console], None]:
-    def plan(settings: RunConfig, folder: Path, console: Console) -> None:
-        from pairsmith.flows.cli.plans import show_parts
-
-        show_parts(settings, folder, console, parts)
-
-    return plan
-
-
 def _print_stages(settings: RunConfig) -> None:
-    from pairsmith.flows.runtime.tables import HEADER, stage_rows
+    from pairsmith.pipeline.report.tables import HEADER, print_table, stage_rows
 
-    _print_table(HEADER, stage_rows(settings.run))
+    print_table(reporter().console, HEADER, stage_rows(settings.run))
 
 
 def _print_evaluated(evaluated: "Sequence[Evaluated]") -> None:
-    from pairsmith.flows.runtime.tables import gain_rows, score_line, short_gains, slice_rows
+    from pairsmith.pipeline.report.tables import gain_rows, print_table, score_line, short_gains, slice_rows
 
     start = ""
     for row in evaluated:
         if not row.gains:
             start = row.subject
-            reporter().say(f"{row.set_name}: {score_line(row.score)}")
+            reporter().log(f"{row.set_name}: {score_line(row.score)}")
             continue
         sides = (start, row.subject, "change", "")
-        _print_table((f"{row.set_name} problems", *sides), gain_rows(short_gains(row.gains)))
+        print_table(reporter().console, (f"{row.set_name} problems", *sides), gain_rows(short_gains(row.gains)))
         if row.slices:
-            _print_table((f"parts of {row.set_name}", *sides), slice_rows(row.slices))
+            print_table(reporter().console, (f"parts of {row.set_name}", *sides), slice_rows(row.slices))
 
 
-def _print_report(settings: RunConfig) -> None:
-    if (settings.run / "report.html").is_file():
-        reporter().say(f"report      {settings.run / 'report.html'}")
+@_on_config("synthesize", ("show_synthesis_plan",))
+def synthesize_command(settings: RunConfig, folder: Path) -> None:
+    """Make problems with tests from functions of your own code.
+
+    Example: `pairsmith synthesize run.toml --set 'synthesis.seeds.folders=["src"]'`
+    """
+    from pairsmith.flows.synthesis import synthesize
+
+    path = synthesize(settings, folder, read_key)
+    reporter().log(f"problem file {path}")
+    if path.stat().st_size:
+        reporter().log(f"next        pairsmith build --set problems.source=jsonl --set problems.path={path}")
+    else:
+        reporter().log("none is kept; the report says why")
 
 
-def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    table = Table(*header)
-    for row in rows:
-        table.add_row(*row)
-    reporter().console.print(table)
+Despite = Annotated[
+    list[str] | None,
+    typer.Option("--despite", help="Check of the gate that holds nothing back, by name; may be repeated."),
+]
+
+
+@verb("refresh")
+def refresh_command(
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+    wait_s: Annotated[
+        float, typer.Option("--wait", min=0.0, help="Seconds to wait for another process on this run.")
+    ] = 0.0,
+    despite: Despite = None,
+    dry_run: DryRun = False,
+    cache: Cache = None,
+    debug: Debug = False,
+) -> None:
+    """Redo what is new, write a version with its changelog, pass the gate, publish where `publish` says so.
+
+    Example: `pairsmith refresh run.toml --set publish.dataset=me/pairs`
+    """
+
+    def work(settings: RunConfig, folder: Path) -> None:
+        from pairsmith.flows.publishing import refresh
+
+        refresh(settings, folder, read_key, wait_s, despite or ())
+
+    run_on_config(config, overrides, dry_run, cache, debug, work, ("show_refresh_plan",))
+
+
+@verb("publish")
+def publish_command(
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+    tag: Annotated[
+        str, typer.Option("--tag", help="Name of the version; by default the recorded one, `v1`.")
+    ] = "",
+    despite: Despite = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change at the Hub.")] = False,
+    cache: Cache = None,
+    debug: Debug = False,
+) -> None:
+    """Push dataset and adapter to the Hugging Face Hub: one commit, one tag, private by default.
+
+    Example: `pairsmith publish run.toml --set publish.dataset=me/pairs --dry-run`
+    """
+
+    def work(settings: RunConfig, folder: Path) -> None:
+        from pairsmith.flows.publishing import publish, show_publish
+
+        if dry_run:
+            show_publish(settings, tag, despite or (), reporter().console, folder)
+        else:
+            publish(settings, tag, despite or ())
+
+    run_on_config(config, overrides, False, cache, debug, work, check=need_publishable)

@@ -1,45 +1,85 @@
 """What all verbs share: the application, options, and how an error or a signal becomes an exit code."""
 
 import contextlib
+import functools
+import inspect
 import logging
 import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from pairsmith.flows.cli.early import need_run
+from pairsmith.flows.cli.limits import allow_open_files, need_memory, what_ran_out
 from pairsmith.flows.runtime.reporting import reporter, set_console
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.safe_text import shown_text
 from pairsmith.schemas.config import ConfigError, RunConfig, load_config
 
+
+class NotReadyError(PairsmithError):
+    """Something that the verb works on is not there."""
+
+
+def need_pairs(config: RunConfig) -> None:
+    """Raise NotReadyError where training has nothing to train on; a run in a store is looked at when fetched."""
+    folder = config.run / "dataset"
+    training = config.training
+    wants_own = any(not one.path and not one.hub for one in training.datasets)
+    is_elsewhere = bool(training.dataset or training.datasets) and not wants_own
+    if not is_elsewhere and not config.store and not folder.is_dir():
+        raise NotReadyError(f"{folder}: no such folder of pairs; run `pairsmith build` first")
+
+
+def need_publishable(config: RunConfig) -> None:
+    """Raise NotReadyError where there is nothing to publish, or nowhere."""
+    if not config.publish.dataset and not config.publish.model:
+        raise NotReadyError("no repository to publish to; give --set publish.dataset=owner/name")
+    if not config.store and not (config.run / "dataset").is_dir():
+        raise NotReadyError(f"{config.run}: no dataset in there; run `pairsmith build` first")
+
+
 EXIT_ERROR = 1
 EXIT_CODES = {
     0: "done; also where all was there already",
-    1: "an error, told in one line that names the thing and the remedy; a check or a gate that did not hold",
+    1: "an error, reported in one line that names the thing and the remedy; a check or a gate that did not hold",
     2: "wrong usage: an unknown verb or option, a missing argument",
     128 + signal.SIGINT: "stopped by Ctrl-C; what is written is kept, the same command goes on from there",
-    128 + signal.SIGPIPE: "whoever read the output went away",
+    128 + signal.SIGPIPE: "the reader of the output went away",
     128 + signal.SIGTERM: "stopped by SIGTERM; likewise",
 }
 """What the command's exit codes mean."""
 _PLAIN_WIDTH = 132  # of tables in files and pipes: a row of an evaluation fits
 _LONGEST_ERROR = 4000  # characters
+PLAN = ("show_plan",)  # of a whole run
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
 app = typer.Typer(
     add_completion=True,
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    help="Turn a code model's own samples into preference data that can be trusted, and train on it.",
 )
+
+
+@app.callback()
+def without_verb(context: typer.Context) -> None:
+    """Turn a code model's own samples into preference data that can be trusted, and train on it.
+
+    Without a verb, `pairsmith` says what to do next in the folder that you are in.
+    """
+    if context.invoked_subcommand is None:
+        from pairsmith.flows.cli.status import show_next
+
+        keep_pandas_out()
+        guard(lambda: show_next(reporter().console), debug=False)
 
 
 def complete_key(incomplete: str) -> Iterator[tuple[str, str]]:
@@ -52,7 +92,9 @@ def complete_key(incomplete: str) -> Iterator[tuple[str, str]]:
 
 
 ConfigFile = Annotated[Path | None, typer.Argument(help="TOML file; without one the defaults hold.")]
-RunArgument = Annotated[str, typer.Argument(help="Run folder, or its address in a store, `s3://bucket/mine`.")]
+RunArgument = Annotated[
+    str, typer.Argument(help="Run folder, its TOML file, or its address in a store, `s3://bucket/mine`.")
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="Override, such as `sampling.n=8`; may be repeated.", autocompletion=complete_key),
@@ -64,6 +106,31 @@ Cache = Annotated[
 ]
 
 
+def verb(name: str, group: typer.Typer = app) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a verb, with the option `--debug`; an error in it becomes one line and an exit code.
+
+    A function that has a parameter `debug` gets the option's value.
+    """
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(function)
+        wants_debug = "debug" in signature.parameters
+        option = inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Debug)
+
+        @functools.wraps(function)
+        def command(debug: bool = False, **given: Any) -> None:
+            guard(lambda: function(**given, **({"debug": debug} if wants_debug else {})), debug)
+
+        if not wants_debug:
+            signature = signature.replace(parameters=[*signature.parameters.values(), option])
+        command.__signature__ = signature  # type: ignore[attr-defined]
+        command.__annotations__ = {**function.__annotations__, "debug": Debug}
+        group.command(name)(command)
+        return function
+
+    return register
+
+
 def run_on_config(
     path: Path | None,
     overrides: list[str] | None,
@@ -71,40 +138,36 @@ def run_on_config(
     cache: Path | None,
     debug: bool,
     work: Callable[[RunConfig, Path], None],
-    plan: Callable[[RunConfig, Path, Console], None] | None = None,
+    plan: Sequence[str] = PLAN,
     check: Callable[[RunConfig], None] | None = None,
     is_done: Callable[[RunConfig, Path], bool] | None = None,
+    base: Path | None = None,
 ) -> None:
     """Load the configuration and do the work on it, or print its plan (that of a whole run by default).
 
     Args:
-        path: TOML file; None for the defaults.
-        overrides: as of `--set`.
-        dry_run: print the plan instead.
-        cache: folder of what runs share; None for the default one.
-        debug: whether tracebacks are shown.
         work: gets the configuration and the cache folder.
-        plan: prints what the work would do.
+        plan: function of `flows.cli.plans` that prints what the work would do, and the parts that it is of.
+        check: raises what is known to be wrong before anything is opened; a plan is printed without it.
         is_done: returns whether nothing is left to do, and prints what the work would print; Prefect is then not
             loaded.
-        check: raises what is known to be wrong before anything is opened; a plan is printed without it.
+        base: TOML file under the configuration.
     """
+    settings, folder = load_config(path, overrides or (), base), cache or default_cache()
+    if dry_run:
+        from pairsmith.flows.cli import plans
 
-    def guarded() -> None:
-        settings = load_config(path, overrides or ())
-        if dry_run:
-            from pairsmith.flows.cli.plans import show_plan
-
-            (plan or show_plan)(settings, cache or default_cache(), reporter().console)
-            return
-        if check is not None:
-            check(settings)
-        if is_done is not None and is_done(settings, cache or default_cache()):
-            return
-        prepare_libraries(debug)
-        work(settings, cache or default_cache())
-
-    guard(guarded, debug)
+        keep_pandas_out()
+        name, *parts = plan
+        getattr(plans, name)(settings, folder, reporter().console, *([parts] if parts else ()))
+        return
+    if check is not None:
+        check(settings)
+    if is_done is not None and is_done(settings, folder):
+        return
+    need_memory()
+    prepare_libraries(debug)
+    work(settings, folder)
 
 
 def guard(work: Callable[[], None], debug: bool) -> None:
@@ -116,6 +179,7 @@ def guard(work: Callable[[], None], debug: bool) -> None:
     errors = Console(stderr=True, soft_wrap=True)
     came = _raise_on_signals()
     try:
+        allow_open_files()
         work()
     except BaseException as error:
         received = came()
@@ -127,17 +191,19 @@ def guard(work: Callable[[], None], debug: bool) -> None:
         if isinstance(error, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be flushed
             raise typer.Exit(128 + signal.SIGPIPE) from None
-        if debug or not isinstance(error, (PairsmithError, ConfigError, OSError)):
+        is_ours = isinstance(error, (PairsmithError, ConfigError))  # which names the thing and the remedy itself
+        limit = "" if is_ours else what_ran_out(error)
+        if debug or not (limit or is_ours or isinstance(error, OSError)):
             raise
-        faults = str(error).splitlines() if isinstance(error, ConfigError) else [str(error)]
+        faults = str(error).splitlines() if isinstance(error, ConfigError) else [limit or str(error)]
         for fault in faults:
-            line = _one_line(fault) or type(error).__name__
+            line = shown_text(" ".join(fault.split()), _LONGEST_ERROR) or type(error).__name__
             errors.print(f"error: {line}", style="red", highlight=False, markup=False)
         raise typer.Exit(EXIT_ERROR) from None
 
 
 def _raise_on_signals() -> Callable[[], list[int]]:
-    """Have Ctrl-C and SIGTERM raise KeyboardInterrupt, so that sandboxes are closed; return what tells which came.
+    """Have Ctrl-C and SIGTERM raise KeyboardInterrupt, so that sandboxes are closed; return how to ask which came.
 
     Prefect puts a handler of its own over SIGTERM's, and a sandbox that the same signal ended makes another error
     of it: Python itself writes down which signals came.
@@ -162,8 +228,28 @@ def _raise_on_signals() -> Callable[[], list[int]]:
     return came
 
 
-def _one_line(text: str) -> str:
-    return shown_text(" ".join(text.split()), _LONGEST_ERROR)
+def paged(console: Console) -> contextlib.AbstractContextManager[object]:
+    """Show what is printed in a pager if it is longer than the terminal; files and pipes get it as it is."""
+    os.environ.setdefault("LESS", "-FRX")  # ends at once where all fits, keeps colours, leaves the text behind
+    is_live = console.is_terminal and not console.is_dumb_terminal
+    return console.pager(styles=True) if is_live else contextlib.nullcontext()
+
+
+def keep_pandas_out() -> None:
+    """Have pyarrow find no pandas in this process unless something else loads it; saves half a second.
+
+    It looks once, at its first array, to know lists from Series.
+    """
+    import pyarrow as pa
+
+    if "pandas" in sys.modules:
+        return
+    sys.modules["pandas"] = None  # type: ignore[assignment]
+    try:
+        with contextlib.suppress(ImportError, AttributeError):
+            pa.array([0])
+    finally:
+        del sys.modules["pandas"]
 
 
 def prepare_libraries(debug: bool) -> None:
@@ -192,17 +278,18 @@ def run_here(run: str, is_written: bool = False) -> Iterator[Path]:
     """Give the folder of a run on this machine; one that is named by its address in a store is fetched.
 
     Args:
-        run: folder or address.
         is_written: what is written into it, such as marks, is put there; else the store is only read.
 
     Raises:
         PairsmithError: no such folder, nothing is at the address, or it can't be reached.
     """
     if "://" not in run:
-        need_run(Path(run))
-        yield Path(run)
+        folder = load_config(Path(run)).run if run.endswith(".toml") and Path(run).is_file() else Path(run)
+        if not folder.is_dir():
+            raise NotReadyError(f"{folder}: no such run folder; name one that `pairsmith build` wrote")
+        yield folder
         return
-    from pairsmith.pipeline.chain.stored import is_read, look, nothing_at, open_stored
+    from pairsmith.pipeline.chain.tools import is_read, look, nothing_at, open_stored
 
     if is_written:
         with open_stored(run, default_cache()) as mirror:

@@ -1,25 +1,25 @@
 """How a run stands, on a terminal: `pairsmith status`."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from pairsmith.flows.inspecting import NoRunError
-from pairsmith.flows.runtime.reporting import PROGRESS, duration
+from pairsmith.flows.runtime.reporting import PROGRESS, time_left
 from pairsmith.flows.runtime.waves import draws_of
 from pairsmith.pipeline.chain import table as chain_table
-from pairsmith.pipeline.chain.provenance import read_config
-from pairsmith.pipeline.chain.state import StageState, State, examine_run
-from pairsmith.pipeline.chain.stored import Stored, look
+from pairsmith.pipeline.chain.state import StageState, State, examine_run, read_config
 from pairsmith.pipeline.chain.table import stored_stages
+from pairsmith.pipeline.chain.tools import Stored, look
+from pairsmith.pipeline.evaluation.round_config import list_rounds
 from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.problems.stage import load_shards
+from pairsmith.pipeline.report.tables import NoRunError, print_lines, print_table
+from pairsmith.pipeline.report.words import counted
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.lock import is_locked
 from pairsmith.pipeline.run.safe_text import visible
@@ -44,54 +44,91 @@ def show_status(target: str | None, overrides: Iterable[str], cache: Path, conso
         target: a run folder or its address in a store, judged by the configuration that it keeps; or a TOML file,
             judged by that one.
         overrides: as of `--set`, on top of a TOML file.
-        cache: folder of published problems that were fetched, and of copies from stores.
-        console: where to.
-
-    Raises:
-        NoRunError: if there is no run.
-        ConfigError: if the TOML file can't be used, or overrides come without one.
-        StoreError: if the store can't be used.
     """
     if target is None:
         _show_runs(console)
         return
-    told = _find(target, list(overrides), cache)
-    states = _states(told.folder, told.config, cache)
-    is_at_work = is_locked(told.work)
-    if all(one.state in (State.MISSING, State.OFF) for one in states) and not is_at_work and not told.words:
-        raise NoRunError(f"{told.title}: nothing of a run in there; name what `pairsmith build` wrote")
-    console.print(_table(states, told.title))
-    for line in told.words:
-        console.print(visible(line), highlight=False, markup=False)
-    _say_running(told.work, console)
-    if told.config is None:
-        console.print(
-            "what is stale can't be told: the run's configuration was not kept, or does not load any more; "
-            "name its TOML file: pairsmith status run.toml",
-            highlight=False,
-        )
+    subject = _find(target, list(overrides), cache)
+    if rounds := list_rounds(subject.folder):
+        _print_runs(rounds, console)
+        _show_running(subject.work, console)
+        return
+    states = _states(subject.folder, subject.config, cache)
+    is_at_work = is_locked(subject.work)
+    if all(one.state in (State.MISSING, State.OFF) for one in states) and not is_at_work and not subject.words:
+        raise NoRunError(f"{subject.title}: nothing of a run in there; name what `pairsmith build` wrote")
+    print_lines(console, _sentence(states, subject))
+    _print_states(states, console)
+    print_lines(console, *subject.words)
+    _show_running(subject.work, console)
+    if subject.config is None:
+        why = "the run's configuration was not kept, or does not load any more"
+        print_lines(console, f"what is stale is unknown: {why}; name its TOML file: pairsmith status run.toml")
+
+
+def _sentence(states: Sequence[StageState], subject: "_Subject") -> str:
+    """Return how a run stands, and what to do next, in one line."""
+    wanted = [one for one in states if one.state is not State.OFF]
+    n_done = sum(one.state is State.DONE for one in wanted)
+    pairs = next((f", {counted(one.n_rows, 'pair')}" for one in wanted if one.stage == "pairs" and one.n_rows), "")
+    if is_locked(subject.work):
+        return f"{subject.title} is at work: {n_done} of {len(wanted)} parts done{pairs}"
+    open_parts = [one for one in wanted if one.state is not State.DONE]
+    if not open_parts:
+        return f"{subject.title} is done{pairs}; next: pairsmith view {subject.title}"
+    first = open_parts[0]
+    verb = {"training": "train", "evaluation": "evaluate"}.get(first.stage, "build")
+    return (
+        f"{subject.title}: {n_done} of {len(wanted)} parts done{pairs}; {first.stage} is {first.state}; "
+        f"next: pairsmith {verb} {_config_of(subject)}"
+    )
+
+
+def _config_of(subject: "_Subject") -> str:
+    """Return the TOML file that a person names to go on with a run."""
+    kept = subject.folder / "config.toml"
+    return subject.toml or (str(kept) if kept.is_file() and "://" not in subject.title else "run.toml")
+
+
+def show_next(console: Console) -> None:
+    """Print what to do next in the folder that the command was called in."""
+    files = [path for path in sorted(Path().glob("*.toml")) if _is_config(path)]
+    if _RUNS.is_dir() and _print_runs(sorted(_RUNS.iterdir()), console):
+        lines = ["how one stands, and what to do next: pairsmith status runs/NAME"]
+        lines += [f"begin another: pairsmith build {path} --dry-run" for path in files[:1]]
+    elif files:
+        lines = [f"{files[0]} is there, and no run; next: pairsmith build {files[0]} --dry-run"]
+    else:
+        lines = [
+            "nothing of pairsmith is in this folder; begin with one of:",
+            "  pairsmith demo                             the whole chain on small problems, 7 minutes",
+            "  pairsmith init run.toml                    a configuration for your own model and problems",
+            "  pairsmith judge humaneval samples.jsonl    judge samples that you have",
+        ]
+    print_lines(console, *lines, "all verbs: pairsmith --help")
+
+
+def _is_config(path: Path) -> bool:
+    try:
+        load_config(path)
+    except (ConfigError, OSError):
+        return False
+    return True
 
 
 @dataclass(frozen=True)
-class _Told:
-    """What is to be told of.
+class _Subject:
+    """The run whose status is shown."""
 
-    Attributes:
-        title: its folder, or its address in a store.
-        folder: where its files are.
-        work: folder that a process of this machine works in.
-        config: what it is judged by.
-        words: what the store tells, a line each.
-    """
-
-    title: str
-    folder: Path
-    work: Path
-    config: RunConfig | None
-    words: tuple[str, ...] = ()
+    title: str  # its folder, or its address in a store
+    folder: Path  # where its files are
+    work: Path  # folder that a process of this machine works in
+    config: RunConfig | None  # what it is judged by
+    words: tuple[str, ...] = ()  # what the store says, a line each
+    toml: str = ""  # file that was named
 
 
-def _find(target: str, overrides: list[str], cache: Path) -> _Told:
+def _find(target: str, overrides: list[str], cache: Path) -> _Subject:
     is_address = "://" in target
     if not is_address and not Path(target).is_dir():
         if not Path(target).exists():
@@ -101,20 +138,20 @@ def _find(target: str, overrides: list[str], cache: Path) -> _Told:
             return _in_store(config.store, look(config.store, cache, config.run), config.run, config)
         if not config.run.is_dir():
             raise NoRunError(f"{config.run}: no such run folder; `pairsmith build` makes it")
-        return _Told(str(config.run), config.run, config.run, config)
+        return _Subject(str(config.run), config.run, config.run, config, toml=target)
     if overrides:
         raise ConfigError("--set needs a configuration: name the TOML file instead of the run folder")
     if is_address:
         stored = look(target, cache)
         return _in_store(target, stored, stored.run, read_config(stored.run))
-    return _Told(target, Path(target), Path(target), read_config(Path(target)))
+    return _Subject(target, Path(target), Path(target), read_config(Path(target)))
 
 
-def _in_store(address: str, stored: Stored, work: Path, config: RunConfig | None) -> _Told:
+def _in_store(address: str, stored: Stored, work: Path, config: RunConfig | None) -> _Subject:
     if stored.is_empty and not stored.words:
         raise NoRunError(f"{address}: nothing is there; look at the address, and at who may read it, or build it")
     judged = config.model_copy(update={"run": stored.run}) if config is not None else None
-    return _Told(address, stored.run, work, judged, stored.words)
+    return _Subject(address, stored.run, work, judged, stored.words)
 
 
 def _states(run: Path, config: RunConfig | None, cache: Path) -> list[StageState]:
@@ -142,44 +179,47 @@ def _load(config: RunConfig, cache: Path) -> dict[str, LoadedProblems] | str:
         return " ".join(str(error).split())
 
 
-def _table(states: Iterable[StageState], title: str) -> Table:
-    stored, table = stored_stages(), Table("stage", "state", "rows", "shards", "why", title=Text(visible(title)))
+def _print_states(states: Iterable[StageState], console: Console) -> None:
+    stored, table = stored_stages(), []
     for one in states:
         shards = f"{one.n_current} of {one.n_shards}" if one.n_shards and one.stage in stored else ""
-        rows = str(one.n_rows) if one.stage in stored and one.state is not State.MISSING else ""
-        why = Text(visible("\n".join(one.reasons)))
-        table.add_row(one.stage, Text(str(one.state), _STYLES.get(one.state, "dim")), rows, shards, why)
-    return table
+        rows = f"{one.n_rows:,}" if one.stage in stored and one.state not in (State.MISSING, State.OFF) else ""
+        state = Text(str(one.state), _STYLES.get(one.state, "dim"))
+        table.append((one.stage, state, rows, shards, "\n".join(map(visible, one.reasons))))
+    print_table(console, ("stage", "state", "rows", "shards", "why"), table)
 
 
 def _show_runs(console: Console) -> None:
-    table = Table("run", "done", "pairs", "now")
-    for run in sorted(_RUNS.iterdir()) if _RUNS.is_dir() else ():
+    runs = sorted(_RUNS.iterdir()) if _RUNS.is_dir() else []
+    if not _print_runs(runs, console):
+        raise NoRunError(f"{_RUNS}: no run in there; name a run folder, or the TOML file of a run")
+
+
+def _print_runs(runs: Iterable[Path], console: Console) -> int:
+    """Print a line for each folder that is a run; return how many are."""
+    rows = []
+    for run in runs:
         done = [one for one in _states(run, None, _RUNS) if one.state is State.DONE] if run.is_dir() else []
         now = "running" if is_locked(run) else ""
         if done or now:
-            pairs = next((str(one.n_rows) for one in done if one.stage == "pairs"), "")
+            pairs = next((f"{one.n_rows:,}" for one in done if one.stage == "pairs"), "")
             last = f"up to {done[-1].stage}" if done else ""
-            table.add_row(Text(visible(str(run))), last, pairs, now)
-    if not table.row_count:
-        raise NoRunError(f"{_RUNS}: no run in there; name a run folder, or the TOML file of a run")
-    console.print(table)
+            rows.append((str(run), last, pairs, now))
+    if rows:
+        print_table(console, ("run", "done", "pairs", "now"), rows)
+    return len(rows)
 
 
-def _say_running(run: Path, console: Console) -> None:
+def _show_running(run: Path, console: Console) -> None:
     if not is_locked(run):
         return
     try:
-        told: dict[str, Any] = json.loads((run / PROGRESS).read_text(encoding="utf-8"))
-        rows = told["stages"]
-        console.print(f"running now, process {int(told['pid'])}", highlight=False)
+        progress: dict[str, Any] = json.loads((run / PROGRESS).read_text(encoding="utf-8"))
+        rows = [
+            f"{row['stage']:<11} {row['n_done']:>6} of {row['total']} {row['unit']} {row['rate']:.1f}/s"
+            + time_left(row["left_s"])
+            for row in progress["stages"]
+        ]
+        print_lines(console, f"running now, process {int(progress['pid'])}", *rows)
     except (OSError, ValueError, KeyError, TypeError):
-        console.print("running now", highlight=False)
-        return
-    for row in rows:
-        left = row["left_s"]
-        told_left = f", about {duration(left)} left" if left is not None else ""
-        text = (
-            f"{row['stage']:<11} {row['n_done']:>6} of {row['total']} {row['unit']} {row['rate']:.1f}/s{told_left}"
-        )
-        console.print(visible(text), highlight=False, markup=False)
+        print_lines(console, "running now")

@@ -25,24 +25,20 @@ from rich.progress import (
 
 _LINE_EVERY_S = 10.0
 _FILE_EVERY_S = 2.0
-_LEAST_DONE = 5  # units, or a tenth of a small stage, until a time left is told: the first come late
+_LEAST_DONE = 5  # units, or a tenth of a small stage, until a time left is shown: the first come late
 PROGRESS = "progress.json"
 """File of a run folder that says how far the stages are that run now; gone when none does."""
 
 
 @dataclass
-class Stage:
-    """The bar of one stage.
-
-    Attributes:
-        n_done: units done so far; `total` where the end is known.
-    """
+class StageProgress:
+    """The bar of one stage."""
 
     reporter: "Reporter"
     name: str
     unit: str
     total: int
-    n_done: int = 0
+    n_done: int = 0  # units done so far; `total` where the end is known
     task: TaskID | None = None
     started: float = field(default_factory=time.monotonic)
     last_line: float = 0.0
@@ -61,7 +57,7 @@ class Stage:
         return self.n_done / max(time.monotonic() - self.started, 1e-9)
 
     def left_s(self) -> float | None:
-        """Return the seconds that are left at this rate; None where nobody can tell."""
+        """Return the seconds that are left at this rate; None where it is unknown."""
         too_few = self.n_done < min(_LEAST_DONE, self.total / 10)
         if not self.n_done or too_few or self.total < self.n_done:
             return None
@@ -74,40 +70,55 @@ class Reporter:
     def __init__(self, console: Console) -> None:
         """Write to this console."""
         self.console = console
-        self.stages: dict[str, Stage] = {}  # the last of each name
+        self.stages: dict[str, StageProgress] = {}  # the last of each name
         # A dumb terminal can't move its cursor: it gets lines.
         self._is_live = console.is_terminal and not console.is_dumb_terminal
         self._progress: Progress | None = None
-        self._n_open = 0
-        self._open_stages: list[Stage] = []
+        self._open: list[StageProgress] = []
         self._file: Path | None = None
         self._written = 0.0
         self._lock = threading.RLock()
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Write one line."""
         self.console.print(text, highlight=False, markup=False)
 
     @contextmanager
-    def stage(self, name: str, total: int, unit: str) -> Iterator[Stage]:
+    def stage(self, name: str, total: int, unit: str) -> Iterator[StageProgress]:
         """Show a stage while it runs, and a closing line with its time and rate; several may run at once."""
-        stage = self.stages[name] = Stage(self, name, unit, total)
+        stage = self.stages[name] = StageProgress(self, name, unit, total)
         with self._lock:
-            self._open_stages.append(stage)
-        if self._is_live:
-            self._open(stage)
+            self._open.append(stage)
+            if self._is_live and self._progress is None:  # the first bar starts the display
+                columns = (
+                    TextColumn("{task.description:<11}"),
+                    BarColumn(bar_width=24),
+                    MofNCompleteColumn(),
+                    TextColumn("{task.fields[note]}"),
+                    TimeElapsedColumn(),
+                    TextColumn("left"),
+                    TimeRemainingColumn(),
+                )
+                self._progress = Progress(*columns, console=self.console, transient=True)
+                self._progress.start()
+            if self._progress is not None:
+                stage.task = self._progress.add_task(name, total=total, note="")
         try:
             yield stage
         finally:
-            self._close(stage)
             with self._lock:
-                self._open_stages.remove(stage)
+                self._open.remove(stage)
+                if self._progress is not None and stage.task is not None:
+                    self._progress.remove_task(stage.task)
+                    if not self._open:  # the last one ends it
+                        self._progress.stop()
+                        self._progress = None
         seconds = time.monotonic() - stage.started
-        self.say(f"{name:<11} {stage.n_done:>6} {unit:<10} {seconds:7.1f} s   {stage.rate():8.1f} /s")
+        self.log(f"{name:<11} {stage.n_done:>6} {unit:<10} {seconds:7.1f} s   {stage.rate():8.1f} /s")
 
     @contextmanager
     def published(self, run: Path) -> Iterator[None]:
-        """Keep in a run folder how far its stages are, for whoever asks from another terminal."""
+        """Keep in a run folder how far its stages are, for `pairsmith status` in another terminal."""
         self._file = run / PROGRESS
         try:
             yield
@@ -126,40 +137,11 @@ class Reporter:
             rows = [
                 {"stage": stage.name, "n_done": stage.n_done, "total": stage.total, "unit": stage.unit,
                  "rate": stage.rate(), "left_s": stage.left_s()}
-                for stage in self._open_stages
+                for stage in self._open
             ]  # fmt: skip
             partial = self._file.with_name(PROGRESS + ".partial")
             partial.write_text(json.dumps({"pid": os.getpid(), "stages": rows}), encoding="utf-8")
             partial.replace(self._file)
-
-    def _open(self, stage: Stage) -> None:
-        """Add a bar; the first one starts the display."""
-        with self._lock:
-            if self._progress is None:
-                columns = (
-                    TextColumn("{task.description:<11}"),
-                    BarColumn(bar_width=24),
-                    MofNCompleteColumn(),
-                    TextColumn("{task.fields[note]}"),
-                    TimeElapsedColumn(),
-                    TextColumn("left"),
-                    TimeRemainingColumn(),
-                )
-                self._progress = Progress(*columns, console=self.console, transient=True)
-                self._progress.start()
-            self._n_open += 1
-            stage.task = self._progress.add_task(stage.name, total=stage.total, note="")
-
-    def _close(self, stage: Stage) -> None:
-        """Remove a bar; the last one ends the display."""
-        with self._lock:
-            if self._progress is None or stage.task is None:
-                return
-            self._progress.remove_task(stage.task)
-            self._n_open -= 1
-            if self._n_open == 0:
-                self._progress.stop()
-                self._progress = None
 
     @contextmanager
     def following(self, name: str) -> Iterator[Callable[[str, float], None]]:
@@ -177,11 +159,11 @@ class Reporter:
                 progress.update(task[0], completed=share, description=phase)
                 if phase not in phases and not self._is_live:
                     phases.append(phase)
-                    self.say(f"{name:<11} {phase}")
+                    self.log(f"{name:<11} {phase}")
 
             yield follow
 
-    def _show(self, stage: Stage, note: str) -> None:
+    def _show(self, stage: StageProgress, note: str) -> None:
         self._publish()
         text = f"{stage.unit} {stage.rate():.1f}/s {note}"
         if self._progress is not None and stage.task is not None:
@@ -190,9 +172,13 @@ class Reporter:
         now = time.monotonic()
         if now - max(stage.last_line, stage.started) >= _LINE_EVERY_S and stage.n_done < stage.total:
             stage.last_line = now
-            left = stage.left_s()
-            told = f", about {duration(left)} left" if left is not None else ""
-            self.say(f"{stage.name:<11} {stage.n_done:>6} of {stage.total} {text.rstrip()}{told}")
+            left = time_left(stage.left_s())
+            self.log(f"{stage.name:<11} {stage.n_done:>6} of {stage.total} {text.rstrip()}{left}")
+
+
+def time_left(seconds: float | None) -> str:
+    """Return `, about 12 min left`; nothing for None."""
+    return f", about {duration(seconds)} left" if seconds is not None else ""
 
 
 def duration(seconds: float) -> str:

@@ -1,12 +1,11 @@
 """Servers that Prefect's flows talk to where nobody names one, out of reach of the signals that stop a command.
 
 Prefect starts its temporary server in the command's own process group. Ctrl-C, or SIGTERM to the group, ends both
-at once, and the command then waits for the server that its flows want to tell their end to: 146 s of a study,
+at once, and the command then waits for the server that its flows want to report their end to: 146 s of a study,
 measured. Here a server runs below a guard: no signal of the group reaches it. It ends with the command, even by
 `kill -9`.
 """
 
-import json
 import subprocess
 import sys
 import time
@@ -29,7 +28,7 @@ _APP = "prefect.server.api.server:create_app"
 
 
 def take_over() -> None:
-    """Have this process's flows use such a server where Prefect would start its own: where it is told of none."""
+    """Have this process's flows use such a server where Prefect would start its own: where it knows of none."""
     if not PREFECT_API_URL.value():
         GuardedServer()
 
@@ -46,9 +45,8 @@ class GuardedServer(SubprocessASGIServer):
 
     def stop(self) -> None:
         """Have the guard end the server."""
-        if self.server_process is not None and self.server_process.stdin is not None:
-            self.server_process.stdin.close()
-            self.server_process.wait()
+        if self.server_process is not None:
+            guard.stop(self.server_process)
         super().stop()
 
 
@@ -67,7 +65,6 @@ def local_server(port: int) -> Iterator[str]:
         yield url
         return
     process = _guarded(["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)], {})
-    assert process.stdin is not None
     try:
         deadline = time.monotonic() + _START_S
         while not _answers(url):
@@ -79,19 +76,14 @@ def local_server(port: int) -> Iterator[str]:
             time.sleep(0.2)
         yield url
     finally:
-        process.stdin.close()
-        process.wait()
+        guard.stop(process)
 
 
 def _guarded(module: Sequence[str], more: Mapping[str, str]) -> "subprocess.Popen[Any]":
     """Start a module of this Python below a guard, with Prefect's settings of this process and more."""
     settings = get_current_settings().to_environment_variables(exclude_unset=True)
-    command = [sys.executable, "-I", guard.__file__, sys.executable, "-m", *module]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    assert process.stdin is not None
-    process.stdin.write(json.dumps({**settings, **more}).encode() + b"\n")
-    process.stdin.flush()
-    return process
+    command = [sys.executable, "-m", *module]
+    return guard.start(command, {**settings, **more}, stdout=subprocess.DEVNULL)
 
 
 def _answers(url: str) -> bool:

@@ -7,14 +7,16 @@ time in `overlapped`, shards all over a cluster in `cluster`.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
-from prefect import task
+from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.tasks import exponential_backoff
 
-from pairsmith.flows.runtime.metering import Meter
 from pairsmith.flows.runtime.overlapped import Overlapped, open_bars, overlapped_stages
 from pairsmith.flows.runtime.reporting import reporter
-from pairsmith.flows.runtime.retrying import SAMPLER_TAG, retried
+from pairsmith.flows.runtime.waves import Meter
 from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.chain.chain import Chain
 from pairsmith.pipeline.chain.tools import Tools
@@ -22,11 +24,56 @@ from pairsmith.pipeline.execution.runner import PYTHON
 from pairsmith.pipeline.languages.toolchains import Toolchains
 from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.problems.stage import load_shards, place_problems
+from pairsmith.pipeline.run.errors import InfrastructureError
 from pairsmith.pipeline.sampling import choose_backend
-from pairsmith.pipeline.sampling.stream import Filled, draw
-from pairsmith.pipeline.syntax.worker import Reader
+from pairsmith.pipeline.sampling.filling import Filled, draw
+from pairsmith.pipeline.sandbox import SandboxError
+from pairsmith.pipeline.sandbox.packages import why_no_packages
+from pairsmith.pipeline.syntax.stage import Reader
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.config.run import ServiceConfig
+
+P = ParamSpec("P")
+R = TypeVar("R")
+SAMPLER_TAG = "pairsmith-sampler"
+MANY_CUT_OFF = 0.1  # share of answers that ended at the limit of tokens, from which on the build says so
+_RETRY_DELAY_S = 10.0  # before the first retry, doubled each time: what was away for a moment is back by then
+_JITTER = 0.5  # of the delay: runs that failed together don't come back together
+_policy: list[ServiceConfig] = []
+
+
+def set_policy(service: ServiceConfig | None) -> None:
+    """Have all tasks of this process try again as a service does; None has them end at the first fault."""
+    _policy[:] = [] if service is None else [service]
+
+
+def retried(task: Task[P, R]) -> Callable[P, R]:
+    """Return a task that tries again as the policy says, after faults of the infrastructure alone.
+
+    A command that a person waits for reports the fault at once, so there is no policy without a service.
+    """
+    if not _policy or not _policy[0].retries:
+        return task
+    service = _policy[0]
+    return task.with_options(
+        retries=service.retries,
+        retry_delay_seconds=exponential_backoff(_RETRY_DELAY_S),
+        retry_jitter_factor=_JITTER,
+        retry_condition_fn=is_infrastructure_fault,
+    )
+
+
+def is_infrastructure_fault(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
+    """Return whether what ended a task may be well again by itself."""
+    try:
+        state.result()
+    except InfrastructureError:
+        return True
+    except BaseException:
+        return False
+    return False
+
 
 ApiKeys = Callable[[str], str | None]
 """Returns the key that a variable holds, None for none."""
@@ -62,7 +109,7 @@ def open_chain(
 
 def open_tools(config: RunConfig, cache: Path, root: Path, api_keys: ApiKeys, place: str = "") -> Tools:
     """Return the tools of a run whose steps the reporter shows; nothing is opened yet."""
-    return Tools(config, cache, root, api_keys, place, reporter().say, reporter().following)
+    return Tools(config, cache, root, api_keys, place, reporter().log, reporter().following)
 
 
 @contextmanager
@@ -81,8 +128,14 @@ def no_key(variable: str) -> None:
 
 
 def load(config: RunConfig, cache: Path) -> dict[str, LoadedProblems]:
-    """Return the problems that the configuration names, by shard, and log what is left out."""
-    return load_shards(config, cache, reporter().say)
+    """Return the problems that the configuration names, by shard, and log what is left out.
+
+    Raises:
+        SandboxError: if `sandbox.packages` are not there: a run would find that out behind its draws.
+    """
+    for line in why_no_packages(config.sandbox.packages):
+        raise SandboxError(line)
+    return load_shards(config, cache, reporter().log)
 
 
 def run_problems(chain: Chain, shards: Mapping[str, LoadedProblems]) -> list[str]:
@@ -105,9 +158,8 @@ def run_samples(chain: Chain, names: Sequence[str]) -> Meter:
     Returns what was measured; nothing was drawn where all was there.
     """
     assert chain.tools is not None
-    config, n_problems = chain.config, chain.n_rows("problems")
-    n_draws = n_problems * config.sampling.n if chain.draws is None else sum(chain.draws.values())
-    meter = Meter(config, chain.tools.cache, n_draws, n_problems)
+    config = chain.config
+    meter = Meter(config, chain.tools.cache)
     chain.forget_faults()
     if _is_there(chain, "candidates", names):
         judge_again(chain, names)
@@ -119,7 +171,7 @@ def run_samples(chain: Chain, names: Sequence[str]) -> Meter:
         chain.tools.close_sampler()
     for stage in ("candidates", *overlapped_stages()):
         chain.finish(stage, names)
-    _log_failures(chain)
+    log_failures(chain)
     return meter
 
 
@@ -146,11 +198,14 @@ def _draw_and_judge(outer: Chain, names: Sequence[str], meter: Meter) -> None:
     pending = [name for name in sorted(names) if not chain.has("candidates", name)]
     ready = [name for name in sorted(names) if name not in pending]
     if ready:
-        reporter().say(f"candidates  {len(ready)} of {len(names)} shards there already")
+        reporter().log(f"candidates  {len(ready)} of {len(names)} shards there already")
     ids = {name: [row.problem_id for row in chain.rows("problems", name)] for name in pending}
-    n = sum(config.sampling.n if draws is None else draws.get(one, 0) for part in ids.values() for one in part)
+    n = sum(
+        config.sampling.n if draws is None else draws.get(problem_id, 0)
+        for part in ids.values()
+        for problem_id in part
+    )
     n_ready = sum(chain.folder("candidates").n_rows(name) for name in ready)
-    meter.found(n_ready)
     totals = {"candidates": n, **dict.fromkeys(overlapped_stages(), n + n_ready)}
     with open_bars(totals) as bars, Reader(config.syntax, config.extraction) as reader:
 
@@ -158,14 +213,15 @@ def _draw_and_judge(outer: Chain, names: Sequence[str], meter: Meter) -> None:
             bars["candidates"].advance(1, meter.drawn(candidate))
 
         def filled() -> Iterator[Filled]:
-            for one in draw(chain.run_dir, pending, config, tools.open_source, tools.store(), draws, count):
-                bars["candidates"].expect_less(len(one.failures))
-                bars["candidates"].advance(len(one.candidates) - one.n_drawn)
-                meter.filled(one.candidates)
-                yield one
+            for problem in draw(chain.run_dir, pending, config, tools.open_source, tools.store(), draws, count):
+                bars["candidates"].expect_less(len(problem.failures))
+                bars["candidates"].advance(len(problem.candidates) - problem.n_drawn)
+                meter.filled(problem.candidates)
+                yield problem
 
         sizes = {name: len(part) for name, part in ids.items()}
-        Overlapped(chain, reader, bars, meter.judged).run(filled(), ready, sizes)
+        # No model is opened where nothing is missing: a cluster may have drawn all, on the nodes that have GPUs.
+        Overlapped(chain, reader, bars).run(filled() if pending else (), ready, sizes)
 
 
 def run_crosscheck(chain: Chain, names: Sequence[str]) -> None:
@@ -194,38 +250,39 @@ def run_judgements(chain: Chain) -> None:
 
 
 def run_stage(chain: Chain, name: str, sizes: Mapping[str, int]) -> None:
-    """Make those shards of a stage that are not there under their key, then its manifest.
-
-    Args:
-        sizes: units of work of each shard.
-    """
+    """Make those shards of a stage that are not there under their key, then its manifest."""
     stage = table.find_stage(name)
     together = (name, *stage.beside)  # manifests are written only when all shards of all of them are there
-    there = [_is_there(chain, one, sizes) for one in together]  # each is logged
+    there = [_is_there(chain, each, sizes) for each in together]  # each is logged
     if all(there):
         return
     pending = [shard for shard in sorted(sizes) if not chain.has(name, shard)]
     if 0 < len(pending) < len(sizes):
-        reporter().say(f"{name:<11} {len(sizes) - len(pending)} of {len(sizes)} shards there already")
+        reporter().log(f"{name:<11} {len(sizes) - len(pending)} of {len(sizes)} shards there already")
     if pending:
         with reporter().stage(name, sum(sizes[shard] for shard in pending), stage.unit) as bar:
             for shard in pending:
                 chain.ensure(name, shard)
                 bar.advance(sizes[shard])
-    for one in together:
-        chain.finish(one, sizes)
+    for each in together:
+        chain.finish(each, sizes)
 
 
 def _is_there(chain: Chain, stage: str, names: Sequence[str] | Mapping[str, int]) -> bool:
     """Return whether a stage is done, and log so."""
     manifest = chain.done(stage, names)
     if manifest is not None:
-        reporter().say(f"{stage:<11} {manifest.n_out:>6} rows there already")
+        reporter().log(f"{stage:<11} {manifest.n_out:>6} rows there already")
     return manifest is not None
 
 
-def _log_failures(chain: Chain) -> None:
+def log_failures(chain: Chain) -> None:
+    """Log which requests gave no answer, and whether many answers were cut off."""
     manifest = chain.folder("candidates").manifest()
+    n_cut = manifest.counts.get("finish.length", 0) if manifest is not None else 0
+    if manifest is not None and n_cut > MANY_CUT_OFF * manifest.n_out:
+        share = f"{n_cut} of {manifest.n_out} answers ({n_cut / manifest.n_out:.0%})"
+        reporter().log(f"candidates  {share} were cut off by the limit of tokens; raise sampling.max_tokens")
     if manifest is not None and manifest.dropped:
         reasons = ", ".join(f"{reason} {n}" for reason, n in sorted(manifest.dropped.items()))
-        reporter().say(f"candidates  {sum(manifest.dropped.values())} requests gave none: {reasons}")
+        reporter().log(f"candidates  {sum(manifest.dropped.values())} requests gave none: {reasons}")

@@ -1,6 +1,9 @@
-"""Adaptive draws: wave after wave, until there are enough pairs or the budget is spent."""
+"""Draws in waves until there are enough pairs or the budget is spent, and measures what is drawn."""
 
 import json
+import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +13,67 @@ import polars as pl
 from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.run.digests import digest
-from pairsmith.pipeline.run.folder import write_whole
-from pairsmith.pipeline.sampling.adaptive import Bounds, Spent, Standing, Wave, exceeded, next_wave
+from pairsmith.pipeline.run.folder import read_tree, write_whole
+from pairsmith.pipeline.sampling.adaptive import Bounds, ProblemDraws, Spent, exceeded, next_wave
+from pairsmith.pipeline.sampling.forecast import Seen, keep_seen, seen_key
+from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.config.sampling import MAX_TOKENS
 from pairsmith.schemas.verdict import Label
+
+
+class Meter:
+    """Measures a run while it draws. Its methods are called from several threads."""
+
+    def __init__(
+        self, config: RunConfig, cache: Path, step: str = "", clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Begin to measure.
+
+        Args:
+            cache: folder that keeps measures for later runs.
+            step: step of synthesis; empty for solutions of problems.
+            clock: returns the time in seconds.
+        """
+        self.n_drawn = self.n_stored = 0  # candidates drawn now, and those from the sample store
+        self.sampling_s = 0.0  # from the first request to the last answer
+        self._cache, self._clock, self._key = cache, clock, seen_key(config, step)
+        self._ids: set[str] = set()  # candidates drawn now, of problems that are not whole yet
+        self._n_tokens = 0
+        self._means: list[tuple[float, float]] = []  # drawn and prompt tokens a candidate, of each problem
+        self._began: float | None = None
+        self._lock = threading.Lock()
+
+    def drawn(self, candidate: Candidate) -> str:
+        """Count a candidate that was drawn now; return the words that stand beside the rate."""
+        now = self._clock()
+        with self._lock:
+            self._began = now - candidate.wall_s if self._began is None else self._began
+            self.n_drawn += 1
+            self._ids.add(candidate.candidate_id)
+            self._n_tokens += max(candidate.n_tokens, 0)
+            self.sampling_s = max(now - self._began, 1e-6)
+            return f"({self._n_tokens:,} tokens)"
+
+    def filled(self, candidates: Sequence[Candidate]) -> None:
+        """Count a problem that has all of its candidates; those not drawn now were in the sample store."""
+        with self._lock:
+            mine = [row for row in candidates if row.candidate_id in self._ids]
+            self._ids.difference_update(row.candidate_id for row in mine)
+            self.n_stored += len(candidates) - len(mine)
+            known = [(row.n_tokens, max(row.n_prompt_tokens, 0)) for row in mine if row.n_tokens >= 0]
+            if known:
+                drawn, read = (sum(column) / len(known) for column in zip(*known, strict=True))
+                self._means.append((drawn, read))
+
+    def keep(self) -> None:
+        """Log where candidates came from, and keep the measures for later runs of this model."""
+        if self.n_stored:
+            reporter().log(f"candidates  {self.n_drawn:,} drawn, {self.n_stored:,} from the sample store")
+        if self._means:
+            drawn, read = (sum(column) / len(self._means) for column in zip(*self._means, strict=True))
+            keep_seen(self._cache, {self._key: Seen(drawn, read, self._n_tokens / self.sampling_s)})
+
 
 _STATE = "waves.json"
 _WORDS = {
@@ -25,6 +85,11 @@ _WORDS = {
 }
 
 
+def bounds_of(config: RunConfig) -> Bounds:
+    """Return what bounds the pairs of a problem."""
+    return Bounds(config.pairs.max_per_problem, config.pairs.max_per_candidate)
+
+
 def is_adaptive(config: RunConfig) -> bool:
     """Return whether a run draws in waves: a number of pairs or a budget is set."""
     budget = config.budget
@@ -34,7 +99,7 @@ def is_adaptive(config: RunConfig) -> bool:
 
 
 def run_waves(
-    chain: Path,
+    run_dir: Path,
     config: RunConfig,
     draw: Callable[[Mapping[str, int]], float],
     pair: Callable[[], None],
@@ -42,92 +107,71 @@ def run_waves(
     """Draw in waves. The wave in work is written down first, so that a killed run takes the same one again.
 
     Args:
-        chain: the run.
-        config: target, budgets, prices.
         draw: makes all stages up to syntax for draws a problem; returns the seconds of sampling.
         pair: makes the pairs.
     """
-    key = _key(config)
-    bounds = Bounds(config.pairs.max_per_problem, config.pairs.max_per_candidate)
-    state = _read(chain / _STATE, key)
+    key, prices, budget = _key(config), config.prices, config.budget
+    limit = config.sampling.fixed_max_tokens or MAX_TOKENS
+    state = _state(run_dir, key)
     n_each, seconds, n = state.get("n_each", {}), float(state.get("sampling_s", 0.0)), int(state.get("n", 0))
     while True:
         if n_each:
             seconds += draw(n_each)
             pair()
-        standings = _standings(chain, n_each)
-        spent = _spent(chain, seconds) if n_each else Spent()
-        wave = next_wave(
-            standings, spent, config.adaptive, config.budget, config.prices, config.sampling.max_tokens, bounds
-        )
+        standings, spent = _standings(run_dir, n_each), Spent()
+        if n_each:
+            rows = _columns(run_dir, "candidates", "n_tokens", "n_prompt_tokens")
+            tokens, prompt_tokens = (int(column.clip(lower_bound=0).sum()) for column in rows)
+            spent = Spent(tokens, prompt_tokens, seconds)
+        wave = next_wave(standings, spent, config.adaptive, budget, prices, limit, bounds_of(config))
+        n_drawn = sum(standing.n for standing in standings)
         if not wave.n_each:
-            _say_end(wave, standings, spent, config)
+            words = _WORDS[wave.reason or exceeded(spent, budget, prices) or "exhausted"]
+            n_pairs = sum(standing.n_pairs for standing in standings)
+            reporter().log(
+                f"waves       ended: {words}; {n_pairs} pairs of {n_drawn} draws, {spent.tokens:,} tokens"
+            )
             return
         n_each, n = dict(wave.n_each), n + 1
-        new = sum(n_each.values()) - sum(standing.n for standing in standings)
-        reporter().say(f"wave {n:<6} {new} draws of {_changed(standings, n_each)} problems")
-        rows = {"key": key, "n": n, "n_each": n_each, "sampling_s": seconds}
-        write_whole(chain / _STATE, (json.dumps(rows, indent=1, sort_keys=True) + "\n").encode())
+        n_changed = sum(n_each[standing.problem_id] > standing.n for standing in standings)
+        reporter().log(f"wave {n:<6} {sum(n_each.values()) - n_drawn} draws of {n_changed} problems")
+        state = {"key": key, "n": n, "n_each": n_each, "sampling_s": seconds}
+        write_whole(run_dir / _STATE, (json.dumps(state, indent=1, sort_keys=True) + "\n").encode())
 
 
-def draws_of(chain: Path, config: RunConfig) -> dict[str, int] | None:
+def draws_of(run_dir: Path, config: RunConfig) -> dict[str, int] | None:
     """Return the draws a problem of the wave that a run is in; None for one that doesn't draw in waves."""
-    return dict(_read(chain / _STATE, _key(config)).get("n_each", {})) if is_adaptive(config) else None
+    return dict(_state(run_dir, _key(config)).get("n_each", {})) if is_adaptive(config) else None
 
 
 def _key(config: RunConfig) -> str:
     return digest("waves", config.adaptive.model_dump_json(), config.budget.model_dump_json(), str(config.seed))
 
 
-def _standings(chain: Path, n_each: Mapping[str, int]) -> list[Standing]:
+def _standings(run_dir: Path, n_each: Mapping[str, int]) -> list[ProblemDraws]:
     """Return what is known of every problem, by id."""
-    ids = _columns(chain, "problems", "problem_id")["problem_id"].to_list()
+    ids = sorted(_columns(run_dir, "problems", "problem_id")["problem_id"])
     if not n_each:
-        return [Standing(problem_id, 0) for problem_id in sorted(ids)]
-    labels = _columns(chain, "verdicts", "problem_id", "label")
-    passed, failed = (
-        _counts(labels.filter(pl.col("label") == label.value)) for label in (Label.PASSED, Label.FAILED)
+        return [ProblemDraws(problem_id, 0) for problem_id in ids]
+    labels = _columns(run_dir, "verdicts", "problem_id", "label")
+    passed, failed, pairs = (
+        Counter(rows["problem_id"])
+        for rows in (
+            labels.filter(pl.col("label") == Label.PASSED.value),
+            labels.filter(pl.col("label") == Label.FAILED.value),
+            _columns(run_dir, "pairs", "problem_id"),
+        )
     )
-    pairs = _counts(_columns(chain, "pairs", "problem_id"))
-    return [
-        Standing(key, n_each.get(key, 0), passed.get(key, 0), failed.get(key, 0), pairs.get(key, 0))
-        for key in sorted(ids)
-    ]
+    return [ProblemDraws(key, n_each.get(key, 0), passed[key], failed[key], pairs[key]) for key in ids]
 
 
-def _spent(chain: Path, seconds: float) -> Spent:
-    rows = _columns(chain, "candidates", "n_tokens", "n_prompt_tokens").with_columns(pl.all().clip(lower_bound=0))
-    return Spent(int(rows["n_tokens"].sum()), int(rows["n_prompt_tokens"].sum()), seconds)
-
-
-def _columns(chain: Path, stage: str, *names: str) -> pl.DataFrame:
-    folder = stage_folder(chain, stage)
+def _columns(run_dir: Path, stage: str, *names: str) -> pl.DataFrame:
+    folder = stage_folder(run_dir, stage)
     files = [folder.path / name for name in folder.shard_names()]
-    if not files:
-        return pl.DataFrame({name: [] for name in names})
-    return pl.scan_parquet(files).select(names).collect()
+    return pl.scan_parquet(files).select(names).collect() if files else pl.DataFrame({name: [] for name in names})
 
 
-def _counts(rows: pl.DataFrame) -> dict[str, int]:
-    return dict(rows.group_by("problem_id").len().iter_rows())
-
-
-def _changed(standings: Sequence[Standing], n_each: Mapping[str, int]) -> int:
-    return sum(n_each[standing.problem_id] > standing.n for standing in standings)
-
-
-def _read(path: Path, key: str) -> dict[str, Any]:
+def _state(run_dir: Path, key: str) -> dict[str, Any]:
     """Return the state of a run with these settings; nothing for other settings, or none."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return dict(found) if found["key"] == key else {}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-
-
-def _say_end(wave: Wave, standings: Sequence[Standing], spent: Spent, config: RunConfig) -> None:
-    n_pairs = sum(standing.n_pairs for standing in standings)
-    reason = wave.reason or exceeded(spent, config.budget, config.prices)
-    draws = sum(standing.n for standing in standings)
-    words = _WORDS[reason or "exhausted"]
-    reporter().say(f"waves       ended: {words}; {n_pairs} pairs of {draws} draws, {spent.tokens:,} tokens")
+    found = read_tree(run_dir / _STATE)
+    return found if found.get("key") == key else {}

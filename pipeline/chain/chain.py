@@ -29,10 +29,6 @@ _FAULTS = {"candidates": ASK_AGAIN, "executions": FAULTS}  # counts of what the 
 Around = Callable[[str, str, Callable[[], None]], None]
 
 
-def _at_once(stage: str, shard: str, work: Callable[[], None]) -> None:
-    work()
-
-
 class Chain:
     """One run folder, one configuration.
 
@@ -47,7 +43,7 @@ class Chain:
         config: RunConfig,
         tools: Tools | None = None,
         draws: Mapping[str, int] | None = None,
-        around: Around = _at_once,
+        around: Around = lambda stage, shard, work: work(),
     ) -> None:
         """Name a chain; touches nothing.
 
@@ -116,7 +112,6 @@ class Chain:
         """Make a shard unless it is there under its key; return whether it was made.
 
         Args:
-            known: rows that were made ahead, by candidate.
             source: see `Inputs.source`; of a stage in `sources` it stands there.
             on_done: called with the number of rows that were just made, by stages that take long.
         """
@@ -137,7 +132,8 @@ class Chain:
         manifest = folder.manifest() if folder.holds(key) else None
         if manifest is not None:
             return manifest
-        files = {name: self._files(name) for name in value.reads}
+        before = [self.folder(name) for name in value.reads]
+        files = {each.stage: [each.path / name for name in each.shard_names()] for each in before}
         whole, names = value.whole, list[str]()
 
         def work() -> None:
@@ -154,7 +150,7 @@ class Chain:
         value = find_stage(stage)
         assert value.reuse is not None
         rows = {"problems": self.rows("problems", shard)}
-        inputs = Inputs(run_dir=self.run_dir, shard=shard, rows=rows, versions=self._versions(value))
+        inputs = Inputs(run_dir=self.run_dir, shard=shard, rows=rows, versions=_versions_read(value))
         return self._reusable(stage, shard, value.reuse(inputs, self.config)[stage])
 
     def fingerprint(self, stage: str, shards: Iterable[str]) -> str:
@@ -227,10 +223,6 @@ class Chain:
         marks = stage.marks(self.run_dir)
         return [*contents, marks] if marks else contents
 
-    def _files(self, stage: str) -> list[Path]:
-        folder = self.folder(stage)
-        return [folder.path / name for name in folder.shard_names()]
-
     def _make(
         self, stage: Stage, shard: str, known: Mapping[str, Any], source: Any, on_done: Callable[[int], None]
     ) -> None:
@@ -242,7 +234,7 @@ class Chain:
             rows={} if stage.contents else {name: self.rows(name, shard) for name in stage.reads},
             known=known,
             source=source,
-            versions=self._versions(stage),
+            versions=_versions_read(stage),
             draws=self.draws,
             on_done=on_done,
         )
@@ -256,9 +248,6 @@ class Chain:
             self.folder(name).write_shard(shard, self.key(name, shard), part)
             self._keep(name, shard, part.records)
 
-    def _versions(self, stage: Stage) -> dict[str, int]:
-        return {name: find_stage(name).version for name in stage.reads}
-
     def _reusable(self, stage: str, shard: str, digests: Mapping[str, str]) -> dict[str, list[Any]]:
         folder = self.folder(stage)
         if "" in digests:
@@ -270,3 +259,7 @@ class Chain:
         self._rows[stage, shard] = rows
         while len(self._rows) > 1 and sum(map(len, self._rows.values())) > _MAX_ROWS:
             self._rows.popitem(last=False)
+
+
+def _versions_read(stage: Stage) -> dict[str, int]:
+    return {name: find_stage(name).version for name in stage.reads}

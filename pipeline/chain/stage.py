@@ -1,6 +1,6 @@
 """A stage is a value. Keys, staleness, provenance, plans, tables, progress and docs are derived from it.
 
-Each stage's value stands in the room of its code (`problems/stage.py`, `sampling/stage.py`, ...), which knows no
+Each stage's value is in the room of its code (`problems/stage.py`, `sampling/stage.py`, ...), which knows no
 other stage; `chain/table.py` lists them in order.
 """
 
@@ -16,7 +16,8 @@ from pydantic import BaseModel
 
 from pairsmith.pipeline.run.digests import file_digest
 from pairsmith.pipeline.run.folder import Shard
-from pairsmith.schemas.config import RENAMED, RunConfig
+from pairsmith.pipeline.sandbox.packages import locked
+from pairsmith.schemas.config import RENAMED, RunConfig, SandboxConfig
 
 if TYPE_CHECKING:
     from pairsmith.pipeline.chain.tools import Tools
@@ -34,36 +35,25 @@ NON_SEMANTIC = (
     "sampling.vllm.environment",
     "sampling.vllm.servers",
     "sandbox.workers",
-    "sandbox.recycle_after",
-    "sandbox.start_limit_s",
 )
 """Settings that change how fast a stage is, not its rows. A stage that names one depends on it all the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What one shard of a stage is made of.
-
-    Attributes:
-        rows: rows of the stages that it reads, by stage.
-        known: rows that were made ahead of the shard, by candidate.
-        before: rows of the shard's earlier state that still hold, by stage and by `problem_id`; under an empty id
-            where rows are not reused by problem.
-        source: what is no row of a stage: loaded problems, filled problems, pairs that were dealt.
-        versions: versions of the stages that it reads.
-        draws: draws of each problem, of a run in waves; None takes `sampling.n`.
-        on_done: called with the number of rows that were just made.
-    """
+    """What one shard of a stage is made of."""
 
     run_dir: Path
     shard: str
-    rows: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    known: Mapping[str, Any] = field(default_factory=dict)
+    rows: Mapping[str, Sequence[Any]] = field(default_factory=dict)  # rows of the stages that it reads, by stage
+    known: Mapping[str, Any] = field(default_factory=dict)  # rows that were made ahead of the shard, by candidate
+    # rows of the shard's earlier state that still hold, by stage and by `problem_id`; under an empty id where
+    # rows are not reused by problem
     before: Mapping[str, Mapping[str, list[Any]]] = field(default_factory=dict)
-    source: Any = None
-    versions: Mapping[str, int] = field(default_factory=dict)
-    draws: Mapping[str, int] | None = None
-    on_done: Callable[[int], None] = lambda n: None
+    source: Any = None  # what is no row of a stage: loaded problems, filled problems, pairs that were dealt
+    versions: Mapping[str, int] = field(default_factory=dict)  # versions of the stages that it reads
+    draws: Mapping[str, int] | None = None  # draws of each problem, of a run in waves; None takes `sampling.n`
+    on_done: Callable[[int], None] = lambda n: None  # called with the number of rows that were just made
 
     def problems(self) -> dict[str, Any]:
         """Return the problems of the shard, by id."""
@@ -72,88 +62,64 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What a plan (`--dry-run`) is made of.
-
-    Attributes:
-        n_problems: problems that the configuration names, `n_held_out` of them in the test split.
-        n_draws: candidates that they would have.
-    """
+    """What a plan (`--dry-run`) is made of."""
 
     config: RunConfig
-    n_problems: int
+    n_problems: int  # problems that the configuration names, `n_held_out` of them in the test split
     n_held_out: int
     n_shards: int
-    n_draws: int
+    n_draws: int  # candidates that they would have
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One stage.
+    """One stage."""
 
-    Attributes:
-        name: of the stage, its folder and its bar.
-        about: what it does, for people.
-        record: what its rows are; None for a part of a run that has no shards, such as training.
-        reads: stages whose rows it reads.
-        settings: sections and keys of the configuration that its rows depend on, all of them.
-        by_content: those of them that name files: their content matters (see `external`), not their path.
-        version: raised when the code gives other rows for the same input.
-        run: makes the shard, and one for each stage of `beside`; touches no file of the run.
-        beside: stages whose shards the same run makes; `made_by` is the name of that stage there.
-        whole: makes all shards of the stage at once out of all files of the stages that it reads, by stage, given
-            the run folder, the configuration and the key.
-        deal: takes all rows of the stage before, for a stage that has other shards than the problems'; returns the
-            `Inputs.source` of each shard.
-        marks: digest of what people changed in a run folder by hand, part of the key of `whole`.
-        contents: digests of `Inputs.source`, for a stage that depends on it; else its key has the digests of the
-            rows that it reads.
-        external: digests of what is outside of the run: weights, templates, benchmark files.
-        key_texts: takes the text of each setting and returns the parts of the key; by default as they are.
-        reuse: digests of what rows depend on besides their candidate, by stage and problem; see `Inputs.before`.
-        is_wanted: whether a configuration asks for it.
-        overlaps: whether its shards are made while others are still drawn.
-        is_measured: whether what was measured in its rows matters to the stages that read it: the digest of the
-            file then counts for them, not that of its rows without measured columns.
-        packages: whose versions shape its rows.
-        unit: what its bar counts.
-        counted: prefixes of the counts that its row in a table shows, `count_word` is how one is named there.
-        planned: what a plan says of it.
-        last_file: file that says that a part without shards is done.
-    """
-
-    name: str
-    about: str
-    record: type | None
-    reads: tuple[str, ...] = ()
-    settings: tuple[str, ...] = ()
+    name: str  # of the stage, its folder and its bar
+    about: str  # what it does, for people
+    record: type | None  # what its rows are; None for a part of a run that has no shards, such as training
+    reads: tuple[str, ...] = ()  # stages whose rows it reads
+    settings: tuple[str, ...] = ()  # sections and keys of the configuration that its rows depend on, all of them
+    # those of them that name files: their content matters (see `external`), not their path
     by_content: tuple[str, ...] = ()
-    version: int = 1
+    version: int = 1  # raised when the code gives other rows for the same input
+    # makes the shard, and one for each stage of `beside`; touches no file of the run
     run: Callable[[Inputs, RunConfig, Tools], tuple[Shard, ...]] | None = None
+    # stages whose shards the same run makes; `made_by` is the name of that stage there
     beside: tuple[str, ...] = ()
     made_by: str = ""
+    # makes all shards of the stage at once out of all files of the stages that it reads, by stage, given the run
+    # folder, the configuration and the key
     whole: Callable[[Mapping[str, list[Path]], Path, RunConfig, str], Mapping[str, Shard]] | None = None
+    # takes all rows of the stage before, for a stage that has other shards than the problems'; returns the
+    # `Inputs.source` of each shard
     deal: Callable[[Sequence[Any], RunConfig], Mapping[str, Any]] | None = None
+    # digest of what people changed in a run folder by hand, part of the key of `whole`
     marks: Callable[[Path], str] = lambda run_dir: ""
+    # digests of `Inputs.source`, for a stage that depends on it; else its key has the digests of the rows that it
+    # reads
     contents: Callable[[Any], Sequence[str]] | None = None
+    # digests of what is outside of the run: weights, templates, benchmark files
     external: Callable[[RunConfig], Sequence[str]] = lambda config: ()
+    # takes the text of each setting and returns the parts of the key; by default as they are
     key_texts: Callable[..., Sequence[str]] = lambda *texts: texts
+    # digests of what rows depend on besides their candidate, by stage and problem; see `Inputs.before`
     reuse: Callable[[Inputs, RunConfig], Mapping[str, Mapping[str, str]]] | None = None
-    is_wanted: Callable[[RunConfig], bool] = lambda config: True
-    overlaps: bool = False
+    is_wanted: Callable[[RunConfig], bool] = lambda config: True  # whether a configuration asks for it
+    overlaps: bool = False  # whether its shards are made while others are still drawn
+    # whether what was measured in its rows matters to the stages that read it: the digest of the file then counts
+    # for them, not that of its rows without measured columns
     is_measured: bool = False
-    packages: tuple[str, ...] = ()
-    unit: str = "rows"
+    packages: tuple[str, ...] = ()  # whose versions shape its rows
+    unit: str = "rows"  # what its bar counts
+    # prefixes of the counts that its row in a table shows, `count_word` is how one is named there
     counted: tuple[str, ...] = ()
     count_word: Callable[[str], str] = lambda key: key.rpartition(".")[2]
-    planned: Callable[[Planned], str] = lambda planned: ""
-    last_file: str = ""
+    planned: Callable[[Planned], str] = lambda planned: ""  # what a plan says of it
+    last_file: str = ""  # file that says that a part without shards is done
 
     def texts(self, config: RunConfig, given: Mapping[str, str]) -> Sequence[str]:
-        """Return the parts of its key that are settings.
-
-        Args:
-            given: texts in the place of those of the configuration, by setting.
-        """
+        """Return the parts of its key that are settings."""
         hidden = (*NON_SEMANTIC, *self.by_content, *self.settings)
         return self.key_texts(
             *(
@@ -181,14 +147,16 @@ def setting_text(config: RunConfig, key: str, hidden: Sequence[str] = ()) -> str
     if not isinstance(value, BaseModel):
         return str(value)
     tree: dict[str, Any] = {}
-    for one in hidden:
-        if one.startswith(f"{key}."):
-            *sections, last = one.removeprefix(f"{key}.").split(".")
+    for name in hidden:
+        if name.startswith(f"{key}."):
+            *sections, last = name.removeprefix(f"{key}.").split(".")
             inner = tree
             for section in sections:
                 inner = inner.setdefault("__all__" if section == "*" else section, {})
             inner[last] = True
     text: str = value.model_dump_json(exclude=tree)
+    if isinstance(value, SandboxConfig):  # packages are what was fetched; none were there before the setting was
+        text = text.replace(',"packages":[]', "") + locked(value.packages)
     for old, new in RENAMED.items():  # a key has the name that a setting had first: a new one makes nothing stale
         if new.startswith(f"{key}."):
             text = text.replace(f'"{new.rpartition(".")[2]}":', f'"{old.rpartition(".")[2]}":')
@@ -226,4 +194,4 @@ def count_words(key: str) -> str:
 
 
 def _is_below(key: str, sections: Iterable[str]) -> bool:
-    return any(key == one or key.startswith(f"{one}.") for one in sections)
+    return any(key == section or key.startswith(f"{section}.") for section in sections)

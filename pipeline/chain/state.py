@@ -1,7 +1,15 @@
-"""What of a run is there, what is stale under a configuration, and why. Reads metadata only, changes nothing."""
+"""What of a run is there, what it was made with, what is stale under a configuration, and why.
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+Keys of shards are digests: they show that something changed, not what. The settings are therefore kept beside, in
+two files of the run folder: `config.toml`, the whole configuration of the last flow that worked there, and
+`made_with.json`, by stage the settings that mattered when it was finished. No row depends on either.
+"""
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -9,11 +17,96 @@ import pyarrow as pa
 
 from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.chain.chain import Chain
-from pairsmith.pipeline.chain.provenance import Provenance, mark_of, read_provenance
 from pairsmith.pipeline.chain.stage import Stage
 from pairsmith.pipeline.problems.records import LoadedProblems
-from pairsmith.pipeline.run.folder import FolderError
-from pairsmith.schemas.config import RunConfig
+from pairsmith.pipeline.reference import plain_toml
+from pairsmith.pipeline.run.digests import file_digest
+from pairsmith.pipeline.run.folder import FolderError, read_tree, write_whole
+from pairsmith.schemas.config import REMOVED, RENAMED, ConfigError, RunConfig, load_config
+
+CONFIG = "config.toml"
+_FILE = "made_with.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What one stage was made with."""
+
+    mark: str  # fingerprint of the manifest, or digest of the last file, when this was noted
+    settings: Mapping[str, str]  # dotted key to its value as JSON text
+    pairs: str = ""  # for training and evaluation, the fingerprint of the pairs that were there
+
+
+@contextmanager
+def remembered(config: RunConfig) -> Iterator[None]:
+    """Keep the configuration of a flow in its run folder; note what the stages that it finishes were made with.
+
+    What a killed flow finished is noted by the next one, from the configuration that the killed one had kept.
+    """
+    before = read_config(config.run)
+    if before is not None:
+        _note(config.run, before)
+    write_whole(config.run / CONFIG, plain_toml(config).encode(errors="surrogateescape"))
+    try:
+        yield
+    finally:
+        _note(config.run, config)
+
+
+def read_config(run: Path) -> RunConfig | None:
+    """Return the configuration of the last flow that worked in a folder; None where none is kept that loads."""
+    try:
+        return load_config(run / CONFIG).model_copy(update={"run": run})
+    except ConfigError:
+        return None
+
+
+def read_provenance(run: Path) -> dict[str, Provenance]:
+    """Return what the stages of a run were made with; those whose rows were written since are not among them."""
+    rows = read_tree(run / _FILE)
+    try:
+        made = {
+            stage: Provenance(**row | {"settings": _as_named_now(row["settings"])}) for stage, row in rows.items()
+        }
+    except (TypeError, AttributeError, KeyError):
+        return {}
+    return {stage: one for stage, one in made.items() if one.mark and one.mark == mark_of(run, stage)}
+
+
+def _as_named_now(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return settings under the names that they have now, without those that are none any more."""
+    found = {}
+    for key, value in settings.items():
+        for old, new in RENAMED.items():
+            if f"{key}.".startswith(f"{old}."):
+                key = new + key.removeprefix(old)
+        if not any(f"{key}.".startswith(f"{removed}.") for removed in REMOVED):
+            found[key] = value
+    return found
+
+
+def mark_of(run: Path, stage: str) -> str:
+    """Return what changes when a stage is made anew; empty for one that is not done."""
+    last = table.find_stage(stage).last_file
+    if not last:
+        manifest = table.stage_folder(run, stage).manifest()
+        return manifest.fingerprint if manifest is not None else ""
+    path = run / stage / last
+    return file_digest(path) if path.is_file() else ""
+
+
+def _note(run: Path, config: RunConfig) -> None:
+    """Add what is done and not noted yet as made with this configuration."""
+    known = read_provenance(run)
+    made = dict(known)
+    for stage in table.STAGES:
+        mark = mark_of(run, stage.name)
+        if mark and stage.name not in known:
+            pairs = mark_of(run, "pairs") if stage.last_file else ""
+            made[stage.name] = Provenance(mark, stage.settings_in(config), pairs)
+    if made != known:
+        rows = {stage: asdict(one) for stage, one in made.items()}
+        write_whole(run / _FILE, (json.dumps(rows, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
 
 
 class State(StrEnum):
@@ -32,29 +125,23 @@ class State(StrEnum):
     OFF = "off"
     """The configuration doesn't ask for it."""
     UNKNOWN = "unknown"
-    """Can't be told, for the reason given."""
+    """Unknown, for the reason given."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageState:
-    """How one stage of a run stands.
-
-    Attributes:
-        n_rows: rows of its manifest, or of the shards that are there.
-        n_current: shards that hold under this configuration; `n_shards` those that it should have.
-        reasons: why it is not done, in words.
-    """
+    """How one stage of a run stands."""
 
     stage: str
     state: State
-    n_rows: int = 0
-    n_current: int = 0
+    n_rows: int = 0  # rows of its manifest, or of the shards that are there
+    n_current: int = 0  # shards that hold under this configuration; `n_shards` those that it should have
     n_shards: int = 0
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()  # why it is not done, in words
 
 
 def examine_run(
-    chain: Path,
+    run_dir: Path,
     config: RunConfig,
     problems: Mapping[str, LoadedProblems] | str,
     n_each: Mapping[str, int] | None = None,
@@ -62,45 +149,40 @@ def examine_run(
     """Return how all stages of a run stand under a configuration, in the order of the pipeline.
 
     Args:
-        chain: the run.
-        config: what should hold.
-        problems: shards of the problems that the configuration names; a text says why they can't be had.
+        problems: shards of the problems that the configuration names; a text gives the reason why there are none.
         n_each: draws a problem, of a run in waves.
     """
-    looked = Chain(chain, config, draws=n_each)
+    chain = Chain(run_dir, config, draws=n_each)
     if not isinstance(problems, str):
-        looked.sources["problems"] = problems
-    made = read_provenance(chain)
+        chain.sources["problems"] = problems
+    made = read_provenance(run_dir)
     found: dict[str, StageState] = {}
     for stage in table.STAGES:
         if stage.record is None:
-            one = _examine_part(chain, stage, config, made.get(stage.name))
+            state = _examine_part(run_dir, stage, config, made.get(stage.name))
         elif not stage.is_wanted(config):
-            one = StageState(stage.name, State.OFF, _n_rows(chain, stage.name))
+            state = StageState(stage.name, State.OFF, _n_rows(run_dir, stage.name))
         elif stage.name == "problems" and isinstance(problems, str):
-            one = StageState(stage.name, State.UNKNOWN, _n_rows(chain, stage.name), reasons=(problems,))
+            state = StageState(stage.name, State.UNKNOWN, _n_rows(run_dir, stage.name), reasons=(problems,))
         else:
-            one = _examine_stage(looked, stage, _keys(looked, stage, problems), made.get(stage.name))
-        found[stage.name] = _after(one, _roots(stage.name, found))
+            state = _examine_stage(chain, stage, _keys(chain, stage, problems), made.get(stage.name))
+        found[stage.name] = _after(state, _roots(stage.name, found))
     return list(found.values())
 
 
 def _keys(chain: Chain, stage: Stage, problems: Mapping[str, LoadedProblems] | str) -> dict[str, str | None]:
     """Return the key that each shard should have; None where what it reads is not there yet."""
     if stage.whole is not None:
-        return {"": _or_none(lambda: chain.key(stage.name))}
-    if stage.deal is not None:
+        names = [""]
+    elif stage.deal is not None:
         names = chain.deal(stage.name)
     else:
         names = chain.folder("problems").shard_names() if isinstance(problems, str) else list(problems)
-    return {name: _or_none(lambda name=name: chain.key(stage.name, name)) for name in names}  # type: ignore[misc]
-
-
-def _or_none(key: Callable[[], str]) -> str | None:
-    try:
-        return key()
-    except (OSError, KeyError, FolderError, pa.ArrowException):
-        return None
+    keys: dict[str, str | None] = dict.fromkeys(names)
+    for name in names:
+        with contextlib.suppress(OSError, KeyError, FolderError, pa.ArrowException):
+            keys[name] = chain.key(stage.name, name)
+    return keys
 
 
 def _examine_stage(
@@ -116,21 +198,21 @@ def _examine_stage(
             key is not None and name in there and folder.key(name) == key for name, key in keys.items()
         )
     n_rows = _n_rows(chain.run_dir, stage.name)
-    if not there and manifest is None:
-        return StageState(stage.name, State.MISSING, n_shards=len(keys))
+    state, reasons = State.DONE, tuple[str, ...]()
     if manifest is None:
-        reason = f"{n_current} of {len(keys)} shards there; not finished"
-        return StageState(stage.name, State.PARTIAL, n_rows, n_current, len(keys), (reason,))
-    n_other = len({file.name for file in manifest.files} - set(keys)) if stage.whole is None else 0
-    if n_current == len(keys) and not n_other:
-        return StageState(stage.name, State.DONE, n_rows, n_current, len(keys))
-    reasons = _changes(stage, chain.config, made, manifest.versions.get("stage", ""))
-    if n_other:
-        reasons += (f"{n_other} shards are of problems that are not wanted any more",)
-    return StageState(stage.name, State.STALE, n_rows, n_current, len(keys), reasons)
+        state = State.PARTIAL if there else State.MISSING
+        reasons = (f"{n_current} of {len(keys)} shards there; not finished",) if there else ()
+    else:
+        n_other = len({file.name for file in manifest.files} - set(keys)) if stage.whole is None else 0
+        if n_current < len(keys) or n_other:
+            state = State.STALE
+            reasons = list_changes(stage, chain.config, made, manifest.versions.get("stage", ""))
+        if n_other:
+            reasons += (f"{n_other} shards are of problems that are not wanted any more",)
+    return StageState(stage.name, state, n_rows, n_current, len(keys), reasons)
 
 
-def _changes(stage: Stage, config: RunConfig, made: Provenance | None, version: str) -> tuple[str, ...]:
+def list_changes(stage: Stage, config: RunConfig, made: Provenance | None, version: str) -> tuple[str, ...]:
     """Return which settings changed since a stage was made, and whether our code did."""
     reasons = []
     now = str(stage.version) if stage.record is not None else version
@@ -160,32 +242,32 @@ def _roots(stage: str, found: Mapping[str, StageState]) -> dict[str, State]:
 
 def _after(one: StageState, roots: Mapping[str, State]) -> StageState:
     """Return a stage's state with what comes before it in view."""
-    told = ", ".join(f"{stage} ({state})" for stage, state in roots.items())
+    names = ", ".join(f"{stage} ({state})" for stage, state in roots.items())
     if one.state is State.DONE and roots:
-        return replace(one, state=State.BEHIND, reasons=(f"follows on {told}",))
+        return replace(one, state=State.BEHIND, reasons=(f"follows on {names}",))
     if one.state is not State.STALE:
         return one
-    reasons = (*one.reasons, f"follows on {told}") if roots else one.reasons
+    reasons = (*one.reasons, f"follows on {names}") if roots else one.reasons
     return replace(one, reasons=reasons or ("what it reads, or a file or model of its settings, has changed",))
 
 
-def _examine_part(chain: Path, stage: Stage, config: RunConfig, made: Provenance | None) -> StageState:
+def _examine_part(run_dir: Path, stage: Stage, config: RunConfig, made: Provenance | None) -> StageState:
     """Return how training or evaluation stands, which have no shards."""
-    if not mark_of(chain, stage.name):
-        begun = (chain / stage.name).is_dir() and any((chain / stage.name).iterdir())
-        return StageState(stage.name, State.PARTIAL if begun else State.MISSING, n_shards=1)
-    reasons = _changes(stage, config, made, "") if made is not None else ()
-    if made is not None and made.pairs != mark_of(chain, "pairs"):
-        reasons += ("the pairs have changed since",)
+    folder = run_dir / stage.name
+    if not mark_of(run_dir, stage.name):
+        has_begun = folder.is_dir() and any(folder.iterdir())
+        return StageState(stage.name, State.PARTIAL if has_begun else State.MISSING, n_shards=1)
     if made is None:
-        return StageState(
-            stage.name, State.UNKNOWN, 0, 0, 1, ("the settings that it was made with were not kept",)
-        )
+        reasons: tuple[str, ...] = ("the settings that it was made with were not kept",)
+        return StageState(stage.name, State.UNKNOWN, n_shards=1, reasons=reasons)
+    reasons = list_changes(stage, config, made, "")
+    if made.pairs != mark_of(run_dir, "pairs"):
+        reasons += ("the pairs have changed since",)
     return StageState(stage.name, State.STALE if reasons else State.DONE, 0, int(not reasons), 1, reasons)
 
 
-def _n_rows(chain: Path, stage: str) -> int:
-    folder = table.stage_folder(chain, stage)
+def _n_rows(run_dir: Path, stage: str) -> int:
+    folder = table.stage_folder(run_dir, stage)
     manifest = folder.manifest()
     if manifest is not None:
         return manifest.n_out

@@ -1,4 +1,4 @@
-"""The stages in their order. This table alone knows them all; what else a stage is stands in its own value."""
+"""The stages in their order. This table alone knows them all; what else a stage is is in its own value."""
 
 import importlib.metadata
 from pathlib import Path
@@ -9,7 +9,8 @@ from pairsmith.pipeline.evaluation import stage as evaluation
 from pairsmith.pipeline.execution import stage as execution
 from pairsmith.pipeline.extraction import stage as extraction
 from pairsmith.pipeline.judging import stage as judging
-from pairsmith.pipeline.pairing import llm_judge, pairs
+from pairsmith.pipeline.pairing import llm_judge
+from pairsmith.pipeline.pairing import stage as pairing
 from pairsmith.pipeline.problems import stage as problems
 from pairsmith.pipeline.run.folder import StageFolder
 from pairsmith.pipeline.sampling import stage as sampling
@@ -26,7 +27,7 @@ STAGES: tuple[Stage, ...] = (
     crosscheck.STAGE,
     crosscheck.PROBLEMS_STAGE,
     crosscheck.TIMINGS_STAGE,
-    pairs.STAGE,
+    pairing.STAGE,
     llm_judge.STAGE,
     training.STAGE,
     evaluation.STAGE,
@@ -34,11 +35,7 @@ STAGES: tuple[Stage, ...] = (
 
 
 def find_stage(name: str) -> Stage:
-    """Return a stage by its name.
-
-    Raises:
-        KeyError: there is none.
-    """
+    """Return a stage by its name."""
     for stage in STAGES:
         if stage.name == name:
             return stage
@@ -63,7 +60,7 @@ def stage_folder(run_dir: Path, name: str) -> StageFolder:
 
 
 def versions_of(name: str) -> dict[str, str]:
-    """Return the versions of ours and of the packages that shape a stage's rows."""
+    """Return the versions of pairsmith and of the packages that shape a stage's rows."""
     stage = find_stage(name)
     versions = {"pairsmith": importlib.metadata.version("pairsmith"), "stage": str(stage.version)}
     for package in ("pyarrow", *stage.packages):

@@ -1,16 +1,20 @@
-"""What the stages of a run open: samplers, the sample store and the sandboxes."""
+"""What a chain works with: samplers and sandboxes, and what a store holds of a run (without a lease)."""
 
 import re
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pairsmith.pipeline.run.stores import mirror_of
+from pairsmith.pipeline.chain.table import stored_stages
+from pairsmith.pipeline.run.digests import digest
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.run.stores import Lease, Mirror, RemoteFolder, mirror_of, mirrored
 from pairsmith.pipeline.sampling import Sampler, SampleStore, open_sampler
+from pairsmith.pipeline.sampling.filling import remember_draws, store_path
 from pairsmith.pipeline.sampling.planning import Source
-from pairsmith.pipeline.sampling.stream import remember_draws, store_path
 from pairsmith.pipeline.sandbox import SandboxPool, open_pool
 from pairsmith.pipeline.sandbox.docker_engine import label_of
 from pairsmith.schemas.config import RunConfig, beyond_limits
@@ -19,34 +23,19 @@ _DRAWN = re.compile(r"(^|/)candidates/part-\d+\.parquet$")
 Follow = Callable[[str, float], None]  # takes a phase and the share done, in [0, 1]
 
 
-def _log_nothing(line: str) -> None:
-    return
-
-
-def _follow_nothing(name: str) -> AbstractContextManager[Follow | None]:
-    return nullcontext()
-
-
 @dataclass
 class Tools:
-    """Samplers, sample store and sandboxes, opened when they are first needed.
-
-    Attributes:
-        cache: folder for converted models and for the samples that runs share.
-        root: folder of the run, also for a chain below it.
-        api_keys: returns what a variable of the environment holds, such as an API key; None for none.
-        place: added to the label of containers, where several processes work on one run.
-        log: takes lines for people.
-        follow: shows the progress of a long step of this name.
-    """
+    """Samplers, sample store and sandboxes, opened when they are first needed."""
 
     config: RunConfig
-    cache: Path
-    root: Path
+    cache: Path  # folder for converted models and for the samples that runs share
+    root: Path  # folder of the run, also for a chain below it
+    # returns what a variable of the environment holds, such as an API key; None for none
     api_keys: Callable[[str], str | None]
-    place: str = ""
-    log: Callable[[str], None] = _log_nothing
-    follow: Callable[[str], AbstractContextManager[Follow | None]] = _follow_nothing
+    place: str = ""  # added to the label of containers, where several processes work on one run
+    log: Callable[[str], None] = lambda line: None  # takes lines for people
+    # shows the progress of a long step of this name
+    follow: Callable[[str], AbstractContextManager[Follow | None]] = lambda name: nullcontext()
     _pool: SandboxPool | None = field(default=None, init=False)
     _beyond: SandboxPool | None = field(default=None, init=False)
     _store: SampleStore | None = field(default=None, init=False)
@@ -120,3 +109,87 @@ def fetched_candidates(run: Path) -> list[Path]:
     mirror = mirror_of(run)
     names = mirror.fetched if mirror is not None else ()
     return [run / name for name in names if _DRAWN.search(name)]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A copy of what a store holds."""
+
+    run: Path  # folder of the copy; not the one that the run works in
+    is_empty: bool  # nothing is there yet
+    words: tuple[str, ...] = ()  # who works on it, and what this machine has and the store lacks; a line each
+
+
+def shows_stages(name: str) -> bool:
+    """Return whether a file of a run shows the state of its stages: no weights, no dataset."""
+    head, slash, _ = name.partition("/")
+    return not slash or head in stored_stages() or name.endswith(".json")
+
+
+def is_read(name: str) -> bool:
+    """Return whether a file of a run is one that people look at: no weights."""
+    return not name.startswith("training/") or name.endswith(".json")
+
+
+def look(
+    address: str, cache: Path, run: Path | None = None, only: Callable[[str], bool] | None = shows_stages
+) -> Stored:
+    """Copy what a store holds of a run.
+
+    Args:
+        cache: folder of what this user's runs share; the copy lies there, and a second look fetches what is new.
+        run: folder that this machine works in.
+        only: returns whether a path within the run is wanted; None takes all.
+
+    Raises:
+        StoreError: the store can't be used.
+    """
+    remote = RemoteFolder(address)
+    near = Mirror(run, remote) if run is not None else None
+    copy = Mirror(_folder(address, cache, "looks"), remote)
+    copy.pull(only)
+    there, words = copy.names(), []
+    if not there:  # a run keeps its files where a store was emptied; this is none
+        shutil.rmtree(copy.run, ignore_errors=True)
+    holder = Lease(remote).holder()
+    if holder:
+        words.append(f"{remote.address}: {holder}")
+    if near is not None:
+        known = near.names()
+        n_waiting = sum(
+            only is None or only(name) for name in near.changed() if name in known or name not in there
+        )
+        if n_waiting:
+            words.append(f"{run}: {n_waiting} files are not in the store; the next run puts them there")
+    return Stored(copy.run, not there, tuple(words))
+
+
+def as_stored(
+    config: RunConfig, cache: Path, only: Callable[[str], bool] | None = shows_stages
+) -> tuple[RunConfig, tuple[str, ...]]:
+    """Return the configuration with the run as its store holds it, and what to log about it, a line each.
+
+    One without a store is returned as it is.
+    """
+    if not config.store:
+        return config, ()
+    stored = look(config.store, cache, config.run, only)
+    return config.model_copy(update={"run": stored.run}), stored.words
+
+
+def open_stored(address: str, cache: Path) -> AbstractContextManager[Mirror]:
+    """Return the mirror of what a store holds for a command that adds files to it, such as marks."""
+    if not RemoteFolder(address).list():
+        raise nothing_at(address)
+    return mirrored(_folder(address, cache, "stores"), address, is_alone=False)
+
+
+def nothing_at(address: str) -> PairsmithError:
+    """Return the error of an address where nothing is."""
+    return PairsmithError(f"{address}: nothing is there; look at the address, and at who may read it")
+
+
+def _folder(address: str, cache: Path, kind: str) -> Path:
+    """Return the folder of a copy."""
+    address = address.rstrip("/")
+    return cache / kind / digest(address)[:8] / address.rpartition("/")[2]

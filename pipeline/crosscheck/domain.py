@@ -16,37 +16,28 @@ from pairsmith.schemas.values import decode_value
 
 _FEW_CHARACTERS = 6  # texts of so few different characters, such as brackets or bits, are of these alone,
 _MANY_SEEN = 20  # if there is so much text
+_BRACKETS = {")": "(", "]": "[", "}": "{", ">": "<"}
 _MIN_SEEN = 3  # values that order or difference must have been seen on
 
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """What values in one place have in common.
+    """What values in one place have in common."""
 
-    Attributes:
-        kinds: types.
-        sign: "positive" or "not negative" where all numbers are; empty elsewhere.
-        least: the smallest of whole numbers outside containers, where all are positive; 0 elsewhere.
-        most: the largest of whole numbers outside containers; None elsewhere.
-        may_be_empty: whether an empty text or container was seen.
-        characters: all characters that may occur, where they are few; None where classes decide.
-        classes: classes of characters that were seen (see `_class_of`).
-        items: the domain of containers' items; None without any.
-        is_sorted: whether all lists were in order; likewise `is_distinct`.
-        lengths: lengths of tuples, where all are short and alike; None elsewhere.
-    """
-
-    kinds: frozenset[type]
-    sign: str
-    least: int
-    most: int | None
-    may_be_empty: bool
+    kinds: frozenset[type]  # types
+    sign: str  # "positive" or "not negative" where all numbers are; empty elsewhere
+    least: int  # the smallest of whole numbers outside containers, where all are positive; 0 elsewhere
+    most: int | None  # the largest of whole numbers outside containers; None elsewhere
+    shortest: int  # least length of texts and containers: 0, 1, or 2 for longer ones
+    # All characters that may occur, where they are few; None where classes decide.
     characters: frozenset[str] | None
-    classes: frozenset[str]
-    items: "Domain | None"
-    is_sorted: bool
+    classes: frozenset[str]  # classes of characters that were seen (see `_class_of`)
+    items: "Domain | None"  # the domain of containers' items; None without any
+    is_sorted: bool  # whether all lists were in order; likewise `is_distinct`
     is_distinct: bool
-    lengths: frozenset[int] | None
+    lengths: frozenset[int] | None  # lengths of tuples, where all are short and alike; None elsewhere
+    is_mixed: bool  # whether a container held numbers below and above zero, or too few held either
+    is_balanced: bool  # whether brackets of all texts are closed in their order, and there were some
 
     def allows_character(self, character: str) -> bool:
         """Return whether a text may hold this character."""
@@ -55,19 +46,12 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class InputDomain:
-    """What argument lists have in common.
+    """What argument lists have in common."""
 
-    Attributes:
-        arguments: a domain a place.
-        widths: numbers of arguments.
-        same_length: places whose values were always of one length.
-        ascending: places (a, b) of numbers with a <= b always.
-    """
-
-    arguments: tuple[Domain, ...]
-    widths: frozenset[int]
-    same_length: tuple[tuple[int, int], ...]
-    ascending: tuple[tuple[int, int], ...]
+    arguments: tuple[Domain, ...]  # a domain a place
+    widths: frozenset[int]  # numbers of arguments
+    same_length: tuple[tuple[int, int], ...]  # places whose values were always of one length
+    ascending: tuple[tuple[int, int], ...]  # places (a, b) of numbers with a <= b always
 
 
 def infer_domain(own: Sequence[str]) -> InputDomain:
@@ -87,6 +71,26 @@ def infer_domain(own: Sequence[str]) -> InputDomain:
         ),
         ascending=tuple((a, b) for a, b in two if enough and all(_is_ascending(row[a], row[b]) for row in full)),
     )
+
+
+def infer_answers(own: Sequence[str], answers: Sequence[str]) -> InputDomain:
+    """Return what argument lists and a right program's answers to them have in common: the answer stands last.
+
+    An answer of another kind than all known ones shows that an input was never meant: a list in which nothing is
+    found, a number that is its own largest factor.
+    """
+    domain = infer_domain([_joined(*pair) for pair in zip(own, answers, strict=True)])
+    *places, answer = domain.arguments
+    return replace(domain, arguments=(*places, replace(answer, least=0)))
+
+
+def is_like(domain: InputDomain, arguments: str, answer: str) -> bool:
+    """Return whether an argument list and its answer have all that the known ones have (see `infer_answers`)."""
+    return is_inside(domain, _joined(arguments, answer))
+
+
+def _joined(arguments: str, answer: str) -> str:
+    return f"{arguments[:-1]}{',' * (arguments != '[]')}{answer}]"
 
 
 def is_inside(domain: InputDomain, text: str) -> bool:
@@ -126,18 +130,21 @@ def _infer(values: Sequence[Any]) -> Domain:
     tuples = {len(value) for value in containers if isinstance(value, tuple)}
     parts = [part for value in containers for part in (value.items() if isinstance(value, dict) else value)]
     long_ones = [value for value in lists if len(value) > 1]
+    shortest = min((len(value) for value in (*texts, *containers)), default=0)
     return Domain(
         kinds=frozenset(map(_kind, values)),
         sign="" if not numbers or min(numbers) < 0 else "positive" if min(numbers) > 0 else "not negative",
         least=0,
         most=None,
-        may_be_empty=any(len(value) == 0 for value in (*texts, *containers)),
+        shortest=min(shortest, 2 if len(texts) + len(containers) >= _MIN_SEEN else 1),
         characters=frozenset(seen) if len(seen) <= _FEW_CHARACTERS and n_characters >= _MANY_SEEN else None,
         classes=frozenset(map(_class_of, seen)),
         items=_infer(parts) if parts else None,
         is_sorted=len(long_ones) >= _MIN_SEEN and all(map(_is_sorted, long_ones)),
         is_distinct=len(long_ones) >= _MIN_SEEN and all(map(_is_distinct, long_ones)),
         lengths=frozenset(tuples) if len(tuples) == 1 else None,
+        is_mixed=len(long_ones) < _MIN_SEEN or any(map(_is_mixed, containers)),
+        is_balanced=bool(seen & {*_BRACKETS}) and all(map(_is_balanced, texts)),
     )
 
 
@@ -148,13 +155,15 @@ def _allows(domain: Domain, value: Any) -> bool:
         is_of_sign = not domain.sign or value > 0 or (value == 0 and domain.sign == "not negative")
         return is_of_sign and (not domain.least or value >= domain.least)
     if isinstance(value, str):
-        if not value:
-            return domain.may_be_empty
+        if len(value) < domain.shortest or (domain.is_balanced and not _is_balanced(value)):
+            return False
         return all(map(domain.allows_character, set(value)))
     if not isinstance(value, (list, tuple, set, frozenset, dict)):
         return True
+    if len(value) < domain.shortest or (_is_mixed(value) and not domain.is_mixed):
+        return False
     if not value:
-        return domain.may_be_empty
+        return True
     if isinstance(value, tuple) and domain.lengths is not None and len(value) not in domain.lengths:
         return False
     if isinstance(value, (list, tuple)) and len(value) > 1 and not _has_order(domain, value):
@@ -193,6 +202,21 @@ def _is_sorted(value: Sequence[Any]) -> bool:
 def _is_distinct(value: Sequence[Any]) -> bool:
     texts = [repr(part) for part in value]
     return len(set(texts)) == len(texts)
+
+
+def _is_mixed(value: Iterable[Any]) -> bool:
+    numbers = [part for part in value if _is_number(part)]
+    return bool(numbers) and min(numbers) < 0 < max(numbers)
+
+
+def _is_balanced(text: str) -> bool:
+    opened = []
+    for character in text:
+        if character in _BRACKETS.values():
+            opened.append(character)
+        elif character in _BRACKETS and (not opened or opened.pop() != _BRACKETS[character]):
+            return False
+    return not opened
 
 
 def _same_length(one: Any, other: Any) -> bool:

@@ -15,8 +15,8 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pairsmith.pipeline.crosscheck.changes import MAX_TEXT, change_value
 from pairsmith.pipeline.crosscheck.domain import fit_arguments, infer_domain
+from pairsmith.pipeline.crosscheck.mutations import MAX_TEXT, change_value
 from pairsmith.schemas.values import ValueTooLargeError, decode_value, encode_arguments
 
 N_SCALED = 6
@@ -144,7 +144,7 @@ def _small_or_changed(
 
 
 def _ingredients(seeds: Sequence[list[Any]]) -> list[list[Any]]:
-    """Return the values that stand in each argument's place."""
+    """Return the values of each argument."""
     width = max(map(len, seeds))
     return [[arguments[place] for arguments in seeds if place < len(arguments)] for place in range(width)]
 
@@ -208,7 +208,7 @@ def text_of(arguments: Sequence[Any]) -> str:
 
 
 def small_arguments(pools: Sequence[Sequence[Any]], chance: random.Random) -> list[Any]:
-    """Return an argument list of few and small values, of the types that stand in each place.
+    """Return an argument list of few and small values, of the types of each place.
 
     Args:
         pools: the values that were seen in each argument's place, at least one each.

@@ -4,13 +4,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from pairsmith.pipeline.crosscheck.mutants import Adequacy, measure_adequacy
+from pairsmith.pipeline.crosscheck.mutations import Adequacy, measure_adequacy
 from pairsmith.pipeline.crosscheck.questions import (
     PassedProgram,
     ask_reference,
     collect_answers,
     derive_questions,
-    drop_endless,
     large_questions,
     own_inputs,
 )
@@ -30,10 +29,12 @@ from pairsmith.pipeline.crosscheck.vote import (
 )
 from pairsmith.pipeline.sandbox import SandboxPool
 from pairsmith.schemas.config import CrosscheckConfig
-from pairsmith.schemas.crosscheck import CandidateCrosscheck, CrosscheckResult, ProblemCrosscheck
 from pairsmith.schemas.problem import Interface, Problem
+from pairsmith.schemas.verdict import CandidateCrosscheck, CrosscheckResult, ProblemCrosscheck
 
 _N_SHOWN = 3
+_N_PROGRAMS = 200  # different passed ones that run on derived inputs at most, clusters in turns
+_CLEAR_SHARE = 0.9  # of the votes, from which who differs is outvoted: of ten independent programs all but one
 _WEAK_SHARE = 0.05  # votes apart from the commonest answer; one odd program in a hundred makes no problem weak
 
 
@@ -48,7 +49,7 @@ def crosscheck_problem(
         problem: the problem; with a contract, a reference, or neither.
         passed: candidates that passed its tests.
         pool: where everything runs; there are no expected values that could enter it.
-        config: budgets and thresholds.
+        config: budgets.
         seed: of derived inputs and mutants.
 
     Raises:
@@ -56,39 +57,31 @@ def crosscheck_problem(
     """
     own = own_inputs(problem, passed, pool)
     questions = derive_questions(problem, own, config, seed)
-    programs = _different(passed, config.n_programs)
+    programs = _different(passed, _N_PROGRAMS)
     reading = reading_of(problem.cases)
     given: Mapping[int, Consensus] = {}
     method = ""
     questions += large_questions(problem, own) if questions else []
     if questions and problem.reference:
-        questions, given = ask_reference(problem, questions, reading, pool, config.wall_s / 3)
+        questions, given = ask_reference(problem, questions, reading, pool, config.wall_s / 3, own)
         method = "reference"
     elif questions and len(programs) >= MIN_PROGRAMS:
         method = "consensus"
-    if method and not problem.contract and programs:
-        questions, given = _drop_endless(problem, programs, questions, given, pool)
-    voters = collect_answers(problem, programs, questions, reading, pool) if method else []
-    answers = _answers(given, voters, questions, config, bool(problem.contract)) if voters else given
+    voters: list[Voter] = []
+    if method and programs:
+        told = {questions[place].arguments: answer for place, answer in given.items()}
+        questions, voters = collect_answers(problem, programs, questions, reading, pool)
+        given = {
+            place: told[question.arguments]
+            for place, question in enumerate(questions)
+            if question.arguments in told
+        }
+    answers = _answers(given, voters, questions, bool(problem.contract)) if voters else given
     if not answers:
         method = ""
-    rows = _judge_candidates(passed, voters, questions, answers, method, config)
+    rows = _judge_candidates(passed, voters, questions, answers, method)
     adequacy = _adequacy(problem, rows, passed, questions, own, pool, config, seed)
     return _sum_up(problem, questions, voters, answers, method, adequacy), rows
-
-
-def _drop_endless(
-    problem: Problem,
-    programs: Sequence[PassedProgram],
-    questions: Sequence[Question],
-    given: Mapping[int, Consensus],
-    pool: SandboxPool,
-) -> tuple[list[Question], dict[int, Consensus]]:
-    """Return the questions that programs get through (see `drop_endless`), and the given answers by place."""
-    answers = {questions[place].arguments: answer for place, answer in given.items()}
-    kept = drop_endless(problem, programs, questions, pool)
-    found = {place: answers.get(question.arguments) for place, question in enumerate(kept)}
-    return kept, {place: answer for place, answer in found.items() if answer is not None}
 
 
 def _different(passed: Sequence[PassedProgram], n: int) -> list[PassedProgram]:
@@ -108,7 +101,6 @@ def _answers(
     given: Mapping[int, Consensus],
     voters: Sequence[Voter],
     questions: Sequence[Question],
-    config: CrosscheckConfig,
     has_contract: bool,
 ) -> dict[int, Consensus]:
     """Return the answers that count: the reference's, and the consensus on what it had no answer to.
@@ -131,7 +123,10 @@ def _answers(
         return counted
     agreeing = [voter for voter in voters if not disagreements(voter.keys, counted, questions)]
     open_places = [place for place in range(len(questions)) if place not in given]
-    return counted | find_consensus(agreeing or voters, questions, config, open_places)
+    found = find_consensus(agreeing or voters, questions, open_places)
+    if given:  # nobody must answer in time what the reference had no time for
+        found = {place: answer for place, answer in found.items() if answer.key != UNKNOWN}
+    return counted | found
 
 
 def _judge_candidates(
@@ -140,7 +135,6 @@ def _judge_candidates(
     questions: Sequence[Question],
     answers: Mapping[int, Consensus],
     method: str,
-    config: CrosscheckConfig,
 ) -> list[CandidateCrosscheck]:
     code_of = {row.program.candidate_id: row.program.code for row in passed}
     by_code = {code_of[voter.program_id]: voter for voter in voters}
@@ -150,11 +144,11 @@ def _judge_candidates(
     for row in passed:
         voter = by_code.get(row.program.code)
         key = (row.program.candidate_id, row.program.problem_id)
-        if voter is None or not method or all(answer == UNKNOWN for answer in voter.keys):
+        if voter is None or not method:
             rows.append(CandidateCrosscheck(*key, CrosscheckResult.UNCHECKED, "", 0, 0, "", 0.0))
             continue
         against = disagreements(voter.keys, answers, questions)
-        standing = _standing(voter.keys, against, answers, questions, config)
+        standing = _standing(voter.keys, against, answers, questions)
         group = hashlib.sha256("\0".join(voter.keys).encode()).hexdigest()[:32]
         n_agreed, support = len(answers) - len(against), groups[voter.keys] / total
         rows.append(CandidateCrosscheck(*key, standing, method, len(answers), n_agreed, group, support))
@@ -166,7 +160,6 @@ def _standing(
     against: Sequence[int],
     answers: Mapping[int, Consensus],
     questions: Sequence[Question],
-    config: CrosscheckConfig,
 ) -> CrosscheckResult:
     if not against:
         return CrosscheckResult.CONFIRMED
@@ -181,7 +174,7 @@ def _standing(
         if place not in late
         and answers[place].key != UNKNOWN
         and questions[place].is_inside
-        and answers[place].share >= config.clear_share
+        and answers[place].share >= _CLEAR_SHARE
     ]
     return CrosscheckResult.OUTVOTED if clear else CrosscheckResult.DOUBTFUL
 

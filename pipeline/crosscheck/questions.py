@@ -2,26 +2,44 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from pairsmith.pipeline.crosscheck.domain import infer_domain, is_beyond, is_inside
+from pairsmith.pipeline.crosscheck.domain import (
+    InputDomain,
+    infer_answers,
+    infer_domain,
+    is_beyond,
+    is_inside,
+    is_like,
+)
 from pairsmith.pipeline.crosscheck.inputs import derive_inputs, large_inputs
-from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN, answer_keys, list_asked, run_on_inputs
-from pairsmith.pipeline.crosscheck.vote import Consensus, Question, Voter
+from pairsmith.pipeline.crosscheck.run import (
+    RAISED,
+    STOPPING,
+    UNKNOWN,
+    Ran,
+    answer_keys,
+    list_asked,
+    run_on_inputs,
+)
+from pairsmith.pipeline.crosscheck.vote import LARGE_SHARE, Consensus, Question, Voter, weigh_voters
 from pairsmith.pipeline.judging.equality import MANY_ANSWERS
 from pairsmith.pipeline.sandbox import SandboxPool
 from pairsmith.schemas.candidate import Program
 from pairsmith.schemas.config import CrosscheckConfig
+from pairsmith.schemas.execution import Status
 from pairsmith.schemas.problem import Case, Interface, JudgedBy, Problem
 from pairsmith.schemas.values import decode_value
 
 _N_ASKED = 60  # inputs that are taken from a test that runs in a sandbox of its own
 _MODEST = 4  # times the largest of the problem's own inputs
 _N_PROBES = 3
-_PROBE_ROUNDS = 3
+_PROBE_STOPS = 3  # how often a probe goes on behind an input that stopped it; others less often
+_OTHER_STOPS = 1
 _N_LATE = 2
+_SHORT = 0.3  # of the time for an input; to a far one who has a formula needs none, and a loop needs minutes
 _QUICK = 0.1  # of the time that an input may take
-_MAX_STOPS = 12  # of the reference: each costs a third of `crosscheck.wall_s`
+_MAX_STOPS, _FEW_STOPS = 8, 3  # of the reference; each costs a third of `crosscheck.wall_s`, or a part of that
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +99,18 @@ def _asking(problem: Problem, own: Sequence[str]) -> Callable[[str, bool], Quest
 
 
 def ask_reference(
-    problem: Problem, questions: Sequence[Question], reading: Case, pool: SandboxPool, case_wall_s: float
+    problem: Problem,
+    questions: Sequence[Question],
+    reading: Case,
+    pool: SandboxPool,
+    case_wall_s: float,
+    own: Sequence[str] = (),
 ) -> tuple[list[Question], dict[int, Consensus]]:
     """Return the questions that stay, and the reference's answers by their place; the contract says which count.
 
     Inputs that the reference itself was slow on come behind the others, and need not be answered in time: a
     program like it may be just too late. Without a contract a few that it had no time for stay too, the last and
-    without an answer: faster programs may tell.
+    without an answer: faster programs may tell. So is an input unlike the own ones whose answer is unlike theirs.
 
     Args:
         problem: with a reference.
@@ -95,10 +118,24 @@ def ask_reference(
         reading: how answers are read.
         pool: where the reference runs.
         case_wall_s: seconds that one input may take there.
+        own: the inputs of the problem's tests.
     """
-    asked = _ask_source(problem, problem.contract or problem.reference, questions, reading, pool)
+    source = problem.contract or problem.reference
+    known = None if problem.contract else _own_domain(problem, own, pool)
+    near = [question for question in questions if not question.is_far]
+    asked: list[tuple[Question, _Told]] = []
+    for part, max_stops, time_share in (
+        ([question for question in near if question.is_inside], _MAX_STOPS, 1.0),
+        # Of those unlike the own inputs an answer tells little: few are worth a stop, and none much time.
+        ([question for question in near if not question.is_inside], _FEW_STOPS, _SHORT),
+        ([question for question in questions if question.is_far], _FEW_STOPS, _SHORT),
+    ):
+        answers = _ask_source(problem, source, part, reading, pool, max_stops, time_share)
+        asked += zip(part, answers, strict=True)
     quick, slow, late = [], [], []
-    for question, (key, wall_s) in zip(questions, asked, strict=True):
+    for question, (key, value, wall_s) in asked:
+        if known is not None and value and question.is_inside and not is_like(known, question.arguments, value):
+            question = replace(question, is_inside=False, is_modest=False, may_be_refused=True)
         if key == UNKNOWN and question.is_inside and question.is_modest and not question.is_large:
             late.append(question)
         elif key not in (UNKNOWN, RAISED) and wall_s <= _QUICK * case_wall_s:
@@ -111,23 +148,45 @@ def ask_reference(
     return kept, {place: Consensus(key, 1.0, is_given=True) for place, (_, key) in enumerate(answered)}
 
 
+class _Told(NamedTuple):
+    """What a trusted program answers to one input: the answer's key and text, and its seconds."""
+
+    key: str
+    value: str
+    wall_s: float
+
+
+def _own_domain(problem: Problem, own: Sequence[str], pool: SandboxPool) -> InputDomain | None:
+    """Return what the own inputs and the reference's answers to them have in common; None where it has none."""
+    (ran,) = run_on_inputs(problem, [problem.reference], own, pool) if own else (Ran((), 0.0),)
+    pairs = [(text, answer.value) for text, answer in zip(own, ran.answers, strict=False) if answer.value]
+    return infer_answers([text for text, _ in pairs], [value for _, value in pairs]) if pairs else None
+
+
 def _ask_source(
-    problem: Problem, source: str, questions: Sequence[Question], reading: Case, pool: SandboxPool
-) -> list[tuple[str, float]]:
-    """Return a trusted program's answers and their seconds, UNKNOWN where it was stopped or not asked.
+    problem: Problem,
+    source: str,
+    questions: Sequence[Question],
+    reading: Case,
+    pool: SandboxPool,
+    max_stops: int,
+    time_share: float,
+) -> list[_Told]:
+    """Return what a trusted program answers, UNKNOWN where it was stopped or not asked.
 
     An input that stops it costs no other its answer, but time. So inputs like those that stopped it before are not
-    asked, and after a dozen none is.
+    asked, and after `max_stops` none is.
     """
-    found = [(UNKNOWN, 0.0)] * len(questions)
+    found = [_Told(UNKNOWN, "", 0.0)] * len(questions)
     left = list(range(len(questions)))
     stopped: list[list[Any]] = []
     going: list[list[Any]] = []
-    while left and len(stopped) < _MAX_STOPS:
-        (ran,) = run_on_inputs(problem, [source], [questions[place].arguments for place in left], pool)
+    while left and len(stopped) < max_stops:
+        inputs = [questions[place].arguments for place in left]
+        (ran,) = run_on_inputs(problem, [source], inputs, pool, time_share=time_share)
         keys = answer_keys(ran, len(left), reading)[: ran.n_answered]
         for place, key, answer in zip(left, keys, ran.answers, strict=False):
-            found[place] = key, answer.wall_s
+            found[place] = _Told(key, answer.value, answer.wall_s)
             going.append(decode_value(questions[place].arguments))
         if not ran.answers or ran.n_answered == len(left):
             break
@@ -145,65 +204,115 @@ def _is_like(question: Question, stopped: Sequence[list[Any]], going: Sequence[l
     return False
 
 
-def drop_endless(
-    problem: Problem, programs: Sequence[PassedProgram], questions: Sequence[Question], pool: SandboxPool
-) -> list[Question]:
-    """Return the questions without those that stop a few programs: each would cost all the ones after it.
-
-    An input like the own ones must stop half of the probes to be left out, another one any of them. Those that
-    whoever is right must answer are kept, behind the others; large ones come last, and stay.
-    """
-    probes = [row.program.code for row in programs[:_N_PROBES]]
-    parts: list[Question] = []
-    late: list[Question] = []
-    for is_inside_part in (True, False):
-        kept = [
-            question for question in questions if question.is_inside is is_inside_part and not question.is_large
-        ]
-        for _ in range(_PROBE_ROUNDS):
-            stop = _first_stop(problem, probes, kept, is_inside_part, pool)
-            if stop >= len(kept):
-                break
-            if kept[stop].is_inside and kept[stop].is_modest and len(late) < _N_LATE:
-                late.append(kept[stop])
-            kept = kept[:stop] + kept[stop + 1 :]
-        else:
-            kept = kept[: _first_stop(problem, probes, kept, is_inside_part, pool)]
-        parts += kept
-    return [*parts, *late, *(question for question in questions if question.is_large)]
-
-
-def _first_stop(
-    problem: Problem, probes: Sequence[str], questions: Sequence[Question], by_half: bool, pool: SandboxPool
-) -> int:
-    """Return the place of the first question that stops half of the probes, or any; their number if none does."""
-    if not questions:
-        return 0
-    ran = run_on_inputs(problem, probes, [question.arguments for question in questions], pool)
-    stops = sorted(row.n_answered for row in ran if row.answers)
-    return stops[len(stops) // 2 if by_half else 0] if stops else len(questions)
-
-
 def collect_answers(
     problem: Problem,
     programs: Sequence[PassedProgram],
     questions: Sequence[Question],
     reading: Case,
     pool: SandboxPool,
-) -> list[Voter]:
-    """Return what each program answers. Inputs unlike the own ones are run apart: what they stop is not lost."""
+) -> tuple[list[Question], list[Voter]]:
+    """Return the questions that stay, and what each program answers to them.
+
+    A program answers in one process, first what every right program must answer: what stops it there ends it, and
+    what stops it later costs no other input its answer. Without a contract the first few programs show which
+    inputs stop many; these are left out for the others. Programs whose sandbox broke have no answers.
+    """
+    near = [question for question in questions if _must_answer(question)]
+    near += [question for question in questions if not question.is_large and not _must_answer(question)]
+    near += [question for question in questions if question.is_large and not question.is_far]
     codes = [row.program.code for row in programs]
-    keys: list[dict[str, str]] = [{} for _ in programs]
-    for is_inside_part in (True, False):
-        inputs = [question.arguments for question in questions if question.is_inside is is_inside_part]
-        if not inputs:
-            continue
-        for key, ran in zip(keys, run_on_inputs(problem, codes, inputs, pool), strict=True):
-            key.update(zip(inputs, answer_keys(ran, len(inputs), reading), strict=True))
-    return [
-        Voter(row.program.candidate_id, row.cluster, tuple(key[question.arguments] for question in questions))
-        for row, key in zip(programs, keys, strict=True)
+    n_probes = 0 if problem.contract else min(_N_PROBES, len(codes))
+    asked = [question.arguments for question in near]
+    rows = [(asked, ran) for ran in run_on_inputs(problem, codes[:n_probes], asked, pool, n_stops=_PROBE_STOPS)]
+    near = _without_endless(near, [ran for _, ran in rows])
+    kept = [question.arguments for question in near]
+    n_final = sum(map(_must_answer, near))
+    others = run_on_inputs(problem, codes[n_probes:], kept, pool, n_stops=_OTHER_STOPS, n_final=n_final)
+    rows += [(kept, ran) for ran in others]
+    keys = [dict(zip(texts, answer_keys(ran, len(texts), reading), strict=True)) for texts, ran in rows]
+    decisive = {question.arguments for question in near if _must_answer(question) or question.is_large}
+    going = [not decisive & _stops(texts, ran) for texts, ran in rows]
+    far = _collect_far(
+        problem, programs, [question for question in questions if question.is_far], reading, pool, keys, going
+    )
+    stay = [*near, *far]
+    return stay, [
+        Voter(
+            row.program.candidate_id,
+            row.cluster,
+            tuple(answers.get(question.arguments, UNKNOWN) for question in stay),
+        )
+        for row, answers, (_, ran) in zip(programs, keys, rows, strict=True)
+        if ran.answers and ran.answers[0].status is not Status.NOT_RUN  # else it was asked nothing
     ]
+
+
+def _collect_far(
+    problem: Problem,
+    programs: Sequence[PassedProgram],
+    far: Sequence[Question],
+    reading: Case,
+    pool: SandboxPool,
+    keys: Sequence[dict[str, str]],
+    going: Sequence[bool],
+) -> list[Question]:
+    """Add the answers to far inputs to the keys; return those inputs that may count.
+
+    Some programs are asked at a time, until so many have had no time for an input that it can't count any more.
+    """
+    weights = [*weigh_voters([Voter(row.program.candidate_id, row.cluster, ()) for row in programs]).values()]
+    late = dict.fromkeys((question.arguments for question in far), 0.0)
+    most = (1.0 - LARGE_SHARE) * sum(weights)
+    for place, weight in enumerate(weights):
+        if not going[place]:
+            late = {text: sum_late + weight for text, sum_late in late.items()}
+    left = [place for place, is_going in enumerate(going) if is_going]
+    while left:
+        inputs = [text for text, sum_late in late.items() if sum_late <= most]
+        if not inputs:
+            return []
+        part, left = left[: pool.n_threads], left[pool.n_threads :]
+        sources = [programs[place].program.code for place in part]
+        ran = run_on_inputs(problem, sources, inputs, pool, n_stops=len(inputs), time_share=_SHORT)
+        for place, one in zip(part, ran, strict=True):
+            found = dict(zip(inputs, answer_keys(one, len(inputs), reading), strict=True))
+            keys[place].update(found)
+            for text, key in found.items():
+                late[text] += weights[place] * (key == UNKNOWN)
+    return [question for question in far if late[question.arguments] <= most]
+
+
+def _must_answer(question: Question) -> bool:
+    return question.is_inside and question.is_modest and not question.is_large
+
+
+def _stops(inputs: Sequence[str], ran: Ran) -> set[str]:
+    """Return the inputs that stopped a program."""
+    return {
+        text
+        for text, answer in zip(inputs, ran.answers, strict=False)
+        if answer.status in STOPPING and answer.status is not Status.NOT_RUN
+    }
+
+
+def _without_endless(questions: Sequence[Question], probes: Sequence[Ran]) -> list[Question]:
+    """Return the questions without those that stop a few programs, which would cost the others their time.
+
+    An input like the own ones must stop half of the probes to be left out, another one any of them. A few of those
+    that every right program must answer are kept, behind the others; large ones come last, and stay.
+    """
+    probes = [ran for ran in probes if ran.answers]
+    kept: list[Question] = []
+    late: list[Question] = []
+    for place, question in enumerate(questions):
+        n_stopped = sum(ran.answers[place].status in STOPPING for ran in probes)
+        is_endless = 2 * n_stopped >= len(probes) if question.is_inside else n_stopped
+        if question.is_large or not probes or not is_endless:
+            kept.append(question)
+        elif _must_answer(question) and len(late) < _N_LATE:
+            late.append(question)
+    n = sum(not question.is_large for question in kept)
+    return [*kept[:n], *late, *kept[n:]]
 
 
 def largest_of(own: Sequence[str]) -> tuple[float, int]:

@@ -4,9 +4,10 @@ Unlike `pipeline.execution.runner`, which makes labels and reruns borderline fai
 input has given no answer to it; `problem` decides what follows from that.
 """
 
+import functools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pairsmith.pipeline.execution.suites import arguments_asked
@@ -15,7 +16,7 @@ from pairsmith.pipeline.judging.values import loosen, view_value
 from pairsmith.pipeline.sandbox import Answer, Bench, Job, SandboxFaultError, SandboxPool
 from pairsmith.schemas.execution import Status
 from pairsmith.schemas.problem import Case, Problem
-from pairsmith.schemas.values import Cycle, Lazy, Opaque, Record, decode_value
+from pairsmith.schemas.values import Array, Cycle, Lazy, Opaque, Record, decode_value
 
 UNKNOWN = ""
 """The program gave no answer that could be compared: out of time, memory or depth, or nothing comparable."""
@@ -23,6 +24,8 @@ RAISED = "raised"
 """The program refused the input, whatever the exception's type."""
 
 _NO_ANSWER = (Status.TIMEOUT, Status.MEMORY, Status.OUTPUT_LIMIT, Status.NOT_RUN, Status.FAULT)
+_MAX_KEPT = 2_000  # characters
+_LITTLE = 0.5  # of the time that one input may take
 STOPPING = frozenset(
     {
         Status.TIMEOUT,
@@ -51,7 +54,15 @@ class Ran:
         return next(stops, len(self.answers))
 
 
-def run_on_inputs(problem: Problem, sources: Sequence[str], inputs: Sequence[str], pool: SandboxPool) -> list[Ran]:
+def run_on_inputs(
+    problem: Problem,
+    sources: Sequence[str],
+    inputs: Sequence[str],
+    pool: SandboxPool,
+    n_stops: int = 0,
+    n_final: int = 0,
+    time_share: float = 1.0,
+) -> list[Ran]:
     """Return what each program does on each input, in the programs' order.
 
     Args:
@@ -59,21 +70,42 @@ def run_on_inputs(problem: Problem, sources: Sequence[str], inputs: Sequence[str
         sources: whole programs.
         inputs: texts of argument lists.
         pool: where they run; its workers say how many at once.
+        n_stops: how often a program that an input stops goes on behind it, in a fresh process.
+        n_final: inputs, the first ones, behind which it does not.
+        time_share: of the time that the pool allows one input.
 
     Raises:
         SandboxError: if the sandbox stays broken.
     """
+    limit_s = time_share * pool.case_wall_s
+    lower = () if time_share == 1.0 else (("case_wall_s", limit_s),)
 
     def run(source: str) -> Ran:
-        job = Job(problem.setup, source, problem.entry_point, tuple(inputs))
+        job = Job(problem.setup, source, problem.entry_point, tuple(inputs), lower=lower)
         try:
-            answers, ending = pool.run(lambda bench: bench.candidate.run(job))
+            return pool.run(lambda bench: _run(bench, job, n_stops, n_final, limit_s))
         except SandboxFaultError:
             return Ran((), 0.0)
-        return Ran(tuple(answers), ending.cpu_s)
 
-    with ThreadPoolExecutor(pool.n_threads, thread_name_prefix="truth") as threads:
+    with ThreadPoolExecutor(max(min(pool.n_threads, len(sources)), 1), thread_name_prefix="truth") as threads:
         return list(threads.map(run, sources))
+
+
+def _run(bench: Bench, job: Job, n_stops: int, n_final: int, limit_s: float) -> Ran:
+    """Run a program; where it is stopped, again from that input on if it had little time, else behind it."""
+    answers: list[Answer] = []
+    all_cpu_s = 0.0
+    while True:
+        part, ending = bench.candidate.run(replace(job, inputs=job.inputs[len(answers) :]))
+        all_cpu_s += ending.cpu_s
+        n_asked = next((place for place, answer in enumerate(part) if answer.status is Status.NOT_RUN), len(part))
+        is_over = n_asked in (0, len(part)) or len(answers) + n_asked <= n_final
+        if is_over or not n_stops:
+            return Ran((*answers, *part), all_cpu_s)
+        n_stops -= 1
+        last = part[n_asked - 1]  # those before it may have had most of the time
+        had_little = n_asked > 1 and last.status is Status.TIMEOUT and last.wall_s < _LITTLE * limit_s
+        answers += part[: n_asked - had_little]
 
 
 def list_asked(problem: Problem, source: str, n: int, pool: SandboxPool) -> tuple[str, ...]:
@@ -128,7 +160,7 @@ def reading_of(cases: Sequence[Case]) -> Case:
 def answer_key(answer: Answer, reading: Case) -> str:
     """Return a text that is equal for equal answers; UNKNOWN or RAISED where there is none.
 
-    Numbers are told apart as Python does (True == 1 == 1.0), floats by nine significant digits, or by six where
+    Numbers are compared as Python does (True == 1 == 1.0), floats by nine significant digits, or by six where
     the tests allow a tolerance. Sets and dicts have no order.
 
     Args:
@@ -139,8 +171,15 @@ def answer_key(answer: Answer, reading: Case) -> str:
         return UNKNOWN
     if answer.status is not Status.OK:
         return UNKNOWN if answer.exception == "RecursionError" else RAISED
+    if len(answer.value) > _MAX_KEPT:
+        return _value_key.__wrapped__(answer.value, reading)
+    return _value_key(answer.value, reading)
+
+
+@functools.lru_cache(4096)  # most programs of a problem give the same answers
+def _value_key(text: str, reading: Case) -> str:
     try:
-        value = loosen(view_value(decode_value(answer.value), reading.view), reading.compare)
+        value = loosen(view_value(decode_value(text), reading.view), reading.compare)
         if reading.compare in ("truthy", "falsy"):
             return f"truth {bool(value)}"
         return _form(value, TOLERANT_DIGITS if reading.atol else DIGITS)
@@ -171,6 +210,8 @@ def _form(value: Any, digits: int) -> str:
         return ("" if value.is_tuple else value.name) + _form(tuple(parts), digits)
     if isinstance(value, Lazy):
         return f"{value.kind}{_form(list(value.items), digits)}"
+    if isinstance(value, Array):
+        return f"array{value.shape}{_form(list(value.items), digits)}"
     if isinstance(value, Cycle):
         return f"cycle{value.levels}"
     if isinstance(value, dict):

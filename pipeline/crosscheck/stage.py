@@ -5,6 +5,7 @@ One run gives all three; each is a stage of its own, so that each has its rows a
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from pairsmith.pipeline.chain.stage import LIMITS, Inputs, Stage, limits_of, limits_text, setting_text
@@ -15,15 +16,15 @@ from pairsmith.pipeline.run.digests import content_digest, digest
 from pairsmith.pipeline.run.folder import Shard
 from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.config import RunConfig
-from pairsmith.schemas.crosscheck import CandidateCrosscheck, CrosscheckResult, ProblemCrosscheck, Timing
 from pairsmith.schemas.problem import Problem
-from pairsmith.schemas.verdict import Label
+from pairsmith.schemas.verdict import CandidateCrosscheck, CrosscheckResult, Label, ProblemCrosscheck, Timing
 
 if TYPE_CHECKING:
     from pairsmith.pipeline.chain.tools import Tools
 
 _STANDINGS, _PROBLEM_STANDINGS, _TIMINGS = "standings", "problem_standings", "timings"
-_VERSIONS = {_STANDINGS: 2, _PROBLEM_STANDINGS: 2, _TIMINGS: 1}
+_VERSIONS = {_STANDINGS: 3, _PROBLEM_STANDINGS: 3, _TIMINGS: 1}
+_N_AT_ONCE = 8  # problems
 _SETTINGS = ("crosscheck", *LIMITS, "seed")
 
 
@@ -31,31 +32,56 @@ def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]
     """Return a shard of each of the three stages: standings, problem standings, timings."""
     passed = _passed(inputs)
     n_in = sum(map(len, passed.values()))
+    settings = config.crosscheck
+    kept: dict[str, list[list[Any]]] = {}
+    to_check: list[Problem] = []
+    for problem in inputs.rows["problems"]:
+        before = [inputs.before[stage].get(problem.problem_id) for stage in _VERSIONS]
+        if None not in before:  # a killed run may have written one of the three alone
+            kept[problem.problem_id] = [part or [] for part in before]
+        elif problem.problem_id in passed:
+            to_check.append(problem)
+    checked: dict[str, tuple[ProblemCrosscheck, list[CandidateCrosscheck]]] = {}
+    if to_check and settings.n_inputs:
+        pool = tools.beyond_pool()
+
+        def check(problem: Problem) -> tuple[ProblemCrosscheck, list[CandidateCrosscheck]]:
+            return crosscheck_problem(problem, passed[problem.problem_id], pool, settings, config.seed)
+
+        # Several at a time: a problem alone has moments in which one program runs, such as its reference.
+        with ThreadPoolExecutor(min(pool.n_threads, _N_AT_ONCE), thread_name_prefix="crosscheck") as threads:
+            checked = dict(zip((row.problem_id for row in to_check), threads.map(check, to_check), strict=True))
     candidates: list[CandidateCrosscheck] = []
     of_problems: list[ProblemCrosscheck] = []
     timings: list[Timing] = []
     for problem in inputs.rows["problems"]:
-        rows = passed.get(problem.problem_id, [])
-        before = [inputs.before[stage].get(problem.problem_id) for stage in _VERSIONS]
-        if None not in before:  # a killed run may have written one of the three alone
-            for made, kept in zip((candidates, of_problems, timings), before, strict=True):
-                made += kept  # type: ignore[operator]
+        if problem.problem_id in kept:
+            for made, rows in zip((candidates, of_problems, timings), kept[problem.problem_id], strict=True):
+                made += rows  # type: ignore[operator]
             continue
-        if rows and config.crosscheck.n_inputs:
-            pool, settings = tools.beyond_pool(), config.crosscheck
-            of_problem, found = crosscheck_problem(problem, rows, pool, settings, config.seed)
+        if problem.problem_id in checked:
+            of_problem, found = checked[problem.problem_id]
             candidates += found
             of_problems.append(of_problem)
-        if rows and config.crosscheck.n_timed_runs:
-            doubted = {row.candidate_id for row in candidates if row.standing is not CrosscheckResult.CONFIRMED}
-            programs = {row.program.code: row.program for row in rows if row.program.candidate_id not in doubted}
-            timings += time_problem(
-                problem, [*programs.values()], tools.beyond_pool(), config.crosscheck.n_timed_runs
-            )
+        if problem.problem_id in passed and settings.n_timed_runs:
+            timings += _time(problem, passed[problem.problem_id], candidates, settings.n_timed_runs, tools)
     counts = Counter(f"standing.{row.standing}" for row in candidates)
     weak = Counter({"weak": sum(row.is_weak for row in of_problems)})
     n_problems = len(inputs.rows["problems"])
     return Shard(candidates, n_in, {}, counts), Shard(of_problems, n_problems, {}, weak), Shard(timings, n_in)
+
+
+def _time(
+    problem: Problem,
+    passed: Sequence[PassedProgram],
+    candidates: Sequence[CandidateCrosscheck],
+    n_runs: int,
+    tools: "Tools",
+) -> list[Timing]:
+    """Return the timings of the programs that nothing speaks against, while nothing else runs."""
+    doubted = {row.candidate_id for row in candidates if row.standing is not CrosscheckResult.CONFIRMED}
+    programs = {row.program.code: row.program for row in passed if row.program.candidate_id not in doubted}
+    return time_problem(problem, [*programs.values()], tools.beyond_pool(), n_runs)
 
 
 def _reuse(inputs: Inputs, config: RunConfig) -> dict[str, dict[str, str]]:

@@ -1,7 +1,7 @@
 """The consensus of passed candidates on inputs whose answers are unknown.
 
 All voters passed all tests, so what matters is how many *independent* programs
-give an answer. Near-duplicates of one program are one opinion said often: a cluster of n programs has the weight
+give an answer. Near-duplicates of one program are one opinion given often: a cluster of n programs has the weight
 of the square root of n, shared out among them (CodeT weighs equal programs so: Chen et al. 2022, arXiv:2207.10397,
 section 2.3). An answer needs a share of the votes, from at least two programs, to be the consensus.
 """
@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN
-from pairsmith.schemas.config import CrosscheckConfig
 
 _ROUNDS = 2  # in the second round those that the first one doubted have no vote
 _INVALID = 0.5  # an input that this share of the programs refuses need not be answered
 MIN_PROGRAMS = 3  # different passed programs that a consensus needs
+MIN_SHARE = 0.51
+"""Share of the votes that makes a consensus on an input like the problem's own: a majority, and no tie."""
 MIN_SHARE_OUTSIDE = 0.7
 """Share of the votes that makes a consensus on an input unlike the problem's own, where right ones may differ."""
 LARGE_SHARE = 0.5
@@ -34,49 +35,33 @@ class Voter:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One derived input.
+    """One derived input."""
 
-    Attributes:
-        arguments: its text.
-        is_inside: whether it has all that the problem's own inputs have in common.
-        is_modest: whether a right program answers it in time: it is not much larger than these.
-        may_be_refused: whether raising an exception is right too.
-        is_large: whether it is larger than these on purpose.
-        is_far: whether it is so large that a loop over it has no time.
-    """
-
-    arguments: str
-    is_inside: bool
-    is_modest: bool
-    may_be_refused: bool = False
-    is_large: bool = False
-    is_far: bool = False
+    arguments: str  # its text
+    is_inside: bool  # whether it has all that the problem's own inputs have in common
+    is_modest: bool  # whether a right program answers it in time: it is not much larger than these
+    may_be_refused: bool = False  # whether raising an exception is right too
+    is_large: bool = False  # whether it is larger than these on purpose
+    is_far: bool = False  # whether it is so large that a loop over it has no time
 
 
 @dataclass(frozen=True, slots=True)
 class Consensus:
-    """The answer that counts for one input.
+    """The answer that counts for one input."""
 
-    Attributes:
-        key: the answer; UNKNOWN where no program could answer an input that must be answered.
-        share: share of all votes behind it, in [0, 1], those of doubted programs included.
-        is_given: whether the reference gave it.
-    """
-
-    key: str
-    share: float
-    is_given: bool = False
+    key: str  # the answer; UNKNOWN where no program could answer an input that must be answered
+    share: float  # share of all votes behind it, in [0, 1], those of doubted programs included
+    is_given: bool = False  # whether the reference gave it
 
 
 def find_consensus(
-    voters: Sequence[Voter], questions: Sequence[Question], config: CrosscheckConfig, places: Sequence[int]
+    voters: Sequence[Voter], questions: Sequence[Question], places: Sequence[int]
 ) -> dict[int, Consensus]:
     """Return the consensus by the place of the question; questions without one are left out.
 
     Args:
         voters: programs with their answers to all questions.
         questions: derived inputs.
-        config: the shares that make a consensus.
         places: the questions that are looked at.
     """
     weights = weigh_voters(voters)
@@ -85,7 +70,7 @@ def find_consensus(
     for _ in range(_ROUNDS):
         found = {}
         for place in places:
-            consensus = _count(allowed, weights, place, questions[place], config)
+            consensus = _count(allowed, weights, place, questions[place])
             if consensus is not None:
                 found[place] = consensus
         agreeing = [voter for voter in voters if not disagreements(voter.keys, found, questions)]
@@ -147,7 +132,7 @@ def _votes(voters: Sequence[Voter], weights: Mapping[str, float], place: int) ->
 
 
 def _count(
-    voters: Sequence[Voter], weights: Mapping[str, float], place: int, question: Question, config: CrosscheckConfig
+    voters: Sequence[Voter], weights: Mapping[str, float], place: int, question: Question
 ) -> Consensus | None:
     votes = _votes(voters, weights, place)
     total = sum(votes.values())
@@ -159,7 +144,7 @@ def _count(
     key = max(votes, key=lambda answer: (votes[answer], answer))
     share = votes[key] / total
     n_programs = sum(voter.keys[place] == key for voter in voters)
-    least = config.min_share if question.is_inside else MIN_SHARE_OUTSIDE
+    least = MIN_SHARE if question.is_inside else MIN_SHARE_OUTSIDE
     if question.is_large and votes[key] < LARGE_SHARE * sum(weights[voter.program_id] for voter in voters):
         return None
     return Consensus(key, share) if share >= least and n_programs >= 2 else None

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from pairsmith.pipeline.evaluation.scores import ScoringError, make_reader, scores_to_json
+from pairsmith.pipeline.evaluation.estimates import ScoringError
+from pairsmith.pipeline.evaluation.score import make_reader, scores_to_json
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.pipeline.sampling.models import digest_folder
@@ -41,43 +42,30 @@ def check_gate(
         gains: on the held-out problems, by measure.
         slices: gain of pass@1 of each slice that has enough problems.
         sets: gain of pass@1 on each further set.
-        config: the falls that are allowed.
         model: digest of what was scored.
     """
     by_measure = {gain.measure: gain for gain in gains}
-    checks = [
-        _check("pass@1", by_measure.get("pass@1"), config.max_pass_fall, config, "held-out pass@1"),
-        _check(
-            "diversity",
-            by_measure.get(config.diversity),
-            config.max_diversity_fall,
-            config,
-            config.diversity.replace("_", " "),
-        ),
+    diversity = config.diversity
+    rows = [
+        ("pass@1", by_measure.get("pass@1"), config.max_pass_fall, "held-out pass@1"),
+        ("diversity", by_measure.get(diversity), config.max_diversity_fall, diversity.replace("_", " ")),
     ]
-    checks += [
-        _check(f"slice {name}", slices.get(name), config.max_slice_fall, config, f"pass@1 of slice {name}")
-        for name in config.slices
-    ]
-    checks += [
-        _check(f"set {name}", sets.get(name), config.max_pass_fall, config, f"pass@1 of {name}")
-        for name in config.sets
-    ]
-    return Gate(model, tuple(checks), config.allow)
+    rows += [(f"slice {n}", slices.get(n), config.max_slice_fall, f"pass@1 of slice {n}") for n in config.slices]
+    rows += [(f"set {n}", sets.get(n), config.max_pass_fall, f"pass@1 of {n}") for n in config.sets]
+    return Gate(model, tuple(_check(*row, config.evidence == "estimate") for row in rows), config.allow)
 
 
-def _check(name: str, gain: Gain | None, allowed: float, config: GateConfig, words: str) -> GateCheck:
+def _check(name: str, gain: Gain | None, allowed: float, words: str, by_estimate: bool) -> GateCheck:
     if gain is None or math.isnan(gain.change.value):
         reason = f"{words} was not measured; evaluate on more problems, or leave the check out"
         return GateCheck(name, GateOutcome.UNMEASURED, _NOTHING, allowed, reason)
     change = gain.change
-    falls = change.value < -allowed and (gain.is_significant or config.evidence == "estimate")
+    is_lower = change.value < -allowed
     numbers = f"{change.value:+.3f} [{change.low:+.3f}, {change.high:+.3f}]"
-    if falls:
-        return GateCheck(
-            name, GateOutcome.FELL, change, allowed, f"{words} fell: {numbers}, {allowed:g} is allowed"
-        )
-    doubt = " (a fall, not significant)" if change.value < -allowed else ""
+    if is_lower and (gain.is_significant or by_estimate):
+        reason = f"{words} fell: {numbers}, {allowed:g} is allowed"
+        return GateCheck(name, GateOutcome.FELL, change, allowed, reason)
+    doubt = " (a fall, not significant)" if is_lower else ""
     return GateCheck(name, GateOutcome.HELD, change, allowed, f"{words} held: {numbers}{doubt}")
 
 
@@ -107,7 +95,11 @@ def read_gate(folder: Path) -> Gate | None:
     except (OSError, ValueError, ScoringError) as error:
         line = str(error).partition("\n")[0].removesuffix("; score again")
         raise GateError(f"{place / GATE_FILE}: {line}; run `pairsmith evaluate` again") from None
-    return gate if gate.model == model_digest(place) else _stale(gate)
+    if gate.model == model_digest(place):
+        return gate
+    reason = "another model was scored than the one that is there now; run `pairsmith evaluate` again"
+    check = GateCheck(STALE, GateOutcome.UNMEASURED, _NOTHING, 0.0, reason)
+    return replace(gate, checks=(*gate.checks, check))
 
 
 def model_digest(run: Path) -> str:
@@ -116,9 +108,3 @@ def model_digest(run: Path) -> str:
         if (run / "training" / name).is_dir():
             return digest_folder(run / "training" / name)
     return ""
-
-
-def _stale(gate: Gate) -> Gate:
-    reason = "another model was scored than the one that is there now; run `pairsmith evaluate` again"
-    check = GateCheck(STALE, GateOutcome.UNMEASURED, _NOTHING, 0.0, reason)
-    return replace(gate, checks=(*gate.checks, check))

@@ -14,16 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.evaluation.gate import read_gate
-from pairsmith.pipeline.evaluation.scores import gains_from_json, score_from_json, slices_from_json
+from pairsmith.pipeline.evaluation.score import gains_from_json, score_from_json, slices_from_json
 from pairsmith.pipeline.run.folder import MANIFEST
+from pairsmith.pipeline.training.progress import load_summary
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.study import Start, StudyConfig, Variant
 from pairsmith.schemas.score import StudyRow
-from pairsmith.schemas.training import TrainingSummary
 
 _ERROR = "error.txt"
 
@@ -114,15 +112,11 @@ def note_error(run: Path, reason: str) -> None:
 
 
 def read_row(study: Path, cell: StudyCell) -> StudyRow:
-    """Return what came of a cell so far.
-
-    Raises:
-        ScoringError: if one of its files is broken.
-    """
+    """Return what came of a cell so far."""
     run = cell.folder(study)
     evaluation = run / "evaluation"
-    summary_path, error = run / "training" / "summary.json", run / _ERROR
-    summary = _read(summary_path)
+    error = run / _ERROR
+    summary = load_summary(run / "training")
     gains = evaluation / "gains.json"
     is_done = summary is not None and gains.is_file()
     gate = read_gate(run) if is_done else None
@@ -141,9 +135,3 @@ def read_row(study: Path, cell: StudyCell) -> StudyRow:
         refusals=gate.refusals() if gate is not None else (),
         error=error.read_text(encoding="utf-8") if error.is_file() else "",
     )
-
-
-def _read(path: Path) -> TrainingSummary | None:
-    if not path.is_file():
-        return None
-    return TypeAdapter(TrainingSummary).validate_json(path.read_text(encoding="utf-8"))

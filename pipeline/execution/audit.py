@@ -31,7 +31,7 @@ _EXPECTATIONS = ("failed", "undecided", "contained", HONEST)
 _INPUTS = ([3, 1, 4], [17], [2, 7, 1, 8, 2, 8], [10, -20, 30, -40], list(range(50)))
 # Short limits: what must time out does so soon.
 LIMITS = SandboxConfig(cpu_s=2, wall_s=12.0, case_wall_s=4.0, memory_mib=256, workers=1)
-_EXECUTION = ExecutionConfig(fault_retries=1, fault_limit=5)
+_EXECUTION = ExecutionConfig(fault_retries=1)
 
 # Runs after each program. Where process ids are shared, sessions tell the runner's processes from a program's.
 INSPECTOR = """

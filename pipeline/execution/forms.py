@@ -1,9 +1,17 @@
-"""Runs a program whole, and in its pruned form where loading the whole fails.
+"""Which forms of a program run, and how often: whole, pruned, and again in other surroundings.
+
+Runs a program whole, and in its pruned form where loading the whole fails.
 
 A program that exits while it loads, or whose entry point is not there afterwards, has failed: that counts against
 it. Anything else that ends the load (an exception, a limit) may be a demonstration's doing, and then the pruned
 form runs (see `extraction.needs`). Of compiled languages only a missing package is such a cause: a text that does
 not compile is no program.
+
+Which programs run again, and how often: one that behaves otherwise then is `flaky`.
+
+Each further run has another variation (see `Job`): other seeds of hashes and of `random`, another working
+directory, time zone, clock and process number. Most programs have nothing that could differ and run once more;
+one whose source names chance, time, hashes, threads or its surroundings runs as often as it takes to see a guess.
 """
 
 import re
@@ -67,3 +75,30 @@ def failed_to_load(execution: Execution) -> bool:
 def why(execution: Execution) -> str:
     """Return the reason of an end in a few words."""
     return execution.exception or execution.detail
+
+
+N_GUESSES = 8  # runs in which a guess of one bit gives the same answer: 1 of 256
+N_ORDERS = 4  # with as many orders of a set of text
+_CHANCE = re.compile(
+    r"rand|secrets|uuid|shuffle|sample\(|time|clock|Date|chrono|now\(|pid|\bid\(|hash\(|hashCode|object\(|thread|"
+    r"async|concurrent|multiprocessing|environ|listdir|getcwd|glob|go func|spawn|\bgc\b|repr\(|PWD|\$\$|tempfile",
+    re.IGNORECASE,
+)
+_ORDER = re.compile(r"\bset\(|\bfrozenset\(|\{[^{}:]*\}")
+_ORDER_ELSEWHERE = re.compile(r"HashMap|HashSet|unordered_|map\[")
+
+
+def n_further_runs(code: str, language: str, n_runs: int) -> int:
+    """Return how many runs follow the first.
+
+    Args:
+        code: the program.
+        language: what it is written in.
+        n_runs: runs of a program that depends on nothing (`execution.n_runs`); 1 turns all others off.
+    """
+    if n_runs < 2:
+        return 0
+    if _CHANCE.search(code):
+        return max(N_GUESSES, n_runs) - 1
+    order = _ORDER if language == "python" else _ORDER_ELSEWHERE
+    return max(N_ORDERS if order.search(code) else 2, n_runs) - 1

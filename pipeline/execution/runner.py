@@ -16,13 +16,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from pairsmith.pipeline.execution.forms import run_forms
-from pairsmith.pipeline.execution.repeats import n_further_runs
+from pairsmith.pipeline.execution.forms import n_further_runs, run_forms
 from pairsmith.pipeline.execution.suites import TESTS_ENDED, run_tests
 from pairsmith.pipeline.judging.checkers import check_runs
 from pairsmith.pipeline.judging.equality import agree
-from pairsmith.pipeline.languages.jobs import Unprepared, prepare, prepare_program, prepare_tests
-from pairsmith.pipeline.languages.toolchains import Toolchains
+from pairsmith.pipeline.languages.toolchains import Toolchains, Unprepared, prepare, prepare_program, prepare_tests
 from pairsmith.pipeline.sandbox import Answer, Bench, Ending, Job, SandboxFaultError, SandboxPool
 from pairsmith.schemas.candidate import Extraction, OtherBlock, Program
 from pairsmith.schemas.config import RerunTimeouts
@@ -64,13 +62,13 @@ def execute_programs(
         LanguageError: if a problem's language is unknown, or its toolchain missing in the sandbox.
     """
     with Toolchains(pool, cache) as toolchains:
-        return _execute(programs, problems, _Runner(pool, toolchains, n_runs, rerun_timeouts), on_done)
+        return _execute(programs, problems, Runner(pool, toolchains, n_runs, rerun_timeouts), on_done)
 
 
 def _execute(
     programs: Sequence[Program],
     problems: Mapping[str, Problem],
-    runner: "_Runner",
+    runner: "Runner",
     on_done: Callable[[int], None],
 ) -> list[Execution]:
     runnable = {_key(program): program for program in programs if program.extraction is Extraction.OK}
@@ -93,7 +91,7 @@ def _execute(
             raise
     for key, execution in sorted(done.items()):
         if runner.doubts(execution):
-            done[key] = runner.execute(runnable[key], problems[key[0]])
+            done[key] = runner.execute_alone(runnable[key], problems[key[0]])
     return [
         replace(done[_key(program)], candidate_id=program.candidate_id)
         if program.extraction is Extraction.OK
@@ -126,13 +124,22 @@ def _timed_out(execution: Execution) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Runner:
-    """Runs one program, as often as is asked."""
+class Runner:
+    """Runs one program, as often as is asked. Many threads may use one.
+
+    Attributes:
+        n_runs: 1 leaves out the second run, and no program is found to be flaky.
+        rerun_timeouts: which timeouts run once more alone.
+        alone: whether nothing else runs meanwhile in the pool.
+        lower: limits of the programs below the pool's, see `Job`.
+    """
 
     pool: SandboxPool
     toolchains: Toolchains
-    n_runs: int
-    rerun_timeouts: RerunTimeouts
+    n_runs: int = 2
+    rerun_timeouts: RerunTimeouts = "borderline"
+    alone: bool = False
+    lower: tuple[tuple[str, float], ...] = ()
 
     def doubts(self, execution: Execution) -> bool:
         """Return whether a program has to run once more, alone."""
@@ -141,6 +148,17 @@ class _Runner:
     def execute(self, program: Program, problem: Problem) -> Execution:
         """Run a program in the form that can be loaded, with the other blocks of its answer."""
         return run_forms(program, lambda form: self._execute(form, problem))
+
+    def run_one(self, program: Program, problem: Problem) -> Execution:
+        """Run one program; what something else may have caused runs once more, alone, and only that run counts."""
+        if program.extraction is not Extraction.OK:
+            return _not_run(program)
+        execution = self.execute(program, problem)
+        return self.execute_alone(program, problem) if self.doubts(execution) else execution
+
+    def execute_alone(self, program: Program, problem: Problem) -> Execution:
+        """Run a program likewise while nothing else runs in the pool."""
+        return replace(self, alone=True).execute(program, problem)
 
     def _execute(self, program: Program, problem: Problem) -> Execution:
         """Run the code of a program, and again where that may tell more."""
@@ -153,6 +171,7 @@ class _Runner:
             return _fault(program, problem, self.pool.name, str(fault))
         if isinstance(job, Unprepared):
             return _unprepared(program, problem, job, self.pool.name)
+        job = replace(job, n_expected_bytes=_expected_bytes(problem), lower=self.lower)
         first = self._run(program, problem, job)
         if first.status is Status.FAULT or _timed_out(first) or self.doubts(first):
             return first
@@ -178,7 +197,7 @@ class _Runner:
             return replace(done, runs=tuple(check_runs(problem, done.runs, bench.tester, self.toolchains)))
 
         try:
-            execution = self.pool.run(work)
+            execution = self.pool.run(work, self.alone)
         except SandboxFaultError as fault:
             return _fault(program, problem, self.pool.name, str(fault))
         self.pool.note(was_starved=execution.starved_s > _OVERLOAD * execution.wall_s)
@@ -216,6 +235,13 @@ def _prepare(program: Program, problem: Problem, toolchains: Toolchains) -> Job 
     if problem.interface is Interface.STDIN:
         job = replace(job, inputs=tuple(map(encode_value, inputs)), mode="stdin")
     return job
+
+
+def _expected_bytes(problem: Problem) -> tuple[int, int]:
+    """Return how long the longest expected answer is, and all of them together, as texts of values."""
+    is_text = problem.interface is Interface.STDIN
+    lengths = [len(encode_value(case.expected) if is_text else case.expected) for case in problem.cases]
+    return max(lengths, default=0), sum(lengths)
 
 
 def _execution(

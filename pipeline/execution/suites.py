@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
+from pairsmith.pipeline.execution.taken import taken_classes
 from pairsmith.pipeline.sandbox import Answer, Ending, Job, Sandbox
 from pairsmith.schemas.execution import Status, TestOutcome, TestRun
 from pairsmith.schemas.problem import JudgedBy, Problem
@@ -59,28 +60,47 @@ def run_tests(job: Job, problem: Problem, candidate: Sandbox, tester: Sandbox) -
             calls.append(_call(answer))
         return answer
 
-    name = "" if is_suite else job.entry_point
-    loaded = candidate.begin(replace(job, entry_point=name, inputs=(), views=(), mode="module"))
+    name = "" if is_suite and "." not in job.entry_point else job.entry_point
+    classes, code = ("", problem.test_code) if is_suite else taken_classes(problem.test_code, job.code)
+    setup = problem.setup + classes
+    loaded = candidate.begin(
+        replace(job, setup=job.setup + classes, entry_point=name, inputs=(), views=(), mode="module")
+    )
     outcome = None
     if loaded is Status.OK:
-        mode, name = ("suite", "") if is_suite else ("function", problem.entry_point)
-        outcome = tester.run_tester(Job(problem.setup, problem.test_code, name, mode=mode), ask)  # type: ignore[arg-type]
+        mode, name = ("suite", problem.entry_point) if is_suite else ("function", problem.entry_point)
+        outcome = tester.run_tester(Job(setup, code, name, mode=mode), ask)  # type: ignore[arg-type]
     ending = candidate.end()
-    if outcome is None or ending.status is not Status.OK:
+    if outcome is None:
+        return TestedRun(tuple(calls), ending, "", ())
+    if ending.status is not Status.OK:
+        is_stuck = ending.status is Status.TIMEOUT and _overlaps(outcome.report)
+        if is_stuck:  # threads of the tests ask one by one: one that waits for another never ends
+            ending, calls = (
+                replace(ending, status=Status.OK, detail="threads of the tests wait for each other"),
+                [],
+            )
         return TestedRun(tuple(calls), ending, "", ())
     if outcome.status is not Status.OK:
         # The tests themselves ran out of something, on a candidate that answered.
         detail = f"{TESTS_ENDED} {outcome.status.value} {outcome.exception or outcome.detail}".strip()
         return TestedRun(tuple(calls), replace(ending, status=Status.FAULT, detail=detail), "", ())
-    results, notes = decode_value(outcome.report)
-    if notes["reached"] and not calls and not is_suite:
-        calls.append(Answer(Status.OK, "null", "", 0.0))  # an enum or a dataclass, which the tests have in full
+    try:
+        results, notes = _read_report(outcome.report)
+        first = results[0] if not is_suite else ("", "", "")
+    except (ValueError, TypeError, LookupError, AttributeError):  # test code wrote past its harness
+        detail = f"{TESTS_ENDED} a report that can't be read"
+        return TestedRun(tuple(calls), replace(ending, status=Status.FAULT, detail=detail), "", ())
+    if notes["reached"] and not calls:  # an enum or a dataclass, which the tests have in full, or only attributes
+        calls.append(Answer(Status.OK, "null", "", 0.0))
     tests = _tests(results)
-    verdict, detail = _sum_up(tests, len(calls)) if is_suite else _outcome(results[0], len(calls))
+    verdict, detail = _sum_up(tests, len(calls)) if is_suite else _outcome(first, len(calls))
     if notes["broken"]:
         ending = replace(ending, status=Status.FORGED)
-    elif notes["vague"] or (notes["own"] and verdict == "passed"):
+    elif notes["vague"] or (notes["own"] and verdict == "passed" and not problem.own_equality):
         verdict, detail = OWN_EQUALITY, "rests on what an __eq__, __bool__ or __hash__ of the candidate's says"
+    elif notes["swallowed"] and verdict == "passed":
+        verdict, detail = "", "the candidate kept a failed assertion of the tests to itself"
     return TestedRun(tuple(calls), replace(ending, detail=detail), verdict, tests if is_suite else ())
 
 
@@ -92,7 +112,7 @@ def arguments_asked(request: str, entries: dict[int, list[Any]]) -> str:
         entries: objects of its earlier messages, by number; those of this one are added.
     """
     try:
-        body, changes, _ = json.loads(request)
+        body, changes, *_ = json.loads(request)
         entries.update({entry[0]: entry[1:] for entry in changes})
         if body[0] != "call":
             return ""
@@ -101,7 +121,25 @@ def arguments_asked(request: str, entries: dict[int, list[Any]]) -> str:
         return ""
 
 
-def _outcome(result: list[str], n_calls: int) -> tuple[str, str]:
+def _read_report(text: str) -> tuple[list[tuple[str, str, str]], dict[str, bool]]:
+    """Return the name, outcome and error of each test, and the notes of a report.
+
+    Raises:
+        ValueError, TypeError, LookupError, AttributeError: if it is none.
+    """
+    results, notes = decode_value(text)
+    tests = [(str(name), str(outcome), str(error)) for name, outcome, error in results]
+    return tests, {key: bool(notes[key]) for key in ("reached", "broken", "vague", "own", "overlaps", "swallowed")}
+
+
+def _overlaps(report: str) -> bool:
+    try:
+        return _read_report(report)[1]["overlaps"]
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return False
+
+
+def _outcome(result: Sequence[str], n_calls: int) -> tuple[str, str]:
     _, outcome, error = result
     if outcome == "failed":
         return "failed", f"{error} in the test code"
@@ -115,7 +153,7 @@ def _call(answer: Answer) -> Answer:
     if answer.status is not Status.OK:
         return answer
     try:
-        body, changes, _ = json.loads(answer.value)
+        body, changes, *_ = json.loads(answer.value)
         entries = {entry[0]: entry[1:] for entry in changes}
         if body[0] == "raise":
             name = _class_name(entries[body[1]["@"]][1], entries)

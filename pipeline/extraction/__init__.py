@@ -5,6 +5,7 @@ nothing is run here. Beside the whole program stands its pruned form, for progra
 `needs`).
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,11 +13,11 @@ from pairsmith.pipeline.extraction.answers import defines, find_function, find_p
 from pairsmith.pipeline.extraction.blocks import Found
 from pairsmith.pipeline.extraction.continuations import continue_program, find_continuation
 from pairsmith.pipeline.extraction.fences import find_blocks, starts_with_fence
-from pairsmith.pipeline.extraction.parts import clean_text
 from pairsmith.pipeline.extraction.readers import Reader, find_reader
-from pairsmith.pipeline.extraction.thoughts import Thoughts, find_answer, find_thoughts
+from pairsmith.pipeline.extraction.statements import find_owner
+from pairsmith.pipeline.extraction.thoughts import Thoughts, clean_text, find_answer, find_thoughts
 from pairsmith.schemas.candidate import Candidate, Extraction, Program, Span
-from pairsmith.schemas.config.extraction import ExtractionConfig
+from pairsmith.schemas.config.judging import ExtractionConfig
 from pairsmith.schemas.problem import Interface, JudgedBy, Problem
 
 MAX_CHARACTERS = 1 << 20  # a longer completion is no answer: no token limit of ours lets a model write it
@@ -83,9 +84,11 @@ def _find_behind(
 ) -> Found:
     """Read what follows the last thought; where that has no program, what stands outside of all thoughts."""
     start = 0 if not thoughts.spans or thoughts.is_unclosed else thoughts.spans[-1][1]
-    outside = text
-    for begin, end in thoughts.spans:
-        outside = outside[:begin] + " " * (end - begin) + outside[end:]
+    edges = [0, *(edge for span in thoughts.spans for edge in span), len(text)]
+    outside = "".join(  # every second part is a thought
+        " " * (end - begin) if place % 2 else text[begin:end]
+        for place, (begin, end) in enumerate(itertools.pairwise(edges))
+    )
     found = _NOTHING
     for part, offset in ((text[start:], start), (outside, 0)):
         if thoughts.is_unclosed and offset == 0:
@@ -112,8 +115,10 @@ def _find(text: str, candidate: Candidate, problem: Problem, reader: Reader, con
     if is_continued:
         return find_continuation(text, opening, problem, reader, config)
     if problem.judged_by is JudgedBy.SUITE:
-        return find_program(text, reader, config, defines(problem.entry_point))
-    if problem.judged_by is not JudgedBy.CASES and config.accept_method:  # tests call the function by its name
+        found = find_program(text, reader, config, defines(problem.entry_point))
+        is_method = config.accept_method and not defines(problem.entry_point).search(found.code)
+        return replace(found, method_of=find_owner(found.code, problem.entry_point)) if is_method else found
+    if problem.judged_by is JudgedBy.IN_PROCESS and config.accept_method:  # such tests call the name itself
         config = config.model_copy(update={"accept_method": False})
     return find_function(text, problem, reader, config)
 

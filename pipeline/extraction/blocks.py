@@ -1,27 +1,28 @@
 """Chooses, among the fenced blocks of an answer, those that are the program: whole, in the order written."""
 
-import ast
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pairsmith.pipeline.extraction.declarations import function_names
 from pairsmith.pipeline.extraction.fences import Block, find_blocks
 from pairsmith.pipeline.extraction.needs import borrow_around, find_missing, missing_settings, prune, put_before
-from pairsmith.pipeline.extraction.readers import Reader, as_written, join
-from pairsmith.pipeline.extraction.statements import Pieces, Statement
+from pairsmith.pipeline.extraction.readers import Reader, as_written, find_stretch, join
+from pairsmith.pipeline.extraction.statements import Pieces, Statement, find_owner
 from pairsmith.pipeline.extraction.withdrawn import is_withdrawn
 from pairsmith.schemas.candidate import Extraction, OtherBlock, Span
 
 # How programs reach their input, in all languages of the table.
 READS_INPUT = re.compile(
-    r"\binput\s*\(|\bstdin\b|\bopen\s*\(\s*0|\bfileinput\b|\bcin\b|\bscanf\b|\bgetline\b|\bgetchar\b|\bgets\b|\bfgets\b"
-    r"|\bSystem\.in\b|\breadline\b|\breadLine\b|\bos\.Stdin\b|\bfmt\.Scan|\bread\s+-?\w|\bmapfile\b|\breadarray\b"
-    r"|/dev/stdin|\bos\.read\s*\(\s*0|\bcat\b"
+    r"\b(?:input\s*\(|stdin\b|open\s*\(\s*0|fileinput\b|cin\b|scanf\b|getline\b|getchar\b|gets\b|fgets\b|System\.in\b"
+    r"|readline\b|readLine\b|os\.Stdin\b|fmt\.Scan|read\s+-?\w|mapfile\b|readarray\b|os\.read\s*\(\s*0|cat\b)"
 )
 _NAMED_AT_RUN_TIME = (
     r"[\"'`.\[]\s*NAME\b|\bNAME\s*[:,}]|\bexports\b|\beval\b|\bexec\b|\bglobals\b|^\s*#\s*define\s+NAME\b"
 )
+_INSIDE = re.compile(
+    r"\s*(?:return|else|elif|elseif|case|except|catch|finally)\b"
+)  # how a part of a function begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,14 @@ class _Choice:
 class Blocks:
     """The fenced blocks of one answer, read for one entry point."""
 
-    def __init__(self, text: str, entry_point: str, given: Sequence[Statement], reader: Reader) -> None:
+    def __init__(
+        self,
+        text: str,
+        entry_point: str,
+        given: Sequence[Statement],
+        reader: Reader,
+        blocks: Sequence[Block] | None = None,
+    ) -> None:
         """Read the blocks of a text.
 
         Args:
@@ -72,13 +80,17 @@ class Blocks:
             entry_point: name that is defined at the top level; empty for a program on stdin.
             given: statements that the prompt showed: an answer may count on them.
             reader: of the language.
+            blocks: what stands for fenced blocks in a text without fences.
         """
         self.text, self.entry_point, self.given, self.reader = text, entry_point, given, reader
-        blocks = find_blocks(text, reader.is_program)
+        blocks = find_blocks(text, reader.is_program) if blocks is None else blocks
         ranks = [reader.tag_rank(block.tag) for block in blocks]
         least = 1 if any(ranks) else 0
         kept = [block for block, rank in zip(blocks, ranks, strict=True) if rank >= least]
+        if entry_point and reader.language is not None:
+            kept = [self._without_prose_behind(block) for block in kept]
         self.choices = [_Choice(block, reader.cut(_tidy(block.code), False)) for block in kept]
+        self.all = blocks
 
     def find_function(self, order: str, accept_method: bool) -> Found | None:
         """Return the program of the blocks that define the entry point; None where no block says anything of
@@ -87,18 +99,22 @@ class Blocks:
         for choice in self.choices:
             choice.role = self._role(choice)
         defining = [choice for choice in self.choices if choice.role == "defines"]
+        defining = [choice for choice in defining if not self._only_imports(choice)] or defining
+        broken = [choice for choice in self.choices if choice.role == "broken"]
+        if not defining and not broken and accept_method and (found := self._find_method(order)) is not None:
+            return found
         if not defining:
             named = [choice for choice in self.choices if choice.role == "names"]
             defining = sorted(named, key=lambda choice: -len(choice.block.code))[:1]
-        broken = [choice for choice in self.choices if choice.role == "broken"]
         if not defining and not broken:
-            if accept_method and (found := self._find_method(order)) is not None:
-                return found
             defining = [choice for choice in self.choices if choice.role == "sketches"][-1:]
         if defining:  # a broken block in front of a whole one was a sketch; one behind it is another answer
             last = defining[-1].block.start
             defining += [choice for choice in broken if choice.block.start > last]
-        return self._found(defining or broken, order) if defining or broken else None
+        found = self._found(defining or broken, order) if defining or broken else None
+        if found is not None and order == "agree" and self._is_edited(found.code, found.spans[-1].end):
+            return replace(found, extraction=Extraction.AMBIGUOUS, others=())
+        return found
 
     def find_program(self, order: str, wanted: Callable[[str], object]) -> Found | None:
         """Return the whole program for stdin or a suite: of the blocks that do what is wanted, else
@@ -118,6 +134,37 @@ class Blocks:
             choice.role = "defines"
         chosen = chosen or broken or self.choices[:1]
         return self._found(chosen, order) if chosen else None
+
+    def _without_prose_behind(self, block: Block) -> Block:
+        """Return a block whose closing fence was forgotten, up to the end of its program."""
+        if block.is_closed or block.is_program:
+            return block
+        code = find_stretch(block.code, self.entry_point, self.reader)
+        place = self.text.find(code, block.start) if code else -1
+        return block if place < 0 else replace(block, code=code, start=place, end=place + len(code))
+
+    def _is_edited(self, code: str, behind: int) -> bool:
+        """Return whether a later block changes a part of a program: a diff, or lines of a function's inside."""
+        have = {line.strip() for line in code.split("\n")}
+        for block in self.all:
+            lines = [line for line in block.code.split("\n") if line.strip()]
+            if block.start < behind or not lines:
+                continue
+            if block.tag in ("diff", "patch"):
+                lines = [line[1:] for line in lines if line.startswith("+") and not line.startswith("+++")]
+            elif not self._is_inside(block, lines[0]):
+                continue
+            if any(line.strip() not in have for line in lines):
+                return True
+        return False
+
+    def _is_inside(self, block: Block, first: str) -> bool:
+        """Return whether a block begins like the inside of a function, not like a use of one, nor like output."""
+        rank = self.reader.tag_rank(block.tag)
+        if _INSIDE.match(first):
+            return rank > 0
+        is_code = rank == 2 or (rank == 1 and does_anything(block.code))
+        return is_code and first[0].isspace() and self.entry_point not in block.code
 
     def _role(self, choice: _Choice) -> str:
         """Return what a block is to the entry point: defines, sketches, broken, names, uses or empty."""
@@ -141,6 +188,10 @@ class Blocks:
         ):
             return "names"  # deep inside, or in a way that a compiler reads and the grammar doesn't
         return "uses" if is_there else ""
+
+    def _only_imports(self, choice: _Choice) -> bool:
+        """Return whether a block imports the entry point, as tests do that are in a file of their own."""
+        return all(one.kind == "import" for one in choice.statements if self.entry_point in one.binds)
 
     def _is_cut_off(self, choice: _Choice) -> bool:
         """Return whether a block was cut off behind all that the entry point needs."""
@@ -253,43 +304,20 @@ class Blocks:
         owners = [
             (choice, owner)
             for choice in self.choices
-            if (owner := find_owner(choice.block.code, self.entry_point))
+            if (owner := find_owner(_tidy(choice.block.code), self.entry_point))
         ]
         if not owners:
             return None
-        name, self.entry_point = self.entry_point, owners[-1][1]
-        chosen = [choice for choice, owner in owners if owner == self.entry_point]
+        owner, name = owners[0 if order == "first" else -1][1], self.entry_point
+        chosen = [choice for choice, its_owner in owners if its_owner == owner]
         for choice in chosen:
             choice.role = "defines"
-        found = self._found(chosen, order)
-        owner, self.entry_point = self.entry_point, name
-        return Found(
-            found.extraction,
-            found.form,
-            found.code,
-            found.pruned,
-            found.others,
-            found.spans,
-            owner,
-            found.is_joined,
-        )
-
-
-def find_owner(code: str, method: str) -> str:
-    """Return the class at the top level of Python code that has a method of this name; `Solution` if several
-    do.
-    """
-    try:
-        body = ast.parse(_tidy(code)).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ""
-    owners = [
-        node.name
-        for node in body
-        if isinstance(node, ast.ClassDef)
-        and any(isinstance(part, ast.FunctionDef) and part.name == method for part in node.body)
-    ]
-    return "Solution" if "Solution" in owners else (owners[0] if owners else "")
+        self.entry_point = owner
+        found = replace(self._found(chosen, order), method_of=owner)
+        self.entry_point = name
+        if order == "agree" and len(chosen) < len(owners):
+            return replace(found, extraction=Extraction.AMBIGUOUS, others=())
+        return found
 
 
 def does_anything(code: str) -> bool:

@@ -3,6 +3,7 @@
 A compiler or interpreter judges such programs, tree-sitter doesn't: what it can't read is kept as it is.
 """
 
+import re
 from collections.abc import Iterator
 
 from tree_sitter import Node, Parser
@@ -200,10 +201,20 @@ def _go_imports(node: Node, source: bytes, text: str) -> Iterator[Statement]:
         yield Statement(own, kind, frozenset({name}), frozenset(), frozenset(), frozenset())
 
 
+_NOT_DONE = re.compile(
+    rb"(?:throw new \w+|panic|throw std::\w+)\(\W*(?:not (?:yet )?implemented|todo)|(?:todo|unimplemented)!|"
+    rb"throw new (?:UnsupportedOperation|NotImplemented)\w*\(",
+    re.IGNORECASE,
+)
+
+
 def _is_stub(node: Node, language: Language) -> bool:
     shape = language.functions.get(node.type)
     body = node.child_by_field_name(shape.body) if shape is not None else None
-    return body is not None and all(child.type in language.comments for child in body.named_children)
+    if body is None:
+        return False
+    does = [child for child in body.named_children if child.type not in language.comments]
+    return not does or (len(does) == 1 and _NOT_DONE.match(does[0].text or b"") is not None)
 
 
 def _below(node: Node, kinds: set[str]) -> Iterator[Node]:

@@ -13,7 +13,13 @@ from typing import TypeAlias
 
 MAX_BLOCKS = 64  # fenced blocks that are looked at
 MAX_ENDS = 12  # lines tried as the end of one block
-_FENCE = re.compile(r"^(?P<indent>[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?)(?P<fence>`{3,}|~{3,})(?P<info>[^`\n]*)$")
+_FENCE = re.compile(
+    r"^(?P<quote>(?:[ \t]*>[ \t]?)*)(?P<indent>[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?)"
+    r"(?P<fence>`{3,}|~{3,})(?P<info>[^`\n]*)$"
+)
+# No fence of CommonMark, but plain: `Here it is: ```python`.
+_BEHIND_PROSE = re.compile(r"^(?P<quote>)(?P<indent>)[^`\n]*\S[ \t](?P<fence>`{3,})(?P<info>[\w+#-]+)[ \t]*$")
+_HTML = re.compile(r"<pre[^<>\n]*>(?:\s*<code[^<>\n]*>)?|(?:</code>\s*)?</pre>", re.IGNORECASE)
 _GLUED = re.compile(r"^(?P<last>.*\S)[ \t]*(?:`{3,}|~{3,})[ \t]*$")
 _MARKDOWN = frozenset({"", "markdown", "md", "text", "txt", "plaintext"})
 _TAG = re.compile(r"[\w+#.-]*")
@@ -71,6 +77,16 @@ def find_blocks(text: str, is_program: Callable[[str], bool], depth: int = 0) ->
     return blocks
 
 
+def html_as_fences(text: str) -> str:
+    """Return a text with HTML's tags around code as fences, each character in its place."""
+
+    def fence(match: re.Match[str]) -> str:
+        rest = " " * (len(match[0]) - 4)
+        return f"\n```{rest}" if match[0].startswith("</") else f"```{rest}\n"
+
+    return _HTML.sub(fence, text)
+
+
 def outside_blocks(text: str) -> str:
     """Return the text with its fence lines taken out, the contents of the blocks kept."""
     return "\n".join("" if _FENCE.match(line) else line for line in text.split("\n"))
@@ -96,6 +112,10 @@ def _read_block(
             return block, next_line
     usual = next((row for row in later if _closes(row[1], match) or _opens_another(row[1])), None)
     end = len(source.lines) if usual is None else usual[0]
+    if match["quote"]:  # a quotation ends with its last line
+        inside = range(opening + 1, end)
+        end = next((n for n in inside if not source.lines[n].lstrip().startswith(">")), end)
+        usual = usual if usual is not None and usual[0] == end else None
     block, next_line = made(end, end + (usual is not None and not usual[1]["info"].strip()))
     glued = None if block.is_program else _find_glued(source.lines, opening, end)
     if glued is not None:
@@ -114,7 +134,10 @@ class _Source:
         for line in self.lines:
             self.starts.append(self.starts[-1] + len(line) + 1)
         self.fences: list[_Fence] = [
-            (n, match) for n, line in enumerate(self.lines) if (match := _FENCE.match(line))
+            (n, match)
+            for n, line in enumerate(self.lines)
+            if "```" in line or "~~~" in line
+            if (match := _FENCE.match(line) or _BEHIND_PROSE.match(line))
         ]
 
     def cut(
@@ -123,7 +146,8 @@ class _Source:
         """Return the block between a fence and a line; `last` is what of that line still belongs to it."""
         (opening, match), size = fence, self.starts[-1] - 1
         inside = [*self.lines[opening + 1 : end], *([] if last is None else [last])]
-        code = "\n".join(_strip_indent(line, len(match["indent"])) for line in inside)
+        quote = match["quote"].count(">")
+        code = "\n".join(_strip_indent(_strip_quote(line, quote), len(match["indent"])) for line in inside)
         start = min(self.starts[opening + 1], size)
         return Block(
             code=code,
@@ -157,6 +181,11 @@ def _closes(fence: re.Match[str], opened: re.Match[str]) -> bool:
 def _opens_another(fence: re.Match[str]) -> bool:
     """Return whether a fence with a tag stands where a closing one was forgotten: never so in CommonMark."""
     return bool(re.fullmatch(r"\s*[\w+#]+\s*", fence["info"]))
+
+
+def _strip_quote(line: str, depth: int) -> str:
+    """Remove the marks of a quotation."""
+    return re.sub(rf"^(?:[ \t]*>[ \t]?){{0,{depth}}}", "", line) if depth else line
 
 
 def _strip_indent(line: str, indent: int) -> str:

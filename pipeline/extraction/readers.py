@@ -7,12 +7,19 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from pairsmith.pipeline.extraction.declarations import cut_declarations
+from pairsmith.pipeline.extraction.declarations import cut_declarations, function_names
 from pairsmith.pipeline.extraction.statements import BUILTINS, Pieces, Statement, compiles, cut_pieces
 from pairsmith.pipeline.languages.grammar import Grammar as Language
 from pairsmith.pipeline.languages.table import find_grammar as find_language
 from pairsmith.pipeline.syntax.parsing import MAX_BYTES, parse_source, to_source
 
+MAX_STARTS = 16  # lines of bare text tried as the first one of the code
+MAX_STRETCH = 1 << 15  # characters; a longer text is read once, not from each of its lines
+MAX_STOPS = 24  # and as its last one
+MAX_TRIES = 400  # stretches of one text that are read
+_IS_CODE = re.compile(r"[(){}\[\]=;]|^\s*(?:#|(?:import|use|package|fi|done|esac)\b)")  # in languages but Python
+_COULD_BEGIN = re.compile(r"[#@\w].*[{(;<>\"=]|[#@]\w|import\b|use\b|package\b|\w+\(\)|[;!]?\(|['\"]use ")
+_HEADING = re.compile(r"#{1,6} (?!\s*(?:include|define|undef|if|ifdef|ifndef|pragma)\b)")
 _FENCE_LINE = re.compile(r"^[ \t]*(`{3,}|~{3,})", re.MULTILINE)
 _DATA = re.compile(r"string|heredoc|comment|text_block|template|raw")  # kinds of nodes that hold text
 # Words are commands in Bash, so prose parses: a program begins and ends like one.
@@ -21,7 +28,8 @@ _BASH_BEGIN = re.compile(
     r"source|typeset|alias|unset|eval|read|mapfile|readarray|printf|echo|while|for|until|if|case|trap|exec|cat|awk|"
     r"sed|sort|tr|wc|head|tail|cut|uniq|bc|let)\b)"
 )
-_SENTENCE = re.compile(r"[A-Z][\w']*(?:\s+[\w',()-]+){2,}[.:!?]?\s*")
+_SENTENCE = re.compile(r"^([A-Z][\w']*(?:[ \t]+[\w',()`.:;!?-]+){2,})[ \t]*$", re.MULTILINE)
+_OTHER_WORDS = re.compile(r"^([^\W\d_a-zA-Z][^\n(){}\[\]=;]*)$", re.MULTILINE)  # prose in another script is a name
 # Tags of fences, by language; a block with another language's tag is not looked at where a better one is there.
 _TAGS = {
     "python": ("python", "py", "python3", "py3", "python2", "ipython", "pycon", "sage"),
@@ -48,7 +56,7 @@ class Reader:
 
     Attributes:
         name: of the language.
-        cut: returns the statements of a text; the second argument says whether prose may stand in it.
+        cut: returns the statements of a text; the second argument says whether prose may be in it.
         compiles: whether a text is a program. True for all languages but Python: their compilers judge.
         builtins: names that need no definition.
         comment: how a comment at the margin begins.
@@ -71,19 +79,26 @@ class Reader:
 
     def is_bare_program(self, text: str) -> bool:
         """Return whether a text without Markdown is a program, its lines that look like fences being data."""
-        if not self.is_program(text):
+        if not self.is_program(text) or (self.comment != "#" and _HEADING.match(text.lstrip())):
             return False
         if self.language is None:
             return True
         source = to_source(text)
         root = parse_source(source, self.language)
-        fences = [(len(to_source(text[: m.start(1)])), len(m[1])) for m in _FENCE_LINE.finditer(text)]
-        if not all(_DATA.search(_node_at(root, start, start + size)) for start, size in fences):
+        marks = [
+            *_FENCE_LINE.finditer(text),
+            *_OTHER_WORDS.finditer(text),
+            *(_SENTENCE.finditer(text) if self.name == "bash" else ()),
+        ]
+        places = [(len(to_source(text[: mark.start(1)])), len(to_source(mark[1]))) for mark in marks]
+        if not all(_DATA.search(_node_at(root, start, start + size)) for start, size in places):
             return False
-        if self.name != "bash":
-            return True
-        lines = [line for line in text.split("\n") if line.strip()]
-        return bool(lines and _BASH_BEGIN.match(lines[0])) and not _SENTENCE.fullmatch(lines[-1])
+        return self.name != "bash" or bool(_BASH_BEGIN.match(text.lstrip("\n")))
+
+    def could_begin(self, line: str) -> bool:
+        """Return whether a line could be the first of a program in another language than Python."""
+        pattern = _BASH_BEGIN if self.name == "bash" else _COULD_BEGIN
+        return bool(pattern.match(line)) and not line[:1].isspace()
 
     def tag_rank(self, tag: str) -> int:
         """Return how well the tag of a fence fits: 2 this language, 1 any, 0 another one."""
@@ -124,6 +139,62 @@ def find_reader(name: str) -> Reader:
         comment=language.comment_marks[0].decode(),
         language=language,
     )
+
+
+def find_stretches(text: str, reader: Reader) -> list[tuple[int, int]]:
+    """Return the stretches of lines between prose that read as programs, each as long as can be, in order.
+
+    A stretch begins with a line that could begin code, and ends where a paragraph does. Numbers of lines.
+    """
+    if len(text) > MAX_STRETCH:
+        return []
+    lines = text.split("\n")
+    is_blank = [not line.strip() for line in (*lines, "")]
+    stops = [n for n in range(1, len(lines) + 1) if is_blank[n] and not is_blank[n - 1]]
+    found: list[tuple[int, int]] = []
+    place = n_tried = 0
+    while place < len(lines) and n_tried < MAX_TRIES:
+        end = place + 1
+        if reader.could_begin(lines[place]) and (reader.comment == "#" or not _HEADING.match(lines[place])):
+            for stop in [stop for stop in stops if stop > place][: -MAX_STOPS - 1 : -1]:
+                n_tried += 1
+                last = lines[max((n for n in range(place, stop) if is_blank[n]), default=place - 1) + 1 : stop]
+                if any(map(_IS_CODE.search, last)) and reader.is_bare_program("\n".join([*lines[place:stop], ""])):
+                    found.append((place, stop))
+                    end = stop
+                    break
+        place = end
+    return found
+
+
+def find_stretch(text: str, entry_point: str, reader: Reader) -> str:
+    """Return the longest stretch of lines that reads as a program and defines the entry point; empty for none."""
+    if len(text) > MAX_STRETCH:
+        return ""
+    lines = text.split("\n")
+    may_head = reader.comment == "#"  # a heading of Markdown is a comment there
+    starts = [
+        n for n, line in enumerate(lines) if reader.could_begin(line) and (may_head or not _HEADING.match(line))
+    ]
+    is_blank = [not line.strip() for line in (*lines, "")]
+    paragraphs = [n for n in range(1, len(lines) + 1) if is_blank[n] and not is_blank[n - 1]]
+    longest = ""
+    for start in starts[:MAX_STARTS]:
+        for stop in paragraphs[: -MAX_STOPS - 1 : -1]:
+            code = "\n".join(lines[start:stop])
+            if stop <= start or len(code) <= len(longest):
+                break
+            if entry_point in code and reader.is_bare_program(code) and _defines(code, entry_point, reader):
+                longest = code
+                break
+    return longest
+
+
+def _defines(code: str, entry_point: str, reader: Reader) -> bool:
+    statements = reader.cut(code, False).statements
+    if any(entry_point in one.binds and one.kind != "guard" for one in statements):
+        return True
+    return reader.language is not None and entry_point in function_names(code, reader.language)
 
 
 def as_written(code: str) -> str:

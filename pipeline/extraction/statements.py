@@ -1,6 +1,8 @@
 """The top-level statements of a Python text, good ones and broken ones, and what each one is about."""
 
+import ast
 import builtins
+import functools
 import re
 import threading
 import warnings
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from pairsmith.pipeline.languages.python.grammar import GRAMMAR as LANGUAGE
+from pairsmith.pipeline.languages.python import GRAMMAR as LANGUAGE
 from pairsmith.pipeline.syntax.fingerprints import free_names
 from pairsmith.pipeline.syntax.parsing import parse_source, to_source, walk_tree
 
@@ -74,6 +76,11 @@ class Pieces:
 
 def compiles(code: str) -> bool:
     """Return whether Python compiles this text as a module; too deeply nested or with null bytes is not."""
+    return _compiles(code.rstrip("\n") + "\n")
+
+
+@functools.lru_cache(maxsize=64)  # reading one answer asks for the same few texts again and again
+def _compiles(code: str) -> bool:
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -226,12 +233,15 @@ def _expression_kind(node: Node, source: bytes) -> str:
 
 
 def _below(node: Node, *kinds: str) -> Iterator[Node]:
-    waiting = [node]
+    if node.type in kinds:
+        yield node
+    waiting = [*node.children]  # the node keeps its own list
     while waiting:
         node = waiting.pop()
         if node.type in kinds:
             yield node
-        waiting.extend(node.children)
+        if node.child_count:
+            waiting += node.children
 
 
 def _is_stub(node: Node) -> bool:
@@ -240,19 +250,24 @@ def _is_stub(node: Node) -> bool:
         return False
     idle = ("pass_statement", "string", "ellipsis")
     return all(
-        child.type in idle or (child.type == "expression_statement" and child.children[0].type in idle)
+        child.type in idle
+        or (child.type == "expression_statement" and child.children[0].type in idle)
+        or (child.type == "raise_statement" and (child.text or b"").startswith(b"raise NotImplementedError"))
         for child in body.named_children
         if child.type not in LANGUAGE.comments
     )
 
 
+_TARGETS = frozenset({"assignment", "augmented_assignment", "for_statement", "for_in_clause"})
+_WHOLE_TARGETS = frozenset({"delete_statement", "as_pattern_target"})
+
+
 def _altered(node: Node, source: bytes) -> Iterator[bytes]:
     """Give the names at the root of all attributes and items that are assigned or deleted below a node."""
-    for place in _below(node, "assignment", "augmented_assignment", "for_statement", "for_in_clause"):
-        if (left := place.child_by_field_name("left")) is not None:
-            yield from _target_roots(left, source)
-    for place in _below(node, "delete_statement", "as_pattern_target"):
-        yield from _target_roots(place, source)
+    for place in _below(node, *_TARGETS, *_WHOLE_TARGETS):
+        target = place if place.type in _WHOLE_TARGETS else place.child_by_field_name("left")
+        if target is not None:
+            yield from _target_roots(target, source)
 
 
 def _target_roots(target: Node, source: bytes) -> Iterator[bytes]:
@@ -285,3 +300,24 @@ def _root(node: Node, source: bytes) -> Iterator[bytes]:
         node = node.children[0]
     if node.type == "identifier":
         yield source[node.start_byte : node.end_byte]
+
+
+def find_owner(code: str, method: str) -> str:
+    """Return the class at the top level of Python code that has a method of this name, its own or by a base there.
+
+    `Solution`, if that is one of several; else the last of them.
+    """
+    try:
+        body = ast.parse(code).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+    owners: list[str] = []
+    for node in body:
+        if not isinstance(node, ast.ClassDef):
+            continue
+        has_own = any(
+            isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef)) and part.name == method for part in node.body
+        )
+        if has_own or any(isinstance(base, ast.Name) and base.id in owners for base in node.bases):
+            owners.append(node.name)
+    return "Solution" if "Solution" in owners else (owners[-1] if owners else "")

@@ -1,13 +1,20 @@
-"""Separates a model's thoughts from its answer, by the marks that models put around thoughts."""
+"""Separates a model's thoughts from its answer, by the marks that models put around thoughts.
+
+A completion is shown in parts: thoughts, what was judged, and the rest.
+"""
 
 import functools
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from pairsmith.schemas.candidate import Program
 
 _NAMES = (
     "think", "thinking", "thought", "thoughts", "reason", "reasoning", "reflection", "scratchpad", "analysis",
-    "inner_monologue", "seed:think", "antthinking",
+    "inner_monologue", "seed:think", "antthinking", "thought_process", "thinking_process", "chain_of_thought",
+    "cot", "internal_thoughts",
 )  # fmt: skip
 _PAIRS = (
     ("[THINK]", "[/THINK]"),  # Mistral's Magistral
@@ -19,13 +26,23 @@ _PAIRS = (
     ("<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),  # gpt-oss (harmony)
     ("<|channel|>commentary<|message|>", "<|channel|>final<|message|>"),
 )
-# What is left of gpt-oss's channels where a server removes special tokens.
-_PLAIN_CHANNELS = re.compile(r"\s*(?:assistant)?analysis(?=[A-Z\s]).*?assistantfinal", re.DOTALL)
+# What is left of gpt-oss's channels where a server removes special tokens, and what Ollama's terminal prints.
+_PLAIN_CHANNELS = re.compile(
+    r"\s*(?:(?:assistant)?analysis(?=[A-Z\s]).*?assistantfinal|Thinking\.\.\.\n.*?\n\.\.\.done thinking\.\n)",
+    re.DOTALL,
+)
 _ANSWER = re.compile(r"^[ \t]*<answer>[ \t]*\n?(.*?)[ \t]*</answer>", re.DOTALL | re.MULTILINE | re.IGNORECASE)
-_SPECIAL = re.compile(r"<\|(?:return|end|im_end|end_of_solution|eot_id)\|>\s*\Z")
+# Marks of an answer's end, where a server gives special tokens as text.
+_SPECIAL = re.compile(
+    r"(?:<\|(?:return|end|im_end|end_of_solution|eot_id|eom_id|endoftext|end_of_text|end_of_turn|eos|END_OF_TURN_TOKEN)"
+    r"\|>|</s>|<eos>|<end_of_turn>|<turn\|>|<\uff5cend\u2581of\u2581sentence\uff5c>)\s{0,16}\Z"
+)
+_MAX_END_MARKS, _LONGEST_END_MARK = 8, 48
 MAX_CHECKED = 16  # thoughts behind which code is looked for, since marks in code are data
 _QUOTES = "\"'`"
-_HINT = re.compile(r"think|thought|reason|reflect|scratch|analysis|monologue|unused9", re.IGNORECASE)
+_HINT = re.compile(
+    r"think|thought|reason|reflect|scratch|analysis|commentary|cot>|monologue|unused9", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +117,13 @@ def find_answer(text: str) -> tuple[int, int]:
     found = _ANSWER.search(text)
     if found is not None and text[: found.start()].count("```") % 2 == 0:
         return found.span(1)
-    special = _SPECIAL.search(text)
-    return 0, special.start() if special is not None else len(text)
+    end = len(text)
+    for _ in range(_MAX_END_MARKS):
+        mark = _SPECIAL.search(text, max(0, end - _LONGEST_END_MARK), end)
+        if mark is None:
+            break
+        end = mark.start()
+    return 0, end
 
 
 def _find_end(marks: list[_Mark], place: int, code: list[tuple[int, int]]) -> int | None:
@@ -162,3 +184,33 @@ def _patterns_of(name: str) -> tuple[str, str]:
 
 def _is_at_margin(text: str, mark: _Mark) -> bool:
     return not text[text.rfind("\n", 0, mark.start) + 1 : mark.start].strip(" \t>*_")
+
+
+class Part(NamedTuple):
+    """One part of a completion: `thought`, `judged`, or empty for the rest."""
+
+    kind: Literal["thought", "judged", ""]
+    text: str
+
+
+def clean_text(text: str) -> str:
+    """Return the text with the line ends that Python reads, and no character that UTF-8 can't hold."""
+    text = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace").removeprefix("\ufeff")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def answer_parts(completion: str, reasoning: str, program: Program | None) -> list[Part]:
+    """Return the parts of a completion in order; what a server gave as thoughts comes first."""
+    text = clean_text(completion)
+    found: list[Part] = [Part("thought", reasoning)] if reasoning else []
+    spans: list[tuple[int, int, Literal["thought", "judged", ""]]] = []
+    if program is not None:
+        spans += [(span.start, span.end, "thought") for span in program.thoughts]
+        spans += [(span.start, span.end, "judged") for span in program.judged]
+    place = 0
+    for start, end, kind in sorted(spans):
+        if start < place:
+            continue
+        found += [Part("", text[place:start]), Part(kind, text[start:end])]
+        place = end
+    return [part for part in [*found, Part("", text[place:])] if part.text]

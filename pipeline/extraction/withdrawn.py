@@ -1,7 +1,8 @@
-"""Reads what a model says of its own blocks: which it calls wrong, and which it calls the correction.
+"""Reads what a model says of its own blocks: which one it takes back.
 
-Only two places count: the sentence that leads to a block, and the one that follows it at once. A qualified
-sentence ("wrong for edge cases") or a name ("the final version", "a naive version") withdraws nothing: then the
+Only whole sentences of a few fixed forms count: the one that leads to a block ("This does not work:", "The
+corrected version:") and the one that follows it at once ("Wait, that is wrong."). Anything else with such words in
+it ("There is nothing wrong with", "wrong for edge cases", "the final version") takes nothing back: then the
 labels of the blocks decide (`ExtractionConfig.blocks`).
 """
 
@@ -10,22 +11,25 @@ from collections.abc import Sequence
 
 from pairsmith.pipeline.extraction.fences import Block
 
-_WRONG = re.compile(
-    r"\b(?:does(?:n['\u2019]t| not) (?:quite )?work|won['\u2019]t work|not (?:quite )?(?:right|correct)|wrong|"
-    r"incorrect|"
-    r"buggy|broken|faulty|flawed|mistaken)\b",
+_CODE = r"(?:version|code|program|function|solution|answer|attempt|approach|implementation|alternative|one|way)"
+_WRONG = r"(?:wrong|incorrect|buggy|broken|faulty|flawed)"
+_FAILS = r"(?:does(?:n['\u2019]t| not)|won['\u2019]t|will not) work"
+# The sentence that leads to a block which is not meant as the answer.
+_LEADS_TO_WRONG = re.compile(
+    rf"\W*(?:(?:this|that|it|the following)|an? (?:\w+ )?{_CODE})(?: (?:that|which))? "
+    rf"(?:{_FAILS}|(?:is|would be) {_WRONG})\W*|\W*(?:an? |the |my )?{_WRONG} {_CODE}\W*|\W*{_WRONG}:\W*",
     re.IGNORECASE,
 )
-_CORRECTED = re.compile(
-    r"\b(?:corrected|correct|correction|fixed|fix|repaired|right (?:version|way|one|answer|solution)|should be)\b|"
-    r"^\W*right\W*$",
+# The sentence that leads to a block which is in the place of all before it.
+_LEADS_TO_CORRECTION = re.compile(
+    rf"[^?]*\b(?:(?:corrected|repaired|fixed) {_CODE}(?: (?:of|with) [\w'\u2019 ]+)?|it should be|corrected|"
+    r"correction|fixed)[\s*_]*:?[\s*_]*",
     re.IGNORECASE,
 )
-_NEGATED = re.compile(r"\b(?:not|n['\u2019]t|isn|without|never|instead of)\b", re.IGNORECASE)
-_WRONG_BEHIND = re.compile(
-    r"\W*(?:but |no, |hmm,? |wait,? )*(?:that|this|it|the above)(?:['\u2019]s| is| was)? "
-    r"(?:(?:is |was )?(?:wrong|incorrect|buggy|broken|not (?:right|correct))|does(?:n['\u2019]t| not) work)"
-    r"\s*[.,;!\u2014-]",
+_UNSURE = re.compile(r"\b(?:not|n['\u2019]t|never|if|could|would|might|may|no)\b", re.IGNORECASE)
+_FOLLOWS_WRONG = re.compile(
+    r"\W*(?:but |no, |hmm,? |wait,? |oops,? |actually,? )*(?:that|this|it|the above)(?:['\u2019]s| is| was)? "
+    rf"(?:(?:is |was )?(?:{_WRONG}|not (?:right|correct))|{_FAILS})\s*(?:[.,;!\u2014-]|:[ \t]+\w)",
     re.IGNORECASE,
 )
 
@@ -38,18 +42,13 @@ def is_withdrawn(text: str, blocks: Sequence[Block], block: Block) -> bool:
         blocks: all blocks that answer, in order.
         block: one of them.
     """
-    leading = _sentence_before(text, blocks, block)
-    if _WRONG.search(leading) and not _CORRECTED.search(_WRONG.sub("", leading)):
-        return True
-    if _WRONG_BEHIND.match(text[block.closing : block.closing + 200]):
+    if _LEADS_TO_WRONG.fullmatch(_sentence_before(text, blocks, block)):
         return True
     later = [other for other in blocks if other.start > block.start and other.code != block.code]
-    return any(_is_correction(_sentence_before(text, blocks, other)) for other in later)
-
-
-def _is_correction(sentence: str) -> bool:
-    plain = _WRONG.sub("", sentence)
-    return bool(_CORRECTED.search(plain)) and not _NEGATED.search(plain)
+    if later and _FOLLOWS_WRONG.match(text[block.closing : block.closing + 200]):
+        return True
+    leading = (_sentence_before(text, blocks, other) for other in later)
+    return any(_LEADS_TO_CORRECTION.fullmatch(words) and not _UNSURE.search(words) for words in leading)
 
 
 def _sentence_before(text: str, blocks: Sequence[Block], block: Block) -> str:

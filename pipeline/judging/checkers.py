@@ -11,7 +11,7 @@ candidate in it; only values pass in. It sees the expected value, the candidate 
 | anything else, another exception, no end in time | the checker is broken: it proves nothing |
 
 A C++ checker is called as `checker INPUT OUTPUT ANSWER`, three files; exit code 0 means right, 1 and 2 wrong,
-anything else broken. `testlib.h` is not there: the source must hold what it needs of it.
+anything else broken. The source holds all that it needs: own JSONL puts the headers in (`problems.sources.jsonl`).
 """
 
 import ast
@@ -20,8 +20,7 @@ from dataclasses import replace
 from typing import Any
 
 from pairsmith.pipeline.judging.equality import ACCEPTED, BROKEN, REFUSED
-from pairsmith.pipeline.languages.jobs import Unprepared, prepare_program
-from pairsmith.pipeline.languages.toolchains import Toolchains
+from pairsmith.pipeline.languages.toolchains import Toolchains, Unprepared, prepare_program
 from pairsmith.pipeline.sandbox import Answer, Job, Sandbox
 from pairsmith.schemas.execution import CaseRun, Status
 from pairsmith.schemas.problem import Case, Interface, Problem

@@ -11,13 +11,21 @@ from fractions import Fraction
 from numbers import Number
 from typing import Any
 
-from pairsmith.pipeline.judging.foreign import same_in, same_words
 from pairsmith.pipeline.judging.stdout import same_text
 from pairsmith.pipeline.judging.tolerance import EXACT, Tolerance
-from pairsmith.pipeline.judging.values import as_built_in, as_json, items_of, truth_of, view_value
+from pairsmith.pipeline.judging.values import (
+    as_built_in,
+    as_json,
+    items_of,
+    same_in,
+    same_words,
+    truth_of,
+    view_value,
+)
 from pairsmith.schemas.execution import CaseRun, Status
 from pairsmith.schemas.problem import Case
 from pairsmith.schemas.values import (
+    Array,
     Cycle,
     Lazy,
     Opaque,
@@ -95,7 +103,9 @@ def _by_rule(case: Case, got: Any, expected: Any, language: str) -> bool:
         return truth_of(got) is (case.compare == "truthy")
     if language != "python" and case.compare in ("equal", "approx", "equal_json"):
         return same_in(language, same_value, got, expected, tolerance)
-    if case.compare in ("equal", "approx"):
+    if case.compare == "approx":  # numpy's allclose takes lists for arrays
+        return same(*(value.nested() if isinstance(value, Array) else value for value in (got, expected)))
+    if case.compare == "equal":
         return same(got, expected)
     if language == "bash":
         return same_words(got, expected, case.compare, tolerance)
@@ -111,7 +121,8 @@ def same_value(got: Any, expected: Any, tolerance: Tolerance = EXACT) -> bool:
     """Return whether two decoded values are equal as Python's `==` has it, with two exceptions.
 
     `True == 1 == 1.0`, a list is no tuple but a named tuple is one, sets and dicts have no order. The exceptions:
-    nan equals nan (a problem that expects nan wants it), and numbers may differ by a tolerance at any depth. An
+    nan equals nan (a problem that expects nan wants it), and numbers may differ by a tolerance at any depth.
+    Arrays are equal as `numpy.array_equal` has it, whatever their dtypes, and equal no list. An
     opaque value equals nothing; a cycle equals a cycle that goes as far up; lazy values of one kind are equal if
     their items are.
 
@@ -137,6 +148,8 @@ def same_value(got: Any, expected: Any, tolerance: Tolerance = EXACT) -> bool:
         return _same_dict(got, expected, tolerance)
     if isinstance(got, Record):
         return _same_record(got, expected, tolerance)
+    if isinstance(got, Array):
+        return bool(got.shape == expected.shape) and _same_items(got.items, expected.items, tolerance)
     if isinstance(got, Lazy):
         return got.kind == expected.kind and _same_items(got.items, expected.items, tolerance)
     if isinstance(got, Cycle):

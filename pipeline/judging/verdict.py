@@ -29,6 +29,7 @@ _EXTRACTION_CAUSES = {
 # Exceptions of test code that no answer of a candidate causes.
 _TESTS_OWN = frozenset({"NameError", "ImportError", "ModuleNotFoundError", "SyntaxError", "UnboundLocalError"})
 MISSING = "missing package: "  # how a compiler's complaint about an import begins (see `languages.jobs`)
+UNKNOWN = "unknown signature: "  # how a signature is named whose values the language's driver can't carry
 _NO_MODULE = "ModuleNotFoundError."
 _ABORTED = "signal 6"  # how an assertion of C and C++ ends a program
 _WITHOUT_CASES = (JudgedBy.TESTER, JudgedBy.SUITE, JudgedBy.IN_PROCESS)
@@ -78,12 +79,17 @@ def _judge_program(problem: Problem, execution: Execution) -> Verdict:
     if not problem.cases and problem.judged_by not in _WITHOUT_CASES:
         return _verdict(execution, Label.UNDECIDED, Cause.NO_CASES, "", ())
     if execution.status is Status.NOT_RUN:
+        if execution.detail == Extraction.AMBIGUOUS.value:
+            return _verdict(execution, Label.UNDECIDED, Cause.AMBIGUOUS_ANSWER, "it changes its own program", ())
         cause = _EXTRACTION_CAUSES.get(execution.detail)
         if cause is None:
             return _verdict(execution, Label.UNDECIDED, Cause.SANDBOX_FAULT, execution.detail, ())
         return _verdict(execution, Label.FAILED, cause, "", (False,) * max(len(problem.cases), 1))
     if package := missing_package(execution):
         return _verdict(execution, Label.UNDECIDED, Cause.MISSING_PACKAGE, package, ())
+    if execution.status is Status.COMPILE_ERROR and execution.detail.startswith(UNKNOWN):
+        detail = execution.detail.removeprefix(UNKNOWN)
+        return _verdict(execution, Label.UNDECIDED, Cause.UNKNOWN_SIGNATURE, detail, ())
     if execution.flaky:
         return _verdict(execution, Label.UNDECIDED, Cause.FLAKY, "a second run behaved otherwise", ())
     if execution.tester == Cause.OWN_EQUALITY:

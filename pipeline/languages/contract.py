@@ -1,12 +1,17 @@
-"""What a language brings to be compiled and run in a sandbox: its row and its driver.
+"""What a language brings to be compiled and run in a sandbox: its row, its driver, and what drivers need.
 
 Paths of tools are found inside the sandbox, by name on PATH, else by pattern; commands name them in braces.
 Everything lies in /tmp, where commands run.
 """
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from importlib import import_module
+from pathlib import Path
+
+import tree_sitter
+from tree_sitter import Node, Parser
 
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.sandbox.contract import Room
@@ -23,24 +28,18 @@ class LanguageError(PairsmithError):
     """A language that the table doesn't have, or whose toolchain is missing where programs run."""
 
 
-class Driver(Protocol):
-    """A module that stands between a solution and the lines that `sandbox.inside.foreign` reads and writes."""
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """What stands between a solution and the lines that `sandbox.inside.foreign` reads and writes."""
 
-    def sources(self, code: str, setup: str, entry_point: str) -> dict[str, str]:
-        """Return the files to compile or run.
-
-        Raises:
-            SignatureError: if no driver can be made for the entry point's signature.
-        """
-
-    def tests(self, code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
-        """Return the files of a solution with tests in its process."""
-
-    def program(self, code: str, setup: str) -> dict[str, str]:
-        """Return the files of a whole program."""
-
-    def finds(self, code: str, entry_point: str) -> bool:
-        """Return whether the code defines the entry point; True where only running it tells."""
+    # Gives the files to compile or run, of code, setup and entry point; raises SignatureError if no driver can be
+    # made for the entry point's signature.
+    sources: Callable[[str, str, str], dict[str, str]]
+    # Gives the files of a solution with tests in its process, of code, setup, tests and entry point.
+    tests: Callable[[str, str, str, str], dict[str, str]]
+    program: Callable[[str, str], dict[str, str]]  # gives the files of a whole program, of code and setup
+    # Tells whether the code defines the entry point; True where only running it tells.
+    finds: Callable[[str, str], bool]
 
 
 class SignatureError(ValueError):
@@ -49,44 +48,66 @@ class SignatureError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """One row.
-
-    Attributes:
-        title: name for a person.
-        tools: name to patterns of where each may lie when it is not on PATH.
-        packages: Debian packages that bring the tools.
-        version: command whose first line names the toolchain's version.
-        driver: its module `driver`.
-        compile: commands that make the artifact; empty where the files run as they are.
-        artifact: patterns of the files that are run; empty for the sources themselves.
-        run: command that runs it under its driver; `{heap_mib}` is the memory left for its heap, `{stack_mib}` and
-            `{stack_kib}` the stack that it may have, `{entry_point}` its function.
-        run_program: command of a whole program on stdin; `{entry_point}` is the class of its `main` (Java).
-        overhead_mib: what the runtime needs of the program's memory beside its heap.
-        room: limits beside the configured ones, of a run. compile_room: those of compiling.
-        has_tuples: whether it has tuples at all; else a list stands for one.
-        has_only_text_keys: whether its plain maps have text for keys.
-        speaks_words: whether arguments and values are words (see `inside.words`).
-        missing: pattern of the compiler's complaint about an import of a package that is not there, whose name is
-            its group; those of the language's own library are the program's fault.
-        environment: names and values beside PATH, HOME, LANG and TZ; `{java home}` is where that tool lies.
-    """
+    """One row."""
 
     name: str
-    title: str
-    tools: Mapping[str, tuple[str, ...]]
-    packages: tuple[str, ...]
-    version: tuple[str, ...]
+    title: str  # name for a person
+    tools: Mapping[str, tuple[str, ...]]  # name to patterns of where each may lie when it is not on PATH
+    packages: tuple[str, ...]  # Debian packages that bring the tools
+    version: tuple[str, ...]  # command whose first line names the toolchain's version
     driver: Driver
+    # Command that runs it under its driver; `{heap_mib}` is the memory left for its heap, `{stack_mib}` and
+    # `{stack_kib}` the stack that it may have, `{entry_point}` its function.
     run: tuple[str, ...]
+    # Command of a whole program on stdin; `{entry_point}` is the class of its `main` (Java).
     run_program: tuple[str, ...]
+    # Commands that make the artifact; empty where the files run as they are.
     compile: tuple[tuple[str, ...], ...] = ()
-    artifact: tuple[str, ...] = ()
-    overhead_mib: int = 0
-    room: Room = NO_ROOM
+    artifact: tuple[str, ...] = ()  # patterns of the files that are run; empty for the sources themselves
+    overhead_mib: int = 0  # what the runtime needs of the program's memory beside its heap
+    room: Room = NO_ROOM  # limits beside the configured ones, of a run. compile_room: those of compiling.
     compile_room: Room = NO_ROOM
-    has_tuples: bool = True
-    has_only_text_keys: bool = False
-    speaks_words: bool = False
+    has_tuples: bool = True  # whether it has tuples at all; else a list stands for one
+    has_only_text_keys: bool = False  # whether its plain maps have text for keys
+    speaks_words: bool = False  # whether arguments and values are words (see `inside.words`)
+    # Names and values beside PATH, HOME, LANG and TZ; `{java home}` is where that tool lies.
     environment: tuple[tuple[str, str], ...] = ()
+    # Pattern of the compiler's complaint about an import of a package that is not there, whose name is a group;
+    # those of the language's own library are the program's fault, but for what a later version of it has.
     missing: str = ""
+
+
+@functools.cache
+def read_source(language: str, name: str) -> str:
+    """Return the text of a file in a language's folder."""
+    return (Path(__file__).parent / language / name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def _grammar(name: str) -> tree_sitter.Language:
+    module = import_module(f"tree_sitter_{name}")
+    return tree_sitter.Language(module.language_typescript() if name == "typescript" else module.language())
+
+
+def parse(code: str, grammar: str) -> Node:
+    """Return the root of the tree of a text, however broken it is."""
+    return Parser(_grammar(grammar)).parse(code.encode()).root_node
+
+
+def text_of(node: Node | None) -> str:
+    """Return the source text of a node, empty for none."""
+    return node.text.decode() if node is not None and node.text is not None else ""
+
+
+def split_entry(entry_point: str) -> tuple[str, str]:
+    """Return class and name of an entry point, `Class.method` or a bare name, whose class is `Solution`."""
+    owner, _, name = entry_point.rpartition(".")
+    return owner or "Solution", name
+
+
+def walk(node: Node, within: frozenset[str]) -> Iterator[Node]:
+    """Give a node's named children, and theirs where they are of those kinds."""
+    for child in node.named_children:
+        yield child
+        if child.type in within:
+            yield from walk(child, within)

@@ -50,7 +50,7 @@ def find_grammar(name: str) -> Grammar:
     """
     if name not in language_names():
         raise LanguageError(f"no language {name!r}; known are {', '.join(language_names())}")
-    grammar: Grammar = import_module(f"pairsmith.pipeline.languages.{name}.grammar").GRAMMAR
+    grammar: Grammar = import_module(f"pairsmith.pipeline.languages.{name}").GRAMMAR
     return grammar
 
 

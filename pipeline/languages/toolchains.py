@@ -1,17 +1,19 @@
-"""Finds the toolchains of a sandbox and compiles in it, each distinct program once."""
+"""Finds the toolchains of a sandbox, compiles each distinct program once, and makes jobs of programs."""
 
 import hashlib
 import json
 import os
+import re
 import tempfile
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pairsmith.pipeline.languages.contract import RUNTIME_ROOM, Language, LanguageError
+from pairsmith.pipeline.languages.contract import RUNTIME_ROOM, Language, LanguageError, SignatureError
+from pairsmith.pipeline.languages.java import main_class
 from pairsmith.pipeline.languages.table import LANGUAGES, find_language
 from pairsmith.pipeline.sandbox import Answer, Ending, Job, SandboxFaultError, SandboxPool
 from pairsmith.pipeline.sandbox.contract import Engine
@@ -30,15 +32,10 @@ _FROM = "from pairsmith.pipeline.sandbox.inside.building import "
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """What came of compiling one program.
+    """What came of compiling one program."""
 
-    Attributes:
-        files: files that are run, name to base64 of zlib; empty where it failed.
-        diagnostics: the compiler's first lines; empty where it went well.
-    """
-
-    files: Mapping[str, str]
-    diagnostics: str = ""
+    files: Mapping[str, str]  # files that are run, name to base64 of zlib; empty where it failed
+    diagnostics: str = ""  # the compiler's first lines; empty where it went well
 
 
 class Toolchains:
@@ -93,8 +90,8 @@ class Toolchains:
         with self._lock:
             if language.name not in self._versions:
                 command = fill(language.version, tools)
-                told = self._ask("read_version", [command, self.environment(language)])
-                self._versions[language.name] = str(told)
+                reply = self._ask("read_version", [command, self.environment(language)])
+                self._versions[language.name] = str(reply)
             return self._versions[language.name]
 
     def require(self, names: Iterable[str]) -> None:
@@ -133,12 +130,12 @@ class Toolchains:
         job = Job("", _FROM + "build", "build", (encode_arguments(arguments),), room=language.compile_room)
         answer, ending = self._run(job)
         if answer.status is Status.OK:
-            told = decode_value(answer.value)
-            if "files" in told:
-                return Compiled(told["files"])
-            if told["exit_code"] > 0 or told["diagnostics"]:
-                return Compiled({}, told["diagnostics"] or f"exit code {told['exit_code']}")
-            return Compiled({}, f"the compiler died of signal {-told['exit_code']}")
+            reply = decode_value(answer.value)
+            if "files" in reply:
+                return Compiled(reply["files"])
+            if reply["exit_code"] > 0 or reply["diagnostics"]:
+                return Compiled({}, reply["diagnostics"] or f"exit code {reply['exit_code']}")
+            return Compiled({}, f"the compiler died of signal {-reply['exit_code']}")
         if answer.status is Status.TIMEOUT and ending.cpu_s < _LIMITS["cpu_s"] / 2:
             raise SandboxFaultError(f"{language.title}: the compiler was not given the time that it needs")
         # It is the program's own doing: endless templates, a table of gigabytes.
@@ -162,9 +159,9 @@ class Toolchains:
         if self._cache is None:
             return None
         try:
-            told = json.loads((self._cache / key[:2] / f"{key}.json").read_bytes())
-            return Compiled(told["files"], told["diagnostics"])
-        except (OSError, ValueError, KeyError):  # not there, or half of it
+            reply = json.loads((self._cache / key[:2] / f"{key}.json").read_bytes())
+            return Compiled(reply["files"], reply["diagnostics"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):  # not there, or half of it
             return None
 
     def _write(self, key: str, compiled: Compiled) -> None:
@@ -220,3 +217,113 @@ def to_bytes(text: str) -> bytes:
 
 def _digest(parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+TESTS = "pairsmith_tests"
+_PYTHON_END = f"def {TESTS}():\n    return None\n"  # reached only if the tests above it were
+
+
+@dataclass(frozen=True, slots=True)
+class Unprepared:
+    """Why a program can't run, by its own fault: `compile_error` or `missing`, and a line for a person."""
+
+    status: Status
+    detail: str = ""
+
+
+def prepare(
+    code: str, setup: str, entry_point: str, language: str, inputs: tuple[str, ...], toolchains: Toolchains
+) -> Job | Unprepared:
+    """Return the job that runs a program on inputs, compiled where its language wants that.
+
+    Raises:
+        LanguageError: if the language is unknown or its toolchain missing.
+        SandboxFaultError: if the sandbox broke while compiling.
+        SandboxError: if it stays broken.
+    """
+    row = find_language(language)
+    if not row.driver.finds(code, entry_point):
+        return Unprepared(Status.MISSING)
+    try:
+        sources = row.driver.sources(code, setup, entry_point)
+    except SignatureError as error:
+        return Unprepared(Status.COMPILE_ERROR, f"unknown signature: {error}")
+    files = _make(row, sources, toolchains)
+    if isinstance(files, Unprepared):
+        return files
+    plan = _plan(row, row.run, entry_point, files, toolchains)
+    return Job("", "", entry_point, inputs, foreign=plan, room=row.room)
+
+
+def prepare_tests(
+    code: str, setup: str, test_code: str, entry_point: str, language: str, toolchains: Toolchains
+) -> Job | Unprepared:
+    """Return the job that runs a solution with tests in its process, Python too: one call that ends if they do.
+
+    Raises: as `prepare`.
+    """
+    if language == "python":
+        return Job(setup, f"{code}\n\n{test_code}\n\n{_PYTHON_END}", TESTS, ("[]",))
+    row = find_language(language)
+    if not row.driver.finds(code, entry_point):
+        return Unprepared(Status.MISSING)
+    files = _make(row, row.driver.tests(code, setup, test_code, entry_point), toolchains)
+    if isinstance(files, Unprepared):
+        return files
+    return Job("", "", TESTS, ("[]",), foreign=_plan(row, row.run, TESTS, files, toolchains), room=row.room)
+
+
+def prepare_program(
+    code: str, setup: str, language: str, inputs: tuple[str, ...], toolchains: Toolchains
+) -> Job | Unprepared:
+    """Return the job that runs a whole program once for each text on its standard input.
+
+    Args:
+        inputs: texts of string values, as `Job.inputs` has them.
+
+    Raises: as `prepare`.
+    """
+    row = find_language(language)
+    files = _make(row, row.driver.program(code, setup), toolchains)
+    if isinstance(files, Unprepared):
+        return files
+    start = main_class(code) if language == "java" else ""
+    plan = _plan(row, row.run_program, start, files, toolchains)
+    return Job("", "", "", inputs, mode="stdin", foreign=plan, room=row.room)
+
+
+def _make(row: Language, sources: Mapping[str, str], toolchains: Toolchains) -> dict[str, str] | Unprepared:
+    """Return the files that run, compiled where the language wants that."""
+    if not row.compile:
+        toolchains.require([row.name])
+        return encode_files({name: to_bytes(text) for name, text in sources.items()})
+    compiled = toolchains.compile(row, sources)
+    if compiled.diagnostics:
+        missing = re.search(row.missing, compiled.diagnostics) if row.missing else None
+        if missing is not None:
+            name = next(part for part in missing.groups() if part)
+            return Unprepared(Status.COMPILE_ERROR, f"missing package: {name}"[:200])
+        return Unprepared(Status.COMPILE_ERROR, _main_line(compiled.diagnostics))
+    return dict(compiled.files)
+
+
+def _main_line(diagnostics: str) -> str:
+    """Return the first line that speaks of an error, else the first."""
+    lines = diagnostics.splitlines()
+    return next((line for line in lines if "error" in line), lines[0])[:200]
+
+
+def _plan(
+    row: Language, run: Sequence[str], entry_point: str, files: dict[str, str], toolchains: Toolchains
+) -> str:
+    """Return the plan that `inside.foreign` starts a program by."""
+    command = [part.replace("{entry_point}", entry_point) for part in fill(run, toolchains.tools())]
+    return json.dumps(
+        {
+            "files": files,
+            "command": command,
+            "environment": toolchains.environment(row),
+            "words": row.speaks_words,
+            "overhead_mib": row.overhead_mib,
+        }
+    )

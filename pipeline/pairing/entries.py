@@ -9,14 +9,12 @@ from typing import get_args
 import numpy as np
 import polars as pl
 
-from pairsmith.pipeline.pairing import answers
-from pairsmith.pipeline.pairing.drops import Drop, PairingError
-from pairsmith.pipeline.pairing.tables import PairingTables, refuse_repeats
+from pairsmith.pipeline.pairing.drops import Drop, PairingError, first_reason
+from pairsmith.pipeline.pairing.tables import PairingTables, answer_text, asked_text, is_verbatim, refuse_repeats
 from pairsmith.schemas.candidate import Extraction
 from pairsmith.schemas.config.pairs import Dimension
-from pairsmith.schemas.crosscheck import CrosscheckResult
 from pairsmith.schemas.problem import JudgedBy
-from pairsmith.schemas.verdict import Cause, Label
+from pairsmith.schemas.verdict import Cause, CrosscheckResult, Label
 
 TRIVIAL = tuple(
     cause.value for cause in (Cause.NO_CODE, Cause.SYNTAX_ERROR, Cause.COMPILE_ERROR, Cause.MISSING_ENTRY_POINT)
@@ -30,7 +28,6 @@ def join_entries(tables: PairingTables, reject_outvoted: bool) -> pl.DataFrame:
     """Return one row a candidate, sorted by problem and candidate, whatever the order of the tables.
 
     Args:
-        tables: see `pipeline.pairing.tables`.
         reject_outvoted: whether a disproved candidate counts as failed, or is dropped.
 
     Returns:
@@ -88,12 +85,14 @@ def _join(tables: PairingTables) -> pl.LazyFrame:
     for table in (programs, verdicts, _syntax_columns(tables.syntax), _standing_columns(tables.standings)):
         joined = joined.join(table, on="candidate_id", how="left")
     joined = joined.join(_timing_columns(tables.timings), on="candidate_id", how="left")
-    answer, asked = answers.answer(), answers.asked()
+    repairs = tables.repairs.select("candidate_id", "repaired_from", "step")
+    joined = joined.join(repairs, on="candidate_id", how="left")
+    answer, asked = answer_text(), asked_text()
     return joined.with_columns(
         asked_key=asked.hash(),
         answer_key=answer.hash(),
         n_chars=answer.str.len_chars(),
-        form=answers.is_verbatim(),
+        form=is_verbatim(),
         is_blank=answer.str.strip_chars() == "",
     ).drop("prompt", "completion", "code", "problem_prompt", "language", "backend", "template")
 
@@ -188,6 +187,9 @@ def _own_reason() -> pl.Expr:
     lacks_program = label_passed & (pl.col("extraction") != Extraction.OK.value)
     is_flaky = (pl.col("cause") == _FLAKY) | (pl.col("label") == _FLAKY)
     doubted = label_passed & pl.col("standing").is_in(_DOUBTED).fill_null(False) & ~pl.col("is_disproved")
+    # The tests hold the case that the model was shown: what proves a repair is that it agrees beyond them.
+    is_repair = pl.col("repaired_from").is_not_null()
+    is_confirmed = (pl.col("standing") == CrosscheckResult.CONFIRMED.value).fill_null(False)
     rules = [
         (Drop.UNKNOWN_PROBLEM, pl.col("is_known").is_null()),
         (Drop.INCOMPLETE, pl.col("has_program").is_null() | pl.col("label").is_null()),
@@ -195,9 +197,10 @@ def _own_reason() -> pl.Expr:
         (Drop.UNDECIDED, pl.col("passed").is_null()),
         (Drop.INCOMPLETE, lacks_tree | lacks_program),
         (Drop.DOUBTFUL, doubted),
+        (Drop.UNPROVEN_REPAIR, is_repair & pl.col("passed") & ~is_confirmed),
         (Drop.CONTAMINATED, pl.col("is_contaminated").fill_null(False)),
     ]
-    return _first_of(rules).alias("reason")
+    return first_reason(rules).alias("reason")
 
 
 def _reason_among_others(entries: pl.DataFrame) -> pl.DataFrame:
@@ -216,21 +219,18 @@ def _reason_among_others(entries: pl.DataFrame) -> pl.DataFrame:
         (Drop.TIE, ~pl.col("passed") & (pl.col("share") >= 1.0) & ~pl.col("is_disproved")),
         (Drop.EMPTY_ANSWER, pl.col("is_blank")),
     ]
-    entries = entries.with_columns(reason=pl.coalesce("reason", pl.when(free).then(_first_of(rules))))
+    entries = entries.with_columns(reason=pl.coalesce("reason", pl.when(free).then(first_reason(rules))))
     # Representatives first, then by id: of the rows that may be part of a pair the first of each program stays.
-    place = pl.struct(pl.col("is_marked_repeat").fill_null(False), "candidate_id").rank("ordinal")
+    order = (pl.col("repaired_from").is_not_null(), pl.col("is_marked_repeat").fill_null(False), "candidate_id")
+    place = pl.struct(*order).rank("ordinal")
+    is_drawn = pl.col("passed").is_not_null() & pl.col("repaired_from").is_null()
     is_first = pl.when(pl.col("reason").is_null()).then(place).over("reason", *alike) == 1
     entries = entries.with_columns(
         is_repeat=pl.col("reason").is_null() & ~is_first,
-        n_decided=pl.col("passed").is_not_null().sum().over("problem_id"),
+        n_decided=is_drawn.sum().over("problem_id"),
     )
     return entries.drop(
         "judged_by", "is_known", "program_of", "has_program", "verdict_of", "syntax_of", "is_marked_repeat",
         "is_contaminated",
         "standing_of", "timing_of", "is_blank", "is_conflict", "n_passed", "label", "signature", "extraction",
     )  # fmt: skip
-
-
-def _first_of(rules: list[tuple[Drop, pl.Expr]]) -> pl.Expr:
-    """Return the reason of the first rule that holds, null where none does."""
-    return pl.coalesce(*(pl.when(holds).then(pl.lit(reason.value)) for reason, holds in rules))

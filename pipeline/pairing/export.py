@@ -16,9 +16,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pairsmith.pipeline.pairing import answers
-from pairsmith.pipeline.pairing.stage import SPLITS, PairingResult
-from pairsmith.pipeline.pairing.tables import PairingTables, empty_frame
+from pairsmith.pipeline.pairing.pairs import SPLITS, PairingResult
+from pairsmith.pipeline.pairing.tables import PairingTables, empty_frame, join_texts, messages
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.schemas.arrow import arrow_schema
 from pairsmith.schemas.dataset import Conversation, Demonstration, Evidence, Ranked, Unpaired
@@ -56,9 +55,6 @@ def write_dataset(made: PairingResult, tables: PairingTables, folder: Path, fing
     A split without rows has no file, since `datasets` can't load an empty one.
 
     Args:
-        made: the pairs, and the entries that they were made of.
-        tables: what these were made of.
-        folder: the dataset's folder.
         fingerprint: goes into every file's metadata, next to the schema's version.
     """
     partial = folder.with_name(folder.name + _PARTIAL)
@@ -89,7 +85,9 @@ def _write_config(rows: pl.LazyFrame, record: type, folder: Path, fingerprint: s
         table = rows.filter(pl.col("split") == split).collect(engine="streaming").to_arrow()
         if not table.num_rows:
             continue
-        table = _with_metadata(table.select(arrow_schema(record).names).cast(arrow_schema(record)), fingerprint)
+        table = table.select(arrow_schema(record).names).cast(arrow_schema(record))
+        metadata = {**(table.schema.metadata or {}), b"pairsmith:fingerprint": fingerprint.encode()}
+        table = table.replace_schema_metadata(metadata)
         n_shards = -(-table.num_rows // _SHARD_ROWS)
         on_disk = 0
         for shard in range(n_shards):
@@ -109,11 +107,6 @@ def _parquet(table: pa.Table) -> bytes:
         options["use_content_defined_chunking"] = True
     pq.write_table(table, sink, **options)
     return sink.getvalue()
-
-
-def _with_metadata(table: pa.Table, fingerprint: str) -> pa.Table:
-    metadata = {**(table.schema.metadata or {}), b"pairsmith:fingerprint": fingerprint.encode()}
-    return table.replace_schema_metadata(metadata)
 
 
 def _card(sizes: Mapping[str, Mapping[str, Mapping[str, int]]]) -> str:
@@ -185,9 +178,7 @@ def ranked_rows(made: PairingResult, tables: PairingTables) -> pl.LazyFrame:
         shares="share",
         ranks=pl.struct(~pl.col("passed"), -pl.col("share")).rank("dense").cast(pl.Int64),
     )
-    lists = lists.filter(pl.col("answers").list.len() > 1).with_columns(
-        prompt=answers.messages("user", pl.col("asked"))
-    )
+    lists = lists.filter(pl.col("answers").list.len() > 1).with_columns(prompt=messages("user", pl.col("asked")))
     return _shaped(lists, Ranked)
 
 
@@ -208,6 +199,7 @@ def evidence_rows(made: PairingResult, tables: PairingTables) -> pl.LazyFrame:
         "split",
         "cluster",
         "standing",
+        "repaired_from",
         tags=pl.col("tags").list.join(" "),
         reason=pl.coalesce("reason", pl.when("is_repeat").then(pl.lit("duplicate")), "problem_reason"),
     )
@@ -228,6 +220,7 @@ def _usable(made: PairingResult) -> pl.LazyFrame:
     entries = made.entries.lazy().filter(
         pl.col("reason").is_null() & pl.col("problem_reason").fill_null("").is_in(["", "all_passed", "all_failed"])
     )
+    entries = entries.filter(pl.col("repaired_from").is_null())
     return entries.filter(~pl.col("is_repeat") & pl.col("split").is_not_null()).select(
         "candidate_id", "problem_id", "split", "passed", "share", "cause", "tags", "standing", "form"
     )
@@ -235,9 +228,8 @@ def _usable(made: PairingResult) -> pl.LazyFrame:
 
 def _with_messages(usable: pl.LazyFrame, tables: PairingTables) -> pl.LazyFrame:
     """Return usable entries with prompt and completion as messages."""
-    return answers.join_texts(usable, tables).with_columns(
-        prompt=answers.messages("user", pl.col("asked")),
-        completion=answers.messages("assistant", pl.col("answer")),
+    return join_texts(usable, tables).with_columns(
+        prompt=messages("user", pl.col("asked")), completion=messages("assistant", pl.col("answer"))
     )
 
 

@@ -8,13 +8,14 @@ candidates.
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from pairsmith.pipeline.pairing.drops import Drop
-from pairsmith.pipeline.pairing.leakage import Leak, What, score_answers, thin, weigh
+from pairsmith.pipeline.pairing.drops import Drop, first_reason
+from pairsmith.pipeline.pairing.splits import AnswerScores, Leak, What, score_answers, thin, weigh
 from pairsmith.schemas.config.pairs import PairsConfig
 
 _EPSILON = 1e-9
@@ -23,12 +24,8 @@ PAIR_COLUMNS = ("asked_key", "answer_key", "form", "exact", "renamed", "n_chars"
 """Columns of both sides that `pair_reason` reads; those of the rejected one end in `_rejected`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Leaks:
-    """What length, and style with length, tell of one split; None for fewer pairs than tell anything."""
-
-    length: Leak | None
-    style: Leak | None
+Leaks = dict[What, Leak | None]
+"""How well length, and style with length, predict the choice in one split; None for too few pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +44,11 @@ class Approaches:
 
     An approach is what is alike in near-duplicate cluster and behaviour. Alignment narrows what a model writes; a
     selection that chooses the commonest approach again and again would teach that.
-
-    Attributes:
-        n_before: approaches of passed candidates, summed over problems; likewise `n_after` of chosen ones.
-        effective_before: mean effective number of approaches a problem; likewise `effective_after`.
     """
 
-    n_before: int
+    n_before: int  # approaches of passed candidates, summed over problems; likewise `n_after` of chosen ones
     n_after: int
-    effective_before: float
+    effective_before: float  # mean effective number of approaches a problem; likewise `effective_after`
     effective_after: float
 
     @property
@@ -67,17 +60,19 @@ class Approaches:
 def pair_reason(config: PairsConfig) -> pl.Expr:
     """Return why an offer can't be a pair, null where it can.
 
-    Reads PAIR_COLUMNS, `fits`, and `forms`: whether the policy asks for pairs that differ by form only. Texts are
-    compared by 64-bit digests: two of a million differ and have one digest with a probability of 3e-8, and then
-    one good pair is lost.
+    Reads PAIR_COLUMNS, `fits`, `forms`: whether the policy asks for pairs that differ by form only, and
+    `is_repair`: whether the chosen one was drawn under a prompt that shows the rejected one. Texts are compared
+    by 64-bit digests: two of a million differ and have one digest with a probability of 3e-8, and then one good
+    pair is lost.
     """
     other = {name: pl.col(f"{name}_rejected") for name in PAIR_COLUMNS}
     same_program = pl.any_horizontal(
         (pl.col(name) != "") & (pl.col(name) == other[name]) for name in ("exact", "renamed")
     )
+    is_apart = (pl.col("asked_key") != other["asked_key"]) | (pl.col("form") != other["form"])
     rules = [
         (Drop.NOT_PREFERRED, ~pl.col("fits")),
-        (Drop.DIFFERENT_PROMPT, (pl.col("asked_key") != other["asked_key"]) | (pl.col("form") != other["form"])),
+        (Drop.DIFFERENT_PROMPT, is_apart & ~pl.col("is_repair")),
         (Drop.SAME_FINGERPRINT, same_program & ~pl.col("forms")),
         (Drop.SAME_TEXT, pl.col("answer_key") == other["answer_key"]),
     ]
@@ -85,7 +80,7 @@ def pair_reason(config: PairsConfig) -> pl.Expr:
         longer = pl.max_horizontal("n_chars", other["n_chars"])
         shorter = pl.min_horizontal("n_chars", other["n_chars"])
         rules.append((Drop.LENGTH_GAP, longer > config.max_length_ratio * shorter))
-    return pl.coalesce(*(pl.when(holds).then(pl.lit(reason.value)) for reason, holds in rules))
+    return first_reason(rules)
 
 
 def over_trivial_share(pairs: pl.DataFrame, max_share: float) -> pl.Series:
@@ -100,6 +95,19 @@ def over_trivial_share(pairs: pl.DataFrame, max_share: float) -> pl.Series:
     n_trivial = int(pairs["is_trivial"].sum())
     n_kept = most_of_share(n_trivial, pairs.height - n_trivial, max_share)
     return pairs.select(over=pl.col("is_trivial") & (_turn("is_trivial") > n_kept))["over"]
+
+
+def over_repair_share(pairs: pl.DataFrame, max_share: float) -> pl.Series:
+    """Return which pairs are too many among those of repairs, in turns over problems.
+
+    Args:
+        pairs: of one split: `problem_id`, `policy`, and `pair_tie`.
+        max_share: share of the split's pairs, in [0, 1].
+    """
+    pairs = pairs.with_columns(is_repair=pl.col("policy") == "repaired")
+    n = int(pairs["is_repair"].sum())
+    n_kept = most_of_share(n, pairs.height - n, max_share)
+    return pairs.select(over=pl.col("is_repair") & (_turn("is_repair") > n_kept))["over"]
 
 
 def over_difficulty_share(pairs: pl.DataFrame, max_share: float) -> pl.Series:
@@ -160,7 +168,6 @@ def balance_split(pairs: pl.DataFrame, config: PairsConfig) -> Balanced:
     Args:
         pairs: of one split, sorted by `pair_tie`, with `is_trivial`, `difficulty`, `problem_tie` and, for both
             sides, `leakage.STYLE_COLUMNS`.
-        config: the bounds.
     """
     before = _measure_leaks(pairs)
     dropped: Counter[Drop] = Counter()
@@ -171,6 +178,7 @@ def balance_split(pairs: pl.DataFrame, config: PairsConfig) -> Balanced:
         for reason, over, share in (
             (Drop.OVER_TRIVIAL_SHARE, over_trivial_share, config.max_trivial_share),
             (Drop.OVER_DIFFICULTY_SHARE, over_difficulty_share, config.max_difficulty_share),
+            (Drop.OVER_REPAIR_SHARE, over_repair_share, config.repairs.max_share if config.repairs else 1.0),
         ):
             out = over(pairs, share)
             dropped[reason] += int(out.sum())
@@ -184,21 +192,21 @@ def balance_split(pairs: pl.DataFrame, config: PairsConfig) -> Balanced:
 
 def _measure_leaks(pairs: pl.DataFrame) -> Leaks:
     weights = pairs["weight"].to_numpy() if "weight" in pairs.columns else np.ones(pairs.height)
-
-    def measure(what: What) -> Leak | None:
-        asked = _asked(pairs, what)
-        scores = score_answers(pairs.filter(pl.Series(asked)), what)
-        return scores.leak(weights[asked]) if scores is not None else None
-
-    return Leaks(measure("length"), measure("style"))
+    leaks: Leaks = {}
+    for what in get_args(What):
+        asked, scores = _score(pairs, what)
+        leaks[what] = scores.leak(weights[asked]) if scores is not None else None
+    return leaks
 
 
-def _asked(pairs: pl.DataFrame, what: What) -> npt.NDArray[np.bool_]:
-    """Return which pairs a classifier is asked on.
+def _score(pairs: pl.DataFrame, what: What) -> tuple[npt.NDArray[np.bool_], AnswerScores | None]:
+    """Return which pairs classifiers are asked on, and what they say of these; None for too few.
 
-    An answer without code is told by that, whatever its style, and the share of such pairs has a cap of its own.
+    An answer without code is recognised by that, whatever its style, and the share of such pairs has a cap of its
+    own.
     """
-    return pairs["is_trivial"].not_().to_numpy() if what == "style" else np.ones(pairs.height, dtype=bool)
+    asked = pairs["is_trivial"].not_().to_numpy() if what == "style" else np.ones(pairs.height, dtype=bool)
+    return asked, score_answers(pairs.filter(pl.Series(asked)), what)
 
 
 def _bounds(config: PairsConfig) -> tuple[tuple[What, float, Drop], ...]:
@@ -209,27 +217,24 @@ def _bounds(config: PairsConfig) -> tuple[tuple[What, float, Drop], ...]:
 
 
 def _thin(pairs: pl.DataFrame, config: PairsConfig, dropped: Counter[Drop]) -> pl.DataFrame:
-    """Drop pairs until neither length nor style tells more than its bound."""
+    """Drop pairs until neither length nor style predicts more than its bound."""
     for what, bound, reason in _bounds(config):
         while True:
-            asked = _asked(pairs, what)
-            part = pairs.filter(pl.Series(asked))
-            scores = score_answers(part, what)
+            asked, scores = _score(pairs, what)
             if scores is None or scores.leak().worst <= bound:
                 break
             out = np.zeros(pairs.height, dtype=bool)
-            out[asked] = thin(part, scores, bound)
+            out[asked] = thin(pairs["pair_tie"].to_numpy()[asked], scores, bound)
             dropped[reason] += int(out.sum())
             pairs = pairs.filter(pl.Series(~out))
     return pairs
 
 
 def _weigh(pairs: pl.DataFrame, config: PairsConfig) -> pl.DataFrame:
-    """Give each pair a weight in (0, 1], so that neither length nor style tells more than its bound."""
+    """Give each pair a weight in (0, 1], so that neither length nor style predicts more than its bound."""
     weights = np.ones(pairs.height)
     for what, bound, _ in _bounds(config):
-        asked = _asked(pairs, what)
-        scores = score_answers(pairs.filter(pl.Series(asked)), what)
+        asked, scores = _score(pairs, what)
         if scores is not None and scores.leak().worst > bound:
             weights[asked] *= weigh(scores, bound)
     return pairs.with_columns(weight=pl.Series(weights))
@@ -241,30 +246,22 @@ def count_approaches(entries: pl.DataFrame, pairs: pl.DataFrame) -> Approaches:
     The effective number is exp of Shannon's entropy of the approaches' shares: of so many equally common ones.
 
     Args:
-        entries: `problem_id`, `place`, `passed`, `approach` and `reason` of all candidates.
+        entries: `problem_id`, `place`, `passed`, `approach`, `reason` and `repaired_from` of all candidates;
+            repairs do not count.
         pairs: `problem_id` and `chosen`, a place of `entries`.
 
     Source: Jost 2006, Oikos 113:363-375, order 1 (doi:10.1111/j.2006.0030-1299.14714.x).
     """
+    entries = entries.filter(pl.col("repaired_from").is_null())
     right = entries.filter(pl.col("passed") & pl.col("reason").is_null())
     before = right.join(pairs.select("problem_id").unique(), on="problem_id", how="semi")
     chosen = pairs.join(entries.select("place", "approach", "passed"), left_on="chosen", right_on="place")
-    counts = [_counts(before), _counts(chosen.filter("passed"))]
-    return Approaches(
-        n_before=counts[0].height,
-        n_after=counts[1].height,
-        effective_before=_mean_effective(counts[0]),
-        effective_after=_mean_effective(counts[1]),
-    )
-
-
-def _counts(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.group_by("problem_id", "approach").len()
+    counts = [rows.group_by("problem_id", "approach").len() for rows in (before, chosen.filter("passed"))]
+    return Approaches(counts[0].height, counts[1].height, *map(_mean_effective, counts))
 
 
 def _mean_effective(counts: pl.DataFrame) -> float:
     share = pl.col("len") / pl.col("len").sum()
     effective = counts.sort("problem_id", "approach").group_by("problem_id", maintain_order=True)
-    numbers = effective.agg(n=(-(share * share.log()).sum()).exp())["n"]
-    mean = numbers.mean()
+    mean = effective.agg(n=(-(share * share.log()).sum()).exp())["n"].mean()
     return float(mean) if isinstance(mean, float) else 0.0

@@ -1,60 +1,303 @@
-"""The stage `pairs`, made of all shards of the stages before at once."""
+"""Makes the pairs of judged candidates, and explains those of one problem."""
 
+from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import dataclass
 
-from pairsmith.pipeline.chain.stage import Stage, count_words
-from pairsmith.pipeline.pairing.user_marks import dropping, marks_digest, read_marks
-from pairsmith.pipeline.run.folder import Shard, shard_name, write_whole
-from pairsmith.schemas.config import RunConfig
-from pairsmith.schemas.pair import Pair
+import numpy as np
+import polars as pl
+from pydantic import TypeAdapter
 
-_READS = (
-    "problems", "candidates", "programs", "verdicts", "syntax", "standings", "problem_standings", "timings",
-)  # fmt: skip
-
-
-def _whole(files: Mapping[str, list[Path]], run_dir: Path, config: RunConfig, key: str) -> dict[str, Shard]:
-    """Return the pairs, a shard a split; a split without pairs has none, since `datasets` can't load an empty one.
-
-    What was left out is counted in the first shard. The whole dataset, as it is published, is written beside (see
-    `pipeline.pairing.export`), and so is `pairing.json`, the counts.
-    """
-    import polars as pl
-
-    from pairsmith.pipeline.pairing.export import write_dataset
-    from pairsmith.pipeline.pairing.stage import make_pairs
-    from pairsmith.pipeline.pairing.summary import report_to_json, summarise
-    from pairsmith.pipeline.pairing.tables import as_judged, scan_tables
-
-    scanned = scan_tables(dict(files), dropping(read_marks(run_dir)))
-    tables = as_judged(scanned, config.pairs.reasoning == "strip")
-    made = make_pairs(tables, config.pairs, config.seed)
-    write_dataset(made, tables, run_dir / "dataset", key)
-    write_whole(run_dir / "pairing.json", report_to_json(summarise(made, tables)).encode())
-    dropped = {str(reason): n for reason, n in made.dropped.items()}
-    n_in, shards = made.entries.height, {}
-    for split in ("train", "test"):
-        rows = made.pairs.filter(pl.col("split") == split)
-        if rows.height:
-            counts = {f"{split}.pairs": rows.height, f"{split}.problems": rows["problem_id"].n_unique()}
-            shards[shard_name(0, split)] = Shard(rows.to_arrow(), n_in, dropped, counts)
-            n_in, dropped = 0, {}
-    return shards
-
-
-STAGE = Stage(
-    name="pairs",
-    about="eight policies under guards and caps, split by problem",
-    record=Pair,
-    reads=_READS,
-    settings=("pairs", "seed"),
-    version=3,
-    whole=_whole,
-    marks=marks_digest,
-    packages=("polars", "scikit-learn", "rapidfuzz", "rensa"),
-    unit="pairs",
-    counted=("train.", "test."),
-    count_word=count_words,
-    planned=lambda planned: f"at most {planned.n_problems * planned.config.pairs.max_per_problem}",
+from pairsmith.pipeline.pairing.drops import Drop, NarrowedError, barred_pairs, drop_marked, first_reason
+from pairsmith.pipeline.pairing.entries import TRIVIAL, join_entries, tie_breaks
+from pairsmith.pipeline.pairing.guards import (
+    N_DIFFICULTIES,
+    Approaches,
+    Balanced,
+    balance_split,
+    count_approaches,
 )
+from pairsmith.pipeline.pairing.policies import NEEDS_FAILED, NEEDS_PASSED
+from pairsmith.pipeline.pairing.selection import Selection, judge_offers, select_pairs
+from pairsmith.pipeline.pairing.splits import STYLE_COLUMNS, What, find_groups, split_of
+from pairsmith.pipeline.pairing.tables import PairingTables, pair_rows
+from pairsmith.schemas.arrow import from_table
+from pairsmith.schemas.config.pairs import PairsConfig
+from pairsmith.schemas.manifest import DropCount, LeakRow, NamedCount, PairingReport, WeakProblem
+from pairsmith.schemas.problem import Problem
+
+SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class PairingResult:
+    """Pairs, and what became of everything else."""
+
+    # Columns of `schemas.pair.Pair`, sorted by split and pair_id, a digest: the order mixes problems.
+    pairs: pl.DataFrame
+    # Count by reason, reasons without a count left out; `Drop.unit` tells what is counted.
+    dropped: Mapping[Drop, int]
+    approaches: Approaches  # right approaches before and after selection
+    # How length and style predict the choice in each split, before the guards of a whole split and after.
+    leaks: tuple[LeakRow, ...]
+    # Every candidate: see `pipeline.pairing.entries.join_entries`; `split` is null for problems that make no
+    # pairs.
+    entries: pl.DataFrame
+
+
+def make_pairs(tables: PairingTables, config: PairsConfig, seed: int) -> PairingResult:
+    """Return the pairs of all problems; the order of the rows given doesn't matter.
+
+    Give all problems at once: some guards hold over a whole split.
+
+    Args:
+        seed: breaks ties between candidates that are equally welcome.
+
+    Raises:
+        PairingError: if an id comes twice in a table, or tables disagree on a candidate's problem.
+        NarrowedError: if fewer right approaches survive than `min_approaches_kept`.
+    """
+    entries, problems = _open_entries(tables, config, seed)
+    barred = barred_pairs(entries, tables.marks)
+    selection = select_pairs(_free_entries(entries, tables, config), config, barred)
+    dropped = _count_reasons(entries, problems, config, selection)
+    balanced = _balance(selection.pairs, entries, config, seed)
+    for part in balanced.values():
+        dropped += part.dropped
+    kept = pl.concat([part.pairs for part in balanced.values()])
+    approaches = count_approaches(entries, kept)
+    if approaches.kept < config.min_approaches_kept:
+        raise NarrowedError(
+            f"pairs choose {approaches.n_after} of {approaches.n_before} right approaches, a share of "
+            f"{approaches.kept:.3f}; pairs.min_approaches_kept asks for {config.min_approaches_kept}: raise "
+            "pairs.max_per_problem, or lower the bound"
+        )
+    return PairingResult(
+        pairs=pair_rows(kept, entries, tables),
+        dropped={reason: dropped[reason] for reason in Drop if dropped[reason]},
+        approaches=approaches,
+        leaks=tuple(_leak_row(split, what, part) for split, part in balanced.items() for what in part.before),
+        entries=entries,
+    )
+
+
+def _open_entries(tables: PairingTables, config: PairsConfig, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the candidates as policies see them, with why one may be part of no pair; and the problems."""
+    entries = drop_marked(join_entries(tables, config.reject_outvoted), tables.marks)
+    problems = _list_problems(tables, entries, config, seed)
+    entries = entries.join(
+        problems.select("problem_id", "problem_reason", "split", "problem_tie"),
+        on="problem_id",
+        how="left",
+        maintain_order="left",
+    )
+    drawn = pl.when(pl.col("repaired_from").is_null()).then(pl.col("passed"))
+    entries = _drop_held_out(entries).with_columns(
+        tie=tie_breaks(entries["candidate_id"], seed),
+        place=pl.int_range(pl.len(), dtype=pl.Int64),
+        approach=pl.concat_str("cluster", "behaviour", separator="/"),
+        pass_rate=drawn.mean().over("problem_id").fill_null(0.0),
+    )
+    return entries, problems
+
+
+def _free_entries(entries: pl.DataFrame, tables: PairingTables, config: PairsConfig) -> pl.DataFrame:
+    """Return the entries that may be part of a pair, with their code where `nearest_wrong` looks at it."""
+    free = entries.filter(pl.col("reason").is_null() & pl.col("problem_reason").is_null())
+    if all(policy.name != "nearest_wrong" for policy in config.policies):
+        return free
+    codes = tables.programs.select("candidate_id", "code").join(
+        free.lazy().select("candidate_id"), on="candidate_id", how="semi"
+    )
+    return free.join(codes.collect(), on="candidate_id", how="left", maintain_order="left")
+
+
+def _list_problems(tables: PairingTables, entries: pl.DataFrame, config: PairsConfig, seed: int) -> pl.DataFrame:
+    """Return the problems with their split, and why one makes no pairs."""
+    problems = tables.problems.select("problem_id").collect().sort("problem_id")
+    ids = problems["problem_id"].to_list()
+    split = {key: split_of(key, config.test_share) for key in ids}
+    near = _near_held_out(tables, split, config)
+    weak = set(tables.problem_standings.filter("is_weak").select("problem_id").collect()["problem_id"])
+    is_drawn = pl.col("passed").is_not_null() & pl.col("repaired_from").is_null()
+    decided = entries.filter(is_drawn).group_by("problem_id")
+    sides = decided.agg(any_passed=pl.col("passed").any(), all_passed=pl.col("passed").all())
+    names = {policy.name for policy in config.policies}
+    one_sided = [
+        (Drop.NEAR_TEST_PROBLEM, pl.col("problem_id").is_in(near)),
+        (Drop.WEAK_PROBLEM, pl.col("problem_id").is_in(weak) & (not config.weak_problems)),
+        (Drop.NO_DECIDED, pl.col("any_passed").is_null()),
+        (Drop.ALL_PASSED, pl.col("all_passed") & (names <= NEEDS_FAILED)),
+        (Drop.ALL_FAILED, ~pl.col("any_passed") & (names <= NEEDS_PASSED)),
+    ]
+    return problems.join(sides, on="problem_id", how="left", maintain_order="left").with_columns(
+        split=pl.Series([split[key] for key in ids], dtype=pl.String),
+        problem_tie=tie_breaks(problems["problem_id"], seed),
+        problem_reason=first_reason(one_sided),
+    )
+
+
+def _near_held_out(tables: PairingTables, split: Mapping[str, str], config: PairsConfig) -> list[str]:
+    """Return the problems of the train split that are near-duplicates of held-out ones."""
+    if config.near_problems is None or set(split.values()) != set(SPLITS):
+        return []
+    frame = tables.problems.collect()
+    groups = find_groups(from_table(frame.to_arrow(), Problem), config.near_problems)
+    held_out = {group for key, group in groups.items() if split[key] == "test"}
+    return sorted(key for key, group in groups.items() if split[key] == "train" and group in held_out)
+
+
+def _drop_held_out(entries: pl.DataFrame) -> pl.DataFrame:
+    """Drop the candidates of the train split whose program is a right one of a held-out problem: a leak.
+
+    Across problems only equal tokens count. What is the same as such a program up to names goes with it.
+    """
+    is_right = (pl.col("split") == "test") & pl.col("passed") & (pl.col("exact") != "")
+    solutions = entries.filter(is_right)["exact"].unique().implode()
+    # A column of its own first: within `over` each group would get a copy of all solutions.
+    entries = entries.with_columns(is_solution=(pl.col("split") == "train") & pl.col("exact").is_in(solutions))
+    leaks = pl.col("reason").is_null() & pl.col("is_solution").any().over("problem_id", "fingerprint")
+    reason = pl.when(leaks).then(pl.lit(Drop.HELD_OUT.value)).otherwise("reason")
+    return entries.with_columns(reason=reason).drop("is_solution")
+
+
+def _count_reasons(
+    entries: pl.DataFrame, problems: pl.DataFrame, config: PairsConfig, selection: Selection
+) -> Counter[Drop]:
+    dropped = selection.dropped.copy()
+    for frame, column in ((entries, "reason"), (problems, "problem_reason")):
+        for reason, n in frame[column].drop_nulls().value_counts().iter_rows():
+            dropped[Drop(reason)] += n
+    if not any(policy.forms for policy in config.policies):
+        dropped[Drop.DUPLICATE] += int(entries["is_repeat"].sum())
+    open_ones = problems.filter(pl.col("problem_reason").is_null())["problem_id"]
+    dropped[Drop.ONE_SIDE_LEFT] += sum(key not in selection.n_possible for key in open_ones)
+    return dropped
+
+
+def _balance(pairs: pl.DataFrame, entries: pl.DataFrame, config: PairsConfig, seed: int) -> dict[str, Balanced]:
+    """Return what stays in each split."""
+    shared = entries.select("place", "split", "pass_rate", "problem_tie")
+    chosen = entries.select("place", *STYLE_COLUMNS, "candidate_id")
+    rejected = entries.select("place", *STYLE_COLUMNS, "candidate_id", "is_trivial")
+    rows = pairs.join(shared, left_on="chosen", right_on="place")
+    rows = rows.join(chosen, left_on="chosen", right_on="place")
+    rows = rows.join(rejected, left_on="rejected", right_on="place", suffix="_rejected")
+    names = [policy.name for policy in config.policies]
+    rows = rows.with_columns(
+        policy=pl.col("policy").replace_strict(dict(enumerate(names)), return_dtype=pl.String),
+        difficulty=(pl.col("pass_rate") * N_DIFFICULTIES).floor().clip(0, N_DIFFICULTIES - 1).cast(pl.Int64),
+    )
+    rows = rows.with_columns(pair_id=_pair_ids(rows))
+    rows = rows.with_columns(pair_tie=tie_breaks(rows["pair_id"], seed)).sort("pair_tie")
+    return {split: balance_split(rows.filter(pl.col("split") == split), config) for split in SPLITS}
+
+
+def _pair_ids(rows: pl.DataFrame) -> pl.Series:
+    """Return 32 hex digits a row, over both candidates and the policy."""
+    names = rows.select(text=pl.concat_str("candidate_id", "candidate_id_rejected", "policy", separator="\0"))[
+        "text"
+    ]
+    halves = np.stack([tie_breaks(names, half).to_numpy() for half in (1, 2)], axis=1)
+    digits = halves.astype(">u8").tobytes().hex()
+    return pl.Series([digits[start : start + 32] for start in range(0, len(digits), 32)], dtype=pl.String)
+
+
+_SCHEMA = {
+    "policy": pl.String,
+    "chosen_id": pl.String,
+    "rejected_id": pl.String,
+    "value": pl.Float64,
+    "reason": pl.String,
+}
+
+
+def offers_of_problem(tables: PairingTables, config: PairsConfig, seed: int, problem_id: str) -> pl.DataFrame:
+    """Return every pair that was considered for a problem, as `make_pairs` saw it.
+
+    Guards over a whole split are left out: they look at other problems too. So are candidates left out because of
+    other problems.
+
+    Args:
+        tables: of the whole run, or of this problem alone.
+
+    Returns:
+        `policy`, `chosen_id`, `rejected_id`, the policy's measure `value`, and `reason`: why it was not taken (see
+        `pipeline.pairing.drops.Drop`), null where it was.
+    """
+    tables = tables.only(problem_id)
+    entries, _ = _open_entries(tables, config, seed)
+    free = _free_entries(entries, tables, config)
+    if free.is_empty():
+        return pl.DataFrame(schema=_SCHEMA)
+    offers, _ = judge_offers(free, config, barred_pairs(entries, tables.marks))
+    ids = entries.select("place", "candidate_id")
+    names = dict(enumerate(policy.name for policy in config.policies))
+    offers = offers.join(ids, left_on="chosen", right_on="place").rename({"candidate_id": "chosen_id"})
+    offers = offers.join(ids, left_on="rejected", right_on="place").rename({"candidate_id": "rejected_id"})
+    return offers.with_columns(pl.col("policy").replace_strict(names, return_dtype=pl.String)).select(
+        pl.col(name).cast(kind) for name, kind in _SCHEMA.items()
+    )
+
+
+HARD_SHARE = 0.5  # of the cases: rejected candidates that pass at least this share are hard
+_REPORT = TypeAdapter(PairingReport)
+
+
+def summarise(made: PairingResult, tables: PairingTables) -> PairingReport:
+    """Return the counts of one pairing."""
+    pairs, weak = made.pairs, tables.problem_standings.collect()
+    return PairingReport(
+        n_candidates=made.entries.height,
+        n_train=pairs.filter(pl.col("split") == "train").height,
+        n_test=pairs.filter(pl.col("split") == "test").height,
+        n_problems=pairs["problem_id"].n_unique(),
+        drops=tuple(DropCount(str(reason), reason.unit, n) for reason, n in made.dropped.items()),
+        policies=_counts(pairs["policy"]),
+        rejects=_counts(pairs["rejected_cause"].replace("", "passed")),
+        n_trivial=pairs.filter(pl.col("rejected_cause").is_in(TRIVIAL)).height,
+        n_hard=pairs.filter(pl.col("rejected_share") >= HARD_SHARE).height,
+        leaks=made.leaks,
+        n_approaches_before=made.approaches.n_before,
+        n_approaches_after=made.approaches.n_after,
+        effective_before=made.approaches.effective_before,
+        effective_after=made.approaches.effective_after,
+        standings=_counts(tables.standings.select("standing").collect()["standing"]),
+        weak=_weak(weak),
+        n_mutants=int(weak["n_mutants"].sum()),
+        n_killed=int(weak["n_killed"].sum()),
+    )
+
+
+def report_to_json(report: PairingReport) -> str:
+    """Return the record as JSON text, the same for equal records."""
+    return _REPORT.dump_json(report, indent=1).decode() + "\n"
+
+
+def report_from_json(text: str) -> PairingReport:
+    """Return the record of a JSON text.
+
+    Raises:
+        pydantic.ValidationError: if it is none.
+    """
+    return _REPORT.validate_json(text)
+
+
+def _counts(names: pl.Series) -> tuple[NamedCount, ...]:
+    rows = names.value_counts().sort("count", names.name, descending=[True, False])
+    return tuple(NamedCount(name, n) for name, n in rows.iter_rows())
+
+
+def _leak_row(split: str, what: What, part: Balanced) -> LeakRow:
+    leaks = (part.before[what], part.after[what])
+    values = [value for leak in leaks for value in ((leak.within, leak.overall) if leak else (None, None))]
+    return LeakRow(split, what, *values)
+
+
+def _weak(standings: pl.DataFrame) -> tuple[WeakProblem, ...]:
+    names = ["problem_id", "n_passed", "n_groups", "top_support", "splitting_inputs"]
+    rows = standings.filter("is_weak").sort("top_support", "problem_id").select(names)
+    return tuple(
+        WeakProblem(**{**row, "splitting_inputs": tuple(row["splitting_inputs"])})
+        for row in rows.iter_rows(named=True)
+    )

@@ -1,18 +1,93 @@
-"""Which pairs each policy offers: pure functions over the guarded entries of some problems.
+"""Possible pairs as tables: how the two sides of a policy are ordered, cut to its reach and crossed."""
 
-A policy considers `reach` candidates a side and problem. `taking` then takes some of all policies' offers, under
-the caps and in turns over approaches and mistakes.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import comb
 
 import polars as pl
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cpdist
 
-from pairsmith.pipeline.pairing.offers import Offers, as_offers, cross, in_turns
 from pairsmith.schemas.config.pairs import PolicyConfig, PolicyName
+
+_MIN_TAGS = 1  # by which the chosen one of `cleaner` is better; none by which it is worse makes one enough
+# What later steps need of each side, whatever the policy.
+SIDE = ("problem_id", "place", "tie")
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What one policy offers."""
+
+    # One row a considered pair: `problem_id`, `chosen` and `rejected` (places of entries), `value` (the policy's
+    # own measure, null where it has none; see `schemas.pair`), `cost` (lower comes first), `fits` (whether the
+    # policy wants it), `n_compared` (draws that both were picked from; null elsewhere).
+    rows: pl.DataFrame
+    n_beyond: int  # possible pairs that were not considered
+
+
+def in_turns(entries: pl.DataFrame, *kinds: str) -> pl.DataFrame:
+    """Return entries by problem, in rounds over kinds: every kind's first, every kind's second, and so on.
+
+    Answers without runnable code come after all others. Equals are ordered by `tie`, never by length.
+
+    Args:
+        kinds: rounds are over the first, within its rounds over the second.
+    """
+    rounds = []
+    for depth, kind in enumerate(kinds):
+        within = ["problem_id", "is_trivial", kind]
+        entries = entries.with_columns(pl.col("tie").rank("ordinal").over(within).alias(f"_round_{depth}"))
+        rounds.append(f"_round_{depth}")
+    return entries.sort("problem_id", "is_trivial", *rounds, "tie")
+
+
+def cross(
+    chosen: pl.DataFrame, rejected: pl.DataFrame, reach: int, columns: Sequence[str] = (), on: str = "problem_id"
+) -> tuple[pl.DataFrame, int]:
+    """Return each chosen with each rejected entry of the same problem, and how many pairs the reach leaves out.
+
+    Args:
+        chosen: ordered entries; likewise `rejected`. No entry is paired with itself.
+        reach: entries of a problem that are taken from each side, the first ones.
+        columns: further columns wanted, of both sides; those of the rejected one end in `_rejected`.
+        on: what must be equal.
+    """
+    wanted = list(dict.fromkeys((*SIDE, on, *columns)))
+    n_possible = _n_pairs(chosen, rejected, on)
+    sides = [side.select(wanted).group_by(on, maintain_order=True).head(reach) for side in (chosen, rejected)]
+    rows = sides[0].join(sides[1], on=on, how="inner", suffix="_rejected", maintain_order="left_right")
+    rows = rows.rename({"place": "chosen", "place_rejected": "rejected"}).filter(
+        pl.col("chosen") != pl.col("rejected")
+    )
+    return rows, n_possible - rows.height
+
+
+def as_offers(
+    rows: pl.DataFrame,
+    value: pl.Expr | None = None,
+    cost: pl.Expr | None = None,
+    fits: pl.Expr | None = None,
+    n_compared: pl.Expr | None = None,
+) -> pl.DataFrame:
+    """Return crossed rows with the columns of `Offers.rows`."""
+    return rows.select(
+        "problem_id",
+        "chosen",
+        "rejected",
+        value=(pl.lit(None) if value is None else value).cast(pl.Float64),
+        cost=(pl.lit(0.0) if cost is None else cost).cast(pl.Float64),
+        fits=pl.lit(True) if fits is None else fits,
+        n_compared=(pl.lit(None) if n_compared is None else n_compared).cast(pl.Int64),
+    )
+
+
+def _n_pairs(chosen: pl.DataFrame, rejected: pl.DataFrame, on: str) -> int:
+    sizes = chosen.group_by(on).agg(c=pl.len().cast(pl.Int64))
+    sizes = sizes.join(rejected.group_by(on).agg(r=pl.len().cast(pl.Int64)), on=on)
+    selves = chosen.select("place").join(rejected.select("place"), on="place", how="semi").height
+    return int((sizes["c"] * sizes["r"]).sum()) - selves
+
 
 Policy = Callable[[pl.DataFrame, PolicyConfig], Offers]
 
@@ -33,10 +108,7 @@ def partial_credit(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
 
     The chosen one may have failed: it is better, not right.
     """
-    # With most cases passed first, so that the reach keeps what can lead somewhere.
-    chosen = in_turns(entries, "approach").sort(
-        "problem_id", "share", descending=[False, True], maintain_order=True
-    )
+    chosen = _most_cases_first(entries)
     rows, n_beyond = cross(chosen, in_turns(entries, "behaviour", "cause"), policy.reach, ["share"])
     gap = pl.col("share") - pl.col("share_rejected")
     fits = (gap > 0.0) & (gap >= policy.min_gap - _EPSILON)
@@ -104,7 +176,7 @@ def fast_over_slow(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
 def cleaner(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
     """Offer cleaner over messier among passed candidates; the measure is by how many tags and how much quality.
 
-    The chosen one is better by at least `min_tags` of the tags that are wanted or not wanted, and worse by none.
+    The chosen one is better by a tag that is wanted or not wanted, and worse by none.
     Where `dimensions` of quality are named, it is better by at least `min_quality` in their mean, and worse in
     none; a candidate that lacks one is not offered. With both, both must hold, and the measure is their sum.
     """
@@ -124,17 +196,16 @@ def cleaner(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
     )
     rows, n_beyond = cross(chosen, rejected, policy.reach, names)
     gain, fits = pl.lit(0.0), pl.lit(True)
-    for group, least, reduce in ((tags, policy.min_tags, pl.sum_horizontal), (quality, policy.min_quality, _mean)):
+    for group, least, reduce in (
+        (tags, _MIN_TAGS, pl.sum_horizontal),
+        (quality, policy.min_quality, pl.mean_horizontal),
+    ):
         if group:
             gains = [pl.col(name) - pl.col(f"{name}_rejected") for name in group]
             gain += reduce(gains)
             fits &= (pl.min_horizontal(gains) >= -_EPSILON) & (reduce(gains) >= least - _EPSILON)
     fits &= gain > _EPSILON
     return Offers(as_offers(rows, value=gain, cost=-gain, fits=fits), n_beyond)
-
-
-def _mean(gains: list[pl.Expr]) -> pl.Expr:
-    return pl.mean_horizontal(gains)
 
 
 def best_of_n(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
@@ -160,13 +231,27 @@ def best_of_n(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
 
 def all_against_all(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
     """Offer every candidate over every other that passes fewer cases; `cap` bounds what is taken of a problem."""
-    chosen = in_turns(entries, "approach").sort(
-        "problem_id", "share", descending=[False, True], maintain_order=True
-    )
+    chosen = _most_cases_first(entries)
     rejected = in_turns(entries, "behaviour").sort("problem_id", "share", maintain_order=True)
     rows, n_beyond = cross(chosen, rejected, policy.reach, ["share"])
     gap = pl.col("share") - pl.col("share_rejected")
     return Offers(as_offers(rows, value=gap, fits=gap > 0.0), n_beyond)
+
+
+def repaired(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
+    """Offer the first repair that passes over the program that it mends; there is no measure.
+
+    Source: pairs of a program and its mended form: Wu et al. 2025, arXiv:2503.02783.
+    """
+    mended = entries.filter(pl.col("passed") & pl.col("repaired_from").is_not_null())
+    first = mended.sort("repaired_from", "step", "index", "candidate_id").unique(
+        "repaired_from", keep="first", maintain_order=True
+    )
+    broken = entries.filter(~pl.col("passed")).select("problem_id", "place", repaired_from="candidate_id")
+    rows = first.select("problem_id", "repaired_from", chosen="place").join(
+        broken.rename({"place": "rejected"}), on=["problem_id", "repaired_from"]
+    )
+    return Offers(as_offers(rows), 0)
 
 
 POLICIES: Mapping[PolicyName, Policy] = {
@@ -178,6 +263,7 @@ POLICIES: Mapping[PolicyName, Policy] = {
     "cleaner": cleaner,
     "best_of_n": best_of_n,
     "all_against_all": all_against_all,
+    "repaired": repaired,
 }
 NEEDS_FAILED = frozenset({"passed_over_failed", "nearest_wrong", "likeliest_wrong"})
 NEEDS_PASSED = NEEDS_FAILED | {"fast_over_slow", "cleaner"}
@@ -185,6 +271,12 @@ NEEDS_PASSED = NEEDS_FAILED | {"fast_over_slow", "cleaner"}
 
 def _passed(entries: pl.DataFrame) -> pl.DataFrame:
     return in_turns(entries.filter("passed"), "approach")
+
+
+def _most_cases_first(entries: pl.DataFrame) -> pl.DataFrame:
+    """Return entries so that the reach keeps what can lead somewhere."""
+    turns = in_turns(entries, "approach")
+    return turns.sort("problem_id", "share", descending=[False, True], maintain_order=True)
 
 
 def _failed(entries: pl.DataFrame) -> pl.DataFrame:

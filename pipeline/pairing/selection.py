@@ -45,17 +45,12 @@ _CAPS = (
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The selected pairs, before the guards over whole splits.
+    """The selected pairs, before the guards over whole splits."""
 
-    Attributes:
-        pairs: `problem_id`, `policy` (place in the configuration), `chosen`, `rejected`, `value`, `n_compared`.
-        dropped: possible pairs that were not taken, by reason.
-        n_possible: possible pairs of each problem that has some.
-    """
-
+    # `problem_id`, `policy` (place in the configuration), `chosen`, `rejected`, `value`, `n_compared`.
     pairs: pl.DataFrame
-    dropped: Counter[Drop]
-    n_possible: dict[str, int]
+    dropped: Counter[Drop]  # possible pairs that were not taken, by reason
+    n_possible: dict[str, int]  # possible pairs of each problem that has some
 
 
 def select_pairs(entries: pl.DataFrame, config: PairsConfig, barred: pl.DataFrame) -> Selection:
@@ -64,8 +59,7 @@ def select_pairs(entries: pl.DataFrame, config: PairsConfig, barred: pl.DataFram
     Args:
         entries: those that may be part of a pair, sorted by problem; `place` is a number of its own for each,
             `tie` orders equals, `approach`, `behaviour` and `cause` are texts.
-        config: policies and caps.
-        barred: pairs that people marked, see `pipeline.pairing.user_marks.barred_pairs`.
+        barred: pairs that people marked, see `pipeline.pairing.drops.barred_pairs`.
     """
     taken: list[pl.DataFrame] = []
     dropped: Counter[Drop] = Counter()
@@ -87,7 +81,6 @@ def judge_offers(entries: pl.DataFrame, config: PairsConfig, barred: pl.DataFram
 
     Args:
         entries: as of `select_pairs`, of whole problems.
-        config: policies and caps.
         barred: as of `select_pairs`.
 
     Returns:
@@ -111,11 +104,14 @@ def _batches(entries: pl.DataFrame, config: PairsConfig) -> Iterator[pl.DataFram
 
 def _all_offers(entries: pl.DataFrame, config: PairsConfig) -> tuple[pl.DataFrame, int]:
     parts, n_beyond = [], 0
-    plain = entries.filter(~pl.col("is_repeat"))
+    drawn = entries.filter(pl.col("repaired_from").is_null())
+    plain = drawn.filter(~pl.col("is_repeat"))
     for number, policy in enumerate(config.policies):
-        made = POLICIES[policy.name](entries if policy.forms else plain, policy)
+        offered = entries if policy.is_repair() else drawn if policy.forms else plain
+        made = POLICIES[policy.name](offered, policy)
         n_beyond += made.n_beyond
-        parts.append(made.rows.with_columns(policy=pl.lit(number, pl.Int64), forms=pl.lit(policy.forms)))
+        marks = {"forms": pl.lit(policy.forms), "is_repair": pl.lit(policy.is_repair())}
+        parts.append(made.rows.with_columns(policy=pl.lit(number, pl.Int64), **marks))
     sides = entries.select(
         *("place", *PAIR_COLUMNS, "is_trivial", "tie"),
         problem=pl.col("problem_id").rle_id().cast(pl.Int64),
@@ -173,7 +169,11 @@ class _Rounds:
             for name in ("problem", "approach", "behaviour", "cause", "chosen", "rejected")
         }
         self.group["slot"] = self.group["problem"] * len(self.weights) + self.fixed["policy"]
-        self.group["two"] = _both_ways(self.group["chosen"], self.group["rejected"])
+        # A number from 0 for each two candidates, whichever is chosen.
+        low = np.minimum(self.group["chosen"], self.group["rejected"])
+        high = np.maximum(self.group["chosen"], self.group["rejected"])
+        keys = low * (int(high.max(initial=0)) + 1) + high
+        self.group["two"] = np.unique(keys, return_inverse=True)[1].astype(np.int64)
         self.counts = {
             name: np.zeros(int(group.max(initial=-1)) + 1, np.int64) for name, group in self.group.items()
         }
@@ -216,11 +216,3 @@ class _Rounds:
         self.taken[rows] = True
         for name, group in self.group.items():
             np.add.at(self.counts[name], group[rows], 1)
-
-
-def _both_ways(one: Integers, other: Integers) -> Integers:
-    """Return a number from 0 for each two candidates, whichever is chosen."""
-    keys = np.minimum(one, other) * (int(max(one.max(initial=0), other.max(initial=0))) + 1) + np.maximum(
-        one, other
-    )
-    return np.unique(keys, return_inverse=True)[1].astype(np.int64)

@@ -5,7 +5,6 @@ are Few-Shot Learners", arXiv:2005.14165, appendix C). A prompt of fewer words i
 by its renamed fingerprint: whole, and cut down to what the entry point needs.
 """
 
-import gzip
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,11 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pairsmith.pipeline.extraction.needs import select_needed
 from pairsmith.pipeline.extraction.readers import PYTHON, join
 from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.run.lines import LinesError, read_lines
 from pairsmith.pipeline.syntax.analysing import analyse
 
 N_WORDS = 13
@@ -44,38 +45,36 @@ class Item(NamedTuple):
 class Benchmarks:
     """What is looked up: word n-grams and fingerprints of all items, each with the item's name."""
 
-    n_words: int = N_WORDS
     grams: dict[tuple[str, ...], str] = field(default_factory=dict)
     fingerprints: dict[str, str] = field(default_factory=dict)
 
     def add(self, item: Item) -> None:
         """Take one item in."""
-        for gram in _grams(item.prompt, self.n_words):
+        for gram in _grams(item.prompt):
             self.grams.setdefault(gram, item.name)
         for fingerprint in _fingerprints(item.code, item.entry_point):
             self.fingerprints.setdefault(fingerprint, item.name)
 
     def find_prompt(self, text: str) -> str:
         """Return the name of an item whose prompt shares words in a row with a text; empty for none."""
-        return next((self.grams[gram] for gram in _grams(text, self.n_words) if gram in self.grams), "")
+        return next((self.grams[gram] for gram in _grams(text) if gram in self.grams), "")
 
     def find_code(self, renamed: str) -> str:
         """Return the name of an item with the same program up to local names; empty for none."""
         return self.fingerprints.get(renamed, "") if renamed else ""
 
 
-def read_benchmarks(paths: Sequence[Path], n_words: int = N_WORDS) -> Benchmarks:
+def read_benchmarks(paths: Sequence[Path]) -> Benchmarks:
     """Return the items of files, ready to be looked up.
 
     Args:
         paths: JSONL (.gz too) or Parquet as HumanEval, MBPP, EvalPlus, EvoEval and LiveCodeBench publish it, or
             any with a prompt or a solution in a column of one of the usual names.
-        n_words: words of an n-gram.
 
     Raises:
         DecontaminationError: for a file that isn't there, can't be read or holds neither prompts nor solutions.
     """
-    benchmarks = Benchmarks(n_words)
+    benchmarks = Benchmarks()
     for path in paths:
         n_known = 0
         for number, row in enumerate(_read_rows(path)):
@@ -94,16 +93,17 @@ def _read_rows(path: Path) -> Iterator[Mapping[str, Any]]:
         if path.suffix == ".parquet":
             yield from pq.read_table(path).to_pylist()
             return
-        content = path.read_bytes()
-        lines = (gzip.decompress(content) if path.suffix == ".gz" else content).decode().splitlines()
-        yield from (row for line in lines if line.strip() if isinstance(row := json.loads(line), dict))
-    except (OSError, ValueError, EOFError) as error:
+        for line in read_lines(path):
+            if line is None:
+                raise ValueError("a line is too long")
+            if line.strip() and isinstance(row := json.loads(line), dict):
+                yield row
+    except (OSError, ValueError, RecursionError, LinesError, pa.ArrowException) as error:
         raise DecontaminationError(f"{path}: {error}") from None
 
 
 def _to_item(row: Mapping[str, Any], fallback: str) -> Item:
     name, prompt, solution = (_first(row, names) for names in (_NAMES, _PROMPTS, _SOLUTIONS))
-    entry_point = str(row.get("entry_point") or "")
     # HumanEval's and EvalPlus's solutions go on from the prompt; others are whole programs.
     is_rest = "canonical_solution" in row and not re.search(
         r"^(?:def|class|import|from)\b", solution, re.MULTILINE
@@ -111,7 +111,8 @@ def _to_item(row: Mapping[str, Any], fallback: str) -> Item:
     code = prompt + solution if is_rest else solution
     if name.isdigit() or not name:
         name = f"{fallback.split('/')[0]}/{name or fallback.split('/')[1]}"
-    return Item(name, prompt, code, entry_point or _last_function(code))
+    last = (re.findall(r"^def\s+(\w+)", code, re.MULTILINE) or [""])[-1]
+    return Item(name, prompt, code, str(row.get("entry_point") or last))
 
 
 def _first(row: Mapping[str, Any], names: Sequence[str]) -> str:
@@ -122,17 +123,10 @@ def _first(row: Mapping[str, Any], names: Sequence[str]) -> str:
     return ""
 
 
-def _last_function(code: str) -> str:
-    names = re.findall(r"^def\s+(\w+)", code, re.MULTILINE)
-    return names[-1] if names else ""
-
-
-def _grams(text: str, n: int) -> Iterator[tuple[str, ...]]:
+def _grams(text: str) -> Iterator[tuple[str, ...]]:
     words = [word.lower() for word in _WORD.findall(text)]
-    if words and len(words) < n:
-        yield tuple(words)
-    for start in range(len(words) - n + 1):
-        yield tuple(words[start : start + n])
+    for start in range(max(len(words) - N_WORDS, 0) + bool(words)):
+        yield tuple(words[start : start + N_WORDS])
 
 
 def _fingerprints(code: str, entry_point: str) -> set[str]:

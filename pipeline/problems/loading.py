@@ -1,8 +1,13 @@
 """The problems that a configuration names: loaded, checked, filtered and sorted."""
 
+import ast
 import difflib
-from collections.abc import Iterable
+import re
+import sys
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+
+import httpx
 
 from pairsmith.pipeline.problems.records import (
     DroppedProblem,
@@ -13,30 +18,84 @@ from pairsmith.pipeline.problems.records import (
     PendingProblem,
     ProblemsError,
 )
-from pairsmith.pipeline.problems.sources.apps import load_apps
-from pairsmith.pipeline.problems.sources.codecontests import load_codecontests
-from pairsmith.pipeline.problems.sources.evalplus import load_humaneval_plus, load_mbpp_plus
-from pairsmith.pipeline.problems.sources.evoeval import load_evoeval
-from pairsmith.pipeline.problems.sources.fetching import fetched
+from pairsmith.pipeline.problems.sources.contest import load_apps, load_codecontests
+from pairsmith.pipeline.problems.sources.evalplus import SUBSETS, load_evoeval, load_humaneval_plus, load_mbpp_plus
 from pairsmith.pipeline.problems.sources.hub import load_hub
-from pairsmith.pipeline.problems.sources.humaneval import humaneval_path, load_humaneval
-from pairsmith.pipeline.problems.sources.humanevalpack import load_humanevalpack
+from pairsmith.pipeline.problems.sources.humaneval import humaneval_path, load_humaneval, load_humanevalpack
 from pairsmith.pipeline.problems.sources.jsonl import load_jsonl
 from pairsmith.pipeline.problems.sources.livecodebench import load_livecodebench
 from pairsmith.pipeline.problems.sources.mbpp import load_mbpp
 from pairsmith.pipeline.problems.sources.starter import load_starter
+from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.sandbox.packages import locked, names_there
 from pairsmith.pipeline.sandbox.suite_kit import why_no_suites
 from pairsmith.schemas.config import ProblemsConfig
 from pairsmith.schemas.problem import JudgedBy, Problem
 
+_LIMIT_S = 60.0
+_FILES = {
+    "humaneval+": "https://github.com/evalplus/humanevalplus_release/releases/download/v0.1.10/HumanEvalPlus.jsonl.gz",
+    "mbpp+": "https://github.com/evalplus/mbppplus_release/releases/download/v0.2.0/MbppPlus.jsonl.gz",
+    "mbpp": "https://raw.githubusercontent.com/google-research/google-research/master/mbpp/mbpp.jsonl",
+}
+_EVOEVAL = "https://github.com/evo-eval/evoeval_release/releases/download/v0.1.0/EvoEval_{subset}.jsonl.gz"
 
-def load_problems(config: ProblemsConfig, starter: Path, cache: Path | None = None) -> LoadedProblems:
+
+def address_of(config: ProblemsConfig) -> str:
+    """Return where the file of a source is published; empty where it is not a single file.
+
+    Raises:
+        ProblemsError: for an EvoEval subset that there is none of.
+    """
+    if config.source == "evoeval":
+        subset = config.dataset.removeprefix("EvoEval_") or "difficult"
+        if subset not in SUBSETS:
+            names = ", ".join(f"EvoEval_{name}" for name in SUBSETS)
+            raise ProblemsError(f"problems.dataset: there is no {config.dataset!r}; there are {names}")
+        return _EVOEVAL.format(subset=subset)
+    return _FILES.get(config.source, "")
+
+
+def fetched(config: ProblemsConfig, cache: Path) -> ProblemsConfig:
+    """Return the configuration with the path of its file, fetched into `problems` in the cache if it is not there.
+
+    Sources whose path is set, or that are no single file, come back as they are.
+
+    Raises:
+        ProblemsError: if it can't be fetched.
+    """
+    address = address_of(config) if config.path is None else ""
+    if not address:
+        return config
+    version = address.split("/")[-2]
+    path = cache / "problems" / f"{version}-{address.rpartition('/')[2]}"
+    if not path.is_file():
+        write_whole(path, _download(address, config.source))
+    return config.model_copy(update={"path": path})
+
+
+def _download(address: str, source: str) -> bytes:
+    try:
+        answer = httpx.get(address, follow_redirects=True, timeout=_LIMIT_S)
+        answer.raise_for_status()
+    except httpx.HTTPError as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise ProblemsError(
+            f"{source}: {address} can't be fetched ({reason}); download it and set the source's path"
+        ) from None
+    return answer.content
+
+
+def load_problems(
+    config: ProblemsConfig, starter: Path, cache: Path | None = None, packages: Sequence[str] | None = None
+) -> LoadedProblems:
     """Return the problems that the configuration asks for.
 
     Args:
-        config: source, and the filters: levels, ids and limit (the first by id).
+        config: source, and the filters: levels, ids and limit (the first in natural order).
         starter: folder of the starter set (`starter.starter_folder`).
         cache: folder that published files are fetched into where no path is set; None fetches nothing.
+        packages: those that programs may import; problems that need others are left out. None leaves out none.
 
     Raises:
         ProblemsError: no or unreadable source, a column that every row lacks, an unknown id
@@ -49,61 +108,41 @@ def load_problems(config: ProblemsConfig, starter: Path, cache: Path | None = No
     _refuse_nothing_good(found)
     dropped = [item.outcome for item in found if isinstance(item.outcome, DroppedProblem)]
     good = sorted((item for item in found if not isinstance(item.outcome, DroppedProblem)), key=_problem_id)
-    kept = _filter(good, config, dropped)
+    kept = _filter(good, config, dropped, packages)
     outcomes = [item.outcome for item in kept]
-    _refuse_suites_without_pytest(kept)
     return LoadedProblems(
         problems=tuple(outcome for outcome in outcomes if isinstance(outcome, Problem)),
         pending=tuple(outcome for outcome in outcomes if isinstance(outcome, PendingProblem)),
         dropped=tuple(dropped),
         not_cases=tuple(
-            NotCases(_problem_id(item), _problem(item).judged_by, item.reason) for item in kept if item.reason
+            NotCases(_problem_id(item), item.problem.judged_by, item.reason) for item in kept if item.reason
         ),
     )
 
 
+_OF_FILES: Mapping[str, Callable[[Path], list[Found]]] = {
+    "humaneval": load_humaneval, "humaneval+": load_humaneval_plus, "mbpp": load_mbpp, "mbpp+": load_mbpp_plus,
+    "evoeval": load_evoeval, "jsonl": load_jsonl,
+}  # fmt: skip
+_OF_FILES_OR_DATASETS: Mapping[str, Callable[[ProblemsConfig], list[Found]]] = {
+    "apps": load_apps, "codecontests": load_codecontests, "livecodebench": load_livecodebench,
+    "humanevalpack": load_humanevalpack, "hub": load_hub,
+}  # fmt: skip
+
+
 def _find(config: ProblemsConfig, starter: Path) -> list[Found]:
-    match config.source:
-        case "starter":
-            return [Found(item.problem.problem_id, item.problem) for item in load_starter(starter)]
-        case "humaneval":
-            return load_humaneval(config.path or humaneval_path())
-        case "humaneval+":
-            return load_humaneval_plus(_path(config))
-        case "mbpp":
-            return load_mbpp(_path(config))
-        case "mbpp+":
-            return load_mbpp_plus(_path(config))
-        case "evoeval":
-            return load_evoeval(_path(config))
-        case "apps":
-            return load_apps(config)
-        case "codecontests":
-            return load_codecontests(config)
-        case "livecodebench":
-            return load_livecodebench(config)
-        case "humanevalpack":
-            return load_humanevalpack(config)
-        case "jsonl":
-            return load_jsonl(_path(config))
-        case "hub":
-            return load_hub(config)
-
-
-def _path(config: ProblemsConfig) -> Path:
-    if config.path is None:
+    if config.source == "starter":
+        return [Found(item.problem.problem_id, item.problem, "", item.requires) for item in load_starter(starter)]
+    if config.source in _OF_FILES_OR_DATASETS:
+        return _OF_FILES_OR_DATASETS[config.source](config)
+    path = config.path or (humaneval_path() if config.source == "humaneval" else None)
+    if path is None:
         raise ProblemsError(f"problems.path is not set; source {config.source!r} needs the file's path")
-    return config.path
-
-
-def _problem(item: Found) -> Problem:
-    outcome = item.outcome
-    assert not isinstance(outcome, DroppedProblem)
-    return outcome.problem if isinstance(outcome, PendingProblem) else outcome
+    return _OF_FILES[config.source](path)
 
 
 def _problem_id(item: Found) -> str:
-    return _problem(item).problem_id
+    return item.problem.problem_id
 
 
 def _refuse_nothing_good(found: Iterable[Found]) -> None:
@@ -135,33 +174,69 @@ def _without_duplicates(found: Iterable[Found]) -> list[Found]:
     return kept
 
 
-def _refuse_suites_without_pytest(kept: Iterable[Found]) -> None:
-    suite = next((item for item in kept if _problem(item).judged_by is JudgedBy.SUITE), None)
-    if suite is not None and why_no_suites():
-        raise ProblemsError(f"{_problem_id(suite)} has a pytest or unittest suite, but {why_no_suites()}")
-
-
-def _filter(good: list[Found], config: ProblemsConfig, dropped: list[DroppedProblem]) -> list[Found]:
+def _filter(
+    good: list[Found], config: ProblemsConfig, dropped: list[DroppedProblem], packages: Sequence[str] | None
+) -> list[Found]:
     """Return what the configuration asks for; the others join `dropped`."""
     _refuse_unknown("ids", config.ids, {_problem_id(item) for item in good})
-    _refuse_unknown("levels", config.levels, {_problem(item).level for item in good})
+    _refuse_unknown("levels", config.levels, {item.problem.level for item in good})
     kept: list[Found] = []
-    for item in good:
-        problem = _problem(item)
+    there = names_there(packages or ())
+    for item in sorted(good, key=lambda item: natural_key(_problem_id(item))):
+        problem = item.problem
+        lacked = _lacked(item, there, packages) if packages is not None else ""
         drop = None
         if config.ids and problem.problem_id not in config.ids:
             drop = DroppedProblem(problem.problem_id, DropReason.OTHER_ID, "not among problems.ids")
         elif config.levels and problem.level not in config.levels:
             drop = DroppedProblem(problem.problem_id, DropReason.OTHER_LEVEL, f"level {problem.level!r}")
+        elif lacked:
+            message = f"needs {lacked}, which is not among sandbox.packages"
+            drop = DroppedProblem(problem.problem_id, DropReason.MISSING_PACKAGE, message)
+        elif problem.judged_by is JudgedBy.SUITE and why_no_suites():
+            message = f"has a pytest or unittest suite, but {why_no_suites()}"
+            drop = DroppedProblem(problem.problem_id, DropReason.MISSING_PACKAGE, message)
         elif config.limit is not None and len(kept) >= config.limit:
             drop = DroppedProblem(problem.problem_id, DropReason.OVER_LIMIT, f"after the first {config.limit}")
         if drop is None:
             kept.append(item)
         else:
             dropped.append(drop)
+    lacking = next((drop for drop in dropped if drop.reason is DropReason.MISSING_PACKAGE), None)
+    if not kept and lacking is not None:
+        raise ProblemsError(f"no problem is left: {lacking.where} {lacking.message}")
     if not kept:
         raise ProblemsError("no problem is of problems.ids and of problems.levels; widen one of them")
-    return kept
+    return sorted(kept, key=_problem_id)
+
+
+def natural_key(problem_id: str) -> tuple[tuple[str, int], ...]:
+    """Return what ids are sorted by where their numbers count as such: `HumanEval/2` before `HumanEval/10`."""
+    return tuple((text, int(digits or 0)) for text, digits in re.findall(r"([^0-9]*)([0-9]{0,300})", problem_id))
+
+
+def _lacked(item: Found, there: Collection[str], packages: Sequence[str]) -> str:
+    """Return a package that a problem needs and that is not there; empty for none.
+
+    What the tests of a Python problem import is known without being said, once it is known what packages bring.
+    """
+    lacked = next((name for name in item.requires if name not in there), "")
+    problem = item.problem
+    if lacked or problem.language != "python" or (packages and not locked(packages)):
+        return lacked
+    imported = sorted(_imported(problem.setup) | _imported(problem.test_code))
+    return next((name for name in imported if name not in there and name.lower() not in there), "")
+
+
+def _imported(source: str) -> set[str]:
+    """Return the modules that a text imports at its top, less those of Python and of our runners."""
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    names = {alias.name for node in body if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in body if isinstance(node, ast.ImportFrom) and not node.level}
+    return {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"solution", "pytest", "_pytest"}
 
 
 def _refuse_unknown(key: str, asked: Iterable[str], known: set[str]) -> None:

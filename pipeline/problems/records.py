@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
 from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.run.safe_text import shown_text
 from pairsmith.schemas.problem import JudgedBy, Problem
 
 SOURCE_MARK = "="  # no text of a value begins so
@@ -26,6 +27,7 @@ class DropReason(StrEnum):
     NO_TESTS = "no_tests"
     DUPLICATE_ID = "duplicate_id"
     REFERENCE_FAILED = "reference_failed"
+    MISSING_PACKAGE = "missing_package"
     OTHER_LEVEL = "other_level"
     OTHER_ID = "other_id"
     OVER_LIMIT = "over_limit"
@@ -33,6 +35,7 @@ class DropReason(StrEnum):
 
 _BY_CHOICE = (DropReason.OTHER_LEVEL, DropReason.OTHER_ID, DropReason.OVER_LIMIT)
 _N_NAMED = 10
+_LONGEST_MESSAGE = 600  # characters
 
 
 def _first(lines: list[str]) -> list[str]:
@@ -42,34 +45,38 @@ def _first(lines: list[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class DroppedProblem:
-    """One problem, or one line of a file, that was left out.
+    """One problem, or one line of a file, that was left out."""
 
-    Attributes:
-        where: file and line (`own.jsonl:12`), or the problem's id where the configuration left it out.
-        message: one line for a person.
-    """
-
-    where: str
+    where: str  # file and line (`own.jsonl:12`), or the problem's id where the configuration left it out
     reason: DropReason
-    message: str
+    message: str  # one line for a person
+
+    def __post_init__(self) -> None:
+        """Keep what a stranger's file brought into the message to one line that any terminal can show."""
+        object.__setattr__(self, "message", shown_text(" ".join(self.message.split()), _LONGEST_MESSAGE, 1))
+
+    @property
+    def is_fault(self) -> bool:
+        """Return whether the problem was asked for; of the starter set nobody asks for a single one."""
+        return self.reason not in _BY_CHOICE and not self.where.startswith("starter/")
 
 
 @dataclass(frozen=True, slots=True)
 class PendingProblem:
-    """A problem whose file holds inputs but no answers: they come from running its reference in a sandbox.
+    """A problem whose file holds inputs but no answers: they come from running its reference in a sandbox."""
 
-    Attributes:
-        problem: everything but the cases; `problem.reference` is what to run.
-        arguments: one text of positional arguments an input (see `schemas.values`), or Python source behind
-            SOURCE_MARK that a sandbox has to evaluate first: `[i for i in range(100)]`.
-        atol: absolute tolerance that the file asks for; 0.0 for none.
-        rule: how an answer is compared: with the reference's value as it is, or both as sets.
-    """
-
-    problem: Problem
+    problem: Problem  # everything but the cases; `problem.reference` is what to run
+    # One text of positional arguments an input (see `schemas.values`), or Python source behind SOURCE_MARK that a
+    # sandbox has to evaluate first: `[i for i in range(100)]`.
     arguments: tuple[str, ...]
-    atol: float
+    atol: float  # absolute tolerance that the file asks for; 0.0 for none
+    # How an answer is compared: with the reference's value as it is, or both as sets.
     rule: Literal["value", "set"] = "value"
+
+    @property
+    def problem_id(self) -> str:
+        """Return the problem's id."""
+        return self.problem.problem_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +90,12 @@ class NotCases:
 
 @dataclass(frozen=True, slots=True)
 class LoadedProblems:
-    """Problems to work on.
+    """Problems to work on."""
 
-    Attributes:
-        problems: complete ones, sorted by id.
-        pending: those that `evalplus.with_expected` completes, sorted by id.
-        dropped: those left out, in the order of the source.
-        not_cases: which problems go to the tester or to nothing, and why; sorted by id.
-    """
-
-    problems: tuple[Problem, ...]
-    pending: tuple[PendingProblem, ...] = ()
-    dropped: tuple[DroppedProblem, ...] = ()
-    not_cases: tuple[NotCases, ...] = ()
+    problems: tuple[Problem, ...]  # complete ones, sorted by id
+    pending: tuple[PendingProblem, ...] = ()  # those that `evalplus.with_expected` completes, sorted by id
+    dropped: tuple[DroppedProblem, ...] = ()  # those left out, in the order of the source
+    not_cases: tuple[NotCases, ...] = ()  # which problems go to the tester or to nothing, and why; sorted by id
 
     def dropped_by_reason(self) -> Mapping[str, int]:
         """Return how many were left out, by reason."""
@@ -103,9 +103,7 @@ class LoadedProblems:
 
     def faults(self) -> list[str]:
         """Return a line for each of the first broken rows and problems that nothing can judge."""
-        broken = [
-            f"left out: {drop.where}: {drop.message}" for drop in self.dropped if drop.reason not in _BY_CHOICE
-        ]
+        broken = [f"left out: {drop.where}: {drop.message}" for drop in self.dropped if drop.is_fault]
         unjudged = [
             f"nothing can judge {row.problem_id}: {row.reason}"
             for row in self.not_cases
@@ -113,23 +111,18 @@ class LoadedProblems:
         ]
         return [*_first(broken), *_first(unjudged)]
 
-    def by_way(self) -> Mapping[str, int]:
-        """Return how many are judged each way; pending ones will be judged by cases."""
-        ways = Counter(str(problem.judged_by) for problem in self.problems)
-        ways[JudgedBy.CASES] += len(self.pending)
-        return {way: ways[way] for way in JudgedBy}
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a loader made of one file, line or row.
+    """What a loader made of one file, line or row."""
 
-    Attributes:
-        where: file and line, for messages.
-        outcome: the problem, complete or not, or why there is none.
-        reason: why the tests are not cases; empty where they are.
-    """
+    where: str  # file and line, for messages
+    outcome: Problem | PendingProblem | DroppedProblem  # the problem, complete or not, or why there is none
+    reason: str = ""  # why the tests are not cases; empty where they are
+    requires: tuple[str, ...] = ()  # packages that it says it needs, as `sandbox.packages` names them
 
-    where: str
-    outcome: Problem | PendingProblem | DroppedProblem
-    reason: str = field(default="")
+    @property
+    def problem(self) -> Problem:
+        """Return the problem, complete or not; there must be one."""
+        assert not isinstance(self.outcome, DroppedProblem)
+        return self.outcome.problem if isinstance(self.outcome, PendingProblem) else self.outcome

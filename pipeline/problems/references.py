@@ -1,7 +1,8 @@
 """Runs references before a token is spent: for the answers that a problem lacks, and to check its tests.
 
-A problem whose reference gives no answer at all is left out. One whose reference fails its own tests is kept
-without the reference (`problems.trust = "tests"`) or left out (`"reference"`); both are named with the cause.
+A problem whose reference gives no answer at all is left out. One whose reference fails its own tests is left out
+(`problems.trust = "reference"`) or kept without the reference (`"tests"`); both are named with the cause. So are
+those whose reference shows nothing, such as one that imports a package that is not there: they are kept.
 """
 
 from collections import Counter
@@ -31,17 +32,12 @@ _EVALUATE = "def evaluate(source):\n    return eval(source, {})\n"
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """What references gave.
+    """What references gave."""
 
-    Attributes:
-        problems: problems with answers.
-        n_dropped: problems whose reference gave no answer at all.
-        lost_inputs: by problem how many inputs were left out, because the reference gave no value for them, or
-            one that is too long beside the others, or needs too much time for all of them.
-    """
-
-    problems: tuple[Problem, ...]
-    n_dropped: int
+    problems: tuple[Problem, ...]  # problems with answers
+    n_dropped: int  # problems whose reference gave no answer at all
+    # By problem how many inputs were left out, because the reference gave no value for them, or one that is too
+    # long beside the others, or needs too much time for all of them.
     lost_inputs: Mapping[str, int]
 
     @property
@@ -52,16 +48,12 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What became of problems whose references ran against their own tests.
+    """What became of problems whose references ran against their own tests."""
 
-    Attributes:
-        problems: those to work on; none of their references is known to fail.
-        failed: those whose reference fails, with the cause.
-        counts: problems by what their reference showed: `reference.passed`, `.failed`, `.undecided`.
-    """
-
-    problems: tuple[Problem, ...]
-    failed: tuple[DroppedProblem, ...]
+    problems: tuple[Problem, ...]  # those to work on; none of their references is known to fail
+    failed: tuple[DroppedProblem, ...]  # those whose reference fails, with the cause
+    undecided: tuple[str, ...]  # a line for each whose reference shows nothing
+    # Problems by what their reference showed: `reference.passed`, `.failed`, `.undecided`.
     counts: Mapping[str, int]
 
 
@@ -124,7 +116,14 @@ def check_references(
         for problem in problems
         if trust == "tests" or problem.problem_id not in failed
     )
-    return Checked(kept, tuple(failed.values()), Counter(f"reference.{verdict.label}" for verdict in verdicts))
+    undecided = tuple(
+        f"{verdict.problem_id}: its reference shows nothing: {verdict.cause} {verdict.detail}".rstrip()
+        for verdict in verdicts
+        if verdict.label is Label.UNDECIDED
+    )
+    return Checked(
+        kept, tuple(failed.values()), undecided, Counter(f"reference.{verdict.label}" for verdict in verdicts)
+    )
 
 
 def _evaluated(row: PendingProblem, pool: SandboxPool) -> PendingProblem:

@@ -1,38 +1,191 @@
-"""From parts that a row or file gave to one problem, and from rows to what was found in them."""
+"""Reading of rows: JSON-lines files in which a broken line costs that line only, and the problems made of rows."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from pairsmith.pipeline.problems.convert.conversion import Conversion, TestSyntaxError, convert_tests
-from pairsmith.pipeline.problems.files import Row, RowError, name, text
-from pairsmith.pipeline.problems.records import DroppedProblem, DropReason, Found, PendingProblem
+from pairsmith.pipeline.problems.conversion import Conversion, TestSyntaxError, convert_tests
+from pairsmith.pipeline.problems.records import DroppedProblem, DropReason, Found, PendingProblem, ProblemsError
 from pairsmith.pipeline.problems.wording import code_before, completion_prompt, parameters_of
-from pairsmith.schemas.problem import Compare, Interface, JudgedBy, Problem
+from pairsmith.pipeline.run.lines import LIMIT_S, MAX_LINE_BYTES, LinesError, each_in_time, read_lines
+from pairsmith.schemas.problem import Case, Compare, Interface, JudgedBy, Problem
 from pairsmith.schemas.values import ValueTooLargeError, encode_arguments
+
+Row = Mapping[str, Any]
+_ROWS_A_FORK = 256
+
+
+class RowError(ValueError):
+    """One row can't become a problem; carries the reason that is counted."""
+
+    def __init__(self, message: str, reason: DropReason = DropReason.BAD_VALUE) -> None:
+        """Keep the reason beside the message."""
+        super().__init__(message)
+        self.reason = reason
+
+
+def read_rows(path: Path) -> Iterator[tuple[str, Row | DroppedProblem]]:
+    """Give each line as (`name:line`, row), or what is wrong with it; blank lines are passed over.
+
+    Raises:
+        ProblemsError: if the file can't be read or holds no line.
+    """
+    try:
+        yield from _rows(path)
+    except FileNotFoundError:
+        raise ProblemsError(f"{path}: no such file; set problems.path to the file of problems") from None
+    except LinesError as error:
+        raise ProblemsError(str(error)) from None
+
+
+def _rows(path: Path) -> Iterator[tuple[str, Row | DroppedProblem]]:
+    n_lines = 0
+    for number, line in enumerate(read_lines(path), start=1):
+        if line is not None and not line.strip():
+            continue
+        n_lines += 1
+        where = f"{path.name}:{number}"
+        if line is None:
+            message = f"longer than {MAX_LINE_BYTES >> 20} MiB"
+            yield where, DroppedProblem(where, DropReason.BAD_VALUE, message)
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            yield where, DroppedProblem(where, DropReason.NOT_JSON, f"not JSON: {error}")
+            continue
+        if isinstance(row, dict):
+            yield where, row
+        else:
+            message = f"a JSON {type(row).__name__}, not an object"
+            yield where, DroppedProblem(where, DropReason.NOT_JSON, message)
+    if n_lines == 0:
+        raise ProblemsError(f"{path}: no problems in it; one JSON object a line is expected")
+
+
+def text(row: Row, column: str, default: str | None = None) -> str:
+    """Return a column that holds text.
+
+    Raises:
+        RowError: if it is missing and there is no default, or holds something else.
+    """
+    value = row.get(column)
+    if value is None:
+        if default is None:
+            raise missing(column, row)
+        return default
+    if not isinstance(value, str):
+        raise RowError(f"column {column!r} holds {type(value).__name__}, not text")
+    if not is_utf8(value):
+        raise RowError(f"column {column!r} holds half a surrogate pair")
+    return value.replace("\r\n", "\n")
+
+
+def is_utf8(value: str) -> bool:
+    """Return whether a text can be written as UTF-8: half a surrogate pair can't."""
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def name(row: Row, column: str) -> str:
+    """Return a column that holds the name of a function.
+
+    Raises:
+        RowError: if it is missing or no name.
+    """
+    value = text(row, column)
+    if not value.isidentifier():
+        raise RowError(f"column {column!r} holds {value[:40]!r}, not a function's name")
+    return value
+
+
+def number(row: Row, column: str) -> float:
+    """Return a column that holds a number from 0 up, 0.0 where it is missing.
+
+    Raises:
+        RowError: if it holds something else.
+    """
+    value = row.get(column, 0.0)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < float("inf"):
+        raise RowError(f"column {column!r} holds {value!r}, not a number from 0 up")
+    return float(value)
+
+
+def missing(column: str, row: Row) -> RowError:
+    """Return the error for a missing column."""
+    return RowError(f"no column {column!r}; there are {', '.join(sorted(row))}", DropReason.MISSING_COLUMN)
 
 
 def found_in(
     rows: Iterable[tuple[str, Row | DroppedProblem]],
     build: Callable[[Row], tuple[Problem | PendingProblem, str]],
+    requires: Callable[[Row], tuple[str, ...]] = lambda row: (),
 ) -> list[Found]:
-    """Return what `build` makes of each row: problem, and why its tests are not cases. Errors cost a row."""
+    """Return what `build` makes of each row: problem, and why its tests are not cases. Errors cost a row.
+
+    So does a row that takes more CPU time or memory than any may: rows are built in a fork.
+
+    Args:
+        requires: gives the packages that a row asks for.
+    """
+
+    def built(item: tuple[str, Row | DroppedProblem]) -> Found:
+        return _built(*item, lambda row: (*build(row), requires(row)))
+
     found: list[Found] = []
-    for where, row in rows:
-        if isinstance(row, DroppedProblem):
-            found.append(Found(where, row))
-            continue
-        try:
-            found.append(Found(where, *build(row)))
-        except RowError as error:
-            found.append(Found(where, DroppedProblem(where, error.reason, str(error))))
-        except TestSyntaxError as error:
-            message = f"tests, setup or reference are no Python: {error}"
-            found.append(Found(where, DroppedProblem(where, DropReason.BAD_TESTS, message)))
-        except (RecursionError, ArithmeticError, MemoryError) as error:
-            message = f"too large or nested too deep ({type(error).__name__})"
-            found.append(Found(where, DroppedProblem(where, DropReason.BAD_VALUE, message)))
+    for batch in _batches(rows):
+        for (where, _), item in zip(batch, each_in_time(batch, built), strict=True):
+            if item is None:
+                message = f"takes more than {LIMIT_S:.0f} s, or all memory, to read"
+                item = Found(where, DroppedProblem(where, DropReason.BAD_VALUE, message))
+            found.append(item)
     return found
+
+
+def _batches(rows: Iterable[tuple[str, Row | DroppedProblem]]) -> Iterator[list[tuple[str, Row | DroppedProblem]]]:
+    """Give rows in lists of bounded length: whole files need not fit into memory as they are."""
+    iterator = iter(rows)
+    while batch := list(itertools.islice(iterator, _ROWS_A_FORK)):
+        yield batch
+
+
+def _built(
+    where: str,
+    row: Row | DroppedProblem,
+    build: Callable[[Row], tuple[Problem | PendingProblem, str, tuple[str, ...]]],
+) -> Found:
+    if isinstance(row, DroppedProblem):
+        return Found(where, row)
+    try:
+        outcome, why, packages = build(row)
+        _refuse_half_characters(outcome.problem if isinstance(outcome, PendingProblem) else outcome)
+        return Found(where, outcome, why, packages)
+    except RowError as error:
+        reason, message = error.reason, str(error)
+    except TestSyntaxError as error:
+        reason, message = DropReason.BAD_TESTS, f"tests, setup or reference are no Python: {error}"
+    except (RecursionError, ArithmeticError, MemoryError) as error:
+        reason, message = DropReason.BAD_VALUE, f"too large or nested too deep ({type(error).__name__})"
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        message = f"a value of another form than this source has ({type(error).__name__}: {error})"
+        reason = DropReason.BAD_VALUE
+    return Found(where, DroppedProblem(where, reason, message))
+
+
+def _refuse_half_characters(problem: Problem) -> None:
+    """Raise RowError where a text of a problem can't be written as UTF-8, whichever column it came from."""
+    parts: tuple[Problem | Case, ...] = (problem, *problem.cases)
+    for part in parts:
+        for field in dataclasses.fields(part):
+            value = getattr(part, field.name)
+            if isinstance(value, str) and not (value.isascii() or is_utf8(value)):
+                raise RowError(f"its {field.name} holds half a surrogate pair")
 
 
 def make_problem(
@@ -91,7 +244,7 @@ def encode_inputs(inputs: Iterable[Sequence[Any]]) -> tuple[str, ...]:
     try:
         return tuple(dict.fromkeys(map(encode_arguments, inputs)))
     except ValueTooLargeError as error:
-        raise RowError(DropReason.BAD_VALUE, f"an input is {error}") from None
+        raise RowError(f"an input is {error}") from None
 
 
 def convert_or_refuse(
@@ -111,16 +264,30 @@ def convert_or_refuse(
         TestSyntaxError: if tests or setup are no Python.
     """
     if "assert" not in source and entry_point not in source:
-        raise RowError(DropReason.NO_TESTS, "no tests: neither an assert nor a call of the entry point")
+        raise RowError("no tests: neither an assert nor a call of the entry point", DropReason.NO_TESTS)
     conversion = convert_tests(source, entry_point, setup, parameters_of(signature))
     compare, atol, rtol = rule
     if compare == "equal":
         return conversion
     if conversion.judged_by is not JudgedBy.CASES:
-        message = f"'compare' or a tolerance beside tests that compare by themselves: {conversion.reason}"
-        raise RowError(DropReason.BAD_VALUE, message)
+        raise RowError(f"'compare' or a tolerance beside tests that compare by themselves: {conversion.reason}")
     cases = (
         dataclasses.replace(case, compare=compare, atol=atol, rtol=rtol) if case.compare == "equal" else case
         for case in conversion.cases
     )
     return dataclasses.replace(conversion, cases=tuple(cases))
+
+
+def plain_text(value: Any, index: int, side: str) -> str:
+    """Return one side of a test on standard input and output.
+
+    Raises:
+        RowError: if it is no text, nor a list of lines.
+    """
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
+        value = "\n".join(value)
+    if not isinstance(value, str):
+        raise RowError(f"test {index}: its {side} is {type(value).__name__}, not text")
+    if not is_utf8(value):
+        raise RowError(f"test {index}: its {side} holds half a surrogate pair")
+    return value.replace("\r\n", "\n")

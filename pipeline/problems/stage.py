@@ -14,6 +14,7 @@ from pairsmith.pipeline.problems.references import NO_ANSWER, Completed, check_r
 from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.pipeline.run.digests import content_digest
 from pairsmith.pipeline.run.folder import Shard, shard_name, write_whole
+from pairsmith.pipeline.sandbox.packages import why_no_packages
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.problem import Problem
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from pairsmith.pipeline.chain.tools import Tools
 
 _LAYOUT = "layout.json"  # in the folder of problems
+_LEFT_OUT = "left_out.json"  # beside it
+_MOST_LEFT_OUT = 1000  # that are named
 
 
 def load_shards(config: RunConfig, cache: Path, log: Callable[[str], None]) -> dict[str, LoadedProblems]:
@@ -32,8 +35,8 @@ def load_shards(config: RunConfig, cache: Path, log: Callable[[str], None]) -> d
     Raises:
         PairsmithError, OSError: the problems can't be had.
     """
-    loaded = load_problems(config.problems, starter_folder(), cache)
-    for line in loaded.faults():
+    loaded = load_problems(config.problems, starter_folder(), cache, config.sandbox.packages)
+    for line in (*loaded.faults(), *why_no_packages(config.sandbox.packages)):
         log(line)
     return split_shards(loaded, config.shard_problems, placed_problems(config.run))
 
@@ -50,19 +53,17 @@ def split_shards(
         placed: problem_id to the shard that it lies in, see `placed_problems`.
     """
     parts: dict[str, list[Problem | PendingProblem]] = {}
-    new: list[tuple[str, Problem | PendingProblem]] = []
+    new: list[Problem | PendingProblem] = []
     rows: list[Problem | PendingProblem] = [*loaded.problems, *loaded.pending]
     for row in rows:
-        problem_id = row.problem_id if isinstance(row, Problem) else row.problem.problem_id
-        shard = (placed or {}).get(problem_id)
-        if shard is None:
-            new.append((problem_id, row))
-        else:
+        if shard := (placed or {}).get(row.problem_id):
             parts.setdefault(shard, []).append(row)
-    new.sort(key=lambda item: item[0])
+        else:
+            new.append(row)
+    new.sort(key=lambda row: row.problem_id)
     first = max((int(name.rpartition("-")[2].removesuffix(".parquet")) + 1 for name in parts), default=0)
     for index, start in enumerate(range(0, len(new), n_each), start=first):
-        parts[shard_name(index)] = [row for _, row in new[start : start + n_each]]
+        parts[shard_name(index)] = new[start : start + n_each]
     names = sorted(parts)
     return {
         name: LoadedProblems(
@@ -78,9 +79,9 @@ def placed_problems(run_dir: Path) -> dict[str, str]:
     """Return the shard of each problem that a run was last made of; nothing where it was not begun."""
     try:
         placed: dict[str, str] = json.loads((run_dir / "problems" / _LAYOUT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
-    return placed
+    return placed if isinstance(placed, dict) else {}
 
 
 def place_problems(run_dir: Path, shards: Mapping[str, LoadedProblems]) -> None:
@@ -92,10 +93,24 @@ def place_problems(run_dir: Path, shards: Mapping[str, LoadedProblems]) -> None:
     }
     if placed != placed_problems(run_dir):
         write_whole(run_dir / "problems" / _LAYOUT, (json.dumps(placed, indent=0, sort_keys=True) + "\n").encode())
+    broken = [drop for part in shards.values() for drop in part.dropped if drop.is_fault]
+    left_out = [[drop.where, str(drop.reason), drop.message] for drop in broken[:_MOST_LEFT_OUT]]
+    if left_out != left_out_problems(run_dir):
+        write_whole(run_dir / "problems" / _LEFT_OUT, (json.dumps(left_out, indent=0) + "\n").encode())
+
+
+def left_out_problems(run_dir: Path) -> list[list[str]]:
+    """Return where, reason and message of the problems that could not be loaded, at most 1,000."""
+    try:
+        rows = json.loads((run_dir / "problems" / _LEFT_OUT).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return []
+    is_whole = isinstance(rows, list) and all(isinstance(row, list) and len(row) == 3 for row in rows)
+    return [[str(text) for text in row] for row in rows] if is_whole else []
 
 
 def _contents(part: LoadedProblems) -> Sequence[str]:
-    pending = [(row.problem.problem_id, row.arguments, row.atol, row.rule) for row in part.pending]
+    pending = [(row.problem_id, row.arguments, row.atol, row.rule) for row in part.pending]
     return content_digest([*part.problems, *(row.problem for row in part.pending)], Problem), repr(pending)
 
 
@@ -118,6 +133,8 @@ def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]
         problems, counts = list(checked.problems), counts + Counter(checked.counts)
         for failure in checked.failed:
             tools.log(f"{failure.where}: {failure.message}")
+        for line in checked.undecided:
+            tools.log(line)
     return (Shard(problems, n_in, dropped, counts),)
 
 
@@ -132,7 +149,7 @@ STAGE = Stage(
     record=Problem,
     settings=("problems.trust", "problems", "shard_problems"),
     key_texts=lambda trust, *texts: (trust,),  # the others act through the problems that are loaded
-    version=4,
+    version=6,
     run=_run,
     contents=_contents,
     unit="problems",

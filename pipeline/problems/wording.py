@@ -4,14 +4,13 @@ import ast
 from collections.abc import Iterable
 
 from pairsmith.pipeline.languages.table import title_of
-from pairsmith.pipeline.problems.convert.conversion import TestSyntaxError, parse
+from pairsmith.pipeline.problems.conversion import TestSyntaxError, parse
 
 
 def chat_prompt(task: str, signature: str) -> str:
     """Return a task in words as a chat prompt that names the function or class and its parameters.
 
     Args:
-        task: what it does.
         signature: `def f(x):`, an outline `class A: ...`, or a bare name where that is all that is known.
     """
     if signature.startswith("class "):
@@ -49,7 +48,6 @@ def function_prompt(task: str, entry_point: str, starter: str) -> str:
     """Return a task in words as a chat prompt that shows the starter code of a function or method.
 
     Args:
-        entry_point: `f` or `Class.method`.
         starter: code that breaks off; empty where there is none.
     """
     if not starter.strip():

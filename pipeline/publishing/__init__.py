@@ -4,8 +4,8 @@
 addresses; `versions` records what changed; `hub` makes one commit and one tag of what differs from the remote.
 """
 
-from pairsmith.pipeline.publishing.hub import HeldBackError, HubDownError, PublishError, Pushed, look
-from pairsmith.pipeline.publishing.publish import PublishPlan, plan_publish, send
+from pairsmith.pipeline.publishing.hub import HeldBackError, HubDownError, PublishError, Pushed, look, push
+from pairsmith.pipeline.publishing.publish import PublishPlan, plan_publish
 from pairsmith.pipeline.publishing.versions import (
     VersionError,
     check_splits,
@@ -18,6 +18,6 @@ from pairsmith.pipeline.publishing.versions import (
 
 __all__ = [
     "HeldBackError", "HubDownError", "PublishError", "PublishPlan", "Pushed", "VersionError", "check_splits",
-    "list_versions", "look", "plan_publish", "read_changelog", "read_version_changelog", "record_version", "send",
+    "list_versions", "look", "plan_publish", "push", "read_changelog", "read_version_changelog", "record_version",
     "version_folder",
 ]  # fmt: skip

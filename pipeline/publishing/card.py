@@ -13,14 +13,13 @@ import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pairsmith.pipeline.chain.table import stage_folder, stored_stages
-from pairsmith.pipeline.pairing.summary import report_from_json
+from pairsmith.pipeline.pairing.pairs import report_from_json
 from pairsmith.pipeline.publishing.hub import PublishError
 from pairsmith.pipeline.report.words import counted, excerpt, maybe, percent, spoken
 from pairsmith.pipeline.run.safe_text import visible
-from pairsmith.pipeline.training import METHODS
+from pairsmith.pipeline.training.methods import METHODS
 from pairsmith.schemas.config import RunConfig
-from pairsmith.schemas.manifest import Manifest
-from pairsmith.schemas.pairing_report import PairingReport
+from pairsmith.schemas.manifest import Manifest, PairingReport
 from pairsmith.schemas.training import TrainingSummary
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#!|<>&~$@:])")
@@ -29,7 +28,7 @@ _MAX_INLINE = 200
 EMBEDDED = "HuggingFaceTB/SmolLM2-135M-Instruct"  # what `smollm2` is
 _TAGS = ("preference", "dpo", "code", "pairsmith")
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-# Names that the Hub knows; others stand in the text only.
+# Names that the Hub knows; others are in the text only.
 _LICENCES = (
     "apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc0-1.0",
     "gpl-3.0", "mpl-2.0",
@@ -38,33 +37,21 @@ _LICENCES = (
 
 @dataclass(frozen=True, slots=True)
 class CardFacts:
-    """The facts of one run that its card shows. Texts are as they came: the template escapes them.
+    """The facts of one run that its card shows. Texts are as they came: the template escapes them."""
 
-    Attributes:
-        head: `configs` and `dataset_info`, as pairing wrote them.
-        sizes: configuration to split to rows.
-        sources: (source, licence, problems) by falling count; an empty licence is an unknown one.
-        models: (model, revision, candidates) by falling count.
-        example: a pair, columns by name; None without pairs.
-        base: the model's name on the Hub; empty where there is none.
-    """
-
-    head: Mapping[str, Any]
-    sizes: Mapping[str, Mapping[str, int]]
+    head: Mapping[str, Any]  # `configs` and `dataset_info`, as pairing wrote them
+    sizes: Mapping[str, Mapping[str, int]]  # configuration to split to rows
     stages: tuple[Manifest, ...]
     report: PairingReport
+    # (source, licence, problems) by falling count; an empty licence is an unknown one
     sources: tuple[tuple[str, str, int], ...]
-    models: tuple[tuple[str, str, int], ...]
-    example: Mapping[str, Any] | None
-    base: str
+    models: tuple[tuple[str, str, int], ...]  # (model, revision, candidates) by falling count
+    example: Mapping[str, Any] | None  # a pair, columns by name; None without pairs
+    base: str  # the model's name on the Hub; empty where there is none
 
 
 def gather_card(run: Path, config: RunConfig) -> CardFacts:
-    """Return the facts that the card of a built run shows.
-
-    Raises:
-        PublishError: if it has not.
-    """
+    """Return the facts that the card of a built run shows."""
     try:
         head = json.loads((run / "dataset" / "README.md").read_text(encoding="utf-8").split("---\n")[1])
         report = report_from_json((run / "pairing.json").read_text(encoding="utf-8"))
@@ -130,7 +117,6 @@ def render_model_card(
 
     Args:
         dataset: repository of the dataset that it was trained on; empty where that is not published.
-        summary: what training did.
         scores: measure, before, after and change in words; empty where nothing was evaluated.
     """
     base = base_model(config)

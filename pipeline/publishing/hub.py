@@ -46,19 +46,13 @@ class RemoteFile:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Paths in the repository, sorted.
-
-    Attributes:
-        removed: paths of ours at the remote that are no longer made.
-        unchanged: paths that are equal; they are not sent.
-        n_bytes: size of what is to be sent.
-    """
+    """Paths in the repository, sorted."""
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
-    removed: tuple[str, ...]
-    unchanged: tuple[str, ...]
-    n_bytes: int
+    removed: tuple[str, ...]  # paths of ours at the remote that are no longer made
+    unchanged: tuple[str, ...]  # paths that are equal; they are not sent
+    n_bytes: int  # size of what is to be sent
 
     @property
     def is_empty(self) -> bool:
@@ -68,19 +62,13 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A repository of the Hub as it stands.
-
-    Attributes:
-        head: the newest commit; empty where the repository is still to be made.
-        files: path to what is there.
-        tags: name to commit.
-    """
+    """A repository of the Hub as it stands."""
 
     repo: str
     kind: Kind
-    head: str
-    files: Mapping[str, RemoteFile]
-    tags: Mapping[str, str]
+    head: str  # the newest commit; empty where the repository is still to be made
+    files: Mapping[str, RemoteFile]  # path to what is there
+    tags: Mapping[str, str]  # name to commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +116,7 @@ def push(
 
     Args:
         remote: the repository, as `look` returned it just now.
-        local: path in the repository to file or bytes.
-        ours: prefixes of what only we write.
         tag: the version; one that is there must name the same files.
-        private: visibility, where the repository is made.
 
     Raises:
         HubDownError: if the Hub can't be reached.
@@ -167,7 +152,6 @@ def compare(local: Mapping[str, Content], remote: Mapping[str, RemoteFile], ours
 
     Args:
         local: path in the repository to the file, or its bytes.
-        remote: what is there.
         ours: prefixes of what only we write: there a path that is not made any more is removed.
     """
     added = tuple(sorted(set(local) - set(remote)))
@@ -204,11 +188,7 @@ def _digest(content: Content, name: str, head: bytes) -> str:
 
 
 def _check_tag(api: HfApi, remote: Remote, local: Mapping[str, Content], ours: tuple[str, ...], tag: str) -> None:
-    """Refuse a tag that names other files.
-
-    Raises:
-        PublishError: if it does.
-    """
+    """Refuse a tag that names other files."""
     entries = api.list_repo_tree(remote.repo, recursive=True, revision=remote.tags[tag], repo_type=remote.kind)
     if not compare(local, _remote_files(entries), ours).is_empty:
         raise PublishError(f"{remote.repo}: the tag {tag} names other files already; give another one with --tag")

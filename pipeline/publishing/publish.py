@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import HfApi
-from pydantic import TypeAdapter
 
 from pairsmith.pipeline.evaluation.gate import read_gate
 from pairsmith.pipeline.publishing.card import CardFacts, base_model, gather_card, render_card, render_model_card
@@ -15,20 +14,17 @@ from pairsmith.pipeline.publishing.hub import (
     Content,
     HeldBackError,
     PublishError,
-    Pushed,
     Remote,
     compare,
     look,
-    push,
 )
 from pairsmith.pipeline.publishing.scanning import Finding, scan_files
 from pairsmith.pipeline.report.gather import gather_run
-from pairsmith.pipeline.report.page import median_lengths
 from pairsmith.pipeline.report.plots import plot_candidate_steps, plot_lengths, plot_outcomes
 from pairsmith.pipeline.report.svg import draw_png
-from pairsmith.pipeline.training import result_of
+from pairsmith.pipeline.training.progress import load_summary
+from pairsmith.pipeline.training.run import result_of
 from pairsmith.schemas.config import RunConfig
-from pairsmith.schemas.training import TrainingSummary
 
 _SHOWN = 5  # findings of the scan in one error
 _OURS = ("data/", "unpaired/", "sft/", "ranked/", "candidates/", "figures/", "CHANGELOG.md")
@@ -37,19 +33,13 @@ _LENGTHS_HEIGHT = 2.8  # inches
 
 @dataclass(frozen=True, slots=True)
 class PublishPlan:
-    """One repository, what is there, and what it shall be.
-
-    Attributes:
-        local: path in the repository to file or bytes.
-        ours: prefixes of what only we write there.
-        changes: what a push would do.
-    """
+    """One repository, what is there, and what it shall be."""
 
     remote: Remote
-    local: Mapping[str, Content]
-    ours: tuple[str, ...]
+    local: Mapping[str, Content]  # path in the repository to file or bytes
+    ours: tuple[str, ...]  # prefixes of what only we write there
     tag: str
-    changes: Changes
+    changes: Changes  # what a push would do
 
 
 def plan_publish(
@@ -59,8 +49,6 @@ def plan_publish(
 
     Args:
         config: a run that has been built, and trained where an adapter is to be published.
-        api: the Hub; it holds the token.
-        tag: name of the version.
         changelog: text of CHANGELOG.md; empty for none.
         despite: names of checks of the gate that are let through.
 
@@ -68,7 +56,8 @@ def plan_publish(
         PublishError: nothing to publish, held back by the gate, keys or private addresses, or the Hub refuses.
         HubDownError: the Hub can't be reached.
     """
-    publish, plans = config.publish, []
+    publish = config.publish
+    plans: list[tuple[Remote, Mapping[str, Content], tuple[str, ...]]] = []
     if not publish.dataset and not publish.model:
         raise PublishError("no repository to publish to; give --set publish.dataset=owner/name")
     refuse_marked(config.run, despite)
@@ -76,23 +65,16 @@ def plan_publish(
         facts = gather_card(config.run, config)
         refuse_secrets(scan_files(sorted((config.run / "dataset").glob("*/*.parquet")), publish.allowed))
         local = dataset_files(config, facts, tag, changelog)
-        plans.append(_plan(look(api, publish.dataset, "dataset"), local, _OURS, tag))
+        plans.append((look(api, publish.dataset, "dataset"), local, _OURS))
     if publish.model:
-        plans.append(_plan(look(api, publish.model, "model"), model_files(config, tag), (), tag))
-    return plans
-
-
-def send(api: HfApi, plan: PublishPlan, private: bool) -> Pushed:
-    """Carry out a plan; see `pipeline.publishing.hub.push`."""
-    return push(api, plan.remote, plan.local, plan.ours, plan.tag, private)
+        plans.append((look(api, publish.model, "model"), model_files(config, tag), ()))
+    return [
+        PublishPlan(remote, local, ours, tag, compare(local, remote.files, ours)) for remote, local, ours in plans
+    ]
 
 
 def refuse_marked(run: Path, despite: Sequence[str]) -> None:
-    """Refuse to publish what the gate marked.
-
-    Raises:
-        HeldBackError: names the checks, and how to let them through.
-    """
+    """Refuse to publish what the gate marked."""
     gate = read_gate(run)
     marks = gate.refusals(despite) if gate is not None else ()
     if marks:
@@ -102,11 +84,7 @@ def refuse_marked(run: Path, despite: Sequence[str]) -> None:
 
 
 def refuse_secrets(findings: Sequence[Finding]) -> None:
-    """Refuse to publish what no one should see. The texts themselves are not shown.
-
-    Raises:
-        PublishError: names the first findings, and where they stand.
-    """
+    """Refuse to publish what no one should see. The texts themselves are not shown."""
     if not findings:
         return
     shown = "; ".join(
@@ -135,22 +113,17 @@ def dataset_files(config: RunConfig, facts: CardFacts, tag: str, changelog: str)
 
 
 def model_files(config: RunConfig, tag: str) -> dict[str, Content]:
-    """Return the files of the adapter's repository by path.
-
-    Raises:
-        PublishError: if nothing has been trained.
-    """
+    """Return the files of the adapter's repository by path."""
     folder = config.run / "training"
-    adapter, summary_file = folder / "adapter", folder / "summary.json"
+    adapter, summary = folder / "adapter", load_summary(folder)
     base, _ = result_of(folder)
     if base is not None:
         raise PublishError(
             f"{folder}: what was trained is not an adapter of the start, and only these are published; "
             f"upload {base.relative_to(folder)} by `hf upload`"
         )
-    if not adapter.is_dir() or not summary_file.is_file():
+    if not adapter.is_dir() or summary is None:
         raise PublishError(f"{folder}: no adapter in there; run `pairsmith train` first")
-    summary = TypeAdapter(TrainingSummary).validate_json(summary_file.read_bytes())
     local: dict[str, Content] = {
         path.relative_to(adapter).as_posix(): path for path in sorted(adapter.rglob("*")) if path.is_file()
     }
@@ -162,10 +135,6 @@ def model_files(config: RunConfig, tag: str) -> dict[str, Content]:
     return local
 
 
-def _plan(remote: Remote, local: Mapping[str, Content], ours: tuple[str, ...], tag: str) -> PublishPlan:
-    return PublishPlan(remote, local, ours, tag, compare(local, remote.files, ours))
-
-
 def _figures(run: Path) -> dict[str, bytes]:
     facts = gather_run(run)
     figures = {
@@ -173,13 +142,13 @@ def _figures(run: Path) -> dict[str, bytes]:
         "verdicts": draw_png(plot_outcomes(facts.outcomes)),
     }
     if facts.pairs and facts.pairs.n:
-        drawing = plot_lengths(facts.pairs.lengths, median_lengths(facts.pairs), _LENGTHS_HEIGHT)
+        drawing = plot_lengths(facts.pairs.lengths, facts.pairs.medians, _LENGTHS_HEIGHT)
         figures["lengths"] = draw_png(drawing)
     return figures
 
 
 def _gains(config: RunConfig) -> list[tuple[str, str, str, str]]:
-    from pairsmith.pipeline.evaluation.scores import gains_from_json
+    from pairsmith.pipeline.evaluation.score import gains_from_json
     from pairsmith.pipeline.report.words import change, decimal, significance
 
     path = config.run / "evaluation" / "gains.json"

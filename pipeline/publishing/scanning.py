@@ -22,7 +22,7 @@ _BY_FORM = (
     "OpenAIDetector", "PrivateKeyDetector", "PypiTokenDetector", "SendGridDetector", "SlackDetector",
     "SquareOAuthDetector", "StripeDetector", "TelegramBotTokenDetector", "TwilioKeyDetector",
 )  # fmt: skip
-_TOO_EAGER = "KeywordDetector"  # `password =` stands in half of all programs about passwords
+_TOO_EAGER = "KeywordDetector"  # `password =` is in half of all programs about passwords
 _EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}@([A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*\.[A-Za-z]{2,24})\b")
 _IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
 # RFC 2606 and 6761 keep these for examples: no person reads mail there.
@@ -34,21 +34,15 @@ _PIECE = 1 << 14  # bounds what a hostile text costs: one detector is quadratic 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One text that must not be published.
+    """One text that must not be published."""
 
-    Attributes:
-        kind: what it looks like.
-        name: what `publish.allowed` takes: kind and 12 hex digits of its digest. The text itself is shown nowhere.
-        file: where it was first found; `row` from 0, `column` its name.
-        n: places that it was found at.
-    """
-
-    kind: str
+    kind: str  # what it looks like
+    # what `publish.allowed` takes: kind and 12 hex digits of its digest. The text itself is shown nowhere
     name: str
-    file: str
+    file: str  # where it was first found; `row` from 0, `column` its name
     row: int
     column: str
-    n: int
+    n: int  # places that it was found at
 
 
 def scan_files(files: Iterable[Path], allowed: Iterable[str] = ()) -> list[Finding]:
@@ -59,7 +53,7 @@ def scan_files(files: Iterable[Path], allowed: Iterable[str] = ()) -> list[Findi
     for path in files:
         for row, column, text in _texts(path):
             key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-            if key not in seen:  # most texts stand in several configurations
+            if key not in seen:  # most texts are in several configurations
                 seen[key] = frozenset(scan(text))
             for kind, secret in sorted(seen[key]):
                 name = name_of(kind, secret)
@@ -104,7 +98,8 @@ def make_scanner() -> Callable[[str], Iterator[tuple[str, str]]]:
     ]
 
     def scan(text: str) -> Iterator[tuple[str, str]]:
-        for piece in _pieces(text):
+        for start in range(0, max(len(text), 1), _PIECE):
+            piece = text[max(start - _EDGE, 0) : start + _PIECE]
             for name, detector in asked:
                 # Its own expressions, asked for a hit first: almost no text has one.
                 if any(pattern.search(piece) for pattern in detector.denylist):
@@ -115,9 +110,8 @@ def make_scanner() -> Callable[[str], Iterator[tuple[str, str]]]:
                     for match in _EMAIL.finditer(piece)
                     if not _NOBODYS.search(match[1])
                 )
-            yield from (
-                ("private network address", match[0]) for match in _IPV4.finditer(piece) if _is_private(match[0])
-            )
+            found = [match[0] for match in _IPV4.finditer(piece)]
+            yield from (("private network address", text) for text in found if _is_private(text))
 
     return scan
 
@@ -128,11 +122,6 @@ def _is_private(text: str) -> bool:
     except ValueError:
         return False
     return any(address in network for network in _PRIVATE)
-
-
-def _pieces(text: str) -> Iterator[str]:
-    for start in range(0, max(len(text), 1), _PIECE):
-        yield text[max(start - _EDGE, 0) : start + _PIECE]
 
 
 def _texts(path: Path) -> Iterator[tuple[int, str, str]]:

@@ -14,14 +14,14 @@ from typing import Any
 import polars as pl
 
 from pairsmith.pipeline.chain.table import stage_folder, stored_stages
-from pairsmith.pipeline.pairing import split_of
+from pairsmith.pipeline.pairing.splits import split_of
 from pairsmith.pipeline.publishing.card import inline
 from pairsmith.pipeline.run.digests import content_digest, digest, file_digest
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.schemas.config import RunConfig
+from pairsmith.schemas.dataset import DatasetVersion, ProblemVersion, VersionFile
 from pairsmith.schemas.problem import Problem
-from pairsmith.schemas.version import DatasetVersion, ProblemVersion, VersionFile
 
 _FOLDER, _MANIFEST, _CHANGELOG = "versions", "manifest.json", "changelog.md"
 _SHOWN = 20  # ids and rates that are listed by name
@@ -170,19 +170,18 @@ def changelog_of(version: DatasetVersion, before: DatasetVersion | None) -> str:
         f"{before.name} had {n_before[0]} pairs of {n_before[1]} candidates.",
         f"Pass rate, mean over problems: {_mean_rate(before)} before, {rate} now.",
         "",
-        *_listed("New problems", [inline(key) for key in sorted(new.keys() - old.keys())]),
-        *_listed("Problems that are gone", [inline(key) for key in sorted(old.keys() - new.keys())]),
-        *_listed("Problems that changed", [inline(key) for key in both if old[key].content != new[key].content]),
-        *_listed(
-            "Problems whose pairs changed", [inline(key) for key in both if old[key].pairs != new[key].pairs]
-        ),
-        *_listed(
-            "Pass rates that changed",
-            [f"{inline(key)}: {_rate(was)} to {_rate(now)}" for key, was, now in rates],
-        ),
-        *_listed("Settings that changed", list(_settings(before, version))),
-        *_listed("Code that changed", list(_code(before, version))),
     ]
+    parts: dict[str, Iterable[str]] = {
+        "New problems": map(inline, sorted(new.keys() - old.keys())),
+        "Problems that are gone": map(inline, sorted(old.keys() - new.keys())),
+        "Problems that changed": (inline(key) for key in both if old[key].content != new[key].content),
+        "Problems whose pairs changed": (inline(key) for key in both if old[key].pairs != new[key].pairs),
+        "Pass rates that changed": (f"{inline(key)}: {_rate(was)} to {_rate(now)}" for key, was, now in rates),
+        "Settings that changed": _settings(before, version),
+        "Code that changed": _code(before, version),
+    }
+    for title, found in parts.items():
+        lines += _listed(title, list(found))
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

@@ -1,18 +1,19 @@
 """Counts over the tables of a run. Only aggregates leave Polars: a million candidates stay there."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 
 import polars as pl
 
 from pairsmith.pipeline.report.facts import (
+    AnswerCount,
+    AnswerFacts,
     CandidateStep,
     Example,
     LengthCount,
     PairFacts,
     ProblemOutcome,
-    ProblemStep,
     TagShare,
     VerdictCount,
 )
@@ -60,12 +61,6 @@ def list_outcomes(cells: pl.DataFrame) -> tuple[VerdictCount, ...]:
     return tuple(sorted(found, key=lambda outcome: (_LABELS.index(outcome.label), -outcome.n, outcome.cause)))
 
 
-def list_suspects(verdicts: pl.LazyFrame) -> tuple[tuple[str, str], ...]:
-    """Return the problems whose test is suspect, each with the error of the test's own code, by id."""
-    suspects = verdicts.filter(pl.col("cause") == Cause.SUSPECT_TEST.value).select("problem_id", "detail")
-    return tuple(suspects.unique().sort("problem_id", "detail").collect().iter_rows())
-
-
 def list_problems(cells: pl.DataFrame, problems: pl.LazyFrame) -> tuple[ProblemOutcome, ...]:
     """Return what came of each problem that has a candidate, by id."""
     levels = dict(problems.select("problem_id", "level").collect().iter_rows())
@@ -82,7 +77,9 @@ def list_problems(cells: pl.DataFrame, problems: pl.LazyFrame) -> tuple[ProblemO
             n_decided=count[Label.PASSED] + count[Label.FAILED],
             n_passed=count[Label.PASSED],
             n_undecided=count[Label.UNDECIDED],
-            main_cause=_commonest(causes.get(problem_id, Counter())),
+            main_cause=min(
+                found := causes.get(problem_id, Counter()), key=lambda cause: (-found[cause], cause), default=""
+            ),
         )
         for problem_id, count in sorted(labels.items())
     )
@@ -98,35 +95,6 @@ def trace_candidates(cells: pl.DataFrame, has_syntax: bool, has_pairs: bool) -> 
     if has_pairs:
         steps.append(("In a pair", cells.filter(pl.col("is_paired"))))
     return tuple(_candidate_step(name, part) for name, part in steps)
-
-
-def trace_problems(
-    n_problems: int, outcomes: Iterable[ProblemOutcome], n_paired: int | None
-) -> tuple[ProblemStep, ...]:
-    """Return the funnel of problems.
-
-    Args:
-        n_problems: problems loaded.
-        outcomes: one entry a problem that has a candidate.
-        n_paired: problems that have a pair; None if pairs have not been made.
-    """
-    reached = list(outcomes)
-    none_decided = sum(not outcome.n_decided for outcome in reached)
-    none_passed = sum(outcome.n_decided > 0 and not outcome.n_passed for outcome in reached)
-    all_passed = sum(0 < outcome.n_decided == outcome.n_passed for outcome in reached)
-    both = len(reached) - none_decided - none_passed - all_passed
-    steps = [
-        ProblemStep("Loaded", n_problems, ()),
-        ProblemStep("Sampled", len(reached), _losses({"not sampled": n_problems - len(reached)})),
-        ProblemStep(
-            "Passed and failed",
-            both,
-            _losses({"none passed": none_passed, "all passed": all_passed, "none was decided": none_decided}),
-        ),
-    ]
-    if n_paired is not None:
-        steps.append(ProblemStep("With a pair", n_paired, _losses({"no pair was left": both - n_paired})))
-    return tuple(steps)
 
 
 def _candidate_step(name: str, part: pl.DataFrame) -> CandidateStep:
@@ -145,14 +113,6 @@ def _candidate_step(name: str, part: pl.DataFrame) -> CandidateStep:
     )
 
 
-def _commonest(counts: Counter[str]) -> str:
-    return min(counts, key=lambda cause: (-counts[cause], cause), default="")
-
-
-def _losses(counts: dict[str, int]) -> tuple[tuple[str, int], ...]:
-    return tuple((reason, n) for reason, n in counts.items() if n > 0)
-
-
 def count_pairs(pairs: pl.LazyFrame) -> PairFacts:
     """Return the figures of the pairs, both splits together."""
     chosen, rejected = pl.col("chosen_n_lines"), pl.col("rejected_n_lines")
@@ -163,8 +123,10 @@ def count_pairs(pairs: pl.LazyFrame) -> PairFacts:
         n_shorter=(chosen < rejected).sum(),
         n_equal=(chosen == rejected).sum(),
         n_longer=(chosen > rejected).sum(),
+        chosen_median=chosen.median().fill_null(0.0),
+        rejected_median=rejected.median().fill_null(0.0),
     )
-    row = {name: int(value) for name, value in totals.collect().row(0, named=True).items()}
+    row = totals.collect().row(0, named=True)
     lengths = _count_lengths(pairs)
     return PairFacts(
         n_train=row["n"] - row["n_test"],
@@ -174,6 +136,7 @@ def count_pairs(pairs: pl.LazyFrame) -> PairFacts:
         n_equal=row["n_equal"],
         n_longer=row["n_longer"],
         lengths=lengths,
+        medians=(row["chosen_median"], row["rejected_median"]),
         length_auc=length_auc(lengths),
         tags=_share_tags(pairs, row["n"]),
         examples=_pick_examples(pairs),
@@ -251,9 +214,6 @@ def length_auc(lengths: Sequence[LengthCount]) -> float | None:
     Computed exactly from the counts, over all chosen x rejected. 0.5: length tells nothing; 1.0: every chosen
     one is longer; 0.0: shorter. None if there are no chosen or no rejected ones.
 
-    Args:
-        lengths: counts by number of lines, in any order.
-
     Source: Mann and Whitney 1947, doi:10.1214/aoms/1177730491: U / (n m), the area under the ROC curve
         (Hanley and McNeil 1982, doi:10.1148/radiology.143.1.7063747).
     """
@@ -268,18 +228,52 @@ def length_auc(lengths: Sequence[LengthCount]) -> float | None:
     return float(Fraction(twice_u, 2 * n_chosen * n_rejected))
 
 
-def median_length(counts: Iterable[tuple[int, int]]) -> float:
-    """Return the median of numbers of lines given with their counts; 0.0 of none."""
-    ordered = sorted(counts)
-    total = sum(n for _, n in ordered)
-    middles = (max(total - 1, 0) // 2, total // 2)  # one place, or the two around the middle
-    return sum(_at(ordered, place) for place in middles) / 2
+_N_NAMED = 3
+_ANSWER_KINDS: tuple[tuple[str, str, pl.Expr], ...] = (
+    ("with thoughts", "thoughts are never judged", pl.col("has_thoughts")),
+    ("several blocks", "different blocks answer; all were judged", pl.col("n_blocks") > 1),
+    (
+        "ambiguous",
+        "their labels differ, so the candidate is undecided; this costs yield (`extraction.blocks`)",
+        pl.col("cause") == Cause.AMBIGUOUS_ANSWER.value,
+    ),
+    ("joined", "several blocks together make the program", pl.col("program_form") == "joined"),
+    (
+        "pruned",
+        "the whole failed to load behind the entry point, so what that needs was run",
+        pl.col("program_form") == "pruned",
+    ),
+    ("bare", "code between prose, without fences", pl.col("program_form") == "bare"),
+    ("method of a class", "where a function was asked for", pl.col("method_of") != ""),
+    ("no answer", "thoughts alone", pl.col("extraction") == Extraction.NO_ANSWER.value),
+    ("no code", "no program with the entry point", pl.col("extraction") == Extraction.NO_CODE.value),
+    ("cut off", "the token limit was reached (`sampling.max_tokens`)", pl.col("finish_reason") == "length"),
+)
 
 
-def _at(ordered: Sequence[tuple[int, int]], place: int) -> int:
-    """Return the value at a place, from 0, of the sorted list that the counts stand for."""
-    for n_lines, n in ordered:
-        if place < n:
-            return n_lines
-        place -= n
-    return 0
+def count_answers(candidates: pl.LazyFrame, programs: pl.LazyFrame, verdicts: pl.LazyFrame) -> AnswerFacts | None:
+    """Return how many answers are of each kind, with examples; None where no answer was read."""
+    rows = (
+        candidates.select(
+            "candidate_id", "problem_id", "index", "finish_reason", has_reasoning=pl.col("reasoning") != ""
+        )
+        .join(
+            programs.select("candidate_id", "extraction", "method_of", n_thoughts=pl.col("thoughts").list.len()),
+            on="candidate_id",
+        )
+        .join(verdicts.select("candidate_id", "cause", "program_form", "n_blocks"), on="candidate_id", how="left")
+        .with_columns(has_thoughts=(pl.col("n_thoughts") > 0) | pl.col("has_reasoning"))
+        .sort("problem_id", "index")
+        .collect()
+    )
+    if rows.is_empty():
+        return None
+    counts = []
+    for name, about, condition in _ANSWER_KINDS:
+        found = rows.filter(condition)
+        examples = tuple(
+            f"{problem} #{index}" for problem, index in found.head(_N_NAMED).select("problem_id", "index").rows()
+        )
+        if found.height:
+            counts.append(AnswerCount(name, about, found.height, examples))
+    return AnswerFacts(rows.height, tuple(counts))

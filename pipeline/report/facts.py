@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pairsmith.pipeline.run.errors import PairsmithError
-from pairsmith.pipeline.sampling.forecast import Comparison
-from pairsmith.schemas.manifest import Manifest
-from pairsmith.schemas.pairing_report import PairingReport
+from pairsmith.schemas.manifest import Manifest, PairingReport
 from pairsmith.schemas.score import Gain, GateCheck, Score, SliceGain
 from pairsmith.schemas.training import HeldOutStep, TrainingStep, TrainingSummary
 
@@ -46,15 +44,6 @@ class CandidateStep:
 
 
 @dataclass(frozen=True, slots=True)
-class ProblemStep:
-    """Problems that got as far as one step of the funnel; `lost` says why others did not."""
-
-    name: str
-    n: int
-    lost: tuple[tuple[str, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
 class ProblemOutcome:
     """What came of one problem.
 
@@ -77,6 +66,25 @@ class ProblemOutcome:
     def pass_rate(self) -> float:
         """Return the share of the decided candidates that passed, in [0, 1]; 0 where none was decided."""
         return self.n_passed / self.n_decided if self.n_decided else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class UndecidedCount:
+    """Candidates without a label for one cause; `detail` is a missing package, or the error of a suspect test."""
+
+    cause: str
+    detail: str
+    n: int
+    problem_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A problem, or a line of a file of problems, that was asked for and is not in the run."""
+
+    where: str
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +128,8 @@ class PairFacts:
         n_train, n_test: pairs of the two splits.
         n_problems: problems that have a pair.
         n_shorter, n_equal, n_longer: pairs whose chosen program has fewer, as many, more lines of code.
-        lengths: one entry a number of lines that occurs, ascending.
-        length_auc: how well length alone tells chosen from rejected (see `length_auc`); None without pairs.
+        lengths: one entry a number of lines that occurs, ascending; medians: of chosen and of rejected programs.
+        length_auc: how well length alone separates chosen from rejected (see `length_auc`); None without pairs.
         tags: all tags that occur, the largest difference of shares first.
         examples: a few pairs, one a problem, the commonest causes first.
     """
@@ -133,6 +141,7 @@ class PairFacts:
     n_equal: int
     n_longer: int
     lengths: tuple[LengthCount, ...]
+    medians: tuple[float, float]
     length_auc: float | None
     tags: tuple[TagShare, ...]
     examples: tuple[Example, ...]
@@ -177,12 +186,12 @@ class ReportInput:
     Attributes:
         name: name of the run folder.
         stages: manifests of the stages that are done, in the order of the pipeline.
-        candidate_steps, problem_steps: the funnel.
+        candidate_steps: the funnel of candidates.
+        n_problems: problems that were loaded.
         outcomes: labels and causes: passed first, then failed and undecided, by falling count.
         problems: one entry a problem that has a candidate, by id.
         pairing: what pairing did; None for a run that kept no counts of it.
         gains: after minus before, in the order of the evaluation.
-        forecast: what was forecast and what came; None for a run that drew nothing.
         judged: dimension of quality to how often a language model preferred chosen, rejected, neither, or did not
             agree with itself; empty where none was asked.
         slices: what changed on parts of the held-out problems.
@@ -190,13 +199,15 @@ class ReportInput:
         sets: what changed on further sets, by the set's name.
         refusals: checks of the gate that did not hold.
         answers: how answers became programs; None where none was read.
-        suspects: problems whose test failed every candidate by one error of its own code, with that error, by id.
+        undecided: candidates without a label by cause, the commonest first.
+        left_out: problems that were asked for and are not in the run.
+        why_weak: likeliest reason why each of the weakest problems is seldom or never solved, by id.
     """
 
     name: str
     stages: tuple[Manifest, ...]
     candidate_steps: tuple[CandidateStep, ...]
-    problem_steps: tuple[ProblemStep, ...]
+    n_problems: int
     outcomes: tuple[VerdictCount, ...]
     problems: tuple[ProblemOutcome, ...]
     pairs: PairFacts | None
@@ -205,13 +216,14 @@ class ReportInput:
     before: Score | None
     after: Score | None
     gains: tuple[Gain, ...]
-    forecast: Comparison | None = None
     judged: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     slices: tuple[SliceGain, ...] = ()
     tags: tuple[Gain, ...] = ()
     sets: Mapping[str, tuple[Gain, ...]] = field(default_factory=dict)
     refusals: tuple[GateCheck, ...] = ()
-    suspects: tuple[tuple[str, str], ...] = ()
+    undecided: tuple[UndecidedCount, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    why_weak: Mapping[str, str] = field(default_factory=dict)
     answers: AnswerFacts | None = None
 
     @property

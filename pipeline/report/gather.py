@@ -8,35 +8,28 @@ import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
 from pairsmith.pipeline.chain.table import stored_stages
+from pairsmith.pipeline.evaluation.estimates import ScoringError
 from pairsmith.pipeline.evaluation.gate import GateError, read_gate
-from pairsmith.pipeline.evaluation.scores import (
-    ScoringError,
-    gains_from_json,
-    score_from_json,
-    slices_from_json,
-)
+from pairsmith.pipeline.evaluation.score import gains_from_json, score_from_json, slices_from_json
 from pairsmith.pipeline.pairing.llm_judge import count_choices
-from pairsmith.pipeline.pairing.summary import report_from_json
-from pairsmith.pipeline.report.answers import count_answers
+from pairsmith.pipeline.pairing.pairs import report_from_json
+from pairsmith.pipeline.pairing.tables import empty_frame
 from pairsmith.pipeline.report.counting import (
+    count_answers,
     count_candidates,
     count_pairs,
     list_outcomes,
     list_problems,
-    list_suspects,
     trace_candidates,
-    trace_problems,
 )
 from pairsmith.pipeline.report.facts import ReportError, ReportInput, TrainingFacts
-from pairsmith.pipeline.sampling.forecast import Comparison
-from pairsmith.pipeline.training import read_evaluations
-from pairsmith.schemas.arrow import arrow_schema
-from pairsmith.schemas.candidate import Candidate, Program
+from pairsmith.pipeline.report.unsolved import explain_failures, list_left_out, list_undecided, weakest_problems
+from pairsmith.pipeline.training.progress import read_evaluations
+from pairsmith.schemas.candidate import Candidate, Program, Syntax
 from pairsmith.schemas.manifest import Manifest
 from pairsmith.schemas.pair import Pair
 from pairsmith.schemas.problem import Problem
 from pairsmith.schemas.score import GateCheck
-from pairsmith.schemas.syntax import Syntax
 from pairsmith.schemas.training import TrainingStep, TrainingSummary
 from pairsmith.schemas.verdict import Verdict
 
@@ -63,24 +56,24 @@ def _gather(run: Path, manifests: dict[str, Manifest]) -> ReportInput:
 
     pairs = table("pairs", Pair)
     pair_facts = count_pairs(pairs) if "pairs" in manifests else None
-    cells = count_candidates(
-        table("verdicts", Verdict), table("programs", Program), table("syntax", Syntax), pairs
-    )
-    problems = list_problems(cells, table("problems", Problem))
-    n_loaded = manifests["problems"].n_out if "problems" in manifests else len(problems)
+    verdicts, programs, syntax = table("verdicts", Verdict), table("programs", Program), table("syntax", Syntax)
+    cells = count_candidates(verdicts, programs, syntax, pairs)
+    loaded = table("problems", Problem)
+    problems = list_problems(cells, loaded)
+    weakest = weakest_problems(problems)
     evaluation = run / "evaluation"
     judgements = _read(run / "judgements" / "manifest.json", Manifest.from_json) if pair_facts else None
     return ReportInput(
         name=run.resolve().name,
         stages=tuple(manifests.values()),
         candidate_steps=trace_candidates(cells, "syntax" in manifests, pair_facts is not None),
-        problem_steps=trace_problems(n_loaded, problems, pair_facts.n_problems if pair_facts else None),
+        n_problems=manifests["problems"].n_out if "problems" in manifests else len(problems),
         outcomes=list_outcomes(cells),
         problems=problems,
-        answers=count_answers(
-            table("candidates", Candidate), table("programs", Program), table("verdicts", Verdict)
-        ),
-        suspects=list_suspects(table("verdicts", Verdict)),
+        answers=count_answers(table("candidates", Candidate), programs, verdicts),
+        undecided=list_undecided(verdicts),
+        left_out=list_left_out(run, loaded.select("problem_id").collect()["problem_id"].to_list()),
+        why_weak=explain_failures(weakest, verdicts, syntax),
         pairs=pair_facts,
         pairing=_read(run / "pairing.json", report_from_json) if pair_facts else None,
         training=_read_training(run / "training"),
@@ -94,7 +87,6 @@ def _gather(run: Path, manifests: dict[str, Manifest]) -> ReportInput:
             for path in sorted(evaluation.glob("sets/*/gains.json"))
         },
         refusals=_read_refusals(run),
-        forecast=_read(run / "forecast.json", Comparison.from_json),
         judged=count_choices(judgements.counts) if judgements else {},
     )
 
@@ -118,12 +110,8 @@ def _read_manifests(run: Path) -> dict[str, Manifest]:
 
 def _scan(folder: Path, manifest: Manifest | None, record: type) -> pl.LazyFrame:
     """Return the rows of the files that a manifest names: others in the folder are left over."""
-    names = [file.name for file in manifest.files] if manifest is not None else []
-    if not names:
-        empty = pl.from_arrow(arrow_schema(record).empty_table())
-        assert isinstance(empty, pl.DataFrame)
-        return empty.lazy()
-    return pl.scan_parquet([folder / name for name in names], glob=False)
+    files = [folder / file.name for file in manifest.files] if manifest is not None else []
+    return pl.scan_parquet(files, glob=False) if files else empty_frame(record).lazy()
 
 
 def _read_refusals(run: Path) -> tuple[GateCheck, ...]:

@@ -5,28 +5,26 @@
 
 import functools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from pairsmith.pipeline.chain.state import read_config
 from pairsmith.pipeline.chain.table import stage_folder
+from pairsmith.pipeline.pairing.beside import is_repair_of, step_folders
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.folder import FolderError
-from pairsmith.pipeline.run.safe_text import shown_arguments, shown_text, shown_value
+from pairsmith.pipeline.run.safe_text import shown_answer, shown_arguments, shown_expected, shown_text
 from pairsmith.schemas.arrow import from_table
-from pairsmith.schemas.candidate import Candidate, Program
-from pairsmith.schemas.crosscheck import CandidateCrosscheck, ProblemCrosscheck, Timing
-from pairsmith.schemas.execution import CaseRun, Execution, Status
-from pairsmith.schemas.judgement import Judgement
-from pairsmith.schemas.pair import Pair
-from pairsmith.schemas.problem import Case, Interface, Problem
-from pairsmith.schemas.syntax import Syntax
-from pairsmith.schemas.verdict import Label, Verdict
+from pairsmith.schemas.candidate import Candidate, Program, Syntax
+from pairsmith.schemas.execution import Execution
+from pairsmith.schemas.pair import Judgement, Pair
+from pairsmith.schemas.problem import Interface, Problem
+from pairsmith.schemas.verdict import CandidateCrosscheck, Label, ProblemCrosscheck, Timing, Verdict
 
 T = TypeVar("T")
 _TEXTS = ("prompt", "chosen", "rejected", "chosen_code", "rejected_code")
@@ -65,6 +63,7 @@ class ProblemHistory:
     problem: Problem
     standing: ProblemCrosscheck | None
     candidates: tuple[Known, ...]
+    beside: tuple[Known, ...] = ()  # repairs, and candidates of earlier rounds
 
     def find(self, candidate_id: str) -> Known:
         """Return one of the candidates.
@@ -72,7 +71,7 @@ class ProblemHistory:
         Raises:
             NoPairError: if there is none of this id: the pairs are of other candidates.
         """
-        for known in self.candidates:
+        for known in (*self.candidates, *self.beside):
             if known.candidate.candidate_id == candidate_id:
                 return known
         raise NoPairError(
@@ -107,7 +106,7 @@ class RunReader:
         return {
             problem_id: name
             for name in folder.shard_names()
-            for problem_id in pq.read_table(folder.path / name, columns=["problem_id"])["problem_id"].to_pylist()
+            for problem_id in pl.read_parquet(folder.path / name, columns=["problem_id"])["problem_id"]
         }
 
     def rows(self, stage: str, problem_id: str) -> list[Any]:
@@ -121,9 +120,10 @@ class RunReader:
         if not path.is_file():
             return []
         try:
-            table = pq.read_table(path, filters=[("problem_id", "==", problem_id)])
-            return from_table(table, folder.record)
-        except (OSError, KeyError, ValueError, pa.ArrowException) as error:
+            return from_table(
+                pl.scan_parquet(path).filter(problem_id=problem_id).collect().to_arrow(), folder.record
+            )
+        except (OSError, KeyError, ValueError, pa.ArrowException, pl.exceptions.PolarsError) as error:
             reason = str(error).partition("\n")[0]
             raise FolderError(f"{path}: can't be read ({reason}); build again") from None
 
@@ -136,21 +136,28 @@ class RunReader:
         problems: list[Problem] = self.rows("problems", problem_id)
         if not problems:
             raise NoPairError(f"{problem_id}: no such problem in {self.run}")
+        standing = next(iter(self.rows("problem_standings", problem_id)), None)
+        return ProblemHistory(problems[0], standing, self._known(problem_id), tuple(self._beside(problem_id)))
+
+    def _beside(self, problem_id: str) -> Iterator[Known]:
+        for reader in map(RunReader, step_folders(self.run)):
+            for key in reader.shard_of:
+                if is_repair_of(key, problem_id):
+                    yield from reader._known(key)
+        config = read_config(self.run)
+        for run in config.pairs.earlier if config is not None else ():
+            yield from RunReader(run)._known(problem_id)
+
+    def _known(self, problem_id: str) -> tuple[Known, ...]:
         candidates: list[Candidate] = self.rows("candidates", problem_id)
         of: dict[str, dict[str, Any]] = {
             stage: {row.candidate_id: row for row in self.rows(stage, problem_id)}
             for stage in ("programs", "executions", "verdicts", "syntax", "standings", "timings")
         }
-        known = [
-            Known(
-                row,
-                *(of[stage].get(row.candidate_id) for stage in ("programs", "executions", "verdicts")),
-                *(of[stage].get(row.candidate_id) for stage in ("syntax", "standings", "timings")),
-            )
+        return tuple(
+            Known(row, *(rows.get(row.candidate_id) for rows in of.values()))
             for row in sorted(candidates, key=lambda row: (row.index, row.candidate_id))
-        ]
-        standing = next(iter(self.rows("problem_standings", problem_id)), None)
-        return ProblemHistory(problems[0], standing, tuple(known))
+        )
 
     def pair_facts(self) -> pl.DataFrame:
         """Return all pairs with the columns of `PAIR_FACTS`.
@@ -171,7 +178,7 @@ class RunReader:
             row
             for name in folder.shard_names()
             for row in from_table(
-                pq.read_table(folder.path / name, filters=[("pair_id", "==", pair_id)]), Judgement
+                pl.scan_parquet(folder.path / name).filter(pair_id=pair_id).collect().to_arrow(), Judgement
             )
         ]
 
@@ -180,7 +187,6 @@ def find_pair(runs: Sequence[Path], pair_id: str) -> tuple[Path, dict[str, Any]]
     """Return the run that has a pair, and the pair's facts.
 
     Args:
-        runs: where to look, in this order.
         pair_id: 32 hex digits, or at least the first six.
 
     Raises:
@@ -205,13 +211,11 @@ def find_pair(runs: Sequence[Path], pair_id: str) -> tuple[Path, dict[str, Any]]
 
 
 def case_rows(problem: Problem, chosen: Known, rejected: Known, n_chars: int) -> list[CaseRow]:
-    """Return the cases of a problem with what both programs gave; those that tell the two apart come first.
+    """Return the cases of a problem with what both programs gave; those that distinguish the two come first.
 
     Tests without typed cases have their calls in the order made: those of the two programs needn't be alike.
 
     Args:
-        problem: the problem.
-        chosen: one of its candidates; likewise `rejected`.
         n_chars: characters at most of each text.
     """
     is_plain = problem.interface is Interface.STDIN
@@ -223,12 +227,12 @@ def case_rows(problem: Problem, chosen: Known, rejected: Known, n_chars: int) ->
     rows = []
     for index in range(max(len(problem.cases), *map(len, runs))):
         case = _at(problem.cases, index)
-        answers = [_answer(_at(side, index), n_chars, is_plain) for side in runs]
+        answers = [shown_answer(_at(side, index), n_chars, is_plain) for side in runs]
         rows.append(
             CaseRow(
                 number=index + 1,
                 arguments=shown_arguments(case.arguments, n_chars, is_plain) if case else "a call of the tests",
-                expected=_expected(case, n_chars, is_plain) if case else "",
+                expected=shown_expected(case, n_chars, is_plain) if case else "",
                 chosen=answers[0],
                 rejected=answers[1],
                 chosen_passed=_at(passed[0], index),
@@ -250,12 +254,19 @@ def candidate_facts(known: Known) -> list[tuple[str, str]]:
     drawn, program, run, verdict = known.candidate, known.program, known.execution, known.verdict
     held, seen = known.standing, known.syntax
     logprob = f", mean log-probability {drawn.mean_logprob:.3f}" if drawn.mean_logprob is not None else ""
+    numbers = (
+        ("temperature", drawn.temperature),
+        ("top_p", drawn.top_p),
+        ("seed", drawn.seed),
+        ("tokens", drawn.n_tokens),
+    )
+    known_numbers = ", ".join(f"{name} {value}" for name, value in numbers if value >= 0)  # -1: unknown
     facts = [
         (
             "Drawn",
             f"number {drawn.index} by {drawn.backend} from {drawn.model} {drawn.revision[:12]}".rstrip()
-            + f"; temperature {drawn.temperature:g}, top_p {drawn.top_p:g}, seed {drawn.seed}"
-            + f"; {drawn.n_tokens} tokens, end {drawn.finish_reason or 'unknown'}{logprob}",
+            + f"; {known_numbers or 'parameters unknown'}, "
+            + f"finish reason {drawn.finish_reason or 'unknown'}{logprob}",
         )
     ]
     if program is not None:
@@ -266,10 +277,16 @@ def candidate_facts(known: Known) -> list[tuple[str, str]]:
         facts.append(("Ran", f"{status}; {run.cpu_s:.3f} s of CPU, {run.peak_memory_mib:.0f} MiB"))
     if verdict is not None:
         why = f", {verdict.cause} {verdict.detail}".rstrip() if verdict.cause else ""
-        facts.append(("Verdict", f"{verdict.label}{why}; {verdict.n_passed} of {verdict.n_cases} cases passed"))
+        cases = (
+            f"{verdict.n_passed} of {verdict.n_cases} cases passed" if verdict.n_cases else "no case was judged"
+        )
+        facts.append(("Verdict", f"{verdict.label}{why}; {cases}"))
     if held is not None:
         agreed = f"{held.n_agreed} of {held.n_inputs} inputs agree, support {held.support:.2f}"
-        facts.append(("Beyond the tests", f"{held.standing} by {held.method or 'nothing'}, {agreed}"))
+        how = f"{held.standing} by {held.method or 'other programs'}, {agreed}"
+        facts.append(
+            ("Beyond the tests", how if held.n_inputs else f"{held.standing}: no further input was tried")
+        )
     if seen is not None:
         repeats = f"; repeats candidate {seen.duplicate_of} ({seen.duplicate_rule})" if seen.duplicate_of else ""
         measures = f"{seen.n_lines} lines, {seen.n_tokens} tokens, complexity {seen.cyclomatic}"
@@ -286,18 +303,3 @@ def count_labels(candidates: Iterable[Known]) -> str:
 
 def _at(items: Sequence[T], index: int) -> T | None:
     return items[index] if index < len(items) else None
-
-
-def _expected(case: Case, n_chars: int, is_plain: bool) -> str:
-    if case.compare in ("truthy", "falsy"):
-        return f"something {case.compare}"
-    rule = f" ({case.compare})" if case.compare != "equal" else ""
-    return shown_value(case.expected, n_chars, is_plain) + rule
-
-
-def _answer(run: CaseRun | None, n_chars: int, is_plain: bool) -> str:
-    if run is None:
-        return "not run"
-    if run.status is Status.OK:
-        return shown_value(run.value, n_chars, is_plain)
-    return shown_text(f"{run.status} {run.exception}".strip(), n_chars)

@@ -6,19 +6,21 @@ import statistics
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pairsmith.pipeline.report import curves, plots, words
-from pairsmith.pipeline.report.counting import median_length
-from pairsmith.pipeline.report.facts import PairFacts, ProblemOutcome, ReportInput, TrainingFacts
+from pairsmith.pipeline.report import plots, words
+from pairsmith.pipeline.report.facts import ProblemOutcome, ReportInput, TrainingFacts
+from pairsmith.pipeline.report.gather import gather_run
 from pairsmith.pipeline.report.svg import Drawing, draw_svg
+from pairsmith.pipeline.report.tables import dataset_rows
+from pairsmith.pipeline.report.unsolved import weakest_problems
+from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.pipeline.run.safe_text import visible
-from pairsmith.pipeline.training import is_displaced
+from pairsmith.pipeline.training.checks import is_displaced
 from pairsmith.schemas.score import Gain
-
-N_WEAKEST = 10
 
 
 def render_page(facts: ReportInput) -> str:
@@ -27,25 +29,18 @@ def render_page(facts: ReportInput) -> str:
     return template.render(
         facts=facts,
         figures=_draw_figures(facts),
-        medians=median_lengths(facts.pairs) if facts.pairs else (0.0, 0.0),
         weakest=weakest_problems(facts.problems),
         n_never=sum(problem.n_decided > 0 and not problem.n_passed for problem in facts.problems),
         levels=rate_levels(facts.problems),
-        scores=curves.score_rows(facts.before, facts.after),
+        scores=plots.score_rows(facts.before, facts.after),
         gains={gain.measure: gain for gain in facts.gains},
         verdict=headline_verdict(facts.gains),
-        window=curves.smoothing_window(len(facts.training.steps)) if facts.training else 1,
+        window=plots.smoothing_window(len(facts.training.steps)) if facts.training else 1,
+        datasets=dataset_rows(facts.training.steps) if facts.training else [],
         is_sigmoid=facts.training is not None and is_sigmoid(facts.training),
         is_displaced=facts.training is not None and is_displaced(facts.training.steps),
         versions=_versions(facts),
     )
-
-
-def weakest_problems(problems: Iterable[ProblemOutcome]) -> list[ProblemOutcome]:
-    """Return the problems with the lowest pass rates, of equals those with more candidates first."""
-    decided = [problem for problem in problems if problem.n_decided]
-    decided.sort(key=lambda problem: (problem.pass_rate, -problem.n_decided, problem.problem_id))
-    return [problem for problem in decided if problem.pass_rate < 1.0][:N_WEAKEST]
 
 
 def rate_levels(problems: Iterable[ProblemOutcome]) -> list[tuple[str, int, float]]:
@@ -66,10 +61,9 @@ def headline_verdict(gains: Iterable[Gain]) -> str:
     gain, diversity = by_measure.get("pass@1"), by_measure.get("distinct_syntax")
     if gain is None:
         return ""
-    if diversity is None or not diversity.is_significant:
-        cost = "diversity shows no change"
-    else:
-        cost = f"the range of programs {'widened' if diversity.change.value > 0 else 'narrowed'}"
+    cost = "diversity shows no change"
+    if diversity is not None and diversity.is_significant:
+        cost = words.cost_of(diversity)
     if not gain.is_significant:
         return f"These held-out problems don't show that training changed pass@1; {cost}."
     return f"Training {'raised' if gain.change.value > 0 else 'lowered'} pass@1 on held-out problems; {cost}."
@@ -82,64 +76,53 @@ def is_sigmoid(training: TrainingFacts) -> bool:
 
 @functools.cache
 def page_environment() -> Environment:
-    """Return what templates are filled by: all text is escaped, and hidden characters are shown."""
+    """Return what the templates of reports are filled by."""
+    return make_environment(Path(__file__).parent)
+
+
+def make_environment(templates: Path) -> Environment:
+    """Return what templates of a folder are filled by: all text is escaped, and hidden characters are shown."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(templates),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_finalize,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for function in (
-        words.excerpt,
-        words.spoken,
-        words.counted,
-        words.lost,
-        words.percent,
-        words.decimal,
-        words.maybe,
-        words.signed,
-        words.change,
-        words.significance,
-    ):
-        environment.filters[function.__name__] = function
+    filters = (
+        words.excerpt, words.spoken, words.counted, words.drop_words, words.drop_unit, words.percent,
+        words.decimal, words.maybe, words.signed, words.change, words.significance,
+    )  # fmt: skip
+    environment.filters |= {function.__name__: function for function in filters} | {"address": quote}
     return environment
 
 
 def _finalize(value: Any) -> Any:
-    """Make hidden characters of every text visible: no expression of the template can forget to."""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    """Make hidden characters of every text visible: no expression of a template can forget to."""
+    return visible(value[:100_000]) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _draw_figures(facts: ReportInput) -> dict[str, Markup]:
     drawings: dict[str, Drawing | None] = {}
     if facts.outcomes:
         drawings["candidates"] = plots.plot_candidate_steps(facts.candidate_steps)
-        drawings["problems"] = plots.plot_problem_steps(facts.problem_steps)
         drawings["causes"] = plots.plot_outcomes(facts.outcomes)
-        # As high as the figure beside it, within reason; likewise below.
-        height = min(max(plots.rows_height(len(facts.outcomes)), 2.6), 3.6)
-        drawings["rates"] = plots.plot_pass_rates(facts.problems, height)
+        drawings["rates"] = plots.plot_pass_rates(facts.problems, 2.0)
     if facts.pairs and facts.pairs.n:
+        # As high as the figure beside it, within reason.
         height = min(max(plots.rows_height(len(facts.pairs.tags)), 2.8), 3.6)
-        drawings["lengths"] = plots.plot_lengths(facts.pairs.lengths, median_lengths(facts.pairs), height)
+        drawings["lengths"] = plots.plot_lengths(facts.pairs.lengths, facts.pairs.medians, height)
         if facts.pairs.tags:
             drawings["tags"] = plots.plot_tags(facts.pairs.tags)
     if facts.training and facts.training.steps:
         equal_loss = math.log(2) if is_sigmoid(facts.training) else None
-        drawings |= curves.plot_training(facts.training.steps, equal_loss)
-        drawings["held_out"] = curves.plot_held_out(facts.training.held_out)
+        drawings |= plots.plot_training(facts.training.steps, equal_loss)
+        drawings["held_out"] = plots.plot_held_out(facts.training.held_out)
     if facts.before or facts.after:
-        drawings["scores"] = curves.plot_scores(facts.before, facts.after)
+        drawings["scores"] = plots.plot_scores(facts.before, facts.after)
     # Labels are escaped where the figures are drawn.
     return {name: Markup(draw_svg(drawing)) for name, drawing in drawings.items() if drawing is not None}
-
-
-def median_lengths(pairs: PairFacts) -> tuple[float, float]:
-    """Return the median lines of code of chosen and of rejected programs."""
-    chosen = median_length((count.n_lines, count.n_chosen) for count in pairs.lengths)
-    return chosen, median_length((count.n_lines, count.n_rejected) for count in pairs.lengths)
 
 
 def _versions(facts: ReportInput) -> Mapping[str, str]:
@@ -149,3 +132,18 @@ def _versions(facts: ReportInput) -> Mapping[str, str]:
         for package, version in stage.versions.items():
             found.setdefault(package, set()).add(version)
     return {package: ", ".join(sorted(versions)) for package, versions in sorted(found.items())}
+
+
+def write_report(run: Path, out: Path | None = None) -> Path:
+    """Write the report of a run folder, and return where it is.
+
+    Args:
+        out: file to write; None for `report.html` in the run folder.
+
+    Raises:
+        ReportError: if the folder can't be read as a run.
+        FolderError: if the file can't be written.
+    """
+    target = out if out is not None else run / "report.html"
+    write_whole(target, render_page(gather_run(run)).encode("utf-8"))
+    return target

@@ -1,19 +1,100 @@
-"""The report of a study: who gained, who degraded, what it cost; one self-contained HTML file."""
+"""The reports of a study and of a synthesis; each is one self-contained HTML file."""
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
-from jinja2 import Environment
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
 
 from pairsmith.pipeline.report.page import page_environment
-from pairsmith.pipeline.report.svg import FAILED, INK, MUTED, PASSED, PLAIN, UNDECIDED, Drawing, draw_svg
-from pairsmith.pipeline.report.words import change, significance
+from pairsmith.pipeline.report.svg import FAILED, INK, MUTED, PASSED, PLAIN, ROLES, UNDECIDED, Drawing, draw_svg
+from pairsmith.pipeline.report.words import change, cost_of, significance
 from pairsmith.pipeline.run.folder import write_whole
-from pairsmith.schemas.score import Gain, Interval, StudyRow
+from pairsmith.pipeline.synthesis import Bin, Calibration
+from pairsmith.schemas.manifest import Manifest
+from pairsmith.schemas.score import Gain, Interval, RoundRow, StudyRow
+from pairsmith.schemas.synthesis import ProblemCard
+
+N_SHOWN = 40
+_LARGEST = 90.0  # points squared of the largest mark
+STEPS = ("seeds", "concepts", "instructions", "responses", "tests", "weak")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One row of the table of steps: rows in and out, and what led to nothing, by reason."""
+
+    name: str
+    n_in: int
+    n_out: int
+    dropped: tuple[tuple[str, int], ...]
+
+
+def write_synthesis_report(
+    path: Path,
+    name: str,
+    steps: Mapping[str, Manifest],
+    agreements: Manifest,
+    standings: Manifest,
+    cards: Sequence[ProblemCard],
+    calibration: Calibration,
+) -> None:
+    """Write the page.
+
+    Args:
+        steps: manifests of what was asked in each step, those of the seeds among them.
+        agreements, standings: manifests of what agreement made of problems and of responses.
+
+    Raises:
+        FolderError: if the file can't be written.
+    """
+    rows = [
+        Step(step, found.n_in, found.n_out, tuple(sorted(found.dropped.items(), key=lambda pair: -pair[1])))
+        for step in STEPS
+        if (found := steps.get(step)) is not None
+    ]
+    text = (
+        page_environment()
+        .get_template("synthesis.html.jinja")
+        .render(
+            name=name,
+            steps=rows,
+            tests=sorted(agreements.counts.items()),
+            labels=sorted(standings.counts.items()),
+            n_kept=sum(not card.reason for card in cards),
+            n_problems=len(cards),
+            reasons=Counter(card.reason for card in cards if card.reason).most_common(),
+            cards=sorted(cards, key=lambda card: (bool(card.reason), -card.posterior, card.problem_id))[:N_SHOWN],
+            calibration=calibration,
+            figure=Markup(draw_svg(plot_calibration(calibration.bins))),  # made by us, of numbers alone
+        )
+    )
+    write_whole(path, text.encode("utf-8"))
+
+
+def plot_calibration(bins: Sequence[Bin]) -> Drawing:
+    """Return the posterior against the share that is right, a mark a bin, larger for more responses."""
+
+    def paint(axes: Axes) -> None:
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
+        most = max((row.weight for row in bins), default=1.0)
+        predicted, right = [row.predicted for row in bins], [row.right for row in bins]
+        axes.plot(predicted, right, color=PASSED, linewidth=1.4)
+        axes.scatter(predicted, right, s=[max(_LARGEST * row.weight / most, 12.0) for row in bins], color=PASSED)
+        axes.set_xlabel("estimated probability of being right")
+        axes.set_ylabel("share that is right")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(PercentFormatter(1.0))
+            axis.grid(visible=True)
+        axes.set_xlim(-0.03, 1.03)
+        axes.set_ylim(-0.03, 1.03)
+
+    return Drawing(paint, 3.4, "calibration", "Share of right responses by estimated probability")
+
 
 COST = "distinct_syntax"
 _TOLD = ("distinct_syntax", "distinct_behaviour", "distinct_passed", "efficiency", "quality")
@@ -23,11 +104,6 @@ _MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 def write_study_report(study: Path, title: str, rows: Sequence[StudyRow]) -> Path:
     """Write `report.html` into a study's folder, and return where it is.
-
-    Args:
-        study: folder of the study.
-        title: what it is called.
-        rows: all cells, those that are not done included.
 
     Raises:
         FolderError: if it can't be written.
@@ -43,7 +119,7 @@ def render_study(title: str, rows: Sequence[StudyRow]) -> str:
     if any(row.gain("pass@1") and row.gain(COST) for row in done):
         figures = {"changes": plot_changes(done), "paths": plot_paths(done)}
     return (
-        _environment()
+        page_environment()
         .get_template("study.html.jinja")
         .render(
             title=title,
@@ -51,7 +127,7 @@ def render_study(title: str, rows: Sequence[StudyRow]) -> str:
             done=done,
             measures=list_measures(done),
             figures={name: Markup(draw_svg(figure)) for name, figure in figures.items()},
-            keys=_keys(rows),
+            keys=[(ROLES[colour], start) for start, colour in _start_colours(rows).items()],
             marks=_marks_in_words(rows),
             sentences=[sentence for start in _starts(rows) for sentence in conclude(start, rows)],
             slices=[
@@ -63,13 +139,13 @@ def render_study(title: str, rows: Sequence[StudyRow]) -> str:
 
 def conclude(start: str, rows: Sequence[StudyRow]) -> list[str]:
     """Return in words what alignment did to one start: one sentence a cell, the gains first."""
-    mine = [row for row in rows if row.start == start and row.gain("pass@1") is not None]
-    ranked = sorted(mine, key=lambda row: -_value(row, "pass@1"))
+    mine = [(row, gain) for row in rows if row.start == start and (gain := row.gain("pass@1")) is not None]
     several = len({row.dataset for row in rows}) > 1
     sentences = []
-    for row in ranked:
-        gain, cost = row.gain("pass@1"), row.gain(COST)
-        assert gain is not None
+    for row, gain in sorted(
+        mine, key=lambda pair: math.inf if math.isnan(pair[1].change.value) else -pair[1].change.value
+    ):
+        cost = row.gain(COST)
         verb = significance(gain) if gain.is_significant else "shows no difference"
         what = f"{start} by {row.method}" + (f" on {row.dataset}" if several else "")
         sentences.append(f"{what}: pass@1 {verb}, {change(gain.change)}; {_cost(cost)}.")
@@ -81,10 +157,10 @@ def _cost(cost: Gain | None) -> str:
         return "diversity was not measured"
     if not cost.is_significant:
         return f"diversity shows no difference, {change(cost.change)}"
-    return f"the range of programs {'widened' if cost.change.value > 0 else 'narrowed'}, {change(cost.change)}"
+    return f"{cost_of(cost)}, {change(cost.change)}"
 
 
-def list_measures(rows: Sequence[StudyRow]) -> list[str]:
+def list_measures(rows: Sequence[StudyRow | RoundRow]) -> list[str]:
     """Return the measures of the table, of those that were measured: pass@k, diversity, speed and quality."""
     found = dict.fromkeys(gain.measure for row in rows for gain in row.gains)
     return [name for name in found if name in _TOLD or name.startswith(("pass@", "effective_syntax"))]
@@ -92,20 +168,13 @@ def list_measures(rows: Sequence[StudyRow]) -> list[str]:
 
 def plot_changes(rows: Sequence[StudyRow]) -> Drawing:
     """Return the change of pass@1 against that of diversity: a point a cell, its intervals as a cross."""
-    marks, colours = _marks(rows), _start_colours(rows)
 
     def paint(axes: Axes) -> None:
         axes.axhline(0.0, color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
         axes.axvline(0.0, color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
-        for row in rows:
-            gain, cost = row.gain("pass@1"), row.gain(COST)
-            if gain is None or cost is None:
-                continue
-            colour = colours[row.start]
-            x, y = cost.change, gain.change
-            axes.hlines(y.value, x.low, x.high, color=colour, linewidth=1.4, alpha=0.6)
-            axes.vlines(x.value, y.low, y.high, color=colour, linewidth=1.4, alpha=0.6)
-            axes.scatter([x.value], [y.value], color=colour, marker=marks[row.method, row.dataset], s=54, zorder=3)
+        for gain, cost, colour, mark in _points(rows):
+            _cross(axes, cost.change, gain.change, colour, 0.6)
+            axes.scatter([cost.change.value], [gain.change.value], color=colour, marker=mark, s=54, zorder=3)
         axes.set_xlabel("change of distinct programs (share)")
         axes.set_ylabel("change of pass@1")
         axes.grid(visible=True)
@@ -115,21 +184,14 @@ def plot_changes(rows: Sequence[StudyRow]) -> Drawing:
 
 def plot_paths(rows: Sequence[StudyRow]) -> Drawing:
     """Return where each start stands, and where alignment led it: diversity across, pass@1 upwards."""
-    marks, colours = _marks(rows), _start_colours(rows)
 
     def paint(axes: Axes) -> None:
-        for row in rows:
-            gain, cost = row.gain("pass@1"), row.gain(COST)
-            if gain is None or cost is None:
-                continue
-            colour = colours[row.start]
+        for gain, cost, colour, mark in _points(rows):
             start, end = (cost.before.value, gain.before.value), (cost.after.value, gain.after.value)
             axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 1.3})
             _cross(axes, cost.before, gain.before, colour, 0.25)
-            axes.scatter([end[0]], [end[1]], color=colour, marker=marks[row.method, row.dataset], s=54, zorder=3)
-            axes.scatter(
-                [start[0]], [start[1]], facecolors="none", edgecolors=colour, s=70, linewidths=1.8, zorder=3
-            )
+            axes.scatter(*end, color=colour, marker=mark, s=54, zorder=3)
+            axes.scatter(*start, facecolors="none", edgecolors=colour, s=70, linewidths=1.8, zorder=3)
         axes.set_xlabel("distinct programs (share)")
         axes.set_ylabel("pass@1")
         axes.margins(0.12)
@@ -138,9 +200,18 @@ def plot_paths(rows: Sequence[StudyRow]) -> Drawing:
     return Drawing(paint, 3.6, "paths", "Paths from each start to its aligned models: diversity and pass@1")
 
 
+def _points(rows: Sequence[StudyRow]) -> Iterator[tuple[Gain, Gain, str, str]]:
+    """Give the gain in pass@1 and in diversity, the colour and the mark of each cell that has both."""
+    marks, colours = _marks(rows), _start_colours(rows)
+    for row in rows:
+        gain, cost = row.gain("pass@1"), row.gain(COST)
+        if gain is not None and cost is not None:
+            yield gain, cost, colours[row.start], marks[row.method, row.dataset]
+
+
 def _cross(axes: Axes, x: Interval, y: Interval, colour: str, alpha: float) -> None:
-    axes.hlines(y.value, x.low, x.high, color=colour, linewidth=1.2, alpha=alpha)
-    axes.vlines(x.value, y.low, y.high, color=colour, linewidth=1.2, alpha=alpha)
+    axes.hlines(y.value, x.low, x.high, color=colour, linewidth=1.3, alpha=alpha)
+    axes.vlines(x.value, y.low, y.high, color=colour, linewidth=1.3, alpha=alpha)
 
 
 def _starts(rows: Sequence[StudyRow]) -> list[str]:
@@ -156,16 +227,10 @@ def _marks(rows: Sequence[StudyRow]) -> dict[tuple[str, str], str]:
     return {kind: _MARKS[place % len(_MARKS)] for place, kind in enumerate(kinds)}
 
 
-_KEYS = {PASSED: "passed", FAILED: "failed", PLAIN: "plain", UNDECIDED: "undecided", INK: "ink"}
 _SHAPES = {
     "o": "disc", "s": "square", "^": "triangle", "D": "diamond", "v": "triangle down", "P": "plus", "X": "cross",
     "*": "star",
 }  # fmt: skip
-
-
-def _keys(rows: Sequence[StudyRow]) -> list[tuple[str, str]]:
-    """Return the class of each start's colour, with its name."""
-    return [(_KEYS[colour], start) for start, colour in _start_colours(rows).items()]
 
 
 def _marks_in_words(rows: Sequence[StudyRow]) -> list[str]:
@@ -174,14 +239,3 @@ def _marks_in_words(rows: Sequence[StudyRow]) -> list[str]:
         f"{_SHAPES[mark]}: {method}" + (f" on {dataset}" if several else "")
         for (method, dataset), mark in _marks(rows).items()
     ]
-
-
-def _value(row: StudyRow, measure: str) -> float:
-    gain = row.gain(measure)
-    return gain.change.value if gain is not None and math.isfinite(gain.change.value) else -math.inf
-
-
-def _environment() -> Environment:
-    environment = page_environment()
-    environment.filters["address"] = quote
-    return environment

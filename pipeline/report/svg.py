@@ -18,7 +18,7 @@ from matplotlib.ticker import MaxNLocator
 INK, MUTED, GRID = "#1b2430", "#5a6573", "#dde2e8"
 PASSED, FAILED, UNRUN, UNDECIDED = "#1f6fb2", "#c2571a", "#e6b48f", "#98a1ad"
 PLAIN = "#2a857b"  # what is neither passed nor failed: problems, training, scores
-_ROLES = {
+ROLES = {
     INK: "ink",
     MUTED: "muted",
     GRID: "grid",
@@ -28,6 +28,7 @@ _ROLES = {
     UNDECIDED: "undecided",
     PLAIN: "plain",
 }
+"""Colour to its variable, which is also the class of keys in that colour."""
 _WIDTH = 5.0  # inches: 360 CSS pixels, a phone's width; wider columns scale it up
 _SIZE = 10.5  # points, CSS pixels of the unscaled figure
 _STYLE: dict[Any, Any] = {
@@ -66,7 +67,7 @@ class Drawing:
         paint: draws on empty axes; the style is set while it runs.
         height: inches of the whole figure.
         name: prefix of all ids in it, so that several fit into one page.
-        description: what a screen reader says; plain text of ours, without `<`, `&` or quotes.
+        description: what a screen reader says; plain text of pairsmith's own, without `<`, `&` or quotes.
     """
 
     paint: Callable[[Axes], None]
@@ -83,7 +84,7 @@ def draw_svg(drawing: Drawing) -> str:
 
 
 def draw_png(drawing: Drawing) -> bytes:
-    """Return a drawing as a PNG on white, for pages that show no SVG of ours."""
+    """Return a drawing as a PNG on white, for pages that show no inline SVG."""
     return _save(drawing, format="png", metadata={"Software": None}, dpi=160, facecolor="white")
 
 
@@ -122,6 +123,6 @@ def _inline(text: str, name: str, description: str) -> str:
     body = body.replace("url(#", f"url(#{name}-")
     body = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", body)  # the family is the page's
     body = re.sub(r" ?font-family: [^;\"]*;?", "", body)
-    for colour, role in _ROLES.items():
+    for colour, role in ROLES.items():
         body = body.replace(colour, f"var(--{role})")
     return f'<svg viewBox="{box[1]}" role="img" aria-label="{description}">{body.strip()}</svg>'

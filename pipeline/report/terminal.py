@@ -1,21 +1,20 @@
-"""A run, its near-duplicates and the history of one pair on a terminal. Texts of strangers are made visible."""
+"""The history of one pair on a terminal: `pairsmith explain`."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from pairsmith.pipeline.chain import table
-from pairsmith.pipeline.chain.provenance import read_config
-from pairsmith.pipeline.pairing import Drop, as_judged, scan_tables
+from pairsmith.pipeline.chain.state import read_config
+from pairsmith.pipeline.pairing.beside import read_tables
+from pairsmith.pipeline.pairing.drops import Drop
+from pairsmith.pipeline.pairing.pairs import offers_of_problem
 from pairsmith.pipeline.pairing.policies import POLICIES
-from pairsmith.pipeline.pairing.stage import offers_of_problem
-from pairsmith.pipeline.pairing.user_marks import dropping, read_marks
 from pairsmith.pipeline.report.history import (
     CaseRow,
     Known,
@@ -27,69 +26,24 @@ from pairsmith.pipeline.report.history import (
     find_pair,
     outcomes_by_test,
 )
+from pairsmith.pipeline.report.tables import print_lines, print_table
 from pairsmith.pipeline.run.safe_text import shown_text
 from pairsmith.schemas.config import RunConfig
-from pairsmith.schemas.pair import Pair
 from pairsmith.schemas.verdict import Label
 
 _RUNS = Path("runs")
 _N_CHARS = 160  # of a value in the table of cases
 _N_OTHERS = 40  # candidates listed
-_N_CLUSTERS = 10
 _TAKEN = "taken as a pair of its own; it is missing only where a guard of the whole split dropped it"
 _MARKS = {True: ("✓ ", "green"), False: ("✗ ", "red"), None: ("", "")}
-
-
-def print_lines(console: Console, *lines: str) -> None:
-    """Print texts of strangers: control characters are shown, never sent to the terminal."""
-    for line in lines:
-        console.print(shown_text(line), markup=False, highlight=False)
-
-
-def show_pair(pair: Pair, console: Console) -> None:
-    """Print one pair as the trainer sees it."""
-    print_lines(
-        console,
-        f"pair {pair.pair_id} ({pair.split}) on {pair.problem_id}",
-        "-- prompt",
-        *(message.content for message in pair.prompt),
-        f"-- chosen, passes {pair.n_cases} of {pair.n_cases} cases",
-        *(message.content for message in pair.chosen),
-        f"-- rejected, passes {pair.rejected_share:.0%}: {pair.rejected_cause} {pair.rejected_detail}".rstrip(),
-        *(message.content for message in pair.rejected),
-    )
-
-
-def show_repeats(run: Path, threshold: float, workers: int, console: Console) -> None:
-    """Print how many programs are nearly alike over all problems, and which problems share some.
-
-    Raises:
-        PairsmithError: if the run has no programs.
-    """
-    from pairsmith.pipeline.syntax.repeats import NAME, find_repeats  # SciPy: only where it is used
-
-    found = find_repeats(run, threshold, workers)
-    clusters, crossing = found.clusters(), found.crossing()
-    print_lines(
-        console,
-        f"{found.n_programs} programs that parse, {found.n_clusters} near-duplicate clusters",
-        f"{len(clusters)} clusters span several problems, {len(crossing)} of them train and test; "
-        f"written to {run / NAME}",
-    )
-    ordered = sorted(clusters, key=lambda key: (key not in crossing, -len(clusters[key]), key))
-    for key in ordered[:_N_CLUSTERS]:
-        problems = sorted({f"{row.problem_id} ({row.split or 'no pairs'})" for row in clusters[key]})
-        print_lines(console, f"{len(clusters[key])} programs of {', '.join(problems)}")
 
 
 def show_history(pair_id: str, run: Path | None, n_cases: int, console: Console) -> None:
     """Print all that is known of a pair: prompt, samples, cases, tags, why it was chosen and why no other was.
 
     Args:
-        pair_id: its id, or the first digits.
         run: run folder; None looks through the folders below `runs`.
-        n_cases: cases shown at most, those that tell the two apart first.
-        console: where to.
+        n_cases: cases shown at most, those that distinguish the two first.
 
     Raises:
         NoPairError: if it isn't found.
@@ -100,11 +54,14 @@ def show_history(pair_id: str, run: Path | None, n_cases: int, console: Console)
     history = reader.history(pair["problem_id"])
     chosen, rejected = history.find(pair["chosen_id"]), history.find(pair["rejected_id"])
     config = read_config(found)
-    print_lines(console, *_about_pair(found, pair), "", "== problem", *_about_problem(history))
+    measure = f" (measure {pair['policy_value']:.3f})" if pair["policy_value"] is not None else ""
+    made = f"split {pair['split']}, policy {pair['policy']}{measure}, weight {pair['weight']:g}"
+    print_lines(console, f"pair {pair['pair_id']} of {found}", f"{pair['problem_id']}, {made}")
+    print_lines(console, "", "== problem", *_about_problem(history))
     for side, known in (("chosen", chosen), ("rejected", rejected)):
         print_lines(console, "", f"== {side}: candidate {known.candidate.candidate_id}", *_about_candidate(known))
     print_lines(console, "", "== cases, those that tell the two apart first")
-    console.print(_case_table(case_rows(history.problem, chosen, rejected, _N_CHARS), n_cases))
+    _print_cases(case_rows(history.problem, chosen, rejected, _N_CHARS), n_cases, console)
     for name, *outcomes in outcomes_by_test(chosen, rejected):
         print_lines(console, f"test {name}: chosen {outcomes[0]}, rejected {outcomes[1]}")
     offers = _offers(found, config or RunConfig(), pair["problem_id"])
@@ -114,13 +71,17 @@ def show_history(pair_id: str, run: Path | None, n_cases: int, console: Console)
     if judgements:
         print_lines(console, "", "== a language model's judgement", *judgements)
     print_lines(console, "", "== why not another: the problem's candidates")
-    console.print(_others(history, reader, offers, pair))
+    _print_others(history, reader, offers, pair, console)
 
 
-def _about_pair(run: Path, pair: dict[str, Any]) -> Iterator[str]:
-    value = f" (measure {pair['policy_value']:.3f})" if pair["policy_value"] is not None else ""
-    yield f"pair {pair['pair_id']} of {run}"
-    yield f"{pair['problem_id']}, split {pair['split']}, policy {pair['policy']}{value}, weight {pair['weight']:g}"
+def show_problems(run: Path, console: Console) -> None:
+    """Print all problems of a small run in full: answers, programs, what they did, verdicts."""
+    reader = RunReader(run)
+    for problem_id in sorted(reader.shard_of):
+        history = reader.history(problem_id)
+        print_lines(console, "", f"== problem {problem_id}", *_about_problem(history))
+        for known in history.candidates:
+            print_lines(console, "", f"== candidate {known.candidate.candidate_id}", *_about_candidate(known))
 
 
 def _about_problem(history: ProblemHistory) -> Iterator[str]:
@@ -131,7 +92,8 @@ def _about_problem(history: ProblemHistory) -> Iterator[str]:
     yield f"{len(problem.cases)} cases; {len(history.candidates)} candidates: {count_labels(history.candidates)}"
     if standing is not None:
         weak = "weak: candidates that pass its tests disagree" if standing.is_weak else "no disagreement found"
-        yield f"{standing.n_counted} inputs beyond the tests by {standing.method or 'nothing'}: {weak}"
+        tried = f"{standing.n_counted} inputs beyond the tests by {standing.method or 'other programs'}: {weak}"
+        yield tried if standing.n_counted else "no input beyond the tests was tried"
         if standing.n_mutants:
             yield f"its tests notice {standing.n_killed} of {standing.n_mutants} small mistakes"
     yield "-- prompt of the problem"
@@ -155,15 +117,14 @@ def _about_candidate(known: Known) -> Iterator[str]:
         yield known.program.code
 
 
-def _case_table(rows: list[CaseRow], n_cases: int) -> Table:
-    table = Table("case", "input", "expected", "chosen gave", "rejected gave")
+def _print_cases(rows: list[CaseRow], n_cases: int, console: Console) -> None:
+    shown: list[Sequence[Any]] = []
     for row in rows[:n_cases]:
         answers = [(row.chosen, row.chosen_passed), (row.rejected, row.rejected_passed)]
         cells = [Text(_MARKS[passed][0] + text, _MARKS[passed][1]) for text, passed in answers]
-        table.add_row(str(row.number), Text(row.arguments), Text(row.expected), *cells)
-    if len(rows) > n_cases:
-        table.caption = f"{len(rows) - n_cases} more cases; --cases shows them"
-    return table
+        shown.append((row.number, row.arguments, row.expected, *cells))
+    caption = f"{len(rows) - n_cases} more cases; --cases {len(rows)} shows them" if len(rows) > n_cases else ""
+    print_table(console, ("case", "input", "expected", "chosen gave", "rejected gave"), shown, caption=caption)
 
 
 def _why(pair: dict[str, Any], history: ProblemHistory) -> Iterator[str]:
@@ -184,8 +145,7 @@ def _offers(run: Path, config: RunConfig, problem_id: str) -> pl.DataFrame:
         ]
         for stage in table.find_stage("pairs").reads
     }
-    tables = as_judged(scan_tables(files, dropping(read_marks(run))), config.pairs.reasoning == "strip")
-    return offers_of_problem(tables, config.pairs, config.seed, problem_id)
+    return offers_of_problem(read_tables(files, run, config), config.pairs, config.seed, problem_id)
 
 
 def _about_offers(offers: pl.DataFrame, pair: dict[str, Any], is_known: bool) -> Iterator[str]:
@@ -202,14 +162,14 @@ def _about_offers(offers: pl.DataFrame, pair: dict[str, Any], is_known: bool) ->
         yield f"the {side} one could be paired with {same[f'{other}_id'].n_unique()} others; {n_taken} were taken"
 
 
-def _others(history: ProblemHistory, reader: RunReader, offers: pl.DataFrame, pair: dict[str, Any]) -> Table:
-    """Return the candidates of the problem with their label, what they are used for, and why not for this."""
+def _print_others(
+    history: ProblemHistory, reader: RunReader, offers: pl.DataFrame, pair: dict[str, Any], console: Console
+) -> None:
+    """Print the candidates of the problem with their label, what they are used for, and why not for this pair."""
     facts = reader.pair_facts().filter(problem_id=pair["problem_id"])
     n_chosen, n_rejected = (Counter(facts[f"{side}_id"].to_list()) for side in ("chosen", "rejected"))
     evidence = _evidence(reader.run, pair["problem_id"])
-    table = Table(
-        "candidate", "label", "cases", "in pairs", "why it is in no pair, or not over or under these two"
-    )
+    rows = []
     for known in history.candidates[:_N_OTHERS]:
         key, verdict = known.candidate.candidate_id, known.verdict
         uses = [f"{word} {n[key]}" for word, n in (("chosen", n_chosen), ("rejected", n_rejected)) if n[key]]
@@ -217,10 +177,10 @@ def _others(history: ProblemHistory, reader: RunReader, offers: pl.DataFrame, pa
         cases = f"{verdict.n_passed}/{verdict.n_cases}" if verdict is not None else ""
         here = {pair["chosen_id"]: "this pair's chosen", pair["rejected_id"]: "this pair's rejected"}.get(key)
         why = here or _why_not(key, evidence.get(key, ""), offers, pair)
-        table.add_row(key[:12], label, cases, ", ".join(uses), Text(shown_text(why, 400)))
-    if len(history.candidates) > _N_OTHERS:
-        table.caption = f"{len(history.candidates) - _N_OTHERS} more candidates"
-    return table
+        rows.append((key[:12], label, cases, ", ".join(uses), shown_text(why, 400)))
+    caption = f"{n_more} more candidates" if (n_more := len(history.candidates) - _N_OTHERS) > 0 else ""
+    header = ("candidate", "label", "cases", "in pairs", "why it is in no pair, or in none with these two")
+    print_table(console, header, rows, caption=caption)
 
 
 def _why_not(key: str, reason: str, offers: pl.DataFrame, pair: dict[str, Any]) -> str:

@@ -37,11 +37,16 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
-def lost(reason: str, n: int, stage: str) -> str:
-    """Return how many a stage left out for a reason; for pairs with the unit, which differs by reason."""
+def drop_words(reason: str) -> str:
+    """Return what a reason of pairing means; empty for the reasons of other stages."""
+    return Drop(reason).words if reason in set(Drop) else ""
+
+
+def drop_unit(reason: str, stage: str) -> str:
+    """Return what a stage counts under a reason; for pairs it differs by reason."""
     if stage == "pairs" and reason in set(Drop):
-        return f"{spoken(reason)}: {counted(n, Drop(reason).unit)}"
-    return f"{spoken(reason)}: {n:,}"
+        return Drop(reason).unit
+    return "problem" if stage in ("problems", "problem_standings") else "candidate"
 
 
 def percent(part: float, whole: float = 1.0) -> str:
@@ -79,3 +84,8 @@ def significance(gain: Gain) -> str:
     if not gain.is_significant:
         return "no difference shown"
     return "rose" if gain.change.value > 0 else "fell"
+
+
+def cost_of(diversity: Gain) -> str:
+    """Return in words what a significant change of diversity means."""
+    return f"the range of programs {'widened' if diversity.change.value > 0 else 'narrowed'}"

@@ -1,4 +1,4 @@
-"""The bases of every error that a user is told in one line."""
+"""The bases of every error that is reported to a user in one line."""
 
 
 class PairsmithError(Exception):
@@ -7,3 +7,8 @@ class PairsmithError(Exception):
 
 class InfrastructureError(PairsmithError):
     """Something outside failed that may be well again without anybody: an engine, a server, a connection."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of a library's error, cut to 200 characters; its type where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

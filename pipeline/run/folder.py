@@ -2,7 +2,7 @@
 
 A shard is a Parquet file written under a temporary name, synced, then renamed. Its metadata carries a key: the
 digest of the stage's configuration and of its inputs' content. A shard whose key is the wanted one is never made
-again, whoever killed the run that made it. A manifest is written when all shards are there, and says so.
+again, whatever killed the run that made it. A manifest is written when all shards are there, and says so.
 """
 
 import contextlib
@@ -27,6 +27,7 @@ from pairsmith.schemas.manifest import Manifest, ShardFile
 MANIFEST = "manifest.json"
 _COMPRESSION_LEVEL = 3  # zstd 3 halves snappy's size on code at little cost
 _TEMPORARY = ".partial"
+_SUM = "pairsmith:sum"  # of a shard's other metadata; older shards have none
 _written: dict[Path, "_Written"] = {}  # shards that this process wrote; what they hold need not be read again
 _followers: dict[Path, Callable[[Path], None]] = {}  # of this process, by the folder that they follow
 
@@ -37,21 +38,14 @@ class FolderError(PairsmithError):
 
 @dataclass(frozen=True)
 class Shard:
-    """What a stage makes of one shard.
+    """What a stage makes of one shard."""
 
-    Attributes:
-        records: the rows, sorted; a table has the record's columns.
-        n_in: rows read.
-        dropped: rows left out, by reason.
-        counts: what else is worth counting.
-        reuse: digest of what each row depends on besides its own candidate, of all rows or by `problem_id`; empty
-            where rows aren't reused.
-    """
-
-    records: Sequence[Any] | pa.Table
-    n_in: int
-    dropped: Mapping[str, int] = field(default_factory=dict)
-    counts: Mapping[str, int] = field(default_factory=dict)
+    records: Sequence[Any] | pa.Table  # the rows, sorted; a table has the record's columns
+    n_in: int  # rows read
+    dropped: Mapping[str, int] = field(default_factory=dict)  # rows left out, by reason
+    counts: Mapping[str, int] = field(default_factory=dict)  # what else is worth counting
+    # digest of what each row depends on besides its own candidate, of all rows or by `problem_id`; empty where
+    # rows aren't reused
     reuse: str | Mapping[str, str] = ""
 
 
@@ -66,18 +60,11 @@ class _Written:
 
 
 class StageFolder:
-    """The folder of one stage.
-
-    Attributes:
-        path: the folder; made when first written to.
-        record: type of the rows.
-    """
+    """The folder of one stage; made when it is first written to."""
 
     def __init__(self, run: Path, stage: str, record: type) -> None:
-        """Name a stage of a run; touches nothing."""
-        self.stage = stage
-        self.path = run / stage
-        self.record = record
+        """Name a stage of a run and the type of its rows; touches nothing."""
+        self.stage, self.path, self.record = stage, run / stage, record
 
     def manifest(self) -> Manifest | None:
         """Return the manifest, None if the stage is not done (or was begun again)."""
@@ -102,7 +89,7 @@ class StageFolder:
         """Return whether a whole shard of this name and key is there, its rows as they were written."""
         try:
             metadata = _metadata(self.path / name)
-            if metadata.get("pairsmith:key") != key:
+            if metadata.get("pairsmith:key") != key or metadata.get(_SUM) not in (None, _sum(metadata)):
                 return False
             if self.was_just_written(name):
                 return True
@@ -115,21 +102,32 @@ class StageFolder:
         return _known(self.path / name) is not None
 
     def write_shard(self, name: str, key: str, shard: Shard) -> Path:
-        """Write one shard at once or not at all; return its path. The stage is not done from then on.
+        """Write one shard at once or not at all; return its path. The stage is not done from then on."""
+        data, metadata, n_rows = self._encode(key, shard)
+        with contextlib.suppress(OSError):  # a folder that can't be changed is told by the write
+            (self.path / MANIFEST).unlink(missing_ok=True)
+        path = self.path / name
+        write_whole(path, data)
+        _written[path] = _Written(_mark(path), metadata, n_rows, hashlib.sha256(data).hexdigest())
+        return path
 
-        Raises:
-            FolderError: if it can't be written; what was there before is still there.
-        """
+    def _encode(self, key: str, shard: Shard) -> tuple[bytes, dict[str, str], int]:
+        """Return the bytes of a shard, its metadata, and its number of rows: equal shards, equal bytes."""
         table = as_table(shard.records, self.record)
         metadata = {
-            **(table.schema.metadata or {}),
+            **_plain(table.schema.metadata or {}),
             "pairsmith:key": key,
             "pairsmith:content": content_digest(shard.records, self.record),
             "pairsmith:n_in": str(shard.n_in),
             "pairsmith:dropped": json.dumps(dict(shard.dropped), sort_keys=True),
             "pairsmith:counts": json.dumps(dict(shard.counts), sort_keys=True),
-            **({"pairsmith:reuse": _reuse_text(shard.reuse)} if shard.reuse else {}),
         }
+        if shard.reuse:
+            reuse = shard.reuse
+            metadata["pairsmith:reuse"] = (
+                reuse if isinstance(reuse, str) else json.dumps(dict(reuse), sort_keys=True)
+            )
+        metadata[_SUM] = _sum(metadata)
         sink = io.BytesIO()
         pq.write_table(
             table.replace_schema_metadata(metadata),
@@ -139,12 +137,21 @@ class StageFolder:
             write_page_index=True,
             write_page_checksum=True,
         )
-        with contextlib.suppress(OSError):  # a folder that can't be changed is told by the write
-            (self.path / MANIFEST).unlink(missing_ok=True)
-        path, data = self.path / name, sink.getvalue()
-        write_whole(path, data)
-        _written[path] = _Written(_mark(path), _plain(metadata), table.num_rows, hashlib.sha256(data).hexdigest())
-        return path
+        return sink.getvalue(), metadata, table.num_rows
+
+    def _sign(self, name: str) -> None:
+        """Have an earlier process's shard be what its rows give: no check of rows sees an index or statistics."""
+        if self.was_just_written(name):
+            return
+        records, path = self.read(name), self.path / name
+        metadata = _metadata(path)
+        dropped, counts = (json.loads(metadata[f"pairsmith:{part}"]) for part in ("dropped", "counts"))
+        shard = Shard(
+            records, int(metadata["pairsmith:n_in"]), dropped, counts, metadata.get("pairsmith:reuse", "")
+        )
+        data, _, _ = self._encode(metadata["pairsmith:key"], shard)
+        if data != path.read_bytes():
+            write_whole(path, data)
 
     def read(self, name: str) -> list[Any]:
         """Return the records of one shard.
@@ -154,7 +161,8 @@ class StageFolder:
         """
         path = self.path / name
         try:
-            return from_table(pq.read_table(path, page_checksum_verification=True), self.record)
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:  # `read_table` loads pandas
+                return from_table(file.read(), self.record)
         except FileNotFoundError:
             raise FolderError(f"{path}: no such shard; run the stage again") from None
         except (OSError, KeyError, ValueError, pa.ArrowException) as error:
@@ -164,7 +172,7 @@ class StageFolder:
 
     def reusable(self, name: str, reuse: str) -> list[Any]:
         """Return the rows of a whole shard that was written with this `Shard.reuse`, else none."""
-        return (self._whole_rows(name) or []) if self._reuse(name) == reuse else []
+        return (self._whole_rows(name) or []) if self._noted(name, "reuse") == reuse else []
 
     def reusable_by_problem(self, name: str, reuse: Mapping[str, str]) -> dict[str, list[Any]]:
         """Return by problem the rows of a whole shard that was written with these `Shard.reuse` of them.
@@ -172,7 +180,7 @@ class StageFolder:
         A problem that had none has an empty list; one whose rows don't hold any more is left out.
         """
         try:
-            written = json.loads(self._reuse(name) or "{}")
+            written = json.loads(self._noted(name, "reuse") or "{}")
             same = {problem for problem, key in reuse.items() if written.get(problem) == key}
         except (ValueError, AttributeError):
             return {}
@@ -185,9 +193,10 @@ class StageFolder:
                 found[row.problem_id].append(row)
         return found
 
-    def _reuse(self, name: str) -> str:
+    def _noted(self, name: str, part: str) -> str:
+        """Return one entry of a shard's metadata; empty where it has none or can't be read."""
         try:
-            return _metadata(self.path / name).get("pairsmith:reuse", "")
+            return _metadata(self.path / name).get(f"pairsmith:{part}", "")
         except (OSError, ValueError, pa.ArrowException):
             return ""
 
@@ -213,10 +222,7 @@ class StageFolder:
 
     def counts(self, name: str) -> dict[str, int]:
         """Return what one shard counted; nothing for a file that can't be read."""
-        try:
-            counts: dict[str, int] = json.loads(_metadata(self.path / name).get("pairsmith:counts", "{}"))
-        except (FolderError, OSError, ValueError, pa.ArrowException):
-            return {}
+        counts: dict[str, int] = json.loads(self._noted(name, "counts") or "{}")
         return counts
 
     def n_rows(self, name: str) -> int:
@@ -226,10 +232,7 @@ class StageFolder:
 
     def key(self, name: str) -> str:
         """Return the key under which a shard was written; empty for a file that has none or can't be read."""
-        try:
-            return _metadata(self.path / name).get("pairsmith:key", "")
-        except (OSError, ValueError, pa.ArrowException):
-            return ""
+        return self._noted(name, "key")
 
     def content(self, name: str) -> str:
         """Return the content digest of one shard: equal rows, measured columns apart, give equal digests."""
@@ -242,6 +245,8 @@ class StageFolder:
             (self.path / name).unlink()
         for left in self.path.glob(f"*{_TEMPORARY}"):
             left.unlink()
+        for name in names:
+            self._sign(name)
         files, n_in = [], 0
         dropped: Counter[str] = Counter()
         counts: Counter[str] = Counter()
@@ -284,23 +289,28 @@ def write_whole(path: Path, data: bytes) -> None:
             temporary.unlink(missing_ok=True)
         reason = error.strerror or error
         raise FolderError(f"{path}: {reason}; put that right and run again, what is written is kept") from None
-    for root, tell in list(_followers.items()):
+    for root, on_written in list(_followers.items()):
         if path.is_relative_to(root):
-            tell(path)
+            on_written(path)
+
+
+def read_tree(path: Path) -> dict[str, Any]:
+    """Return the object that a JSON file holds; empty where there is none that can be read."""
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return tree if isinstance(tree, dict) else {}
 
 
 @contextlib.contextmanager
-def following(root: Path, tell: Callable[[Path], None]) -> Iterator[None]:
-    """Have `tell` called with each file below a folder that `write_whole` has written, once it is there."""
-    _followers[root] = tell
+def following(root: Path, on_written: Callable[[Path], None]) -> Iterator[None]:
+    """Have `on_written` called with each file below a folder that `write_whole` has written, once it is there."""
+    _followers[root] = on_written
     try:
         yield
     finally:
         del _followers[root]
-
-
-def _reuse_text(reuse: str | Mapping[str, str]) -> str:
-    return reuse if isinstance(reuse, str) else json.dumps(dict(reuse), sort_keys=True)
 
 
 def _metadata(path: Path) -> Mapping[str, str]:
@@ -309,11 +319,15 @@ def _metadata(path: Path) -> Mapping[str, str]:
 
 
 def _plain(metadata: Mapping[str | bytes, str | bytes]) -> dict[str, str]:
-    return {_text(key): _text(value) for key, value in metadata.items()}
+    def text(given: str | bytes) -> str:
+        return given.decode() if isinstance(given, bytes) else given
+
+    return {text(key): text(value) for key, value in metadata.items()}
 
 
-def _text(given: str | bytes) -> str:
-    return given.decode() if isinstance(given, bytes) else given
+def _sum(metadata: Mapping[str, str]) -> str:
+    named = {key: value for key, value in metadata.items() if key.startswith("pairsmith:") and key != _SUM}
+    return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _known(path: Path) -> _Written | None:

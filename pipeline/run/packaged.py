@@ -15,9 +15,6 @@ def packaged_folder(name: str, in_checkout: str) -> Path:
     Args:
         name: its name under `pairsmith/shipped` (see `force-include` in pyproject.toml).
         in_checkout: its path from the root of a checkout.
-
-    Raises:
-        MissingFilesError: if it is in neither.
     """
     package = Path(__file__).resolve().parents[2]
     for folder in (package / in_checkout, package / "shipped" / name):

@@ -3,6 +3,8 @@
 import contextlib
 import unicodedata
 
+from pairsmith.schemas.execution import CaseRun, Status
+from pairsmith.schemas.problem import Case
 from pairsmith.schemas.values import decode_value
 
 _LONGEST_VALUE = 4_000  # characters of an encoded value that is worth decoding
@@ -22,7 +24,8 @@ def visible(text: str) -> str:
     for char in text.replace("\r\n", "\n"):
         n_marks = n_marks + 1 if unicodedata.category(char) in ("Mn", "Me") else 0
         if n_marks <= _MAX_MARKS:
-            shown.append(_visible_char(char))
+            is_hidden = char not in "\n\t" and unicodedata.category(char) in _HIDDEN
+            shown.append(f"⟨U+{ord(char):04X}⟩" if is_hidden else char)
     return "".join(shown)
 
 
@@ -43,7 +46,6 @@ def shown_value(text: str, n_chars: int = 400, is_plain: bool = False) -> str:
 
     Args:
         text: the encoded value; of a program on stdin the text itself.
-        n_chars: characters at most.
         is_plain: whether it is text as printed.
     """
     if not is_plain and len(text) <= _LONGEST_VALUE:
@@ -60,7 +62,19 @@ def shown_arguments(text: str, n_chars: int = 400, is_plain: bool = False) -> st
     return shown[1:-1] if is_list else shown
 
 
-def _visible_char(char: str) -> str:
-    if char in "\n\t":
-        return char
-    return f"⟨U+{ord(char):04X}⟩" if unicodedata.category(char) in _HIDDEN else char
+def shown_expected(case: Case, n_chars: int = 400, is_plain: bool = False) -> str:
+    """Return what a case expects, and by which rule where that is not equality."""
+    if case.compare in ("truthy", "falsy"):
+        return f"something {case.compare}"
+    rule = f" ({case.compare})" if case.compare != "equal" else ""
+    return shown_value(case.expected, n_chars, is_plain) + rule
+
+
+def shown_answer(run: CaseRun | None, n_chars: int = 400, is_plain: bool = False) -> str:
+    """Return what a program answered to a case, else how the call ended."""
+    if run is None:
+        return "not run"
+    if run.status is Status.OK:
+        printed = decode_value(run.value) if is_plain else None
+        return shown_value(printed, n_chars, True) if isinstance(printed, str) else shown_value(run.value, n_chars)
+    return shown_text(f"{run.status} {run.exception}".strip(), n_chars)

@@ -5,8 +5,6 @@ beta distribution over the problems, fitted by moments; so the outcomes of a pro
 draws should bring. Problems are taken by expected pairs a draw, and no more than the missing pairs need. Without
 a number of pairs to reach, only problems without a pair are drawn again. Nothing here depends on time but the
 budgets of hours and money: a resumed run takes the same waves.
-
-Source: beta-binomial predictive distribution: Gelman et al., Bayesian Data Analysis, 3rd edition, section 2.4.
 """
 
 import math
@@ -14,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pairsmith.pipeline.sampling.forecast import possible_pairs
-from pairsmith.schemas.config.budget import AdaptiveConfig, BudgetConfig, PricesConfig
+import numpy as np
+
+from pairsmith.schemas.config.run import AdaptiveConfig, BudgetConfig, PricesConfig
 
 Reason = Literal["pairs", "tokens", "gpu_hours", "money", "exhausted", ""]
 MIN_PROBLEMS = 8  # of one wave: fewer would leave the model idle
@@ -27,17 +26,11 @@ _LEAST_KEPT = 0.05  # of the possible pairs, so that guards that left none so fa
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What is known of one problem.
-
-    Attributes:
-        n: draws asked for so far.
-        n_passed: candidates that passed; likewise `n_failed`.
-        n_pairs: pairs that it has.
-    """
+class ProblemDraws:
+    """What is known of one problem."""
 
     problem_id: str
-    n: int
+    n: int  # draws asked for so far
     n_passed: int = 0
     n_failed: int = 0
     n_pairs: int = 0
@@ -45,15 +38,11 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What sampling took so far.
-
-    Attributes:
-        sampling_s: seconds in which models were drawing.
-    """
+    """What sampling took so far."""
 
     tokens: int = 0
     prompt_tokens: int = 0
-    sampling_s: float = 0.0
+    sampling_s: float = 0.0  # in which models were drawing
 
     def money(self, prices: PricesConfig) -> float:
         """Return the price of it."""
@@ -73,24 +62,19 @@ class Bounds:
     max_per_candidate: int
 
     def pairs(self, n_passed: int, n_failed: int) -> int:
-        """Return the pairs that so many candidates could make."""
-        return possible_pairs(n_passed, n_failed, self.max_per_problem, self.max_per_candidate)
+        """Return the pairs that so many candidates could make at most, before any guard."""
+        return min(self.max_per_problem, n_passed * n_failed, self.max_per_candidate * min(n_passed, n_failed))
 
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """What is to be drawn next.
+    """What is to be drawn next."""
 
-    Attributes:
-        n_each: draws a problem in all, those of earlier waves included; empty for no further wave.
-        reason: why there is none.
-    """
-
-    n_each: Mapping[str, int]
-    reason: Reason = ""
+    n_each: Mapping[str, int]  # draws a problem in all, those of earlier waves included; empty for no further wave
+    reason: Reason = ""  # why there is none
 
 
-def fit_prior(standings: Sequence[Standing]) -> tuple[float, float]:
+def fit_prior(standings: Sequence[ProblemDraws]) -> tuple[float, float]:
     """Return a and b of the beta distribution of pass rates, by moments; vague for fewer than 5 problems."""
     rates = [(s.n_passed / n, n) for s in standings if (n := s.n_passed + s.n_failed) > 0]
     if len(rates) < 5:
@@ -108,18 +92,19 @@ def fit_prior(standings: Sequence[Standing]) -> tuple[float, float]:
 
 
 def expected_gain(n_passed: int, n_failed: int, n_more: int, prior: tuple[float, float], bounds: Bounds) -> float:
-    """Return the pairs, before any guard, that `n_more` draws should add to a problem, >= 0."""
-    a, b = prior[0] + n_passed, prior[1] + n_failed
-    whole = _log_beta(a, b)
-    expected = 0.0
-    for n in range(n_more + 1):
-        chance = math.exp(_log_choose(n_more, n) + _log_beta(a + n, b + n_more - n) - whole)
-        expected += chance * bounds.pairs(n_passed + n, n_failed + n_more - n)
-    return max(0.0, expected - bounds.pairs(n_passed, n_failed))
+    """Return the pairs, before any guard, that `n_more` draws should add to a problem, >= 0.
+
+    Source: beta-binomial predictive distribution: Gelman et al., Bayesian Data Analysis, 3rd edition, section 2.4.
+    """
+    from scipy.stats import betabinom  # only where draws come in waves
+
+    chances = betabinom.pmf(np.arange(n_more + 1), n_more, prior[0] + n_passed, prior[1] + n_failed)
+    pairs = [bounds.pairs(n_passed + n, n_failed + n_more - n) for n in range(n_more + 1)]
+    return max(0.0, float(chances @ pairs) - bounds.pairs(n_passed, n_failed))
 
 
 def next_wave(
-    standings: Sequence[Standing],
+    standings: Sequence[ProblemDraws],
     spent: Spent,
     adaptive: AdaptiveConfig,
     budget: BudgetConfig,
@@ -130,13 +115,7 @@ def next_wave(
     """Return what to draw next.
 
     Args:
-        standings: all problems.
-        spent: by all draws so far.
-        adaptive: target, and draws a wave.
-        budget: what may be spent in all.
-        prices: for the budget in money.
         max_tokens: tokens of one draw at most: a wave is sized so that even this stays in the budget of tokens.
-        bounds: of the pairs of a problem.
     """
     n_pairs = sum(standing.n_pairs for standing in standings)
     if adaptive.pairs is not None and n_pairs >= adaptive.pairs:
@@ -148,16 +127,20 @@ def next_wave(
     tokens_left, tightest = _tokens_left(spent, budget, prices)
     wave: dict[str, int] = {}
     expected = 0.0
+    reason: Reason = "exhausted"
     for gain, standing, n_more in _by_yield(standings, adaptive, bounds):
         if expected >= missing and len(wave) >= MIN_PROBLEMS:
             break
         n_more = int(min(n_more, tokens_left / max_tokens))
         if n_more < 1:
-            return Wave(_in_all(standings, wave), "") if wave else Wave({}, tightest)
+            reason = tightest
+            break
         wave[standing.problem_id] = n_more
         tokens_left -= n_more * max_tokens
         expected += gain
-    return Wave(_in_all(standings, wave)) if wave else Wave({}, "exhausted")
+    if not wave:
+        return Wave({}, reason)
+    return Wave({standing.problem_id: standing.n + wave.get(standing.problem_id, 0) for standing in standings})
 
 
 def exceeded(spent: Spent, budget: BudgetConfig, prices: PricesConfig) -> Reason:
@@ -172,36 +155,27 @@ def exceeded(spent: Spent, budget: BudgetConfig, prices: PricesConfig) -> Reason
 
 
 def _by_yield(
-    standings: Sequence[Standing], adaptive: AdaptiveConfig, bounds: Bounds
-) -> list[tuple[float, Standing, int]]:
-    """Return problems that may bring pairs, with the expected pairs and the draws of one wave, best first."""
-    prior, kept = fit_prior(standings), _share_kept(standings, bounds)
+    standings: Sequence[ProblemDraws], adaptive: AdaptiveConfig, bounds: Bounds
+) -> list[tuple[float, ProblemDraws, int]]:
+    """Return problems that may bring pairs, with the expected pairs and the draws of one wave, best first.
+
+    Of the possible pairs guards leave a share: a problem's own share, drawn to the mean of all. Where a model
+    repeats itself, more draws bring duplicates, and the problem has shown that already.
+    """
+    prior = fit_prior(standings)
+    possible = [bounds.pairs(standing.n_passed, standing.n_failed) for standing in standings]
+    found = sum(standing.n_pairs for standing in standings)
+    kept = min(max(found / sum(possible), _LEAST_KEPT), 1.0) if any(possible) else 1.0
     rows = []
-    for standing in standings:
+    for standing, n_possible in zip(standings, possible, strict=True):
         n_more = min(adaptive.step_n if standing.n else adaptive.first_n, adaptive.max_n - standing.n)
         if n_more < 1 or (standing.n_pairs and adaptive.pairs is None):
             continue
-        gain = _own_share(standing, kept, bounds)
-        gain *= expected_gain(standing.n_passed, standing.n_failed, n_more, prior, bounds)
+        gain = expected_gain(standing.n_passed, standing.n_failed, n_more, prior, bounds)
+        gain *= (standing.n_pairs + _DRAWN_TO_MEAN * kept) / (n_possible + _DRAWN_TO_MEAN)
         if gain > _NO_GAIN:
             rows.append((gain, standing, n_more))
     return sorted(rows, key=lambda row: (-row[0] / row[2], row[1].problem_id))
-
-
-def _share_kept(standings: Sequence[Standing], bounds: Bounds) -> float:
-    """Return the share of the possible pairs that the guards left, over all problems so far."""
-    possible = sum(bounds.pairs(standing.n_passed, standing.n_failed) for standing in standings)
-    found = sum(standing.n_pairs for standing in standings)
-    return min(max(found / possible, _LEAST_KEPT), 1.0) if possible else 1.0
-
-
-def _own_share(standing: Standing, kept: float, bounds: Bounds) -> float:
-    """Return the share of a problem's possible pairs that should be left: its own, drawn to the mean of all.
-
-    Where a model repeats itself, more draws bring duplicates, and the problem has shown that already.
-    """
-    possible = bounds.pairs(standing.n_passed, standing.n_failed)
-    return (standing.n_pairs + _DRAWN_TO_MEAN * kept) / (possible + _DRAWN_TO_MEAN)
 
 
 def _tokens_left(spent: Spent, budget: BudgetConfig, prices: PricesConfig) -> tuple[float, Reason]:
@@ -218,15 +192,3 @@ def _tokens_left(spent: Spent, budget: BudgetConfig, prices: PricesConfig) -> tu
     elif budget.money is not None and prices.completion_per_million:
         left.append((budget.money / prices.completion_per_million * 1e6, "money"))
     return min(left)
-
-
-def _in_all(standings: Sequence[Standing], wave: Mapping[str, int]) -> dict[str, int]:
-    return {standing.problem_id: standing.n + wave.get(standing.problem_id, 0) for standing in standings}
-
-
-def _log_choose(n: int, k: int) -> float:
-    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-
-
-def _log_beta(a: float, b: float) -> float:
-    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)

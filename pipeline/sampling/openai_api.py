@@ -1,24 +1,30 @@
 """The wire format of OpenAI's API: what is sent for some requests, and what comes back. Sends nothing itself."""
 
+import contextlib
+import email.utils
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pairsmith.pipeline.sampling.numbers import NonsenseError, read_count, read_logprob
-from pairsmith.pipeline.sampling.protocol import Drawn, Request, Trouble
+from pairsmith.pipeline.sampling.protocol import (
+    Drawn,
+    NonsenseError,
+    Request,
+    Trouble,
+    read_count,
+    read_logprob,
+    read_seconds,
+)
 from pairsmith.schemas.config.sampling import LEAVE_OUT
 
+LONGEST_RETRY_AFTER_S = 600.0
 # Fields that some servers or models refuse; without them a completion is still one.
 _OPTIONAL_FIELDS = ("logprobs", "seed", "top_p")
 _LONG_WORDS = (
-    "context length",
-    "context_length",
-    "too long",
-    "maximum context",
-    "exceeds the context",
-    "max_model_len",
-)
+    "context length", "context_length", "too long", "maximum context", "exceeds the context", "max_model_len",
+)  # fmt: skip
 _OLD_LIMIT, _NEW_LIMIT = "max_tokens", "max_completion_tokens"  # newer OpenAI models refuse the old name
 
 
@@ -33,15 +39,10 @@ class AnswerError(ValueError):
 
 @dataclass(slots=True)
 class Dialect:
-    """What a server was found to take; learned from its refusals.
+    """What a server was found to take; learned from its refusals."""
 
-    Attributes:
-        left_out: fields that it refuses.
-        limit_field: its name for the limit of tokens.
-    """
-
-    left_out: set[str] = field(default_factory=set)
-    limit_field: str = _OLD_LIMIT
+    left_out: set[str] = field(default_factory=set)  # fields that it refuses
+    limit_field: str = _OLD_LIMIT  # its name for the limit of tokens
 
     def learn(self, text: str, body: dict[str, Any]) -> str:
         """Learn from the text of an HTTP 400; return what to do otherwise, in words, empty where nothing follows.
@@ -61,13 +62,7 @@ class Dialect:
 
 
 def make_body(requests: Sequence[Request], model: str, dialect: Dialect) -> tuple[str, dict[str, Any]]:
-    """Return path and body of one call for requests that differ only in their number.
-
-    Args:
-        requests: at least one.
-        model: name that the server knows.
-        dialect: what the server takes.
-    """
+    """Return path and body of one call for requests that differ only in their number, at least one."""
     first = requests[0]
     body: dict[str, Any] = {
         "model": model,
@@ -115,11 +110,14 @@ def parse_answer(
         details = usage.get("completion_tokens_details") or {}
         n_thought = read_count(details.get("reasoning_tokens"), "usage.completion_tokens_details.reasoning_tokens")
         n_thought = n_thought // len(choices) if n_thought >= 0 and choices else -1
+        known = {
+            "n_prompt_tokens": n_prompt,
+            "n_tokens": mean,
+            "wall_s": wall_s,
+            "n_reasoning_tokens": n_thought,
+        }
         return [
-            replace(
-                _drawn(choice, request, n_prompt, mean, wall_s, sent_seed, keep_logprobs),
-                n_reasoning_tokens=n_thought,
-            )
+            _drawn(choice, request, sent_seed, keep_logprobs, known)
             for choice, request in zip(choices, requests, strict=False)
         ]
     except UnicodeDecodeError:
@@ -135,9 +133,19 @@ def is_too_long(text: str) -> bool:
     return any(words in text.lower() for words in _LONG_WORDS)
 
 
-def _drawn(
-    choice: Any, request: Request, n_prompt: int, mean: int, wall_s: float, sent_seed: bool, keep_logprobs: bool
-) -> Drawn:
+def retry_after_s(header: str) -> float:
+    """Return the seconds that a server asks to wait, in seconds or as a date, at most 600; 0.0 for nonsense."""
+    try:
+        wait_s = read_seconds(header)
+    except ValueError:
+        wait_s = 0.0
+        with contextlib.suppress(ValueError, OverflowError):
+            wait_s = email.utils.parsedate_to_datetime(header).timestamp() - time.time()
+    return min(max(wait_s, 0.0), LONGEST_RETRY_AFTER_S)
+
+
+def _drawn(choice: Any, request: Request, sent_seed: bool, keep_logprobs: bool, known: Mapping[str, Any]) -> Drawn:
+    """Return one choice; `known` holds the fields that a call's choices share."""
     text = choice["message"]["content"] if request.opening.template == "chat" else choice["text"]
     text = "" if text is None else text
     if not isinstance(text, str):
@@ -147,18 +155,17 @@ def _drawn(
     # vLLM and DeepSeek say `reasoning_content`; newer vLLM, OpenRouter and Ollama say `reasoning`.
     thoughts = message.get("reasoning_content") or message.get("reasoning") or ""
     reason = choice.get("finish_reason")
-    return Drawn(
+    drawn = Drawn(
         request=request,
         completion=_whole(text),
-        n_prompt_tokens=n_prompt,
-        n_tokens=len(logprobs) or mean,
         finish_reason=reason if reason in ("stop", "length") else "",
         mean_logprob=sum(logprobs) / len(logprobs) if logprobs else None,
         seed=request.seed if sent_seed else -1,
         token_logprobs=tuple(logprobs) if keep_logprobs else (),
-        wall_s=wall_s,
         reasoning=_whole(thoughts) if isinstance(thoughts, str) else "",
+        **known,
     )
+    return replace(drawn, n_tokens=len(logprobs)) if logprobs else drawn
 
 
 def _whole(text: str) -> str:

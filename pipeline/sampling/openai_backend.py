@@ -1,60 +1,71 @@
 """Sampling from any OpenAI-compatible server: `vllm serve`, SGLang, llama.cpp, hosted ones."""
 
 import asyncio
-import email.utils
+import functools
 import hashlib
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 
-from pairsmith.pipeline.sampling.concurrency import FIRST, ClientLoop, Gate, Gates
-from pairsmith.pipeline.sampling.numbers import read_seconds
-from pairsmith.pipeline.sampling.openai_api import AnswerError, Dialect, is_too_long, make_body, parse_answer
+from pairsmith.pipeline.sampling.concurrency import FIRST, ClientLoop, Gate, Gates, read_metrics
+from pairsmith.pipeline.sampling.openai_api import (
+    AnswerError,
+    Dialect,
+    is_too_long,
+    make_body,
+    parse_answer,
+    retry_after_s,
+)
 from pairsmith.pipeline.sampling.protocol import (
-    ClosingSampler,
     Drawn,
     Failure,
     Request,
+    Sampler,
     SamplingError,
     Trouble,
+    answer_limit,
     group_requests,
 )
 from pairsmith.schemas.config.sampling import SamplingConfig
 
 MAX_TRIES = 6
+MAX_BODY_BYTES = 256 << 20  # 16 completions of 32,000 tokens with their log-probabilities take 50 MB
 FIRST_WAIT_S = 1.0  # doubled at each try, so 1 + 2 + 4 + 8 + 16 = 31 s for a server to come back
 LONGEST_WAIT_S = 60.0
-LONGEST_RETRY_AFTER_S = 600.0
 N_OWN_500 = 3  # HTTP 500 for one request while others are answered: the request's own fault, not the server's
 _AHEAD = 2  # completions that are ready, for each that is drawn
 _SHORT_ANSWERS = 3  # answers with fewer choices than asked for, until no more are asked for at once
 _REFUSED_N = 2  # requests that were taken with n = 1 alone, until none is asked with more
 _OVERLOAD = frozenset({429, 502, 503, 504, 529})
 _RETRIED = _OVERLOAD | {408, 409, 425, 500}
-_REFUSED = {401: "the key is refused", 403: "the key may not use this", 404: "no such model or address"}
+_CHECK_KEY = "check the variable that sampling.api_key_variable names"
+_REFUSED = {
+    401: f"the key is refused ({{reason}}); {_CHECK_KEY}",
+    403: f"the key may not use this ({{reason}}); {_CHECK_KEY}",
+    404: "no such model or address ({reason}); check sampling.model and sampling.base_url",
+}
 _LIMIT_S = 120.0  # for the prompt, the server's queue and the first tokens
+_MAX_LIMITS = 10  # time limits until a request is given up that gets no answer while the server makes others
+_STEER_EVERY_S = 2.0
 _SLOWEST_TOKENS_PER_S = 5.0  # of one completion; a full batch of a large model makes 10 to 30
+_MODELS_LIMIT_S = 10.0
+_CONTEXT_FIELDS = ("max_model_len", "context_length", "context_window", "max_context_length")  # in `/models`
 _DEFAULT_URL = "http://127.0.0.1:8000/v1"
 
 
 @dataclass(slots=True)
 class _Group:
-    """Requests of one prompt, while they are asked for.
+    """Requests of one prompt, while they are asked for."""
 
-    Attributes:
-        left: requests without an outcome.
-        n_most: completions asked for at once; 1 once the server refused this prompt with more.
-        n_own_500: HTTP 500 that this prompt got while the server answered others.
-    """
-
-    left: list[Request]
-    n_most: int
+    left: list[Request]  # without an outcome
+    n_most: int  # completions asked for at once; 1 once the server refused this prompt with more
     outcomes: list[Drawn | Failure] = field(default_factory=list)
     tries: int = 0
-    n_own_500: int = 0
+    n_own_500: int = 0  # HTTP 500 that this prompt got while the server answered others
     last_500: dict[str, int] = field(default_factory=dict)  # answers of a server at the last 500, by its address
 
     def fail(self, trouble: Trouble, reason: str) -> list[Drawn | Failure]:
@@ -63,14 +74,12 @@ class _Group:
 
     def is_to_blame(self, gate: Gate) -> bool:
         """Count an HTTP 500; return whether the server answers others and fails this prompt again and again."""
-        before = self.last_500.get(gate.url)
+        self.n_own_500 += gate.n_answered > self.last_500.get(gate.url, gate.n_answered)
         self.last_500[gate.url] = gate.n_answered
-        if before is not None and gate.n_answered > before:
-            self.n_own_500 += 1
         return self.n_own_500 >= N_OWN_500 - 1
 
 
-class OpenAISampler(ClosingSampler):
+class OpenAISampler(Sampler):
     """Servers of one model. The key is sent to them and appears in no message."""
 
     backend = "openai"
@@ -87,35 +96,47 @@ class OpenAISampler(ClosingSampler):
         """Make a sampler; nothing is sent yet.
 
         Args:
-            config: `base_url`, `model`, `revision`, `concurrency`, `n_per_request`, `max_tokens` and
-                `token_logprobs` are used.
-            api_key: sent as bearer token; None sends none.
-            report: takes a line for the user.
             first_wait_s: seconds before the second try, doubled at each further one.
             first_concurrency: completions drawn at a time by one server in the beginning.
-            limit_s: seconds until a request is given up; None takes `request_limit_s`.
-
-        Raises:
-            SamplingError: if an address is none.
+            limit_s: seconds until a request is given up to which a server makes no progress; None takes
+                `request_limit_s`.
         """
         self.model = self.served_name = config.model
         self.urls = tuple(_checked_url(url) for url in config.base_url)
         self.revision = config.revision or _name_servers(self.urls)
-        self._config, self._report, self._first_wait_s = config, report, first_wait_s
-        self._first_concurrency = first_concurrency
+        self._config, self._report = config, report
+        self._first_wait_s, self._first_concurrency = first_wait_s, first_concurrency
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._dialect, self._learned = Dialect(), set[str]()
-        self._limit_s = limit_s or request_limit_s(config.max_tokens)
+        self._given_limit_s = limit_s
         self._n_most, self._n_short, self._n_refused_n = config.n_per_request, 0, 0
 
-    def sample(self, requests: Iterable[Request]) -> Iterator[Drawn | Failure]:
-        """Draw completions, as they come in; those that the servers can't fill are failures.
+    def context(self) -> int | None:
+        """Return the model's context, where the first server tells it in `/models`: vLLM, SGLang, hosted ones."""
+        return self._context if self._config.fixed_max_tokens is None else None
 
-        Raises:
-            SamplingError: if the key or the model is refused.
-        """
+    @functools.cached_property
+    def _context(self) -> int | None:
+        try:
+            url = f"{self.urls[0]}/models"
+            answer = httpx.get(url, headers=self._headers, timeout=_MODELS_LIMIT_S, trust_env=False)
+            rows = answer.json()["data"]
+            row = next(row for row in rows if row["id"] == self.served_name)
+            found = next(row[name] for name in _CONTEXT_FIELDS if isinstance(row.get(name), int))
+        except (httpx.HTTPError, ValueError, LookupError, TypeError, StopIteration):
+            most = f"at most {answer_limit(self._config, None)} tokens a completion (sampling.max_tokens)"
+            self._report(f"{self.model}: the server does not tell its context; {most}")
+            return None
+        return int(found) if found > 0 else None
+
+    @functools.cached_property
+    def _limit_s(self) -> float:
+        return self._given_limit_s or request_limit_s(answer_limit(self._config, self.context()))
+
+    def sample(self, requests: Iterable[Request]) -> Iterator[Drawn | Failure]:
+        """Draw completions, as they come in; those that the servers can't fill are failures."""
         groups = group_requests(requests, lambda: self._n_most)
-        with ClientLoop(self._client) as loop:
+        with ClientLoop(self._open_client) as loop:
             n_open, is_more = 0, True
             while True:
                 while is_more and n_open < _AHEAD * loop.room():
@@ -134,24 +155,32 @@ class OpenAISampler(ClosingSampler):
                     yield outcome
                 n_open -= len(outcomes)
 
-    def _client(self) -> tuple[httpx.AsyncClient, Gates]:
-        limit_s = self._limit_s
+    async def _open_client(self) -> tuple[httpx.AsyncClient, Gates]:
         client = httpx.AsyncClient(
             headers=self._headers,
-            timeout=httpx.Timeout(limit_s, connect=min(10.0, limit_s)),
+            timeout=httpx.Timeout(None, connect=min(10.0, self._limit_s)),  # `_post` limits the rest
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=self._config.concurrency),
             trust_env=False,
         )
-        return client, Gates(self.urls, self._config.concurrency, self._first_concurrency)
+        gates = Gates(self.urls, self._config.concurrency, self._first_concurrency)
+        for gate in gates.gates:
+            if await read_metrics(client, gate.url) is not None:
+                gate.limit, gate.is_steered = gate.most, True
+                gates.watchers.append(asyncio.create_task(self._steer(client, gate)))
+        return client, gates
+
+    async def _steer(self, client: httpx.AsyncClient, gate: Gate) -> None:
+        """Keep the batch of a vLLM server full, by what it reports."""
+        while True:
+            await asyncio.sleep(min(_STEER_EVERY_S, self._limit_s / 20))
+            metrics = await read_metrics(client, gate.url)
+            if metrics is not None:
+                gate.steer(metrics.n_running, metrics.n_waiting)
 
     async def _ask_group(
         self, client: httpx.AsyncClient, gates: Gates, requests: tuple[Request, ...]
     ) -> list[Drawn | Failure]:
-        """Ask for some completions, again after what may pass; one outcome a request.
-
-        Raises:
-            SamplingError: if the server refuses the key or the model.
-        """
+        """Ask for some completions, again after what may pass; one outcome a request."""
         group = _Group(list(requests), self._n_most)
         # Jitter needs no repeatable seed, but a seed of its own keeps the module's state untouched.
         jitter = random.Random(requests[0].candidate_id)
@@ -163,13 +192,13 @@ class OpenAISampler(ClosingSampler):
                 answered = await self._call(client, gate, asked)
             finally:
                 await gates.leave(gate, len(asked))
-            if isinstance(answered, list):
-                if answered:
-                    self._take(group, answered, len(asked))
-                    continue
-                trouble, reason = Trouble.MISSING, "no choices in the answer"
-            elif answered is None:  # asked in another way from now on
+            if answered is None:  # asked in another way from now on
                 continue
+            if isinstance(answered, list) and answered:
+                self._take(group, answered, len(asked))
+                continue
+            if isinstance(answered, list):
+                trouble, reason = Trouble.MISSING, "no choices in the answer"
             else:
                 trouble, reason = answered
                 if trouble is Trouble.REFUSED and len(asked) > 1:  # perhaps the server takes no n
@@ -179,7 +208,7 @@ class OpenAISampler(ClosingSampler):
                     return group.fail(trouble, reason)
                 if reason.startswith("HTTP 500") and group.is_to_blame(gate):
                     return group.fail(Trouble.REFUSED, f"{reason} ({N_OWN_500} times, while others were answered)")
-                if await self._recover(gate.url, trouble):
+                if await self._recover(gate.url):
                     continue
             group.tries += 1
             if group.tries < MAX_TRIES:
@@ -212,21 +241,28 @@ class OpenAISampler(ClosingSampler):
         path, body = make_body(requests, self.served_name, self._dialect)
         sent_at = time.monotonic()
         try:
-            async with asyncio.timeout(self._limit_s):
-                answer = await client.post(f"{gate.url}{path}", json=body)
+            answer = await self._post(client, gate, path, body)
         except TimeoutError:
             gate.overloaded(sent_at)
             return Trouble.TIMEOUT, f"no answer within {self._limit_s:g} s"
+        except AnswerError as error:
+            return error.trouble, str(error)
         except (httpx.HTTPError, ValueError) as error:
             gate.overloaded(sent_at)
             return Trouble.CUT_OFF, self._clean(f"{type(error).__name__}: {error}".strip(": "))
         if answer.status_code == 200:
-            return self._parse(answer.content, requests, time.monotonic() - sent_at, "seed" in body, gate)
+            wall_s, keep_logprobs = time.monotonic() - sent_at, self._config.token_logprobs
+            try:
+                drawn = parse_answer(answer.content, requests, wall_s, "seed" in body, keep_logprobs)
+            except AnswerError as error:
+                return error.trouble, str(error)
+            gate.succeeded(sum(max(completion.n_tokens, 1) for completion in drawn), len(requests))
+            return drawn
         reason = f"HTTP {answer.status_code}: {self._clean(answer.text)}"
         if answer.status_code in _REFUSED and not is_too_long(answer.text):
-            raise SamplingError(self._refusal(gate.url, answer.status_code, reason))
+            raise SamplingError(f"{gate.url}: {_REFUSED[answer.status_code].format(reason=reason)}")
         if answer.status_code in _OVERLOAD:
-            gate.overloaded(sent_at, _retry_after_s(answer))
+            gate.overloaded(sent_at, retry_after_s(answer.headers.get("Retry-After", "0")))
         if answer.status_code in _RETRIED:
             is_rate = answer.status_code == 429
             return (Trouble.RATE_LIMITED if is_rate else Trouble.SERVER_ERROR), reason
@@ -240,27 +276,34 @@ class OpenAISampler(ClosingSampler):
             self._report(f"{self.model}: the server {learned} ({self._clean(answer.text)})")
         return None
 
-    def _parse(
-        self, content: bytes, requests: list[Request], wall_s: float, sent_seed: bool, gate: Gate
-    ) -> list[Drawn] | tuple[Trouble, str]:
-        try:
-            drawn = parse_answer(content, requests, wall_s, sent_seed, self._config.token_logprobs)
-        except AnswerError as error:
-            return error.trouble, str(error)
-        gate.succeeded(sum(max(completion.n_tokens, 1) for completion in drawn), len(requests))
-        return drawn
+    async def _post(
+        self, client: httpx.AsyncClient, gate: Gate, path: str, body: dict[str, Any]
+    ) -> httpx.Response:
+        """Send a request, and wait for its answer as long as the server makes progress with it or others.
 
-    async def _recover(self, url: str, trouble: Trouble) -> bool:
+        Progress is an answer to any request, or tokens that vLLM counts in its metrics: a request that waits in
+        the queue of a busy server, or takes long, is not aborted and sent again: that makes the queue longer.
+        TimeoutError says that there was none for the time limit.
+        """
+        sent = asyncio.ensure_future(_post(client, f"{gate.url}{path}", body))
+        try:
+            made = None
+            for _ in range(_MAX_LIMITS):
+                n_answered = gate.n_answered
+                done, _ = await asyncio.wait({sent}, timeout=self._limit_s)
+                if done:
+                    return sent.result()
+                before, metrics = made, await read_metrics(client, gate.url)
+                made = metrics.n_tokens if metrics is not None else None
+                if gate.n_answered == n_answered and (made is None or made == before):
+                    break
+            raise TimeoutError
+        finally:
+            sent.cancel()
+
+    async def _recover(self, url: str) -> bool:
         """Return whether a server was brought back, so that the try doesn't count; it isn't ours, so no."""
         return False
-
-    def _refusal(self, url: str, status: int, reason: str) -> str:
-        advice = (
-            "check sampling.model and sampling.base_url"
-            if status == 404
-            else "check the variable that sampling.api_key_variable names"
-        )
-        return f"{url}: {_REFUSED[status]} ({reason}); {advice}"
 
     def _clean(self, text: str) -> str:
         """Return the start of a text on one line, less the key: some servers repeat it."""
@@ -271,7 +314,7 @@ class OpenAISampler(ClosingSampler):
 
 
 def request_limit_s(max_tokens: int) -> float:
-    """Return the seconds until a request is given up: they grow with the tokens that it may take."""
+    """Return the seconds without progress until a request is given up."""
     return _LIMIT_S + max_tokens / _SLOWEST_TOKENS_PER_S
 
 
@@ -293,14 +336,13 @@ def _checked_url(address: str) -> str:
     return str(url)
 
 
-def _retry_after_s(answer: httpx.Response) -> float:
-    """Return the seconds that a server asks to wait, in seconds or as a date; 0.0 where it doesn't."""
-    header = answer.headers.get("Retry-After", "0")
-    try:
-        wait_s = read_seconds(header)
-    except ValueError:
-        try:
-            wait_s = email.utils.parsedate_to_datetime(header).timestamp() - time.time()
-        except (ValueError, OverflowError):
-            return 0.0
-    return min(max(wait_s, 0.0), LONGEST_RETRY_AFTER_S)
+async def _post(client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> httpx.Response:
+    """Return the answer to a body, read as it comes up to MAX_BODY_BYTES; a longer one is an AnswerError."""
+    async with client.stream("POST", url, json=body) as answer:
+        content = bytearray()
+        async for part in answer.aiter_bytes():
+            content += part
+            if len(content) > MAX_BODY_BYTES:
+                raise AnswerError(Trouble.NONSENSE, f"an answer of more than {MAX_BODY_BYTES >> 20} MiB")
+    headers = [(name, value) for name, value in answer.headers.items() if name != "content-encoding"]
+    return httpx.Response(answer.status_code, headers=headers, content=bytes(content))

@@ -32,8 +32,6 @@ def make_opening(problem: Problem, name: str, folder: Path | None = None) -> Ope
     stdin, the task as the docstring that it begins with.
 
     Args:
-        problem: what is asked.
-        name: name of the template.
         folder: own templates, looked at before those of pairsmith.
 
     Raises:
@@ -44,7 +42,8 @@ def make_opening(problem: Problem, name: str, folder: Path | None = None) -> Ope
     if name == "completion" and problem.continuation:
         return Opening("continuation", problem.continuation, name)
     if name == "completion" and problem.interface is Interface.STDIN:
-        return Opening("continuation", _docstring(problem.prompt), name)
+        text = problem.prompt.strip().replace("\\", "\\\\").replace('"""', "'''")
+        return Opening("continuation", f'"""{text}\n"""\n', name)
     context: list[Message] = []
 
     def message(role: str, caller: Callable[[], str]) -> str:
@@ -63,9 +62,16 @@ def make_opening(problem: Problem, name: str, folder: Path | None = None) -> Ope
     return Opening("continuation", text + "\n", name)
 
 
-def _docstring(words: str) -> str:
-    text = words.strip().replace("\\", "\\\\").replace('"""', "'''")
-    return f'"""{text}\n"""\n'
+def render_text(name: str, folder: Path | None, **values: object) -> str:
+    """Return what a chat template writes of values of its own, such as the template `repair`.
+
+    Raises:
+        SamplingError: if there is no such template, or it can't be rendered.
+    """
+    try:
+        return _environment(folder).get_template(name + _SUFFIXES["chat"]).render(**values).strip("\n")
+    except jinja2.TemplateError as error:
+        raise SamplingError(f"template {name}: {error}; see data/prompts for how they are written") from None
 
 
 def form_of(name: str, folder: Path | None = None) -> Form:
@@ -119,11 +125,7 @@ def find_signature(problem: Problem) -> str:
 
 
 def prompts_folder() -> Path:
-    """Return where the Jinja templates lie.
-
-    Raises:
-        MissingFilesError: if they are not there.
-    """
+    """Return where the Jinja templates lie."""
     return packaged_folder("prompts", "data/prompts")
 
 
@@ -165,8 +167,6 @@ def find_end(text: str, request: Request, stop_at_code: bool) -> int | None:
     """Return where a completion ends, as an offset into its text; None while it goes on.
 
     Args:
-        text: all that was drawn so far.
-        request: what was asked, with its stop texts.
         stop_at_code: end a chat answer behind the first closed code block that defines the entry point. What
             a model writes after it (examples, explanations) is no part of the program; small models ramble.
     """

@@ -2,7 +2,7 @@
 
 An arm is one entry of the schedule with one prompt template, for one model. Draws are dealt to the arms one by
 one, each to the arm that lags most behind its share: the first n draws are the same whatever n is, and a larger n
-only adds. The same request has the same id and seed, whoever draws it and when.
+only adds. The same request has the same id and seed, whichever run draws it and when.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from pairsmith.pipeline.sampling.protocol import (
     Request,
     Sampler,
     Trouble,
+    answer_limit,
 )
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config.sampling import SamplingConfig, ScheduleConfig
@@ -32,46 +33,30 @@ _UNKNOWN = -1  # files don't say how their samples were drawn
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One model of a dataset.
+    """One model of a dataset."""
 
-    Attributes:
-        config: the sampling section as it holds for this model alone.
-        share: weight among all models, > 0.
-    """
-
-    config: SamplingConfig
-    share: float
+    config: SamplingConfig  # the sampling section as it holds for this model alone
+    share: float  # weight among all models, > 0
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One way to draw.
+    """One way to draw."""
 
-    Attributes:
-        source: number of the model, from 0.
-        template: name of the prompt template, or `auto`.
-        weight: share of the draws, > 0; all arms' weights sum to 1.
-    """
-
-    source: int
-    template: str
+    source: int  # number of the model, from 0
+    template: str  # name of the prompt template, or `auto`
     temperature: float
     top_p: float
-    weight: float
+    weight: float  # share of the draws, > 0; all arms' weights sum to 1
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """One draw of a problem.
-
-    Attributes:
-        index: number among all draws of the problem, from 0.
-        number: number among the draws of its arm, from 0.
-    """
+    """One draw of a problem."""
 
     arm: Arm
-    index: int
-    number: int
+    index: int  # number among all draws of the problem, from 0
+    number: int  # number among the draws of its arm, from 0
 
 
 def list_sources(config: SamplingConfig) -> tuple[Source, ...]:
@@ -146,11 +131,8 @@ def candidate_id(
     of it: two problems of one wording have candidates of their own. The name of the prompt template is not: what
     it wrote is.
     """
-    asked = [
-        opening.template,
-        *(f"{message.role}: {message.content}" for message in opening.context),
-        opening.text,
-    ]
+    context = [f"{message.role}: {message.content}" for message in opening.context]
+    asked = [opening.template, *context, opening.text]
     parts: list[object] = [model, revision, asked, temperature, top_p, max_tokens, list(stop)]
     parts += [seed, problem_id, number]
     if extra:  # without further parameters, ids are those of older versions
@@ -160,28 +142,17 @@ def candidate_id(
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The requests of one problem to one model.
+    """The requests of one problem to one model."""
 
-    Attributes:
-        requests: by arm, then number: those that differ in nothing but their number stand side by side.
-        failures: draws that can't be asked for.
-    """
-
+    # by arm, then number: those that differ in nothing but their number stand side by side
     requests: tuple[Request, ...]
-    failures: tuple[Failure, ...] = ()
+    failures: tuple[Failure, ...] = ()  # draws that can't be asked for
 
 
 def plan_problem(
     problem: Problem, draws: Sequence[Draw], config: SamplingConfig, seed: int, sampler: Sampler
 ) -> Plan:
-    """Return the requests for the draws of one problem; draws past a file's last sample are left out.
-
-    Args:
-        problem: what is asked.
-        draws: of this sampler's model.
-        config: the settings of this model.
-        seed: seed of the run.
-        sampler: where completions come from.
+    """Return the requests for the draws of one problem, of one model; a file has none past its last sample.
 
     Raises:
         SamplingError: if a template isn't there, or needs a chat template that the model lacks.
@@ -258,16 +229,20 @@ def renew(stored: Candidate, request: Request, is_on_policy: bool) -> Candidate:
 def _request(
     problem: Problem, draw: Draw, opening: Opening, config: SamplingConfig, seed: int, sampler: Sampler
 ) -> Request:
-    from_file = sampler.backend == "files"
-    temperature = float(_UNKNOWN) if from_file else draw.arm.temperature
-    top_p = float(_UNKNOWN) if from_file else draw.arm.top_p
-    max_tokens = _UNKNOWN if from_file else config.max_tokens
-    # What ends a function goes on inside a program, which has no entry point.
-    stop = () if from_file or not problem.entry_point else stop_texts(opening.template, problem.language)
-    extra = "" if from_file else config.extra_json
+    stop: tuple[str, ...]
+    if sampler.backend == "files":
+        temperature = top_p = float(_UNKNOWN)
+        max_tokens = asked_tokens = _UNKNOWN
+        stop, extra = (), ""
+    else:
+        temperature, top_p, extra = draw.arm.temperature, draw.arm.top_p, config.extra_json
+        max_tokens = answer_limit(config, sampler.context())
+        asked_tokens = config.fixed_max_tokens or 0  # a limit that follows the model is no part of the identity
+        # What ends a function goes on inside a program, which has no entry point.
+        stop = stop_texts(opening.template, problem.language) if problem.entry_point else ()
     revision = sampler.revision_of(problem.problem_id, draw.number)
     identity = candidate_id(
-        sampler.model, revision, opening, temperature, top_p, max_tokens, stop, seed, problem.problem_id,
+        sampler.model, revision, opening, temperature, top_p, asked_tokens, stop, seed, problem.problem_id,
         draw.number, extra,
     )  # fmt: skip
     return Request(

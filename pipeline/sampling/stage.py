@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from pairsmith.pipeline.chain.stage import Inputs, Planned, Stage, file_digest_or_name
 from pairsmith.pipeline.run.folder import Shard
-from pairsmith.pipeline.sampling.models import digest_folder
+from pairsmith.pipeline.sampling.filling import Filled, draw
+from pairsmith.pipeline.sampling.models import choose_backend, digest_folder
 from pairsmith.pipeline.sampling.planning import list_sources
 from pairsmith.pipeline.sampling.protocol import TRANSIENT
-from pairsmith.pipeline.sampling.stream import Filled, draw
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.sampling import SamplingConfig
@@ -29,8 +29,10 @@ def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]
     if filled is None:
         opened, store = tools.open_source, tools.store()
         filled = list(draw(inputs.run_dir, [inputs.shard], config, opened, store, inputs.draws))
-    rows = sorted((row for one in filled for row in one.candidates), key=lambda row: (row.problem_id, row.index))
-    failures = [failure.trouble for one in filled for failure in one.failures]
+    rows = sorted(
+        (row for problem in filled for row in problem.candidates), key=lambda row: (row.problem_id, row.index)
+    )
+    failures = [failure.trouble for problem in filled for failure in problem.failures]
     counts = Counter(f"finish.{row.finish_reason or 'unknown'}" for row in rows)
     counts["tokens"] = sum(max(row.n_tokens, 0) for row in rows)
     counts["prompt_tokens"] = sum(max(row.n_prompt_tokens, 0) for row in rows)
@@ -57,14 +59,10 @@ def _files_of(sampling: SamplingConfig) -> list[str]:
     return [*identity, _model_digest(Path(sampling.model))] if Path(sampling.model).is_dir() else identity
 
 
-@functools.cache
-def _model_digest(folder: Path) -> str:
-    return digest_folder(folder)
+_model_digest = functools.cache(digest_folder)
 
 
 def _planned(planned: Planned) -> str:
-    from pairsmith.pipeline.sampling import choose_backend
-
     sampling = planned.config.sampling
     return f"{planned.n_draws} from {sampling.model} by {choose_backend(sampling)}"
 
@@ -74,18 +72,10 @@ STAGE = Stage(
     about="draws completions from a model, a server or files",
     record=Candidate,
     reads=("problems",),
-    settings=(
-        "sampling",
-        "sampling.n",
-        "training.start",
-        "training.adapter",
-        "seed",
-    ),  # `training`: who is on policy
+    # `training`: who is on policy
+    settings=("sampling", "sampling.n", "training.start", "training.adapter", "seed"),
     by_content=(
-        "sampling.samples",
-        "sampling.adapter",
-        "sampling.prompts",
-        "sampling.models.*.samples",
+        "sampling.samples", "sampling.adapter", "sampling.prompts", "sampling.models.*.samples",
         "sampling.models.*.adapter",
     ),
     version=4,  # 4: rows as in 3, keys of another form
@@ -95,4 +85,4 @@ STAGE = Stage(
     unit="drawn",
     counted=("tokens", "finish."),
     planned=_planned,
-)
+)  # fmt: skip

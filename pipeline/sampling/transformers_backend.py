@@ -1,7 +1,6 @@
 """Sampling with transformers, on a CPU or a GPU: the embedded default."""
 
 import itertools
-import json
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -11,21 +10,25 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
+from pairsmith.pipeline.run.errors import first_line
+from pairsmith.pipeline.run.folder import read_tree
 from pairsmith.pipeline.sampling.generating import Batch, Row
-from pairsmith.pipeline.sampling.models import ResolvedModel, has_chat_template
+from pairsmith.pipeline.sampling.models import ResolvedModel, report_no_chat
 from pairsmith.pipeline.sampling.protocol import (
-    ClosingSampler,
     Drawn,
     Failure,
     Opening,
     Request,
+    Sampler,
     SamplingError,
     Trouble,
 )
 from pairsmith.schemas.config.sampling import SamplingConfig
 
+MOST_CONTEXT = 2048  # tokens counted on, since the cache holds room for all of them, `batch_size` times
 
-class TransformersSampler(ClosingSampler):
+
+class TransformersSampler(Sampler):
     """A model of transformers. The same requests, batch size and machine give the same bytes.
 
     A draw's noise belongs to its request alone, so its batch mates matter only by the rounding of its logits.
@@ -44,19 +47,16 @@ class TransformersSampler(ClosingSampler):
         """Load a model.
 
         Args:
-            config: `batch_size`, `templates` and `token_logprobs` are used.
-            model: what to load.
-            report: takes a line for the user.
             stop_at_code: end chat answers behind the first closed code block that defines the entry point.
-
-        Raises:
-            SamplingError: if it can't be loaded.
         """
         self.model, self.revision = model.name, model.revision
         self._batch_size, self._stop_at_code, self._report = config.batch_size, stop_at_code, report
         self._network, self._tokenizer = _load(model)
         self.revision = self.revision or str(getattr(self._network.config, "_commit_hash", None) or "")
-        self.has_chat = has_chat_template(self._tokenizer, model.name, config, report)
+        has_template = getattr(self._tokenizer, "chat_template", None) is not None
+        self.has_chat = has_template or report_no_chat(model.name, config, report)
+        text_config = self._network.config.get_text_config(decoder=True)
+        self._context: int | None = getattr(text_config, "max_position_embeddings", None)
         self._token_logprobs = config.token_logprobs
         unknown = config.extra.keys() - {"chat_template_kwargs"}
         if unknown:
@@ -66,11 +66,15 @@ class TransformersSampler(ClosingSampler):
             )
         self._template_values: dict[str, Any] = config.extra.get("chat_template_kwargs", {})
 
+    def context(self) -> int | None:
+        """Return the model's context, at most `MOST_CONTEXT`."""
+        return min(self._context or MOST_CONTEXT, MOST_CONTEXT)
+
     def sample(self, requests: Iterable[Request]) -> Iterator[Drawn | Failure]:
         """Draw completions, as they are finished; a prompt too long for the model's context is a failure."""
         if self._network is None:
             raise SamplingError(f"{self.model}: the sampler is closed")
-        limit = getattr(self._network.config.get_text_config(decoder=True), "max_position_embeddings", None)
+        limit = self._context
         failures: list[Failure] = []
 
         def rows() -> Iterator[Row]:
@@ -139,10 +143,7 @@ def _is_float32(folder: Path) -> bool:
     In bfloat16 most of a short training would be rounded away: of 12 steps of SFT with a LoRA on SmolLM2, 16% of
     the weights still differed from the start's, and their change had a cosine of 0.57 with what was trained.
     """
-    try:
-        settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False  # a Hub name, or a broken folder, of which transformers tells more
+    settings = read_tree(folder / "config.json")  # of a Hub name or a broken folder nothing
     return "float32" in (settings.get("dtype"), settings.get("torch_dtype"))
 
 
@@ -167,8 +168,9 @@ def _load(model: ResolvedModel) -> tuple[Any, Any]:
         if model.adapter is not None:
             network = _with_adapter(network, model.adapter, merge=dtype is torch.float32)
     except Exception as error:  # OSError, ValueError, SafetensorError, ...: whatever is wrong with the files
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise SamplingError(f"{model.name}: can't be loaded ({reason[:200]}); check sampling.model") from error
+        raise SamplingError(
+            f"{model.name}: can't be loaded ({first_line(error)}); check sampling.model"
+        ) from error
     finally:
         logging.enable_progress_bar()
     return network.to(device).eval(), tokenizer

@@ -1,6 +1,11 @@
 """Samples from `vllm serve`: the environment that it runs in, and one server or several of a model.
 
-vLLM and Prefect can't share an environment, so the servers run in one of their own.
+vLLM and newer Prefect can't share an environment, so the servers run in one of their own (`vllm-server`); where
+both are installed, in this one (`vllm`).
+
+On a CPU, vLLM 0.32 dies of requests with seeds when a batch of prompts exceeds what it reads at once ("CPU
+Generator does not use offset": it winds back the generator of a prompt that was read in part). There prompts are
+read whole.
 """
 
 import asyncio
@@ -15,10 +20,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pairsmith.pipeline.sampling.managed_server import ManagedServer
-from pairsmith.pipeline.sampling.models import ResolvedModel
+from pairsmith.pipeline.sampling.models import ResolvedModel, report_no_chat
 from pairsmith.pipeline.sampling.openai_backend import OpenAISampler
-from pairsmith.pipeline.sampling.protocol import SamplingError, Trouble
-from pairsmith.pipeline.sampling.vllm_backend import engine_settings
+from pairsmith.pipeline.sampling.protocol import SamplingError
 from pairsmith.schemas.config.sampling import SamplingConfig
 
 _MARKER = "pairsmith.json"
@@ -39,19 +43,12 @@ print(json.dumps({"device": device, "vllm": vllm.__version__, "command": "yes" i
 
 @dataclass(frozen=True, slots=True)
 class VllmEnvironment:
-    """An environment with vLLM in it.
+    """An environment with vLLM in it."""
 
-    Attributes:
-        python: its interpreter.
-        has_command: whether `vllm serve` works there; else its module is run.
-        on_cpu: whether vLLM runs on a CPU there.
-        version: vLLM's version.
-    """
-
-    python: Path
-    has_command: bool
-    on_cpu: bool
-    version: str
+    python: Path  # its interpreter
+    has_command: bool  # whether `vllm serve` works there; else its module is run
+    on_cpu: bool  # whether vLLM runs on a CPU there
+    version: str  # vLLM's
 
     def serve(self, source: str) -> list[str]:
         """Return the command that serves a model, without options."""
@@ -92,10 +89,7 @@ def install(
     """Make the environment, or return it if it is there already.
 
     Args:
-        folder: where.
         device: which build of vLLM; `auto` takes gpu where `nvidia-smi` is.
-        report: takes a line for the user.
-        options: further options of pip, such as an index.
 
     Raises:
         SamplingError: if pip fails; names the last line of its output.
@@ -112,14 +106,10 @@ def install(
         report(f"installing {' '.join(packages)}")
         _run([str(python), "-m", "pip", verb, "--quiet", *packages, *options], f"installing {' '.join(packages)}")
     if device == "cpu":
-        _run(
-            [str(python), "-m", "pip", "uninstall", "--quiet", "--yes", *_CPU_REMOVED],
-            "removing what isn't needed",
-        )
-    found = _probe(python)
-    (folder / _MARKER).write_text(
-        json.dumps(found) + "\n", encoding="utf-8"
-    )  # last: it marks the environment as complete
+        removal = [str(python), "-m", "pip", "uninstall", "--quiet", "--yes", *_CPU_REMOVED]
+        _run(removal, "removing what isn't needed")
+    text = json.dumps(_probe(python)) + "\n"
+    (folder / _MARKER).write_text(text, encoding="utf-8")  # last: it marks the environment as complete
     return find_environment(folder)
 
 
@@ -142,6 +132,10 @@ def _run(command: Sequence[str], what: str) -> str:
 
 START_LIMIT_S = 1800.0  # a large model from a slow disk; one whose process ends is noticed at once
 MAX_RESTARTS = 5
+_CPU_MEMORY_SHARE = 0.4  # vLLM's default of 0.9 refuses to start on a machine that does anything else
+_AUTO_FIT = -1  # a full 128k context would not fit small machines; vLLM takes what its cache holds
+_CPU_CONTEXT = 4096  # on a CPU, where prompts are read whole
+_LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # that vLLM takes
 
 
 class ServedSampler(OpenAISampler):
@@ -167,14 +161,10 @@ class ServedSampler(OpenAISampler):
         """Start the servers and wait for their health.
 
         Args:
-            config: `vllm` and what `OpenAISampler` uses, but for `base_url`.
-            model: what to serve.
+            config: `backend`, `vllm` and what `OpenAISampler` uses, but for `base_url`.
             cache: folder that holds the environment of `pairsmith vllm install`.
-            logs: folder for the servers' output.
-            seed: seed of the engines.
-            report: takes a line for the user.
             command: server to run in place of vLLM.
-            first_wait_s: see `OpenAISampler`, likewise `limit_s`.
+            first_wait_s, limit_s: see `OpenAISampler`.
             start_limit_s: seconds until a server must be healthy.
             max_restarts: restarts of a server that died, until the run stops.
             devices: devices that this process may use, as CUDA_VISIBLE_DEVICES names them; empty for all.
@@ -203,7 +193,7 @@ class ServedSampler(OpenAISampler):
         super().__init__(served, key, report, first_wait_s, first_concurrency=config.concurrency, limit_s=limit_s)
         self.model, self.revision = model.name, model.revision
         self.served_name = "adapter" if model.adapter is not None else model.name
-        self.has_chat = self._ask_for_chat(model, config, report)
+        self.has_chat = _has_chat(Path(model.source)) or report_no_chat(model.name, config, report)
 
     @property
     def n_starts(self) -> int:
@@ -220,31 +210,21 @@ class ServedSampler(OpenAISampler):
         for server in servers:
             server.close()
 
-    async def _recover(self, url: str, trouble: Trouble) -> bool:
-        """Wait for a server that isn't well to be so again.
-
-        Raises:
-            SamplingError: if it was given up.
-        """
+    async def _recover(self, url: str) -> bool:
+        """Wait for a server that isn't well to be so again."""
         server = next((server for server in self._servers if server.url == url), None)
         if server is None or await asyncio.to_thread(server.is_well):
             return False
         await asyncio.to_thread(server.wait)
         return True
 
-    def _ask_for_chat(self, model: ResolvedModel, config: SamplingConfig, report: Callable[[str], None]) -> bool:
-        """Return whether the model has a chat template, read from its folder, since no request answers that."""
-        folder = Path(model.source)
-        if not folder.is_dir():
-            return True
-        has_chat = (folder / "chat_template.jinja").is_file() or '"chat_template"' in _text(
-            folder / "tokenizer_config.json"
-        )
-        if not has_chat and "auto" in config.templates:
-            report(
-                f"{model.name} has no chat template (a base model): it continues the function's signature instead"
-            )
-        return has_chat
+
+def _has_chat(folder: Path) -> bool:
+    """Return whether a model's folder has a chat template, since no request answers that; True for a Hub name."""
+    if not folder.is_dir() or (folder / "chat_template.jinja").is_file():
+        return True
+    settings = folder / "tokenizer_config.json"
+    return settings.is_file() and '"chat_template"' in settings.read_text(encoding="utf-8")
 
 
 def serve_command(config: SamplingConfig, model: ResolvedModel, cache: Path, seed: int) -> list[str]:
@@ -253,10 +233,10 @@ def serve_command(config: SamplingConfig, model: ResolvedModel, cache: Path, see
     Raises:
         SamplingError: if there is no environment with vLLM.
     """
-    environment = find_environment(config.vllm.environment or default_environment(cache))
+    own = default_environment(cache) if config.backend == "vllm-server" else Path(sys.prefix)
+    environment = find_environment(config.vllm.environment or own)
     settings = engine_settings(config, model, seed, environment.on_cpu)
-    source = str(settings.pop("model"))
-    command = environment.serve(source)
+    command = environment.serve(model.source)
     command += ["--host=127.0.0.1", "--port={port}", f"--served-model-name={model.name}"]
     # By default vLLM lays the model's generation_config.json under every request: hidden sampling parameters.
     settings = {"generation_config": "vllm", **settings}
@@ -269,6 +249,28 @@ def serve_command(config: SamplingConfig, model: ResolvedModel, cache: Path, see
     return command
 
 
+def engine_settings(config: SamplingConfig, model: ResolvedModel, seed: int, on_cpu: bool) -> dict[str, Any]:
+    """Return the settings of an engine, by vLLM's names; on a CPU prompts are read whole, so that seeds work."""
+    context = config.vllm.engine.get("max_model_len", _CPU_CONTEXT if on_cpu else _AUTO_FIT)
+    settings: dict[str, Any] = {"seed": seed % 2**31, "max_model_len": context}
+    if model.hub_revision:
+        settings["revision"] = model.hub_revision
+    settings |= config.vllm.engine
+    if on_cpu:
+        settings = {
+            "dtype": "bfloat16",
+            "enforce_eager": True,
+            "gpu_memory_utilization": _CPU_MEMORY_SHARE,
+            "enable_chunked_prefill": False,
+            "max_num_batched_tokens": context,
+            **settings,
+        }
+    if model.adapter is not None:
+        rank = int(json.loads((model.adapter / "adapter_config.json").read_text(encoding="utf-8")).get("r", 16))
+        settings |= {"enable_lora": True, "max_lora_rank": next((r for r in _LORA_RANKS if r >= rank), rank)}
+    return settings
+
+
 def _option(name: str, value: Any) -> str:
     flag = name.replace("_", "-")
     if isinstance(value, bool):
@@ -277,11 +279,7 @@ def _option(name: str, value: Any) -> str:
 
 
 def _devices(number: int, config: SamplingConfig, allowed: Sequence[str]) -> dict[str, str]:
-    """Return the variable that gives a server its devices, from those that Ray, Slurm or the user allows.
-
-    Raises:
-        SamplingError: if fewer are allowed than the servers need.
-    """
+    """Return the variable that gives a server its devices, from those that Ray, Slurm or the user allows."""
     n_each = int(config.vllm.engine.get("tensor_parallel_size", 1))
     n_all = n_each * config.vllm.servers
     if allowed and len(allowed) < n_all:
@@ -291,10 +289,3 @@ def _devices(number: int, config: SamplingConfig, allowed: Sequence[str]) -> dic
         )
     names = list(allowed) or [str(i) for i in range(n_all)]
     return {"CUDA_VISIBLE_DEVICES": ",".join(names[number * n_each : (number + 1) * n_each])}
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError:
-        return ""

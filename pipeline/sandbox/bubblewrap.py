@@ -9,9 +9,10 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pairsmith.pipeline.sandbox.bootstrap import BOOTSTRAP, PYTHON_OPTIONS
+from pairsmith.pipeline.sandbox.channel import BOOTSTRAP, PYTHON_OPTIONS
 from pairsmith.pipeline.sandbox.contract import SandboxError, SandboxStartError
 from pairsmith.pipeline.sandbox.memory import MemoryGroup, make_group, memory_of_tree_mib, remove_leftovers
+from pairsmith.pipeline.sandbox.packages import INSIDE, find_environment
 from pairsmith.schemas.config import SandboxConfig
 
 # Root starts bubblewrap as a user that exists nowhere: the kernel enforces no process limit on user 0.
@@ -64,10 +65,10 @@ class BubblewrapEngine:
         """Find bwrap and a Python for the inside.
 
         Args:
-            config: limits; only that of the memory of a whole tree is set here.
+            config: limits; only that of the memory of a whole tree is set here. And packages.
 
         Raises:
-            SandboxError: if there is none.
+            SandboxError: if there is none, or no packages.
         """
         self._memory_mib = memory_of_tree_mib(config)
         self._stack_kib = config.memory_mib * 1024
@@ -75,6 +76,7 @@ class BubblewrapEngine:
         self._bwrap = find_bwrap()
         self._user = _UNPRIVILEGED + random.SystemRandom().randrange(0xFFFF) if os.getuid() == 0 else None
         self._python = _find_python(self._user is not None)
+        self._packages = find_environment(config.packages, inner_python()) if config.packages else None
         if self._user is not None and not _is_public(Path(self._bwrap).resolve()):
             raise SandboxError(
                 f"{self._bwrap} lies where an unprivileged user can't run it: install Debian's `bubblewrap`"
@@ -91,7 +93,12 @@ class BubblewrapEngine:
     def _start(self, hash_seed: int) -> BubblewrapLink:
         group = make_group(self._memory_mib)
         self.limits_tree = group is not None
-        command = [self._bwrap, *_arguments(self._python, group, hash_seed), str(self._python), *PYTHON_OPTIONS]
+        command = [
+            self._bwrap,
+            *_arguments(self._python, self._packages, group, hash_seed),
+            str(self._python),
+            *PYTHON_OPTIONS,
+        ]
         command += ["-c", BOOTSTRAP]
         # The kernel keeps room for the stack that is allowed at an execution; a fork can't get more later.
         command = ["/bin/sh", "-c", 'ulimit -Ss "$0" 2>/dev/null; exec "$@"', str(self._stack_kib), *command]
@@ -165,7 +172,17 @@ def _is_public(path: Path) -> bool:
     return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
 
 
-def _arguments(python: Path, group: MemoryGroup | None, hash_seed: int) -> list[str]:
+def inner_python() -> str:
+    """Return the version of the Python inside, such as `3.11`.
+
+    Raises:
+        SandboxError: if there is none that can be used.
+    """
+    command = [str(_find_python(os.getuid() == 0)), "-Sc", "import sys; print('%d.%d' % sys.version_info[:2])"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _arguments(python: Path, packages: Path | None, group: MemoryGroup | None, hash_seed: int) -> list[str]:
     arguments = [
         *("--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--hostname", "sandbox"),
         *("--ro-bind", "/usr", "/usr"),
@@ -183,6 +200,8 @@ def _arguments(python: Path, group: MemoryGroup | None, hash_seed: int) -> list[
         arguments += ["--tmpfs", str(folder), "--remount-ro", str(folder)]
     for shown in ("/etc/ld.so.cache", "/etc/alternatives", *map(str, Path("/etc").glob("java-*-openjdk"))):
         arguments += ["--ro-bind-try", shown, shown]
+    if packages is not None:
+        arguments += ["--ro-bind", str(packages), INSIDE, "--symlink", f"{INSIDE}/node_modules", "/node_modules"]
     if group is not None:
         arguments += ["--ro-bind", str(group.path), group.shown_at]
     arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--chdir", "/tmp"]

@@ -58,6 +58,11 @@ class Job:
         foreign: how to start a program of another language (see `inside.foreign`), in place of setup and code;
             empty for Python.
         room: what its runtime needs beside the configured limits.
+        n_expected_bytes: of the longest right answer, and of all right answers together, as texts of values: the
+            limits of answers leave room for twice as much.
+        lower: limits of this program below the configured ones, by name: `cpu_s`, `wall_s`, `memory_mib`, ...
+        is_whole: for `stdin`: the answer is a list of standard output, standard error and the exit code (a signal
+            is negative), however the run ended, unless a limit did.
     """
 
     setup: str
@@ -69,6 +74,9 @@ class Job:
     variation: int = 0
     foreign: str = ""
     room: Room = Room()
+    n_expected_bytes: tuple[int, int] = (0, 0)
+    lower: tuple[tuple[str, float], ...] = ()
+    is_whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

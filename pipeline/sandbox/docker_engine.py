@@ -1,19 +1,23 @@
-"""Sandboxes by Docker: one container each, without network, mounts or new privileges."""
+"""Sandboxes by Docker, one container each, without network, mounts or new privileges; and their images."""
 
 import contextlib
 import hashlib
+import io
+import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import docker
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import APIError, BuildError, DockerException, ImageNotFound
 from docker.types import LogConfig, Ulimit
 
-from pairsmith.pipeline.run.process_identity import Owner
-from pairsmith.pipeline.sandbox.bootstrap import BOOTSTRAP, PYTHON_OPTIONS
+from pairsmith.pipeline.run.lock import Owner
 from pairsmith.pipeline.sandbox.bubblewrap import ENVIRONMENT
+from pairsmith.pipeline.sandbox.channel import BOOTSTRAP, PYTHON_OPTIONS
 from pairsmith.pipeline.sandbox.contract import SandboxError, SandboxStartError
 from pairsmith.pipeline.sandbox.memory import memory_of_tree_mib
+from pairsmith.pipeline.sandbox.packages import INSIDE, build_environment, how_to_build, tag_of
 from pairsmith.schemas.config import SandboxConfig
 
 LABEL = "pairsmith.run"
@@ -72,14 +76,18 @@ class DockerEngine:
         self._config = config
         self._label = run_label
         self._client = connect()
+        self._image = ""
         self._n_cpus: int = self._client.info()["NCPU"]  # it refuses more than it has
         try:
             self._image = self._client.images.get(config.image).id
+            if config.packages:
+                self._image = self._client.images.get(tag_of(config.packages, self._image)).id
         except ImageNotFound:
             self.close()
-            raise SandboxError(
-                f"no Docker image {config.image!r}: make it with `pairsmith sandbox build`, or set sandbox.image"
-            ) from None
+            how = "make it with `pairsmith sandbox build`, or set sandbox.image"
+            if config.packages and self._image:
+                how = f"it has no sandbox.packages: {how_to_build(config.packages)}"
+            raise SandboxError(f"no Docker image {config.image!r}: {how}") from None
         self.reap()
 
     def start(self, hash_seed: int = 0) -> DockerLink:
@@ -188,3 +196,75 @@ def connect() -> Any:
 def label_of(folder: Path) -> str:
     """Return the container label of a run folder: the same after a crash, so that the next start reaps."""
     return hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+
+
+DOCKERFILE = Path(__file__).with_name("Dockerfile")
+_WITH_PACKAGES = f"""\
+ARG BASE_IMAGE
+FROM ${{BASE_IMAGE}}
+COPY packages {INSIDE}
+RUN ln -s {INSIDE}/node_modules /node_modules
+"""
+_VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
+
+
+def build_image(base_image: str, tag: str, packages: Sequence[str] = ()) -> str:
+    """Build the image and return its digest.
+
+    Args:
+        base_image: image to start from, local or pulled by the engine now (never in a run).
+        tag: name that the image gets.
+        packages: Debian packages to install into it; the engine must have a network for that.
+
+    Raises:
+        SandboxError: if no engine answers or the build fails.
+    """
+    client = connect()
+    try:
+        with DOCKERFILE.open("rb") as file:
+            arguments = {"BASE_IMAGE": base_image, "PACKAGES": " ".join(packages)}
+            network = "default" if packages else "none"
+            image, _ = client.images.build(
+                fileobj=file, tag=tag, buildargs=arguments, rm=True, forcerm=True, network_mode=network
+            )
+        return str(image.id)
+    except (BuildError, APIError, DockerException) as error:
+        raise SandboxError(f"no image from {base_image!r}: {error}; name another with --base-image") from None
+    finally:
+        client.close()
+
+
+def add_packages(image: str, packages: Sequence[str]) -> tuple[str, Path]:
+    """Build the image that has packages beside what another has; return its name and the packages' folder.
+
+    Raises:
+        SandboxError: if no engine answers, the other image or a package is not there, or the build fails.
+    """
+    client = connect()
+    try:
+        base = str(client.images.get(image).id)
+        version = client.containers.run(
+            base, ["python3", "-Sc", _VERSION], entrypoint="", network_mode="none", remove=True
+        )
+        folder = build_environment(packages, version.decode().strip())
+        tag = tag_of(packages, base)
+        with io.BytesIO() as context:
+            with tarfile.open(fileobj=context, mode="w") as tar:
+                tar.add(folder, "packages")
+                row = tarfile.TarInfo("Dockerfile")
+                row.size = len(_WITH_PACKAGES)
+                tar.addfile(row, io.BytesIO(_WITH_PACKAGES.encode()))
+            context.seek(0)
+            arguments = {"BASE_IMAGE": base}
+            client.images.build(
+                fileobj=context, custom_context=True, tag=tag, buildargs=arguments, rm=True, forcerm=True,
+                network_mode="none",
+            )  # fmt: skip
+    except ImageNotFound:
+        raise SandboxError(f"no Docker image {image!r} to add packages to: `pairsmith sandbox build`") from None
+    except (BuildError, APIError, DockerException) as error:
+        raise SandboxError(f"no image with {', '.join(packages)}: {error}") from None
+    else:
+        return tag, folder
+    finally:
+        client.close()

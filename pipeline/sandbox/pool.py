@@ -4,6 +4,7 @@ A turn (`pipeline.sandbox.turns`) is what a piece of work waits for; a bench is 
 """
 
 import logging
+import math
 import queue
 import threading
 import time
@@ -16,15 +17,16 @@ from pairsmith.pipeline.sandbox.bubblewrap import BubblewrapEngine
 from pairsmith.pipeline.sandbox.contract import Engine, SandboxError, SandboxFaultError, SandboxStartError
 from pairsmith.pipeline.sandbox.docker_engine import DockerEngine
 from pairsmith.pipeline.sandbox.sandbox import Sandbox
-from pairsmith.pipeline.sandbox.speed import measure_slowness, scale_limits
 from pairsmith.pipeline.sandbox.suite_kit import suite_kit
-from pairsmith.pipeline.sandbox.turns import Turns
+from pairsmith.pipeline.sandbox.turns import Turns, measure_slowness, scale_limits
 from pairsmith.schemas.config import ExecutionConfig, SandboxConfig
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _BACKOFF_S = 0.5
 _LONGEST_WAIT_S = 5.0
+_RECYCLE_AFTER = 500  # programs of a sandbox: what one leaves behind unseen ends with the sandbox
+_FAULT_LIMIT = 20  # in a row, whatever the work: no program breaks so many fresh sandboxes, the engine is broken
 _N_HASH_SEEDS = 3  # beside the usual one; a sandbox each, started when first used
 
 
@@ -67,13 +69,16 @@ class Bench:
 
     def _get(self, role: str) -> Sandbox:
         sandbox = self._sandboxes.get(role)
-        if sandbox is not None and (sandbox.is_tainted or sandbox.n_programs >= self._config.recycle_after):
+        if sandbox is not None and (sandbox.is_tainted or sandbox.n_programs >= _RECYCLE_AFTER):
             sandbox.close()
             sandbox = None
         if sandbox is None:
             kit = suite_kit() if role == "suite" else None
             seed = int(role.partition(" ")[2] or 0)
-            sandbox = self._sandboxes[role] = Sandbox(self._engine, self._config, kit, seed)
+            config = self._config
+            if role in ("tester", "suite"):  # a candidate that keeps asking the tests runs out of time before them
+                config = config.model_copy(update={"cpu_s": 2 * config.cpu_s, "wall_s": 2 * config.wall_s})
+            sandbox = self._sandboxes[role] = Sandbox(self._engine, config, kit, seed)
         return sandbox
 
 
@@ -84,6 +89,7 @@ class SandboxPool:
         name: `bubblewrap` or `docker`.
         n_threads: callers of `run` that it can serve at once: a turn each, and as many in overtime.
         n_faults: sandbox faults so far.
+        worked_at: when a piece of work was last done, by the monotonic clock; at first minus infinity.
     """
 
     def __init__(self, engine: Engine, config: SandboxConfig, execution: ExecutionConfig) -> None:
@@ -91,6 +97,7 @@ class SandboxPool:
         self.name = engine.name
         self.n_threads = 2 * config.workers
         self.n_faults = 0
+        self.worked_at = -math.inf
         self._engine, self._config = engine, config
         self._execution = execution
         self._faults_in_a_row = 0
@@ -111,17 +118,21 @@ class SandboxPool:
         """End every sandbox."""
         self.close()
 
-    def run(self, work: Callable[[Bench], T]) -> T:
+    def run(self, work: Callable[[Bench], T], alone: bool = False) -> T:
         """Return what `work` gives on a bench; after a fault, once more on a fresh one, with backoff.
 
         An engine that was up and starts no sandbox any more is waited for: that is no fault of this work.
 
+        Args:
+            work: what to do.
+            alone: run nothing else of this pool meanwhile.
+
         Raises:
             SandboxFaultError: if every try of this piece of work met a fault.
-            SandboxError: after `fault_limit` faults in a row, whatever the work, or when no sandbox has started
+            SandboxError: after 20 faults in a row, whatever the work, or when no sandbox has started
                 for `patience_s`: the sandbox itself is broken.
         """
-        with self._borrow() as bench:
+        with self._borrow(alone) as bench:
             n_tries = 0
             while True:
                 try:
@@ -140,7 +151,7 @@ class SandboxPool:
                     bench.discard()  # in the middle of a conversation
                     raise
                 else:
-                    self._was_up, self._down_since = True, None
+                    self._was_up, self._down_since, self.worked_at = True, None, time.monotonic()
                     self._faults_in_a_row = 0
                     return done
 
@@ -152,6 +163,11 @@ class SandboxPool:
     def cpu_s(self) -> float:
         """CPU seconds that a program may use, for this machine."""
         return self._config.cpu_s
+
+    @property
+    def case_wall_s(self) -> float:
+        """Seconds that one call may take, for this machine."""
+        return self._config.case_wall_s
 
     def scale_limits(self) -> float:
         """Measure this machine, multiply the limits of time by how slow it is, and return that; 1.0 for nothing.
@@ -187,8 +203,8 @@ class SandboxPool:
             self._benches.get().discard()
 
     @contextmanager
-    def _borrow(self) -> Iterator[Bench]:
-        with self._turns.take():
+    def _borrow(self, alone: bool) -> Iterator[Bench]:
+        with self._turns.take(alone):
             bench = self._benches.get()
             try:
                 yield bench
@@ -211,7 +227,7 @@ class SandboxPool:
         with self._lock:
             self.n_faults += 1
             self._faults_in_a_row += 1
-            if self._faults_in_a_row >= self._execution.fault_limit:
+            if self._faults_in_a_row >= _FAULT_LIMIT:
                 raise SandboxError(f"{self._faults_in_a_row} sandbox faults in a row, the last: {fault}") from None
 
 

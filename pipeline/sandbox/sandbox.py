@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pairsmith.pipeline.sandbox.bootstrap import first_frame
-from pairsmith.pipeline.sandbox.channel import Channel
+from pairsmith.pipeline.sandbox.channel import Channel, first_frame
 from pairsmith.pipeline.sandbox.contract import Answer, Ending, Engine, Job, SandboxFaultError, SandboxStartError
 from pairsmith.pipeline.sandbox.suite_kit import Kit
 from pairsmith.schemas.config import SandboxConfig
@@ -22,6 +21,8 @@ _GRACE_S = 30.0  # for the supervisor's own work: forking, killing, reporting
 # the kernel counts processes by user across containers.
 _FIRST_UID = 0x10000000
 _UIDS_EACH = 1 << 16
+_START_LIMIT_S = 60.0  # far more than a start takes on a busy machine; later it is a fault, and tried again
+_MAX_NUMBER = 1e12  # of seconds and MiB in messages; -1.0 says that the kernel does not tell
 _sandbox_numbers = itertools.count(random.SystemRandom().randrange(0x2000))
 
 
@@ -40,7 +41,7 @@ class Sandbox:
         """Start one and wait until it is ready; a kit says what it holds beside the runner; see `Engine.start`.
 
         Raises:
-            SandboxStartError: if it did not become ready in `start_limit_s`.
+            SandboxStartError: if it did not become ready within a minute.
             SandboxError: if the engine says that none can be started.
         """
         self._config = config
@@ -48,11 +49,11 @@ class Sandbox:
         self.n_programs = 0
         self.is_tainted = False
         self._link = engine.start(hash_seed)
-        self._channel = Channel(self._link, int(2 * config.answer_mib * _MIB) + _MIB)
+        self._channel = Channel(self._link, _MIB)
         first_uid = _FIRST_UID + next(_sandbox_numbers) % 0x2000 * _UIDS_EACH
         self._channel.send_bytes(first_frame(engine.isolation, first_uid, kit))
         try:
-            ready = self._receive("ready", limit_s=config.start_limit_s)
+            ready = self._receive("ready", limit_s=_START_LIMIT_S)
         except SandboxFaultError as fault:
             self._link.stop()
             raise SandboxStartError(str(fault)) from None
@@ -70,7 +71,10 @@ class Sandbox:
             message = self._receive("answers", "closed")
             if message["op"] == "closed":
                 break
-            answers += [self._answer(part) for part in message["answers"]]
+            parts = message.get("answers")
+            if not isinstance(parts, list) or len(answers) + len(parts) > len(job.inputs):
+                raise SandboxFaultError(f"the sandbox gave other answers than {len(job.inputs)}")
+            answers += [self._answer(part) for part in parts]
         ending = self._ending(message)
         if len(answers) != len(job.inputs):
             raise SandboxFaultError(f"the sandbox gave {len(answers)} answers to {len(job.inputs)} inputs")
@@ -79,7 +83,7 @@ class Sandbox:
     def begin(self, job: Job) -> Status:
         """Load a program that is then asked by `call`, and ended by `end`. Returns how loading went."""
         self._open(job, tester=False)
-        return Status(self._receive("opened")["status"])
+        return _status(self._receive("opened"))
 
     def call(self, arguments: str, is_message: bool = False) -> Answer:
         """Return what the begun program gives for one list of arguments, or for a message of a tester.
@@ -107,7 +111,7 @@ class Sandbox:
             message = self._receive("call_out", "tested")
             if message["op"] == "tested":
                 break
-            answer = ask(str(message["arguments"]))
+            answer = ask(_text(message, "arguments"))
             is_ok = answer.status is Status.OK
             body = answer.value if is_ok else answer.exception or answer.status.value
             self._channel.send({"op": "reply", "ok": is_ok, "body": body})
@@ -120,7 +124,10 @@ class Sandbox:
 
     def _open(self, job: Job, tester: bool, inputs: Sequence[str] | None = None) -> None:
         self.n_programs += 1
-        self._wall_s = self._config.total_wall_s if job.mode == "stdin" else self._config.wall_s
+        config = _lowered(self._config, job)
+        self._wall_s = config.total_wall_s if job.mode == "stdin" else config.wall_s
+        limits = self._limits(config, job)
+        self._channel.allow(2 * int(limits["answer_bytes"]) + _MIB)
         self._channel.send(
             {
                 "op": "open",
@@ -133,13 +140,15 @@ class Sandbox:
                 "views": job.views,
                 "variation": job.variation,
                 "inputs": inputs,
-                "limits": self._limits(job),
+                "limits": limits,
             }
         )
 
-    def _limits(self, job: Job) -> dict[str, float]:
-        config, room = self._config, job.room
+    def _limits(self, config: SandboxConfig, job: Job) -> dict[str, float]:
+        room = job.room
+        longest, together = (_room_for(n) for n in job.n_expected_bytes)
         return {
+            **({"is_whole": 1.0} if job.is_whole else {}),
             "cpu_s": math.ceil(self._wall_s) if job.mode == "stdin" else config.cpu_s,
             "case_cpu_s": config.cpu_s,
             "wall_s": self._wall_s,
@@ -150,8 +159,8 @@ class Sandbox:
             "n_processes": config.n_processes + room.n_more_processes,
             "files_mib": config.files_mib,
             "output_bytes": int(config.output_mib * _MIB),
-            "answer_bytes": int(config.answer_mib * _MIB),
-            "answers_bytes": int(config.answers_mib * _MIB),
+            "answer_bytes": max(int(config.answer_mib * _MIB), longest),
+            "answers_bytes": max(int(config.answers_mib * _MIB), together),
         }
 
     def _receive(self, *expected: str, limit_s: float | None = None) -> dict[str, Any]:
@@ -160,36 +169,72 @@ class Sandbox:
         while kind == "waiting":  # the program got no processor: it has more time, and so has its sandbox
             message = self._channel.receive(self._wall_s + _GRACE_S if limit_s is None else limit_s)
             kind = message.get("op") if isinstance(message, dict) else None
-        if kind == "closed" and message["status"] == Status.FAULT:
-            raise SandboxFaultError(message["detail"])
+        if kind == "closed" and message.get("status") == Status.FAULT:
+            raise SandboxFaultError(_text(message, "detail"))
         if kind not in expected:
             raise SandboxFaultError(f"the sandbox sent {kind!r} where {expected[0]!r} was due")
         return message
 
-    def _answer(self, message: dict[str, Any], is_message: bool = False) -> Answer:
-        try:
-            status = Status(message["status"])
-            value = message["value"] if status is Status.OK else ""
-            if status is Status.OK and not is_message:
+    def _answer(self, message: Any, is_message: bool = False) -> Answer:
+        status = _status(message)
+        value = _text(message, "value") if status is Status.OK else ""
+        if status is Status.OK and not is_message:
+            try:
                 value = normalise(value)
-        except (ValueError, RecursionError):  # text that is no encoded value: written past our encoder
-            status, value = Status.FORGED, ""
-        return Answer(status, value, message["exception"], message["wall_s"])
+            except (ValueError, RecursionError):  # text that is no encoded value: written past our encoder
+                status, value = Status.FORGED, ""
+        return Answer(status, value, _text(message, "exception"), _number(message, "wall_s"))
 
     def _ending(self, closed: dict[str, Any]) -> Ending:
-        opened = closed["opened"]
-        status = Status(closed["status"])
+        opened = closed.get("opened")
+        status, detail = _status(closed), _text(closed, "detail")
         # A fresh sandbox after anything odd, though nothing is known to get past a program's end.
-        killed_for_memory = status is Status.MEMORY and closed["detail"]
-        self.is_tainted = not closed["clean"] or status is Status.FORGED or bool(killed_for_memory)
+        killed_for_memory = status is Status.MEMORY and detail
+        self.is_tainted = closed.get("clean") is not True or status is Status.FORGED or bool(killed_for_memory)
         if status is Status.OK:
-            status = Status(opened["status"])
-        return Ending(
-            status,
-            opened["exception"],
-            closed["detail"],
-            closed["cpu_s"],
-            closed["wall_s"],
-            closed["peak_mib"],
-            closed["starved_s"],
+            status = _status(opened)
+        cpu_s, wall_s, peak_mib, starved_s = (
+            _number(closed, key) for key in ("cpu_s", "wall_s", "peak_mib", "starved_s")
         )
+        return Ending(status, _text(opened, "exception"), detail, cpu_s, wall_s, peak_mib, starved_s)
+
+
+def _text(message: Any, key: str) -> str:
+    """Return a text of a message, which a broken sandbox may have filled with anything.
+
+    Raises:
+        SandboxFaultError: if it has none, or one that no file can hold.
+    """
+    value = message.get(key) if isinstance(message, dict) else None
+    if not isinstance(value, str):
+        raise SandboxFaultError(f"the sandbox sent a message without a text {key!r}")
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()
+
+
+def _number(message: dict[str, Any], key: str) -> float:
+    """Return a number of a message. Raises as `_text`."""
+    value = message.get(key)
+    if type(value) not in (int, float) or not -1.0 <= value < _MAX_NUMBER:  # type: ignore[operator]
+        raise SandboxFaultError(f"the sandbox sent a message without a number {key!r}")
+    return float(value)  # type: ignore[arg-type]
+
+
+def _status(message: Any) -> Status:
+    """Return the status of a message. Raises as `_text`."""
+    text = _text(message, "status")
+    try:
+        return Status(text)
+    except ValueError:
+        raise SandboxFaultError(f"the sandbox sent the status {text[:20]!r}") from None
+
+
+def _room_for(n_bytes: int) -> int:
+    """Return a limit above an answer of so many bytes: a power of two, so that it does not tell the answer."""
+    return 1 << (2 * n_bytes).bit_length()
+
+
+def _lowered(config: SandboxConfig, job: Job) -> SandboxConfig:
+    """Return the limits of a program: the configured ones, or lower ones of its own."""
+    if not job.lower:
+        return config
+    return config.model_copy(update={name: min(value, getattr(config, name)) for name, value in job.lower})

@@ -1,39 +1,33 @@
-"""Analyses one program: one parse, one walk, and all that is read off it."""
+"""Analyses programs: one parse, one walk, and all that is read off it."""
 
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from pairsmith.pipeline.languages.grammar import Grammar
 from pairsmith.pipeline.languages.table import find_grammar
-from pairsmith.pipeline.syntax.facts import Facts
+from pairsmith.pipeline.syntax.duplicates import Shingles, make_shingles, mark_duplicates
 from pairsmith.pipeline.syntax.fingerprints import (
-    SORTED,
-    Order,
+    Five,
     all_fingerprints,
     local_names,
     shingle_tokens,
     unparsed_fingerprint,
 )
-from pairsmith.pipeline.syntax.measures import Measures, measure
-from pairsmith.pipeline.syntax.near import Shingles, make_shingles
 from pairsmith.pipeline.syntax.parsing import ParseStatus, parse_facts, to_source
-from pairsmith.pipeline.syntax.tags import find_tags, one_letter_share
+from pairsmith.pipeline.syntax.tags import Measures, find_tags, measure, one_letter_share
+from pairsmith.schemas.candidate import Program, Syntax
+from pairsmith.schemas.config import SyntaxConfig
 
 
 class Analysis(NamedTuple):
-    """What is known of a text, whoever wrote it.
-
-    Attributes:
-        fingerprints: exact, plain, renamed, bare, shape; all but the first are empty unless it parses.
-        tokens: what shingles are made of; None unless it parses.
-    """
+    """What is known of a text, whatever its source."""
 
     status: ParseStatus
-    fingerprints: tuple[str, str, str, str, str]
+    fingerprints: Five  # all but the exact one are empty unless it parses
     tags: tuple[str, ...]
     measures: Measures
     one_letter_share: float
-    tokens: tuple[bytes, ...] | None
+    tokens: tuple[bytes, ...] | None  # what shingles are made of; None unless it parses
 
     def shingles(self) -> Shingles | None:
         """Return the program's shingles; None unless it parses."""
@@ -44,13 +38,8 @@ CACHE = 1024  # distinct texts that are remembered: candidates of a problem repe
 
 
 @functools.lru_cache(maxsize=CACHE)
-def analyse(code: str, language: str = "python", free: frozenset[Order] = SORTED) -> Analysis:
+def analyse(code: str, language: str = "python") -> Analysis:
     """Return what is known of a text; equal texts are analysed once.
-
-    Args:
-        code: the text.
-        language: name in the table.
-        free: what is sorted before the order-free fingerprints are taken.
 
     Raises:
         LanguageError: for a language that the table doesn't have.
@@ -60,14 +49,51 @@ def analyse(code: str, language: str = "python", free: frozenset[Order] = SORTED
     measures = measure(code, facts, row)
     if facts is None:
         return Analysis(status, (unparsed_fingerprint(source), "", "", "", ""), (), measures, 0.0, None)
-    return _describe(facts, source, row, measures, free)
-
-
-def _describe(facts: Facts, source: bytes, row: Grammar, measures: Measures, free: frozenset[Order]) -> Analysis:
     locals_ = local_names(facts, row)
-    fingerprints = all_fingerprints(facts, source, row, free, locals_)
-    tokens = tuple(shingle_tokens(facts, locals_))
-    tags = find_tags(facts, row, measures)
-    share = one_letter_share(facts)
+    found = Analysis(
+        status,
+        all_fingerprints(facts, source, row, locals_),
+        find_tags(facts, row, measures),
+        measures,
+        one_letter_share(facts),
+        tuple(shingle_tokens(facts, locals_)),
+    )
     facts.release()
-    return Analysis(ParseStatus.PARSED, fingerprints, tags, measures, share, tokens)
+    return found
+
+
+def analyse_problem(programs: Sequence[Program], config: SyntaxConfig, language: str = "python") -> list[Syntax]:
+    """Return the syntax of all programs of one problem, in the order given, duplicates marked.
+
+    Args:
+        programs: of one problem, whatever came of their extraction.
+
+    Raises:
+        LanguageError: for a language that the table doesn't have.
+        ValueError: for programs of several problems, or one candidate twice.
+    """
+    found = [analyse(program.code, language) for program in programs]
+    rows = [_make_row(program, analysis) for program, analysis in zip(programs, found, strict=True)]
+    return mark_duplicates(rows, [analysis.shingles() for analysis in found], config.near_threshold)
+
+
+def _make_row(program: Program, analysis: Analysis) -> Syntax:
+    """Return the row of a program that is no duplicate yet."""
+    exact, plain, renamed, bare, shape = analysis.fingerprints
+    return Syntax(
+        candidate_id=program.candidate_id,
+        problem_id=program.problem_id,
+        parsed=analysis.status is ParseStatus.PARSED,
+        parse_status=str(analysis.status),
+        exact=exact,
+        plain=plain,
+        renamed=renamed,
+        bare=bare,
+        shape=shape,
+        duplicate_of="",
+        duplicate_rule="",
+        cluster=program.candidate_id,
+        tags=analysis.tags,
+        one_letter_share=analysis.one_letter_share,
+        **analysis.measures._asdict(),
+    )

@@ -11,16 +11,12 @@ understandability", SonarSource.
 """
 
 import itertools
-from collections.abc import Callable
 
 from tree_sitter import Node
 
 from pairsmith.pipeline.languages.grammar import Grammar, ScopeKind, kind_ids
-from pairsmith.pipeline.syntax.facts import Cut
-from pairsmith.pipeline.syntax.scopes import Function
-from pairsmith.pipeline.syntax.walking import Frame, Plan, Walk, make_mark
-
-Observer = Callable[[Walk, Node], None]
+from pairsmith.pipeline.syntax.facts import Cut, Function
+from pairsmith.pipeline.syntax.walking import Frame, Observer, Plan, Walk, make_mark
 
 
 def enter_loop(walk: Walk, node: Node) -> None:
@@ -75,14 +71,10 @@ def _compare_branches(walk: Walk, node: Node, alternative: Node) -> None:
         walk.facts.seen.add("duplicate_branches")
 
 
-def pass_elif(row: Grammar) -> Observer:
-    """Return what counts an `elif`."""
-
-    def observe(walk: Walk, node: Node) -> None:
-        walk.facts.n_decisions += 1
-        walk.facts.cognitive += 1
-
-    return observe
+def pass_elif(walk: Walk, node: Node) -> None:
+    """Count an `elif`."""
+    walk.facts.n_decisions += 1
+    walk.facts.cognitive += 1
 
 
 def pass_else(walk: Walk, node: Node) -> None:

@@ -1,19 +1,17 @@
-"""Near-duplicates of a whole set of programs: bounded memory, several processes, work on disk.
+"""Near-duplicates over all problems of a run: what one problem's training may tell of another's test.
 
-MinHash proposes, exact Jaccard similarity decides, as in `pipeline.syntax.near`, but over files:
-
-1. `write_shingles`: a shard of programs becomes two arrays, the 64-bit hashes of its shingles and where each
-   program's begin. Two shingles share a hash with probability 2**-64.
-2. `cluster_corpus`: shard by shard, signatures (rensa) and from them one key a band, a column of keys a band on
-   disk. Band by band, programs with one key are compared with their neighbours, by signature and, where that says
-   near, exactly; a pair that other pairs join already is left out. What grows with the programs in memory is one
-   column of keys, the labels, and one band's pairs.
+MinHash proposes, exact Jaccard similarity decides, as in `pipeline.syntax.duplicates`, but over arrays of 64-bit
+hashes of shingles, of which two are equal by chance with probability 2**-64. Band by band, programs with one key
+are compared with their neighbours, by signature and, where that says near, exactly; a pair that other pairs join
+already is left out.
 
 Source of the method: Broder 1997, "On the resemblance and containment of documents"; Leskovec, Rajaraman, Ullman,
 "Mining of Massive Datasets", chapter 3.
 """
 
+import io
 import multiprocessing
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -21,47 +19,39 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
+import pyarrow.parquet as pq
 import xxhash
 from rensa import RMinHash
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from pairsmith.pipeline.syntax.near import BAND_ROWS, N_PERMUTATIONS, SEED, SHINGLE_TOKENS
+from pairsmith.pipeline.chain.table import stage_folder
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.syntax.analysing import analyse
+from pairsmith.pipeline.syntax.duplicates import BAND_ROWS, N_PERMUTATIONS, SEED, SHINGLE_TOKENS
+from pairsmith.schemas.arrow import to_table
+from pairsmith.schemas.candidate import Program, Repeat
+from pairsmith.schemas.problem import Problem
 
 N_BANDS = N_PERMUTATIONS // BAND_ROWS
 NEIGHBOURS = 4  # programs of one key that each is compared with; a chain of them joins larger groups
-PAIRS_AT_ONCE = 20_000  # of which the hashes are in memory at the same time
+_AT_ONCE = 20_000  # programs, or pairs, that one step holds copies of
 MARGIN = 0.1  # how far an estimate may lie below: at 0.85 three standard errors, sqrt(0.85 * 0.15 / 128) = 0.032
+NAME = "repeats.parquet"
 
 Hashes = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Shard:
-    """Files of one shard: `hashes` has all programs' shingles one behind the other, `starts` one place more."""
-
-    hashes: Path
-    starts: Path
-
-    def load(self) -> tuple[Hashes, Places]:
-        """Return both arrays, mapped from disk."""
-        return np.load(self.hashes, mmap_mode="r"), np.load(self.starts)
-
-
-@dataclass(frozen=True, slots=True)
 class NearPairs:
-    """What was found.
+    """What was found."""
 
-    Attributes:
-        labels: number of each program's cluster, in the order of the shards.
-        edges: pairs (i, j), each with a similarity of at least the threshold, that join the clusters.
-        n_compared: pairs whose similarity was computed.
-    """
-
-    labels: Places
-    edges: Places
-    n_compared: int
+    labels: Places  # number of each program's cluster
+    edges: Places  # pairs (i, j), each with a similarity of at least the threshold, that join the clusters
+    n_compared: int  # pairs whose similarity was computed
 
 
 def hash_shingles(tokens: Sequence[bytes]) -> Hashes:
@@ -74,84 +64,75 @@ def hash_shingles(tokens: Sequence[bytes]) -> Hashes:
     return np.sort(np.fromiter(map(xxhash.xxh3_64_intdigest, grams), np.uint64))
 
 
-def write_shingles(programs: Iterable[Hashes], folder: Path, name: str) -> Shard:
-    """Write one shard of programs' hashed shingles."""
-    rows = list(programs)
-    starts = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum([len(row) for row in rows], out=starts[1:])
-    shard = Shard(folder / f"{name}.hashes.npy", folder / f"{name}.starts.npy")
-    np.save(shard.hashes, np.concatenate(rows) if rows else np.zeros(0, np.uint64))
-    np.save(shard.starts, starts)
-    return shard
+class Corpus:
+    """Programs as the hashes of their shingles, one program behind the other."""
+
+    def __init__(self, programs: Sequence[Hashes]) -> None:
+        """Take the hashes of each program, as `hash_shingles` returned them."""
+        self.values: Hashes = np.concatenate([*programs, np.zeros(0, np.uint64)])
+        self.starts: Places = np.cumsum([0, *map(len, programs)], dtype=np.int64)
+
+    def signatures(self) -> npt.NDArray[np.uint32]:
+        """Return the MinHash signature of each program, [programs, N_PERMUTATIONS]."""
+        rows = np.empty((len(self.starts) - 1, N_PERMUTATIONS), np.uint32)
+        for first in range(0, len(rows), _AT_ONCE):
+            starts = self.starts[first : first + _AT_ONCE + 1]
+            own = np.ascontiguousarray(self.values[starts[0] : starts[-1]])
+            offsets = (starts - starts[0]).astype(np.uint64)
+            matrix = RMinHash.digest_matrix_from_flat_token_hashes(own, offsets, N_PERMUTATIONS, SEED)
+            rows[first : first + _AT_ONCE] = matrix.to_rows()
+        return rows
+
+    def similarities(self, pairs: Places) -> npt.NDArray[np.float64]:
+        """Return the exact Jaccard similarity of each pair of programs."""
+        places = pairs.T.ravel()
+        sizes = np.diff(self.starts)[places]
+        begins = np.cumsum(sizes) - sizes
+        spots = np.repeat(self.starts[places] - begins, sizes) + np.arange(int(sizes.sum()))
+        owner = np.repeat(np.tile(np.arange(len(pairs)), 2), sizes)
+        values = self.values[spots]
+        order = np.lexsort((values, owner))
+        values, owner = values[order], owner[order]
+        twice = (values[1:] == values[:-1]) & (owner[1:] == owner[:-1])
+        common = np.bincount(owner[1:][twice], minlength=len(pairs))
+        both = sizes[: len(pairs)] + sizes[len(pairs) :]
+        return np.asarray(common / np.maximum(both - common, 1), np.float64)
 
 
-def cluster_corpus(shards: Sequence[Shard], threshold: float, folder: Path, workers: int = 1) -> NearPairs:
-    """Return the clusters of near programs over all shards.
+def cluster_corpus(programs: Sequence[Hashes], threshold: float) -> NearPairs:
+    """Return the clusters of near programs.
 
     Args:
-        shards: as `write_shingles` made them.
         threshold: Jaccard similarity from which two programs are near, in (0, 1].
-        folder: for signatures and columns of keys, removed at the end.
-        workers: processes.
     """
-    n = sum(len(np.load(shard.starts, mmap_mode="r")) - 1 for shard in shards)
-    context = multiprocessing.get_context("spawn")  # threads of Arrow and polars don't survive a fork
-    with ProcessPoolExecutor(workers, mp_context=context) as processes:
-        parts = [folder / f"keys.{number}.npy" for number in range(len(shards))]
-        signatures = [folder / f"signatures.{number}.npy" for number in range(len(shards))]
-        list(processes.map(_write_signatures, shards, parts, signatures))
-        labels = np.arange(n, dtype=np.int64)
-        edges: list[Places] = []
-        n_compared = 0
-        for band in range(N_BANDS):
-            keys = (
-                np.concatenate([np.load(part, mmap_mode="r")[band] for part in parts])
-                if parts
-                else np.zeros(0, np.uint64)
-            )
-            pairs = _neighbours(keys, labels)
-            n_compared += len(pairs)
-            chunks = [pairs[start : start + PAIRS_AT_ONCE] for start in range(0, len(pairs), PAIRS_AT_ONCE)]
-            k = len(chunks)
-            kept = processes.map(_are_near, chunks, [shards] * k, [signatures] * k, [threshold] * k)
-            near = [chunk[keep] for chunk, keep in zip(chunks, kept, strict=True)]
-            new = np.concatenate(near) if near else np.zeros((0, 2), np.int64)
-            if len(new):
-                new = _spanning(new, labels)
-                edges.append(new)
-                labels = _relabel(labels, new)
-    for part in (*parts, *signatures):
-        part.unlink()
-    return NearPairs(labels, np.concatenate(edges) if edges else np.zeros((0, 2), np.int64), n_compared)
+    corpus = Corpus(programs)
+    signatures = corpus.signatures()
+    labels = np.arange(len(signatures), dtype=np.int64)
+    edges = [np.zeros((0, 2), np.int64)]
+    n_compared = 0
+    for band in range(N_BANDS):
+        pairs = _neighbours(signatures[:, band * BAND_ROWS : (band + 1) * BAND_ROWS], labels)
+        n_compared += len(pairs)
+        near = [np.zeros((0, 2), np.int64)]
+        for first in range(0, len(pairs), _AT_ONCE):
+            part = pairs[first : first + _AT_ONCE]
+            estimates = (signatures[part[:, 0]] == signatures[part[:, 1]]).mean(axis=1)
+            part = part[estimates >= threshold - MARGIN]
+            near.append(part[corpus.similarities(part) >= threshold - 1e-12])
+        edges += near
+        labels = _relabel(labels, np.concatenate(near))
+    return NearPairs(labels, np.concatenate(edges), n_compared)
 
 
-def _write_signatures(shard: Shard, keys_path: Path, signatures_path: Path) -> None:
-    """Write a shard's signatures, one row a program, and their keys, one row a band."""
-    hashes, starts = shard.load()
-    n, step = len(starts) - 1, 20_000
-    keys = np.empty((N_BANDS, n), np.uint64)
-    signatures = np.empty((n, N_PERMUTATIONS), np.uint32)
-    for first in range(0, n, step):
-        last = min(first + step, n)
-        own = np.ascontiguousarray(hashes[starts[first] : starts[last]])
-        offsets = (starts[first : last + 1] - starts[first]).astype(np.uint64)
-        matrix = RMinHash.digest_matrix_from_flat_token_hashes(own, offsets, N_PERMUTATIONS, SEED)
-        signatures[first:last] = matrix.to_rows()
-        bands = signatures[first:last].reshape(last - first, N_BANDS, BAND_ROWS)
-        mixed = np.zeros((last - first, N_BANDS), np.uint64)
-        for row in range(BAND_ROWS):  # one hash of the band's rows: multiply and mix, as in splitmix64
-            mixed = (mixed ^ bands[:, :, row]) * np.uint64(0x9E3779B97F4A7C15)
-            mixed ^= mixed >> np.uint64(29)
-        keys[:, first:last] = mixed.T
-    np.save(keys_path, keys)
-    np.save(signatures_path, signatures)
-
-
-def _neighbours(keys: Hashes, labels: Places) -> Places:
-    """Return the pairs of programs of one key, next to each other, that no cluster joins yet.
+def _neighbours(rows: npt.NDArray[np.uint32], labels: Places) -> Places:
+    """Return the pairs of programs with equal rows of a band, next to each other, that no cluster joins yet.
 
     All members of a cluster take part, since one that stands for it need not be near to what another is near to.
     """
+    keys = np.zeros(len(rows), np.uint64)
+    for row in rows.T:  # one hash of the band's rows: multiply and mix, as in splitmix64
+        keys = (keys ^ row) * np.uint64(0x9E3779B97F4A7C15)
+        keys ^= keys >> np.uint64(29)
     order = np.argsort(keys, kind="stable")
     ordered, clusters = keys[order], labels[order]
     found = []
@@ -159,68 +140,7 @@ def _neighbours(keys: Hashes, labels: Places) -> Places:
         same = ordered[distance:] == ordered[:-distance]
         same &= clusters[distance:] != clusters[:-distance]
         found.append(np.stack([order[:-distance][same], order[distance:][same]], axis=1))
-    pairs: Places = np.sort(np.concatenate(found), axis=1)
-    return pairs
-
-
-def _are_near(
-    pairs: Places, shards: Sequence[Shard], signatures: Sequence[Path], threshold: float
-) -> npt.NDArray[np.bool_]:
-    """Return which pairs have an exact Jaccard similarity of at least the threshold."""
-    near = _estimates(pairs, signatures) >= threshold - MARGIN
-    near[near] = similarities(pairs[near], shards) >= threshold - 1e-12
-    return near
-
-
-def _estimates(pairs: Places, signatures: Sequence[Path]) -> npt.NDArray[np.float64]:
-    """Return the similarity of each pair as their signatures tell it: the share of equal places."""
-    loaded = [np.load(path, mmap_mode="r").view(np.ndarray) for path in signatures]
-    ends = np.cumsum([len(part) for part in loaded])
-    rows = np.empty((pairs.size, N_PERMUTATIONS), np.uint32)
-    places = pairs.T.ravel()
-    home = np.searchsorted(ends, places, side="right")
-    for number, part in enumerate(loaded):
-        mine = home == number
-        rows[mine] = part[places[mine] - (int(ends[number - 1]) if number else 0)]
-    return np.array((rows[: len(pairs)] == rows[len(pairs) :]).mean(axis=1), np.float64)
-
-
-def similarities(pairs: Places, shards: Sequence[Shard]) -> npt.NDArray[np.float64]:
-    """Return the exact Jaccard similarity of each pair."""
-    owner, values = _gather(pairs.T.ravel(), shards)
-    sizes = np.bincount(owner, minlength=pairs.size)
-    owner %= max(len(pairs), 1)
-    order = np.lexsort((values, owner))
-    values, owner = values[order], owner[order]
-    twice = (values[1:] == values[:-1]) & (owner[1:] == owner[:-1])
-    common = np.bincount(owner[1:][twice], minlength=len(pairs))
-    both = sizes[: len(pairs)] + sizes[len(pairs) :]
-    return np.asarray(common / np.maximum(both - common, 1), np.float64)
-
-
-def _gather(places: Places, shards: Sequence[Shard]) -> tuple[Places, Hashes]:
-    """Return the hashes of programs, and for each hash the number of its program in `places`, in any order."""
-    loaded = [shard.load() for shard in shards]
-    ends = np.cumsum([len(starts) - 1 for _, starts in loaded])
-    home = np.searchsorted(ends, places, side="right")
-    owners: list[Places] = [np.zeros(0, np.int64)]
-    values: list[Hashes] = [np.zeros(0, np.uint64)]
-    for number, (hashes, starts) in enumerate(loaded):
-        mine = np.flatnonzero(home == number)
-        own = places[mine] - (int(ends[number - 1]) if number else 0)
-        sizes = starts[own + 1] - starts[own]
-        begins = np.cumsum(sizes) - sizes
-        spots = np.repeat(starts[own] - begins, sizes) + np.arange(int(sizes.sum()))
-        owners.append(np.repeat(mine, sizes))
-        values.append(hashes.view(np.ndarray)[spots])
-    return np.concatenate(owners), np.concatenate(values)
-
-
-def _spanning(pairs: Places, labels: Places) -> Places:
-    """Return pairs once each, without those that join programs of one cluster."""
-    pairs = np.unique(pairs, axis=0)
-    apart: Places = pairs[labels[pairs[:, 0]] != labels[pairs[:, 1]]]
-    return apart
+    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
 
 
 def _relabel(labels: Places, pairs: Places) -> Places:
@@ -230,3 +150,81 @@ def _relabel(labels: Places, pairs: Places) -> Places:
     graph = coo_matrix((np.ones(len(pairs), np.int8), (joined[:, 0], joined[:, 1])), shape=(n, n))
     _, component = connected_components(graph, directed=False)
     return np.array(component[labels], np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """What was found in a run."""
+
+    n_programs: int  # programs that parse; n_clusters near-duplicate clusters among them
+    n_clusters: int
+    rows: tuple[Repeat, ...]  # the programs of clusters that span several problems, by cluster and candidate
+
+    def clusters(self) -> dict[int, list[Repeat]]:
+        """Return the clusters that span several problems."""
+        found: dict[int, list[Repeat]] = defaultdict(list)
+        for row in self.rows:
+            found[row.cluster].append(row)
+        return dict(found)
+
+    def crossing(self) -> list[int]:
+        """Return the clusters that hold programs of problems of both splits."""
+        return [key for key, rows in self.clusters().items() if {"train", "test"} <= {row.split for row in rows}]
+
+
+def find_repeats(run: Path, threshold: float, workers: int = 1) -> Repeats:
+    """Return the near-duplicates over all problems of a run, and write them into `repeats.parquet` there.
+
+    Args:
+        threshold: Jaccard similarity from which two programs are near, in (0, 1].
+        workers: processes that read shards.
+
+    Raises:
+        PairsmithError: if the run has no programs.
+    """
+    names = stage_folder(run, "programs").shard_names()
+    if not names:
+        raise PairsmithError(f"{run}: no programs in there; name a folder that `pairsmith build` wrote")
+    context = multiprocessing.get_context("spawn")  # threads of Arrow and polars don't survive a fork
+    with ProcessPoolExecutor(workers, mp_context=context) as processes:
+        found = [row for part in processes.map(_read_shard, [run] * len(names), names) for row in part]
+    labels = cluster_corpus([hashes for _, hashes in found], threshold).labels.tolist()
+    rows = _across_problems([program for program, _ in found], labels, _splits(run))
+    sink = io.BytesIO()
+    pq.write_table(to_table(rows, Repeat), sink, compression="zstd")
+    write_whole(run / NAME, sink.getvalue())
+    return Repeats(len(found), len(set(labels)), rows)
+
+
+def _read_shard(run: Path, name: str) -> list[tuple[tuple[str, str], Hashes]]:
+    """Return candidate and problem of each program of a shard that parses, with the hashes of its shingles."""
+    problems: list[Problem] = stage_folder(run, "problems").read(name)
+    languages = {row.problem_id: row.language for row in problems}
+    programs: list[Program] = stage_folder(run, "programs").read(name)
+    return [
+        ((row.candidate_id, row.problem_id), hash_shingles(tokens))
+        for row in programs
+        if (tokens := analyse(row.code, languages[row.problem_id]).tokens) is not None
+    ]
+
+
+def _splits(run: Path) -> dict[str, str]:
+    files = sorted((run / "pairs").glob("*.parquet"))
+    if not files:
+        return {}
+    rows = pl.scan_parquet(files).select("problem_id", "split").unique().collect()
+    return dict(rows.iter_rows())
+
+
+def _across_problems(
+    programs: Sequence[tuple[str, str]], labels: Sequence[int], splits: dict[str, str]
+) -> tuple[Repeat, ...]:
+    problems: dict[int, set[str]] = defaultdict(set)
+    for (_, problem_id), label in zip(programs, labels, strict=True):
+        problems[label].add(problem_id)
+    rows = (
+        Repeat(candidate_id, problem_id, splits.get(problem_id, ""), label)
+        for (candidate_id, problem_id), label in zip(programs, labels, strict=True)
+        if len(problems[label]) > 1
+    )
+    return tuple(sorted(rows, key=lambda row: (row.cluster, row.candidate_id)))

@@ -1,17 +1,15 @@
 """Plans for what binds names and opens scopes: functions, classes, blocks, assignments, type hints."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from tree_sitter import Node
 
 from pairsmith.pipeline.languages.grammar import Binder, Grammar, ScopeKind, Shape, kind_ids
 from pairsmith.pipeline.syntax.expressions import expand
-from pairsmith.pipeline.syntax.facts import Cut
-from pairsmith.pipeline.syntax.scopes import END_OF_FILE, Function, Scope
-from pairsmith.pipeline.syntax.walking import Call, Frame, Item, Plan, Walk, make_mark, names_below
+from pairsmith.pipeline.syntax.facts import END_OF_FILE, Cut, Function, Scope
+from pairsmith.pipeline.syntax.walking import Call, Frame, Item, Observer, Plan, Walk, make_mark, names_below
 
-Observer = Callable[[Walk, Node], None]
 _PARAMETERS = Binder(role="parameter")
 
 

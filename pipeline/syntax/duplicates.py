@@ -1,12 +1,80 @@
-"""Which candidates of a problem repeat which: classes of equal fingerprints, clusters of near-duplicates."""
+"""Which candidates of a problem repeat which: equal fingerprints, and clusters of near-duplicates.
+
+MinHash proposes near-duplicates, exact Jaccard similarity decides.
+"""
 
 import hashlib
+import itertools
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
+from typing import NamedTuple, TypeAlias
 
-from pairsmith.pipeline.syntax.near import Near, Shingles, find_near
-from pairsmith.schemas.syntax import Syntax
+from rensa import RMinHash, RMinHashLSH
+
+from pairsmith.schemas.candidate import Syntax
+
+Shingles: TypeAlias = frozenset[bytes]
+
+SHINGLE_TOKENS = 5  # ngram_size of BigCode's minhash_deduplication.py (bigcode-dataset)
+SEED = 1  # of the permutations; a constant, so that equal inputs give equal clusters
+N_PERMUTATIONS = 128  # worst standard error of the estimate: sqrt(0.25 / 128) = 0.044
+BAND_ROWS = 4  # 32 bands of 4: similarity 0.85 is missed with probability (1 - 0.85**4) ** 32 = 6e-11
+MIN_HASHED = 0.7  # below this threshold every pair is compared: there MinHash would miss (1 - 0.7**4) ** 32 = 2e-4
+SMALL = 100  # up to so many programs, comparing every pair is faster than MinHash (measured: even at 105)
+
+
+class Near(NamedTuple):
+    """Two sets that are near: their places, `i` before `j`, and their Jaccard similarity in (0, 1]."""
+
+    i: int
+    j: int
+    similarity: float
+
+
+def make_shingles(tokens: Sequence[bytes]) -> Shingles:
+    """Return the 5-grams of a program's tokens, local names made alike; a shorter program is one shingle."""
+    if len(tokens) < SHINGLE_TOKENS:
+        return frozenset({b"\0".join(tokens)})
+    grams = zip(*(tokens[start:] for start in range(SHINGLE_TOKENS)), strict=False)
+    return frozenset(map(b"\0".join, grams))
+
+
+def jaccard(left: Shingles, right: Shingles) -> float:
+    """Return the Jaccard similarity of two sets, in [0, 1]; 1.0 for two empty ones."""
+    common = len(left & right)
+    union = len(left) + len(right) - common
+    return common / union if union else 1.0
+
+
+def find_near(shingles: Sequence[Shingles], threshold: float) -> list[Near]:
+    """Return the pairs whose exact Jaccard similarity is at least `threshold`, sorted.
+
+    Args:
+        threshold: in (0, 1]. 0.85 is the default of BigCode's near-deduplication of The Stack
+            (bigcode-analysis, data_analysis/near-deduplication/near_deduplicate.py).
+    """
+    hashed = len(shingles) > SMALL and threshold >= MIN_HASHED
+    pairs: Iterable[tuple[int, int]]
+    pairs = _hashed_pairs(shingles) if hashed else itertools.combinations(range(len(shingles)), 2)
+    return sorted(
+        Near(i, j, similarity)
+        for i, j in pairs
+        # The smaller over the larger bounds how similar two sets can be.
+        if min(len(shingles[i]), len(shingles[j])) >= threshold * max(len(shingles[i]), len(shingles[j]))
+        and (similarity := jaccard(shingles[i], shingles[j])) >= threshold
+    )
+
+
+def _hashed_pairs(shingles: Sequence[Shingles]) -> set[tuple[int, int]]:
+    """Return the pairs that share a band of their MinHash."""
+    hashes = RMinHash.from_token_sets(map(sorted, shingles), N_PERMUTATIONS, SEED)
+    index = RMinHashLSH(threshold=0.5, num_perm=N_PERMUTATIONS, num_bands=N_PERMUTATIONS // BAND_ROWS)
+    index.insert_many(hashes)
+    found: set[tuple[int, int]] = set()
+    for j, others in enumerate(index.query_all(hashes)):
+        found.update((i, j) for i in others if i < j)
+    return found
 
 
 def mark_duplicates(rows: Sequence[Syntax], shingles: Sequence[Shingles | None], threshold: float) -> list[Syntax]:
@@ -19,7 +87,6 @@ def mark_duplicates(rows: Sequence[Syntax], shingles: Sequence[Shingles | None],
     its exact fingerprint only. Nothing here depends on the order of the rows.
 
     Args:
-        rows: all of one problem.
         shingles: one set a row, None where it doesn't parse.
         threshold: Jaccard similarity from which two programs are near, in (0, 1].
 
@@ -32,12 +99,14 @@ def mark_duplicates(rows: Sequence[Syntax], shingles: Sequence[Shingles | None],
     def pick(group: Sequence[int]) -> int:
         return min(group, key=lambda place: ranks[rows[place].candidate_id])
 
-    classes = _group(range(len(rows)), lambda place: _class_key(rows[place]))
+    classes = _group(
+        range(len(rows)), lambda place: (rows[place].renamed != "", rows[place].renamed or rows[place].exact)
+    )
     heads = [pick(group) for group in classes]
     comparable = [place for place, head in enumerate(heads) if shingles[head] is not None]
     near = find_near([shingles[heads[place]] or frozenset() for place in comparable], threshold)
     near = [Near(comparable[i], comparable[j], similarity) for i, j, similarity in near]
-    roots = _join(len(classes), [(i, j) for i, j, _ in near])
+    roots = components(len(classes), [(i, j) for i, j, _ in near])
     nearest = _nearest(near, [ranks[rows[head].candidate_id] for head in heads])
 
     marked: list[Syntax] = list(rows)
@@ -73,10 +142,6 @@ def _check(rows: Sequence[Syntax], shingles: Sequence[Shingles | None]) -> None:
         raise ValueError("a candidate_id comes twice")
 
 
-def _class_key(row: Syntax) -> tuple[str, str]:
-    return ("renamed", row.renamed) if row.renamed else ("exact", row.exact)
-
-
 def _rank(candidate_id: str) -> bytes:
     """Return what representatives are chosen by, smallest first: a digest favours neither short nor long."""
     return hashlib.blake2b(candidate_id.encode(), digest_size=16).digest()
@@ -96,8 +161,8 @@ def _group(places: Sequence[int], key: Callable[[int], Hashable]) -> list[list[i
     return list(groups.values())
 
 
-def _join(n: int, edges: Sequence[tuple[int, int]]) -> list[int]:
-    """Return, for each of n things, the root of its component: union-find with path halving."""
+def components(n: int, edges: Iterable[tuple[int, int]]) -> list[int]:
+    """Return, for each of n things, one thing of its component: union-find with path halving."""
     parents = list(range(n))
 
     def find(place: int) -> int:

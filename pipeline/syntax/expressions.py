@@ -5,10 +5,8 @@ from collections.abc import Callable
 from tree_sitter import Node
 
 from pairsmith.pipeline.languages.grammar import Grammar
-from pairsmith.pipeline.syntax.scopes import Function
-from pairsmith.pipeline.syntax.walking import Call, Item, Plan, Walk, names_below, words_in
-
-Observer = Callable[[Walk, Node], None]
+from pairsmith.pipeline.syntax.facts import Function
+from pairsmith.pipeline.syntax.walking import Call, Item, Observer, Plan, Walk, names_below, words_in
 
 
 def expand(walk: Walk, node: Node) -> None:

@@ -7,7 +7,7 @@ an equal fingerprint:
   they are written.
 - plain: that, and documentation in strings, the quotes of a string that holds no quote or backslash, the order of
   imports next to each other of modules of the standard library, and the order of keyword arguments in calls of
-  built-in functions (values that are names or literals): see `SORTED`.
+  built-in functions (values that are names or literals).
 - renamed: that, and the names of local variables, of functions inside of functions and their parameters.
 - bare: that, and type hints where they do nothing when a program runs. It says that two programs differ only in
   these. It makes no duplicates: a hint that names nothing known stops a Python program.
@@ -24,19 +24,15 @@ name that some part of the table doesn't explain keeps its own.
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
-from typing import Literal, TypeAlias
+from collections.abc import Sequence
+from typing import TypeAlias
 
 from pairsmith.pipeline.languages.grammar import Grammar, ScopeKind
-from pairsmith.pipeline.syntax.facts import MARK, Cut, Facts
-from pairsmith.pipeline.syntax.scopes import Binding, find_binding
+from pairsmith.pipeline.syntax.facts import MARK, Binding, Cut, Facts, Scope, find_binding
 
-Order: TypeAlias = Literal["imports", "keywords"]
 Locals: TypeAlias = list[tuple[int, Binding]]
 """(place in the stream, variable) of every name that may be replaced, in order."""
 Five: TypeAlias = tuple[str, str, str, str, str]
-SORTED: frozenset[Order] = frozenset({"imports", "keywords"})
-"""What is sorted before the order-free fingerprints are taken."""
 _LOCAL, _VOID = b"\x01", b"\x05"
 _CONSTANT = re.compile(rb"\0(?:\.?[0-9][^\0]*|[A-Za-z]{0,2}[\"'`][^\0]*)")
 
@@ -46,21 +42,17 @@ def unparsed_fingerprint(source: bytes) -> str:
     return _digest([b"unparsed", *(line.rstrip() for line in source.split(b"\n") if line.strip())])
 
 
-def all_fingerprints(facts: Facts, source: bytes, row: Grammar, free: Iterable[Order], locals_: Locals) -> Five:
+def all_fingerprints(facts: Facts, source: bytes, row: Grammar, locals_: Locals) -> Five:
     """Return the fingerprints exact, plain, renamed, bare and shape of a program that parses, 32 hex digits each.
 
     Args:
-        facts: what the walk found.
-        source: the program.
-        row: its language.
-        free: what is sorted.
         locals_: as `local_names` returned them.
     """
     stream = facts.stream
     exact = _digest(stream)
     looking = looks_at_names(facts, source, row)
-    cuts = _edits(facts, free, stream, documented=not looking)
-    plain = _plain_quotes(stream, row) if b"'" in source else stream
+    cuts = _edits(facts, documented=not looking)
+    plain = [_requote(token) for token in stream] if row.documents and b"'" in source else stream
     renamed = plain if looking else _renumber(plain, locals_)
     shape = list(stream)
     for index, _, _ in facts.names:
@@ -97,7 +89,7 @@ def looks_at_names(facts: Facts, source: bytes, row: Grammar) -> bool:
 
 def local_names(facts: Facts, row: Grammar) -> Locals:
     """Return (place in the stream, variable) of every name that may be replaced, in order."""
-    stream, declared, plain = facts.stream, facts.declared, facts.plain
+    stream, plain = facts.stream, facts.plain
     pinned = _pinned_names(facts, row)
     found: list[tuple[int, Binding]] = []
     doubtful: set[bytes] = set()
@@ -105,9 +97,7 @@ def local_names(facts: Facts, row: Grammar) -> Locals:
         name = stream[index]
         if name in pinned or place in plain or name[:2] == b"__":
             continue
-        binding = declared.get(place)
-        if binding is None or name in binding.scope.nonlocals:
-            binding = find_binding(name, scope, place)
+        binding = _bound_at(name, scope, place, facts)
         if binding is None or not _is_local(name, binding, facts):
             continue
         if binding.scope is not scope and _crosses_class(scope, binding):
@@ -125,12 +115,16 @@ def free_names(facts: Facts) -> set[bytes]:
         name = facts.stream[index]
         if name in found or place in facts.plain:
             continue
-        binding = facts.declared.get(place)
-        if binding is None or name in binding.scope.nonlocals:
-            binding = find_binding(name, scope, place)
+        binding = _bound_at(name, scope, place, facts)
         if binding is None or binding.scope.parent is None or name in binding.scope.globals_:
             found.add(name)
     return found
+
+
+def _bound_at(name: bytes, scope: Scope, place: int, facts: Facts) -> Binding | None:
+    """Return the variable that a name means where it stands; None where it is bound outside of the file."""
+    binding = facts.declared.get(place)
+    return find_binding(name, scope, place) if binding is None or name in binding.scope.nonlocals else binding
 
 
 def _pinned_names(facts: Facts, row: Grammar) -> set[bytes]:
@@ -158,17 +152,17 @@ def _is_local(name: bytes, binding: Binding, facts: Facts) -> bool:
     return inside and not facts.splats_keywords and name not in facts.keyword_names
 
 
-def _crosses_class(scope: object, binding: Binding) -> bool:
+def _crosses_class(scope: Scope | None, binding: Binding) -> bool:
     """Return whether a name is looked up from a class in a function: an inherited one may hide the function's."""
     while scope is not binding.scope and scope is not None:
-        if scope.kind is ScopeKind.CLASS:  # type: ignore[attr-defined]
+        if scope.kind is ScopeKind.CLASS:
             return True
-        scope = scope.parent  # type: ignore[attr-defined]
+        scope = scope.parent
     return False
 
 
 def _shared_names(facts: Facts, found: Sequence[tuple[int, Binding]]) -> set[bytes]:
-    """Return the names that stand in other functions too, where a callee could see a caller's variable."""
+    """Return the names that are in other functions too, where a callee could see a caller's variable."""
     stream = facts.stream
     homes: dict[bytes, set[int]] = {}
     for index, scope, _ in facts.names:
@@ -191,12 +185,12 @@ def _renumber(tokens: list[bytes], locals_: Locals) -> list[bytes]:
     return tokens
 
 
-def _edits(facts: Facts, free: Iterable[Order], stream: list[bytes], *, documented: bool) -> list[Cut]:
+def _edits(facts: Facts, *, documented: bool) -> list[Cut]:
     """Return what to cut out of the stream or to sort in it, by place."""
     cuts = list(facts.cuts) if documented else []
-    for group, parts in facts.swaps.items():
-        if len(parts) > 1 and ("imports" if group < 0 else "keywords") in free:
-            order = sorted(parts, key=lambda part: stream[part[0] : part[1]])
+    for parts in facts.swaps.values():
+        if len(parts) > 1:
+            order = sorted(parts, key=lambda part: facts.stream[part[0] : part[1]])
             cuts += [Cut(*slot, moved=part) for slot, part in zip(parts, order, strict=True) if slot != part]
     return sorted(cuts) if len(cuts) > 1 else cuts
 
@@ -211,16 +205,17 @@ def _apply(tokens: list[bytes], cuts: Sequence[Cut]) -> list[bytes]:
     return edited
 
 
-def _plain_quotes(tokens: list[bytes], row: Grammar) -> list[bytes]:
-    """Return tokens with single-quoted strings in double quotes where nothing inside could tell."""
-    if not row.documents:
-        return list(tokens)
-    return [_requote(token) if token[:1] == b"'" else token for token in tokens]
-
-
 def _requote(token: bytes) -> bytes:
+    """Return a single-quoted string in double quotes where nothing inside could tell, other tokens as they are."""
     inside = token[1:-1]
-    if len(token) < 2 or token[-1:] != b"'" or b'"' in inside or b"\\" in inside or b"'" in inside:
+    if (
+        len(token) < 2
+        or token[:1] != b"'"
+        or token[-1:] != b"'"
+        or b'"' in inside
+        or b"\\" in inside
+        or b"'" in inside
+    ):
         return token
     return b'"' + inside + b'"'
 

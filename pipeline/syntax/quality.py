@@ -16,17 +16,27 @@ readability and style. Each is a number in [0, 1], larger is better:
 - style: max(0, 1 - findings / lines), pylint's global evaluation with all weights 1, over the linter's findings;
   None where no linter reads the language.
 
-Whether an algorithm is the right one, or an explanation is true, only a judge can say: `pipeline.syntax.judge`.
+Whether an algorithm is the right one, or an explanation is true, only a judge can say
+(`pipeline.pairing.llm_judge`).
 """
 
 import ast
 import functools
+import json
 import math
 import re
-from dataclasses import dataclass
+import subprocess
+import sysconfig
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.schemas.candidate import Syntax
 from pairsmith.schemas.problem import Problem
-from pairsmith.schemas.syntax import Syntax
 
 MEAN_COMMENT_SHARE = 0.19
 CYCLOMATIC_LIMIT = 10
@@ -35,22 +45,10 @@ _NOISE = ("print_in_function", "input_in_function")
 _ASKS_NOISE = re.compile(r"\b(?:print|display|output|stdin|stdout|input\(\)|read from)\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """The five dimensions and their weighted mean, each in [0, 1]; None where it can't be computed."""
-
-    instruction: float | None
-    explanation: float | None
-    complexity: float | None
-    readability: float | None
-    style: float | None
-    total: float | None
-
-
-def rate(row: Syntax, code: str, problem: Problem) -> Quality:
-    """Return the quality of a program; nothing can be said of one that doesn't parse."""
+def rate(row: Syntax, code: str, problem: Problem) -> Syntax:
+    """Return a row with the five dimensions and their mean, each in [0, 1] or None where it can't be computed."""
     if not row.parsed or not row.n_lines:
-        return Quality(None, None, None, None, None, None)
+        return row
     parts = {
         "instruction": _instruction(row, code, problem),
         "explanation": (row.documented_share + min(1.0, row.comment_share / MEAN_COMMENT_SHARE)) / 2,
@@ -59,7 +57,8 @@ def rate(row: Syntax, code: str, problem: Problem) -> Quality:
         "style": _style(row, problem.language),
     }
     known = [value for value in parts.values() if value is not None]
-    return Quality(**parts, total=sum(known) / len(known))
+    dimensions: dict[str, Any] = {f"quality_{name}": value for name, value in parts.items()}
+    return replace(row, **dimensions, quality=sum(known) / len(known))
 
 
 def _complexity(row: Syntax) -> float:
@@ -111,6 +110,60 @@ def _signature(text: str, entry_point: str) -> tuple[tuple[str, str], ...] | Non
         (function,) = tree.body
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
-            found = [(one.arg, ast.unparse(one.annotation) if one.annotation else "") for one in arguments]
+            found = [(part.arg, ast.unparse(part.annotation) if part.annotation else "") for part in arguments]
             return (*found, ("return", ast.unparse(function.returns) if function.returns else ""))
     return None
+
+
+LIMIT_S = 300.0
+
+
+class LintError(PairsmithError):
+    """ruff isn't there, or broke."""
+
+
+def lint(codes: Sequence[str], rules: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return, for each program, `rule=count` of what was found, sorted by rule.
+
+    Args:
+        codes: Python programs; equal ones are looked at once. One that doesn't parse has no findings.
+        rules: prefixes of ruff's rules, such as `E` or `B006`. Nobody's own ruff configuration is read.
+
+    Raises:
+        LintError: if ruff isn't there, doesn't know a rule, or takes longer than five minutes.
+    """
+    distinct = {code: number for number, code in enumerate(dict.fromkeys(codes))}
+    if not distinct or not rules:
+        return [()] * len(codes)
+    found = _run(list(distinct), rules)
+    return [found[distinct[code]] for code in codes]
+
+
+def _run(codes: Sequence[str], rules: Sequence[str]) -> list[tuple[str, ...]]:
+    counts: list[Counter[str]] = [Counter() for _ in codes]
+    with tempfile.TemporaryDirectory(prefix="pairsmith-lint-") as folder:
+        for number, code in enumerate(codes):
+            (Path(folder) / f"p{number}.py").write_bytes(code.encode("utf-8", "replace"))
+        own = Path(sysconfig.get_path("scripts")) / "ruff"  # beside this Python, else the one that the shell finds
+        command = [
+            str(own) if own.exists() else "ruff",
+            "check",
+            "--isolated",
+            "--no-cache",
+            "--quiet",
+            "--exit-zero",
+            "--output-format",
+        ]
+        command += ["json-lines", "--select", ",".join(rules), "--target-version", "py311", "."]
+        try:
+            done = subprocess.run(command, cwd=folder, capture_output=True, timeout=LIMIT_S, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise LintError(f"ruff: {error}") from None
+        if done.returncode:
+            message = " ".join(done.stderr.decode(errors="replace").split())
+            raise LintError(f"{message[:300]}; are all of syntax.lint_rules ruff's?")
+    for line in done.stdout.splitlines():
+        finding = json.loads(line)
+        if finding["code"] is not None and finding["code"] != "invalid-syntax":
+            counts[int(Path(finding["filename"]).stem[1:])][finding["code"]] += 1
+    return [tuple(f"{rule}={n}" for rule, n in sorted(count.items())) for count in counts]

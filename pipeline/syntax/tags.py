@@ -1,11 +1,84 @@
 """Style tags: a closed list with one meaning each. The table also makes the documentation, `docs/tags.md`."""
 
+import math
 import re
-from collections.abc import Callable, Set
+from collections import Counter
+from collections.abc import Callable, Sequence, Set
+from typing import NamedTuple
 
 from pairsmith.pipeline.languages.grammar import Grammar, ScopeKind
-from pairsmith.pipeline.syntax.facts import Facts
-from pairsmith.pipeline.syntax.measures import Measures
+from pairsmith.pipeline.syntax.facts import MARK, Facts
+
+
+class Measures(NamedTuple):
+    """Fields of `schemas.candidate.Syntax`, which says what they mean."""
+
+    n_tokens: int = 0
+    n_lines: int = 0
+    max_line_length: int = 0
+    n_functions: int = 0
+    max_function_lines: int = 0
+    nesting_depth: int = 0
+    loop_depth: int = 0
+    cyclomatic: int = 0
+    cognitive: int = 0
+    comment_share: float = 0.0
+    volume: float = 0.0
+    entropy: float = 0.0
+    documented_share: float = 1.0
+
+
+def measure(code: str, facts: Facts | None, row: Grammar) -> Measures:
+    """Return the measures of a program.
+
+    Args:
+        facts: what the walk found; None if it doesn't parse: then tokens are the words between white space,
+            comments are the lines that begin with the language's mark, and what needs a tree is 0.
+    """
+    lines = code.split("\n")
+    filled = sum([not line.isspace() and line != "" for line in lines])
+    longest = max(map(len, lines))
+    if facts is None:
+        mark = row.comment_marks[0].decode()
+        comments = sum(line.lstrip().startswith(mark) for line in lines)
+        share = comments / max(filled, 1)
+        return Measures(len(code.split()), filled - comments, longest, comment_share=share)
+    counts = [n for token, n in Counter(facts.stream).items() if token[:1] != MARK]
+    n_tokens = sum(counts)
+    bits, entropy = _entropy(counts, n_tokens)
+    functions = facts.functions
+    return Measures(
+        n_tokens=n_tokens,
+        n_lines=filled - facts.comment_lines - facts.docstring_lines,
+        max_line_length=longest,
+        n_functions=len(functions),
+        max_function_lines=max([function.n_lines for function in functions], default=0),
+        nesting_depth=facts.nesting_depth,
+        loop_depth=facts.loop_depth,
+        cyclomatic=1 + facts.n_decisions,
+        cognitive=facts.cognitive,
+        comment_share=facts.comment_lines / max(filled, 1),
+        volume=bits,
+        entropy=entropy,
+        documented_share=sum([function.documented for function in functions]) / len(functions)
+        if functions
+        else 1.0,
+    )
+
+
+_LOGS = [0.0, *(n * math.log2(n) for n in range(1, 4096))]
+
+
+def _entropy(counts: Sequence[int], n: int) -> tuple[float, float]:
+    """Return Halstead's volume and the entropy of tokens, both in bits.
+
+    Sources: Halstead 1977, "Elements of Software Science"; Shannon 1948.
+    """
+    if not n:
+        return 0.0, 0.0
+    within = sum([_LOGS[count] if count < 4096 else count * math.log2(count) for count in counts])
+    return n * math.log2(len(counts)), math.log2(n) - within / n
+
 
 MAX_LINE_LENGTH = 79  # PEP 8, "Maximum Line Length"
 DEEP_NESTING = 4  # the Linux kernel's coding style: "if you need more than 3 levels ... fix your program"
@@ -56,7 +129,7 @@ TAGS: dict[str, str] = {
     "names_shadow_builtin": "some function, parameter or variable hides a built-in name",
     "names_snake_case": "some function, parameter or variable has a snake_case name",
     "nested_function": "a function is defined in a function",
-    "nested_loops": "a loop stands in another one of the same function",
+    "nested_loops": "a loop inside another one of the same function",
     "one_statement": "some function's body is one statement, the docstring aside",
     "percent_format": "formats a string by % or by a printf-like function",
     "print_in_function": "writes to standard output in a function",
@@ -81,7 +154,6 @@ TAGS: dict[str, str] = {
 
 _CAMEL = re.compile(rb"_*[a-z]+[a-z0-9]*[A-Z]\w*")
 _SNAKE = re.compile(rb"_*[a-z0-9]+_[a-z0-9_]*[a-z0-9]")
-_PASCAL = re.compile(rb"[A-Z][a-z0-9]+\w*")
 _SECTIONS = (
     (
         "docstring_google",
@@ -112,8 +184,10 @@ def find_tags(facts: Facts, row: Grammar, measures: Measures) -> tuple[str, ...]
     _add_name_tags(found, facts, row)
     if facts.imports:
         _add_import_tags(found, facts)
-    if facts.docstrings:
-        _add_docstring_tags(found, facts)
+    for text in facts.docstrings:
+        found.update(tag for tag, pattern in _SECTIONS if pattern.search(text))
+        if _EXAMPLE in text:
+            found.add("docstring_example")
     if facts.loop_depth >= 2:
         found.add("nested_loops")
     if facts.n_magic:
@@ -197,21 +271,16 @@ def one_letter_share(facts: Facts) -> float:
 
 def _add_import_tags(found: set[str], facts: Facts) -> None:
     stream = facts.stream
-    for one in facts.imports:
-        found.add("import_stdlib" if one.standard else "import_third_party")
-        if one.star:
+    for imported in facts.imports:
+        found.add("import_stdlib" if imported.standard else "import_third_party")
+        if imported.star:
             found.add("star_import")
         elif (
-            one.bound and one.module != b"__future__" and stream.count(one.bound) <= facts.import_tokens[one.bound]
+            imported.bound
+            and imported.module != b"__future__"
+            and stream.count(imported.bound) <= facts.import_tokens[imported.bound]
         ):
             found.add("unused_import")
-
-
-def _add_docstring_tags(found: set[str], facts: Facts) -> None:
-    for text in facts.docstrings:
-        found.update(tag for tag, pattern in _SECTIONS if pattern.search(text))
-        if _EXAMPLE in text:
-            found.add("docstring_example")
 
 
 def describe_tags() -> str:

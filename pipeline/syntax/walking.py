@@ -1,6 +1,6 @@
 """The walk over a tree: a loop with a stack of its own, so that no nesting can exhaust Python's.
 
-What is done for a kind of node comes from a table that `pipeline.syntax.tables` makes of a language's row. The
+What is done for a kind of node comes from a table that `pipeline.syntax.parsing` makes of a language's row. The
 loop itself knows only tokens, names and inner nodes, since most nodes are nothing else.
 """
 
@@ -12,8 +12,7 @@ from typing import TypeAlias
 from tree_sitter import Node
 
 from pairsmith.pipeline.languages.grammar import Grammar, ScopeKind
-from pairsmith.pipeline.syntax.facts import MARK, Facts
-from pairsmith.pipeline.syntax.scopes import END_OF_FILE, Function, Scope
+from pairsmith.pipeline.syntax.facts import END_OF_FILE, MARK, Facts, Function, Scope
 
 CALL = -2
 """Kind id of a step on the stack that calls back."""
@@ -30,34 +29,28 @@ class Call:
 
 Item: TypeAlias = Node | Scope | Call
 Plan: TypeAlias = Callable[["Walk", Node], None]
+"""Goes below a node of some kind."""
+Observer: TypeAlias = Plan
+"""Looks at a node, and leaves going below it to a plan."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """A language's row by kind id. The last places of each list are for the steps that are no nodes.
-
-    Attributes:
-        literals: texts of the kinds that are one fixed token.
-        is_name: whether a kind is a variable's name.
-        plans: what is done for a kind; None for nothing but going below.
-        marks: for each kind the marks of a node with 0, 1, 2, ... children.
-        comments: kind ids of comments.
-        plain_leaves: kind ids of leaves that never name a variable.
-    """
+    """A language's row by kind id. The last places of each list are for the steps that are no nodes."""
 
     row: Grammar
-    literals: list[bytes | None]
-    is_name: list[bool]
-    plans: list[Plan | None]
-    marks: list[list[bytes]]
-    comments: frozenset[int]
-    plain_leaves: frozenset[int]
+    literals: list[bytes | None]  # texts of the kinds that are one fixed token
+    is_name: list[bool]  # whether a kind is a variable's name
+    plans: list[Plan | None]  # what is done for a kind; None for nothing but going below
+    marks: list[list[bytes]]  # for each kind the marks of a node with 0, 1, 2, ... children.
+    comments: frozenset[int]  # kind ids of comments
+    plain_leaves: frozenset[int]  # kind ids of leaves that never name a variable
     ids: dict[str, int]
 
 
 @dataclass(slots=True)
 class Frame:
-    """How deep a node stands in its function: compound statements, loops, and what cognitive complexity counts."""
+    """How deep a node is in its function: compound statements, loops, and what cognitive complexity counts."""
 
     end: int
     depth: int = 0

@@ -5,17 +5,22 @@ the seed's code, the concepts, or the task.
 """
 
 import hashlib
+import json
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
+from pairsmith.pipeline.problems.conversion import TestSyntaxError, convert_tests
 from pairsmith.pipeline.problems.wording import chat_prompt
+from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.pipeline.synthesis.parsing import parse_concepts, parse_instruction
 from pairsmith.schemas.candidate import Candidate
-from pairsmith.schemas.problem import JudgedBy, Problem
-from pairsmith.schemas.problem_card import ProblemCard
-from pairsmith.schemas.seed import Seed
+from pairsmith.schemas.problem import Case, JudgedBy, Problem
+from pairsmith.schemas.synthesis import ProblemCard, Seed
+from pairsmith.schemas.values import decode_value
 
 STEPS = ("concepts", "instructions", "responses", "tests", "weak")
 TEMPLATES = {
@@ -58,11 +63,8 @@ def ask_instructions(
     """Return the questions for tasks: of each answer with concepts, at a drawn difficulty and topic.
 
     Args:
-        answers: concepts, of any seeds.
-        seeds: by id.
         difficulties, topics: one of each is drawn a question, by the seed and its number.
         per_seed: questions a seed, dealt to its answers in turns.
-        seed: of the draws.
     """
     reasons: Counter[str] = Counter()
     usable: dict[str, list[tuple[str, ...]]] = {}
@@ -89,12 +91,7 @@ def ask_instructions(
 
 
 def ask_responses(answers: Sequence[Candidate], questions: Mapping[str, Problem]) -> Asked:
-    """Return the problems that answers state; of two equal tasks the first is kept.
-
-    Args:
-        answers: tasks.
-        questions: what was asked, by id.
-    """
+    """Return the problems that answers state; of two equal tasks the first is kept."""
     reasons: Counter[str] = Counter()
     problems: dict[str, Problem] = {}
     for answer in sorted(answers, key=lambda row: (row.problem_id, row.index)):
@@ -130,10 +127,7 @@ def first_cards(
     """Return the card of each problem with where it comes from; all else is still to be found.
 
     Args:
-        stated: problems that were stated.
-        questions: what was asked for tasks, by id.
         tasks: answers that state tasks; `ideas` those that name concepts.
-        seeds: by id.
     """
     concepts: dict[str, list[Candidate]] = {}
     for idea in usable_concepts(ideas):
@@ -170,3 +164,101 @@ def _question(
         judged_by=JudgedBy.NOTHING, cases=(), test_code="", reference="", level=level, topic=topic,
         license=spdx,
     )  # fmt: skip
+
+
+def assert_line(case: Case, entry_point: str) -> str:
+    """Return a case as an assert that is read back as the same case; an empty string where none is.
+
+    Values that have no literal form, such as a range, have no line.
+    """
+    try:
+        arguments, expected = decode_value(case.arguments), decode_value(case.expected)
+        call = f"{entry_point}({', '.join(map(_literal, arguments))})"
+        line = f"assert {_test(case, call, expected)}"
+        back = convert_tests(line, entry_point).cases
+    except (TestSyntaxError, TypeError, ValueError, RecursionError):
+        return ""
+    return line if back == (case,) else ""
+
+
+def _test(case: Case, call: str, expected: Any) -> str:
+    if case.compare == "truthy":
+        return call
+    if case.compare == "falsy":
+        return f"not {call}"
+    if case.compare == "approx":
+        return f"abs({call} - {_literal(expected)}) <= {_literal(case.atol)}"
+    viewed = f"{case.view}({call})" if case.view else call
+    return f"{viewed} == {_literal(expected)}"
+
+
+def _literal(value: Any) -> str:
+    """Return Python code of a value.
+
+    Raises:
+        ValueError: if no literal represents it exactly.
+    """
+    if value is None or isinstance(value, (bool, int, str, bytes, complex)):
+        return repr(value)
+    if isinstance(value, float):
+        return repr(value) if value - value == 0 else f'float("{value}")'
+    if isinstance(value, (list, tuple)):
+        inner = ", ".join(map(_literal, value))
+        return f"[{inner}]" if isinstance(value, list) else f"({inner}{',' if len(value) == 1 else ''})"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_literal(key)}: {_literal(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, (set, frozenset)):
+        inner = ", ".join(sorted(map(_literal, value)))
+        name = "set" if isinstance(value, set) else "frozenset"
+        return f"{{{inner}}}" if inner and name == "set" else f"{name}({'[' + inner + ']' if inner else ''})"
+    raise ValueError(f"no literal of {type(value).__name__}")
+
+
+def write_problems(path: Path, problems: Iterable[tuple[Problem, ProblemCard]]) -> int:
+    """Write the kept problems, sorted by id; return their number.
+
+    Raises:
+        FolderError: if the file can't be written.
+    """
+    lines = [json.dumps(problem_row(problem, card), ensure_ascii=False) for problem, card in problems]
+    write_whole(path, "".join(line + "\n" for line in sorted(lines)).encode("utf-8", "replace"))
+    return len(lines)
+
+
+def problem_row(problem: Problem, card: ProblemCard) -> dict[str, object]:
+    """Return a problem as a row of own JSONL; `provenance` is for people, loaders pass over it."""
+    return {
+        "problem_id": problem.problem_id,
+        "prompt": words_of(problem.prompt),
+        "signature": signature_in(problem.prompt),
+        "entry_point": problem.entry_point,
+        "tests": [line for case in problem.cases if (line := assert_line(case, problem.entry_point))],
+        "level": problem.level,
+        "topic": problem.topic,
+        "license": problem.license,
+        "provenance": {
+            "seed": card.seed_id,
+            "path": card.seed_path,
+            "line": card.seed_line,
+            "language": card.seed_language,
+            "concepts": card.concepts_id,
+            "instruction": card.instruction_id,
+            "models": list(card.models),
+            "posterior": round(card.posterior, 4),
+        },
+    }
+
+
+def words_of(prompt: str) -> str:
+    """Return the task of a chat prompt without its signature."""
+    return prompt.partition("\n\nWrite the Python function with this signature:")[0]
+
+
+def signature_in(prompt: str) -> str:
+    """Return the signature in a chat prompt."""
+    return prompt.rpartition("```python\n")[2].partition("\n```")[0]
+
+
+def only_written(cases: Sequence[Case], entry_point: str) -> tuple[Case, ...]:
+    """Return the cases that a problem file can hold."""
+    return tuple(case for case in cases if assert_line(case, entry_point))

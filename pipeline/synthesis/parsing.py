@@ -20,6 +20,7 @@ _SOLVING = re.compile(r"^\s*(?:examples?|solution|answer|tests?)\b\W*:?", re.IGN
 _MAX_CONCEPTS, _MAX_CONCEPT = 10, 120  # of a step's answer; characters of one
 _LEAST_WORDS, _MOST_WORDS = 6, 400
 _MAX_CHARACTERS = 20_000
+_MAX_PARAMETERS = 500  # characters of a signature's parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def _find_signature(text: str) -> tuple[str, str]:
     """Return the first usable signature, or why there is none."""
     reason = "no_signature"
     for match in _DEF.finditer(text):
-        end = _closing(text, match.end() - 1)
+        end = closing(text, match.end() - 1, _MAX_PARAMETERS)
         if end < 0:
             reason = "bad_signature"
             continue
@@ -108,9 +109,10 @@ def _function(head: str) -> ast.FunctionDef | None:
     return node if isinstance(node, ast.FunctionDef) else None
 
 
-def _closing(text: str, start: int) -> int:
+def closing(text: str, start: int, most: int) -> int:
+    """Return the place behind the bracket that closes the one at `start`; -1 if none does in `most` characters."""
     depth = 0
-    for place in range(start, min(len(text), start + 500)):
+    for place in range(start, min(len(text), start + most)):
         depth += text[place] in "([{"
         depth -= text[place] in ")]}"
         if not depth:
@@ -179,12 +181,8 @@ def _fits_parts(name: str, inner: ast.expr, value: object) -> bool:
         return False
     if isinstance(value, dict):
         return len(parts) != 2 or all(_fits(parts[0], key) and _fits(parts[1], one) for key, one in value.items())
-    if name == "tuple" and isinstance(value, tuple) and not (len(parts) == 2 and _is_dots(parts[1])):
+    if name == "tuple" and isinstance(value, tuple) and not (len(parts) == 2 and ast.unparse(parts[1]) == "..."):
         return len(parts) == len(value) and all(map(_fits, parts, value))
     return (
         all(_fits(parts[0], item) for item in value) if isinstance(value, (list, tuple, set, frozenset)) else True
     )
-
-
-def _is_dots(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is Ellipsis

@@ -6,34 +6,37 @@ A problem is left out by the first rule that it breaks; its card has all that wa
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pairsmith.pipeline.crosscheck.mutants import measure_adequacy
+from pairsmith.pipeline.crosscheck.mutations import measure_adequacy
 from pairsmith.pipeline.crosscheck.run import run_on_inputs
 from pairsmith.pipeline.judging.equality import matches
 from pairsmith.pipeline.problems.contamination import Benchmarks
+from pairsmith.pipeline.publishing.scanning import has_secret
 from pairsmith.pipeline.sandbox import SandboxPool
 from pairsmith.pipeline.syntax.analysing import analyse
-from pairsmith.pipeline.syntax.near import jaccard
+from pairsmith.pipeline.syntax.duplicates import jaccard
+from pairsmith.pipeline.synthesis.asking import only_written, signature_in, words_of
 from pairsmith.pipeline.synthesis.parsing import fits_signature
-from pairsmith.pipeline.synthesis.seeds import has_secret
-from pairsmith.pipeline.synthesis.writing import only_written, signature_in, words_of
-from pairsmith.schemas.agreement import GeneratedTest, ProblemAgreement, ResponseAgreement, Standing
 from pairsmith.schemas.config.synthesis import QualityRulesConfig
 from pairsmith.schemas.execution import CaseRun
 from pairsmith.schemas.problem import JudgedBy, Problem
-from pairsmith.schemas.problem_card import ProblemCard
+from pairsmith.schemas.synthesis import (
+    GeneratedTest,
+    ProblemAgreement,
+    ProblemCard,
+    ResponseAgreement,
+    ResponseLabel,
+)
 from pairsmith.schemas.values import decode_value
 
-RULES = (
-    "no_response", "no_tests", "prompt_and_tests_disagree", "no_dominant_answer", "too_few_cases", "trivial",
-    "weak_tests", "secret", "contaminated", "repeated",
-)  # fmt: skip
-NEAR_THRESHOLD = 0.7  # Jaccard similarity of two tasks' words from which they are one
+NEAR_THRESHOLD = 0.7  # Jaccard similarity of the 3-grams of two tasks' words from which they are one
 N_MUTANTS = 12  # of an accepted solution
+_MIN_KILLED = 0.5  # share of them that the accepted cases must kill; mutants that mean the same can't be killed
+_MIN_CASES = 3  # accepted ones: fewer are no evidence
 _OFF_SHARE = 0.5  # of the tests: more of them about another signature, and task and tests mean different functions
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedProblem:
     """A problem with its accepted cases, and its card; whether it is new is not looked at yet."""
 
     problem: Problem
@@ -74,19 +77,13 @@ def judge_problem(
     rules: QualityRulesConfig,
     seed: int,
     pool: SandboxPool,
-) -> Judged:
+) -> JudgedProblem:
     """Return a problem with its accepted cases and its card.
 
     Args:
-        problem: as it was asked.
         card: what is known of where it comes from; `n_off_signature` is counted already.
-        agreement: of the problem; responses: of its responses.
         codes: program of each response.
         weak: programs of the weak model; none takes those of the responses.
-        benchmarks: what must not be trained on.
-        rules: thresholds.
-        seed: of the mutants.
-        pool: where mutants and weak programs run.
 
     Raises:
         SandboxError: if the sandbox stays broken.
@@ -95,7 +92,7 @@ def judge_problem(
     cases = only_written(agreement.cases, problem.entry_point)
     cases = tuple(case for case in cases if _fits(GeneratedTest(case), signature))
     chosen = sorted(
-        (row for row in responses if row.standing is Standing.CHOSEN),
+        (row for row in responses if row.standing is ResponseLabel.CHOSEN),
         key=lambda row: (-row.posterior, len(codes[row.candidate_id]), row.candidate_id),
     )
     done = replace(problem, cases=cases, judged_by=JudgedBy.CASES if cases else JudgedBy.NOTHING)
@@ -103,13 +100,13 @@ def judge_problem(
         card,
         n_responses=len(responses),
         n_chosen=len(chosen),
-        n_rejected=sum(row.standing is Standing.REJECTED for row in responses),
+        n_rejected=sum(row.standing is ResponseLabel.REJECTED for row in responses),
         posterior=agreement.posterior,
         n_tests=agreement.n_tests,
         n_cases=len(cases),
         best_id=chosen[0].candidate_id if chosen else "",
     )
-    reason = _first_reason(card, agreement, rules)
+    reason = _first_reason(card, agreement)
     if not reason:
         best = codes[card.best_id]
         drawn = list(weak) or [codes.get(row.candidate_id, "") for row in responses]
@@ -122,10 +119,10 @@ def judge_problem(
             contaminated_by=_overlap(problem, best, benchmarks),
         )
         reason = _later_reason(problem, card, best, rules)
-    return Judged(done, replace(card, reason=reason))
+    return JudgedProblem(done, replace(card, reason=reason))
 
 
-def _first_reason(card: ProblemCard, agreement: ProblemAgreement, rules: QualityRulesConfig) -> str:
+def _first_reason(card: ProblemCard, agreement: ProblemAgreement) -> str:
     if not agreement.n_responses:
         return "no_response"
     n_written = card.n_tests + card.n_off_signature
@@ -135,13 +132,13 @@ def _first_reason(card: ProblemCard, agreement: ProblemAgreement, rules: Quality
         return "no_tests"
     if not card.n_chosen:
         return "no_dominant_answer"
-    return "too_few_cases" if card.n_cases < rules.min_cases else ""
+    return "too_few_cases" if card.n_cases < _MIN_CASES else ""
 
 
 def _later_reason(problem: Problem, card: ProblemCard, best: str, rules: QualityRulesConfig) -> str:
     if card.pass_rate > rules.max_pass_rate:
         return "trivial"
-    if card.n_killed < rules.min_killed * card.n_mutants:
+    if card.n_killed < _MIN_KILLED * card.n_mutants:
         return "weak_tests"
     if has_secret(problem.prompt) or has_secret(best):
         return "secret"
@@ -166,19 +163,16 @@ def _overlap(problem: Problem, best: str, benchmarks: Benchmarks | None) -> str:
     return benchmarks.find_prompt(words_of(problem.prompt)) or benchmarks.find_code(analyse(best).fingerprints[2])
 
 
-def drop_repeated(
-    judged: Sequence[Judged], codes: Mapping[str, str], threshold: float = NEAR_THRESHOLD
-) -> list[Judged]:
+def drop_repeated(judged: Sequence[JudgedProblem], codes: Mapping[str, str]) -> list[JudgedProblem]:
     """Return all with those marked that repeat a kept one: its words, or its solution up to names.
 
     Args:
         judged: of one run; those kept by the rules are compared in the order of their posterior.
         codes: program of each response.
-        threshold: Jaccard similarity of the words' 3-grams from which two tasks are one.
     """
     ordered = sorted(judged, key=lambda one: (-one.card.posterior, one.problem.problem_id))
     grams: list[tuple[str, frozenset[bytes], str]] = []
-    marked: dict[str, Judged] = {}
+    marked: dict[str, JudgedProblem] = {}
     for judgement in ordered:
         if judgement.card.reason:
             marked[judgement.problem.problem_id] = judgement
@@ -189,12 +183,12 @@ def drop_repeated(
             (
                 name
                 for name, other, code in grams
-                if jaccard(own, other) >= threshold or (code and code == renamed)
+                if jaccard(own, other) >= NEAR_THRESHOLD or (code and code == renamed)
             ),
             "",
         )
         if near:
-            judgement = Judged(judgement.problem, replace(judgement.card, reason="repeated", near=near))
+            judgement = JudgedProblem(judgement.problem, replace(judgement.card, reason="repeated", near=near))
         else:
             grams.append((judgement.problem.problem_id, own, renamed))
         marked[judgement.problem.problem_id] = judgement

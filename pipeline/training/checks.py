@@ -84,10 +84,6 @@ def check_n_rows(n_rows: int, n_too_long: int, batch_size: int, max_length: int,
         n_rows: rows that fit; `n_too_long` more do not.
         batch_size: rows a step; `max_length` tokens of each at most.
         unit: what a row is, in the plural.
-
-
-    Raises:
-        TrainingError: the message says what gives more pairs.
     """
     if n_rows >= batch_size:
         return
@@ -138,16 +134,7 @@ def check_first_step(step: TrainingStep, expected_loss: float | None, beta: floa
 
 
 def check_finite(step: int, loss: float, gradient_norm: float) -> None:
-    """Raise if the loss or the gradient's norm is NaN or infinite.
-
-    Args:
-        step: the step that was done, from 1.
-        loss: its mean loss.
-        gradient_norm: norm of its gradient before clipping.
-
-    Raises:
-        TrainingError: the message says what to lower.
-    """
+    """Raise if the loss or the gradient's norm is NaN or infinite."""
     for name, value in (("loss", loss), ("gradient norm", gradient_norm)):
         if not math.isfinite(value):
             raise TrainingError(f"step {step}: the {name} is {value}; lower training.learning_rate")
@@ -159,9 +146,6 @@ def check_best_of_n(pairs: Any, start: str) -> None:
     Args:
         pairs: `datasets.Dataset`, with the columns of `schemas.pair.Pair`.
         start: name of the start, as the sampler has it.
-
-    Raises:
-        TrainingError: the message says which pairs these are, and what makes the right ones.
     """
     if not len(pairs):
         return

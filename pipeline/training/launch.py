@@ -1,33 +1,29 @@
 """Starts a run's steps on several processes, and follows them by the files that they write."""
 
 import importlib.util
-import json
 import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
 
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.packaged import packaged_folder
+from pairsmith.pipeline.sampling import guard
 from pairsmith.pipeline.training import progress
 from pairsmith.pipeline.training.checks import TrainingError
+from pairsmith.pipeline.training.progress import OnPlan, OnStep, TrainingJob
 from pairsmith.schemas.config.training import LaunchConfig, TrainingConfig
-from pairsmith.schemas.training import TrainingStep
-
-if TYPE_CHECKING:
-    from pairsmith.pipeline.training.work import Job
 
 FAILED = "failed.txt"
 """What a worker could not do, in one line, in the folder of the run."""
 _JOB, _OUTPUT = "job.json", "workers.log"
-_GUARD = Path(__file__).parents[1] / "sampling" / "guard.py"
 _POLL_S = 0.3
 _TAIL = 300  # characters of the workers' output that an error shows
 _OWN = ("ddp", "fsdp", "zero2", "zero3")
+_AS_JSON = TypeAdapter(TrainingJob)
 
 
 def launch_command(config: TrainingConfig, job: Path, is_cpu: bool) -> list[str]:
@@ -62,60 +58,42 @@ def launch_command(config: TrainingConfig, job: Path, is_cpu: bool) -> list[str]
     return [*command, "--main_process_port", str(launch.port), *worker]
 
 
-def run_launched(
-    job: object, config: TrainingConfig, out: Path, is_cpu: bool, on_plan: Callable[[progress.Plan], None],
-    on_step: Callable[[TrainingStep], None],
-) -> None:  # fmt: skip
+def run_launched(job: TrainingJob, is_cpu: bool, on_plan: OnPlan, on_step: OnStep) -> None:
     """Start the workers and wait until they are done; they end with this process, whatever ends it.
 
     Args:
-        job: a `pipeline.training.work.Job`.
-        config: how to launch.
-        out: folder of the run; machines share it.
-        is_cpu: whether there is no GPU to train on.
         on_plan: called when the rows are known; `on_step` after each step.
-
-    Raises:
-        TrainingError: what stopped a worker.
     """
-    path = write_job(job, out, config.launch)
+    out = job.out
+    path = write_job(job)
     (out / FAILED).unlink(missing_ok=True)
     before = _changed(out / progress.PLAN)
-    command = launch_command(config, path, is_cpu)
+    command = launch_command(job.config, path, is_cpu)
     with (out / _OUTPUT).open("ab") as output:
-        guarded = [sys.executable, "-I", str(_GUARD), *command]
-        workers = subprocess.Popen(guarded, stdin=subprocess.PIPE, stdout=output, stderr=output)
-        assert workers.stdin is not None
-        workers.stdin.write(json.dumps({"PYTHONPATH": str(Path(__file__).parents[3])}).encode() + b"\n")
-        workers.stdin.flush()
+        variables = {"PYTHONPATH": str(Path(__file__).parents[3])}
+        workers = guard.start(command, variables, stdout=output, stderr=output)
         try:
             _follow(workers, out, before, on_plan, on_step)
         finally:
-            workers.stdin.close()  # the guard ends them
-            workers.wait()
+            guard.stop(workers)
     if workers.returncode or progress.read_worked(out) is None:
         raise TrainingError(_failure(out, workers.returncode))
     for name in (path.name, _OUTPUT):
         (out / name).unlink(missing_ok=True)
 
 
-def write_job(job: object, out: Path, launch: LaunchConfig) -> Path:
+def write_job(job: TrainingJob) -> Path:
     """Write a job for this machine's workers into the folder of the run, and return the file."""
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / (_JOB if launch.machine_rank == 0 else f"{launch.machine_rank}-{_JOB}")
-    path.write_text(json.dumps(asdict(job), default=_plain), encoding="utf-8")  # type: ignore[call-overload]
+    rank = job.config.launch.machine_rank
+    job.out.mkdir(parents=True, exist_ok=True)
+    path = job.out / (_JOB if rank == 0 else f"{rank}-{_JOB}")
+    path.write_bytes(_AS_JSON.dump_json(job))
     return path
 
 
-def read_job(path: Path) -> "Job":
+def read_job(path: Path) -> TrainingJob:
     """Return the job that a file holds."""
-    from pairsmith.pipeline.training.work import Job
-
-    tree = json.loads(path.read_text(encoding="utf-8"))
-    folders = {name: Path(tree[name]) for name in ("dataset", "start", "out")}
-    cache = Path(tree["cache"]) if tree["cache"] else None
-    config = TrainingConfig.model_validate(tree["config"])
-    return Job(**{**tree, **folders, "config": config, "cache": cache})
+    return _AS_JSON.validate_json(path.read_bytes())
 
 
 def main(path: Path) -> int:
@@ -134,13 +112,7 @@ def main(path: Path) -> int:
     return 0
 
 
-def _follow(
-    workers: "subprocess.Popen[bytes]",
-    out: Path,
-    before: int,
-    on_plan: Callable[[progress.Plan], None],
-    on_step: Callable[[TrainingStep], None],
-) -> None:
+def _follow(workers: "subprocess.Popen[bytes]", out: Path, before: int, on_plan: OnPlan, on_step: OnStep) -> None:
     """Hand on the plan and each step as they come; steps that the run goes on from are in the log by then."""
     n_reported, is_planned = 0, False
     while True:
@@ -190,10 +162,6 @@ def _changed(path: Path) -> int:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
-
-
-def _plain(value: object) -> object:
-    return value.model_dump(mode="json") if isinstance(value, TrainingConfig) else str(value)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ pairs with weights, cDPO and BoNBoN are trained by `PairTrainer`; everything els
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,28 +15,23 @@ from trl import DPOTrainer
 
 from pairsmith.pipeline.training.checks import LN_2, TrainingError
 from pairsmith.pipeline.training.methods import Knobs, Method
+from pairsmith.pipeline.training.reading import FOCUS
 
-WEIGHT, N_COMPARED = "weight", "n_compared"
-"""Columns of pairs that a `PairTrainer` carries into its batches."""
+WEIGHT, N_COMPARED, DATASET = "weight", "n_compared", "dataset"
+CARRIED = (WEIGHT, N_COMPARED, DATASET)
+"""Columns of pairs that a `PairTrainer` carries into its batches; `dataset` as a number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Log-ratios of a batch's pairs, tensors of shape (pairs,).
+    """Log-ratios of a batch's pairs, tensors of shape (pairs,)."""
 
-    Attributes:
-        chosen: log-probability of the chosen answer, summed over its tokens.
-        up: its log-ratio to the reference; `down` that of the rejected answer.
-        n_chosen: tokens of the chosen answer; `n_rejected` those of the rejected one.
-        n_compared: draws that each pair was taken from; None where rows have no such column.
-    """
-
-    chosen: Any
-    up: Any
+    chosen: Any  # log-probability of the chosen answer, summed over its tokens
+    up: Any  # its log-ratio to the reference; `down` that of the rejected answer
     down: Any
-    n_chosen: Any
+    n_chosen: Any  # tokens of the chosen answer; `n_rejected` those of the rejected one
     n_rejected: Any
-    n_compared: Any = None
+    n_compared: Any = None  # draws that each pair was taken from; None where rows have no such column
 
     @property
     def gap(self) -> Any:
@@ -129,21 +124,19 @@ def loss_at_equality(method: Method, knobs: Knobs) -> float | None:
     return float(loss(Scored(zero, zero, zero, one, one), knobs.beta or 0.0, knobs.label_smoothing or 0.0)[0])
 
 
-def has_pair_losses(method: Method) -> bool:
-    """Return whether each pair has a loss of its own, which a weight can scale."""
-    return method.is_dpo and all(loss in PAIR_LOSSES for loss in method.losses)
-
-
 class PairTrainer(DPOTrainer):  # type: ignore[misc] # TRL carries no types
     """DPO's trainer with a loss for each pair, times the pair's weight, averaged over the batch's pairs."""
 
     carried: tuple[str, ...] = ()
     pair_loss: Callable[[Scored], Any]
     reward_scale = 1.0
+    datasets: tuple[str, ...] = ()
 
-    def set_up(self, method: Method, knobs: Knobs, columns: tuple[str, ...]) -> None:
-        """Choose the loss, and have batches carry further columns of the rows."""
-        self.carried, self.reward_scale = columns, knobs.beta or 1.0
+    def set_up(
+        self, method: Method, knobs: Knobs, columns: tuple[str, ...], datasets: tuple[str, ...] = ()
+    ) -> None:
+        """Choose the loss, and have batches carry further columns of the rows; `datasets` are named in the log."""
+        self.carried, self.reward_scale, self.datasets = columns, knobs.beta or 1.0, datasets
         if method.name == "bonbon":
             self.pair_loss = lambda scored: bonbon_loss(scored, knobs.sft_weight or 0.0)
         else:
@@ -157,6 +150,8 @@ class PairTrainer(DPOTrainer):  # type: ignore[misc] # TRL carries no types
 
         def collate_with_columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
             batch: dict[str, Any] = collate(rows)
+            if all(name in rows[0] for name in FOCUS):
+                batch["completion_mask"] = focused_mask(batch["completion_mask"], rows)
             return batch | {name: torch.tensor([row[name] for row in rows]) for name in columns}
 
         self.data_collator = collate_with_columns
@@ -164,12 +159,12 @@ class PairTrainer(DPOTrainer):  # type: ignore[misc] # TRL carries no types
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()
         known = set(self._signature_columns)
-        self._signature_columns += [name for name in (WEIGHT, N_COMPARED) if name not in known]
+        self._signature_columns += [name for name in (*CARRIED, *FOCUS) if name not in known]
 
     def _compute_loss(self, model: Any, inputs: Any, return_outputs: bool) -> Any:
         """Return the mean over the batch's pairs of weight times loss, and note DPO's own measures."""
         inputs = dict(inputs)
-        carried = {name: inputs.pop(name) for name in (WEIGHT, N_COMPARED) if name in inputs}
+        carried = {name: inputs.pop(name) for name in CARRIED if name in inputs}
         mask = inputs["completion_mask"]
         rest = {key: value for key, value in inputs.items() if key in ("input_ids", "attention_mask")}
         labels = inputs["input_ids"].masked_fill(mask == 0, -100)
@@ -183,13 +178,24 @@ class PairTrainer(DPOTrainer):  # type: ignore[misc] # TRL carries no types
         up, down = chosen - reference[0], rejected - reference[1]
         scored = Scored(chosen, up, down, n_chosen, n_rejected, carried.get(N_COMPARED))
         losses = self.pair_loss(scored)
+        if DATASET in carried:
+            self._note_datasets(carried[DATASET], losses.detach(), (up > down).detach())
         if WEIGHT in carried:
             losses = losses * carried[WEIGHT].to(losses)
         self._note_rewards(chosen.detach(), rejected.detach(), up.detach(), down.detach())
         return (losses.mean(), outputs) if return_outputs else losses.mean()
 
+    def _note_datasets(self, numbers: Any, losses: Any, is_right: Any) -> None:
+        """Note loss and reward accuracy of each dataset that the batch has rows of."""
+        numbers, losses, is_right = (self.accelerator.gather(part) for part in (numbers, losses, is_right.float()))
+        for number in numbers.unique().tolist():
+            mine = numbers == number
+            for name, value in (("loss", losses), ("accuracy", is_right)):
+                kept = self._metrics["train" if self.model.training else "eval"]
+                kept[f"dataset/{self.datasets[number]}/{name}"].append(value[mine].mean().item())
+
     def _note_rewards(self, chosen: Any, rejected: Any, up: Any, down: Any) -> None:
-        """Note what DPO notes; BoNBoN's reward is the log-ratio itself, since n stands in beta's place."""
+        """Note what DPO notes; BoNBoN's reward is the log-ratio itself, since n takes beta's place."""
         scale = self.reward_scale
         values = {
             "rewards/chosen": scale * up,
@@ -204,12 +210,46 @@ class PairTrainer(DPOTrainer):  # type: ignore[misc] # TRL carries no types
             kept.append(self.accelerator.gather(value).mean().item())
 
 
+def focused_mask(mask: Any, rows: Sequence[Mapping[str, Sequence[int]]]) -> Any:
+    """Return a batch's mask of answers cut down to the tokens that count, of its shape (2 pairs, tokens).
+
+    Args:
+        mask: of all chosen answers, then of all rejected ones; 1 for a token of the answer.
+        rows: the pairs, with the columns `FOCUS`.
+    """
+    focused = torch.zeros_like(mask)
+    answers = [row[name] for name in FOCUS for row in rows]
+    for place, numbers in enumerate(answers):
+        tokens = mask[place].nonzero()[:, 0]
+        kept = [number for number in numbers if number < len(tokens)]
+        focused[place, tokens[kept]] = 1
+    return focused
+
+
+def number_datasets(train: Any, held_out: Any, method: Method) -> tuple[Any, Any, tuple[str, ...]]:
+    """Return the rows with the number of their dataset in the place of its name, and the names.
+
+    The column is left out where there is one dataset, or where the method's loss is not one of each pair.
+    """
+    if DATASET not in train.column_names:
+        return train, held_out, ()
+    names = tuple(dict.fromkeys(train[DATASET]))
+    keeps = len(names) > 1 and method.is_dpo and all(loss in PAIR_LOSSES for loss in method.losses)
+    numbers = {name: number for number, name in enumerate(names)}
+
+    def numbered(rows: Any) -> Any:
+        found = [numbers.get(name, 0) for name in rows[DATASET]]
+        rows = rows.remove_columns(DATASET)
+        return rows.add_column(DATASET, found) if keeps else rows
+
+    return numbered(train), numbered(held_out), names if keeps else ()
+
+
 def check_weights(rows: Any, method: Method) -> Any:
     """Return the rows, without the column of weights where all are 1.
 
     Args:
         rows: `datasets.Dataset`; a column `weight` comes from `pairs.leakage = "weigh"`.
-        method: what trains on them.
 
     Raises:
         TrainingError: a weight that is no number or negative, or a method whose loss has no place for weights.
@@ -221,7 +261,7 @@ def check_weights(rows: Any, method: Method) -> Any:
         return rows.remove_columns(WEIGHT)
     if not all(weight is not None and math.isfinite(weight) and weight >= 0.0 for weight in weights):
         raise TrainingError("the pairs' column 'weight' must hold finite numbers of at least 0")
-    if not has_pair_losses(method):
+    if not (method.is_dpo and all(loss in PAIR_LOSSES for loss in method.losses)):
         raise TrainingError(
             f"{method.name} has no place for the weights of pairs; build them with pairs.leakage = drop, or take "
             "another method such as dpo"

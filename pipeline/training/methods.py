@@ -4,6 +4,7 @@ Learning rates are those of full fine-tuning; an adapter takes ten times as much
 thousands of pairs: a run of some tens of steps on a small model needs more, such as `data/demo.toml`'s.
 """
 
+import difflib
 import importlib
 import warnings
 from collections.abc import Mapping
@@ -18,41 +19,31 @@ Rows = Literal["pairs", "unpaired", "sft"]
 LORA_RATE = 10.0
 """How much larger an adapter's best learning rate is: Schulman et al. 2025, "LoRA Without Regret"."""
 SIMPO_LOSS, CPO_LOSS = "simpo", "sigmoid"
+MODEL_ARGUMENTS = "model_init_kwargs"
+"""TRL's name for arguments that the model is loaded with; of `training.extra` the one that goes to the model."""
 TRL_WANTED = "trl>=1.16,<1.17"
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One way to train.
-
-    Attributes:
-        trainer: class of TRL, as `module:name`; `settings` the class of its configuration.
-        rows: what it is trained on: pairs, single answers with a label, or right answers.
-        losses: names of TRL's losses, summed with weights 1 and `sft_weight`; empty where a trainer has one.
-        has_reference: whether a frozen start takes part in the loss.
-        couples_batch: whether pairs that are in memory together change each other's loss.
-        is_experimental: whether TRL calls the trainer experimental: it may change or go at any time.
-        since: version of TRL that brought it, as far as its wheels were looked through.
-        learning_rate: of full fine-tuning.
-        beta: None where the loss has none; likewise `label_smoothing`, `sft_weight`, `margin`.
-        source: where loss and defaults come from.
-    """
+    """One way to train."""
 
     name: MethodName
-    trainer: str
+    trainer: str  # class of TRL, as `module:name`; `settings` the class of its configuration
     settings: str
-    rows: Rows
+    rows: Rows  # what it is trained on: pairs, single answers with a label, or right answers
+    # Names of TRL's losses, summed with weights 1 and `sft_weight`; empty where a trainer has one.
     losses: tuple[str, ...]
-    learning_rate: float
-    source: str
-    beta: float | None = None
+    learning_rate: float  # of full fine-tuning
+    source: str  # where loss and defaults come from
+    beta: float | None = None  # None where the loss has none; likewise `label_smoothing`, `sft_weight`, `margin`
     label_smoothing: float | None = None
     sft_weight: float | None = None
     margin: float | None = None
-    has_reference: bool = True
-    couples_batch: bool = False
-    is_experimental: bool = False
-    since: str = "0.20"
+    has_reference: bool = True  # whether a frozen start takes part in the loss
+    couples_batch: bool = False  # whether pairs that are in memory together change each other's loss
+    is_experimental: bool = False  # whether TRL calls the trainer experimental: it may change or go at any time
+    since: str = "0.20"  # version of TRL that brought it, as far as its wheels were looked through
 
     @property
     def is_dpo(self) -> bool:
@@ -111,6 +102,11 @@ _ROWS = (
         "rpo", "sigmoid", 1e-6, 0.1, "Pang et al. 2024, arXiv:2404.19733: alpha = 1; rate: TRL 1.16",
         sft_weight=1.0, since="0.20",
     ),
+    _dpo(
+        "focal", "sigmoid", 1e-6, 0.1,
+        "over the tokens that differ between program and repair: Wu et al. 2025, arXiv:2503.02783; rates: dpo",
+        label_smoothing=0.0,
+    ),
     Method(
         "kto", "trl:KTOTrainer", "trl:KTOConfig", "unpaired", ("kto",), 1e-6,
         "Ethayarajh et al. 2024, arXiv:2402.01306; rates: TRL 1.16", beta=0.1, couples_batch=True, since="1.8",
@@ -139,11 +135,7 @@ METHODS: Mapping[MethodName, Method] = {row.name: row for row in _ROWS}
 
 
 def knobs(method: Method, config: TrainingConfig) -> Knobs:
-    """Return what to train with.
-
-    Raises:
-        TrainingError: a setting that the method's loss has no place for.
-    """
+    """Return what to train with."""
     taken = {}
     for name in ("beta", "label_smoothing", "sft_weight", "margin"):
         own, default = getattr(config, name), getattr(method, name)
@@ -178,6 +170,30 @@ def trl_classes(method: Method) -> tuple[Any, Any]:
         if known and f"'{loss}'" not in known:
             raise _lacks(method, installed, f"the loss {loss!r}")
     return trainer, settings
+
+
+def known_arguments(method: Method, extra: Mapping[str, Any]) -> set[str]:
+    """Return those of `training.extra` that TRL's configuration of a method has."""
+    return set(extra) & {*trl_classes(method)[1].__dataclass_fields__, MODEL_ARGUMENTS}
+
+
+def check_arguments(method: Method, extra: Mapping[str, Any]) -> None:
+    """Raise unless TRL's configuration of a method has all of `training.extra`.
+
+    Raises:
+        TrainingError: an unknown name, with the nearest known one; see `trl_classes`.
+    """
+    for name in sorted(set(extra) - known_arguments(method, extra)):
+        settings = trl_classes(method)[1]
+        nearest = difflib.get_close_matches(name[:80], settings.__dataclass_fields__, n=1, cutoff=0.0)[0]
+        raise TrainingError(
+            f"training.extra.{name}: TRL's {settings.__name__} has no such argument; the nearest is {nearest}"
+        )
+
+
+def least_rows(method: str) -> int:
+    """Return the rows that a method needs in memory at once: KTO estimates its KL over them."""
+    return 2 if method == "kto" else 1
 
 
 def _class(name: str) -> Any:

@@ -12,15 +12,18 @@ result.json        where the weights are
 summary.json       `TrainingSummary`, written last: it marks the run as done
 """
 
-import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import TypeAdapter
+
+from pairsmith.pipeline.run.digests import file_digest
+from pairsmith.pipeline.run.folder import read_tree, write_whole
 from pairsmith.schemas.config import fingerprint
 from pairsmith.schemas.config.training import LaunchConfig, TrainingConfig
 from pairsmith.schemas.training import HeldOutStep, TrainingStep, TrainingSummary
@@ -29,57 +32,59 @@ CHECKPOINTS = "checkpoints"
 WHOLE = "whole"  # empty file in a checkpoint, written after everything else in it
 LOG, EVALUATIONS, PLAN = "log.jsonl", "evaluations.jsonl", "plan.json"
 RESULTS = ("adapter", "model")
+_LATER = (
+    "reference",
+    "datasets",
+    "extra",
+)  # settings that came later: at their default they leave the digest as it was
 _SHAPING = ("torch", "transformers", "trl", "peft")
+_LOGS = {TrainingStep: LOG, HeldOutStep: EVALUATIONS}
+_SUMMARY = TypeAdapter(TrainingSummary)
 Record = TypeVar("Record", TrainingStep, HeldOutStep)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What a run is about to do.
+class TrainingPlan:
+    """What a run is about to do."""
 
-    Attributes:
-        n_rows: rows trained on; `n_held_out` those that are evaluated on.
-        n_too_long: rows left out; `n_prompts_too_long` of them by their prompt alone.
-        n_steps: steps in all, those done before among them.
-    """
-
-    n_rows: int
+    n_rows: int  # rows trained on; `n_held_out` those that are evaluated on
     n_held_out: int
-    n_too_long: int
+    n_too_long: int  # rows left out; `n_prompts_too_long` of them by their prompt alone
     n_prompts_too_long: int
-    n_steps: int
+    n_steps: int  # steps in all, those done before among them
 
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """How the steps ended.
+    """How the steps ended."""
 
-    Attributes:
-        kept_step: step whose weights are kept.
-        stopped_early: whether held-out pairs stopped the run.
-        precision: number type that was multiplied in, float32 or bfloat16.
-    """
+    kept_step: int  # step whose weights are kept
+    stopped_early: bool  # whether held-out pairs stopped the run
+    precision: str = "float32"  # number type that was multiplied in, float32 or bfloat16
 
-    kept_step: int
-    stopped_early: bool
-    precision: str = "float32"
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """What a process needs to do a run's steps."""
+
+    dataset: Path  # folder of the rows (see `find_rows`)
+    start: Path  # model folder
+    config: TrainingConfig
+    out: Path  # folder of the run
+    seed: int
+    name: str  # name of the start
+    inputs: str  # digest of all that decides the weights
+
+
+OnStep = Callable[[TrainingStep], None]
+OnPlan = Callable[[TrainingPlan], None]
 
 
 def load_summary(out: Path) -> TrainingSummary | None:
-    """Return the summary of a training run that is done, else None.
-
-    Args:
-        out: folder of the run. A summary that can't be read counts as none.
-    """
-    tree = read_tree(out / "summary.json")
+    """Return the summary of a training run that is done; None where there is none that can be read."""
     try:
-        parts = {
-            "steps": tuple(TrainingStep(**step) for step in tree["steps"]),
-            "held_out": tuple(HeldOutStep(**step) for step in tree.get("held_out", ())),
-            "warnings": tuple(tree.get("warnings", ())),
-        }
-        return TrainingSummary(**{**tree, **parts})
-    except (ValueError, TypeError, KeyError, AttributeError):
+        return _SUMMARY.validate_json((out / "summary.json").read_bytes())
+    except (OSError, ValueError):
         return None
 
 
@@ -93,10 +98,7 @@ def inputs_digest(
 
     Args:
         files: row files, in the order in which they are read.
-        model: model folder.
         config: hyperparameters; adapter and chat template count by their content.
-        seed: seed of the run.
-        name: name of the start.
         couples_batch: whether rows that are in memory together change each other's loss.
     """
     own: dict[str, Any] = {"launch": LaunchConfig(), "trackers": (), "gradient_checkpointing": False}
@@ -107,8 +109,9 @@ def inputs_digest(
     contents = [path for folder in folders for path in sorted(folder.iterdir()) if path.is_file()]
     if config.chat_template is not None:
         contents.append(config.chat_template)
+    new = {name for name in _LATER if getattr(config, name) == TrainingConfig.model_fields[name].default}
     return fingerprint(
-        config.model_copy(update=own),
+        config.model_copy(update=own).model_dump_json(exclude=new),
         f"seed {seed}",
         f"name {name}",
         *(file_digest(file) for file in files),
@@ -118,12 +121,7 @@ def inputs_digest(
 
 
 def finished(out: Path, inputs: str) -> TrainingSummary | None:
-    """Return the summary of a run that is done with these very inputs, else None.
-
-    Args:
-        out: folder of the run.
-        inputs: digest by `inputs_digest`.
-    """
+    """Return the summary of a run that is done with these very inputs, else None."""
     if recorded_inputs(out) != inputs or not any((out / name).is_dir() for name in RESULTS):
         return None
     return load_summary(out)
@@ -148,10 +146,10 @@ def go_on_from(out: Path) -> list[TrainingStep]:
     steps = read_log(out)
     checkpoint = newest_checkpoint(out, len(steps))
     kept = steps[: _step_of(checkpoint)] if checkpoint else []
-    _write(out / LOG, "".join(_line(step) for step in kept))
-    evaluated = [evaluation for evaluation in read_evaluations(out) if evaluation.step <= len(kept)]
-    if evaluated or (out / EVALUATIONS).exists():
-        _write(out / EVALUATIONS, "".join(_line(evaluation) for evaluation in evaluated))
+    write_whole(out / LOG, "".join(map(_line, kept)).encode())
+    if (out / EVALUATIONS).exists():
+        evaluated = [evaluation for evaluation in read_evaluations(out) if evaluation.step <= len(kept)]
+        write_whole(out / EVALUATIONS, "".join(map(_line, evaluated)).encode())
     for folder in (out / CHECKPOINTS).glob("checkpoint-*"):
         if _step_of(folder) > len(kept):
             shutil.rmtree(folder)
@@ -169,7 +167,8 @@ def newest_checkpoint(out: Path, last_step: int | None = None) -> Path | None:
 
 def close_run(out: Path, summary: TrainingSummary) -> None:
     """Write the summary, by a temporary name: from now on the run is done, and its checkpoints go."""
-    _write(out / "summary.json", json.dumps(asdict(summary), indent=2, sort_keys=True) + "\n")
+    text = json.dumps(asdict(summary), indent=2, sort_keys=True) + "\n"
+    write_whole(out / "summary.json", text.encode())
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
 
 
@@ -188,20 +187,16 @@ def read_evaluations(out: Path) -> list[HeldOutStep]:
     return _records(out / EVALUATIONS, HeldOutStep)
 
 
-def append_log(out: Path, step: TrainingStep) -> None:
-    """Add one step to the log."""
-    _append(out / LOG, step)
+def append(out: Path, record: TrainingStep | HeldOutStep) -> None:
+    """Add a step to the log, or an evaluation to those before."""
+    with (out / _LOGS[type(record)]).open("a", encoding="utf-8") as log:
+        log.write(_line(record))
 
 
-def append_evaluation(out: Path, one: HeldOutStep) -> None:
-    """Add one evaluation to those before."""
-    _append(out / EVALUATIONS, one)
-
-
-def read_plan(out: Path) -> Plan | None:
+def read_plan(out: Path) -> TrainingPlan | None:
     """Return the plan of a run whose rows have been read, else None."""
     tree = read_tree(out / PLAN)
-    return Plan(**tree) if tree else None
+    return TrainingPlan(**tree) if tree else None
 
 
 def read_worked(out: Path) -> Worked | None:
@@ -217,22 +212,8 @@ def recorded_inputs(out: Path) -> str:
 
 def write_json(path: Path, tree: Any) -> None:
     """Write a record or a tree as JSON, by a temporary name."""
-    _write(path, json.dumps(asdict(tree) if hasattr(tree, "__dataclass_fields__") else tree) + "\n")
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, in hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def read_tree(path: Path) -> dict[str, Any]:
-    """Return the object that a JSON file holds; empty where there is none that can be read."""
-    try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return tree if isinstance(tree, dict) else {}
+    tree = asdict(tree) if hasattr(tree, "__dataclass_fields__") else tree
+    write_whole(path, (json.dumps(tree) + "\n").encode())
 
 
 def _records(path: Path, record: type[Record]) -> list[Record]:
@@ -241,17 +222,13 @@ def _records(path: Path, record: type[Record]) -> list[Record]:
     except OSError:
         return []
     found: list[Record] = []
+    reader = TypeAdapter(record)
     for line in lines:
         try:
-            found.append(record(**json.loads(line)))
-        except (ValueError, TypeError):
+            found.append(reader.validate_json(line))
+        except ValueError:
             break
     return found
-
-
-def _append(path: Path, record: TrainingStep | HeldOutStep) -> None:
-    with path.open("a", encoding="utf-8") as log:
-        log.write(_line(record))
 
 
 def _line(record: TrainingStep | HeldOutStep) -> str:
@@ -261,9 +238,3 @@ def _line(record: TrainingStep | HeldOutStep) -> str:
 def _step_of(folder: Path) -> int:
     digits = folder.name.removeprefix("checkpoint-")
     return int(digits) if digits.isdecimal() else 0
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

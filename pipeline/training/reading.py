@@ -1,14 +1,20 @@
 """Rows to train on, from a dataset folder or plain files of pairs, and how many tokens each takes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pairsmith.pipeline.pairing.splits import split_of
+from pairsmith.pipeline.run.errors import PairsmithError, first_line
+from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.sampling.opening import make_opening
 from pairsmith.pipeline.training.checks import TrainingError, check_row_files
 from pairsmith.pipeline.training.methods import Rows
+from pairsmith.schemas.problem import Problem
 
 FOLDERS: dict[Rows, str] = {"pairs": "data", "unpaired": "unpaired", "sft": "sft"}
 COLUMNS: dict[Rows, tuple[str, ...]] = {
@@ -18,6 +24,13 @@ COLUMNS: dict[Rows, tuple[str, ...]] = {
 }
 KEPT = ("weight", "n_compared", "policy", "chosen_model", "rejected_model")
 """Further columns of pairs: the weight of each, and what BoNBoN asks for."""
+SPANS = ("chosen_spans", "rejected_spans")
+"""Columns of what differs between the answers of a pair, in characters, for the method focal."""
+FOCUS = ("chosen_focus", "rejected_focus")
+"""Columns of the numbers of those tokens of an answer that count alone."""
+_ROWS_AT_ONCE = 256
+MIXED = ("dataset",)
+"""Columns that a mixture adds (see `pipeline.training.mixture`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +50,6 @@ def find_rows(folder: Path, wanted: Rows) -> RowFiles:
     Args:
         folder: what `pairsmith build` wrote as `dataset` (see `pipeline.pairing.export`), or any folder with
             Parquet files of pairs.
-        wanted: kind of rows.
-
-    Raises:
-        TrainingError: no such folder, no files in it.
     """
     if not folder.is_dir():
         raise TrainingError(f"{folder}: no such folder of pairs; run `pairsmith build` first")
@@ -55,8 +64,6 @@ def fetch(name: str, kind: Literal["model", "dataset"], revision: str | None, ke
     """Return the folder of what the Hub has under a name; it is fetched once.
 
     Args:
-        name: as `organisation/name`.
-        kind: what it is.
         revision: commit, tag or branch; None takes the default branch.
         key: of the configuration, named in errors.
 
@@ -72,10 +79,9 @@ def fetch(name: str, kind: Literal["model", "dataset"], revision: str | None, ke
         cause: BaseException = error  # the Hub's own words hide a missing network behind a missing file
         while isinstance(error, LocalEntryNotFoundError) and cause.__cause__ is not None:
             cause = cause.__cause__
-        reason = (str(cause).strip() or type(cause).__name__).splitlines()[0]
         raise TrainingError(
-            f"{name}: no such folder, and this {kind} can't be fetched from the Hub ({reason[:200]}); check the "
-            f"name and the network, or give a folder in {key}"
+            f"{name}: no such folder, and this {kind} can't be fetched from the Hub ({first_line(cause)}); check "
+            f"the name and the network, or give a folder in {key}"
         ) from error
 
 
@@ -87,12 +93,7 @@ def read_rows(found: RowFiles, wanted: Rows, cache: Path) -> tuple[Any, Any]:
     whose name begins with `test`.
 
     Args:
-        found: files (see `find_rows`).
-        wanted: kind of rows to return.
         cache: folder for the Arrow copy that `datasets` makes.
-
-    Raises:
-        TrainingError: a file can't be taken (see `check_row_files`).
     """
     check_row_files(found.files, COLUMNS[found.kind])
     import datasets
@@ -103,7 +104,7 @@ def read_rows(found: RowFiles, wanted: Rows, cache: Path) -> tuple[Any, Any]:
         return empty, empty
     rows = datasets.load_dataset("parquet", data_files={"train": filled}, split="train", cache_dir=str(cache))
     splits = rows["split"] if "split" in rows.column_names else _splits_by_name(found.files)
-    keep = COLUMNS[found.kind] + tuple(name for name in KEPT if name in rows.column_names)
+    keep = COLUMNS[found.kind] + tuple(name for name in (*KEPT, *SPANS, *MIXED) if name in rows.column_names)
     rows = rows.select_columns(list(keep))
     train, held_out = (
         rows.select([row for row, name in enumerate(splits) if name == split]) for split in ("train", "test")
@@ -121,20 +122,74 @@ def leave_out_too_long(rows: Any, tokenizer: Any, max_length: int) -> tuple[Any,
 
     Args:
         rows: `datasets.Dataset` with `prompt` and answers (chosen and rejected, or completion) as messages.
-        tokenizer: tokenizer with a chat template.
         max_length: tokens of prompt and answer together, at most.
-
-    Raises:
-        TrainingError: the chat template refuses the messages.
     """
     answers = [name for name in ("chosen", "rejected", "completion") if name in rows.column_names]
     fits, n_prompts = [], 0
-    for row, each in enumerate(rows.select_columns(["prompt", *answers])):
-        if max(_n_tokens(tokenizer, each["prompt"] + each[name]) for name in answers) <= max_length:
-            fits.append(row)
-        elif _n_tokens(tokenizer, each["prompt"], opens=True) >= max_length:
-            n_prompts += 1
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        part = rows[start : start + _ROWS_AT_ONCE]
+        longest = [0] * len(part["prompt"])
+        for name in answers:
+            both = [prompt + answer for prompt, answer in zip(part["prompt"], part[name], strict=True)]
+            longest = [max(pair) for pair in zip(longest, _n_tokens(tokenizer, both), strict=True)]
+        fits += [start + place for place, n_tokens in enumerate(longest) if n_tokens <= max_length]
+        too_long = [prompt for prompt, n in zip(part["prompt"], longest, strict=True) if n > max_length]
+        n_prompts += sum(n >= max_length for n in _n_tokens(tokenizer, too_long, opens=True))
     return rows.select(fits), len(rows) - len(fits), n_prompts
+
+
+def with_focus(rows: Any, tokenizer: Any) -> Any:
+    """Return rows with the columns `FOCUS`, from the spans of characters that differ.
+
+    Args:
+        rows: `datasets.Dataset` with prompt, chosen and rejected as messages, and `SPANS`.
+        tokenizer: fast tokenizer with a chat template.
+
+    Raises:
+        TrainingError: a row without spans; a tokenizer that does not tell which characters a token stands for.
+    """
+    if not len(rows):
+        return rows
+    if not all(name in rows.column_names for name in SPANS):
+        raise TrainingError(_NO_SPANS.format("the rows have no column of spans"))
+    found: dict[str, list[list[int]]] = {name: [] for name in FOCUS}
+    for number, row in enumerate(rows):
+        if not any(row[name] for name in SPANS):
+            raise TrainingError(_NO_SPANS.format(f"row {number} has none"))
+        for side, name in zip(("chosen", "rejected"), FOCUS, strict=True):
+            spans = [(span["start"], span["end"]) for span in row[f"{side}_spans"] or ()]
+            found[name].append(focus_tokens(row["prompt"], row[side], spans, tokenizer))
+    for name, column in found.items():
+        rows = rows.add_column(name, column)
+    return rows.remove_columns(list(SPANS))
+
+
+_NO_SPANS = (
+    "focal trains on the tokens that differ, and {}; build pairs with the policy repaired or nearest_wrong alone, "
+    "or take the method dpo"
+)
+
+
+def focus_tokens(prompt: Any, answer: Any, spans: Sequence[tuple[int, int]], tokenizer: Any) -> list[int]:
+    """Return the numbers, from 0, of those tokens of an answer that share a character with a span.
+
+    Raises:
+        TrainingError: the chat template changes the answer's text, or the tokenizer has no offsets.
+    """
+    text = tokenizer.apply_chat_template(prompt + answer, tokenize=False)
+    asked = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+    begin = text.rfind(answer[0]["content"])
+    if begin < len(asked) - 1 or not getattr(tokenizer, "is_fast", False):
+        raise TrainingError(
+            "focal: the chat template changes the text of answers, or the tokenizer has no offsets"
+        )
+    offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    n_asked = len(tokenizer(asked, add_special_tokens=False)["input_ids"])
+    return [
+        number - n_asked
+        for number, (start, end) in enumerate(offsets)
+        if number >= n_asked and any(start < begin + stop and end > begin + first for first, stop in spans)
+    ]
 
 
 def _splits_by_name(files: Sequence[Path]) -> list[str]:
@@ -163,13 +218,52 @@ def _as_answers(pairs: Any, wanted: Rows) -> Any:
     )
 
 
-def _n_tokens(tokenizer: Any, messages: list[dict[str, str]], opens: bool = False) -> int:
+def _n_tokens(tokenizer: Any, conversations: list[list[dict[str, str]]], opens: bool = False) -> list[int]:
     from jinja2 import TemplateError
 
+    if not conversations:
+        return []
     try:
         tokens = tokenizer.apply_chat_template(
-            messages, tokenize=True, return_dict=True, add_generation_prompt=opens
+            conversations, tokenize=True, return_dict=True, add_generation_prompt=opens
         )
     except TemplateError as error:
         raise TrainingError(f"the model's chat template refuses a pair's messages: {error}") from None
-    return len(tokens["input_ids"])
+    return [len(ids) for ids in tokens["input_ids"]]
+
+
+class NoReferencesError(PairsmithError):
+    """There is no right solution to train on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written, and how many train problems have no reference."""
+
+    n_rows: int
+    n_without: int
+
+
+def write_references(problems: Iterable[Problem], test_share: float, folder: Path) -> Written:
+    """Write the references of the train problems as rows for SFT: prompt and completion, in the folder `sft`.
+
+    What is asked is what the template `instruct` asks; the answer is the reference in one code block. Held-out
+    problems are left out by the same hash that splits the pairs.
+    """
+    train = [row for row in problems if split_of(row.problem_id, test_share) == "train"]
+    known = sorted((row for row in train if row.reference), key=lambda row: row.problem_id)
+    if not known:
+        raise NoReferencesError("SFT on references needs train problems with a reference; there are none")
+    rows = [
+        {
+            "problem_id": row.problem_id,
+            "split": "train",
+            "prompt": [{"role": "user", "content": make_opening(row, "instruct").text}],
+            "completion": [{"role": "assistant", "content": f"```{row.language}\n{row.reference.strip()}\n```"}],
+        }
+        for row in known
+    ]
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows), sink, compression="zstd")
+    write_whole(folder / "sft" / "train-00000.parquet", sink.getvalue().to_pybytes())
+    return Written(len(rows), len(train) - len(known))

@@ -2,11 +2,12 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from pairsmith.pipeline.run.folder import read_tree
 from pairsmith.pipeline.training import progress
 from pairsmith.pipeline.training.checks import (
     DISPLACED,
@@ -15,17 +16,12 @@ from pairsmith.pipeline.training.checks import (
     check_row_files,
     is_displaced,
 )
-from pairsmith.pipeline.training.methods import METHODS, Method, knobs, trl_classes
-from pairsmith.pipeline.training.progress import load_summary
+from pairsmith.pipeline.training.methods import METHODS, Method, check_arguments, knobs, known_arguments
+from pairsmith.pipeline.training.progress import OnPlan, OnStep, TrainingJob, load_summary
 from pairsmith.pipeline.training.reading import COLUMNS, find_rows
 from pairsmith.schemas.config.training import TrainingConfig
 from pairsmith.schemas.training import TrainingStep, TrainingSummary
 
-if TYPE_CHECKING:
-    from pairsmith.pipeline.training.work import Job
-
-OnStep = Callable[[TrainingStep], None]
-OnPlan = Callable[[progress.Plan], None]
 RESULT = "result.json"
 """Says where the weights are: folders in that of the run."""
 _WAIT_S = 600  # a large model is written by then
@@ -41,7 +37,6 @@ def train(
     on_step: OnStep,
     *,
     model_name: str = "",
-    cache: Path | None = None,
     on_plan: OnPlan | None = None,
 ) -> TrainingSummary:
     """Train a start with a method on a dataset; the weights are `out/adapter`, or `out/model` (see `result_of`).
@@ -53,43 +48,38 @@ def train(
     Args:
         dataset: folder that `pairsmith build` wrote as `dataset`, or a folder of Parquet files of pairs; rows of
             the `test` split are held out.
-        start: model folder.
         config: method and hyperparameters; `max_length` in tokens.
-        out: folder of the run, see `pipeline.training.progress`.
         seed: decides the adapter's start and the order of the rows.
         on_step: called after each step, in order; when a run goes on, first with the steps it goes on from.
         model_name: name of the start for summary and adapter, as the sampler has it; the folder's by default.
-        cache: folder where references' log-probabilities are kept for other runs; `out` by default.
         on_plan: called with rows and steps once they are known.
 
     Raises:
         TrainingError: training can't start or can't go on; the newest checkpoint is kept.
     """
-    _check_installed()
+    for package in _NEEDED:
+        if find_spec(package) is None:
+            raise TrainingError(f"training needs the package {package!r}; pip install 'pairsmith[train]'")
     method = METHODS[config.method]
     knobs(method, config)
-    trl_classes(method)
+    check_arguments(method, config.extra)
     check_model_folder(start)
-    found = find_rows(dataset, method.rows)
-    check_row_files(found.files, COLUMNS[found.kind])
-    name = model_name or start.resolve().name
+    files = find_rows(dataset, method.rows)
+    check_row_files(files.files, COLUMNS[files.kind])
+    job = TrainingJob(dataset, start, config, out, seed, model_name or start.resolve().name, "")
     if config.sft_steps:
-        start, config = _after_sft(dataset, start, config, out, seed, on_step, name, cache, on_plan)
-        name += "-sft"
-    inputs = progress.inputs_digest(found.files, start, config, seed, name, method.couples_batch)
+        job = _after_sft(job, on_step, on_plan)
+    inputs = progress.inputs_digest(files.files, job.start, job.config, seed, job.name, method.couples_batch)
     done = progress.finished(out, inputs)
     if done is not None:
         for step in done.steps:
             on_step(step)
         return done
     if progress.recorded_inputs(out) != inputs or progress.read_worked(out) is None:
-        from pairsmith.pipeline.training.work import Job
-
-        job = Job(dataset, start, config, out, seed, name, inputs, cache)
-        _work(job, on_plan or (lambda plan: None), on_step)
+        _work(replace(job, inputs=inputs), on_plan or (lambda plan: None), on_step)
     if config.launch.machine_rank:
         return _wait_for_first(out)
-    summary = _save(start, config, out, name, found.files, seed)
+    summary = _save(job, files.files)
     progress.close_run(out, summary)
     return summary
 
@@ -99,7 +89,7 @@ def result_of(out: Path) -> tuple[Path | None, Path | None]:
 
     The base is None where it is the start itself; the adapter is None where the base holds all.
     """
-    tree = progress.read_tree(out / RESULT)
+    tree = read_tree(out / RESULT)
     if not tree:  # weights that somebody put there
         tree = {"base": "model" if (out / "model").is_dir() else ""}
         tree["adapter"] = "adapter" if (out / "adapter").is_dir() and not tree["base"] else ""
@@ -107,16 +97,16 @@ def result_of(out: Path) -> tuple[Path | None, Path | None]:
     return base, adapter
 
 
-def merge_adapter(base: Path, adapter: Path, folder: Path) -> Path:
+def merge_adapter(base: Path, adapter: Path, folder: Path, keeps_type: bool = False) -> Path:
     """Return a folder with a base and its adapter as one model (see `saving.merged_model`)."""
     from pairsmith.pipeline.training.saving import merged_model
     from pairsmith.pipeline.training.trainer import quiet
 
     with quiet():
-        return merged_model(base, adapter, folder)
+        return merged_model(base, adapter, folder, keeps_type)
 
 
-def _work(job: "Job", on_plan: OnPlan, on_step: OnStep) -> None:
+def _work(job: TrainingJob, on_plan: OnPlan, on_step: OnStep) -> None:
     """Do the steps: in this process, or in others."""
     if not job.config.launch.config:
         from pairsmith.pipeline.training.work import do_steps
@@ -128,7 +118,7 @@ def _work(job: "Job", on_plan: OnPlan, on_step: OnStep) -> None:
     from pairsmith.pipeline.training.launch import run_launched
 
     is_cpu = job.config.device == "cpu" or not torch.cuda.is_available()
-    run_launched(job, job.config, job.out, is_cpu, on_plan, on_step)
+    run_launched(job, is_cpu, on_plan, on_step)
 
 
 def _wait_for_first(out: Path) -> TrainingSummary:
@@ -141,31 +131,31 @@ def _wait_for_first(out: Path) -> TrainingSummary:
     raise TrainingError(f"{out}: no summary of machine 0; is the folder of the run shared by all machines?")
 
 
-def _save(
-    start: Path, config: TrainingConfig, out: Path, name: str, files: Sequence[Path], seed: int
-) -> TrainingSummary:
+def _save(job: TrainingJob, files: Sequence[Path]) -> TrainingSummary:
     """Write the weights that are kept, with their card; return the summary."""
     from pairsmith.pipeline.training.saving import save_adapter, save_model, write_card
     from pairsmith.pipeline.training.start import load_tokenizer
 
+    start, config, out = job.start, job.config, job.out
     plan, worked, steps = progress.read_plan(out), progress.read_worked(out), progress.read_log(out)
     if plan is None or worked is None or not steps:
         raise TrainingError(f"{out}: the log is gone; delete the folder and train again")
     checkpoint = out / progress.CHECKPOINTS / f"checkpoint-{worked.kept_step}"
     tokenizer, is_new = load_tokenizer(start, config.chat_template)
-    if config.tuning == "full":
-        save_model(checkpoint, out / "model", tokenizer, worked.precision)
-        result = {"base": "model", "adapter": ""}
+    kind, other = ("model", "adapter") if config.tuning == "full" else ("adapter", "model")
+    if kind == "model":
+        save_model(checkpoint, out / kind, tokenizer, worked.precision)
+        result = {"base": kind, "adapter": ""}
     else:
-        save_adapter(checkpoint, out / "adapter", start, name, tokenizer if is_new else None)
+        save_adapter(checkpoint, out / kind, start, job.name, tokenizer if is_new else None)
         inside = start.is_relative_to(out)  # SFT went before
-        result = {"base": str(start.relative_to(out)) if inside else "", "adapter": "adapter"}
-    shutil.rmtree(out / ("adapter" if config.tuning == "full" else "model"), ignore_errors=True)
+        result = {"base": str(start.relative_to(out)) if inside else "", "adapter": kind}
+    shutil.rmtree(out / other, ignore_errors=True)
     progress.write_json(out / RESULT, result)
     method = METHODS[config.method]
     summary = TrainingSummary(
         method=config.method,
-        model=name,
+        model=job.name,
         n_pairs=plan.n_rows,
         n_too_long=plan.n_too_long,
         first_loss=steps[0].loss,
@@ -176,8 +166,7 @@ def _save(
         stopped_early=worked.stopped_early,
         warnings=tuple(_warnings(steps, method)),
     )
-    weights = out / ("model" if config.tuning == "full" else "adapter")
-    write_card(weights, summary, config, knobs(method, config), files, seed)
+    write_card(out / kind, summary, config, knobs(method, config), files, job.seed)
     return summary
 
 
@@ -188,40 +177,26 @@ def _warnings(steps: Sequence[TrainingStep], method: Method) -> Iterator[str]:
         yield f"TRL calls the trainer of {method.name} experimental: it may change or go with any version"
 
 
-def _after_sft(
-    dataset: Path,
-    start: Path,
-    config: TrainingConfig,
-    out: Path,
-    seed: int,
-    on_step: OnStep,
-    name: str,
-    cache: Path | None,
-    on_plan: OnPlan | None,
-) -> tuple[Path, TrainingConfig]:
-    """Train by SFT first; return the model after it, and the configuration of the rest.
+def _after_sft(job: TrainingJob, on_step: OnStep, on_plan: OnPlan | None) -> TrainingJob:
+    """Train by SFT first; return the job of the rest, which starts at the model after it.
 
     The model is written whole, so that the reference of what follows is what SFT ended with, wherever TRL takes
     it from.
     """
+    config = job.config
     own = {
         "method": "sft", "max_steps": config.sft_steps, "learning_rate": config.sft_learning_rate,
         "sft_steps": 0, "sft_learning_rate": None, "beta": None, "label_smoothing": None, "sft_weight": None,
         "margin": None, "precompute_reference": False, "eval_steps": 0, "patience": 0,
+        "extra": {name: config.extra[name] for name in known_arguments(METHODS["sft"], config.extra)},
     }  # fmt: skip
-    folder = out / "sft"
+    folder, sft = job.out / "sft", config.model_copy(update=own)
     train(
-        dataset, start, config.model_copy(update=own), folder, seed, on_step,
-        model_name=name, cache=cache, on_plan=on_plan,
+        job.dataset, job.start, sft, folder, job.seed, on_step,
+        model_name=job.name, on_plan=on_plan,
     )  # fmt: skip
     rest = {"sft_steps": 0, "sft_learning_rate": None, "adapter": None, "chat_template": None}
     model = folder / "model"
     if config.tuning != "full":
-        merge_adapter(start, folder / "adapter", model)
-    return model, config.model_copy(update=rest)
-
-
-def _check_installed() -> None:
-    for name in _NEEDED:
-        if find_spec(name) is None:
-            raise TrainingError(f"training needs the package {name!r}; pip install 'pairsmith[train]'")
+        merge_adapter(job.start, folder / "adapter", model)
+    return replace(job, start=model, config=config.model_copy(update=rest), name=f"{job.name}-sft")

@@ -11,14 +11,17 @@ from typing import Any
 import pyarrow.parquet as pq
 from peft import LoraConfig
 
+from pairsmith.pipeline.run.digests import file_digest
 from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.sampling.models import digest_folder
+from pairsmith.pipeline.training.checks import TrainingError
 from pairsmith.pipeline.training.methods import METHODS, Knobs
-from pairsmith.pipeline.training.progress import file_digest
 from pairsmith.schemas.config.training import TrainingConfig
 from pairsmith.schemas.training import TrainingSummary
 
 BASE_DIGEST = "base_digest.txt"
 """File of an adapter with the digest of the base that it was trained on."""
+_FINGERPRINT = b"pairsmith:fingerprint"  # that `pairsmith build` left in a file's metadata
 _VERSIONS = ("torch", "transformers", "trl", "peft", "accelerate")
 _SPLIT_NAMES = ("loss", "reward_margin", "reward_accuracy", "chosen_logprob", "rejected_logprob", "kl")
 _WEIGHTS, _SETTINGS = "adapter_model.safetensors", "adapter_config.json"
@@ -45,21 +48,12 @@ def lora_config(config: TrainingConfig) -> LoraConfig:
     )
 
 
-def base_digest(base: Path) -> str:
-    """Return 16 hex digits over the weights and the tokenizer of a base, for its adapters to know it by."""
-    from pairsmith.pipeline.sampling.models import digest_folder
-
-    return digest_folder(base)
-
-
 def save_adapter(checkpoint: Path, folder: Path, base: Path, name: str, tokenizer: Any = None) -> None:
     """Write the adapter of a checkpoint: whole or not at all, the same bytes for the same weights.
 
     Args:
-        checkpoint: folder in which peft saved an adapter.
-        folder: what to write; an adapter that is there is replaced.
         base: folder of the start, whose digest is kept beside.
-        name: name of the start. peft would store its absolute path: whoever loads the adapter gives the base.
+        name: name of the start. peft would store its absolute path: whatever loads the adapter gives the base.
         tokenizer: saved with the adapter where it is not the base's own: it has got a chat template.
     """
     temporary = _fresh(folder)
@@ -69,7 +63,7 @@ def save_adapter(checkpoint: Path, folder: Path, base: Path, name: str, tokenize
     settings["target_modules"] = sorted(settings["target_modules"])  # a set: in any order in another process
     text = json.dumps(settings, indent=2, sort_keys=True) + "\n"
     (temporary / _SETTINGS).write_text(text, encoding="utf-8")
-    (temporary / BASE_DIGEST).write_text(base_digest(base) + "\n", encoding="utf-8")
+    (temporary / BASE_DIGEST).write_text(digest_folder(base) + "\n", encoding="utf-8")
     if tokenizer is not None:
         tokenizer.save_pretrained(temporary)
     _replace(folder, temporary)
@@ -80,8 +74,6 @@ def save_model(checkpoint: Path, folder: Path, tokenizer: Any, precision: str = 
 
     Args:
         checkpoint: folder in which the trainer saved float32 weights.
-        folder: what to write; a model that is there is replaced.
-        tokenizer: saved beside.
         precision: number type of the training, float32 or bfloat16: that of the weights that are written.
     """
     temporary = _fresh(folder)
@@ -96,24 +88,37 @@ def save_model(checkpoint: Path, folder: Path, tokenizer: Any, precision: str = 
     _replace(folder, temporary)
 
 
-def merged_model(base: Path, adapter: Path, folder: Path) -> Path:
+def merged_model(base: Path, adapter: Path, folder: Path, keeps_type: bool = False) -> Path:
     """Return a folder with a base and its adapter as one model: a start of its own; made again if they changed.
 
     In float32, since in bfloat16 the sum would round most of a short training's change away. The tokenizer is the
     adapter's where it has one: then it got its chat template in training.
-    """
-    from pairsmith.pipeline.sampling.models import digest_folder
 
-    mark, key = folder / "merged.json", json.dumps([digest_folder(base), digest_folder(adapter)])
+    Args:
+        keeps_type: write the weights in the base's number type.
+
+    Raises:
+        TrainingError: the adapter is for another base; the folder holds something else.
+    """
+    from pairsmith.pipeline.training.start import check_adapter
+
+    mark, key = folder / "merged.json", json.dumps([digest_folder(base), digest_folder(adapter), keeps_type])
+    if folder.is_dir() and any(folder.iterdir()) and not mark.is_file():
+        raise TrainingError(f"{folder}: there already, and not a merged model; give another folder")
+    check_adapter(adapter, base)
     if mark.is_file() and mark.read_text(encoding="utf-8") == key:
         return folder
     import torch
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     temporary = _fresh(folder)
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True)
-    PeftModel.from_pretrained(model, str(adapter)).merge_and_unload().save_pretrained(temporary)
+    whole = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+    if keeps_type:
+        settings = AutoConfig.from_pretrained(base, local_files_only=True)
+        whole = whole.to(settings.dtype or torch.float32)
+    whole.save_pretrained(temporary)
     _rewrite_settings(temporary / "config.json")
     has_own = (adapter / "tokenizer_config.json").is_file()
     AutoTokenizer.from_pretrained(adapter if has_own else base, local_files_only=True).save_pretrained(temporary)
@@ -125,15 +130,7 @@ def merged_model(base: Path, adapter: Path, folder: Path) -> Path:
 def write_card(
     folder: Path, summary: TrainingSummary, config: TrainingConfig, knobs: Knobs, files: Sequence[Path], seed: int
 ) -> None:
-    """Write `README.md` into the folder of an adapter or a model.
-
-    Args:
-        folder: the weights' folder.
-        summary: what training did.
-        config: its settings; `knobs` what the method took for those that were left open.
-        files: what it was trained on.
-        seed: seed of the run.
-    """
+    """Write `README.md` into the folder of an adapter or a model."""
     is_adapter = config.tuning != "full"
     head = {
         "library_name": "peft" if is_adapter else "transformers",
@@ -153,13 +150,8 @@ def write_card(
         *_table("what the log says", _log(summary)),
         *(f"- {line}" for line in summary.warnings),
     ]
-    write_whole(folder / "README.md", f"---\n{json.dumps(head, indent=1)}\n---\n\n{_joined(lines)}".encode())
-
-
-def dataset_fingerprints(files: Sequence[Path]) -> list[str]:
-    """Return the fingerprints that `pairsmith build` left in the files' metadata, each once."""
-    metadata = [pq.read_schema(file).metadata or {} for file in files]
-    return sorted({value.decode() for each in metadata if (value := each.get(b"pairsmith:fingerprint"))})
+    text = "\n".join(lines).rstrip() + "\n"
+    write_whole(folder / "README.md", f"---\n{json.dumps(head, indent=1)}\n---\n\n{text}".encode())
 
 
 def _settings(
@@ -180,7 +172,8 @@ def _data(summary: TrainingSummary, config: TrainingConfig, files: Sequence[Path
         rows.append(("dataset", config.dataset if _is_hub_name(config.dataset) else Path(config.dataset).name))
     if config.dataset_revision:
         rows.append(("revision", config.dataset_revision))
-    rows += [("fingerprint", f"`{value}`") for value in dataset_fingerprints(files)]
+    marks = {mark for file in files if (mark := (pq.read_schema(file).metadata or {}).get(_FINGERPRINT))}
+    rows += [("fingerprint", f"`{mark.decode()}`") for mark in sorted(marks)]
     return rows + [(file.name, f"sha256 `{file_digest(file)}`") for file in files]
 
 
@@ -200,10 +193,6 @@ def _log(summary: TrainingSummary) -> list[tuple[str, object]]:
 
 def _table(title: str, rows: Sequence[tuple[str, object]]) -> list[str]:
     return [f"| {title} | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows), ""]
-
-
-def _joined(lines: Sequence[str]) -> str:
-    return "\n".join(lines).rstrip() + "\n"
 
 
 def _is_hub_name(name: str) -> bool:

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ import torch
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from pairsmith.pipeline.run.errors import first_line
+from pairsmith.pipeline.sampling.models import digest_folder
 from pairsmith.pipeline.training.checks import TrainingError
+from pairsmith.pipeline.training.methods import MODEL_ARGUMENTS
 from pairsmith.schemas.config.training import TrainingConfig
 
 _log = logging.getLogger(__name__)
@@ -29,43 +33,28 @@ BASE_TEMPLATE = (
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What training starts from.
+    """What training starts from."""
 
-    Attributes:
-        model: causal language model, still in main memory; with the adapter that training goes on from, if any.
-        reference: a second copy that stays as it is; None where the model without (or with the first) adapter is
-            the reference, or the method has none.
-        tokenizer: with a chat template and a padding token.
-        device: cpu or cuda, where training runs.
-        precision: float32 or bfloat16, in which is multiplied. An adapter's base holds its weights in it; what is
-            trained is float32.
-        is_new_template: whether the tokenizer got its chat template here.
-    """
-
-    model: Any
+    model: Any  # causal language model, still in main memory; with the adapter that training goes on from, if any
+    # A second copy that stays as it is; None where the model without (or with the first) adapter is the reference,
+    # or the method has none.
     reference: Any
-    tokenizer: Any
-    device: str
+    tokenizer: Any  # with a chat template and a padding token
+    device: str  # cpu or cuda, where training runs
+    # Float32 or bfloat16, in which is multiplied. An adapter's base holds its weights in it; what is trained is
+    # float32.
     precision: str
-    is_new_template: bool
+    is_new_template: bool  # whether the tokenizer got its chat template here
 
 
 def load_start(folder: Path, config: TrainingConfig, needs_reference: bool) -> Start:
-    """Return the start that a model folder holds.
-
-    Args:
-        folder: model folder.
-        config: device, precision, tuning, adapter and chat template are used.
-        needs_reference: whether the loss compares with the start.
-
-    Raises:
-        TrainingError: see `choose_device`, `load_tokenizer`, `load_model` and `with_adapter`.
-    """
+    """Return the start that a model folder holds."""
     device, precision = choose_device(config.device, config.precision)
     tokenizer, is_new = load_tokenizer(folder, config.chat_template)
 
     def load() -> Any:
-        model = load_model(folder, "float32" if config.tuning == "full" else precision, config.tuning == "qlora")
+        dtype = "float32" if config.tuning == "full" else precision
+        model = load_model(folder, dtype, config.tuning == "qlora", config.extra.get(MODEL_ARGUMENTS, {}))
         if config.adapter is None:
             return model
         tuned = with_adapter(model, config.adapter, folder)
@@ -86,7 +75,9 @@ def choose_device(device: str, precision: str = "auto") -> tuple[str, str]:
         raise TrainingError("training.device = cuda, but torch sees no GPU; take auto or cpu")
     if device == "cpu" or not torch.cuda.is_available():
         return "cpu", "float32" if precision == "auto" else precision
-    if torch.cuda.device_count() > 1 and not _is_launched():
+    # Of processes that `accelerate launch` started beside each other each has a GPU of its own.
+    is_launched = torch.distributed.is_available() and torch.distributed.is_torchelastic_launched()
+    if torch.cuda.device_count() > 1 and not is_launched:
         raise TrainingError(
             "several GPUs are visible; set training.launch.config = ddp to use them, or make one visible with "
             "CUDA_VISIBLE_DEVICES=0"
@@ -104,7 +95,6 @@ def load_tokenizer(folder: Path, template: Path | None = None) -> tuple[Any, boo
     A tokenizer without a padding token pads with its end-of-text token; padding is masked out of the loss.
 
     Args:
-        folder: model folder.
         template: Jinja file; None takes the folder's own, or a plain one where it has none.
 
     Raises:
@@ -113,7 +103,7 @@ def load_tokenizer(folder: Path, template: Path | None = None) -> tuple[Any, boo
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
-        raise TrainingError(f"{folder}: no tokenizer: {_first_line(error)}") from None
+        raise TrainingError(f"{folder}: no tokenizer: {first_line(error)}") from None
     if tokenizer.eos_token is None and (tokenizer.pad_token is None or not tokenizer.chat_template):
         raise TrainingError(f"{folder}: the tokenizer has neither a padding nor an end-of-text token; set one")
     if tokenizer.pad_token is None:
@@ -152,18 +142,15 @@ def _try_template(tokenizer: Any, template: Path | None) -> None:
         raise TrainingError(f"{template}: a prompt must be the beginning of the prompt with its answer")
 
 
-def load_model(folder: Path, dtype: str, in_4_bits: bool = False) -> Any:
+def load_model(folder: Path, dtype: str, in_4_bits: bool = False, further: Mapping[str, Any] | None = None) -> Any:
     """Return the causal language model of a folder.
 
     Args:
-        folder: model folder.
         dtype: float32 or bfloat16, of its weights; in 4 bits, of what is multiplied.
         in_4_bits: NF4, quantised twice (Dettmers et al. 2023, arXiv:2305.14314).
-
-    Raises:
-        TrainingError: the folder holds no such model, or bitsandbytes is missing.
+        further: arguments of `from_pretrained`, such as `attn_implementation`.
     """
-    more: dict[str, Any] = {}
+    more = dict(further or {})
     if in_4_bits:
         if importlib.util.find_spec("bitsandbytes") is None:
             raise TrainingError(
@@ -179,16 +166,12 @@ def load_model(folder: Path, dtype: str, in_4_bits: bool = False) -> Any:
         return AutoModelForCausalLM.from_pretrained(
             folder, dtype=getattr(torch, dtype), local_files_only=True, **more
         )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise TrainingError(f"{folder}: the model can't be loaded: {_first_line(error)}") from None
+    except (ImportError, OSError, TypeError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise TrainingError(f"{folder}: the model can't be loaded: {first_line(error)}") from None
 
 
 def with_adapter(model: Any, adapter: Path, base: Path) -> Any:
-    """Return a model with a LoRA adapter that can be trained on.
-
-    Raises:
-        TrainingError: no adapter there, not one of LoRA, one of another base.
-    """
+    """Return a model with a LoRA adapter that can be trained on."""
     from peft import PeftModel
 
     check_adapter(adapter, base)
@@ -196,7 +179,7 @@ def with_adapter(model: Any, adapter: Path, base: Path) -> Any:
         tuned = PeftModel.from_pretrained(model, str(adapter), is_trainable=True)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise TrainingError(
-            f"{adapter}: an adapter for another base than {base.name}: {_first_line(error)}"
+            f"{adapter}: an adapter for another base than {base.name}: {first_line(error)}"
         ) from None
     # By a bare name peft would ask the Hub for the base's configuration, at each checkpoint.
     tuned.peft_config["default"].base_model_name_or_path = str(base)
@@ -204,12 +187,8 @@ def with_adapter(model: Any, adapter: Path, base: Path) -> Any:
 
 
 def check_adapter(adapter: Path, base: Path) -> None:
-    """Raise unless a folder holds a LoRA adapter of this base, by the base's digest, else by its name.
-
-    Raises:
-        TrainingError: the message says which base it is for.
-    """
-    from pairsmith.pipeline.training.saving import BASE_DIGEST, base_digest
+    """Raise unless a folder holds a LoRA adapter of this base, by the base's digest, else by its name."""
+    from pairsmith.pipeline.training.saving import BASE_DIGEST
 
     try:
         settings = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
@@ -222,19 +201,10 @@ def check_adapter(adapter: Path, base: Path) -> None:
     except OSError:
         known = ""
     name = Path(str(settings.get("base_model_name_or_path") or "")).name
-    if known and known != base_digest(base):
+    if known and known != digest_folder(base):
         raise TrainingError(f"{adapter}: an adapter for another base: it was trained on {name}, not on {base}")
     if not known and name and name not in (base.name, base.resolve().name):
         raise TrainingError(
             f"{adapter}: an adapter for another base: {name}, not {base.name}; if they are the same, write "
             f"{base.name!r} into base_model_name_or_path of its adapter_config.json"
         )
-
-
-def _is_launched() -> bool:
-    """Tell whether `accelerate launch` started this process beside others, each with a GPU of its own."""
-    return torch.distributed.is_available() and torch.distributed.is_torchelastic_launched()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

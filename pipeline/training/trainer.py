@@ -15,9 +15,16 @@ from accelerate import PartialState
 from transformers import PrinterCallback
 
 from pairsmith.pipeline.training.checks import TrainingError
-from pairsmith.pipeline.training.losses import N_COMPARED, WEIGHT, PairTrainer
-from pairsmith.pipeline.training.methods import SIMPO_LOSS, Knobs, Method, knobs, trl_classes
-from pairsmith.pipeline.training.references import References
+from pairsmith.pipeline.training.losses import CARRIED, PairTrainer
+from pairsmith.pipeline.training.methods import (
+    MODEL_ARGUMENTS,
+    SIMPO_LOSS,
+    Knobs,
+    Method,
+    knobs,
+    least_rows,
+    trl_classes,
+)
 from pairsmith.pipeline.training.saving import lora_config
 from pairsmith.pipeline.training.start import Start
 from pairsmith.pipeline.training.watch import StepOrder, StepWatch, Watched
@@ -26,29 +33,22 @@ from pairsmith.schemas.config.training import TrainingConfig
 _MAX_BEST = "eval_rewards/accuracies"  # held-out measure to be raised; methods without one lower eval_loss
 _CHECKPOINT_STEPS = {"lora": 5, "qlora": 5, "full": 50}  # 5: half a minute of CPU steps at most is done twice
 
+_LOSS_ARGUMENTS = frozenset({"f_alpha_divergence_coef", "f_divergence_type", "ld_alpha", "use_weighting"})
+
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a trainer is made of.
-
-    Attributes:
-        start: model, reference and tokenizer; the model gets the adapter.
-        train: rows that all fit `config.max_length`; `held_out` those that are evaluated on, maybe none.
-        seed: decides the adapter's start and the order of the rows.
-        checkpoints: folder that checkpoints go to; the newest two are kept, and the best.
-        n_steps: steps in all.
-        references: what is known of the reference's log-probabilities; None keeps nothing.
-    """
+    """What a trainer is made of."""
 
     method: Method
     config: TrainingConfig
-    start: Start
-    train: Any
+    start: Start  # model, reference and tokenizer; the model gets the adapter
+    train: Any  # rows that all fit `config.max_length`; `held_out` those that are evaluated on, maybe none
     held_out: Any
-    seed: int
-    checkpoints: Path
-    n_steps: int
-    references: References | None = None
+    seed: int  # decides the adapter's start and the order of the rows
+    checkpoints: Path  # folder that checkpoints go to; the newest two are kept, and the best
+    n_steps: int  # steps in all
+    datasets: tuple[str, ...] = ()  # names of the datasets that the rows' column `dataset` numbers
 
 
 def make_trainer(setup: Setup, watch: StepWatch) -> Any:
@@ -61,14 +61,21 @@ def make_trainer(setup: Setup, watch: StepWatch) -> Any:
     method, config, start = setup.method, setup.config, setup.start
     trainer_class, settings_class = trl_classes(method)
     chosen = knobs(method, config)
-    carried = tuple(name for name in (WEIGHT, N_COMPARED) if name in setup.train.column_names)
-    by_pair = method.is_dpo and (bool(carried) or (method.name == "dpo" and bool(chosen.label_smoothing)))
+    carried = tuple(name for name in CARRIED if name in setup.train.column_names)
+    smooths = method.name == "dpo" and bool(chosen.label_smoothing)
+    by_pair = method.is_dpo and (bool(carried) or smooths or method.name == "focal")
     base = PairTrainer if by_pair else trainer_class
-    watched = type(f"Watched{base.__name__}", (Watched, base), {"references": setup.references})
+    watched = type(f"Watched{base.__name__}", (Watched, base), {})
     train = setup.train
     if method.rows == "unpaired":
         train = _shuffled_whole(train, config.batch_size, setup.seed)
-    arguments = settings_class(**_common(setup, chosen), **_own(method, config, chosen, train))
+    if by_pair and (unread := _LOSS_ARGUMENTS & set(config.extra)):
+        raise TrainingError(
+            f"training.extra: {', '.join(sorted(unread))} belongs to TRL's own loss; pairs with weights, of "
+            "several datasets or with smoothed labels, and the methods focal and bonbon, have pairsmith's"
+        )
+    further = {name: value for name, value in config.extra.items() if name != MODEL_ARGUMENTS}
+    arguments = settings_class(**{**_common(setup, chosen), **_own(method, config, chosen, train), **further})
     fresh = config.tuning != "full" and config.adapter is None
     more = {"ref_model": start.reference} if method.has_reference else {}
     trainer = watched(
@@ -87,9 +94,24 @@ def make_trainer(setup: Setup, watch: StepWatch) -> Any:
     if method.rows != "unpaired":  # KTO pairs each row with its neighbour, so its order is fixed beforehand
         trainer.order = StepOrder(len(train), config.batch_size, setup.seed)
     if isinstance(trainer, PairTrainer):
-        trainer.set_up(method, chosen, carried)
+        trainer.set_up(method, chosen, carried, setup.datasets)
+    if config.reference == "base":
+        _compare_with_base(trainer.model)
     trainer.watch_passes()
     return trainer
+
+
+def _compare_with_base(model: Any) -> None:
+    """Have the reference be the base: TRL's copy of the first adapter, `ref`, is set to add nothing.
+
+    Raises:
+        TrainingError: the method has no such copy.
+    """
+    added = [value for name, value in model.named_parameters() if ".lora_B.ref." in name]
+    if not added:
+        raise TrainingError("training.reference = base is for methods that compare with a reference")
+    for value in added:
+        value.data.zero_()
 
 
 def _evaluates(setup: Setup) -> bool:
@@ -97,11 +119,7 @@ def _evaluates(setup: Setup) -> bool:
 
 
 def _trackers(config: TrainingConfig, out: Path) -> list[Any]:
-    """Return callbacks that report each step to TensorBoard (in `out/tensorboard`) or W&B too.
-
-    Raises:
-        TrainingError: a package that is not installed.
-    """
+    """Return callbacks that report each step to TensorBoard (in `out/tensorboard`) or W&B too."""
     from transformers import integrations
 
     callbacks: list[Any] = []
@@ -136,9 +154,7 @@ def _wandb(out: Path) -> list[Any]:
 def _common(setup: Setup, chosen: Knobs) -> dict[str, Any]:
     """Return the arguments that all trainers share."""
     config, start = setup.config, setup.start
-    micro, n_accumulated = split_batch(
-        config, PartialState().num_processes, 2 if setup.method.name == "kto" else 1
-    )
+    micro, n_accumulated = split_batch(config, PartialState().num_processes, least_rows(config.method))
     every = config.checkpoint_steps or _CHECKPOINT_STEPS[config.tuning]
     arguments: dict[str, Any] = {
         "output_dir": str(setup.checkpoints),
@@ -149,8 +165,6 @@ def _common(setup: Setup, chosen: Knobs) -> dict[str, Any]:
         "dataloader_drop_last": True,  # full steps only; a new order each epoch gives every row its turn
         "max_steps": setup.n_steps,
         "learning_rate": chosen.learning_rate,
-        "lr_scheduler_type": config.schedule,
-        "warmup_steps": round(config.warmup_share * setup.n_steps),
         "seed": setup.seed,
         "use_cpu": start.device == "cpu",
         "bf16": start.precision == "bfloat16",
@@ -203,16 +217,7 @@ def _own(method: Method, config: TrainingConfig, chosen: Knobs, train: Any) -> d
 
 
 def split_batch(config: TrainingConfig, n_processes: int, n_least: int = 1) -> tuple[int, int]:
-    """Return the rows that a process has in memory at once, and how many such parts make its share of a step.
-
-    Args:
-        config: batch sizes are used.
-        n_processes: processes that share a step.
-        n_least: rows that the method needs in memory at once; KTO estimates its KL over them, and needs 2.
-
-    Raises:
-        TrainingError: a step's rows can't be split so.
-    """
+    """Return the rows that a process has in memory at once, and how many such parts make its share of a step."""
     share, rest = divmod(config.batch_size, n_processes)
     if rest or not share:
         raise TrainingError(
@@ -246,7 +251,7 @@ def quiet() -> Iterator[None]:
     """Keep the libraries' bars and informational lines off the terminal: the command has bars of its own.
 
     Of warnings two kinds are silenced: transformers 5.23 calls `gradient_checkpointing` deprecated, whose new name
-    5.0 lacks, and TRL 1.16 reads the old one at each step; and that a trainer is experimental, which stands in the
+    5.0 lacks, and TRL 1.16 reads the old one at each step; and that a trainer is experimental, which is in the
     summary's warnings.
     """
     level = transformers.logging.get_verbosity()

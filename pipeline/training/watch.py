@@ -13,23 +13,17 @@ from transformers import TrainerCallback
 from pairsmith.pipeline.training.checks import check_finite, check_first_step
 from pairsmith.pipeline.training.methods import Knobs, Method
 from pairsmith.pipeline.training.progress import WHOLE
-from pairsmith.pipeline.training.references import References, row_keys
-from pairsmith.schemas.training import HeldOutStep, TrainingStep
+from pairsmith.schemas.training import DatasetStep, HeldOutStep, TrainingStep
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the first step must show.
+    """What the first step must show."""
 
-    Attributes:
-        loss: at equality; None where it is unknown.
-        beta: of the rewards; None where there is no reference.
-        precision: float32 or bfloat16.
-    """
-
-    loss: float | None
-    beta: float | None
-    precision: str
+    loss: float | None  # at equality; None where it is unknown
+    beta: float | None  # of the rewards; None where there is no reference
+    precision: str  # float32 or bfloat16
+    starts_equal: bool = True  # whether policy and reference are the same model at the first step
 
 
 def reward_beta(method: Method, knobs: Knobs) -> float | None:
@@ -68,11 +62,7 @@ class StepWatch(TrainerCallback):  # type: ignore[misc] # transformers carries n
         self._began = time.perf_counter()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
-        """Check and report the step that was just done.
-
-        Raises:
-            TrainingError: the first step is not the start's; a loss or gradient is not finite.
-        """
+        """Check and report the step that was just done."""
         if "loss" not in logs:  # an evaluation's line, or the trainer's closing one of totals
             return
         check_finite(state.global_step, logs["loss"], logs["grad_norm"])
@@ -92,8 +82,9 @@ class StepWatch(TrainerCallback):  # type: ignore[misc] # transformers carries n
             kl=logs.get("kl_to_reference"),
             chosen_n_tokens=logs.get("length/chosen"),
             rejected_n_tokens=logs.get("length/rejected"),
+            datasets=_by_dataset(logs),
         )
-        if step.step == 1 and self._expected.beta is not None:
+        if step.step == 1 and self._expected.beta is not None and self._expected.starts_equal:
             check_first_step(step, self._expected.loss, self._expected.beta, self._expected.precision)
         if state.is_world_process_zero:
             self._report(step)
@@ -161,7 +152,6 @@ class Watched:
     """
 
     order: StepOrder | None = None
-    references: References | None = None
 
     def watch_passes(self) -> None:
         """Begin to look at what the model gives; the trainer is ready."""
@@ -212,23 +202,6 @@ class Watched:
         else:
             self._metrics["train"][name].append(total / n)  # type: ignore[attr-defined]
 
-    def _precompute_ref_logps(self, dataset: Any, name: str, batch_size: int) -> Any:
-        """Return the rows with the reference's log-probabilities; what is known is not computed again."""
-        known = self.references
-        if known is None:
-            return super()._precompute_ref_logps(dataset, name, batch_size)  # type: ignore[misc]
-        keys = row_keys(dataset)
-        missing = known.missing(keys)
-        if missing:
-            part = super()._precompute_ref_logps(dataset.select(missing), name, batch_size)  # type: ignore[misc]
-            for column, of_row in keys.items():
-                known.add((of_row[row] for row in missing), part[column])
-            if self.accelerator.is_main_process:  # type: ignore[attr-defined]
-                known.write()
-        for column, values in known.columns(keys).items():
-            dataset = dataset.add_column(column, values)
-        return dataset
-
     def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
         return self.order if self.order is not None else SequentialSampler(self.train_dataset)  # type: ignore[attr-defined]
 
@@ -237,6 +210,16 @@ class Watched:
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Write none: checkpoints are not for publishing."""
+
+
+def _by_dataset(logs: dict[str, float]) -> tuple[DatasetStep, ...]:
+    """Return what a step's log holds of each dataset (see `losses.PairTrainer`)."""
+    names = [name.removeprefix("dataset/").removesuffix("/loss") for name in logs if name.startswith("dataset/")]
+    return tuple(
+        DatasetStep(name, logs[f"dataset/{name}/loss"], logs[f"dataset/{name}/accuracy"])
+        for name in sorted(names)
+        if f"dataset/{name}/loss" in logs
+    )
 
 
 def best_of(steps: list[HeldOutStep]) -> HeldOutStep:

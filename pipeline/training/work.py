@@ -3,9 +3,7 @@
 import contextlib
 import math
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,54 +11,40 @@ from accelerate import PartialState
 
 from pairsmith.pipeline.training import progress
 from pairsmith.pipeline.training.checks import TrainingError, check_best_of_n, check_n_rows
-from pairsmith.pipeline.training.losses import N_COMPARED, WEIGHT, check_weights, loss_at_equality
-from pairsmith.pipeline.training.methods import METHODS, Method, knobs
-from pairsmith.pipeline.training.reading import COLUMNS, find_rows, leave_out_too_long, read_rows
-from pairsmith.pipeline.training.references import References
-from pairsmith.pipeline.training.saving import base_digest
+from pairsmith.pipeline.training.losses import (
+    DATASET,
+    N_COMPARED,
+    WEIGHT,
+    check_weights,
+    loss_at_equality,
+    number_datasets,
+)
+from pairsmith.pipeline.training.methods import METHODS, Method, knobs, least_rows
+from pairsmith.pipeline.training.progress import OnPlan, OnStep, TrainingJob, TrainingPlan
+from pairsmith.pipeline.training.reading import (
+    COLUMNS,
+    SPANS,
+    find_rows,
+    leave_out_too_long,
+    read_rows,
+    with_focus,
+)
 from pairsmith.pipeline.training.start import Start, load_start
 from pairsmith.pipeline.training.trainer import Setup, make_trainer, quiet, scored_answers_only
 from pairsmith.pipeline.training.watch import Expected, StepWatch, best_of, reward_beta
-from pairsmith.schemas.config.training import TrainingConfig
 from pairsmith.schemas.training import HeldOutStep, TrainingStep
 
 MAX_EVAL_PAIRS = 64  # of an evaluation: a mean over them has a standard error of at most 0.0625
 NO_SPACE_MIB = 64  # a failed write is put down to a full disk if less is free
-OnStep = Callable[[TrainingStep], None]
-OnPlan = Callable[[progress.Plan], None]
 _UNITS = {"pairs": "pairs", "unpaired": "answers", "sft": "right answers"}
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What a process needs to do a run's steps.
-
-    Attributes:
-        dataset: folder of the rows (see `find_rows`).
-        start: model folder.
-        out: folder of the run (see `pipeline.training.progress`).
-        name: name of the start.
-        inputs: digest of all that decides the weights.
-        cache: folder of references' log-probabilities that outlives the run.
-    """
-
-    dataset: Path
-    start: Path
-    config: TrainingConfig
-    out: Path
-    seed: int
-    name: str
-    inputs: str
-    cache: Path | None
-
-
-def do_steps(job: Job, on_plan: OnPlan, on_step: OnStep) -> None:
+def do_steps(job: TrainingJob, on_plan: OnPlan, on_step: OnStep) -> None:
     """Do the missing steps; the last one leaves a checkpoint, and `worked.json` names the one that is kept.
 
     The folder of the run is touched once the rows are known to be enough: until then an earlier run stays.
 
     Args:
-        job: what to do.
         on_plan: called by the first process, when the rows are known.
         on_step: called by the first process after each step, and before with those that the run goes on from.
 
@@ -68,13 +52,13 @@ def do_steps(job: Job, on_plan: OnPlan, on_step: OnStep) -> None:
         TrainingError: training can't start or can't go on; the newest checkpoint is kept.
     """
     method, config = METHODS[job.config.method], job.config
-    with quiet(), explained(job), tempfile.TemporaryDirectory(prefix="pairsmith-rows-") as cache:
+    with quiet(), explained(job), _rows_folder(job.out) as cache:
         PartialState(cpu=config.device == "cpu")  # before anybody asks it on which device
         start = load_start(job.start, config, method.has_reference)
-        train, held_out, plan = _read(job, method, start, Path(cache))
+        train, held_out, plan = _read(job, method, start, cache)
+        train, held_out, datasets = number_datasets(train, held_out, method)
         checkpoints = job.out / progress.CHECKPOINTS
-        known = _references(job, start.precision)
-        setup = Setup(method, config, start, train, held_out, job.seed, checkpoints, plan.n_steps, known)
+        setup = Setup(method, config, start, train, held_out, job.seed, checkpoints, plan.n_steps, datasets)
         _take_up(job, plan, on_plan, on_step)
         checkpoint, n_done = progress.newest_checkpoint(job.out), len(progress.read_log(job.out))
         PartialState().wait_for_everyone()  # nobody's step is in the log before all have read it
@@ -88,7 +72,21 @@ def do_steps(job: Job, on_plan: OnPlan, on_step: OnStep) -> None:
         PartialState().wait_for_everyone()
 
 
-def _take_up(job: Job, plan: progress.Plan, on_plan: OnPlan, on_step: OnStep) -> None:
+@contextlib.contextmanager
+def _rows_folder(out: Path) -> Iterator[Path]:
+    """Give the folder of the rows' Arrow copies, one for all processes: TRL's first writes what the others read.
+
+    What a killed run left there, such as log-probabilities of the reference, is used again.
+    """
+    folder = out / "rows"
+    folder.mkdir(parents=True, exist_ok=True)
+    yield folder
+    PartialState().wait_for_everyone()
+    if PartialState().is_main_process:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _take_up(job: TrainingJob, plan: TrainingPlan, on_plan: OnPlan, on_step: OnStep) -> None:
     """Have the first process clear the folder or cut it to the newest checkpoint, while the others wait."""
     if PartialState().is_main_process:
         progress.open_run(job.out, job.inputs)
@@ -100,58 +98,56 @@ def _take_up(job: Job, plan: progress.Plan, on_plan: OnPlan, on_step: OnStep) ->
     PartialState().wait_for_everyone()
 
 
-def _read(job: Job, method: Method, start: Start, cache: Path) -> tuple[Any, Any, progress.Plan]:
+def _read(job: TrainingJob, method: Method, start: Start, cache: Path) -> tuple[Any, Any, TrainingPlan]:
     """Return rows to train on, held-out rows, and the plan."""
     config = job.config
     train, held_out = read_rows(find_rows(job.dataset, method.rows), method.rows, cache)
-    columns = [*COLUMNS[method.rows], WEIGHT]
+    columns = [*COLUMNS[method.rows], WEIGHT, DATASET]
     if method.name == "bonbon":
         check_best_of_n(train, job.name)
         columns.append(N_COMPARED)
+    if method.name == "focal":
+        columns += SPANS
     train, held_out = (
         rows.select_columns([name for name in columns if name in rows.column_names]) for rows in (train, held_out)
     )
     train, n_too_long, n_prompts = leave_out_too_long(train, start.tokenizer, config.max_length)
     train = check_weights(train, method)
+    if method.name == "focal":
+        train = with_focus(train, start.tokenizer)
     if WEIGHT not in train.column_names and WEIGHT in held_out.column_names:
         held_out = held_out.remove_columns(WEIGHT)
     check_n_rows(len(train), n_too_long, config.batch_size, config.max_length, _UNITS[method.rows])
     if config.eval_steps:
         held_out, _, _ = leave_out_too_long(held_out, start.tokenizer, config.max_length)
+        if method.name == "focal":
+            held_out = with_focus(held_out, start.tokenizer)
         if not len(held_out):
             raise TrainingError("training.eval_steps is set, but no held-out pair fits; raise pairs.test_share")
         held_out = held_out.select(range(min(len(held_out), MAX_EVAL_PAIRS)))
     n_epoch = len(train) // config.batch_size
     n_steps = config.max_steps or math.ceil(config.epochs * n_epoch)
     n_held_out = len(held_out) if config.eval_steps else 0
-    return train, held_out, progress.Plan(len(train), n_held_out, n_too_long, n_prompts, n_steps)
+    return train, held_out, TrainingPlan(len(train), n_held_out, n_too_long, n_prompts, n_steps)
 
 
-def _references(job: Job, precision: str) -> References | None:
-    """Return what is known of the reference, by all that decides its numbers."""
-    if not job.config.precompute_reference:
-        return None
-    adapter = job.config.adapter
-    parts = [base_digest(job.start), base_digest(adapter) if adapter is not None else ""]
-    parts += [precision, "4 bits" if job.config.tuning == "qlora" else "", str(job.config.tuning == "full")]
-    return References(job.cache or job.out / "references", parts)
-
-
-def _watch(job: Job, method: Method, start: Start, on_step: OnStep, has_weights: bool) -> StepWatch:
+def _watch(job: TrainingJob, method: Method, start: Start, on_step: OnStep, has_weights: bool) -> StepWatch:
     chosen = knobs(method, job.config)
+    has_weights = has_weights or bool(job.config.extra.get("use_weighting"))
     first_loss = None if has_weights else loss_at_equality(method, chosen)  # its weights would scale it
-    expected = Expected(first_loss, reward_beta(method, chosen), start.precision)
+    is_start = job.config.reference == "start"
+    expected = Expected(first_loss, reward_beta(method, chosen), start.precision, starts_equal=is_start)
     is_first = PartialState().is_main_process
     evaluations = progress.read_evaluations(job.out)
 
     def report(step: TrainingStep) -> None:
-        progress.append_log(job.out, step)
+        progress.append(job.out, step)
         on_step(step)
 
     def evaluated(one: HeldOutStep) -> list[HeldOutStep]:
         evaluations.append(one)
         if is_first:
-            progress.append_evaluation(job.out, one)
+            progress.append(job.out, one)
         return evaluations
 
     return StepWatch(expected, report, evaluated, job.config.patience)
@@ -166,7 +162,7 @@ def _close(out: Path, stopped_early: bool, precision: str) -> None:
 
 
 @contextlib.contextmanager
-def explained(job: Job) -> Iterator[None]:
+def explained(job: TrainingJob) -> Iterator[None]:
     """Turn out-of-memory and disk-full errors inside torch into errors that name the remedy."""
     import torch
 
@@ -184,13 +180,13 @@ def explained(job: Job) -> Iterator[None]:
         raise TrainingError(f"{job.out}: {free_mib} MiB of disk space left; free some, then run again") from None
 
 
-def _no_memory(job: Job, what: str) -> str:
+def _no_memory(job: TrainingJob, what: str) -> str:
     """Return what to try: a smaller part of the step in memory, then checkpointing, then shorter rows."""
     config = job.config
     micro = config.micro_batch_size or config.batch_size
-    if micro > 1:
-        smaller = max(part for part in range(1, micro) if config.batch_size % part == 0)
-        remedy = f"set training.micro_batch_size = {smaller}, which gives the same steps"
+    parts = [part for part in range(least_rows(config.method), micro) if config.batch_size % part == 0]
+    if parts:
+        remedy = f"set training.micro_batch_size = {parts[-1]}, which gives the same steps"
     elif not config.gradient_checkpointing:
         remedy = "set training.gradient_checkpointing = true"
     else:

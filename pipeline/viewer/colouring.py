@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise, zip_longest
+from itertools import accumulate, pairwise, zip_longest
 
 from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES
@@ -134,19 +134,12 @@ def _changes(left: str, right: str) -> tuple[list[tuple[int, int]], list[tuple[i
     if matcher.ratio() < 0.3:
         return [], []
     ranges: tuple[list[tuple[int, int]], list[tuple[int, int]]] = ([], [])
-    starts = [_starts(side) for side in words]
+    starts = [list(accumulate(map(len, side), initial=0)) for side in words]
     for kind, low, high, other_low, other_high in matcher.get_opcodes():
         if kind != "equal":
             ranges[0].append((starts[0][low], starts[0][high]))
             ranges[1].append((starts[1][other_low], starts[1][other_high]))
     return ranges
-
-
-def _starts(words: Sequence[str]) -> list[int]:
-    starts = [0]
-    for word in words:
-        starts.append(starts[-1] + len(word))
-    return starts
 
 
 def _mark(spans: Sequence[Span], ranges: Sequence[tuple[int, int]]) -> tuple[Span, ...]:

@@ -11,11 +11,12 @@ from urllib.parse import urlencode
 import polars as pl
 
 from pairsmith.pipeline.chain.table import stage_folder
-from pairsmith.pipeline.pairing.user_marks import read_marks, write_marks
-from pairsmith.pipeline.report.history import NoPairError, ProblemHistory, RunReader
+from pairsmith.pipeline.pairing.drops import read_marks, write_marks
+from pairsmith.pipeline.report.history import NoPairError, RunReader
 from pairsmith.pipeline.run.folder import MANIFEST
-from pairsmith.schemas.crosscheck import CrosscheckResult
-from pairsmith.schemas.mark import Mark, MarkKind
+from pairsmith.pipeline.viewer.problems import read_problems
+from pairsmith.schemas.pair import Mark, MarkKind
+from pairsmith.schemas.verdict import CrosscheckResult
 
 DOUBTS = ("any", "weak_problem", "unchecked", "doubtful", "outvoted", "refuted", "weighed_down")
 _N_KEPT = 32  # filters, and problems, that are kept ready
@@ -77,16 +78,16 @@ class PairIndex:
         )
         self.row_of = {pair_id: row for row, pair_id in enumerate(self.facts["pair_id"])}
         self.marks = {(mark.chosen_id, mark.rejected_id): mark for mark in read_marks(self.run)}
-        self.history = functools.lru_cache(_N_KEPT)(self._history)
-        self._choices = functools.cache(self._count_choices)
+        self.history = functools.lru_cache(_N_KEPT)(self.reader.history)
+        self.choices = functools.cache(self._count_choices)
         self._plain_rows = functools.lru_cache(_N_KEPT)(self._find)
+        self.problems = functools.cache(lambda: read_problems(self.run, self.facts))
         assert self.reader.shard_of is not None  # read now, not with the first page
 
     def rows(self, wanted: Filter) -> list[int]:
         """Return the numbers of the pairs that are wanted, ascending."""
-        if wanted.mark:  # marks change while people look
-            return self._find(wanted)
-        return self._plain_rows(wanted)
+        # Marks change while people look.
+        return self._find(wanted) if wanted.mark else self._plain_rows(wanted)
 
     def pair(self, row: int) -> dict[str, Any]:
         """Return the facts of a pair, with its mark as `mark` and `side`."""
@@ -122,11 +123,8 @@ class PairIndex:
             write_marks(self.run, marks.values())
             self.marks = marks
 
-    def choices(self) -> dict[str, list[tuple[str, int]]]:
-        """Return what can be filtered by, with the pairs of each, the commonest first."""
-        return self._choices()
-
     def _count_choices(self) -> dict[str, list[tuple[str, int]]]:
+        """Return what can be filtered by, with the pairs of each, the commonest first."""
         both = pl.concat([self.facts["chosen_tags"], self.facts["rejected_tags"]]).unique()
         tags = sorted({tag for text in both for tag in text.split()})
         return {
@@ -180,9 +178,6 @@ class PairIndex:
                 tests.append(pl.col(column) == getattr(wanted, name))
         found = self.facts.lazy().select(pl.all_horizontal(tests).alias("found")).collect()["found"]
         return found if len(found) == self.facts.height else pl.Series([bool(found[0])] * self.facts.height)
-
-    def _history(self, problem_id: str) -> ProblemHistory:
-        return self.reader.history(problem_id)
 
     def _weak(self) -> pl.DataFrame:
         folder = stage_folder(self.run, "problem_standings")

@@ -3,11 +3,11 @@
 import bisect
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from pairsmith.pipeline.extraction.parts import Part, answer_parts
+from pairsmith.pipeline.extraction.thoughts import Part, answer_parts
 from pairsmith.pipeline.report.gather import gather_run
 from pairsmith.pipeline.report.history import (
     Known,
@@ -26,18 +26,20 @@ from pairsmith.pipeline.report.history import (
     count_labels,
     outcomes_by_test,
 )
-from pairsmith.pipeline.report.page import render_page
-from pairsmith.pipeline.report.words import percent, spoken
+from pairsmith.pipeline.report.page import make_environment, render_page
 from pairsmith.pipeline.run.errors import PairsmithError
-from pairsmith.pipeline.run.safe_text import shown_text, visible
+from pairsmith.pipeline.run.safe_text import shown_text
 from pairsmith.pipeline.viewer.colouring import side_by_side
 from pairsmith.pipeline.viewer.index import Filter, PairIndex
-from pairsmith.schemas.mark import MarkKind
+from pairsmith.pipeline.viewer.problems import STATES
+from pairsmith.schemas.pair import MarkKind
+from pairsmith.schemas.verdict import Label
 
 N_ROWS = 50  # pairs a page of the list
 _N_CASES = 60
 _N_CHARS = 400  # of a value in the table of cases
 _N_CLUSTERS = 12
+_N_CANDIDATES = 60  # shown of a problem
 _HERE = Path(__file__).parent
 _MARKS = {
     "good": (MarkKind.GOOD, ""),
@@ -68,50 +70,84 @@ def make_app(run: Path) -> Starlette:
     """
     index = PairIndex(run)
 
-    async def show_list(request: Request) -> Response:
-        return await run_in_threadpool(_list_page, index, request)
-
-    async def show_pair(request: Request) -> Response:
-        return await run_in_threadpool(_pair_page, index, request)
-
-    async def show_report(request: Request) -> Response:
-        return await run_in_threadpool(_report, run)
-
-    async def show_plots(request: Request) -> Response:
-        return _page("plots.html.jinja", index, request)
-
     async def take_mark(request: Request) -> Response:
         body = await request.body()
         return await run_in_threadpool(_take_mark, index, body)
 
-    async def say_error(request: Request, error: Exception) -> Response:
+    async def show_error(request: Request, error: Exception) -> Response:
         status = 404 if isinstance(error, NoPairError) else 500
         return PlainTextResponse(shown_text(" ".join(str(error).split()), 1000), status)
 
     routes = [
-        Route("/", show_list),
-        Route("/pairs/{pair_id}", show_pair),
-        Route("/plots", show_plots),
-        Route("/report", show_report),
+        Route("/", partial(_list_page, index)),  # Starlette runs what is not async in a thread
+        Route("/pairs/{pair_id}", partial(_pair_page, index)),
+        Route("/problems", partial(_problems_page, index, False)),
+        Route("/undecided", partial(_problems_page, index, True)),
+        Route("/problems/{problem_id:path}", partial(_problem_page, index)),
+        Route("/plots", partial(_page, "plots.html.jinja", index)),
+        Route("/report", partial(_report, run)),
         Route("/marks", take_mark, methods=["POST"]),
         Mount("/static", StaticFiles(directory=_HERE / "static")),
     ]
-    return Starlette(routes=routes, exception_handlers={PairsmithError: say_error})
+    return Starlette(routes=routes, exception_handlers={PairsmithError: show_error})
 
 
 def _list_page(index: PairIndex, request: Request) -> Response:
     index.refresh()
     wanted = Filter.of_query(request.query_params)
     rows = index.rows(wanted)
-    n_pages = max(1, -(-len(rows) // N_ROWS))
-    asked = request.query_params.get("page", "1")
-    page = min(max(int(asked), 1), n_pages) if asked.isdecimal() and len(asked) < 9 else 1
+    page, n_pages = _page_number(request, len(rows))
     part = [index.pair(row) for row in rows[(page - 1) * N_ROWS : page * N_ROWS]]
     return _page(
         "list.html.jinja", index, request, wanted=wanted, pairs=part, n_found=len(rows), page=page,
         n_pages=n_pages,
         choices=index.choices(), query=wanted.query(), page_query=lambda number: wanted.query(page=number),
     )  # fmt: skip
+
+
+def _page_number(request: Request, n_rows: int) -> tuple[int, int]:
+    """Return the page that is asked for, from 1, and how many there are."""
+    n_pages = max(1, -(-n_rows // N_ROWS))
+    asked = request.query_params.get("page", "1")
+    return (min(max(int(asked), 1), n_pages) if asked.isdecimal() and len(asked) < 9 else 1), n_pages
+
+
+def _problems_page(index: PairIndex, is_undecided: bool, request: Request) -> Response:
+    index.refresh()
+    table, query = index.problems(), request.query_params
+    problem, kind = (query.get(name, "").strip()[:200] for name in ("problem", "kind"))
+    rows = table.find_undecided(problem, kind) if is_undecided else table.find(problem, kind)
+    if is_undecided:
+        counts = table.undecided["cause"].value_counts().sort("count", "cause", descending=[True, False])
+        kinds = list(counts.iter_rows())
+    else:
+        kinds = [(state, table.find("", state).height) for state in STATES]
+    page, n_pages = _page_number(request, rows.height)
+    path = request.url.path
+    return _page(
+        "problems.html.jinja", index, request, is_undecided=is_undecided, path=path, problem=problem, kind=kind,
+        title="Undecided" if is_undecided else "Problems", kinds=kinds, n_found=rows.height, page=page,
+        n_pages=n_pages, rows=rows.slice((page - 1) * N_ROWS, N_ROWS).to_dicts(),
+        page_address=lambda number: f"{path}?" + urlencode({"problem": problem, "kind": kind, "page": number}),
+    )  # fmt: skip
+
+
+def _problem_page(index: PairIndex, request: Request) -> Response:
+    index.refresh()
+    history = index.history(request.path_params["problem_id"])
+    order = [Label.UNDECIDED, Label.FAILED, Label.PASSED]
+    candidates = sorted(
+        history.candidates, key=lambda known: order.index(known.verdict.label) if known.verdict else len(order)
+    )
+    return _page(
+        "problem.html.jinja", index, request, problem=history.problem, candidates=candidates,
+        n_shown=_N_CANDIDATES, labels=count_labels(candidates), parts=_parts,
+        n_pairs_here=index.facts.filter(problem_id=history.problem.problem_id).height,
+    )  # fmt: skip
+
+
+def _parts(known: Known) -> list[Part]:
+    return answer_parts(known.candidate.completion, known.candidate.reasoning, known.program)
 
 
 def _pair_page(index: PairIndex, request: Request) -> Response:
@@ -130,10 +166,11 @@ def _pair_page(index: PairIndex, request: Request) -> Response:
         before=index.facts["pair_id"][before] if before is not None else "",
         after=index.facts["pair_id"][after] if after is not None else "",
         problem=history.problem, standing=history.standing, chosen=chosen, rejected=rejected,
-        diff=side_by_side(_program(chosen), _program(rejected), history.problem.language),
+        diff=side_by_side(shown_text(chosen.code), shown_text(rejected.code), history.problem.language),
         cases=cases[:_N_CASES], n_cases=len(cases), tests=outcomes_by_test(chosen, rejected)[:_N_CASES],
         clusters=_clusters(history, pair), n_candidates=len(history.candidates),
-        parts=_parts, labels=count_labels(history.candidates), judgements=index.reader.judgements(pair["pair_id"]),
+        parts=_parts,
+        labels=count_labels(history.candidates), judgements=index.reader.judgements(pair["pair_id"]),
     )  # fmt: skip
 
 
@@ -143,7 +180,7 @@ def _neighbours(rows: list[int], row: int) -> tuple[int | None, int | None]:
     return (rows[low - 1] if low else None), (rows[high] if high < len(rows) else None)
 
 
-def _report(run: Path) -> Response:
+def _report(run: Path, request: Request) -> Response:
     path = run / "report.html"
     text = path.read_text(encoding="utf-8") if path.is_file() else render_page(gather_run(run))
     return HTMLResponse(text)
@@ -154,7 +191,7 @@ def _take_mark(index: PairIndex, body: bytes) -> Response:
         given = json.loads(body)
         judged, side = _MARKS[given["mark"]]
         pair_id = str(given["pair_id"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return PlainTextResponse("not a mark", 400)
     index.mark(pair_id, judged, side)
     return JSONResponse({"mark": given["mark"], "n_marks": len(index.marks)})
@@ -166,20 +203,6 @@ def _page(template: str, index: PairIndex, request: Request, **values: Any) -> R
         token=request.scope.get("pairsmith_token", ""), **values,
     )  # fmt: skip
     return HTMLResponse(text)
-
-
-def _finalize(value: Any) -> Any:
-    """Make hidden characters of every text visible: no expression of a template can forget to."""
-    return visible(value[:100_000]) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _parts(known: Known) -> list[Part]:
-    """Return what a model wrote in parts: thoughts, what was judged, the rest."""
-    return answer_parts(known.candidate.completion, known.candidate.reasoning, known.program)
-
-
-def _program(known: Known) -> str:
-    return shown_text(known.code)
 
 
 def _clusters(history: ProblemHistory, pair: dict[str, Any]) -> list[Cluster]:
@@ -198,12 +221,5 @@ def _clusters(history: ProblemHistory, pair: dict[str, Any]) -> list[Cluster]:
     return shown[:_N_CLUSTERS]
 
 
-_TEMPLATES = Environment(
-    loader=PackageLoader("pairsmith.pipeline.viewer"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    finalize=_finalize,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_TEMPLATES.filters |= {"spoken": spoken, "percent": percent, "shown": shown_text, "facts": candidate_facts}
+_TEMPLATES = make_environment(_HERE / "templates")
+_TEMPLATES.filters |= {"shown": shown_text, "facts": candidate_facts}

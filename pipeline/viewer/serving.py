@@ -19,7 +19,7 @@ _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-# The report draws with style sheets of its own, holds no script, and stands in a frame of ours.
+# The report draws with style sheets of its own, holds no script, and is in a frame of ours.
 _REPORT_CSP = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
     "frame-ancestors 'self'; sandbox"
@@ -45,7 +45,6 @@ def serve(run: Path, host: str, port: int, log: Callable[[str], None]) -> None:
     """Serve the viewer of a run until the process is stopped.
 
     Args:
-        run: run folder.
         host: address to listen on; one that is not loopback lets everybody read and mark who reaches it.
         port: 0 takes a free one.
         log: prints a line: the address, and a warning where it is not loopback.
@@ -115,9 +114,7 @@ class Guard:
         """Guard an application.
 
         Args:
-            app: the application.
             hosts: `name:port` under which it may be asked.
-            token: see `token`; by default a random one.
         """
         self.app = app
         self.hosts = frozenset(hosts)

@@ -1,20 +1,21 @@
 """The configuration of a run: one TOML file, command-line overrides, nothing from the environment."""
 
-from pairsmith.schemas.config.budget import AdaptiveConfig, BudgetConfig, PricesConfig
-from pairsmith.schemas.config.engine import EngineConfig
 from pairsmith.schemas.config.evaluation import (
     HELD_OUT,
     EvaluatedModelConfig,
     EvaluatedSetConfig,
     EvaluationConfig,
     GateConfig,
+    RoundsConfig,
     ScoringConfig,
     evaluation_overrides,
 )
-from pairsmith.schemas.config.extraction import ExtractionConfig
 from pairsmith.schemas.config.judging import (
+    ColumnsConfig,
     CrosscheckConfig,
     ExecutionConfig,
+    ExtractionConfig,
+    ProblemsConfig,
     RerunTimeouts,
     SandboxConfig,
     SyntaxConfig,
@@ -33,19 +34,27 @@ from pairsmith.schemas.config.loading import (
     validate_run,
 )
 from pairsmith.schemas.config.pairs import Dimension, JudgeConfig, PairsConfig, PolicyConfig, PolicyName
-from pairsmith.schemas.config.problems import ColumnsConfig, ProblemsConfig
-from pairsmith.schemas.config.run import RunConfig, check_folders
+from pairsmith.schemas.config.run import (
+    AdaptiveConfig,
+    BudgetConfig,
+    EngineConfig,
+    PricesConfig,
+    PublishConfig,
+    RefreshConfig,
+    RunConfig,
+    ServiceConfig,
+    TimetableConfig,
+    check_folders,
+)
 from pairsmith.schemas.config.sampling import (
     Backend,
     MixedModelConfig,
     ModelConfig,
-    OverlapConfig,
     SamplingConfig,
     ScheduleConfig,
     VllmConfig,
 )
 from pairsmith.schemas.config.section import NOT_SET, Section, Share
-from pairsmith.schemas.config.service import PublishConfig, RefreshConfig, ServiceConfig, TimetableConfig
 from pairsmith.schemas.config.synthesis import (
     AgreementConfig,
     QualityRulesConfig,
@@ -59,11 +68,11 @@ __all__ = [
     "HELD_OUT", "NOT_SET", "REMOVED", "RENAMED", "AdaptiveConfig", "AgreementConfig", "Backend", "BudgetConfig",
     "ColumnsConfig", "ConfigError", "CrosscheckConfig", "Dimension", "EngineConfig", "EvaluatedModelConfig",
     "EvaluatedSetConfig", "EvaluationConfig", "ExecutionConfig", "ExtractionConfig", "GateConfig",
-    "JudgeConfig", "LaunchConfig", "MethodName", "MixedModelConfig", "ModelConfig", "OverlapConfig",
-    "PairsConfig", "PolicyConfig", "PolicyName", "PricesConfig", "ProblemsConfig", "PublishConfig",
-    "QualityRulesConfig", "RefreshConfig", "RerunTimeouts", "RoleConfig", "RunConfig", "SamplingConfig",
-    "SandboxConfig", "ScheduleConfig", "ScoringConfig", "Section", "SeedsConfig", "ServiceConfig", "Share",
-    "SyntaxConfig", "SynthesisConfig", "TimetableConfig", "TrainingConfig", "VllmConfig", "apply_override",
-    "beyond_limits", "check_folders", "describe_faults", "evaluation_overrides", "fingerprint", "load_config",
-    "read_toml", "rename_keys", "validate_run",
+    "JudgeConfig", "LaunchConfig", "MethodName", "MixedModelConfig", "ModelConfig", "PairsConfig",
+    "PolicyConfig", "PolicyName", "PricesConfig", "ProblemsConfig", "PublishConfig", "QualityRulesConfig",
+    "RefreshConfig", "RerunTimeouts", "RoleConfig", "RoundsConfig", "RunConfig", "SamplingConfig", "SandboxConfig",
+    "ScheduleConfig", "ScoringConfig", "Section", "SeedsConfig", "ServiceConfig", "Share", "SyntaxConfig",
+    "SynthesisConfig", "TimetableConfig", "TrainingConfig", "VllmConfig", "apply_override", "beyond_limits",
+    "check_folders", "describe_faults", "evaluation_overrides", "fingerprint", "load_config", "read_toml",
+    "rename_keys", "validate_run",
 ]  # fmt: skip

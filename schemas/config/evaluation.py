@@ -1,17 +1,17 @@
-"""The configuration of evaluation: models, problems, measures, and the gate before publishing."""
+"""The configuration of evaluation: models, problems, measures, the gate before publishing, and rounds."""
 
 import json
 import re
 import typing
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from pairsmith.schemas.config.problems import ProblemsConfig
+from pairsmith.schemas.config.judging import ProblemsConfig
 from pairsmith.schemas.config.sampling import Backend, Texts
-from pairsmith.schemas.config.section import Section
+from pairsmith.schemas.config.section import Section, Share
 
 HELD_OUT = "held-out"
 _NAME = r"^[\w+.@-]{1,80}$"  # it becomes a folder's name
@@ -26,7 +26,6 @@ class ScoringConfig(Section):
     )
     greedy: bool = Field(True, description="One more draw for each problem at temperature 0, for greedy pass@1.")
     n_bootstrap: int = Field(2000, ge=100, description="Resamples of the problems for the interval.")
-    confidence: float = Field(0.95, gt=0.0, lt=1.0, description="Of the intervals.")
     n_timed_runs: int = Field(
         0,
         ge=0,
@@ -137,14 +136,77 @@ def evaluation_overrides(
     return [*found, f"evaluation.models=[{', '.join(models)}]"] if models else found
 
 
+def find_source(name: str) -> dict[str, str]:
+    """Return the settings of `problems` that the name of a source or of one of EvoEval's subsets stands for."""
+    if name.startswith("EvoEval_"):
+        return {"source": "evoeval", "dataset": name}
+    known = typing.get_args(ProblemsConfig.model_fields["source"].annotation)
+    return {"source": name} if name in known else {}
+
+
 def _set_of(text: str, limit: int | None) -> str:
     name, _, path = text.partition("=")
-    known = typing.get_args(ProblemsConfig.model_fields["source"].annotation)
-    parts: dict[str, str | int] = {"name": name, "source": name if name in known else "jsonl"}
-    if name.startswith("EvoEval_"):
-        parts |= {"source": "evoeval", "dataset": name}
+    parts: dict[str, str | int] = {"name": name, **(find_source(name) or {"source": "jsonl"})}
     if path:
         parts["path"] = path
     if limit is not None:
         parts["limit"] = limit
     return "{" + ", ".join(f"{key} = {json.dumps(value)}" for key, value in parts.items()) + "}"
+
+
+StopRule = Literal["gain", "gate"]
+_OWN = ("run", "store", "seed", "rounds", "evaluation", "scoring", "gate")  # the same in all rounds
+
+
+class RoundsConfig(Section):
+    """Rounds: draw from the model that the last round trained, pair, train, evaluate."""
+
+    n: int = Field(3, ge=1, description="Rounds at most.")
+    start: Literal["previous", "start"] = Field(
+        "previous",
+        description="Model that a round's training starts from: that of the round before, or the start.",
+    )
+    reference: Literal["previous", "start"] = Field(
+        "previous", description="Reference of the loss: the model of the round before, or the start."
+    )
+    fresh: Share = Field(
+        1.0,
+        description="Share of `sampling.n` that a round draws itself; the rest are earlier rounds' candidates.",
+    )
+    replay: float = Field(
+        0.0, ge=0.0, lt=1.0, description="Share of the rows trained on that are pairs of earlier rounds."
+    )
+    solved: float | None = Field(
+        1.0,
+        gt=0.0,
+        le=1.0,
+        description="Train problems with this pass rate in the last round that drew them are left out; `none` "
+        "keeps all.",
+    )
+    retry: int | None = Field(
+        None,
+        ge=1,
+        description="Rounds in a row without a passed candidate until a train problem is left out; none keeps it.",
+    )
+    stop: tuple[StopRule, ...] = Field(
+        ("gain", "gate"),
+        description="Rules that end the rounds: `gain` after two rounds without a significant gain of pass@1, "
+        "`gate` when a check fell.",
+    )
+    tokens: int | None = Field(
+        None, ge=1, description="No round begins when earlier ones drew so many tokens; none sets no limit."
+    )
+    by_round: tuple[dict[str, Any], ...] = Field(
+        (),
+        description="Sections laid over the configuration, each from its round on: `[{}, {training = "
+        "{learning_rate = 1e-5}, sampling = {temperature = 1.0}}]` changes both from round 2 on.",
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "RoundsConfig":
+        if self.start == "start" and self.reference == "previous":
+            raise ValueError("start = start with reference = previous: policy and reference would start apart")
+        for number, tree in enumerate(self.by_round, start=1):
+            for section in sorted(set(tree) & set(_OWN)):
+                raise ValueError(f"by_round, round {number}: {section} is the same in all rounds")
+        return self

@@ -1,11 +1,88 @@
-"""The configuration of how programs are run, read and checked beyond their tests."""
+"""The configuration from problems to verdicts: where problems come from, how code is found, run and judged."""
 
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from pairsmith.schemas.config.section import Section, Share
+from pairsmith.schemas.config.section import Section
+
+
+class ColumnsConfig(Section):
+    """The columns of a Hub dataset; an empty name means that there is none."""
+
+    problem_id: str = Field("task_id", description="Column of the problem's id.")
+    prompt: str = Field("prompt", description="Of the task in words.")
+    entry_point: str = Field("entry_point", description="Of the function's name.")
+    tests: str = Field("test", description="Of the assert lines, or the check function.")
+    reference: str = Field("", description="Of a right solution.")
+    setup: str = Field("", description="Of code that runs before the candidate's.")
+
+
+class ProblemsConfig(Section):
+    """Where problems come from."""
+
+    source: Literal[
+        "starter", "humaneval", "humaneval+", "mbpp", "mbpp+",
+        "evoeval", "apps", "codecontests", "livecodebench", "humanevalpack", "jsonl", "hub",
+    ] = Field("starter", description="Collection of problems, own `jsonl`, or a `hub` dataset.")  # fmt: skip
+    path: Path | None = Field(
+        None,
+        description="File of the source; humaneval+, mbpp, mbpp+ and evoeval are fetched where there is none.",
+    )
+    dataset: str = Field(
+        "",
+        description="Hub dataset, a builder such as `parquet` with `data_files`, or a subset of EvoEval.",
+    )
+    dataset_config: str = Field("", description="Configuration of the Hub dataset.")
+    split: str = Field("test", description="Split of the Hub dataset.")
+    revision: str = Field("", description="Commit or tag of the Hub dataset; empty takes the newest.")
+    data_files: str = Field("", description="Files of a builder such as `parquet`.")
+    columns: ColumnsConfig = ColumnsConfig()
+    compare: Literal["auto", "tokens", "lines", "exact", "numbers"] = Field(
+        "auto", description="How contest problems' printed text is compared; auto takes the collection's rule."
+    )
+    atol: float | None = Field(None, ge=0.0, description="Tolerance of contest problems; none: the collection's.")
+    max_cases: int | None = Field(
+        None, ge=1, description="Cases of a contest problem at most; the first are taken."
+    )
+    trust: Literal["tests", "reference"] = Field(
+        "tests",
+        description="Where a reference fails its own tests: `tests` keeps the problem without its reference, "
+        "`reference` leaves the problem out.",
+    )
+    levels: tuple[str, ...] = Field((), description="Only problems of these levels; empty takes all.")
+    ids: tuple[str, ...] = Field((), description="Only these problems; empty takes all.")
+    limit: int | None = Field(
+        None, ge=1, description="Problems at most; the first are taken, `HumanEval/2` before `HumanEval/10`."
+    )
+
+
+class ExtractionConfig(Section):
+    """From a completion to the program that is judged."""
+
+    blocks: Literal["agree", "last", "first"] = Field(
+        "agree",
+        description="Where several different blocks answer: `agree` judges all of them, and labels that differ "
+        "make the candidate undecided (`ambiguous_answer`); `last` and `first` judge that one. Evaluation takes "
+        "`last` for `agree`, since it must give a verdict.",
+    )
+    accept_method: bool = Field(
+        False,
+        description="Accept a method of a class (`class Solution: def two_sum(self, ...)`) where a function is "
+        "asked for. Evaluation always does.",
+    )
+    thought_tags: tuple[str, ...] = Field(
+        ("auto",),
+        description="Tags that enclose a model's thoughts, which are never judged. `auto` stands for all that "
+        "are known; a further one is its name (`plan` for `<plan>...</plan>`) or both marks with a space between.",
+    )
+
+    def for_evaluation(self) -> "ExtractionConfig":
+        """Return the settings of an evaluation, which must give a verdict and looks for the model's ability."""
+        return self.model_copy(
+            update={"accept_method": True, "blocks": "last" if self.blocks == "agree" else self.blocks}
+        )
 
 
 class SandboxConfig(Section):
@@ -30,13 +107,20 @@ class SandboxConfig(Section):
         2.0, gt=0.0, description="Processors of one container, all its processes together (Docker)."
     )
     output_mib: float = Field(16.0, gt=0.0, description="Standard output and error together, MiB.")
-    answer_mib: float = Field(4.0, gt=0.0, description="Text of one answered value, MiB.")
-    answers_mib: float = Field(32.0, gt=0.0, description="Text of all values that one program answers, MiB.")
+    answer_mib: float = Field(
+        4.0, gt=0.0, description="Text of one answered value, MiB; more where more is expected."
+    )
+    answers_mib: float = Field(
+        32.0, gt=0.0, description="Text of all values that one program answers, MiB; likewise."
+    )
     files_mib: int = Field(32, ge=1, description="All files of one program in /tmp, MiB.")
-    recycle_after: int = Field(500, ge=1, description="Programs until a sandbox is replaced by a fresh one.")
-    start_limit_s: float = Field(60.0, gt=0.0, description="Seconds until a sandbox must have started.")
     image: str = Field("pairsmith-sandbox:latest", description="Docker image that has a python3.")
     runtime: str = Field("", description="Docker runtime such as `runsc`; empty for the engine's default.")
+    packages: tuple[str, ...] = Field(
+        (),
+        description="Packages that programs may import: `numpy`, `numpy==2.3.5`, `npm:lodash`; made once by "
+        "`pairsmith sandbox build --packages`.",
+    )
 
 
 RerunTimeouts = Literal["borderline", "all"]
@@ -52,14 +136,13 @@ class ExecutionConfig(Section):
         "which came while cases were being answered, or all.",
     )
     fault_retries: int = Field(4, ge=0, description="Fresh sandboxes tried before a program is undecided.")
-    fault_limit: int = Field(20, ge=1, description="Sandbox faults in a row that stop the run.")
     patience_s: float = Field(
         120.0, ge=0.0, description="Seconds without a sandbox that starts, then the run stops."
     )
 
 
 class SyntaxConfig(Section):
-    """Deduplication, lint, and benchmarks that programs and prompts are held against."""
+    """Deduplication, lint, and benchmarks that programs and prompts are compared with."""
 
     near_threshold: float = Field(0.85, gt=0.0, le=1.0, description="Jaccard similarity of near-duplicates.")
     lint_rules: tuple[str, ...] = Field(
@@ -71,15 +154,14 @@ class SyntaxConfig(Section):
 
 
 class CrosscheckConfig(Section):
-    """Budgets and thresholds of the checks beyond the tests. All budgets are per problem."""
+    """Budgets of the checks beyond the tests. All budgets are per problem."""
 
     n_inputs: int = Field(256, ge=0, le=10_000, description="Derived inputs at most; 0 disables the crosscheck.")
-    n_programs: int = Field(200, ge=1, description="Different passed programs that run on them at most.")
     cpu_s: int = Field(1, ge=1, description="CPU seconds of a program over all derived inputs.")
     wall_s: float = Field(3.0, gt=0.0, description="Wall seconds of the same; one input may take a third of it.")
-    n_mutants: int = Field(12, ge=0, le=1000, description="Mutants of a correct solution; 0 measures no adequacy.")
-    min_share: Share = Field(0.51, gt=0.5, description="Share of the votes that makes a consensus on an input.")
-    clear_share: Share = Field(0.9, gt=0.5, description="Share of the votes from which a minority is outvoted.")
+    n_mutants: int = Field(
+        0, ge=0, le=1000, description="Mutants of a correct solution, to measure the tests; 0 measures nothing."
+    )
     n_timed_runs: int = Field(
         0, ge=0, le=100, description="Timed runs of each program for fast_over_slow; 0 disables timing."
     )

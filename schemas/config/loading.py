@@ -20,7 +20,6 @@ from pairsmith.schemas.config.run import RunConfig
 RENAMED: Mapping[str, str] = {
     "truth": "crosscheck",
     "execution.timeouts_again": "execution.rerun_timeouts",
-    "overlap.reserved_cpus": "overlap.reserve_cpus",
     "pairs.outvoted_rejected": "pairs.reject_outvoted",
     "sampling.n_a_request": "sampling.n_per_request",
     "sampling.vllm.context": "sampling.vllm.engine.max_model_len",
@@ -28,19 +27,25 @@ RENAMED: Mapping[str, str] = {
     "sampling.vllm.memory_share": "sampling.vllm.engine.gpu_memory_utilization",
     "sampling.vllm.quantization": "sampling.vllm.engine.quantization",
     "sampling.vllm.tensor_parallel": "sampling.vllm.engine.tensor_parallel_size",
+    "training.schedule": "training.extra.lr_scheduler_type",
+    "training.warmup_share": "training.extra.warmup_steps",
 }
 """Old dotted key or section to the new one; files that hold the old one go on working, with a warning."""
 REMOVED: frozenset[str] = frozenset({
-    "crosscheck.min_programs", "crosscheck.min_share_outside", "engine.max_retries", "engine.sampler_cpus",
-    "judge.concurrency", "judge.request_limit_s", "overlap.n_waiting", "overlap.sampler_threads",
-    "pairs.policies.max_p", "sampling.request_limit_s", "sampling.send_seed", "sampling.vllm.cpu_threads",
-    "sampling.vllm.max_restarts", "sampling.vllm.options", "sampling.vllm.start_limit_s",
-    "scoring.n_timed_programs", "scoring.rare_share", "syntax.benchmark_words", "syntax.order_free",
-    "syntax.quality", "synthesis.agreement.case_posterior", "synthesis.agreement.max_tests",
-    "synthesis.agreement.n_code_tests", "synthesis.agreement.seed", "synthesis.concepts.top_p",
-    "synthesis.instructions.top_p", "synthesis.quality.n_mutants", "synthesis.quality.n_weak",
+    "crosscheck.clear_share", "crosscheck.min_programs", "crosscheck.min_share", "crosscheck.min_share_outside",
+    "crosscheck.n_programs", "engine.max_retries", "engine.sampler_cpus", "execution.fault_limit",
+    "judge.concurrency", "judge.request_limit_s", "overlap", "pairs.policies.ancestors", "pairs.policies.max_p",
+    "pairs.policies.min_tags", "rounds.patience", "sampling.request_limit_s", "sampling.send_seed",
+    "sampling.vllm.cpu_threads", "sampling.vllm.max_restarts", "sampling.vllm.options",
+    "sampling.vllm.start_limit_s", "sandbox.recycle_after", "sandbox.start_limit_s", "scoring.confidence",
+    "scoring.n_timed_programs", "scoring.rare_share", "service.retry_delay_s", "service.runs",
+    "syntax.benchmark_words", "syntax.order_free", "syntax.quality", "synthesis.agreement.case_posterior",
+    "synthesis.agreement.chosen_tests", "synthesis.agreement.max_tests", "synthesis.agreement.n_code_tests",
+    "synthesis.agreement.n_derived", "synthesis.agreement.n_inputs", "synthesis.agreement.seed",
+    "synthesis.concepts.top_p", "synthesis.instructions.top_p", "synthesis.quality.min_cases",
+    "synthesis.quality.min_killed", "synthesis.quality.n_mutants", "synthesis.quality.n_weak",
     "synthesis.quality.near_threshold", "synthesis.responses.top_p", "synthesis.seeds.max_file_bytes",
-    "synthesis.tests.top_p", "synthesis.weak.top_p", "training.eval_pairs",
+    "synthesis.seeds.near_threshold", "synthesis.tests.top_p", "synthesis.weak.top_p", "training.eval_pairs",
 })  # fmt: skip
 """Keys that are no settings any more; files that hold them go on working without them, with a warning."""
 _MAX_FAULTS = 20  # lines; a file of another program has hundreds
@@ -51,20 +56,45 @@ class ConfigError(ValueError):
     """The configuration can't be used; the message has one line for each fault, with the key and the remedy."""
 
 
-def load_config(path: Path | None, overrides: Iterable[str] = ()) -> RunConfig:
+def load_config(path: Path | None, overrides: Iterable[str] = (), base: Path | None = None) -> RunConfig:
     """Return the configuration of a TOML file with overrides on top.
 
     Args:
         path: TOML file; None takes the defaults.
         overrides: `section.key=value`, value in TOML's syntax; a bare word is a string.
+        base: TOML file for the keys that `path` leaves open.
 
     Raises:
         ConfigError: no such file, broken TOML, unknown key (the nearest known one is named), bad value.
     """
     tree = read_toml(path) if path is not None else {}
+    if base is not None:
+        tree = merged(read_toml(base), tree)
+    faults = list[str]()
     for override in overrides:
-        apply_override(tree, override)
-    return validate_run(tree)
+        try:
+            apply_override(tree, override)
+        except ConfigError as error:
+            faults.append(str(error))
+    try:
+        config = validate_run(tree)
+    except ConfigError as error:
+        faults.append(str(error))
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return config
+
+
+def merged(*trees: Mapping[str, Any]) -> dict[str, Any]:
+    """Return trees of tables laid over each other: the last one wins, tables are merged key by key."""
+    result: dict[str, Any] = {}
+    for tree in trees:
+        for key, value in tree.items():
+            both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+            result[key] = (
+                merged(result[key], value) if both else merged(value) if isinstance(value, Mapping) else value
+            )
+    return result
 
 
 def validate_run(tree: Mapping[str, Any]) -> RunConfig:
@@ -85,26 +115,18 @@ def rename_keys(tree: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: the old and the new name of a key are both set.
     """
-    renamed, notes = dict(tree), list[str]()
+    renamed: dict[str, Any] = _copied(dict(tree))
+    notes, gone = list[str](), list[str]()
     for old, new in RENAMED.items():
-        held = _take(renamed, old)
-        if held is None:
-            continue
-        notes.append(f"{old} is now called {new}")
-        value, both = held[0], new
-        there = _take(renamed, new)
-        if there is not None and isinstance(value, Mapping) and isinstance(there[0], Mapping):
-            twice = sorted(set(value) & set(there[0]))
-            both = f"{new}.{twice[0]}" if twice else ""
-            value = {**value, **there[0]}
-        if there is not None and both:
-            raise ConfigError(f"{both} is set under {new} and under its old name {old}; delete one")
-        _put(renamed, new, value)
-    gone = []
+        for value in _removed(renamed, old):
+            notes.append(f"{old} is now called {new}")
+            *sections, name = new.split(".")
+            table = renamed
+            for section in sections:
+                table = table.setdefault(section, {})
+            table[name] = _joined(value, table[name], old, new) if name in table else value
     for key in sorted(REMOVED):
-        *path, name = key.split(".")
-        renamed, is_there = _without(renamed, path, name)
-        gone += [key] if is_there else []
+        gone += [key] if _removed(renamed, key) else []
     if gone:
         notes.append(f"no settings any more, and ignored: {', '.join(gone)}")
     if notes:
@@ -112,37 +134,37 @@ def rename_keys(tree: Mapping[str, Any]) -> dict[str, Any]:
     return renamed
 
 
-def _take(tree: dict[str, Any], key: str) -> list[Any] | None:
-    """Remove a dotted key from a tree, whose tables are copied; return its value in a list, None if not there."""
-    *sections, name = key.split(".")
-    for section in sections:
-        if not isinstance(tree.get(section), Mapping):
-            return None
-        tree[section] = dict(tree[section])
-        tree = tree[section]
-    return [tree.pop(name)] if name in tree else None
-
-
-def _without(tree: Any, path: list[str], name: str) -> tuple[Any, bool]:
-    """Return a tree without a key, of each table where the path leads through a list, and whether it was there."""
+def _copied(tree: Any, n_levels: int = 5) -> Any:
+    """Return a tree whose tables and lists are copied as deep as any of our keys is nested."""
+    if not n_levels or not isinstance(tree, (dict, list)):
+        return tree
     if isinstance(tree, list):
-        found = [_without(item, path, name) for item in tree]
-        return [item for item, _ in found], any(is_there for _, is_there in found)
-    if not isinstance(tree, Mapping):
-        return tree, False
-    if not path:
-        return {key: value for key, value in tree.items() if key != name}, name in tree
-    if path[0] not in tree:
-        return tree, False
-    part, is_there = _without(tree[path[0]], path[1:], name)
-    return {**tree, path[0]: part}, is_there
+        return [_copied(part, n_levels - 1) for part in tree]
+    return {name: _copied(part, n_levels - 1) for name, part in tree.items()}
 
 
-def _put(tree: dict[str, Any], key: str, value: Any) -> None:
-    *sections, name = key.split(".")
-    for section in sections:
-        tree = tree.setdefault(section, {})
-    tree[name] = value
+def _removed(tree: Any, key: str) -> list[Any]:
+    """Remove a dotted key from a tree, of each table where it leads through a list; return the values it had."""
+    first, _, rest = key.partition(".")
+    if isinstance(tree, list):
+        return [value for item in tree for value in _removed(item, key)]
+    if not isinstance(tree, dict) or first not in tree:
+        return []
+    return _removed(tree[first], rest) if rest else [tree.pop(first)]
+
+
+def _joined(value: Any, there: Any, old: str, new: str) -> dict[str, Any]:
+    """Return the tables of an old and a new name as one.
+
+    Raises:
+        ConfigError: they are no tables, or share a key.
+    """
+    both = new
+    if isinstance(value, dict) and isinstance(there, dict):
+        if not (twice := sorted(set(value) & set(there))):
+            return {**value, **there}
+        both = f"{new}.{twice[0]}"
+    raise ConfigError(f"{both} is set under {new} and under its old name {old}; delete one")
 
 
 @functools.cache

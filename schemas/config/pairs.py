@@ -1,5 +1,6 @@
 """The configuration of pairing: policies, guards, bounds, and the language model that judges pairs."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -16,6 +17,7 @@ PolicyName = Literal[
     "cleaner",
     "best_of_n",
     "all_against_all",
+    "repaired",
 ]
 Dimension = Literal["instruction", "explanation", "complexity", "readability", "style"]
 # Defaults of `cleaner`: tags that reviewers ask for, and tags that linters warn of.
@@ -42,15 +44,15 @@ class PolicyConfig(Section):
         (), description="cleaner: style tags wanted; empty with `avoid` takes defaults."
     )
     avoid: tuple[str, ...] = Field((), description="cleaner: style tags not wanted.")
-    min_tags: int = Field(
-        1, ge=1, description="cleaner: tags by which the chosen one is better, and worse by none."
-    )
     dimensions: tuple[Dimension, ...] = Field(
         (), description="cleaner: dimensions of quality that count; with them, tags only where they are named."
     )
     min_quality: float = Field(
         0.1, ge=0.0, le=1.0, description="cleaner: mean gain over the dimensions, and a loss in none."
     )
+    draws: int = Field(2, ge=1, description="repaired: repairs drawn of each failing program, in each step.")
+    steps: int = Field(1, ge=1, le=8, description="repaired: steps; a later one mends what the last one wrote.")
+    max_share: Share = Field(0.3, description="repaired: share of a split's pairs at most.")
     forms: bool = Field(
         False, description="cleaner: programs that differ by comments, format or names make pairs too."
     )
@@ -60,6 +62,10 @@ class PolicyConfig(Section):
         if self.forms and self.name != "cleaner":
             raise ValueError(f"forms = true is for policy cleaner only, not for {self.name}")
         return self
+
+    def is_repair(self) -> bool:
+        """Return whether the policy pairs repairs."""
+        return self.name == "repaired"
 
     def tags(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the tags that `cleaner` wants and those that it does not want."""
@@ -113,10 +119,23 @@ class PairsConfig(Section):
         0.0,
         description="Share of the problems' correct approaches that pairs must choose; below it the build fails.",
     )
+    earlier: tuple[Path, ...] = Field(
+        (), description="Run folders of the same problems whose candidates are taken too; `rounds` sets it."
+    )
+    earlier_n: int = Field(0, ge=0, description="Candidates of a problem that are taken from them, the last ones.")
+    keep_approaches: bool = Field(
+        False,
+        description="Right programs of `earlier` of a near-duplicate cluster that this run lacks stay as chosen.",
+    )
     reject_outvoted: bool = Field(
         False, description="Candidates that pass the tests but are clearly outvoted may be rejected ones."
     )
     weak_problems: bool = Field(True, description="Make pairs of problems whose passed candidates disagree.")
+
+    @property
+    def repairs(self) -> PolicyConfig | None:
+        """Return the policy that pairs repairs; None where there is none."""
+        return next((policy for policy in self.policies if policy.is_repair()), None)
 
 
 class JudgeConfig(Section):

@@ -1,4 +1,4 @@
-"""The configuration of sampling: which models, what is drawn from them, and how it runs beside judging."""
+"""The configuration of sampling: which models, and what is drawn from them."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from pairsmith.schemas.config.section import Section
+from pairsmith.schemas.config.section import Section, require_json
 
 Backend = Literal["auto", "transformers", "vllm", "vllm-server", "openai", "files"]
 Texts = Annotated[tuple[str, ...], BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)]
@@ -20,6 +20,8 @@ _OWN_SETTINGS = {
 _FIXED = frozenset({"messages", "prompt", "stop", "stream"})
 _LEFT_OUT_ONLY = frozenset({"seed", "logprobs"})
 LEAVE_OUT = "none"
+EMBEDDED_MAX_TOKENS = 192  # enough for the starter problems, and the demo runs on two cores
+MAX_TOKENS = 32_768  # what the makers of reasoning models advise (Qwen3); more is a loop
 
 
 def check_extra(extra: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -35,11 +37,7 @@ def check_extra(extra: Mapping[str, Any]) -> Mapping[str, Any]:
             raise ValueError(f"{name} is fixed by pairsmith; remove it")
         if name in _LEFT_OUT_ONLY and value != LEAVE_OUT:
             raise ValueError(f'{name} is set by pairsmith; "none" leaves it out of requests')
-    try:
-        json.dumps(extra, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"a value is not JSON ({error})") from None
-    return extra
+    return require_json(extra)
 
 
 Extra = Annotated[dict[str, Any], AfterValidator(check_extra)]
@@ -74,10 +72,12 @@ class MixedModelConfig(ModelConfig):
 
 
 class VllmConfig(Section):
-    """How vLLM runs: in this process, or as a server in an environment of its own."""
+    """How vLLM runs, as a server in an environment of its own or in that of pairsmith."""
 
     environment: Path | None = Field(
-        None, description="Virtual environment of the server; by default the one of `pairsmith vllm install`."
+        None,
+        description="Virtual environment of the server; by default the one of `pairsmith vllm install`, for the "
+        "backend `vllm` the one that pairsmith runs in.",
     )
     servers: int = Field(1, ge=1, le=64, description="Servers of one model; each takes devices of its own.")
     engine: dict[str, Any] = Field(
@@ -115,7 +115,13 @@ class SamplingConfig(Section):
     n: int = Field(16, ge=1, le=10_000, description="Candidates a problem.")
     temperature: float = Field(0.8, ge=0.0, le=5.0, description="0 is greedy.")
     top_p: float = Field(0.95, gt=0.0, le=1.0, description="Probability mass that is drawn from.")
-    max_tokens: int = Field(192, ge=1, le=100_000, description="Tokens a completion at most.")
+    max_tokens: int | None = Field(
+        None,
+        ge=1,
+        le=100_000,
+        description="Tokens a completion at most. By default 192 for the embedded model; else half of the model's "
+        "context and at most 32,768 (1,024 with transformers), 4,096 where a server does not tell its context.",
+    )
     token_logprobs: bool = Field(False, description="Keep the log-probability of every drawn token.")
     extra: Extra = Field(
         {},
@@ -134,14 +140,11 @@ class SamplingConfig(Section):
     vllm: VllmConfig = VllmConfig()
 
     @property
+    def fixed_max_tokens(self) -> int | None:
+        """Return the limit of tokens that needs no look at the model; None where its context decides."""
+        return self.max_tokens or (EMBEDDED_MAX_TOKENS if self.model == "smollm2" else None)
+
+    @property
     def extra_json(self) -> str:
         """Return `extra` as canonical JSON; empty for none."""
         return json.dumps(self.extra, sort_keys=True, separators=(",", ":")) if self.extra else ""
-
-
-class OverlapConfig(Section):
-    """Sampling, judging and parsing at the same time."""
-
-    reserve_cpus: int = Field(
-        1, ge=0, description="Cores that judging leaves to a sampler on this machine, if there are others."
-    )

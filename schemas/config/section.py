@@ -1,5 +1,6 @@
 """What every part of the configuration is built from."""
 
+import json
 import types
 import typing
 from collections.abc import Mapping
@@ -49,3 +50,16 @@ class Section(BaseModel):
     def _takes_bool(cls, name: str) -> bool:
         hint = cls._hint(name)
         return hint is bool or bool in typing.get_args(hint) or hint is Any
+
+
+def require_json(tree: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a table whose values are JSON.
+
+    Raises:
+        ValueError: one is not, or is NaN or infinite.
+    """
+    try:
+        json.dumps(tree, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"a value is not JSON ({error})") from None
+    return tree

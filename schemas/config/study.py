@@ -11,6 +11,7 @@ from pairsmith.schemas.config.loading import (
     ConfigError,
     apply_override,
     describe_faults,
+    merged,
     read_toml,
     rename_keys,
     validate_run,
@@ -101,7 +102,6 @@ def load_study(path: Path, overrides: Iterable[str] = (), run: str | Path | None
     """Return the study of a TOML file with overrides on top.
 
     Args:
-        path: TOML file.
         overrides: `base.section.key=value`, or `starts.NAME.section.key=value` and likewise for datasets and
             methods.
         run: folder to write into, or address in a store, in the place of the file's.
@@ -126,16 +126,6 @@ def load_study(path: Path, overrides: Iterable[str] = (), run: str | Path | None
             for method in study.methods:
                 study.cell(study.run, start, dataset, method)
     return study
-
-
-def merged(*trees: Mapping[str, Any]) -> dict[str, Any]:
-    """Return trees of tables laid over each other: the last one wins, tables are merged key by key."""
-    result: dict[str, Any] = {}
-    for tree in trees:
-        for key, value in tree.items():
-            both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
-            result[key] = merged(result[key], value) if both else merged(value) if _is_table(value) else value
-    return result
 
 
 def _renamed(tree: dict[str, Any]) -> dict[str, Any]:

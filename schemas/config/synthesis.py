@@ -32,7 +32,6 @@ class SeedsConfig(Section):
     max_tokens: int = Field(800, ge=1, description="Tokens of the function with what it needs of its file.")
     licenses: Texts = Field(PERMISSIVE, description="SPDX names that are allowed.")
     allow_unknown_license: bool = Field(True, description="Use code without a known licence.")
-    near_threshold: float = Field(0.7, gt=0.0, le=1.0, description="Jaccard similarity of near-duplicates.")
     limit: int | None = Field(None, ge=1, description="Seeds at most: typed ones first, files in turns.")
 
 
@@ -60,27 +59,19 @@ class TestsConfig(RoleConfig):
 class QualityRulesConfig(Section):
     """What a problem must have to be kept."""
 
-    min_cases: int = Field(3, ge=1, description="Accepted cases.")
     max_pass_rate: Share = Field(0.95, description="Above it, by the weak draws, a problem is trivial.")
-    min_killed: Share = Field(0.5, description="Share of the mutants that the accepted cases must kill.")
 
 
 class AgreementConfig(Section):
-    """Budgets and thresholds of agreement between responses and generated tests.
+    """Thresholds of agreement between responses and generated tests.
 
     The limits of programs are those of `crosscheck`: `cpu_s` and `wall_s`.
     """
 
-    n_inputs: int = Field(
-        100,
-        ge=1,
-        le=10_000,
-        description="Most common inputs of the generated tests that are used for each problem.",
-    )
-    n_derived: int = Field(40, ge=0, le=10_000, description="Inputs derived from these, for each problem.")
-    chosen_posterior: Share = Field(0.7, ge=0.5, description="Posterior from which a response is accepted,")
-    chosen_tests: Share = Field(
-        0.3, description="if it also passes this share of the tests, each weighted by its surprise."
+    chosen_posterior: Share = Field(
+        0.7,
+        ge=0.5,
+        description="Posterior from which a response is accepted, if it also passes enough of the tests.",
     )
     rejected_posterior: Share = Field(0.05, lt=0.5, description="Posterior up to which a response is rejected.")
     calibration: Path | None = Field(

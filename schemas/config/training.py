@@ -1,18 +1,55 @@
 """The configuration of training: method, start, how it is trained, and on how many processes."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from pairsmith.schemas.config.section import Section, Share
+from pairsmith.schemas.config.section import Section, require_json
 
 MethodName = Literal[
     "sft", "dpo", "ipo", "hinge", "robust", "exo_pair", "nca_pair", "bco_pair", "sppo_hard", "aot", "apo_zero",
-    "apo_down", "discopop", "sigmoid_norm", "rpo", "kto", "orpo", "cpo", "simpo", "bonbon",
+    "apo_down", "discopop", "sigmoid_norm", "rpo", "focal", "kto", "orpo", "cpo", "simpo", "bonbon",
 ]  # fmt: skip
 GONE = {"bco": "BCOTrainer", "nash_md": "NashMDTrainer", "xpo": "XPOTrainer"}
 """Methods that TRL had up to 1.13, as experimental ones, and has no more (its wheels were looked through)."""
+
+
+_DECIDED = {
+    "beta": "beta", "bf16": "precision", "desirable_weight": "", "disable_tqdm": "", "eval_steps": "eval_steps",
+    "eval_strategy": "eval_steps", "fp16": "precision", "gradient_accumulation_steps": "micro_batch_size",
+    "gradient_checkpointing": "gradient_checkpointing", "label_smoothing": "label_smoothing",
+    "learning_rate": "learning_rate", "logging_steps": "", "loss_type": "method", "loss_weights": "sft_weight",
+    "max_length": "max_length", "max_steps": "max_steps", "metric_for_best_model": "eval_steps",
+    "num_train_epochs": "epochs", "output_dir": "", "packing": "", "per_device_eval_batch_size": "batch_size",
+    "per_device_train_batch_size": "batch_size", "precompute_ref_log_probs": "precompute_reference",
+    "push_to_hub": "", "remove_unused_columns": "", "report_to": "trackers", "resume_from_checkpoint": "",
+    "save_only_model": "", "save_steps": "checkpoint_steps", "save_strategy": "checkpoint_steps",
+    "save_total_limit": "", "seed": "", "simpo_gamma": "margin", "use_cpu": "device",
+}  # fmt: skip
+"""TRL's arguments that other settings decide, to the name of the setting; empty where pairsmith decides."""
+
+
+def check_extra(extra: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return further arguments of a trainer.
+
+    Raises:
+        ValueError: if another setting decides one, or a value is not JSON.
+    """
+    for name in extra:
+        if (setting := _DECIDED.get(name)) is not None:
+            raise ValueError(
+                f"{name} has a setting of its own; set training.{setting}"
+                if setting
+                else f"{name} is fixed by pairsmith"
+            )
+    further = extra.get("model_init_kwargs", {})
+    if not isinstance(further, Mapping) or {"dtype", "torch_dtype", "quantization_config"} & set(further):
+        raise ValueError(
+            "model_init_kwargs is a table, without the number type; training.precision and tuning decide it"
+        )
+    return require_json(extra)
 
 
 class LaunchConfig(Section):
@@ -34,6 +71,36 @@ class LaunchConfig(Section):
     port: int = Field(29500, ge=1, le=65535, description="Port at which the processes meet.")
 
 
+class MixedDatasetConfig(Section):
+    """One of several datasets that are trained on; with neither `path` nor `hub` it is the run's own pairs."""
+
+    name: str = Field(
+        "", description="Name in the log and in the rows; empty takes that of the folder, file or repository."
+    )
+    path: str = Field("", description="Folder, or a file of JSON, JSONL or Parquet.")
+    hub: str = Field("", description="Repository on the Hub, such as `me/preferences`.")
+    revision: str = Field("", description="Its commit, tag or branch.")
+    config: str = Field("", description="Configuration of a dataset that has several.")
+    split: str = Field("train", min_length=1, description="Split that is taken.")
+    share: float | None = Field(None, gt=0.0, le=1.0, description="Share of all rows that are trained on.")
+    rows: int | None = Field(None, ge=1, description="Rows at most, picked by the seed.")
+    columns: dict[Literal["prompt", "chosen", "rejected"], str] = Field(
+        {}, description='Our columns by the dataset\'s own names: `{ prompt = "question" }`.'
+    )
+
+    @model_validator(mode="after")
+    def _is_one_dataset(self) -> "MixedDatasetConfig":
+        if self.path and self.hub:
+            raise ValueError("give path or hub, not both")
+        if self.share is not None and self.rows is not None:
+            raise ValueError("give share or rows, not both")
+        return self
+
+    def title(self) -> str:
+        """Return the name of the dataset."""
+        return self.name or (Path(self.path).stem if self.path else self.hub or "own")
+
+
 class TrainingConfig(Section):
     """How the model is aligned. What is None is taken from the method's row in `pipeline.training.methods`."""
 
@@ -41,11 +108,17 @@ class TrainingConfig(Section):
     start: str = Field("", description="Model folder or Hub name to start from; empty takes sampling.model.")
     revision: str = Field("", description="Revision of a start on the Hub; empty: the default branch.")
     adapter: Path | None = Field(None, description="Folder of a LoRA adapter of the start, to go on from.")
+    reference: Literal["start", "base"] = Field(
+        "start", description="Reference of the loss: what training starts from, or the model under `adapter`."
+    )
     chat_template: Path | None = Field(
         None, description="Jinja file; none: the start's own, or a plain one where it has none (a base model)."
     )
     dataset: str = Field("", description="Folder or Hub name of a dataset; empty takes the run's own.")
     dataset_revision: str = Field("", description="Revision of a dataset on the Hub.")
+    datasets: tuple[MixedDatasetConfig, ...] = Field(
+        (), description="Several datasets in one training, see docs/training.md; empty trains on `dataset` alone."
+    )
     sft_steps: int = Field(
         0,
         ge=0,
@@ -71,8 +144,6 @@ class TrainingConfig(Section):
         None, ge=0.0, description="Weight of the chosen answers' likelihood: rpo, cpo; bonbon's alpha, at most 1."
     )
     margin: float | None = Field(None, ge=0.0, description="simpo's gamma, the target reward margin.")
-    warmup_share: Share = Field(0.0, description="Share of the steps with learning rate warmup.")
-    schedule: Literal["linear", "cosine", "constant"] = Field("linear", description="Of the learning rate.")
     batch_size: int = Field(4, ge=1, description="Pairs (answers for sft and kto) per step, over all processes.")
     micro_batch_size: int | None = Field(
         None, ge=1, description="Pairs in a process's memory at once; none: all of its share of a step."
@@ -86,7 +157,7 @@ class TrainingConfig(Section):
     )
     precompute_reference: bool = Field(
         False,
-        description="Compute the reference's log-probabilities first, cached by content; saves memory.",
+        description="Compute the reference's log-probabilities before the first step; saves memory.",
     )
     checkpoint_steps: int | None = Field(
         None, ge=1, description="Steps between checkpoints; none: 5 with an adapter, 50 without."
@@ -96,6 +167,12 @@ class TrainingConfig(Section):
         0,
         ge=0,
         description="Early stopping after so many evaluations without a better reward accuracy; 0 disables it.",
+    )
+    extra: Annotated[dict[str, Any], AfterValidator(check_extra)] = Field(
+        {},
+        description="Further arguments of TRL's configuration of the method, by its names: `lr_scheduler_type`, "
+        "`warmup_steps` (below 1: a share of the steps), `optim`, `weight_decay`, `max_grad_norm`, "
+        "`dataloader_num_workers`, `model_init_kwargs` (`attn_implementation`).",
     )
     trackers: tuple[Literal["tensorboard", "wandb"], ...] = Field(
         (), description="Trackers that every step is reported to as well."
@@ -118,6 +195,19 @@ class TrainingConfig(Section):
         if self.sft_steps and self.method in ("sft", "bonbon"):
             why = "is SFT already" if self.method == "sft" else "needs pairs drawn from the model after SFT"
             raise ValueError(f"sft_steps is for the other methods: {self.method} {why}")
+        if self.method == "focal" and self.precompute_reference:
+            raise ValueError("focal counts some tokens of an answer; precompute_reference knows whole answers")
+        names = [dataset.title() for dataset in self.datasets]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"datasets: {name!r} comes twice; give each a name of its own")
+        if self.datasets and self.dataset:
+            raise ValueError("give dataset or datasets, not both")
+        if sum(dataset.share or 0.0 for dataset in self.datasets) > 1.0 + 1e-9:
+            raise ValueError("datasets: the shares sum to more than 1")
+        if self.reference == "base" and (
+            self.adapter is None or self.tuning == "full" or self.precompute_reference
+        ):
+            raise ValueError("reference = base needs an adapter to go on from, and no precompute_reference")
         if self.micro_batch_size is not None and self.batch_size % self.micro_batch_size:
             raise ValueError(f"batch_size {self.batch_size} is no multiple of micro_batch_size")
         return self

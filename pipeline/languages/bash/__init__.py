@@ -1,17 +1,104 @@
-"""Bash: how it is compiled and run, its grammar and its driver."""
+"""Bash: the solution is sourced; its function gets words, and its value is what it prints."""
 
-from pairsmith.pipeline.languages.bash import driver
-from pairsmith.pipeline.languages.contract import Language
+import tree_sitter
+import tree_sitter_bash
+
+from pairsmith.pipeline.languages.contract import Driver, Language, read_source
+from pairsmith.pipeline.languages.grammar import Binder, Grammar, Shape, kinds, words
+
+_EXIT = """
+pairsmith_passed() { printf %s "$pairsmith_nonce" >/tmp/.passed; }
+exit() {
+    [ "${FUNCNAME[1]}" = pairsmith_tests ] && [ "${1:-$?}" = 0 ] && pairsmith_passed
+    builtin exit "$@"
+}
+"""
+
+
+def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
+    """Return the files that run."""
+    return {**program(code, setup), "driver.sh": read_source("bash", "driver.sh")}
+
+
+def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
+    """Return the files that run a solution with tests in its process; a command that fails ends these.
+
+    The tests have passed if their own end was reached: an `exit` of the solution passes nothing.
+    """
+    wrapped = f"{_EXIT}pairsmith_tests() {{\nset -e\n{test_code}\n\npairsmith_passed\n}}\n"
+    return sources(f"{code}\n{wrapped}", setup, "pairsmith_tests")
+
+
+def program(code: str, setup: str) -> dict[str, str]:
+    """Return the files of a whole program."""
+    return {"solution.sh": f"{setup}\n{code}\n", "missing.sh": read_source("bash", "missing.sh")}
+
+
+def finds(code: str, entry_point: str) -> bool:
+    """Return True: the driver looks when it has sourced the code."""
+    return True
+
 
 LANGUAGE = Language(
     name="bash",
     title="Bash",
     tools={"bash": ()},
-    packages=("bash",),
+    packages=("bash", "bc"),  # bc: sums of decimals in Bash have no other usual way
     version=("{bash}", "--version"),
-    driver=driver,
+    driver=Driver(sources, tests, program, finds),
     run=("{bash}", "driver.sh", "{entry_point}"),
     run_program=("{bash}", "solution.sh"),
     has_tuples=False,
     speaks_words=True,
+    environment=(("BASH_ENV", "/tmp/missing.sh"),),
+)
+
+
+_END = frozenset({";", "\n"})
+
+GRAMMAR = Grammar(
+    name="bash",
+    grammar=tree_sitter.Language(tree_sitter_bash.language()),
+    fences=("bash", "sh", "shell", "zsh"),
+    suffixes=(".sh", ".bash"),
+    stops=("\nfunction ", "\necho ", "\n# "),
+    names=kinds("variable_name"),
+    comments=kinds("comment"),
+    comment_marks=(b"#",),
+    atoms=kinds("heredoc_content"),
+    strings=kinds("string raw_string ansi_c_string"),
+    interpolations=kinds("simple_expansion expansion command_substitution arithmetic_expansion"),
+    verbatim=kinds("string translated_string heredoc_body expansion regex"),
+    numbers=kinds("number"),
+    separated=dict.fromkeys(
+        ("program", "compound_statement", "do_group", "if_statement", "elif_clause", "else_clause", "subshell"),
+        _END,
+    ),
+    functions={"function_definition": Shape(parameters=())},
+    binders={"declaration_command": Binder(scope="function", only_with=("local", "declare", "typeset"))},
+    patterns={"variable_assignment": ("name",)},
+    texts=kinds("word string_content raw_string heredoc_content regex"),
+    looks=words(b"eval source . trap -n ! export -x -g"),
+    dynamic=True,
+    entries=kinds("function_definition"),
+    blocks=kinds("compound_statement do_group"),
+    loops=kinds("for_statement c_style_for_statement while_statement"),
+    elifs=kinds("elif_clause"),
+    switches=kinds("case_statement"),
+    cases=kinds("case_item"),
+    defaults=(b"*)", b"*"),
+    booleans=kinds("binary_expression list"),
+    comparison_words=frozenset(),
+    calls={"command": "name"},
+    tag_kinds={
+        "for_loop": kinds("for_statement c_style_for_statement"),
+        "match": kinds("case_statement"),
+        "while_loop": kinds("while_statement"),
+    },
+    tag_calls={
+        "print_in_function": words(b"echo printf"),
+        "input_in_function": words(b"read mapfile"),
+        "percent_format": words(b"printf"),
+        "uses_sorting": words(b"sort"),
+    },
 )

@@ -29,7 +29,9 @@ while IFS=' ' read -r -u 3 pairsmith_nonce pairsmith_n; do
     ) >/tmp/.answer
     pairsmith_status=$?
     [ "$pairsmith_status" -eq 152 ] && kill -XCPU $$ # the call ran out of CPU time: so has the program
-    if [ "$pairsmith_status" -ne 0 ]; then
+    if [ -s /tmp/.missing ]; then
+        printf '%s RModuleNotFoundError.%s\0' "$pairsmith_nonce" "$(tr -d '\0' </tmp/.missing)" >&4
+    elif [ "$pairsmith_status" -ne 0 ]; then
         printf '%s RExitStatus%d\0' "$pairsmith_nonce" "$pairsmith_status" >&4
     elif [ "$pairsmith_entry" = pairsmith_tests ]; then
         if [ "$(cat /tmp/.passed 2>/dev/null)" = "$pairsmith_nonce" ]; then

@@ -25,6 +25,12 @@ static void *ps_get(size_t n) {
     return made;
 }
 
+/* An array: what lies right behind it holds a pattern, as fresh memory does, and no zeros. */
+static void *ps_array(size_t n) {
+    void *made = ps_get(n + 64);
+    return memset(made, 0x5A, n + 64);
+}
+
 /* --- from JSON; nothing is freed: the process is one program's */
 
 static const char *ps_at;

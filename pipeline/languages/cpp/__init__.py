@@ -1,17 +1,157 @@
-"""C++: how it is compiled and run, its grammar and its driver."""
+"""C++: templates over the entry point's type read its arguments and write its value."""
 
-from pairsmith.pipeline.languages.contract import Language
-from pairsmith.pipeline.languages.cpp import driver
+from dataclasses import replace
 
-# What is undefined must not pass by luck: local variables and fresh memory hold a pattern, indices and buffers are
-# checked. GCC before 12 doesn't know the flag of the pattern.
-HARDENED = (
-    "/bin/sh", "-c",
-    'case $("$0" -dumpversion) in [1-9]|[1-9].*|1[01]|1[01].*) ;; '
-    '*) set -- -ftrivial-auto-var-init=pattern "$@" ;; esac; exec "$0" "$@"',
-)  # fmt: skip
-CHECKED = ("-O2", "-w", "-D_FORTIFY_SOURCE=2", "-fstack-protector-strong", "-Wl,--wrap=main", "-o", "program")
-FILLED_MEMORY = (("MALLOC_PERTURB_", "165"),)  # glibc fills what malloc gives
+import tree_sitter
+import tree_sitter_cpp
+from tree_sitter import Node
+
+from pairsmith.pipeline.languages.c import family
+from pairsmith.pipeline.languages.c.family import (
+    ASSERTS,
+    CHECKED,
+    ENTRY,
+    EXITS,
+    FILLED_MEMORY,
+    HARDENED,
+    STACKS,
+    declared_name,
+    include_solution,
+)
+from pairsmith.pipeline.languages.contract import (
+    Driver,
+    Language,
+    SignatureError,
+    parse,
+    read_source,
+    split_entry,
+    walk,
+)
+from pairsmith.pipeline.languages.grammar import Binder, Shape, kinds, words
+
+_SCOPES = frozenset(
+    {"linkage_specification", "declaration_list", "preproc_ifdef", "preproc_if", "namespace_definition"}
+)
+_MEMBERS = frozenset({"class_specifier", "struct_specifier", "field_declaration_list"})
+
+_TEMPLATES = frozenset({"template_declaration"})
+
+
+def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
+    """Return the files that are compiled.
+
+    The solution comes first, so that it misses what it forgot to include. Its `main` gets another name, and its
+    macros end with it.
+    """
+    whole = f"{setup}\n{code}"
+    owner, name = split_entry(entry_point)
+    is_free = _is_free(code, entry_point)
+    if not is_free and not _is_member(code, name):
+        raise SignatureError(f"{name} is a template")
+    target = f"&{name}" if is_free else f"&{owner}::{name}"
+    targets = _overloads(code, name, "" if is_free else owner) or [target]
+    tried = "".join(
+        f"\n    try {{ return pairsmith::call({one}, arguments); }} catch (const pairsmith::ArgumentError&) {{}}"
+        for one in targets[:-1]
+    )
+    call = f"[](const pairsmith::Json& arguments) {{{tried} return pairsmith::call({targets[-1]}, arguments); }}"
+    included = include_solution("solution.cpp", whole)
+    main = f'{included}#include "driver.hpp"\n{ENTRY} {{ return pairsmith::serve({call}); }}\n{STACKS}'
+    return {"solution.cpp": whole, "driver.hpp": read_source("cpp", "driver.hpp"), "main.cpp": main}
+
+
+def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
+    """Return the files of a solution with tests in its process, whose `main` the driver calls as a function."""
+    included = include_solution("solution.cpp", f"{setup}\n{code}")
+    main = (
+        f'{included}{ASSERTS}{EXITS}#include "tests.cpp"\n#undef exit\n#include "driver.hpp"\n'
+        f'extern "C" int __real_main(int, char**, char**);\n{ENTRY} {{\n'
+        "    return pairsmith::serve([](const pairsmith::Json&) -> std::string {\n"
+        "        if (!setjmp(pairsmith_end) && __real_main(1, environ, environ) != 0)\n"
+        '            throw std::logic_error("tests");\n'
+        '        return "null";\n    });\n}\n' + STACKS
+    )
+    whole = {"solution.cpp": f"{setup}\n{code}", "tests.cpp": test_code}
+    return {**whole, "driver.hpp": read_source("cpp", "driver.hpp"), "main.cpp": main}
+
+
+def program(code: str, setup: str) -> dict[str, str]:
+    """Return the files of a whole program, which has a `main` of its own."""
+    start = (
+        'extern "C" int __real_main(int, char**, char**);\nextern "C" int __wrap_main(int n, char** a, char** e)'
+    )
+    return {
+        "solution.cpp": f"{setup}\n{code}",
+        "main.cpp": f'#include "solution.cpp"\n{start} {{ return __real_main(n, a, e); }}\n{STACKS}',
+    }
+
+
+def finds(code: str, entry_point: str) -> bool:
+    """Return whether a function or template of that name is defined, free or in a class `Solution`."""
+    return _is_free(code, entry_point) or _is_member(code, split_entry(entry_point)[1], _TEMPLATES)
+
+
+def _overloads(code: str, name: str, owner: str) -> list[str]:
+    """Return lambdas for a function that is overloaded or has default arguments, one for each way to call it."""
+    found = [
+        node
+        for node in walk(parse(code, "cpp"), _SCOPES | (_MEMBERS if owner else frozenset()))
+        if node.type == "function_definition" and declared_name(node) == name
+    ]
+    listed = [_list_parameters(node) for node in found]
+    if len(found) < 2 and not any(part.type.startswith("optional") for parts in listed for part in parts):
+        return []
+    target = f"{owner}().{name}" if owner else name
+    made = []
+    for parts in listed:
+        n_needed = sum(part.type == "parameter_declaration" for part in parts)
+        for n in range(len(parts), n_needed - 1, -1):
+            declared = ", ".join(_declare(part, index) for index, part in enumerate(parts[:n]))
+            given = ", ".join(f"static_cast<decltype(ps{index})&&>(ps{index})" for index in range(n))
+            made.append(f"[]({declared}) -> decltype(auto) {{ return {target}({given}); }}")
+    return made
+
+
+def _list_parameters(definition: Node) -> list[Node]:
+    node = definition.child_by_field_name("declarator")
+    while node is not None and node.type != "function_declarator":
+        node = node.child_by_field_name("declarator") or next(iter(node.named_children), None)
+    listed = node.child_by_field_name("parameters") if node is not None else None
+    return [part for part in (listed.named_children if listed is not None else []) if "parameter" in part.type]
+
+
+def _declare(parameter: Node, index: int) -> str:
+    """Return a parameter under another name, without its default."""
+    node = name = parameter.child_by_field_name("declarator")
+    while node is not None:
+        name = node
+        node = node.child_by_field_name("declarator") or next(iter(node.named_children), None)
+    default = parameter.child_by_field_name("default_value")
+    end = default.start_byte if default is not None else parameter.end_byte
+    at, behind = (name.start_byte, name.end_byte) if name is not None and name.type == "identifier" else (end, end)
+    source, start = parameter.text or b"", parameter.start_byte
+    head, tail = (
+        part.rstrip().removesuffix(b"=") for part in (source[: at - start], source[behind - start : end - start])
+    )
+    return f"{head.decode()} ps{index}{tail.decode()}"
+
+
+def _is_free(code: str, entry_point: str) -> bool:
+    nodes = walk(parse(code, "cpp"), _SCOPES)
+    known = [node for node in nodes if node.type in ("function_definition", "declaration", "init_declarator")]
+    for node in known:
+        name = declared_name(node)
+        if name == entry_point or (node.type == "declaration" and name.split("=")[0].strip() == entry_point):
+            return True
+    return False
+
+
+def _is_member(code: str, entry_point: str, also: frozenset[str] = frozenset()) -> bool:
+    return any(
+        node.type == "function_definition" and declared_name(node) == entry_point
+        for node in walk(parse(code, "cpp"), _SCOPES | _MEMBERS | also)
+    )
+
 
 LANGUAGE = Language(
     name="cpp",
@@ -19,11 +159,73 @@ LANGUAGE = Language(
     tools={"g++": ()},
     packages=("g++",),
     version=("{g++}", "--version"),
-    driver=driver,
+    driver=Driver(sources, tests, program, finds),
     compile=((*HARDENED, "{g++}", "-std=gnu++20", "-D_GLIBCXX_ASSERTIONS", *CHECKED, "main.cpp"),),
     missing=r"fatal error: ([\w+-][\w./+-]*): No such file",
     artifact=("program",),
     run=("/tmp/program",),
     run_program=("/tmp/program",),
     environment=FILLED_MEMORY,
+)
+
+
+def _spot_bare(node: Node, source: bytes) -> str:
+    parameters = node.child_by_field_name("parameters")
+    return "bare_except" if parameters is not None and not parameters.named_child_count else ""
+
+
+GRAMMAR = replace(
+    family.GRAMMAR,
+    name="cpp",
+    grammar=tree_sitter.Language(tree_sitter_cpp.language()),
+    fences=("cpp", "c++", "cc", "cxx", "hpp"),
+    suffixes=(".cc", ".cpp", ".cxx", ".hpp", ".hh"),
+    strings=family.GRAMMAR.strings | {"raw_string_literal"},
+    functions={
+        **family.GRAMMAR.functions,
+        "lambda_expression": Shape(name="", parameters=("declarator",), lambda_=True),
+    },
+    scopes=family.GRAMMAR.scopes | {"for_range_loop", "catch_clause"},
+    binders={
+        **family.GRAMMAR.binders,
+        "optional_parameter_declaration": Binder(("declarator",), role="parameter"),
+        "for_range_loop": Binder(("declarator",), since="here"),
+    },
+    patterns={**family.GRAMMAR.patterns, "reference_declarator": (), "structured_binding_declarator": ()},
+    members={"qualified_identifier": (), "namespace_definition": ("name",), "destructor_name": ()},
+    pins=family.GRAMMAR.pins | {"lambda_capture_initializer", "using_declaration", "template_parameter_list"},
+    kept_whole=family.PREPROCESSOR | {"using_declaration", "namespace_alias_definition", "alias_declaration"},
+    types=family.GRAMMAR.types
+    | {"class_specifier", "alias_declaration", "concept_definition", "namespace_definition"},
+    wrappers=kinds("template_declaration linkage_specification"),
+    labels=family.GRAMMAR.labels | {"namespace_identifier"},
+    loops=family.GRAMMAR.loops | {"for_range_loop"},
+    catches=kinds("catch_clause"),
+    tries=kinds("try_statement"),
+    raises=kinds("throw_statement"),
+    leaving=family.GRAMMAR.leaving | {"throw_statement"},
+    tag_kinds={
+        **family.GRAMMAR.tag_kinds,
+        "for_loop": kinds("for_statement for_range_loop"),
+        "lambda": kinds("lambda_expression"),
+        "raise": kinds("throw_statement"),
+        "try": kinds("try_statement"),
+    },
+    tag_calls={
+        **family.GRAMMAR.tag_calls,
+        "functional": words(b"transform accumulate copy_if for_each any_of all_of"),
+        "uses_sorting": words(b"sort stable_sort qsort"),
+    },
+    tag_methods={
+        "functional": words(b"transform accumulate copy_if for_each any_of all_of"),
+        "str_format": words(b"format"),
+        "uses_sorting": words(b"sort stable_sort"),
+    },
+    tag_words={
+        "uses_dict": words(b"map unordered_map multimap"),
+        "uses_set": words(b"set unordered_set multiset"),
+        "print_in_function": words(b"cout"),
+        "input_in_function": words(b"cin"),
+    },
+    spots={"catch_clause": _spot_bare},
 )

@@ -619,6 +619,9 @@ template <class R, class... A> std::string call(const std::function<R(A...)>& fu
 template <class F> auto call(const F& lambda, const Json& arguments) -> decltype(std::function(lambda), std::string()) {
     return call(std::function(lambda), arguments);
 }
+template <class F> auto call(F* lambda, const Json& arguments) -> decltype(std::function(*lambda), std::string()) {
+    return call(std::function(*lambda), arguments);
+}
 
 inline std::string type_name(const std::type_info& type) {
     int status = 0;

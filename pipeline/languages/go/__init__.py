@@ -1,17 +1,165 @@
-"""Go: how it is compiled and run, its grammar and its driver."""
+"""Go: the driver is a package of its own, and calls the entry point by reflection."""
 
-from pairsmith.pipeline.languages.contract import RUNTIME_ROOM, Language
-from pairsmith.pipeline.languages.go import driver
+import re
+from collections.abc import Iterator
 
+import tree_sitter
+import tree_sitter_go
+from tree_sitter import Node
+
+from pairsmith.pipeline.languages.contract import RUNTIME_ROOM, Driver, Language, parse, read_source, text_of
+from pairsmith.pipeline.languages.grammar import NONE, Binder, Grammar, Import, Shape, kinds, words
+
+# The compiler and linker alone, where the standard library lies compiled (Go up to 1.19, or a prepared image): `go
+# build` would compile it anew for every program.
+_BUILD = """set -e
+root=$($1 env GOROOT)
+packages=$(ls -d "$root"/pkg/linux_* 2>/dev/null | head -n 1)
+if [ -e "$packages/fmt.a" ]; then
+    for name in github.com/stretchr/testify/assert pairsmith; do
+        [ -e $name ] || continue
+        $1 tool compile -o $name.a -p $name -I "$packages" $name/*.go
+    done
+    $1 tool compile -o program.o -p main -I "$packages" -I . *.go
+    $1 tool link -s -w -o program -L "$packages" -L . program.o
+else
+    mkdir -p path/src
+    for name in github.com pairsmith; do
+        [ ! -e $name ] || mv $name path/src
+    done
+    GOPATH=/tmp/path GOCACHE=/tmp/cache GO111MODULE=off CGO_ENABLED=0 $1 build -ldflags='-s -w' -o program *.go
+fi
+"""
+_RUN_TEST = """package pairsmith
+import "testing"
+func Test(test func(*testing.T)) {
+    ended := make(chan interface{}, 1)
+    t := &testing.T{}
+    go func() { // FailNow ends its goroutine
+        defer func() { ended <- recover() }()
+        test(t)
+    }()
+    if caught := <-ended; caught != nil { panic(caught) }
+    if t.Failed() { panic("AssertionError") }
+}
+"""
+_CALL = 'package main\nimport pairsmithDriver "pairsmith"\n'
+_KNOWN_IMPORTS = (
+    "testing", "github.com/stretchr/testify/assert", "bytes", "crypto/md5", "fmt", "math", "math/rand", "regexp",
+    "sort", "strconv", "strings", "time",
+)  # fmt: skip
+_TEST = re.compile(r"^func\s+(Test\w*)\s*\(", re.MULTILINE)
+_PACKAGE = re.compile(r"^package\s+\w+", re.MULTILINE)
+
+
+def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
+    """Return the files that are compiled."""
+    whole = _in_package(_without_main(f"{setup}\n{code}" if setup else code))
+    call = f"{_CALL}func main() {{ pairsmithDriver.Serve({entry_point}) }}\n"
+    return {
+        "solution.go": whole,
+        "main.go": call,
+        "pairsmith/driver.go": read_source("go", "driver.go"),
+        "build.sh": _BUILD,
+    }
+
+
+def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
+    """Return the files of a solution with functions `Test...(t *testing.T)` in its process."""
+    whole = sources(f"{setup}\n{code}" if setup else code, "", "pairsmithTests")
+    calls = "".join(f"    pairsmithDriver.Test({name})\n" for name in _TEST.findall(test_code))
+    return {
+        **whole,
+        "solution.go": _work_out_imports(whole["solution.go"]),
+        "tests.go": _work_out_imports(_in_package(test_code)),
+        "calls.go": f"{_CALL}func pairsmithTests() {{\n{calls}}}\n",
+        "pairsmith/test.go": _RUN_TEST,
+        "github.com/stretchr/testify/assert/assert.go": read_source("go", "assert.go"),
+    }
+
+
+def program(code: str, setup: str) -> dict[str, str]:
+    """Return the files of a whole program."""
+    return {"solution.go": _in_package(f"{setup}\n{code}" if setup else code), "build.sh": _BUILD}
+
+
+def finds(code: str, entry_point: str) -> bool:
+    """Return whether a function of that name is declared."""
+    declared = parse(code, "go").named_children
+    return any(
+        text_of(node.child_by_field_name("name")) == entry_point
+        for node in declared
+        if node.type == "function_declaration"
+    )
+
+
+def _in_package(code: str) -> str:
+    if _PACKAGE.search(code):
+        return _PACKAGE.sub("package main", code, count=1)
+    return "package main\n" + code
+
+
+def _work_out_imports(code: str) -> str:
+    """Return code that imports what it uses, as HumanEval-X's own assembly of its tests does.
+
+    Source: Zheng et al. 2023, arXiv:2303.17568, `IMPORT_HELPER` of its evaluation: prompts import what some
+    solutions need, and Go refuses an import that is not used.
+    """
+    root, source = parse(code, "go"), code.encode()
+    declared = [node for node in root.named_children if node.type == "import_declaration"]
+    used = {text_of(node.child_by_field_name("operand")) for node in _below(root, "selector_expression")}
+    used |= {text_of(node.child_by_field_name("package")) for node in _below(root, "qualified_type")}
+    specs: dict[str, str] = {}
+    for spec in (spec for node in declared for spec in _below(node, "import_spec")):
+        path = text_of(spec.child_by_field_name("path"))
+        name = text_of(spec.child_by_field_name("name")) or path.strip('"`').rpartition("/")[2]
+        if name in used or name in ("_", "."):
+            specs[name] = text_of(spec)
+    for path in _KNOWN_IMPORTS:
+        name = path.rpartition("/")[2]
+        if name in used:
+            specs.setdefault(name, f'"{path}"')
+    for node in reversed(declared):
+        source = source[: node.start_byte] + source[node.end_byte :]
+    imports = "".join(f"import {spec}\n" for spec in specs.values())
+    return _PACKAGE.sub(lambda found: f"{found.group()}\n{imports}", source.decode(), count=1)
+
+
+def _below(node: Node, kind: str) -> Iterator[Node]:
+    """Give all nodes of a kind below one."""
+    waiting = [node]
+    while waiting:
+        inner = waiting.pop()
+        waiting += reversed(inner.named_children)
+        if inner.type == kind:
+            yield inner
+
+
+def _without_main(code: str) -> str:
+    """Return the code with its own `main` under another name: the driver has one."""
+    source = code.encode()
+    for node in parse(code, "go").named_children:
+        name = node.child_by_field_name("name")
+        if node.type == "function_declaration" and name is not None and text_of(name) == "main":
+            source = source[: name.start_byte] + b"pairsmithMain" + source[name.end_byte :]
+            break
+    return source.decode()
+
+
+# What an earlier Go says of later ones: packages of 1.21 to 1.24, functions of 1.21, a loop over a number.
+_LATER = (
+    r'|(?:could not import|package) "?((?:cmp|iter|maps|slices|unique|weak|log/slog|math/rand/v2)\b)'
+    r"|undefined: (clear|max|min)\b|(cannot range over) .*\bint\b"
+)
 LANGUAGE = Language(
     name="go",
     title="Go",
     tools={"go": ("/usr/local/go/bin/go", "/usr/lib/go-*/bin/go")},
     packages=("golang-go",),
     version=("{go}", "version"),
-    driver=driver,
+    driver=Driver(sources, tests, program, finds),
     compile=(("/bin/sh", "build.sh", "{go}"),),
-    missing=r'(?:could not import|cannot find package|can.t find import:|package) "?(\w+\.\w[\w./-]*)',
+    missing=r'(?:could not import|cannot find package|can.t find import:|package) "?(\w+\.\w[\w./-]*)' + _LATER,
     artifact=("program",),
     run=("/tmp/program",),
     run_program=("/tmp/program",),
@@ -19,3 +167,100 @@ LANGUAGE = Language(
     compile_room=RUNTIME_ROOM,
     environment=(("GOTRACEBACK", "none"), ("GOMAXPROCS", "2")),
 )
+
+
+def _find_imports(node: Node, source: bytes) -> Iterator[Import]:
+    waiting = [node]
+    while waiting:
+        inner = waiting.pop()
+        path = inner.child_by_field_name("path") if inner.type == "import_spec" else None
+        if path is None:
+            waiting += inner.named_children[::-1]
+            continue
+        alias = inner.child_by_field_name("name")
+        module = source[path.start_byte + 1 : path.end_byte - 1]
+        name = module.split(b"/")[-1] if alias is None else source[alias.start_byte : alias.end_byte]
+        yield Import(module, b"" if name == b"." else name, b"." not in module.split(b"/")[0], name == b".")
+
+
+def _spot_loop(node: Node, source: bytes) -> str:
+    kinds = {child.type for child in node.named_children}
+    return "" if kinds & {"for_clause", "range_clause"} else "while_loop"
+
+
+_ENDS = frozenset({"\n", ";", "\0"})
+
+GRAMMAR = Grammar(
+    name="go",
+    grammar=tree_sitter.Language(tree_sitter_go.language()),
+    fences=("go", "golang"),
+    suffixes=(".go",),
+    stops=("\nfunc ", "\ntype ", "\nvar ", "\n//"),
+    comments=kinds("comment"),
+    comment_marks=(b"//", b"/*"),
+    strings=kinds("interpreted_string_literal raw_string_literal rune_literal"),
+    numbers=kinds("int_literal float_literal imaginary_literal"),
+    separated=dict.fromkeys(
+        ("source_file", "statement_list", "import_spec_list", "var_spec_list", "const_declaration",
+         "type_declaration", "field_declaration_list", "interface_type", "block"),
+        _ENDS,
+    ),
+    functions={
+        "function_declaration": Shape(returns="result"),
+        "method_declaration": Shape(parameters=("receiver", "parameters"), returns="result"),
+        "func_literal": Shape(name="", returns="result", lambda_=True),
+    },
+    scopes=kinds(
+        "block for_statement if_statement expression_switch_statement type_switch_statement select_statement "
+        "expression_case default_case type_case communication_case"
+    ),
+    binders={
+        "short_var_declaration": Binder(("left",), since="after"),
+        "var_spec": Binder(("name",), since="after"),
+        "const_spec": Binder(("name",), since="after"),
+        "range_clause": Binder(("left",), since="after", only_with=(":=",)),
+        "receive_statement": Binder(("left",), since="after", only_with=(":=",)),
+        "type_switch_statement": Binder(("alias",), since="here"),
+        "parameter_declaration": Binder(("name",), role="parameter"),
+        "variadic_parameter_declaration": Binder(("name",), role="parameter"),
+    },
+    patterns={"expression_list": ()},
+    pins=kinds("keyed_element"),
+    imports=kinds("import_declaration"),
+    kept_whole=kinds("package_clause"),
+    types=kinds("type_declaration"),
+    mains=words(b"main"),
+    entries=kinds("function_declaration"),
+    find_imports=_find_imports,
+    labels=kinds("field_identifier label_name package_identifier"),
+    pinned_names=words(b"_ nil true false iota"),
+    doc_marks=(b"// Package ",),
+    blocks=kinds("statement_list"),
+    loops=kinds("for_statement"),
+    elses=NONE,
+    switches=kinds("expression_switch_statement type_switch_statement select_statement"),
+    cases=kinds("expression_case type_case communication_case"),
+    leaving=kinds("return_statement break_statement continue_statement goto_statement"),
+    returns=kinds("return_statement"),
+    tag_kinds={
+        "class": kinds("struct_type"),
+        "for_loop": kinds("for_clause range_clause"),
+        "goto": kinds("goto_statement"),
+        "lambda": kinds("func_literal"),
+        "match": kinds("expression_switch_statement type_switch_statement select_statement"),
+        "uses_dict": kinds("map_type"),
+        "uses_slice": kinds("slice_expression"),
+    },
+    tag_calls={"raise": words(b"panic"), "print_in_function": words(b"print println")},
+    tag_methods={
+        "print_in_function": words(b"Println Printf Print"),
+        "input_in_function": words(b"Scan Scanln Scanf NewScanner NewReader"),
+        "percent_format": words(b"Printf Sprintf Fprintf Errorf"),
+        "uses_sorting": words(b"Sort Slice SliceStable Ints Strings SortFunc"),
+    },
+    spots={"for_statement": _spot_loop},
+    builtins=words(
+        b"append cap clear close complex copy delete imag len make max min new panic print println real recover "
+        b"bool byte error float64 int rune string"
+    ),
+)  # fmt: skip

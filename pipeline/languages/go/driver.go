@@ -1,8 +1,8 @@
-package main
+package pairsmith
 
 // Reads arguments and writes values for a Go solution; speaks the lines of `pipeline.sandbox.inside.foreign`.
 
-// Imports have names that no solution uses: a name of one file must not be declared in another.
+// A package of its own: a solution may give names such as `copy` or `len` a meaning of their own.
 import (
 	psbufio "bufio"
 	psjson "encoding/json"
@@ -455,9 +455,10 @@ func pairsmithResult(values []psreflect.Value) string {
 	return "V" + out.text.String()
 }
 
-func main() {
+// Serve calls a function until the requests end.
+func Serve(entry interface{}) {
 	requests, answers := psbufio.NewReader(psos.NewFile(3, "requests")), psos.NewFile(4, "answers")
-	function := psreflect.ValueOf(PAIRSMITH_ENTRY)
+	function := psreflect.ValueOf(entry)
 	for first := true; ; first = false {
 		line, problem := requests.ReadString('\n')
 		if problem != nil {

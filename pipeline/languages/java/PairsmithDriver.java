@@ -1,5 +1,8 @@
 // Loads a Java solution, calls its entry point, and speaks the lines of `pipeline.sandbox.inside.foreign`.
 
+// A solution may have classes of any name, such as `List`, in its own package, which is none.
+package pairsmith;
+
 import java.io.*;
 import java.lang.reflect.*;
 import java.math.BigDecimal;
@@ -8,7 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.*;
 import java.util.stream.BaseStream;
 
-final class PairsmithDriver {
+public final class PairsmithDriver {
     static final int MAX_DEPTH = 100;
     static final long EXACT = 1L << 53;
 

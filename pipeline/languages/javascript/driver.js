@@ -7,6 +7,8 @@
   const prototypeOf = Object.getPrototypeOf, define = Object.defineProperty;
   const MAX_DEPTH = 100, MAX_NODES = 1000000, EXACT = 2 ** 53;
   const LAZY = new Set(["Generator", "Array Iterator", "Map Iterator", "Set Iterator", "String Iterator"]);
+  // Methods that an earlier Node does not have prove nothing, as a package that is not there.
+  const LATER = /\.(toSorted|toReversed|toSpliced|groupBy|withResolvers|fromAsync) is not a function/;
   class TooLarge extends Error {}
 
   let waiting = Buffer.alloc(0);
@@ -120,8 +122,10 @@
 
   function nameOf(error) {
     if (error instanceof RangeError && /call stack/.test(error.message)) return "RangeError";
+    const later = error instanceof TypeError && LATER.exec(error.message);
+    if (later) return "ModuleNotFoundError." + later[1];
     const missing = error instanceof Error && /MODULE_NOT_FOUND/.test(error.code) &&
-      /Cannot find (?:module|package) '([^'.\/][^'\/]*)/.exec(error.message);
+      /Cannot find (?:module|package) '((?:@[^'\/]+\/)?[^'.\/][^'\/]*)/.exec(error.message);
     if (missing) return "ModuleNotFoundError." + missing[1].replace(/[^\w-]/g, "_");
     if (error instanceof Error) return String(error.name || error.constructor.name);
     return error === null || error === undefined ? "undefined" : typeof error;
@@ -136,12 +140,13 @@
 
   // A name of the solution's own scope, else a method of the class, by default Solution.
   const LOOK = `typeof ${NAME} === "function" ? ${NAME} : typeof ${OWNER} === "function" && ` +
-    `typeof ${OWNER}.prototype.${NAME} === "function" ? (...a) => new ${OWNER}().${NAME}(...a) : undefined`;
+    `typeof ${OWNER}.prototype?.${NAME} === "function" ? (...a) => new ${OWNER}().${NAME}(...a) : ` +
+    `typeof ${OWNER} === "function" && typeof ${OWNER}.${NAME} === "function" ? (...a) => ${OWNER}.${NAME}(...a) : undefined`;
 
   async function load() {
     globalThis.pairsmithRequire = Module.createRequire(path.join(FOLDER, "solution.js"));
     const source = fs.readFileSync(path.join(FOLDER, "solution.js"), "utf8");
-    if (/^\s*(import\b(?!\s*\()|export\b)/m.test(source)) {
+    if (fs.existsSync(path.join(FOLDER, "is_module"))) {
       const file = path.join(FOLDER, "solution.mjs");
       fs.writeFileSync(file, source + `\n;export const pairsmith_entry = ${LOOK};\n`);
       const loaded = await import(url.pathToFileURL(file).href);
@@ -157,9 +162,31 @@
     return found || pick(module.exports);
   }
 
+  // Tests have passed when Node would end with 0: nothing that they left behind, such as a promise, has yet to run.
+  const ended = () => new Promise(resolve => process.once("beforeExit", () => setImmediate(resolve)));
+
+  // What tests share with the solution: it must not replace their assertions, nor hear of a failed one in their place.
+  function guardTests() {
+    const assert = require("assert");
+    [assert, assert.strict].forEach(Object.freeze);
+    for (const name of ["then", "catch", "finally"]) {
+      Object.defineProperty(Promise.prototype, name, {writable: false, configurable: false});
+    }
+    const isFailed = error => Boolean(error) && error.code === "ERR_ASSERTION";
+    process.on("uncaughtExceptionMonitor", error => { if (isFailed(error)) exit(1); });
+    process.on("unhandledRejection", error => {
+      if (isFailed(error) || process.listenerCount("unhandledRejection") === 1) exit(1);
+    });
+  }
+
   async function serve() {
     let [nonce] = readLine().split(" ");
+    const exitTests = (code = process.exitCode) => {
+      if (!Number(code)) writeLine(`${nonce} Vnull`);
+      exit(code);
+    };
     let entry;
+    if (NAME === "pairsmith_tests") guardTests();
     try {
       entry = await load();
     } catch (error) {
@@ -172,8 +199,11 @@
       nonce = line.slice(0, gap);
       let answer;
       try {
-        let value = entry(...decode(parse(line.slice(gap + 1))));
+        const isTests = NAME === "pairsmith_tests";
+        let value = entry(...(isTests ? [exitTests] : decode(parse(line.slice(gap + 1)))));
         if (value !== null && typeof value === "object" && typeof value.then === "function") value = await value;
+        if (isTests) await ended();
+        if (isTests && Number(process.exitCode)) exit(process.exitCode);
         answer = "V" + encode(value, {nodes: MAX_NODES}, []);
       } catch (error) {
         answer = error instanceof TooLarge ? "T" : "R" + nameOf(error);

@@ -1,7 +1,148 @@
-"""Rust: how it is compiled and run, its grammar and its driver."""
+"""Rust: traits read arguments and write values; the compiler infers them from the call of the entry point."""
 
-from pairsmith.pipeline.languages.contract import RUNTIME_ROOM, Language
-from pairsmith.pipeline.languages.rust import driver
+import re
+from collections.abc import Iterator
+
+import tree_sitter
+import tree_sitter_rust
+from tree_sitter import Node
+
+from pairsmith.pipeline.languages.contract import (
+    RUNTIME_ROOM,
+    Driver,
+    Language,
+    parse,
+    read_source,
+    split_entry,
+    text_of,
+    walk,
+)
+from pairsmith.pipeline.languages.grammar import Binder, Grammar, Import, Shape, kinds, words
+
+# rustc asks for the path of its own program and stops where /proc, which is closed to programs, has no answer.
+_EXE = """#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/syscall.h>
+ssize_t readlink(const char *path, char *buffer, size_t size) {
+    const char *known = getenv("EXE");
+    if (!known || strcmp(path, "/proc/self/exe")) return syscall(SYS_readlinkat, -100, path, buffer, size);
+    size_t n = strlen(known) < size ? strlen(known) : size;
+    memcpy(buffer, known, n);
+    return (ssize_t)n;
+}
+"""
+_CRATES = {"rand", "regex", "md5"}
+_WORD = re.compile(r"\w+")
+_WITHIN = frozenset({"impl_item", "declaration_list"})
+
+
+def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
+    """Return the file that is compiled.
+
+    The solution stays at the root of the crate; the driver is a module of it with a C `main` of its own, so that
+    the solution may have a `main` too.
+    """
+    whole = f"{setup}\n{code}" if setup else code
+    found = _find(whole, entry_point)
+    parameters = _list(found.child_by_field_name("parameters")) if found is not None else []
+    n = sum(node.type == "parameter" for node in parameters)
+    given = ", ".join(f"pairsmith::argument(a, {index})" for index in range(n))
+    main = (
+        f"\n#[doc(hidden)]\nmod pairsmith_main {{\n    use super::pairsmith;\n"
+        f"    fn call(a: &[pairsmith::Json]) -> String {{\n"
+        f"        pairsmith::show({_path(found, entry_point)}({given}))\n    }}\n"
+        f'    #[no_mangle]\n    pub extern "C" fn main() -> i32 {{ pairsmith::serve({n}, &call) }}\n}}\n'
+    )
+    return {"main.rs": f"#![no_main]\n{whole}\n{read_source('rust', 'driver.rs')}{main}", "exe.c": _EXE}
+
+
+def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
+    """Return the file of a solution with functions under `#[test]` in its process."""
+    opened, paths = _open_tests(test_code)
+    calls = " ".join(f"{path}();" for path in paths)
+    whole = f"{setup}\n{code}\n{opened}\npub fn pairsmith_tests() {{ {calls} }}\n"
+    return sources(_without_unused_crates(whole), "", "pairsmith_tests")
+
+
+def program(code: str, setup: str) -> dict[str, str]:
+    """Return the file of a whole program."""
+    return {"main.rs": f"{setup}\n{code}" if setup else code, "exe.c": _EXE}
+
+
+def _without_unused_crates(code: str) -> str:
+    """Return code without unused imports of the crates that every problem of HumanEval-X imports."""
+    source = code.encode()
+    imports = [node for node in parse(code, "rust").named_children if node.type == "use_declaration"]
+    rest = source
+    for node in reversed(imports):
+        rest = rest[: node.start_byte] + rest[node.end_byte :]
+    words = set(_WORD.findall(rest.decode()))
+    for node in reversed(imports):
+        names = set(_WORD.findall(text_of(node))) - {"use"}
+        if names & _CRATES and not names & words:
+            source = source[: node.start_byte] + source[node.end_byte :]
+    return source.decode()
+
+
+def _open_tests(test_code: str) -> tuple[str, list[str]]:
+    """Return tests that anybody may call, and the paths of their functions."""
+    source, edits, paths = test_code.encode(), [], []
+    for node in walk(parse(test_code, "rust"), frozenset({"mod_item", "declaration_list"})):
+        if node.type == "attribute_item" and text_of(node) in ("#[test]", "#[cfg(test)]"):
+            edits.append((node.start_byte, node.end_byte, b""))
+        elif node.type in ("function_item", "mod_item") and "pub" not in text_of(node).split("{")[0].split():
+            edits.append((node.start_byte, node.start_byte, b"pub "))
+            if node.type == "function_item" and _is_test(node):
+                module = node.parent.parent if node.parent is not None else None
+                inside = text_of(module.child_by_field_name("name")) + "::" if module is not None else ""
+                paths.append(inside + text_of(node.child_by_field_name("name")))
+    for start, end, text in sorted(edits, reverse=True):
+        source = source[:start] + text + source[end:]
+    return source.decode(), paths
+
+
+def _is_test(node: Node) -> bool:
+    before = node.prev_named_sibling
+    while before is not None and before.type in ("attribute_item", "line_comment", "block_comment"):
+        if text_of(before) == "#[test]":
+            return True
+        before = before.prev_named_sibling
+    return False
+
+
+def finds(code: str, entry_point: str) -> bool:
+    """Return whether a function of that name is defined, free or in an `impl`."""
+    return _find(code, entry_point) is not None
+
+
+def _find(code: str, entry_point: str) -> Node | None:
+    """Return the definition: a free function, else one of an `impl`."""
+    _, name = split_entry(entry_point)
+    found = [
+        node
+        for node in walk(parse(code, "rust"), _WITHIN)
+        if node.type == "function_item" and text_of(node.child_by_field_name("name")) == name
+    ]
+    free = [node for node in found if node.parent is not None and node.parent.type == "source_file"]
+    return next(iter(free or found), None)
+
+
+def _path(node: Node | None, entry_point: str) -> str:
+    _, function = split_entry(entry_point)
+    owner = node.parent.parent if node is not None and node.parent is not None else None
+    if owner is None or owner.type != "impl_item":
+        return f"super::{function}"
+    name = text_of(owner.child_by_field_name("type")).split("<")[0]
+    takes_self = node is not None and any(
+        part.type == "self_parameter" for part in _list(node.child_by_field_name("parameters"))
+    )
+    return f"super::{name}{{}}.{function}" if takes_self else f"super::{name}::{function}"
+
+
+def _list(node: Node | None) -> list[Node]:
+    return node.named_children if node is not None else []
+
 
 _COMPILE = (
     (
@@ -14,17 +155,132 @@ _COMPILE = (
     ),
 )  # fmt: skip
 
+# What an earlier rustc says of later Rust; a stable compiler knows no other features that are not stable.
+_LATER = r"|error\[E0658\]: ([^\n]+)|no `((?:Lazy|Once)(?:Cell|Lock))` in `"
 LANGUAGE = Language(
     name="rust",
     title="Rust",
     tools={"rustc": ("/usr/local/cargo/bin/rustc",), "gcc": ()},
     packages=("rustc", "gcc", "libc6-dev"),
     version=("{rustc}", "--version"),
-    driver=driver,
+    driver=Driver(sources, tests, program, finds),
     compile=_COMPILE,
-    missing=r"unresolved import `(?!std\b|core\b|alloc\b|crate\b|self\b|super\b)(\w+)",
+    missing=r"unresolved import `(?!std\b|core\b|alloc\b|crate\b|self\b|super\b)(\w+)" + _LATER,
     artifact=("program",),
     run=("/tmp/program",),
     run_program=("/tmp/program",),
     compile_room=RUNTIME_ROOM,
 )
+
+
+def _find_imports(node: Node, source: bytes) -> Iterator[Import]:
+    text = b"".join(source[node.start_byte : node.end_byte].split(b"use ", 1)[-1].split()).rstrip(b";")
+    root = text.split(b"::")[0].split(b"{")[0]
+    standard = root in (b"std", b"core", b"alloc")
+    for leaf in text.replace(b"{", b",").replace(b"}", b",").split(b","):
+        name = leaf.split(b"::")[-1].split(b"as ")[-1]
+        if name and not leaf.endswith(b"::"):
+            yield Import(root, b"" if name == b"*" else name, standard, name == b"*")
+
+
+GRAMMAR = Grammar(
+    name="rust",
+    grammar=tree_sitter.Language(tree_sitter_rust.language()),
+    fences=("rust", "rs"),
+    suffixes=(".rs",),
+    stops=("\nfn ", "\npub fn ", "\n#[", "\n//"),
+    comments=kinds("line_comment block_comment"),
+    comment_marks=(b"//", b"/*"),
+    strings=kinds("string_literal raw_string_literal char_literal"),
+    numbers=kinds("integer_literal float_literal"),
+    functions={
+        "function_item": Shape(returns="return_type"),
+        "closure_expression": Shape(name="", returns="return_type", lambda_=True),
+    },
+    classes=dict.fromkeys(("declaration_list", "enum_variant_list", "field_declaration_list"), ""),
+    scopes=kinds("block match_arm if_expression while_expression"),
+    binders={
+        "let_declaration": Binder(("pattern",), since="after", anew=True),
+        "let_condition": Binder(("pattern",), since="after"),
+        "match_arm": Binder(("pattern",)),
+        "for_expression": Binder(("pattern",), scope="body"),
+        "parameter": Binder(("pattern",), role="parameter"),
+        "closure_parameters": Binder(role="parameter"),
+        "const_item": Binder(("name",), role="kept"),
+        "static_item": Binder(("name",), role="kept"),
+        "enum_variant": Binder(("name",), role="kept"),
+        "macro_definition": Binder(("name",), role="kept"),
+        "mod_item": Binder(("name",), role="kept"),
+    },
+    patterns={
+        "match_pattern": (),
+        "tuple_pattern": (),
+        "tuple_struct_pattern": (),
+        "struct_pattern": (),
+        "field_pattern": ("pattern",),
+        "captured_pattern": (),
+        "ref_pattern": (),
+        "mut_pattern": (),
+        "reference_pattern": (),
+        "slice_pattern": (),
+        "or_pattern": (),
+        "parameter": ("pattern",),
+    },
+    members={
+        "scoped_identifier": (),
+        "label": (),
+        "lifetime": (),
+        "macro_invocation": ("macro",),
+        "scoped_type_identifier": (),
+    },
+    pins=kinds(
+        "shorthand_field_initializer use_declaration attribute_item inner_attribute_item macro_definition "
+        "type_parameters let_chain"
+    ),
+    texts=kinds("string_literal raw_string_literal shorthand_field_identifier"),
+    constants=True,
+    imports=kinds("use_declaration extern_crate_declaration"),
+    kept_whole=kinds(
+        "use_declaration extern_crate_declaration inner_attribute_item attribute_item macro_definition "
+        "macro_invocation"
+    ),
+    types=kinds("struct_item enum_item union_item trait_item impl_item type_item mod_item"),
+    mains=words(b"main"),
+    entries=kinds("function_item"),
+    find_imports=_find_imports,
+    labels=kinds("field_identifier type_identifier"),
+    until_alternative=kinds("if_expression"),
+    doc_marks=(b"///", b"//!", b"/**"),
+    blocks=kinds("block"),
+    loops=kinds("for_expression while_expression loop_expression"),
+    ifs=kinds("if_expression"),
+    switches=kinds("match_expression"),
+    cases=kinds("match_arm"),
+    defaults=(b"_ =>", b"_=>"),
+    leaving=kinds("return_expression break_expression continue_expression"),
+    returns=kinds("return_expression"),
+    calls={"call_expression": "function", "macro_invocation": "macro"},
+    tag_kinds={
+        "class": kinds("struct_item enum_item trait_item"),
+        "decorator": kinds("attribute_item"),
+        "for_loop": kinds("for_expression"),
+        "lambda": kinds("closure_expression"),
+        "match": kinds("match_expression"),
+        "while_loop": kinds("while_expression loop_expression"),
+    },
+    tag_calls={
+        "assert": words(b"assert assert_eq assert_ne debug_assert"),
+        "print_in_function": words(b"println print"),
+        "raise": words(b"panic unreachable todo unimplemented"),
+        "str_format": words(b"format println print write writeln"),
+    },
+    tag_methods={
+        "functional": words(b"map filter fold flat_map for_each any all"),
+        "input_in_function": words(b"read_line stdin"),
+        "uses_sorting": words(b"sort sort_by sort_by_key sort_unstable sort_unstable_by sorted"),
+    },
+    tag_words={
+        "uses_dict": words(b"HashMap BTreeMap"),
+        "uses_set": words(b"HashSet BTreeSet"),
+    },
+)  # fmt: skip

@@ -4,10 +4,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pairsmith.pipeline.problems.convert.conversion import TestSyntaxError
-from pairsmith.pipeline.problems.files import Row, RowError, missing, name, text
+from pairsmith.pipeline.problems.conversion import TestSyntaxError
 from pairsmith.pipeline.problems.records import DropReason, Found, ProblemsError
-from pairsmith.pipeline.problems.rows import convert_or_refuse, found_in, make_problem
+from pairsmith.pipeline.problems.rows import (
+    Row,
+    RowError,
+    convert_or_refuse,
+    found_in,
+    make_problem,
+    missing,
+    name,
+    text,
+)
 from pairsmith.pipeline.problems.sources.jsonl import joined_tests
 from pairsmith.pipeline.problems.wording import (
     breaks_off_in,
@@ -29,13 +37,12 @@ def load_hub(config: ProblemsConfig, cache: Path | None = None) -> list[Found]:
     of the reference that the tests call is taken.
 
     Args:
-        config: `dataset` and the fields beside it, and `columns`.
         cache: folder for what `datasets` downloads and converts; None takes its own.
 
     Raises:
         ProblemsError: if the dataset can't be loaded, lacks a mapped column or is empty.
     """
-    rows = _loaded(config, cache)
+    rows = _load_dataset(config, cache)
     columns = config.columns
     for key, column in columns.model_dump().items():
         if column and column not in rows.column_names:
@@ -52,14 +59,7 @@ def dataset_rows(config: ProblemsConfig, cache: Path | None = None) -> Iterator[
     Raises:
         ProblemsError: if the dataset can't be loaded or is empty.
     """
-    return _numbered(_loaded(config, cache), config.dataset)
-
-
-def _loaded(config: ProblemsConfig, cache: Path | None) -> Any:
-    rows = _load_dataset(config, cache)
-    if len(rows) == 0:
-        raise ProblemsError(f"{config.dataset}: no problems in split {config.split!r}")
-    return rows
+    return _numbered(_load_dataset(config, cache), config.dataset)
 
 
 def _load_dataset(config: ProblemsConfig, cache: Path | None) -> Any:
@@ -70,7 +70,7 @@ def _load_dataset(config: ProblemsConfig, cache: Path | None) -> Any:
     import datasets  # half a second: only where it is used
 
     try:
-        return datasets.load_dataset(
+        rows = datasets.load_dataset(
             config.dataset,
             config.dataset_config or None,
             data_files=config.data_files or None,
@@ -84,6 +84,9 @@ def _load_dataset(config: ProblemsConfig, cache: Path | None) -> Any:
             f"{config.dataset}: {type(error).__name__}: {message}; "
             "check problems.dataset, dataset_config, split, data_files and the network"
         ) from error
+    if len(rows) == 0:
+        raise ProblemsError(f"{config.dataset}: no problems in split {config.split!r}")
+    return rows
 
 
 def _numbered(rows: Any, dataset: str) -> Iterator[tuple[str, Row]]:
@@ -97,14 +100,17 @@ def _build(row: Row, columns: ColumnsConfig) -> tuple[Problem, str]:
     setup = text(row, columns.setup, "") if columns.setup else ""
     entry_point = name(row, columns.entry_point) if columns.entry_point else find_entry_point([tests], given)
     if not entry_point:
-        raise RowError(DropReason.BAD_TESTS, "no test calls a function that the reference defines")
+        raise RowError("no test calls a function that the reference defines", DropReason.BAD_TESTS)
     is_code = breaks_off_in(task) == entry_point
     if is_code:
         setup = setup or code_before(task, entry_point)
     reference, signature = _whole(given, task, entry_point)
+    problem_id = row.get(columns.problem_id)
+    if problem_id is None or problem_id == "":
+        raise missing(columns.problem_id, row)
     conversion = convert_or_refuse(tests, entry_point, setup, signature=signature)
     problem = make_problem(
-        problem_id=_problem_id(row, columns.problem_id),
+        problem_id=str(problem_id),
         source="hub",
         entry_point=entry_point,
         prompt=completion_prompt(task, entry_point) if is_code else chat_prompt(task, signature or entry_point),
@@ -129,10 +135,3 @@ def _whole(reference: str, task: str, entry_point: str) -> tuple[str, str]:
         if signature:
             return program, signature
     return "", ""
-
-
-def _problem_id(row: Row, column: str) -> str:
-    value = row.get(column)
-    if value is None or value == "":
-        raise missing(column, row)
-    return str(value)

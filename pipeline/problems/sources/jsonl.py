@@ -15,11 +15,15 @@ Columns:
     atol, rtol   tolerance of numbers, absolute and as a share; 0 or missing for none (optional; `approx` alone
                  takes those of `numpy.allclose`)
     checker      program that decides whether an answer is right, see `judging.checkers` (optional)
-    checker_language  python (default) or cpp
+    checker_language  python (default) or cpp; headers that a C++ checker includes by "name" lie beside this file
+    own_equality  true: tests may pass by what a solution's own `__eq__`, `__bool__` and `__hash__` say of its own
+                 objects, as in `assert Vector(1, 2) + Vector(0, 1) == Vector(1, 3)` (optional)
     language     such as java or cpp (optional; python). `tests` of other languages than Python are code with a
                  `main`, functions `Test...(t *testing.T)` or `#[test]`, run in the solution's process
     signature    the function's first line, shown in the prompt (optional; Python takes the reference's first)
     setup        code that runs before the candidate's and before the tests (optional)
+    requires     packages that its programs or tests import, such as ["numpy"]: the problem is left out where
+                 `sandbox.packages` lacks one (optional; what `setup` and `tests` in Python import is known anyway)
     reference    a right solution, whole (optional; its signature is then shown in the prompt)
     level, topic, license    text (optional)
     continuation code that a plain completion continues (optional)
@@ -29,6 +33,7 @@ Any other column is refused, so that a misspelt one is not ignored.
 """
 
 import difflib
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -36,25 +41,36 @@ from typing import Any, cast
 from pairsmith.pipeline.judging.checkers import why_no_checker
 from pairsmith.pipeline.judging.tolerance import ALLCLOSE_ATOL, ALLCLOSE_RTOL
 from pairsmith.pipeline.languages.table import ALIASES, LANGUAGES, title_of
-from pairsmith.pipeline.problems.convert.cases import plain_text
-from pairsmith.pipeline.problems.convert.conversion import Conversion
-from pairsmith.pipeline.problems.files import Row, RowError, number, read_rows, text
+from pairsmith.pipeline.problems.conversion import Conversion
 from pairsmith.pipeline.problems.records import DropReason, Found
-from pairsmith.pipeline.problems.rows import convert_or_refuse, found_in, make_problem
+from pairsmith.pipeline.problems.rows import (
+    Row,
+    RowError,
+    convert_or_refuse,
+    found_in,
+    make_problem,
+    number,
+    plain_text,
+    read_rows,
+    text,
+)
 from pairsmith.pipeline.problems.wording import chat_prompt, foreign_prompt, program_prompt, signature_of
+from pairsmith.pipeline.sandbox.contract import SandboxError
+from pairsmith.pipeline.sandbox.packages import name_of
 from pairsmith.schemas.problem import Case, Compare, Interface, JudgedBy, Problem
 from pairsmith.schemas.values import ValueTooLargeError, encode_arguments, encode_value
 
 COLUMNS = (
     "problem_id", "prompt", "entry_point", "tests", "cases", "compare", "atol", "rtol", "checker",
     "checker_language", "language", "signature", "setup", "reference", "level", "topic", "license", "continuation",
-    "provenance",
+    "provenance", "requires", "own_equality",
 )  # fmt: skip
 _RULES = {
     "program": ("lines", "tokens", "exact", "numbers", "checker"),
     "cases": ("equal_json", "equal", "approx", "unordered", "set", "one_of", "checker"),
     "tests": ("equal", "approx"),
 }
+_HEADER = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([\w-][\w.+-]*)".*$', re.MULTILINE)
 _TOLERANT = ("lines", "tokens", "numbers", "equal_json", "approx", "unordered", "set", "one_of")
 _TEXTS = ("continuation", "setup", "reference", "level", "topic")
 
@@ -65,7 +81,47 @@ def load_jsonl(path: Path) -> list[Found]:
     Raises:
         ProblemsError: if the file can't be read or is empty.
     """
-    return found_in(read_rows(path), build_row)
+    return found_in(read_rows(path), lambda row: build_row(_with_headers(row, path.parent)), requires_of)
+
+
+def _with_headers(row: Row, folder: Path) -> Row:
+    """Return a row whose C++ checker holds the headers that it includes by name, such as `"testlib.h"`.
+
+    Raises:
+        RowError: if one does not lie beside the file of problems.
+    """
+    if row.get("checker_language") != "cpp":
+        return row
+    known: set[str] = set()
+
+    def read(found: re.Match[str]) -> str:
+        name = found[1]
+        if name in known:
+            return ""
+        known.add(name)
+        try:
+            header = (folder / name).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            message = f"column 'checker': no {name!r} beside the file of problems ({type(error).__name__})"
+            raise RowError(message, DropReason.BAD_TESTS) from None
+        return _HEADER.sub(read, f"\n{header}\n")
+
+    return {**row, "checker": _HEADER.sub(read, text(row, "checker", ""))}
+
+
+def requires_of(row: Row) -> tuple[str, ...]:
+    """Return the packages that a row asks for.
+
+    Raises:
+        RowError: if the column holds something else than names of packages.
+    """
+    names = row.get("requires", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise RowError("column 'requires' is no list of packages")
+    try:
+        return tuple(map(name_of, names))
+    except SandboxError as error:
+        raise RowError(f"column 'requires': {error}") from None
 
 
 def joined_tests(row: Row, column: str) -> str:
@@ -90,7 +146,7 @@ def refuse_unknown(row: Row, known: tuple[str, ...], place: str = "") -> None:
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-            raise RowError(DropReason.BAD_VALUE, f"{place}unknown column {key[:40]!r}; {hint}")
+            raise RowError(f"{place}unknown column {key[:40]!r}; {hint}")
 
 
 def build_row(row: Row) -> tuple[Problem, str]:
@@ -102,14 +158,24 @@ def build_row(row: Row) -> tuple[Problem, str]:
     """
     refuse_unknown(row, COLUMNS)
     if not text(row, "problem_id"):
-        raise RowError(DropReason.BAD_VALUE, "column 'problem_id' is empty")
+        raise RowError("column 'problem_id' is empty")
     if "tests" in row and "cases" in row:
-        raise RowError(DropReason.BAD_VALUE, "both 'tests' and 'cases'; give one of them")
+        raise RowError("both 'tests' and 'cases'; give one of them")
     cases = row.get("cases")
     is_program = isinstance(cases, list) and any(isinstance(case, dict) and "stdin" in case for case in cases)
     problem, reason = _program(row) if is_program else _function(row)
     source, written_in = _checker(row, problem)
-    return replace(problem, checker=source, checker_language=written_in), reason
+    own = _own_equality(row, problem)
+    return replace(problem, checker=source, checker_language=written_in, own_equality=own), reason
+
+
+def _own_equality(row: Row, problem: Problem) -> bool:
+    allowed = row.get("own_equality", False)
+    if type(allowed) is not bool:
+        raise RowError("column 'own_equality' is neither true nor false")
+    if allowed and problem.judged_by not in (JudgedBy.TESTER, JudgedBy.SUITE):
+        raise RowError("column 'own_equality' is for tests that hold objects of the solution's own classes")
+    return allowed
 
 
 def _checker(row: Row, problem: Problem) -> tuple[str, str]:
@@ -117,17 +183,15 @@ def _checker(row: Row, problem: Problem) -> tuple[str, str]:
     source, language = text(row, "checker", ""), text(row, "checker_language", "python")
     is_asked = any(case.compare == "checker" for case in problem.cases)
     if language not in ("python", "cpp"):
-        raise RowError(
-            DropReason.BAD_VALUE, f"column 'checker_language' holds {language!r}; python and cpp are known"
-        )
+        raise RowError(f"column 'checker_language' holds {language!r}; python and cpp are known")
     if is_asked and not source:
         raise RowError(
-            DropReason.MISSING_COLUMN, "a case is compared by 'checker', but there is no column 'checker'"
+            "a case is compared by 'checker', but there is no column 'checker'", DropReason.MISSING_COLUMN
         )
     if source and not is_asked:
-        raise RowError(DropReason.BAD_VALUE, "column 'checker' decides on no case: it needs 'cases'")
+        raise RowError("column 'checker' decides on no case: it needs 'cases'")
     if source and (why := why_no_checker(source, language)):
-        raise RowError(DropReason.BAD_TESTS, f"column 'checker': {why}")
+        raise RowError(f"column 'checker': {why}", DropReason.BAD_TESTS)
     return source, language
 
 
@@ -143,14 +207,12 @@ def _rule(row: Row, kind: str, of: Row | None = None, place: str = "") -> tuple[
     compare, atol, rtol = text(both, "compare", default), number(both, "atol"), number(both, "rtol")
     if compare not in _RULES[kind]:
         near = f"{', '.join(_RULES[kind])} are known here"
-        raise RowError(DropReason.BAD_VALUE, f"{place}'compare' holds {compare!r}; {near}")
+        raise RowError(f"{place}'compare' holds {compare!r}; {near}")
     if (atol or rtol) and compare == "equal":
         compare = "approx"  # a tolerance says so
     if (atol or rtol) and compare not in _TOLERANT:
         if "atol" in row or "rtol" in row:
-            raise RowError(
-                DropReason.BAD_VALUE, f"{place}'atol', 'rtol' and 'compare': {compare} has no tolerance"
-            )
+            raise RowError(f"{place}'atol', 'rtol' and 'compare': {compare} has no tolerance")
         atol = rtol = 0.0
     if kind == "program":
         return cast(Compare, compare), atol, rtol or atol
@@ -164,7 +226,7 @@ def _rule(row: Row, kind: str, of: Row | None = None, place: str = "") -> tuple[
 def _program(row: Row) -> tuple[Problem, str]:
     for column in ("entry_point", "setup"):
         if row.get(column):
-            raise RowError(DropReason.BAD_VALUE, f"column {column!r} beside cases of 'stdin' and 'stdout'")
+            raise RowError(f"column {column!r} beside cases of 'stdin' and 'stdout'")
     _rule(row, "program")
     cases = tuple(dict.fromkeys(_program_case(row, case, index) for index, case in enumerate(row["cases"])))
     language = language_of(row)
@@ -175,11 +237,11 @@ def _program(row: Row) -> tuple[Problem, str]:
 def _program_case(row: Row, case: Any, index: int) -> Case:
     place = f"cases[{index}]: "
     if not isinstance(case, dict) or "stdin" not in case:
-        raise RowError(DropReason.BAD_VALUE, f"{place}no 'stdin', which other cases have")
+        raise RowError(f"{place}no 'stdin', which other cases have")
     refuse_unknown(case, ("stdin", "stdout", "compare", "atol", "rtol"), place)
     compare, atol, rtol = _rule(case, "program", row, place)
     if "stdout" not in case and compare != "checker":
-        raise RowError(DropReason.BAD_VALUE, f"{place}no 'stdout'")
+        raise RowError(f"{place}no 'stdout'")
     stdin, stdout = plain_text(case["stdin"], index, "input"), plain_text(case.get("stdout", ""), index, "output")
     return Case(stdin, stdout, compare, atol, rtol=rtol)
 
@@ -192,14 +254,12 @@ def _function(row: Row) -> tuple[Problem, str]:
     reference, setup = text(row, "reference", ""), text(row, "setup", "")
     signature = signature_of(reference, entry_point)
     if reference and not signature:
-        raise RowError(DropReason.BAD_VALUE, f"column 'reference' defines no {entry_point!r}")
+        raise RowError(f"column 'reference' defines no {entry_point!r}")
     head = text(row, "signature", "")
     if head and not signature:
         signature = signature_of(head if head.startswith("class ") else f"{head}\n    pass", entry_point)
         if not signature:
-            raise RowError(
-                DropReason.BAD_VALUE, f"column 'signature' holds {head[:60]!r}, not `def {entry_point}(...):`"
-            )
+            raise RowError(f"column 'signature' holds {head[:60]!r}, not `def {entry_point}(...):`")
     if "cases" in row:
         conversion = _cases(row)
     else:
@@ -222,7 +282,7 @@ def _dotted_name(row: Row) -> str:
     """Return the name of a function or class, or `Class.method`."""
     entry_point = text(row, "entry_point")
     if not all(part.isidentifier() for part in entry_point.split(".", 1)):
-        raise RowError(DropReason.BAD_VALUE, f"column 'entry_point' holds {entry_point[:40]!r}, not a name")
+        raise RowError(f"column 'entry_point' holds {entry_point[:40]!r}, not a name")
     return entry_point
 
 
@@ -258,31 +318,31 @@ def language_of(row: Row) -> str:
     language = ALIASES.get(language, language)
     if language != "python" and language not in LANGUAGES:
         known = ", ".join(["python", *LANGUAGES])
-        raise RowError(DropReason.BAD_VALUE, f"column 'language' holds {language!r}; known are {known}")
+        raise RowError(f"column 'language' holds {language!r}; known are {known}")
     return language
 
 
 def _cases(row: Row) -> Conversion:
     cases = row["cases"]
     if not isinstance(cases, list):
-        raise RowError(DropReason.BAD_VALUE, "column 'cases' is no list")
+        raise RowError("column 'cases' is no list")
     if not cases:
-        raise RowError(DropReason.NO_TESTS, "column 'cases' is empty: zero cases prove nothing")
+        raise RowError("column 'cases' is empty: zero cases prove nothing", DropReason.NO_TESTS)
     return Conversion(JudgedBy.CASES, tuple(_case(row, case, index) for index, case in enumerate(cases)))
 
 
 def _case(row: Row, case: Any, index: int) -> Case:
     place = f"cases[{index}]: "
     if not isinstance(case, dict) or not isinstance(case.get("arguments"), list):
-        raise RowError(DropReason.BAD_VALUE, f"{place}no 'arguments', a list")
+        raise RowError(f"{place}no 'arguments', a list")
     refuse_unknown(case, ("arguments", "expected", "compare", "atol", "rtol"), place)
     compare, atol, rtol = _rule(case, "cases", row, place)
     if "expected" not in case and compare != "checker":
-        raise RowError(DropReason.BAD_VALUE, f"{place}no 'expected'")
+        raise RowError(f"{place}no 'expected'")
     if compare == "one_of" and not isinstance(case["expected"], list):
-        raise RowError(DropReason.BAD_VALUE, f"{place}'expected' of one_of must be the list of right answers")
+        raise RowError(f"{place}'expected' of one_of must be the list of right answers")
     try:
         arguments, expected = encode_arguments(case["arguments"]), encode_value(case.get("expected"))
     except ValueTooLargeError as error:
-        raise RowError(DropReason.BAD_VALUE, f"{place}{error}") from None
+        raise RowError(f"{place}{error}") from None
     return Case(arguments, expected, compare, atol, rtol=rtol)

@@ -20,15 +20,18 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from pairsmith.pipeline.problems.convert.cases import decoded, text_conversion, value_conversion
-from pairsmith.pipeline.problems.convert.conversion import Conversion
-from pairsmith.pipeline.problems.files import Row, RowError, missing, text
+from pairsmith.pipeline.problems.conversion import Conversion
 from pairsmith.pipeline.problems.records import DropReason, Found
-from pairsmith.pipeline.problems.rows import make_problem
-from pairsmith.pipeline.problems.sources.contest import FUNCTION_SETUP, entry_point_in, load_contest
-from pairsmith.pipeline.problems.wording import function_prompt, program_prompt
+from pairsmith.pipeline.problems.rows import Row, RowError, missing, text
+from pairsmith.pipeline.problems.sources.contest import (
+    contest_problem,
+    decoded,
+    load_contest,
+    text_conversion,
+    value_conversion,
+)
 from pairsmith.schemas.config import ProblemsConfig
-from pairsmith.schemas.problem import Interface, Problem
+from pairsmith.schemas.problem import Problem
 
 MAX_TESTS_BYTES = 1 << 30  # of one problem, decompressed; the largest published ones have some hundred MiB
 # What a pickle of one string is made of; nothing here looks up, calls or builds anything.
@@ -66,38 +69,24 @@ def _build(row: Row) -> tuple[Problem, str]:
     tests = [test for column in ("public_test_cases", "private_test_cases") for test in _tests(row, column)]
     kinds = {str(test["testtype"]) for test in tests}
     if not kinds:
-        raise RowError(DropReason.NO_TESTS, "no tests: zero cases prove nothing")
+        raise RowError("no tests: zero cases prove nothing", DropReason.NO_TESTS)
     if kinds not in ({"stdin"}, {"functional"}):
-        raise RowError(
-            DropReason.BAD_VALUE, f"tests of type {', '.join(sorted(kinds))}; stdin or functional is known"
-        )
+        raise RowError(f"tests of type {', '.join(sorted(kinds))}; stdin or functional is known")
     task, starter = text(row, "question_content"), text(row, "starter_code", "")
     parts: dict[str, Any] = {
         "problem_id": f"livecodebench/{text(row, 'question_id')}",
         "source": "livecodebench",
         "level": text(row, "difficulty", ""),
     }
-    if kinds == {"stdin"}:
-        texts = ((test["input"], test["output"]) for test in tests)
-        return make_problem(
-            entry_point="",
-            prompt=program_prompt(task),
-            conversion=text_conversion(texts, "numbers"),
-            interface=Interface.STDIN,
-            **parts,
-        ), ""
-    metadata = decoded(row.get("metadata"), "metadata")
-    function = metadata.get("func_name") if isinstance(metadata, dict) else None
-    if not function:
-        raise RowError(DropReason.BAD_VALUE, "column 'metadata' names no 'func_name' for functional tests")
-    entry_point = entry_point_in(starter, str(function))
-    return make_problem(
-        entry_point=entry_point,
-        prompt=function_prompt(task, entry_point, starter),
-        conversion=_functional(tests),
-        setup=FUNCTION_SETUP,
-        **parts,
-    ), ""
+    function = ""
+    if kinds == {"functional"}:
+        metadata = decoded(row.get("metadata"), "metadata")
+        function = str(metadata.get("func_name") or "") if isinstance(metadata, dict) else ""
+        if not function:
+            raise RowError("column 'metadata' names no 'func_name' for functional tests")
+    texts = ((test["input"], test["output"]) for test in tests)
+    conversion = _functional(tests) if function else text_conversion(texts, "numbers")
+    return contest_problem(task, starter, function, conversion, **parts), ""
 
 
 def _functional(tests: list[dict[str, Any]]) -> Conversion:
@@ -107,7 +96,7 @@ def _functional(tests: list[dict[str, Any]]) -> Conversion:
             arguments = [json.loads(line) for line in str(test["input"]).split("\n") if line.strip()]
             values.append((arguments, json.loads(str(test["output"]))))
         except (ValueError, RecursionError) as error:
-            raise RowError(DropReason.BAD_VALUE, f"functional test {index} holds no JSON: {error}") from None
+            raise RowError(f"functional test {index} holds no JSON: {error}") from None
     return value_conversion(values)
 
 
@@ -121,7 +110,7 @@ def _tests(row: Row, column: str) -> Iterator[dict[str, Any]]:
         tests = decoded(_unpacked(str(value), column), column)
     for index, test in enumerate(tests or ()):
         if not isinstance(test, dict) or not {"input", "output", "testtype"} <= test.keys():
-            raise RowError(DropReason.BAD_VALUE, f"{column}[{index}] lacks 'input', 'output' or 'testtype'")
+            raise RowError(f"{column}[{index}] lacks 'input', 'output' or 'testtype'")
         yield test
 
 
@@ -133,5 +122,4 @@ def _unpacked(value: str, column: str) -> str:
             raise ValueError("it is cut off, or larger than any test")
         return unpickle_string(data)
     except (ValueError, binascii.Error, zlib.error) as error:
-        message = f"column {column!r} is neither JSON nor base64, zlib and pickle of JSON: {error}"
-        raise RowError(DropReason.BAD_VALUE, message) from None
+        raise RowError(f"column {column!r} is neither JSON nor base64, zlib and pickle of JSON: {error}") from None

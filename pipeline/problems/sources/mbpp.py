@@ -4,12 +4,20 @@ import ast
 import sys
 from pathlib import Path
 
-from pairsmith.pipeline.problems.convert.constants import classes_used
-from pairsmith.pipeline.problems.convert.conversion import parse
-from pairsmith.pipeline.problems.convert.tester import bound_names
-from pairsmith.pipeline.problems.files import Row, RowError, missing, read_rows, text
+from pairsmith.pipeline.problems.asserts import bound_names
+from pairsmith.pipeline.problems.constants import classes_used
+from pairsmith.pipeline.problems.conversion import parse
 from pairsmith.pipeline.problems.records import DropReason, Found
-from pairsmith.pipeline.problems.rows import convert_or_refuse, found_in, make_problem
+from pairsmith.pipeline.problems.rows import (
+    Row,
+    RowError,
+    convert_or_refuse,
+    found_in,
+    make_problem,
+    missing,
+    read_rows,
+    text,
+)
 from pairsmith.pipeline.problems.wording import chat_prompt, docstring_start, find_entry_point, signature_of
 from pairsmith.schemas.problem import Problem
 
@@ -40,7 +48,7 @@ def _build(row: Row) -> tuple[Problem, str]:
     ]
     entry_point = find_entry_point(tests, reference)
     if not entry_point:
-        raise RowError(DropReason.BAD_TESTS, "no test calls a function that the reference defines")
+        raise RowError("no test calls a function that the reference defines", DropReason.BAD_TESTS)
     start = docstring_start(signature_of(reference, entry_point), task)
     # The tests' own setup may build objects of the reference's classes: it runs with the tests, not before
     # the candidate.
@@ -83,5 +91,5 @@ def _lines(row: Row, column: str) -> list[str]:
     if lines is None:
         raise missing(column, row)
     if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
-        raise RowError(DropReason.BAD_VALUE, f"column {column!r} is no list of assert lines")
+        raise RowError(f"column {column!r} is no list of assert lines")
     return [line.replace("\r\n", "\n").strip() for line in lines]

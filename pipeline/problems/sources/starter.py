@@ -9,28 +9,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pairsmith.pipeline.problems.convert.conversion import TestSyntaxError
-from pairsmith.pipeline.problems.files import missing, text
+from pairsmith.pipeline.problems.conversion import TestSyntaxError
 from pairsmith.pipeline.problems.records import ProblemsError
-from pairsmith.pipeline.problems.sources.jsonl import build_row, refuse_unknown
+from pairsmith.pipeline.problems.rows import missing, text
+from pairsmith.pipeline.problems.sources.jsonl import build_row, refuse_unknown, requires_of
 from pairsmith.pipeline.problems.wording import docstring_start
 from pairsmith.pipeline.run.packaged import packaged_folder
 from pairsmith.schemas.problem import JudgedBy, Problem
 
 LEVELS = ("trivial", "easy", "medium")
 _KEYS = ("prompt", "topic", "reference", "wrong")
-_OTHERS = ("entry_point", "signature", "tests", "cases", "compare", "atol", "rtol", "checker", "setup")
+_OTHERS = ("entry_point", "signature", "tests", "cases", "compare", "atol", "rtol", "checker", "setup", "requires")
 
 
 @dataclass(frozen=True, slots=True)
 class WrongSolution:
-    """A plausible program that the problem's cases must refuse.
+    """A plausible program that the problem's cases must refuse."""
 
-    Attributes:
-        why: what is wrong with it, in words.
-    """
-
-    why: str
+    why: str  # what is wrong with it, in words
     code: str
 
 
@@ -40,6 +36,7 @@ class StarterProblem:
 
     problem: Problem
     wrong: tuple[WrongSolution, ...]
+    requires: tuple[str, ...] = ()  # packages that it needs
 
 
 def starter_folder() -> Path:
@@ -94,8 +91,8 @@ def _build(tree: dict[str, Any], name: str, level: str) -> StarterProblem:
     problem, reason = build_row(row)
     if problem.judged_by is not JudgedBy.CASES and "class " not in text(tree, "signature", ""):
         raise ValueError(f"its tests must become cases, but: {reason}")
-    return StarterProblem(replace(problem, source="starter"), tuple(_wrong(row) for row in tree["wrong"]))
-
-
-def _wrong(row: dict[str, Any]) -> WrongSolution:
-    return WrongSolution(why=text(row, "why"), code=text(row, "code").lstrip("\n"))
+    return StarterProblem(
+        replace(problem, source="starter"),
+        tuple(WrongSolution(text(part, "why"), text(part, "code").lstrip("\n")) for part in tree["wrong"]),
+        requires_of(row),
+    )

@@ -6,9 +6,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from pairsmith.pipeline.run.folder import FolderError, following, write_whole
-from pairsmith.pipeline.run.stores.lease import BEAT_S, Lease
-from pairsmith.pipeline.run.stores.remote import RemoteFolder, StoreError
+from pairsmith.pipeline.run.folder import FolderError, following, read_tree, write_whole
+from pairsmith.pipeline.run.stores.remote import BEAT_S, Lease, RemoteFolder, StoreError
 
 _NOTED = ".store.json"
 _OWN = frozenset({"cache", "logs", "progress.json", "samples.sqlite"})  # of each machine, at the top of a run
@@ -157,12 +156,12 @@ class Mirror:
 
     def _read_noted(self) -> dict[str, tuple[str, int, int]]:
         """Return what was noted of this store; of another one nothing."""
+        noted = read_tree(self.run / _NOTED)
+        if noted.get("address") != self.remote.address:
+            return {}
         try:
-            noted = json.loads((self.run / _NOTED).read_text(encoding="utf-8"))
-            if noted["address"] != self.remote.address:
-                return {}
             return {name: (str(token), int(size), int(at)) for name, (token, size, at) in noted["files"].items()}
-        except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError):
+        except (ValueError, TypeError, LookupError, AttributeError):
             return {}
 
     def _keep_noted(self) -> None:
@@ -175,8 +174,6 @@ def mirrored(run: Path, address: str, is_alone: bool = True) -> Iterator[Mirror]
     """Bring a folder up to date with a store, and keep the store up to date while it is written.
 
     Args:
-        run: the folder on this machine.
-        address: of the folder in the store.
         is_alone: no other process may do so meanwhile; False for machines that work for the holder.
 
     Raises:

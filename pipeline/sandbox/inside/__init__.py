@@ -8,7 +8,7 @@ Three kinds of process, so that no program ever descends from a process that has
     program     forked by the zygote: runs the candidate's code, reads inputs, writes values
 
 A program is isolated in one of two ways. `namespaces` (bubblewrap): user, pid, mount and ipc namespaces of its
-own under an init of ours, a fresh /tmp and /dev/shm, all capabilities gone. `uids` (Docker, whose seccomp profile
+own under its own init, a fresh /tmp and /dev/shm, all capabilities gone. `uids` (Docker, whose seccomp profile
 forbids new namespaces): a user id of its own that no other program of the sandbox ever had; afterwards everything
 that this user runs is killed and everything that it left is deleted. In both no program can enter /proc, and both
 then set no_new_privs, resource limits and a seccomp filter (`lockdown`). The process of the next program is

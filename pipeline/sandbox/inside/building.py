@@ -1,6 +1,6 @@
 """Finds toolchains and compiles inside a sandbox; both are ordinary jobs, whose entry points these functions are.
 
-Whoever wrote the source may do with the compiler what it lets him: what comes back is his own program, no more.
+The author of the source may do with the compiler what it lets him: what comes back is his own program, no more.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from typing import Any
 
 from pairsmith.pipeline.sandbox.inside import answering, lockdown, words
 from pairsmith.pipeline.sandbox.inside.frames import HEADER, FrameReader, pack, write_all
-from pairsmith.pipeline.sandbox.inside.stdin import Start, serve_stdin
+from pairsmith.pipeline.sandbox.inside.stdin import NAME_FD, Start, serve_stdin
 
 _REQUESTS, _ANSWERS = 3, 4
 _CHUNK = 1 << 16
@@ -95,6 +95,10 @@ def _command_start(plan: dict[str, Any], limits: dict[str, Any]) -> Start:
     command = _command(plan, limits)
 
     def start() -> int:
+        if not {"missing.cjs", "missing.sh"}.isdisjoint(
+            plan["files"]
+        ):  # it writes the name of the package that is not there
+            os.set_inheritable(NAME_FD, True)
         _execute(command, plan["environment"])
         raise AssertionError("unreachable")
 

@@ -1,15 +1,16 @@
 """Objects that two processes share: what one has of them, the other has too, each time a message crosses.
 
-A message is a request or a reply, and the text of `[body, changes, gone]`. Values without parts stand in the body
-itself, as in `schemas.values`. Lists, dicts and all other containers of `schemas.twins` have a number and exist on
-both sides; at each crossing the sender adds what has changed in them since the last, and the receiver changes
-its own in place. So aliasing within a result, between results and arguments, and changes in place are what they
-are in one process. Everything else that is no plain value has a number too, but stays where it is: the other
-side holds a stand-in for it (`mirrors`) whose calls, attributes and operators are requests.
+A message is a request or a reply, and the text of `[body, changes, gone, said]`. Values without parts are in
+the body itself, as in `schemas.values`. Lists, dicts and all other containers of `schemas.twins` have a number
+and exist on both sides; at each crossing the sender adds what has changed in them since the last, and the
+receiver changes its own in place. So aliasing within a result, between results and arguments, and changes in
+place are what they are in one process. Everything else that is no plain value has a number too, but stays where
+it is: the other side holds a stand-in for it (`mirrors`) whose calls, attributes and operators are requests.
 
 The changes: `[number, kind, ...]`, for a container its name, header and items; `obj` (class, attributes) for an
-object whose class both sides have; `exc`, `sub`, `own` and `class` for what `mirrors` makes of them. `gone` are
-numbers that the sender no longer holds.
+object whose class both sides have; `exc`, `sub`, `own`, `class` and `stand_in` for what `mirrors` makes of
+them. `gone` are numbers that the sender no longer holds. `said` is what it has printed since its last message,
+[stream, text] each.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from pairsmith.pipeline.sandbox.inside import mirrors
+from pairsmith.pipeline.sandbox.inside import layouts, mirrors
 from pairsmith.schemas import twins
 from pairsmith.schemas.values import (
     MAX_NODES,
@@ -54,6 +55,8 @@ class Peer:
         setup: classes that both sides have by the problem's setup, by name: their objects cross by their
         attributes.
         shared: further classes of this side whose objects cross by their attributes.
+        said: what this side has printed, for the next message.
+        made_with: what this side made objects of the other's dataclasses with, by id, until they come back.
     """
 
     def __init__(self, talk: Callable[[str], str], first: int, drops: bool) -> None:
@@ -68,10 +71,13 @@ class Peer:
         self.objects: dict[int, Any] = {}
         self.setup: dict[str, type] = {}
         self.shared: set[type] = set()
+        self.said: list[list[str]] = []
+        self.made_with: dict[int, tuple[Any, dict[str, Any]]] = {}
         self._numbers: dict[int, int] = {}
         self._known: dict[int, list[Any]] = {}
         self._incoming: dict[int, list[Any]] = {}
         self._fresh: list[int] = []
+        self._stand_in_of: dict[type, int] = {}
         self._next, self._drops = first, drops
         self._n_kept = self._n_left = 0
 
@@ -99,7 +105,8 @@ class Peer:
             while self._fresh:
                 number = self._fresh.pop(0)
                 changes.append([number, *self._entry(number, synced)])
-            text = json.dumps([tree, changes, gone], ensure_ascii=True, separators=(",", ":"))
+            text = json.dumps([tree, changes, gone, self.said], ensure_ascii=True, separators=(",", ":"))
+            self.said.clear()
         except BaseException as error:
             for number in range(before, self._next, 2):
                 self._numbers.pop(id(self.objects.pop(number, None)), None)
@@ -116,7 +123,9 @@ class Peer:
             BrokenMessageError: if it is none.
         """
         try:
-            body, changes, gone = json.loads(text)
+            body, changes, gone, said = json.loads(text)
+            for stream, part in said:
+                (sys.stderr if stream == "stderr" else sys.stdout).write(part)
             for number in gone:
                 self._numbers.pop(id(self.objects.pop(number, None)), None)
                 self._known.pop(number, None)
@@ -153,20 +162,18 @@ class Peer:
             return {"std": [twin.name, self._trees(twin.parts(value))]}
         if isinstance(value, type) and value in _TYPE_NAMES:
             return {"type": _TYPE_NAMES[value]}
+        if kind is types.TracebackType:
+            return None
         if kind is types.ModuleType:
             return {"module": value.__name__}
         if kind in _VIEW_NAMES:
             return {"view": [_VIEW_NAMES[kind], self._trees(value)]}
-        named = mirrors.value_parts(value)
+        named = layouts.value_parts(value)
         if named is not None:
             return {"named": [self.tree(kind), self._trees(named)]}
         if isinstance(value, type) and self.setup.get(value.__name__) is value:
             return {"setup": value.__name__}
-        number = self._next
-        self._next += 2
-        self._set(number, value)
-        self._fresh.append(number)
-        return {"@": number}
+        return {"@": self._give_number(value)}
 
     def value(self, tree: Any) -> Any:
         """Return the value that a part of a message stands for."""
@@ -185,14 +192,29 @@ class Peer:
         if tag == "type":
             return _TYPES[body]
         if tag == "module":
-            return importlib.import_module(body) if body in sys.stdlib_module_names else types.ModuleType(body)
+            return importlib.import_module(body) if layouts.is_standard(body) else types.ModuleType(body)
         if tag == "view":
             return _view(body[0], [self.value(part) for part in body[1]])
         if tag == "named":
-            return mirrors.make_named(self.value(body[0]), [self.value(part) for part in body[1]])
+            return layouts.make_named(self.value(body[0]), [self.value(part) for part in body[1]])
         if tag == "setup":
             return self.setup[body]
         return decode_value(json.dumps(tree))
+
+    def _give_number(self, value: Any) -> int:
+        number = self._next
+        self._next += 2
+        self._set(number, value)
+        self._fresh.append(number)
+        return number
+
+    def _class_tree(self, kind: type) -> Any:
+        """Return the tree of the class whose stand-in an object needs: for a library's, the reader has its own."""
+        if kind not in _TYPE_NAMES and not layouts.is_standard(kind.__module__):
+            return self.tree(kind)
+        if kind not in self._stand_in_of:
+            self._stand_in_of[kind] = self._give_number(kind)
+        return {"@": self._stand_in_of[kind]}
 
     def _trees(self, values: Any) -> list[Any]:
         return [self.tree(value) for value in values]
@@ -213,12 +235,15 @@ class Peer:
             items = synced[number] = _items_of(value)
             return ["obj", self.tree(kind), self._trees(items)]
         if isinstance(value, BaseException):
-            return ["exc", self.tree(kind), self._trees(value.args)]
+            state = [[name, self.tree(part)] for name, part in layouts.error_state(value).items()]
+            arguments = self._trees(layouts.error_arguments(value))
+            return ["exc", self.tree(kind), arguments, self.tree(value.__cause__), state]
         if isinstance(value, type):
-            return ["class", *mirrors.describe(value, self)]
-        base = twins.native_base(kind)
+            is_stand_in = self._stand_in_of.get(value) == number
+            return ["stand_in" if is_stand_in else "class", *mirrors.describe(value, self)]
+        base = twins.native_base(kind, twins.COMPARED)
         if base is None:
-            return ["own", self.tree(kind)]
+            return ["own", self._class_tree(kind)]
         if base[0] in twins.CONTAINER_OF:
             items = synced[number] = _items_of(value)
             return ["sub", self.tree(kind), self._trees(items)]
@@ -226,8 +251,8 @@ class Peer:
 
     def _crosses_by_state(self, kind: type) -> bool:
         if self.setup.get(kind.__name__) is kind or kind in self.shared:
-            return mirrors.has_plain_layout(kind)
-        if mirrors.is_record(kind):
+            return layouts.has_plain_layout(kind)
+        if layouts.is_record(kind):
             self.shared.add(kind)
             return True
         return False
@@ -235,12 +260,13 @@ class Peer:
     def _object(self, number: int) -> Any:
         entry = self._incoming.pop(number, None)
         if number in self.objects:
+            self.made_with.pop(id(self.objects[number]), None)  # it is the other side's answer now
             return self.objects[number]
-        if entry is None or type(number) is not int:
+        if entry is None or type(number) is not int or number % 2 == self._next % 2:
             raise ValueError("a number that nobody gave")
         kind, *parts = entry[1:]
-        if kind == "class":
-            mirrors.make_class(parts, self, lambda made: self._set(number, made))
+        if kind in ("class", "stand_in"):
+            mirrors.make_class(parts, self, lambda made: self._set(number, made), kind == "stand_in")
             return self.objects[number]
         if kind in ("own", "exc", "sub", "obj"):
             mirror = self.value(parts[0])
@@ -267,6 +293,8 @@ class Peer:
             return gone
         for number in list(self.objects):
             value = self.objects[number]
+            if number % 2 == self._next % 2 and number not in self._known:
+                continue  # the other side may hold its stand-in
             # Held by the table, by this variable and by the call itself.
             if sys.getrefcount(value) <= 3 and not isinstance(value, type):
                 gone.append(number)
@@ -295,7 +323,7 @@ def _items_of(value: Any) -> list[Any]:
     twin = _twin_of(value)
     if twin is not None:
         return twin.items(value)
-    return [part for pair in mirrors.state_of(value).items() for part in pair]
+    return [part for pair in layouts.state_of(value).items() for part in pair]
 
 
 def _fill(value: Any, items: list[Any]) -> None:
@@ -303,7 +331,7 @@ def _fill(value: Any, items: list[Any]) -> None:
     if twin is not None:
         twin.fill(value, items)
     else:
-        mirrors.set_state(value, dict(zip(items[::2], items[1::2])))  # noqa: B905 (Python 3.9)
+        layouts.set_state(value, dict(zip(items[::2], items[1::2])))  # noqa: B905 (Python 3.9)
 
 
 def _same(items: list[Any], known: list[Any]) -> bool:

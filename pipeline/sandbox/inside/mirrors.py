@@ -10,152 +10,44 @@ the other side.
 from __future__ import annotations
 
 import collections
-import copy
 import dataclasses
 import enum
-import math
-import operator
+import sys
 import types
 from collections.abc import Callable
 from typing import Any
 
+from pairsmith.pipeline.sandbox.inside import layouts
+from pairsmith.pipeline.sandbox.inside.coroutines import coroutine_of
+from pairsmith.pipeline.sandbox.inside.operators import COMPARISONS, OPERATORS
+from pairsmith.pipeline.sandbox.inside.remote import Meta, RecordMeta, Remote
 from pairsmith.schemas import twins
 
-_BINARY = (
-    "add", "sub", "mul", "truediv", "floordiv", "mod", "matmul", "lshift", "rshift", "and", "or", "xor",
-)  # fmt: skip
-COMPARISONS = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__")
-
-
-def _swapped(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    return lambda right, left: function(left, right)
-
-
-def _on_type(name: str) -> Callable[..., Any]:
-    return lambda value, *rest: getattr(type(value), name)(value, *rest)
-
-
-def _deepcopy(value: Any, memo: Any = None) -> Any:
-    return copy.deepcopy(value)
-
-
-OPERATORS: dict[str, Callable[..., Any]] = {
-    **{f"__{name}__": getattr(operator, name.replace("and", "and_").replace("or", "or_").replace("xor_", "xor")
-                              if name in ("and", "or") else name) for name in _BINARY},
-    **{name: getattr(operator, name.strip("_")) for name in COMPARISONS},
-    "__len__": len, "__iter__": iter, "__next__": next, "__getitem__": operator.getitem, "__reversed__": reversed,
-    "__setitem__": operator.setitem, "__delitem__": operator.delitem, "__contains__": operator.contains,
-    "__bool__": bool, "__str__": str, "__repr__": repr, "__format__": format, "__hash__": hash, "__bytes__": bytes,
-    "__neg__": operator.neg, "__pos__": operator.pos, "__abs__": abs, "__invert__": operator.invert,
-    "__int__": int, "__float__": float, "__complex__": complex, "__index__": operator.index, "__round__": round,
-    "__trunc__": math.trunc, "__floor__": math.floor, "__ceil__": math.ceil, "__divmod__": divmod, "__pow__": pow,
-    "__rpow__": _swapped(pow), "__rdivmod__": _swapped(divmod), "__ipow__": operator.ipow,
-    "__enter__": _on_type("__enter__"), "__exit__": _on_type("__exit__"), "__call__": operator.call
-    if hasattr(operator, "call") else lambda value, *rest: value(*rest),
-}  # fmt: skip
-for _name in _BINARY:
-    OPERATORS[f"__r{_name}__"] = _swapped(OPERATORS[f"__{_name}__"])
-    OPERATORS[f"__i{_name}__"] = getattr(operator, "i" + _name)
-COPIES: dict[str, Callable[..., Any]] = {"__copy__": copy.copy, "__deepcopy__": _deepcopy}
 _LOOKS: dict[str, Any] = {
     str(kind.__name__): kind
     for kind in (types.FunctionType, types.GeneratorType, types.MethodType, types.BuiltinFunctionType,
                  types.CoroutineType)
 }  # fmt: skip
+_NEVER_LOOKS = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, type)
+_RECORD_OPTIONS = ("eq", "order", "frozen", "unsafe_hash", "repr")
 _ENUMS = ("StrEnum", "IntFlag", "Flag", "IntEnum", "Enum")
-_SOURCES = ("<solution>", "<setup>", "<tests>")
-_GENERATED = "<string>"  # where dataclasses compile their methods
-
-
-class UnsupportedTestError(BaseException):
-    """A test asks for what can't cross over: it shows nothing about the candidate."""
-
-
-class Meta(type):
-    """The class of stand-ins' classes."""
-
-    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
-        """Refuse: only this module makes such classes."""
-        raise UnsupportedTestError("a class derived from one of the other side's")
-
-    def __call__(cls, *arguments: Any, **options: Any) -> Any:
-        """Make an object, over there."""
-        return cls.__peer__.request("call", cls, list(arguments), options)
-
-    def __getattr__(cls, name: str) -> Any:
-        """Return an attribute of the class."""
-        if name.startswith(("__", "_pytest", "pytest", "_partialmethod")) and name != "__annotations__":
-            raise AttributeError(name)
-        return cls.__peer__.request("get", cls, name)
-
-    def __setattr__(cls, name: str, value: Any) -> None:
-        """Set an attribute of the class, over there."""
-        if name.startswith("__"):
-            type.__setattr__(cls, name, value)
-        else:
-            cls.__peer__.request("set", cls, name, value)
-
-    def __getitem__(cls, key: Any) -> Any:
-        """Return `cls[key]`, over there."""
-        return cls.__peer__.request("op", "__getitem__", [cls, key])
-
-
-class _RecordMeta(Meta):
-    """The class of dataclasses that were made here: their objects are made here too."""
-
-    __call__ = type.__call__
-
-
-class Remote:
-    """What all stand-ins have."""
-
-    __slots__ = ()
-    __peer__: Any
-
-    def __getattr__(self, name: str) -> Any:
-        """Return an attribute of the object."""
-        if name.startswith(("__", "_pytest", "pytest")) and name not in (
-            "__name__",
-            "__doc__",
-            "__qualname__",
-            "__wrapped__",
-        ):
-            raise AttributeError(name)
-        return self.__peer__.request("get", self, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute of the object, over there."""
-        if name.startswith("__"):
-            object.__setattr__(self, name, value)
-        else:
-            self.__peer__.request("set", self, name, value)
-
-    def __delattr__(self, name: str) -> None:
-        """Delete an attribute of the object, over there."""
-        self.__peer__.request("delete", self, name)
-
-    def __copy__(self) -> Any:
-        """Return a shallow copy, made over there."""
-        return self.__peer__.request("op", "__copy__", [self])
-
-    def __deepcopy__(self, memo: Any) -> Any:
-        """Return a deep copy, made over there."""
-        return self.__peer__.request("op", "__deepcopy__", [self])
 
 
 def describe(kind: Any, peer: Any) -> list[Any]:
     """Return what the other side needs for the stand-in of a class, as `make_class` takes it."""
     style = _style(kind, peer)
-    native = twins.native_base(kind)
+    native = twins.native_base(kind, twins.COMPARED)
     is_error = issubclass(kind, BaseException)
-    built_in = [base for base in type.mro(kind)[1:] if not _is_heap(base) and base is not object]
+    built_in = [base for base in type.mro(kind)[1:] if not layouts.is_heap(base) and base is not object]
     loses_base = bool(built_in) and native is None and not is_error
-    bases = [] if loses_base else [base for base in kind.__bases__ if base is not object and not _is_library(base)]
+    bases = [] if loses_base else [base for base in kind.__bases__ if base is not object]
+    if not is_error:
+        bases = [base for base in bases if not layouts.is_library(base)]
     operators = []
     for name in OPERATORS:
         owner = next((base for base in type.mro(kind) if name in base.__dict__), object)
-        is_plain = owner is object or (not loses_base and owner is not kind and not _is_heap(owner))
-        if is_plain or (style[0] != "plain" and not _is_written(owner.__dict__[name])):
+        is_plain = owner is object or (not loses_base and owner is not kind and not layouts.is_heap(owner))
+        if is_plain or (style[0] != "plain" and not layouts.is_written(owner.__dict__[name])):
             continue
         operators.append(name if owner.__dict__[name] is not None else "-" + name)
     methods = sorted(
@@ -164,11 +56,13 @@ def describe(kind: Any, peer: Any) -> list[Any]:
             for base in type.mro(kind)
             for name, value in base.__dict__.items()
             if base is not object and not name.startswith("_") and isinstance(name, str) and _is_method(value)
-            if base is kind or _is_heap(base) or loses_base
+            if base is kind or layouts.is_heap(base) or loses_base
         }
     )
+    if style[0] in ("enum", "named"):
+        methods += ["@" + name for name in _of_class(kind)]
     name = str(kind.__name__)[:100]
-    looks = name if _LOOKS.get(name) is kind else ""
+    looks = "" if native is not None or (is_error and layouts.is_written_class(kind)) else _looks(kind)
     return [name, [peer.tree(base) for base in bases], operators, methods, style, looks]
 
 
@@ -178,28 +72,85 @@ def _style(kind: Any, peer: Any) -> list[Any]:
         mixin = next((known for known in (int, str, float) if issubclass(kind, known)), None)
         members = [[name, peer.tree(member._value_)] for name, member in kind.__members__.items()]
         return ["enum", base, peer.tree(mixin) if base == "Enum" else None, members]
-    if is_record(kind):
+    if layouts.is_record(kind):
         fields = []
         for field in dataclasses.fields(kind):
             is_given = field.default is not dataclasses.MISSING
             made = None if field.default_factory is dataclasses.MISSING else peer.tree(field.default_factory)
-            fields.append([field.name, is_given, peer.tree(field.default) if is_given else made])
-        known = kind.__dataclass_params__
-        return ["record", fields, [known.eq, known.order, known.frozen]]
+            default = peer.tree(field.default) if is_given else made
+            is_named = getattr(field, "kw_only", False)
+            fields.append([field.name, is_given, default, field.repr, is_named, field.init])
+        known = {name: bool(getattr(kind.__dataclass_params__, name)) for name in _RECORD_OPTIONS}
+        known["slots"], known["made_there"] = not kind.__dictoffset__, layouts.has_own_init(kind)
+        return ["record", fields, known]
     names = twins.named_fields(kind)
     if names is not None and issubclass(kind, tuple):
         defaults = [peer.tree(value) for value in kind._field_defaults.values()]
-        return ["named", names, defaults]
-    return ["plain"]
+        constants = [
+            [name, peer.tree(value)]
+            for name, value in kind.__dict__.items()
+            if not name.startswith("_") and not hasattr(value, "__get__")
+        ]
+        return ["named", names, defaults, constants]
+    slots = kind.__dict__.get("__slots__", ())
+    is_plain = type(slots) in (tuple, list, str) and all(type(name) is str for name in slots)
+    return [
+        "plain",
+        bool(kind.__dictoffset__),
+        peer.tree(slots) if "__slots__" in kind.__dict__ and is_plain else None,
+    ]
 
 
-def make_class(parts: list[Any], peer: Any, register: Callable[[type], None]) -> None:
+def _of_class(kind: Any) -> list[str]:
+    """Return the names of the class methods and static methods of an enum or named tuple."""
+    return sorted(
+        {
+            name
+            for base in type.mro(kind)
+            if layouts.is_written_class(base)
+            for name, value in base.__dict__.items()
+            if isinstance(value, (classmethod, staticmethod)) and layouts.is_written(value.__func__)
+            if not name.startswith("_") or name == "_missing_"
+        }
+    )
+
+
+def _looks(kind: Any) -> str:
+    """Return by what name the other side finds the nearest class of the standard library; empty for none."""
+    name = str(kind.__name__)
+    if name.startswith("async_generator_a") and not layouts.is_heap(kind):
+        return "coroutine"  # what its `__anext__` and others give to be awaited
+    if name in _LOOKS and _LOOKS[name] is kind:
+        return name
+    known: list[Any] = [
+        base for base in type.mro(kind)[:-1] if not layouts.is_heap(base) or layouts.is_library(base)
+    ]
+    return f"{known[0].__module__}:{known[0].__name__}" if known else ""
+
+
+def _looked_up(looks: str) -> Any:
+    if looks in _LOOKS:
+        return _LOOKS[looks]
+    module, _, name = looks.partition(":")
+    found: Any = getattr(sys.modules.get(module), name, None) if layouts.is_standard(module) else None
+    return found if isinstance(found, type) and found not in _NEVER_LOOKS else None
+
+
+def make_class(parts: list[Any], peer: Any, register: Callable[[type], None], is_stand_in: bool) -> None:
     """Make the stand-in of a class from its description.
+
+    Args:
+        is_stand_in: whether it is for objects; else a class of the standard library is this side's own.
 
     Raises:
         ValueError: if it is none.
     """
     name, base_trees, operators, methods, style, looks = parts
+    _check_names(methods, style)
+    own: Any = _looked_up(looks)
+    if own is not None and not is_stand_in and own.__name__ == name:
+        register(own)
+        return
     made: Any
     if style[0] == "enum":
         members = [(str(member), peer.value(value)) for member, value in style[3]]
@@ -209,47 +160,114 @@ def make_class(parts: list[Any], peer: Any, register: Callable[[type], None]) ->
         defaults = [peer.value(value) for value in style[2]]
         make: Any = collections.namedtuple
         made = make(name, style[1], defaults=defaults, module="solution")
+        for constant, value in style[3]:
+            type.__setattr__(made, str(constant), peer.value(value))
     else:
         made = _plain_class(name, [peer.value(base) for base in base_trees], style, looks, peer)
     register(made)
     set_on = type.__setattr__
+    if style[0] == "plain" and "__slots__" in vars(made):
+        type.__delattr__(made, "__slots__")
+    if style[0] == "plain" and style[2] is not None:
+        set_on(made, "__slots__", peer.value(style[2]))
     for operator_name in operators:
         bare = operator_name.lstrip("-")
         if bare not in OPERATORS:
             raise ValueError("no such operator")
         set_on(made, bare, None if bare != operator_name else _operator(bare, peer))
-    if "__len__" in operators and "__bool__" not in operators:
-        set_on(made, "__bool__", _operator("__bool__", peer))
     for method in methods:
-        if not hasattr(Remote, method):
+        if method.startswith("@"):
+            set_on(made, method[1:], classmethod(_method(method[1:], peer)))
+        elif not hasattr(Remote, method):
             set_on(made, str(method), _method(method, peer))
-    if style[0] in ("enum", "named"):
+    if style[0] != "plain":
         set_on(made, "__getattr__", lambda self, attribute: _attribute_of(self, attribute, peer))
     if style[0] == "record":
-        eq, order, frozen = style[2]
-        dataclasses.dataclass(eq=bool(eq), order=bool(order), frozen=bool(frozen))(made)
+        options = {name: bool(style[2][name]) for name in _RECORD_OPTIONS}
+        if style[2]["slots"] and not options["frozen"]:
+            set_on(made, "__setattr__", _set_slot)
+        dataclasses.dataclass(init=not style[2]["made_there"], **options)(made)
+        if style[2]["made_there"]:
+            set_on(made, "__eq__", _counted_equality(made.__eq__, peer))
         peer.shared.add(made)
+
+
+def _check_names(methods: list[str], style: list[Any]) -> None:
+    """Raise ValueError if a name would be an operator's: those are asked for, and what they say is counted."""
+    bare = [name for name in methods if name != "@_missing_"]
+    bare += [name for name, _ in style[3]] if style[0] == "named" else []
+    inner = style[3] if style[0] == "enum" else style[1] if style[0] == "record" else []
+    if any(name.lstrip("@").startswith("_") for name in bare) or any(name.startswith("__") for name, *_ in inner):
+        raise ValueError("no such name")
 
 
 def _plain_class(name: str, bases: list[Any], style: list[Any], looks: str, peer: Any) -> Any:
     namespace: dict[str, Any] = {"__module__": "solution", "__qualname__": name, "__peer__": peer}
-    if looks in _LOOKS:
-        namespace["__class__"] = property(lambda self: _LOOKS[looks])
+    as_what = _looked_up(looks)
+    if as_what is not None:
+        namespace["__class__"] = property(lambda self: as_what)
+    if style[0] == "plain":
+        namespace["__doc__"] = _Asked("__doc__", peer)
+    if as_what in (types.FunctionType, types.MethodType):
+        namespace["__annotations__"] = _asked("__annotations__", peer)
     meta: Any = Meta
     if style[0] == "record":
-        meta = _RecordMeta
-        namespace["__annotations__"] = {field: object for field, _, _ in style[1]}
-        for field, is_given, value in style[1]:
-            if is_given:
-                namespace[field] = peer.value(value)
-            elif value is not None:
-                namespace[field] = dataclasses.field(default_factory=peer.value(value))
+        if not all(isinstance(base, Meta) for base in bases):
+            raise ValueError("no base of a dataclass")
+        meta = RecordMeta
+        namespace["__annotations__"] = {field: object for field, *_ in style[1]}
+        namespace["__field_names__"] = [field for field, *_ in style[1]]
+        namespace["__made_there__"] = bool(style[2]["made_there"])
+        for field, is_given, value, is_shown, is_named, is_taken in style[1]:
+            options: dict[str, Any] = {"default": peer.value(value)} if is_given else {}
+            if not is_given and value is not None:
+                options = {"default_factory": peer.value(value)}
+            if is_named and sys.version_info >= (3, 10):
+                options["kw_only"] = True
+            namespace[field] = dataclasses.field(repr=bool(is_shown), init=bool(is_taken), **options)
     elif not any(issubclass(base, Remote) for base in bases):
         bases = [Remote, *bases]
+    if style[0] == "plain" and all(base is Remote or not base.__dictoffset__ for base in bases):
+        namespace["__slots__"] = ("__weakref__",) if bases == [Remote] else ()
+        if style[1]:
+            namespace["__dict__"] = _asked("__dict__", peer)
     try:
         return type.__new__(meta, name, tuple(bases), namespace)
     except TypeError:  # bases that do not go together here
         return type.__new__(meta, name, (Remote,), namespace)
+
+
+def _counted_equality(equality: Callable[[Any, Any], Any], peer: Any) -> Callable[[Any, Any], Any]:
+    """Return the equality of a dataclass whose own code saw what the tests made its objects of."""
+
+    def compare(self: Any, other: Any) -> Any:
+        if type(self).__dict__.get("__is_made_by_tests__", False):
+            peer.own["__eq__"] += not (peer.guard.is_as_made(self) and peer.guard.is_as_made(other))
+        return equality(self, other)
+
+    return compare
+
+
+def _set_slot(self: Any, name: str, value: Any) -> None:
+    """Set an attribute of a dataclass with slots."""
+    if name not in type(self).__dataclass_fields__:
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    object.__setattr__(self, name, value)
+
+
+def _asked(name: str, peer: Any) -> property:
+    """Return the property of a stand-in that asks the other side."""
+    return property(lambda self: peer.request("get", self, name))
+
+
+class _Asked:
+    """An attribute of a stand-in and of its class, for which the other side is asked."""
+
+    def __init__(self, name: str, peer: Any) -> None:
+        self._name, self._peer = name, peer
+
+    def __get__(self, value: Any, owner: Any) -> Any:
+        return self._peer.request("get", owner if value is None else value, self._name)
 
 
 def make_object(kind: str, mirror: Any, parts: list[Any], peer: Any) -> Any:
@@ -260,14 +278,17 @@ def make_object(kind: str, mirror: Any, parts: list[Any], peer: Any) -> Any:
     """
     if not isinstance(mirror, type):
         raise ValueError("no class")
-    if kind == "obj" and (mirror in peer.shared or mirror in peer.setup.values() or is_record(mirror)):
+    if kind == "obj" and (mirror in peer.shared or mirror in peer.setup.values() or layouts.is_record(mirror)):
         return object.__new__(mirror)
     if kind == "exc" and issubclass(mirror, BaseException):
         arguments = tuple(peer.value(part) for part in parts[0])
         made = mirror.__new__(mirror, *arguments)
-        made.args = arguments
-        if isinstance(made, (SystemExit, StopIteration)):
+        BaseException.__setattr__(made, "args", arguments)
+        made.__cause__ = peer.value(parts[1])
+        if isinstance(made, (SystemExit, StopIteration)) or not layouts.is_heap(mirror):
             made.__init__(*arguments)  # type: ignore[misc]
+        for name, tree in parts[2]:
+            BaseException.__setattr__(made, str(name), peer.value(tree))
         return made
     if kind == "sub" and isinstance(parts[0], list) and issubclass(mirror, (list, dict, set)):
         return mirror.__new__(mirror)  # type: ignore[type-var]
@@ -277,31 +298,25 @@ def make_object(kind: str, mirror: Any, parts: list[Any], peer: Any) -> Any:
         if base in (int, float, str, bytes, tuple, frozenset) and issubclass(mirror, base):
             return base.__new__(mirror, value)
     if kind == "own" and issubclass(mirror, Remote):
-        if mirror.__dict__.get("__class__") is not None and mirror.__name__ == "coroutine":
-            return _coroutine(peer)
-        return object.__new__(mirror)
+        stand_in = object.__new__(mirror)
+        return coroutine_of(peer) if isinstance(stand_in, types.CoroutineType) else stand_in
     raise ValueError("an object of another class than it says")
-
-
-def _coroutine(peer: Any) -> Any:
-    holder: list[Any] = []
-
-    async def run() -> Any:
-        return peer.request("await", holder.pop())
-
-    made = run()
-    holder.append(made)
-    return made
 
 
 def _operator(name: str, peer: Any) -> Callable[..., Any]:
     if name == "__call__":
         return lambda self, *arguments, **options: peer.request("call", self, list(arguments), options)
+    if name == "__await__":
+        return lambda self: _awaited(self, peer).__await__()
     if name in COMPARISONS:
         return lambda self, other: peer.compare(name, self, other)
     if name == "__next__":
         return lambda self: peer.next_of(self)
     return lambda self, *rest: peer.request("op", name, [self, *rest])
+
+
+async def _awaited(value: Any, peer: Any) -> Any:
+    return peer.request("await", value)
 
 
 def _method(name: str, peer: Any) -> Callable[..., Any]:
@@ -318,99 +333,5 @@ def _attribute_of(value: Any, name: str, peer: Any) -> Any:
     return peer.request("get", value, name)
 
 
-def value_parts(value: Any) -> list[Any] | None:
-    """Return the parts of an enum's member or of a true named tuple; None for all else."""
-    if isinstance(value, enum.Enum):
-        whole = isinstance(value, enum.Flag) or type(value._name_) is not str
-        return [value._value_] if whole else [value._name_, None]
-    if isinstance(value, tuple) and twins.named_fields(type(value)) is not None:
-        return list(tuple.__iter__(value))
-    return None
-
-
-def make_named(kind: Any, parts: list[Any]) -> Any:
-    """Return the member or named tuple that has these parts.
-
-    Raises:
-        ValueError: if the class has no such one.
-    """
-    if isinstance(kind, enum.EnumMeta):
-        return kind(parts[0]) if len(parts) == 1 else kind[parts[0]]
-    if isinstance(kind, type) and issubclass(kind, tuple):
-        return tuple.__new__(kind, parts)
-    raise ValueError("neither an enum nor a named tuple")
-
-
-def is_record(kind: Any) -> bool:
-    """Return whether a class is a dataclass whose methods Python made, so that its fields say all."""
-    if not dataclasses.is_dataclass(kind) or not has_plain_layout(kind) or hasattr(kind, "__post_init__"):
-        return False
-    made = (twins.found(kind, "__init__"), twins.found(kind, "__eq__"))
-    if any(getattr(getattr(one, "__code__", None), "co_filename", "") != _GENERATED for one in made):
-        return False
-    if any(_is_written(twins.found(kind, name)) for name in ("__getattr__", "__setattr__", "__getattribute__")):
-        return False
-    return all(
-        field.init
-        and field.compare
-        and not getattr(field, "kw_only", False)
-        and field.default_factory in (dataclasses.MISSING, list, dict, set)
-        for field in dataclasses.fields(kind)
-    ) and all(dataclasses.is_dataclass(base) for base in _classes_of(kind))
-
-
-def _classes_of(kind: Any) -> list[Any]:
-    """Return a class and its bases, without `object`."""
-    return list(type.mro(kind))[:-1]
-
-
-def has_plain_layout(kind: Any) -> bool:
-    """Return whether objects of a class are nothing but their attributes."""
-    return kind.__new__ is object.__new__ and all(
-        type(base) in (type, _RecordMeta) and _is_heap(base) for base in _classes_of(kind)
-    )
-
-
-def state_of(value: Any) -> dict[str, Any]:
-    """Return the attributes of an object of plain layout."""
-    state = dict(getattr(value, "__dict__", {}))
-    for name, slot in _slots_of(type(value)).items():
-        try:
-            state[name] = slot.__get__(value)
-        except AttributeError:
-            continue
-    return state
-
-
-def set_state(value: Any, state: dict[str, Any]) -> None:
-    """Make these the attributes of an object of plain layout, and no others."""
-    slots = _slots_of(type(value))
-    for name in slots.keys() & state.keys():
-        slots[name].__set__(value, state[name])
-    if hasattr(value, "__dict__"):
-        value.__dict__.clear()
-        value.__dict__.update({name: part for name, part in state.items() if name not in slots})
-
-
-def _slots_of(kind: Any) -> dict[str, Any]:
-    kinds = types.MemberDescriptorType
-    return {name: slot for base in type.mro(kind) for name, slot in base.__dict__.items() if type(slot) is kinds}
-
-
 def _is_method(value: Any) -> bool:
     return isinstance(value, (types.FunctionType, types.MethodDescriptorType))
-
-
-def _is_written(value: Any) -> bool:
-    """Return whether a function stands in the source of a solution, a setup or a test."""
-    code = getattr(value, "__code__", None)
-    return code is not None and code.co_filename != _GENERATED and code.co_filename.startswith(("<", "/tmp"))
-
-
-def _is_heap(kind: Any) -> bool:
-    return bool(kind.__flags__ & 1 << 9)
-
-
-def _is_library(kind: Any) -> bool:
-    """Return whether a class that Python code made belongs to the standard library."""
-    return _is_heap(kind) and kind.__module__ not in ("solution", "builtins", "__main__", "test_solution")

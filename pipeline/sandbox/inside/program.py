@@ -6,6 +6,8 @@ forge is only its own answer.
 
 from __future__ import annotations
 
+import datetime
+import gc
 import itertools
 import json
 import os
@@ -26,7 +28,7 @@ from pairsmith.pipeline.sandbox.inside.answering import (
     type_name,
 )
 from pairsmith.pipeline.sandbox.inside.frames import FrameReader, pack, write_all
-from pairsmith.pipeline.sandbox.inside.session import serve
+from pairsmith.pipeline.sandbox.inside.serving import serve
 from pairsmith.pipeline.sandbox.inside.stdin import python_program, serve_stdin
 from pairsmith.pipeline.sandbox.inside.tester import own_classes, run_tester
 from pairsmith.schemas.values import Record, ValueTooLargeError, Viewed, decode_value, encode_value
@@ -77,10 +79,9 @@ def run_program(inputs: int, answers: int) -> None:
         write_all(answers, pack(nonce + MISSING))
         return
     if is_module:
-        if function is not None:  # a method is called by its own name
-            module.__dict__.setdefault(load["entry_point"].rpartition(".")[2], function)
         write_all(answers, pack(nonce + LOADED))
-        serve(module.__dict__, setup, frames, answers)
+        owner, _, name = load["entry_point"].rpartition(".")
+        serve(module.__dict__, {name: function} if owner else {}, setup, frames, answers)
         return
     write_all(answers, pack(nonce + LOADED))
     for view in itertools.chain(load["views"], itertools.repeat("")):
@@ -112,11 +113,31 @@ def _vary(number: int, moves: bool) -> None:
         folder = f"/tmp/work{number}"
         os.mkdir(folder)
         os.chdir(folder)
-    os.environ["TZ"] = f"X{-14 if number % 2 else 12}"  # 14 hours ahead, 12 behind: another day in one of them
+    # Nearly a day ahead or behind: another date, hour, minute and second. A zone's name has three letters or more.
+    os.environ["TZ"] = f"VAR{'-' if number % 2 else '+'}23:{11 + 6 * number}:{5 + 6 * number}"
     time.tzset()
-    offset_s, now, now_ns = 86_417.31 * number, time.time, time.time_ns
+    _shift_clock(number * (400 * 86_400 + 3_677.31))  # another year, month, weekday, hour, minute and second
+
+
+def _shift_clock(offset_s: float) -> None:
+    """Move every wall clock of Python's: `time.time` and what is read from it, and `datetime`."""
+    now, now_ns = time.time, time.time_ns
     time.time = lambda: now() + offset_s
     time.time_ns = lambda: now_ns() + int(offset_s * 1e9)
+    for name in ("gmtime", "localtime", "ctime"):
+        of_seconds = getattr(time, name)
+        setattr(time, name, lambda seconds=None, of=of_seconds: of(time.time() if seconds is None else seconds))
+    of_time, text_of = time.asctime, time.strftime
+    time.asctime = lambda t=None: of_time(t or time.localtime())
+    time.strftime = lambda form, t=None: text_of(form, t or time.localtime())
+    methods = gc.get_referents(datetime.datetime.__dict__)[0]  # the class itself takes no attribute
+    for name in ("now", "utcnow"):  # `today` asks `time.time`
+        of_class = methods[name].__get__
+        methods[name] = classmethod(
+            lambda cls, *zone, of=of_class, **named: (
+                of(None, cls)(*zone, **named) + datetime.timedelta(0, offset_s)
+            )
+        )
 
 
 def _run_on_stdin(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers: int) -> None:
@@ -154,7 +175,7 @@ def _find(namespace: dict[str, Any], entry_point: str) -> Any:
     kind = namespace.get(owner)
     if not isinstance(kind, type) or not callable(getattr(kind, method, None)):
         return None
-    return lambda *arguments: getattr(kind(), method)(*arguments)
+    return lambda *arguments, **options: getattr(kind(), method)(*arguments, **options)
 
 
 _VIEWS: dict[str, Any] = {

@@ -111,7 +111,7 @@ class Cell:
             if body is not None:
                 return body
             left = deadline + self.starved_s - starved_before - time.monotonic()
-            if left <= 0 and not self._was_starved():
+            if left <= 0 and not self._was_starved(min(limit_s, self._limits["wall_s"])):
                 raise ProgramEndedError("timeout", "wall")
             self._turn(max(left, 0.0))
 
@@ -197,7 +197,7 @@ class Cell:
             return {"error": "the zygote gave no report"}
         return report
 
-    def _was_starved(self) -> bool:
+    def _was_starved(self, limit_s: float) -> bool:
         """Ask how long the program has been kept waiting for a processor; return whether it has time left."""
         if self._report or self.starved_s >= _MAX_PATIENCE * self._limits["wall_s"]:
             return False
@@ -213,7 +213,9 @@ class Cell:
             self.starved_s = UNKNOWN_S
             return False
         starved_s = min(told["waited_s"], self.wall_s - told["used_cpu_s"])
-        if starved_s - self.starved_s < _STARVED_SHARE * self._limits["wall_s"]:
+        if starved_s - self.starved_s < _STARVED_SHARE * limit_s:
+            if self.starved_s:  # the rest of it, so that wall time less this is what the program had
+                self.starved_s = max(starved_s, self.starved_s)
             return False
         self.starved_s = starved_s
         self._on_wait()

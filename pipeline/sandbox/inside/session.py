@@ -1,37 +1,51 @@
 """Requests between a test and a candidate, each in its own sandbox, over objects that they share (`graph`).
 
-The two sides speak in turn. A request is one of these, a reply `["ok", value]` or `["raise", exception]`;
-whoever is asked may ask back before it replies, as when a candidate calls a function that the test gave it:
+The two sides speak in turn. A request is one of these, a reply `["ok", value]`, `["raise", exception]` or
+`["unsupported", why]`;
+the side that is asked may ask back before it replies, as when a candidate calls a function that the test gave it:
 
     names [...]              which of these names the candidate's namespace binds, and to what
     public                   the names that `from solution import *` binds
     call f args options      method object name args options      await coroutine
     op name operands         next iterator count      get, set, delete object name [value]
+    signature f              what `inspect.signature` says of it
+    patch, restore owner name [value]   of a class, or for None of the candidate's namespace; what was there first
+    around what value        what the tests have changed around it (`surroundings`); files: what it has changed
+    derive name bases body options, super class object name   of a class that a test derives from the candidate's
+    warned warning           a warning of the candidate's, for the filters and recorders of the tests
+    start c, poll n, cancel n   of coroutines that run at the same time
 
-The test's side answers only what the candidate could ask in one process without looking into the test: calls of
-functions that it was given, operators, and the attributes of objects whose class the test defines.
+The test's side answers only what the candidate could ask in one process without looking into the test: calls,
+names and signatures of functions that it was given, operators, and the public attributes of other objects, but not
+of what leads to the test's own code (`guarding`).
+
+Threads of one side may ask at the same time: the side that asks holds the line until it has its answer, and gives
+it up while it answers the other side.
 """
 
 from __future__ import annotations
 
-import os
-import time
+import inspect
+import threading
 import types
+import warnings
 from collections import Counter
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
-from pairsmith.pipeline.sandbox.inside import mirrors
-from pairsmith.pipeline.sandbox.inside.answering import CALL_OUT, NONCE_BYTES, RAISED, TOO_LARGE, VALUE, type_name
-from pairsmith.pipeline.sandbox.inside.frames import FrameReader, pack, write_all
+from pairsmith.pipeline.sandbox.inside.coroutines import Coroutines
 from pairsmith.pipeline.sandbox.inside.graph import BrokenMessageError, Peer
+from pairsmith.pipeline.sandbox.inside.guarding import OWN, Guard
+from pairsmith.pipeline.sandbox.inside.operators import COPIES, OPERATORS
+from pairsmith.pipeline.sandbox.inside.remote import UnsupportedTestError, derived
+from pairsmith.pipeline.sandbox.inside.surroundings import Attributes, Copies, Surroundings
 from pairsmith.schemas.values import ValueTooLargeError
 
 _SINGLE_ITEMS = 32  # of an iterator, asked for one by one: a test that counts them sees each when it happens
 _MOST_ITEMS = 1024  # asked for at once behind that
 _BATCH_S = 0.01
-_OWN = (*mirrors.COMPARISONS[:2], "__bool__", "__hash__")
-_PLAIN_CALLS = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, type)
+_RUNS = ("call", "method", "op", "next", "get", "start", "poll", "super")  # they run code of the candidate's
 _SELF_ENDING = (KeyboardInterrupt, GeneratorExit)  # a test runner would take them for its own end
 
 
@@ -47,22 +61,32 @@ class Session(Peer):
         is_vague: a value of the test's own was compared by an `__eq__` of the candidate's, which must not see it.
         is_broken: the other side sent what is no message.
         was_reached: something was asked.
+        overlaps: coroutines or threads ran at the same time and waited: no test that fails then shows anything.
+        namespace, methods: what the candidate binds, and what stands for names that it does not bind.
     """
 
-    def __init__(self, talk: Callable[[str], str], is_test: bool, module: str = "") -> None:
+    def __init__(self, talk: Callable[[str], str], is_test: bool) -> None:
         """Begin with nothing shared.
 
         Args:
             talk: sends a message, returns the next one.
             is_test: whether this is the side of the test.
-            module: of a test: name of the module that its own classes are of.
         """
         super().__init__(talk, first=0 if is_test else 1, drops=is_test)
         self.own: Counter[str] = Counter()
-        self.is_vague = self.is_broken = self.was_reached = False
+        self.is_vague = self.is_broken = self.was_reached = self.overlaps = False
+        self.not_reaching: tuple[str, ...] = ("names", "public", "derive", "get")  # pytest reads attributes
         self.namespace: dict[str, Any] = {}
-        self._is_test, self._module = is_test, module
+        self.methods: dict[str, Any] = {}
+        self.is_test = is_test
         self._queues: dict[int, list[Any]] = {}
+        self._patched: dict[tuple[int, str], tuple[Any, Any]] = {}
+        self.guard = Guard(self)
+        self.raised: Any = None  # what the other side raised last
+        self._coroutines = Coroutines(self.guard.failed)
+        self.line = threading.RLock()
+        self._n_waiting = 0
+        self._around: Any = Surroundings() if is_test else Copies()
 
     def request(self, *body: Any) -> Any:
         """Return what the other side answers.
@@ -71,10 +95,40 @@ class Session(Peer):
             NoValueError: if it does not, or the answer is none.
             BaseException: whatever it raised.
         """
-        self.was_reached = self.was_reached or body[0] not in ("names", "public", "get")
-        if self._is_test and body[0] == "op" and body[1] in _OWN:
+        self.was_reached = self.was_reached or body[0] not in self.not_reaching
+        if self.is_test:
+            self.guard.asks(body)
+        if self.is_test and body[0] == "op" and body[1] in OWN:
             self.own[body[1]] += 1
-        body = tuple(body)
+        if not self.is_test or body[0] not in _RUNS:
+            with self.line:
+                value = self._ask(tuple(body))
+            if body[0] == "names":
+                self.guard.answered(body, value)
+            return value
+        self._n_waiting += 1
+        with self.line:
+            self._n_waiting -= 1
+            for change in self._around.changes():
+                self._ask(tuple(change))
+            try:
+                value = self._ask(tuple(body))
+                self.guard.answered(body, value)
+                return value
+            except NoValueError:  # it may wait for what another thread of the test would ask for
+                self.overlaps = self.overlaps or self._n_waiting > 0
+                raise
+            finally:
+                if self._around.roots():
+                    self._take_files()
+
+    def _take_files(self) -> None:
+        try:
+            self._around.take(self._ask(("files",)))
+        except (OSError, TypeError, ValueError):
+            self.is_broken = True
+
+    def _ask(self, body: tuple[Any, ...]) -> Any:
         while True:
             try:
                 text = self.pack(list(body))
@@ -89,15 +143,21 @@ class Session(Peer):
                 return body[-2][parts[0]]
             if kind == "raise" and isinstance(parts[0], BaseException):
                 self._raise(parts[0])
+            if kind == "unsupported":
+                raise UnsupportedTestError(str(parts))
             if kind in ("ok", "same", "raise"):
                 self.is_broken = True
                 raise NoValueError("no answer")
-            body = tuple(self.answer(kind, parts))
+            self.line.release()
+            try:
+                body = tuple(self.answer(kind, parts))
+            finally:
+                self.line.acquire()
 
     def answer(self, kind: str, parts: list[Any]) -> list[Any]:
         """Return the reply to a request."""
         try:
-            if self._is_test and not self._may(kind, parts):
+            if self.is_test and not self.guard.may(kind, parts):
                 raise PermissionError("the tests do not answer that")
             value = getattr(self, f"_do_{kind}")(*parts)
             if type(value) in (tuple, frozenset) and kind in ("call", "method"):
@@ -105,18 +165,31 @@ class Session(Peer):
                     if argument is value:
                         return ["same", place]
             return ["ok", value]
-        except (NoValueError, mirrors.UnsupportedTestError, MemoryError):
+        except UnsupportedTestError as error:
+            if self.is_test:
+                raise
+            return ["unsupported", str(error)]
+        except (NoValueError, MemoryError):
             raise
         except BaseException as error:
+            if self.is_test:
+                self.guard.failed([error])
             return ["raise", error]
 
     def compare(self, name: str, ours: Any, other: Any) -> Any:
         """Return what the other side's own comparison says; it never sees a value that is the test's own."""
-        if self._is_test and self.number_of(other) is None:
+        if self.is_test and self.number_of(other) is None:
             self.is_vague = True
             self.own[name] += 1
             return NotImplemented
         return self.request("op", name, [ours, other])
+
+    def overlap(self, by_time: bool, is_ours: bool) -> None:
+        """Note whether several coroutines of one side run at once, which wait for time to pass."""
+        first = self._next % 2 if is_ours else 1 - self._next % 2
+        running = [one for number, one in list(self.objects.items()) if number % 2 == first]
+        n_running = sum(one.cr_frame is not None for one in running if isinstance(one, types.CoroutineType))
+        self.overlaps = self.overlaps or (by_time and n_running > 1)
 
     def next_of(self, iterator: Any) -> Any:
         """Return the next item of an iterator over there; many at once after the first ones."""
@@ -144,35 +217,22 @@ class Session(Peer):
         return body
 
     def _raise(self, error: Any) -> None:
-        if isinstance(error, _SELF_ENDING) and self._is_test:
+        self.guard.heard(error)
+        self.raised = error
+        if isinstance(error, _SELF_ENDING) and self.is_test:
             raise NoValueError("the candidate raised " + type(error).__name__)
         if isinstance(error, SystemExit):
             error.__dict__["is_the_candidates"] = True
         raise error
 
-    def _may(self, kind: str, parts: list[Any]) -> bool:
-        """Return whether the test's side does for the candidate what it asks."""
-        if kind == "call":
-            return isinstance(parts[0], _PLAIN_CALLS) or self._is_tests_own(parts[0])
-        if kind in ("next", "await"):
-            return True
-        if kind == "op":
-            return parts[0] in mirrors.OPERATORS or parts[0] in mirrors.COPIES
-        if kind in ("get", "set", "delete", "method"):
-            is_public = isinstance(parts[1], str) and not parts[1].startswith("_")
-            return is_public and self._is_tests_own(parts[0])
-        return False
-
-    def _is_tests_own(self, value: Any) -> bool:
-        return not isinstance(value, type) and type(value).__module__ == self._module
-
     def _do_names(self, names: list[str]) -> dict[str, Any]:
-        return {name: self.namespace[name] for name in names if name in self.namespace}
+        bound = {**self.methods, **self.namespace}
+        return {name: bound[name] for name in names if name in bound}
 
     def _do_public(self) -> list[str]:
         if "__all__" in self.namespace:
             return [str(name) for name in self.namespace["__all__"]]
-        return [
+        return [*self.methods] + [
             name
             for name, value in self.namespace.items()
             if not name.startswith("_")
@@ -187,9 +247,11 @@ class Session(Peer):
         return getattr(owner, name)(*arguments, **options)
 
     def _do_op(self, name: str, operands: list[Any]) -> Any:
-        return (mirrors.OPERATORS.get(name) or mirrors.COPIES[name])(*operands)
+        return (OPERATORS.get(name) or COPIES[name])(*operands)
 
     def _do_get(self, owner: Any, name: str) -> Any:
+        if self.is_test and name == "__dict__":
+            return Attributes(owner, self.guard.theirs)
         return getattr(owner, name)
 
     def _do_set(self, owner: Any, name: str, value: Any) -> None:
@@ -198,79 +260,71 @@ class Session(Peer):
     def _do_delete(self, owner: Any, name: str) -> None:
         delattr(owner, name)
 
-    def _do_bind(self, name: str, value: Any) -> None:
-        self.namespace[name] = value
+    def _do_signature(self, function: Any) -> list[Any]:
+        found = inspect.signature(function)
+        flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
+        return [flags] + [
+            [name, int(one.kind), one.default is not one.empty, one.default, one.annotation is not one.empty,
+             one.annotation]
+            for name, one in found.parameters.items()
+        ]  # fmt: skip
+
+    def _do_derive(self, name: str, bases: list[type], body: list[list[Any]], options: dict[str, Any]) -> type:
+        return derived(name, bases, body, options)
+
+    def _do_super(self, owner: type, value: Any, name: str) -> Any:
+        return getattr(super(owner, value), name)
+
+    def _do_patch(self, owner: Any, name: str, value: Any) -> None:
+        if name in self._names_of(owner):
+            self._patched.setdefault((id(owner), name), (owner, self._names_of(owner)[name]))
+        self._write(owner, name, value)
+
+    def _do_restore(self, owner: Any, name: str) -> None:
+        if (id(owner), name) in self._patched:
+            self._write(owner, name, self._patched[id(owner), name][1])
+        elif owner is None:
+            del self.namespace[name]
+        else:
+            delattr(owner, name)
+
+    def _names_of(self, owner: Any) -> Any:
+        return self.namespace if owner is None else vars(owner)
+
+    def _write(self, owner: Any, name: str, value: Any) -> None:
+        if owner is None:
+            self.namespace[name] = value
+        else:
+            setattr(owner, name, value)
+
+    def _do_warned(self, warning: Warning) -> None:
+        warnings.warn_explicit(warning, type(warning), "solution.py", 1, "solution")
+
+    def _do_around(self, what: str, value: Any) -> None:
+        self._around.around(what, value)
+
+    def _do_files(self) -> Any:
+        return self._around.changed()
 
     def _do_await(self, coroutine: Any) -> Any:
-        import asyncio  # rare, and large
+        return self._coroutines.started(coroutine).result()
 
-        return asyncio.run(coroutine)
+    def _do_start(self, coroutine: Any) -> list[Any]:
+        return self._coroutines.start(coroutine)
+
+    def _do_poll(self, number: int, is_last: bool) -> list[Any]:
+        self.overlap(self._coroutines.by_time, is_ours=True)
+        return self._coroutines.poll(number, is_last)
+
+    def _do_cancel(self, number: int) -> None:
+        self._coroutines.running[number].cancel()
 
     def _do_next(self, iterator: Any, count: int) -> tuple[list[Any], Any]:
         items: list[Any] = []
-        deadline = time.perf_counter() + _BATCH_S
+        deadline = perf_counter() + _BATCH_S
         try:
-            while len(items) < count and (not items or time.perf_counter() < deadline):
+            while len(items) < count and (not items or perf_counter() < deadline):
                 items.append(next(iterator))
         except BaseException as error:
             return items, error
         return items, None
-
-
-def serve(namespace: dict[str, Any], setup: dict[str, type], frames: FrameReader, answers: int) -> None:
-    """Answer a test's requests for a candidate until the inputs end."""
-    nonce = b""
-
-    def talk(text: str) -> str:
-        nonlocal nonce
-        write_all(answers, pack(nonce + VALUE + text.encode("ascii")))
-        frame = frames.read()
-        if frame is None:
-            os._exit(1)
-        nonce = frame[:NONCE_BYTES]
-        return frame[NONCE_BYTES:].decode("ascii")
-
-    session = Session(talk, is_test=False)
-    session.namespace, session.setup = namespace, setup
-    while True:
-        frame = frames.read()
-        if frame is None:
-            return
-        nonce = frame[:NONCE_BYTES]
-        try:
-            kind, *parts = session.unpack(frame[NONCE_BYTES:].decode("ascii"))
-            reply = VALUE + session.pack(session.answer(kind, parts)).encode("ascii")
-        except ValueTooLargeError:
-            reply = TOO_LARGE
-        except BaseException as error:
-            reply = RAISED + type_name(error)
-        frames.leave_if_forked()
-        write_all(answers, pack(nonce + reply))
-
-
-class Line:
-    """A test's pipe to the supervisor, which passes requests on to the candidate's sandbox."""
-
-    def __init__(self, nonce: bytes, frames: FrameReader, answers: int) -> None:
-        """Take over the descriptors."""
-        self.nonce = nonce
-        self._frames, self._answers = frames, answers
-
-    def talk(self, text: str) -> str:
-        """Send a request; return what comes back.
-
-        Raises:
-            NoValueError: if the candidate gave no value.
-        """
-        self.send(CALL_OUT + text.encode("ascii"))
-        frame = self._frames.read()
-        if frame is None:
-            os._exit(1)
-        self.nonce, body = frame[:NONCE_BYTES], frame[NONCE_BYTES:]
-        if body[:1] == VALUE:
-            return body[1:].decode("ascii")
-        raise NoValueError(body[1:].decode("utf-8", "replace"))
-
-    def send(self, body: bytes) -> None:
-        """Send an answer to the supervisor."""
-        write_all(self._answers, pack(self.nonce + body))

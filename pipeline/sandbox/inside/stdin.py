@@ -37,7 +37,9 @@ Start = Callable[[], int]
 program raises, or never returns because it executed a command (which inherits an ignored SIGPIPE: reset it)."""
 
 _INPUT = "/tmp/.input"
-_NAME_FD = 3  # where a child writes the type of what it raised; closed when a command is executed
+_ERRORS = "/tmp/.errors"
+_MAX_ERRORS = 1 << 18  # bytes of standard error that are given out
+NAME_FD = 3  # where a child writes the type of what it raised; closed by most commands' execution
 _CHUNK = 1 << 16
 _KILLED = (signal.SIGKILL, signal.SIGXCPU)
 
@@ -62,6 +64,8 @@ def python_program(setup: str, code: str, seed: int = 0) -> Start:
             exec(program, module.__dict__)
         except SystemExit as end:
             exit_code = _code_of(end)
+            if end.code is not None and not isinstance(end.code, int):
+                print(end.code, file=sys.stderr)
         _finish(module)
         return exit_code
 
@@ -78,7 +82,8 @@ def serve_stdin(
         frames: each is a nonce and the text of a string value (see `schemas.values`).
         answers: each frame is the nonce and the outcome; a VALUE is the text of all that was printed, as a string
             value, or as a bytes value where it is no UTF-8.
-        limits: `answer_bytes` for what is printed, `case_cpu_s` for one child.
+        limits: `answer_bytes` for what is printed, `case_cpu_s` for one child; with `is_whole` each VALUE is a
+            list of what was printed, standard error and the exit code, however the child ended.
         keep: paths right in /tmp that stay between inputs, such as a compiled program's.
     """
     lockdown.adopt_orphans()
@@ -99,10 +104,11 @@ def serve_stdin(
 def _run_child(start: Start, text: bytes, limits: dict[str, Any]) -> bytes:
     """Return the answer for one input."""
     stdin = _file_with(text)
+    errors = _nameless_file() if limits.get("is_whole") else -1
     (output, stdout), (named, name) = os.pipe(), os.pipe()
     pid = os.fork()
     if pid == 0:
-        _be_child(start, (stdin, stdout, name), limits["case_cpu_s"])
+        _be_child(start, (stdin, stdout, name, errors), limits["case_cpu_s"])
     for fd in (stdin, stdout, name):
         os.close(fd)
     os.set_blocking(named, False)
@@ -113,6 +119,7 @@ def _run_child(start: Start, text: bytes, limits: dict[str, Any]) -> bytes:
     _reap_all()
     is_whole = _read_rest(output, printed, limits["answer_bytes"])
     exception = _read_name(named)
+    complaint = _read_errors(errors)
     for fd in (output, named):
         os.close(fd)
     if not is_whole:
@@ -122,30 +129,72 @@ def _run_child(start: Start, text: bytes, limits: dict[str, Any]) -> bytes:
         if number in _KILLED:
             is_out_of_time = usage.ru_utime + usage.ru_stime >= limits["case_cpu_s"]
             _end_like(signal.SIGXCPU if is_out_of_time else number)
+    if errors >= 0:
+        code = os.waitstatus_to_exitcode(status)
+        return _value([_decoded(bytes(printed)), _decoded(complaint), code], limits["answer_bytes"])
+    if os.WIFSIGNALED(status):
         return ENDED + signal.Signals(number).name.encode()
     if exception:
         return RAISED + exception
     if os.WEXITSTATUS(status) != 0:
         return ENDED + b"SystemExit"
-    return _value(bytes(printed), limits["answer_bytes"])
+    return _value(_decoded(bytes(printed)), limits["answer_bytes"])
 
 
-def _be_child(start: Start, fds: tuple[int, int, int], cpu_s: int) -> NoReturn:
+def _be_child(start: Start, fds: tuple[int, int, int, int], cpu_s: int) -> NoReturn:
     exit_code = 1
     try:
         os.setsid()  # signals to its own process group must not reach the parent
         for target, fd in enumerate(fds[:2]):
             os.dup2(fd, target)
-        os.dup2(fds[2], _NAME_FD, inheritable=False)
-        os.closerange(_NAME_FD + 1, 65536)
+        if fds[3] >= 0:
+            os.dup2(fds[3], 2)
+        os.dup2(fds[2], NAME_FD, inheritable=False)
+        os.closerange(NAME_FD + 1, 65536)
         resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
         lockdown.forbid_broad_kill()
         lockdown.hide_from_tracers(False)  # else /proc/self/fd, where /dev/stdin leads, is not its own
         exit_code = start()
     except BaseException as error:
-        os.write(_NAME_FD, type_name(error))
+        os.write(NAME_FD, type_name(error))
+        if fds[3] >= 0:
+            _complain(error)
     finally:
+        if fds[3] >= 0:
+            _flush()
         os._exit(exit_code)
+
+
+def _complain(error: BaseException) -> None:
+    """Print what the interpreter prints of an exception: the frames of the program, not ours."""
+    import traceback  # in a child that has ended: nobody else pays for it
+
+    _flush()
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename != "<solution>":
+        trace = trace.tb_next
+    text = "".join(traceback.format_exception(type(error), error, trace))
+    write_all(2, text.encode("utf-8", "backslashreplace"))
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+
+
+def _nameless_file() -> int:
+    fd = os.open(_ERRORS, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+    os.unlink(_ERRORS)
+    return fd
+
+
+def _read_errors(fd: int) -> bytes:
+    if fd < 0:
+        return b""
+    found = os.pread(fd, _MAX_ERRORS, 0)
+    os.close(fd)
+    return found
 
 
 def _file_with(text: bytes) -> int:
@@ -195,11 +244,15 @@ def _read_name(named: int) -> bytes:
         return b""
 
 
-def _value(printed: bytes, limit: int) -> bytes:
+def _decoded(printed: bytes) -> str | bytes:
     try:
-        text = encode_value(printed.decode("utf-8"))
+        return printed.decode("utf-8")
     except UnicodeDecodeError:
-        text = encode_value(printed)
+        return printed
+
+
+def _value(answer: object, limit: int) -> bytes:
+    text = encode_value(answer)
     return VALUE + text.encode("ascii") if len(text) <= limit else TOO_LARGE
 
 

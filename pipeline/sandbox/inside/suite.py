@@ -10,19 +10,24 @@ cross over.
 
 from __future__ import annotations
 
+import ast
+import builtins
 import os
 import sys
 import types
+from collections.abc import Mapping
 from typing import Any
 
 from pairsmith.pipeline.sandbox.inside.answering import RAISED, TESTED, type_name
 from pairsmith.pipeline.sandbox.inside.frames import FrameReader
-from pairsmith.pipeline.sandbox.inside.mirrors import UnsupportedTestError
-from pairsmith.pipeline.sandbox.inside.session import Line, Session
+from pairsmith.pipeline.sandbox.inside.remote import Meta, RefusedError, UnsupportedTestError
+from pairsmith.pipeline.sandbox.inside.serving import Line
+from pairsmith.pipeline.sandbox.inside.session import Session
 from pairsmith.pipeline.sandbox.inside.tester import notes, own_classes
 from pairsmith.schemas.values import encode_value
 
 _FOLDER, _FILE = "/tmp/suite", "test_solution.py"
+_STEERING = ("pytest_", "pytestmark", "test_", "Test", "setup_", "teardown_", "setUp", "tearDown")
 _OPTIONS = (
     "-q", "--tb=no", "--assert=plain", "--capture=sys", "--import-mode=prepend", f"--rootdir={_FOLDER}",
     "--override-ini=addopts=", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "no:junitxml",
@@ -33,14 +38,20 @@ _OPTIONS = (
 class _Solution(types.ModuleType):
     """The module `solution`, whose names are the candidate's; asked for each time, since they may change."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, load: Mapping[str, Any]) -> None:
         super().__init__("solution")
-        self.__dict__["_session"] = session
+        self.__dict__["_session"], self.__dict__["_load"] = session, load
+
+    def _public(self) -> list[str]:
+        """Return what `*` brings: no builtin, nothing that the tests import or that means something to pytest."""
+        load, names = self.__dict__["_load"], self.__dict__["_session"].request("public")
+        hidden = _imported(load["code"]) | vars(builtins).keys() - {load["entry_point"]}
+        return [name for name in map(str, names) if not name.startswith(_STEERING) and name not in hidden]
 
     def __getattr__(self, name: str) -> Any:
         session: Session = self.__dict__["_session"]
         if name == "__all__":
-            return session.request("public")
+            return self._public()
         if name.startswith("__"):
             raise AttributeError(name)
         found = session.request("names", [name])
@@ -54,19 +65,30 @@ class _Solution(types.ModuleType):
         if name.startswith("__"):
             super().__setattr__(name, value)
         else:
-            self.__dict__["_session"].request("bind", name, value)
+            self.__dict__["_session"].request("patch", None, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        self.__dict__["_session"].request("restore", None, name)
 
 
 class _Recorder:
     """A plugin of pytest that keeps the outcome of each test."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, code: str) -> None:
         self.outcomes: dict[str, str] = {}
-        self._session = session
-        self._is_unsupported = False
+        self._session, self._code = session, code
+        self._is_unsupported = self._is_raised = False
+
+    def pytest_collection_modifyitems(self, items: Any) -> None:
+        with open(_FILE, "w", encoding="utf-8"):  # a patched `open` may be the candidate's way to the tests
+            sys.path[:] = [folder for folder in sys.path if folder != _FOLDER]
+        if items:
+            module = sys.modules.get(_FILE.partition(".")[0])
+            hidden = _replaced(ast.parse(self._code).body, vars(module))
+            self.outcomes.update(dict.fromkeys(hidden, "error"))
 
     def pytest_runtest_logstart(self, nodeid: str, location: Any) -> None:
-        self._is_unsupported = False
+        self._is_unsupported = self._is_raised = False
 
     def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
         self._look(call)
@@ -81,7 +103,7 @@ class _Recorder:
             self.outcomes.setdefault(name, "passed")
 
     def pytest_make_collect_report(self, collector: Any) -> None:
-        self._is_unsupported = False
+        self._is_unsupported = self._is_raised = False
 
     def pytest_exception_interact(self, node: Any, call: Any, report: Any) -> None:
         self._look(call)
@@ -91,30 +113,60 @@ class _Recorder:
             self.outcomes[f"collecting {report.nodeid}"] = self._failure()
 
     def _look(self, call: Any) -> None:
-        if call.excinfo is not None and call.excinfo.errisinstance(UnsupportedTestError):
+        if call.excinfo is not None and call.excinfo.errisinstance((UnsupportedTestError, RefusedError)):
             self._is_unsupported = True
+        self._is_raised |= call.excinfo is not None and call.excinfo.value is self._session.raised
 
     def _failure(self) -> str:
-        return "failed" if self._session.was_reached and not self._is_unsupported else "error"
+        is_shown = (
+            (self._session.was_reached or self._is_raised)
+            and not self._is_unsupported
+            and not self._session.overlaps
+        )
+        return "failed" if is_shown else "error"
+
+
+def _imported(code: str) -> set[str]:
+    """Return the names that tests import from elsewhere than `solution`."""
+    nodes = [node for node in ast.walk(ast.parse(code)) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    names = [one for node in nodes if getattr(node, "module", "") != "solution" for one in node.names]
+    return {(one.asname or one.name).partition(".")[0] for one in names}
+
+
+def _replaced(nodes: list[ast.stmt], namespace: Mapping[str, Any]) -> list[str]:
+    """Return the tests in whose places now stands what is none: something of the candidate's, or no function."""
+    found = []
+    for node in nodes:
+        value = namespace.get(getattr(node, "name", ""))
+        is_theirs = isinstance(value, Meta) or isinstance(type(value), Meta)
+        if isinstance(node, ast.ClassDef) and isinstance(value, type) and not is_theirs:
+            found += [f"{node.name}::{name}" for name in _replaced(node.body, vars(value))]
+        elif isinstance(node, ast.ClassDef) and _replaced(node.body, {}):
+            found.append(node.name)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test"):
+            is_function = isinstance(value, (types.FunctionType, staticmethod, classmethod))
+            found += [node.name] if is_theirs or not is_function else []
+    return found
 
 
 def run_suite(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers: int) -> None:
     """Run a test module, ask for the candidate on the way, and report the outcomes at its end."""
     line = Line(nonce, frames, answers)
-    session = Session(line.talk, is_test=True, module=_FILE.partition(".")[0])
+    session = Session(line.talk, is_test=True)
     try:
         import pytest
 
         shared = types.ModuleType("solution")
         exec(compile(load["setup"], "<setup>", "exec", dont_inherit=True), shared.__dict__)
         session.setup = own_classes(shared.__dict__)
-        sys.modules["solution"] = _Solution(session)
+        sys.modules["solution"] = _Solution(session, load)
         os.mkdir(_FOLDER)
         os.chdir(_FOLDER)
         with open(_FILE, "w", encoding="utf-8") as file:
             file.write(load["code"])
+        sys.dont_write_bytecode = True
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-        recorder = _Recorder(session)
+        recorder = _Recorder(session, load["code"])
         status = int(pytest.main(list(_OPTIONS), plugins=[recorder]))
         known = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
         if status not in known and not recorder.outcomes:

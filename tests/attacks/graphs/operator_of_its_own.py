@@ -6,7 +6,7 @@ import pairsmith.pipeline.sandbox.inside.graph as graph
 
 
 CLASS = '[1,"class","A",[],["__init_subclass__","__getattribute__"],[],["plain"],""]'
-session.Session.pack = lambda self, body: '[["ok",{"@":3}],[[3,"own",{"@":1}],' + CLASS + '],[]]'
+session.Session.pack = lambda self, body: '[["ok",{"@":3}],[[3,"own",{"@":1}],' + CLASS + '],[],[]]'
 
 
 def solve(xs):

@@ -1,0 +1,74 @@
+"""What this machine has too little of: open files, memory, threads; each is one line with the remedy."""
+
+import errno
+import resource
+from pathlib import Path
+
+from pairsmith.pipeline.run.errors import PairsmithError
+
+_LEAST_MEMORY = 640 << 20  # bytes; a build of four problems takes 655 MiB with caches that the kernel may drop
+_LEAST_FILES, _MOST_FILES = 256, 8192  # a build holds about 100 open; libraries close all that are allowed
+
+
+class TooLittleError(PairsmithError):
+    """This machine has too little of something, or allows this process too little of it."""
+
+
+def allow_open_files() -> None:
+    """Take as many open files as this user may have: the usual 1024 is a soft limit."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < _LEAST_FILES:
+        raise TooLittleError(f"open files are limited to {hard} (ulimit -n); allow {_LEAST_FILES} or more")
+    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def need_memory(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> None:
+    """Refuse to begin a run where the kernel would end it without a message."""
+    try:
+        lines = (proc / "meminfo").read_text(encoding="ascii").splitlines()
+        kib = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
+        free = {"this machine has": (kib["MemAvailable"] + kib["SwapFree"]) << 10}
+        for line in (proc / "self" / "cgroup").read_text(encoding="utf-8").splitlines():
+            _, kind, path = line.split(":", 2)
+            name = "memory.limit_in_bytes" if kind == "memory" else "memory.max"
+            limit = (groups / kind / path.lstrip("/") / name) if kind in ("", "memory") else proc / "none"
+            if limit.is_file() and (text := limit.read_text(encoding="ascii").strip()).isdecimal():
+                free["the control group of this process allows"] = int(text)
+    except (OSError, ValueError, LookupError):
+        return  # no such kernel
+    who = min(free, key=lambda name: free[name])
+    if free[who] < _LEAST_MEMORY:
+        mib = free[who] >> 20
+        raise TooLittleError(
+            f"{who} {mib} MiB of memory; a run takes {_LEAST_MEMORY >> 20} MiB or more, free some"
+        )
+
+
+def what_ran_out(error: BaseException) -> str:
+    """Return the limit of this machine that an error, or its cause, tells of, with the remedy; empty for none."""
+    seen: list[BaseException] = []
+    todo: list[BaseException | None] = [error]
+    while todo:
+        one = todo.pop()
+        if one is None or one in seen:
+            continue
+        seen.append(one)
+        todo += [one.__cause__, None if one.__suppress_context__ else one.__context__]
+        todo += [*(one.exceptions if isinstance(one, BaseExceptionGroup) else ())]
+        number = one.errno if isinstance(one, OSError) else None
+        if isinstance(one, MemoryError) or number == errno.ENOMEM:
+            space, _ = resource.getrlimit(resource.RLIMIT_AS)
+            limited = f"; address space is limited to {space >> 20} MiB (ulimit -v)"
+            told = "" if space == resource.RLIM_INFINITY else limited
+            return f"the memory is full{told}; give it more, or lower shard_problems or sandbox.workers"
+        if "can't start new thread" in str(one) or number == errno.EAGAIN:
+            processes, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+            told = "" if processes == resource.RLIM_INFINITY else f" (ulimit -u is {processes})"
+            return f"no further thread or process can be started{told}; allow more, or lower sandbox.workers"
+        if number in (errno.EMFILE, errno.ENFILE):
+            files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+            return f"too many open files: {files} are allowed (ulimit -n); allow more, or lower sandbox.workers"
+    return ""

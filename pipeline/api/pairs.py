@@ -1,0 +1,273 @@
+"""Makes preference pairs of a table of completions with verdicts or scores of the caller's own."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pydantic import ValidationError
+
+from pairsmith.pipeline.api.judge import make_candidate
+from pairsmith.pipeline.api.problems import ProblemLike, load_problems
+from pairsmith.pipeline.pairing.drops import Drop, PairingError
+from pairsmith.pipeline.pairing.pairs import PairingResult
+from pairsmith.pipeline.pairing.pairs import make_pairs as pair_tables
+from pairsmith.pipeline.pairing.tables import as_judged, tables_of_records
+from pairsmith.pipeline.run.digests import digest
+from pairsmith.pipeline.syntax.stage import Reader, analyse_programs
+from pairsmith.schemas.candidate import Candidate, Extraction, Program, Syntax
+from pairsmith.schemas.config import ConfigError, PairsConfig, SyntaxConfig, describe_faults
+from pairsmith.schemas.problem import Interface, JudgedBy, Problem
+from pairsmith.schemas.verdict import Cause, Label, Verdict
+
+_SCALE = 1000  # steps of a score, as cases: partial_credit compares shares of them
+_LABELS = {True: Label.PASSED, False: Label.FAILED, None: Label.UNDECIDED}
+_EXTRACTION_CAUSES = {
+    Extraction.NO_CODE: Cause.NO_CODE, Extraction.NO_ANSWER: Cause.NO_ANSWER,
+    Extraction.SYNTAX_ERROR: Cause.SYNTAX_ERROR, Extraction.NO_ENTRY_POINT: Cause.MISSING_ENTRY_POINT,
+}  # fmt: skip
+_OPTIONAL = frozenset(field.name for field in fields(Candidate)) - {"problem_id", "completion", "context"}
+_OF_VERDICT = frozenset(field.name for field in fields(Verdict)) - {"candidate_id", "problem_id", "label", "cause"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Pairs, and what became of everything else.
+
+    Attributes:
+        table: columns of a pair (`docs/reference/columns.md`), a row each; TRL takes them as they are.
+        dropped: reason to count; `explain` says what each means.
+        candidates: each candidate with the reason why it may be part of no pair, null for none.
+    """
+
+    table: pl.DataFrame
+    dropped: Mapping[str, int]
+    candidates: pl.DataFrame
+
+    def __len__(self) -> int:
+        """Return the number of pairs."""
+        return self.table.height
+
+    def explain(self) -> list[str]:
+        """Return a line for each reason: how many of what were dropped, and why."""
+        return [
+            f"{n:,} {reason.unit}{'s' if n != 1 else ''}: {reason.words} ({reason})"
+            for name, n in self.dropped.items()
+            if (reason := Drop(name))
+        ]
+
+
+def make_pairs(
+    table: Any,
+    config: PairsConfig | Mapping[str, Any] | None = None,
+    *,
+    problems: str | Path | Iterable[ProblemLike] | None = None,
+    passed_at: float | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+) -> Pairs:
+    """Return preference pairs of completions that were judged by whomever.
+
+    Args:
+        table: polars, pyarrow, pandas, a `datasets.Dataset` or rows as dicts. Columns: `problem_id` (or
+            `task_id`), `completion`, and one of `passed` (true, false, null), `label` (passed, failed, undecided),
+            `score` (a number). `prompt` (text or messages) where no `problems` are given. Any column of a
+            candidate or verdict of pairsmith's is taken too, such as
+            `candidate_id`, `mean_logprob`, `n_cases`, `signature`.
+        config: settings of `[pairs]`: policies, guards, caps.
+        problems: see `load_problems`; without it a problem is its id and its prompt.
+        passed_at: score from which a completion counts as passed; by default 1.0, where all scores lie in [0, 1].
+        seed: breaks ties.
+        workers: processes that read programs; by default as many as this machine has processors, for large tables.
+
+    Raises:
+        ConfigError: the settings are none.
+        PairingError: a column is missing or holds what it must not, a candidate has two labels.
+        ProblemsError: the problems can't be read, or a row names one that is not among them.
+    """
+    settings = _settings(config)
+    frame = _labelled(_as_frame(table), passed_at)
+    given = load_problems(problems) if problems is not None else _problems_of(frame)
+    known = {problem.problem_id: problem for problem in given}
+    rows = frame.to_dicts()
+    candidates = _candidates(rows, known)
+    if workers is None:
+        workers = (os.cpu_count() or 1) if len(rows) > 5000 else 1  # a process takes seconds to start
+    rules = SyntaxConfig().lint_rules if any(policy.dimensions for policy in settings.policies) else ()
+    programs, syntax = _read(candidates, known, SyntaxConfig(workers=workers, lint_rules=rules))
+    verdicts = [_verdict(row, program) for row, program in zip(rows, programs, strict=True)]
+    tables = tables_of_records(
+        problems=known.values(), candidates=candidates, programs=programs, verdicts=verdicts, syntax=syntax
+    )
+    made = pair_tables(as_judged(tables, settings.reasoning == "strip"), settings, seed)
+    return _pairs(made)
+
+
+def _settings(config: PairsConfig | Mapping[str, Any] | None) -> PairsConfig:
+    if isinstance(config, PairsConfig):
+        return config
+    try:
+        return PairsConfig.model_validate(dict(config or {}))
+    except ValidationError as error:
+        raise ConfigError(describe_faults(error, PairsConfig)) from None
+
+
+def _pairs(made: PairingResult) -> Pairs:
+    dropped = {str(reason): n for reason, n in made.dropped.items()}
+    return Pairs(made.pairs, dropped, made.entries.select("candidate_id", "problem_id", "passed", "reason"))
+
+
+def _as_frame(table: Any) -> pl.DataFrame:
+    """Return a table of any of the known libraries, with `problem_id` and `completion` checked."""
+    library = type(table).__module__.partition(".")[0]
+    if isinstance(table, pl.LazyFrame):
+        table = table.collect()
+    elif library == "datasets":
+        table = pl.from_arrow(table.with_format("arrow")[:])
+    elif library in ("pyarrow", "pandas"):
+        table = pl.from_arrow(table) if library == "pyarrow" else pl.from_pandas(table)
+    elif not isinstance(table, pl.DataFrame):
+        table = pl.DataFrame(list(table), infer_schema_length=None)
+    frame: pl.DataFrame = table
+    if "problem_id" not in frame.columns and "task_id" in frame.columns:
+        frame = frame.rename({"task_id": "problem_id"})
+    for column in ("problem_id", "completion"):
+        if column not in frame.columns:
+            raise PairingError(f"no column {column!r}; there are {', '.join(frame.columns)}")
+    frame = frame.with_columns(pl.col("problem_id").cast(pl.String))
+    if frame.schema["completion"] != pl.String:
+        raise PairingError(f"column 'completion' holds {frame.schema['completion']}, not text")
+    for column in ("problem_id", "completion"):
+        if frame[column].null_count():
+            row = frame[column].is_null().arg_true()[0]
+            raise PairingError(f"row {row}: column {column!r} is empty")
+    return _with_ids(frame)
+
+
+def _with_ids(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the table with an id for each candidate: its own, else one that follows from text and place."""
+    if "candidate_id" in frame.columns:
+        return frame.with_columns(pl.col("candidate_id").cast(pl.String))
+    number = pl.int_range(pl.len()).over("problem_id", "completion")
+    keys = frame.select("problem_id", "completion", number.alias("number")).iter_rows()
+    ids = [digest(problem_id, text, str(n)) for problem_id, text, n in keys]
+    return frame.with_columns(candidate_id=pl.Series(ids, dtype=pl.String))
+
+
+def _labelled(frame: pl.DataFrame, passed_at: float | None) -> pl.DataFrame:
+    """Return the table with `label` and, of scores, `n_cases` and `n_passed`; a candidate has one label."""
+    if "label" in frame.columns:
+        known = [str(label) for label in Label]
+        wrong = frame.with_row_index("row").filter(~pl.col("label").is_in(known) | pl.col("label").is_null())
+        if wrong.height:
+            raise PairingError(f"row {wrong['row'][0]}: label {wrong['label'][0]!r}; there are {', '.join(known)}")
+    elif "passed" in frame.columns:
+        if frame.schema["passed"] not in (pl.Boolean, pl.Null):
+            raise PairingError(f"column 'passed' holds {frame.schema['passed']}, not true, false or null")
+        labels = [str(_LABELS[value]) for value in frame["passed"]]
+        frame = frame.with_columns(label=pl.Series(labels, dtype=pl.String))
+    elif "score" in frame.columns:
+        frame = _of_scores(frame, passed_at)
+    else:
+        raise PairingError(f"none of the columns 'passed', 'label', 'score'; there are {', '.join(frame.columns)}")
+    for row in frame.filter(pl.col("candidate_id").is_duplicated()).sort("candidate_id").head(1).to_dicts():
+        same = frame.filter(candidate_id=row["candidate_id"])
+        labels = sorted(set(same["label"]))
+        what = f"both labels, {' and '.join(labels)}" if len(labels) > 1 else f"{same.height} rows"
+        raise PairingError(f"candidate {row['candidate_id']} has {what}; give each candidate one row")
+    return frame
+
+
+def _of_scores(frame: pl.DataFrame, passed_at: float | None) -> pl.DataFrame:
+    scores = frame["score"].cast(pl.Float64, strict=False)
+    for row in ((~scores.is_finite()).fill_null(True)).arg_true():
+        raise PairingError(f"row {row}: score {frame['score'][row]!r} is no finite number")
+    if frame.height == 0:
+        return frame.with_columns(label=pl.lit("failed"))
+    low, high = float(scores.min() or 0.0), float(scores.max() or 0.0)  # type: ignore[arg-type]
+    if passed_at is None:
+        if low < 0.0 or high > 1.0:
+            raise PairingError(f"scores from {low:g} to {high:g}: give passed_at, the score from which one passed")
+        low, high, passed_at = 0.0, 1.0, 1.0
+    passed = scores >= passed_at
+    share = (scores - low) / ((high - low) or 1.0)
+    n_passed = (share * _SCALE).round().cast(pl.Int64)
+    return frame.with_columns(
+        label=pl.Series(["passed" if one else "failed" for one in passed], dtype=pl.String),
+        n_cases=pl.lit(_SCALE),
+        n_passed=pl.Series([n if one else min(n, _SCALE - 1) for n, one in zip(n_passed, passed, strict=True)]),
+    )
+
+
+def _problems_of(frame: pl.DataFrame) -> list[Problem]:
+    """Return a problem for each id of a table: its prompt, and the function asked for where that is named."""
+    if "prompt" not in frame.columns:
+        raise PairingError("no column 'prompt'; or give problems")
+    found = []
+    for row in frame.unique("problem_id", keep="first", maintain_order=True).to_dicts():
+        entry_point = row.get("entry_point") or ""
+        found.append(
+            Problem(
+                problem_id=row["problem_id"], source="jsonl", language=row.get("language") or "python",
+                entry_point=entry_point, prompt=_question(row["prompt"]), continuation="", setup="",
+                judged_by=JudgedBy.NOTHING, cases=(), test_code="", reference="", level="", topic="", license="",
+                interface=Interface.FUNCTION if entry_point else Interface.STDIN,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _question(prompt: Any) -> str:
+    """Return a prompt, of messages the last one: a pair holds what the user asked."""
+    if isinstance(prompt, list):
+        return str(prompt[-1]["content"]) if prompt else ""
+    return prompt or ""
+
+
+def _candidates(rows: Sequence[Mapping[str, Any]], problems: Mapping[str, Problem]) -> list[Candidate]:
+    made = []
+    for number, row in enumerate(rows):
+        problem = problems.get(row["problem_id"])
+        if problem is None:
+            raise PairingError(f"row {number}: problem {row['problem_id']!r} is not among the problems")
+        plain = make_candidate(problem, row["completion"], candidate_id=row["candidate_id"])
+        given = {name: row[name] for name in _OPTIONAL & row.keys() if row[name] is not None}
+        made.append(replace(plain, **{**given, "prompt": _question(row.get("prompt") or problem.prompt)}))
+    return made
+
+
+def _read(
+    candidates: Sequence[Candidate], problems: Mapping[str, Problem], config: SyntaxConfig
+) -> tuple[list[Program], list[Syntax]]:
+    """Return programs and syntax in the order of the candidates."""
+    groups: dict[str, list[Candidate]] = {}
+    for candidate in candidates:
+        groups.setdefault(candidate.problem_id, []).append(candidate)
+    programs: dict[str, Program] = {}
+    syntax: dict[str, Syntax] = {}
+    with Reader(config) as reader:
+        for read in [reader.start(problems[problem_id], group) for problem_id, group in groups.items()]:
+            found, rows = read()
+            programs |= {program.candidate_id: program for program in found}
+            syntax |= {row.candidate_id: row for row in rows}
+    in_order = [programs[candidate.candidate_id] for candidate in candidates]
+    used = {key: problems[key] for key in groups}
+    return in_order, analyse_programs(used, in_order, config, syntax)
+
+
+def _verdict(row: Mapping[str, Any], program: Program) -> Verdict:
+    label = Label(row["label"])
+    cause = _EXTRACTION_CAUSES.get(program.extraction, Cause.TEST_FAILED)
+    if label is not Label.FAILED:
+        cause = Cause.NONE
+    made = Verdict(
+        candidate_id=row["candidate_id"], problem_id=row["problem_id"], label=label,
+        cause=Cause(row["cause"]) if row.get("cause") is not None else cause, detail="", n_cases=1,
+        n_passed=int(label is Label.PASSED), passed_cases=(), signature="",
+    )  # fmt: skip
+    given = {name: row[name] for name in _OF_VERDICT & row.keys() if row[name] is not None}
+    if "passed_cases" in given:
+        given["passed_cases"] = tuple(given["passed_cases"])
+    return replace(made, **given)

@@ -1,0 +1,274 @@
+"""What alignment changed, problem by problem, and on parts of the problems where that may be another thing.
+
+`level=`, `topic=` and `language=` are what the problem says. `niche=imports` are the problems whose right
+solution imports a module that few others import, `niche=tags` those whose right solution has a style tag that
+few others have: what a model saw seldom, and what alignment on common problems may cost first. The right
+solution is the reference; where there is none, it is what at least half of the start's passed candidates have.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from operator import attrgetter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairsmith.pipeline.evaluation.estimates import (
+    CONFIDENCE,
+    Abundances,
+    ScoringError,
+    estimate_pass_at_k,
+    generator,
+    percentile_intervals,
+    rarefied_distinct,
+)
+from pairsmith.pipeline.evaluation.measures import bounds_of
+from pairsmith.pipeline.evaluation.score import list_measures
+from pairsmith.pipeline.syntax.analysing import analyse, analyse_problem
+from pairsmith.pipeline.syntax.parsing import parse_facts, to_source
+from pairsmith.schemas.candidate import Program
+from pairsmith.schemas.config import ScoringConfig, SyntaxConfig
+from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.score import Gain, LostApproach, ProblemScore, Score, SliceGain
+
+Both = tuple[Mapping[str, Abundances], Mapping[str, Abundances]]
+ValueOf = Callable[[ProblemScore, ProblemScore], tuple[float, float] | None]
+
+
+def compare_scores(
+    before: Score, after: Score, config: ScoringConfig, seed: int, abundances: Both | None = None
+) -> tuple[Gain, ...]:
+    """Return after minus before: pass@k for each k, then distinct syntax, behaviour and passed programs.
+
+    Further measures follow, where both sides have them (`pipeline.evaluation.measures`).
+
+    Problems are paired by id and resampled together. A problem takes part in a measure where both sides allow
+    it: k decided candidates for pass@k; for a distinct share two draws, since one draw is always distinct. So
+    a gain's `before` may differ from the score's own. Distinct shares are compared at the smaller number of
+    draws of the two, by rarefaction of `abundances`; without them, only problems with equal numbers take
+    part. A measure that no problem allows is left out.
+
+    Raises:
+        ScoringError: if the scores share no problem.
+    """
+    first = {part.problem_id: part for part in before.problems}
+    pairs = [(first[part.problem_id], part) for part in after.problems if part.problem_id in first]
+    if not pairs:
+        raise ScoringError(
+            f"{before.name} and {after.name} share no problem; score both on the same held-out problems"
+        )
+    pairs.sort(key=lambda pair: pair[0].problem_id)
+    measures: dict[str, ValueOf] = {f"pass@{k}": partial(_pass_at_k, k) for k in sorted(set(config.k))}
+    for kind in ("syntax", "behaviour", "passed"):
+        measures[f"distinct_{kind}"] = partial(_distinct, kind, abundances)
+    for measure in list_measures(after.problems):
+        measures[measure] = partial(_value, measure)
+    gains = []
+    for measure, value_of in measures.items():
+        found = [value_of(one, other) for one, other in pairs]
+        rows = [(*value, value[1] - value[0]) for value in found if value is not None]
+        if rows:
+            gains.append(_gain(measure, np.array(rows), config, seed))
+    return tuple(gains)
+
+
+def _pass_at_k(k: int, one: ProblemScore, other: ProblemScore) -> tuple[float, float] | None:
+    if min(one.n, other.n) < k:
+        return None
+    return estimate_pass_at_k(one.n, one.c, k), estimate_pass_at_k(other.n, other.c, k)
+
+
+def _distinct(
+    kind: str, abundances: Both | None, one: ProblemScore, other: ProblemScore
+) -> tuple[float, float] | None:
+    n_one, n_other = (one.c, other.c) if kind == "passed" else (one.n, other.n)
+    m = min(n_one, n_other)
+    if m < 2:
+        return None
+    if n_one == n_other:
+        n_distinct = attrgetter(f"n_distinct_{kind}")
+        return n_distinct(one) / m, n_distinct(other) / m
+    if abundances is None:
+        return None
+    counts = [getattr(side[one.problem_id], kind) for side in abundances]
+    return rarefied_distinct(counts[0], m) / m, rarefied_distinct(counts[1], m) / m
+
+
+MAX_CHANCE = 0.01  # of a false alarm for each approach: 4 of 8 draws before and none of 8 after are rarer
+Draws = dict[str, tuple[list[Program], int]]
+"""problem_id to passed programs, and the number of decided draws."""
+
+
+def lost_approaches(
+    before: Draws, after: Draws, languages: Mapping[str, str], config: SyntaxConfig
+) -> list[LostApproach]:
+    """Return the right approaches that one model drew and the other does not draw any more.
+
+    An approach is a near-duplicate cluster of passed programs. It counts as lost where its absence has a chance of
+    at most `MAX_CHANCE` if it were still drawn as often: (1 - c / n) ** m for c of n draws before, m after.
+
+    Args:
+        before: draws of the start; `after` those of the aligned model.
+        languages: of the problems, Python where none is named.
+        config: when programs are near-duplicates.
+    """
+    found = []
+    for key in sorted(set(before) & set(after)):
+        (old, n_start), (new, n_round) = before[key], after[key]
+        both = {program.candidate_id: program for program in (*old, *new)}
+        rows = analyse_problem(list(both.values()), config, languages.get(key, "python"))
+        clusters = {row.candidate_id: row.cluster for row in rows}
+        still = {clusters[program.candidate_id] for program in new}
+        counts = Counter(clusters[program.candidate_id] for program in old)
+        for cluster, n in sorted(counts.items()):
+            chance = (1.0 - n / n_start) ** n_round
+            if cluster not in still and chance <= MAX_CHANCE:
+                code = next(program.code for program in old if clusters[program.candidate_id] == cluster)
+                found.append(LostApproach(key, code, n, n_start, n_round, chance))
+    return found
+
+
+def compare_tags(before: Score, after: Score, config: ScoringConfig, seed: int) -> tuple[Gain, ...]:
+    """Return how the share of candidates with each style tag changed, the largest change first.
+
+    Of 49 tags at a confidence of 0.95 two or three seem to change by chance.
+    """
+    first = {part.problem_id: part for part in before.problems if part.n}
+    pairs = [(first[part.problem_id], part) for part in after.problems if part.n and part.problem_id in first]
+    tags = sorted({tag for pair in pairs for part in pair for tag in part.tags})
+    gains = []
+    for tag in tags:
+        values = np.array([[part.tags.get(tag, 0.0) for part in pair] for pair in pairs])
+        gains.append(_gain(tag, np.column_stack([values, values[:, 1] - values[:, 0]]), config, seed))
+    return tuple(sorted(gains, key=lambda gain: (-abs(gain.change.value), gain.measure)))
+
+
+def _value(measure: str, one: ProblemScore, other: ProblemScore) -> tuple[float, float] | None:
+    if measure not in one.values or measure not in other.values:
+        return None
+    return one.values[measure], other.values[measure]
+
+
+def _gain(measure: str, rows: NDArray[np.float64], config: ScoringConfig, seed: int) -> Gain:
+    """Return the gain of one measure.
+
+    Args:
+        rows: before, after and their difference, one row a problem, shape (n_problems, 3).
+    """
+    # An interval over a handful of problems is too narrow. So many must have changed that a sign test could
+    # be significant at all, had all changed alike: 2 * 0.5 ** n <= 1 - confidence, 6 problems at 0.95.
+    n_changed, doubt = int(np.count_nonzero(rows[:, 2])), 1.0 - CONFIDENCE
+    is_enough = 2.0 * 0.5**n_changed <= doubt
+    low, high = bounds_of(measure)
+    few = (low - high, high - low) if 2.0 * 0.5 ** len(rows) > doubt else None
+    numbers = generator(seed, measure)
+    old, new, change = percentile_intervals(
+        rows, config.n_bootstrap, CONFIDENCE, numbers, [(low, high), (low, high), few]
+    )
+    return Gain(measure, old, new, change, is_enough and (change.low > 0.0 or change.high < 0.0))
+
+
+RARE_SHARE = 0.05  # a module or style tag is rare that at most this share of a set's references has
+_MEASURES = ("pass@1", "distinct_syntax")
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a right solution has: modules that it imports, and style tags."""
+
+    modules: frozenset[str]
+    tags: frozenset[str]
+
+
+def find_slices(
+    problems: Iterable[Problem], passed: Mapping[str, Sequence[Program]], rare_share: float = RARE_SHARE
+) -> dict[str, tuple[str, ...]]:
+    """Return the ids of each slice's problems, by the slice's name; both sorted.
+
+    Args:
+        passed: the start's passed programs by problem, for problems without a reference.
+        rare_share: a module or tag is rare that at most this share of the right solutions has, in [0, 1].
+    """
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    features: dict[str, Features] = {}
+    for problem in problems:
+        key = problem.problem_id
+        found[f"language={problem.language}"].add(key)
+        for name, value in (("level", problem.level), ("topic", problem.topic)):
+            if value:
+                found[f"{name}={value}"].add(key)
+        known = _features(problem, passed.get(key, ()))
+        if known is not None:
+            features[key] = known
+    found["niche=imports"] = rare({key: known.modules for key, known in features.items()}, rare_share)
+    found["niche=tags"] = rare({key: known.tags for key, known in features.items()}, rare_share)
+    return {name: tuple(sorted(ids)) for name, ids in sorted(found.items()) if ids}
+
+
+def rare(features: Mapping[str, frozenset[str]], rare_share: float) -> set[str]:
+    """Return the keys that have a feature which at most this share of all keys has."""
+    counts = Counter(name for names in features.values() for name in names)
+    few = {name for name, n in counts.items() if n <= rare_share * len(features)}
+    return {key for key, names in features.items() if names & few}
+
+
+def compare_slices(
+    before: Score,
+    after: Score,
+    slices: Mapping[str, Sequence[str]],
+    config: ScoringConfig,
+    seed: int,
+    abundances: Both | None = None,
+) -> tuple[SliceGain, ...]:
+    """Return what changed on each slice that has `config.min_slice` problems or more; by name.
+
+    A slice that holds all problems says nothing more than the whole, and is left out. Each interval is as it is:
+    of twenty slices at a confidence of 0.95 one seems to change by chance.
+    """
+    both = {part.problem_id for part in before.problems} & {part.problem_id for part in after.problems}
+    settings = config.model_copy(update={"k": (1,)})
+    found = []
+    for name, ids in sorted(slices.items()):
+        wanted = both & set(ids)
+        if len(wanted) < config.min_slice or len(wanted) == len(both):
+            continue
+        gains = compare_scores(_part(before, wanted), _part(after, wanted), settings, seed, abundances)
+        found.append(SliceGain(name, len(wanted), tuple(gain for gain in gains if gain.measure in _MEASURES)))
+    return tuple(found)
+
+
+def pass_gains(slices: Iterable[SliceGain]) -> dict[str, Gain]:
+    """Return the gain of pass@1 of each slice, by its name."""
+    return {part.name: gain for part in slices for gain in part.gains if gain.measure == "pass@1"}
+
+
+def _part(score: Score, ids: set[str]) -> Score:
+    parts = [replace(part, values={}, tags={}) for part in score.problems if part.problem_id in ids]
+    return replace(score, problems=tuple(parts))
+
+
+def _features(problem: Problem, passed: Sequence[Program]) -> Features | None:
+    if problem.reference:
+        return _features_of(problem.reference, problem.language)
+    if not passed:
+        return None
+    each = [_features_of(program.code, problem.language) for program in passed]
+    return Features(
+        _in_half([features.modules for features in each]), _in_half([features.tags for features in each])
+    )
+
+
+def _features_of(code: str, language: str) -> Features:
+    _, facts = parse_facts(to_source(code), language)
+    if facts is None:
+        return Features(frozenset(), frozenset())
+    modules = frozenset(row.module.decode(errors="replace") for row in facts.imports)
+    facts.release()
+    return Features(modules, frozenset(analyse(code, language).tags))
+
+
+def _in_half(names: Sequence[frozenset[str]]) -> frozenset[str]:
+    counts = Counter(name for part in names for name in part)
+    return frozenset(name for name, n in counts.items() if 2 * n >= len(names))

@@ -1,0 +1,251 @@
+"""Rounds of alignment: what came of each, when they end, and which one to keep.
+
+```
+rounds/round-1/    a whole run: problems, draws, pairs, training, evaluation against the start
+rounds/round-2/    likewise; draws from what round 1 trained
+rounds/rounds.json what came of all
+```
+"""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import polars as pl
+from pydantic import TypeAdapter
+
+from pairsmith.pipeline.chain.table import stage_folder
+from pairsmith.pipeline.evaluation.compare import Draws, compare_scores, lost_approaches
+from pairsmith.pipeline.evaluation.gate import read_gate
+from pairsmith.pipeline.evaluation.round_config import RoundsError, round_folder
+from pairsmith.pipeline.evaluation.score import (
+    gains_from_json,
+    score_from_json,
+    slices_from_json,
+)
+from pairsmith.pipeline.evaluation.stage import AFTER, BEFORE
+from pairsmith.pipeline.pairing.splits import split_of
+from pairsmith.pipeline.problems.records import LoadedProblems
+from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.training.progress import load_summary
+from pairsmith.schemas.config import RunConfig, SyntaxConfig
+from pairsmith.schemas.score import Gain, GateOutcome, LostApproach, RoundRow, RoundsResult, Score
+from pairsmith.schemas.verdict import Label
+
+ROUNDS = "rounds.json"
+_N_WITHOUT_GAIN = 2  # rounds in a row that end them: one alone may be chance
+_AS_JSON = TypeAdapter(RoundsResult)  # NaN stays NaN, which Python's JSON has, and None means not scored
+
+
+def count_passed(run: Path) -> dict[str, tuple[int, int]]:
+    """Return problem_id to decided and passed candidates of a run."""
+    folder = stage_folder(run, "verdicts")
+    files = [folder.path / name for name in folder.shard_names()]
+    if not files:
+        return {}
+    rows = pl.scan_parquet(files, glob=False).filter(pl.col("label") != Label.UNDECIDED.value)
+    counts = rows.group_by("problem_id").agg(n=pl.len(), c=(pl.col("label") == Label.PASSED.value).sum())
+    return {key: (n, c) for key, n, c in counts.collect().sort("problem_id").iter_rows()}
+
+
+def settled_problems(
+    earlier: Sequence[Mapping[str, tuple[int, int]]], solved: float | None, retry: int | None
+) -> dict[str, str]:
+    """Return the problems that have nothing more to teach, with why: `solved` or `never_solved`.
+
+    Args:
+        earlier: what `count_passed` gave for each round, in order.
+        solved: pass rate in the last round that drew it from which a problem is left out; None leaves out none.
+        retry: rounds in a row without a passed candidate after which it is left out; None leaves out none.
+    """
+    rates: dict[str, list[float]] = {}
+    for counts in earlier:
+        for key, (n, c) in counts.items():
+            if n:
+                rates.setdefault(key, []).append(c / n)
+    found = {}
+    for key, of_rounds in sorted(rates.items()):
+        if solved is not None and of_rounds[-1] >= solved:
+            found[key] = "solved"
+        elif retry is not None and len(of_rounds) >= retry and not any(of_rounds[-retry:]):
+            found[key] = "never_solved"
+    return found
+
+
+def without(
+    shards: Mapping[str, LoadedProblems], settled: Iterable[str], share: float
+) -> dict[str, LoadedProblems]:
+    """Return the problems by shard without settled ones; held-out problems stay, so that rounds can be compared.
+
+    Args:
+        share: share of the problems that is held out.
+    """
+    out = {key for key in settled if split_of(key, share) == "train"}
+    kept = {
+        name: replace(
+            part,
+            problems=tuple(row for row in part.problems if row.problem_id not in out),
+            pending=tuple(row for row in part.pending if row.problem.problem_id not in out),
+        )
+        for name, part in shards.items()
+    }
+    return {name: part for name, part in kept.items() if part.problems or part.pending}
+
+
+def read_round(
+    config: RunConfig, number: int, settled: Mapping[str, str], before: RoundRow | None, is_trained: bool = True
+) -> RoundRow:
+    """Return what came of a round so far.
+
+    Args:
+        config: of the rounds.
+        settled: what `settled_problems` gave for it.
+        before: the round before; None for the first.
+        is_trained: False where what lies in its folder is of an earlier run with other settings.
+    """
+    run, share = round_folder(config.run, number), config.pairs.test_share
+    out = Counter(why for key, why in settled.items() if split_of(key, share) == "train")
+    row = RoundRow(
+        number=number,
+        folder=run.relative_to(config.run).as_posix(),
+        n_problems=sum(split_of(key, share) == "train" for key in count_passed(run)),
+        left_out=dict(sorted(out.items())),
+        pairs=_count_pairs(run),
+        tokens=_count_tokens(run),
+    )
+    evaluation, summary = run / "evaluation", load_summary(run / "training")
+    if not is_trained or summary is None or not (evaluation / "gains.json").is_file():
+        return row
+    start, score = (_score(evaluation / name / "score.json") for name in (BEFORE, AFTER))
+    last = start if before is None or before.score is None else before.score
+    gate = read_gate(run)
+    return replace(
+        row,
+        start=start,
+        score=score,
+        gains=gains_from_json((evaluation / "gains.json").read_text(encoding="utf-8")),
+        step_gains=compare_scores(last, score, config.scoring, config.seed),
+        slices=slices_from_json((evaluation / "slices.json").read_text(encoding="utf-8")),
+        refusals=gate.refusals() if gate is not None else (),
+        lost=tuple(_lost(evaluation, config.syntax)),
+        kl=math.nan if not summary.steps or summary.steps[-1].kl is None else summary.steps[-1].kl,
+        training_s=sum(step.wall_s for step in summary.steps),
+    )
+
+
+def _score(path: Path) -> Score:
+    return score_from_json(path.read_text(encoding="utf-8"))
+
+
+def _count_pairs(run: Path) -> dict[str, int]:
+    mixed = run / "mixture" / "train-00000.parquet"
+    counts: Counter[str] = Counter()
+    if mixed.is_file():
+        rows = pl.read_parquet(mixed, columns=["dataset", "policy"])
+        for (name, policy), part in rows.group_by("dataset", "policy"):
+            counts[str(policy) if name == "own" else f"dataset {name}"] += part.height
+    else:
+        folder = stage_folder(run, "pairs")
+        for name in folder.shard_names():
+            rows = pl.read_parquet(folder.path / name, columns=["policy", "split"]).filter(split="train")
+            for policy, n in rows["policy"].value_counts().iter_rows():
+                counts[policy] += n
+    return dict(sorted(counts.items()))
+
+
+def _count_tokens(run: Path) -> int:
+    """Return the tokens drawn for a round; those of the start's scoring count in the first one alone."""
+    is_first = run.name == "round-1"
+    total = 0
+    for path in sorted(run.glob("**/candidates/manifest.json")):
+        chain = path.parents[1]
+        if chain.name != BEFORE or is_first:
+            manifest = stage_folder(chain, "candidates").manifest()
+            total += manifest.counts.get("tokens", 0) if manifest is not None else 0
+    return total
+
+
+def _lost(evaluation: Path, config: SyntaxConfig) -> list[LostApproach]:
+    languages = {row.problem_id: row.language for row in stage_folder(evaluation / BEFORE, "problems").read_all()}
+    before, after = (_passed_draws(evaluation / name) for name in (BEFORE, AFTER))
+    return lost_approaches(before, after, languages, config)
+
+
+def _passed_draws(chain: Path) -> Draws:
+    """Return problem_id to passed programs and decided draws, greedy ones left out."""
+    candidates, verdicts, programs = (
+        stage_folder(chain, stage).read_all() for stage in ("candidates", "verdicts", "programs")
+    )
+    cold = {row.candidate_id for row in candidates if row.temperature == 0.0}
+    cold = cold if len(cold) < len(candidates) else set()
+    labels = {row.candidate_id: row.label for row in verdicts if row.candidate_id not in cold}
+    n = Counter(row.problem_id for row in verdicts if labels.get(row.candidate_id) in (Label.PASSED, Label.FAILED))
+    found: Draws = {key: ([], count) for key, count in n.items()}
+    for program in programs:
+        if labels.get(program.candidate_id) is Label.PASSED:
+            found[program.problem_id][0].append(program)
+    return found
+
+
+def pass_gain(gains: Iterable[Gain]) -> Gain | None:
+    """Return the gain of pass@k with the smallest k, which is 1 as a rule; None where none was measured."""
+    return next((gain for gain in gains if gain.measure.startswith("pass@") and "_" not in gain.measure), None)
+
+
+def why_stop(rows: Sequence[RoundRow], config: RunConfig) -> str:
+    """Return why no round follows the last of these; empty where one may."""
+    settings, last = config.rounds, rows[-1]
+    fell = [check for check in last.refusals if check.outcome is GateOutcome.FELL]
+    if "gate" in settings.stop and fell:
+        return f"a check of the gate fell: {fell[0].reason}"
+    gains = [pass_gain(row.step_gains) for row in rows[-_N_WITHOUT_GAIN:]]
+    gained = [gain is not None and gain.is_significant and gain.change.value > 0.0 for gain in gains]
+    if "gain" in settings.stop and len(rows) >= _N_WITHOUT_GAIN and not any(gained):
+        return f"no significant gain of pass@1 over the round before, {_N_WITHOUT_GAIN} rounds in a row"
+    return why_no_budget(rows, config)
+
+
+def why_no_budget(rows: Sequence[RoundRow], config: RunConfig) -> str:
+    """Return why no round may begin: what rounds may draw is drawn; empty where one may."""
+    tokens, most = sum(row.tokens for row in rows), config.rounds.tokens
+    return f"{tokens:,} tokens are drawn, rounds.tokens = {most:,}" if most is not None and tokens >= most else ""
+
+
+def recommend(rows: Sequence[RoundRow]) -> int | None:
+    """Return the number of the round to keep, 0 for the start; None where no round was scored.
+
+    It has the best held-out pass@1 of those where every check of the gate held; of equals the earliest.
+    """
+    scored = [(row, gain) for row in rows if (gain := pass_gain(row.gains)) is not None]
+    if not scored:
+        return None
+    best, number = scored[0][1].before.value, 0
+    for row, gain in scored:
+        if not row.refusals and gain.after.value > best:
+            best, number = gain.after.value, row.number
+    return number
+
+
+def write_rounds(rounds: Path, rows: Sequence[RoundRow]) -> RoundsResult:
+    """Write what came of the rounds so far into their folder, and return it."""
+    result = RoundsResult(tuple(rows), recommend(rows))
+    write_whole(rounds / ROUNDS, json.dumps(asdict(result), indent=1).encode())
+    return result
+
+
+def read_rounds(rounds: Path) -> RoundsResult | None:
+    """Return what came of rounds; None in a folder of another kind.
+
+    Raises:
+        RoundsError: if the file is broken.
+    """
+    path = rounds / ROUNDS
+    if not path.is_file():
+        return None
+    try:
+        return _AS_JSON.validate_json(path.read_bytes())
+    except ValueError:
+        raise RoundsError(f"{path}: can't be read; run `pairsmith rounds` again") from None

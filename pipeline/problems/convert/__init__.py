@@ -1,1 +1,0 @@
-"""Turns published tests into typed cases, or into code for a sandbox of its own."""

@@ -1,0 +1,170 @@
+"""What the test's side does for a candidate, and which of its answers no passed test may rest on.
+
+A candidate may write any message. So whatever it asks for must be asked of an object that the tests gave it.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable
+from typing import Any
+
+from pairsmith.pipeline.sandbox.inside import layouts
+from pairsmith.pipeline.sandbox.inside.operators import ARITHMETIC, COMPARISONS, CONVERSIONS, COPIES, OPERATORS
+from pairsmith.pipeline.sandbox.inside.remote import FUNCTION_NAMES, Meta, UnsupportedTestError
+
+OWN = (*COMPARISONS[:2], "__bool__", "__hash__")
+_PLAIN_CALLS = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, type)
+_OF_TESTS = ("tests", "test_solution", "solution")  # modules whose classes are the tests' or the setup's
+_PLAIN = (int, float, complex, str, bytes)
+_CLOSED = (
+    *_PLAIN_CALLS, types.ModuleType, types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType,
+    types.FrameType, types.CodeType, types.TracebackType,
+)  # fmt: skip
+
+
+class Guard:
+    """Of a test's side.
+
+    Attributes:
+        theirs: private attributes of a test's objects that a candidate made, with the objects.
+    """
+
+    def __init__(self, peer: Any) -> None:
+        """Nothing was asked yet."""
+        self._peer = peer
+        self.theirs: dict[tuple[int, str], Any] = {}
+        self._named: set[Any] = set()  # classes of the candidate's that the tests know
+        self._mixed: list[Any] = []  # objects that the candidate made of values of the tests' own
+        self._failed: list[BaseException] = []  # assertions of the tests, which the candidate got to see
+
+    def is_as_made(self, value: object) -> bool:
+        """Return whether the tests made an object, and its fields hold what they made it with."""
+        given = self._peer.made_with.get(id(value), (None, {"": None}))[1]
+        return all(_is_kept(getattr(value, name, self), part) for name, part in given.items())
+
+    def swallowed(self) -> bool:
+        """Return whether an assertion of the tests has failed of which they never heard."""
+        return bool(self._failed)
+
+    def failed(self, errors: list[Any]) -> None:
+        """Note exceptions that go to the candidate."""
+        self._failed += [
+            one for one in errors if isinstance(one, AssertionError) or type(one).__name__ == "Failed"
+        ]
+
+    def heard(self, error: Any) -> None:
+        """Note an exception that the candidate lets out again."""
+        self._failed = [one for one in self._failed if one is not error]
+
+    def asks(self, body: tuple[Any, ...]) -> None:
+        """Look at a request of the tests.
+
+        Raises:
+            UnsupportedTestError: if it gives away a test: whether it runs is for pytest to say.
+        """
+        if body[0] in ("call", "method") and any(map(_is_test, [*body[-2], *body[-1].values()])):
+            raise UnsupportedTestError("a test that is given to the candidate")
+
+    def answered(self, body: tuple[Any, ...], value: Any) -> None:
+        """Note what a test got: arithmetic with its own values shows these to the candidate.
+
+        `abs(f(x) - 3) < 0.1` says nothing where `f` gives what subtracts as it likes. A class that the tests know
+        may have such operators.
+        """
+        if body[0] != "op":
+            self._named |= {one for one in _parts(body, value) if isinstance(one, type)}
+            return
+        name, operands = body[1], body[2]
+        is_mixed = any(one is operand for one in self._mixed for operand in operands)
+        if name in ("__exit__", "__aexit__"):  # if it says so, nobody hears of the exception
+            self.failed(operands[2:3])
+        if name in ARITHMETIC:
+            is_mixed = is_mixed or not all(map(self._is_theirs, operands[1:]))
+        elif name not in CONVERSIONS:
+            return
+        is_number = isinstance(value, (int, float, complex))
+        is_object = isinstance(type(value), Meta) and not is_number
+        is_known = {type(operands[0]), type(value)} <= self._named and not (is_number and "sub" in name)
+        if is_mixed and is_object:
+            self._mixed.append(value)
+        elif is_mixed and not is_known:
+            self._peer.own[name] += 1
+
+    def _is_theirs(self, value: Any) -> bool:
+        number = self._peer.number_of(value)
+        return number is not None and number % 2 == 1
+
+    def may(self, kind: str, parts: list[Any]) -> bool:
+        """Return whether the test's side does for the candidate what it asks.
+
+        Raises:
+            AttributeError: if it asks for an attribute that it must not see.
+            UnsupportedTestError: if an honest candidate may ask for that, too.
+        """
+        if kind in ("poll", "cancel") or (kind == "warned" and isinstance(parts[0], Warning)):
+            return True
+        value = parts[1][0] if kind == "op" else parts[0]
+        number = self._peer.number_of(value)
+        if number is None or number % 2 == 1:  # none that the tests gave
+            return False
+        if kind == "call":
+            if isinstance(value, type) and layouts.is_standard(value.__module__):
+                raise UnsupportedTestError("a class of the standard library that only the tests have")
+            return isinstance(value, _PLAIN_CALLS) or self._is_open(value)
+        if kind in ("next", "await", "start", "signature"):
+            return True
+        if kind == "op":
+            return parts[0] in OPERATORS or parts[0] in COPIES
+        if kind == "patch":  # a decorator of the tests' classes
+            if not isinstance(value, type) or value.__module__ not in _OF_TESTS:
+                return False
+            if parts[1].startswith("_") and parts[1] not in OPERATORS:
+                raise UnsupportedTestError("a private attribute of a test's class")
+            self._peer.own[parts[1]] += parts[1] in OWN
+            return True
+        return kind in ("get", "set", "delete", "method") and self._may_attribute(kind, value, parts[1])
+
+    def _may_attribute(self, kind: str, value: Any, name: Any) -> bool:
+        if kind == "get" and name in FUNCTION_NAMES:
+            return True
+        if not isinstance(name, str) or not self._is_open(value):
+            raise AttributeError(name)
+        if kind == "get" and name == "__dict__":
+            return True
+        held = getattr(type(value), name, None)
+        is_kept = callable(held) if kind in ("set", "delete") else False
+        if is_kept or (held is not None and type(value).__module__ == "unittest.mock"):
+            raise UnsupportedTestError("what a test's object does or has noted")
+        if kind == "set" and name.startswith("_") and not hasattr(value, name):
+            self.theirs[id(value), name] = value
+        is_library = layouts.is_standard(type(value).__module__) and not type(value).__module__.startswith(
+            "asyncio"
+        )
+        is_public = not name.startswith("_") or (kind == "get" and is_library and not name.startswith("__"))
+        if not is_public and (id(value), name) not in self.theirs:
+            raise AttributeError(name)
+        return True
+
+    def _is_open(self, value: Any) -> bool:
+        is_loop = hasattr(type(value), "run_in_executor")  # it starts processes
+        return not isinstance(value, _CLOSED) and not isinstance(type(value), Meta) and not is_loop
+
+
+def _is_kept(held: Any, given: Any) -> bool:
+    return held is given or (type(held) is type(given) and type(given) in _PLAIN and bool(held == given))
+
+
+def _parts(body: tuple[Any, ...], value: Any) -> list[Any]:
+    return list(value.values()) if body[0] == "names" else [body[1]] if body[0] == "call" else []
+
+
+def _is_test(value: Any) -> bool:
+    """Return whether pytest would collect a function or class."""
+    if getattr(type(value), "__module__", "") != "builtins" or isinstance(value, Meta):
+        return False
+    names: Iterable[str] = vars(value) if isinstance(value, type) else ()
+    if not isinstance(value, (type, types.FunctionType)) or value.__module__ != "test_solution":
+        return False
+    is_named = isinstance(value, types.FunctionType) and value.__name__.startswith("test")
+    return "<locals>" not in value.__qualname__ and (is_named or any(name.startswith("test") for name in names))

@@ -1,0 +1,144 @@
+"""What objects are made of: which of their classes say all by their parts, and where a class was written."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import sys
+import types
+from typing import Any
+
+from pairsmith.schemas import twins
+
+_STEERS_TESTS = ("unittest", "doctest", "bdb")  # a test runner would take their exceptions for its own
+_GENERATED = "<string>"  # where dataclasses compile their methods
+
+
+def value_parts(value: Any) -> list[Any] | None:
+    """Return the parts of an enum's member or of a true named tuple; None for all else."""
+    if isinstance(value, enum.Enum):
+        whole = isinstance(value, enum.Flag) or type(value._name_) is not str
+        return [value._value_] if whole else [value._name_, None]
+    if isinstance(value, tuple) and twins.named_fields(type(value)) is not None:
+        return list(tuple.__iter__(value))
+    return None
+
+
+def make_named(kind: Any, parts: list[Any]) -> Any:
+    """Return the member or named tuple that has these parts.
+
+    Raises:
+        ValueError: if the class has no such one.
+    """
+    if isinstance(kind, enum.EnumMeta):
+        return kind(parts[0]) if len(parts) == 1 else kind[parts[0]]
+    if isinstance(kind, type) and issubclass(kind, tuple):
+        return tuple.__new__(kind, parts)
+    raise ValueError("neither an enum nor a named tuple")
+
+
+def is_record(kind: Any) -> bool:
+    """Return whether a class is a dataclass whose methods Python made, so that its fields say all."""
+    if not dataclasses.is_dataclass(kind) or not has_plain_layout(kind):
+        return False
+    if not all(_is_made(kind, name) for name in ("__init__", "__eq__")):
+        return False
+    if any(is_written(twins.found(kind, name)) for name in ("__getattr__", "__setattr__", "__getattribute__")):
+        return False
+    if any(getattr(part, "fset", None) for base in _classes_of(kind) for part in vars(base).values()):
+        return False  # setting an attribute runs code
+    is_compared = all(field.compare for field in dataclasses.fields(kind))
+    return is_compared and all(dataclasses.is_dataclass(base) for base in _classes_of(kind))
+
+
+def has_own_init(kind: Any) -> bool:
+    """Return whether a dataclass has a say in what its fields hold: then its own side makes its objects."""
+    known = kind.__dataclass_fields__.values()  # `dataclasses.fields` leaves InitVar out
+    is_given = all(field.init and str(field._field_type) != "_FIELD_INITVAR" for field in known)
+    return hasattr(kind, "__post_init__") or not is_given
+
+
+def _is_made(kind: Any, name: str) -> bool:
+    """Return whether `dataclass` made a method."""
+    return getattr(getattr(twins.found(kind, name), "__code__", None), "co_filename", "") == _GENERATED
+
+
+def _classes_of(kind: Any) -> list[Any]:
+    """Return a class and its bases, without `object`."""
+    return list(type.mro(kind))[:-1]
+
+
+def has_plain_layout(kind: Any) -> bool:
+    """Return whether objects of a class are nothing but their attributes."""
+    return kind.__new__ is object.__new__ and all(
+        (type(base) is type or "__record__" in vars(type(base))) and is_heap(base) for base in _classes_of(kind)
+    )
+
+
+def state_of(value: Any) -> dict[str, Any]:
+    """Return the attributes of an object of plain layout."""
+    state = dict(getattr(value, "__dict__", {}))
+    for name, slot in _slots_of(type(value)).items():
+        try:
+            state[name] = slot.__get__(value)
+        except AttributeError:
+            continue
+    return state
+
+
+def set_state(value: Any, state: dict[str, Any]) -> None:
+    """Make these the attributes of an object of plain layout, and no others."""
+    slots = _slots_of(type(value))
+    for name in slots.keys() & state.keys():
+        slots[name].__set__(value, state[name])
+    if hasattr(value, "__dict__"):
+        value.__dict__.clear()
+        value.__dict__.update({name: part for name, part in state.items() if name not in slots})
+
+
+def _slots_of(kind: Any) -> dict[str, Any]:
+    kinds = types.MemberDescriptorType
+    return {name: slot for base in type.mro(kind) for name, slot in base.__dict__.items() if type(slot) is kinds}
+
+
+def is_written(value: Any) -> bool:
+    """Return whether a function is in the source of a solution, a setup or a test."""
+    code = getattr(value, "__code__", None)
+    return code is not None and code.co_filename != _GENERATED and code.co_filename.startswith(("<", "/tmp"))
+
+
+def is_heap(kind: Any) -> bool:
+    """Return whether Python code, or a module that acts like it, made a class."""
+    return bool(kind.__flags__ & 1 << 9)
+
+
+def error_state(error: BaseException) -> dict[str, Any]:
+    """Return what an exception of the standard library says beside its arguments."""
+    if is_written_class(type(error)):
+        return {}
+    known = {name: getattr(error, name, None) for name in ("filename", "name")}
+    return {**vars(error), **{name: value for name, value in known.items() if value is not None}}
+
+
+def error_arguments(error: BaseException) -> tuple[Any, ...]:
+    """Return the arguments of an exception; a group's exceptions as a tuple, which is whole when it is made."""
+    if hasattr(error, "derive") and len(error.args) == 2:
+        return error.args[0], tuple(error.args[1])
+    return error.args
+
+
+def is_written_class(kind: Any) -> bool:
+    """Return whether a class is in a solution, a setup or a test."""
+    return is_heap(kind) and not is_library(kind)
+
+
+def is_library(kind: Any) -> bool:
+    """Return whether a class that Python code made belongs to the standard library."""
+    return is_heap(kind) and kind.__module__ not in ("solution", "builtins", "__main__", "test_solution")
+
+
+def is_standard(module: Any) -> bool:
+    """Return whether a module is one of the standard library's that a candidate may name."""
+    names = getattr(sys, "stdlib_module_names", sys.builtin_module_names)  # the first from Python 3.10 on
+    root = str(module).partition(".")[0]
+    return root in names and root not in _STEERS_TESTS

@@ -1,0 +1,11 @@
+# Describes an exception of a module that steers the interpreter.
+# expects: failed
+# by: tester
+import pairsmith.pipeline.sandbox.inside.session as session
+
+KIND = '[1,"class","SystemExit",[],[],[],["plain",true],"builtins:SystemExit"]'
+session.Session.pack = lambda self, body: '[["raise",{"@":3}],[[3,"exc",{"@":1},[0],null,[]],' + KIND + "],[],[]]"
+
+
+def solve(xs):
+    return 1

@@ -1,0 +1,23 @@
+# Answers with a named tuple whose class has a type in the place of its equality.
+# expects: failed
+# by: tester
+import json
+
+import pairsmith.pipeline.sandbox.inside.session as session
+
+STYLE = ["named", ["x"], [], [["__eq__", {"type": "type"}]]]
+CLASS = [100003, "class", "P", [], [], [], STYLE, ""]
+old = session.Session.answer
+
+
+def answer(self, kind, parts):
+    if kind == "call":
+        self.pack = lambda body: json.dumps([["ok", {"named": [{"@": 100003}, [1]]}], [CLASS], [], []])
+    return old(self, kind, parts)
+
+
+session.Session.answer = answer
+
+
+def solve(xs):
+    return 1

@@ -1,0 +1,196 @@
+"""Rounds through the command: samples of a scripted server, a model of 2 layers."""
+
+import errno
+import hashlib
+import io
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from pairsmith.pipeline.evaluation.round_config import RoundsError
+from pairsmith.pipeline.evaluation.rounds import read_rounds
+from pairsmith.pipeline.pairing.splits import split_of
+from pairsmith.pipeline.sandbox import SandboxError
+from pairsmith.schemas.config import RunConfig, load_config
+from pairsmith.schemas.score import RoundsResult
+from tests.cli_kit import command_of, environment, run_pairsmith
+from tests.openai_server import Server, serving
+from tests.rounds_kit import leave_prefect_out, starter_answers, write_rounds_config
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    pytest.importorskip("trl")
+    with serving() as one:
+        yield one
+
+
+def digests(run: Path) -> dict[str, str]:
+    """Return the digest of every result of rounds; what holds seconds or paths of the run is left out."""
+    found = {}
+    for pattern in ("round-*/pairs/*.parquet", "round-*/training/adapter/*", "round-*/evaluation/*/score.json"):
+        for path in sorted(run.glob(pattern)):
+            found[path.relative_to(run).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def test_rounds_run_stop_and_go_on(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What round 1 solves is left out of round 2; a changed setting redoes what depends on it, and says so."""
+    from pairsmith.flows.studying import rounds
+
+    leave_prefect_out(monkeypatch)
+    solved = set[str]()
+
+    def pick(model: str, name: str, seed: int) -> int:
+        if not solved:
+            solved.add(name)
+        return 0 if name in solved else seed % 4
+
+    server.script = starter_answers(pick)
+    path = write_rounds_config(tmp_path, server.url)
+
+    def run(*given: str) -> RoundsResult:
+        return rounds.fn(load_config(path, given), tmp_path / "cache")
+
+    first = run("rounds.n=1")
+    assert [(row.number, row.stop) for row in first.rows] == [(1, "all are done")]
+    before = digests(tmp_path / "rounds")
+    assert len(before) >= 4
+    result = run("rounds.n=2", "pairs.keep_approaches=true", "rounds.replay=0.3")
+    assert read_rounds(tmp_path / "rounds") is not None
+    assert [row.number for row in result.rows] == [1, 2]
+    assert all(row.gains and row.pairs for row in result.rows)
+    assert any(name.startswith("dataset round-1") for name in result.rows[1].pairs)
+    if split_of(f"starter/{next(iter(solved))}", 0.25) == "train":
+        assert result.rows[1].left_out == {"solved": 1}
+    after = digests(tmp_path / "rounds")
+    adapter = "round-1/training/adapter/adapter_model.safetensors"
+    assert after[adapter] == before[adapter], "a done round was trained again"
+    assert after["round-2/training/adapter/adapter_model.safetensors"] != after[adapter]
+    assert (tmp_path / "rounds" / "report.html").is_file()
+
+
+def test_a_round_without_pairs_ends_them_and_plan_and_status_know_rounds(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pairsmith.flows.cli.plans import show_rounds_plan
+    from pairsmith.flows.cli.status import show_status
+    from pairsmith.flows.studying import rounds
+
+    leave_prefect_out(monkeypatch)
+    server.script = starter_answers(lambda model, name, seed: seed % 4 if model == "served-1" else 0)
+    config = load_config(write_rounds_config(tmp_path, server.url, "dry", 3, 2), ["rounds.solved=none"])
+    console = Console(file=io.StringIO(), width=200)
+    show_rounds_plan(config, tmp_path / "cache", console)
+    assert not (tmp_path / "dry").exists()
+    result = rounds.fn(config, tmp_path / "cache")
+    assert [row.stop for row in result.rows] == [
+        "", "round 2 made 0 train pairs, fewer than the 2 of a step"
+    ]  # fmt: skip
+    assert result.rows[1].gains == ()
+    show_rounds_plan(config, tmp_path / "cache", console)
+    show_status(str(tmp_path / "dry"), (), tmp_path / "cache", console)
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "plan of the rounds" in shown
+    assert "round-2" in shown.rpartition("plan of the rounds")[2]
+
+
+@pytest.mark.nightly
+def test_a_changed_setting_is_told_with_the_round_that_it_begins_in(
+    server: Server, tmp_path: Path, home: Path
+) -> None:
+    server.script = starter_answers()
+    path = write_rounds_config(tmp_path, server.url)
+    one = run_pairsmith("rounds", path, "--rounds", "1", home=home, timeout_s=900)
+    assert one.returncode == 0, one.stdout + one.stderr
+    adapter = tmp_path / "rounds" / "round-1" / "training" / "adapter" / "adapter_model.safetensors"
+    before = adapter.read_bytes()
+    other = run_pairsmith("rounds", path, "--rounds", "1", "--set", "training.beta=0.5", home=home, timeout_s=900)
+    assert "training.beta: null -> 0.5" in other.stdout
+    assert "done again from round 1 on" in other.stdout
+    assert adapter.read_bytes() != before
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), SandboxError("no sandbox: docker is away")]
+)
+def test_a_fault_in_a_round_is_told_and_the_same_command_goes_on(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """The disk is full, or the judge fails, in round 2; what round 1 made stays."""
+    from pairsmith.flows import studying
+    from pairsmith.flows.build import build_run as build
+
+    server.script = starter_answers()
+    leave_prefect_out(monkeypatch)
+    config = load_config(write_rounds_config(tmp_path, server.url), ["rounds.n=2"])
+
+    def full(one: RunConfig, *rest: Any) -> None:
+        if one.run.name == "round-2":
+            raise error
+        build(one, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pairsmith.flows.studying.build_run", full)
+        with pytest.raises(type(error), match=str(error.args[-1])):
+            studying.rounds.fn(config, tmp_path / "cache")
+    kept = read_rounds(tmp_path / "rounds")
+    assert kept is not None
+    assert [row.number for row in kept.rows] == [1]
+    before = digests(tmp_path / "rounds")
+    assert len(studying.rounds.fn(config, tmp_path / "cache").rows) == 2
+    after = digests(tmp_path / "rounds")
+    assert {name: after[name] for name in before} == before
+
+
+def test_rounds_that_can_not_be_end_before_anything_is_drawn(server: Server, tmp_path: Path) -> None:
+    from pairsmith.flows.studying import rounds
+    from pairsmith.pipeline.training.checks import TrainingError
+
+    path = write_rounds_config(tmp_path, server.url)
+    with pytest.raises(RoundsError, match="round 2 would draw from what round 1 drew from"):
+        rounds.fn(load_config(path, ["rounds.by_round=[]"]), tmp_path / "cache")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "adapter_config.json").write_text(
+        '{"peft_type": "LORA", "base_model_name_or_path": "x"}'
+    )
+    with pytest.raises(TrainingError, match="an adapter for another base"):
+        rounds.fn(load_config(path, [f"training.adapter={tmp_path / 'other'}"]), tmp_path / "cache")
+    assert not (tmp_path / "rounds" / "round-1").exists()
+
+
+@pytest.mark.nightly
+def test_rounds_killed_at_any_moment_end_with_the_same_bytes(server: Server, tmp_path: Path, home: Path) -> None:
+    server.script = starter_answers()
+    whole = write_rounds_config(tmp_path, server.url, "whole", n_train=3)
+    began = time.monotonic()
+    done = run_pairsmith("rounds", whole, "--set", "sampling.store=run", home=home, timeout_s=1800)
+    took_s = time.monotonic() - began
+    assert done.returncode == 0, done.stdout + done.stderr
+    killed = write_rounds_config(tmp_path, server.url, "killed", n_train=3)
+    command = command_of("rounds", killed, "--set", "sampling.store=run")
+    moments, n_killed = random.Random(0), 0
+    for _ in range(10):
+        quiet = subprocess.DEVNULL
+        with subprocess.Popen(
+            command, env=environment(home), stdout=quiet, stderr=quiet, start_new_session=True
+        ) as process:
+            try:
+                process.wait(moments.uniform(0.1, 0.5) * took_s)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                n_killed += 1
+    assert n_killed >= 5
+    last = run_pairsmith("rounds", killed, "--set", "sampling.store=run", home=home, timeout_s=1800)
+    assert last.returncode == 0, last.stdout + last.stderr
+    assert digests(tmp_path / "killed") == digests(tmp_path / "whole")
