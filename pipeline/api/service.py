@@ -31,6 +31,7 @@ MAX_WAITING = 1000  # requests that wait or run; more are refused with 429
 MAX_WAITING_BYTES = 256 << 20  # of their bodies
 READ_S = 60.0  # a body must have come by then: one that trickles would keep a place of the queue for ever
 STOP_S = 150  # requests in flight get so long when the service is stopped: a program may run 120 s
+_BACKLOG = 4096  # connections that wait to be taken
 _LOOK_S = 0.5  # how often a client is looked for that waits
 _N_TIMES = 10_000  # of requests that the quantiles are of
 _LIMITS = ("cpu_s", "wall_s", "case_wall_s", "total_wall_s", "memory_mib", "n_processes")
@@ -233,11 +234,12 @@ def serve_judge(service: JudgeService, host: str, port: int, log: Callable[[str]
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(_BACKLOG)  # before the address is printed: who reads it may ask at once
     except OSError as error:
         listener.close()
         raise ServiceError(f"{host}:{port}: {error.strerror or error}; give another address") from None
     config = uvicorn.Config(
-        service.app, log_level="warning", access_log=False, server_header=False, lifespan="off", backlog=4096,
+        service.app, log_level="warning", access_log=False, server_header=False, lifespan="off", backlog=_BACKLOG,
         timeout_graceful_shutdown=STOP_S,
     )  # fmt: skip
     shown = f"[{host}]" if ":" in host else host

@@ -165,9 +165,12 @@ def _bounded(answers: Sequence[Answer], seconds: float) -> list[str | None]:
 
     A right candidate must be able to give all, on a slower machine too.
     """
+    order: Sequence[int] = range(len(answers))
+    if sum(answer.wall_s for answer in answers) > seconds:
+        order = sorted(order, key=lambda index: answers[index].wall_s > seconds / len(answers))
     n_left, seconds_left = MAX_ANSWERS_BYTES, seconds
     kept: dict[int, str] = {}
-    for index in sorted(range(len(answers)), key=lambda index: answers[index].wall_s > seconds / len(answers)):
+    for index in order:
         answer = answers[index]
         if answer.status is not Status.OK or len(answer.value) > n_left or answer.wall_s > seconds_left:
             continue
