@@ -36,9 +36,11 @@ PROBLEMS = (
 def test_a_reference_must_pass_its_own_tests(pool: SandboxPool, trust: str) -> None:
     checked = check_references(PROBLEMS, pool, trust)  # type: ignore[arg-type]
     assert {drop.where: drop.message for drop in checked.failed} == {
-        "b/wrong": "its reference fails its own tests: wrong_value",
-        "c/raises": "its reference fails its own tests: exception KeyError",
-        "e/tester": "its reference fails its own tests: test_failed AssertionError in the test code",
+        "b/wrong": "its reference fails its own tests: wrong_value; case 2, f(2), expects 3, and it gave 2",
+        "c/raises": "its reference fails its own tests: exception KeyError; "
+        "case 1, f(1), expects 2, and it gave exception KeyError",
+        "e/tester": "its reference fails its own tests: test_failed AssertionError in the test code; "
+        "its last answer was 1",
     }
     assert {drop.reason for drop in checked.failed} == {DropReason.REFERENCE_FAILED}
     assert checked.counts == {"reference.passed": 1, "reference.failed": 3, "reference.undecided": 1}

@@ -14,7 +14,6 @@ from pairsmith.schemas.config import (
     SamplingConfig,
     fingerprint,
     load_config,
-    rename_keys,
 )
 
 REPOSITORY = Path(__file__).parents[1]
@@ -203,41 +202,16 @@ def test_a_file_of_a_thousand_faults_is_cut_short(tmp_path: Path) -> None:
     assert str(caught.value).splitlines()[-1] == "and 980 more"
 
 
-def test_renamed_keys_go_on_working_with_one_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
-    monkeypatch.setattr("pairsmith.schemas.config.loading._warn", said.append)
-    path = tmp_path / "run.toml"
-    path.write_text('[truth]\nn_inputs = 7\n[execution]\ntimeouts_again = "all"\nn_runs = 1\n')
-    config = load_config(path, ["truth.n_mutants=3", "crosscheck.n_timed_runs=9"])
-    held = config.crosscheck
-    assert (held.n_inputs, held.n_mutants, held.n_timed_runs) == (7, 3, 9)
-    assert (config.execution.rerun_timeouts, config.execution.n_runs) == ("all", 1)
-    assert said == [
-        "configuration: truth is now called crosscheck; "
-        "execution.timeouts_again is now called execution.rerun_timeouts"
-    ]
+def test_a_renamed_key_is_refused_with_its_new_name() -> None:
+    for old, new in RENAMED.items():
+        assert message(None, f"{old}=3") == f"{old}: is now called {new}"
 
 
-def test_removed_keys_are_ignored_with_one_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
-    monkeypatch.setattr("pairsmith.schemas.config.loading._warn", said.append)
-    overrides = ["syntax.quality.style=2.0", "truth.min_programs=9", "syntax.workers=3"]
-    assert load_config(None, overrides) == load_config(None, ["syntax.workers=3"])
-    assert said == [
-        "configuration: truth is now called crosscheck; no settings any more, and ignored: "
-        "crosscheck.min_programs, syntax.quality"
-    ]
-
-
-def test_an_old_configuration_file_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each renamed and each removed key is taken, whatever it holds."""
-    monkeypatch.setattr("pairsmith.schemas.config.loading._warn", lambda text: None)
+def test_a_removed_key_is_refused_in_one_line() -> None:
     for key in (key for key in REMOVED if not key.startswith("pairs.policies.")):
-        assert load_config(None, [f"{key}=3"]) == RunConfig()
-    policies = load_config(
-        None, ['pairs.policies=[{ name = "cleaner", max_p = 0.5, min_tags = 2 }, { ancestors = 3 }]']
-    ).pairs.policies
-    assert [policy.name for policy in policies] == ["cleaner", "passed_over_failed"]
+        assert message(None, f"{key}=3") == f"{key}: is no setting any more; docs/architecture.md says why"
+    with pytest.raises(ConfigError, match=r"pairs\.policies\.0\.ancestors: is no setting any more"):
+        load_config(None, ["pairs.policies=[{ ancestors = 3 }]"])
 
 
 def test_a_role_keeps_its_own_defaults_beside_what_is_set() -> None:
@@ -265,24 +239,6 @@ def test_there_are_at_most_300_settings() -> None:
     assert 200 < len(list(list_settings())) <= 300
 
 
-@pytest.mark.parametrize(
-    ("overrides", "said"),
-    [
-        (
-            ("truth.n_inputs=1", "crosscheck.n_inputs=2"),
-            "crosscheck.n_inputs is set under crosscheck and under its old name truth; delete one",
-        ),
-        (
-            ('execution.timeouts_again="all"', 'execution.rerun_timeouts="all"'),
-            "execution.rerun_timeouts is set under execution.rerun_timeouts and under its old name "
-            "execution.timeouts_again; delete one",
-        ),
-    ],
-)
-def test_an_old_and_a_new_name_together_are_refused(overrides: tuple[str, str], said: str) -> None:
-    assert message(None, *overrides) == said
-
-
 def test_the_table_of_renamed_keys_leads_to_keys_that_there_are() -> None:
     known = {key.path for key in list_keys()}
     sections = {key.rpartition(".")[0] for key in known}
@@ -291,12 +247,6 @@ def test_the_table_of_renamed_keys_leads_to_keys_that_there_are() -> None:
         assert new in known | sections or new.rpartition(".")[0] in tables & known
         assert old not in known | sections
     assert not REMOVED & known
-
-
-def test_renaming_leaves_the_given_tree_as_it_is() -> None:
-    tree = {"truth": {"n_inputs": 1}, "execution": {"timeouts_again": "all"}}
-    assert rename_keys(tree) == {"crosscheck": {"n_inputs": 1}, "execution": {"rerun_timeouts": "all"}}
-    assert tree == {"truth": {"n_inputs": 1}, "execution": {"timeouts_again": "all"}}
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:

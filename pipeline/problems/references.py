@@ -16,17 +16,19 @@ from pairsmith.pipeline.execution.runner import execute_programs
 from pairsmith.pipeline.judging.verdict import judge
 from pairsmith.pipeline.problems.records import SOURCE_MARK, DroppedProblem, DropReason, PendingProblem
 from pairsmith.pipeline.problems.sources.evalplus import with_expected
+from pairsmith.pipeline.run.safe_text import shown_answer, shown_arguments, shown_expected
 from pairsmith.pipeline.sandbox import Answer, Job, SandboxError, SandboxFaultError, SandboxPool
 from pairsmith.schemas.candidate import Extraction, Program
-from pairsmith.schemas.execution import Status
-from pairsmith.schemas.problem import JudgedBy, Problem
+from pairsmith.schemas.execution import Execution, Status
+from pairsmith.schemas.problem import Interface, JudgedBy, Problem
 from pairsmith.schemas.values import encode_arguments
-from pairsmith.schemas.verdict import Label
+from pairsmith.schemas.verdict import Label, Verdict
 
 NO_ANSWER = "reference_gave_no_answer"
 MAX_ANSWERS_BYTES = 8 << 20  # of one problem; a quarter of what `sandbox.answers_mib` allows by default
 # Of a program's CPU time: what the reference needs for all inputs. A right candidate may be three times as slow.
 MAX_COST = 0.3
+_MOST_SHOWN = 120  # characters of an input or a value in a message
 _EVALUATE = "def evaluate(source):\n    return eval(source, {})\n"
 
 
@@ -106,9 +108,9 @@ def check_references(
         verdict.problem_id: DroppedProblem(
             verdict.problem_id,
             DropReason.REFERENCE_FAILED,
-            f"its reference fails its own tests: {verdict.cause} {verdict.detail}".rstrip(),
+            "its reference fails its own tests: " + _failure(known[verdict.problem_id], execution, verdict),
         )
-        for verdict in verdicts
+        for execution, verdict in zip(executions, verdicts, strict=True)
         if verdict.label is Label.FAILED
     }
     kept = tuple(
@@ -123,6 +125,28 @@ def check_references(
     )
     return Checked(
         kept, tuple(failed.values()), undecided, Counter(f"reference.{verdict.label}" for verdict in verdicts)
+    )
+
+
+def _failure(problem: Problem, execution: Execution, verdict: Verdict) -> str:
+    """Return the cause of a failure, and the first case or test that failed with what the program gave."""
+    cause = f"{verdict.cause} {verdict.detail}".rstrip()
+    runs, is_plain = execution.runs, problem.interface is Interface.STDIN
+    if execution.tests:
+        names = [test.name for test in execution.tests if test.outcome in ("failed", "error")]
+        return f"{cause} in {names[0]}" if names else cause
+    if not problem.cases:
+        return f"{cause}; its last answer was {shown_answer(runs[-1], _MOST_SHOWN)}" if runs else cause
+    if False not in verdict.passed_cases or len(verdict.passed_cases) != len(problem.cases):
+        return cause
+    number = verdict.passed_cases.index(False)
+    case, run = problem.cases[number], runs[number] if number < len(runs) else None
+    given = shown_arguments(case.arguments, _MOST_SHOWN, is_plain)
+    question = f"on the input {given!r}" if is_plain else f"{problem.entry_point}({given})"
+    expected = shown_expected(case, _MOST_SHOWN, is_plain)
+    return (
+        f"{cause}; case {number + 1}, {question}, expects {expected}, "
+        f"and it gave {shown_answer(run, _MOST_SHOWN, is_plain)}"
     )
 
 

@@ -30,7 +30,6 @@ from pairsmith.schemas.config.loading import (
     fingerprint,
     load_config,
     read_toml,
-    rename_keys,
     validate_run,
 )
 from pairsmith.schemas.config.pairs import Dimension, JudgeConfig, PairsConfig, PolicyConfig, PolicyName
@@ -74,5 +73,5 @@ __all__ = [
     "ScheduleConfig", "ScoringConfig", "Section", "SeedsConfig", "ServiceConfig", "Share", "SyntaxConfig",
     "SynthesisConfig", "TimetableConfig", "TrainingConfig", "VllmConfig", "apply_override", "beyond_limits",
     "check_folders", "describe_faults", "evaluation_overrides", "fingerprint", "load_config", "read_toml",
-    "rename_keys", "validate_run",
+    "validate_run",
 ]  # fmt: skip

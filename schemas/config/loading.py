@@ -1,10 +1,8 @@
-"""Reads a configuration: TOML, overrides on top, renamed keys, and every fault in one line each."""
+"""Reads a configuration: TOML, overrides on top, and every fault in one line each."""
 
 import difflib
-import functools
 import hashlib
 import json
-import logging
 import reprlib
 import tomllib
 import types
@@ -30,7 +28,7 @@ RENAMED: Mapping[str, str] = {
     "training.schedule": "training.extra.lr_scheduler_type",
     "training.warmup_share": "training.extra.warmup_steps",
 }
-"""Old dotted key or section to the new one; files that hold the old one go on working, with a warning."""
+"""Old dotted key or section to the new one; keys of shards keep the old name (`pipeline.chain.stage`)."""
 REMOVED: frozenset[str] = frozenset({
     "crosscheck.clear_share", "crosscheck.min_programs", "crosscheck.min_share", "crosscheck.min_share_outside",
     "crosscheck.n_programs", "engine.max_retries", "engine.sampler_cpus", "execution.fault_limit",
@@ -47,9 +45,8 @@ REMOVED: frozenset[str] = frozenset({
     "synthesis.quality.near_threshold", "synthesis.responses.top_p", "synthesis.seeds.max_file_bytes",
     "synthesis.seeds.near_threshold", "synthesis.tests.top_p", "synthesis.weak.top_p", "training.eval_pairs",
 })  # fmt: skip
-"""Keys that are no settings any more; files that hold them go on working without them, with a warning."""
+"""Keys that are no settings any more; docs/architecture.md says why."""
 _MAX_FAULTS = 20  # lines; a file of another program has hundreds
-_log = logging.getLogger(__name__)
 
 
 class ConfigError(ValueError):
@@ -104,72 +101,9 @@ def validate_run(tree: Mapping[str, Any]) -> RunConfig:
         ConfigError: an unknown key (the nearest known one is named), a bad value.
     """
     try:
-        return RunConfig.model_validate(rename_keys(tree))
+        return RunConfig.model_validate(tree)
     except ValidationError as error:
         raise ConfigError(describe_faults(error, RunConfig)) from None
-
-
-def rename_keys(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a tree of tables with renamed keys under their new names and without removed ones; one line warns.
-
-    Raises:
-        ConfigError: the old and the new name of a key are both set.
-    """
-    renamed: dict[str, Any] = _copied(dict(tree))
-    notes, gone = list[str](), list[str]()
-    for old, new in RENAMED.items():
-        for value in _removed(renamed, old):
-            notes.append(f"{old} is now called {new}")
-            *sections, name = new.split(".")
-            table = renamed
-            for section in sections:
-                table = table.setdefault(section, {})
-            table[name] = _joined(value, table[name], old, new) if name in table else value
-    for key in sorted(REMOVED):
-        gone += [key] if _removed(renamed, key) else []
-    if gone:
-        notes.append(f"no settings any more, and ignored: {', '.join(gone)}")
-    if notes:
-        _warn(f"configuration: {'; '.join(notes)}")
-    return renamed
-
-
-def _copied(tree: Any, n_levels: int = 5) -> Any:
-    """Return a tree whose tables and lists are copied as deep as any of our keys is nested."""
-    if not n_levels or not isinstance(tree, (dict, list)):
-        return tree
-    if isinstance(tree, list):
-        return [_copied(part, n_levels - 1) for part in tree]
-    return {name: _copied(part, n_levels - 1) for name, part in tree.items()}
-
-
-def _removed(tree: Any, key: str) -> list[Any]:
-    """Remove a dotted key from a tree, of each table where it leads through a list; return the values it had."""
-    first, _, rest = key.partition(".")
-    if isinstance(tree, list):
-        return [value for item in tree for value in _removed(item, key)]
-    if not isinstance(tree, dict) or first not in tree:
-        return []
-    return _removed(tree[first], rest) if rest else [tree.pop(first)]
-
-
-def _joined(value: Any, there: Any, old: str, new: str) -> dict[str, Any]:
-    """Return the tables of an old and a new name as one.
-
-    Raises:
-        ConfigError: they are no tables, or share a key.
-    """
-    both = new
-    if isinstance(value, dict) and isinstance(there, dict):
-        if not (twice := sorted(set(value) & set(there))):
-            return {**value, **there}
-        both = f"{new}.{twice[0]}"
-    raise ConfigError(f"{both} is set under {new} and under its old name {old}; delete one")
-
-
-@functools.cache
-def _warn(text: str) -> None:
-    _log.warning(text)
 
 
 def fingerprint(*parts: BaseModel | str) -> str:
@@ -233,6 +167,11 @@ def _describe(fault: Any, root: type[BaseModel]) -> str:
             "" if fault["type"] == "value_error" and isinstance(fault["input"], Mapping) else _got(fault["input"])
         )
         return f"{where}: {_safe(message)}{got}" if where else f"{_safe(message)}{got}"
+    plain = ".".join(str(part) for part in fault["loc"] if isinstance(part, str))
+    if plain in RENAMED:
+        return f"{where}: is now called {RENAMED[plain]}"
+    if plain in REMOVED:
+        return f"{where}: is no setting any more; docs/architecture.md says why"
     *sections, name = (str(part) for part in fault["loc"])
     known = list(_section(sections, root).model_fields)
     nearest = difflib.get_close_matches(name[:80], known, n=1, cutoff=0.0)[0]

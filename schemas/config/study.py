@@ -1,7 +1,7 @@
 """The configuration of a study: starts x datasets x methods over the sections of a run."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from pairsmith.schemas.config.loading import (
     describe_faults,
     merged,
     read_toml,
-    rename_keys,
     validate_run,
 )
 from pairsmith.schemas.config.run import RunConfig, check_folders
@@ -117,7 +116,7 @@ def load_study(path: Path, overrides: Iterable[str] = (), run: str | Path | None
         if "://" in str(run):
             tree.pop("store", None)
     try:
-        study = StudyConfig.model_validate(_renamed(tree))
+        study = StudyConfig.model_validate(tree)
     except ValidationError as error:
         faults = describe_faults(error, StudyConfig).splitlines()
         raise ConfigError("\n".join(f"{path}: {fault}" for fault in faults)) from None
@@ -126,19 +125,6 @@ def load_study(path: Path, overrides: Iterable[str] = (), run: str | Path | None
             for method in study.methods:
                 study.cell(study.run, start, dataset, method)
     return study
-
-
-def _renamed(tree: dict[str, Any]) -> dict[str, Any]:
-    """Return the tables of a study with the renamed keys of their sections under their new names."""
-    renamed = {kind: rename_keys(value) for kind, value in tree.items() if kind == "base" and _is_table(value)}
-    for kind in _LISTS:
-        if isinstance(tree.get(kind), list):
-            renamed[kind] = [rename_keys(row) if _is_table(row) else row for row in tree[kind]]  # type: ignore[assignment]
-    return {**tree, **renamed}
-
-
-def _is_table(value: object) -> bool:
-    return isinstance(value, Mapping)
 
 
 def _apply(tree: dict[str, Any], override: str) -> None:
