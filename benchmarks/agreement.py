@@ -178,10 +178,10 @@ def _picks(one: Known, posteriors: npt.NDArray[np.float64]) -> tuple[float, floa
     random = float(one.right.sum()) / N_DRAWN
     sets = find_consensus_sets(one.judged.evidence)
     top = [number for part in sets if part.score == sets[0].score for number in part.responses]
-    largest = max(group.n_responses for group in one.behaviours.groups)
-    programs = {
-        program for group in one.behaviours.groups if group.n_responses == largest for program in group.programs
-    }
+    sizes = Counter(one.judged.evidence.program_of)
+    totals = {group.programs: sum(sizes[program] for program in group.programs) for group in one.behaviours.groups}
+    largest = max(totals.values())
+    programs = {program for group, total in totals.items() if total == largest for program in group}
     many = np.array([program in programs for program in one.judged.evidence.program_of], np.bool_)
     best = posteriors >= posteriors.max() - 1e-12
     dual = float(one.right[top].mean()) if sets[0].score else random

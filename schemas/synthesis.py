@@ -87,7 +87,6 @@ class ProblemAgreement:
         posterior: of the likeliest behaviour.
         is_dominant: whether one behaviour is likely enough for its responses to be chosen.
         cases: accepted ones: inputs that tests ask for, with what the likeliest behaviours give.
-        test_posterior: probability that a test drawn for this problem is right, as estimated.
         inputs: texts of the inputs that count, derived ones among them.
     """
 
@@ -101,7 +100,6 @@ class ProblemAgreement:
     n_counted: int
     posterior: float
     is_dominant: bool
-    test_posterior: float
     cases: tuple[Case, ...]
     inputs: tuple[str, ...]
 

@@ -44,7 +44,6 @@ def test_groups_are_behaviours_and_copies_are_one_opinion() -> None:
     behaviours = find_behaviours(make_evidence(rows, GOOD))
     assert [group.programs for group in behaviours.groups] == [(1, 2, 3, 4), (0,)]
     assert [group.weight for group in behaviours.groups] == pytest.approx([4.0, 3.0])
-    assert [group.n_responses for group in behaviours.groups] == [4, 9]
 
 
 def test_an_input_that_most_refuse_does_not_count() -> None:
@@ -75,17 +74,6 @@ def test_rare_values_prove_more_than_common_ones() -> None:
     )
     at = FEATURES.index("tests")
     assert by_program[0][at] > 1.5 * by_program[1][at] > 0
-
-
-def test_each_test_gets_a_probability_of_its_own() -> None:
-    evidence = make_evidence([(2, SQUARES), (2, SQUARES), (1, DOUBLES), (1, ZEROS)], GOOD)
-    joint = estimate(evidence, find_behaviours(evidence), KNOWN)
-    said = {(test.case.arguments, test.case.expected): share
-            for test, share in zip(evidence.tests, joint.tests, strict=True) if test.case is not None}  # fmt: skip
-    assert said["[3]", "9"] > 0.7
-    assert said["[4]", "17"] == 0.0
-    assert 0.0 < joint.rate < 1.0
-    assert joint.groups.sum() < 1.0
 
 
 def test_labels_need_tests_and_a_behaviour_that_dominates() -> None:

@@ -66,13 +66,6 @@ def test_a_function_that_is_no_seed_has_its_reason(tmp_path: Path, reason: str) 
     assert (len(found.seeds), dict(found.reasons)) == (0, {reason: 1})
 
 
-def test_a_name_of_another_file_is_not_self_contained(tmp_path: Path) -> None:
-    (tmp_path / "a.go").write_text(GOOD["a.go"].replace("strings.ToUpper(text)", "loudly(strings.ToUpper(text))"))
-    (tmp_path / "b.go").write_text("package a\n\nfunc loudly(text string) string { return text }\n")
-    found, _ = collect(tmp_path)
-    assert found.reasons["not_self_contained"] == 1
-
-
 def test_duplicates_near_ones_and_benchmarks(tmp_path: Path) -> None:
     body = "    y = x + 1\n    z = y * 2\n    w = z - 3\n    v = w * w\n    u = v + y\n    return u\n"
     first = f"def f(x: int) -> int:\n{DOC}{body}"

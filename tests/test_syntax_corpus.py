@@ -1,10 +1,9 @@
 import itertools
 import random
 
-import numpy as np
 import pytest
 
-from pairsmith.pipeline.syntax.corpus import Corpus, cluster_corpus, hash_shingles
+from pairsmith.pipeline.syntax.corpus import cluster_corpus
 from pairsmith.pipeline.syntax.duplicates import make_shingles
 
 
@@ -30,19 +29,18 @@ def _similarity(left: list[bytes], right: list[bytes]) -> float:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_clusters_are_those_of_brute_force(seed: int) -> None:
     programs = _families(120, random.Random(seed))
-    found = cluster_corpus([hash_shingles(tokens) for tokens in programs], 0.85)
+    labels = cluster_corpus([make_shingles(tokens) for tokens in programs], 0.85)
     near = [
         (i, j)
         for i, j in itertools.combinations(range(len(programs)), 2)
         if _similarity(programs[i], programs[j]) >= 0.85
     ]
     assert len(near) > 50
-    assert all(found.labels[i] == found.labels[j] for i, j in near)
-    assert all(_similarity(programs[i], programs[j]) >= 0.85 for i, j in found.edges)
-    assert len(set(found.labels.tolist())) == len(programs) - len(_forest(found.edges.tolist()))
+    assert all(labels[i] == labels[j] for i, j in near)
+    assert len(set(labels)) == len(programs) - len(_forest(near))
 
 
-def _forest(edges: list[list[int]]) -> list[list[int]]:
+def _forest(edges: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return a spanning forest of a graph."""
     root: dict[int, int] = {}
 
@@ -55,24 +53,11 @@ def _forest(edges: list[list[int]]) -> list[list[int]]:
     for left, right in edges:
         if find(left) != find(right):
             root[find(left)] = find(right)
-            kept.append([left, right])
+            kept.append((left, right))
     return kept
 
 
-def test_similarities_are_exact() -> None:
-    programs = _families(10, random.Random(7))
-    corpus = Corpus([hash_shingles(tokens) for tokens in programs])
-    pairs = np.array(list(itertools.combinations(range(len(programs)), 2)), np.int64)
-    expected = [_similarity(programs[i], programs[j]) for i, j in pairs.tolist()]
-    assert corpus.similarities(pairs) == pytest.approx(expected)
-
-
-def test_nothing_is_no_cluster() -> None:
-    found = cluster_corpus([], 0.85)
-    assert (len(found.labels), len(found.edges), found.n_compared) == (0, 0, 0)
-
-
-def test_short_programs_are_one_shingle() -> None:
-    assert len(hash_shingles([b"a", b"b"])) == 1
-    assert len(hash_shingles([])) == 1
-    assert hash_shingles([b"a", b"b"]) != hash_shingles([b"ab"])
+def test_nothing_is_no_cluster_and_equal_ones_are_one() -> None:
+    assert cluster_corpus([], 0.85) == []
+    one = make_shingles([b"a", b"b"])
+    assert cluster_corpus([make_shingles([b"ab"]), one, one], 0.85) == [0, 1, 1]

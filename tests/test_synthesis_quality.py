@@ -56,7 +56,7 @@ def sandboxes() -> Iterator[SandboxPool]:
 
 def agreed(cases: tuple[Case, ...] = CASES, **changes: object) -> ProblemAgreement:
     inputs = (*(case.arguments for case in cases), "[0,5]", "[5,0]")
-    base = ProblemAgreement("p/larger", 3, 3, 2, 2, 5, 7, 7, 0.9, True, 0.8, cases, inputs)
+    base = ProblemAgreement("p/larger", 3, 3, 2, 2, 5, 7, 7, 0.9, True, cases, inputs)
     return replace(base, **changes)  # type: ignore[arg-type]
 
 

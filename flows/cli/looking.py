@@ -101,7 +101,7 @@ def inspect_command(
 def repeats_command(
     run: RunArgument,
     threshold: Annotated[
-        float, typer.Option("--threshold", min=0.1, max=1.0, help="Jaccard similarity of near-duplicates.")
+        float, typer.Option("--threshold", min=0.7, max=1.0, help="Jaccard similarity of near-duplicates.")
     ] = 0.85,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = 1,
 ) -> None:

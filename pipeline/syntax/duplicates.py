@@ -68,13 +68,16 @@ def find_near(shingles: Sequence[Shingles], threshold: float) -> list[Near]:
 
 def _hashed_pairs(shingles: Sequence[Shingles]) -> set[tuple[int, int]]:
     """Return the pairs that share a band of their MinHash."""
+    index, hashes = hash_shingles(shingles)
+    return {(i, j) for j, others in enumerate(index.query_all(hashes)) for i in others if i < j}
+
+
+def hash_shingles(shingles: Sequence[Shingles]) -> tuple[RMinHashLSH, list[RMinHash]]:
+    """Return the MinHash of each set, and an index of all of them by band."""
     hashes = RMinHash.from_token_sets(map(sorted, shingles), N_PERMUTATIONS, SEED)
     index = RMinHashLSH(threshold=0.5, num_perm=N_PERMUTATIONS, num_bands=N_PERMUTATIONS // BAND_ROWS)
     index.insert_many(hashes)
-    found: set[tuple[int, int]] = set()
-    for j, others in enumerate(index.query_all(hashes)):
-        found.update((i, j) for i in others if i < j)
-    return found
+    return index, hashes
 
 
 def mark_duplicates(rows: Sequence[Syntax], shingles: Sequence[Shingles | None], threshold: float) -> list[Syntax]:

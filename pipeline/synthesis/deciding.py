@@ -10,7 +10,7 @@ from pairsmith.pipeline.judging.values import view_value
 from pairsmith.pipeline.synthesis.estimate import (
     Behaviours,
     Coefficients,
-    Joint,
+    Estimate,
     estimate,
     find_behaviours,
 )
@@ -41,8 +41,8 @@ def judge_evidence(
         coefficients: of the estimate, see `read_calibration`.
     """
     behaviours = find_behaviours(evidence)
-    joint = estimate(evidence, behaviours, coefficients)
-    chosen = _chosen_programs(evidence, behaviours, joint, config)
+    estimated = estimate(evidence, behaviours, coefficients)
+    chosen = _chosen_programs(evidence, behaviours, estimated, config)
     agreement = ProblemAgreement(
         problem_id=problem.problem_id,
         n_responses=len(evidence.responses),
@@ -52,13 +52,12 @@ def judge_evidence(
         n_tests=len(evidence.tests),
         n_inputs=len(evidence.inputs),
         n_counted=len(behaviours.counted),
-        posterior=float(joint.groups.max(initial=0.0)),
+        posterior=float(estimated.groups.max(initial=0.0)),
         is_dominant=bool(chosen),
-        test_posterior=joint.rate,
-        cases=_accept_cases(evidence, behaviours, joint) if chosen else (),
+        cases=_accept_cases(evidence, behaviours, estimated) if chosen else (),
         inputs=tuple(evidence.inputs[place] for place in behaviours.counted),
     )
-    return agreement, _responses(problem, evidence, behaviours, joint, response_ids, chosen, config)
+    return agreement, _responses(problem, evidence, behaviours, estimated, response_ids, chosen, config)
 
 
 def can_decide(evidence: AgreementEvidence) -> bool:
@@ -67,29 +66,29 @@ def can_decide(evidence: AgreementEvidence) -> bool:
 
 
 def _chosen_programs(
-    evidence: AgreementEvidence, behaviours: Behaviours, joint: Joint, config: AgreementConfig
+    evidence: AgreementEvidence, behaviours: Behaviours, estimated: Estimate, config: AgreementConfig
 ) -> frozenset[int]:
     """Return the numbers of the programs that are likely enough right to be chosen."""
     if not can_decide(evidence):
         return frozenset()
     return frozenset(
         program
-        for group, share, passed in zip(behaviours.groups, joint.groups, joint.passed, strict=True)
+        for group, share, passed in zip(behaviours.groups, estimated.groups, estimated.passed, strict=True)
         if share >= config.chosen_posterior and passed >= CHOSEN_TESTS
         for program in group.programs
     )
 
 
-def _accept_cases(evidence: AgreementEvidence, behaviours: Behaviours, joint: Joint) -> tuple[Case, ...]:
+def _accept_cases(evidence: AgreementEvidence, behaviours: Behaviours, estimated: Estimate) -> tuple[Case, ...]:
     """Return a case for each input that tests ask for, on whose answer the likely behaviours agree."""
-    total = float(joint.groups.sum())
+    total = float(estimated.groups.sum())
     reading = reading_of([test.case for test in evidence.tests if test.case is not None])
     cases = []
     for column, place in enumerate(behaviours.counted):
         if place >= evidence.n_asked or not total:
             continue
         shares: dict[str, float] = {}
-        for group, share in zip(behaviours.groups, joint.groups, strict=True):
+        for group, share in zip(behaviours.groups, estimated.groups, strict=True):
             shares[group.keys[column]] = shares.get(group.keys[column], 0.0) + float(share)
         key = max(shares, key=lambda answer: (shares[answer], answer))
         if key in (RAISED, UNKNOWN) or shares[key] < _CASE_POSTERIOR * total:
@@ -125,7 +124,7 @@ def _responses(
     problem: Problem,
     evidence: AgreementEvidence,
     behaviours: Behaviours,
-    joint: Joint,
+    estimated: Estimate,
     response_ids: Sequence[str],
     chosen: frozenset[int],
     config: AgreementConfig,
@@ -135,7 +134,7 @@ def _responses(
         response.response_id: program
         for response, program in zip(evidence.responses, evidence.program_of, strict=True)
     }
-    shared = zip(behaviours.groups, joint.groups.tolist(), strict=True)
+    shared = zip(behaviours.groups, estimated.groups.tolist(), strict=True)
     group_of = {program: (group, share) for group, share in shared for program in group.programs}
     rows = []
     for response_id in response_ids:

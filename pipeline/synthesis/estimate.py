@@ -1,12 +1,11 @@
-"""How likely each behaviour is the right one, and each test right: both estimated together.
+"""How likely each behaviour is the right one.
 
 One behaviour is right, or none of those seen. For it speak the weight of its responses; the tests that it passes,
 each weighed by how surprising it would be if a wrong test said the same (minus the logarithm of how often the
 problem's tests say that value about other inputs: so two values to choose from prove little, a rare one much); and
 answers that vary with the input. Against it speak inputs that it refuses. The parts are combined log-linearly (a
 logarithmic opinion pool, Genest and Zidek 1986, doi:10.1214/ss/1177013825), with coefficients that were fitted on
-problems with known tests. A test is as likely right as the behaviours that pass it, less what passes by chance,
-with a rate of right tests of the problem's own.
+problems with known tests.
 """
 
 import json
@@ -36,13 +35,11 @@ class Group:
     Attributes:
         keys: their answers to the inputs that count.
         programs: numbers of their programs.
-        n_responses: responses.
         weight: the sum of the square roots of their clusters' sizes.
     """
 
     keys: tuple[str, ...]
     programs: tuple[int, ...]
-    n_responses: int
     weight: float
 
 
@@ -88,12 +85,7 @@ def find_behaviours(evidence: AgreementEvidence) -> Behaviours:
         members[keys].add(program)
         clusters[keys][response.cluster] += 1
     groups = [
-        Group(
-            keys,
-            tuple(sorted(programs)),
-            clusters[keys].total(),
-            sum(math.sqrt(n) for n in clusters[keys].values()),
-        )
+        Group(keys, tuple(sorted(programs)), sum(math.sqrt(n) for n in clusters[keys].values()))
         for keys, programs in members.items()
     ]
     return Behaviours(counted, tuple(sorted(groups, key=lambda group: (-group.weight, group.keys))))
@@ -101,8 +93,6 @@ def find_behaviours(evidence: AgreementEvidence) -> Behaviours:
 
 Floats = npt.NDArray[np.float64]
 FEATURES = ("share", "tests", "variety", "refusals", "constant")
-_RATES = np.linspace(0.025, 0.975, 39)  # grid of the probability that a test is right
-_RATE_PRIOR = (2.0, 2.0)  # Beta: a tester is neither always right nor never
 _LEAST_CHANCE, _MOST_CHANCE = 0.02, 0.9  # bounds of how often a wrong test says a value
 _CODE_CHANCE = 0.5  # a test that is code is true or not
 
@@ -116,37 +106,27 @@ class Coefficients:
 
 
 @dataclass(frozen=True, slots=True)
-class Joint:
-    """What was estimated of one problem.
+class Estimate:
+    """What was estimated of one problem, an entry a behaviour.
 
     Attributes:
-        groups: probability that each behaviour is right, in the order of the groups; what is missing to 1 is the
-            probability that none is.
-        tests: probability that each test is right.
-        rate: probability that a test drawn for this problem is right.
-        passed: share of the tests' surprise that each behaviour passes, in [0, 1].
+        groups: probability that it is right; what is missing to 1 is the probability that none is.
+        passed: share of the tests' surprise that it passes, in [0, 1].
     """
 
     groups: Floats
-    tests: Floats
-    rate: float
     passed: Floats
 
 
-def estimate(evidence: AgreementEvidence, behaviours: Behaviours, coefficients: Coefficients) -> Joint:
-    """Return how likely each behaviour and each test of a problem is right."""
-    claims = _Claims(evidence, behaviours)
-    scores = features(evidence, behaviours, claims) @ np.array(coefficients.weights)
-    shares = np.exp(log_softmax(np.append(scores, coefficients.none)))[:-1]
-    rates = claims.rates(shares)
-    right = claims.right(shares, rates)
-    rate = float(claims.counts @ right / max(claims.counts.sum(), 1.0))
-    return Joint(shares, right, rate, claims.passed_share())
+def estimate(evidence: AgreementEvidence, behaviours: Behaviours, coefficients: Coefficients) -> Estimate:
+    """Return how likely each behaviour of a problem is right."""
+    rows = features(evidence, behaviours)
+    scores = np.append(rows @ np.array(coefficients.weights), coefficients.none)
+    return Estimate(np.exp(log_softmax(scores))[:-1], rows[:, FEATURES.index("tests")])
 
 
-def features(evidence: AgreementEvidence, behaviours: Behaviours, claims: "_Claims | None" = None) -> Floats:
+def features(evidence: AgreementEvidence, behaviours: Behaviours) -> Floats:
     """Return the evidence for each behaviour, [groups, features], as `FEATURES` names it."""
-    claims = claims or _Claims(evidence, behaviours)
     total = behaviours.weight
     rows = [
         (
@@ -156,71 +136,31 @@ def features(evidence: AgreementEvidence, behaviours: Behaviours, claims: "_Clai
             _refusals(group),
             float(len(set(group.keys)) < 2),
         )
-        for group, passed in zip(behaviours.groups, claims.passed_share(), strict=True)
+        for group, passed in zip(behaviours.groups, _passed_shares(evidence, behaviours), strict=True)
     ]
     return np.array(rows, np.float64).reshape(len(rows), len(FEATURES))
 
 
-class _Claims:
-    """The tests of a problem as claims about its behaviours.
+def _passed_shares(evidence: AgreementEvidence, behaviours: Behaviours) -> Floats:
+    """Return the share of the tests' surprise that each behaviour passes, in [0, 1]; 0 without tests.
 
-    Attributes:
-        counts: how many suites hold each test; weights: their square roots, since suites of one model repeat its
-            mistakes.
-        chance: how often a wrong test says the same.
-        passes: [groups, tests]: 1 where the behaviour passes, 0 where not, nan where nothing is known.
+    A test of n suites counts sqrt(n), since suites of one model repeat its mistakes.
     """
-
-    def __init__(self, evidence: AgreementEvidence, behaviours: Behaviours) -> None:
-        n_suites = Counter(test for suite in evidence.suites for test in suite)
-        self.counts = np.array([n_suites[number] for number in range(len(evidence.tests))], np.float64)
-        self.weights = np.sqrt(self.counts)
-        self.chance = _chances(evidence)
-        self.passes = np.array(
-            [[_passes(row, group) for row in evidence.passes] for group in behaviours.groups], np.float64
-        ).reshape(len(behaviours.groups), len(evidence.tests))
-
-    def passed_share(self) -> Floats:
-        """Return the share of the tests' surprise that each behaviour passes, in [0, 1]; 0 without tests."""
-        surprise = self.weights * -np.log(self.chance)
-        found: Floats = np.nan_to_num(self.passes) @ surprise / max(float(surprise.sum()), 1e-12)
-        return found
-
-    def rates(self, shares: Floats) -> Floats:
-        """Return the probable rate of right tests under each behaviour."""
-        if not len(self.counts) or not len(shares):
-            return np.zeros(len(shares))
-        prior = (_RATE_PRIOR[0] - 1) * np.log(_RATES) + (_RATE_PRIOR[1] - 1) * np.log1p(-_RATES)
-        weights = np.exp(log_softmax(prior[None, :] + self._by_rate(), axis=1))
-        found: Floats = weights @ _RATES
-        return found
-
-    def right(self, shares: Floats, rates: Floats) -> Floats:
-        """Return how likely each test is right: under each behaviour that it agrees with, unless by chance."""
-        if not len(self.counts) or not len(shares):
-            return np.zeros(len(self.counts))
-        by_chance = (1 - rates)[:, None] * self.chance[None, :]
-        given = rates[:, None] / np.maximum(rates[:, None] + by_chance, 1e-12)
-        found: Floats = shares @ (given * np.nan_to_num(self.passes))
-        return found
-
-    def _by_rate(self) -> Floats:
-        """Return the log-likelihood ratio of all tests, [groups, rates]."""
-        known = ~np.isnan(self.passes)
-        passed = np.nan_to_num(self.passes)
-        agree = np.log1p(
-            _RATES[:, None] * (1 / self.chance[None, :] - 1)
-        )  # log((t + (1 - t) u) / u), [rates, tests]
-        differ = np.log1p(-_RATES)[:, None]
-        weighted = known * self.weights[None, :]
-        found: Floats = (weighted * passed) @ agree.T + ((weighted * (1 - passed)).sum(axis=1)[:, None] * differ.T)
-        return found
+    n_suites = Counter(test for suite in evidence.suites for test in suite)
+    weights = np.sqrt([float(n_suites[number]) for number in range(len(evidence.tests))])
+    surprise = weights * -np.log(_chances(evidence))
+    passes = np.array(
+        [[_passes(row, group) for row in evidence.passes] for group in behaviours.groups], np.float64
+    )
+    passes = passes.reshape(len(behaviours.groups), len(evidence.tests))
+    shares: Floats = passes @ surprise / max(float(surprise.sum()), 1e-12)
+    return shares
 
 
-def _passes(row: Sequence[bool | None], group: Group) -> float:
-    """Return whether a behaviour passes a test: what most of its programs do."""
+def _passes(row: Sequence[bool | None], group: Group) -> bool:
+    """Return whether a behaviour passes a test: what most of its programs do; not where nothing is known."""
     known = [bool(row[program]) for program in group.programs if row[program] is not None]
-    return float(2 * sum(known) >= len(known)) if known else math.nan
+    return bool(known) and 2 * sum(known) >= len(known)
 
 
 def _chances(evidence: AgreementEvidence) -> Floats:

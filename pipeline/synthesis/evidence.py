@@ -1,11 +1,8 @@
 """What there is to judge one problem by: responses, tests, inputs, and what came of each with each."""
 
-import ast
-import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 from pairsmith.pipeline.crosscheck.inputs import derive_inputs
 from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN, answer_key, reading_of
@@ -13,14 +10,12 @@ from pairsmith.pipeline.sandbox import Answer, SandboxPool
 from pairsmith.pipeline.synthesis.suites import asked_inputs, find_calls, run_matrix, run_tests
 from pairsmith.schemas.problem import Problem
 from pairsmith.schemas.synthesis import GeneratedTest, ProblemAnswers
-from pairsmith.schemas.values import encode_arguments
 
 N_INPUTS = 100  # of a problem that its generated tests ask for: the commonest
 N_DERIVED = 40  # inputs derived from these: they tell programs apart where all tests ask for the same
 MAX_INPUTS = N_INPUTS + N_DERIVED
 _MAX_TESTS = 10  # of one answer, the first: later ones repeat
 _N_CODE_TESTS = 20  # of a problem, the commonest that are no case but code: each is a sandbox of its own
-_FEW = 10  # inputs: fewer tell programs apart badly, and the types of the signature give more
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +75,6 @@ def plan_runs(
     responses: Sequence[Response],
     suites: Sequence[Sequence[GeneratedTest]],
     texts: Sequence[str],
-    signature: str = "",
 ) -> RunPlan:
     """Return what has to be run.
 
@@ -88,14 +82,13 @@ def plan_runs(
         responses: with code, of this problem.
         suites: the tests of each answer.
         texts: what the tester wrote: calls in it are inputs even where the test is broken.
-        signature: gives inputs where the tests give few; empty where it isn't known.
     """
     kept = [list(suite)[:_MAX_TESTS] for suite in suites]
     counts = Counter(test for suite in kept for test in suite)
     code_tests = [test for test, _ in counts.most_common() if test.case is None][:_N_CODE_TESTS]
     tests = [test for test in counts if test.case is not None] + code_tests
     number_of = {test: number for number, test in enumerate(tests)}
-    own, derived = _inputs(problem, counts, texts, signature)
+    own, derived = _inputs(problem, counts, texts)
     codes: dict[str, str] = {}
     for response in responses:
         codes.setdefault(response.renamed or response.code, response.code)
@@ -112,10 +105,7 @@ def plan_runs(
 
 
 def _inputs(
-    problem: Problem,
-    counts: Counter[GeneratedTest],
-    texts: Sequence[str],
-    signature: str,
+    problem: Problem, counts: Counter[GeneratedTest], texts: Sequence[str]
 ) -> tuple[list[str], tuple[str, ...]]:
     """Return the inputs that tests ask for, the commonest, and derived ones."""
     asked = Counter(
@@ -124,12 +114,7 @@ def _inputs(
     spare = Counter(text for written in texts for text in find_calls(written, problem.entry_point))
     own = [text for text, _ in asked.most_common(N_INPUTS)]
     own += [text for text, _ in spare.most_common() if text not in asked][: N_INPUTS - len(own)]
-    seed = f"0:{problem.problem_id}"
-    derived = derive_inputs(own, N_DERIVED, seed) if own else ()
-    if len(own) + len(derived) < _FEW and signature:
-        guessed = (text for text in guess_inputs(signature, seed) if text not in own)
-        derived = tuple(dict.fromkeys((*derived, *guessed)))
-    return own, derived
+    return own, derive_inputs(own, N_DERIVED, f"0:{problem.problem_id}") if own else ()
 
 
 def run_plan(problem: Problem, plan: RunPlan, pool: SandboxPool) -> ProblemAnswers:
@@ -161,67 +146,3 @@ def read_evidence(plan: RunPlan, ran: ProblemAnswers) -> AgreementEvidence:
         keys=tuple(tuple(table[number] for number in row) for row in ran.rows),
         passes=tuple(tuple(None if outcome < 0 else bool(outcome) for outcome in row) for row in ran.passes),
     )
-
-
-N_GUESSED = 12
-_SCALARS: dict[str, list[Any]] = {
-    "int": [0, 1, 7, -3], "float": [0.0, 1.5, -2.25, 10.0], "str": ["", "a", "Hello world", "abcba"],
-    "bool": [True, False], "bytes": [b"", b"ab"], "none": [None], "complex": [1j, 2 + 1j],
-}  # fmt: skip
-_CONTAINERS = ("list", "sequence", "iterable", "tuple", "set", "frozenset", "dict", "mapping")
-
-
-def guess_inputs(signature: str, seed: str) -> tuple[str, ...]:
-    """Return argument lists of the types that a signature says, small ones and some derived from these.
-
-    A parameter without a type, or of a type that isn't known here, gets whole numbers, texts and lists in turns:
-    what most programs refuse doesn't count anyway.
-    """
-    try:
-        (node,) = ast.parse(f"{signature.rstrip().removesuffix(':')}:\n    pass").body
-    except (SyntaxError, ValueError, RecursionError):
-        return ()
-    if not isinstance(node, ast.FunctionDef) or not node.args.args:
-        return ()
-    columns = [_values(argument.annotation) for argument in node.args.args]
-    rows = [
-        [column[(number + place) % len(column)] for place, column in enumerate(columns)]
-        for number in range(max(map(len, columns)))
-    ]
-    own = list(dict.fromkeys(encode_arguments(row) for row in rows))
-    return tuple(itertools.islice((*own, *derive_inputs(own, N_GUESSED, seed)), N_GUESSED + len(own)))
-
-
-def _values(hint: ast.expr | None) -> list[Any]:
-    match hint:
-        case ast.Constant(value=None):
-            return [None]
-        case ast.Name(id=name) | ast.Attribute(attr=name) if name.lower() in _SCALARS:
-            return _SCALARS[name.lower()]
-        case ast.Name(id=name) | ast.Attribute(attr=name) if name.lower() in _CONTAINERS:
-            return _container(name.lower(), [ast.Name("int")])
-        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return [*_values(left), *_values(right)]
-        case ast.Subscript(value=ast.Name(id=name) | ast.Attribute(attr=name), slice=inner):
-            parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-            if name.lower() in ("optional", "union"):
-                values = [value for part in parts for value in _values(part)]
-                return [*values, None] if name.lower() == "optional" else values
-            if name.lower() in _CONTAINERS:
-                return _container(name.lower(), parts)
-    return [3, "ab", [3, 1, 2], 10, "", []]
-
-
-def _container(name: str, parts: list[ast.expr]) -> list[Any]:
-    items = _values(parts[0])
-    if name in ("dict", "mapping"):
-        keys = [key for key in items if not isinstance(key, (list, dict, set))] or ["a"]
-        values = _values(parts[1]) if len(parts) > 1 else items
-        return [{}, {keys[0]: values[0]}, dict(zip(keys, values, strict=False))]
-    if name == "tuple" and len(parts) > 1 and not isinstance(parts[1], ast.Constant):
-        columns = [_values(part) for part in parts]
-        return [tuple(column[number % len(column)] for column in columns) for number in range(4)]
-    lists = [[], items[:1], items[:3], [*items, *items[:1]], items[::-1]]
-    if name in ("set", "frozenset"):
-        return [set(part) for part in lists if not any(isinstance(item, (list, dict, set)) for item in part)]
-    return [tuple(part) for part in lists] if name == "tuple" else lists

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from tree_sitter import Node
 
 from pairsmith.pipeline.languages.grammar import Grammar
-from pairsmith.pipeline.syntax.fingerprints import free_names
-from pairsmith.pipeline.syntax.parsing import parse_source, to_source, walk_tree
+from pairsmith.pipeline.syntax.parsing import parse_source, to_source
 
 _WORDS = re.compile(r"[^\W\d_]{2,}")
 _LEAST_WORDS = 3  # of documentation
@@ -24,7 +23,6 @@ class SourceFunction:
 
     Attributes:
         code: with what it needs; empty where `reason` says why it is no seed.
-        free: names that it takes from outside of the file, as far as the grammar shows; empty for Python.
         n_lines: lines of the function itself.
     """
 
@@ -33,11 +31,10 @@ class SourceFunction:
     code: str
     reason: str
     is_typed: bool
-    free: frozenset[str]
     n_lines: int
 
 
-def why_not(node: Node, root: Node, source: bytes, row: Grammar, min_lines: int, max_lines: int) -> str:
+def why_not(node: Node, source: bytes, row: Grammar, min_lines: int, max_lines: int) -> str:
     """Return why a function is no seed, judged by the function alone."""
     shape = row.functions[node.type]
     body = node.child_by_field_name(shape.body)
@@ -115,69 +112,30 @@ def is_typed(node: Node, row: Grammar) -> bool:
     return returns is not None and typed
 
 
-def outside_names(code: str, row: Grammar) -> frozenset[str]:
-    """Return the names that code takes from outside of itself; none for Python, which is asked elsewhere."""
-    if row.name == "python":
-        return frozenset()
-    source = to_source(code)
-    facts = walk_tree(parse_source(source, row), source, row)
-    known = facts.scopes[0].bound.keys() | row.builtins
-    return frozenset(name.decode("utf-8", "replace") for name in free_names(facts) - known)
-
-
 def static_methods(text: str, row: Grammar, min_lines: int, max_lines: int) -> Iterator[SourceFunction]:
-    """Give the static methods of a class; they may use nothing else of it."""
+    """Give the methods of a class's text, each cut out with the comment above it; only static ones are seeds."""
     source = to_source(text)
     root = parse_source(source, row)
     if root.has_error:
         return
-    members = _members(root, source)
     for node in below(root):
-        modifiers = next((child for child in node.children if child.type == "modifiers"), None)
         named = node.child_by_field_name("name")
         if node.type != "method_declaration" or named is None:
             continue
-        name = (named.text or b"").decode()
-        own = _with_comment(node, source)
-        alone, at = to_source(own), to_source(own).rfind(source[node.start_byte : node.end_byte][:20])
+        code = _with_comment(node, source)
+        alone = to_source(code)
         tree = parse_source(alone, row)
         method = next((child for child in tree.children if child.type == "method_declaration"), None)
-        reason = "method" if modifiers is None or b"static" not in (modifiers.text or b"") else ""
-        if not reason and (method is None or tree.has_error or at < 0):
+        modifiers = next((child for child in node.children if child.type == "modifiers"), None)
+        if modifiers is None or b"static" not in (modifiers.text or b""):
+            reason = "method"
+        elif method is None or tree.has_error:
             reason = "does_not_parse_alone"
-        if not reason and method is not None:
-            reason = why_not(method, tree, alone, row, min_lines, max_lines)
-        words = {
-            (part.text or b"").decode() for part in below(node) if part.type in ("identifier", "type_identifier")
-        }
-        if not reason and not (words - {name}).isdisjoint(members):
-            reason = "not_self_contained"
+        else:
+            reason = why_not(method, alone, row, min_lines, max_lines)
         n_lines = node.end_point.row - node.start_point.row + 1
-        code = "" if reason else own.strip("\n") + "\n"
-        yield SourceFunction(
-            name, 1, code, reason, not reason, outside_names(code, row) if code else frozenset(), n_lines
-        )
-
-
-def _members(root: Node, source: bytes) -> frozenset[str]:
-    """Return the names of all fields, methods and types of a file."""
-    kinds = (
-        "method_declaration",
-        "class_declaration",
-        "interface_declaration",
-        "enum_declaration",
-        "record_declaration",
-    )
-    found = {
-        (named.text or b"").decode()
-        for node in below(root)
-        if node.type in kinds and (named := node.child_by_field_name("name")) is not None
-    }
-    for node in below(root):
-        if node.type == "field_declaration" and (one := node.child_by_field_name("declarator")) is not None:
-            named = one.child_by_field_name("name")
-            found |= {(named.text or b"").decode()} if named is not None else set()
-    return frozenset(found)
+        code = "" if reason else code.strip("\n") + "\n"
+        yield SourceFunction((named.text or b"").decode(), 1, code, reason, not reason, n_lines)
 
 
 def _with_comment(node: Node, source: bytes) -> str:

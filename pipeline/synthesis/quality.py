@@ -170,29 +170,23 @@ def drop_repeated(judged: Sequence[JudgedProblem], codes: Mapping[str, str]) -> 
         judged: of one run; those kept by the rules are compared in the order of their posterior.
         codes: program of each response.
     """
-    ordered = sorted(judged, key=lambda one: (-one.card.posterior, one.problem.problem_id))
-    grams: list[tuple[str, frozenset[bytes], str]] = []
+    kept: list[tuple[str, frozenset[bytes], str]] = []
     marked: dict[str, JudgedProblem] = {}
-    for judgement in ordered:
-        if judgement.card.reason:
-            marked[judgement.problem.problem_id] = judgement
-            continue
-        own = _word_grams(words_of(judgement.problem.prompt))
-        renamed = analyse(codes.get(judgement.card.best_id, "")).fingerprints[2]
-        near = next(
-            (
+    for one in sorted(judged, key=lambda one: (-one.card.posterior, one.problem.problem_id)):
+        if not one.card.reason:
+            words = _word_grams(words_of(one.problem.prompt))
+            renamed = analyse(codes.get(one.card.best_id, "")).fingerprints[2]
+            near = (
                 name
-                for name, other, code in grams
-                if jaccard(own, other) >= NEAR_THRESHOLD or (code and code == renamed)
-            ),
-            "",
-        )
-        if near:
-            judgement = JudgedProblem(judgement.problem, replace(judgement.card, reason="repeated", near=near))
-        else:
-            grams.append((judgement.problem.problem_id, own, renamed))
-        marked[judgement.problem.problem_id] = judgement
-    return [marked[judgement.problem.problem_id] for judgement in judged]
+                for name, other, code in kept
+                if jaccard(words, other) >= NEAR_THRESHOLD or (code and code == renamed)
+            )
+            if repeated := next(near, ""):
+                one = JudgedProblem(one.problem, replace(one.card, reason="repeated", near=repeated))
+            else:
+                kept.append((one.problem.problem_id, words, renamed))
+        marked[one.problem.problem_id] = one
+    return [marked[one.problem.problem_id] for one in judged]
 
 
 def _word_grams(text: str) -> frozenset[bytes]:

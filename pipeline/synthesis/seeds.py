@@ -5,11 +5,10 @@ and helpers that it reads; what is missing then, or comes from elsewhere, is no 
 out has a reason.
 """
 
-import ast
 import hashlib
 import json
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,7 +16,7 @@ from tree_sitter import Node
 
 from pairsmith.pipeline.extraction.needs import find_missing, select_needed
 from pairsmith.pipeline.extraction.readers import find_reader, join
-from pairsmith.pipeline.extraction.statements import Statement
+from pairsmith.pipeline.extraction.statements import Statement, compiles
 from pairsmith.pipeline.languages.grammar import Grammar
 from pairsmith.pipeline.languages.table import find_grammar
 from pairsmith.pipeline.problems.contamination import Benchmarks
@@ -25,7 +24,7 @@ from pairsmith.pipeline.publishing.scanning import has_secret
 from pairsmith.pipeline.syntax.analysing import analyse
 from pairsmith.pipeline.syntax.duplicates import Shingles, find_near
 from pairsmith.pipeline.syntax.parsing import MAX_BYTES, ParseStatus, parse_source, to_source, walk_tree
-from pairsmith.pipeline.synthesis.functions import SourceFunction, is_typed, outside_names, static_methods, why_not
+from pairsmith.pipeline.synthesis.functions import SourceFunction, is_typed, static_methods, why_not
 from pairsmith.pipeline.synthesis.source_files import SourceFile, is_allowed
 from pairsmith.schemas.config.synthesis import SeedsConfig
 from pairsmith.schemas.synthesis import Seed
@@ -34,10 +33,8 @@ _NEAR_THRESHOLD = 0.7  # Jaccard similarity of functions from which the later on
 _OWN_INCLUDE = re.compile(r'^\s*#\s*include\s*"')
 
 
-def find_functions(
-    file: SourceFile, min_lines: int, max_lines: int
-) -> tuple[list[SourceFunction], frozenset[str]]:
-    """Return the functions at the margin of a file (of Java: static methods), and all names bound there.
+def find_functions(file: SourceFile, min_lines: int, max_lines: int) -> list[SourceFunction]:
+    """Return the functions at the margin of a file; of Java the static methods.
 
     Args:
         min_lines: lines of a function at least, its signature included; max_lines: at most.
@@ -45,28 +42,22 @@ def find_functions(
     A file that can't be read gives what can be read of it; broken pieces are no functions.
     """
     row = find_grammar(file.language)
-    source = to_source(file.text)
-    if len(source) > MAX_BYTES:
-        return [], frozenset()
+    if len(to_source(file.text)) > MAX_BYTES:
+        return []
     statements = find_reader(file.language).cut(file.text, False).statements
-    bound = frozenset(name for statement in statements for name in statement.binds)
-    if file.language == "java":
-        found = [
-            method
-            for statement in statements
-            for method in static_methods(statement.text, row, min_lines, max_lines)
-        ]
-    else:
-        found = [
-            one
-            for statement in statements
-            if (one := _function(statement, statements, row, min_lines, max_lines)) is not None
-        ]
-    for place, function in enumerate(found):
-        pattern = re.compile(rf"\b{re.escape(function.name)}\s*(?:\(|<|=)")
-        lines = (number for number, text in enumerate(file.text.split("\n"), 1) if pattern.search(text))
-        found[place] = replace(function, line=next(lines, 1))
-    return found, bound
+    found: list[SourceFunction] = []
+    for statement in statements:
+        if file.language == "java":
+            found += static_methods(statement.text, row, min_lines, max_lines)
+        elif (function := _function(statement, statements, row, min_lines, max_lines)) is not None:
+            found.append(function)
+    return [replace(function, line=_line_of(function.name, file.text)) for function in found]
+
+
+def _line_of(name: str, text: str) -> int:
+    """Return the first line, from 1, in which a function may be defined."""
+    pattern = re.compile(rf"\b{re.escape(name)}\s*(?:\(|<|=)")
+    return next((number for number, line in enumerate(text.split("\n"), 1) if pattern.search(line)), 1)
 
 
 def _function(
@@ -80,15 +71,13 @@ def _function(
         return None
     name = next(iter(sorted(statement.binds)), "")
     n_lines = node.end_point.row - node.start_point.row + 1
-    reason = why_not(node, root, source, row, min_lines, max_lines)
+    reason = why_not(node, source, row, min_lines, max_lines)
     if len(statement.binds) != 1 or statement.dynamic:
         reason = reason or "dynamic"
     code = ""
     if not reason:
         code, reason = _alone(name, statements, row)
-    if reason:
-        return SourceFunction(name, 1, "", reason, False, frozenset(), n_lines)
-    return SourceFunction(name, 1, code, "", is_typed(node, row), outside_names(code, row), n_lines)
+    return SourceFunction(name, 1, code, reason, not reason and is_typed(node, row), n_lines)
 
 
 def _entry(node: Node, row: Grammar) -> Node | None:
@@ -126,15 +115,7 @@ def _alone(name: str, statements: Sequence[Statement], row: Grammar) -> tuple[st
         return "", "does_not_parse_alone"
     if any(not imported.standard for imported in walk_tree(root, source, row).imports if imported.module):
         return "", "not_self_contained"
-    return code, "" if row.name != "python" or _compiles(code) else "does_not_parse_alone"
-
-
-def _compiles(code: str) -> bool:
-    try:
-        ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError):
-        return False
-    return True
+    return code, "" if row.name != "python" or compiles(code) else "does_not_parse_alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,48 +150,33 @@ def collect_seeds(
         on_file: called after each file.
     """
     reasons: Counter[str] = Counter()
-    found: list[tuple[SourceFile, SourceFunction]] = []
-    bound: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    own: dict[tuple[str, str], frozenset[str]] = {}
-    n_files = 0
-    for file in files:
-        functions, names = find_functions(file, config.min_lines, config.max_lines)
-        n_files += 1
-        found += [(file, function) for function in functions]
-        own[file.group, file.path] = names
-        if file.group:
-            bound[file.group, _family(file.language)].update(names)
-        on_file()
     seeds: dict[str, Seed] = {}
-    for file, one in found:
-        names = one.free - own[file.group, file.path] if file.group else frozenset()
-        elsewhere = any(bound[file.group, _family(file.language)][name] for name in names)
-        seed, reason = _seed(file, one, elsewhere, config, benchmarks)
-        if seed is not None and seed.seed_id in seeds:
-            reason = "duplicate"
-        elif seed is not None:
-            seeds[seed.seed_id] = seed
-        if reason:
-            reasons[reason] += 1
+    n_files = n_functions = 0
+    for file in files:
+        for function in find_functions(file, config.min_lines, config.max_lines):
+            n_functions += 1
+            seed, reason = _seed(file, function, config, benchmarks)
+            if seed is not None and seed.seed_id in seeds:
+                reason = "duplicate"
+            elif seed is not None:
+                seeds[seed.seed_id] = seed
+            if reason:
+                reasons[reason] += 1
+        n_files += 1
+        on_file()
     kept = _drop_near(list(seeds.values()), _NEAR_THRESHOLD, reasons)
     if config.limit is not None and len(kept) > config.limit:
         reasons["over_limit"] += len(kept) - config.limit
         kept = _in_turns(kept)[: config.limit]
     kept.sort(key=lambda seed: (seed.language, seed.path, seed.line, seed.seed_id))
-    return Collected(tuple(kept), len(found), reasons, n_files, Counter(seed.language for seed in kept))
-
-
-def _family(language: str) -> str:
-    return {"c": "c++", "cpp": "c++", "javascript": "js", "typescript": "js"}.get(language, language)
+    return Collected(tuple(kept), n_functions, reasons, n_files, Counter(seed.language for seed in kept))
 
 
 def _seed(
-    file: SourceFile, found: SourceFunction, elsewhere: bool, config: SeedsConfig, benchmarks: Benchmarks | None
+    file: SourceFile, found: SourceFunction, config: SeedsConfig, benchmarks: Benchmarks | None
 ) -> tuple[Seed | None, str]:
     if found.reason:
         return None, found.reason
-    if elsewhere:
-        return None, "not_self_contained"
     if not is_allowed(file.license, frozenset(config.licenses), config.allow_unknown_license):
         return None, "license"
     analysis = analyse(found.code, file.language)
@@ -246,17 +212,16 @@ def _drop_near(seeds: Sequence[Seed], threshold: float, reasons: Counter[str]) -
     for left, right, _ in find_near(shingles, threshold):
         if left not in out and ordered[left].language == ordered[right].language:
             out.add(right)
-    reasons["near_duplicate"] += len(out)
-    if not out:
-        del reasons["near_duplicate"]
+    if out:
+        reasons["near_duplicate"] += len(out)
     return [seed for place, seed in enumerate(ordered) if place not in out]
 
 
 def _in_turns(seeds: Sequence[Seed]) -> list[Seed]:
     """Return seeds so that the first of each file come first, typed ones before the others."""
     turns: Counter[tuple[str, str]] = Counter()
-    keyed = []
+    turn_of: dict[str, int] = {}
     for seed in seeds:
         turns[seed.language, seed.path] += 1
-        keyed.append(((not seed.is_typed, turns[seed.language, seed.path], seed.seed_id), seed))
-    return [seed for _, seed in sorted(keyed, key=lambda pair: pair[0])]
+        turn_of[seed.seed_id] = turns[seed.language, seed.path]
+    return sorted(seeds, key=lambda seed: (not seed.is_typed, turn_of[seed.seed_id], seed.seed_id))

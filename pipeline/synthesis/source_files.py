@@ -129,14 +129,12 @@ class SourceFile:
         path: below its folder, or as the dataset has it.
         language: name in the table of languages.
         license: SPDX name; empty if unknown.
-        group: files of one group may define each other's names: its folder; empty for a dataset's rows.
     """
 
     path: str
     language: str
     text: str
     license: str
-    group: str
 
 
 def read_sources(config: SeedsConfig, reasons: Counter[str], cache: Path | None = None) -> Iterator[SourceFile]:
@@ -184,7 +182,7 @@ def _read_folder(folder: Path, config: SeedsConfig, reasons: Counter[str]) -> It
         if path.parent not in licences:
             licences[path.parent] = licence_of_folder(path.parent, folder)
         licence = licence_of_text(header_of(text)) or licences[path.parent]
-        yield SourceFile(inner.as_posix(), language, text, licence, str(folder))
+        yield SourceFile(inner.as_posix(), language, text, licence)
 
 
 def _list_files(folder: Path) -> list[Path]:
@@ -232,7 +230,7 @@ def _read_dataset(config: SeedsConfig, reasons: Counter[str], cache: Path | None
         licence = row.get(config.license_column) or licence_of_text(header_of(str(content)))
         if isinstance(licence, (list, tuple)):
             licence = " OR ".join(map(str, licence))
-        yield SourceFile(path, language, str(content), str(licence), "")
+        yield SourceFile(path, language, str(content), str(licence))
 
 
 def _language_of(name: str, wanted: Sequence[str]) -> str:

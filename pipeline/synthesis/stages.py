@@ -256,7 +256,7 @@ def _plan(
         reasons.update({f"test.{reason}": n for reason, n in suite.reasons.items()})
     suites, n_off = fitting_tests([suite.tests for suite in read], signature)
     reasons["test.off_signature"] += n_off
-    plan = plan_runs(problem, _responses(programs, config), suites, texts, signature)
+    plan = plan_runs(problem, _responses(programs, config), suites, texts)
     return plan, programs, n_off
 
 
