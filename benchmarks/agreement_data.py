@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.humaneval_truth import Cache, Truth, humaneval_problems, number_of, read_programs
-from pairsmith.pipeline.sampling.opening import find_signature
 from pairsmith.pipeline.sandbox import SandboxPool
 from pairsmith.pipeline.syntax.analysing import analyse_problem
 from pairsmith.pipeline.synthesis.evidence import AgreementEvidence, Response, plan_runs, read_evidence, run_plan
@@ -70,7 +69,6 @@ class Source:
             for row in rows
             if row.extraction is Extraction.OK
         ]
-        signature, found = find_signature(problem), [suite.tests for suite in suites]
-        plan = plan_runs(problem, responses, found, texts, signature)
+        plan = plan_runs(problem, responses, [suite.tests for suite in suites], texts)
         evidence = read_evidence(plan, run_plan(problem, plan, self._pool))
         return Judged(problem.problem_id, evidence, frozenset(right), reasons)
