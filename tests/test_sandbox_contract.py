@@ -49,6 +49,22 @@ def test_setup_runs_before_the_code(pool: SandboxPool) -> None:
     assert answers[0].value == "4"
 
 
+def test_a_program_under_other_limits_does_not_wait_for_the_end_of_the_one_kept_ready(pool: SandboxPool) -> None:
+    """Each second program finds one ready that it can't take: that one was forked just before, and is ended."""
+    jobs = [Job("", "def f(): return 1", "f", ("[]",), lower=(("memory_mib", 64 + n % 2),)) for n in range(40)]
+
+    def run_all(bench: Bench) -> list[float]:
+        seconds = []
+        for job in jobs:
+            began = time.monotonic()
+            answers, _ = bench.candidate.run(job)
+            assert [answer.value for answer in answers] == ["1"]
+            seconds.append(time.monotonic() - began)
+        return seconds
+
+    assert max(pool.run(run_all)) < 4  # an init that missed its signal was waited for 5 s
+
+
 @pytest.mark.parametrize(
     ("code", "status", "exception"),
     [
@@ -293,6 +309,10 @@ def test_a_program_has_no_rights(pool: SandboxPool) -> None:
     body += "return [c.unshare(0x10000000), c.mount(b't', b'/tmp', b'tmpfs', 0, None), c.ptrace(0, 0, 0, 0),"
     body += " c.setuid(0), c.syscall(250, 0, -3, 1), c.syscall(425, 8, 0), os.getuid() > 0]"
     assert value(pool, body) == [-1, -1, -1, -1, -1, -1, True]
+
+
+def test_no_signal_is_blocked(pool: SandboxPool) -> None:
+    assert value(pool, "import signal\nreturn list(signal.pthread_sigmask(signal.SIG_BLOCK, []))") == []
 
 
 def test_a_program_can_signal_nobody(pool: SandboxPool) -> None:

@@ -17,6 +17,7 @@ from pairsmith.pipeline.sandbox.inside.sweeping import WRITABLE, delete_contents
 MODE_NAMESPACES, MODE_USERS = "namespaces", "uids"
 _INNER_USER = 1000
 _INIT_LIMIT_S = 5.0
+_AWAITED = (signal.SIGTERM, signal.SIGCHLD)  # by the init of a program's namespaces
 # When the sandbox's memory runs out the kernel takes the program, then its init, never zygote and supervisor.
 _FATE, _FIRST_TO_GO, _NEXT_TO_GO = "/proc/self/oom_score_adj", b"1000", b"900"
 _INPUTS_FD, _ANSWERS_FD = 200, 201
@@ -104,19 +105,22 @@ def _used(processes: dict[int, float]) -> tuple[float | None, float]:
 def _start_in_namespaces(fds: list[int], order: dict[str, Any]) -> Cell:
     status_read, status_write = os.pipe()
     uid, gid = os.getuid(), os.getgid()
-    pid = lockdown.clone(_NAMESPACES)
-    if pid == 0:
-        try:
-            _be_init(fds, order, status_write, uid, gid)
-        finally:
-            os._exit(1)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)  # a signal that comes before the init waits for it is kept
+    try:
+        pid = lockdown.clone(_NAMESPACES)
+        if pid == 0:
+            try:
+                _be_init(fds, order, status_write, uid, gid)
+            finally:
+                os._exit(1)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _AWAITED)
     os.close(status_write)
     return _NamespaceCell(pid, status_read)
 
 
 def _be_init(fds: list[int], order: dict[str, Any], status_write: int, uid: int, gid: int) -> NoReturn:
     """Be process 1 of the namespaces: when the program ends, or at SIGTERM, kill and reap all others."""
-    signal.signal(signal.SIGTERM, _kill_all)
     lockdown.die_with_parent()
     lockdown.hide_from_tracers(False)  # else /proc/self/uid_map belongs to root
     fate = os.open(_FATE, os.O_WRONLY)
@@ -140,20 +144,23 @@ def _be_init(fds: list[int], order: dict[str, Any], status_write: int, uid: int,
         os.waitpid(leave_out, 0)
     child = os.fork()
     if child == 0:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _AWAITED)
         _be_program(fds, dict(order, n_processes=order["n_processes"] + 1))  # this process counts too
     os.write(fate, _NEXT_TO_GO)
     for fd in fds:
         os.close(fd)
-    _, status = os.waitpid(child, 0)
+    ended, status = 0, 0
+    while not ended:
+        if signal.sigwait(_AWAITED) == signal.SIGTERM:
+            _kill_all()
+        ended, status = os.waitpid(child, os.WNOHANG)
     os.write(status_write, str(status).encode())
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(-1, signal.SIGKILL)
-        _reap_all()
+    _kill_all()
+    _reap_all()
     os._exit(0)
 
 
-def _kill_all(*_: object) -> None:
+def _kill_all() -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(-1, signal.SIGKILL)
 

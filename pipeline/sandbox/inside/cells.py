@@ -31,26 +31,27 @@ class Cells:
         """
         self._zygote, self._host_in, self._on_wait = zygote, host_in, on_wait
         self._next_uid = first_uid
-        self._spare: tuple[dict[str, Any], Cell] | None = None
+        self._spare: tuple[dict[str, Any], Cell] | None = None  # what it was ordered with
 
     def take(self, limits: dict[str, Any]) -> Cell:
-        """Return a cell under these limits."""
+        """Return a cell for these limits; those of the order are the program's own, the others its supervisor's."""
+        order = {key: limits[key] for key in _ORDERED}
         if self._spare is not None:
             known, spare = self._spare
             self._spare = None
-            if known == limits and spare.is_alive:
+            if known == order and spare.is_alive:
                 return spare
             with contextlib.suppress(CellBrokenError):
                 spare.finish()
             spare.forget()
-        return self._order(limits)
+        return self._fork(order)
 
     def prepare(self, limits: dict[str, Any]) -> None:
         """Have a program forked that is likely to be asked for next."""
-        self._spare = limits, self._order(limits)
-
-    def _order(self, limits: dict[str, Any]) -> Cell:
         order = {key: limits[key] for key in _ORDERED}
-        order.update(op="run", uid=self._next_uid)
+        self._spare = order, self._fork(order)
+
+    def _fork(self, order: dict[str, Any]) -> Cell:
+        uid = self._next_uid
         self._next_uid += 1
-        return Cell(self._zygote, self._host_in, order, limits, self._on_wait)
+        return Cell(self._zygote, self._host_in, dict(order, op="run", uid=uid), self._on_wait)

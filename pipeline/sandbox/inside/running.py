@@ -35,12 +35,7 @@ class Cell:
     """The supervisor's end of one program."""
 
     def __init__(
-        self,
-        zygote: socket.socket,
-        host_in: int,
-        order: dict[str, Any],
-        limits: dict[str, Any],
-        on_wait: Callable[[], None],
+        self, zygote: socket.socket, host_in: int, order: dict[str, Any], on_wait: Callable[[], None]
     ) -> None:
         """Have the zygote fork a program, with pipes to it."""
         self._zygote, self._host_in, self._on_wait = zygote, host_in, on_wait
@@ -67,22 +62,22 @@ class Cell:
             self._poll.register(fd, select.POLLIN)
         self._poll.register(host_in, 0)  # its hang-up is told all the same
         self._is_writing = False
-        self._frames = FrameBuffer(limits["answer_bytes"] + NONCE_BYTES + 1)
         self._report: dict[str, Any] = {}
         self._pending = bytearray()
-        self._limits = limits
         self._nonces: deque[bytes] = deque()
         self._n_output_bytes = self._oom_kills = 0
         self._started = time.monotonic()
         self.starved_s = 0.0
 
-    def load(self, body: bytes) -> None:
+    def load(self, body: bytes, limits: dict[str, Any]) -> None:
         """Queue the program itself, once its process is locked down; its clock starts now.
 
         Raises:
             CellBrokenError: if the process ended before that: no program has run in it.
         """
         self._await_process()
+        self._limits = limits
+        self._frames = FrameBuffer(limits["answer_bytes"] + NONCE_BYTES + 1)
         self._oom_kills = count_oom_kills()
         self._started = time.monotonic()
         self.send(body)

@@ -39,7 +39,7 @@ def serve(host_in: int, host_out: int, zygote: socket.socket, first_uid: int) ->
         opening = json.loads(frame)
         try:
             cell = cells.take(opening["limits"])
-            cell.load(json.dumps({key: opening[key] for key in _LOADED}).encode())
+            cell.load(json.dumps({key: opening[key] for key in _LOADED}).encode(), opening["limits"])
         except CellBrokenError as error:
             _tell(host_out, {"op": "closed", "status": "fault", "detail": str(error)})
             return  # the host takes a fresh sandbox; so would it if this one went on
