@@ -3,13 +3,14 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from typer.testing import CliRunner
 
-from pairsmith.flows.cli.shared import app
+from pairsmith.flows.cli import app
 from pairsmith.pipeline.chain.table import stage_folder, stored_stages
 from pairsmith.pipeline.problems.sources.starter import load_starter, starter_folder
 
@@ -27,6 +28,21 @@ def run_pairsmith(*arguments: str | Path, home: Path, timeout_s: float = 300) ->
         env=environment(home),
         check=False,
     )
+
+
+def call_pairsmith(*arguments: str | Path, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run a verb that starts no flow in this process: a process of its own takes seconds to begin."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    given = [str(argument) for argument in arguments]
+    try:
+        done = CliRunner().invoke(app, given, env=environment(home), prog_name="pairsmith")
+    finally:
+        signal.set_wakeup_fd(-1)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(given, done.exit_code, done.stdout, done.stderr)
 
 
 def help_of(*verbs: str) -> str:

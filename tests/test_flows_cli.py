@@ -12,18 +12,18 @@ from pathlib import Path
 import pytest
 
 from pairsmith.flows.cli.limits import TooLittleError, need_memory, what_ran_out
-from tests.cli_kit import N_PROBLEMS, assert_one_line, run_pairsmith
+from tests.cli_kit import N_PROBLEMS, assert_one_line, call_pairsmith, run_pairsmith
 
 
 def test_dry_run_prints_the_plan_and_writes_nothing(config: Path, home: Path, tmp_path: Path) -> None:
-    done = run_pairsmith("build", config, "--dry-run", "--set", f"run={tmp_path / 'none'}", home=home)
+    done = call_pairsmith("build", config, "--dry-run", "--set", f"run={tmp_path / 'none'}", home=home)
     assert done.returncode == 0
     assert f"{N_PROBLEMS} from starter" in done.stdout
     assert not (tmp_path / "none").exists()
 
 
 def test_inspect_shows_stages_and_pairs(built: Path, home: Path) -> None:
-    done = run_pairsmith("inspect", built, "--pairs", "2", home=home)
+    done = call_pairsmith("inspect", built, "--pairs", "2", home=home)
     assert done.returncode == 0
     assert done.stdout.count("-- chosen, passes") == 2
 
@@ -31,7 +31,7 @@ def test_inspect_shows_stages_and_pairs(built: Path, home: Path) -> None:
 def test_two_runs_do_not_share_a_folder(config: Path, built: Path, home: Path) -> None:
     with (built / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        done = run_pairsmith("build", config, home=home)
+        done = call_pairsmith("build", config, home=home)
     assert_one_line(done, "another pairsmith works on it")
 
 

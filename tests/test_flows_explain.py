@@ -13,7 +13,7 @@ from pairsmith.pipeline.pairing.drops import Drop, read_marks, write_marks
 from pairsmith.pipeline.report.history import NoPairError, RunReader, find_pair
 from pairsmith.schemas.arrow import to_table
 from pairsmith.schemas.pair import Mark, MarkKind, Message, Pair
-from tests.cli_kit import assert_one_line, run_pairsmith
+from tests.cli_kit import assert_one_line, call_pairsmith, run_pairsmith
 from tests.hostile import FORBIDDEN, HOSTILE, LARGE
 
 
@@ -24,7 +24,7 @@ def pair(built: Path) -> Pair:
 
 
 def test_the_whole_history_is_told(built: Path, pair: Pair, home: Path) -> None:
-    done = run_pairsmith("explain", pair.pair_id[:10], "--run", built, home=home)
+    done = call_pairsmith("explain", pair.pair_id[:10], "--run", built, home=home)
     assert done.returncode == 0, done.stderr
     history = RunReader(built).history(pair.problem_id)
     chosen = history.find(pair.chosen_id)
@@ -42,7 +42,7 @@ def test_the_whole_history_is_told(built: Path, pair: Pair, home: Path) -> None:
 
 @pytest.mark.parametrize(("given", "words"), [("zz", ("zz", "hex digits")), ("0" * 32, ("no such pair", "--run"))])
 def test_an_unknown_id_is_one_line(given: str, words: tuple[str, ...], built: Path, home: Path) -> None:
-    assert_one_line(run_pairsmith("explain", given, "--run", built, home=home), *words)
+    assert_one_line(call_pairsmith("explain", given, "--run", built, home=home), *words)
 
 
 def test_a_short_id_of_several_pairs_is_refused(built: Path, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_hostile_text_reaches_no_terminal(
     )
     _write(folder.path / folder.shard_names()[0], [bad])
     arguments = ["explain", pair.pair_id, "--run", str(run)] if verb == "explain" else ["inspect", str(run)]
-    done = run_pairsmith(*arguments, home=home)
+    done = call_pairsmith(*arguments, home=home)
     assert done.returncode == 0, done.stderr
     assert "def f(x):" in done.stdout
     assert [repr(bad) for bad in FORBIDDEN if bad in done.stdout] == []

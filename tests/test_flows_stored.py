@@ -20,7 +20,7 @@ from pairsmith.pipeline.run.stores import RemoteFolder, mirrored
 from pairsmith.pipeline.sampling import SampleStore
 from pairsmith.pipeline.sampling.filling import remember_draws
 from pairsmith.schemas.config import RunConfig
-from tests.cli_kit import assert_one_line, run_pairsmith
+from tests.cli_kit import assert_one_line, call_pairsmith
 from tests.refresh_kit import build_small, write_problems
 
 
@@ -131,10 +131,10 @@ def test_the_command_looks_into_the_store(made: RunConfig, s3: dict[str, str], h
     address = f"s3://tester/looked/{tmp_path.name}"
     config = made.model_copy(update={"run": tmp_path / "run", "store": address})
     path = file_of(config, tmp_path)
-    assert_one_line(run_pairsmith("status", path, home=home), address, "nothing is there")
+    assert_one_line(call_pairsmith("status", path, home=home), address, "nothing is there")
     shutil.copytree(made.run, tmp_path / "elsewhere")
     with mirrored(tmp_path / "elsewhere", address):
         pass
-    assert rows_of(run_pairsmith("status", path, home=home).stdout)["pairs"][0] == "done"
-    assert rows_of(run_pairsmith("build", path, "--dry-run", home=home).stdout)["candidates"][-1] == "20 rows"
+    assert rows_of(call_pairsmith("status", path, home=home).stdout)["pairs"][0] == "done"
+    assert rows_of(call_pairsmith("build", path, "--dry-run", home=home).stdout)["candidates"][-1] == "20 rows"
     assert not config.run.exists()

@@ -20,7 +20,7 @@ from pairsmith.pipeline.run.digests import file_digest
 from pairsmith.pipeline.run.lock import RunLockedError, locked
 from pairsmith.pipeline.run.stores import RemoteFolder, mirrored
 from pairsmith.schemas.config import ConfigError, load_config, validate_run
-from tests.cli_kit import command_of, environment, run_pairsmith
+from tests.cli_kit import call_pairsmith, command_of, environment, run_pairsmith
 from tests.refresh_kit import write_problems
 from tests.stores_kit import new_address
 
@@ -137,11 +137,11 @@ def test_nodes_find_shards_through_the_store(address: str, tmp_path: Path) -> No
 @pytest.mark.usefixtures("prefect_here")
 def test_looking_at_a_run_in_a_store(s3: dict[str, str], home: Path, tmp_path: Path) -> None:
     address = new_address("s3", tmp_path)
-    empty = run_pairsmith("status", address, home=home)
+    empty = call_pairsmith("status", address, home=home)
     assert (empty.returncode, empty.stderr.count("\n")) == (1, 1)
     assert "nothing is there" in empty.stderr
     build(load_config(write_problems(tmp_path, 4, published=False), [UNTIMED, f"store='{address}'"]), tmp_path)
-    told = run_pairsmith("status", address, home=home)
+    told = call_pairsmith("status", address, home=home)
     assert told.returncode == 0, told.stderr
     assert "executions" in told.stdout
 

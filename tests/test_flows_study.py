@@ -17,7 +17,7 @@ from pairsmith.pipeline.run.packaged import packaged_folder
 from pairsmith.pipeline.run.stores import RemoteFolder
 from pairsmith.pipeline.sampling import SampleStore
 from pairsmith.schemas.config.study import load_study
-from tests.cli_kit import assert_one_line, command_of, environment, run_pairsmith, write_samples
+from tests.cli_kit import assert_one_line, call_pairsmith, command_of, environment, run_pairsmith, write_samples
 from tests.stores_kit import new_address
 from tests.training_kit import build_tiny_model
 
@@ -121,7 +121,7 @@ def is_costly(name: str) -> bool:
 
 
 def test_the_shipped_study_is_found_by_its_name_and_takes_models(home: Path) -> None:
-    done = run_pairsmith("study", "reward_free", "--model", "pretrained=models/mine", "--dry-run", home=home)
+    done = call_pairsmith("study", "reward_free", "--model", "pretrained=models/mine", "--dry-run", home=home)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "models/mine" in done.stdout
     assert done.stdout.count("bonbon") >= 2
@@ -135,9 +135,9 @@ def test_every_shipped_study_loads() -> None:
 
 
 def test_bad_input_is_one_line(home: Path) -> None:
-    assert_one_line(run_pairsmith("study", "nothing_such", home=home), "nothing_such", "no such")
+    assert_one_line(call_pairsmith("study", "nothing_such", home=home), "nothing_such", "no such")
     assert_one_line(
-        run_pairsmith("study", "reward_free", "--model", "other=x", home=home), "pretrained, fine-tuned"
+        call_pairsmith("study", "reward_free", "--model", "other=x", home=home), "pretrained, fine-tuned"
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.schemas.candidate import Candidate
-from tests.cli_kit import N_PROBLEMS, command_of, contents, environment, run_pairsmith
+from tests.cli_kit import N_PROBLEMS, call_pairsmith, command_of, contents, environment, run_pairsmith
 
 
 def n_pairs(run: Path) -> int:
@@ -51,7 +51,7 @@ def test_waves_end_at_the_pairs_that_were_asked_for_and_resume_alike(
 
 
 def test_a_plan_tells_what_a_run_will_take(config: Path, home: Path) -> None:
-    done = run_pairsmith("build", config, "--dry-run", "--pairs", "1k", "--budget-tokens", "20M", home=home)
+    done = call_pairsmith("build", config, "--dry-run", "--pairs", "1k", "--budget-tokens", "20M", home=home)
     assert done.returncode == 0, done.stderr
     assert "forecast of all waves: " in done.stdout
     assert "until 1000 pairs" in done.stdout
@@ -59,7 +59,7 @@ def test_a_plan_tells_what_a_run_will_take(config: Path, home: Path) -> None:
 
 def test_a_plan_forecasts_only_what_is_not_drawn_yet(config: Path, built: Path, home: Path) -> None:
     plans = {
-        n: run_pairsmith("build", config, "--dry-run", *n, home=home).stdout for n in ((), ("--set", "seed=4"))
+        n: call_pairsmith("build", config, "--dry-run", *n, home=home).stdout for n in ((), ("--set", "seed=4"))
     }
     assert "forecast: nothing is left to draw" in plans[()]
     assert " tokens (a guess: " in plans["--set", "seed=4"].split("forecast: ")[1]

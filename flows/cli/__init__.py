@@ -4,6 +4,7 @@ from pairsmith.flows.cli import environment, judging, looking, runs, studies, tr
 from pairsmith.flows.cli.shared import app
 
 __all__ = [
+    "app",
     "environment",
     "judging",
     "looking",

@@ -16,7 +16,6 @@ from typing import Any
 
 import httpx
 import prefect
-from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import PREFECT_API_URL, get_current_settings
 
 from pairsmith.pipeline.run.errors import PairsmithError
@@ -29,25 +28,27 @@ _APP = "prefect.server.api.server:create_app"
 
 def take_over() -> None:
     """Have this process's flows use such a server where Prefect would start its own: where it knows of none."""
-    if not PREFECT_API_URL.value():
-        GuardedServer()
+    if PREFECT_API_URL.value():
+        return
+    from prefect.server.api.server import SubprocessASGIServer  # all of Prefect's server: 2 s
 
+    class GuardedServer(SubprocessASGIServer):
+        """Prefect's temporary server; the first instance is the one that Prefect finds."""
 
-class GuardedServer(SubprocessASGIServer):
-    """Prefect's temporary server; the first instance is the one that Prefect finds."""
+        def _run_uvicorn_command(self) -> "subprocess.Popen[Any]":
+            command = [
+                "uvicorn", "--app-dir", str(Path(prefect.__file__).parent), "--factory", _APP,
+                "--host", "127.0.0.1", "--port", str(self.port), "--log-level", "error", "--lifespan", "on",
+            ]  # fmt: skip
+            return _guarded(command, _TEMPORARY)
 
-    def _run_uvicorn_command(self) -> "subprocess.Popen[Any]":
-        command = [
-            "uvicorn", "--app-dir", str(Path(prefect.__file__).parent), "--factory", _APP,
-            "--host", "127.0.0.1", "--port", str(self.port), "--log-level", "error", "--lifespan", "on",
-        ]  # fmt: skip
-        return _guarded(command, _TEMPORARY)
+        def stop(self) -> None:
+            """Have the guard end the server."""
+            if self.server_process is not None:
+                guard.stop(self.server_process)
+            super().stop()
 
-    def stop(self) -> None:
-        """Have the guard end the server."""
-        if self.server_process is not None:
-            guard.stop(self.server_process)
-        super().stop()
+    GuardedServer()
 
 
 @contextmanager

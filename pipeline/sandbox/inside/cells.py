@@ -34,7 +34,7 @@ class Cells:
         self._spare: tuple[dict[str, Any], Cell] | None = None  # what it was ordered with
 
     def take(self, limits: dict[str, Any]) -> Cell:
-        """Return a cell for these limits; those of the order are the program's own, the others its supervisor's."""
+        """Return a cell for these limits: some are its own, the others its supervisor holds it to."""
         order = {key: limits[key] for key in _ORDERED}
         if self._spare is not None:
             known, spare = self._spare
