@@ -269,6 +269,13 @@ def test_a_second_run_that_behaves_otherwise_makes_it_flaky(second: Any, flaky: 
     assert len(pool.bench.jobs) == 2
 
 
+@pytest.mark.parametrize(("code", "n_runs"), [("a", 1), ("import random", 2)])
+def test_a_program_that_failed_runs_again_only_if_it_may_vary(code: str, n_runs: int) -> None:
+    pool = FakePool({code: [WRONG, RIGHT]})
+    (row,) = execute(pool, [program("1", code)], n_runs=2)
+    assert (len(pool.bench.jobs), row.flaky) == (n_runs, n_runs == 2)
+
+
 def test_one_run_finds_nothing_flaky() -> None:
     pool = FakePool({"a": [RIGHT, WRONG]})
     assert not execute(pool, [program("1", "a")])[0].flaky

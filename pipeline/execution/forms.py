@@ -88,6 +88,11 @@ _ORDER = re.compile(r"\bset\(|\bfrozenset\(|\{[^{}:]*\}")
 _ORDER_ELSEWHERE = re.compile(r"HashMap|HashSet|unordered_|map\[")
 
 
+def is_plain(code: str, language: str) -> bool:
+    """Return whether a program names nothing that could make two runs of it differ."""
+    return n_further_runs(code, language, 2) == 1
+
+
 def n_further_runs(code: str, language: str, n_runs: int) -> int:
     """Return how many runs follow the first.
 

@@ -1,6 +1,7 @@
 """Runs programs over the cases of their problems. Writes down what happened, judges nothing.
 
-Each program runs twice, the second time in another sandbox: one that behaves otherwise then is `flaky`. What
+A program runs twice, the second time in another sandbox: one that behaves otherwise then is `flaky`. One that gave a
+wrong value, and whose source names nothing that could make it vary, has failed and is not run again. What
 something else may have caused runs once more when nothing else does, and only that run counts: a timeout of a
 program that was kept waiting for a processor and did not burn its time, one that came while cases were being
 answered slowly, an end by the kernel for want of memory, tests that did not end. A program that had the processor
@@ -16,10 +17,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from pairsmith.pipeline.execution.forms import n_further_runs, run_forms
+from pairsmith.pipeline.execution.forms import is_plain, n_further_runs, run_forms
 from pairsmith.pipeline.execution.suites import TESTS_ENDED, run_tests
 from pairsmith.pipeline.judging.checkers import check_runs
 from pairsmith.pipeline.judging.equality import agree
+from pairsmith.pipeline.judging.verdict import judge
 from pairsmith.pipeline.languages.toolchains import Toolchains, Unprepared, prepare, prepare_program, prepare_tests
 from pairsmith.pipeline.sandbox import Answer, Bench, Ending, Job, SandboxFaultError, SandboxPool
 from pairsmith.schemas.candidate import Extraction, OtherBlock, Program
@@ -27,6 +29,7 @@ from pairsmith.schemas.config import RerunTimeouts
 from pairsmith.schemas.execution import CaseRun, Execution, Status
 from pairsmith.schemas.problem import Interface, JudgedBy, Problem
 from pairsmith.schemas.values import canonical, encode_value
+from pairsmith.schemas.verdict import Label
 
 PYTHON = "python"
 _BURNED = 0.9  # of its own time: a program that had the processor so long was not kept from it
@@ -175,7 +178,10 @@ class Runner:
         first = self._run(program, problem, job)
         if first.status is Status.FAULT or _timed_out(first) or self.doubts(first):
             return first
-        for variation in range(1, n_further_runs(program.code, problem.language, self.n_runs) + 1):
+        n_further = n_further_runs(program.code, problem.language, self.n_runs)
+        if is_plain(program.code, problem.language) and _gave_a_wrong_value(problem, first):
+            return first
+        for variation in range(1, n_further + 1):
             again = self._run(program, problem, replace(job, variation=variation))
             if again.status is Status.FAULT:
                 break  # nothing was learnt
@@ -202,6 +208,11 @@ class Runner:
             return _fault(program, problem, self.pool.name, str(fault))
         self.pool.note(was_starved=execution.starved_s > _OVERLOAD * execution.wall_s)
         return execution
+
+
+def _gave_a_wrong_value(problem: Problem, execution: Execution) -> bool:
+    """Return whether a program has failed by its values alone; tests that are code may vary themselves."""
+    return problem.judged_by is JudgedBy.CASES and judge(problem, execution).label is Label.FAILED
 
 
 def _behaves_alike(problem: Problem, first: Execution, second: Execution) -> bool:
