@@ -93,6 +93,19 @@ def chained(error: BaseException, cause: BaseException) -> BaseException:
     return error
 
 
+def server_error() -> Exception:
+    """Return what a flow gets from a server whose database can't be written."""
+    import httpx
+    from prefect.exceptions import PrefectHTTPStatusError
+
+    response = httpx.Response(500, json={}, request=httpx.Request("POST", "http://127.0.0.1/api/flow_runs"))
+    try:
+        response.raise_for_status()
+    except httpx.HTTPStatusError as error:
+        return PrefectHTTPStatusError.from_httpx_error(error)
+    raise AssertionError
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [
@@ -101,6 +114,8 @@ def chained(error: BaseException, cause: BaseException) -> BaseException:
         (RuntimeError("can't start new thread"), "no further thread or process"),
         (BlockingIOError(errno.EAGAIN, "fork"), "lower sandbox.workers"),
         (ExceptionGroup("two", [ValueError("x"), OSError(errno.EMFILE, "no")]), "(ulimit -n)"),
+        (OSError(errno.ENOSPC, "full", "/a/b"), "the disk is full (/a/b); free some"),
+        (server_error(), "PREFECT_HOME"),
         (ValueError("x"), ""),
     ],
 )

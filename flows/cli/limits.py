@@ -1,4 +1,4 @@
-"""What this machine has too little of: open files, memory, threads; each is one line with the remedy."""
+"""What this machine has too little of: open files, memory, threads, disk; each is one line with the remedy."""
 
 import errno
 import resource
@@ -71,4 +71,9 @@ def what_ran_out(error: BaseException) -> str:
         if number in (errno.EMFILE, errno.ENFILE):
             files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
             return f"too many open files: {files} are allowed (ulimit -n); allow more, or lower sandbox.workers"
+        if isinstance(one, OSError) and number in (errno.ENOSPC, errno.EDQUOT):
+            where = f" ({one.filename})" if one.filename else ""
+            return f"the disk is full{where}; free some and run again, what is written is kept"
+        if type(one).__name__ == "PrefectHTTPStatusError" and "Server error" in str(one):  # Prefect is not imported here
+            return "Prefect's server can't write its database; is the disk of PREFECT_HOME (~/.prefect) full?"
     return ""

@@ -22,7 +22,13 @@ from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.sampling import guard
 
 _START_S = 120.0
-_TEMPORARY = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
+# On a full disk each write to the server's database would print a traceback; the run's own error names the disk.
+_TEMPORARY = {
+    "PREFECT_UI_ENABLED": "0",
+    "PREFECT__SERVER_EPHEMERAL": "1",
+    "PREFECT__SERVER_FINAL": "1",
+    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+}
 _APP = "prefect.server.api.server:create_app"
 
 
