@@ -1,12 +1,12 @@
 """Runs programs over the cases of their problems. Writes down what happened, judges nothing.
 
-A program runs twice, the second time in another sandbox: one that behaves otherwise then is `flaky`. One that gave a
-wrong value, and whose source names nothing that could make it vary, has failed and is not run again. What
-something else may have caused runs once more when nothing else does, and only that run counts: a timeout of a
-program that was kept waiting for a processor and did not burn its time, one that came while cases were being
-answered slowly, an end by the kernel for want of memory, tests that did not end. A program that had the processor
-all the while and spent it on one case has a loop that does not end, as a rule, and would only burn its limit
-again; `execution.rerun_timeouts = "all"` runs these too.
+A program runs twice, the second time in another sandbox; one that behaves otherwise then is `flaky`. A program
+that gave a wrong value, and whose source names nothing that could make it vary, has failed and is not run again.
+
+Borderline failures are rerun while nothing else runs, and the rerun counts: a timeout of a program that waited for
+a processor and did not use up its time, one that came while cases were being answered slowly, an OOM kill, tests
+that did not end. A program that had the processor all the while and spent it on one case has, as a rule, a loop
+that does not end; `execution.rerun_timeouts = "all"` reruns these too.
 """
 
 import hashlib
