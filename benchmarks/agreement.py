@@ -25,15 +25,15 @@ from pairsmith.pipeline.evaluation.estimates import generator, percentile_interv
 from pairsmith.pipeline.report.study import plot_calibration
 from pairsmith.pipeline.report.svg import draw_svg
 from pairsmith.pipeline.sandbox import open_pool
-from pairsmith.pipeline.synthesis.deciding import CHOSEN_TESTS, can_decide
 from pairsmith.pipeline.synthesis.estimate import (
-    Behaviours,
+    CHOSEN_TESTS,
     Calibration,
     Coefficients,
+    can_decide,
     estimate,
     features,
-    find_behaviours,
 )
+from pairsmith.pipeline.synthesis.evidence import Behaviours, find_behaviours
 from pairsmith.schemas.config import (
     AgreementConfig,
     CrosscheckConfig,

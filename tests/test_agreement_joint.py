@@ -9,7 +9,6 @@ import pytest
 from benchmarks.agreement_fitting import fit, measure_bins
 from pairsmith.pipeline.report.study import plot_calibration
 from pairsmith.pipeline.report.svg import draw_svg
-from pairsmith.pipeline.synthesis.deciding import judge_evidence
 from pairsmith.pipeline.synthesis.estimate import (
     FEATURES,
     Calibration,
@@ -17,9 +16,10 @@ from pairsmith.pipeline.synthesis.estimate import (
     Coefficients,
     estimate,
     features,
-    find_behaviours,
+    judge_evidence,
     read_calibration,
 )
+from pairsmith.pipeline.synthesis.evidence import find_behaviours
 from pairsmith.schemas.config import AgreementConfig
 from pairsmith.schemas.synthesis import ResponseLabel
 from tests.agreement_kit import make_evidence

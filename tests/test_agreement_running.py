@@ -7,8 +7,7 @@ import pytest
 
 from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN
 from pairsmith.pipeline.sandbox.pool import SandboxPool
-from pairsmith.pipeline.synthesis.deciding import judge_evidence
-from pairsmith.pipeline.synthesis.estimate import read_calibration
+from pairsmith.pipeline.synthesis.estimate import judge_evidence, read_calibration
 from pairsmith.pipeline.synthesis.evidence import Response, plan_runs, read_evidence, run_plan
 from pairsmith.pipeline.synthesis.suites import read_suite, run_matrix, run_tests
 from pairsmith.schemas.arrow import from_table, to_table

@@ -1,4 +1,4 @@
-"""How likely each behaviour is the right one.
+"""How likely each behaviour is the right one, and the labels that follow beyond thresholds.
 
 One behaviour is right, or none of those seen. For it speak the weight of its responses; the tests that it passes,
 each weighed by how surprising it would be if a wrong test said the same (minus the logarithm of how often the
@@ -8,90 +8,37 @@ logarithmic opinion pool, Genest and Zidek 1986, doi:10.1214/ss/1177013825), wit
 problems with known tests.
 """
 
+import hashlib
 import json
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import TypeAdapter
 from scipy.special import log_softmax
 
-from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN
+from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN, reading_of
+from pairsmith.pipeline.judging.tolerance import AGREED_RTOL
+from pairsmith.pipeline.judging.values import view_value
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.packaged import packaged_folder
-from pairsmith.pipeline.synthesis.evidence import AgreementEvidence
-
-_VALID = 0.5  # share of the weight that must answer an input with a value for it to count
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Responses of one behaviour.
-
-    Attributes:
-        keys: their answers to the inputs that count.
-        programs: numbers of their programs.
-        weight: the sum of the square roots of their clusters' sizes.
-    """
-
-    keys: tuple[str, ...]
-    programs: tuple[int, ...]
-    weight: float
-
-
-@dataclass(frozen=True, slots=True)
-class Behaviours:
-    """All groups of a problem, the heaviest first; `counted` has the places of the inputs that count."""
-
-    counted: tuple[int, ...]
-    groups: tuple[Group, ...]
-
-    @property
-    def weight(self) -> float:
-        """Return the weight of all groups."""
-        return sum(group.weight for group in self.groups)
-
-
-def find_behaviours(evidence: AgreementEvidence) -> Behaviours:
-    """Return the groups of a problem's responses: programs that give the same answers to all inputs that count.
-
-    Near-duplicates are one opinion repeated: a cluster of n responses within a group counts sqrt(n), as Chen et
-    al. 2022 (CodeT, arXiv:2207.10397, section 2.3) weight equal programs, and as `pipeline.crosscheck.vote` does.
-
-    An input counts if half of the weight of those that were run answers it with a value; where none does, all
-    count.
-    """
-    sizes = Counter(response.cluster for response in evidence.responses)
-    weights: defaultdict[int, float] = defaultdict(float)
-    for response, program in zip(evidence.responses, evidence.program_of, strict=True):
-        weights[program] += 1 / math.sqrt(sizes[response.cluster])
-    total = sum(weights.values())
-    answered = [
-        sum(
-            weight for program, weight in weights.items() if evidence.keys[program][place] not in (RAISED, UNKNOWN)
-        )
-        for place in range(len(evidence.inputs))
-    ]
-    counted = tuple(place for place, weight in enumerate(answered) if weight >= _VALID * total)
-    counted = counted or tuple(range(len(evidence.inputs)))
-    members: defaultdict[tuple[str, ...], set[int]] = defaultdict(set)
-    clusters: defaultdict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
-    for response, program in zip(evidence.responses, evidence.program_of, strict=True):
-        keys = tuple(evidence.keys[program][place] for place in counted)
-        members[keys].add(program)
-        clusters[keys][response.cluster] += 1
-    groups = [
-        Group(keys, tuple(sorted(programs)), sum(math.sqrt(n) for n in clusters[keys].values()))
-        for keys, programs in members.items()
-    ]
-    return Behaviours(counted, tuple(sorted(groups, key=lambda group: (-group.weight, group.keys))))
-
+from pairsmith.pipeline.synthesis.evidence import AgreementEvidence, Behaviours, Group, find_behaviours
+from pairsmith.schemas.config import AgreementConfig
+from pairsmith.schemas.execution import Status
+from pairsmith.schemas.problem import Case, Problem
+from pairsmith.schemas.synthesis import GivenAnswer, ProblemAgreement, ResponseAgreement, ResponseLabel
+from pairsmith.schemas.values import Opaque, ValueTooLargeError, decode_value, encode_value
 
 Floats = npt.NDArray[np.float64]
+_CASE_POSTERIOR = 0.8  # probability, given that some behaviour seen is right, from which an answer makes a case
+CHOSEN_TESTS = 0.3
+"""Share of the tests, each weighted by its surprise, that a chosen response passes (`benchmarks/agreement.py`)."""
+_LEAST = 3  # tests, and inputs: fewer are no evidence
 FEATURES = ("share", "tests", "variety", "refusals", "constant")
 _LEAST_CHANCE, _MOST_CHANCE = 0.02, 0.9  # bounds of how often a wrong test says a value
 _CODE_CHANCE = 0.5  # a test that is code is true or not
@@ -151,8 +98,7 @@ def _passed_shares(evidence: AgreementEvidence, behaviours: Behaviours) -> Float
     surprise = weights * -np.log(_chances(evidence))
     passes = np.array(
         [[_passes(row, group) for row in evidence.passes] for group in behaviours.groups], np.float64
-    )
-    passes = passes.reshape(len(behaviours.groups), len(evidence.tests))
+    ).reshape(len(behaviours.groups), len(evidence.tests))
     shares: Floats = passes @ surprise / max(float(surprise.sum()), 1e-12)
     return shares
 
@@ -191,6 +137,145 @@ def _variety(group: Group) -> float:
     counts = np.array(list(Counter(known).values()), np.float64)
     shares = counts / counts.sum()
     return float(-(shares * np.log(shares)).sum() / math.log(len(known)))
+
+
+def judge_evidence(
+    problem: Problem,
+    evidence: AgreementEvidence,
+    response_ids: Sequence[str],
+    config: AgreementConfig,
+    coefficients: Coefficients,
+) -> tuple[ProblemAgreement, list[ResponseAgreement]]:
+    """Return what agreement makes of a problem and of each response.
+
+    Args:
+        response_ids: of all responses; those without code are rejected where a behaviour dominates.
+        coefficients: of the estimate, see `read_calibration`.
+    """
+    behaviours = find_behaviours(evidence)
+    estimated = estimate(evidence, behaviours, coefficients)
+    chosen = _chosen_programs(evidence, behaviours, estimated, config)
+    agreement = ProblemAgreement(
+        problem_id=problem.problem_id,
+        n_responses=len(evidence.responses),
+        n_programs=len(evidence.keys),
+        n_groups=len(behaviours.groups),
+        n_suites=sum(bool(suite) for suite in evidence.suites),
+        n_tests=len(evidence.tests),
+        n_inputs=len(evidence.inputs),
+        n_counted=len(behaviours.counted),
+        posterior=float(estimated.groups.max(initial=0.0)),
+        is_dominant=bool(chosen),
+        cases=_accept_cases(evidence, behaviours, estimated) if chosen else (),
+        inputs=tuple(evidence.inputs[place] for place in behaviours.counted),
+    )
+    return agreement, _responses(problem, evidence, behaviours, estimated, response_ids, chosen, config)
+
+
+def can_decide(evidence: AgreementEvidence) -> bool:
+    """Return whether there is enough to choose anything: some test, and a few inputs that tests ask for."""
+    return len(evidence.tests) >= _LEAST and len({*evidence.inputs[: evidence.n_asked]}) >= _LEAST
+
+
+def _chosen_programs(
+    evidence: AgreementEvidence, behaviours: Behaviours, estimated: Estimate, config: AgreementConfig
+) -> frozenset[int]:
+    """Return the numbers of the programs that are likely enough right to be chosen."""
+    if not can_decide(evidence):
+        return frozenset()
+    return frozenset(
+        program
+        for group, share, passed in zip(behaviours.groups, estimated.groups, estimated.passed, strict=True)
+        if share >= config.chosen_posterior and passed >= CHOSEN_TESTS
+        for program in group.programs
+    )
+
+
+def _accept_cases(evidence: AgreementEvidence, behaviours: Behaviours, estimated: Estimate) -> tuple[Case, ...]:
+    """Return a case for each input that tests ask for, on whose answer the likely behaviours agree."""
+    total = float(estimated.groups.sum())
+    reading = reading_of([test.case for test in evidence.tests if test.case is not None])
+    cases = []
+    for column, place in enumerate(behaviours.counted):
+        if place >= evidence.n_asked or not total:
+            continue
+        shares: dict[str, float] = {}
+        for group, share in zip(behaviours.groups, estimated.groups, strict=True):
+            shares[group.keys[column]] = shares.get(group.keys[column], 0.0) + float(share)
+        key = max(shares, key=lambda answer: (shares[answer], answer))
+        if key in (RAISED, UNKNOWN) or shares[key] < _CASE_POSTERIOR * total:
+            continue
+        program = next(group.programs[0] for group in behaviours.groups if group.keys[column] == key)
+        answer = evidence.ran.answers[evidence.ran.rows[program][place]]
+        case = _case(evidence.inputs[place], answer, reading)
+        if case is not None:
+            cases.append(case)
+    return tuple(cases)
+
+
+def _case(arguments: str, answer: GivenAnswer, reading: Case) -> Case | None:
+    """Return the case that an accepted answer makes, None where its value can't be written down."""
+    if answer.status is not Status.OK:
+        return None
+    try:
+        value: Any = view_value(decode_value(answer.value), reading.view)
+        if reading.compare in ("truthy", "falsy"):
+            return Case(arguments, encode_value(bool(value)), "truthy" if value else "falsy")
+        if isinstance(value, Opaque):
+            return None
+        if isinstance(value, float) and value - value == 0 and not value.is_integer():
+            return Case(
+                arguments, encode_value(value), "approx", max(reading.atol, AGREED_RTOL * abs(value)), reading.view
+            )
+        return Case(arguments, encode_value(value), view=reading.view)
+    except (TypeError, ValueError, OverflowError, RecursionError, ValueTooLargeError):
+        return None
+
+
+def _responses(
+    problem: Problem,
+    evidence: AgreementEvidence,
+    behaviours: Behaviours,
+    estimated: Estimate,
+    response_ids: Sequence[str],
+    chosen: frozenset[int],
+    config: AgreementConfig,
+) -> list[ResponseAgreement]:
+    """Return the rows of all responses; one is as likely right as its behaviour."""
+    program_of = {
+        response.response_id: program
+        for response, program in zip(evidence.responses, evidence.program_of, strict=True)
+    }
+    shared = zip(behaviours.groups, estimated.groups.tolist(), strict=True)
+    group_of = {program: (group, share) for group, share in shared for program in group.programs}
+    rows = []
+    for response_id in response_ids:
+        program = program_of.get(response_id)
+        if program is None:
+            standing = ResponseLabel.REJECTED if chosen else ResponseLabel.UNDECIDED
+            rows.append(ResponseAgreement(response_id, problem.problem_id, standing, 0.0, "", 0.0, 0, 0))
+            continue
+        group, posterior = group_of[program]
+        known = [bool(row[program]) for row in evidence.passes if row[program] is not None]
+        rows.append(
+            ResponseAgreement(
+                candidate_id=response_id,
+                problem_id=problem.problem_id,
+                standing=_standing(posterior, program in chosen, config),
+                posterior=posterior,
+                group=hashlib.sha256("\0".join(group.keys).encode("utf-8", "replace")).hexdigest()[:32],
+                group_share=group.weight / behaviours.weight,
+                n_tests=len(known),
+                n_passed=sum(known),
+            )
+        )
+    return rows
+
+
+def _standing(posterior: float, is_chosen: bool, config: AgreementConfig) -> ResponseLabel:
+    if is_chosen:
+        return ResponseLabel.CHOSEN
+    return ResponseLabel.REJECTED if posterior <= config.rejected_posterior else ResponseLabel.UNDECIDED
 
 
 class CalibrationError(PairsmithError):

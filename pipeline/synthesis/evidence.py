@@ -1,6 +1,7 @@
-"""What there is to judge one problem by: responses, tests, inputs, and what came of each with each."""
+"""What there is to judge one problem by: responses, tests, inputs, what came of each with each, and behaviours."""
 
-from collections import Counter
+import math
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -11,6 +12,7 @@ from pairsmith.pipeline.synthesis.suites import asked_inputs, find_calls, run_ma
 from pairsmith.schemas.problem import Problem
 from pairsmith.schemas.synthesis import GeneratedTest, ProblemAnswers
 
+_VALID = 0.5  # share of the weight that must answer an input with a value for it to count
 N_INPUTS = 100  # of a problem that its generated tests ask for: the commonest
 N_DERIVED = 40  # inputs derived from these: they tell programs apart where all tests ask for the same
 MAX_INPUTS = N_INPUTS + N_DERIVED
@@ -146,3 +148,66 @@ def read_evidence(plan: RunPlan, ran: ProblemAnswers) -> AgreementEvidence:
         keys=tuple(tuple(table[number] for number in row) for row in ran.rows),
         passes=tuple(tuple(None if outcome < 0 else bool(outcome) for outcome in row) for row in ran.passes),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Responses of one behaviour.
+
+    Attributes:
+        keys: their answers to the inputs that count.
+        programs: numbers of their programs.
+        weight: the sum of the square roots of their clusters' sizes.
+    """
+
+    keys: tuple[str, ...]
+    programs: tuple[int, ...]
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviours:
+    """All groups of a problem, the heaviest first; `counted` has the places of the inputs that count."""
+
+    counted: tuple[int, ...]
+    groups: tuple[Group, ...]
+
+    @property
+    def weight(self) -> float:
+        """Return the weight of all groups."""
+        return sum(group.weight for group in self.groups)
+
+
+def find_behaviours(evidence: AgreementEvidence) -> Behaviours:
+    """Return the groups of a problem's responses: programs that give the same answers to all inputs that count.
+
+    Near-duplicates are one opinion repeated: a cluster of n responses within a group counts sqrt(n), as Chen et
+    al. 2022 (CodeT, arXiv:2207.10397, section 2.3) weight equal programs, and as `pipeline.crosscheck.vote` does.
+
+    An input counts if half of the weight of those that were run answers it with a value; where none does, all
+    count.
+    """
+    sizes = Counter(response.cluster for response in evidence.responses)
+    weights: defaultdict[int, float] = defaultdict(float)
+    for response, program in zip(evidence.responses, evidence.program_of, strict=True):
+        weights[program] += 1 / math.sqrt(sizes[response.cluster])
+    total = sum(weights.values())
+    answered = [
+        sum(
+            weight for program, weight in weights.items() if evidence.keys[program][place] not in (RAISED, UNKNOWN)
+        )
+        for place in range(len(evidence.inputs))
+    ]
+    counted = tuple(place for place, weight in enumerate(answered) if weight >= _VALID * total)
+    counted = counted or tuple(range(len(evidence.inputs)))
+    members: defaultdict[tuple[str, ...], set[int]] = defaultdict(set)
+    clusters: defaultdict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
+    for response, program in zip(evidence.responses, evidence.program_of, strict=True):
+        keys = tuple(evidence.keys[program][place] for place in counted)
+        members[keys].add(program)
+        clusters[keys][response.cluster] += 1
+    groups = [
+        Group(keys, tuple(sorted(programs)), sum(math.sqrt(n) for n in clusters[keys].values()))
+        for keys, programs in members.items()
+    ]
+    return Behaviours(counted, tuple(sorted(groups, key=lambda group: (-group.weight, group.keys))))

@@ -1,6 +1,7 @@
 """Source files of folders, git checkouts and Hub datasets, as text, and the licence that each is under."""
 
 import codecs
+import functools
 import re
 import subprocess
 from collections import Counter
@@ -113,7 +114,7 @@ _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
-_MAX_FILE_BYTES = 1 << 18  # larger files are data or generated
+_MAX_FILE = 1 << 18  # characters; larger files are data or generated
 _LONG_LINE = 1_000  # mean characters of a line in minified code are far above
 
 
@@ -159,30 +160,22 @@ def read_sources(config: SeedsConfig, reasons: Counter[str], cache: Path | None 
 
 
 def _read_folder(folder: Path, config: SeedsConfig, reasons: Counter[str]) -> Iterator[SourceFile]:
-    licences: dict[Path, str] = {}
+    licence_above = functools.cache(lambda place: licence_of_folder(place, folder))
     for path in _list_files(folder):
         language = _language_of(path.name, config.languages)
         if not language:
             continue
-        inner = path.relative_to(folder)
-        reason = why_no_source(inner.as_posix())
+        inner = path.relative_to(folder).as_posix()
         try:
-            content = b"" if reason else path.read_bytes()
+            text = None if why_no_source(inner) else decode_source(path.read_bytes(), language)
         except OSError:
-            reason = "unreadable"
-        if not reason and len(content) > _MAX_FILE_BYTES:
-            reason = "too_large"
-        text = "" if reason else decode_source(content, language)
-        if text is None:
-            reason = "encoding"
-        reason = reason or _why_no_text(text or "")
-        if reason or text is None:
-            reasons[f"file:{reason}"] += 1
+            reasons["file:unreadable"] += 1
             continue
-        if path.parent not in licences:
-            licences[path.parent] = licence_of_folder(path.parent, folder)
-        licence = licence_of_text(header_of(text)) or licences[path.parent]
-        yield SourceFile(inner.as_posix(), language, text, licence)
+        if reason := why_no_source(inner) or _why_no_text(text):
+            reasons[f"file:{reason}"] += 1
+        elif text is not None:
+            licence = licence_of_text(header_of(text)) or licence_above(path.parent)
+            yield SourceFile(inner, language, text, licence)
 
 
 def _list_files(folder: Path) -> list[Path]:
@@ -209,28 +202,21 @@ def _read_dataset(config: SeedsConfig, reasons: Counter[str], cache: Path | None
         revision=config.revision, data_files=config.data_files,
     )  # fmt: skip
     for place, row in dataset_rows(source, cache):
-        content = row.get(config.content_column)
-        path = str(row.get(config.path_column) or place)
-        named = str(row.get(config.language_column) or "").lower()
-        language = _language_of(path, config.languages)
-        if named:
+        given, path = row.get(config.content_column), str(row.get(config.path_column) or place)
+        text = given if isinstance(given, str) else ""
+        language = _language_of(path, ())
+        if named := str(row.get(config.language_column) or "").lower():
             language = ALIASES.get(named, named)
-            language = language if language in ENDINGS.values() else ""
-        if config.languages and language not in config.languages:
+        if language not in (config.languages or ENDINGS.values()):
             language = ""
-        reason = "" if language else "language"
-        if not reason and (not isinstance(content, str) or not content.strip()):
-            reason = "empty"
-        if not reason and len(str(content)) > _MAX_FILE_BYTES:
-            reason = "too_large"
-        reason = reason or why_no_source(path) or _why_no_text(str(content))
+        reason = why_no_source(path) or _why_no_text(text) if language else "language"
         if reason:
             reasons[f"file:{reason}"] += 1
             continue
-        licence = row.get(config.license_column) or licence_of_text(header_of(str(content)))
+        licence = row.get(config.license_column) or licence_of_text(header_of(text))
         if isinstance(licence, (list, tuple)):
             licence = " OR ".join(map(str, licence))
-        yield SourceFile(path, language, str(content), str(licence))
+        yield SourceFile(path, language, text, str(licence))
 
 
 def _language_of(name: str, wanted: Sequence[str]) -> str:
@@ -248,12 +234,15 @@ def why_no_source(path: str) -> str:
     return "generated" if _GENERATED_FILE.search(name) else ""
 
 
-def _why_no_text(text: str) -> str:
+def _why_no_text(text: str | None) -> str:
+    if text is None:
+        return "encoding"
     if not text.strip():
         return "empty"
-    if _GENERATED.search(header_of(text)) or len(text) > _LONG_LINE * (text.count("\n") + 1):
-        return "generated"
-    return ""
+    if len(text) > _MAX_FILE:
+        return "too_large"
+    is_minified = len(text) > _LONG_LINE * (text.count("\n") + 1)
+    return "generated" if is_minified or _GENERATED.search(header_of(text)) else ""
 
 
 def decode_source(content: bytes, language: str) -> str | None:

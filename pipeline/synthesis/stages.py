@@ -21,8 +21,7 @@ from pairsmith.pipeline.run.folder import Shard, StageFolder, shard_name
 from pairsmith.pipeline.sandbox import SandboxPool
 from pairsmith.pipeline.syntax.analysing import analyse_problem
 from pairsmith.pipeline.synthesis.asking import Asked, signature_in, write_problems
-from pairsmith.pipeline.synthesis.deciding import judge_evidence
-from pairsmith.pipeline.synthesis.estimate import read_calibration
+from pairsmith.pipeline.synthesis.estimate import judge_evidence, read_calibration
 from pairsmith.pipeline.synthesis.evidence import (
     N_DERIVED,
     N_INPUTS,
