@@ -86,7 +86,7 @@ def try_references(name: str, loaded: LoadedProblems, pool: SandboxPool) -> Outc
         lost += [f"{problem_id}: its reference answers no input" for problem_id in n_inputs]
         problems += completed.problems
     verdicts = judge_all([(problem, problem.reference) for problem in problems], pool)
-    reasons = {row.problem_id: row.reason for row in loaded.not_cases}
+    reasons = {row.problem.problem_id: row.reason for row in loaded.not_cases}
     bad = [_line(verdict, reasons) for verdict in verdicts if verdict.label is not Label.PASSED]
     n_cases = sum(len(problem.cases) for problem in problems)
     n_passed = len(verdicts) - len(bad)

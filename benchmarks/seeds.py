@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pairsmith.pipeline.syntax.analysing import analyse
 from pairsmith.pipeline.synthesis import collect_seeds, read_sources
-from pairsmith.schemas.config.synthesis import SeedsConfig
+from pairsmith.schemas.config.sampling import SeedsConfig
 from pairsmith.schemas.synthesis import Seed
 
 

@@ -25,8 +25,7 @@ from pairsmith.pipeline.sampling.filling import Filled, draw
 from pairsmith.pipeline.sampling.planning import Source
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig
-from pairsmith.schemas.config.sampling import SamplingConfig
-from pairsmith.schemas.config.synthesis import RoleConfig
+from pairsmith.schemas.config.sampling import RoleConfig, SamplingConfig
 from pairsmith.schemas.synthesis import ProblemCard, Seed
 
 
@@ -50,7 +49,7 @@ def synthesize(config: RunConfig, cache: Path, api_keys: ApiKeys) -> Path:
         if settings.weak.models:
             _run_step("weak", alone, config, tools)
         tools.close_sampler()
-        _run_judging(config, tools, made.first_cards(stated, by_id, tasks, ideas, seeds))
+        _run_judging(config, tools, made.first_cards(stated, ideas, seeds))
     return made.synthesis_folder(config.run) / made.PROBLEM_FILE
 
 

@@ -3,12 +3,13 @@
 import functools
 import types
 import typing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from typing import Any, Literal, TypeVar
 
 import pyarrow as pa
+from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
 SCHEMA_VERSION = 1  # raise it when a record's fields change meaning or type
@@ -63,14 +64,24 @@ def from_table(table: pa.Table, record: type[T]) -> list[T]:
     """Return the rows of a table as records; a column that an older version did not write has its default.
 
     Raises:
-        KeyError: if a column without a default is missing; the message names it.
+        KeyError: if a column without a default is missing, or a value is none of its type; the message names it.
     """
     needed = [field.name for field in fields(typing.cast(Any, record)) if field.default is MISSING]
     missing = [name for name in needed if name not in table.column_names]
     if missing:
         raise KeyError(f"no column {missing[0]!r} for {record.__name__}; there are {table.column_names}")
-    build = _builder(typing.cast(Any, record))
-    return [build(row) for row in table.to_pylist()]
+    try:
+        rows: list[T] = _reader(typing.cast(Any, record)).validate_python(table.to_pylist())
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise KeyError(f"{record.__name__}, row {place}: {first['msg']}") from None
+    return rows
+
+
+@functools.cache
+def _reader(record: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(list[record])
 
 
 def _arrow_fields(record: type) -> list[pa.Field]:
@@ -129,26 +140,3 @@ def _plainer(hint: Any) -> Callable[[Any], Any] | None:
             name: getattr(value, name) if plain is None else plain(getattr(value, name)) for name, plain in parts
         }
     return None
-
-
-@functools.cache
-def _builder(hint: Any) -> Any:
-    """Return the function that turns one Arrow value, as Python sees it, into a field of this type."""
-    optional = _optional(hint)
-    if optional is not None:
-        build = _builder(optional)
-        return lambda value: None if value is None else build(value)
-    if typing.get_origin(hint) is tuple:
-        build = _builder(typing.get_args(hint)[0])
-        return lambda value: tuple(build(item) for item in value)
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return hint
-    if is_dataclass(hint):
-        parts: Sequence[tuple[str, Any]] = [
-            (name, _builder(part)) for name, part in typing.get_type_hints(hint).items()
-        ]
-        has_default = {field.name for field in fields(hint) if field.default is not MISSING}
-        return lambda row: typing.cast(Any, hint)(
-            **{name: build(row[name]) for name, build in parts if name in row or name not in has_default}
-        )
-    return lambda value: value

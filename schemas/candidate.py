@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from pairsmith.schemas.pair import Message
+from pairsmith.schemas.pair import Message, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +76,6 @@ class Extraction(StrEnum):
     """Only thoughts: the last one was never closed, or nothing follows it."""
     AMBIGUOUS = "ambiguous_answer"
     """The answer changes its own program in a later block, or defines it twice between prose."""
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A part of a completion, in characters: the first one, and the one behind the last.
-
-    Line ends count as one character, as in `pipeline.extraction.clean_text`.
-    """
-
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -14,8 +14,11 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class TextSpan:
-    """A part of an answer's text, in characters: the first one, and the one behind the last."""
+class Span:
+    """A part of a completion, in characters: the first one, and the one behind the last.
+
+    Line ends count as one character, as in `pipeline.extraction.clean_text`.
+    """
 
     start: int
     end: int
@@ -113,8 +116,8 @@ class Pair:
     chosen_template: str = ""
     rejected_template: str = ""
     repair_step: int = 0
-    chosen_spans: tuple[TextSpan, ...] = ()
-    rejected_spans: tuple[TextSpan, ...] = ()
+    chosen_spans: tuple[Span, ...] = ()
+    rejected_spans: tuple[Span, ...] = ()
 
 
 class MarkKind(StrEnum):

@@ -138,19 +138,19 @@ class ProblemCard:
     models: tuple[str, ...]
     difficulty: str
     topic: str
-    n_responses: int
-    n_chosen: int
-    n_rejected: int
-    posterior: float
-    n_tests: int
-    n_cases: int
-    n_off_signature: int
-    pass_rate: float
-    n_mutants: int
-    n_killed: int
-    near: str
-    contaminated_by: str
-    best_id: str
+    n_responses: int = 0
+    n_chosen: int = 0
+    n_rejected: int = 0
+    posterior: float = 0.0
+    n_tests: int = 0
+    n_cases: int = 0
+    n_off_signature: int = 0
+    pass_rate: float = 0.0
+    n_mutants: int = 0
+    n_killed: int = 0
+    near: str = ""
+    contaminated_by: str = ""
+    best_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def test_jsonl_tests(tmp_path: Path, tests: Any, way: JudgedBy, n_cases: int) ->
     loaded = load(write(tmp_path / "own.jsonl", row(tests=tests)))
     (problem,) = loaded.problems
     assert (problem.judged_by, len(problem.cases)) == (way, n_cases)
-    assert [item.judged_by for item in loaded.not_cases] == ([] if way is JudgedBy.CASES else [way])
+    assert [item.problem.judged_by for item in loaded.not_cases] == ([] if way is JudgedBy.CASES else [way])
 
 
 BROKEN: list[tuple[Any, DropReason, str]] = [
@@ -322,7 +322,9 @@ def test_starter_and_humaneval_load_through_the_configuration() -> None:
     assert len(loaded.problems) == 3
     assert {problem.judged_by for problem in loaded.problems} == {JudgedBy.CASES}
     loaded = load_problems(ProblemsConfig(source="humaneval", ids=("HumanEval/32",)), starter_folder())
-    assert [(item.problem_id, item.judged_by) for item in loaded.not_cases] == [("HumanEval/32", JudgedBy.TESTER)]
+    assert [(item.problem.problem_id, item.problem.judged_by) for item in loaded.not_cases] == [
+        ("HumanEval/32", JudgedBy.TESTER)
+    ]
 
 
 def hub(path: Path, columns: ColumnsConfig, builder: str = "parquet") -> ProblemsConfig:

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairsmith.schemas.arrow import SCHEMA_VERSION, arrow_schema, from_table, measured_columns, to_table
-from pairsmith.schemas.candidate import Candidate, OtherBlock, Program, Repeat, Span, Syntax
+from pairsmith.schemas.candidate import Candidate, OtherBlock, Program, Repeat, Syntax
 from pairsmith.schemas.execution import CaseRun, Execution, OtherRun, Status, TestRun
 from pairsmith.schemas.manifest import Manifest
-from pairsmith.schemas.pair import Judgement, Mark, Message, Pair, Repair, TextSpan
+from pairsmith.schemas.pair import Judgement, Mark, Message, Pair, Repair, Span
 from pairsmith.schemas.problem import Case, Problem
 from pairsmith.schemas.score import (
     Gain,
@@ -34,7 +34,7 @@ from pairsmith.schemas.training import DatasetStep, HeldOutStep, TrainingStep, T
 from pairsmith.schemas.verdict import CandidateCrosscheck, ProblemCrosscheck, Timing, Verdict
 
 RECORDS = (
-    DatasetStep, Repair, TextSpan, OtherBlock,
+    DatasetStep, Repair, OtherBlock,
     OtherRun,
     Span,
     Candidate, Case, CaseRun, Execution, Gain, HeldOutStep, Interval,

@@ -20,7 +20,7 @@ from pairsmith.pipeline.synthesis.source_files import (
     read_sources,
     why_no_source,
 )
-from pairsmith.schemas.config.synthesis import SeedsConfig
+from pairsmith.schemas.config.sampling import SeedsConfig
 
 GOOD: dict[str, str] = tomllib.loads((Path(__file__).parent / "seed_sources.toml").read_text(encoding="utf-8"))
 DOC = '    """Return what the name says, roughly."""\n'

@@ -1,13 +1,12 @@
 import itertools
 import random
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pairsmith.pipeline.syntax.analysing import analyse, analyse_problem
-from pairsmith.pipeline.syntax.duplicates import SMALL, Shingles, find_near, jaccard, mark_duplicates
+from pairsmith.pipeline.syntax.duplicates import SMALL, Shingles, find_near, jaccard
 from pairsmith.schemas.candidate import Extraction, Program, Syntax
 from pairsmith.schemas.config import SyntaxConfig
 from tests.syntax_rewrites import analyse_program
@@ -98,17 +97,6 @@ def test_a_program_alone_is_its_own_cluster() -> None:
     row = analyse_program(program)
     assert (row.cluster, row.duplicate_of, row.near) == ("a", "", "")
     assert analyse_problem([], CONFIG) == []
-
-
-def test_rows_that_do_not_belong_together_are_refused() -> None:
-    rows = [analyse_program(program) for program in programs({"a": LOOP, "b": LOOP})]
-    shingles: list[Shingles | None] = [None, None]
-    with pytest.raises(ValueError, match="several problems"):
-        mark_duplicates([rows[0], replace(rows[1], problem_id="q")], shingles, 0.85)
-    with pytest.raises(ValueError, match="twice"):
-        mark_duplicates([rows[0], rows[0]], shingles, 0.85)
-    with pytest.raises(ValueError, match="2 rows but 1"):
-        mark_duplicates(rows, [None], 0.85)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from pairsmith.pipeline.sandbox.pool import SandboxPool
 from pairsmith.pipeline.synthesis.asking import assert_line, signature_in, words_of, write_problems
 from pairsmith.pipeline.synthesis.quality import JudgedProblem, drop_repeated, fitting_tests, judge_problem
 from pairsmith.schemas.config import ProblemsConfig
-from pairsmith.schemas.config.synthesis import QualityRulesConfig
+from pairsmith.schemas.config.sampling import QualityRulesConfig
 from pairsmith.schemas.problem import Case, Problem
 from pairsmith.schemas.synthesis import (
     GeneratedTest,

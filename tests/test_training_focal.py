@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pairsmith.pipeline.pairing.tables import diff_spans
-from pairsmith.schemas.pair import Message, Pair, TextSpan
+from pairsmith.schemas.pair import Message, Pair, Span
 from tests.training_kit import CONFIG, build_tiny_model, make_pair, write_pairs
 
 pytestmark = pytest.mark.slow
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 def spanned(pair: Pair) -> Pair:
     sides = diff_spans(pair.chosen[0].content, pair.rejected[0].content)
-    spans = [tuple(TextSpan(*span) for span in side) for side in sides]
+    spans = [tuple(Span(*span) for span in side) for side in sides]
     return replace(pair, chosen_spans=spans[0], rejected_spans=spans[1])
 
 

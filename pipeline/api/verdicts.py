@@ -4,8 +4,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pairsmith.pipeline.run.safe_text import shown_answer, shown_arguments, shown_expected
-from pairsmith.schemas.candidate import Program, Span
+from pairsmith.schemas.candidate import Program
 from pairsmith.schemas.execution import Execution
+from pairsmith.schemas.pair import Span
 from pairsmith.schemas.problem import Interface, Problem
 from pairsmith.schemas.verdict import Cause, Label
 from pairsmith.schemas.verdict import Verdict as VerdictRow

@@ -17,6 +17,7 @@ from pairsmith.schemas.values import decode_value
 _FEW_CHARACTERS = 6  # texts of so few different characters, such as brackets or bits, are of these alone,
 _MANY_SEEN = 20  # if there is so much text
 _BRACKETS = {")": "(", "]": "[", "}": "{", ">": "<"}
+_SIZED = (str, list, tuple)
 _MIN_SEEN = 3  # values that order or difference must have been seen on
 
 
@@ -132,7 +133,7 @@ def _infer(values: Sequence[Any]) -> Domain:
     long_ones = [value for value in lists if len(value) > 1]
     shortest = min((len(value) for value in (*texts, *containers)), default=0)
     return Domain(
-        kinds=frozenset(map(_kind, values)),
+        kinds=frozenset(map(type, values)),
         sign="" if not numbers or min(numbers) < 0 else "positive" if min(numbers) > 0 else "not negative",
         least=0,
         most=None,
@@ -149,7 +150,7 @@ def _infer(values: Sequence[Any]) -> Domain:
 
 
 def _allows(domain: Domain, value: Any) -> bool:
-    if _kind(value) not in domain.kinds:
+    if type(value) not in domain.kinds:
         return False
     if _is_number(value):
         is_of_sign = not domain.sign or value > 0 or (value == 0 and domain.sign == "not negative")
@@ -175,10 +176,6 @@ def _allows(domain: Domain, value: Any) -> bool:
 
 def _has_order(domain: Domain, value: Sequence[Any]) -> bool:
     return (_is_sorted(value) or not domain.is_sorted) and (_is_distinct(value) or not domain.is_distinct)
-
-
-def _kind(value: Any) -> type:
-    return type(value)
 
 
 def _is_number(value: Any) -> bool:
@@ -220,8 +217,7 @@ def _is_balanced(text: str) -> bool:
 
 
 def _same_length(one: Any, other: Any) -> bool:
-    kinds = (str, list, tuple)
-    return isinstance(one, kinds) and isinstance(other, kinds) and len(one) == len(other)
+    return isinstance(one, _SIZED) and isinstance(other, _SIZED) and len(one) == len(other)
 
 
 def _is_ascending(one: Any, other: Any) -> bool:
@@ -241,7 +237,7 @@ def fit_arguments(domain: InputDomain, arguments: Sequence[Any]) -> list[Any]:
     fitted = [_fit(place, value) for place, value in zip(domain.arguments, arguments, strict=False)]
     fitted += arguments[len(fitted) :]
     for one, other in domain.same_length:
-        if _has_length(fitted[one]) and _has_length(fitted[other]):
+        if isinstance(fitted[one], _SIZED) and isinstance(fitted[other], _SIZED):
             n = min(len(fitted[one]), len(fitted[other]))
             fitted[one], fitted[other] = fitted[one][:n], fitted[other][:n]
     for one, other in domain.ascending:
@@ -276,7 +272,3 @@ def _in_order(parts: Iterable[Any]) -> list[Any]:
         return sorted(listed)
     except TypeError:
         return listed
-
-
-def _has_length(value: Any) -> bool:
-    return isinstance(value, (str, list, tuple))

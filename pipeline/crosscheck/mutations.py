@@ -23,18 +23,8 @@ from pairsmith.schemas.verdict import Label
 
 MAX_TEXT = 2_000
 _MAX_PARTS = 200  # of a derived container: larger ones only cost time
-_ANY: tuple[Any, ...] = (
-    True,
-    False,
-    None,
-    0,
-    -10,
-    "test",
-    [],
-    {},
-    3.14,
-    2.0,
-)  # for containers that hold values of several types
+# For containers that hold values of several types.
+_ANY: tuple[Any, ...] = (True, False, None, 0, -10, "test", [], {}, 3.14, 2.0)
 
 Changes = Callable[[Any, random.Random, Sequence[Any]], Any]
 

@@ -106,9 +106,8 @@ def _answers(
     """Return the answers that count: the reference's, and the consensus on what it had no answer to.
 
     Without a contract, an input unlike the own ones counts only if most candidates agree with the reference. A
-    very
-    large input counts only if half of the candidates give its answer in time: else every loop over a number would
-    be late.
+    very large input counts only if half of the candidates give its answer in time: else every loop over a number
+    would be late.
     """
     weights = weigh_voters(voters)
     counted = {}
@@ -217,15 +216,7 @@ def _sum_up(
     method: str,
     adequacy: Adequacy,
 ) -> ProblemCrosscheck:
-    """Return what was found of a problem.
-
-    Args:
-        questions: the derived inputs.
-        voters: the different passed programs, with their answers.
-        answers: those that count, by the place of their question.
-        method: reference or consensus.
-        adequacy: what the problem's own tests notice.
-    """
+    """Return what was found of a problem; `answers` are those that count, by the place of their question."""
     inside = [place for place, question in enumerate(questions) if question.is_inside]
     splits = {place: split_share(voters, place) for place in inside} if len(voters) > 1 else {}
     refuted = [

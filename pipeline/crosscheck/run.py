@@ -26,17 +26,7 @@ RAISED = "raised"
 _NO_ANSWER = (Status.TIMEOUT, Status.MEMORY, Status.OUTPUT_LIMIT, Status.NOT_RUN, Status.FAULT)
 _MAX_KEPT = 2_000  # characters
 _LITTLE = 0.5  # of the time that one input may take
-STOPPING = frozenset(
-    {
-        Status.TIMEOUT,
-        Status.MEMORY,
-        Status.OUTPUT_LIMIT,
-        Status.EXITED,
-        Status.FORGED,
-        Status.NOT_RUN,
-        Status.FAULT,
-    }
-)
+STOPPING = frozenset({*_NO_ANSWER, Status.EXITED, Status.FORGED})
 """Statuses of a call after which a program answers nothing more."""
 
 

@@ -52,11 +52,8 @@ def time_problem(problem: Problem, programs: Sequence[Program], pool: SandboxPoo
 
 def scale_value(value: Any, scale: int) -> Any:
     """Return a value so many times larger: numbers multiplied, texts and lists repeated."""
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, (int, float, str, list, tuple)):
-        return value * scale
-    return value
+    is_scaled = isinstance(value, (int, float, str, list, tuple)) and not isinstance(value, bool)
+    return value * scale if is_scaled else value
 
 
 def _find_scale(problem: Problem, program: Program, pool: SandboxPool) -> tuple[int, list[str]] | None:
@@ -113,10 +110,8 @@ def performance_scores(timings: Sequence[Timing]) -> dict[str, float]:
     if len(timings) < 2:
         return {}
     n_others = len(timings) - 1
-    return {
-        row.candidate_id: 1.0 - sum(_is_faster(other, row) for other in timings if other is not row) / n_others
-        for row in timings
-    }
+    faster = {row.candidate_id: sum(max(other.cpu_s) < min(row.cpu_s) for other in timings) for row in timings}
+    return {candidate_id: 1.0 - n / n_others for candidate_id, n in faster.items()}
 
 
 def pick_programs(programs: Sequence[Program], n_each: int) -> list[Program]:
@@ -141,7 +136,3 @@ def problem_efficiency(passed: Sequence[Program], scores: Mapping[str, Mapping[s
         if score is not None:
             values[program.problem_id].append(score)
     return {key: sum(found) / len(found) for key, found in values.items()}
-
-
-def _is_faster(one: Timing, other: Timing) -> bool:
-    return max(one.cpu_s) < min(other.cpu_s)

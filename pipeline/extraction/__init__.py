@@ -16,8 +16,9 @@ from pairsmith.pipeline.extraction.fences import find_blocks, starts_with_fence
 from pairsmith.pipeline.extraction.readers import Reader, find_reader
 from pairsmith.pipeline.extraction.statements import find_owner
 from pairsmith.pipeline.extraction.thoughts import Thoughts, clean_text, find_answer, find_thoughts
-from pairsmith.schemas.candidate import Candidate, Extraction, Program, Span
+from pairsmith.schemas.candidate import Candidate, Extraction, Program
 from pairsmith.schemas.config.judging import ExtractionConfig
+from pairsmith.schemas.pair import Span
 from pairsmith.schemas.problem import Interface, JudgedBy, Problem
 
 MAX_CHARACTERS = 1 << 20  # a longer completion is no answer: no token limit of ours lets a model write it

@@ -16,8 +16,9 @@ from pairsmith.pipeline.extraction.readers import (
     join,
 )
 from pairsmith.pipeline.extraction.statements import Pieces, Statement, find_owner
-from pairsmith.schemas.candidate import Extraction, Span
+from pairsmith.schemas.candidate import Extraction
 from pairsmith.schemas.config.judging import ExtractionConfig
+from pairsmith.schemas.pair import Span
 from pairsmith.schemas.problem import Problem
 
 _INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")  # code in a sentence

@@ -10,7 +10,8 @@ from pairsmith.pipeline.extraction.needs import borrow_around, find_missing, mis
 from pairsmith.pipeline.extraction.readers import Reader, as_written, find_stretch, join
 from pairsmith.pipeline.extraction.statements import Pieces, Statement, find_owner
 from pairsmith.pipeline.extraction.withdrawn import is_withdrawn
-from pairsmith.schemas.candidate import Extraction, OtherBlock, Span
+from pairsmith.schemas.candidate import Extraction, OtherBlock
+from pairsmith.schemas.pair import Span
 
 # How programs reach their input, in all languages of the table.
 READS_INPUT = re.compile(

@@ -12,8 +12,9 @@ from pairsmith.pipeline.extraction.readers import Reader, join
 from pairsmith.pipeline.extraction.statements import margins
 from pairsmith.pipeline.languages.grammar import Grammar as Language
 from pairsmith.pipeline.syntax.parsing import to_source
-from pairsmith.schemas.candidate import Extraction, Span
+from pairsmith.schemas.candidate import Extraction
 from pairsmith.schemas.config.judging import ExtractionConfig
+from pairsmith.schemas.pair import Span
 from pairsmith.schemas.problem import Problem
 
 MAX_ENDS = 8  # places tried as the function's end

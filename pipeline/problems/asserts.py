@@ -83,7 +83,7 @@ def _origins(tree: ast.Module) -> dict[str, str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found.update({alias.asname or alias.name.partition(".")[0]: alias.name for alias in node.names})
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.update({alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names})
     return found
 
@@ -103,13 +103,8 @@ def suite_code(tree: ast.Module, source: str, entry_point: str) -> str:
 
 
 def _imported(tree: ast.Module) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names.update(alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module.partition(".")[0])
-    return names
+    """Return the modules that tests import, or import from."""
+    return {origin.partition(".")[0] for origin in _origins(tree).values()}
 
 
 def why_no_tester(tree: ast.Module, callees: frozenset[str]) -> str:

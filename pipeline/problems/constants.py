@@ -116,7 +116,9 @@ def _constant(node: ast.expr, scope: Scope) -> Any:
         case ast.Set(elts=parts):
             return to_set([_constant(part, scope) for part in parts])
         case ast.Dict(keys=keys, values=values):
-            known = [_constant(_given(key), scope) for key in keys]
+            if None in keys:
+                raise NotConvertibleError("a dict with ** is no constant")
+            known = [_constant(key, scope) for key in keys if key is not None]
             refuse_collisions(known)
             return dict(zip(known, (_constant(value, scope) for value in values), strict=True))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -132,13 +134,6 @@ def _constant(node: ast.expr, scope: Scope) -> Any:
         case ast.Name() | ast.Attribute() if scope.math_name(node) in _MATH_VALUES:
             return _MATH_VALUES[scope.math_name(node)]
     raise NotConvertibleError(f"{_short(node)} is no constant")
-
-
-def _given(key: ast.expr | None) -> ast.expr:
-    """Return a dict's key; `**other` has none and is refused."""
-    if key is None:
-        raise NotConvertibleError("a dict with ** is no constant")
-    return key
 
 
 def _argument(node: ast.expr, scope: Scope) -> Any:

@@ -78,7 +78,8 @@ def _convert(source: str, entry_point: str, setup: str, parameters: tuple[str, .
             return Conversion(JudgedBy.NOTHING, reason=obstacle)
         code, reason = suite_code(tree, source, entry_point), "a pytest or unittest module"
         return Conversion(JudgedBy.SUITE, test_code=code, reason=reason)
-    check = _check_function(tree)
+    checks = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "check")
+    check = next((node for node in checks if len(node.args.args) == 1), None)
     callees = frozenset({entry_point} | ({check.args.args[0].arg} if check else set()))
     try:
         classes = simple_classes(before)
@@ -129,13 +130,6 @@ def _for_tester(
     seed = ['__import__("random").seed(0)'] if "random" in source else []
     lines = [*seed, source.strip("\n"), *calls_to_add(tree, entry_point)]
     return Conversion(JudgedBy.TESTER, test_code="\n".join(lines) + "\n", reason=reason)
-
-
-def _check_function(tree: ast.Module) -> ast.FunctionDef | None:
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name == "check" and len(node.args.args) == 1:
-            return node
-    return None
 
 
 def _cases(body: Iterable[ast.stmt], scope: Scope) -> list[Case]:

@@ -14,7 +14,6 @@ from pairsmith.pipeline.problems.records import (
     DropReason,
     Found,
     LoadedProblems,
-    NotCases,
     PendingProblem,
     ProblemsError,
 )
@@ -114,9 +113,7 @@ def load_problems(
         problems=tuple(outcome for outcome in outcomes if isinstance(outcome, Problem)),
         pending=tuple(outcome for outcome in outcomes if isinstance(outcome, PendingProblem)),
         dropped=tuple(dropped),
-        not_cases=tuple(
-            NotCases(_problem_id(item), item.problem.judged_by, item.reason) for item in kept if item.reason
-        ),
+        not_cases=tuple(item for item in kept if item.reason),
     )
 
 

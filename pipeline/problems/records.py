@@ -80,39 +80,6 @@ class PendingProblem:
 
 
 @dataclass(frozen=True, slots=True)
-class NotCases:
-    """A problem whose tests did not all become cases, and why."""
-
-    problem_id: str
-    judged_by: JudgedBy
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedProblems:
-    """Problems to work on."""
-
-    problems: tuple[Problem, ...]  # complete ones, sorted by id
-    pending: tuple[PendingProblem, ...] = ()  # those that `evalplus.with_expected` completes, sorted by id
-    dropped: tuple[DroppedProblem, ...] = ()  # those left out, in the order of the source
-    not_cases: tuple[NotCases, ...] = ()  # which problems go to the tester or to nothing, and why; sorted by id
-
-    def dropped_by_reason(self) -> Mapping[str, int]:
-        """Return how many were left out, by reason."""
-        return dict(sorted(Counter(str(drop.reason) for drop in self.dropped).items()))
-
-    def faults(self) -> list[str]:
-        """Return a line for each of the first broken rows and problems that nothing can judge."""
-        broken = [f"left out: {drop.where}: {drop.message}" for drop in self.dropped if drop.is_fault]
-        unjudged = [
-            f"nothing can judge {row.problem_id}: {row.reason}"
-            for row in self.not_cases
-            if row.judged_by is JudgedBy.NOTHING
-        ]
-        return [*_first(broken), *_first(unjudged)]
-
-
-@dataclass(frozen=True, slots=True)
 class Found:
     """What a loader made of one file, line or row."""
 
@@ -126,3 +93,27 @@ class Found:
         """Return the problem, complete or not; there must be one."""
         assert not isinstance(self.outcome, DroppedProblem)
         return self.outcome.problem if isinstance(self.outcome, PendingProblem) else self.outcome
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedProblems:
+    """Problems to work on."""
+
+    problems: tuple[Problem, ...]  # complete ones, sorted by id
+    pending: tuple[PendingProblem, ...] = ()  # those that `evalplus.with_expected` completes, sorted by id
+    dropped: tuple[DroppedProblem, ...] = ()  # those left out, in the order of the source
+    not_cases: tuple[Found, ...] = ()  # those whose tests did not all become cases, with the reason; sorted by id
+
+    def dropped_by_reason(self) -> Mapping[str, int]:
+        """Return how many were left out, by reason."""
+        return dict(sorted(Counter(str(drop.reason) for drop in self.dropped).items()))
+
+    def faults(self) -> list[str]:
+        """Return a line for each of the first broken rows and problems that nothing can judge."""
+        broken = [f"left out: {drop.where}: {drop.message}" for drop in self.dropped if drop.is_fault]
+        unjudged = [
+            f"nothing can judge {row.problem.problem_id}: {row.reason}"
+            for row in self.not_cases
+            if row.problem.judged_by is JudgedBy.NOTHING
+        ]
+        return [*_first(broken), *_first(unjudged)]

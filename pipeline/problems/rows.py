@@ -33,37 +33,31 @@ def read_rows(path: Path) -> Iterator[tuple[str, Row | DroppedProblem]]:
     Raises:
         ProblemsError: if the file can't be read or holds no line.
     """
+    n_lines = 0
     try:
-        yield from _rows(path)
+        for number, line in enumerate(read_lines(path), start=1):
+            if line is None or line.strip():
+                n_lines += 1
+                where = f"{path.name}:{number}"
+                yield where, _parse(line, where)
     except FileNotFoundError:
         raise ProblemsError(f"{path}: no such file; set problems.path to the file of problems") from None
     except LinesError as error:
         raise ProblemsError(str(error)) from None
-
-
-def _rows(path: Path) -> Iterator[tuple[str, Row | DroppedProblem]]:
-    n_lines = 0
-    for number, line in enumerate(read_lines(path), start=1):
-        if line is not None and not line.strip():
-            continue
-        n_lines += 1
-        where = f"{path.name}:{number}"
-        if line is None:
-            message = f"longer than {MAX_LINE_BYTES >> 20} MiB"
-            yield where, DroppedProblem(where, DropReason.BAD_VALUE, message)
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            yield where, DroppedProblem(where, DropReason.NOT_JSON, f"not JSON: {error}")
-            continue
-        if isinstance(row, dict):
-            yield where, row
-        else:
-            message = f"a JSON {type(row).__name__}, not an object"
-            yield where, DroppedProblem(where, DropReason.NOT_JSON, message)
     if n_lines == 0:
         raise ProblemsError(f"{path}: no problems in it; one JSON object a line is expected")
+
+
+def _parse(line: bytes | str | None, where: str) -> Row | DroppedProblem:
+    if line is None:
+        return DroppedProblem(where, DropReason.BAD_VALUE, f"longer than {MAX_LINE_BYTES >> 20} MiB")
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return DroppedProblem(where, DropReason.NOT_JSON, f"not JSON: {error}")
+    if isinstance(row, dict):
+        return row
+    return DroppedProblem(where, DropReason.NOT_JSON, f"a JSON {type(row).__name__}, not an object")
 
 
 def text(row: Row, column: str, default: str | None = None) -> str:
@@ -134,38 +128,27 @@ def found_in(
     Args:
         requires: gives the packages that a row asks for.
     """
-
-    def built(item: tuple[str, Row | DroppedProblem]) -> Found:
-        return _built(*item, lambda row: (*build(row), requires(row)))
-
-    found: list[Found] = []
-    for batch in _batches(rows):
-        for (where, _), item in zip(batch, each_in_time(batch, built), strict=True):
-            if item is None:
-                message = f"takes more than {LIMIT_S:.0f} s, or all memory, to read"
-                item = Found(where, DroppedProblem(where, DropReason.BAD_VALUE, message))
-            found.append(item)
+    iterator, found = iter(rows), list[Found]()
+    while batch := list(itertools.islice(iterator, _ROWS_A_FORK)):  # whole files need not fit into memory
+        items = each_in_time(batch, lambda item: _built(*item, build, requires))
+        for (where, _), item in zip(batch, items, strict=True):
+            message = f"takes more than {LIMIT_S:.0f} s, or all memory, to read"
+            found.append(item or Found(where, DroppedProblem(where, DropReason.BAD_VALUE, message)))
     return found
-
-
-def _batches(rows: Iterable[tuple[str, Row | DroppedProblem]]) -> Iterator[list[tuple[str, Row | DroppedProblem]]]:
-    """Give rows in lists of bounded length: whole files need not fit into memory as they are."""
-    iterator = iter(rows)
-    while batch := list(itertools.islice(iterator, _ROWS_A_FORK)):
-        yield batch
 
 
 def _built(
     where: str,
     row: Row | DroppedProblem,
-    build: Callable[[Row], tuple[Problem | PendingProblem, str, tuple[str, ...]]],
+    build: Callable[[Row], tuple[Problem | PendingProblem, str]],
+    requires: Callable[[Row], tuple[str, ...]],
 ) -> Found:
     if isinstance(row, DroppedProblem):
         return Found(where, row)
     try:
-        outcome, why, packages = build(row)
+        outcome, why = build(row)
         _refuse_half_characters(outcome.problem if isinstance(outcome, PendingProblem) else outcome)
-        return Found(where, outcome, why, packages)
+        return Found(where, outcome, why, requires(row))
     except RowError as error:
         reason, message = error.reason, str(error)
     except TestSyntaxError as error:

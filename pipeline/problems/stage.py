@@ -13,7 +13,7 @@ from pairsmith.pipeline.problems.records import DropReason, LoadedProblems, Pend
 from pairsmith.pipeline.problems.references import NO_ANSWER, Completed, check_references, complete
 from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.pipeline.run.digests import content_digest
-from pairsmith.pipeline.run.folder import Shard, shard_name, write_whole
+from pairsmith.pipeline.run.folder import Shard, read_tree, shard_name, write_whole
 from pairsmith.pipeline.sandbox.packages import why_no_packages
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.problem import Problem
@@ -77,11 +77,7 @@ def split_shards(
 
 def placed_problems(run_dir: Path) -> dict[str, str]:
     """Return the shard of each problem that a run was last made of; nothing where it was not begun."""
-    try:
-        placed: dict[str, str] = json.loads((run_dir / "problems" / _LAYOUT).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return placed if isinstance(placed, dict) else {}
+    return read_tree(run_dir / "problems" / _LAYOUT)
 
 
 def place_problems(run_dir: Path, shards: Mapping[str, LoadedProblems]) -> None:

@@ -90,8 +90,13 @@ def code_before(code: str, entry_point: str) -> str:
     Raises:
         TestSyntaxError: if the code is no Python, even with its last function given a body.
     """
-    text = code if _is_python(code) else code.rstrip() + "\n    pass\n"
-    for node in parse(text).body:
+    text = code
+    try:
+        body = parse(text).body
+    except TestSyntaxError:
+        text = code.rstrip() + "\n    pass\n"
+        body = parse(text).body
+    for node in body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == entry_point:
             first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
             before = "\n".join(text.split("\n")[: first - 1]).strip("\n")
@@ -158,11 +163,3 @@ def find_entry_point(tests: Iterable[str], reference: str) -> str:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in defined:
                 counts[node.func.id] = counts.get(node.func.id, 0) + 1
     return max(counts, key=lambda name: counts[name]) if counts else ""
-
-
-def _is_python(code: str) -> bool:
-    try:
-        parse(code)
-    except TestSyntaxError:
-        return False
-    return True

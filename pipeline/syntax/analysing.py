@@ -34,10 +34,7 @@ class Analysis(NamedTuple):
         return None if self.tokens is None else make_shingles(self.tokens)
 
 
-CACHE = 1024  # distinct texts that are remembered: candidates of a problem repeat each other
-
-
-@functools.lru_cache(maxsize=CACHE)
+@functools.lru_cache(maxsize=1024)  # candidates of a problem repeat each other
 def analyse(code: str, language: str = "python") -> Analysis:
     """Return what is known of a text; equal texts are analysed once.
 
@@ -70,7 +67,6 @@ def analyse_problem(programs: Sequence[Program], config: SyntaxConfig, language:
 
     Raises:
         LanguageError: for a language that the table doesn't have.
-        ValueError: for programs of several problems, or one candidate twice.
     """
     found = [analyse(program.code, language) for program in programs]
     rows = [_make_row(program, analysis) for program, analysis in zip(programs, found, strict=True)]

@@ -92,11 +92,7 @@ def mark_duplicates(rows: Sequence[Syntax], shingles: Sequence[Shingles | None],
     Args:
         shingles: one set a row, None where it doesn't parse.
         threshold: Jaccard similarity from which two programs are near, in (0, 1].
-
-    Raises:
-        ValueError: if the rows are of several problems, an id comes twice, or the lengths differ.
     """
-    _check(rows, shingles)
     ranks = {row.candidate_id: _rank(row.candidate_id) for row in rows}
 
     def pick(group: Sequence[int]) -> int:
@@ -134,15 +130,6 @@ def _nearest(near: Sequence[Near], ranks: Sequence[bytes]) -> dict[int, tuple[in
             if best is None or (-similarity, ranks[other]) < (-best[1], ranks[best[0]]):
                 found[one] = (other, similarity)
     return found
-
-
-def _check(rows: Sequence[Syntax], shingles: Sequence[Shingles | None]) -> None:
-    if len(rows) != len(shingles):
-        raise ValueError(f"{len(rows)} rows but {len(shingles)} sets of shingles")
-    if len({row.problem_id for row in rows}) > 1:
-        raise ValueError("rows of several problems; mark duplicates one problem at a time")
-    if len({row.candidate_id for row in rows}) < len(rows):
-        raise ValueError("a candidate_id comes twice")
 
 
 def _rank(candidate_id: str) -> bytes:

@@ -208,16 +208,8 @@ def _apply(tokens: list[bytes], cuts: Sequence[Cut]) -> list[bytes]:
 def _requote(token: bytes) -> bytes:
     """Return a single-quoted string in double quotes where nothing inside could tell, other tokens as they are."""
     inside = token[1:-1]
-    if (
-        len(token) < 2
-        or token[:1] != b"'"
-        or token[-1:] != b"'"
-        or b'"' in inside
-        or b"\\" in inside
-        or b"'" in inside
-    ):
-        return token
-    return b'"' + inside + b'"'
+    is_plain = len(token) > 1 and token[:1] == token[-1:] == b"'" and not re.search(rb"[\"'\\]", inside)
+    return b'"' + inside + b'"' if is_plain else token
 
 
 def _digest(tokens: Sequence[bytes]) -> str:

@@ -10,7 +10,7 @@ from pairsmith.pipeline.languages.grammar import Grammar
 from pairsmith.pipeline.languages.table import find_grammar
 from pairsmith.pipeline.syntax import control, definitions, expressions
 from pairsmith.pipeline.syntax.facts import Facts
-from pairsmith.pipeline.syntax.walking import N_MARKS, Call, Observer, Plan, Tables, Walk, make_mark
+from pairsmith.pipeline.syntax.walking import Call, Observer, Plan, Tables, Walk, make_mark
 
 
 def expand_import(row: Grammar) -> Plan:
@@ -91,7 +91,6 @@ def make_tables(row: Grammar) -> Tables:
         literals=[*literals, None, None],
         is_name=[named[kind] and name in row.names for kind, name in enumerate(kinds)] + [False, False],
         plans=plans,
-        marks=[[make_mark(kind, n) for n in range(N_MARKS)] for kind in range(n)],
         comments=ids(row.comments),
         plain_leaves=ids(row.labels | row.numbers),
         ids={name: kind for kind, name in reversed(list(enumerate(kinds))) if named[kind]},

@@ -116,6 +116,7 @@ def _signature(text: str, entry_point: str) -> tuple[tuple[str, str], ...] | Non
 
 
 LIMIT_S = 300.0
+_OPTIONS = "check --isolated --no-cache --quiet --exit-zero --output-format json-lines --target-version py311"
 
 
 class LintError(PairsmithError):
@@ -135,35 +136,22 @@ def lint(codes: Sequence[str], rules: Sequence[str]) -> list[tuple[str, ...]]:
     distinct = {code: number for number, code in enumerate(dict.fromkeys(codes))}
     if not distinct or not rules:
         return [()] * len(codes)
-    found = _run(list(distinct), rules)
-    return [found[distinct[code]] for code in codes]
-
-
-def _run(codes: Sequence[str], rules: Sequence[str]) -> list[tuple[str, ...]]:
-    counts: list[Counter[str]] = [Counter() for _ in codes]
+    counts: list[Counter[str]] = [Counter() for _ in distinct]
+    own = Path(sysconfig.get_path("scripts")) / "ruff"  # beside this Python, else the one that the shell finds
+    command = [str(own) if own.exists() else "ruff", *_OPTIONS.split(), "--select", ",".join(rules), "."]
     with tempfile.TemporaryDirectory(prefix="pairsmith-lint-") as folder:
-        for number, code in enumerate(codes):
+        for code, number in distinct.items():
             (Path(folder) / f"p{number}.py").write_bytes(code.encode("utf-8", "replace"))
-        own = Path(sysconfig.get_path("scripts")) / "ruff"  # beside this Python, else the one that the shell finds
-        command = [
-            str(own) if own.exists() else "ruff",
-            "check",
-            "--isolated",
-            "--no-cache",
-            "--quiet",
-            "--exit-zero",
-            "--output-format",
-        ]
-        command += ["json-lines", "--select", ",".join(rules), "--target-version", "py311", "."]
         try:
             done = subprocess.run(command, cwd=folder, capture_output=True, timeout=LIMIT_S, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise LintError(f"ruff: {error}") from None
-        if done.returncode:
-            message = " ".join(done.stderr.decode(errors="replace").split())
-            raise LintError(f"{message[:300]}; are all of syntax.lint_rules ruff's?")
+    if done.returncode:
+        message = " ".join(done.stderr.decode(errors="replace").split())
+        raise LintError(f"{message[:300]}; are all of syntax.lint_rules ruff's?")
     for line in done.stdout.splitlines():
         finding = json.loads(line)
         if finding["code"] is not None and finding["code"] != "invalid-syntax":
             counts[int(Path(finding["filename"]).stem[1:])][finding["code"]] += 1
-    return [tuple(f"{rule}={n}" for rule, n in sorted(count.items())) for count in counts]
+    found = [tuple(f"{rule}={n}" for rule, n in sorted(count.items())) for count in counts]
+    return [found[distinct[code]] for code in codes]

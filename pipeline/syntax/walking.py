@@ -4,6 +4,7 @@ What is done for a kind of node comes from a table that `pipeline.syntax.parsing
 loop itself knows only tokens, names and inner nodes, since most nodes are nothing else.
 """
 
+import functools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -42,7 +43,6 @@ class Tables:
     literals: list[bytes | None]  # texts of the kinds that are one fixed token
     is_name: list[bool]  # whether a kind is a variable's name
     plans: list[Plan | None]  # what is done for a kind; None for nothing but going below
-    marks: list[list[bytes]]  # for each kind the marks of a node with 0, 1, 2, ... children.
     comments: frozenset[int]  # kind ids of comments
     plain_leaves: frozenset[int]  # kind ids of leaves that never name a variable
     ids: dict[str, int]
@@ -89,7 +89,7 @@ class Walk:
 
     def _run(self) -> None:
         tables, source, stack = self.tables, self.source, self.stack
-        literals, is_name, plans, marks = tables.literals, tables.is_name, tables.plans, tables.marks
+        literals, is_name, plans = tables.literals, tables.is_name, tables.plans
         stream, names, pop = self.facts.stream, self.facts.names, self.stack.pop
         append = stream.append
         while stack:
@@ -107,8 +107,7 @@ class Walk:
             elif children := node.children:  # type: ignore[union-attr]
                 if self.commented:
                     children = self.strip(children)
-                n = len(children)
-                append(marks[kind][n] if n < N_MARKS else make_mark(kind, n))
+                append(make_mark(kind, len(children)))
                 stack += children[::-1]
             else:
                 self.leaf(node)  # type: ignore[arg-type]
@@ -127,12 +126,10 @@ class Walk:
 
     def expand(self, node: Node, children: list[Node], items: Sequence[Item] | None = None) -> None:
         """Mark a node, and have its children handled next, or items in their place; a leaf is a token."""
-        n = len(children)
-        if not n and not node.child_count:
+        if not children and not node.child_count:
             self.leaf(node)
             return
-        kind = node.kind_id
-        self.facts.stream.append(self.tables.marks[kind][n] if n < N_MARKS else make_mark(kind, n))
+        self.facts.stream.append(make_mark(node.kind_id, len(children)))
         self.stack += (children if items is None else items)[::-1]
 
     def leaf(self, node: Node) -> None:
@@ -160,9 +157,7 @@ class Walk:
         return frames[-1]
 
 
-N_MARKS = 16  # nodes with more children are rare
-
-
+@functools.cache
 def make_mark(kind: int, n: int) -> bytes:
     """Return the mark of an inner node of this kind with n children."""
     return b"%b%d:%d" % (MARK, kind, n)

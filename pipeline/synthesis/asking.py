@@ -9,7 +9,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +35,11 @@ SOURCE = "synthesis"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The problems of the next step, and why answers of the last one lead to none."""
+    """The problems of the next step, why answers of the last one lead to none, and the answer that states each."""
 
     problems: tuple[Problem, ...]
     reasons: Counter[str]
+    origins: Mapping[str, Candidate] = field(default_factory=dict)
 
 
 def ask_concepts(seeds: Sequence[Seed]) -> Asked:
@@ -94,6 +95,7 @@ def ask_responses(answers: Sequence[Candidate], questions: Mapping[str, Problem]
     """Return the problems that answers state; of two equal tasks the first is kept."""
     reasons: Counter[str] = Counter()
     problems: dict[str, Problem] = {}
+    origins: dict[str, Candidate] = {}
     for answer in sorted(answers, key=lambda row: (row.problem_id, row.index)):
         stated = parse_instruction(answer.completion)
         if stated.reason:
@@ -108,7 +110,8 @@ def ask_responses(answers: Sequence[Candidate], questions: Mapping[str, Problem]
             continue
         asked = _question(problem_id, prompt, level=question.level, topic=question.topic, spdx=question.license)
         problems[problem_id] = replace(asked, entry_point=stated.entry_point)
-    return Asked(tuple(sorted(problems.values(), key=lambda one: one.problem_id)), reasons)
+        origins[problem_id] = answer
+    return Asked(tuple(sorted(problems.values(), key=lambda problem: problem.problem_id)), reasons, origins)
 
 
 def usable_concepts(answers: Sequence[Candidate]) -> list[Candidate]:
@@ -117,43 +120,36 @@ def usable_concepts(answers: Sequence[Candidate]) -> list[Candidate]:
     return [answer for answer in ordered if parse_concepts(answer.completion)]
 
 
-def first_cards(
-    stated: Asked,
-    questions: Mapping[str, Problem],
-    tasks: Sequence[Candidate],
-    ideas: Sequence[Candidate],
-    seeds: Mapping[str, Seed],
-) -> dict[str, ProblemCard]:
+def first_cards(stated: Asked, ideas: Sequence[Candidate], seeds: Mapping[str, Seed]) -> dict[str, ProblemCard]:
     """Return the card of each problem with where it comes from; all else is still to be found.
 
     Args:
-        tasks: answers that state tasks; `ideas` those that name concepts.
+        ideas: answers that name concepts.
     """
     concepts: dict[str, list[Candidate]] = {}
     for idea in usable_concepts(ideas):
         concepts.setdefault(idea.problem_id, []).append(idea)
-    origin: dict[str, Candidate] = {}
-    for task in sorted(tasks, key=lambda row: (row.problem_id, row.index)):
-        for problem in ask_responses([task], questions).problems:
-            origin.setdefault(problem.problem_id, task)
     cards = {}
     for problem in stated.problems:
-        task = origin[problem.problem_id]
+        task = stated.origins[problem.problem_id]
         seed_id, _, number = task.problem_id.partition("/")
-        own = concepts[seed_id]
-        cards[problem.problem_id] = _first_card(problem, seeds[seed_id], own[int(number) % len(own)], task)
+        seed, own = seeds[seed_id], concepts[seed_id]
+        idea = own[int(number) % len(own)]
+        cards[problem.problem_id] = ProblemCard(
+            problem_id=problem.problem_id,
+            reason="",
+            seed_id=seed.seed_id,
+            seed_path=seed.path,
+            seed_line=seed.line,
+            seed_language=seed.language,
+            license=seed.license,
+            concepts_id=idea.candidate_id,
+            instruction_id=task.candidate_id,
+            models=tuple(sorted({idea.model, task.model})),
+            difficulty=problem.level,
+            topic=problem.topic,
+        )
     return cards
-
-
-def _first_card(problem: Problem, seed: Seed, concepts: Candidate, instruction: Candidate) -> ProblemCard:
-    return ProblemCard(
-        problem_id=problem.problem_id, reason="", seed_id=seed.seed_id, seed_path=seed.path, seed_line=seed.line,
-        seed_language=seed.language, license=seed.license, concepts_id=concepts.candidate_id,
-        instruction_id=instruction.candidate_id, models=tuple(sorted({concepts.model, instruction.model})),
-        difficulty=problem.level, topic=problem.topic, n_responses=0, n_chosen=0, n_rejected=0, posterior=0.0,
-        n_tests=0, n_cases=0, n_off_signature=0, pass_rate=0.0, n_mutants=0, n_killed=0, near="",
-        contaminated_by="", best_id="",
-    )  # fmt: skip
 
 
 def _question(

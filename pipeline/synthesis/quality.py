@@ -16,7 +16,7 @@ from pairsmith.pipeline.syntax.analysing import analyse
 from pairsmith.pipeline.syntax.duplicates import jaccard
 from pairsmith.pipeline.synthesis.asking import only_written, signature_in, words_of
 from pairsmith.pipeline.synthesis.parsing import fits_signature
-from pairsmith.schemas.config.synthesis import QualityRulesConfig
+from pairsmith.schemas.config.sampling import QualityRulesConfig
 from pairsmith.schemas.execution import CaseRun
 from pairsmith.schemas.problem import JudgedBy, Problem
 from pairsmith.schemas.synthesis import (

@@ -26,7 +26,7 @@ from pairsmith.pipeline.syntax.duplicates import Shingles, find_near
 from pairsmith.pipeline.syntax.parsing import MAX_BYTES, ParseStatus, parse_source, to_source, walk_tree
 from pairsmith.pipeline.synthesis.functions import SourceFunction, is_typed, static_methods, why_not
 from pairsmith.pipeline.synthesis.source_files import SourceFile, is_allowed
-from pairsmith.schemas.config.synthesis import SeedsConfig
+from pairsmith.schemas.config.sampling import SeedsConfig
 from pairsmith.schemas.synthesis import Seed
 
 _NEAR_THRESHOLD = 0.7  # Jaccard similarity of functions from which the later one is left out

@@ -13,7 +13,7 @@ from pairsmith.pipeline.languages.table import ALIASES, find_grammar, language_n
 from pairsmith.pipeline.problems.sources.hub import dataset_rows
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.schemas.config import ProblemsConfig
-from pairsmith.schemas.config.synthesis import SeedsConfig
+from pairsmith.schemas.config.sampling import SeedsConfig
 
 _HEAD = 4_000  # characters of a file in which a licence is looked for
 _LINE_MARKS = ("#", "//", "--", ";", "package ", "<?", "'use strict'", '"use strict"')

@@ -178,9 +178,7 @@ def find_calls(text: str, entry_point: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-_N_PROBES = 8
-_ROUNDS = 4
-_ENDLESS = 0.25  # of the probes
+_N_STOPS = 3  # each costs a third of `crosscheck.wall_s`
 _UNASKED = "UnaskedError"
 # Stands in the place of a program: gives the answers that a program gave.
 _PLAYER = """
@@ -203,8 +201,7 @@ def run_matrix(
 ) -> ProblemAnswers:
     """Return what each program answers to each input; `passes` is still empty.
 
-    A program is called on all inputs in one process. What ends it costs it the inputs behind; so those that end
-    many of a few probes come last.
+    A program is called on all inputs in one process; where an input stops it, it goes on behind that a few times.
 
     Args:
         problem: gives setup and entry point; its cases are not looked at.
@@ -214,31 +211,13 @@ def run_matrix(
     Raises:
         SandboxError: if the sandbox stays broken. One fault gives answers with status `fault`.
     """
-    probes = sources[:: max(len(sources) // _N_PROBES, 1)][:_N_PROBES]
-    late = _late_inputs(problem, probes, inputs, pool) if len(sources) > 1 else []
-    order = [place for place in range(len(inputs)) if place not in set(late)] + late
     table: dict[GivenAnswer, int] = {}
     rows = []
-    for ran in run_on_inputs(problem, sources, [inputs[place] for place in order], pool):
-        answers = [GivenAnswer(Status.FAULT, "", "")] * len(inputs)
-        for place, answer in zip(order, ran.answers, strict=False):
-            answers[place] = GivenAnswer(answer.status, answer.value, answer.exception)
+    for ran in run_on_inputs(problem, sources, inputs, pool, n_stops=_N_STOPS):
+        answers = [GivenAnswer(answer.status, answer.value, answer.exception) for answer in ran.answers]
+        answers = answers or [GivenAnswer(Status.FAULT, "", "")] * len(inputs)
         rows.append(tuple(table.setdefault(answer, len(table)) for answer in answers))
     return ProblemAnswers(problem.problem_id, tuple(inputs), tuple(table), tuple(rows), ())
-
-
-def _late_inputs(problem: Problem, probes: Sequence[str], inputs: Sequence[str], pool: SandboxPool) -> list[int]:
-    """Return the places of inputs that end at least two, and a quarter, of the probes; sorted."""
-    kept, late = list(range(len(inputs))), list[int]()
-    for _ in range(_ROUNDS):
-        ran = run_on_inputs(problem, probes, [inputs[place] for place in kept], pool)
-        stops = Counter(row.n_answered for row in ran if row.answers and row.n_answered < len(kept))
-        found = {kept[stop] for stop, n in stops.items() if n >= max(2, _ENDLESS * len(probes))}
-        if not found:
-            return sorted(late)
-        late += found
-        kept = [place for place in kept if place not in found]
-    return sorted([*late, *(place for place in kept if place > min(late))])  # there is no end of them
 
 
 def asked_inputs(test: GeneratedTest, entry_point: str) -> tuple[str, ...]:

@@ -46,21 +46,19 @@ from pairsmith.schemas.config.run import (
     check_folders,
 )
 from pairsmith.schemas.config.sampling import (
+    AgreementConfig,
     Backend,
     MixedModelConfig,
     ModelConfig,
+    QualityRulesConfig,
+    RoleConfig,
     SamplingConfig,
     ScheduleConfig,
+    SeedsConfig,
+    SynthesisConfig,
     VllmConfig,
 )
 from pairsmith.schemas.config.section import NOT_SET, Section, Share
-from pairsmith.schemas.config.synthesis import (
-    AgreementConfig,
-    QualityRulesConfig,
-    RoleConfig,
-    SeedsConfig,
-    SynthesisConfig,
-)
 from pairsmith.schemas.config.training import LaunchConfig, MethodName, TrainingConfig
 
 __all__ = [

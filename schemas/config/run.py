@@ -17,9 +17,8 @@ from pairsmith.schemas.config.judging import (
     SyntaxConfig,
 )
 from pairsmith.schemas.config.pairs import JudgeConfig, PairsConfig
-from pairsmith.schemas.config.sampling import SamplingConfig
+from pairsmith.schemas.config.sampling import SamplingConfig, SynthesisConfig
 from pairsmith.schemas.config.section import Section
-from pairsmith.schemas.config.synthesis import SynthesisConfig
 from pairsmith.schemas.config.training import TrainingConfig
 
 

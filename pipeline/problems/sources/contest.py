@@ -113,9 +113,6 @@ def load_apps(config: ProblemsConfig) -> list[Found]:
 
     As APPS's own checker has it, an expected value may be in a list of its own, and tuples are lists. Printed
     text is compared by lines, a number may be written in any way, and one with a point may differ by a millionth.
-
-    Raises:
-        ProblemsError: if it can't be read or is empty.
     """
     return load_contest(config, _build_apps)
 
@@ -178,9 +175,6 @@ def load_codecontests(config: ProblemsConfig) -> list[Found]:
 
     Printed text is compared by tokens, numbers with a point to a millionth. A problem that takes several right
     answers is judged by the one that its tests hold: the form says nothing of checkers.
-
-    Raises:
-        ProblemsError: if it can't be read or is empty.
     """
     return load_contest(config, _build_codecontests)
 

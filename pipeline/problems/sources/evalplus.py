@@ -54,11 +54,7 @@ _MBPP_TASK = "Complete this Python program: write the function that its first li
 
 
 def load_humaneval_plus(path: Path) -> list[Found]:
-    """Return the problems of HumanEval+'s file, pending but for HumanEval/32, which a tester judges.
-
-    Raises:
-        ProblemsError: if the file can't be read or is empty.
-    """
+    """Return the problems of HumanEval+'s file, pending but for HumanEval/32, which a tester judges."""
     return found_in(read_rows(path), build_humaneval_plus)
 
 
@@ -66,9 +62,6 @@ def load_mbpp_plus(path: Path) -> list[Found]:
     """Return the problems of MBPP+'s file, pending but for five, which a tester judges.
 
     The prompt is the published one: a sentence and one assert.
-
-    Raises:
-        ProblemsError: if the file can't be read or is empty.
     """
     return found_in(read_rows(path), lambda row: _build(row, _mbpp_problem))
 
@@ -204,11 +197,7 @@ SUBSETS = ("difficult", "creative", "subtle", "combine", "tool_use", "verbose", 
 
 
 def load_evoeval(path: Path) -> list[Found]:
-    """Return the problems of one of EvoEval's files, pending but for those that a tester judges.
-
-    Raises:
-        ProblemsError: if the file can't be read or is empty.
-    """
+    """Return the problems of one of EvoEval's files, pending but for those that a tester judges."""
     subset = next((subset for subset in SUBSETS if subset in path.name.lower()), "")
     return found_in(read_rows(path), lambda row: _build_evoeval(row, subset))
 

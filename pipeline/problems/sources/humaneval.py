@@ -70,9 +70,6 @@ def load_humaneval(path: Path) -> list[Found]:
 
     The prompt's imports and helpers become the setup, so tests reach `poly` or `encode_shift` without the
     candidate.
-
-    Raises:
-        ProblemsError: if the file can't be read or is empty.
     """
     return found_in(read_rows(path), _build)
 
@@ -89,11 +86,7 @@ _GO_SETUP = 'package main\nimport (\n    "testing"\n    "github.com/stretchr/tes
 
 
 def load_humanevalpack(config: ProblemsConfig) -> list[Found]:
-    """Return the problems of a file or dataset in HumanEvalPack's or HumanEval-X's form.
-
-    Raises:
-        ProblemsError: if it can't be read or is empty.
-    """
+    """Return the problems of a file or dataset in HumanEvalPack's or HumanEval-X's form."""
     return load_contest(config, _build_pack)
 
 

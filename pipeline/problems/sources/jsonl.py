@@ -76,11 +76,7 @@ _TEXTS = ("continuation", "setup", "reference", "level", "topic")
 
 
 def load_jsonl(path: Path) -> list[Found]:
-    """Return the problems of such a file; a broken line is named and costs that line only.
-
-    Raises:
-        ProblemsError: if the file can't be read or is empty.
-    """
+    """Return the problems of such a file; a broken line is named and costs that line only."""
     return found_in(read_rows(path), lambda row: build_row(_with_headers(row, path.parent)), requires_of)
 
 
@@ -247,10 +243,11 @@ def _program_case(row: Row, case: Any, index: int) -> Case:
 
 
 def _function(row: Row) -> tuple[Problem, str]:
-    language = language_of(row)
-    if language != "python":
-        return _foreign_function(row, language), ""
-    entry_point, task = _dotted_name(row), text(row, "prompt")
+    language, entry_point, task = language_of(row), _dotted_name(row), text(row, "prompt")
+    if language != "python":  # typed cases, or tests that run in the solution's process
+        conversion = _cases(row) if "cases" in row else Conversion(JudgedBy.IN_PROCESS, (), text(row, "tests"))
+        prompt = foreign_prompt(task, language, entry_point, text(row, "signature", ""))
+        return _problem(row, language, entry_point, prompt, conversion), ""
     reference, setup = text(row, "reference", ""), text(row, "setup", "")
     signature = signature_of(reference, entry_point)
     if reference and not signature:
@@ -268,14 +265,6 @@ def _function(row: Row) -> tuple[Problem, str]:
         conversion = convert_or_refuse(tests, entry_point, setup, (compare, atol, rtol), signature)
     prompt = chat_prompt(task, signature or entry_point)
     return _problem(row, language, entry_point, prompt, conversion), conversion.reason
-
-
-def _foreign_function(row: Row, language: str) -> Problem:
-    """Return a function problem in another language: typed cases, or tests that run in the solution's process."""
-    entry_point = _dotted_name(row)
-    conversion = _cases(row) if "cases" in row else Conversion(JudgedBy.IN_PROCESS, (), text(row, "tests"))
-    prompt = foreign_prompt(text(row, "prompt"), language, entry_point, text(row, "signature", ""))
-    return _problem(row, language, entry_point, prompt, conversion)
 
 
 def _dotted_name(row: Row) -> str:

@@ -40,11 +40,7 @@ _AROUND = frozenset({"PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT"
 
 
 def load_livecodebench(config: ProblemsConfig) -> list[Found]:
-    """Return the problems of a file in LiveCodeBench's form; printed text is compared by `numbers`.
-
-    Raises:
-        ProblemsError: if it can't be read or is empty.
-    """
+    """Return the problems of a file in LiveCodeBench's form; printed text is compared by `numbers`."""
     return load_contest(config, _build)
 
 

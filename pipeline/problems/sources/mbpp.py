@@ -31,9 +31,6 @@ def load_mbpp(path: Path) -> list[Found]:
 
     The prompt is the sentence and the reference's signature; unlike the paper's it shows none of the asserts,
     so a candidate can't copy an expected value out of its prompt.
-
-    Raises:
-        ProblemsError: if the file can't be read or is empty.
     """
     return found_in(read_rows(path), _build)
 
@@ -49,13 +46,13 @@ def _build(row: Row) -> tuple[Problem, str]:
     entry_point = find_entry_point(tests, reference)
     if not entry_point:
         raise RowError("no test calls a function that the reference defines", DropReason.BAD_TESTS)
-    start = docstring_start(signature_of(reference, entry_point), task)
+    signature = signature_of(reference, entry_point)
+    start = docstring_start(signature, task)
     # The tests' own setup may build objects of the reference's classes: it runs with the tests, not before
     # the candidate.
     source = "\n".join([text(row, "test_setup_code", "").strip(), *tests])
     tree, code = parse(source), parse(reference)
     source = "\n".join([*imports_lacking(tree, code), source])
-    signature = signature_of(reference, entry_point)
     classes = classes_used(tree, reference, code)
     conversion = convert_or_refuse(source, entry_point, classes, signature=signature)
     if classes:
