@@ -13,7 +13,6 @@ from pairsmith.flows.cli.shared import default_cache, guard, prepare_libraries, 
 from pairsmith.flows.cli.studies import show_rows
 from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.flows.studying import study
-from pairsmith.pipeline.report.study import conclude
 from pairsmith.schemas.config.study import load_study
 
 _STUDY = Path(__file__).with_name("study_small.toml")
@@ -33,9 +32,6 @@ def run(folder: Path, overrides: list[str]) -> None:
     began = time.perf_counter()
     rows = study(settings, default_cache(), read_key)
     show_rows(rows)
-    for start in settings.starts:
-        for sentence in conclude(start.name, rows):
-            reporter().log(sentence)
     reporter().log(f"this call: {(time.perf_counter() - began) / 60:.1f} minutes")
     reporter().log(f"report: {folder / 'report.html'}")
 

@@ -23,8 +23,7 @@ from pairsmith.pipeline.evaluation.compare import (
 )
 from pairsmith.pipeline.evaluation.estimates import Abundances, count_abundances
 from pairsmith.pipeline.evaluation.gate import check_gate, model_digest, write_gate
-from pairsmith.pipeline.evaluation.measures import gather_measure_inputs
-from pairsmith.pipeline.evaluation.score import score_candidates, scores_to_json
+from pairsmith.pipeline.evaluation.score import gather_measure_inputs, score_candidates, scores_to_json
 from pairsmith.pipeline.evaluation.stage import (
     ProblemSet,
     Subject,
@@ -158,7 +157,7 @@ class _SetEvaluation:
         scored = [_score(draws, ids, config, speeds) for draws in drawn]
         before, counts = scored[0]
         found = [Evaluated(self.part.name, subjects[0].name, before)]
-        slices = find_slices(problems, _by_problem(drawn[0].passed()))
+        slices = find_slices(problems)
         for subject, (after, others) in zip(subjects[1:], scored[1:], strict=True):
             both = (counts, others)
             gains = compare_scores(before, after, config.scoring, config.seed, both)
@@ -247,7 +246,7 @@ def _score(
     sampled = [row for row in draws.verdicts if row.candidate_id not in greedy]
     abundances = count_abundances(sampled, draws.syntax, ids)
     efficiency = problem_efficiency(draws.passed(), speeds)
-    inputs = gather_measure_inputs(abundances, draws.verdicts, draws.syntax, draws.programs, greedy, efficiency)
+    inputs = gather_measure_inputs(abundances, draws.verdicts, draws.syntax, greedy, efficiency)
     score = score_candidates(
         subject.name, subject.words, sampled, draws.syntax, ids, config.scoring, config.seed, inputs
     )

@@ -42,8 +42,7 @@ from pairsmith.pipeline.evaluation.study import (
     read_row,
     shared_config,
 )
-from pairsmith.pipeline.report.rounds import write_rounds_report
-from pairsmith.pipeline.report.study import write_study_report
+from pairsmith.pipeline.report.study import write_rounds_report, write_study_report
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.lock import locked
 from pairsmith.pipeline.sampling import SampleStore

@@ -1,6 +1,5 @@
 """Scores of models on held-out problems, what alignment changed, the gate, rows of a study, and rounds."""
 
-import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -26,7 +25,7 @@ class ProblemScore:
         n_distinct_behaviour: distinct behaviour signatures.
         n_distinct_passed: distinct renamed fingerprints among the passed.
         values: further measures that this problem allows, such as `distinct_syntax@4` (see
-            `pipeline.evaluation.measures`).
+            `pipeline.evaluation.score`).
         tags: style tag to its share of the decided candidates, in (0, 1].
     """
 
@@ -97,7 +96,7 @@ class SliceGain:
     """What alignment changed on a part of the problems.
 
     Attributes:
-        name: such as `topic=strings`, `level=easy`, `niche=imports`.
+        name: such as `topic=strings`, `level=easy`.
         n_problems: problems that both models were scored on.
         gains: pass@1 and diversity.
     """
@@ -227,7 +226,6 @@ class RoundRow:
         slices: against the start, on parts of the problems.
         refusals: checks of the gate that did not hold, against the start.
         lost: approaches of the start that are gone.
-        kl: at the last step, nats a token against the round's reference; NaN where the method has none.
         tokens: drawn for this round, its evaluation included; `training_s` seconds of its steps.
         stop: why no round follows; empty where one may.
     """
@@ -244,7 +242,6 @@ class RoundRow:
     slices: tuple[SliceGain, ...] = ()
     refusals: tuple[GateCheck, ...] = ()
     lost: tuple[LostApproach, ...] = ()
-    kl: float = math.nan
     tokens: int = 0
     training_s: float = 0.0
     stop: str = ""

@@ -16,10 +16,8 @@ from pairsmith.pipeline.evaluation.gate import check_gate, model_digest, write_g
 from pairsmith.pipeline.evaluation.score import scores_to_json
 from pairsmith.pipeline.pairing.pairs import report_to_json
 from pairsmith.pipeline.report.page import write_report
-from pairsmith.pipeline.report.tables import summary_lines
 from pairsmith.pipeline.run.folder import FolderError
 from pairsmith.pipeline.training.checks import is_displaced
-from pairsmith.pipeline.training.progress import load_summary
 from pairsmith.schemas.arrow import from_table
 from pairsmith.schemas.config import GateConfig
 from pairsmith.schemas.manifest import DropCount, LeakRow, Manifest, NamedCount, PairingReport, WeakProblem
@@ -212,16 +210,6 @@ def test_page_of_no_pairs(tmp_path: Path) -> None:
     assert "Example pairs" not in text
 
 
-def test_page_of_a_mixture_has_the_loss_of_each_dataset(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "demo", n=4)
-    write_training(run, n_steps=10, datasets=("own", "theirs"))
-    text = Page(write_report(run).read_text(encoding="utf-8")).text
-    assert re.search(r"By dataset.*own\s*10\s*0\.50\s*0\.50\s*0\.25\s*theirs\s*10\s*1\.50", text, re.DOTALL)
-    summary = load_summary(run / "training")
-    assert summary is not None
-    assert summary_lines(summary)[-1] == "theirs      loss 1.500 to 1.500, accuracy 0.25, in 10 of 10 steps"
-
-
 def test_page_of_a_score_before_training_alone(tmp_path: Path) -> None:
     run = make_run(tmp_path / "demo", n=4)
     (run / "evaluation" / "gains.json").unlink()
@@ -343,13 +331,18 @@ def test_parts_tags_further_sets_and_the_gate_are_shown(tmp_path: Path) -> None:
     (evaluation / "tags.json").write_text(scores_to_json((replace(fall, measure="docstring"),)))
     (evaluation / "sets" / "mbpp+").mkdir(parents=True)
     (evaluation / "sets" / "mbpp+" / "gains.json").write_text(
-        scores_to_json((replace(fall, measure="self_bleu"),))
+        scores_to_json((replace(fall, measure="effective_syntax"),))
     )
     write_gate(run, check_gate([fall], {}, {}, GateConfig(), model_digest(run)))
     page = write_report(run).read_text()
     assert "topic=&lt;b&gt;" in page
     assert "−0.25 (−0.40 to −0.10)" in page
-    for words in ("docstring", "<h2>mbpp+</h2>", "Self-BLEU", "holds this model and its dataset back (pass@1)"):
+    for words in (
+        "docstring",
+        "<h2>mbpp+</h2>",
+        "Effective programs",
+        "holds this model and its dataset back (pass@1)",
+    ):
         assert words in page
 
 

@@ -2,7 +2,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from pairsmith.pipeline.report.study import conclude, list_measures, render_study, write_study_report
+from pairsmith.pipeline.report.study import list_measures, render_study, write_study_report
 from pairsmith.schemas.score import Gain, GateCheck, GateOutcome, Interval, SliceGain, StudyRow
 
 
@@ -30,22 +30,6 @@ ROWS = [
 ]
 
 
-def test_words_say_who_gained_and_who_degraded_and_what_it_cost() -> None:
-    assert conclude("shipped", ROWS) == [
-        "shipped by dpo: pass@1 rose, +0.10 (+0.05 to +0.15); "
-        "the range of programs narrowed, −0.20 (−0.25 to −0.15).",
-        "shipped by bonbon: pass@1 shows no difference, +0.06 (+0.01 to +0.11); "
-        "diversity shows no difference, +0.00 (−0.05 to +0.05).",
-    ]
-    assert conclude("tuned", ROWS)[0].startswith("tuned by dpo: pass@1 fell, −0.10")
-    assert len(conclude("tuned", ROWS)) == 1
-
-
-def test_with_several_datasets_each_is_named() -> None:
-    rows = [*ROWS, replace(ROWS[0], dataset="other")]
-    assert conclude("shipped", rows)[0].startswith("shipped by dpo on own: ")
-
-
 def test_the_page_holds_table_figures_and_words_and_nothing_external(tmp_path: Path) -> None:
     check = GateCheck("pass@1", GateOutcome.FELL, Interval(-0.1, -0.2, -0.05), 0.0, "held-out pass@1 fell")
     part = SliceGain(
@@ -54,7 +38,7 @@ def test_the_page_holds_table_figures_and_words_and_nothing_external(tmp_path: P
     rows = [ROWS[0], ROWS[1], replace(ROWS[2], refusals=(check,), slices=(part,)), ROWS[3]]
     page = write_study_report(tmp_path, "a <study>", rows).read_text()
     assert "3 of 4 cells done" in page
-    assert page.count("<svg ") == 2
+    assert page.count("<svg ") == 1
     assert "a &lt;study&gt;" in page
     assert "no pairs &lt;b&gt;at all&lt;/b&gt;" in page
     assert 'href="cells/shipped/own/dpo/report.html"' in page

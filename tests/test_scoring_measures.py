@@ -4,15 +4,13 @@ from typing import Any
 import pytest
 
 from pairsmith.pipeline.evaluation.compare import compare_scores, compare_tags
-from pairsmith.pipeline.evaluation.estimates import count_abundances, rarefied_hill
-from pairsmith.pipeline.evaluation.measures import (
+from pairsmith.pipeline.evaluation.estimates import count_abundances, rarefied_distinct, rarefied_effective
+from pairsmith.pipeline.evaluation.score import (
     GREEDY,
-    code_tokens,
     gather_measure_inputs,
     measure_rank,
-    self_bleu,
+    score_candidates,
 )
-from pairsmith.pipeline.evaluation.score import score_candidates
 from pairsmith.schemas.config import ScoringConfig
 from pairsmith.schemas.score import Score
 from pairsmith.schemas.verdict import Label
@@ -43,26 +41,25 @@ def score(
     sampled = [row.verdict for row in rows if row.verdict.candidate_id not in greedy]
     syntax = [row.syntax for row in rows]
     abundances = count_abundances(sampled, syntax, keys)
-    verdicts, programs = [row.verdict for row in rows], [row.program for row in rows]
-    evidence = gather_measure_inputs(abundances, verdicts, syntax, programs, greedy, efficiency)
+    verdicts = [row.verdict for row in rows]
+    evidence = gather_measure_inputs(abundances, verdicts, syntax, greedy, efficiency)
     return score_candidates("s", "m", sampled, syntax, keys, CONFIG, 0, evidence)
 
 
 def test_kinds_are_told_at_each_k_that_the_draws_allow() -> None:
     (part,) = score(draw("AAbbc")).problems
-    assert part.values["distinct_syntax@2"] == pytest.approx(rarefied_hill([2, 2, 1], 2, 0))
-    assert part.values["distinct_syntax@4"] == pytest.approx(rarefied_hill([2, 2, 1], 4, 0))
-    assert part.values["effective_syntax@4"] == pytest.approx(rarefied_hill([2, 2, 1], 4, 1))
+    assert part.values["distinct_syntax@2"] == pytest.approx(rarefied_distinct([2, 2, 1], 2))
+    assert part.values["distinct_syntax@4"] == pytest.approx(rarefied_distinct([2, 2, 1], 4))
+    assert part.values["effective_syntax@4"] == pytest.approx(rarefied_effective([2, 2, 1], 4))
     assert part.values["distinct_passed@2"] == pytest.approx(1.0)
     assert "distinct_passed@4" not in part.values
     assert "effective_syntax@2" not in part.values
 
 
-def test_quality_tags_and_self_bleu_are_means_over_the_sampled() -> None:
+def test_quality_and_tags_are_means_over_the_sampled() -> None:
     (part,) = score(draw("Abc", greedy=Label.PASSED)).problems
     assert part.values["quality"] == 0.5
     assert part.values["quality_style"] == pytest.approx(0.1)
-    assert 0.0 < part.values["self_bleu"] < 1.0
     assert part.tags == {"lambda": pytest.approx(2 / 3)}
 
 
@@ -110,34 +107,7 @@ def test_tags_that_changed_most_come_first() -> None:
 
 
 def test_measures_are_told_in_order() -> None:
-    names = ["self_bleu", "quality", "distinct_syntax@10", "distinct_syntax@2", GREEDY, "efficiency"]
+    names = ["quality", "distinct_syntax@10", "distinct_syntax@2", GREEDY, "efficiency"]
     assert sorted(names, key=measure_rank) == [
-        GREEDY, "distinct_syntax@2", "distinct_syntax@10", "efficiency", "quality", "self_bleu",
+        GREEDY, "distinct_syntax@2", "distinct_syntax@10", "efficiency", "quality",
     ]  # fmt: skip
-
-
-SHORT = ["def", "f", "(", "a", ",", "b", ")", ":", "return", "a", "+", "b"]
-TURNED = ["def", "f", "(", "a", ",", "b", ")", ":", "return", "b", "+", "a"]
-LONG = ["def", "add", "(", "first", ",", "second", ")", ":", "first", "+", "=", "second", "return", "first"]
-
-
-def test_it_is_the_mean_of_sacrebleus_scores() -> None:
-    # sacrebleu 2.5, BLEU(tokenize="none", effective_order=True), each text against the two others.
-    theirs = [0.7632661822742675, 0.7632661822742675, 0.07768562846380173]
-    assert self_bleu([SHORT, TURNED, LONG]) == pytest.approx(sum(theirs) / 3)
-    assert self_bleu([["x", "y"], ["x", "z"]]) == pytest.approx(0.5)
-
-
-def test_copies_are_alike_wholly() -> None:
-    assert self_bleu([SHORT] * 4) == 1.0
-    assert self_bleu([SHORT, SHORT, LONG]) == pytest.approx((2 + self_bleu([LONG, SHORT])) / 3, abs=0.01)
-
-
-def test_no_text_is_like_nothing() -> None:
-    assert self_bleu([[], SHORT]) < 0.01
-    with pytest.raises(ValueError, match="two texts"):
-        self_bleu([SHORT])
-
-
-def test_line_comments_are_no_tokens() -> None:
-    assert code_tokens("f(a)  # the sum") == ["f", "(", "a", ")"]

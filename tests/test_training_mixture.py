@@ -174,8 +174,7 @@ def test_datasets_that_contradict_themselves_are_refused(datasets: list[dict[str
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["dpo", "kto"])
-def test_the_log_tells_loss_and_accuracy_of_each_dataset(own: Path, tmp_path: Path, method: str) -> None:
+def test_a_mixture_is_trained_on(own: Path, tmp_path: Path) -> None:
     pytest.importorskip("trl")
     from pairsmith.pipeline.training.run import train
 
@@ -184,13 +183,11 @@ def test_the_log_tells_loss_and_accuracy_of_each_dataset(own: Path, tmp_path: Pa
     mixture = tmp_path / "mixture"
     datasets = [(MixedDatasetConfig(), own), (MixedDatasetConfig(path=str(plain)), plain)]
     write_mixture(datasets, protect((), ()), 0.25, mixture, 0)
-    config = CONFIG.model_copy(update={"method": method, "batch_size": 4, "max_steps": 3})
+    config = CONFIG.model_copy(update={"batch_size": 4, "max_steps": 3})
     model = build_tiny_model(tmp_path / "tiny")
     summary = train(mixture, model, config, tmp_path / "out", 0, lambda step: None)
-    named = {one.name for step in summary.steps for one in step.datasets}
-    assert named == ({"own", "a"} if method == "dpo" else set())
-    for one in summary.steps[0].datasets:
-        assert one.loss == pytest.approx(0.6931, abs=1e-3)
+    assert len(summary.steps) == 3
+    assert summary.first_loss == pytest.approx(0.6931, abs=1e-3)
     assert train(mixture, model, config, tmp_path / "out", 0, lambda step: None) == summary
 
 

@@ -118,6 +118,24 @@ def test_problems_are_listed_by_what_came_of_them(run: Path, pairs: list[Pair]) 
     assert get(run, "/problems/starter/none").status_code == 404
 
 
+def test_a_run_without_pairs_opens_with_its_problems(run: Path) -> None:
+    for stage in ("pairs", "judgements"):
+        shutil.rmtree(run / stage, ignore_errors=True)
+    front = get(run, "/")
+    assert (front.status_code, front.headers["location"]) == (307, "/problems")
+    problem = stage_folder(run, "problems").read_all()[0]
+    page = get(run, "/problems").text
+    assert f'href="/problems/{problem.problem_id}"' in page
+    assert "0 pairs" in page
+    candidate = next(
+        row for row in stage_folder(run, "candidates").read_all() if row.problem_id == problem.problem_id
+    )
+    assert f'id="c-{candidate.candidate_id}"' in get(run, f"/problems/{problem.problem_id}").text
+    assert get(run, "/undecided").status_code == 200
+    shutil.rmtree(run / "verdicts")
+    assert get(run, "/problems").status_code == 200
+
+
 def test_undecided_candidates_are_listed_with_their_cause(run: Path, pairs: list[Pair]) -> None:
     assert "0 undecided candidates found" in get(run, "/undecided").text
     folder = stage_folder(run, "verdicts")

@@ -15,7 +15,7 @@ from pairsmith.pipeline.problems import stage as problems
 from pairsmith.pipeline.run.folder import StageFolder
 from pairsmith.pipeline.sampling import stage as sampling
 from pairsmith.pipeline.syntax import stage as syntax
-from pairsmith.pipeline.training import stage as training
+from pairsmith.pipeline.training import run as training
 
 STAGES: tuple[Stage, ...] = (
     problems.STAGE,

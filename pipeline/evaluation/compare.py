@@ -1,14 +1,8 @@
-"""What alignment changed, problem by problem, and on parts of the problems where that may be another thing.
-
-`level=`, `topic=` and `language=` are what the problem says. `niche=imports` are the problems whose right
-solution imports a module that few others import, `niche=tags` those whose right solution has a style tag that
-few others have: what a model saw seldom, and what alignment on common problems may cost first. The right
-solution is the reference; where there is none, it is what at least half of the start's passed candidates have.
-"""
+"""What alignment changed, problem by problem, and on parts of the problems: a level, a topic, a language."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 
@@ -24,10 +18,8 @@ from pairsmith.pipeline.evaluation.estimates import (
     percentile_intervals,
     rarefied_distinct,
 )
-from pairsmith.pipeline.evaluation.measures import bounds_of
-from pairsmith.pipeline.evaluation.score import list_measures
-from pairsmith.pipeline.syntax.analysing import analyse, analyse_problem
-from pairsmith.pipeline.syntax.parsing import parse_facts, to_source
+from pairsmith.pipeline.evaluation.score import bounds_of, list_measures
+from pairsmith.pipeline.syntax.analysing import analyse_problem
 from pairsmith.schemas.candidate import Program
 from pairsmith.schemas.config import ScoringConfig, SyntaxConfig
 from pairsmith.schemas.problem import Problem
@@ -42,7 +34,7 @@ def compare_scores(
 ) -> tuple[Gain, ...]:
     """Return after minus before: pass@k for each k, then distinct syntax, behaviour and passed programs.
 
-    Further measures follow, where both sides have them (`pipeline.evaluation.measures`).
+    Further measures follow, where both sides have them (`pipeline.evaluation.score`).
 
     Problems are paired by id and resampled together. A problem takes part in a measure where both sides allow
     it: k decided candidates for pass@k; for a distinct share two draws, since one draw is always distinct. So
@@ -170,48 +162,17 @@ def _gain(measure: str, rows: NDArray[np.float64], config: ScoringConfig, seed: 
     return Gain(measure, old, new, change, is_enough and (change.low > 0.0 or change.high < 0.0))
 
 
-RARE_SHARE = 0.05  # a module or style tag is rare that at most this share of a set's references has
 _MEASURES = ("pass@1", "distinct_syntax")
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
-    """What a right solution has: modules that it imports, and style tags."""
-
-    modules: frozenset[str]
-    tags: frozenset[str]
-
-
-def find_slices(
-    problems: Iterable[Problem], passed: Mapping[str, Sequence[Program]], rare_share: float = RARE_SHARE
-) -> dict[str, tuple[str, ...]]:
-    """Return the ids of each slice's problems, by the slice's name; both sorted.
-
-    Args:
-        passed: the start's passed programs by problem, for problems without a reference.
-        rare_share: a module or tag is rare that at most this share of the right solutions has, in [0, 1].
-    """
+def find_slices(problems: Iterable[Problem]) -> dict[str, tuple[str, ...]]:
+    """Return the ids of each slice's problems, by the slice's name; both sorted."""
     found: defaultdict[str, set[str]] = defaultdict(set)
-    features: dict[str, Features] = {}
     for problem in problems:
-        key = problem.problem_id
-        found[f"language={problem.language}"].add(key)
-        for name, value in (("level", problem.level), ("topic", problem.topic)):
-            if value:
-                found[f"{name}={value}"].add(key)
-        known = _features(problem, passed.get(key, ()))
-        if known is not None:
-            features[key] = known
-    found["niche=imports"] = rare({key: known.modules for key, known in features.items()}, rare_share)
-    found["niche=tags"] = rare({key: known.tags for key, known in features.items()}, rare_share)
-    return {name: tuple(sorted(ids)) for name, ids in sorted(found.items()) if ids}
-
-
-def rare(features: Mapping[str, frozenset[str]], rare_share: float) -> set[str]:
-    """Return the keys that have a feature which at most this share of all keys has."""
-    counts = Counter(name for names in features.values() for name in names)
-    few = {name for name, n in counts.items() if n <= rare_share * len(features)}
-    return {key for key, names in features.items() if names & few}
+        for name in ("language", "level", "topic"):
+            if value := getattr(problem, name):
+                found[f"{name}={value}"].add(problem.problem_id)
+    return {name: tuple(sorted(ids)) for name, ids in sorted(found.items())}
 
 
 def compare_slices(
@@ -247,28 +208,3 @@ def pass_gains(slices: Iterable[SliceGain]) -> dict[str, Gain]:
 def _part(score: Score, ids: set[str]) -> Score:
     parts = [replace(part, values={}, tags={}) for part in score.problems if part.problem_id in ids]
     return replace(score, problems=tuple(parts))
-
-
-def _features(problem: Problem, passed: Sequence[Program]) -> Features | None:
-    if problem.reference:
-        return _features_of(problem.reference, problem.language)
-    if not passed:
-        return None
-    each = [_features_of(program.code, problem.language) for program in passed]
-    return Features(
-        _in_half([features.modules for features in each]), _in_half([features.tags for features in each])
-    )
-
-
-def _features_of(code: str, language: str) -> Features:
-    _, facts = parse_facts(to_source(code), language)
-    if facts is None:
-        return Features(frozenset(), frozenset())
-    modules = frozenset(row.module.decode(errors="replace") for row in facts.imports)
-    facts.release()
-    return Features(modules, frozenset(analyse(code, language).tags))
-
-
-def _in_half(names: Sequence[frozenset[str]]) -> frozenset[str]:
-    counts = Counter(name for part in names for name in part)
-    return frozenset(name for name, n in counts.items() if 2 * n >= len(names))

@@ -8,7 +8,6 @@ rounds/rounds.json what came of all
 """
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -131,7 +130,6 @@ def read_round(
         slices=slices_from_json((evaluation / "slices.json").read_text(encoding="utf-8")),
         refusals=gate.refusals() if gate is not None else (),
         lost=tuple(_lost(evaluation, config.syntax)),
-        kl=math.nan if not summary.steps or summary.steps[-1].kl is None else summary.steps[-1].kl,
         training_s=sum(step.wall_s for step in summary.steps),
     )
 

@@ -1,10 +1,17 @@
-"""The score of one model; scores and gains as JSON and back. NaN, a mean over nothing, is `null` there."""
+"""The score of one model; scores and gains as JSON and back. NaN, a mean over nothing, is `null` there.
+
+`distinct_syntax@k`, `distinct_behaviour@k` and `distinct_passed@k` are the expected numbers of kinds among k draws
+(of passed ones for the last), so that k is comparable whatever was drawn; `effective_syntax@k` and
+`effective_behaviour@k` weigh kinds by how often they come (`pipeline.evaluation.estimates`). `quality` and its
+five dimensions are means over the candidates that parse (`pipeline.syntax.quality`).
+`pass@1_greedy` is whether the one greedy draw passed.
+"""
 
 import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,19 +19,38 @@ from pydantic import TypeAdapter, ValidationError
 
 from pairsmith.pipeline.evaluation.estimates import (
     CONFIDENCE,
+    Abundances,
     ScoringError,
     count_abundances,
     estimate_pass_at_k,
     generator,
     percentile_intervals,
+    rarefied_distinct,
+    rarefied_effective,
 )
-from pairsmith.pipeline.evaluation.measures import MeasureInputs, bounds_of, measure_rank, with_measures
 from pairsmith.schemas.candidate import Syntax
 from pairsmith.schemas.config import ScoringConfig
 from pairsmith.schemas.score import Gain, Interval, ProblemScore, Score, SliceGain
 from pairsmith.schemas.verdict import Label, Verdict
 
 T = TypeVar("T")
+GREEDY = "pass@1_greedy"
+EFFICIENCY = "efficiency"
+_DIMENSIONS = ("instruction", "explanation", "complexity", "readability", "style")
+_ORDER = (
+    GREEDY, "distinct_syntax", "distinct_behaviour", "distinct_passed", "effective_syntax", "effective_behaviour",
+    EFFICIENCY, "quality", *(f"quality_{dimension}" for dimension in _DIMENSIONS),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureInputs:
+    """What a problem's further measures are made of, all of it of sampled candidates with a label."""
+
+    abundances: Abundances  # kinds and how often they came
+    syntax: Sequence[Syntax]  # of the candidates with code
+    greedy: Label | None = None  # label of the greedy draw; None where there is none
+    efficiency: float | None = None  # differential performance of its passed candidates; None where none was timed
 
 
 def score_candidates(
@@ -179,3 +205,79 @@ def _swap(tree: Any, old: float | None, new: float | None) -> Any:
         return [_swap(item, old, new) for item in tree]
     is_old = tree is None if old is None else isinstance(tree, float) and math.isnan(tree)
     return new if is_old else tree
+
+
+def measure_rank(measure: str) -> tuple[int, int, str]:
+    """Return what further measures are sorted by: kind, then number of draws."""
+    if measure == GREEDY:
+        return 0, 0, measure
+    kind, _, k = measure.partition("@")
+    place = _ORDER.index(kind) if kind in _ORDER else len(_ORDER)
+    return place, int(k) if k.isdecimal() else 0, measure
+
+
+def bounds_of(measure: str) -> tuple[float, float]:
+    """Return the least and the largest value of a problem: shares lie in [0, 1], kinds among k draws in [1, k]."""
+    kind, _, k = measure.partition("@")
+    return (1.0, float(k)) if kind.startswith(("distinct_", "effective_")) and k else (0.0, 1.0)
+
+
+def gather_measure_inputs(
+    abundances: Mapping[str, Abundances],
+    verdicts: Sequence[Verdict],
+    syntax: Iterable[Syntax],
+    greedy: Collection[str] = (),
+    efficiency: Mapping[str, float] | None = None,
+) -> dict[str, MeasureInputs]:
+    """Return the evidence of each problem of `abundances`.
+
+    Args:
+        verdicts: of sampled and greedy candidates.
+        syntax: likewise.
+        greedy: candidates that were drawn greedily: one a problem.
+        efficiency: see `pipeline.crosscheck.timing.problem_efficiency`, by problem.
+    """
+    labels = {verdict.candidate_id: verdict.label for verdict in verdicts}
+    counted = {key for key, label in labels.items() if label is not Label.UNDECIDED and key not in greedy}
+    trees: defaultdict[str, list[Syntax]] = defaultdict(list)
+    greedy_labels = {row.problem_id: row.label for row in verdicts if row.candidate_id in greedy}
+    for row in sorted(syntax, key=lambda row: row.candidate_id):
+        if row.candidate_id in counted:
+            trees[row.problem_id].append(row)
+    return {
+        key: MeasureInputs(row, trees[key], greedy_labels.get(key), (efficiency or {}).get(key))
+        for key, row in abundances.items()
+    }
+
+
+def with_measures(part: ProblemScore, evidence: MeasureInputs, k: Iterable[int]) -> ProblemScore:
+    """Return a problem's score with the further measures that its candidates allow, and the shares of its tags."""
+    values = _of_kinds(evidence.abundances, sorted({draws for draws in k if draws > 1}))
+    values |= _of_quality(evidence.syntax)
+    if evidence.greedy in (Label.PASSED, Label.FAILED):
+        values[GREEDY] = float(evidence.greedy is Label.PASSED)
+    if evidence.efficiency is not None:
+        values[EFFICIENCY] = evidence.efficiency
+    counts = Counter(tag for row in evidence.syntax for tag in set(row.tags))
+    tags = {tag: n / part.n for tag, n in sorted(counts.items())} if part.n else {}
+    return replace(part, values=values, tags=tags)
+
+
+def _of_kinds(row: Abundances, k: Sequence[int]) -> dict[str, float]:
+    values: dict[str, float] = {}
+    for kind in ("syntax", "behaviour", "passed"):
+        counts: tuple[int, ...] = getattr(row, kind)
+        allowed = [m for m in k if m <= sum(counts)]
+        values |= {f"distinct_{kind}@{m}": rarefied_distinct(counts, m) for m in allowed}
+        if kind != "passed" and allowed:
+            values[f"effective_{kind}@{allowed[-1]}"] = rarefied_effective(counts, allowed[-1])
+    return values
+
+
+def _of_quality(syntax: Sequence[Syntax]) -> dict[str, float]:
+    values = {}
+    for name in ("quality", *(f"quality_{dimension}" for dimension in _DIMENSIONS)):
+        known = [value for value in (getattr(row, name) for row in syntax) if value is not None]
+        if known:
+            values[name] = sum(known) / len(known)
+    return values

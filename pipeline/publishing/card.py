@@ -17,10 +17,8 @@ from pairsmith.pipeline.pairing.pairs import report_from_json
 from pairsmith.pipeline.publishing.hub import PublishError
 from pairsmith.pipeline.report.words import counted, excerpt, maybe, percent, spoken
 from pairsmith.pipeline.run.safe_text import visible
-from pairsmith.pipeline.training.methods import METHODS
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.manifest import Manifest, PairingReport
-from pairsmith.schemas.training import TrainingSummary
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#!|<>&~$@:])")
 _BACKTICKS = re.compile(r"`+")
@@ -106,33 +104,23 @@ def render_card(facts: CardFacts, repo: str, tag: str, title: str, private: bool
 
 
 def render_model_card(
-    config: RunConfig,
-    repo: str,
-    dataset: str,
-    tag: str,
-    summary: TrainingSummary,
-    scores: Sequence[tuple[str, str, str, str]],
+    trained: str, base: str, repo: str, dataset: str, tag: str, scores: Sequence[tuple[str, str, str, str]]
 ) -> str:
-    """Return the adapter's card.
+    """Return the adapter's card: the one that training wrote, with names of the Hub and what was scored.
 
     Args:
+        trained: text of the card in the adapter's folder.
+        base: the start's name on the Hub; empty where it has none.
         dataset: repository of the dataset that it was trained on; empty where that is not published.
         scores: measure, before, after and change in words; empty where nothing was evaluated.
     """
-    base = base_model(config)
-    head: dict[str, Any] = {
-        "library_name": "peft",
-        "pipeline_tag": "text-generation",
-        "tags": [summary.method, "code", "pairsmith"],
-        **({"base_model": base} if base else {}),
-        **({"datasets": [dataset]} if dataset else {}),
-    }
+    _, head, body = trained.split("---\n", 2)
+    names = json.loads(head)
+    names |= {"base_model": base} if base else {}
+    names |= {"datasets": [dataset]} if dataset else {}
     template = _environment().get_template("model_card.md.jinja")
-    beta = config.training.beta or METHODS[config.training.method].beta
-    body = template.render(
-        config=config, repo=repo, dataset=dataset, tag=tag, summary=summary, scores=scores, base=base, beta=beta
-    )
-    return f"---\n{json.dumps(head, indent=1)}\n---\n\n{body}"
+    rest = template.render(repo=repo, dataset=dataset, tag=tag, scores=scores, base=base)
+    return f"---\n{json.dumps(names, indent=1)}\n---\n{body}\n{rest}"
 
 
 def inline(text: str) -> str:

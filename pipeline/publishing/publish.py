@@ -130,7 +130,9 @@ def model_files(config: RunConfig, tag: str) -> dict[str, Content]:
     settings = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
     settings["base_model_name_or_path"] = base_model(config) or summary.model
     local["adapter_config.json"] = (json.dumps(settings, indent=2, sort_keys=True) + "\n").encode()
-    card = render_model_card(config, config.publish.model, config.publish.dataset, tag, summary, _gains(config))
+    trained = (adapter / "README.md").read_text(encoding="utf-8")
+    names = base_model(config), config.publish.model, config.publish.dataset
+    card = render_model_card(trained, *names, tag, _gains(config))
     local["README.md"] = card.encode()
     return local
 

@@ -1,22 +1,25 @@
-"""Counts over the tables of a run. Only aggregates leave Polars: a million candidates stay there."""
+"""Counts over the tables of a run, and which problems made trouble. Only aggregates leave Polars."""
 
 from collections import Counter
-from collections.abc import Sequence
-from fractions import Fraction
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from pairsmith.pipeline.problems.stage import left_out_problems, placed_problems
 from pairsmith.pipeline.report.facts import (
     AnswerCount,
-    AnswerFacts,
     CandidateStep,
-    Example,
+    LeftOut,
     LengthCount,
     PairFacts,
     ProblemOutcome,
     TagShare,
+    UndecidedCount,
     VerdictCount,
 )
+from pairsmith.pipeline.report.words import spoken
 from pairsmith.schemas.candidate import Extraction
 from pairsmith.schemas.verdict import Cause, Label
 
@@ -115,29 +118,20 @@ def _candidate_step(name: str, part: pl.DataFrame) -> CandidateStep:
 
 def count_pairs(pairs: pl.LazyFrame) -> PairFacts:
     """Return the figures of the pairs, both splits together."""
-    chosen, rejected = pl.col("chosen_n_lines"), pl.col("rejected_n_lines")
     totals = pairs.select(
         n=pl.len(),
         n_test=(pl.col("split") == "test").sum(),
         n_problems=pl.col("problem_id").n_unique(),
-        n_shorter=(chosen < rejected).sum(),
-        n_equal=(chosen == rejected).sum(),
-        n_longer=(chosen > rejected).sum(),
-        chosen_median=chosen.median().fill_null(0.0),
-        rejected_median=rejected.median().fill_null(0.0),
+        chosen=pl.col("chosen_n_lines").median().fill_null(0.0),
+        rejected=pl.col("rejected_n_lines").median().fill_null(0.0),
     )
     row = totals.collect().row(0, named=True)
-    lengths = _count_lengths(pairs)
     return PairFacts(
         n_train=row["n"] - row["n_test"],
         n_test=row["n_test"],
         n_problems=row["n_problems"],
-        n_shorter=row["n_shorter"],
-        n_equal=row["n_equal"],
-        n_longer=row["n_longer"],
-        lengths=lengths,
-        medians=(row["chosen_median"], row["rejected_median"]),
-        length_auc=length_auc(lengths),
+        lengths=_count_lengths(pairs),
+        medians=(row["chosen"], row["rejected"]),
         tags=_share_tags(pairs, row["n"]),
         examples=_pick_examples(pairs),
     )
@@ -167,65 +161,24 @@ def _count_tags(pairs: pl.LazyFrame, side: str) -> Counter[str]:
     return counts
 
 
-def _pick_examples(pairs: pl.LazyFrame) -> tuple[Example, ...]:
+def _pick_examples(pairs: pl.LazyFrame) -> tuple[Mapping[str, Any], ...]:
     """Return up to N_EXAMPLES pairs of different problems; of the commonest causes, each in its turn."""
-    firsts = pairs.group_by("rejected_cause", "problem_id").agg(pl.col("pair_id").min(), n=pl.len()).collect()
-    by_cause: dict[str, list[tuple[str, str]]] = {}
-    sizes: dict[str, int] = {}
-    for cause, problem_id, pair_id, n in firsts.sort("rejected_cause", "pair_id").iter_rows():
-        by_cause.setdefault(cause, []).append((pair_id, problem_id))
-        sizes[cause] = sizes.get(cause, 0) + n
-    causes = sorted(by_cause, key=lambda cause: (-sizes[cause], cause))
-    picked: dict[str, str] = {}  # problem_id to pair_id, in the order picked
-    while len(picked) < N_EXAMPLES and any(by_cause.values()):
-        for cause in causes:
-            left = [entry for entry in by_cause[cause] if entry[1] not in picked]
-            by_cause[cause] = left[1:]
-            if left and len(picked) < N_EXAMPLES:
-                picked[left[0][1]] = left[0][0]
-    return _read_examples(pairs, list(picked.values()))
-
-
-def _read_examples(pairs: pl.LazyFrame, pair_ids: list[str]) -> tuple[Example, ...]:
-    answer = pl.col("rejected").list.last().struct.field("content")
-    rows = (
-        pairs.filter(pl.col("pair_id").is_in(pair_ids))
-        .select(
-            "pair_id",
-            "problem_id",
-            "chosen_code",
-            # A candidate without code is shown with its whole answer.
-            pl.when(pl.col("rejected_code") == "").then(answer).otherwise("rejected_code").alias("rejected_code"),
-            "rejected_cause",
-            "rejected_detail",
-            "chosen_share",
-            "rejected_share",
-            "n_cases",
-        )
-        .collect()
+    turn = pl.col("pair_id").rank("ordinal").over("rejected_cause")
+    size = pl.col("n").sum().over("rejected_cause")
+    firsts = pairs.group_by("rejected_cause", "problem_id").agg(pl.col("pair_id").min(), n=pl.len())
+    in_turns = firsts.with_columns(turn=turn, size=size).sort(
+        "turn", "size", "rejected_cause", descending=[False, True, False]
     )
-    examples = [Example(**row) for row in rows.iter_rows(named=True)]
-    return tuple(sorted(examples, key=lambda example: pair_ids.index(example.pair_id)))
-
-
-def length_auc(lengths: Sequence[LengthCount]) -> float | None:
-    """Return the chance that a chosen program is longer than a rejected one, ties counting half.
-
-    Computed exactly from the counts, over all chosen x rejected. 0.5: length tells nothing; 1.0: every chosen
-    one is longer; 0.0: shorter. None if there are no chosen or no rejected ones.
-
-    Source: Mann and Whitney 1947, doi:10.1214/aoms/1177730491: U / (n m), the area under the ROC curve
-        (Hanley and McNeil 1982, doi:10.1148/radiology.143.1.7063747).
-    """
-    n_chosen = sum(count.n_chosen for count in lengths)
-    n_rejected = sum(count.n_rejected for count in lengths)
-    if not n_chosen or not n_rejected:
-        return None
-    twice_u = n_rejected_below = 0
-    for count in sorted(lengths, key=lambda count: count.n_lines):
-        twice_u += count.n_chosen * (2 * n_rejected_below + count.n_rejected)
-        n_rejected_below += count.n_rejected
-    return float(Fraction(twice_u, 2 * n_chosen * n_rejected))
+    picked = in_turns.unique("problem_id", keep="first", maintain_order=True).head(N_EXAMPLES).collect()["pair_id"]
+    # A candidate without code is shown with its whole answer.
+    answer = pl.col("rejected").list.last().struct.field("content")
+    code = pl.when(pl.col("rejected_code") == "").then(answer).otherwise("rejected_code")
+    rows = pairs.filter(pl.col("pair_id").is_in(picked.to_list())).with_columns(rejected_code=code).select(
+        "pair_id", "problem_id", "chosen_code", "rejected_code", "rejected_cause", "rejected_detail",
+        "chosen_share", "rejected_share", "n_cases",
+    )  # fmt: skip
+    of = {row["pair_id"]: row for row in rows.collect().iter_rows(named=True)}
+    return tuple(of[pair_id] for pair_id in picked)
 
 
 _N_NAMED = 3
@@ -251,8 +204,10 @@ _ANSWER_KINDS: tuple[tuple[str, str, pl.Expr], ...] = (
 )
 
 
-def count_answers(candidates: pl.LazyFrame, programs: pl.LazyFrame, verdicts: pl.LazyFrame) -> AnswerFacts | None:
-    """Return how many answers are of each kind, with examples; None where no answer was read."""
+def count_answers(
+    candidates: pl.LazyFrame, programs: pl.LazyFrame, verdicts: pl.LazyFrame
+) -> tuple[AnswerCount, ...]:
+    """Return how many answers there are, and of each kind that came, with examples; empty where none was read."""
     rows = (
         candidates.select(
             "candidate_id", "problem_id", "index", "finish_reason", has_reasoning=pl.col("reasoning") != ""
@@ -266,14 +221,109 @@ def count_answers(candidates: pl.LazyFrame, programs: pl.LazyFrame, verdicts: pl
         .sort("problem_id", "index")
         .collect()
     )
-    if rows.is_empty():
-        return None
-    counts = []
+    counts = [AnswerCount("all", "", rows.height, ())] if rows.height else []
     for name, about, condition in _ANSWER_KINDS:
         found = rows.filter(condition)
-        examples = tuple(
-            f"{problem} #{index}" for problem, index in found.head(_N_NAMED).select("problem_id", "index").rows()
-        )
+        named = [
+            f"{problem} #{index}" for problem, index in found.select("problem_id", "index").head(_N_NAMED).rows()
+        ]
         if found.height:
-            counts.append(AnswerCount(name, about, found.height, examples))
-    return AnswerFacts(rows.height, tuple(counts))
+            counts.append(AnswerCount(name, about, found.height, tuple(named)))
+    return tuple(counts)
+
+
+N_WEAKEST = 10
+_BY_DETAIL = [Cause.MISSING_PACKAGE.value, Cause.SUSPECT_TEST.value]
+_UNRUN = {Cause.NO_CODE, Cause.NO_ANSWER, Cause.MISSING_ENTRY_POINT, Cause.SYNTAX_ERROR, Cause.COMPILE_ERROR}
+_LIMITS = {Cause.TIMEOUT, Cause.MEMORY, Cause.OUTPUT_LIMIT}
+_LEAST_AGREED = 3  # different programs with the same wrong answers that make the tests suspect
+_N_CASES_NAMED = 3
+
+
+def weakest_problems(problems: Iterable[ProblemOutcome]) -> list[ProblemOutcome]:
+    """Return the problems with the lowest pass rates; among equals, those with more candidates come first."""
+    decided = [problem for problem in problems if problem.n_decided]
+    decided.sort(key=lambda problem: (problem.pass_rate, -problem.n_decided, problem.problem_id))
+    return [problem for problem in decided if problem.pass_rate < 1.0][:N_WEAKEST]
+
+
+def list_undecided(verdicts: pl.LazyFrame) -> tuple[UndecidedCount, ...]:
+    """Return the undecided candidates by cause, the commonest first.
+
+    Missing packages are counted by package, suspect tests by the error of the test.
+    """
+    by_detail = pl.when(pl.col("cause").is_in(_BY_DETAIL)).then("detail").otherwise(pl.lit(""))
+    rows = (
+        verdicts.filter(label=Label.UNDECIDED.value)
+        .group_by("cause", detail=by_detail)
+        .agg(n=pl.len().cast(pl.Int64), problem_ids=pl.col("problem_id").unique().sort())
+        .sort("n", "cause", "detail", descending=[True, False, False])
+        .collect()
+    )
+    return tuple(UndecidedCount(cause, detail, n, tuple(ids)) for cause, detail, n, ids in rows.iter_rows())
+
+
+def list_left_out(run: Path, present: Collection[str]) -> tuple[LeftOut, ...]:
+    """Return the problems that a run asked for and does not have, with the reason.
+
+    Args:
+        present: ids of the problems that the run has.
+    """
+    left = [LeftOut(*row) for row in left_out_problems(run)]
+    lost = sorted(placed_problems(run).keys() - set(present)) if present else []
+    why = "its reference fails its tests or gives no answer"
+    return (*left, *(LeftOut(problem_id, "reference_failed", why) for problem_id in lost))
+
+
+def explain_failures(
+    weakest: Iterable[ProblemOutcome], verdicts: pl.LazyFrame, syntax: pl.LazyFrame
+) -> dict[str, str]:
+    """Return the likeliest reason why each of the weakest problems is solved seldom or never, by id."""
+    weakest = list(weakest)
+    columns = ["candidate_id", "problem_id", "cause", "detail", "n_cases", "passed_cases", "signature"]
+    repeats = syntax.filter(pl.col("duplicate_of") != "").select("candidate_id")
+    failed = (
+        verdicts.filter(
+            pl.col("problem_id").is_in([problem.problem_id for problem in weakest]), label=Label.FAILED.value
+        )
+        .select(columns)
+        .join(repeats, on="candidate_id", how="anti")
+        .sort("candidate_id")
+        .collect()
+    )
+    of = {key[0]: rows for key, rows in failed.partition_by("problem_id", as_dict=True).items()}
+    return {
+        problem.problem_id: f"mostly {spoken(problem.main_cause)}"
+        if problem.n_passed
+        else _why_never(problem, of.get(problem.problem_id, failed.clear()))
+        for problem in weakest
+    }
+
+
+def _why_never(problem: ProblemOutcome, rows: pl.DataFrame) -> str:
+    """Return why no candidate passed.
+
+    Args:
+        rows: failed candidates of the problem, without repeated programs.
+    """
+    if problem.main_cause in _UNRUN:
+        return f"{spoken(problem.main_cause)}: perhaps the prompt, or `sampling.max_tokens`, doesn't fit the model"
+    if problem.main_cause in _LIMITS:
+        return f"mostly {spoken(problem.main_cause)}: perhaps too hard, or the limits of `sandbox` are too small"
+    if problem.main_cause == Cause.EXCEPTION and rows["detail"].n_unique() == 1 and rows.height > 1:
+        return f"every program ends with {rows['detail'][0]}: suspect test, or a name that the prompt doesn't give"
+    n_alike = max(Counter(text for text in rows["signature"] if text).values(), default=0)
+    if n_alike >= _LEAST_AGREED and 2 * n_alike > rows.height:
+        return f"suspect test: {n_alike} of {rows.height} different programs give the same other answers"
+    passed = [cases for cases in rows["passed_cases"].to_list() if cases]
+    n_cases = max(map(len, passed), default=0)
+    never = [
+        place + 1 for place in range(n_cases) if not any(cases[place : place + 1] == [True] for cases in passed)
+    ]
+    if never and 2 * len(never) <= n_cases:
+        named = ", ".join(map(str, never[:_N_CASES_NAMED])) + (" …" if len(never) > _N_CASES_NAMED else "")
+        cases = f"case{'s' * (len(never) > 1)} {named}"
+        return f"suspect test, or something the prompt doesn't say: no program passes {cases} of {n_cases}"
+    best = max((sum(cases) for cases in passed), default=0)
+    close = "nearly solved: some program passes each case" if not never else "likely too hard"
+    return f"{close}; the best one passes {best} of {n_cases}" if n_cases else "likely too hard"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.schemas.manifest import Manifest, PairingReport
@@ -106,45 +107,24 @@ class TagShare:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
-    """One pair, to be read by a person. Codes are as the model wrote them: hostile text."""
-
-    pair_id: str
-    problem_id: str
-    chosen_code: str
-    rejected_code: str
-    rejected_cause: str
-    rejected_detail: str
-    chosen_share: float
-    rejected_share: float
-    n_cases: int
-
-
-@dataclass(frozen=True, slots=True)
 class PairFacts:
     """The pairs in figures.
 
     Attributes:
         n_train, n_test: pairs of the two splits.
         n_problems: problems that have a pair.
-        n_shorter, n_equal, n_longer: pairs whose chosen program has fewer, as many, more lines of code.
         lengths: one entry a number of lines that occurs, ascending; medians: of chosen and of rejected programs.
-        length_auc: how well length alone separates chosen from rejected (see `length_auc`); None without pairs.
         tags: all tags that occur, the largest difference of shares first.
-        examples: a few pairs, one a problem, the commonest causes first.
+        examples: columns of a few pairs, one a problem, the commonest causes first. Codes are hostile text.
     """
 
     n_train: int
     n_test: int
     n_problems: int
-    n_shorter: int
-    n_equal: int
-    n_longer: int
     lengths: tuple[LengthCount, ...]
     medians: tuple[float, float]
-    length_auc: float | None
     tags: tuple[TagShare, ...]
-    examples: tuple[Example, ...]
+    examples: tuple[Mapping[str, Any], ...]
 
     @property
     def n(self) -> int:
@@ -172,14 +152,6 @@ class AnswerCount:
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerFacts:
-    """How answers became programs: `n` answers, and those of each kind that came."""
-
-    n: int
-    kinds: tuple[AnswerCount, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class ReportInput:
     """All that the report shows of one run. Parts that the run has not come to are None or empty.
 
@@ -198,7 +170,7 @@ class ReportInput:
         tags: how the share of candidates with each style tag changed, the largest change first.
         sets: what changed on further sets, by the set's name.
         refusals: checks of the gate that did not hold.
-        answers: how answers became programs; None where none was read.
+        answers: how answers became programs: all that were read, then each kind that came.
         undecided: candidates without a label by cause, the commonest first.
         left_out: problems that were asked for and are not in the run.
         why_weak: likeliest reason why each of the weakest problems is seldom or never solved, by id.
@@ -224,7 +196,7 @@ class ReportInput:
     undecided: tuple[UndecidedCount, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     why_weak: Mapping[str, str] = field(default_factory=dict)
-    answers: AnswerFacts | None = None
+    answers: tuple[AnswerCount, ...] = ()
 
     @property
     def n_undecided(self) -> int:

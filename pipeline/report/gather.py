@@ -18,12 +18,15 @@ from pairsmith.pipeline.report.counting import (
     count_answers,
     count_candidates,
     count_pairs,
+    explain_failures,
+    list_left_out,
     list_outcomes,
     list_problems,
+    list_undecided,
     trace_candidates,
+    weakest_problems,
 )
 from pairsmith.pipeline.report.facts import ReportError, ReportInput, TrainingFacts
-from pairsmith.pipeline.report.unsolved import explain_failures, list_left_out, list_undecided, weakest_problems
 from pairsmith.pipeline.training.progress import read_evaluations
 from pairsmith.schemas.candidate import Candidate, Program, Syntax
 from pairsmith.schemas.manifest import Manifest

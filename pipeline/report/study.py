@@ -1,22 +1,23 @@
-"""The reports of a study and of a synthesis; each is one self-contained HTML file."""
+"""The reports of a study, of rounds and of a synthesis; each is one self-contained HTML file."""
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from pairsmith.pipeline.evaluation.rounds import pass_gain
 from pairsmith.pipeline.report.page import page_environment
 from pairsmith.pipeline.report.svg import FAILED, INK, MUTED, PASSED, PLAIN, ROLES, UNDECIDED, Drawing, draw_svg
-from pairsmith.pipeline.report.words import change, cost_of, significance
+from pairsmith.pipeline.report.words import spoken
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.pipeline.synthesis import Bin, Calibration
 from pairsmith.schemas.manifest import Manifest
-from pairsmith.schemas.score import Gain, Interval, RoundRow, StudyRow
+from pairsmith.schemas.score import Gain, Interval, RoundRow, RoundsResult, StudyRow
 from pairsmith.schemas.synthesis import ProblemCard
 
 N_SHOWN = 40
@@ -117,7 +118,7 @@ def render_study(title: str, rows: Sequence[StudyRow]) -> str:
     done = [row for row in rows if row.gains]
     figures = {}
     if any(row.gain("pass@1") and row.gain(COST) for row in done):
-        figures = {"changes": plot_changes(done), "paths": plot_paths(done)}
+        figures = {"changes": plot_changes(done)}
     return (
         page_environment()
         .get_template("study.html.jinja")
@@ -129,35 +130,11 @@ def render_study(title: str, rows: Sequence[StudyRow]) -> str:
             figures={name: Markup(draw_svg(figure)) for name, figure in figures.items()},
             keys=[(ROLES[colour], start) for start, colour in _start_colours(rows).items()],
             marks=_marks_in_words(rows),
-            sentences=[sentence for start in _starts(rows) for sentence in conclude(start, rows)],
             slices=[
                 (row, part) for row in done for part in row.slices if any(g.is_significant for g in part.gains)
             ],
         )
     )
-
-
-def conclude(start: str, rows: Sequence[StudyRow]) -> list[str]:
-    """Return in words what alignment did to one start: one sentence a cell, the gains first."""
-    mine = [(row, gain) for row in rows if row.start == start and (gain := row.gain("pass@1")) is not None]
-    several = len({row.dataset for row in rows}) > 1
-    sentences = []
-    for row, gain in sorted(
-        mine, key=lambda pair: math.inf if math.isnan(pair[1].change.value) else -pair[1].change.value
-    ):
-        cost = row.gain(COST)
-        verb = significance(gain) if gain.is_significant else "shows no difference"
-        what = f"{start} by {row.method}" + (f" on {row.dataset}" if several else "")
-        sentences.append(f"{what}: pass@1 {verb}, {change(gain.change)}; {_cost(cost)}.")
-    return sentences
-
-
-def _cost(cost: Gain | None) -> str:
-    if cost is None:
-        return "diversity was not measured"
-    if not cost.is_significant:
-        return f"diversity shows no difference, {change(cost.change)}"
-    return f"{cost_of(cost)}, {change(cost.change)}"
 
 
 def list_measures(rows: Sequence[StudyRow | RoundRow]) -> list[str]:
@@ -173,31 +150,15 @@ def plot_changes(rows: Sequence[StudyRow]) -> Drawing:
         axes.axhline(0.0, color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
         axes.axvline(0.0, color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
         for gain, cost, colour, mark in _points(rows):
-            _cross(axes, cost.change, gain.change, colour, 0.6)
-            axes.scatter([cost.change.value], [gain.change.value], color=colour, marker=mark, s=54, zorder=3)
+            x, y = cost.change, gain.change
+            axes.hlines(y.value, x.low, x.high, color=colour, linewidth=1.3, alpha=0.6)
+            axes.vlines(x.value, y.low, y.high, color=colour, linewidth=1.3, alpha=0.6)
+            axes.scatter([x.value], [y.value], color=colour, marker=mark, s=54, zorder=3)
         axes.set_xlabel("change of distinct programs (share)")
         axes.set_ylabel("change of pass@1")
         axes.grid(visible=True)
 
     return Drawing(paint, 3.6, "changes", "Change of pass@1 against change of diversity, with intervals")
-
-
-def plot_paths(rows: Sequence[StudyRow]) -> Drawing:
-    """Return where each start stands, and where alignment led it: diversity across, pass@1 upwards."""
-
-    def paint(axes: Axes) -> None:
-        for gain, cost, colour, mark in _points(rows):
-            start, end = (cost.before.value, gain.before.value), (cost.after.value, gain.after.value)
-            axes.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": colour, "linewidth": 1.3})
-            _cross(axes, cost.before, gain.before, colour, 0.25)
-            axes.scatter(*end, color=colour, marker=mark, s=54, zorder=3)
-            axes.scatter(*start, facecolors="none", edgecolors=colour, s=70, linewidths=1.8, zorder=3)
-        axes.set_xlabel("distinct programs (share)")
-        axes.set_ylabel("pass@1")
-        axes.margins(0.12)
-        axes.grid(visible=True)
-
-    return Drawing(paint, 3.6, "paths", "Paths from each start to its aligned models: diversity and pass@1")
 
 
 def _points(rows: Sequence[StudyRow]) -> Iterator[tuple[Gain, Gain, str, str]]:
@@ -209,17 +170,9 @@ def _points(rows: Sequence[StudyRow]) -> Iterator[tuple[Gain, Gain, str, str]]:
             yield gain, cost, colours[row.start], marks[row.method, row.dataset]
 
 
-def _cross(axes: Axes, x: Interval, y: Interval, colour: str, alpha: float) -> None:
-    axes.hlines(y.value, x.low, x.high, color=colour, linewidth=1.3, alpha=alpha)
-    axes.vlines(x.value, y.low, y.high, color=colour, linewidth=1.3, alpha=alpha)
-
-
-def _starts(rows: Sequence[StudyRow]) -> list[str]:
-    return list(dict.fromkeys(row.start for row in rows))
-
-
 def _start_colours(rows: Sequence[StudyRow]) -> dict[str, str]:
-    return {start: _COLOURS[place % len(_COLOURS)] for place, start in enumerate(_starts(rows))}
+    starts = dict.fromkeys(row.start for row in rows)
+    return {start: _COLOURS[place % len(_COLOURS)] for place, start in enumerate(starts)}
 
 
 def _marks(rows: Sequence[StudyRow]) -> dict[tuple[str, str], str]:
@@ -239,3 +192,132 @@ def _marks_in_words(rows: Sequence[StudyRow]) -> list[str]:
         f"{_SHAPES[mark]}: {method}" + (f" on {dataset}" if several else "")
         for (method, dataset), mark in _marks(rows).items()
     ]
+
+
+_LINES = (PASSED, PLAIN, INK)
+N_LOST = 24  # programs that are shown
+
+
+def write_rounds_report(rounds: Path, result: RoundsResult) -> Path:
+    """Write `report.html` into the folder of rounds, and return where it is.
+
+    Raises:
+        FolderError: if it can't be written.
+    """
+    path = rounds / "report.html"
+    write_whole(path, render_rounds(rounds.name, result).encode("utf-8"))
+    return path
+
+
+def render_rounds(title: str, result: RoundsResult) -> str:
+    """Return the page as HTML: no script, no external resource, the same text for the same rounds."""
+    done = [row for row in result.rows if row.gains]
+    figures = {}
+    if done:
+        figures["passes"] = plot_passes(done)
+    if any(pass_gain(row.gains) and row.gain(_cost(done)) for row in done):
+        figures["path"] = plot_path(done)
+    return (
+        page_environment()
+        .get_template("rounds.html.jinja")
+        .render(
+            title=title,
+            rows=result.rows,
+            done=done,
+            recommended=result.recommended,
+            measures=list_measures([*done]),
+            figures={name: Markup(draw_svg(figure)) for name, figure in figures.items()},
+            sentences=advise(result),
+            n_lost=N_LOST,
+            slices=[
+                (row, part) for row in done for part in row.slices if any(g.is_significant for g in part.gains)
+            ],
+        )
+    )
+
+
+def advise(result: RoundsResult) -> list[str]:
+    """Return in words why the rounds ended, and which one to keep."""
+    last = result.rows[-1] if result.rows else None
+    sentences = [f"No further round: {last.stop}."] if last is not None and last.stop and last.gains else []
+    return [*sentences, _advice(result)] if result.recommended is not None else sentences
+
+
+def _advice(result: RoundsResult) -> str:
+    number = result.recommended
+    held = [row.number for row in result.rows if row.refusals]
+    back = f" Held back by the gate: round {', '.join(map(str, held))}." if held else ""
+    if not number:
+        return f"Keep the start: no round is better within the bounds of the gate.{back}"
+    row = next(row for row in result.rows if row.number == number)
+    gain = pass_gain(row.gains)
+    assert gain is not None
+    after = gain.after
+    advice = f"Keep round {number}: {gain.measure} {after.value:.3f} [{after.low:.3f}, {after.high:.3f}]."
+    if not gain.is_significant:
+        advice += " The difference to the start may be chance; more held-out problems would tell."
+    if result.rows[-1].lost:
+        advice += (
+            " To keep approaches: pairs.keep_approaches, a higher temperature by rounds.by_round, the method rpo."
+        )
+    return advice + back
+
+
+def _cost(rows: Sequence[RoundRow]) -> str:
+    """Return the measure of diversity that is drawn: effective number of behaviours, else distinct programs."""
+    names = [gain.measure for row in rows for gain in row.gains if gain.measure.startswith("effective_behaviour")]
+    return names[0] if names else COST
+
+
+def plot_passes(rows: Sequence[RoundRow]) -> Drawing:
+    """Return pass@k by round, from the start at 0, with intervals."""
+    names = [
+        gain.measure for gain in rows[0].gains if gain.measure.startswith("pass@") and "_" not in gain.measure
+    ]
+
+    def paint(axes: Axes) -> None:
+        for place, name in enumerate(names[: len(_LINES)]):
+            points = _by_round(rows, name)
+            x = [number + 0.06 * place for number, _ in points]
+            colour = _LINES[place]
+            axes.plot(x, [point.value for _, point in points], color=colour, marker="o", linewidth=1.6)
+            axes.vlines(x, [p.low for _, p in points], [p.high for _, p in points], color=colour, alpha=0.6)
+            axes.annotate(
+                name, (x[-1], points[-1][1].value), textcoords="offset points", xytext=(6, 6), color=colour
+            )
+        axes.set_xticks([0, *(row.number for row in rows)])
+        axes.set_xlabel("round; 0 is the start")
+        axes.set_ylabel("pass@k on the held-out problems")
+        axes.margins(x=0.24)
+        axes.grid(visible=True)
+
+    return Drawing(paint, 3.4, "passes", "pass@k by round with intervals")
+
+
+def plot_path(rows: Sequence[RoundRow]) -> Drawing:
+    """Return the path of all rounds: diversity across, pass@1 upwards."""
+    name = _cost(rows)
+    across, up = dict(_by_round(rows, name)), dict(_by_round(rows, "pass@1"))
+    numbers = sorted(set(across) & set(up))
+
+    def paint(axes: Axes) -> None:
+        for before, after in pairwise(numbers):
+            old, new = ((across[n].value, up[n].value) for n in (before, after))
+            axes.annotate("", new, old, arrowprops={"arrowstyle": "-|>", "color": PASSED, "linewidth": 1.3})
+        for n in numbers:
+            x, y = across[n], up[n]
+            axes.hlines(y.value, x.low, x.high, color=PLAIN, linewidth=1.2, alpha=0.4)
+            axes.vlines(x.value, y.low, y.high, color=PLAIN, linewidth=1.2, alpha=0.4)
+            axes.scatter([x.value], [y.value], color=PASSED, s=40, zorder=3)
+            axes.annotate(str(n) if n else "start", (x.value, y.value), textcoords="offset points", xytext=(6, 6))
+        axes.set_xlabel(spoken(name))
+        axes.set_ylabel("pass@1")
+        axes.margins(0.15)
+        axes.grid(visible=True)
+
+    return Drawing(paint, 3.4, "path", "Path of the rounds: diversity and pass@1")
+
+
+def _by_round(rows: Sequence[RoundRow], measure: str) -> list[tuple[int, Interval]]:
+    gains = [(row.number, gain) for row in rows if (gain := row.gain(measure)) is not None]
+    return [(0, gains[0][1].before), *((number, gain.after) for number, gain in gains)] if gains else []

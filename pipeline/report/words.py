@@ -12,7 +12,6 @@ MEASURES = {
     "effective_syntax": "Effective programs",
     "effective_behaviour": "Effective behaviours",
     "pass@1_greedy": "pass@1, greedy",
-    "self_bleu": "Self-BLEU",
 }
 
 

@@ -29,8 +29,6 @@ SPANS = ("chosen_spans", "rejected_spans")
 FOCUS = ("chosen_focus", "rejected_focus")
 """Columns of the numbers of those tokens of an answer that count alone."""
 _ROWS_AT_ONCE = 256
-MIXED = ("dataset",)
-"""Columns that a mixture adds (see `pipeline.training.mixture`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,7 @@ def read_rows(found: RowFiles, wanted: Rows, cache: Path) -> tuple[Any, Any]:
         return empty, empty
     rows = datasets.load_dataset("parquet", data_files={"train": filled}, split="train", cache_dir=str(cache))
     splits = rows["split"] if "split" in rows.column_names else _splits_by_name(found.files)
-    keep = COLUMNS[found.kind] + tuple(name for name in (*KEPT, *SPANS, *MIXED) if name in rows.column_names)
+    keep = COLUMNS[found.kind] + tuple(name for name in (*KEPT, *SPANS) if name in rows.column_names)
     rows = rows.select_columns(list(keep))
     train, held_out = (
         rows.select([row for row, name in enumerate(splits) if name == split]) for split in ("train", "test")

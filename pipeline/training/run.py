@@ -1,4 +1,4 @@
-"""A training run: rows and a start in; weights, log and summary out."""
+"""A training run, the part `training`: rows and a start in; weights, log and summary out."""
 
 import shutil
 import time
@@ -7,6 +7,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
+from pairsmith.pipeline.chain.stage import Planned, Stage
 from pairsmith.pipeline.run.folder import read_tree
 from pairsmith.pipeline.training import progress
 from pairsmith.pipeline.training.checks import (
@@ -200,3 +201,21 @@ def _after_sft(job: TrainingJob, on_step: OnStep, on_plan: OnPlan | None) -> Tra
     if config.tuning != "full":
         merge_adapter(job.start, folder / "adapter", model)
     return replace(job, start=model, config=config.model_copy(update=rest), name=f"{job.name}-sft")
+
+
+def _planned(planned: Planned) -> str:
+    settings = planned.config.training
+    epochs = "1 epoch" if settings.epochs == 1 else f"{settings.epochs:g} epochs"
+    length = f"{settings.max_steps} steps" if settings.max_steps else f"{epochs} in steps"
+    return f"{settings.method}, {length} of {settings.batch_size} pairs"
+
+
+STAGE = Stage(
+    name="training",
+    about="SFT, DPO and its kin, KTO, ORPO, CPO, SimPO, BoNBoN, through TRL",
+    record=None,
+    reads=("pairs",),
+    settings=("training", "sampling.model", "seed"),
+    planned=_planned,
+    last_file="summary.json",
+)

@@ -23,7 +23,6 @@ BASE_DIGEST = "base_digest.txt"
 """File of an adapter with the digest of the base that it was trained on."""
 _FINGERPRINT = b"pairsmith:fingerprint"  # that `pairsmith build` left in a file's metadata
 _VERSIONS = ("torch", "transformers", "trl", "peft", "accelerate")
-_SPLIT_NAMES = ("loss", "reward_margin", "reward_accuracy", "chosen_logprob", "rejected_logprob", "kl")
 _WEIGHTS, _SETTINGS = "adapter_model.safetensors", "adapter_config.json"
 _MODEL_FILES = ("*.safetensors", "model.safetensors.index.json", "config.json", "generation_config.json")
 
@@ -130,7 +129,7 @@ def merged_model(base: Path, adapter: Path, folder: Path, keeps_type: bool = Fal
 def write_card(
     folder: Path, summary: TrainingSummary, config: TrainingConfig, knobs: Knobs, files: Sequence[Path], seed: int
 ) -> None:
-    """Write `README.md` into the folder of an adapter or a model."""
+    """Write `README.md` into the folder of an adapter or a model: method, settings, data, losses."""
     is_adapter = config.tuning != "full"
     head = {
         "library_name": "peft" if is_adapter else "transformers",
@@ -140,59 +139,39 @@ def write_card(
         **({"datasets": [config.dataset]} if _is_hub_name(config.dataset) else {}),
     }
     what = f"LoRA adapter (rank {config.lora_rank}, alpha {config.lora_alpha})" if is_adapter else "model"
+    method = METHODS[config.method]
+    marks = {mark for file in files if (mark := (pq.read_schema(file).metadata or {}).get(_FINGERPRINT))}
+    dataset = config.dataset if _is_hub_name(config.dataset) else Path(config.dataset).name
+    rows = {
+        "method": f"{method.name}: {method.source}",
+        **{name: getattr(knobs, name) for name in Knobs.__slots__},
+        "steps": f"{len(summary.steps)} of {config.batch_size} rows",
+        "kept": f"the weights after step {summary.kept_step}",
+        "tuning": config.tuning,
+        "max_length": f"{config.max_length} tokens",
+        "seed": seed,
+        "versions": ", ".join(f"{name} {version(name)}" for name in _VERSIONS),
+        "rows": summary.n_pairs,
+        "rows too long, left out": summary.n_too_long,
+        "dataset": dataset or None,
+        "revision": config.dataset_revision,
+        "fingerprint": ", ".join(f"`{mark.decode()}`" for mark in sorted(marks)) or None,
+        **{file.name: f"sha256 `{file_digest(file)}`" for file in files},
+        "loss": f"{summary.steps[0].loss:.4g} at the first step, {summary.steps[-1].loss:.4g} at the last",
+    }
     lines = [
         f"# {summary.model} trained by {summary.method}",
         "",
         f"A {what}, made by pairsmith from {summary.model}.",
         "",
-        *_table("with", _settings(summary, config, knobs, seed)),
-        *_table("on", _data(summary, config, files)),
-        *_table("what the log says", _log(summary)),
+        "| trained with | |",
+        "| --- | --- |",
+        *(f"| {name} | {value} |" for name, value in rows.items() if value is not None),
+        "",
         *(f"- {line}" for line in summary.warnings),
     ]
     text = "\n".join(lines).rstrip() + "\n"
     write_whole(folder / "README.md", f"---\n{json.dumps(head, indent=1)}\n---\n\n{text}".encode())
-
-
-def _settings(
-    summary: TrainingSummary, config: TrainingConfig, knobs: Knobs, seed: int
-) -> list[tuple[str, object]]:
-    method = METHODS[config.method]
-    n_rows = f"{len(summary.steps)} of {config.batch_size} rows"
-    rows: list[tuple[str, object]] = [("method", f"{method.name}: {method.source}")]
-    rows += [(name, value) for name in Knobs.__slots__ if (value := getattr(knobs, name)) is not None]
-    rows += [("steps", n_rows), ("kept", f"the weights after step {summary.kept_step}"), ("tuning", config.tuning)]
-    rows += [("max_length", f"{config.max_length} tokens"), ("seed", seed)]
-    return [*rows, ("versions", ", ".join(f"{name} {version(name)}" for name in _VERSIONS))]
-
-
-def _data(summary: TrainingSummary, config: TrainingConfig, files: Sequence[Path]) -> list[tuple[str, object]]:
-    rows: list[tuple[str, object]] = [("rows", summary.n_pairs), ("rows too long, left out", summary.n_too_long)]
-    if config.dataset:
-        rows.append(("dataset", config.dataset if _is_hub_name(config.dataset) else Path(config.dataset).name))
-    if config.dataset_revision:
-        rows.append(("revision", config.dataset_revision))
-    marks = {mark for file in files if (mark := (pq.read_schema(file).metadata or {}).get(_FINGERPRINT))}
-    rows += [("fingerprint", f"`{mark.decode()}`") for mark in sorted(marks)]
-    return rows + [(file.name, f"sha256 `{file_digest(file)}`") for file in files]
-
-
-def _log(summary: TrainingSummary) -> list[tuple[str, object]]:
-    first, last = summary.steps[0], summary.steps[-1]
-    rows: list[tuple[str, object]] = []
-    for name in _SPLIT_NAMES:
-        values = [getattr(step, name) for step in (first, last)]
-        if None not in values:
-            rows.append((name, f"{values[0]:.4g} at the first step, {values[1]:.4g} at the last"))
-    for evaluation in summary.held_out:
-        if evaluation.step == summary.kept_step:
-            accuracy = "" if evaluation.reward_accuracy is None else f", accuracy {evaluation.reward_accuracy:.3f}"
-            rows.append(("held-out pairs", f"loss {evaluation.loss:.4g}{accuracy}"))
-    return rows
-
-
-def _table(title: str, rows: Sequence[tuple[str, object]]) -> list[str]:
-    return [f"| {title} | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows), ""]
 
 
 def _is_hub_name(name: str) -> bool:

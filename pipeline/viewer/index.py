@@ -1,4 +1,4 @@
-"""The pairs of a run by their facts: filtered, counted, and in an order to go through."""
+"""The pairs of a run by their facts, filtered, counted and in order; its problems; its undecided candidates."""
 
 import functools
 import threading
@@ -12,11 +12,11 @@ import polars as pl
 
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.pairing.drops import read_marks, write_marks
-from pairsmith.pipeline.report.history import NoPairError, RunReader
+from pairsmith.pipeline.report.history import NoPairError, RunReader, read_stage
 from pairsmith.pipeline.run.folder import MANIFEST
-from pairsmith.pipeline.viewer.problems import read_problems
 from pairsmith.schemas.pair import Mark, MarkKind
-from pairsmith.schemas.verdict import CrosscheckResult
+from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.verdict import CrosscheckResult, Label, ProblemCrosscheck, Verdict
 
 DOUBTS = ("any", "weak_problem", "unchecked", "doubtful", "outvoted", "refuted", "weighed_down")
 _N_KEPT = 32  # filters, and problems, that are kept ready
@@ -57,7 +57,7 @@ class PairIndex:
         """Read the facts of all pairs.
 
         Raises:
-            NoPairError: if the run has no pairs.
+            NoPairError: if the run has neither pairs nor problems.
         """
         self.run = run
         self._lock = threading.RLock()
@@ -72,8 +72,11 @@ class PairIndex:
     def _read(self) -> None:
         self._seen = self._stamp()
         self.reader = RunReader(self.run)
+        weak = (
+            read_stage(self.run, "problem_standings", ProblemCrosscheck).select("problem_id", "is_weak").collect()
+        )
         facts = self.reader.pair_facts()
-        self.facts = facts.join(self._weak(), on="problem_id", how="left", maintain_order="left").with_columns(
+        self.facts = facts.join(weak, on="problem_id", how="left", maintain_order="left").with_columns(
             pl.col("is_weak").fill_null(False)
         )
         self.row_of = {pair_id: row for row, pair_id in enumerate(self.facts["pair_id"])}
@@ -82,7 +85,8 @@ class PairIndex:
         self.choices = functools.cache(self._count_choices)
         self._plain_rows = functools.lru_cache(_N_KEPT)(self._find)
         self.problems = functools.cache(lambda: read_problems(self.run, self.facts))
-        assert self.reader.shard_of is not None  # read now, not with the first page
+        if self.facts.is_empty() and not self.reader.shard_of:
+            raise NoPairError(f"{self.run}: neither pairs nor problems there; `pairsmith build` makes them")
 
     def rows(self, wanted: Filter) -> list[int]:
         """Return the numbers of the pairs that are wanted, ascending."""
@@ -177,17 +181,66 @@ class PairIndex:
             if getattr(wanted, name):
                 tests.append(pl.col(column) == getattr(wanted, name))
         found = self.facts.lazy().select(pl.all_horizontal(tests).alias("found")).collect()["found"]
-        return found if len(found) == self.facts.height else pl.Series([bool(found[0])] * self.facts.height)
+        return (
+            found if len(found) == self.facts.height else pl.repeat(bool(found[0]), self.facts.height, eager=True)
+        )
 
-    def _weak(self) -> pl.DataFrame:
-        folder = stage_folder(self.run, "problem_standings")
-        files = [folder.path / name for name in folder.shard_names()]
-        if not files:
-            return pl.DataFrame(schema={"problem_id": pl.String, "is_weak": pl.Boolean})
-        return pl.scan_parquet(files, glob=False).select("problem_id", "is_weak").collect()
+    def _stamp(self) -> tuple[float, ...]:
+        paths = [stage_folder(self.run, stage).path / MANIFEST for stage in ("pairs", "verdicts")]
+        return tuple(path.stat().st_mtime if path.exists() else 0.0 for path in paths)
 
-    def _stamp(self) -> float:
-        try:
-            return (stage_folder(self.run, "pairs").path / MANIFEST).stat().st_mtime
-        except OSError:
-            return 0.0
+
+STATES: Mapping[str, pl.Expr] = {
+    "never_solved": (pl.col("passed") == 0) & (pl.col("failed") > 0),
+    "always_solved": (pl.col("passed") > 0) & (pl.col("failed") == 0),
+    "undecided": pl.col("undecided") > 0,
+    "without_pairs": pl.col("pairs") == 0,
+}
+"""What problems can be filtered by."""
+_COLUMNS = ["candidate_id", "problem_id", "label", "cause", "detail"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemTable:
+    """Problems and undecided candidates.
+
+    Attributes:
+        problems: problem_id, level, passed, failed, undecided (candidates of each label), pairs; by id.
+        undecided: candidate_id, problem_id, cause, detail; by cause and problem.
+    """
+
+    problems: pl.DataFrame
+    undecided: pl.DataFrame
+
+    def find(self, problem: str, state: str) -> pl.DataFrame:
+        """Return the problems whose id holds a text, without regard to case, and that are in a state of STATES."""
+        return self.problems.filter(_holds(problem), STATES.get(state, pl.lit(True)))
+
+    def find_undecided(self, problem: str, cause: str) -> pl.DataFrame:
+        """Return the undecided candidates of such problems that have a cause; an empty one stands for all."""
+        return self.undecided.filter(_holds(problem), pl.col("cause") == cause if cause else pl.lit(True))
+
+
+def read_problems(run: Path, pairs: pl.DataFrame) -> ProblemTable:
+    """Read the problems and verdicts of a run.
+
+    Args:
+        pairs: pairs of the run, with a column `problem_id`.
+    """
+    problems = read_stage(run, "problems", Problem).select("problem_id", "level")
+    verdicts = read_stage(run, "verdicts", Verdict).select(_COLUMNS)
+    counts = [(pl.col("label") == label.value).sum().cast(pl.Int64).alias(label.value) for label in Label]
+    table = (
+        problems.join(verdicts.group_by("problem_id").agg(counts), on="problem_id", how="left")
+        .join(pairs.lazy().group_by("problem_id").agg(pairs=pl.len().cast(pl.Int64)), on="problem_id", how="left")
+        .with_columns(pl.col([*Label, "pairs"]).fill_null(0))
+        .sort("problem_id")
+    )
+    undecided = (
+        verdicts.filter(label=Label.UNDECIDED.value).drop("label").sort("cause", "problem_id", "candidate_id")
+    )
+    return ProblemTable(table.collect(), undecided.collect())
+
+
+def _holds(text: str) -> pl.Expr:
+    return pl.col("problem_id").str.to_lowercase().str.contains(text.lower(), literal=True)

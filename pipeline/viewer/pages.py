@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -30,8 +30,7 @@ from pairsmith.pipeline.report.page import make_environment, render_page
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.safe_text import shown_text
 from pairsmith.pipeline.viewer.colouring import side_by_side
-from pairsmith.pipeline.viewer.index import Filter, PairIndex
-from pairsmith.pipeline.viewer.problems import STATES
+from pairsmith.pipeline.viewer.index import STATES, Filter, PairIndex
 from pairsmith.schemas.pair import MarkKind
 from pairsmith.schemas.verdict import Label
 
@@ -66,7 +65,7 @@ def make_app(run: Path) -> Starlette:
     """Return the viewer of a run, not guarded yet (see `pipeline.viewer.serving`).
 
     Raises:
-        NoPairError: if the run has no pairs.
+        NoPairError: if the run has neither pairs nor problems.
     """
     index = PairIndex(run)
 
@@ -94,6 +93,8 @@ def make_app(run: Path) -> Starlette:
 
 def _list_page(index: PairIndex, request: Request) -> Response:
     index.refresh()
+    if index.facts.is_empty():  # not built that far, or nothing could be paired
+        return RedirectResponse("/problems")
     wanted = Filter.of_query(request.query_params)
     rows = index.rows(wanted)
     page, n_pages = _page_number(request, len(rows))

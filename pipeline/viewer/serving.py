@@ -51,7 +51,7 @@ def serve(run: Path, host: str, port: int, log: Callable[[str], None]) -> None:
 
     Raises:
         AddressError: if the address is none of this machine, is every address, or is taken.
-        NoPairError: if the run has no pairs.
+        NoPairError: if the run has neither pairs nor problems.
     """
     app = make_app(run)
     listener = open_listener(host, port)
