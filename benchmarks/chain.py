@@ -163,7 +163,7 @@ def _build(options: argparse.Namespace) -> Built:
             tools.beyond_pool()  # both start before the clock: a build starts them once
             clock = SandboxClock(is_docker)
             for stage in STAGES:
-                if stage.record is None or stage.made_by or not stage.is_wanted(config):
+                if stage.record is None or stage.made_by:
                     continue
                 with _measured(spent, stage.name, clock):
                     if stage.whole is not None:

@@ -17,7 +17,6 @@ from pairsmith.flows.runtime.stages import (
     open_chain,
     opened,
     run_crosscheck,
-    run_judgements,
     run_pairs,
     run_problems,
     run_samples,
@@ -79,7 +78,6 @@ def build_run(config: RunConfig, cache: Path, api_keys: ApiKeys, shards: Mapping
             draw(None)
         if config.pairs.repairs is not None or not is_adaptive(config):  # else the last wave has made them
             pair(mends=True)
-        run_judgements(chain)
 
 
 _MENDED = ("problems", "programs", "executions", "verdicts", "syntax")

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,30 +147,3 @@ class Mark:
     problem_id: str
     mark: MarkKind
     side: str = ""
-
-
-Choice = Literal["chosen", "rejected", "tie", "unknown"]
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What the judge said of one pair in one dimension of quality.
-
-    Attributes:
-        pair_id: the pair; its candidates are `chosen_id` and `rejected_id`.
-        judge: name of the model.
-        dimension: instruction_following, explanation, complexity_and_efficiency, readability or style.
-        forward: chosen, rejected, tie or unknown (no choice in the reply), asked with the chosen answer first.
-        swapped: the same with the rejected answer first.
-        agreed: what both say; unknown where they differ or one is.
-    """
-
-    pair_id: str
-    problem_id: str
-    chosen_id: str
-    rejected_id: str
-    judge: str
-    dimension: str
-    forward: Choice
-    swapped: Choice
-    agreed: Choice

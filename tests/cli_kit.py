@@ -15,7 +15,7 @@ from pairsmith.pipeline.chain.table import stage_folder, stored_stages
 from pairsmith.pipeline.problems.sources.starter import load_starter, starter_folder
 
 N_PROBLEMS = 12
-STAGES = tuple(stage for stage in stored_stages() if stage != "judgements")  # no judge is asked
+STAGES = stored_stages()
 
 
 def run_pairsmith(*arguments: str | Path, home: Path, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:

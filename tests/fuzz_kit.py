@@ -21,7 +21,6 @@ from pairsmith.pipeline.extraction import extract_program
 from pairsmith.pipeline.judging.checkers import why_no_checker
 from pairsmith.pipeline.judging.equality import matches
 from pairsmith.pipeline.languages.table import LANGUAGES
-from pairsmith.pipeline.pairing.llm_judge import read_reply
 from pairsmith.pipeline.problems import rows
 from pairsmith.pipeline.problems.conversion import TestSyntaxError, convert_tests
 from pairsmith.pipeline.problems.records import DroppedProblem, Found, PendingProblem, ProblemsError
@@ -288,7 +287,6 @@ def _read_stored(text: str, folder: Path) -> None:
 
 
 def _read_reply(text: str, folder: Path) -> None:
-    read_reply(text, swapped=False)
     parse_instruction(text)
     parse_concepts(text)
     read_suite(text, "f", "import math", ("a",))

@@ -154,7 +154,6 @@ OTHERS: Mapping[str, Any] = {
     "problems.trust": "reference",
     "evaluation.models": [{"name": "other"}],
     "evaluation.sets": [{"name": "other", "source": "humaneval"}],
-    "judge.model": "judge",
 }
 """Another value of settings whose type does not tell one."""
 
@@ -210,7 +209,6 @@ def flipped(config: RunConfig, key: str, folder: Path) -> RunConfig | None:
 def keys_of(run: Path, config: RunConfig) -> dict[str, object]:
     """Return what each stage's shards are known by; problems are what they are, whatever names them."""
     chain = open_chain(run, config)
-    chain.deal("judgements")
     found: dict[str, object] = {}
     for stage in table.STAGES:
         if stage.record is not None and stage.name != "problems":

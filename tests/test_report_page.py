@@ -308,20 +308,6 @@ def test_page_shows_how_the_pairs_were_made(tmp_path: Path) -> None:
     assert "70% of 10 small mistakes" in text
 
 
-def test_page_shows_what_a_language_model_says_of_the_pairs(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "demo", n=4)
-    (run / "pairing.json").write_text(report_to_json(PAIRING), encoding="utf-8")
-    assert "What a language model says" not in Page(write_report(run).read_text(encoding="utf-8")).text
-    counts = {"style.chosen": 7, "style.unknown": 2, "readability.tie": 5, "asked": 28}
-    manifest = Manifest("judgements", "k", 14, 70, {}, counts, (), {})
-    (run / "judgements").mkdir()
-    (run / "judgements" / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
-    text = Page(write_report(run).read_text(encoding="utf-8")).text
-    assert "What a language model says of the pairs" in text
-    assert "style7002" in text
-    assert "readability0050" in text
-
-
 def test_parts_tags_further_sets_and_the_gate_are_shown(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
     flat = Interval(0.5, 0.4, 0.6)

@@ -15,7 +15,7 @@ from pairsmith.schemas.arrow import SCHEMA_VERSION, arrow_schema, from_table, me
 from pairsmith.schemas.candidate import Candidate, OtherBlock, Program, Repeat, Syntax
 from pairsmith.schemas.execution import CaseRun, Execution, OtherRun, Status, TestRun
 from pairsmith.schemas.manifest import Manifest
-from pairsmith.schemas.pair import Judgement, Mark, Message, Pair, Repair, Span
+from pairsmith.schemas.pair import Mark, Message, Pair, Repair, Span
 from pairsmith.schemas.problem import Case, Problem
 from pairsmith.schemas.score import (
     Gain,
@@ -38,7 +38,7 @@ RECORDS = (
     OtherRun,
     Span,
     Candidate, Case, CaseRun, Execution, Gain, HeldOutStep, Interval,
-    Judgement, Mark, Message, Pair, Problem, Program, Repeat, SliceGain,
+    Mark, Message, Pair, Problem, Program, Repeat, SliceGain,
     Syntax, TestRun, Timing, TrainingStep, TrainingSummary, Verdict, CandidateCrosscheck, ProblemCrosscheck,
 )  # fmt: skip
 AS_JSON = {Score, ProblemScore, Gate, GateCheck, StudyRow, RoundRow, LostApproach, RoundsResult}

@@ -3,14 +3,10 @@ from dataclasses import replace
 
 import pytest
 
-from pairsmith.pipeline.pairing.llm_judge import DIMENSIONS, judge_pairs, read_reply
 from pairsmith.pipeline.syntax.quality import LintError, lint, rate
 from pairsmith.schemas.candidate import Extraction, Program, Syntax
-from pairsmith.schemas.pair import Message
 from pairsmith.schemas.problem import JudgedBy, Problem
-from tests.judge_kit import Judge
 from tests.syntax_rewrites import analyse_program
-from tests.training_kit import make_pair
 
 PROBLEM = Problem(
     problem_id="p", source="jsonl", language="python", entry_point="f", prompt="Add.",
@@ -89,38 +85,3 @@ def test_lint_counts_by_rule_in_one_run() -> None:
     assert lint([], ["E"]) == []
     with pytest.raises(LintError, match="NOPE"):
         lint(codes, ["NOPE"])
-
-
-PAIR = replace(
-    make_pair(1), pair_id="pair", chosen_id="1", chosen=(Message("assistant", "bad answer"),), rejected_id="2",
-    rejected=(Message("assistant", "good answer"),),
-)  # fmt: skip
-
-
-def test_a_judge_that_means_it_agrees_with_itself() -> None:
-    judge = Judge()
-    found = judge_pairs([PAIR], judge)
-    assert [one.dimension for one in found] == list(DIMENSIONS)
-    assert {(one.forward, one.swapped, one.agreed) for one in found} == {("rejected", "rejected", "rejected")}
-    assert len({request.candidate_id for request in judge.asked}) == 2
-    assert {(one.pair_id, one.chosen_id, one.rejected_id, one.judge) for one in found} == {
-        ("pair", "1", "2", "judge")
-    }
-
-
-def test_a_preference_for_a_place_counts_for_nothing_and_both_are_kept() -> None:
-    found = judge_pairs([PAIR], Judge(biased=True))
-    assert {(one.forward, one.swapped, one.agreed) for one in found} == {("chosen", "rejected", "unknown")}
-
-
-def test_a_judge_that_gives_no_answer_is_unknown() -> None:
-    assert {one.agreed for one in judge_pairs([PAIR], Judge(broken=True))} == {"unknown"}
-
-
-@pytest.mark.parametrize(
-    ("text", "choice"),
-    [('{"style": "tie"}', "tie"), ('{"style": "b"}', "rejected"), ("no", "unknown"), ("{broken}", "unknown"),
-     ('{"style": "C"}', "unknown"), ('{"style": "A"} then {"style": "B"}', "rejected")],
-)  # fmt: skip
-def test_replies(text: str, choice: str) -> None:
-    assert read_reply(text, swapped=False)["style"] == choice

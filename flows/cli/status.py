@@ -55,7 +55,7 @@ def show_status(target: str | None, overrides: Iterable[str], cache: Path, conso
         return
     states = _states(subject.folder, subject.config, cache)
     is_at_work = is_locked(subject.work)
-    if all(one.state in (State.MISSING, State.OFF) for one in states) and not is_at_work and not subject.words:
+    if all(one.state is State.MISSING for one in states) and not is_at_work and not subject.words:
         raise NoRunError(f"{subject.title}: nothing of a run in there; name what `pairsmith build` wrote")
     print_lines(console, _sentence(states, subject))
     _print_states(states, console)
@@ -68,18 +68,17 @@ def show_status(target: str | None, overrides: Iterable[str], cache: Path, conso
 
 def _sentence(states: Sequence[StageState], subject: "_Subject") -> str:
     """Return how a run stands, and what to do next, in one line."""
-    wanted = [one for one in states if one.state is not State.OFF]
-    n_done = sum(one.state is State.DONE for one in wanted)
-    pairs = next((f", {counted(one.n_rows, 'pair')}" for one in wanted if one.stage == "pairs" and one.n_rows), "")
+    n_done = sum(one.state is State.DONE for one in states)
+    pairs = next((f", {counted(one.n_rows, 'pair')}" for one in states if one.stage == "pairs" and one.n_rows), "")
     if is_locked(subject.work):
-        return f"{subject.title} is at work: {n_done} of {len(wanted)} parts done{pairs}"
-    open_parts = [one for one in wanted if one.state is not State.DONE]
+        return f"{subject.title} is at work: {n_done} of {len(states)} parts done{pairs}"
+    open_parts = [one for one in states if one.state is not State.DONE]
     if not open_parts:
         return f"{subject.title} is done{pairs}; next: pairsmith view {subject.title}"
     first = open_parts[0]
     verb = {"training": "train", "evaluation": "evaluate"}.get(first.stage, "build")
     return (
-        f"{subject.title}: {n_done} of {len(wanted)} parts done{pairs}; {first.stage} is {first.state}; "
+        f"{subject.title}: {n_done} of {len(states)} parts done{pairs}; {first.stage} is {first.state}; "
         f"next: pairsmith {verb} {_config_of(subject)}"
     )
 
@@ -183,7 +182,7 @@ def _print_states(states: Iterable[StageState], console: Console) -> None:
     stored, table = stored_stages(), []
     for one in states:
         shards = f"{one.n_current} of {one.n_shards}" if one.n_shards and one.stage in stored else ""
-        rows = f"{one.n_rows:,}" if one.stage in stored and one.state not in (State.MISSING, State.OFF) else ""
+        rows = f"{one.n_rows:,}" if one.stage in stored and one.state is not State.MISSING else ""
         state = Text(str(one.state), _STYLES.get(one.state, "dim"))
         table.append((one.stage, state, rows, shards, "\n".join(map(visible, one.reasons))))
     print_table(console, ("stage", "state", "rows", "shards", "why"), table)

@@ -242,13 +242,6 @@ def run_pairs(chain: Chain) -> None:
         bar.advance(chain.ensure_whole("pairs").n_out)
 
 
-def run_judgements(chain: Chain) -> None:
-    """Have a language model compare the pairs, where the configuration names one."""
-    if table.find_stage("judgements").is_wanted(chain.config):
-        chain.deal("judgements")
-        run_stage(chain, "judgements", {name: len(pairs) for name, pairs in chain.sources["judgements"].items()})
-
-
 def run_stage(chain: Chain, name: str, sizes: Mapping[str, int]) -> None:
     """Make those shards of a stage that are not there under their key, then its manifest."""
     stage = table.find_stage(name)

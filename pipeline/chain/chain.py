@@ -172,10 +172,9 @@ class Chain:
         self.sources["problems"] = problems
         manifests: list[Manifest] = []
         for stage in table.STAGES:
-            if stage.record is None or not stage.is_wanted(self.config):
+            if stage.record is None:
                 continue
-            names = self.deal(stage.name) if stage.deal is not None else problems
-            manifest = self.done(stage.name, names)
+            manifest = self.done(stage.name, problems)
             if manifest is None or any(manifest.counts.get(count) for count in _FAULTS.values()):
                 return []
             manifests.append(manifest)
@@ -185,13 +184,6 @@ class Chain:
         """Write the manifest of a stage, whose shards are all there; other shards are removed."""
         names = list(shards)
         return self.folder(stage).finish(names, self.fingerprint(stage, names), versions_of(stage))
-
-    def deal(self, stage: str) -> list[str]:
-        """Deal the rows of the stage before to the shards of a stage that has others than the problems'."""
-        value = find_stage(stage)
-        assert value.deal is not None
-        self.sources[stage] = value.deal(self.folder(value.reads[0]).read_all(), self.config)
-        return list(self.sources[stage])
 
     def forget_faults(self) -> None:
         """Remove shards in which a server failed requests or a sandbox broke, so that they are made again."""

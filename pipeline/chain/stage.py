@@ -91,9 +91,6 @@ class Stage:
     # makes all shards of the stage at once out of all files of the stages that it reads, by stage, given the run
     # folder, the configuration and the key
     whole: Callable[[Mapping[str, list[Path]], Path, RunConfig, str], Mapping[str, Shard]] | None = None
-    # takes all rows of the stage before, for a stage that has other shards than the problems'; returns the
-    # `Inputs.source` of each shard
-    deal: Callable[[Sequence[Any], RunConfig], Mapping[str, Any]] | None = None
     # digest of what people changed in a run folder by hand, part of the key of `whole`
     marks: Callable[[Path], str] = lambda run_dir: ""
     # digests of `Inputs.source`, for a stage that depends on it; else its key has the digests of the rows that it
@@ -105,7 +102,6 @@ class Stage:
     key_texts: Callable[..., Sequence[str]] = lambda *texts: texts
     # digests of what rows depend on besides their candidate, by stage and problem; see `Inputs.before`
     reuse: Callable[[Inputs, RunConfig], Mapping[str, Mapping[str, str]]] | None = None
-    is_wanted: Callable[[RunConfig], bool] = lambda config: True  # whether a configuration asks for it
     overlaps: bool = False  # whether its shards are made while others are still drawn
     # whether what was measured in its rows matters to the stages that read it: the digest of the file then counts
     # for them, not that of its rows without measured columns

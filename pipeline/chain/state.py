@@ -122,8 +122,6 @@ class State(StrEnum):
     """Some shards are there; the next build goes on from them."""
     MISSING = "missing"
     """Nothing is there."""
-    OFF = "off"
-    """The configuration doesn't ask for it."""
     UNKNOWN = "unknown"
     """Unknown, for the reason given."""
 
@@ -160,8 +158,6 @@ def examine_run(
     for stage in table.STAGES:
         if stage.record is None:
             state = _examine_part(run_dir, stage, config, made.get(stage.name))
-        elif not stage.is_wanted(config):
-            state = StageState(stage.name, State.OFF, _n_rows(run_dir, stage.name))
         elif stage.name == "problems" and isinstance(problems, str):
             state = StageState(stage.name, State.UNKNOWN, _n_rows(run_dir, stage.name), reasons=(problems,))
         else:
@@ -174,8 +170,6 @@ def _keys(chain: Chain, stage: Stage, problems: Mapping[str, LoadedProblems] | s
     """Return the key that each shard should have; None where what it reads is not there yet."""
     if stage.whole is not None:
         names = [""]
-    elif stage.deal is not None:
-        names = chain.deal(stage.name)
     else:
         names = chain.folder("problems").shard_names() if isinstance(problems, str) else list(problems)
     keys: dict[str, str | None] = dict.fromkeys(names)
@@ -235,7 +229,7 @@ def _roots(stage: str, found: Mapping[str, StageState]) -> dict[str, State]:
         one = found[name]
         if one.state is State.BEHIND:
             roots |= _roots(name, found)
-        elif one.state not in (State.DONE, State.OFF):
+        elif one.state is not State.DONE:
             roots[name] = one.state
     return roots
 

@@ -9,7 +9,6 @@ from pairsmith.pipeline.evaluation import stage as evaluation
 from pairsmith.pipeline.execution import stage as execution
 from pairsmith.pipeline.extraction import stage as extraction
 from pairsmith.pipeline.judging import stage as judging
-from pairsmith.pipeline.pairing import llm_judge
 from pairsmith.pipeline.pairing import stage as pairing
 from pairsmith.pipeline.problems import stage as problems
 from pairsmith.pipeline.run.folder import StageFolder
@@ -28,7 +27,6 @@ STAGES: tuple[Stage, ...] = (
     crosscheck.PROBLEMS_STAGE,
     crosscheck.TIMINGS_STAGE,
     pairing.STAGE,
-    llm_judge.STAGE,
     training.STAGE,
     evaluation.STAGE,
 )
@@ -49,7 +47,7 @@ def stored_stages() -> tuple[str, ...]:
 
 def shard_stages() -> tuple[Stage, ...]:
     """Return the stages whose shards are those of the problems, each made of the shards of the same name."""
-    return tuple(stage for stage in STAGES if stage.record and not stage.whole and not stage.deal)
+    return tuple(stage for stage in STAGES if stage.record and not stage.whole)
 
 
 def stage_folder(run_dir: Path, name: str) -> StageFolder:

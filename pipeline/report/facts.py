@@ -164,8 +164,6 @@ class ReportInput:
         problems: one entry a problem that has a candidate, by id.
         pairing: what pairing did; None for a run that kept no counts of it.
         gains: after minus before, in the order of the evaluation.
-        judged: dimension of quality to how often a language model preferred chosen, rejected, neither, or did not
-            agree with itself; empty where none was asked.
         slices: what changed on parts of the held-out problems.
         tags: how the share of candidates with each style tag changed, the largest change first.
         sets: what changed on further sets, by the set's name.
@@ -188,7 +186,6 @@ class ReportInput:
     before: Score | None
     after: Score | None
     gains: tuple[Gain, ...]
-    judged: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     slices: tuple[SliceGain, ...] = ()
     tags: tuple[Gain, ...] = ()
     sets: Mapping[str, tuple[Gain, ...]] = field(default_factory=dict)

@@ -11,7 +11,6 @@ from pairsmith.pipeline.chain.table import stored_stages
 from pairsmith.pipeline.evaluation.estimates import ScoringError
 from pairsmith.pipeline.evaluation.gate import GateError, read_gate
 from pairsmith.pipeline.evaluation.score import gains_from_json, score_from_json, slices_from_json
-from pairsmith.pipeline.pairing.llm_judge import count_choices
 from pairsmith.pipeline.pairing.pairs import report_from_json
 from pairsmith.pipeline.pairing.tables import empty_frame
 from pairsmith.pipeline.report.counting import (
@@ -65,7 +64,6 @@ def _gather(run: Path, manifests: dict[str, Manifest]) -> ReportInput:
     problems = list_problems(cells, loaded)
     weakest = weakest_problems(problems)
     evaluation = run / "evaluation"
-    judgements = _read(run / "judgements" / "manifest.json", Manifest.from_json) if pair_facts else None
     return ReportInput(
         name=run.resolve().name,
         stages=tuple(manifests.values()),
@@ -90,7 +88,6 @@ def _gather(run: Path, manifests: dict[str, Manifest]) -> ReportInput:
             for path in sorted(evaluation.glob("sets/*/gains.json"))
         },
         refusals=_read_refusals(run),
-        judged=count_choices(judgements.counts) if judgements else {},
     )
 
 

@@ -23,7 +23,7 @@ from pairsmith.pipeline.run.safe_text import shown_answer, shown_arguments, show
 from pairsmith.schemas.arrow import from_table
 from pairsmith.schemas.candidate import Candidate, Program, Syntax
 from pairsmith.schemas.execution import Execution
-from pairsmith.schemas.pair import Judgement, Pair
+from pairsmith.schemas.pair import Pair
 from pairsmith.schemas.problem import Interface, Problem
 from pairsmith.schemas.verdict import CandidateCrosscheck, Label, ProblemCrosscheck, Timing, Verdict
 
@@ -163,11 +163,6 @@ class RunReader:
     def pair_facts(self) -> pl.DataFrame:
         """Return all pairs with the columns of `PAIR_FACTS`; none before the run has made some."""
         return read_stage(self.run, "pairs", Pair).select(PAIR_FACTS).collect()
-
-    def judgements(self, pair_id: str) -> list[Judgement]:
-        """Return what a language model said of a pair."""
-        found = read_stage(self.run, "judgements", Judgement).filter(pair_id=pair_id).collect()
-        return from_table(found.to_arrow(), Judgement)
 
 
 def read_stage(run: Path, stage: str, record: type) -> pl.LazyFrame:

@@ -67,9 +67,6 @@ def show_history(pair_id: str, run: Path | None, n_cases: int, console: Console)
     offers = _offers(found, config or RunConfig(), pair["problem_id"])
     print_lines(console, "", "== why this pair", *_why(pair, history))
     print_lines(console, *_about_offers(offers, pair, config is not None))
-    judgements = [f"{row.dimension}: {row.agreed}" for row in reader.judgements(pair["pair_id"])]
-    if judgements:
-        print_lines(console, "", "== a language model's judgement", *judgements)
     print_lines(console, "", "== why not another: the problem's candidates")
     _print_others(history, reader, offers, pair, console)
 

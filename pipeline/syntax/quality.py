@@ -16,8 +16,7 @@ readability and style. Each is a number in [0, 1], larger is better:
 - style: max(0, 1 - findings / lines), pylint's global evaluation with all weights 1, over the linter's findings;
   None where no linter reads the language.
 
-Whether an algorithm is the right one, or an explanation is true, only a judge can say
-(`pipeline.pairing.llm_judge`).
+Whether an algorithm is the right one, or an explanation is true, no formula can say.
 """
 
 import ast

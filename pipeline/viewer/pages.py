@@ -171,7 +171,7 @@ def _pair_page(index: PairIndex, request: Request) -> Response:
         cases=cases[:_N_CASES], n_cases=len(cases), tests=outcomes_by_test(chosen, rejected)[:_N_CASES],
         clusters=_clusters(history, pair), n_candidates=len(history.candidates),
         parts=_parts,
-        labels=count_labels(history.candidates), judgements=index.reader.judgements(pair["pair_id"]),
+        labels=count_labels(history.candidates),
     )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ from pairsmith.schemas.config.loading import (
     read_toml,
     validate_run,
 )
-from pairsmith.schemas.config.pairs import Dimension, JudgeConfig, PairsConfig, PolicyConfig, PolicyName
+from pairsmith.schemas.config.pairs import Dimension, PairsConfig, PolicyConfig, PolicyName
 from pairsmith.schemas.config.run import (
     AdaptiveConfig,
     BudgetConfig,
@@ -65,7 +65,7 @@ __all__ = [
     "HELD_OUT", "NOT_SET", "REMOVED", "RENAMED", "AdaptiveConfig", "AgreementConfig", "Backend", "BudgetConfig",
     "ColumnsConfig", "ConfigError", "CrosscheckConfig", "Dimension", "EngineConfig", "EvaluatedModelConfig",
     "EvaluatedSetConfig", "EvaluationConfig", "ExecutionConfig", "ExtractionConfig", "GateConfig",
-    "JudgeConfig", "LaunchConfig", "MethodName", "MixedModelConfig", "ModelConfig", "PairsConfig",
+    "LaunchConfig", "MethodName", "MixedModelConfig", "ModelConfig", "PairsConfig",
     "PolicyConfig", "PolicyName", "PricesConfig", "ProblemsConfig", "PublishConfig", "QualityRulesConfig",
     "RefreshConfig", "RerunTimeouts", "RoleConfig", "RoundsConfig", "RunConfig", "SamplingConfig", "SandboxConfig",
     "ScheduleConfig", "ScoringConfig", "Section", "SeedsConfig", "ServiceConfig", "Share", "SyntaxConfig",

@@ -32,7 +32,7 @@ RENAMED: Mapping[str, str] = {
 REMOVED: frozenset[str] = frozenset({
     "crosscheck.clear_share", "crosscheck.min_programs", "crosscheck.min_share", "crosscheck.min_share_outside",
     "crosscheck.n_programs", "engine.max_retries", "engine.sampler_cpus", "execution.fault_limit",
-    "judge.concurrency", "judge.request_limit_s", "overlap", "pairs.policies.ancestors", "pairs.policies.max_p",
+    "judge", "overlap", "pairs.policies.ancestors", "pairs.policies.max_p",
     "pairs.policies.min_tags", "rounds.patience", "sampling.request_limit_s", "sampling.send_seed",
     "sampling.vllm.cpu_threads", "sampling.vllm.max_restarts", "sampling.vllm.options",
     "sampling.vllm.start_limit_s", "sandbox.recycle_after", "sandbox.start_limit_s", "scoring.confidence",

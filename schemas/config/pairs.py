@@ -5,7 +5,6 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from pairsmith.schemas.config.sampling import Backend, SamplingConfig, Texts
 from pairsmith.schemas.config.section import Section, Share
 
 PolicyName = Literal[
@@ -136,24 +135,3 @@ class PairsConfig(Section):
     def repairs(self) -> PolicyConfig | None:
         """Return the policy that pairs repairs; None where there is none."""
         return next((policy for policy in self.policies if policy.is_repair()), None)
-
-
-class JudgeConfig(Section):
-    """A language model that compares chosen and rejected. Its verdict is evidence only; no label depends on it."""
-
-    model: str = Field("", description="Served name, folder or Hub name; empty disables the judge.")
-    backend: Backend = Field("openai", description="How the judge is asked.")
-    base_url: Texts = Field(("http://127.0.0.1:8000/v1",), description="OpenAI-compatible servers of the judge.")
-    api_key_variable: str = Field("OPENAI_API_KEY", description="Environment variable that holds the key.")
-    max_tokens: int = Field(200, ge=16, description="Tokens of a reply at most.")
-    max_pairs: int | None = Field(
-        1000,
-        ge=1,
-        description="Pairs judged at most, in order of their ids, two requests each; none judges all.",
-    )
-
-    def sampling(self) -> SamplingConfig:
-        """Return how the judge is asked."""
-        asked = self.model_dump(exclude={"max_pairs"})
-        asked |= {"concurrency": 16, "temperature": 0.0, "top_p": 1.0, "n_per_request": 1}
-        return SamplingConfig(**asked, extra={"seed": "none"})

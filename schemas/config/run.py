@@ -16,7 +16,7 @@ from pairsmith.schemas.config.judging import (
     SandboxConfig,
     SyntaxConfig,
 )
-from pairsmith.schemas.config.pairs import JudgeConfig, PairsConfig
+from pairsmith.schemas.config.pairs import PairsConfig
 from pairsmith.schemas.config.sampling import SamplingConfig, SynthesisConfig
 from pairsmith.schemas.config.section import Section
 from pairsmith.schemas.config.training import TrainingConfig
@@ -176,7 +176,6 @@ class RunConfig(Section):
     syntax: SyntaxConfig = SyntaxConfig()
     crosscheck: CrosscheckConfig = CrosscheckConfig()
     pairs: PairsConfig = PairsConfig()
-    judge: JudgeConfig = JudgeConfig()
     training: TrainingConfig = TrainingConfig()
     scoring: ScoringConfig = ScoringConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
