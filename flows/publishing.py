@@ -15,15 +15,11 @@ from pairsmith.flows.evaluating import evaluate
 from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.flows.runtime.stages import ApiKeys, load, no_key, retried
 from pairsmith.pipeline.chain.tools import as_stored
-from pairsmith.pipeline.publishing import (
-    HeldBackError,
-    PublishPlan,
-    Pushed,
+from pairsmith.pipeline.publishing.hub import HeldBackError, Pushed, look, push
+from pairsmith.pipeline.publishing.publish import PublishPlan, plan_publish
+from pairsmith.pipeline.publishing.versions import (
     check_splits,
     list_versions,
-    look,
-    plan_publish,
-    push,
     read_changelog,
     read_version_changelog,
     record_version,

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pairsmith.pipeline.pairing.export import CONFIGS, write_dataset
-from pairsmith.pipeline.pairing.pairs import PairingResult, make_pairs, report_from_json, report_to_json, summarise
+from pairsmith.pipeline.pairing.pairs import REPORT, PairingResult, make_pairs, summarise
 from pairsmith.pipeline.pairing.tables import PairingTables
 from pairsmith.schemas.arrow import arrow_schema
 from pairsmith.schemas.config.pairs import PairsConfig
@@ -131,7 +131,7 @@ def test_equal_pairs_give_equal_bytes(
 
 def test_the_counts_come_back_from_json(made: PairingResult, tables: PairingTables) -> None:
     report = summarise(made, tables)
-    assert report_from_json(report_to_json(report)) == report
+    assert REPORT.validate_json(REPORT.dump_json(report)) == report
     assert report.n_train + report.n_test == made.pairs.height
     assert sum(row.n for row in report.policies) == sum(row.n for row in report.rejects) == made.pairs.height
     assert [row.problem_id for row in report.weak] == ["p/0"]

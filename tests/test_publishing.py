@@ -21,11 +21,11 @@ from pairsmith.flows.publishing import show_publish
 from pairsmith.pipeline.chain.table import stage_folder, versions_of
 from pairsmith.pipeline.pairing.export import CONFIGS
 from pairsmith.pipeline.problems.records import LoadedProblems
-from pairsmith.pipeline.publishing import PublishError, PublishPlan, plan_publish
 from pairsmith.pipeline.publishing import publish as publish_module
-from pairsmith.pipeline.publishing import push as push_files
 from pairsmith.pipeline.publishing.card import gather_card, render_card
-from pairsmith.pipeline.publishing.hub import HubDownError, Pushed
+from pairsmith.pipeline.publishing.hub import HubDownError, PublishError, Pushed
+from pairsmith.pipeline.publishing.hub import push as push_files
+from pairsmith.pipeline.publishing.publish import PublishPlan, plan_publish
 from pairsmith.pipeline.run.stores import RemoteFolder, mirrored
 from pairsmith.schemas.config import RunConfig, load_config
 from pairsmith.schemas.score import Gate, GateCheck, GateOutcome, Interval

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pairsmith.pipeline.publishing import PublishError
+from pairsmith.pipeline.publishing.hub import PublishError
 from pairsmith.pipeline.publishing.publish import refuse_secrets
 from pairsmith.pipeline.publishing.scanning import make_scanner, scan_files
 

@@ -16,7 +16,7 @@ import pytest
 
 from pairsmith.flows.publishing import refresh
 from pairsmith.pipeline.chain.table import stage_folder
-from pairsmith.pipeline.publishing import VersionError, check_splits, list_versions, read_changelog
+from pairsmith.pipeline.publishing.versions import VersionError, check_splits, list_versions, read_changelog
 from pairsmith.pipeline.run.lock import RunLockedError, locked
 from pairsmith.pipeline.sampling.protocol import SamplingError
 from pairsmith.schemas.config import load_config

@@ -14,10 +14,9 @@ import pytest
 from pairsmith.pipeline.chain.table import stored_stages
 from pairsmith.pipeline.evaluation.gate import check_gate, model_digest, write_gate
 from pairsmith.pipeline.evaluation.score import scores_to_json
-from pairsmith.pipeline.pairing.pairs import report_to_json
+from pairsmith.pipeline.pairing.pairs import REPORT
 from pairsmith.pipeline.report.page import write_report
 from pairsmith.pipeline.run.folder import FolderError
-from pairsmith.pipeline.training.checks import is_displaced
 from pairsmith.schemas.arrow import from_table
 from pairsmith.schemas.config import GateConfig
 from pairsmith.schemas.manifest import DropCount, LeakRow, Manifest, NamedCount, PairingReport, WeakProblem
@@ -250,15 +249,6 @@ def test_ungraded_problems_have_no_table_of_levels(tmp_path: Path, run: Path) ->
     assert "Mean by level" not in text
 
 
-@pytest.mark.parametrize(("slope", "displaced"), [(-1.0, True), (0.0, False), (1.0, False)])
-def test_displacement_is_a_fall_of_both_beyond_noise(slope: float, displaced: bool) -> None:
-    steps = tuple(
-        replace(step, chosen_logprob=-60 + slope * step.step, rejected_logprob=-70 - step.step)
-        for step in training_steps()
-    )
-    assert is_displaced(steps) is displaced
-
-
 def test_report_replaces_the_old_one_and_leaves_nothing_beside(tmp_path: Path) -> None:
     run = make_run(tmp_path / "demo", n=1)
     out = tmp_path / "new" / "folder" / "report.html"
@@ -295,7 +285,7 @@ PAIRING = PairingReport(
 
 def test_page_shows_how_the_pairs_were_made(tmp_path: Path) -> None:
     run = make_run(tmp_path / "demo", n=4)
-    (run / "pairing.json").write_text(report_to_json(PAIRING), encoding="utf-8")
+    (run / "pairing.json").write_bytes(REPORT.dump_json(PAIRING))
     text = Page(write_report(run).read_text(encoding="utf-8")).text
     for said in (
         "24 of 30 right approaches",

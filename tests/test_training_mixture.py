@@ -39,7 +39,6 @@ def says(text: str) -> dict[str, str]:
             {"prompt": "a?", "chosen": [user("a?"), says("b")], "rejected": [user("a?"), says("c")]},
             "conversation_repeated",
         ),
-        ({"chosen": "\n\nHuman: a?\n\nAssistant: b", "rejected": "\n\nHuman: a?\n\nAssistant: c"}, "implicit"),
     ],
 )
 def test_each_published_form_becomes_messages(row: dict[str, Any], form: str) -> None:

@@ -83,31 +83,18 @@ def pair_reason(config: PairsConfig) -> pl.Expr:
     return first_reason(rules)
 
 
-def over_trivial_share(pairs: pl.DataFrame, max_share: float) -> pl.Series:
-    """Return which pairs are too many among those whose rejected has no runnable code.
-
-    Trivial pairs are kept in turns over problems.
+def over_share(pairs: pl.DataFrame, of_kind: pl.Expr, max_share: float) -> pl.Series:
+    """Return which pairs are too many among those of a kind, in turns over problems.
 
     Args:
-        pairs: of one split: `problem_id`, `is_trivial`, and `pair_tie`, which orders equals.
+        pairs: of one split: `problem_id`, what `of_kind` reads, and `pair_tie`, which orders equals.
+        of_kind: which pairs may only be a share of all, such as those whose rejected has no runnable code.
         max_share: share of the split's pairs, in [0, 1].
     """
-    n_trivial = int(pairs["is_trivial"].sum())
-    n_kept = most_of_share(n_trivial, pairs.height - n_trivial, max_share)
-    return pairs.select(over=pl.col("is_trivial") & (_turn("is_trivial") > n_kept))["over"]
-
-
-def over_repair_share(pairs: pl.DataFrame, max_share: float) -> pl.Series:
-    """Return which pairs are too many among those of repairs, in turns over problems.
-
-    Args:
-        pairs: of one split: `problem_id`, `policy`, and `pair_tie`.
-        max_share: share of the split's pairs, in [0, 1].
-    """
-    pairs = pairs.with_columns(is_repair=pl.col("policy") == "repaired")
-    n = int(pairs["is_repair"].sum())
+    pairs = pairs.with_columns(of_kind=of_kind)
+    n = int(pairs["of_kind"].sum())
     n_kept = most_of_share(n, pairs.height - n, max_share)
-    return pairs.select(over=pl.col("is_repair") & (_turn("is_repair") > n_kept))["over"]
+    return pairs.select(over=pl.col("of_kind") & (_turn("of_kind") > n_kept))["over"]
 
 
 def over_difficulty_share(pairs: pl.DataFrame, max_share: float) -> pl.Series:
@@ -170,17 +157,21 @@ def balance_split(pairs: pl.DataFrame, config: PairsConfig) -> Balanced:
             sides, `leakage.STYLE_COLUMNS`.
     """
     before = _measure_leaks(pairs)
+    max_repairs = config.repairs.max_share if config.repairs else 1.0
     dropped: Counter[Drop] = Counter()
     pairs = pairs.with_columns(weight=pl.lit(1.0))
     n = -1
     while n != pairs.height:
         n = pairs.height
-        for reason, over, share in (
-            (Drop.OVER_TRIVIAL_SHARE, over_trivial_share, config.max_trivial_share),
-            (Drop.OVER_DIFFICULTY_SHARE, over_difficulty_share, config.max_difficulty_share),
-            (Drop.OVER_REPAIR_SHARE, over_repair_share, config.repairs.max_share if config.repairs else 1.0),
+        for reason, of_kind, share in (
+            (Drop.OVER_TRIVIAL_SHARE, pl.col("is_trivial"), config.max_trivial_share),
+            (Drop.OVER_DIFFICULTY_SHARE, None, config.max_difficulty_share),
+            (Drop.OVER_REPAIR_SHARE, pl.col("policy") == "repaired", max_repairs),
         ):
-            out = over(pairs, share)
+            if of_kind is None:
+                out = over_difficulty_share(pairs, share)
+            else:
+                out = over_share(pairs, of_kind, share)
             dropped[reason] += int(out.sum())
             pairs = pairs.filter(~out)
         if config.leakage == "drop":

@@ -241,7 +241,8 @@ def offers_of_problem(tables: PairingTables, config: PairsConfig, seed: int, pro
 
 
 HARD_SHARE = 0.5  # of the cases: rejected candidates that pass at least this share are hard
-_REPORT = TypeAdapter(PairingReport)
+REPORT = TypeAdapter(PairingReport)
+"""Reads and writes `pairing.json`."""
 
 
 def summarise(made: PairingResult, tables: PairingTables) -> PairingReport:
@@ -267,20 +268,6 @@ def summarise(made: PairingResult, tables: PairingTables) -> PairingReport:
         n_mutants=int(weak["n_mutants"].sum()),
         n_killed=int(weak["n_killed"].sum()),
     )
-
-
-def report_to_json(report: PairingReport) -> str:
-    """Return the record as JSON text, the same for equal records."""
-    return _REPORT.dump_json(report, indent=1).decode() + "\n"
-
-
-def report_from_json(text: str) -> PairingReport:
-    """Return the record of a JSON text.
-
-    Raises:
-        pydantic.ValidationError: if it is none.
-    """
-    return _REPORT.validate_json(text)
 
 
 def _counts(names: pl.Series) -> tuple[NamedCount, ...]:

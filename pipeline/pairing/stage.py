@@ -24,12 +24,12 @@ def _whole(files: Mapping[str, list[Path]], run_dir: Path, config: RunConfig, ke
 
     from pairsmith.pipeline.pairing.beside import read_tables
     from pairsmith.pipeline.pairing.export import write_dataset
-    from pairsmith.pipeline.pairing.pairs import make_pairs, report_to_json, summarise
+    from pairsmith.pipeline.pairing.pairs import REPORT, make_pairs, summarise
 
     tables = read_tables(files, run_dir, config)
     made = make_pairs(tables, config.pairs, config.seed)
     write_dataset(made, tables, run_dir / "dataset", key)
-    write_whole(run_dir / "pairing.json", report_to_json(summarise(made, tables)).encode())
+    write_whole(run_dir / "pairing.json", REPORT.dump_json(summarise(made, tables), indent=1) + b"\n")
     dropped = {str(reason): n for reason, n in made.dropped.items()}
     n_in, shards = made.entries.height, {}
     for split in ("train", "test"):

@@ -13,7 +13,7 @@ import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pairsmith.pipeline.chain.table import stage_folder, stored_stages
-from pairsmith.pipeline.pairing.pairs import report_from_json
+from pairsmith.pipeline.pairing.pairs import REPORT
 from pairsmith.pipeline.publishing.hub import PublishError
 from pairsmith.pipeline.report.words import counted, excerpt, maybe, percent, spoken
 from pairsmith.pipeline.run.safe_text import visible
@@ -52,7 +52,7 @@ def gather_card(run: Path, config: RunConfig) -> CardFacts:
     """Return the facts that the card of a built run shows."""
     try:
         head = json.loads((run / "dataset" / "README.md").read_text(encoding="utf-8").split("---\n")[1])
-        report = report_from_json((run / "pairing.json").read_text(encoding="utf-8"))
+        report = REPORT.validate_json((run / "pairing.json").read_bytes())
     except (OSError, ValueError, IndexError):
         raise PublishError(f"{run}: no dataset in there; run `pairsmith build` first") from None
     sizes = {

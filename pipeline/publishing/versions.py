@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from pairsmith.pipeline.chain.stage import flatten
 from pairsmith.pipeline.chain.table import stage_folder, stored_stages
 from pairsmith.pipeline.pairing.splits import split_of
 from pairsmith.pipeline.publishing.card import inline
@@ -202,20 +203,12 @@ def _listed(title: str, lines: Sequence[str]) -> list[str]:
 
 
 def _settings(before: DatasetVersion, now: DatasetVersion) -> Iterator[str]:
-    old, new = (dict(_flat(json.loads(version.config))) for version in (before, now))
+    old, new = (dict(flatten(json.loads(version.config))) for version in (before, now))
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key) and not key.startswith(_NOT_SHAPING):
             # A path of this machine is left out: the changelog is published.
             is_path = any("/" in str(tree.get(key)) for tree in (old, new))
             yield f"`{key}`" if is_path else f"`{key}`: {inline(str(old.get(key)))} to {inline(str(new.get(key)))}"
-
-
-def _flat(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(tree, dict) and tree:
-        for key, value in tree.items():
-            yield from _flat(value, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        yield prefix, tree
 
 
 def _code(before: DatasetVersion, now: DatasetVersion) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pairsmith.pipeline.chain.table import stored_stages
 from pairsmith.pipeline.evaluation.estimates import ScoringError
 from pairsmith.pipeline.evaluation.gate import GateError, read_gate
 from pairsmith.pipeline.evaluation.score import gains_from_json, score_from_json, slices_from_json
-from pairsmith.pipeline.pairing.pairs import report_from_json
+from pairsmith.pipeline.pairing.pairs import REPORT
 from pairsmith.pipeline.pairing.tables import empty_frame
 from pairsmith.pipeline.report.counting import (
     count_answers,
@@ -76,7 +76,7 @@ def _gather(run: Path, manifests: dict[str, Manifest]) -> ReportInput:
         left_out=list_left_out(run, loaded.select("problem_id").collect()["problem_id"].to_list()),
         why_weak=explain_failures(weakest, verdicts, syntax),
         pairs=pair_facts,
-        pairing=_read(run / "pairing.json", report_from_json) if pair_facts else None,
+        pairing=_read(run / "pairing.json", REPORT.validate_json) if pair_facts else None,
         training=_read_training(run / "training"),
         before=_read(evaluation / "before" / "score.json", score_from_json),
         after=_read(evaluation / "after" / "score.json", score_from_json),

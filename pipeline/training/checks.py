@@ -173,38 +173,21 @@ def check_best_of_n(pairs: Any, start: str) -> None:
 def is_displaced(steps: Sequence[TrainingStep]) -> bool:
     """Return whether chosen and rejected answers both became less likely, by the last fifth of the steps.
 
-    Where the method has a reference, both log-ratios to it are below 0 there, beyond twice their standard error.
-    Elsewhere log-probabilities are compared with the first fifth's: steps see different answers, so only a fall
-    beyond twice the standard error of the difference counts.
+    Both log-ratios to the reference are below 0 there, beyond twice their standard error. A method without a
+    reference has none.
 
     Source: likelihood displacement, Razin et al. 2024, arXiv:2410.08847.
     """
-    part = len(steps) // 5
-    if part < _MIN_STEPS:
+    last = steps[-(len(steps) // 5) :] if len(steps) >= 5 * _MIN_STEPS else ()
+    return bool(last) and all(_is_below_0(last, name) for name in ("chosen_reward", "rejected_reward"))
+
+
+def _is_below_0(steps: Sequence[TrainingStep], name: str) -> bool:
+    values = [value for step in steps if (value := getattr(step, name)) is not None and math.isfinite(value)]
+    if len(values) < _MIN_STEPS:
         return False
-    first, last = steps[:part], steps[-part:]
-    if any(step.chosen_reward is not None for step in last):
-        return all(_is_below(_values(last, name)) for name in ("chosen_reward", "rejected_reward"))
-    return all(
-        _has_fallen(_values(first, name), _values(last, name)) for name in ("chosen_logprob", "rejected_logprob")
-    )
-
-
-def _values(steps: Sequence[TrainingStep], name: str) -> list[float]:
-    return [value for step in steps if (value := getattr(step, name)) is not None]
-
-
-def _is_below(values: list[float]) -> bool:
-    if len(values) < _MIN_STEPS or not all(map(math.isfinite, values)):
-        return False
-    return statistics.fmean(values) < -2 * statistics.stdev(values) / math.sqrt(len(values))
-
-
-def _has_fallen(first: list[float], last: list[float]) -> bool:
-    if min(len(first), len(last)) < _MIN_STEPS or not all(map(math.isfinite, first + last)):
-        return False
-    error = math.sqrt(statistics.variance(first) / len(first) + statistics.variance(last) / len(last))
-    return statistics.fmean(last) < statistics.fmean(first) - 2 * error
+    error = statistics.stdev(values) / math.sqrt(len(values))
+    return bool(statistics.fmean(values) < -2 * error)
 
 
 def _read_schema(file: Path) -> pa.Schema:

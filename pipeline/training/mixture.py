@@ -1,8 +1,8 @@
 """Several datasets as one: published forms converted, rows checked, counted, and mixed by share.
 
 The forms are TRL's: prompt, chosen and rejected as plain text or as messages; answers that repeat the conversation
-before them; no prompt column, where the prompt is what both answers begin with (messages, or the turns
-`Human:` and `Assistant:` of hh-rlhf). A row keeps the name of its dataset in the column `dataset`.
+before them; no prompt column, where the prompt is the messages that both answers begin with. A row keeps the name of
+its dataset in the column `dataset`.
 """
 
 import json
@@ -31,7 +31,6 @@ from pairsmith.schemas.problem import Problem
 
 REPORT = "mixture.json"
 Messages = list[dict[str, str]]
-_TURN = re.compile(r"\n*\b(Human|Assistant):[ \t]?")
 _FENCE = re.compile(r"```[^\n]*\n(.*?)```", re.DOTALL)
 _SPAN = pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64())]))
 _TEXT = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
@@ -159,10 +158,7 @@ def to_preference(row: Mapping[str, Any]) -> tuple[str, Messages, Messages, Mess
     """
     chosen, rejected, prompt = row.get("chosen"), row.get("rejected"), row.get("prompt")
     if isinstance(chosen, str) and isinstance(rejected, str):
-        form = "plain"
-        if prompt is None:
-            form, (prompt, chosen, rejected) = "implicit", _split_turns(chosen, rejected)
-        asked = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else _messages(prompt)
+        form, asked = "plain", _asked(prompt)
         answers = [[{"role": "assistant", "content": answer}] for answer in (chosen, rejected)]
     else:
         sides = [_messages(side) for side in (chosen, rejected)]
@@ -174,10 +170,7 @@ def to_preference(row: Mapping[str, Any]) -> tuple[str, Messages, Messages, Mess
             form = form if prompt is None else "conversation_repeated"
             asked, answers = sides[0][:n], [side[n:] for side in sides]
         else:
-            asked, answers = (
-                [{"role": "user", "content": prompt}] if isinstance(prompt, str) else _messages(prompt),
-                sides,
-            )
+            asked, answers = _asked(prompt), sides
     if not asked or asked[-1]["role"] != "user" or not "".join(message["content"] for message in asked).strip():
         raise FormError("no_prompt")
     if any(answer[0]["role"] != "assistant" or not answer[0]["content"].strip() for answer in answers):
@@ -185,6 +178,12 @@ def to_preference(row: Mapping[str, Any]) -> tuple[str, Messages, Messages, Mess
     if answers[0] == answers[1]:
         raise FormError("same_answers")
     return form, asked, answers[0], answers[1]
+
+
+def _asked(prompt: Any) -> Messages:
+    if prompt is None:
+        raise FormError("no_prompt")
+    return [{"role": "user", "content": prompt}] if isinstance(prompt, str) else _messages(prompt)
 
 
 def _messages(value: Any) -> Messages:
@@ -200,24 +199,6 @@ def _n_common(left: Messages, right: Messages) -> int:
     return next(
         (n for n, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right))
     )
-
-
-def _split_turns(chosen: str, rejected: str) -> tuple[Messages, str, str]:
-    sides = [_turns(text) for text in (chosen, rejected)]
-    n = _n_common(*sides)
-    if not n or any(len(side) != n + 1 or side[-1]["role"] != "assistant" for side in sides):
-        raise FormError("no_prompt")
-    return sides[0][:n], sides[0][n]["content"], sides[1][n]["content"]
-
-
-def _turns(text: str) -> Messages:
-    parts = _TURN.split(text)
-    roles = {"Human": "user", "Assistant": "assistant"}
-    if parts[0].strip():
-        return []
-    return [
-        {"role": roles[who], "content": said.strip()} for who, said in zip(parts[1::2], parts[2::2], strict=True)
-    ]
 
 
 def _convert(

@@ -1,7 +1,6 @@
 """What training leaves: an adapter, or a whole model, with a card, without paths of this machine."""
 
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -24,7 +23,6 @@ BASE_DIGEST = "base_digest.txt"
 _FINGERPRINT = b"pairsmith:fingerprint"  # that `pairsmith build` left in a file's metadata
 _VERSIONS = ("torch", "transformers", "trl", "peft", "accelerate")
 _WEIGHTS, _SETTINGS = "adapter_model.safetensors", "adapter_config.json"
-_MODEL_FILES = ("*.safetensors", "model.safetensors.index.json", "config.json", "generation_config.json")
 
 
 def lora_config(config: TrainingConfig) -> LoraConfig:
@@ -69,20 +67,20 @@ def save_adapter(checkpoint: Path, folder: Path, base: Path, name: str, tokenize
 
 
 def save_model(checkpoint: Path, folder: Path, tokenizer: Any, precision: str = "float32") -> None:
-    """Write the model of a checkpoint with its tokenizer; hard links where nothing changes and there are any.
+    """Write the model of a checkpoint with its tokenizer: whole or not at all.
 
     Args:
         checkpoint: folder in which the trainer saved float32 weights.
         precision: number type of the training, float32 or bfloat16: that of the weights that are written.
     """
+    import torch
+    from transformers import AutoModelForCausalLM
+
     temporary = _fresh(folder)
-    for pattern in _MODEL_FILES:
-        for path in checkpoint.glob(pattern):
-            if precision == "bfloat16" and path.suffix == ".safetensors":
-                _halve(path, temporary / path.name)
-            else:
-                _link(path, temporary / path.name)
-    _rewrite_settings(temporary / "config.json", precision)
+    dtype = getattr(torch, precision)
+    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=dtype, local_files_only=True)
+    model.save_pretrained(temporary)
+    _forget_paths(temporary)
     tokenizer.save_pretrained(temporary)
     _replace(folder, temporary)
 
@@ -118,7 +116,7 @@ def merged_model(base: Path, adapter: Path, folder: Path, keeps_type: bool = Fal
         settings = AutoConfig.from_pretrained(base, local_files_only=True)
         whole = whole.to(settings.dtype or torch.float32)
     whole.save_pretrained(temporary)
-    _rewrite_settings(temporary / "config.json")
+    _forget_paths(temporary)
     has_own = (adapter / "tokenizer_config.json").is_file()
     AutoTokenizer.from_pretrained(adapter if has_own else base, local_files_only=True).save_pretrained(temporary)
     (temporary / mark.name).write_text(key, encoding="utf-8")
@@ -190,31 +188,9 @@ def _replace(folder: Path, temporary: Path) -> None:
     temporary.rename(folder)
 
 
-def _halve(source: Path, target: Path) -> None:
-    """Write the float32 weights of a file as bfloat16."""
-    import torch
-    from safetensors.torch import load_file, save_file
-
-    weights = {
-        name: value.to(torch.bfloat16) if value.dtype == torch.float32 else value
-        for name, value in load_file(source).items()
-    }
-    save_file(weights, target, metadata={"format": "pt"})
-
-
-def _rewrite_settings(settings: Path, precision: str = "") -> None:
-    """Leave paths of this machine out of a `config.json`, and write the number type of the weights into it."""
+def _forget_paths(folder: Path) -> None:
+    """Leave paths of this machine out of a model's `config.json`."""
+    settings = folder / "config.json"
     tree = json.loads(settings.read_text(encoding="utf-8"))
     tree.pop("_name_or_path", None)
-    if precision == "bfloat16":
-        tree.pop("torch_dtype", None)
-        tree["dtype"] = precision
-    settings.unlink()  # it may be a link to the checkpoint's
     settings.write_text(json.dumps(tree, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)
