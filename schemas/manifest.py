@@ -134,7 +134,7 @@ class PairingReport:
         n_trivial: pairs whose rejected has no runnable code.
         n_hard: pairs whose rejected passes at least half of the cases.
         n_approaches_before: right approaches of the problems with pairs; `n_approaches_after` those that some pair
-            chooses; `effective_before` and `effective_after` the effective number a problem, in the mean.
+            chooses.
         standings: passed candidates by the result of their crosscheck.
         weak: problems whose passed candidates disagree, the most split first.
         n_mutants: mutants of right solutions that behave differently; `n_killed` those that the tests notice.
@@ -152,8 +152,6 @@ class PairingReport:
     leaks: tuple[LeakRow, ...]
     n_approaches_before: int
     n_approaches_after: int
-    effective_before: float
-    effective_after: float
     standings: tuple[NamedCount, ...]
     weak: tuple[WeakProblem, ...]
     n_mutants: int

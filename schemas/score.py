@@ -52,7 +52,6 @@ class Score:
         distinct_syntax: distinct programs over candidates of a problem, in [0, 1].
         distinct_behaviour: distinct behaviours over candidates of a problem, in [0, 1].
         distinct_passed: distinct programs over passed candidates, over the problems with at least one passed.
-        tag_shares: style tag to its share of candidates, in [0, 1].
         mean_lines: lines of code of a candidate.
         problems: the problems' parts, sorted by id.
         measures: further measures, each over the problems that allow it.
@@ -66,7 +65,6 @@ class Score:
     distinct_syntax: Interval
     distinct_behaviour: Interval
     distinct_passed: Interval
-    tag_shares: dict[str, float]
     mean_lines: float
     problems: tuple[ProblemScore, ...]
     measures: dict[str, Interval] = field(default_factory=dict)

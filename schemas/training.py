@@ -55,7 +55,6 @@ class TrainingSummary:
         n_too_long: rows left out because prompt and answer exceed `max_length` tokens; counted, never silent.
         first_loss: loss of the first step; ln 2 for DPO, where policy and reference start equal.
         steps: the log, in order.
-        n_prompts_too_long: of `n_too_long`, those whose prompt alone leaves no room.
         held_out: evaluations, in order.
         kept_step: step whose weights were kept: the best one by held-out pairs, else the last.
         stopped_early: whether held-out pairs ended it before its last step.
@@ -68,7 +67,6 @@ class TrainingSummary:
     n_too_long: int
     first_loss: float
     steps: tuple[TrainingStep, ...]
-    n_prompts_too_long: int = 0
     held_out: tuple[HeldOutStep, ...] = ()
     kept_step: int = 0
     stopped_early: bool = False

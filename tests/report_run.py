@@ -369,7 +369,6 @@ def make_score(name: str, shift: float) -> Score:
         interval(0.71 - shift),
         interval(0.55 - shift / 2),
         interval(0.62 - shift),
-        {"docstring": 0.2},
         7.3,
         problems,
     )

@@ -16,14 +16,13 @@ def test_the_end_says_what_was_left_out_kept_and_warned_of() -> None:
         3,
         0.5,
         (STEP,),
-        2,
         (HeldOutStep(4, 0.4, None, None, None, None),),
         4,
         True,
         ("mind this",),
     )
     assert summary_lines(summary) == [
-        "training    on 9 answers, 3 longer than max_length left out (2 by the prompt alone); first loss 0.5000",
+        "training    on 9 answers, 3 longer than max_length left out; first loss 0.5000",
         "held out    loss 0.400; step 4 kept, stopped early",
         "warning     mind this",
     ]

@@ -278,7 +278,7 @@ PAIRING = PairingReport(
     n_candidates=160, n_train=20, n_test=5, n_problems=9, drops=(DropCount("tie", "candidate", 3),),
     policies=(NamedCount("passed_over_failed", 25),), rejects=(NamedCount("wrong_value", 25),), n_trivial=1,
     n_hard=4, leaks=(LeakRow("train", "length", 0.7, 0.65, 0.55, None),), n_approaches_before=30,
-    n_approaches_after=24, effective_before=2.5, effective_after=2.25, standings=(NamedCount("confirmed", 50),),
+    n_approaches_after=24, standings=(NamedCount("confirmed", 50),),
     weak=(WeakProblem("p/</td>", 4, 2, 0.5, ("[1]", "[2]")),), n_mutants=10, n_killed=7,
 )  # fmt: skip
 

@@ -49,7 +49,6 @@ def test_every_rate_is_a_mean_over_the_problems_that_have_one() -> None:
     assert made.distinct_syntax.value == pytest.approx((2 / 3 + 1) / 2)
     assert made.distinct_behaviour.value == pytest.approx((2 / 3 + 1) / 2)
     assert made.distinct_passed.value == pytest.approx(1 / 2)
-    assert made.tag_shares == pytest.approx({"loop": (2 / 3 + 1) / 2, "recursion": 1 / 6})
     assert made.mean_lines == pytest.approx((10 / 3 + 6) / 2)
 
 
@@ -95,7 +94,6 @@ SCORES = st.builds(
     distinct_syntax=INTERVALS,
     distinct_behaviour=INTERVALS,
     distinct_passed=INTERVALS,
-    tag_shares=st.dictionaries(st.text(), NUMBERS, max_size=3),
     mean_lines=NUMBERS,
     problems=st.lists(st.builds(ProblemScore, st.text(), COUNTS, COUNTS, COUNTS, COUNTS, COUNTS), max_size=3).map(
         tuple
@@ -103,7 +101,7 @@ SCORES = st.builds(
 )
 GAINS = st.lists(st.builds(Gain, st.text(), INTERVALS, INTERVALS, INTERVALS, st.booleans()), max_size=4).map(tuple)
 NOTHING = Interval(math.nan, math.nan, math.nan)
-EMPTY = Score("before", "m", 0, 0, {}, NOTHING, NOTHING, NOTHING, {}, math.nan, ())
+EMPTY = Score("before", "m", 0, 0, {}, NOTHING, NOTHING, NOTHING, math.nan, ())
 
 
 @given(SCORES)

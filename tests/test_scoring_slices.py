@@ -8,7 +8,7 @@ NOTHING = Interval(0.0, 0.0, 0.0)
 
 def score(passed: dict[str, int]) -> Score:
     parts = tuple(ProblemScore(key, 4, c, 2, 2, min(c, 2)) for key, c in sorted(passed.items()))
-    return Score("s", "m", 4 * len(parts), 0, {}, NOTHING, NOTHING, NOTHING, {}, 0.0, parts)
+    return Score("s", "m", 4 * len(parts), 0, {}, NOTHING, NOTHING, NOTHING, 0.0, parts)
 
 
 def test_slices_are_what_the_problems_say() -> None:

@@ -230,14 +230,14 @@ def test_held_out_pairs_must_be_there_to_be_evaluated_on(model: Path, tmp_path: 
         _train(folder, model, tmp_path / "out", eval_steps=1)
 
 
-def test_prompts_over_the_limit_are_counted_apart(model: Path, tmp_path: Path) -> None:
+def test_rows_over_the_limit_are_counted(model: Path, tmp_path: Path) -> None:
     long_prompt = replace(make_pair(5), prompt=(replace(make_pair(5).prompt[0], content="word " * 200),))
     rows = [*(make_pair(index) for index in range(4)), long_prompt, lengthen(make_pair(6), 200)]
     folder = write_pairs(tmp_path / "pairs.parquet", rows).parent
     summary = train(
         folder, model, CONFIG.model_copy(update={"max_steps": 1}), tmp_path / "out", 0, lambda step: None
     )
-    assert (summary.n_pairs, summary.n_too_long, summary.n_prompts_too_long) == (4, 2, 1)
+    assert (summary.n_pairs, summary.n_too_long) == (4, 2)
 
 
 def test_the_card_says_what_it_was_trained_on(plain: Path, pairs: Path) -> None:

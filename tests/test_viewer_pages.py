@@ -273,7 +273,7 @@ def test_it_listens_on_loopback_unless_told_otherwise() -> None:
 def test_bad_input_is_one_line(run: Path, home: Path, tmp_path: Path) -> None:
     assert_one_line(run_pairsmith("view", tmp_path / "none", home=home), "none", "no such run folder")
     (tmp_path / "empty").mkdir()
-    assert_one_line(run_pairsmith("view", tmp_path / "empty", home=home), "empty", "no pairs")
+    assert_one_line(run_pairsmith("view", tmp_path / "empty", home=home), "empty", "neither pairs nor problems")
     with open_listener("127.0.0.1", 0) as taken:
         taken.listen()
         port = str(taken.getsockname()[1])

@@ -102,7 +102,6 @@ def score_candidates(
     )
     if evidence is not None:
         parts = tuple(with_measures(part, evidence[part.problem_id], config.k) for part in parts)
-    tag_shares, mean_lines = _style_of(decided, trees)
     reached = sorted(k for k in set(config.k) if any(part.n >= k for part in parts))
     further = list_measures(parts)
     values = {
@@ -125,8 +124,7 @@ def score_candidates(
         distinct_syntax=means["distinct_syntax"],
         distinct_behaviour=means["distinct_behaviour"],
         distinct_passed=means["distinct_passed"],
-        tag_shares=tag_shares,
-        mean_lines=mean_lines,
+        mean_lines=_mean_lines(decided, trees),
         problems=parts,
         measures={measure: means[measure] for measure in further},
     )
@@ -148,24 +146,13 @@ def left_out(score: Score, k: int) -> tuple[str, ...]:
     return tuple(part.problem_id for part in score.problems if part.n < k)
 
 
-def _style_of(decided: Sequence[Verdict], syntax: Iterable[Syntax]) -> tuple[dict[str, float], float]:
-    """Return the share of each tag and the mean lines of code, problems weighted equally.
-
-    A candidate without code has no tags and no lines; it counts in both.
-    """
-    trees = {tree.candidate_id: tree for tree in syntax}
-    n_of = Counter(verdict.problem_id for verdict in decided)
-    tags: defaultdict[str, float] = defaultdict(float)
-    lines = 0.0
-    for verdict in sorted(decided, key=lambda verdict: verdict.candidate_id):  # sums of floats know order
-        tree = trees.get(verdict.candidate_id)
-        if tree is None:
-            continue
-        weight = 1.0 / (n_of[verdict.problem_id] * len(n_of))
-        lines += weight * tree.n_lines
-        for tag in tree.tags:
-            tags[tag] += weight
-    return {tag: min(1.0, tags[tag]) for tag in sorted(tags)}, lines if decided else float("nan")
+def _mean_lines(decided: Sequence[Verdict], syntax: Iterable[Syntax]) -> float:
+    """Return the mean lines of code, problems weighted equally; a candidate without code has none and counts."""
+    lines = {tree.candidate_id: tree.n_lines for tree in syntax}
+    of_problem: defaultdict[str, list[int]] = defaultdict(list)
+    for verdict in decided:
+        of_problem[verdict.problem_id].append(lines.get(verdict.candidate_id, 0))
+    return float(np.mean([np.mean(found) for _, found in sorted(of_problem.items())])) if of_problem else math.nan
 
 
 def scores_to_json(scored: Any) -> str:

@@ -8,6 +8,7 @@ candidates.
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import get_args
 
 import numpy as np
@@ -48,8 +49,6 @@ class Approaches:
 
     n_before: int  # approaches of passed candidates, summed over problems; likewise `n_after` of chosen ones
     n_after: int
-    effective_before: float  # mean effective number of approaches a problem; likewise `effective_after`
-    effective_after: float
 
     @property
     def kept(self) -> float:
@@ -83,13 +82,13 @@ def pair_reason(config: PairsConfig) -> pl.Expr:
     return first_reason(rules)
 
 
-def over_share(pairs: pl.DataFrame, of_kind: pl.Expr, max_share: float) -> pl.Series:
+def over_share(pairs: pl.DataFrame, max_share: float, of_kind: pl.Expr) -> pl.Series:
     """Return which pairs are too many among those of a kind, in turns over problems.
 
     Args:
         pairs: of one split: `problem_id`, what `of_kind` reads, and `pair_tie`, which orders equals.
-        of_kind: which pairs may only be a share of all, such as those whose rejected has no runnable code.
         max_share: share of the split's pairs, in [0, 1].
+        of_kind: which pairs may only be a share of all, such as those whose rejected has no runnable code.
     """
     pairs = pairs.with_columns(of_kind=of_kind)
     n = int(pairs["of_kind"].sum())
@@ -168,10 +167,8 @@ def balance_split(pairs: pl.DataFrame, config: PairsConfig) -> Balanced:
             (Drop.OVER_DIFFICULTY_SHARE, None, config.max_difficulty_share),
             (Drop.OVER_REPAIR_SHARE, pl.col("policy") == "repaired", max_repairs),
         ):
-            if of_kind is None:
-                out = over_difficulty_share(pairs, share)
-            else:
-                out = over_share(pairs, of_kind, share)
+            over = over_difficulty_share if of_kind is None else partial(over_share, of_kind=of_kind)
+            out = over(pairs, max_share=share)
             dropped[reason] += int(out.sum())
             pairs = pairs.filter(~out)
         if config.leakage == "drop":
@@ -234,25 +231,14 @@ def _weigh(pairs: pl.DataFrame, config: PairsConfig) -> pl.DataFrame:
 def count_approaches(entries: pl.DataFrame, pairs: pl.DataFrame) -> Approaches:
     """Return the approaches of the problems that have pairs.
 
-    The effective number is exp of Shannon's entropy of the approaches' shares: of so many equally common ones.
-
     Args:
         entries: `problem_id`, `place`, `passed`, `approach`, `reason` and `repaired_from` of all candidates;
             repairs do not count.
         pairs: `problem_id` and `chosen`, a place of `entries`.
-
-    Source: Jost 2006, Oikos 113:363-375, order 1 (doi:10.1111/j.2006.0030-1299.14714.x).
     """
     entries = entries.filter(pl.col("repaired_from").is_null())
     right = entries.filter(pl.col("passed") & pl.col("reason").is_null())
     before = right.join(pairs.select("problem_id").unique(), on="problem_id", how="semi")
     chosen = pairs.join(entries.select("place", "approach", "passed"), left_on="chosen", right_on="place")
     counts = [rows.group_by("problem_id", "approach").len() for rows in (before, chosen.filter("passed"))]
-    return Approaches(counts[0].height, counts[1].height, *map(_mean_effective, counts))
-
-
-def _mean_effective(counts: pl.DataFrame) -> float:
-    share = pl.col("len") / pl.col("len").sum()
-    effective = counts.sort("problem_id", "approach").group_by("problem_id", maintain_order=True)
-    mean = effective.agg(n=(-(share * share.log()).sum()).exp())["n"].mean()
-    return float(mean) if isinstance(mean, float) else 0.0
+    return Approaches(counts[0].height, counts[1].height)

@@ -261,8 +261,6 @@ def summarise(made: PairingResult, tables: PairingTables) -> PairingReport:
         leaks=made.leaks,
         n_approaches_before=made.approaches.n_before,
         n_approaches_after=made.approaches.n_after,
-        effective_before=made.approaches.effective_before,
-        effective_after=made.approaches.effective_after,
         standings=_counts(tables.standings.select("standing").collect()["standing"]),
         weak=_weak(weak),
         n_mutants=int(weak["n_mutants"].sum()),

@@ -163,22 +163,28 @@ def _count_tags(pairs: pl.LazyFrame, side: str) -> Counter[str]:
 
 def _pick_examples(pairs: pl.LazyFrame) -> tuple[Mapping[str, Any], ...]:
     """Return up to N_EXAMPLES pairs of different problems; of the commonest causes, each in its turn."""
-    turn = pl.col("pair_id").rank("ordinal").over("rejected_cause")
-    size = pl.col("n").sum().over("rejected_cause")
-    firsts = pairs.group_by("rejected_cause", "problem_id").agg(pl.col("pair_id").min(), n=pl.len())
-    in_turns = firsts.with_columns(turn=turn, size=size).sort(
-        "turn", "size", "rejected_cause", descending=[False, True, False]
-    )
-    picked = in_turns.unique("problem_id", keep="first", maintain_order=True).head(N_EXAMPLES).collect()["pair_id"]
+    firsts = pairs.group_by("rejected_cause", "problem_id").agg(pl.col("pair_id").min(), n=pl.len()).collect()
+    sizes = firsts.group_by("rejected_cause").agg(pl.col("n").sum())
+    commonest = sizes.sort("n", "rejected_cause", descending=[True, False])["rejected_cause"]
+    of_cause = {
+        cause: firsts.filter(rejected_cause=cause).sort("pair_id").select("problem_id", "pair_id").rows()
+        for cause in commonest
+    }
+    picked: dict[str, str] = {}  # problem_id to pair_id, in the order picked
+    while len(picked) < N_EXAMPLES and any(of_cause.values()):
+        for cause, entries in of_cause.items():
+            left = [entry for entry in entries if entry[0] not in picked]
+            picked |= dict(left[:1]) if len(picked) < N_EXAMPLES else {}
+            of_cause[cause] = left[1:]
     # A candidate without code is shown with its whole answer.
     answer = pl.col("rejected").list.last().struct.field("content")
     code = pl.when(pl.col("rejected_code") == "").then(answer).otherwise("rejected_code")
-    rows = pairs.filter(pl.col("pair_id").is_in(picked.to_list())).with_columns(rejected_code=code).select(
+    rows = pairs.filter(pl.col("pair_id").is_in(list(picked.values()))).with_columns(rejected_code=code).select(
         "pair_id", "problem_id", "chosen_code", "rejected_code", "rejected_cause", "rejected_detail",
         "chosen_share", "rejected_share", "n_cases",
     )  # fmt: skip
     of = {row["pair_id"]: row for row in rows.collect().iter_rows(named=True)}
-    return tuple(of[pair_id] for pair_id in picked)
+    return tuple(of[pair_id] for pair_id in picked.values())
 
 
 _N_NAMED = 3

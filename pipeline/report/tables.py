@@ -108,8 +108,7 @@ def summary_lines(summary: TrainingSummary) -> list[str]:
     """Return what a person should know of a training run that is done."""
     left_out = ""
     if summary.n_too_long:
-        prompts = f" ({summary.n_prompts_too_long} by the prompt alone)" if summary.n_prompts_too_long else ""
-        left_out = f", {summary.n_too_long} longer than max_length left out{prompts}"
+        left_out = f", {summary.n_too_long} longer than max_length left out"
     equal = " (ln 2)" if summary.method == "dpo" and f"{summary.first_loss:.4f}" == "0.6931" else ""
     unit = {"sft": "right answers", "kto": "answers"}.get(summary.method, "pairs")
     lines = [f"training    on {summary.n_pairs} {unit}{left_out}; first loss {summary.first_loss:.4f}{equal}"]

@@ -1,8 +1,8 @@
 """Several datasets as one: published forms converted, rows checked, counted, and mixed by share.
 
 The forms are TRL's: prompt, chosen and rejected as plain text or as messages; answers that repeat the conversation
-before them; no prompt column, where the prompt is the messages that both answers begin with. A row keeps the name of
-its dataset in the column `dataset`.
+before them; no prompt column, where the prompt is the messages that both answers begin with. A row keeps the
+name of its dataset in the column `dataset`.
 """
 
 import json

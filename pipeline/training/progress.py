@@ -49,8 +49,7 @@ class TrainingPlan:
 
     n_rows: int  # rows trained on; `n_held_out` those that are evaluated on
     n_held_out: int
-    n_too_long: int  # rows left out; `n_prompts_too_long` of them by their prompt alone
-    n_prompts_too_long: int
+    n_too_long: int  # rows left out
     n_steps: int  # steps in all, those done before among them
 
 

@@ -112,8 +112,8 @@ def read_rows(found: RowFiles, wanted: Rows, cache: Path) -> tuple[Any, Any]:
     return _as_answers(train, wanted), _as_answers(held_out, wanted)
 
 
-def leave_out_too_long(rows: Any, tokenizer: Any, max_length: int) -> tuple[Any, int, int]:
-    """Return the rows of which every answer fits, how many do not, and of how many the prompt alone does not.
+def leave_out_too_long(rows: Any, tokenizer: Any, max_length: int) -> tuple[Any, int]:
+    """Return the rows of which every answer fits, and how many do not.
 
     TRL drops a row whose prompt fills `max_length` and cuts an answer that exceeds it, both in silence; a
     cut answer has no end, and often no `return`. So such a row is left out whole, and counted.
@@ -123,7 +123,7 @@ def leave_out_too_long(rows: Any, tokenizer: Any, max_length: int) -> tuple[Any,
         max_length: tokens of prompt and answer together, at most.
     """
     answers = [name for name in ("chosen", "rejected", "completion") if name in rows.column_names]
-    fits, n_prompts = [], 0
+    fits = []
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         part = rows[start : start + _ROWS_AT_ONCE]
         longest = [0] * len(part["prompt"])
@@ -131,9 +131,7 @@ def leave_out_too_long(rows: Any, tokenizer: Any, max_length: int) -> tuple[Any,
             both = [prompt + answer for prompt, answer in zip(part["prompt"], part[name], strict=True)]
             longest = [max(pair) for pair in zip(longest, _n_tokens(tokenizer, both), strict=True)]
         fits += [start + place for place, n_tokens in enumerate(longest) if n_tokens <= max_length]
-        too_long = [prompt for prompt, n in zip(part["prompt"], longest, strict=True) if n > max_length]
-        n_prompts += sum(n >= max_length for n in _n_tokens(tokenizer, too_long, opens=True))
-    return rows.select(fits), len(rows) - len(fits), n_prompts
+    return rows.select(fits), len(rows) - len(fits)
 
 
 def with_focus(rows: Any, tokenizer: Any) -> Any:
@@ -216,15 +214,11 @@ def _as_answers(pairs: Any, wanted: Rows) -> Any:
     )
 
 
-def _n_tokens(tokenizer: Any, conversations: list[list[dict[str, str]]], opens: bool = False) -> list[int]:
+def _n_tokens(tokenizer: Any, conversations: list[list[dict[str, str]]]) -> list[int]:
     from jinja2 import TemplateError
 
-    if not conversations:
-        return []
     try:
-        tokens = tokenizer.apply_chat_template(
-            conversations, tokenize=True, return_dict=True, add_generation_prompt=opens
-        )
+        tokens = tokenizer.apply_chat_template(conversations, tokenize=True, return_dict=True)
     except TemplateError as error:
         raise TrainingError(f"the model's chat template refuses a pair's messages: {error}") from None
     return [len(ids) for ids in tokens["input_ids"]]

@@ -161,7 +161,6 @@ def _save(job: TrainingJob, files: Sequence[Path]) -> TrainingSummary:
         n_too_long=plan.n_too_long,
         first_loss=steps[0].loss,
         steps=tuple(steps),
-        n_prompts_too_long=plan.n_prompts_too_long,
         held_out=tuple(progress.read_evaluations(out)),
         kept_step=worked.kept_step,
         stopped_early=worked.stopped_early,

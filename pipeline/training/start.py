@@ -44,13 +44,12 @@ class Start:
     # Float32 or bfloat16, in which is multiplied. An adapter's base holds its weights in it; what is trained is
     # float32.
     precision: str
-    is_new_template: bool  # whether the tokenizer got its chat template here
 
 
 def load_start(folder: Path, config: TrainingConfig, needs_reference: bool) -> Start:
     """Return the start that a model folder holds."""
     device, precision = choose_device(config.device, config.precision)
-    tokenizer, is_new = load_tokenizer(folder, config.chat_template)
+    tokenizer, _ = load_tokenizer(folder, config.chat_template)
 
     def load() -> Any:
         dtype = "float32" if config.tuning == "full" else precision
@@ -62,7 +61,7 @@ def load_start(folder: Path, config: TrainingConfig, needs_reference: bool) -> S
 
     # TRL would load the reference again from where the model came from, which is not where an adapter was merged.
     own = config.tuning == "full" and needs_reference and not config.precompute_reference
-    return Start(load(), load() if own else None, tokenizer, device, precision, is_new)
+    return Start(load(), load() if own else None, tokenizer, device, precision)
 
 
 def choose_device(device: str, precision: str = "auto") -> tuple[str, str]:

@@ -108,7 +108,7 @@ def _read(job: TrainingJob, method: Method, start: Start, cache: Path) -> tuple[
     train, held_out = (
         rows.select_columns([name for name in columns if name in rows.column_names]) for rows in (train, held_out)
     )
-    train, n_too_long, n_prompts = leave_out_too_long(train, start.tokenizer, config.max_length)
+    train, n_too_long = leave_out_too_long(train, start.tokenizer, config.max_length)
     train = check_weights(train, method)
     if method.name == "focal":
         train = with_focus(train, start.tokenizer)
@@ -116,7 +116,7 @@ def _read(job: TrainingJob, method: Method, start: Start, cache: Path) -> tuple[
         held_out = held_out.remove_columns(WEIGHT)
     check_n_rows(len(train), n_too_long, config.batch_size, config.max_length, _UNITS[method.rows])
     if config.eval_steps:
-        held_out, _, _ = leave_out_too_long(held_out, start.tokenizer, config.max_length)
+        held_out, _ = leave_out_too_long(held_out, start.tokenizer, config.max_length)
         if method.name == "focal":
             held_out = with_focus(held_out, start.tokenizer)
         if not len(held_out):
@@ -125,7 +125,7 @@ def _read(job: TrainingJob, method: Method, start: Start, cache: Path) -> tuple[
     n_epoch = len(train) // config.batch_size
     n_steps = config.max_steps or math.ceil(config.epochs * n_epoch)
     n_held_out = len(held_out) if config.eval_steps else 0
-    return train, held_out, TrainingPlan(len(train), n_held_out, n_too_long, n_prompts, n_steps)
+    return train, held_out, TrainingPlan(len(train), n_held_out, n_too_long, n_steps)
 
 
 def _watch(job: TrainingJob, method: Method, start: Start, on_step: OnStep, has_weights: bool) -> StepWatch:
