@@ -116,9 +116,9 @@ def make_start(settings: StudyConfig, start: Start, cache: Path) -> str:
     if start.sft is None:
         return config.sampling.model
     problems = [row for part in load(config, cache).values() for row in part.problems]
-    written = write_references(problems, config.pairs.test_share, folder / "references")
-    without = f", {written.n_without} have none" if written.n_without else ""
-    reporter().log(f"-- {start.name}: SFT on the references of {written.n_rows} train problems{without}")
+    n_rows, n_without = write_references(problems, config.pairs.test_share, folder / "references")
+    without = f", {n_without} have none" if n_without else ""
+    reporter().log(f"-- {start.name}: SFT on the references of {n_rows} train problems{without}")
     own = {"method": "sft", "dataset": str(folder / "references")}
     tuned = settings.cell(folder, start, Variant.model_validate({"name": "sft", "training": {**start.sft, **own}}))
     train(tuned, cache)

@@ -84,7 +84,8 @@ def passed(
     Raises:
         ProblemsError: a row names no problem, or one that is none.
     """
-    return [None if verdict is None else _number(verdict.passed) for verdict in _verdicts(completions, columns)]
+    labels = [None if verdict is None else verdict.passed for verdict in _verdicts(completions, columns)]
+    return [None if label is None else float(label) for label in labels]
 
 
 def share_of_cases(
@@ -218,7 +219,3 @@ def _text(completion: Completion) -> str:
     if isinstance(completion, str):
         return completion
     return str(completion[-1].get("content") or "") if completion else ""
-
-
-def _number(value: bool | None) -> float | None:
-    return None if value is None else float(value)

@@ -17,7 +17,8 @@ from pairsmith.pipeline.evaluation.study import (
 )
 from pairsmith.pipeline.pairing.splits import split_of
 from pairsmith.pipeline.run.folder import Shard
-from pairsmith.pipeline.training.reading import NoReferencesError, write_references
+from pairsmith.pipeline.training.checks import TrainingError
+from pairsmith.pipeline.training.reading import write_references
 from pairsmith.schemas.config import GateConfig
 from pairsmith.schemas.config.study import StudyConfig
 from tests.pairing_records import problem
@@ -114,12 +115,13 @@ def test_a_row_tells_what_is_there(tmp_path: Path) -> None:
 def test_references_of_train_problems_become_rows_for_sft(tmp_path: Path) -> None:
     problems = [problem(f"p/{place}", reference=f"def f(x):\n    return {place}") for place in range(10)]
     problems.append(problem("p/none"))
-    written = write_references(problems, 0.5, tmp_path)
+    n_rows, n_without = write_references(problems, 0.5, tmp_path)
     rows = pq.read_table(tmp_path / "sft" / "train-00000.parquet").to_pylist()
     train = [one.problem_id for one in problems[:10] if split_of(one.problem_id, 0.5) == "train"]
     assert [row["problem_id"] for row in rows] == train
-    assert 0 < written.n_rows == len(train) < 10
+    assert 0 < n_rows == len(train) < 10
+    assert n_without == (split_of("p/none", 0.5) == "train")
     assert rows[0]["completion"][0]["content"].startswith("```python\ndef f(x):")
     assert "Write f" in rows[0]["prompt"][0]["content"]
-    with pytest.raises(NoReferencesError, match="there are none"):
+    with pytest.raises(TrainingError, match="there are none"):
         write_references([problem("p/none")], 0.0, tmp_path)

@@ -306,11 +306,6 @@ def _merged(problem: ProblemLike | None, columns: Mapping[str, Any]) -> ProblemL
     return {**(problem or {}), **columns}
 
 
-@contextlib.contextmanager
-def borrowed(judge: Judge | None) -> Iterator[Judge]:
-    """Give a judge: the caller's own, which stays open, or one for this call."""
-    if judge is not None:
-        yield judge
-        return
-    with Judge() as opened:
-        yield opened
+def borrowed(judge: Judge | None) -> contextlib.AbstractContextManager[Judge]:
+    """Return a judge to enter: the caller's own, which stays open, or one for this call."""
+    return contextlib.nullcontext(judge) if judge is not None else Judge()

@@ -156,20 +156,12 @@ class ReportInput:
     """All that the report shows of one run. Parts that the run has not come to are None or empty.
 
     Attributes:
-        name: name of the run folder.
         stages: manifests of the stages that are done, in the order of the pipeline.
-        candidate_steps: the funnel of candidates.
-        n_problems: problems that were loaded.
         outcomes: labels and causes: passed first, then failed and undecided, by falling count.
         problems: one entry a problem that has a candidate, by id.
-        pairing: what pairing did; None for a run that kept no counts of it.
-        gains: after minus before, in the order of the evaluation.
-        slices: what changed on parts of the held-out problems.
-        tags: how the share of candidates with each style tag changed, the largest change first.
-        sets: what changed on further sets, by the set's name.
+        gains: after minus before, in the order of the evaluation; likewise `slices`, `tags` and further `sets`.
         refusals: checks of the gate that did not hold.
         answers: how answers became programs: all that were read, then each kind that came.
-        undecided: candidates without a label by cause, the commonest first.
         left_out: problems that were asked for and are not in the run.
         why_weak: likeliest reason why each of the weakest problems is seldom or never solved, by id.
     """

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from markupsafe import Markup
@@ -13,7 +12,6 @@ from matplotlib.ticker import PercentFormatter
 from pairsmith.pipeline.evaluation.rounds import pass_gain
 from pairsmith.pipeline.report.page import page_environment
 from pairsmith.pipeline.report.svg import FAILED, INK, MUTED, PASSED, PLAIN, ROLES, UNDECIDED, Drawing, draw_svg
-from pairsmith.pipeline.report.words import spoken
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.pipeline.synthesis import Bin, Calibration
 from pairsmith.schemas.manifest import Manifest
@@ -212,11 +210,7 @@ def write_rounds_report(rounds: Path, result: RoundsResult) -> Path:
 def render_rounds(title: str, result: RoundsResult) -> str:
     """Return the page as HTML: no script, no external resource, the same text for the same rounds."""
     done = [row for row in result.rows if row.gains]
-    figures = {}
-    if done:
-        figures["passes"] = plot_passes(done)
-    if any(pass_gain(row.gains) and row.gain(_cost(done)) for row in done):
-        figures["path"] = plot_path(done)
+    figures = {"passes": plot_passes(done)} if done else {}
     return (
         page_environment()
         .get_template("rounds.html.jinja")
@@ -263,12 +257,6 @@ def _advice(result: RoundsResult) -> str:
     return advice + back
 
 
-def _cost(rows: Sequence[RoundRow]) -> str:
-    """Return the measure of diversity that is drawn: effective number of behaviours, else distinct programs."""
-    names = [gain.measure for row in rows for gain in row.gains if gain.measure.startswith("effective_behaviour")]
-    return names[0] if names else COST
-
-
 def plot_passes(rows: Sequence[RoundRow]) -> Drawing:
     """Return pass@k by round, from the start at 0, with intervals."""
     names = [
@@ -292,30 +280,6 @@ def plot_passes(rows: Sequence[RoundRow]) -> Drawing:
         axes.grid(visible=True)
 
     return Drawing(paint, 3.4, "passes", "pass@k by round with intervals")
-
-
-def plot_path(rows: Sequence[RoundRow]) -> Drawing:
-    """Return the path of all rounds: diversity across, pass@1 upwards."""
-    name = _cost(rows)
-    across, up = dict(_by_round(rows, name)), dict(_by_round(rows, "pass@1"))
-    numbers = sorted(set(across) & set(up))
-
-    def paint(axes: Axes) -> None:
-        for before, after in pairwise(numbers):
-            old, new = ((across[n].value, up[n].value) for n in (before, after))
-            axes.annotate("", new, old, arrowprops={"arrowstyle": "-|>", "color": PASSED, "linewidth": 1.3})
-        for n in numbers:
-            x, y = across[n], up[n]
-            axes.hlines(y.value, x.low, x.high, color=PLAIN, linewidth=1.2, alpha=0.4)
-            axes.vlines(x.value, y.low, y.high, color=PLAIN, linewidth=1.2, alpha=0.4)
-            axes.scatter([x.value], [y.value], color=PASSED, s=40, zorder=3)
-            axes.annotate(str(n) if n else "start", (x.value, y.value), textcoords="offset points", xytext=(6, 6))
-        axes.set_xlabel(spoken(name))
-        axes.set_ylabel("pass@1")
-        axes.margins(0.15)
-        axes.grid(visible=True)
-
-    return Drawing(paint, 3.4, "path", "Path of the rounds: diversity and pass@1")
 
 
 def _by_round(rows: Sequence[RoundRow], measure: str) -> list[tuple[int, Interval]]:

@@ -66,14 +66,14 @@ def run_launched(job: TrainingJob, is_cpu: bool, on_plan: OnPlan, on_step: OnSte
     """
     out = job.out
     path = write_job(job)
-    (out / FAILED).unlink(missing_ok=True)
-    before = _changed(out / progress.PLAN)
+    for name in (FAILED, progress.PLAN):
+        (out / name).unlink(missing_ok=True)
     command = launch_command(job.config, path, is_cpu)
     with (out / _OUTPUT).open("ab") as output:
         variables = {"PYTHONPATH": str(Path(__file__).parents[3])}
         workers = guard.start(command, variables, stdout=output, stderr=output)
         try:
-            _follow(workers, out, before, on_plan, on_step)
+            _follow(workers, out, on_plan, on_step)
         finally:
             guard.stop(workers)
     if workers.returncode or progress.read_worked(out) is None:
@@ -112,16 +112,14 @@ def main(path: Path) -> int:
     return 0
 
 
-def _follow(workers: "subprocess.Popen[bytes]", out: Path, before: int, on_plan: OnPlan, on_step: OnStep) -> None:
+def _follow(workers: "subprocess.Popen[bytes]", out: Path, on_plan: OnPlan, on_step: OnStep) -> None:
     """Hand on the plan and each step as they come; steps that the run goes on from are in the log by then."""
     n_reported, is_planned = 0, False
     while True:
         is_over = workers.poll() is not None
-        if not is_planned and _changed(out / progress.PLAN) != before:
-            plan = progress.read_plan(out)
-            if plan is not None:
-                on_plan(plan)
-                is_planned = True
+        if not is_planned and (plan := progress.read_plan(out)) is not None:
+            on_plan(plan)
+            is_planned = True
         if is_planned:
             for step in progress.read_log(out)[n_reported:]:
                 on_step(step)
@@ -155,13 +153,6 @@ def _config_file(launch: LaunchConfig) -> Path:
             f"training.launch.config = {name} needs deepspeed; pip install deepspeed, or take fsdp"
         )
     return packaged_folder("accelerate", "data/accelerate") / f"{name}.yaml"
-
-
-def _changed(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0
 
 
 if __name__ == "__main__":

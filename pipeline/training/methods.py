@@ -43,7 +43,6 @@ class Method:
     has_reference: bool = True  # whether a frozen start takes part in the loss
     couples_batch: bool = False  # whether pairs that are in memory together change each other's loss
     is_experimental: bool = False  # whether TRL calls the trainer experimental: it may change or go at any time
-    since: str = "0.20"  # version of TRL that brought it, as far as its wheels were looked through
 
     @property
     def is_dpo(self) -> bool:
@@ -96,11 +95,10 @@ _ROWS = (
     _dpo("discopop", "discopop", 5e-7, 0.05, "Lu et al. 2024, arXiv:2406.08414, appendix B.1"),
     _dpo(
         "sigmoid_norm", "sigmoid_norm", 5e-7, 5.0, "by token: Lambert et al. 2024 (Tulu 3), arXiv:2411.15124",
-        since="1.4",
     ),
     _dpo(
         "rpo", "sigmoid", 1e-6, 0.1, "Pang et al. 2024, arXiv:2404.19733: alpha = 1; rate: TRL 1.16",
-        sft_weight=1.0, since="0.20",
+        sft_weight=1.0,
     ),
     _dpo(
         "focal", "sigmoid", 1e-6, 0.1,
@@ -109,22 +107,22 @@ _ROWS = (
     ),
     Method(
         "kto", "trl:KTOTrainer", "trl:KTOConfig", "unpaired", ("kto",), 1e-6,
-        "Ethayarajh et al. 2024, arXiv:2402.01306; rates: TRL 1.16", beta=0.1, couples_batch=True, since="1.8",
+        "Ethayarajh et al. 2024, arXiv:2402.01306; rates: TRL 1.16", beta=0.1, couples_batch=True,
     ),
     Method(
         "orpo", "trl.experimental.orpo:ORPOTrainer", "trl.experimental.orpo:ORPOConfig", "pairs", (), 8e-6,
         "Hong et al. 2024, arXiv:2403.07691: lambda = 0.1, appendix C", beta=0.1, has_reference=False,
-        is_experimental=True, since="0.26",
+        is_experimental=True,
     ),
     Method(
         "cpo", "trl.experimental.cpo:CPOTrainer", "trl.experimental.cpo:CPOConfig", "pairs", (CPO_LOSS,), 1e-6,
         "Xu et al. 2024, arXiv:2401.08417; rate: TRL 1.16", beta=0.1, sft_weight=1.0, has_reference=False,
-        is_experimental=True, since="0.26",
+        is_experimental=True,
     ),
     Method(
         "simpo", "trl.experimental.cpo:CPOTrainer", "trl.experimental.cpo:CPOConfig", "pairs", (SIMPO_LOSS,), 6e-7,
         "Meng et al. 2024, arXiv:2405.14734, table 8: gamma / beta = 0.5", beta=2.0, sft_weight=0.0, margin=1.0,
-        has_reference=False, is_experimental=True, since="0.26",
+        has_reference=False, is_experimental=True,
     ),
     Method(
         "bonbon", "trl:DPOTrainer", "trl:DPOConfig", "pairs", ("sigmoid",), 5e-7,
@@ -203,6 +201,6 @@ def _class(name: str) -> Any:
 
 def _lacks(method: Method, installed: str, what: str) -> TrainingError:
     return TrainingError(
-        f"{method.name}: trl {installed} lacks {what}; it came with {method.since}, and {TRL_WANTED} is what "
-        f"pairsmith was tried with: pip install '{TRL_WANTED}'"
+        f"{method.name}: trl {installed} lacks {what}; pairsmith was tried with {TRL_WANTED}: "
+        f"pip install '{TRL_WANTED}'"
     )

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pairsmith.pipeline.pairing.splits import split_of
-from pairsmith.pipeline.run.errors import PairsmithError, first_line
+from pairsmith.pipeline.run.errors import first_line
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.pipeline.sampling.opening import make_opening
 from pairsmith.pipeline.training.checks import TrainingError, check_row_files
@@ -224,28 +224,16 @@ def _n_tokens(tokenizer: Any, conversations: list[list[dict[str, str]]]) -> list
     return [len(ids) for ids in tokens["input_ids"]]
 
 
-class NoReferencesError(PairsmithError):
-    """There is no right solution to train on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What was written, and how many train problems have no reference."""
-
-    n_rows: int
-    n_without: int
-
-
-def write_references(problems: Iterable[Problem], test_share: float, folder: Path) -> Written:
-    """Write the references of the train problems as rows for SFT: prompt and completion, in the folder `sft`.
+def write_references(problems: Iterable[Problem], test_share: float, folder: Path) -> tuple[int, int]:
+    """Write the references of the train problems as rows for SFT; return how many, and how many problems lack one.
 
     What is asked is what the template `instruct` asks; the answer is the reference in one code block. Held-out
-    problems are left out by the same hash that splits the pairs.
+    problems are left out by the same hash that splits the pairs. The rows are in the folder `sft`.
     """
     train = [row for row in problems if split_of(row.problem_id, test_share) == "train"]
     known = sorted((row for row in train if row.reference), key=lambda row: row.problem_id)
     if not known:
-        raise NoReferencesError("SFT on references needs train problems with a reference; there are none")
+        raise TrainingError("SFT on references needs train problems with a reference; there are none")
     rows = [
         {
             "problem_id": row.problem_id,
@@ -258,4 +246,4 @@ def write_references(problems: Iterable[Problem], test_share: float, folder: Pat
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(rows), sink, compression="zstd")
     write_whole(folder / "sft" / "train-00000.parquet", sink.getvalue().to_pybytes())
-    return Written(len(rows), len(train) - len(known))
+    return len(rows), len(train) - len(known)
