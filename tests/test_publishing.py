@@ -317,10 +317,16 @@ def test_the_card_says_what_it_is_made_of(hub: Hub, api: HfApi, settings: RunCon
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_of_candidates_stays_text_on_the_card(settings: RunConfig, text: str) -> None:
     facts = gather_card(settings.run, settings)
-    assert facts.example is not None
-    example = {**facts.example, "chosen_code": text, "rejected_code": text, "rejected_detail": text}
+    assert facts.run.pairs is not None
+    example = {**facts.run.pairs.examples[0], "chosen_code": text, "rejected_code": text, "rejected_detail": text}
     example["prompt"] = [{"role": "user", "content": text}]
-    card = render_card(replace(facts, example=example), REPO, "v1", text[:100], True)
+    card = render_card(
+        replace(facts, run=replace(facts.run, pairs=replace(facts.run.pairs, examples=(example,)))),
+        REPO,
+        "v1",
+        text[:100],
+        True,
+    )
     assert len(card) < 100_000
     _, head, body = card.split("---\n", 2)
     assert set(json.loads(head)) >= {"configs", "dataset_info"}

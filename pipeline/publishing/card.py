@@ -12,13 +12,14 @@ from typing import Any
 import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pairsmith.pipeline.chain.table import stage_folder, stored_stages
-from pairsmith.pipeline.pairing.pairs import REPORT
+from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.publishing.hub import PublishError
+from pairsmith.pipeline.report.facts import ReportError, ReportInput
+from pairsmith.pipeline.report.gather import gather_run
 from pairsmith.pipeline.report.words import counted, excerpt, maybe, percent, spoken
 from pairsmith.pipeline.run.safe_text import visible
 from pairsmith.schemas.config import RunConfig
-from pairsmith.schemas.manifest import Manifest, PairingReport
+from pairsmith.schemas.manifest import PairingReport
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#!|<>&~$@:])")
 _BACKTICKS = re.compile(r"`+")
@@ -37,14 +38,13 @@ _LICENCES = (
 class CardFacts:
     """The facts of one run that its card shows. Texts are as they came: the template escapes them."""
 
+    run: ReportInput  # what the report shows too: stages, pairs, examples, the counts of pairing
+    report: PairingReport
     head: Mapping[str, Any]  # `configs` and `dataset_info`, as pairing wrote them
     sizes: Mapping[str, Mapping[str, int]]  # configuration to split to rows
-    stages: tuple[Manifest, ...]
-    report: PairingReport
     # (source, licence, problems) by falling count; an empty licence is an unknown one
     sources: tuple[tuple[str, str, int], ...]
     models: tuple[tuple[str, str, int], ...]  # (model, revision, candidates) by falling count
-    example: Mapping[str, Any] | None  # a pair, columns by name; None without pairs
     base: str  # the model's name on the Hub; empty where there is none
 
 
@@ -52,24 +52,24 @@ def gather_card(run: Path, config: RunConfig) -> CardFacts:
     """Return the facts that the card of a built run shows."""
     try:
         head = json.loads((run / "dataset" / "README.md").read_text(encoding="utf-8").split("---\n")[1])
-        report = REPORT.validate_json((run / "pairing.json").read_bytes())
-    except (OSError, ValueError, IndexError):
+        facts = gather_run(run)
+    except (OSError, ValueError, IndexError, ReportError):
         raise PublishError(f"{run}: no dataset in there; run `pairsmith build` first") from None
+    if facts.pairing is None:
+        raise PublishError(f"{run}: no dataset in there; run `pairsmith build` first")
     sizes = {
         info["config_name"]: {split["name"]: split["num_examples"] for split in info["splits"]}
         for info in head["dataset_info"]
     }
-    manifests = [stage_folder(run, stage).manifest() for stage in stored_stages()]
     problems = _count(run, "problems", "source", "license")
     models = _count(run, "candidates", "model", "revision")
     return CardFacts(
+        run=facts,
+        report=facts.pairing,
         head=head,
         sizes=sizes,
-        stages=tuple(manifest for manifest in manifests if manifest is not None),
-        report=report,
         sources=tuple((str(source), str(licence), n) for (source, licence), n in problems),
         models=tuple((Path(str(model)).name or "?", str(revision), n) for (model, revision), n in models),
-        example=_example(run),
         base=base_model(config),
     )
 
@@ -98,7 +98,14 @@ def render_card(facts: CardFacts, repo: str, tag: str, title: str, private: bool
     head["tags"] = sorted({*head["tags"], *_TAGS})
     template = _environment().get_template("dataset_card.md.jinja")
     body = template.render(
-        facts=facts, repo=repo, tag=tag, title=title, private=private, columns=_columns(facts), n_pairs=n_pairs
+        facts=facts,
+        repo=repo,
+        tag=tag,
+        title=title,
+        private=private,
+        columns=_columns(facts),
+        n_pairs=n_pairs,
+        example=next(iter(facts.run.pairs.examples), None) if facts.run.pairs else None,
     )
     return f"---\n{json.dumps(head, indent=1)}\n---\n\n{body}"
 
@@ -153,14 +160,6 @@ def _count(run: Path, stage: str, *columns: str) -> list[tuple[tuple[Any, ...], 
     for name in folder.shard_names():
         counts.update(pl.read_parquet(folder.path / name, columns=list(columns)).iter_rows())
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-
-
-def _example(run: Path) -> Mapping[str, Any] | None:
-    for path in sorted((run / "dataset" / "data").glob("train-*.parquet")):
-        rows = pl.scan_parquet(path).filter(pl.col("rejected_cause") != "").head(1).collect()
-        for row in rows.iter_rows(named=True):
-            return row
-    return None
 
 
 @functools.cache

@@ -19,7 +19,7 @@ from pairsmith.pipeline.publishing.hub import (
     look,
 )
 from pairsmith.pipeline.publishing.scanning import Finding, scan_files
-from pairsmith.pipeline.report.gather import gather_run
+from pairsmith.pipeline.report.facts import ReportInput
 from pairsmith.pipeline.report.plots import plot_candidate_steps, plot_lengths, plot_outcomes
 from pairsmith.pipeline.report.svg import draw_png
 from pairsmith.pipeline.training.progress import load_summary
@@ -109,7 +109,7 @@ def dataset_files(config: RunConfig, facts: CardFacts, tag: str, changelog: str)
     local["README.md"] = card.encode()
     if changelog:
         local["CHANGELOG.md"] = changelog.encode()
-    return local | {f"figures/{name}.png": data for name, data in _figures(config.run).items()}
+    return local | {f"figures/{name}.png": data for name, data in _figures(facts.run).items()}
 
 
 def model_files(config: RunConfig, tag: str) -> dict[str, Content]:
@@ -137,8 +137,7 @@ def model_files(config: RunConfig, tag: str) -> dict[str, Content]:
     return local
 
 
-def _figures(run: Path) -> dict[str, bytes]:
-    facts = gather_run(run)
+def _figures(facts: ReportInput) -> dict[str, bytes]:
     figures = {
         "funnel": draw_png(plot_candidate_steps(facts.candidate_steps)),
         "verdicts": draw_png(plot_outcomes(facts.outcomes)),

@@ -180,7 +180,7 @@ def _pick_examples(pairs: pl.LazyFrame) -> tuple[Mapping[str, Any], ...]:
     answer = pl.col("rejected").list.last().struct.field("content")
     code = pl.when(pl.col("rejected_code") == "").then(answer).otherwise("rejected_code")
     rows = pairs.filter(pl.col("pair_id").is_in(list(picked.values()))).with_columns(rejected_code=code).select(
-        "pair_id", "problem_id", "chosen_code", "rejected_code", "rejected_cause", "rejected_detail",
+        "pair_id", "problem_id", "prompt", "chosen_code", "rejected_code", "rejected_cause", "rejected_detail",
         "chosen_share", "rejected_share", "n_cases",
     )  # fmt: skip
     of = {row["pair_id"]: row for row in rows.collect().iter_rows(named=True)}
