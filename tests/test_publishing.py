@@ -320,13 +320,9 @@ def test_hostile_text_of_candidates_stays_text_on_the_card(settings: RunConfig, 
     assert facts.run.pairs is not None
     example = {**facts.run.pairs.examples[0], "chosen_code": text, "rejected_code": text, "rejected_detail": text}
     example["prompt"] = [{"role": "user", "content": text}]
-    card = render_card(
-        replace(facts, run=replace(facts.run, pairs=replace(facts.run.pairs, examples=(example,)))),
-        REPO,
-        "v1",
-        text[:100],
-        True,
-    )
+    pairs = replace(facts.run.pairs, examples=(example,))
+    hostile = replace(facts, run=replace(facts.run, pairs=pairs))
+    card = render_card(hostile, REPO, "v1", text[:100], True)
     assert len(card) < 100_000
     _, head, body = card.split("---\n", 2)
     assert set(json.loads(head)) >= {"configs", "dataset_info"}
