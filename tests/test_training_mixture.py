@@ -28,21 +28,18 @@ def says(text: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("row", "form"),
+    "row",
     [
-        ({"prompt": "a?", "chosen": "b", "rejected": "c"}, "plain"),
-        ({"prompt": [user("a?")], "chosen": [says("b")], "rejected": [says("c")]}, "conversational"),
-        ({"prompt": "a?", "chosen": [says("b")], "rejected": [says("c")]}, "conversational"),
-        ({"prompt": [user("a?")], "chosen": "b", "rejected": "c"}, "plain"),
-        ({"chosen": [user("a?"), says("b")], "rejected": [user("a?"), says("c")]}, "implicit"),
-        (
-            {"prompt": "a?", "chosen": [user("a?"), says("b")], "rejected": [user("a?"), says("c")]},
-            "conversation_repeated",
-        ),
+        {"prompt": "a?", "chosen": "b", "rejected": "c"},
+        {"prompt": [user("a?")], "chosen": [says("b")], "rejected": [says("c")]},
+        {"prompt": "a?", "chosen": [says("b")], "rejected": [says("c")]},
+        {"prompt": [user("a?")], "chosen": "b", "rejected": "c"},
+        {"chosen": [user("a?"), says("b")], "rejected": [user("a?"), says("c")]},
+        {"prompt": "a?", "chosen": [user("a?"), says("b")], "rejected": [user("a?"), says("c")]},
     ],
 )
-def test_each_published_form_becomes_messages(row: dict[str, Any], form: str) -> None:
-    assert to_preference(row) == (form, [user("a?")], [says("b")], [says("c")])
+def test_each_published_form_becomes_messages(row: dict[str, Any]) -> None:
+    assert to_preference(row) == ([user("a?")], [says("b")], [says("c")])
 
 
 @pytest.mark.parametrize(
@@ -137,7 +134,6 @@ def test_published_sets_are_mixed_beside_own_pairs_and_all_that_is_left_out_is_c
     assert {name: sum(row["dataset"] == name for row in rows) for name in taken} == taken
     assert reports[1].dropped == {"same_pair": 1, "contaminated": 2}
     assert reports[2].dropped["same_prompt"] == 2
-    assert reports[2].forms == {"implicit": 12}
     held = pq.read_table(tmp_path / "mixture" / "test-00000.parquet").to_pylist()
     assert {row["dataset"] for row in held} == {"own"}
     assert len(held) == 12 - n_own

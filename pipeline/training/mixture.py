@@ -55,7 +55,6 @@ class MixedDataset:
 
     Attributes:
         n_rows: rows it has; `n_taken` those that are trained on.
-        forms: rows by the form that they came in.
         dropped: rows by the reason for which they were left out.
         n_short: rows that its share asks for and that it does not have.
     """
@@ -63,7 +62,6 @@ class MixedDataset:
     name: str
     n_rows: int = 0
     n_taken: int = 0
-    forms: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     n_short: int = 0
 
@@ -150,24 +148,22 @@ def take_counts(configs: Sequence[MixedDatasetConfig], available: Sequence[int])
     return [round(total * config.share) if config.share else n for config, n in zip(configs, fixed, strict=True)]
 
 
-def to_preference(row: Mapping[str, Any]) -> tuple[str, Messages, Messages, Messages]:
-    """Return form, prompt, chosen and rejected of a row, as messages; the answers are one message each.
+def to_preference(row: Mapping[str, Any]) -> tuple[Messages, Messages, Messages]:
+    """Return prompt, chosen and rejected of a row, as messages; the answers are one message each.
 
     Raises:
         FormError: it is no preference.
     """
     chosen, rejected, prompt = row.get("chosen"), row.get("rejected"), row.get("prompt")
     if isinstance(chosen, str) and isinstance(rejected, str):
-        form, asked = "plain", _asked(prompt)
+        asked = _asked(prompt)
         answers = [[{"role": "assistant", "content": answer}] for answer in (chosen, rejected)]
     else:
         sides = [_messages(side) for side in (chosen, rejected)]
-        form = "conversational" if prompt is not None else "implicit"
-        if len(sides[0]) > 1 or len(sides[1]) > 1 or prompt is None:
+        if len(sides[0]) > 1 or len(sides[1]) > 1 or prompt is None:  # they begin with the conversation
             n = _n_common(*sides)
             if not n or [len(side) - n for side in sides] != [1, 1]:
                 raise FormError("several_turns" if n else "no_prompt")
-            form = form if prompt is None else "conversation_repeated"
             asked, answers = sides[0][:n], [side[n:] for side in sides]
         else:
             asked, answers = _asked(prompt), sides
@@ -177,7 +173,7 @@ def to_preference(row: Mapping[str, Any]) -> tuple[str, Messages, Messages, Mess
         raise FormError("empty_answer")
     if answers[0] == answers[1]:
         raise FormError("same_answers")
-    return form, asked, answers[0], answers[1]
+    return asked, answers[0], answers[1]
 
 
 def _asked(prompt: Any) -> Messages:
@@ -207,7 +203,7 @@ def _convert(
     for row in _read(config, path):
         report.n_rows += 1
         try:
-            form, prompt, chosen, rejected = to_preference(row)
+            prompt, chosen, rejected = to_preference(row)
             is_ours = "pair_id" in row
             split = split_of(row["problem_id"], test_share) if is_ours else "train"
             if not is_ours:
@@ -215,7 +211,6 @@ def _convert(
         except FormError as error:
             report.dropped[str(error)] += 1
             continue
-        report.forms[form] += 1
         kept = {name: row.get(name) for name in (*KEPT, "chosen_spans", "rejected_spans")}
         weight = 1.0 if kept["weight"] is None else kept["weight"]
         yield {
