@@ -289,7 +289,6 @@ def test_page_shows_how_the_pairs_were_made(tmp_path: Path) -> None:
     text = Page(write_report(run).read_text(encoding="utf-8")).text
     for said in (
         "24 of 30 right approaches",
-        "2.50 before, 2.25 after",
         "0.700 → 0.550",
         "p/</td>",
         "50 confirmed",
