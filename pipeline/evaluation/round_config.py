@@ -129,8 +129,8 @@ def check_rounds(config: RunConfig) -> None:
             "rounds are scored on held-out problems against the start; leave evaluation.models and held_out"
         )
     for number, (before, one) in enumerate(pairwise(parts), start=2):
-        said = [(part.sampling.model, part.sampling.base_url, part.sampling.samples) for part in (before, one)]
-        if one.sampling.backend in _NOT_OURS and said[0] == said[1]:
+        sources = [(part.sampling.model, part.sampling.base_url, part.sampling.samples) for part in (before, one)]
+        if one.sampling.backend in _NOT_OURS and sources[0] == sources[1]:
             raise RoundsError(
                 f"round {number} would draw from what round {number - 1} drew from: sampling.backend = "
                 f"{one.sampling.backend} can't serve what is trained here; take vllm-server, vllm or transformers,"

@@ -96,7 +96,7 @@ def plot_calibration(bins: Sequence[Bin]) -> Drawing:
 
 
 COST = "distinct_syntax"
-_TOLD = ("distinct_syntax", "distinct_behaviour", "distinct_passed", "efficiency", "quality")
+_MEASURES = ("distinct_syntax", "distinct_behaviour", "distinct_passed", "efficiency", "quality")
 _COLOURS = (PASSED, FAILED, PLAIN, UNDECIDED, INK)
 _MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
@@ -138,7 +138,7 @@ def render_study(title: str, rows: Sequence[StudyRow]) -> str:
 def list_measures(rows: Sequence[StudyRow | RoundRow]) -> list[str]:
     """Return the measures of the table, of those that were measured: pass@k, diversity, speed and quality."""
     found = dict.fromkeys(gain.measure for row in rows for gain in row.gains)
-    return [name for name in found if name in _TOLD or name.startswith(("pass@", "effective_syntax"))]
+    return [name for name in found if name in _MEASURES or name.startswith(("pass@", "effective_syntax"))]
 
 
 def plot_changes(rows: Sequence[StudyRow]) -> Drawing:
