@@ -11,17 +11,16 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from pairsmith.pipeline.evaluation.estimates import ScoringError
+from pairsmith.pipeline.evaluation.estimates import UNDEFINED, ScoringError
 from pairsmith.pipeline.evaluation.score import make_reader, scores_to_json
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.pipeline.sampling.models import digest_folder
 from pairsmith.schemas.config import GateConfig
-from pairsmith.schemas.score import Gain, Gate, GateCheck, GateOutcome, Interval
+from pairsmith.schemas.score import Gain, Gate, GateCheck, GateOutcome
 
 GATE_FILE = "gate.json"
 STALE = "evaluation"  # name of the check that another model was scored than the one that is there
-_NOTHING = Interval(math.nan, math.nan, math.nan)
 _read = make_reader(TypeAdapter(Gate), "gate")
 
 
@@ -58,7 +57,7 @@ def check_gate(
 def _check(name: str, gain: Gain | None, allowed: float, words: str, by_estimate: bool) -> GateCheck:
     if gain is None or math.isnan(gain.change.value):
         reason = f"{words} was not measured; evaluate on more problems, or leave the check out"
-        return GateCheck(name, GateOutcome.UNMEASURED, _NOTHING, allowed, reason)
+        return GateCheck(name, GateOutcome.UNMEASURED, UNDEFINED, allowed, reason)
     change = gain.change
     is_lower = change.value < -allowed
     numbers = f"{change.value:+.3f} [{change.low:+.3f}, {change.high:+.3f}]"
@@ -98,7 +97,7 @@ def read_gate(folder: Path) -> Gate | None:
     if gate.model == model_digest(place):
         return gate
     reason = "another model was scored than the one that is there now; run `pairsmith evaluate` again"
-    check = GateCheck(STALE, GateOutcome.UNMEASURED, _NOTHING, 0.0, reason)
+    check = GateCheck(STALE, GateOutcome.UNMEASURED, UNDEFINED, 0.0, reason)
     return replace(gate, checks=(*gate.checks, check))
 
 

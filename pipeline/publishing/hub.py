@@ -14,6 +14,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
 )
 from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils.sha import git_hash
 
 from pairsmith.pipeline.run.errors import InfrastructureError, PairsmithError
 
@@ -166,25 +167,15 @@ def is_equal(content: Content, remote: RemoteFile) -> bool:
     """Return whether a local file has the bytes of a remote one."""
     if size_of(content) != remote.size:
         return False
+    data = content if isinstance(content, bytes) else content.read_bytes()
     if remote.sha256 is not None:
-        return _digest(content, "sha256", b"") == remote.sha256
-    return _digest(content, "sha1", b"blob %d\0" % remote.size) == remote.git_oid
+        return hashlib.sha256(data).hexdigest() == remote.sha256
+    return git_hash(data) == remote.git_oid
 
 
 def size_of(content: Content) -> int:
     """Return the size in bytes."""
     return content.stat().st_size if isinstance(content, Path) else len(content)
-
-
-def _digest(content: Content, name: str, head: bytes) -> str:
-    digest = hashlib.new(name, head, usedforsecurity=False)
-    if isinstance(content, bytes):
-        digest.update(content)
-        return digest.hexdigest()
-    with content.open("rb") as file:
-        while part := file.read(1 << 20):
-            digest.update(part)
-    return digest.hexdigest()
 
 
 def _check_tag(api: HfApi, remote: Remote, local: Mapping[str, Content], ours: tuple[str, ...], tag: str) -> None:
