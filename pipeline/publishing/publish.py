@@ -8,6 +8,7 @@ from pathlib import Path
 from huggingface_hub import HfApi
 
 from pairsmith.pipeline.evaluation.gate import read_gate
+from pairsmith.pipeline.evaluation.score import gains_from_json
 from pairsmith.pipeline.publishing.card import CardFacts, base_model, gather_card, render_card, render_model_card
 from pairsmith.pipeline.publishing.hub import (
     Changes,
@@ -22,6 +23,7 @@ from pairsmith.pipeline.publishing.scanning import Finding, scan_files
 from pairsmith.pipeline.report.facts import ReportInput
 from pairsmith.pipeline.report.plots import plot_candidate_steps, plot_lengths, plot_outcomes
 from pairsmith.pipeline.report.svg import draw_png
+from pairsmith.pipeline.report.tables import gain_rows
 from pairsmith.pipeline.training.progress import load_summary
 from pairsmith.pipeline.training.run import result_of
 from pairsmith.schemas.config import RunConfig
@@ -149,18 +151,9 @@ def _figures(facts: ReportInput) -> dict[str, bytes]:
 
 
 def _gains(config: RunConfig) -> list[tuple[str, str, str, str]]:
-    from pairsmith.pipeline.evaluation.score import gains_from_json
-    from pairsmith.pipeline.report.words import change, decimal, significance
-
+    """Return measure, before, after and change of an evaluation, in words; empty where there was none."""
     path = config.run / "evaluation" / "gains.json"
     if not path.is_file():
         return []
-    return [
-        (
-            gain.measure,
-            f"{decimal(gain.before.value)} ({decimal(gain.before.low)} to {decimal(gain.before.high)})",
-            f"{decimal(gain.after.value)} ({decimal(gain.after.low)} to {decimal(gain.after.high)})",
-            f"{change(gain.change)}, {significance(gain)}",
-        )
-        for gain in gains_from_json(path.read_text(encoding="utf-8"))
-    ]
+    rows = gain_rows(gains_from_json(path.read_text(encoding="utf-8")))
+    return [(*row[:3], f"{row[3]}, {row[4]}") for row in rows]
