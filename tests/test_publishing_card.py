@@ -1,10 +1,11 @@
 """Text of strangers on the card does no harm."""
 
+import json
 import re
 
 import pytest
 
-from pairsmith.pipeline.publishing.card import fenced, inline
+from pairsmith.pipeline.publishing.card import fenced, inline, render_model_card
 
 HOSTILE = [
     "</script><script>alert(1)</script>",
@@ -44,3 +45,24 @@ def test_a_line_holds_no_markup(text: str) -> None:
 
 def test_plain_words_stay_plain() -> None:
     assert inline("starter/to-upper 2.0") == "starter/to-upper 2.0"
+
+
+def test_the_card_of_an_adapter_is_what_training_wrote_with_names_of_the_hub_and_scores() -> None:
+    trained = (
+        '---\n{"tags": ["dpo"], "base_model": "a/local"}\n---\n\n# a/local trained by dpo\n\n| beta | 0.1 |\n'
+    )
+    scores = [("pass@1", "0.4 [0.3, 0.5]", "0.5 [0.4, 0.6]", "+0.1 [+0.0, +0.2], significant")]
+    _, head, body = render_model_card(trained, "org/base", "me/adapter", "me/pairs", "v1", scores).split(
+        "---\n", 2
+    )
+    assert json.loads(head) == {"tags": ["dpo"], "base_model": "org/base", "datasets": ["me/pairs"]}
+    for words in (
+        "| beta | 0.1 |",
+        'revision="v1"',
+        "datasets/me/pairs/tree/v1",
+        "+0.1 [+0.0, +0.2], significant",
+    ):
+        assert words in body
+    unscored = render_model_card(trained, "", "me/adapter", "", "v1", [])
+    assert json.loads(unscored.split("---\n", 2)[1]) == {"tags": ["dpo"], "base_model": "a/local"}
+    assert "It has not been evaluated." in unscored
