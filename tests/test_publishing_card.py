@@ -48,9 +48,7 @@ def test_plain_words_stay_plain() -> None:
 
 
 def test_the_card_of_an_adapter_is_what_training_wrote_with_names_of_the_hub_and_scores() -> None:
-    trained = (
-        '---\n{"tags": ["dpo"], "base_model": "a/local"}\n---\n\n# a/local trained by dpo\n\n| beta | 0.1 |\n'
-    )
+    trained = '---\n{"tags": ["dpo"], "base_model": "a/local"}\n---\n\n# a/local by dpo\n\n| beta | 0.1 |\n'
     scores = [("pass@1", "0.4 [0.3, 0.5]", "0.5 [0.4, 0.6]", "+0.1 [+0.0, +0.2], significant")]
     _, head, body = render_model_card(trained, "org/base", "me/adapter", "me/pairs", "v1", scores).split(
         "---\n", 2
