@@ -61,12 +61,6 @@ def test_why_nothing_is_taken_is_counted(text: str, reasons: dict[str, int]) -> 
     assert (suite.tests, suite.reasons) == ((), Counter(reasons))
 
 
-def test_a_suite_is_cut_at_its_limit() -> None:
-    suite = read_suite("\n".join(f"assert f({n}) == 0" for n in range(9)), "f", max_tests=4)
-    assert len(suite.tests) == 4
-    assert suite.reasons == {"beyond_the_limit": 5}
-
-
 def test_endless_repetition_costs_no_time() -> None:
     assert read_suite("assert " * 20_000 + "\n" + "assert \n" * 20_000, "f").tests == ()
     assert read_suite("assert f(" + "[" * 90_000, "f").tests == ()

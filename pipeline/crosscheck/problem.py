@@ -69,12 +69,12 @@ def crosscheck_problem(
         method = "consensus"
     voters: list[Voter] = []
     if method and programs:
-        told = {questions[place].arguments: answer for place, answer in given.items()}
+        by_input = {questions[place].arguments: answer for place, answer in given.items()}
         questions, voters = collect_answers(problem, programs, questions, reading, pool)
         given = {
-            place: told[question.arguments]
+            place: by_input[question.arguments]
             for place, question in enumerate(questions)
-            if question.arguments in told
+            if question.arguments in by_input
         }
     answers = _answers(given, voters, questions, bool(problem.contract)) if voters else given
     if not answers:

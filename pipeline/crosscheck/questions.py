@@ -123,7 +123,7 @@ def ask_reference(
     source = problem.contract or problem.reference
     known = None if problem.contract else _own_domain(problem, own, pool)
     near = [question for question in questions if not question.is_far]
-    asked: list[tuple[Question, _Told]] = []
+    asked: list[tuple[Question, _TrustedAnswer]] = []
     for part, max_stops, time_share in (
         ([question for question in near if question.is_inside], _MAX_STOPS, 1.0),
         # Of those unlike the own inputs an answer tells little: few are worth a stop, and none much time.
@@ -148,7 +148,7 @@ def ask_reference(
     return kept, {place: Consensus(key, 1.0, is_given=True) for place, (_, key) in enumerate(answered)}
 
 
-class _Told(NamedTuple):
+class _TrustedAnswer(NamedTuple):
     """What a trusted program answers to one input: the answer's key and text, and its seconds."""
 
     key: str
@@ -171,13 +171,13 @@ def _ask_source(
     pool: SandboxPool,
     max_stops: int,
     time_share: float,
-) -> list[_Told]:
+) -> list[_TrustedAnswer]:
     """Return what a trusted program answers, UNKNOWN where it was stopped or not asked.
 
     An input that stops it costs no other its answer, but time. So inputs like those that stopped it before are not
     asked, and after `max_stops` none is.
     """
-    found = [_Told(UNKNOWN, "", 0.0)] * len(questions)
+    found = [_TrustedAnswer(UNKNOWN, "", 0.0)] * len(questions)
     left = list(range(len(questions)))
     stopped: list[list[Any]] = []
     going: list[list[Any]] = []
@@ -186,7 +186,7 @@ def _ask_source(
         (ran,) = run_on_inputs(problem, [source], inputs, pool, time_share=time_share)
         keys = answer_keys(ran, len(left), reading)[: ran.n_answered]
         for place, key, answer in zip(left, keys, ran.answers, strict=False):
-            found[place] = _Told(key, answer.value, answer.wall_s)
+            found[place] = _TrustedAnswer(key, answer.value, answer.wall_s)
             going.append(decode_value(questions[place].arguments))
         if not ran.answers or ran.n_answered == len(left):
             break

@@ -8,6 +8,7 @@ constants (`root.left = Node(2)`). They go into a sandbox by their fields and be
 
 import ast
 import math
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -147,34 +148,31 @@ def _argument(node: ast.expr, scope: Scope) -> Any:
     return _constant(node, scope)
 
 
+_ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,  # not of strings: "%999999999d" % 1 fills the memory
+}
+
+
 def _operation(left: Any, op: ast.operator, right: Any) -> Any:
-    numbers = isinstance(left, _NUMBERS) and isinstance(right, _NUMBERS)
-    match op:
-        case ast.Add() if numbers or (type(left) is type(right) and isinstance(left, _SEQUENCES)):
-            return _bounded(left + right)
-        case ast.Sub() if numbers:
-            return left - right
-        case ast.Mult() if numbers:
-            return _bounded(left * right)
-        case ast.Mult() if isinstance(left, _SEQUENCES) and isinstance(right, int):
-            return _repeated(left, right)
-        case ast.Mult() if isinstance(right, _SEQUENCES) and isinstance(left, int):
-            return _repeated(right, left)
-        case ast.Div() if numbers:
-            return left / right
-        case ast.FloorDiv() if numbers:
-            return left // right
-        case ast.Mod() if numbers:  # not of strings: "%999999999d" % 1 fills the memory
-            return left % right
-        case ast.Pow() if numbers:
+    if isinstance(left, _NUMBERS) and isinstance(right, _NUMBERS):
+        if isinstance(op, ast.Pow):
             return _power(left, right)
+        if type(op) in _ARITHMETIC:
+            return _bounded(_ARITHMETIC[type(op)](left, right))
+    elif isinstance(op, ast.Add) and type(left) is type(right) and isinstance(left, _SEQUENCES):
+        return _bounded(left + right)
+    elif isinstance(op, ast.Mult):
+        sequence, times = (left, right) if isinstance(left, _SEQUENCES) else (right, left)
+        if isinstance(sequence, _SEQUENCES) and isinstance(times, int):
+            if len(sequence) * times > MAX_PARTS:
+                raise NotConvertibleError("a sequence of too many parts")
+            return sequence * times
     raise NotConvertibleError(f"{type(op).__name__} of {type(left).__name__} and {type(right).__name__}")
-
-
-def _repeated(sequence: Any, times: int) -> Any:
-    if len(sequence) * times > MAX_PARTS:
-        raise NotConvertibleError("a sequence of too many parts")
-    return sequence * times
 
 
 def _power(base: Any, exponent: Any) -> Any:

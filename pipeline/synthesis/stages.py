@@ -158,15 +158,24 @@ def write_answers(
         pool: opens the sandboxes, with the limits of `schemas.config.beyond_limits`; called if there is work.
         on_done: called after each problem.
     """
-    problems: list[Problem] = stage_folder(step_chain(run, "responses"), "problems").read(name)
-    answers = {step: _by_problem(answers_of(run, step, name)) for step in ("responses", "tests")}
     rows: list[ProblemAnswers] = []
-    for problem in problems:
-        own = {step: answers[step].get(problem.problem_id, []) for step in answers}
+    for problem, own in _read_shard(run, name, ("responses", "tests")):
         plan, _, _ = _plan(problem, own, config, Counter())
         rows.append(run_plan(problem, plan, pool()))
         on_done()
-    open_stage(run, "answers").write_shard(name, answers_key(run, name, config), Shard(rows, len(problems)))
+    open_stage(run, "answers").write_shard(name, answers_key(run, name, config), Shard(rows, len(rows)))
+
+
+def _read_shard(run: Path, name: str, steps: Sequence[str]) -> list[tuple[Problem, dict[str, list[Candidate]]]]:
+    """Return the problems of a shard of the responses' chain, each with the answers of these steps."""
+    problems: list[Problem] = stage_folder(step_chain(run, "responses"), "problems").read(name)
+    answers: dict[str, dict[str, list[Candidate]]] = {
+        problem.problem_id: {step: [] for step in steps} for problem in problems
+    }
+    for step in steps:
+        for row in answers_of(run, step, name):
+            answers[row.problem_id][step].append(row)
+    return [(problem, answers[problem.problem_id]) for problem in problems]
 
 
 def judged_key(run: Path, name: str, stage: str, config: RunConfig) -> str:
@@ -199,8 +208,6 @@ def write_judged(
         pool: opens the sandboxes where the problems' tests are tried on mutants.
         on_done: called after each problem.
     """
-    problems: list[Problem] = stage_folder(step_chain(run, "responses"), "problems").read(name)
-    answers = {step: _by_problem(answers_of(run, step, name)) for step in ("responses", "tests", "weak")}
     ran: dict[str, ProblemAnswers] = {row.problem_id: row for row in open_stage(run, "answers").read(name)}
     settings = config.synthesis
     coefficients = read_calibration(settings.agreement.calibration).coefficients
@@ -208,8 +215,7 @@ def write_judged(
     standings: list[ResponseAgreement] = []
     judged: list[JudgedProblem] = []
     reasons: Counter[str] = Counter()
-    for problem in problems:
-        own = {step: answers[step].get(problem.problem_id, []) for step in answers}
+    for problem, own in _read_shard(run, name, ("responses", "tests", "weak")):
         plan, programs, n_off = _plan(problem, own, config, reasons)
         evidence = read_evidence(plan, ran[problem.problem_id])
         reasons["response.late_or_broken"] += evidence.n_silent
@@ -231,10 +237,10 @@ def write_judged(
     labels = Counter(f"standing.{row.standing}" for row in standings)
     dropped = Counter(judgement.card.reason for judgement in judged if judgement.card.reason)
     for stage, shard in (
-        ("agreements", Shard(agreements, len(problems), {}, reasons)),
+        ("agreements", Shard(agreements, len(judged), {}, reasons)),
         ("standings", Shard(standings, len(standings), {}, labels)),
-        ("drafts", Shard([judgement.card for judgement in judged], len(problems), {}, dropped)),
-        ("judged", Shard([judgement.problem for judgement in judged], len(problems), {}, {})),
+        ("drafts", Shard([judgement.card for judgement in judged], len(judged), {}, dropped)),
+        ("judged", Shard([judgement.problem for judgement in judged], len(judged), {}, {})),
     ):
         open_stage(run, stage).write_shard(name, judged_key(run, name, stage, config), shard)
 
@@ -270,10 +276,3 @@ def _responses(programs: Sequence[Program], config: RunConfig) -> list[Response]
         for row in programs
         if row.extraction is Extraction.OK
     ]
-
-
-def _by_problem(rows: Sequence[Candidate]) -> dict[str, list[Candidate]]:
-    found: dict[str, list[Candidate]] = {}
-    for row in rows:
-        found.setdefault(row.problem_id, []).append(row)
-    return found

@@ -46,9 +46,7 @@ class Suite:
     reasons: Counter[str]
 
 
-def read_suite(
-    text: str, entry_point: str, setup: str = "", parameters: Sequence[str] = (), max_tests: int = 0
-) -> Suite:
+def read_suite(text: str, entry_point: str, setup: str = "", parameters: Sequence[str] = ()) -> Suite:
     """Return the tests in a model's answer.
 
     Asserts are taken from fenced blocks if there are any, else from the bare text; those in a function `test_...`
@@ -56,16 +54,12 @@ def read_suite(
 
     Args:
         parameters: the function's parameters, by which keyword arguments find their place.
-        max_tests: at most so many, the first ones; 0 takes all.
     """
     tests: dict[GeneratedTest, None] = {}
     reasons: Counter[str] = Counter()
     blocks = _FENCE.findall(text[:_MAX_CHARACTERS])
     code = "\n".join(map(textwrap.dedent, blocks)) if blocks else text[:_MAX_CHARACTERS]
     for context, statement in _asserts(code, entry_point, reasons):
-        if max_tests and len(tests) >= max_tests:
-            reasons["beyond_the_limit"] += 1
-            continue
         source = "\n".join([*_needed(context, statement), statement])
         try:
             conversion = convert_tests(source, entry_point, setup, tuple(parameters))
