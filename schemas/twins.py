@@ -155,8 +155,8 @@ CONTAINERS = (
     Container("OrderedDict", OrderedDict, _nothing, _flat_ordered, OrderedDict, _fill_ordered),
     Container("defaultdict", defaultdict, lambda value: [value.default_factory], _flat, _default, _fill_dict),
     Container("deque", deque, lambda value: [value.maxlen], list, lambda length: deque(maxlen=length),
-    _fill_deque), Container("array", array.array, lambda value: [value.typecode], lambda value:
-    [value.tobytes()], array.array,
+              _fill_deque),
+    Container("array", array.array, lambda value: [value.typecode], lambda value: [value.tobytes()], array.array,
               _fill_array),
     Container("UserList", UserList, _nothing, lambda value: list(value.data), UserList,
               lambda value, items: _fill_list(value.data, items)),
@@ -250,23 +250,24 @@ def know_numpy() -> bool:
     return True
 
 
+# Built-in types, and how to read the value of an object of a subclass past the subclass.
 _NATIVE: tuple[tuple[type, Callable[[Any], Any]], ...] = (
-    (int, int.__int__), (float, float.__float__), (str, lambda text: str.__getitem__(text, slice(None))),
-    (bytes, lambda data: bytes.__getitem__(data, slice(None))), (tuple, lambda items: list_of(tuple, items,
-    tuple)), (frozenset, lambda items: list_of(frozenset, items, frozenset)), (set, lambda items: list_of(set,
-    items, set)), (list, lambda items: list_of(list, items, list)), (dict, lambda items: dict(dict.items(items))),
-)  # fmt: skip
+    (int, int.__int__),
+    (float, float.__float__),
+    (str, lambda text: str.__getitem__(text, slice(None))),
+    (bytes, lambda data: bytes.__getitem__(data, slice(None))),
+    (tuple, lambda items: tuple(tuple.__iter__(items))),
+    (frozenset, lambda items: frozenset(frozenset.__iter__(items))),
+    (set, lambda items: set(set.__iter__(items))),
+    (list, lambda items: list(list.__iter__(items))),
+    (dict, lambda items: dict(dict.items(items))),
+)
 # What a subclass must keep to be, for Python's `==` and the wrappers of tests, the value that it holds.
 COMPARED = (
     "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__len__", "__iter__", "__getitem__",
     "__contains__", "__bool__",
 )  # fmt: skip
 KEPT = (*COMPARED, "__abs__", "__float__", "__int__", "__index__", "__add__", "__radd__", "__sub__", "__rsub__")
-
-
-def list_of(base: Any, value: Any, make: Any) -> Any:
-    """Return what a container of a subclass holds, read past the subclass."""
-    return make(base.__iter__(value))
 
 
 def found(kind: Any, name: str) -> Any:

@@ -55,8 +55,8 @@ _LAZY: tuple[Any, ...] = (
     map, filter, zip, enumerate, reversed, *_VIEWS,
     type(iter([])), type(iter(())), type(iter("")), type(iter("\u00e9")), type(iter(set())), type(iter(b"")),
     type(iter({})), type(iter({}.values())), type(iter({}.items())), type(reversed({})),
-    type(reversed([])), type(iter(deque())), type(iter(range(0))), type(iter(range(1 << 70))), type(_ for _
-    in ()), *(kind for kind in vars(itertools).values() if isinstance(kind, type) and hasattr(kind, "__next__")),
+    type(reversed([])), type(iter(deque())), type(iter(range(0))), type(iter(range(1 << 70))), type(_ for _ in ()),
+    *(kind for kind in vars(itertools).values() if isinstance(kind, type) and hasattr(kind, "__next__")),
 )  # fmt: skip
 
 
