@@ -202,9 +202,17 @@ def test_a_file_of_a_thousand_faults_is_cut_short(tmp_path: Path) -> None:
     assert str(caught.value).splitlines()[-1] == "and 980 more"
 
 
-def test_a_renamed_key_is_refused_with_its_new_name() -> None:
-    for old, new in RENAMED.items():
-        assert message(None, f"{old}=3") == f"{old}: is now called {new}"
+def test_a_renamed_key_goes_on_working_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text('[truth]\nn_inputs = 7\n[execution]\ntimeouts_again = "all"\nn_runs = 1\n')
+    config = load_config(path, ["truth.n_mutants=3", "crosscheck.n_timed_runs=9", "crosscheck.n_inputs=8"])
+    found = config.crosscheck
+    assert (found.n_inputs, found.n_mutants, found.n_timed_runs) == (8, 3, 9), "the new name holds"
+    assert (config.execution.rerun_timeouts, config.execution.n_runs) == ("all", 1)
+    assert [record.getMessage() for record in caplog.records] == [
+        "configuration: truth is now called crosscheck",
+        "configuration: execution.timeouts_again is now called execution.rerun_timeouts",
+    ]
 
 
 def test_a_removed_key_is_refused_in_one_line() -> None:
