@@ -1,6 +1,7 @@
 """What the tests of the command share: running it, a small run from files, checksums."""
 
 import json
+import logging
 import os
 import re
 import signal
@@ -31,12 +32,13 @@ def run_pairsmith(*arguments: str | Path, home: Path, timeout_s: float = 300) ->
 
 
 def call_pairsmith(*arguments: str | Path, home: Path) -> subprocess.CompletedProcess[str]:
-    """Run a verb that starts no flow in this process: a process of its own takes seconds to begin."""
+    """Run a verb in this process: one of its own takes seconds to begin. Flows need the fixture `prefect_here`."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     given = [str(argument) for argument in arguments]
     try:
         done = CliRunner().invoke(app, given, env=environment(home), prog_name="pairsmith")
     finally:
+        logging.disable(logging.NOTSET)
         signal.set_wakeup_fd(-1)
         for number, handler in handlers.items():
             signal.signal(number, handler)

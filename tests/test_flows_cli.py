@@ -35,6 +35,7 @@ def test_two_runs_do_not_share_a_folder(config: Path, built: Path, home: Path) -
     assert_one_line(done, "another pairsmith works on it")
 
 
+@pytest.mark.usefixtures("prefect_here")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -61,9 +62,16 @@ def test_bad_input_is_one_line_that_names_it(
     given = [argument.replace("{tmp}", str(tmp_path)) for argument in arguments]
     if not any(argument.startswith("run=") for argument in given):
         given += ["--set", f"run={tmp_path / 'run'}"]
-    assert_one_line(run_pairsmith("build", *given, home=home), *words)
+    assert_one_line(call_pairsmith("build", *given, home=home), *words)
 
 
+def test_a_process_says_nothing_beside_that_line(home: Path, tmp_path: Path) -> None:
+    samples = f"sampling.samples={tmp_path / 'no.jsonl'}"
+    given = ["--set", "sampling.backend=files", "--set", samples, "--set", f"run={tmp_path / 'run'}"]
+    assert_one_line(run_pairsmith("build", *given, home=home), "no.jsonl")
+
+
+@pytest.mark.usefixtures("prefect_here")
 def test_a_full_disk_is_one_line_and_keeps_what_is_there(config: Path, home: Path, tmp_path: Path) -> None:
     if os.getuid() != 0:
         pytest.skip("needs root, to mount a small file system")
@@ -75,7 +83,7 @@ def test_a_full_disk_is_one_line_and_keeps_what_is_there(config: Path, home: Pat
         assert_one_line(done, "No space left on device", str(disk))
         assert list(disk.glob("run/*/*.parquet"))
         subprocess.run(["mount", "-o", "remount,size=8m", disk], check=True)
-        assert run_pairsmith("build", config, "--set", f"run={disk / 'run'}", home=home).returncode == 0
+        assert call_pairsmith("build", config, "--set", f"run={disk / 'run'}", home=home).returncode == 0
     finally:
         subprocess.run(["umount", disk], check=True)
 

@@ -13,7 +13,7 @@ from pairsmith.pipeline.pairing.drops import Drop, read_marks, write_marks
 from pairsmith.pipeline.report.history import NoPairError, RunReader, find_pair
 from pairsmith.schemas.arrow import to_table
 from pairsmith.schemas.pair import Mark, MarkKind, Message, Pair
-from tests.cli_kit import assert_one_line, call_pairsmith, run_pairsmith
+from tests.cli_kit import assert_one_line, call_pairsmith
 from tests.hostile import FORBIDDEN, HOSTILE, LARGE
 
 
@@ -77,6 +77,7 @@ def test_hostile_text_reaches_no_terminal(
     assert len(done.stdout) < 1_000_000
 
 
+@pytest.mark.usefixtures("prefect_here")
 def test_marks_are_kept_and_the_next_build_honours_them(
     built: Path, config: Path, pair: Pair, home: Path, tmp_path: Path
 ) -> None:
@@ -84,7 +85,7 @@ def test_marks_are_kept_and_the_next_build_honours_them(
     shutil.copytree(built, run)
     write_marks(run, [Mark(pair.chosen_id, pair.rejected_id, pair.pair_id, pair.problem_id, MarkKind.BAD)])
     assert read_marks(run)[0].mark is MarkKind.BAD
-    done = run_pairsmith("build", config, "--set", f"run={run}", home=home)
+    done = call_pairsmith("build", config, "--set", f"run={run}", home=home)
     assert done.returncode == 0, done.stderr
     manifest = stage_folder(run, "pairs").manifest()
     assert manifest is not None
@@ -93,7 +94,7 @@ def test_marks_are_kept_and_the_next_build_honours_them(
     assert (pair.chosen_id, pair.rejected_id) not in ids
     assert ids  # and the others are there
     (run / "marks.parquet").write_bytes(b"torn")
-    assert_one_line(run_pairsmith("build", config, "--set", f"run={run}", home=home), "marks.parquet")
+    assert_one_line(call_pairsmith("build", config, "--set", f"run={run}", home=home), "marks.parquet")
 
 
 def test_each_reason_has_words() -> None:

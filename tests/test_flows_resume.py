@@ -13,7 +13,9 @@ import pytest
 
 from pairsmith import make_pairs
 from pairsmith.pipeline.chain.table import stage_folder
-from tests.cli_kit import N_PROBLEMS, STAGES, command_of, contents, environment, run_pairsmith
+from tests.cli_kit import N_PROBLEMS, STAGES, call_pairsmith, command_of, contents, environment, run_pairsmith
+
+pytestmark = pytest.mark.usefixtures("prefect_here")
 
 
 def test_build_makes_every_stage_and_a_report(built: Path) -> None:
@@ -45,7 +47,7 @@ def test_the_pairs_load_as_a_dataset(built: Path, tmp_path: Path) -> None:
 
 def test_own_verdicts_that_equal_the_chains_give_the_same_pairs(config: Path, tmp_path: Path, home: Path) -> None:
     run = tmp_path / "run"
-    done = run_pairsmith("build", config, "--set", f"run={run}", "--set", "crosscheck.n_inputs=0", home=home)
+    done = call_pairsmith("build", config, "--set", f"run={run}", "--set", "crosscheck.n_inputs=0", home=home)
     assert done.returncode == 0, done.stderr
     candidates, verdicts = (pl.read_parquet(run / stage / "*.parquet") for stage in ("candidates", "verdicts"))
     table = candidates.join(verdicts, on=["candidate_id", "problem_id"]).sample(fraction=1.0, shuffle=True, seed=1)
@@ -57,19 +59,19 @@ def test_own_verdicts_that_equal_the_chains_give_the_same_pairs(config: Path, tm
 
 def test_a_second_run_makes_nothing_again(config: Path, built: Path, home: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in built.glob("*/*.parquet")}
-    done = run_pairsmith("build", config, home=home)
+    done = call_pairsmith("build", config, home=home)
     assert done.returncode == 0
     assert done.stdout.count("there already") == len(STAGES)
     assert {path: path.stat().st_mtime_ns for path in built.glob("*/*.parquet")} == before
 
 
 def test_a_changed_setting_redoes_only_what_depends_on_it(config: Path, built: Path, home: Path) -> None:
-    done = run_pairsmith("build", config, "--set", "pairs.max_per_problem=1", home=home)
+    done = call_pairsmith("build", config, "--set", "pairs.max_per_problem=1", home=home)
     assert done.returncode == 0
     assert done.stdout.count("there already") == len(STAGES) - 1
     pairs = stage_folder(built, "pairs").read_all()
     assert len(pairs) == len({pair.problem_id for pair in pairs})
-    assert run_pairsmith("build", config, home=home).returncode == 0
+    assert call_pairsmith("build", config, home=home).returncode == 0
 
 
 # While it draws, while sandboxes work, in a stage after the overlapped ones, and in one that is made whole.
@@ -92,7 +94,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(
         time.sleep(0.002)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    done = run_pairsmith("build", config, "--set", f"run={run}", home=home)
+    done = call_pairsmith("build", config, "--set", f"run={run}", home=home)
     assert done.returncode == 0, done.stdout + done.stderr
     assert contents(run) == contents(built)
     assert (run / "report.html").read_bytes() == (built / "report.html").read_bytes()
@@ -144,7 +146,7 @@ def test_a_signal_to_the_whole_group_stops_it_and_the_run_goes_on(
     process = begin(config, run, tmp_path, own_group=True)  # a home where no server runs yet
     os.killpg(process.pid, number)
     assert_stopped(process, number, 40)  # Prefect's client alone tries for 62 s
-    assert run_pairsmith("build", config, "--set", f"run={run}", home=home).returncode == 0
+    assert call_pairsmith("build", config, "--set", f"run={run}", home=home).returncode == 0
     assert contents(run) == contents(built)
 
 
@@ -194,7 +196,7 @@ def test_who_asks_twice_does_not_wait_for_a_thread_and_sees_no_traceback() -> No
 
 def test_a_preview_shows_all_of_few_problems_and_leaves_the_run_alone(config: Path, home: Path) -> None:
     arguments = ("--set", f'run="{config.parent / "looked"}"', "--set", "sampling.n=3")
-    done = run_pairsmith("build", config, "--preview", "2", *arguments, home=home)
+    done = call_pairsmith("build", config, "--preview", "2", *arguments, home=home)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("== problem ") == 2
     assert done.stdout.count("-- completion") == done.stdout.count("verdict: ") == 6

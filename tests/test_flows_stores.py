@@ -20,7 +20,7 @@ from pairsmith.pipeline.run.digests import file_digest
 from pairsmith.pipeline.run.lock import RunLockedError, locked
 from pairsmith.pipeline.run.stores import RemoteFolder, mirrored
 from pairsmith.schemas.config import ConfigError, load_config, validate_run
-from tests.cli_kit import call_pairsmith, command_of, environment, run_pairsmith
+from tests.cli_kit import call_pairsmith, command_of, environment
 from tests.refresh_kit import write_problems
 from tests.stores_kit import new_address
 
@@ -59,7 +59,7 @@ def killed(command: list[str], home: Path, address: str, n_shards: int) -> Itera
 
 @pytest.mark.usefixtures("prefect_here")
 def test_a_killed_run_goes_on_from_an_empty_disk(s3: dict[str, str], home: Path, tmp_path: Path) -> None:
-    config, address = write_problems(tmp_path, 16, published=False, slow_s=0.2), new_address("s3", tmp_path)
+    config, address = write_problems(tmp_path, 16, published=False, slow_s=0.05), new_address("s3", tmp_path)
     first = command_of("build", config, "--set", f"store={address}", "--set", UNTIMED)
     with (
         killed(first, home, address, 3),
@@ -72,7 +72,7 @@ def test_a_killed_run_goes_on_from_an_empty_disk(s3: dict[str, str], home: Path,
     assert not any(name.endswith("manifest.json") for name in RemoteFolder(address).list("executions"))
 
     other = tmp_path / "other"
-    again = run_pairsmith(
+    again = call_pairsmith(
         "build", config, "--set", f"run={other}", "--set", f"store={address}", "--set", UNTIMED, home=home
     )
     assert again.returncode == 0, again.stderr

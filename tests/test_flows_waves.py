@@ -25,6 +25,7 @@ def draws(run: Path) -> dict[str, int]:
     return found
 
 
+@pytest.mark.usefixtures("prefect_here")
 def test_waves_end_at_the_pairs_that_were_asked_for_and_resume_alike(
     config: Path, home: Path, tmp_path: Path
 ) -> None:
@@ -45,7 +46,7 @@ def test_waves_end_at_the_pairs_that_were_asked_for_and_resume_alike(
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    again = run_pairsmith("build", config, "--set", f"run={killed}", *waves, home=home)
+    again = call_pairsmith("build", config, "--set", f"run={killed}", *waves, home=home)
     assert again.returncode == 0, again.stdout + again.stderr
     assert contents(killed) == contents(run)
 

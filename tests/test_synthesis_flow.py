@@ -158,8 +158,13 @@ def stored(run: Path) -> set[tuple[str, str, int]]:
     return {(row["model"], row["prompt"], row["seed"]) for row in rows}
 
 
-def test_a_run_killed_in_every_step_draws_nothing_twice_and_ends_the_same(
-    done: Path, server: Server, home: Path, tmp_path: Path
+# While it asks for the first time and for tests, while sandboxes work, and behind these.
+FEW_STEPS = ("concepts/candidates", "tests/candidates", "answers", "agreements")
+
+
+@pytest.mark.parametrize("steps", [FEW_STEPS, pytest.param(STEPS, marks=pytest.mark.nightly)], ids=["four", "all"])
+def test_a_run_killed_in_its_steps_draws_nothing_twice_and_ends_the_same(
+    done: Path, server: Server, home: Path, tmp_path: Path, steps: tuple[str, ...]
 ) -> None:
     config, run = write_config(tmp_path, server.url), tmp_path / "run"
     asked: Counter[tuple[str, str, int]] = Counter()
@@ -172,7 +177,7 @@ def test_a_run_killed_in_every_step_draws_nothing_twice_and_ends_the_same(
     server.script = noting
     kept: set[tuple[str, str, int]] = set()
     try:
-        for step in STEPS:
+        for step in steps:
             process = subprocess.Popen(
                 command_of("synthesize", config),
                 stdout=subprocess.DEVNULL,
