@@ -32,6 +32,15 @@ BOTH_AT_NIGHT = {
     "test_answers", "test_environment", "test_flaky", "test_languages",
     "test_sandbox_overload", "test_sandbox_stdin",
 }  # fmt: skip
+# Files that run a minute and more, the longest first: each is one worker's, and none is left for the end.
+LONGEST_FIRST = (
+    "test_flows_resume", "test_sandbox_contract", "test_sandbox_faults", "test_flows_stores",
+    "test_synthesis_flow", "test_flows_cli", "test_flows_rounds", "test_publishing", "test_training_run",
+    "test_docs", "test_environment", "test_languages_tests", "test_flows_study", "test_flows_waves",
+    "test_packages", "test_training_how", "test_training_methods", "test_truth", "test_answers",
+    "test_flows_commands", "test_sandbox_overload", "test_languages", "test_service", "test_sampling_openai",
+    "test_suites", "test_refreshing",
+)  # fmt: skip
 REAL_DATA = Path(__file__).parents[1].parent / "shared" / "data"
 
 
@@ -41,12 +50,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark slow and nightly tests by what they use; with `--fast`, deselect both."""
+    """Mark slow and nightly tests by what they use, put long files first; with `--fast`, deselect both."""
     left_out = set()
     for item in items:
         if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("model"):
             item.add_marker("slow")
-        module = item.nodeid.partition("::")[0].rpartition("/")[2].removesuffix(".py")
+        module = item.path.stem
         if item.get_closest_marker("docker") and module not in BOTH_BY_DAY:
             item.add_marker("nightly")
             params = (
@@ -57,7 +66,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if config.getoption("--fast") and any(item.get_closest_marker(name) for name in ("slow", "nightly")):
             left_out.add(item)
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])
-    items[:] = [item for item in items if item not in left_out]
+    place = {module: number for number, module in enumerate(LONGEST_FIRST)}
+    kept = [item for item in items if item not in left_out]
+    items[:] = sorted(kept, key=lambda item: place.get(item.path.stem, len(place)))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -122,7 +122,11 @@ def test_a_changed_setting_is_told_with_the_round_that_it_begins_in(
 
 
 @pytest.mark.parametrize(
-    "error", [OSError(errno.ENOSPC, "No space left on device"), SandboxError("no sandbox: docker is away")]
+    "error",
+    [
+        SandboxError("no sandbox: docker is away"),
+        pytest.param(OSError(errno.ENOSPC, "No space left on device"), marks=pytest.mark.nightly),
+    ],
 )
 def test_a_fault_in_a_round_is_told_and_the_same_command_goes_on(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
@@ -180,7 +184,7 @@ def test_rounds_killed_at_any_moment_end_with_the_same_bytes(server: Server, tmp
     killed = write_rounds_config(tmp_path, server.url, "killed", n_train=3)
     command = command_of("rounds", killed, "--set", "sampling.store=run")
     moments, n_killed = random.Random(0), 0
-    for _ in range(10):
+    for _ in range(5):
         quiet = subprocess.DEVNULL
         with subprocess.Popen(
             command, env=environment(home), stdout=quiet, stderr=quiet, start_new_session=True
@@ -190,7 +194,7 @@ def test_rounds_killed_at_any_moment_end_with_the_same_bytes(server: Server, tmp
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 n_killed += 1
-    assert n_killed >= 5
+    assert n_killed >= 3
     last = run_pairsmith("rounds", killed, "--set", "sampling.store=run", home=home, timeout_s=1800)
     assert last.returncode == 0, last.stdout + last.stderr
     assert digests(tmp_path / "killed") == digests(tmp_path / "whole")

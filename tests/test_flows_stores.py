@@ -22,9 +22,15 @@ from pairsmith.pipeline.run.stores import RemoteFolder, mirrored
 from pairsmith.schemas.config import ConfigError, load_config, validate_run
 from tests.cli_kit import call_pairsmith, command_of, environment
 from tests.refresh_kit import write_problems
-from tests.stores_kit import new_address
+from tests.stores_kit import KINDS, new_address
 
 UNTIMED = "crosscheck.n_timed_runs=0"
+# Whole runs in one kind of store by day; what a store must do is tested on each kind in tests/test_stores_*.
+OF_ONE_KIND = pytest.mark.parametrize(
+    "address",
+    [pytest.param(kind, marks=pytest.mark.nightly) if kind != "s3" else kind for kind in KINDS],
+    indirect=True,
+)
 MADE = ("candidates", "programs", "executions", "verdicts", "syntax", "standings")
 
 
@@ -87,6 +93,7 @@ def test_a_killed_run_goes_on_from_an_empty_disk(s3: dict[str, str], home: Path,
     }
 
 
+@OF_ONE_KIND
 @pytest.mark.usefixtures("prefect_here")
 def test_all_is_there_on_another_machine(address: str, tmp_path: Path) -> None:
     settings = load_config(write_problems(tmp_path, 4, published=False), [UNTIMED, f"store='{address}'"])
@@ -102,6 +109,7 @@ def test_all_is_there_on_another_machine(address: str, tmp_path: Path) -> None:
     assert {"report.html", "config.toml"} <= set(after)
 
 
+@OF_ONE_KIND
 @pytest.mark.usefixtures("prefect_here")
 def test_nodes_find_shards_through_the_store(address: str, tmp_path: Path) -> None:
     """Each task as if on another machine, whose folder is its own."""

@@ -336,6 +336,7 @@ def test_limits_of_the_machine_are_told_with_the_remedy(
 
 
 @pytest.mark.model
+@pytest.mark.nightly
 @pytest.mark.timeout(1200)
 def test_the_embedded_model_trains(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     from pairsmith.pipeline.sampling.models import embedded_model
