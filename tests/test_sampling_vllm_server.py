@@ -30,11 +30,11 @@ FAKE = Path(__file__).with_name("fake_server.py")
 
 
 def open_served(folder: Path, said: list[str] | None = None, **vllm: Any) -> ServedSampler:
-    limits = {name: vllm.pop(name) for name in ("max_restarts",) if name in vllm}
+    limits: dict[str, Any] = {"first_wait_s": 0.05, "start_limit_s": 120.0, "limit_s": 20.0}
+    limits |= {name: vllm.pop(name) for name in ("max_restarts", "limit_s") if name in vllm}
     config = SamplingConfig(backend="vllm-server", n_per_request=2, vllm=VllmConfig(**vllm))
     command = [sys.executable, str(FAKE), "{port}", str(folder)]
     say = (said if said is not None else []).append
-    limits |= {"first_wait_s": 0.05, "start_limit_s": 20.0, "limit_s": 5.0}
     return ServedSampler(config, MODEL, folder, folder / "logs", 0, say, command, **limits)
 
 
@@ -76,12 +76,12 @@ def test_a_server_that_is_killed_in_mid_run_is_started_again_and_nothing_is_lost
     said: list[str] = []
     with open_served(tmp_path, said) as sampler:
         counts: Counter[int] = Counter()
-        for number, one in enumerate(only_drawn_lazily(sampler, 2400)):
+        for number, one in enumerate(only_drawn_lazily(sampler, 600)):
             counts[one] += 1
-            if number in (50, 1500):
+            if number in (50, 400):
                 (pid,) = sampler.pids()
                 os.kill(pid, signal.SIGKILL)
-        assert counts == Counter(range(2400))
+        assert counts == Counter(range(600))
         assert sampler.n_starts == 3
     assert sum("starting it again" in line for line in said) == 2
     wait_until_gone(pids(tmp_path))
@@ -95,7 +95,7 @@ def only_drawn_lazily(sampler: ServedSampler, n: int) -> Iterator[int]:
 
 def test_a_server_that_hangs_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pairsmith.pipeline.sampling.managed_server._HEALTH_EVERY_S", 0.1)
-    with open_served(tmp_path) as sampler:
+    with open_served(tmp_path, limit_s=2.0) as sampler:
         (tmp_path / "sick").touch()
         (tmp_path / "hang").touch()
 
