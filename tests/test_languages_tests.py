@@ -155,6 +155,24 @@ def test_what_else_a_signature_may_have(
         ),
         ("javascript", "const f = x => [x].toSorted()[0] + 1;", "toSorted"),
         ("typescript", "const f = (x: number): number => [x].toSorted()[0] + 1;", "toSorted"),
+        (
+            "typescript",
+            "const k = {a: 1} satisfies object;\nconst f = (x: number): number => x + k.a;",
+            "satisfies",
+        ),
+        (
+            "typescript",
+            "const id = <const T>(x: T): T => x;\nconst f = (x: number): number => id(x) + 1;",
+            "const",
+        ),
+        ("javascript", "const f = x => x + Number(new Set([x]).isSubsetOf(new Set([x])));", "isSubsetOf"),
+        (
+            "cpp",
+            "#include <algorithm>\n#include <functional>\n#include <vector>\n"
+            "int f(int x) { return std::ranges::fold_left(std::vector{x, 1}, 0, std::plus{}); }",
+            "fold_left",
+        ),
+        ("cpp", "#include <utility>\nint f(int x) { if consteval { return 0; } return x + 1; }", ""),
     ],
 )
 def test_what_only_a_later_version_has_is_no_fault(
@@ -170,8 +188,7 @@ def test_what_only_a_later_version_has_is_no_fault(
     ("language", "code"),
     [
         ("c", "struct p { int x; };\nstruct p f(int x) { struct p q = {x + 1}; return q; }"),
-        ("cpp", "template <class T> T f(T x) { return x + 1; }"),
-        ("cpp", "class Solution { public: template <class T> T f(T x) { return x + 1; } };"),
+        ("cpp", "template <class R, class T> R f(T x) { return x + 1; }"),
     ],
 )
 def test_a_signature_that_no_driver_can_call_proves_nothing(
@@ -179,6 +196,87 @@ def test_a_signature_that_no_driver_can_call_proves_nothing(
 ) -> None:
     found = verdict(case_problem(language, [((1,), 2)]), code, pool, cache)
     assert (found.label, found.cause) == (Label.UNDECIDED, Cause.UNKNOWN_SIGNATURE), found
+
+
+@pytest.mark.parametrize("language", ["cpp"])
+@pytest.mark.parametrize(
+    ("code", "arguments", "expected"),
+    [
+        ("template <class T> T f(T x) { return x + 1; }", (1,), 2),
+        ("template <class T> T f(T x) { return x + 2; }", (1,), None),
+        ("class Solution { public: template <class T> T f(T x) { return x + 1; } };", (1,), 2),
+        ("auto f(auto a, auto b) { return a + b; }", ("a", "b"), "ab"),
+        ("auto f = [](auto a, auto b) { return a + b; };", (1.5, 1), 2.5),
+        ("#include <vector>\ntemplate <class T>\nT f(const std::vector<T>& v) { return v.back(); }", ([1, 2],), 2),
+        ("#include <map>\ntemplate <class M> int f(M& m) { return m.size(); }", ({"a": [1]},), 1),
+    ],
+)
+def test_the_arguments_tell_the_types_of_a_template(
+    language: str,
+    code: str,
+    arguments: tuple[object, ...],
+    expected: object,
+    present: None,
+    pool: SandboxPool,
+    cache: Path,
+) -> None:
+    found = verdict(case_problem(language, [(arguments, 2 if expected is None else expected)]), code, pool, cache)
+    assert found.label is (Label.FAILED if expected is None else Label.PASSED), found
+
+
+UNSETTLED = """
+const assert = require('assert');
+(async () => { assert.strictEqual(await f(1), 2); })();
+"""
+THEN = "f(1).then(x => { if (x !== 2) process.exit(1); });"
+RACE = "if (await Promise.race([new Promise(() => {}), f(1)]) !== 2) process.exit(1);"
+
+
+@pytest.mark.parametrize("language", ["javascript"])
+@pytest.mark.parametrize(
+    ("tests", "code", "label"),
+    [
+        (UNSETTLED, "const f = async x => x + 1;", Label.PASSED),
+        (UNSETTLED, "const f = async x => x;", Label.FAILED),
+        (UNSETTLED, "const f = x => new Promise(() => {});", Label.UNDECIDED),
+        (THEN, "const f = async x => x + 1;", Label.PASSED),
+        (THEN, "const f = x => new Promise(() => {});", Label.UNDECIDED),
+        ("await f(1);", "const f = x => new Promise(() => {});", Label.FAILED),
+        # What the solution or the tests never meant to settle holds nobody up.
+        (UNSETTLED, "new Promise(() => {}).then(() => {});\nconst f = async x => x + 1;", Label.PASSED),
+        (RACE, "const f = async x => x + 1;", Label.PASSED),
+    ],
+)
+def test_a_promise_of_the_tests_that_never_settles_passes_nothing(
+    language: str, tests: str, code: str, label: Label, present: None, pool: SandboxPool, cache: Path
+) -> None:
+    problem = Problem(
+        problem_id="p", source="jsonl", language=language, entry_point="f", prompt="", continuation="", setup="",
+        judged_by=JudgedBy.IN_PROCESS, cases=(), test_code=tests, reference="", level="", topic="", license="",
+    )  # fmt: skip
+    found = verdict(problem, code, pool, cache)
+    assert found.label is label, found
+
+
+@pytest.mark.parametrize(
+    ("language", "code"),
+    [
+        ("bash", "x=aaaaaaaa; while :; do x=$x$x; done"),
+        ("cpp", "#include <vector>\nint main() { std::vector<int> v; for (;;) v.push_back(1); }"),
+        ("javascript", "const x = []; for (;;) x.push(new Array(1 << 20).fill(0.5));"),
+    ],
+)
+def test_a_whole_program_without_memory_has_that_cause(
+    language: str, code: str, present: None, pool: SandboxPool, cache: Path
+) -> None:
+    problem = replace(
+        case_problem(language, []),
+        interface=Interface.STDIN,
+        entry_point="",
+        cases=(Case(encode_value("1"), encode_value("1"), compare="tokens"),),
+    )
+    found = verdict(problem, code, pool, cache)
+    assert (found.label, found.cause) == (Label.FAILED, Cause.MEMORY), found
 
 
 def test_python_tests_can_run_in_process_too(pool: SandboxPool) -> None:

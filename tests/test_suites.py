@@ -181,11 +181,19 @@ def test_a_star_import_brings_what_the_solution_defines(pool: SandboxPool) -> No
             "no test called the candidate",
         ),
         ("def test_a(:\n", "collecting"),
+        # In one process `*` brings these two: a builtin that the solution replaces, and what it imported.
+        ("from solution import *\ndef test_a():\n assert add(1, abs(-1)) == 2\n", "collecting"),
+        ("from solution import *\ndef test_a():\n assert add(1) == 1 and math.floor(1.5) == 1\n", "collecting"),
+        (
+            "import doctest, solution\ndef test_a():\n assert solution.add(1) == 1\n"
+            " assert doctest.testmod(solution).attempted\n",
+            "test_a could not show",
+        ),
     ],
 )
 def test_a_suite_that_shows_nothing_is_undecided(pool: SandboxPool, tests: str, detail: str) -> None:
     for code in (RIGHT, WRONG):
-        execution, verdict = run(pool, code, tests)
+        execution, verdict = run(pool, f"import math\n{code}\ndef abs(x): return x\n", tests)
         assert (verdict.label, verdict.cause) == (Label.UNDECIDED, Cause.NO_CASES), execution
         assert detail in verdict.detail
 

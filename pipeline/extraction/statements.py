@@ -177,12 +177,23 @@ def _describe(group: list[Node], source: bytes, text: str) -> Statement:
         touches=_decode({name for node in group for name in _touched(node, source)}),
         alters=_decode(alters),
         stub=len(group) == 1 and _is_stub(group[0]),
-        dynamic=not _DYNAMIC.isdisjoint(reads),
+        dynamic=not _DYNAMIC.isdisjoint(reads) and not (_DYNAMIC & reads == {b"eval"} and _evaluates_input(group)),
         is_words=all(_is_words(node) for node in group),
     )
 
 
 _DYNAMIC = frozenset({b"eval", b"exec", b"globals", b"locals", b"vars", b"setattr", b"__import__"})
+
+
+def _evaluates_input(group: list[Node]) -> bool:
+    """Return whether all that statements evaluate is a name or what a call gives, as in `eval(input())`."""
+    calls = [call for node in group for call in _below(node, "call") if (call.text or b"").startswith(b"eval(")]
+    given = [next(iter(call.named_children[1].named_children), None) for call in calls]
+    is_plain = all(one is not None and one.type in ("identifier", "call") for one in given)
+    is_defining = any(
+        True for node in group for _ in _below(node, "function_definition", "class_definition", "lambda")
+    )
+    return bool(calls) and is_plain and not is_defining
 
 
 def _is_words(node: Node) -> bool:

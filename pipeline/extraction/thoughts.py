@@ -32,6 +32,11 @@ _PLAIN_CHANNELS = re.compile(
     re.DOTALL,
 )
 _ANSWER = re.compile(r"^[ \t]*<answer>[ \t]*\n?(.*?)[ \t]*</answer>", re.DOTALL | re.MULTILINE | re.IGNORECASE)
+# Lines that enclose a program without a fence: those of MBPP's prompt, and tags.
+_BARE = re.compile(
+    r"^[ \t]*(?:\[BEGIN\]|<(?:code|solution)>)[ \t]*\n(.*?)^[ \t]*(?:\[DONE\]|</(?:code|solution)>)[ \t]*$",
+    re.DOTALL | re.MULTILINE,
+)
 # Marks of an answer's end, where a server gives special tokens as text.
 _SPECIAL = re.compile(
     r"(?:<\|(?:return|end|im_end|end_of_solution|eot_id|eom_id|endoftext|end_of_text|end_of_turn|eos|END_OF_TURN_TOKEN)"
@@ -111,9 +116,12 @@ def find_thoughts(text: str, tags: Iterable[str], is_code: Callable[[str], Itera
 
 
 def find_answer(text: str) -> tuple[int, int]:
-    """Return where the answer of a text without thoughts begins and ends: all of it, or what `<answer>`
-    encloses.
+    """Return where the answer of a text without thoughts begins and ends: all of it, or what `<answer>` or
+    `[BEGIN]` encloses.
     """
+    bare = _BARE.search(text) if "```" not in text and "~~~" not in text else None
+    if bare is not None:
+        return bare.span(1)
     found = _ANSWER.search(text)
     if found is not None and text[: found.start()].count("```") % 2 == 0:
         return found.span(1)

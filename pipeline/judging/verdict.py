@@ -31,6 +31,7 @@ _TESTS_OWN = frozenset({"NameError", "ImportError", "ModuleNotFoundError", "Synt
 MISSING = "missing package: "  # how a compiler's complaint about an import begins (see `languages.jobs`)
 UNKNOWN = "unknown signature: "  # how a signature is named whose values the language's driver can't carry
 _NO_MODULE = "ModuleNotFoundError."
+_UNSETTLED = '"unsettled"'  # what the driver of JavaScript says where a promise of the tests never settled
 _ABORTED = "signal 6"  # how an assertion of C and C++ ends a program
 _WITHOUT_CASES = (JudgedBy.TESTER, JudgedBy.SUITE, JudgedBy.IN_PROCESS)
 
@@ -162,6 +163,8 @@ def _judge_in_process(execution: Execution) -> Verdict:
     (run,) = execution.runs or (None,)
     if run is not None and execution.status is Status.OK and (run.status, run.value) == (Status.OK, "null"):
         return _verdict(execution, Label.PASSED, Cause.NONE, "", (True,))
+    if run is not None and execution.status is Status.OK and (run.status, run.value) == (Status.OK, _UNSETTLED):
+        return _verdict(execution, Label.UNDECIDED, Cause.NO_CASES, "a promise of the tests never settled", ())
     status = execution.status if execution.status is not Status.OK or run is None else run.status
     exception = run.exception if run is not None and run.status is Status.EXCEPTION else execution.exception
     if status is Status.EXCEPTION or execution.detail == _ABORTED:

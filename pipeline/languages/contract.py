@@ -5,10 +5,11 @@ Everything lies in /tmp, where commands run.
 """
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import tree_sitter
 from tree_sitter import Node, Parser
@@ -40,6 +41,9 @@ class Driver:
     program: Callable[[str, str], dict[str, str]]  # gives the files of a whole program, of code and setup
     # Tells whether the code defines the entry point; True where only running it tells.
     finds: Callable[[str, str], bool]
+    # Gives the files of `sources` where only the arguments tell types, one list of them a case; raises
+    # SignatureError if they don't tell either.
+    by_values: Callable[[str, str, str, Sequence[list[Any]]], dict[str, str]] | None = None
 
 
 class SignatureError(ValueError):

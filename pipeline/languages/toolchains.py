@@ -220,6 +220,7 @@ def _digest(parts: object) -> str:
 
 
 TESTS = "pairsmith_tests"
+_MISSING = "missing package: "
 _PYTHON_END = f"def {TESTS}():\n    return None\n"  # reached only if the tests above it were
 
 
@@ -246,9 +247,11 @@ def prepare(
         return Unprepared(Status.MISSING)
     try:
         sources = row.driver.sources(code, setup, entry_point)
+        files = _make(row, sources, toolchains)
     except SignatureError as error:
-        return Unprepared(Status.COMPILE_ERROR, f"unknown signature: {error}")
-    files = _make(row, sources, toolchains)
+        files = _make_by_values(row, code, setup, entry_point, inputs, toolchains)
+        if files is None:
+            return Unprepared(Status.COMPILE_ERROR, f"unknown signature: {error}")
     if isinstance(files, Unprepared):
         return files
     plan = _plan(row, row.run, entry_point, files, toolchains)
@@ -292,6 +295,21 @@ def prepare_program(
     return Job("", "", "", inputs, mode="stdin", foreign=plan, room=row.room)
 
 
+def _make_by_values(
+    row: Language, code: str, setup: str, entry_point: str, inputs: tuple[str, ...], toolchains: Toolchains
+) -> dict[str, str] | Unprepared | None:
+    """Return the files that run a program whose types the arguments tell; None where they don't."""
+    if row.driver.by_values is None:
+        return None
+    arguments = [list(decode_value(text)) for text in inputs]
+    try:
+        files = _make(row, row.driver.by_values(code, setup, entry_point, arguments), toolchains)
+    except SignatureError:
+        return None
+    is_known = not isinstance(files, Unprepared) or files.detail.startswith(_MISSING)
+    return files if is_known else None
+
+
 def _make(row: Language, sources: Mapping[str, str], toolchains: Toolchains) -> dict[str, str] | Unprepared:
     """Return the files that run, compiled where the language wants that."""
     if not row.compile:
@@ -302,7 +320,7 @@ def _make(row: Language, sources: Mapping[str, str], toolchains: Toolchains) -> 
         missing = re.search(row.missing, compiled.diagnostics) if row.missing else None
         if missing is not None:
             name = next(part for part in missing.groups() if part)
-            return Unprepared(Status.COMPILE_ERROR, f"missing package: {name}"[:200])
+            return Unprepared(Status.COMPILE_ERROR, f"{_MISSING}{name}"[:200])
         return Unprepared(Status.COMPILE_ERROR, _main_line(compiled.diagnostics))
     return dict(compiled.files)
 

@@ -117,6 +117,8 @@ LOADS = {
     "guard is not run": ("def f(n):\n    return n + 1\n\nif __name__ == '__main__':\n    f = None\n", "passed"),
     "own wrong assertion": ("def f(n):\n    return n + 1\n\nassert f(1) == 3\n", "passed"),
     "demonstration reads input": ("def f(n):\n    return n + 1\n\nprint(f(int(input())))\n", "passed"),
+    "demonstration evaluates input": ("def f(n):\n    return n + 1\n\nwhile True:\n    s = input('n: ')\n    print(f(eval(s)))\n", "passed"),
+    "demonstration evaluates a text": ("k = 0\n\ndef f(n):\n    return n + k\n\nk = eval('k + 1')\nassert k == 2\n", "passed"),
     "demonstration needs a package": ("def f(n):\n    return n + 1\n\nimport no_such_package_xyz\nno_such_package_xyz.show(f(1))\n", "passed"),
     "exits": ("def f(n):\n    return n + 1\n\nimport sys\nsys.exit()\n", "failed"),
     "raises": ("def f(n):\n    return n + 1\n\nraise SystemExit\n", "failed"),
@@ -295,6 +297,8 @@ def _everyday_answers(programs: Programs, line: str) -> Iterator[tuple[str, str,
             "indented by four": "The code:\n\n"
             + "".join(f"    {row}\n" for row in code.splitlines())
             + "\nThe end.\n",
+            "between MBPP's marks": f"[BEGIN]\n{code}[DONE]\n",
+            "between tags": f"Here it is:\n<code>\n{code}</code>\n",
             "between prose": f"Here is the code you asked for:\n\n{code}\nIt adds one to its argument.\n",
             "behind a heading": f"# Solution\n\n{code}",
             "in HTML": f'<pre><code class="language-{tag}">{code}</code></pre>',

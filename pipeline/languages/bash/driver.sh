@@ -26,11 +26,14 @@ while IFS=' ' read -r -u 3 pairsmith_nonce pairsmith_n; do
         [ -n "$pairsmith_u" ] && set -u
         [ -n "$pairsmith_e" ] && set -e
         "$pairsmith_entry" "${pairsmith_words[@]}"
-    ) >/tmp/.answer
+    ) >/tmp/.answer 2>/tmp/.errors
     pairsmith_status=$?
+    cat /tmp/.errors >&2
     [ "$pairsmith_status" -eq 152 ] && kill -XCPU $$ # the call ran out of CPU time: so has the program
     if [ -s /tmp/.missing ]; then
         printf '%s RModuleNotFoundError.%s\0' "$pairsmith_nonce" "$(tr -d '\0' </tmp/.missing)" >&4
+    elif [ "$pairsmith_status" -eq 2 ] && grep -q 'alloc: cannot allocate [0-9]* bytes' /tmp/.errors; then
+        printf '%s RMemoryError\0' "$pairsmith_nonce" >&4
     elif [ "$pairsmith_status" -ne 0 ]; then
         printf '%s RExitStatus%d\0' "$pairsmith_nonce" "$pairsmith_status" >&4
     elif [ "$pairsmith_entry" = pairsmith_tests ]; then

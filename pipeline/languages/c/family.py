@@ -47,10 +47,10 @@ _DECLARATORS = frozenset(
     {"pointer_declarator", "reference_declarator", "function_declarator", "parenthesized_declarator"}
 )
 # What is undefined must not pass by luck: local variables and fresh memory hold a pattern, indices and buffers are
-# checked. GCC before 12 doesn't know the flag of the pattern.
+# checked. GCC before 12 doesn't know the flag of the pattern, nor one before 11 that of C++23, which C ignores.
 HARDENED = (
     "/bin/sh", "-c",
-    'case $("$0" -dumpversion) in [1-9]|[1-9].*|1[01]|1[01].*) ;; '
+    'case $("$0" -dumpversion) in [1-9]|[1-9].*|10|10.*) set -- "$@" -std=gnu++20 ;; 11|11.*) ;; '
     '*) set -- -ftrivial-auto-var-init=pattern "$@" ;; esac; '
     # Libraries whose headers are there; only what a program uses is linked.
     'for name in crypto gmpxx gmp; do for file in /usr/lib/*/lib$name.so; do '

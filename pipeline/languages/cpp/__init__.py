@@ -1,6 +1,9 @@
 """C++: templates over the entry point's type read its arguments and write its value."""
 
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import tree_sitter
 import tree_sitter_cpp
@@ -25,6 +28,7 @@ from pairsmith.pipeline.languages.contract import (
     parse,
     read_source,
     split_entry,
+    text_of,
     walk,
 )
 from pairsmith.pipeline.languages.grammar import Binder, Shape, kinds, words
@@ -46,7 +50,7 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
     whole = f"{setup}\n{code}"
     owner, name = split_entry(entry_point)
     is_free = _is_free(code, entry_point)
-    if not is_free and not _is_member(code, name):
+    if _is_generic(code, name) or (not is_free and not _is_member(code, name)):
         raise SignatureError(f"{name} is a template")
     target = f"&{name}" if is_free else f"&{owner}::{name}"
     targets = _overloads(code, name, "" if is_free else owner) or [target]
@@ -55,6 +59,60 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
         for one in targets[:-1]
     )
     call = f"[](const pairsmith::Json& arguments) {{{tried} return pairsmith::call({targets[-1]}, arguments); }}"
+    return _with_driver(whole, call)
+
+
+def by_values(code: str, setup: str, entry_point: str, arguments: Sequence[list[Any]]) -> dict[str, str]:
+    """Return the files that are compiled for a template, called with values of those types that the cases give.
+
+    Raises:
+        SignatureError: if the cases give a parameter values that no one type holds.
+    """
+    owner, name = split_entry(entry_point)
+    if len({len(values) for values in arguments}) != 1:
+        raise SignatureError(f"{name} is called with fewer and with more arguments")
+    found = next(iter(_definitions(code, name, _SCOPES | _MEMBERS | _TEMPLATES)), None)
+    declared = [text_of(part) for part in _list_parameters(found)] if found is not None else []
+    parameters = []
+    for place, values in enumerate(zip(*arguments, strict=True)):
+        is_changed = place < len(declared) and "&" in declared[place] and "&&" not in declared[place]
+        reference = "&" if is_changed and "const" not in declared[place] else ""
+        parameters.append(f"{_type_of(values)}{reference} ps{place}")
+    given = ", ".join(f"ps{place}" for place in range(len(parameters)))
+    is_free = bool(_definitions(code, name, _SCOPES | _TEMPLATES)) or _is_free(code, name)
+    target = name if is_free else f"{owner}().{name}"
+    body = f"[]({', '.join(parameters)}) -> decltype(auto) {{ return {target}({given}); }}"
+    call = f"[](const pairsmith::Json& arguments) {{ return pairsmith::call({body}, arguments); }}"
+    return _with_driver(f"{setup}\n{code}", call)
+
+
+def _type_of(values: Iterable[Any]) -> str:
+    """Return the C++ type that holds some values.
+
+    Raises:
+        SignatureError: if there is none.
+    """
+    known = list(values)
+    kinds_of = {type(value) for value in known}
+    if kinds_of == {bool}:
+        return "bool"
+    if kinds_of == {int}:
+        return "int" if all(-(2**31) <= value < 2**31 for value in known) else "long long"
+    if kinds_of and kinds_of <= {int, float}:
+        return "double"
+    if kinds_of == {str}:
+        return "std::string"
+    if kinds_of == {list}:
+        return f"std::vector<{_type_of(item for value in known for item in value)}>"
+    if kinds_of == {dict}:
+        key = _type_of(key for value in known for key in value)
+        return f"std::map<{key}, {_type_of(item for value in known for item in value.values())}>"
+    if not known:
+        return "int"  # lists that are empty in all cases
+    raise SignatureError("values of no one type")
+
+
+def _with_driver(whole: str, call: str) -> dict[str, str]:
     included = include_solution("solution.cpp", whole)
     main = f'{included}#include "driver.hpp"\n{ENTRY} {{ return pairsmith::serve({call}); }}\n{STACKS}'
     return {"solution.cpp": whole, "driver.hpp": read_source("cpp", "driver.hpp"), "main.cpp": main}
@@ -93,11 +151,7 @@ def finds(code: str, entry_point: str) -> bool:
 
 def _overloads(code: str, name: str, owner: str) -> list[str]:
     """Return lambdas for a function that is overloaded or has default arguments, one for each way to call it."""
-    found = [
-        node
-        for node in walk(parse(code, "cpp"), _SCOPES | (_MEMBERS if owner else frozenset()))
-        if node.type == "function_definition" and declared_name(node) == name
-    ]
+    found = _definitions(code, name, _SCOPES | (_MEMBERS if owner else frozenset()))
     listed = [_list_parameters(node) for node in found]
     if len(found) < 2 and not any(part.type.startswith("optional") for parts in listed for part in parts):
         return []
@@ -110,6 +164,25 @@ def _overloads(code: str, name: str, owner: str) -> list[str]:
             given = ", ".join(f"static_cast<decltype(ps{index})&&>(ps{index})" for index in range(n))
             made.append(f"[]({declared}) -> decltype(auto) {{ return {target}({given}); }}")
     return made
+
+
+def _definitions(code: str, name: str, within: frozenset[str]) -> list[Node]:
+    return [
+        node
+        for node in walk(parse(code, "cpp"), within)
+        if node.type == "function_definition" and declared_name(node) == name
+    ]
+
+
+def _is_generic(code: str, name: str) -> bool:
+    """Return whether a function or lambda is a template by parameters of type `auto`."""
+    found = _definitions(code, name, _SCOPES | _MEMBERS)
+    is_lambda = re.search(
+        rf"^(?:\w+ )*auto {re.escape(name)} *= *\[[^\]]*\] *(?:<|\([^)]*\bauto\b)", code, re.MULTILINE
+    )
+    return bool(is_lambda) or any(
+        re.search(r"\bauto\b", text_of(part)) for one in found for part in _list_parameters(one)
+    )
 
 
 def _list_parameters(definition: Node) -> list[Node]:
@@ -153,15 +226,22 @@ def _is_member(code: str, entry_point: str, also: frozenset[str] = frozenset()) 
     )
 
 
+# What only later versions of the library have proves nothing, as a header that is not there.
+_LATER = (
+    r"|error: \W(to|fold_left|fold_right|contains|contains_subrange|starts_with|ends_with|find_last|iota|enumerate"
+    r"|zip|zip_transform|adjacent|adjacent_transform|pairwise|chunk|chunk_by|slide|stride|cartesian_product|join_with"
+    r"|repeat|as_rvalue|as_const)\W is not a member of \Wstd::(?:ranges|views|ranges::views)\W"
+)
+
 LANGUAGE = Language(
     name="cpp",
     title="C++",
     tools={"g++": ()},
     packages=("g++",),
     version=("{g++}", "--version"),
-    driver=Driver(sources, tests, program, finds),
-    compile=((*HARDENED, "{g++}", "-std=gnu++20", "-D_GLIBCXX_ASSERTIONS", *CHECKED, "main.cpp"),),
-    missing=r"fatal error: ([\w+-][\w./+-]*): No such file",
+    driver=Driver(sources, tests, program, finds, by_values),
+    compile=((*HARDENED, "{g++}", "-std=gnu++2b", "-D_GLIBCXX_ASSERTIONS", *CHECKED, "main.cpp"),),
+    missing=r"fatal error: ([\w+-][\w./+-]*): No such file" + _LATER,
     artifact=("program",),
     run=("/tmp/program",),
     run_program=("/tmp/program",),

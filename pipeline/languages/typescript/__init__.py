@@ -25,6 +25,12 @@ _UNKNOWN = r"""2694: Namespace '.\*.'
 2503: Cannot find namespace 'NodeJS'
 (2339|2550): Property '(toSorted|toReversed|toSpliced|findLast|findLastIndex|groupBy|withResolvers|fromAsync)'
 """
+# Syntax that only later versions of the language have proves nothing, as a package that is not there.
+_LATER = r"""[])}"'`[:alnum:]_] satisfies [[:alnum:]{[(]
+<const [[:upper:]]
+^[[:space:]]*(await )?using [[:alnum:]_]+ =
+^[[:space:]]*((static|public|private|protected) )*accessor [[:alnum:]_]
+"""
 _IMPORT = re.compile(r"^import\s+([^;'\"]+?)\s+from\b", re.MULTILINE)
 _WORD = re.compile(r"\w+")
 
@@ -57,7 +63,8 @@ def _program(code: str, setup: str) -> dict[str, str]:
     end = "\nexport {};\n" if _ITS_OWN.search(code) else ""
     imported = [name for found in _IMPORT.findall(code) for name in _WORD.findall(found)]
     types = "|".join(dict.fromkeys([*_NAMES, *imported]))
-    return {"solution.ts": f"{setup}\n{code}{end}", "node.d.ts": _NODE, "unknown": _UNKNOWN.format(types=types)}
+    files = {"solution.ts": f"{setup}\n{code}{end}", "node.d.ts": _NODE}
+    return {**files, "unknown": _UNKNOWN.format(types=types), "later": _LATER}
 
 
 def finds(code: str, entry_point: str) -> bool:
@@ -69,7 +76,7 @@ def finds(code: str, entry_point: str) -> bool:
 _CHECK = (
     '"$0" "$@" >errors; status=$?; '
     '[ $status -eq 2 ] && ! grep "error TS" errors | grep -q -v -E -f unknown && exit 0; '
-    "cat errors; exit $status"
+    "grep -o -E -f later solution.ts | sed 's/^/later syntax: /'; cat errors; exit $status"
 )
 _COMPILE = (
     (
@@ -87,6 +94,7 @@ LANGUAGE = Language(
     version=("{node}", "{tsc}", "--version"),
     driver=Driver(sources, tests, program, finds),
     compile=_COMPILE,
+    missing=r"later syntax: .*\b(satisfies|const|using|accessor)\b",
     artifact=("solution.js", "driver.js", "missing.cjs"),
     run=("{node}", "--max-old-space-size={heap_mib}", "--stack-size={stack_kib}", "driver.js", "{entry_point}"),
     run_program=(

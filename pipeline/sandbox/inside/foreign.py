@@ -26,13 +26,12 @@ from typing import Any
 
 from pairsmith.pipeline.sandbox.inside import answering, lockdown, words
 from pairsmith.pipeline.sandbox.inside.frames import HEADER, FrameReader, pack, write_all
-from pairsmith.pipeline.sandbox.inside.stdin import NAME_FD, Start, serve_stdin
+from pairsmith.pipeline.sandbox.inside.stdin import NAME_FD, Start, is_full, serve_stdin
 
 _REQUESTS, _ANSWERS = 3, 4
 _CHUNK = 1 << 16
 _GOODBYE_S = 0.8  # less than the supervisor waits
 _SLACK = 256  # of a line beside its body
-_OUT_OF_MEMORY_SHARE = 0.8  # of the limit: a child that dies above it died of it
 _OF_OTHERS = (signal.SIGKILL, signal.SIGXCPU)  # the kernel's; the supervisor knows why
 _PASSED = b"P"
 _KINDS = (answering.LOADED, answering.VALUE, answering.RAISED, answering.MISSING, answering.TOO_LARGE)
@@ -202,8 +201,8 @@ class _Child:
             _OutOfMemoryError: if it was memory that ran out; the next request then finds the child gone.
         """
         _, status, usage = os.wait4(self._pid, 0)
-        is_full = usage.ru_maxrss >= _OUT_OF_MEMORY_SHARE * 1024 * self._limits["memory_mib"]
-        if is_full and status != 0 and not (os.WIFSIGNALED(status) and os.WTERMSIG(status) in _OF_OTHERS):
+        is_killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) in _OF_OTHERS
+        if status != 0 and not is_killed and is_full(usage.ru_maxrss, self._limits["memory_mib"]):
             raise _OutOfMemoryError
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)

@@ -14,7 +14,7 @@ from pairsmith.pipeline.sandbox.inside.session import NoValueError, Session
 from pairsmith.schemas.values import ValueTooLargeError
 
 _MOST_SAID = 1 << 20  # characters of a stream that reach the tests
-_MOST_WARNINGS = 1000  # that reach the tests
+_MOST_WARNINGS = _MOST_RECORDS = 1000  # that reach the tests
 
 
 class _Copied(io.TextIOWrapper):
@@ -55,6 +55,7 @@ def serve(
     session.namespace, session.methods, session.setup = namespace, methods, setup
     session.line.acquire()
     _pass_warnings_on(session)
+    records = _Records(session)
     streams = sys.stdout, sys.stderr  # kept: they would close the descriptors
     sys.stdout, sys.stderr = (
         _Copied(name, stream, session.said)
@@ -69,6 +70,7 @@ def serve(
             kind, *parts = session.unpack(frame[NONCE_BYTES:].decode("ascii"))
             session.line.release()
             try:
+                records.watch()
                 body = session.answer(kind, parts)
             finally:
                 session.line.acquire()
@@ -94,6 +96,44 @@ def _pass_warnings_on(session: Session) -> None:
     warnings.simplefilter("always")
     warnings.filters[:0] = raising  # type: ignore[index]
     warnings.showwarning = show  # type: ignore[assignment]
+
+
+class _Records:
+    """Passes a candidate's log records on to the loggers of the tests, whose levels and handlers count."""
+
+    def __init__(self, session: Session) -> None:
+        self._session, self._left = session, _MOST_RECORDS
+        self._root: Any = None
+        self._root_level = 0
+
+    def watch(self) -> None:
+        """Begin once the candidate has imported `logging`."""
+        logging: Any = sys.modules.get("logging")
+        if logging is None or self._root is not None:
+            return
+        self._root = logging.getLogger()
+        self._root_level = self._root.level
+        for handler in self._root.handlers:
+            handler.setLevel(max(handler.level, self._root_level))
+        self._root.setLevel(1)
+        handler = logging.Handler()
+        handler.emit = self._emit
+        self._root.addHandler(handler)
+
+    def _emit(self, record: Any) -> None:
+        self._left -= 1
+        if self._left < 0:
+            return
+        logging: Any = sys.modules["logging"]
+        logger = logging.getLogger(record.name)
+        has_own_level = self._root_level not in (0, logging.WARNING) and record.levelno >= self._root_level
+        while logger is not None and logger is not self._root:
+            has_own_level = has_own_level or logger.level != 0
+            logger = logger.parent
+        error = record.exc_info[1] if record.exc_info else None
+        trace = logging.Formatter().formatException(record.exc_info) if error is not None else ""
+        plain = [record.name, record.levelno, record.lineno, record.funcName, record.getMessage(), trace]
+        self._session.request("logged", plain, error, has_own_level)
 
 
 class Line:

@@ -5,7 +5,7 @@ The two sides speak in turn. A request is one of these, a reply `["ok", value]`,
 the side that is asked may ask back before it replies, as when a candidate calls a function that the test gave it:
 
     names [...]              which of these names the candidate's namespace binds, and to what
-    public                   the names that `from solution import *` binds
+    public                   the names that `from solution import *` binds: those of the solution's own, and others
     call f args options      method object name args options      await coroutine
     op name operands         next iterator count      get, set, delete object name [value]
     signature f              what `inspect.signature` says of it
@@ -13,6 +13,7 @@ the side that is asked may ask back before it replies, as when a candidate calls
     around what value        what the tests have changed around it (`surroundings`); files: what it has changed
     derive name bases body options, super class object name   of a class that a test derives from the candidate's
     warned warning           a warning of the candidate's, for the filters and recorders of the tests
+    logged [...] error has_own_level   a log record of the candidate's, for the loggers of the tests
     start c, poll n, cancel n   of coroutines that run at the same time
 
 The test's side answers only what the candidate could ask in one process without looking into the test: calls,
@@ -46,7 +47,6 @@ _SINGLE_ITEMS = 32  # of an iterator, asked for one by one: a test that counts t
 _MOST_ITEMS = 1024  # asked for at once behind that
 _BATCH_S = 0.01
 _RUNS = ("call", "method", "op", "next", "get", "start", "poll", "super")  # they run code of the candidate's
-_SELF_ENDING = (KeyboardInterrupt, GeneratorExit)  # a test runner would take them for its own end
 
 
 class NoValueError(BaseException):
@@ -219,8 +219,6 @@ class Session(Peer):
     def _raise(self, error: Any) -> None:
         self.guard.heard(error)
         self.raised = error
-        if isinstance(error, _SELF_ENDING) and self.is_test:
-            raise NoValueError("the candidate raised " + type(error).__name__)
         if isinstance(error, SystemExit):
             error.__dict__["is_the_candidates"] = True
         raise error
@@ -229,16 +227,12 @@ class Session(Peer):
         bound = {**self.methods, **self.namespace}
         return {name: bound[name] for name in names if name in bound}
 
-    def _do_public(self) -> list[str]:
+    def _do_public(self) -> list[list[str]]:
         if "__all__" in self.namespace:
-            return [str(name) for name in self.namespace["__all__"]]
-        return [*self.methods] + [
-            name
-            for name, value in self.namespace.items()
-            if not name.startswith("_")
-            and not isinstance(value, types.ModuleType)
-            and getattr(value, "__module__", None) in (None, "solution")
-        ]
+            return [[str(name) for name in self.namespace["__all__"]], []]
+        names = [name for name in self.namespace if not name.startswith("_")]
+        own = [name for name in names if _is_own(self.namespace[name])]
+        return [[*self.methods, *own], [name for name in names if name not in own]]
 
     def _do_call(self, function: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
         return function(*arguments, **options)
@@ -300,6 +294,18 @@ class Session(Peer):
     def _do_warned(self, warning: Warning) -> None:
         warnings.warn_explicit(warning, type(warning), "solution.py", 1, "solution")
 
+    def _do_logged(self, plain: list[Any], error: Any, has_own_level: bool) -> None:
+        import logging  # large, and few candidates have it
+
+        name, level, line, function, message, trace = plain
+        exc_info = (type(error), error, error.__traceback__) if isinstance(error, BaseException) else None
+        record = logging.LogRecord(name, level, "solution.py", line, message, None, exc_info, function)
+        record.exc_text = trace or None
+        logger = logging.getLogger(name)
+        is_set_here = any(one.level for one in _chain(logger))
+        if logger.isEnabledFor(level) or (has_own_level and not is_set_here):
+            logger.handle(record)
+
     def _do_around(self, what: str, value: Any) -> None:
         self._around.around(what, value)
 
@@ -328,3 +334,18 @@ class Session(Peer):
         except BaseException as error:
             return items, error
         return items, None
+
+
+def _is_own(value: Any) -> bool:
+    """Return whether a value of a solution's namespace is its own, and not what it imported."""
+    is_module = isinstance(value, types.ModuleType)
+    return not is_module and getattr(value, "__module__", None) in (None, "solution")
+
+
+def _chain(logger: Any) -> list[Any]:
+    """Return a logger and those above it, but the root."""
+    found = []
+    while logger.parent is not None:
+        found.append(logger)
+        logger = logger.parent
+    return found

@@ -41,6 +41,7 @@ _ERRORS = "/tmp/.errors"
 _MAX_ERRORS = 1 << 18  # bytes of standard error that are given out
 NAME_FD = 3  # where a child writes the type of what it raised; closed by most commands' execution
 _CHUNK = 1 << 16
+_OUT_OF_MEMORY_SHARE = 0.45  # of the limit; what grows by doubling asks for all that is left
 _KILLED = (signal.SIGKILL, signal.SIGXCPU)
 
 
@@ -101,6 +102,11 @@ def serve_stdin(
         write_all(answers, pack(frame[:NONCE_BYTES] + answer))
 
 
+def is_full(peak_kib: int, memory_mib: int) -> bool:
+    """Return whether a process that ended badly ran out of memory, by what it held at most."""
+    return peak_kib >= _OUT_OF_MEMORY_SHARE * 1024 * memory_mib
+
+
 def _run_child(start: Start, text: bytes, limits: dict[str, Any]) -> bytes:
     """Return the answer for one input."""
     stdin = _file_with(text)
@@ -132,10 +138,12 @@ def _run_child(start: Start, text: bytes, limits: dict[str, Any]) -> bytes:
     if errors >= 0:
         code = os.waitstatus_to_exitcode(status)
         return _value([_decoded(bytes(printed)), _decoded(complaint), code], limits["answer_bytes"])
+    if not os.WIFSIGNALED(status) and exception:
+        return RAISED + exception
+    if status != 0 and is_full(usage.ru_maxrss, limits["memory_mib"]):
+        return RAISED + b"MemoryError"
     if os.WIFSIGNALED(status):
         return ENDED + signal.Signals(number).name.encode()
-    if exception:
-        return RAISED + exception
     if os.WEXITSTATUS(status) != 0:
         return ENDED + b"SystemExit"
     return _value(_decoded(bytes(printed)), limits["answer_bytes"])

@@ -43,10 +43,19 @@ class _Solution(types.ModuleType):
         self.__dict__["_session"], self.__dict__["_load"] = session, load
 
     def _public(self) -> list[str]:
-        """Return what `*` brings: no builtin, nothing that the tests import or that means something to pytest."""
-        load, names = self.__dict__["_load"], self.__dict__["_session"].request("public")
-        hidden = _imported(load["code"]) | vars(builtins).keys() - {load["entry_point"]}
-        return [name for name in map(str, names) if not name.startswith(_STEERING) and name not in hidden]
+        """Return what `*` brings: no builtin, nothing that the tests import or that means something to pytest.
+
+        Raises:
+            UnsupportedTestError: if the tests use a name that it would bring besides.
+        """
+        load, (own, others) = self.__dict__["_load"], self.__dict__["_session"].request("public")
+        imported = _imported(load["code"])
+        hidden = imported | vars(builtins).keys() - {load["entry_point"]}
+        names = [name for name in map(str, own) if not name.startswith(_STEERING) and name not in hidden]
+        left_out = {*map(str, own), *map(str, others)} - imported - {*names}
+        if used := sorted(left_out & _used(load["code"])):
+            raise UnsupportedTestError(f"{used[0]} by `from solution import *`")
+        return names
 
     def __getattr__(self, name: str) -> Any:
         session: Session = self.__dict__["_session"]
@@ -133,6 +142,31 @@ def _imported(code: str) -> set[str]:
     return {(one.asname or one.name).partition(".")[0] for one in names}
 
 
+def _refuse_doctests() -> None:
+    """Have tests that run the doctests of the solution say that they can't: its namespace is not here."""
+    import doctest  # large, and few tests have it
+
+    find: Any = doctest.DocTestFinder.find
+
+    def refuse(finder: Any, thing: Any, *rest: Any, **options: Any) -> Any:
+        if isinstance(thing, (_Solution, Meta)) or isinstance(type(thing), Meta):
+            raise UnsupportedTestError("doctests of the solution")
+        return find(finder, thing, *rest, **options)
+
+    doctest.DocTestFinder.find = refuse  # type: ignore[method-assign]
+
+
+def _used(code: str) -> set[str]:
+    """Return the names that tests use and do not bind themselves."""
+    nodes = list(ast.walk(ast.parse(code)))
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    bound = {node.id for node in names if not isinstance(node.ctx, ast.Load)}
+    definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    bound |= {node.name for node in nodes if isinstance(node, definitions)}
+    bound |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    return {node.id for node in names} - bound
+
+
 def _replaced(nodes: list[ast.stmt], namespace: Mapping[str, Any]) -> list[str]:
     """Return the tests in whose places now stands what is none: something of the candidate's, or no function."""
     found = []
@@ -160,6 +194,8 @@ def run_suite(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers: 
         exec(compile(load["setup"], "<setup>", "exec", dont_inherit=True), shared.__dict__)
         session.setup = own_classes(shared.__dict__)
         sys.modules["solution"] = _Solution(session, load)
+        if "doctest" in load["code"]:
+            _refuse_doctests()
         os.mkdir(_FOLDER)
         os.chdir(_FOLDER)
         with open(_FILE, "w", encoding="utf-8") as file:
@@ -169,8 +205,9 @@ def run_suite(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers: 
         recorder = _Recorder(session, load["code"])
         status = int(pytest.main(list(_OPTIONS), plugins=[recorder]))
         known = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
-        if status not in known and not recorder.outcomes:
-            recorder.outcomes[f"pytest ended with {status}"] = "error"
+        if status not in known:  # such as by a KeyboardInterrupt of the candidate's, which it takes for its own
+            is_raised = isinstance(session.raised, KeyboardInterrupt)
+            recorder.outcomes[f"pytest ended with {status}"] = "failed" if is_raised else "error"
         report = encode_value(
             [[[name, outcome, ""] for name, outcome in recorder.outcomes.items()], notes(session)]
         )
