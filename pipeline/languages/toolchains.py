@@ -249,9 +249,8 @@ def prepare(
         sources = row.driver.sources(code, setup, entry_point)
         files = _make(row, sources, toolchains)
     except SignatureError as error:
-        files = _make_by_values(row, code, setup, entry_point, inputs, toolchains)
-        if files is None:
-            return Unprepared(Status.COMPILE_ERROR, f"unknown signature: {error}")
+        made = _make_by_values(row, code, setup, entry_point, inputs, toolchains)
+        files = made or Unprepared(Status.COMPILE_ERROR, f"unknown signature: {error}")
     if isinstance(files, Unprepared):
         return files
     plan = _plan(row, row.run, entry_point, files, toolchains)

@@ -146,14 +146,15 @@ def _refuse_doctests() -> None:
     """Have tests that run the doctests of the solution say that they can't: its namespace is not here."""
     import doctest  # large, and few tests have it
 
-    find: Any = doctest.DocTestFinder.find
+    finders: Any = doctest.DocTestFinder
+    find = finders.find
 
     def refuse(finder: Any, thing: Any, *rest: Any, **options: Any) -> Any:
         if isinstance(thing, (_Solution, Meta)) or isinstance(type(thing), Meta):
             raise UnsupportedTestError("doctests of the solution")
         return find(finder, thing, *rest, **options)
 
-    doctest.DocTestFinder.find = refuse  # type: ignore[method-assign]
+    finders.find = refuse
 
 
 def _used(code: str) -> set[str]:
