@@ -189,6 +189,8 @@ def _plain(tree: Any, entries: dict[Any, Any], left: list[int], depth: int = 0) 
     if tag != "@":
         return tree if tag in ("int", "float", "complex", "bytes", "type") else {"opaque": tag}
     kind, *parts = entries.get(body, ["known"])
+    if kind == "nan":
+        return {"float": "nan"}
     if kind == "list":
         return inner(parts[1])
     if kind == "set":

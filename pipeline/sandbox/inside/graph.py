@@ -8,9 +8,9 @@ place are what they are in one process. Everything else that is no plain value h
 it is: the other side holds a stand-in for it (`mirrors`) whose calls, attributes and operators are requests.
 
 The changes: `[number, kind, ...]`, for a container its name, header and items; `obj` (class, attributes) for an
-object whose class both sides have; `exc`, `sub`, `own`, `class` and `stand_in` for what `mirrors` makes of
-them. `gone` are numbers that the sender no longer holds. `said` is what it has printed since its last message,
-[stream, text] each.
+object whose class both sides have; `nan` for a float that is none; `exc`, `sub`, `own`, `class` and `stand_in` for
+what `mirrors` makes of them. `gone` are numbers that the sender no longer holds. `said` is what it has printed since
+its last message, [stream, text] each.
 """
 
 from __future__ import annotations
@@ -35,8 +35,6 @@ from pairsmith.schemas.values import (
     value_twin,
 )
 
-_VIEWS: dict[str, Any] = {"dict_keys": dict.keys, "dict_values": dict.values, "dict_items": dict.items}
-_VIEW_NAMES: dict[Any, str] = {type(view({})): name for name, view in _VIEWS.items()}
 _TYPES: dict[str, Any] = {name: kind for name, kind in vars(builtins).items() if isinstance(kind, type)}
 _TYPES.update({kind.__name__: kind for kind in (*twins.VALUE_OF, *twins.CONTAINER_OF, types.ModuleType)})
 _TYPE_NAMES = {kind: name for name, kind in _TYPES.items()}
@@ -147,7 +145,8 @@ class Peer:
         if self._n_left < 0:
             raise ValueTooLargeError("a value of too many parts")
         kind = type(value)
-        plain = encode_scalar(value, kind)
+        is_nan = kind is float and value != value  # a list that holds it equals one that holds the same object
+        plain = NO_SCALAR if is_nan else encode_scalar(value, kind)
         if plain is not NO_SCALAR:
             return plain
         number = self._numbers.get(id(value))
@@ -166,8 +165,8 @@ class Peer:
             return None
         if kind is types.ModuleType:
             return {"module": value.__name__}
-        if kind in _VIEW_NAMES:
-            return {"view": [_VIEW_NAMES[kind], self._trees(value)]}
+        if kind in layouts.VIEW_NAMES:
+            return {"view": [layouts.VIEW_NAMES[kind], self._trees(value)]}
         named = layouts.value_parts(value)
         if named is not None:
             return {"named": [self.tree(kind), self._trees(named)]}
@@ -194,7 +193,7 @@ class Peer:
         if tag == "module":
             return importlib.import_module(body) if layouts.is_standard(body) else types.ModuleType(body)
         if tag == "view":
-            return _view(body[0], [self.value(part) for part in body[1]])
+            return layouts.make_view(body[0], [self.value(part) for part in body[1]])
         if tag == "named":
             return layouts.make_named(self.value(body[0]), [self.value(part) for part in body[1]])
         if tag == "setup":
@@ -227,6 +226,8 @@ class Peer:
         """Return what the other side needs to have a new object too."""
         value = self.objects[number]
         kind = type(value)
+        if kind is float:
+            return ["nan"]
         twin = _container(kind)
         if twin is not None:
             items = synced[number] = twin.items(value)
@@ -268,7 +269,9 @@ class Peer:
         if kind in ("class", "stand_in"):
             mirrors.make_class(parts, self, lambda made: self._set(number, made), kind == "stand_in")
             return self.objects[number]
-        if kind in ("own", "exc", "sub", "obj"):
+        if kind == "nan":
+            made, is_synced = float("nan"), False
+        elif kind in ("own", "exc", "sub", "obj"):
             mirror = self.value(parts[0])
             made = mirrors.make_object(kind, mirror, parts[1:], self)
             is_synced = kind == "obj" or (kind == "sub" and isinstance(made, (list, dict, set)))
@@ -340,9 +343,3 @@ def _same(items: list[Any], known: list[Any]) -> bool:
     if all(map(operator.is_, items, known)):
         return True
     return len(items) == 1 and type(items[0]) is bytes and items == known
-
-
-def _view(name: str, items: list[Any]) -> Any:
-    if name == "dict_keys":
-        return dict.fromkeys(items).keys()
-    return dict(items).items() if name == "dict_items" else dict(enumerate(items)).values()

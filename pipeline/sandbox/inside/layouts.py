@@ -13,6 +13,16 @@ from pairsmith.schemas import twins
 _STEERS_TESTS = ("unittest", "doctest", "bdb")  # a test runner would take their exceptions for its own
 _GENERATED = "<string>"  # where dataclasses compile their methods
 
+_VIEWS: dict[str, Any] = {"dict_keys": dict.keys, "dict_values": dict.values, "dict_items": dict.items}
+VIEW_NAMES: dict[Any, str] = {type(view({})): name for name, view in _VIEWS.items()}
+
+
+def make_view(name: str, items: list[Any]) -> Any:
+    """Return the view of a dict that holds these items."""
+    if name == "dict_keys":
+        return dict.fromkeys(items).keys()
+    return dict(items).items() if name == "dict_items" else dict(enumerate(items)).values()
+
 
 def value_parts(value: Any) -> list[Any] | None:
     """Return the parts of an enum's member or of a true named tuple; None for all else."""
