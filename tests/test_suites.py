@@ -7,9 +7,9 @@ import pytest
 from pairsmith.pipeline.execution.runner import execute_programs
 from pairsmith.pipeline.judging.verdict import judge
 from pairsmith.pipeline.problems.conversion import convert_tests
+from pairsmith.pipeline.sandbox.channel import _make_kit, suite_kit, why_no_suites
 from pairsmith.pipeline.sandbox.contract import SandboxError
 from pairsmith.pipeline.sandbox.pool import SandboxPool
-from pairsmith.pipeline.sandbox.suite_kit import _make_kit, suite_kit, why_no_suites
 from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.execution import Execution, Status
 from pairsmith.schemas.problem import JudgedBy

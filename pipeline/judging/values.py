@@ -6,7 +6,7 @@ Compares values of languages other than Python: Python's equality, but for these
 | --- | --- |
 | tuple, named tuple | a list of the same items, and a list expected a tuple: few languages have both |
 | dict whose keys are no text | JavaScript, TypeScript: the object whose keys are the texts of the keys |
-| anything | Bash: the word of the value (see `inside.words`); a number in any decimal writing: `3.0` for 3 |
+| anything | Bash: the word of the value (see `inside.foreign`); a number in any decimal writing: `3.0` for 3 |
 | text of one letter | a char: drivers give it as text |
 
 A Python program is never judged by these.
@@ -20,7 +20,7 @@ from typing import Any
 
 from pairsmith.pipeline.judging.tolerance import Tolerance
 from pairsmith.pipeline.languages.table import find_language
-from pairsmith.pipeline.sandbox.inside.words import NoWordError, to_word
+from pairsmith.pipeline.sandbox.inside.foreign import NoWordError, to_word
 from pairsmith.schemas.values import MAX_NODES, Array, Cycle, Lazy, Opaque, Record, Viewed, encode_value, to_set
 
 SIZED = ("range", "deque", "dict_keys", "dict_values", "dict_items")  # lazy values that have a length

@@ -37,7 +37,7 @@ Values that a driver carries, in the encoding of `schemas.values`, as far as its
 | dict | object if all keys are text, else Map | Map | map, unordered_map |
 | bytes | Uint8Array | byte[] (as an argument) | string (as an argument) |
 
-| value | C (see `c`) | Go | Rust | Bash (see `inside.words`) |
+| value | C (see `c`) | Go | Rust | Bash (see `inside.foreign`) |
 | --- | --- | --- | --- | --- |
 | None | NULL for text | nil | None, () | empty word |
 | bool | bool | bool | bool | true, false |

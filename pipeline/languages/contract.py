@@ -73,7 +73,7 @@ class Language:
     compile_room: Room = NO_ROOM
     has_tuples: bool = True  # whether it has tuples at all; else a list stands for one
     has_only_text_keys: bool = False  # whether its plain maps have text for keys
-    speaks_words: bool = False  # whether arguments and values are words (see `inside.words`)
+    speaks_words: bool = False  # whether arguments and values are words (see `inside.foreign`)
     # Names and values beside PATH, HOME, LANG and TZ; `{java home}` is where that tool lies.
     environment: tuple[tuple[str, str], ...] = ()
     # Pattern of the compiler's complaint about an import of a package that is not there, whose name is a group;

@@ -26,8 +26,8 @@ from pairsmith.pipeline.problems.sources.livecodebench import load_livecodebench
 from pairsmith.pipeline.problems.sources.mbpp import load_mbpp
 from pairsmith.pipeline.problems.sources.starter import load_starter
 from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.sandbox.channel import why_no_suites
 from pairsmith.pipeline.sandbox.packages import locked, names_there
-from pairsmith.pipeline.sandbox.suite_kit import why_no_suites
 from pairsmith.schemas.config import ProblemsConfig
 from pairsmith.schemas.problem import JudgedBy, Problem
 

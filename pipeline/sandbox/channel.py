@@ -1,6 +1,7 @@
 """The host's end of a sandbox's pipe: JSON frames both ways, never blocked by the other side.
 
-The first frame carries the inside of the sandbox into it, as source over its standard input.
+The first frame carries the inside of the sandbox into it, as source over its standard input. A sandbox for suites
+gets pytest's source, from this machine, beside it.
 """
 
 import functools
@@ -9,13 +10,17 @@ import json
 import os
 import select
 import struct
+import subprocess
+import sys
+import threading
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pairsmith.pipeline.sandbox.contract import Link, SandboxFaultError
+from pairsmith.pipeline.sandbox.contract import Link, SandboxError, SandboxFaultError
 from pairsmith.pipeline.sandbox.inside.frames import BrokenFrameError, FrameBuffer, pack
-from pairsmith.pipeline.sandbox.suite_kit import Kit
 
 _CHUNK = 1 << 16
 _DOCKER_HEADER = struct.Struct(">BxxxI")  # stream (1 stdout, 2 stderr), length
@@ -158,11 +163,7 @@ _MODULES = (
     "pairsmith.pipeline.sandbox.inside.frames",
     "pairsmith.pipeline.sandbox.inside.syscalls",
     "pairsmith.pipeline.sandbox.inside.lockdown",
-    "pairsmith.pipeline.sandbox.inside.accounting",
-    "pairsmith.pipeline.sandbox.inside.answering",
-    "pairsmith.pipeline.sandbox.inside.sweeping",
     "pairsmith.pipeline.sandbox.inside.stdin",
-    "pairsmith.pipeline.sandbox.inside.operators",
     "pairsmith.pipeline.sandbox.inside.layouts",
     "pairsmith.pipeline.sandbox.inside.remote",
     "pairsmith.pipeline.sandbox.inside.coroutines",
@@ -172,18 +173,30 @@ _MODULES = (
     "pairsmith.pipeline.sandbox.inside.guarding",
     "pairsmith.pipeline.sandbox.inside.session",
     "pairsmith.pipeline.sandbox.inside.serving",
-    "pairsmith.pipeline.sandbox.inside.tester",
     "pairsmith.pipeline.sandbox.inside.program",
-    "pairsmith.pipeline.sandbox.inside.words",
     "pairsmith.pipeline.sandbox.inside.foreign",
     "pairsmith.pipeline.sandbox.inside.building",
     "pairsmith.pipeline.sandbox.inside.cell",
     "pairsmith.pipeline.sandbox.inside.ending",
     "pairsmith.pipeline.sandbox.inside.running",
-    "pairsmith.pipeline.sandbox.inside.cells",
     "pairsmith.pipeline.sandbox.inside.supervisor",
     "pairsmith.pipeline.sandbox.inside.zygote",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """Sources that a sandbox gets beside its own.
+
+    Attributes:
+        modules: name to source.
+        packages: those names that are packages.
+        warm: names that are imported once, before the first program.
+    """
+
+    modules: Mapping[str, str]
+    packages: tuple[str, ...]
+    warm: tuple[str, ...]
 
 
 def first_frame(isolation: str, first_uid: int, kit: Kit | None = None) -> bytes:
@@ -205,3 +218,83 @@ def _source(name: str) -> str:
     if spec is None or spec.origin is None:
         raise ImportError(f"{name}: no source to ship into the sandbox")
     return Path(spec.origin).read_text(encoding="utf-8")
+
+
+_WHOLE = ("pytest", "_pytest", "py", "pluggy", "iniconfig", "packaging")
+_SUITE = "pairsmith.pipeline.sandbox.inside.suite"
+# Prints which modules importing pytest needs, so that nothing else of large dependencies (Pygments) is shipped.
+_LIST_NEEDED = """
+import importlib, json, sys
+import _pytest.config
+for name in _pytest.config.default_plugins: importlib.import_module("_pytest." + name)
+import pytest
+print(json.dumps([name for name, module in sys.modules.items() if getattr(module, "__file__", None)]))
+"""
+_TOPS = (*_WHOLE, "pygments", "exceptiongroup", "tomli", "typing_extensions")
+
+
+def why_no_suites() -> str:
+    """Return why suites can't run here, and what to do; empty if they can."""
+    if importlib.util.find_spec("pytest") is None:
+        return "pytest is not installed; its source runs the suites in their sandbox: pip install pytest"
+    return ""
+
+
+_lock = threading.Lock()
+
+
+def suite_kit() -> Kit:
+    """Return the kit of suites, made once however many threads ask.
+
+    Raises:
+        SandboxError: if pytest is not installed.
+    """
+    with _lock:
+        return _make_kit()
+
+
+@functools.cache
+def _make_kit() -> Kit:
+    """Return the kit of suites.
+
+    Raises:
+        SandboxError: if pytest is not installed.
+    """
+    why = why_no_suites()
+    if why:
+        raise SandboxError(why)
+    listed = subprocess.run(
+        [sys.executable, "-I", "-c", _LIST_NEEDED], capture_output=True, text=True, check=False, timeout=60
+    )
+    if listed.returncode:
+        raise SandboxError(f"pytest can't be imported: {listed.stderr.strip()[-300:]}")
+    needed = [name for name in json.loads(listed.stdout) if name.partition(".")[0] in _TOPS]
+    found = {name: path for name in needed if (path := _source_of(name)) is not None}
+    for top in _WHOLE:
+        found |= _all_of(top)
+    packages = tuple(sorted(name for name, path in found.items() if path.name == "__init__.py"))
+    modules = {name: path.read_text(encoding="utf-8") for name, path in sorted(found.items())}
+    suite = _source_of(_SUITE)
+    assert suite is not None
+    modules[_SUITE] = suite.read_text(encoding="utf-8")
+    return Kit(modules, packages, (*needed, _SUITE))
+
+
+def _source_of(name: str) -> Path | None:
+    spec = importlib.util.find_spec(name)
+    return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
+
+
+def _all_of(top: str) -> dict[str, Path]:
+    """Return the modules of a package by name; tests and what is no module of it aside."""
+    origin = _source_of(top)
+    if origin is None:
+        return {}
+    if origin.name != "__init__.py":
+        return {top: origin}
+    found = {}
+    for path in origin.parent.rglob("*.py"):
+        parts = path.relative_to(origin.parent).with_suffix("").parts
+        names = parts[:-1] if parts[-1] == "__init__" else parts
+        found[".".join((top, *names))] = path
+    return found

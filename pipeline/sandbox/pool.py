@@ -14,10 +14,10 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from pairsmith.pipeline.sandbox.bubblewrap import BubblewrapEngine
+from pairsmith.pipeline.sandbox.channel import suite_kit
 from pairsmith.pipeline.sandbox.contract import Engine, SandboxError, SandboxFaultError, SandboxStartError
 from pairsmith.pipeline.sandbox.docker_engine import DockerEngine
 from pairsmith.pipeline.sandbox.sandbox import Sandbox
-from pairsmith.pipeline.sandbox.suite_kit import suite_kit
 from pairsmith.pipeline.sandbox.turns import Turns, measure_slowness, scale_limits
 from pairsmith.schemas.config import ExecutionConfig, SandboxConfig
 

@@ -7,9 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pairsmith.pipeline.sandbox.channel import Channel, first_frame
+from pairsmith.pipeline.sandbox.channel import Channel, Kit, first_frame
 from pairsmith.pipeline.sandbox.contract import Answer, Ending, Engine, Job, SandboxFaultError, SandboxStartError
-from pairsmith.pipeline.sandbox.suite_kit import Kit
 from pairsmith.schemas.config import SandboxConfig
 from pairsmith.schemas.execution import Status
 from pairsmith.schemas.values import normalise

@@ -9,10 +9,10 @@ import select
 import signal
 from typing import Any, NoReturn
 
-from pairsmith.pipeline.sandbox.inside import accounting, lockdown
-from pairsmith.pipeline.sandbox.inside.answering import READY
+from pairsmith.pipeline.sandbox.inside import lockdown
+from pairsmith.pipeline.sandbox.inside.ending import WRITABLE, delete_contents, descendants, waited_s
+from pairsmith.pipeline.sandbox.inside.frames import READY
 from pairsmith.pipeline.sandbox.inside.program import run_program
-from pairsmith.pipeline.sandbox.inside.sweeping import WRITABLE, delete_contents
 
 MODE_NAMESPACES, MODE_USERS = "namespaces", "uids"
 _INNER_USER = 1000
@@ -91,11 +91,11 @@ class _NamespaceCell(Cell):
         }
 
     def used(self) -> tuple[float | None, float]:
-        return _used(accounting.descendants(self.pid))
+        return _used(descendants(self.pid))
 
 
 def _used(processes: dict[int, float]) -> tuple[float | None, float]:
-    waited = [one for pid in processes if (one := accounting.waited_s(pid)) is not None]
+    waited = [one for pid in processes if (one := waited_s(pid)) is not None]
     if not waited:
         return None, sum(processes.values())
     n_waiting = sum(one >= max(waited) * _ALSO_WAITED for one in waited)
@@ -187,7 +187,7 @@ class _UserCell(Cell):
         }
 
     def used(self) -> tuple[float | None, float]:
-        return _used(accounting.descendants(os.getpid()))
+        return _used(descendants(os.getpid()))
 
     def _end_others(self) -> float:
         """End and reap what the program left running, all adopted by now; return the CPU seconds of it."""

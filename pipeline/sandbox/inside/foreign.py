@@ -4,9 +4,9 @@ The child is one process for all inputs. It has two pipes of its own beside its 
 it reads requests, on descriptor 4 it writes answers, each a line of ASCII that begins with a number used once:
 
     request   <nonce> <text of a list of arguments>    the first has no text: load, and say how that went
-    answer    <nonce> <kind><body>                     kinds as in `answering`: L V R M T
+    answer    <nonce> <kind><body>                     kinds as in `frames`: L V R M T
 
-Programs of the shell get their arguments as words and answer with raw bytes (see `words`), or with P where their
+Programs of the shell get their arguments as words and answer with raw bytes (see `to_word`), or with P where their
 tests passed. A line with another
 nonce, or one that nobody asked for, is passed on as what it is: forged. When the child ends, this process ends in
 the same way, so that the supervisor sees its exit code or signal. Nothing here is trusted by anybody: the child
@@ -24,9 +24,21 @@ import signal
 import zlib
 from typing import Any
 
-from pairsmith.pipeline.sandbox.inside import answering, lockdown, words
-from pairsmith.pipeline.sandbox.inside.frames import HEADER, FrameReader, pack, write_all
+from pairsmith.pipeline.sandbox.inside import lockdown
+from pairsmith.pipeline.sandbox.inside.frames import (
+    HEADER,
+    LOADED,
+    MISSING,
+    NONCE_BYTES,
+    RAISED,
+    TOO_LARGE,
+    VALUE,
+    FrameReader,
+    pack,
+    write_all,
+)
 from pairsmith.pipeline.sandbox.inside.stdin import NAME_FD, Start, is_full, serve_stdin
+from pairsmith.schemas.values import decode_value
 
 _REQUESTS, _ANSWERS = 3, 4
 _CHUNK = 1 << 16
@@ -34,7 +46,7 @@ _GOODBYE_S = 0.8  # less than the supervisor waits
 _SLACK = 256  # of a line beside its body
 _OF_OTHERS = (signal.SIGKILL, signal.SIGXCPU)  # the kernel's; the supervisor knows why
 _PASSED = b"P"
-_KINDS = (answering.LOADED, answering.VALUE, answering.RAISED, answering.MISSING, answering.TOO_LARGE)
+_KINDS = (LOADED, VALUE, RAISED, MISSING, TOO_LARGE)
 
 
 def run_foreign(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers: int) -> None:
@@ -46,7 +58,7 @@ def run_foreign(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers
     plan = json.loads(load["foreign"])
     write_files(plan["files"], "/tmp")
     if load["mode"] == "stdin":
-        write_all(answers, pack(nonce + answering.LOADED))
+        write_all(answers, pack(nonce + LOADED))
         kept = frozenset(os.path.join("/tmp", name.partition("/")[0]) for name in plan["files"])
         serve_stdin(_command_start(plan, load["limits"]), frames, answers, load["limits"], kept)
         return
@@ -54,14 +66,14 @@ def run_foreign(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers
     child = _Child(plan, load["limits"], answers)
     body = child.ask(b"")
     write_all(answers, pack(nonce + body))
-    if body[:1] != answering.LOADED:
+    if body[:1] != LOADED:
         return
     while True:
         frame = frames.read()
         if frame is None:
             child.say_goodbye()
             return
-        write_all(answers, pack(frame[: answering.NONCE_BYTES] + child.ask(frame[answering.NONCE_BYTES :])))
+        write_all(answers, pack(frame[:NONCE_BYTES] + child.ask(frame[NONCE_BYTES:])))
 
 
 def encode_files(files: dict[str, bytes]) -> dict[str, str]:
@@ -135,21 +147,21 @@ class _Child:
         nonce = os.urandom(8).hex().encode()
         end, request = b"\n", text + b"\n"
         if self._speaks_words:
-            end, request = b"\0", words.request(text) or b""
+            end, request = b"\0", _request(text) or b""
         if not request:
-            return answering.RAISED + b"ArgumentError"
+            return RAISED + b"ArgumentError"
         with contextlib.suppress(BrokenPipeError):  # it is gone or closed its end: its exit will tell
             write_all(self._requests, nonce + b" " + request)
         try:
             line = self._receive_line(end)
         except _OutOfMemoryError:
-            return answering.RAISED + b"MemoryError"
+            return RAISED + b"MemoryError"
         head, _, rest = line.partition(b" ")
         if self._speaks_words and rest == _PASSED:
-            rest = answering.VALUE + b"null"
-        elif self._speaks_words and rest[:1] == answering.VALUE:
+            rest = VALUE + b"null"
+        elif self._speaks_words and rest[:1] == VALUE:
             printed = rest[1:-1] if rest[-1:] == b"\n" else rest[1:]
-            rest = answering.VALUE + json.dumps(printed.decode("utf-8", "replace")).encode()
+            rest = VALUE + json.dumps(printed.decode("utf-8", "replace")).encode()
         if head != nonce or rest[:1] not in _KINDS:
             self._say_forged()
         return rest
@@ -212,7 +224,7 @@ class _Child:
         os._exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 1)
 
     def _say_forged(self) -> None:
-        write_all(self._answers_up, pack(bytes(answering.NONCE_BYTES) + b"?"))
+        write_all(self._answers_up, pack(bytes(NONCE_BYTES) + b"?"))
         os._exit(1)
 
     def _say_too_large(self) -> None:
@@ -237,3 +249,60 @@ def _execute(command: list[str], environment: dict[str, str]) -> None:
         signal.signal(number, signal.SIG_DFL)
     known = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
     os.execve(command[0], command, {**known, **environment})
+
+
+_SCALARS = (str, bool, int, float, type(None))
+
+
+class NoWordError(ValueError):
+    """A value has no form as a word."""
+
+
+def to_word(value: Any) -> str:
+    """Return a value as a word of a shell: what a Bash function gets as argument, and what it must print.
+
+    str            itself                          bool     true, false
+    int            decimal digits                  float    shortest text that reads back, such as 2.5
+    None           the empty word                  list, tuple, set of these   items joined by spaces
+    list of lists  one line each, as above         dict     one line each, key,value
+
+    The convention is that of MultiPL-E (Cassano et al. 2022, arXiv:2208.08227). Other values have no word.
+
+    Raises:
+        NoWordError: for bytes, complex numbers, records and the like, and for text that holds a NUL.
+    """
+    if isinstance(value, _SCALARS):
+        return _scalar(value)
+    if isinstance(value, dict):
+        return "\n".join(f"{_scalar(key)},{to_word(item)}" for key, item in value.items())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        is_flat = all(isinstance(item, _SCALARS) for item in value)
+        return (" " if is_flat else "\n").join(to_word(item) for item in value)
+    raise NoWordError(f"a {type(value).__name__} is no word")
+
+
+def _request(text: bytes) -> bytes | None:
+    """Return how many words follow, and the words, for a list of arguments; None if one has no word."""
+    try:
+        words = (
+            [to_word(value).encode("utf-8", "surrogateescape") for value in decode_value(text.decode())]
+            if text
+            else []
+        )
+    except (NoWordError, UnicodeEncodeError):
+        return None
+    return b"%d\n" % len(words) + b"".join(word + b"\0" for word in words)
+
+
+def _scalar(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        if "\0" in value:
+            raise NoWordError("a NUL is no part of a word")
+        return value
+    if isinstance(value, (int, float)):
+        return repr(value)
+    raise NoWordError(f"a {type(value).__name__} is no word")

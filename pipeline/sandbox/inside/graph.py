@@ -9,8 +9,8 @@ it is: the other side holds a stand-in for it (`mirrors`) whose calls, attribute
 
 The changes: `[number, kind, ...]`, for a container its name, header and items; `obj` (class, attributes) for an
 object whose class both sides have; `nan` for a float that is none; `exc`, `sub`, `own`, `class` and `stand_in` for
-what `mirrors` makes of them. `gone` are numbers that the sender no longer holds. `said` is what it has printed since
-its last message, [stream, text] each.
+what `mirrors` makes of them. `gone` are numbers that the sender no longer holds. `said` is what it has printed
+since its last message, [stream, text] each.
 """
 
 from __future__ import annotations

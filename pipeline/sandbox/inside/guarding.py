@@ -10,8 +10,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from pairsmith.pipeline.sandbox.inside import layouts
-from pairsmith.pipeline.sandbox.inside.operators import ARITHMETIC, COMPARISONS, CONVERSIONS, COPIES, OPERATORS
-from pairsmith.pipeline.sandbox.inside.remote import FUNCTION_NAMES, Meta, UnsupportedTestError
+from pairsmith.pipeline.sandbox.inside.remote import (
+    ARITHMETIC,
+    COMPARISONS,
+    CONVERSIONS,
+    COPIES,
+    FUNCTION_NAMES,
+    OPERATORS,
+    Meta,
+    UnsupportedTestError,
+)
 
 OWN = (*COMPARISONS[:2], "__bool__", "__hash__")
 # What they give of a value of the tests' own is not 0 or empty for what a test expects, as a difference is.

@@ -19,8 +19,7 @@ from typing import Any
 
 from pairsmith.pipeline.sandbox.inside import layouts
 from pairsmith.pipeline.sandbox.inside.coroutines import coroutine_of
-from pairsmith.pipeline.sandbox.inside.operators import COMPARISONS, OPERATORS
-from pairsmith.pipeline.sandbox.inside.remote import Meta, RecordMeta, Remote
+from pairsmith.pipeline.sandbox.inside.remote import COMPARISONS, OPERATORS, Meta, RecordMeta, Remote
 from pairsmith.schemas import twins
 
 _LOOKS: dict[str, Any] = {

@@ -18,19 +18,20 @@ import types
 from typing import Any
 
 from pairsmith.pipeline.sandbox.inside import lockdown
-from pairsmith.pipeline.sandbox.inside.answering import (
+from pairsmith.pipeline.sandbox.inside.frames import (
     LOADED,
     MISSING,
     NONCE_BYTES,
     RAISED,
     TOO_LARGE,
     VALUE,
+    FrameReader,
+    pack,
     type_name,
+    write_all,
 )
-from pairsmith.pipeline.sandbox.inside.frames import FrameReader, pack, write_all
-from pairsmith.pipeline.sandbox.inside.serving import serve
+from pairsmith.pipeline.sandbox.inside.serving import own_classes, run_tester, serve
 from pairsmith.pipeline.sandbox.inside.stdin import python_program, serve_stdin
-from pairsmith.pipeline.sandbox.inside.tester import own_classes, run_tester
 from pairsmith.schemas.values import Record, ValueTooLargeError, Viewed, decode_value, encode_value
 
 

@@ -12,14 +12,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pairsmith.pipeline.sandbox.inside.answering import NONCE_BYTES, READY
 from pairsmith.pipeline.sandbox.inside.ending import (
     CellBrokenError,
     ProgramEndedError,
     count_oom_kills,
     explain_exit,
 )
-from pairsmith.pipeline.sandbox.inside.frames import BrokenFrameError, FrameBuffer, pack
+from pairsmith.pipeline.sandbox.inside.frames import NONCE_BYTES, READY, BrokenFrameError, FrameBuffer, pack
 
 _REPORT_LIMIT_S = 20.0  # the zygote only has to fork, or to kill and reap; one that takes longer is broken
 _GOODBYE_S = 1.0  # a program that answered and has read the end of its inputs needs under a millisecond

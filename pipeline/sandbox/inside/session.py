@@ -38,9 +38,8 @@ from typing import Any
 from pairsmith.pipeline.sandbox.inside.coroutines import Coroutines
 from pairsmith.pipeline.sandbox.inside.graph import BrokenMessageError, Peer
 from pairsmith.pipeline.sandbox.inside.guarding import OWN, Guard
-from pairsmith.pipeline.sandbox.inside.operators import COPIES, OPERATORS
-from pairsmith.pipeline.sandbox.inside.remote import UnsupportedTestError, derived
-from pairsmith.pipeline.sandbox.inside.surroundings import Attributes, Copies, Surroundings
+from pairsmith.pipeline.sandbox.inside.remote import COPIES, OPERATORS, UnsupportedTestError, derived
+from pairsmith.pipeline.sandbox.inside.surroundings import Attributes, Copies, Surroundings, log
 from pairsmith.schemas.values import ValueTooLargeError
 
 _SINGLE_ITEMS = 32  # of an iterator, asked for one by one: a test that counts them sees each when it happens
@@ -295,16 +294,7 @@ class Session(Peer):
         warnings.warn_explicit(warning, type(warning), "solution.py", 1, "solution")
 
     def _do_logged(self, plain: list[Any], error: Any, has_own_level: bool) -> None:
-        import logging  # large, and few candidates have it
-
-        name, level, line, function, message, trace = plain
-        exc_info = (type(error), error, error.__traceback__) if isinstance(error, BaseException) else None
-        record = logging.LogRecord(name, level, "solution.py", line, message, None, exc_info, function)
-        record.exc_text = trace or None
-        logger = logging.getLogger(name)
-        is_set_here = any(one.level for one in _chain(logger))
-        if logger.isEnabledFor(level) or (has_own_level and not is_set_here):
-            logger.handle(record)
+        log(plain, error, has_own_level)
 
     def _do_around(self, what: str, value: Any) -> None:
         self._around.around(what, value)
@@ -340,12 +330,3 @@ def _is_own(value: Any) -> bool:
     """Return whether a value of a solution's namespace is its own, and not what it imported."""
     is_module = isinstance(value, types.ModuleType)
     return not is_module and getattr(value, "__module__", None) in (None, "solution")
-
-
-def _chain(logger: Any) -> list[Any]:
-    """Return a logger and those above it, but the root."""
-    found = []
-    while logger.parent is not None:
-        found.append(logger)
-        logger = logger.parent
-    return found

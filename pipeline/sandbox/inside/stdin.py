@@ -27,9 +27,18 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from pairsmith.pipeline.sandbox.inside import lockdown
-from pairsmith.pipeline.sandbox.inside.answering import ENDED, NONCE_BYTES, RAISED, TOO_LARGE, VALUE, type_name
-from pairsmith.pipeline.sandbox.inside.frames import FrameReader, pack, write_all
-from pairsmith.pipeline.sandbox.inside.sweeping import WRITABLE, delete_contents
+from pairsmith.pipeline.sandbox.inside.ending import WRITABLE, delete_contents
+from pairsmith.pipeline.sandbox.inside.frames import (
+    ENDED,
+    NONCE_BYTES,
+    RAISED,
+    TOO_LARGE,
+    VALUE,
+    FrameReader,
+    pack,
+    type_name,
+    write_all,
+)
 from pairsmith.schemas.values import decode_value, encode_value
 
 Start = Callable[[], int]

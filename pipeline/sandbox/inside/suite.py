@@ -18,12 +18,10 @@ import types
 from collections.abc import Mapping
 from typing import Any
 
-from pairsmith.pipeline.sandbox.inside.answering import RAISED, TESTED, type_name
-from pairsmith.pipeline.sandbox.inside.frames import FrameReader
+from pairsmith.pipeline.sandbox.inside.frames import RAISED, TESTED, FrameReader, type_name
 from pairsmith.pipeline.sandbox.inside.remote import Meta, RefusedError, UnsupportedTestError
-from pairsmith.pipeline.sandbox.inside.serving import Line
+from pairsmith.pipeline.sandbox.inside.serving import Line, notes, own_classes
 from pairsmith.pipeline.sandbox.inside.session import Session
-from pairsmith.pipeline.sandbox.inside.tester import notes, own_classes
 from pairsmith.schemas.values import encode_value
 
 _FOLDER, _FILE = "/tmp/suite", "test_solution.py"

@@ -9,15 +9,28 @@ come at any time: the program gets more wall time, since it was kept waiting for
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
 import socket
+from collections.abc import Callable
 from typing import Any
 
-from pairsmith.pipeline.sandbox.inside import answering, syscalls
-from pairsmith.pipeline.sandbox.inside.cells import Cells
+from pairsmith.pipeline.sandbox.inside import syscalls
 from pairsmith.pipeline.sandbox.inside.ending import CellBrokenError, ProgramEndedError
-from pairsmith.pipeline.sandbox.inside.frames import pack, read_frame, write_all
+from pairsmith.pipeline.sandbox.inside.frames import (
+    CALL_OUT,
+    ENDED,
+    LOADED,
+    MISSING,
+    RAISED,
+    TESTED,
+    TOO_LARGE,
+    VALUE,
+    pack,
+    read_frame,
+    write_all,
+)
 from pairsmith.pipeline.sandbox.inside.running import Cell
 
 _LOADED = ("setup", "code", "entry_point", "mode", "tester", "foreign", "views", "variation", "limits")
@@ -111,12 +124,12 @@ def _open(cell: Cell, limits: dict[str, Any]) -> tuple[dict[str, Any], ProgramEn
     try:
         body = cell.receive(limits["wall_s"])
         kind = body[:1]
-        if kind == answering.MISSING:
+        if kind == MISSING:
             opened["status"] = "missing"
-        elif kind == answering.RAISED:
+        elif kind == RAISED:
             opened["exception"] = _name(body[1:])
             opened["status"] = _raised(opened["exception"])
-        elif kind != answering.LOADED:
+        elif kind != LOADED:
             raise ProgramEndedError("forged", "an unknown answer")
     except ProgramEndedError as end:
         return dict(opened, status=end.status), end
@@ -134,14 +147,14 @@ def _answer(cell: Cell, limits: dict[str, Any]) -> tuple[dict[str, Any], Program
     try:
         body = cell.receive(limits["case_wall_s"])
         kind, rest = body[:1], body[1:]
-        if kind == answering.VALUE:
+        if kind == VALUE:
             answer["value"] = _text(rest)
-        elif kind == answering.RAISED:
+        elif kind == RAISED:
             answer["exception"] = _name(rest)
             answer["status"] = _raised(answer["exception"])
-        elif kind == answering.ENDED:
+        elif kind == ENDED:
             answer.update(status="exited", exception=_name(rest))
-        elif kind == answering.TOO_LARGE:
+        elif kind == TOO_LARGE:
             answer["status"] = "output_limit"
         else:
             raise ProgramEndedError("forged", "an unknown answer")
@@ -188,12 +201,12 @@ def _relay(cell: Cell, host_in: int, host_out: int, limits: dict[str, Any]) -> d
     while True:
         body = cell.receive(limits["wall_s"])
         kind = body[:1]
-        if kind == answering.TESTED:
+        if kind == TESTED:
             return {"op": "tested", "status": "ok", "exception": "", "report": _text(body[1:])}
-        if kind == answering.RAISED:
+        if kind == RAISED:
             name = _name(body[1:])
             return {"op": "tested", "status": _raised(name), "exception": name}
-        if kind != answering.CALL_OUT:
+        if kind != CALL_OUT:
             raise ProgramEndedError("forged", "an unknown answer")
         _tell(host_out, {"op": "call_out", "arguments": _text(body[1:])})
         with cell.clock_stopped():  # the candidate's time is not the tester's
@@ -201,7 +214,7 @@ def _relay(cell: Cell, host_in: int, host_out: int, limits: dict[str, Any]) -> d
         if frame is None:
             raise ProgramEndedError("exited", "the host is gone")
         reply = json.loads(frame)
-        cell.send((answering.VALUE if reply["ok"] else answering.RAISED) + reply["body"].encode())
+        cell.send((VALUE if reply["ok"] else RAISED) + reply["body"].encode())
 
 
 def _close(
@@ -242,3 +255,50 @@ def _close(
 
 def _tell(host_out: int, message: dict[str, Any]) -> None:
     write_all(host_out, pack(json.dumps(message).encode()))
+
+
+_ORDERED = ("cpu_s", "memory_mib", "reserve_mib", "n_processes", "files_mib")
+
+
+class Cells:
+    """Has the zygote fork programs, one at a time, and keeps the next one ready.
+
+    A program is forked and locked down as soon as the one before it is gone, so that nobody waits for it. It has
+    read nothing by then.
+    """
+
+    def __init__(self, zygote: socket.socket, host_in: int, first_uid: int, on_wait: Callable[[], None]) -> None:
+        """Fork nothing yet.
+
+        Args:
+            zygote: where orders go and reports come from.
+            host_in: where the host speaks; a program does not outlive its end.
+            first_uid: user id of the first program, where each has its own; the next takes the next one.
+            on_wait: called when a program gets more wall time, since it was kept waiting for a processor.
+        """
+        self._zygote, self._host_in, self._on_wait = zygote, host_in, on_wait
+        self._next_uid = first_uid
+        self._spare: tuple[dict[str, Any], Cell] | None = None  # what it was ordered with
+
+    def take(self, limits: dict[str, Any]) -> Cell:
+        """Return a cell for these limits: some are its own, the others its supervisor holds it to."""
+        order = {key: limits[key] for key in _ORDERED}
+        if self._spare is not None:
+            known, spare = self._spare
+            self._spare = None
+            if known == order and spare.is_alive:
+                return spare
+            with contextlib.suppress(CellBrokenError):
+                spare.finish()
+            spare.forget()
+        return self._fork(order)
+
+    def prepare(self, limits: dict[str, Any]) -> None:
+        """Have a program forked that is likely to be asked for next."""
+        order = {key: limits[key] for key in _ORDERED}
+        self._spare = order, self._fork(order)
+
+    def _fork(self, order: dict[str, Any]) -> Cell:
+        uid = self._next_uid
+        self._next_uid += 1
+        return Cell(self._zygote, self._host_in, dict(order, op="run", uid=uid), self._on_wait)

@@ -213,6 +213,29 @@ class Copies:
         return {path for path in self._files if path.count("/") == 2}
 
 
+def log(plain: list[Any], error: Any, has_own_level: bool) -> None:
+    """Give a log record of the candidate's to the loggers of the tests, whose levels and handlers count."""
+    import logging  # large, and few candidates have it
+
+    name, level, line, function, message, trace = plain
+    exc_info = (type(error), error, error.__traceback__) if isinstance(error, BaseException) else None
+    record = logging.LogRecord(name, level, "solution.py", line, message, None, exc_info, function)
+    record.exc_text = trace or None
+    logger = logging.getLogger(name)
+    is_set_here = any(one.level for one in loggers_above(logger))
+    if logger.isEnabledFor(level) or (has_own_level and not is_set_here):
+        logger.handle(record)
+
+
+def loggers_above(logger: Any) -> list[Any]:
+    """Return a logger and those above it, but the root."""
+    found = []
+    while logger.parent is not None:
+        found.append(logger)
+        logger = logger.parent
+    return found
+
+
 class Attributes(MutableMapping[str, Any]):
     """The `__dict__` of a test's object, as a candidate may use it: private names only if it made them."""
 
