@@ -32,9 +32,11 @@ _PLAIN_CHANNELS = re.compile(
     re.DOTALL,
 )
 _ANSWER = re.compile(r"^[ \t]*<answer>[ \t]*\n?(.*?)[ \t]*</answer>", re.DOTALL | re.MULTILINE | re.IGNORECASE)
-# Lines that enclose a program without a fence: those of MBPP's prompt, and tags.
+# Lines that enclose a program without a fence: those of MBPP's and Code Llama's prompts, and tags.
+_NAMES_OF_CODE = "CODE|ANSWER|PYTHON|JAVASCRIPT|TYPESCRIPT|JAVA|CPP|C|GO|RUST|BASH"
 _BARE = re.compile(
-    r"^[ \t]*(?:\[BEGIN\]|<(?:code|solution)>)[ \t]*\n(.*?)^[ \t]*(?:\[DONE\]|</(?:code|solution)>)[ \t]*$",
+    rf"^[ \t]*(?:\[(?:BEGIN|{_NAMES_OF_CODE})\]|<(?:code|solution)>)[ \t]*\n(.*?)"
+    rf"^[ \t]*(?:\[(?:DONE|/(?:{_NAMES_OF_CODE}))\]|</(?:code|solution)>)[ \t]*$",
     re.DOTALL | re.MULTILINE,
 )
 # Marks of an answer's end, where a server gives special tokens as text.

@@ -298,6 +298,7 @@ def _everyday_answers(programs: Programs, line: str) -> Iterator[tuple[str, str,
             + "".join(f"    {row}\n" for row in code.splitlines())
             + "\nThe end.\n",
             "between MBPP's marks": f"[BEGIN]\n{code}[DONE]\n",
+            "between Code Llama's marks": f"Here:\n[{tag.upper()}]\n{code}[/{tag.upper()}]\n",
             "between tags": f"Here it is:\n<code>\n{code}</code>\n",
             "between prose": f"Here is the code you asked for:\n\n{code}\nIt adds one to its argument.\n",
             "behind a heading": f"# Solution\n\n{code}",
