@@ -1,12 +1,9 @@
-"""The flows as Prefect deploys them: parameters of plain types, which its forms show; retries, an end, progress.
+"""The flows as Prefect deploys them: parameters of plain types, which its forms show; retries, an end.
 
 Workers of any pool run them by `flows.deployed.refresh` and its like; `serve_all` runs all of them here, with
 their schedules.
 """
 
-import contextlib
-import contextvars
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +11,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from prefect import flow, serve
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter, TaskRunFilter
 from prefect.client.schemas.objects import State, StateType
@@ -36,41 +32,6 @@ from pairsmith.pipeline.run.lock import RunLockedError, is_locked
 from pairsmith.schemas.config import RunConfig, load_config
 
 _N_RUNS = 4  # served runs at a time, of all kinds: of those that sample `service.samplers` at a time
-_EVERY_S = 5.0  # two calls of some 10 ms a stage: a small part of a thousandth of the time
-
-
-@contextlib.contextmanager
-def shown_progress(every_s: float = _EVERY_S) -> Iterator[None]:
-    """Keep an artifact for each stage that is at work up to date, from a thread of its own."""
-    ended = threading.Event()
-    shown: dict[str, tuple[UUID, float]] = {}
-
-    def show() -> None:
-        for name, stage in list(reporter().stages.items()):
-            percent = min(100.0, 100.0 * stage.n_done / stage.total) if stage.total > 0 else 0.0
-            known = shown.get(name)
-            with contextlib.suppress(Exception):  # a server that is away must not end a run
-                if known is None:
-                    key = f"pairsmith-{name.replace('_', '-')}"
-                    made = create_progress_artifact(percent, key=key, description=f"{stage.total} {stage.unit}")
-                    shown[name] = (made, percent)  # type: ignore[assignment]
-                elif known[1] != percent:
-                    update_progress_artifact(known[0], progress=percent)
-                    shown[name] = (known[0], percent)
-
-    def work() -> None:
-        while not ended.wait(every_s):
-            show()
-
-    context = contextvars.copy_context()  # the flow run that the artifacts belong to
-    thread = threading.Thread(target=context.run, args=(work,), name="progress", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join(2 * every_s)
-        show()
 
 
 Overrides = tuple[str, ...]
@@ -206,7 +167,7 @@ def _served(config: str, overrides: tuple[str, ...]) -> Iterator[RunConfig]:
     settings = load_config(Path(config), overrides)
     set_policy(settings.service)
     try:
-        with timeout(settings.service.timeout_s), shown_progress():
+        with timeout(settings.service.timeout_s):
             yield settings
     finally:
         set_policy(None)

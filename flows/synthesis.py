@@ -3,7 +3,7 @@
 import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from pathlib import Path
 
 from prefect import flow
@@ -20,9 +20,7 @@ from pairsmith.pipeline.report.study import write_synthesis_report
 from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.run.folder import Shard, shard_name
 from pairsmith.pipeline.run.lock import locked
-from pairsmith.pipeline.sampling import Sampler
-from pairsmith.pipeline.sampling.filling import Filled, draw
-from pairsmith.pipeline.sampling.planning import Source
+from pairsmith.pipeline.sampling.filling import Filled
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.sampling import RoleConfig, SamplingConfig
@@ -133,40 +131,27 @@ def _run_step(step: str, asked: made.Asked, config: RunConfig, tools: Tools) -> 
         reporter().log(f"{step:<11} {sum(answers.n_rows(name) for name in names):>6} answers there already")
     else:
         pending = [name for name in names if not answers.has_shard(name, keys[name])]
-        _draw(step, chain, pending, {name: len(shards[name]) for name in names}, tools)
+        _draw(step, chain, pending, sum(len(shards[name]) for name in pending), tools)
         manifest = answers.finish(names, fingerprint, versions_of("candidates"))
         if manifest.dropped:
             reporter().log(f"{step:<11} requests that gave none: {_counted(manifest.dropped)}")
     return sorted(answers.read_all(), key=lambda row: (row.problem_id, row.index))
 
 
-def _draw(step: str, chain: Chain, pending: Sequence[str], sizes: Mapping[str, int], tools: Tools) -> None:
+def _draw(step: str, chain: Chain, pending: Sequence[str], n_problems: int, tools: Tools) -> None:
     """Draw the answers of some shards as one stream; a shard is written when its last answer is in."""
-    own, n = chain.config, sum(sizes[name] for name in pending)
-    meter = Meter(own, tools.cache, step)
-    waiting: dict[str, list[Filled]] = {name: [] for name in pending}
+    meter = Meter(chain.config, tools.cache, step)
+    with reporter().stage(step, n_problems * chain.config.sampling.n, "answers") as bar:
 
-    def open_source(source: Source) -> AbstractContextManager[Sampler]:
-        # Without what only requests carry, so that a model is loaded once and not in each step.
-        names = ("n", "schedule", "temperature", "top_p", "max_tokens", "templates", "prompts")
-        same = {name: getattr(tools.config.sampling, name) for name in names}
-        return tools.open_source(Source(source.config.model_copy(update=same), 1.0))
-
-    for name in pending:
-        if not sizes[name]:
-            chain.ensure("candidates", name, source=[])
-    with reporter().stage(step, n * own.sampling.n, "answers") as bar:
-
-        def count(candidate: Candidate) -> None:
+        def drawn(candidate: Candidate) -> None:
             bar.advance(1, meter.drawn(candidate))
 
-        for filled in draw(chain.run_dir, pending, own, open_source, tools.store(), None, count):
-            bar.advance(len(filled.candidates) - filled.n_drawn)
-            meter.filled(filled.candidates)
-            rows = waiting[filled.shard]
-            rows.append(filled)
-            if len(rows) == sizes[filled.shard]:
-                chain.ensure("candidates", filled.shard, source=rows)
+        def filled(problem: Filled) -> None:
+            bar.advance(len(problem.candidates) - problem.n_drawn)
+            meter.filled(problem.candidates)
+
+        for _ in chain.draw(pending, drawn, filled):
+            pass
     meter.keep()
 
 

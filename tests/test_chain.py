@@ -110,6 +110,7 @@ class LocalTools:
     ) -> None:
         self.store, self.open_source = lambda: store, opened
         self._pool = pool
+        self.cache = Path()  # of measures, which nothing here writes
 
     def pool(self) -> SandboxPool:
         assert self._pool is not None, "opened"

@@ -14,8 +14,8 @@ from rich.console import Console
 
 from pairsmith.flows.cli.plans import show_plan
 from pairsmith.flows.reference import pages
-from pairsmith.flows.runtime.overlapped import Overlapped, open_bars, overlapped_stages
 from pairsmith.flows.runtime.reporting import reporter
+from pairsmith.flows.runtime.stages import overlapped_stages, run_samples
 from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.chain.chain import Chain
 from pairsmith.pipeline.chain.stage import NON_SEMANTIC, Inputs, Stage, flatten
@@ -33,7 +33,6 @@ from pairsmith.pipeline.reference import list_keys
 from pairsmith.pipeline.report.gather import gather_run
 from pairsmith.pipeline.report.tables import stage_rows
 from pairsmith.pipeline.run.folder import Shard
-from pairsmith.pipeline.syntax.stage import Reader
 from pairsmith.schemas.config import RunConfig, load_config
 from tests.test_chain import NAME, POOL, LocalTools, open_chain, open_source, run_chain
 from tests.test_chain import config as chain_config
@@ -111,8 +110,7 @@ def test_a_stage_is_added_in_one_place(settings: RunConfig, tmp_path: Path) -> N
         for stage in ("problems", "candidates"):
             chain.ensure(stage, NAME)
             chain.finish(stage, [NAME])
-        with Reader(settings.syntax) as reader, open_bars(dict.fromkeys(overlapped_stages(), 4)) as bars:
-            Overlapped(chain, reader, bars).run((), [NAME], {})
+        run_samples(chain, [NAME])
         for stage in (*overlapped_stages(), "standings", "problem_standings", "timings"):
             chain.ensure(stage, NAME)
             chain.finish(stage, [NAME])

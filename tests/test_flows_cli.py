@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pairsmith.flows.cli.limits import TooLittleError, need_memory, what_ran_out
+from pairsmith.flows.cli.limits import what_ran_out
 from tests.cli_kit import N_PROBLEMS, assert_one_line, call_pairsmith, run_pairsmith
 
 
@@ -154,29 +154,3 @@ except BaseException as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert_one_line(done, words)
-
-
-@pytest.mark.parametrize(
-    ("kind", "limit", "available_kib", "words"),
-    [
-        ("memory", "536870912", 8 << 20, "control group of this process allows 512 MiB"),
-        ("", "536870912", 8 << 20, "control group of this process allows 512 MiB"),
-        ("", "max", 300 << 10, "this machine has 300 MiB"),
-        ("", "max", 8 << 20, ""),
-        ("memory", str(1 << 62), 8 << 20, ""),
-    ],
-)
-def test_too_little_memory_is_told_before_a_run_begins(
-    kind: str, limit: str, available_kib: int, words: str, tmp_path: Path
-) -> None:
-    proc, groups = tmp_path / "proc", tmp_path / "groups"
-    (proc / "self").mkdir(parents=True)
-    (groups / kind / "a").mkdir(parents=True)
-    (proc / "meminfo").write_text(f"MemAvailable: {available_kib} kB\nSwapFree: 0 kB\n")
-    (proc / "self" / "cgroup").write_text(f"12:cpu:/x\n3:{kind}:/a\n")
-    (groups / kind / "a" / ("memory.limit_in_bytes" if kind else "memory.max")).write_text(f"{limit}\n")
-    if not words:
-        need_memory(proc, groups)
-        return
-    with pytest.raises(TooLittleError, match=words):
-        need_memory(proc, groups)

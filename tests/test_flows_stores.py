@@ -124,7 +124,7 @@ def test_nodes_find_shards_through_the_store(address: str, tmp_path: Path) -> No
                 (mine.run / "problems" / name).write_bytes((problems.path / name).read_bytes())
             mirror.push()
             for name in names:
-                assert [*Drawer(0, mine.run, mine, tmp_path, None).draw_shards([name])] == [name]
+                assert [*Drawer(mine.run, mine, tmp_path, None).draw([name])] == [name]
                 cluster._close_tools()  # the next task is of another process
                 assert not (mine.run / "candidates" / name).exists()
                 judge_shard(mine.run, name, mine, tmp_path)
@@ -132,7 +132,7 @@ def test_nodes_find_shards_through_the_store(address: str, tmp_path: Path) -> No
                 assert cluster.is_whole(Chain(mine.run, mine), name)
             before = shards_in(address)
             for name in names:  # as where a task is begun again
-                assert [*Drawer(0, mine.run, mine, tmp_path, None).draw_shards([name])] == [name]
+                assert [*Drawer(mine.run, mine, tmp_path, None).draw([name])] == [name]
                 judge_shard(mine.run, name, mine, tmp_path)
             assert shards_in(address) == before
     finally:

@@ -1,5 +1,6 @@
 """Adaptive draws through the command: targets, budgets, resumption."""
 
+import io
 import os
 import signal
 import subprocess
@@ -7,10 +8,14 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from pairsmith.flows.cli import plans
+from pairsmith.flows.cli.plans import show_plan
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.schemas.candidate import Candidate
-from tests.cli_kit import N_PROBLEMS, call_pairsmith, command_of, contents, environment, run_pairsmith
+from pairsmith.schemas.config import load_config
+from tests.cli_kit import N_PROBLEMS, command_of, contents, environment, run_pairsmith
 
 
 def n_pairs(run: Path) -> int:
@@ -51,19 +56,21 @@ def test_waves_end_at_the_pairs_that_were_asked_for_and_resume_alike(
     assert contents(killed) == contents(run)
 
 
-def test_a_plan_tells_what_a_run_will_take(config: Path, home: Path) -> None:
-    done = call_pairsmith("build", config, "--dry-run", "--pairs", "1k", "--budget-tokens", "20M", home=home)
-    assert done.returncode == 0, done.stderr
-    assert "forecast of all waves: " in done.stdout
-    assert "until 1000 pairs" in done.stdout
+def plan_of(config: Path, *overrides: str) -> str:
+    text = io.StringIO()
+    show_plan(load_config(config, overrides), config.parent, Console(file=text, width=200))
+    return text.getvalue()
 
 
-def test_a_plan_forecasts_only_what_is_not_drawn_yet(config: Path, built: Path, home: Path) -> None:
-    plans = {
-        n: call_pairsmith("build", config, "--dry-run", *n, home=home).stdout for n in ((), ("--set", "seed=4"))
-    }
-    assert "forecast: nothing is left to draw" in plans[()]
-    assert " tokens (a guess: " in plans["--set", "seed=4"].split("forecast: ")[1]
+@pytest.mark.usefixtures("built")
+def test_a_plan_forecasts_what_a_model_has_yet_to_draw(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "forecast" not in plan_of(config, "seed=4"), "samples of a file cost nothing"
+    monkeypatch.setattr(plans, "choose_backend", lambda sampling: "openai")
+    assert "forecast: nothing is left to draw" in plan_of(config)
+    assert " tokens (a guess: " in plan_of(config, "seed=4").split("forecast: ")[1]
+    waves = plan_of(config, "adaptive.pairs=1k", "budget.tokens=20M")
+    assert "forecast of all waves: " in waves
+    assert "until 1000 pairs" in waves
 
 
 def test_a_key_is_in_no_file_that_a_run_writes(

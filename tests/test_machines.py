@@ -13,7 +13,7 @@ import pytest
 
 from pairsmith.flows.build import build
 from pairsmith.flows.runtime import cluster
-from pairsmith.flows.runtime.cluster import Board, Drawer, EngineError, is_whole, judge_shard, make_shards
+from pairsmith.flows.runtime.cluster import Drawer, EngineError, is_whole, judge_shard, make_shards
 from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.chain.chain import Chain
 from pairsmith.pipeline.chain.table import stage_folder
@@ -38,31 +38,22 @@ def test_a_clusters_processes_make_the_same_shards(settings: RunConfig, tmp_path
     (mine.run / "problems").mkdir(parents=True)
     for name in source.shard_names():
         (mine.run / "problems" / name).write_bytes((source.path / name).read_bytes())
-    drawer = Drawer(0, mine.run, mine, tmp_path, None)
+    drawer = Drawer(mine.run, mine, tmp_path, None)
     names = [*reversed(source.shard_names())]  # in whatever order a cluster has
     try:
-        assert [*drawer.draw_shards(iter(names))] == names
+        assert [*drawer.draw(names)] == names
         for name in names:
             assert not is_whole(Chain(mine.run, mine), name)
             judge_shard(mine.run, name, mine, tmp_path)
             assert is_whole(Chain(mine.run, mine), name)
         written = {path: path.stat().st_mtime_ns for path in mine.run.glob("*/part-*.parquet")}
-        assert sorted(drawer.draw_shards(names)) == sorted(names)  # as where shards are given to another process
+        assert sorted(drawer.draw(names)) == sorted(names)  # as where shards are given to another process
         for name in names:
             judge_shard(mine.run, name, mine, tmp_path)
     finally:
         cluster._close_tools()
     assert {path: path.stat().st_mtime_ns for path in written} == written
     assert contents(mine.run) == contents(settings.run)
-
-
-def test_shards_of_a_drawer_that_died_are_offered_again() -> None:
-    board = Board(["a", "b", "c", "d"])
-    assert (board.take(0, 1), board.take(1, 2), board.take(0, 5)) == (["a"], ["b", "c"], ["d"])
-    assert board.take(1, 1) == []
-    assert board.give_back(0, drawn={"a"}) == 1
-    assert board.take(1, 5) == ["d"]
-    assert board.give_back(0, drawn=set()) == 0
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,13 @@
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pairsmith.pipeline.syntax import parsing
-from pairsmith.pipeline.syntax.analysing import analyse
-from pairsmith.pipeline.syntax.stage import Reader, analyse_programs
+from pairsmith.pipeline.extraction import extract_program
+from pairsmith.pipeline.syntax.stage import analyse_programs
 from pairsmith.schemas.candidate import Candidate, Program, Syntax
 from pairsmith.schemas.config import SyntaxConfig
+from pairsmith.schemas.config.judging import ExtractionConfig
 from pairsmith.schemas.problem import JudgedBy, Problem
 
 pytestmark = pytest.mark.slow
@@ -44,43 +43,23 @@ CANDIDATES = [row for name in "cab" for row in make_candidates(name, CODES)]
 
 
 def read(problems: dict[str, Problem], config: SyntaxConfig) -> tuple[list[Program], list[Syntax]]:
-    """Read all candidates as a run does: problem by problem, then what is found in batches."""
-    with Reader(config) as reader:
-        started = [
-            reader.start(problem, [row for row in CANDIDATES if row.problem_id == name])
-            for name, problem in problems.items()
-        ]
-        groups = [start() for start in started]
-    programs = [row for group, _ in groups for row in group]
-    known = {row.candidate_id: row for _, rows in groups for row in rows}
-    return programs, analyse_programs(problems, programs, config, known)
+    """Read all candidates as a run does."""
+    settings = ExtractionConfig()
+    programs = [extract_program(row, problems[row.problem_id], settings) for row in CANDIDATES]
+    return programs, analyse_programs(problems, programs, config)
 
 
 def test_programs_and_syntax_come_in_the_order_of_the_candidates() -> None:
     programs, rows = read(PROBLEMS, SyntaxConfig())
-    assert [row.candidate_id for row in programs] == sorted(row.candidate_id for row in CANDIDATES)
+    assert [row.candidate_id for row in programs] == [row.candidate_id for row in CANDIDATES]
     assert [row.candidate_id for row in rows] == [row.candidate_id for row in programs]
     assert [row.duplicate_rule for row in rows].count("renamed") == 3
     assert rows[2].lint == ("B006=1",)
     assert rows[0].quality is not None
-    assert rows == analyse_programs(PROBLEMS, programs, SyntaxConfig())
 
 
 def test_processes_give_the_same() -> None:
     assert read(PROBLEMS, SyntaxConfig(workers=2)) == read(PROBLEMS, SyntaxConfig())
-
-
-def test_what_is_known_of_a_part_of_a_problem_is_not_enough() -> None:
-    programs, rows = read(PROBLEMS, SyntaxConfig())
-    alone = {row.candidate_id: replace(row, exact="none") for row in rows if row.candidate_id.endswith("0")}
-    assert analyse_programs(PROBLEMS, programs, SyntaxConfig(), alone) == rows
-
-
-def test_a_program_taken_whole_is_parsed_once() -> None:
-    analyse.cache_clear()
-    parsing.parse_source.cache_clear()
-    read({"a": PROBLEMS["a"]}, SyntaxConfig(lint_rules=()))
-    assert parsing.parse_source.cache_info().misses == 3
 
 
 def test_overlap_with_a_benchmark_is_named(tmp_path: Path) -> None:

@@ -6,36 +6,20 @@ import pytest
 from pairsmith.pipeline.sampling.concurrency import Gate, Gates
 
 
-def answer(gate: Gate, n: int, seconds: float) -> None:
-    """Have `n` answers of 100 tokens come in over some seconds, as the clock of the gate sees it."""
-    for _ in range(n):
-        gate._window_start -= seconds / n
-        gate.succeeded(100)
-
-
-def test_the_limit_rises_while_the_rate_does_and_holds_when_it_falls() -> None:
+def test_the_limit_doubles_until_the_first_overload_and_then_rises_by_a_quarter() -> None:
     gate = Gate("u", most=64, limit=8)
-    seconds = 1.0
-    limits = []
-    for _ in range(12):  # latency stays: each window of `limit` answers takes as long as the last
-        answer(gate, int(gate.limit), seconds)
-        limits.append(gate.limit)
-    assert limits == sorted(limits)
-    assert limits[-1] == 64
-    held = Gate("u", most=64, limit=8)
-    answer(held, 8, 1.0)
-    before = held.limit
-    answer(held, int(held.limit), 60.0)  # the rate fell to a fraction
-    assert held.limit == before
 
+    def limits(n_windows: int) -> list[float]:
+        found = []
+        for _ in range(n_windows):
+            for _ in range(int(gate.limit)):
+                gate.succeeded()
+            found.append(gate.limit)
+        return found
 
-def test_a_held_limit_is_tried_again_later() -> None:
-    gate = Gate("u", most=64, limit=8)
-    answer(gate, 8, 0.01)
-    before = gate.limit
-    for _ in range(10):
-        answer(gate, int(gate.limit), 10.0)
-    assert gate.limit > before
+    assert limits(4) == [16, 32, 64, 64]
+    gate.overloaded(time.monotonic())
+    assert limits(4) == [40, 50, 62.5, 64]
 
 
 def test_an_overload_halves_the_limit_once_for_all_that_was_sent_before() -> None:

@@ -10,11 +10,10 @@ pytest.importorskip("transformers")
 
 from pairsmith.pipeline.sampling import transformers_backend  # noqa: E402
 from pairsmith.pipeline.sampling.filling import sample_problems  # noqa: E402
-from pairsmith.pipeline.sampling.generating import Batch, Row  # noqa: E402
+from pairsmith.pipeline.sampling.generating import Batch, Row, check_states  # noqa: E402
 from pairsmith.pipeline.sampling.models import resolve_model  # noqa: E402
 from pairsmith.pipeline.sampling.opening import resolve_template  # noqa: E402
 from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Request, SamplingError, Trouble  # noqa: E402
-from pairsmith.pipeline.sampling.slots import slot_cache  # noqa: E402
 from pairsmith.pipeline.sampling.transformers_backend import TransformersSampler, fast_dtype  # noqa: E402
 from pairsmith.schemas.config.sampling import SamplingConfig  # noqa: E402
 from tests.sampling_kit import make_problem, make_request, only_drawn, save_tiny_model  # noqa: E402
@@ -49,7 +48,7 @@ def words(n: int, first: int = 5) -> str:
 
 
 # 40 requests over 9 prompts of different lengths, and of different numbers of tokens: rows are freed at
-# different times, given again, and the cache is moved left several times.
+# different times and given again.
 REQUESTS = [make_request(i, words(1 + i % 9, first=5 + i % 7), max_tokens=5 + (i * 37) % 120) for i in range(40)]
 
 
@@ -187,9 +186,9 @@ def test_a_folder_of_broken_weights_is_named(tiny: Path, tmp_path: Path) -> None
 def test_models_with_other_states_are_refused() -> None:
     transformers = pytest.importorskip("transformers")
     config = transformers.MistralConfig(num_hidden_layers=1, sliding_window=16)
-    slot_cache(config, 16)
+    check_states(config, 16)
     with pytest.raises(SamplingError, match="mistral: the transformers backend can't"):
-        slot_cache(config, 17)
+        check_states(config, 17)
 
 
 @pytest.mark.parametrize("batch_size", [2, 5])

@@ -1,6 +1,5 @@
 import asyncio
 import email.utils
-import itertools
 import json
 import threading
 import time
@@ -153,26 +152,6 @@ def test_requests_in_the_queue_of_a_busy_server_are_not_aborted(server: Server) 
     server.script = script
     assert sorted(ask(open_server(server, limit_s=0.4), 24)) == list(range(24))
     assert set(server.tries.values()) == {1}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("is_working", "n_tries"), [(True, 1), (False, 2)])
-def test_a_long_answer_is_waited_for_while_vllm_makes_tokens(
-    server: Server, is_working: bool, n_tries: int
-) -> None:
-    def script(body: dict[str, Any], n: int) -> Answer:
-        if n == 1:
-            time.sleep(1.2)
-        return completion("ok")
-
-    made = itertools.count(5)
-    server.script = script
-    server.metrics = lambda: (
-        "# TYPE vllm:generation_tokens_total counter\n"
-        f'vllm:generation_tokens_total{{engine="0"}} {next(made) if is_working else 5}.0\n'
-    )
-    assert list(ask(open_server(server, limit_s=0.4), 1)) == [0]
-    assert server.tries == {1000: n_tries}
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ import pytest
 
 from pairsmith.pipeline.sampling.filling import sample_problems
 from pairsmith.pipeline.sampling.protocol import SamplingError
-from pairsmith.pipeline.sampling.store import SampleStore, StoreState, rescue
+from pairsmith.pipeline.sampling.store import SampleStore
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config.sampling import SamplingConfig
 from pairsmith.schemas.pair import Message
@@ -132,9 +132,9 @@ def test_a_damaged_row_counts_as_missing_and_is_replaced(tmp_path: Path, field: 
     store.add(good)
     row = {**dataclasses.asdict(good), field: DAMAGE[field]}
     store._database.execute("UPDATE sample SET row = ?", (zlib.compress(json.dumps(row).encode()),))
-    assert (store.find([good.candidate_id]), store.check().n_damaged) == ({}, 1)
+    assert store.find([good.candidate_id]) == {}
     store.add(good)
-    assert (store.find([good.candidate_id]), store.check().n_damaged) == ({good.candidate_id: good}, 0)
+    assert store.find([good.candidate_id]) == {good.candidate_id: good}
     store.close()
 
 
@@ -163,22 +163,7 @@ def filled(path: Path, n: int = 400) -> None:
     store.close()
 
 
-def test_a_check_counts_samples_and_damaged_rows(tmp_path: Path) -> None:
-    filled(tmp_path / "s.sqlite", 5)
-    store = SampleStore(tmp_path / "s.sqlite")
-    assert store.check() == StoreState(5, 0, "")
-    store._database.execute("UPDATE sample SET row = 'text' WHERE id = ?", (bytes.fromhex(f"{3:032x}"),))
-    store._database.execute("UPDATE sample SET row = ? WHERE id = ?", (b"x", bytes.fromhex(f"{4:032x}")))
-    state = store.check()
-    store.close()
-    assert (state.n_rows, state.n_damaged, state.fault) == (3, 2, "")
-    assert rescue(tmp_path / "s.sqlite")[:2] == (3, 2)
-    store = SampleStore(tmp_path / "s.sqlite")
-    assert store.check() == StoreState(3, 0, "")
-    store.close()
-
-
-def test_of_a_file_with_a_damaged_page_all_but_that_is_kept(tmp_path: Path) -> None:
+def test_a_file_with_a_damaged_page_is_named_with_the_remedy(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite"
     filled(path)
     content = bytearray(path.read_bytes())
@@ -186,15 +171,8 @@ def test_of_a_file_with_a_damaged_page_all_but_that_is_kept(tmp_path: Path) -> N
     content[half : half + 4096] = bytes(4096)
     path.write_bytes(content)
     store = SampleStore(path)
-    assert store.check().fault
-    with pytest.raises(SamplingError, match="pairsmith store repair"):
+    with pytest.raises(SamplingError, match=r"s\.sqlite \.recover"):
         store.find([f"{number:032x}" for number in range(400)])
-    store.close()
-    n_kept, _, old = rescue(path)
-    assert n_kept > 350
-    assert old.read_bytes() == bytes(content)
-    store = SampleStore(path)
-    assert (store.check(), len(store)) == (StoreState(n_kept, 0, ""), n_kept)
     store.close()
 
 
@@ -204,8 +182,6 @@ def test_a_store_of_another_form_is_named_when_it_is_opened(tmp_path: Path) -> N
     other.close()
     with pytest.raises(SamplingError, match="the sample store can't be used"):
         SampleStore(tmp_path / "s.sqlite")
-    with pytest.raises(SamplingError, match="no such sample store"):
-        rescue(tmp_path / "none")
 
 
 def test_rows_of_older_versions_lack_later_columns(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 import pytest
 
 torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
 
-from pairsmith.pipeline.sampling.slots import draw_tokens, gumbel_noise  # noqa: E402
+from pairsmith.pipeline.sampling.generating import draw_tokens, gumbel_noise  # noqa: E402
 
 N_DRAWS = 20_000
 

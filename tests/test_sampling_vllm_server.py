@@ -17,7 +17,6 @@ from pairsmith.pipeline.sampling.vllm_server import (
     ServedSampler,
     _devices,
     find_environment,
-    install,
     serve_command,
 )
 from pairsmith.schemas.config.sampling import SamplingConfig, VllmConfig
@@ -220,23 +219,21 @@ def test_the_backend_vllm_is_served_by_the_python_that_runs_pairsmith(
 
 
 def test_without_an_environment_the_error_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(SamplingError, match="run `pairsmith vllm install`"):
+    with pytest.raises(SamplingError, match="no environment with vLLM; make one"):
         serve_command(SamplingConfig(), MODEL, tmp_path, 0)
 
 
-def test_an_environment_that_is_there_is_not_made_again(tmp_path: Path) -> None:
+def test_an_environment_is_asked_once(tmp_path: Path) -> None:
+    folder = make_environment(tmp_path / "vllm", has_command=False)
+    found = find_environment(folder)
+    assert (found.on_cpu, found.has_command, found.version) == (True, False, "0.32.0")
+    (folder / "bin" / "python").write_text("#!/bin/sh\nexit 1\n")
+    assert find_environment(folder) == found
+
+
+def test_what_an_environment_without_vllm_says_is_reported(tmp_path: Path) -> None:
     folder = make_environment(tmp_path / "vllm")
-    (folder / "pairsmith.json").write_text('{"device": "cpu", "vllm": "0.32.0", "command": "no"}')
-    made = install(folder, "auto", lambda line: pytest.fail(line))
-    assert (made.on_cpu, made.has_command, made.version) == (True, False, "0.32.0")
-    assert find_environment(make_environment(tmp_path / "other")).has_command
-
-
-def test_what_pip_says_is_told(tmp_path: Path) -> None:
-    python = tmp_path / "vllm" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.write_text("#!/bin/sh\necho 'ERROR: no such version' >&2\nexit 1\n")
-    python.chmod(0o755)
-    with pytest.raises(SamplingError, match=r"installing torch==2\.13\.0 failed \(ERROR: no such version\)"):
-        install(tmp_path / "vllm", "cpu", lambda line: None)
-    assert not (tmp_path / "vllm" / "pairsmith.json").exists()
+    (folder / "bin" / "python").write_text("#!/bin/sh\necho 'ModuleNotFoundError: no vllm' >&2\nexit 1\n")
+    with pytest.raises(SamplingError, match=r"vLLM can't be imported \(ModuleNotFoundError: no vllm\)"):
+        find_environment(folder)
+    assert not (folder / "pairsmith.json").exists()

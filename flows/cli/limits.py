@@ -2,11 +2,9 @@
 
 import errno
 import resource
-from pathlib import Path
 
 from pairsmith.pipeline.run.errors import PairsmithError
 
-_LEAST_MEMORY = 640 << 20  # bytes; a build of four problems takes 655 MiB with caches that the kernel may drop
 _LEAST_FILES, _MOST_FILES = 256, 8192  # a build holds about 100 open; libraries close all that are allowed
 
 
@@ -23,28 +21,6 @@ def allow_open_files() -> None:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-
-
-def need_memory(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> None:
-    """Refuse to begin a run where the kernel would end it without a message."""
-    try:
-        lines = (proc / "meminfo").read_text(encoding="ascii").splitlines()
-        kib = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
-        free = {"this machine has": (kib["MemAvailable"] + kib["SwapFree"]) << 10}
-        for line in (proc / "self" / "cgroup").read_text(encoding="utf-8").splitlines():
-            _, kind, path = line.split(":", 2)
-            name = "memory.limit_in_bytes" if kind == "memory" else "memory.max"
-            limit = (groups / kind / path.lstrip("/") / name) if kind in ("", "memory") else proc / "none"
-            if limit.is_file() and (text := limit.read_text(encoding="ascii").strip()).isdecimal():
-                free["the control group of this process allows"] = int(text)
-    except (OSError, ValueError, LookupError):
-        return  # no such kernel
-    who = min(free, key=lambda name: free[name])
-    if free[who] < _LEAST_MEMORY:
-        mib = free[who] >> 20
-        raise TooLittleError(
-            f"{who} {mib} MiB of memory; a run takes {_LEAST_MEMORY >> 20} MiB or more, free some"
-        )
 
 
 def what_ran_out(error: BaseException) -> str:

@@ -9,7 +9,6 @@ from pairsmith.flows.cli.shared import (
     Overrides,
     RunArgument,
     default_cache,
-    keep_pandas_out,
     paged,
     run_here,
     verb,
@@ -74,7 +73,6 @@ def status_command(
     """
     from pairsmith.flows.cli.status import show_status
 
-    keep_pandas_out()
     show_status(run, overrides or (), default_cache(), reporter().console)
 
 
@@ -89,7 +87,6 @@ def inspect_command(
 
     Example: `pairsmith inspect runs/demo --pairs 3`
     """
-    keep_pandas_out()
     with run_here(run) as folder:
         from pairsmith.pipeline.report.tables import show_run
 
@@ -155,7 +152,6 @@ def view_command(
     """
     from pairsmith.pipeline.viewer import serve
 
-    keep_pandas_out()
     with run_here(run, is_written=True) as folder:
         serve(_shown_round(folder), host, port, reporter().log)
 
@@ -172,7 +168,6 @@ def export_command(
     """
     from pairsmith.pipeline.publishing.rl import export_problems
 
-    keep_pandas_out()
     with run_here(run) as folder:
         counts = export_problems(_shown_round(folder), form, out)
     reporter().log(f"export      {out}: {', '.join(f'{n} {split}' for split, n in counts.items())}")

@@ -19,6 +19,7 @@ from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.problems.stage import load_shards
 from pairsmith.pipeline.report.tables import print_lines, print_table
 from pairsmith.pipeline.report.words import counted
+from pairsmith.pipeline.sampling import choose_backend
 from pairsmith.pipeline.sampling.forecast import Forecast, forecast_before
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.problem import Problem
@@ -74,6 +75,8 @@ def _show_forecast(config: RunConfig, cache: Path, console: Console, shards: Map
         missing, n, whose = list(shards.values()), settings.max_n, " of all waves"
     else:
         missing = [part for name, part in shards.items() if not _is_drawn(config, name, part)]
+    if choose_backend(config.sampling) == "files":
+        return  # nothing is drawn
     n_problems = sum(len(part.problems) + len(part.pending) for part in missing)
     if not n_problems:
         console.print("forecast: nothing is left to draw")

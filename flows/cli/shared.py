@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from pairsmith.flows.cli.limits import allow_open_files, need_memory, what_ran_out
+from pairsmith.flows.cli.limits import allow_open_files, what_ran_out
 from pairsmith.flows.runtime.reporting import reporter, set_console
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.safe_text import shown_text
@@ -78,7 +78,6 @@ def without_verb(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         from pairsmith.flows.cli.status import show_next
 
-        keep_pandas_out()
         guard(lambda: show_next(reporter().console), debug=False)
 
 
@@ -140,7 +139,6 @@ def run_on_config(
     work: Callable[[RunConfig, Path], None],
     plan: Sequence[str] = PLAN,
     check: Callable[[RunConfig], None] | None = None,
-    is_done: Callable[[RunConfig, Path], bool] | None = None,
     base: Path | None = None,
 ) -> None:
     """Load the configuration and do the work on it, or print its plan (that of a whole run by default).
@@ -149,23 +147,17 @@ def run_on_config(
         work: gets the configuration and the cache folder.
         plan: function of `flows.cli.plans` that prints what the work would do, and the parts that it is of.
         check: raises what is known to be wrong before anything is opened; a plan is printed without it.
-        is_done: returns whether nothing is left to do, and prints what the work would print; Prefect is then not
-            loaded.
         base: TOML file under the configuration.
     """
     settings, folder = load_config(path, overrides or (), base), cache or default_cache()
     if dry_run:
         from pairsmith.flows.cli import plans
 
-        keep_pandas_out()
         name, *parts = plan
         getattr(plans, name)(settings, folder, reporter().console, *([parts] if parts else ()))
         return
     if check is not None:
         check(settings)
-    if is_done is not None and is_done(settings, folder):
-        return
-    need_memory()
     prepare_libraries(debug)
     work(settings, folder)
 
@@ -233,23 +225,6 @@ def paged(console: Console) -> contextlib.AbstractContextManager[object]:
     os.environ.setdefault("LESS", "-FRX")  # ends at once where all fits, keeps colours, leaves the text behind
     is_live = console.is_terminal and not console.is_dumb_terminal
     return console.pager(styles=True) if is_live else contextlib.nullcontext()
-
-
-def keep_pandas_out() -> None:
-    """Have pyarrow find no pandas in this process unless something else loads it; saves half a second.
-
-    It looks once, at its first array, to know lists from Series.
-    """
-    import pyarrow as pa
-
-    if "pandas" in sys.modules:
-        return
-    sys.modules["pandas"] = None  # type: ignore[assignment]
-    try:
-        with contextlib.suppress(ImportError, AttributeError):
-            pa.array([0])
-    finally:
-        del sys.modules["pandas"]
 
 
 def prepare_libraries(debug: bool) -> None:

@@ -1,24 +1,22 @@
 """The cluster executor: makes the shards of a run on a Ray cluster, with the same code as on one machine.
 
-Models are long-lived: a `Drawer` is a Ray actor that opens its model once and draws one stream of shards, so that
-neither loading nor the end of a shard makes the model wait. A shard that is drawn is judged, parsed and tested
-on more inputs by a Ray task. Both write whole shards under the keys that the ordinary chain looks for: it
-finds them there afterwards, writes the manifests and makes the pairs. A process that dies leaves no half of a
-shard; its shards are begun again elsewhere.
+Models are long-lived: a `Drawer` is a Ray actor that opens its model once and draws its share of the shards as
+one stream, so that neither loading nor the end of a shard makes the model wait. A shard that is drawn is judged,
+parsed and tested on more inputs by a Ray task. Both write whole shards under the keys that the ordinary chain
+looks for: it finds them there afterwards, writes the manifests and makes the pairs. A process that dies leaves no
+half of a shard; Ray starts it again, on another node if need be.
 
 Shards go from node to node through the run folder, which all see, or through the store that the run is kept in:
 then each process of a node has a folder of its own, fetches what was made of its shard, and puts what it makes.
 """
 
 import atexit
-import math
 import os
 import re
 import shutil
 import socket
 import tempfile
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,94 +30,35 @@ from pairsmith.pipeline.chain.tools import Tools
 from pairsmith.pipeline.run.errors import PairsmithError, first_line
 from pairsmith.pipeline.run.folder import following
 from pairsmith.pipeline.run.stores import Mirror, RemoteFolder, mirror_of
-from pairsmith.pipeline.sampling.filling import Filled, draw
-from pairsmith.pipeline.sampling.planning import list_sources
 from pairsmith.schemas.config import RunConfig
+
+_MAX_RETRIES = 3  # of a judging task, and of a drawer, whose process or node died
+_tools: dict[str, Tools] = {}  # of this process: sandboxes are opened once, not once a shard
+_mirrors: dict[str, Mirror] = {}  # likewise, by address of the store
 
 
 class EngineError(PairsmithError):
     """The cluster can't be used."""
 
 
-_MAX_RETRIES = 3  # of a judging task, and of each drawer, whose process or node died
-_tools: dict[str, Tools] = {}  # of this process: sandboxes are opened once, not once a shard
-_mirrors: dict[str, Mirror] = {}  # likewise, by address of the store
-
-
-class Board:
-    """The shards that are to be drawn, and who draws which. A Ray actor: drawers on all nodes take from it."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        """Offer these shards."""
-        self._free, self._taken = list(reversed(names)), defaultdict[int, set[str]](set)
-
-    def take(self, drawer: int, n: int) -> list[str]:
-        """Return up to n shards that this drawer draws from now on."""
-        names = [self._free.pop() for _ in range(min(n, len(self._free)))]
-        self._taken[drawer].update(names)
-        return names
-
-    def give_back(self, drawer: int, drawn: set[str]) -> int:
-        """Offer again what a drawer that died has not drawn; return how many shards are free."""
-        self._free += sorted(self._taken.pop(drawer, set()) - drawn)
-        return len(self._free)
-
-
 @dataclass
 class Drawer:
     """One model, opened once, that draws shards as one stream. A Ray actor that holds the model's GPUs."""
 
-    _number: int
-    _run_dir: Path
-    _config: RunConfig
-    _cache: Path
-    _n_each: Mapping[str, int] | None
+    run_dir: Path
+    config: RunConfig
+    cache: Path
+    n_each: Mapping[str, int] | None
 
-    def draw(self, board: Any, n_share: int) -> Iterator[str]:
-        """Draw shards as long as the board has some; yield the name of each that is written.
-
-        Args:
-            board: the `Board`, as a Ray actor.
-            n_share: shards taken at a time where several models are opened one after the other for all of them.
-        """
-        import ray
-
-        def take(n: int) -> list[str]:
-            names: list[str] = ray.get(board.take.remote(self._number, n))
-            return names
-
-        if len(list_sources(self._config.sampling)) == 1:
-            yield from self.draw_shards(name for names in iter(lambda: take(1), []) for name in names)
-        else:
-            while names := take(n_share):
-                yield from self.draw_shards(names)
-
-    def draw_shards(self, names: Iterable[str]) -> Iterator[str]:
-        """Draw shards in one stream, each taken when it is reached; yield those that are written or were there."""
-        with _here(self._run_dir, self._config) as (run_dir, config):
-            tools = _tools_here(config, self._cache)
-            chain = Chain(run_dir, config, tools, self._n_each)
-            n_problems: dict[str, int] = {}
-            there: list[str] = []
-
-            def pending() -> Iterator[str]:
-                for name in names:
-                    _fetch(config, name)
-                    if chain.has("candidates", name):
-                        there.append(name)
-                        continue
-                    n_problems[name] = len(chain.rows("problems", name))
-                    yield name
-
-            wanted = pending() if len(list_sources(config.sampling)) == 1 else list(pending())
-            filled: dict[str, list[Filled]] = defaultdict(list)
-            for problem in draw(run_dir, wanted, config, tools.open_source, tools.store(), self._n_each):
-                name = problem.shard
-                filled[name].append(problem)
-                if len(filled[name]) == n_problems[name]:
-                    chain.ensure("candidates", name, source=filled.pop(name))
-                    yield name
+    def draw(self, names: Sequence[str]) -> Iterator[str]:
+        """Draw shards; yield the name of each when it is written, at once where it was there."""
+        with _here(self.run_dir, self.config) as (run_dir, config):
+            for name in names:
+                _fetch(config, name)
+            chain = Chain(run_dir, config, _tools_here(config, self.cache), self.n_each)
+            there = [name for name in names if chain.has("candidates", name)]
             yield from there
+            yield from chain.draw([name for name in names if name not in there])
 
 
 def make_shards(
@@ -143,25 +82,25 @@ def make_shards(
         import ray
     except ModuleNotFoundError:
         raise EngineError("engine.kind=ray needs Ray; pip install 'pairsmith[ray]'") from None
+    address = config.engine.address
     is_mine = not ray.is_initialized()
     try:
         if is_mine:
-            _look_for(config.engine.address)
-            ray.init(address=config.engine.address or None, log_to_driver=False, include_dashboard=False)
+            _look_for(address)
+            ray.init(address=address or None, log_to_driver=False, include_dashboard=False)
     except OSError as error:
-        address = config.engine.address
         raise EngineError(f"engine.address={address!r}: no Ray cluster there ({first_line(error)})") from None
-    work = _Work(run_dir, pending, config, cache, n_each)
     try:
         with reporter().stage("shards", len(pending), "shards") as bar:
-            for name in work.run():
+            for name in _make(run_dir, pending, config, cache, n_each):
                 if mirror is not None:
                     mirror.pull_files(_of_shard(name))
                 bar.advance()
     except ray.exceptions.RayTaskError as error:
         raise error.cause from None
+    except ray.exceptions.RayActorError as error:
+        raise EngineError(f"a process that draws died {_MAX_RETRIES + 1} times: {first_line(error)}") from None
     finally:
-        work.stop()
         if is_mine:
             ray.shutdown()
 
@@ -173,98 +112,38 @@ def _look_for(address: str) -> None:
         socket.create_connection((named[1], int(named[2])), timeout=10.0).close()
 
 
-class _Work:
-    """The driver's side: starts drawers, submits the judging of what they drew, and replaces drawers that died."""
+def _make(
+    run_dir: Path, pending: Sequence[str], config: RunConfig, cache: Path, n_each: Mapping[str, int] | None
+) -> Iterator[str]:
+    """Deal the shards to drawers, have each judged when it is drawn, and yield those that are whole."""
+    import ray
 
-    def __init__(
-        self,
-        run_dir: Path,
-        pending: Sequence[str],
-        config: RunConfig,
-        cache: Path,
-        n_each: Mapping[str, int] | None,
-    ) -> None:
-        import ray
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-        self._arguments = (run_dir, config, cache, n_each)
-        self._n_pending, self._engine = len(pending), config.engine
-        # On the driver's node, whose end is the run's end anyway: the death of another must not take the board.
-        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        self._board = ray.remote(num_cpus=0, scheduling_strategy=here)(Board).remote(pending)
-        self._judge = ray.remote(num_cpus=config.engine.judge_cpus, max_retries=_MAX_RETRIES)(judge_shard)
-        self._drawer = ray.remote(num_gpus=config.engine.sampler_gpus, num_cpus=0)(Drawer)
-        n = _n_drawers(config.engine.sampler_gpus, ray.cluster_resources().get("GPU", 0.0), self._n_pending)
-        self._n_share = math.ceil(self._n_pending / n)
-        self._actors: dict[int, Any] = {}
-        self._streams: dict[Any, int] = {}  # the shards that a drawer draws, as they come; its number
-        self._drawn: set[str] = set()
-        self._dead: set[int] = set()
-        self._n_deaths_allowed = _MAX_RETRIES * n
-        for _ in range(n):
-            self._start()
-
-    def run(self) -> Iterator[str]:
-        """Yield shards as they are whole."""
-        import ray
-
-        judged: dict[Any, str] = {}
-        n_done = 0
-        while n_done < self._n_pending:
-            ready, _ = ray.wait([*self._streams, *judged], num_returns=1)
-            for done in ready:
-                if done in judged:
-                    ray.get(done)
-                    n_done += 1
-                    yield judged.pop(done)
-                elif (name := self._next(done)) and name not in self._drawn:
-                    self._drawn.add(name)
-                    run_dir, config, cache, _ = self._arguments
-                    judged[self._judge.remote(run_dir, name, config, cache)] = name
-
-    def stop(self) -> None:
-        """End the drawers; their servers end with them."""
-        import ray
-
-        for actor in (*self._actors.values(), self._board):
-            ray.kill(actor)
-
-    def _next(self, stream: Any) -> str:
-        """Return the next shard of a drawer; nothing where it has ended, or died and was replaced."""
-        import ray
-
+    engine = config.engine
+    n = _n_drawers(engine.sampler_gpus, ray.cluster_resources().get("GPU", 0.0), len(pending))
+    again = {"max_restarts": _MAX_RETRIES, "max_task_retries": _MAX_RETRIES}
+    drawer = ray.remote(num_gpus=engine.sampler_gpus, num_cpus=0, **again)(Drawer)
+    judge = ray.remote(num_cpus=engine.judge_cpus, max_retries=_MAX_RETRIES)(judge_shard)
+    # By stream of drawn shards: the actor, and what it has yet to draw.
+    streams: dict[Any, tuple[Any, set[str]]] = {}
+    for share in (pending[number::n] for number in range(n)):
+        actor = drawer.remote(run_dir, config, cache, n_each)
+        streams[actor.draw.options(num_returns="streaming").remote(share)] = actor, set(share)
+    judged: dict[Any, str] = {}
+    while streams or judged:
+        (ready,), _ = ray.wait([*streams, *judged], num_returns=1)
+        if ready in judged:
+            ray.get(ready)
+            yield judged.pop(ready)
+            continue
+        actor, left = streams[ready]
         try:
-            name: str = ray.get(next(stream))
+            drawn = left & {ray.get(next(ready))}
         except StopIteration:
-            del self._streams[stream]
-        except ray.exceptions.RayActorError as error:
-            self._replace(self._streams.pop(stream), error)
-        else:
-            return name
-        return ""
-
-    def _start(self) -> None:
-        number = len(self._actors)
-        self._actors[number] = self._drawer.remote(number, *self._arguments)
-        self._resume(number)
-
-    def _resume(self, number: int) -> None:
-        stream = self._actors[number].draw.options(num_returns="streaming").remote(self._board, self._n_share)
-        self._streams[stream] = number
-
-    def _replace(self, number: int, error: Exception) -> None:
-        """Start another drawer for one that died, and wake those that found no more to draw."""
-        import ray
-
-        ray.kill(self._actors[number])  # one that is only out of reach would go on drawing
-        self._dead.add(number)
-        if len(self._dead) > self._n_deaths_allowed:
-            raise EngineError(f"{len(self._dead)} processes that draw died; the last: {first_line(error)}")
-        reporter().log("a process that draws died; its shards are drawn again elsewhere")
-        if ray.get(self._board.give_back.remote(number, self._drawn)):
-            for other in self._actors.keys() - set(self._streams.values()) - self._dead:
-                self._resume(other)
-        self._start()
+            drawn = set(left)  # a drawer that was started again may give shards in another order
+            del streams[ready]
+            ray.kill(actor)  # another may wait for its GPUs
+        left -= drawn
+        judged |= {judge.remote(run_dir, name, config, cache): name for name in sorted(drawn)}
 
 
 def _n_drawers(gpus_each: float, n_gpus: float, n_shards: int) -> int:

@@ -1,11 +1,15 @@
 """Brings the stages of a chain up to date: reuses current shards, and makes missing or stale ones, a task each.
 
-Three executors do the same work, `chain.ensure(stage, shard)`: stage after stage here, several stages at the same
-time in `overlapped`, shards all over a cluster in `cluster`.
+Three executors do the same work, `chain.ensure(stage, shard)`: stage after stage (`run_stage`), judging beside
+drawing (`run_samples`), and shards all over a cluster (`flows.runtime.cluster`).
 """
 
+import contextvars
+import itertools
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -14,8 +18,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import exponential_backoff
 
-from pairsmith.flows.runtime.overlapped import Overlapped, open_bars, overlapped_stages
-from pairsmith.flows.runtime.reporting import reporter
+from pairsmith.flows.runtime.reporting import StageProgress, reporter
 from pairsmith.flows.runtime.waves import Meter
 from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.chain.chain import Chain
@@ -26,10 +29,9 @@ from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.problems.stage import load_shards, place_problems
 from pairsmith.pipeline.run.errors import InfrastructureError
 from pairsmith.pipeline.sampling import choose_backend
-from pairsmith.pipeline.sampling.filling import Filled, draw
+from pairsmith.pipeline.sampling.filling import Filled
 from pairsmith.pipeline.sandbox import SandboxError
 from pairsmith.pipeline.sandbox.packages import why_no_packages
-from pairsmith.pipeline.syntax.stage import Reader
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.run import ServiceConfig
@@ -39,6 +41,7 @@ R = TypeVar("R")
 SAMPLER_TAG = "pairsmith-sampler"
 MANY_CUT_OFF = 0.1  # share of answers that ended at the limit of tokens, from which on the build says so
 _RETRY_DELAY_S = 10.0  # before the first retry, doubled each time: what was away for a moment is back by then
+_STOP_LIMIT_S = 20.0  # for the shard that is judged when a run is stopped
 _JITTER = 0.5  # of the delay: runs that failed together don't come back together
 _policy: list[ServiceConfig] = []
 
@@ -158,70 +161,105 @@ def run_samples(chain: Chain, names: Sequence[str]) -> Meter:
     Returns what was measured; nothing was drawn where all was there.
     """
     assert chain.tools is not None
-    config = chain.config
-    meter = Meter(config, chain.tools.cache)
+    meter = Meter(chain.config, chain.tools.cache)
     chain.forget_faults()
     if _is_there(chain, "candidates", names):
-        judge_again(chain, names)
-        return meter
-    tags = [] if choose_backend(config.sampling) == "files" else [SAMPLER_TAG]
-    retried(sample.with_options(tags=tags))(lambda: _draw_and_judge(chain, names, meter))
-    meter.keep()
-    if chain.draws is None:  # else there may be another wave
-        chain.tools.close_sampler()
-    for stage in ("candidates", *overlapped_stages()):
+        wanted = [stage for stage in overlapped_stages() if not _is_there(chain, stage, names)]
+        if wanted:
+            _draw_and_judge(chain, names, meter)
+    else:
+        wanted = ["candidates", *overlapped_stages()]
+        tags = [] if choose_backend(chain.config.sampling) == "files" else [SAMPLER_TAG]
+        inner = open_chain(chain.run_dir, chain.config, chain.tools, chain.draws, is_inner=True)
+        retried(sample.with_options(tags=tags))(lambda: _draw_and_judge(inner, names, meter))
+        meter.keep()
+        if chain.draws is None:  # else there may be another wave
+            chain.tools.close_sampler()
+    for stage in wanted:
         chain.finish(stage, names)
-    log_failures(chain)
+    if "candidates" in wanted:
+        log_failures(chain)
     return meter
 
 
-def judge_again(chain: Chain, names: Sequence[str]) -> None:
-    """Bring the stages behind the candidates up to date: extract, execute, judge and parse them."""
-    wanted = [stage for stage in overlapped_stages() if not _is_there(chain, stage, names)]
-    if not wanted:
-        return
-    n = chain.n_rows("candidates")
-    with (
-        Reader(chain.config.syntax, chain.config.extraction) as reader,
-        open_bars(dict.fromkeys(overlapped_stages(), n)) as bars,
-    ):
-        Overlapped(chain, reader, bars).run((), sorted(names), {})
-    for stage in wanted:
-        chain.finish(stage, names)
+def overlapped_stages() -> tuple[str, ...]:
+    """Return the stages whose shards are made while others are still drawn."""
+    return tuple(stage.name for stage in table.shard_stages() if stage.overlaps)
 
 
-def _draw_and_judge(outer: Chain, names: Sequence[str], meter: Meter) -> None:
-    """Make the missing shards of candidates, and the later stages of all shards as they become whole."""
-    assert outer.tools is not None
-    config, tools, draws = outer.config, outer.tools, outer.draws
-    chain = open_chain(outer.run_dir, config, tools, draws, is_inner=True)
+def _draw_and_judge(chain: Chain, names: Sequence[str], meter: Meter) -> None:
+    """Draw the missing shards of candidates, and make the later stages of each shard in a thread beside."""
     pending = [name for name in sorted(names) if not chain.has("candidates", name)]
     ready = [name for name in sorted(names) if name not in pending]
-    if ready:
+    if pending and ready:
         reporter().log(f"candidates  {len(ready)} of {len(names)} shards there already")
-    ids = {name: [row.problem_id for row in chain.rows("problems", name)] for name in pending}
-    n = sum(
-        config.sampling.n if draws is None else draws.get(problem_id, 0)
-        for part in ids.values()
-        for problem_id in part
-    )
+    draws, n_each = chain.draws, chain.config.sampling.n
+    ids = [row.problem_id for name in pending for row in chain.rows("problems", name)]
+    n = sum(n_each if draws is None else draws.get(problem_id, 0) for problem_id in ids)
     n_ready = sum(chain.folder("candidates").n_rows(name) for name in ready)
-    totals = {"candidates": n, **dict.fromkeys(overlapped_stages(), n + n_ready)}
-    with open_bars(totals) as bars, Reader(config.syntax, config.extraction) as reader:
+    totals = {"candidates": n} if pending else {}
+    totals |= dict.fromkeys(overlapped_stages(), n + n_ready)
+    with open_bars(totals) as bars, _judging(chain, bars) as judge:
 
-        def count(candidate: Candidate) -> None:
+        def drawn(candidate: Candidate) -> None:
             bars["candidates"].advance(1, meter.drawn(candidate))
 
-        def filled() -> Iterator[Filled]:
-            for problem in draw(chain.run_dir, pending, config, tools.open_source, tools.store(), draws, count):
-                bars["candidates"].expect_less(len(problem.failures))
-                bars["candidates"].advance(len(problem.candidates) - problem.n_drawn)
-                meter.filled(problem.candidates)
-                yield problem
+        def filled(problem: Filled) -> None:
+            bars["candidates"].expect_less(len(problem.failures))
+            bars["candidates"].advance(len(problem.candidates) - problem.n_drawn)
+            meter.filled(problem.candidates)
 
-        sizes = {name: len(part) for name, part in ids.items()}
-        # No model is opened where nothing is missing: a cluster may have drawn all, on the nodes that have GPUs.
-        Overlapped(chain, reader, bars).run(filled() if pending else (), ready, sizes)
+        for name in itertools.chain(ready, chain.draw(pending, drawn, filled)):
+            judge(name)
+
+
+@contextmanager
+def _judging(chain: Chain, bars: Mapping[str, StageProgress]) -> Iterator[Callable[[str], None]]:
+    """Give a function that has a shard judged in a thread beside; wait for all shards at the end."""
+    thread = ThreadPoolExecutor(1, "judging", initializer=leave_first_cpu)
+    jobs: list[Future[None]] = []
+
+    def judge(name: str) -> None:
+        jobs.append(thread.submit(contextvars.copy_context().run, _judge_shard, chain, name, bars))
+        for job in jobs:
+            if job.done():
+                job.result()  # raises what ended it
+
+    try:
+        yield judge
+        for job in jobs:
+            job.result()
+    finally:
+        thread.shutdown(wait=False, cancel_futures=True)
+        wait(jobs, _STOP_LIMIT_S)
+
+
+def leave_first_cpu() -> None:
+    """Keep this thread, and what it starts, off the first core if there are others: sampling needs one.
+
+    Containers are started by their engine and not bound by this.
+    """
+    cpus = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cpus - {min(cpus)} or cpus)
+
+
+def _judge_shard(chain: Chain, name: str, bars: Mapping[str, StageProgress]) -> None:
+    """Make a shard of the stages behind the candidates."""
+    for stage in overlapped_stages():
+        bar, n_before = bars[stage], bars[stage].n_done
+        chain.ensure(stage, name, on_done=bar.advance)
+        bar.advance(chain.folder(stage).n_rows(name) - (bar.n_done - n_before))
+
+
+@contextmanager
+def open_bars(totals: Mapping[str, int]) -> Iterator[dict[str, StageProgress]]:
+    """Show the stages that run at the same time, each with the rows that it will have."""
+    with ExitStack() as stack:
+        # Entered last, closed first: lines at the end are in the order of the stages.
+        yield {
+            name: stack.enter_context(reporter().stage(name, total, table.find_stage(name).unit))
+            for name, total in reversed([*totals.items()])
+        }
 
 
 def run_crosscheck(chain: Chain, names: Sequence[str]) -> None:

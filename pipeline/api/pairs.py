@@ -11,14 +11,16 @@ from pydantic import ValidationError
 
 from pairsmith.pipeline.api.judge import make_candidate
 from pairsmith.pipeline.api.problems import ProblemLike, load_problems
+from pairsmith.pipeline.extraction import extract_program
 from pairsmith.pipeline.pairing.drops import Drop, PairingError
 from pairsmith.pipeline.pairing.pairs import PairingResult
 from pairsmith.pipeline.pairing.pairs import make_pairs as pair_tables
 from pairsmith.pipeline.pairing.tables import as_judged, tables_of_records
 from pairsmith.pipeline.run.digests import digest
-from pairsmith.pipeline.syntax.stage import Reader, analyse_programs
+from pairsmith.pipeline.syntax.stage import analyse_programs
 from pairsmith.schemas.candidate import Candidate, Extraction, Program, Syntax
 from pairsmith.schemas.config import ConfigError, PairsConfig, SyntaxConfig, describe_faults
+from pairsmith.schemas.config.judging import ExtractionConfig
 from pairsmith.schemas.problem import Interface, JudgedBy, Problem
 from pairsmith.schemas.verdict import Cause, Label, Verdict
 
@@ -242,19 +244,10 @@ def _read(
     candidates: Sequence[Candidate], problems: Mapping[str, Problem], config: SyntaxConfig
 ) -> tuple[list[Program], list[Syntax]]:
     """Return programs and syntax in the order of the candidates."""
-    groups: dict[str, list[Candidate]] = {}
-    for candidate in candidates:
-        groups.setdefault(candidate.problem_id, []).append(candidate)
-    programs: dict[str, Program] = {}
-    syntax: dict[str, Syntax] = {}
-    with Reader(config) as reader:
-        for read in [reader.start(problems[problem_id], group) for problem_id, group in groups.items()]:
-            found, rows = read()
-            programs |= {program.candidate_id: program for program in found}
-            syntax |= {row.candidate_id: row for row in rows}
-    in_order = [programs[candidate.candidate_id] for candidate in candidates]
-    used = {key: problems[key] for key in groups}
-    return in_order, analyse_programs(used, in_order, config, syntax)
+    settings = ExtractionConfig()
+    programs = [extract_program(row, problems[row.problem_id], settings) for row in candidates]
+    used = {row.problem_id: problems[row.problem_id] for row in candidates}
+    return programs, analyse_programs(used, programs, config)
 
 
 def _verdict(row: Mapping[str, Any], program: Program) -> Verdict:

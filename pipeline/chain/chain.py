@@ -7,20 +7,20 @@ depend on, the version of its code, what is read from outside, or the content of
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.chain.stage import Inputs, Stage
 from pairsmith.pipeline.chain.table import find_stage, stage_folder, versions_of
 from pairsmith.pipeline.chain.tools import Tools
 from pairsmith.pipeline.execution.stage import FAULTS
-from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.run.digests import digest, file_digest
 from pairsmith.pipeline.run.folder import FolderError, StageFolder
+from pairsmith.pipeline.sampling.filling import Filled, draw
 from pairsmith.pipeline.sampling.stage import ASK_AGAIN
+from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.manifest import Manifest
 
@@ -105,7 +105,6 @@ class Chain:
         self,
         stage: str,
         shard: str,
-        known: Mapping[str, Any] | None = None,
         source: Any = None,
         on_done: Callable[[int], None] = lambda n: None,
     ) -> bool:
@@ -117,11 +116,11 @@ class Chain:
         """
         value = find_stage(stage)
         if value.made_by:
-            return self.ensure(value.made_by, shard, known, source, on_done)
+            return self.ensure(value.made_by, shard, source, on_done)
         if self.has(stage, shard):
             return False
         given = self.sources[stage][shard] if stage in self.sources else source
-        self._around(stage, shard, lambda: self._make(value, shard, known or {}, given, on_done))
+        self._around(stage, shard, lambda: self._make(value, shard, given, on_done))
         return True
 
     def ensure_whole(self, stage: str) -> Manifest:
@@ -145,13 +144,34 @@ class Chain:
         self._around(stage, "all", work)
         return folder.finish(names, key, versions_of(stage))
 
-    def before(self, stage: str, shard: str) -> Mapping[str, list[Any]]:
-        """Return by problem the rows of a shard's earlier state that still hold, as far as the problems tell."""
-        value = find_stage(stage)
-        assert value.reuse is not None
-        rows = {"problems": self.rows("problems", shard)}
-        inputs = Inputs(run_dir=self.run_dir, shard=shard, rows=rows, versions=_versions_read(value))
-        return self._reusable(stage, shard, value.reuse(inputs, self.config)[stage])
+    def draw(
+        self,
+        shards: Iterable[str],
+        on_drawn: Callable[[Candidate], None] = lambda candidate: None,
+        on_filled: Callable[[Filled], None] = lambda problem: None,
+    ) -> Iterator[str]:
+        """Draw the candidates of shards as one stream; yield the name of each shard when it is written.
+
+        Args:
+            on_drawn: takes each candidate that was drawn now.
+            on_filled: takes each problem that has all of its candidates.
+        """
+        assert self.tools is not None, "a chain that is only looked at"
+        sizes = {name: len(self.rows("problems", name)) for name in shards}
+        waiting: dict[str, list[Filled]] = {name: [] for name in sizes}
+        wanted = [name for name, size in sizes.items() if size]
+        for name in waiting.keys() - wanted:
+            self.ensure("candidates", name, source=[])
+            yield name
+        if not wanted:  # no model is opened
+            return
+        opened, store = self.tools.open_source, self.tools.store()
+        for problem in draw(self.run_dir, wanted, self.config, opened, store, self.draws, on_drawn):
+            on_filled(problem)
+            waiting[problem.shard].append(problem)
+            if len(waiting[problem.shard]) == sizes[problem.shard]:
+                self.ensure("candidates", problem.shard, source=waiting.pop(problem.shard))
+                yield problem.shard
 
     def fingerprint(self, stage: str, shards: Iterable[str]) -> str:
         """Return the digest that the manifest of a stage over these shards must have."""
@@ -215,16 +235,13 @@ class Chain:
         marks = stage.marks(self.run_dir)
         return [*contents, marks] if marks else contents
 
-    def _make(
-        self, stage: Stage, shard: str, known: Mapping[str, Any], source: Any, on_done: Callable[[int], None]
-    ) -> None:
+    def _make(self, stage: Stage, shard: str, source: Any, on_done: Callable[[int], None]) -> None:
         assert stage.run is not None, f"{stage.name} makes no shards"
         assert self.tools is not None, "a chain that is only looked at"
         inputs = Inputs(
             run_dir=self.run_dir,
             shard=shard,
             rows={} if stage.contents else {name: self.rows(name, shard) for name in stage.reads},
-            known=known,
             source=source,
             versions=_versions_read(stage),
             draws=self.draws,

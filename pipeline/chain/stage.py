@@ -46,7 +46,6 @@ class Inputs:
     run_dir: Path
     shard: str
     rows: Mapping[str, Sequence[Any]] = field(default_factory=dict)  # rows of the stages that it reads, by stage
-    known: Mapping[str, Any] = field(default_factory=dict)  # rows that were made ahead of the shard, by candidate
     # rows of the shard's earlier state that still hold, by stage and by `problem_id`; under an empty id where
     # rows are not reused by problem
     before: Mapping[str, Mapping[str, list[Any]]] = field(default_factory=dict)

@@ -18,8 +18,11 @@ from pairsmith.pipeline.sampling.planning import Source
 from pairsmith.pipeline.sandbox import SandboxPool, open_pool
 from pairsmith.pipeline.sandbox.docker_engine import label_of
 from pairsmith.schemas.config import RunConfig, beyond_limits
+from pairsmith.schemas.config.sampling import SamplingConfig
 
 _DRAWN = re.compile(r"(^|/)candidates/part-\d+\.parquet$")
+# Settings of sampling that requests carry: steps of synthesis that differ in these share a model that is loaded.
+_OF_REQUESTS = ("n", "schedule", "temperature", "top_p", "max_tokens", "templates", "prompts")
 Follow = Callable[[str, float], None]  # takes a phase and the share done, in [0, 1]
 
 
@@ -39,23 +42,22 @@ class Tools:
     _pool: SandboxPool | None = field(default=None, init=False)
     _beyond: SandboxPool | None = field(default=None, init=False)
     _store: SampleStore | None = field(default=None, init=False)
-    _sampler: tuple[Source, Sampler] | None = field(default=None, init=False)
+    _sampler: tuple[SamplingConfig, Sampler] | None = field(default=None, init=False)
     _opening: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     @contextmanager
     def open_source(self, source: Source) -> Iterator[Sampler]:
         """Give a sampler for one model; it stays open until another model is wanted: loading one takes seconds."""
-        if self._sampler is None or self._sampler[0] != source:
+        config = self.config
+        model = source.config.model_copy(update={name: getattr(config.sampling, name) for name in _OF_REQUESTS})
+        if self._sampler is None or self._sampler[0] != model:
             self.close_sampler()
-            config = self.config
-            key = self.api_keys(source.config.api_key_variable)
+            key = self.api_keys(model.api_key_variable)
             devices = tuple(filter(None, (self.api_keys("CUDA_VISIBLE_DEVICES") or "").split(",")))
             with self.follow("conversion") as follow:
                 logs = config.run / "logs"
-                sampler = open_sampler(
-                    source.config, self.cache, key, self.log, follow, config.seed, logs, devices
-                )
-            self._sampler = (source, sampler)
+                sampler = open_sampler(model, self.cache, key, self.log, follow, config.seed, logs, devices)
+            self._sampler = (model, sampler)
         yield self._sampler[1]
 
     def close_sampler(self) -> None:

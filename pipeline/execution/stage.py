@@ -29,12 +29,11 @@ def compiled_folder(config: RunConfig) -> Path:
 def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]:
     """Return one execution a program.
 
-    A program does not run again whose execution is known, or was in this shard before with the same problem and
-    limits.
+    A program whose execution was in this shard before, with the same problem and limits, does not run again.
     """
     programs, problems = inputs.rows["programs"], inputs.problems()
     before = [row for rows in inputs.before[_NAME].values() for row in rows if row.status is not Status.FAULT]
-    ready: dict[str, Execution] = {**{row.candidate_id: row for row in before}, **inputs.known}
+    ready: dict[str, Execution] = {row.candidate_id: row for row in before}
     missing: list[Program] = [program for program in programs if program.candidate_id not in ready]
     if missing:
         cache, settings = compiled_folder(config), config.execution

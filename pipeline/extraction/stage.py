@@ -17,9 +17,7 @@ def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]
     """Return one program a candidate."""
     problems, candidates = inputs.problems(), inputs.rows["candidates"]
     rows: list[Program] = [
-        inputs.known.get(candidate.candidate_id)
-        or extract_program(candidate, problems[candidate.problem_id], config.extraction)
-        for candidate in candidates
+        extract_program(candidate, problems[candidate.problem_id], config.extraction) for candidate in candidates
     ]
     counts = Counter(f"extraction.{row.extraction}" for row in rows) + Counter(f"form.{row.form}" for row in rows)
     counts["with_thoughts"] = sum(bool(row.thoughts) for row in rows)

@@ -16,11 +16,8 @@ if TYPE_CHECKING:
 def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]:
     """Return one verdict an execution."""
     problems, executions = inputs.problems(), inputs.rows["executions"]
-    rows: list[Verdict] = [
-        inputs.known.get(execution.candidate_id) or judge(problems[execution.problem_id], execution)
-        for execution in executions
-    ]
-    rows = mark_suspects(rows, executions, problems)
+    judged: list[Verdict] = [judge(problems[execution.problem_id], execution) for execution in executions]
+    rows = mark_suspects(judged, executions, problems)
     suspects = {row.problem_id: row.detail for row in rows if row.cause is Cause.SUSPECT_TEST}
     for problem_id, detail in sorted(suspects.items()):
         tools.log(f"{problem_id}: its test is suspect, every candidate fails by {detail}")

@@ -1,60 +1,34 @@
-"""How many completions one server draws at a time: more while that helps, half when it is overloaded.
+"""How many completions one server draws at a time: more while it takes them, half when it is overloaded.
 
 Additive increase and multiplicative decrease, as in TCP (Chiu and Jain 1989). The limit counts completions, not
-requests: a request with `n = 16` takes 16 places. It doubles until the first sign of overload (slow start), then
-rises by a quarter, while the server makes no fewer tokens a second. A request keeps its places until its longest
-completion ends; where a server reports what runs and what waits, so much is under way as keeps its batch full.
+requests: a request with `n = 16` takes 16 places until its longest completion ends. It doubles until the first
+sign of overload (slow start), then rises by a quarter. vLLM queues what does not fit its batch, so it is sent more.
 """
 
 import asyncio
 import queue
-import re
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import httpx
 
 T = TypeVar("T")
 FIRST = 32
-_RISE = 0.25  # of the limit, at each window
-_HELD = 0.9  # share of the best rate that still counts as holding; less is noise
-_METRIC = re.compile(
-    r"^vllm:(generation_tokens_total|num_requests_running|num_requests_waiting)(?:\{[^}]*\})? ([0-9.eE+]+)$",
-    re.MULTILINE,
-)
+AHEAD = 4  # times its batch that vLLM is sent: of 16 lengths the longest is some 3 times the mean
+_RISE = 0.25  # of the limit, after as many answers as it allows
 _METRICS_LIMIT_S = 10.0
-_FULL = 0.95  # share of the highest number at which a batch counts as full
-_MOST_AHEAD = 4.0  # times the highest number may be under way: of 16 lengths the longest is some 3 times the mean
-_WINDOWS_UNTIL_RETRY = 8  # windows of a held limit, until a rise is tried again
 
 
-@dataclass(frozen=True, slots=True)
-class Metrics:
-    """What a vLLM server reports: sequences that run and that wait now, and tokens made so far."""
-
-    n_running: float
-    n_waiting: float
-    n_tokens: float
-
-
-async def read_metrics(client: httpx.AsyncClient, url: str) -> Metrics | None:
-    """Return what a vLLM server reports in Prometheus's form; None if it is away, or another server."""
-    counts: dict[str, float] = defaultdict(float)
+async def is_vllm(client: httpx.AsyncClient, url: str) -> bool:
+    """Return whether a server is vLLM, by its metrics."""
     try:
         answer = await client.get(httpx.URL(url).copy_with(path="/metrics"), timeout=_METRICS_LIMIT_S)
     except httpx.HTTPError:
-        return None
-    for name, value in _METRIC.findall(answer.text) if answer.status_code == 200 else ():
-        counts[name] += float(value)
-    if "generation_tokens_total" not in counts:
-        return None
-    return Metrics(
-        counts["num_requests_running"], counts["num_requests_waiting"], counts["generation_tokens_total"]
-    )
+        return False
+    return answer.status_code == 200 and "vllm:generation_tokens_total" in answer.text
 
 
 @dataclass(slots=True)
@@ -67,14 +41,8 @@ class Gate:
     n_now: int = 0  # completions being drawn
     resume_at: float = 0.0  # no request is sent before this time of the monotonic clock
     n_answered: int = 0  # answers so far
-    is_steered: bool = False  # whether the server's own reports set the limit (see `steer`)
     _last_cut: float = 0.0
-    _best: float = 0.0
-    _n_held: int = 0
-    _is_probed: bool = False  # the slow start has ended
-    _n_in_window: int = 0
-    _tokens_in_window: int = 0
-    _window_start: float = field(default_factory=time.monotonic)
+    _n_since: int = 0  # completions that were answered since the limit changed
 
     def __post_init__(self) -> None:
         """Keep the first limit under the highest."""
@@ -89,43 +57,20 @@ class Gate:
         """Return the share of the limit that is in use."""
         return self.n_now / max(self.limit, 1.0)
 
-    def succeeded(self, n_tokens: int, n: int = 1) -> None:
-        """Count an answer of n completions; raise the limit after as many as it allows, if the rate held."""
-        now = time.monotonic()
+    def succeeded(self, n: int = 1) -> None:
+        """Count an answer of n completions; raise the limit after as many as it allows."""
         self.n_answered += 1
-        self._n_in_window += n
-        self._tokens_in_window += max(n_tokens, 1)
-        if self.is_steered or self._n_in_window < int(self.limit):
-            return
-        rate = self._tokens_in_window / max(now - self._window_start, 1e-6)
-        self._open_window(now)
-        if rate >= _HELD * self._best or self._n_held >= _WINDOWS_UNTIL_RETRY:
-            rise = self.limit * _RISE if self._is_probed else self.limit
-            self.limit = min(float(self.most), self.limit + max(1.0, rise))
-            self._best, self._n_held = max(rate, self._best if self._n_held == 0 else 0.0), 0
-        else:
-            self._n_held += 1
-            self._is_probed = True
-
-    def steer(self, n_running: float, n_waiting: float) -> None:
-        """Follow a server's report: more while nothing waits and its batch has room, less while much waits."""
-        self.is_steered = True
-        if n_waiting == 0 and n_running < _FULL * self.most and self.n_now > self.limit / 2:
-            self.limit = min(self.limit * (1 + _RISE), _MOST_AHEAD * self.most)
-        elif n_waiting > n_running / 2:
-            self.limit = max(1.0, self.limit * (1 - _RISE / 2))
+        self._n_since += n
+        if self._n_since >= int(self.limit):
+            rise = self.limit if self._last_cut == 0.0 else max(1.0, self.limit * _RISE)
+            self.limit, self._n_since = min(float(self.most), self.limit + rise), 0
 
     def overloaded(self, sent_at: float, retry_after_s: float = 0.0) -> None:
         """Halve the limit, once for all requests that were sent before the last cut; wait as the server asks."""
         now = time.monotonic()
         self.resume_at = max(self.resume_at, now + retry_after_s)
         if sent_at >= self._last_cut:
-            self.limit, self._last_cut = max(1.0, self.limit / 2), now
-            self._is_probed = True
-            self._open_window(now)
-
-    def _open_window(self, now: float) -> None:
-        self._n_in_window, self._tokens_in_window, self._window_start = 0, 0, now
+            self.limit, self._last_cut, self._n_since = max(1.0, self.limit / 2), now, 0
 
 
 class Gates:
@@ -134,7 +79,6 @@ class Gates:
     def __init__(self, urls: tuple[str, ...], most: int, first: int = FIRST) -> None:
         """Make a gate for each address."""
         self.gates = [Gate(url, most, float(first)) for url in urls]
-        self.watchers: list[asyncio.Task[None]] = []  # cancelled with the client
         self._changed = asyncio.Condition()
 
     def room(self) -> int:
@@ -217,7 +161,7 @@ class ClientLoop:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     async def _closed(self) -> None:
-        tasks = [*self._tasks, *self._gates.watchers]
+        tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -72,8 +72,7 @@ def make_forecast(seen: Seen | None, config: RunConfig, n_missing: int) -> Forec
     prices = config.prices
     if seen is None:
         limit = config.sampling.fixed_max_tokens or MAX_TOKENS
-        each = limit * _GUESSED_SHARE if choose_backend(config.sampling) != "files" else 0.0
-        seen = Seen(each, 0.0, 0.0)
+        seen = Seen(limit * _GUESSED_SHARE, 0.0, 0.0)
     tokens, seconds, money = n_missing * seen.tokens, None, None
     if seen.rate > 0:
         seconds = tokens / seen.rate

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from pairsmith.pipeline.sampling.concurrency import FIRST, ClientLoop, Gate, Gates, read_metrics
+from pairsmith.pipeline.sampling.concurrency import AHEAD, FIRST, ClientLoop, Gate, Gates, is_vllm
 from pairsmith.pipeline.sampling.openai_api import (
     AnswerError,
     Dialect,
@@ -38,8 +38,6 @@ FIRST_WAIT_S = 1.0  # doubled at each try, so 1 + 2 + 4 + 8 + 16 = 31 s for a se
 LONGEST_WAIT_S = 60.0
 N_OWN_500 = 3  # HTTP 500 for one request while others are answered: the request's own fault, not the server's
 _AHEAD = 2  # completions that are ready, for each that is drawn
-_SHORT_ANSWERS = 3  # answers with fewer choices than asked for, until no more are asked for at once
-_REFUSED_N = 2  # requests that were taken with n = 1 alone, until none is asked with more
 _OVERLOAD = frozenset({429, 502, 503, 504, 529})
 _RETRIED = _OVERLOAD | {408, 409, 425, 500}
 _CHECK_KEY = "check the variable that sampling.api_key_variable names"
@@ -50,7 +48,6 @@ _REFUSED = {
 }
 _LIMIT_S = 120.0  # for the prompt, the server's queue and the first tokens
 _MAX_LIMITS = 10  # time limits until a request is given up that gets no answer while the server makes others
-_STEER_EVERY_S = 2.0
 _SLOWEST_TOKENS_PER_S = 5.0  # of one completion; a full batch of a large model makes 10 to 30
 _MODELS_LIMIT_S = 10.0
 _CONTEXT_FIELDS = ("max_model_len", "context_length", "context_window", "max_context_length")  # in `/models`
@@ -109,7 +106,7 @@ class OpenAISampler(Sampler):
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._dialect, self._learned = Dialect(), set[str]()
         self._given_limit_s = limit_s
-        self._n_most, self._n_short, self._n_refused_n = config.n_per_request, 0, 0
+        self._n_most = config.n_per_request
 
     def context(self) -> int | None:
         """Return the model's context, where the first server tells it in `/models`: vLLM, SGLang, hosted ones."""
@@ -164,18 +161,10 @@ class OpenAISampler(Sampler):
         )
         gates = Gates(self.urls, self._config.concurrency, self._first_concurrency)
         for gate in gates.gates:
-            if await read_metrics(client, gate.url) is not None:
-                gate.limit, gate.is_steered = gate.most, True
-                gates.watchers.append(asyncio.create_task(self._steer(client, gate)))
+            if await is_vllm(client, gate.url):
+                gate.most *= AHEAD
+                gate.limit = gate.most
         return client, gates
-
-    async def _steer(self, client: httpx.AsyncClient, gate: Gate) -> None:
-        """Keep the batch of a vLLM server full, by what it reports."""
-        while True:
-            await asyncio.sleep(min(_STEER_EVERY_S, self._limit_s / 20))
-            metrics = await read_metrics(client, gate.url)
-            if metrics is not None:
-                gate.steer(metrics.n_running, metrics.n_waiting)
 
     async def _ask_group(
         self, client: httpx.AsyncClient, gates: Gates, requests: tuple[Request, ...]
@@ -221,18 +210,11 @@ class OpenAISampler(Sampler):
         group.outcomes += answered
         group.left = group.left[len(answered) :]
         group.tries = 0
-        if n_asked == 1:
-            if group.n_most == 1 < self._n_most and len(group.outcomes) == 1:
-                self._n_refused_n += 1
-                if self._n_refused_n >= _REFUSED_N:
-                    self._n_most = 1
-                    self._report(f"{self.model}: the server takes no `n`; asking for one completion at a time")
-            return
-        self._n_refused_n = 0
-        if group.left and len(answered) < n_asked:
-            self._n_short += 1
-            if self._n_short >= _SHORT_ANSWERS:
-                self._n_most = max(1, min(len(answered), self._n_most))
+        if group.n_most == 1 < self._n_most:  # it was refused with more
+            self._n_most = 1
+            self._report(f"{self.model}: the server takes no `n`; asking for one completion at a time")
+        elif len(answered) < n_asked:
+            self._n_most = min(len(answered), self._n_most)
 
     async def _call(
         self, client: httpx.AsyncClient, gate: Gate, requests: list[Request]
@@ -256,7 +238,7 @@ class OpenAISampler(Sampler):
                 drawn = parse_answer(answer.content, requests, wall_s, "seed" in body, keep_logprobs)
             except AnswerError as error:
                 return error.trouble, str(error)
-            gate.succeeded(sum(max(completion.n_tokens, 1) for completion in drawn), len(requests))
+            gate.succeeded(len(requests))
             return drawn
         reason = f"HTTP {answer.status_code}: {self._clean(answer.text)}"
         if answer.status_code in _REFUSED and not is_too_long(answer.text):
@@ -279,23 +261,19 @@ class OpenAISampler(Sampler):
     async def _post(
         self, client: httpx.AsyncClient, gate: Gate, path: str, body: dict[str, Any]
     ) -> httpx.Response:
-        """Send a request, and wait for its answer as long as the server makes progress with it or others.
+        """Send a request, and wait for its answer as long as the server answers others.
 
-        Progress is an answer to any request, or tokens that vLLM counts in its metrics: a request that waits in
-        the queue of a busy server, or takes long, is not aborted and sent again: that makes the queue longer.
-        TimeoutError says that there was none for the time limit.
+        A request that waits in the queue of a busy server is not aborted and sent again: that makes the queue
+        longer. TimeoutError says that there was no answer to any for the time limit.
         """
         sent = asyncio.ensure_future(_post(client, f"{gate.url}{path}", body))
         try:
-            made = None
             for _ in range(_MAX_LIMITS):
                 n_answered = gate.n_answered
                 done, _ = await asyncio.wait({sent}, timeout=self._limit_s)
                 if done:
                     return sent.result()
-                before, metrics = made, await read_metrics(client, gate.url)
-                made = metrics.n_tokens if metrics is not None else None
-                if gate.n_answered == n_answered and (made is None or made == before):
+                if gate.n_answered == n_answered:
                     break
             raise TimeoutError
         finally:

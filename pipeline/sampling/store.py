@@ -3,7 +3,7 @@
 Each sample is committed as it is drawn, so a killed run loses only what the model was working on. SQLite's
 write-ahead log lets runs of one machine read and write at the same time; the file must lie on a local disk. Rows
 are checked as they are read: a damaged one, or one with impossible numbers, counts as missing and is drawn again.
-A file whose pages are damaged is reported in one line; `rescue` keeps what can still be read of it.
+A file whose pages are damaged is reported in one line; SQLite's own `.recover` keeps what can be read of it.
 """
 
 import contextlib
@@ -13,7 +13,6 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -28,16 +27,6 @@ _LEVEL = 1  # zlib's fastest halves a candidate
 _MAX_ROW_BYTES = 64 << 20  # unpacked; a completion of a million tokens has a tenth
 _ROW = TypeAdapter(Candidate)
 _TEXTS = tuple(field.name for field in dataclasses.fields(Candidate) if field.type in (str, "str"))
-_Key = tuple[bytes, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class StoreState:
-    """What a look at all of a store found."""
-
-    n_rows: int  # samples that can be read
-    n_damaged: int  # rows that can't: a run draws them again
-    fault: str  # what SQLite says of the file itself; empty for a whole one
 
 
 class SampleStore:
@@ -106,68 +95,15 @@ class SampleStore:
         with self._lock:
             self._database.close()
 
-    def check(self) -> StoreState:
-        """Return what a look at every row and page finds; minutes for a store of gigabytes."""
-        try:
-            faults = [text for (text,) in self._database.execute("PRAGMA integrity_check(1)") if text != "ok"]
-        except sqlite3.Error as error:
-            faults = [str(error)]
-        rows, fault = _readable(self._database)
-        n_damaged = sum(_read_candidate(key.hex(), row) is None for key, row in rows)
-        return StoreState(len(rows) - n_damaged, n_damaged, (faults or [fault])[0])
-
     @contextlib.contextmanager
     def _in_one_line(self) -> Iterator[None]:
         try:
             yield
         except (sqlite3.Error, OSError, zlib.error, ValueError) as error:
             raise SamplingError(
-                f"{self.path}: the sample store can't be used ({error}); `pairsmith store repair` keeps what "
-                "can be read of it, or set sampling.store"
+                f"{self.path}: the sample store can't be used ({error}); `sqlite3 {self.path} .recover` keeps "
+                "what can be read, or set sampling.store"
             ) from error
-
-
-def rescue(path: Path) -> tuple[int, int, Path]:
-    """Make a store anew of the samples that can still be read of it; no run may use it meanwhile.
-
-    Returns how many samples were kept, how many rows were left out, and where the old file lies now.
-
-    Raises:
-        SamplingError: if there is no such file, or it holds nothing that can be read.
-    """
-    if not path.is_file():
-        raise SamplingError(f"{path}: no such sample store")
-    with contextlib.closing(sqlite3.connect(path, timeout=_WAIT_S)) as old:
-        rows, fault = _readable(old)
-    if fault and not rows:
-        raise SamplingError(f"{path}: no sample in it can be read ({fault}); move it away")
-    partial, kept = path.with_name(path.name + ".partial"), path.with_name(path.name + ".damaged")
-    partial.unlink(missing_ok=True)
-    fresh = SampleStore(partial)
-    good = [candidate for key, row in rows if (candidate := _read_candidate(key.hex(), row)) is not None]
-    for candidate in good:
-        fresh.add(candidate)
-    fresh.close()
-    for end in ("-wal", "-shm"):  # what they held was read
-        path.with_name(path.name + end).unlink(missing_ok=True)
-    path.replace(kept)
-    partial.replace(path)
-    return len(good), len(rows) - len(good), kept
-
-
-def _readable(database: sqlite3.Connection) -> tuple[list[_Key], str]:
-    """Return the rows that SQLite can read, from both ends up to what it can't, and what it says of that."""
-    found: dict[bytes, bytes] = {}
-    fault = ""
-    for order in ("ASC", "DESC"):
-        try:
-            for key, row in database.execute(f"SELECT id, row FROM sample ORDER BY id {order}"):
-                blobs = [part if isinstance(part, bytes) else str(part).encode() for part in (key, row)]
-                found[blobs[0]] = blobs[1]
-            return list(found.items()), ""
-        except sqlite3.Error as error:
-            fault = str(error)
-    return list(found.items()), fault
 
 
 def _read_candidate(identity: str, row: bytes) -> Candidate | None:

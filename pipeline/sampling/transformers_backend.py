@@ -1,6 +1,5 @@
 """Sampling with transformers, on a CPU or a GPU: the embedded default."""
 
-import itertools
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -87,18 +86,13 @@ class TransformersSampler(Sampler):
                     reason = f"{needed} tokens of prompt and completion, the context has {limit}"
                     failures.append(Failure(request, Trouble.TOO_LONG, reason))
 
-        waiting: Iterator[Row] = rows()
-        while True:
-            batch = Batch(
-                self._network, self._tokenizer, waiting, self._batch_size, self._stop_at_code, self._token_logprobs
-            )
-            for drawn in batch.run():
-                yield drawn
-                yield from drain(failures)
+        batch = Batch(
+            self._network, self._tokenizer, rows(), self._batch_size, self._stop_at_code, self._token_logprobs
+        )
+        for drawn in batch.run():
+            yield drawn
             yield from drain(failures)
-            if batch.left_over is None:
-                return
-            waiting = itertools.chain([batch.left_over], waiting)
+        yield from drain(failures)
 
     def close(self) -> None:
         """Let go of the weights."""

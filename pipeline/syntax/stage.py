@@ -1,87 +1,30 @@
-"""The stage `syntax`: what a program's text says, read by problem and finished in batches.
+"""The stage `syntax`: what a program's text says, read by problem and finished in batches."""
 
-A program that was cut out of an answer unchanged is not parsed again: `pipeline.syntax.parsing` keeps the last
-trees. With several workers, problems are read in processes of their own and come back as Arrow tables.
-"""
-
+import functools
 import multiprocessing
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self
-
-import pyarrow as pa
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pairsmith.pipeline.chain.stage import Inputs, Stage, file_digest_or_name
-from pairsmith.pipeline.extraction import extract_program
 from pairsmith.pipeline.problems.contamination import read_benchmarks
 from pairsmith.pipeline.run.folder import Shard
 from pairsmith.pipeline.syntax.analysing import analyse_problem
 from pairsmith.pipeline.syntax.quality import lint, rate
-from pairsmith.schemas.arrow import from_table, to_table
-from pairsmith.schemas.candidate import Candidate, Program, Syntax
+from pairsmith.schemas.candidate import Program, Syntax
 from pairsmith.schemas.config import RunConfig, SyntaxConfig
-from pairsmith.schemas.config.judging import ExtractionConfig
 from pairsmith.schemas.problem import Problem
 
 if TYPE_CHECKING:
     from pairsmith.pipeline.chain.tools import Tools
 
-Group = tuple[list[Program], list[Syntax]]
-
-
-@dataclass
-class Reader:
-    """Reads problem by problem, in processes of its own where the configuration asks for several workers."""
-
-    config: SyntaxConfig  # what is sorted and compared; `workers` processes
-    extraction: ExtractionConfig = field(default_factory=ExtractionConfig)  # how a program is found in an answer
-    _processes: ProcessPoolExecutor | None = field(default=None, init=False)
-
-    def __enter__(self) -> Self:
-        """Return the reader; its processes start with the first problem."""
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """End the processes."""
-        if self._processes is not None:
-            self._processes.shutdown(cancel_futures=True)
-            self._processes = None
-
-    def start(self, problem: Problem, candidates: Sequence[Candidate]) -> Callable[[], Group]:
-        """Begin with all candidates of one problem; call the result for their programs and unfinished syntax.
-
-        Both come in the order of the candidates. `analyse_programs` finishes the syntax: what is found in batches.
-
-        Raises:
-            PairsmithError: for an unknown language.
-        """
-        if self.config.workers == 1:
-            group = _read_group(problem, candidates, self.config, self.extraction)
-            return lambda: group
-        if self._processes is None:
-            context = multiprocessing.get_context("spawn")  # threads of Arrow and polars don't survive a fork
-            self._processes = ProcessPoolExecutor(self.config.workers, mp_context=context)
-        future = self._processes.submit(_read_to_arrow, problem, list(candidates), self.config, self.extraction)
-
-        def finish() -> Group:
-            programs, rows = future.result()
-            return from_table(programs, Program), from_table(rows, Syntax)
-
-        return finish
-
 
 def analyse_programs(
-    problems: Mapping[str, Problem],
-    programs: Sequence[Program],
-    config: SyntaxConfig,
-    known: Mapping[str, Syntax] | None = None,
+    problems: Mapping[str, Problem], programs: Sequence[Program], config: SyntaxConfig
 ) -> list[Syntax]:
-    """Return the syntax of programs that were extracted before, in their order, duplicates marked by problem.
-
-    Args:
-        known: by candidate, what a `Reader` has read of all programs of some problems.
+    """Return the syntax of programs in their order, duplicates marked by problem.
 
     Raises:
         PairsmithError: for an unknown language, a broken linter or a benchmark's file that can't be read.
@@ -89,13 +32,23 @@ def analyse_programs(
     groups: dict[str, list[Program]] = {}
     for program in programs:
         groups.setdefault(program.problem_id, []).append(program)
-    rows: list[Syntax] = []
-    for problem_id, group in groups.items():
-        read = [known[row.candidate_id] for row in group if row.candidate_id in known] if known else []
-        whole = len(read) == len(group)
-        rows += read if whole else analyse_problem(group, config, problems[problem_id].language)
+    work = functools.partial(_analyse, config)
+    tasks = [(group, problems[problem_id].language) for problem_id, group in groups.items()]
+    analysed = map(work, tasks) if config.workers == 1 else _processes(config.workers).map(work, tasks)
+    rows = [row for group in analysed for row in group]
     place = {program.candidate_id: number for number, program in enumerate(programs)}
     return sorted(_finish(rows, programs, problems, config), key=lambda row: place[row.candidate_id])
+
+
+def _analyse(config: SyntaxConfig, task: tuple[Sequence[Program], str]) -> list[Syntax]:
+    programs, language = task
+    return analyse_problem(programs, config, language)
+
+
+@functools.cache
+def _processes(n: int) -> ProcessPoolExecutor:
+    """Return processes that stay until this one ends; threads of Arrow and polars don't survive a fork."""
+    return ProcessPoolExecutor(n, mp_context=multiprocessing.get_context("spawn"))
 
 
 def _finish(
@@ -121,26 +74,6 @@ def _finish(
     return finished
 
 
-def _read_group(
-    problem: Problem, candidates: Sequence[Candidate], config: SyntaxConfig, extraction: ExtractionConfig
-) -> Group:
-    programs: list[Program] = []
-    known: dict[tuple[str, str, str, str], Program] = {}  # equal answers are read once
-    for row in candidates:
-        key = row.completion, row.reasoning, row.template, row.prompt
-        if key not in known:
-            known[key] = extract_program(row, problem, extraction)
-        programs.append(replace(known[key], candidate_id=row.candidate_id))
-    return programs, analyse_problem(programs, config, problem.language)
-
-
-def _read_to_arrow(
-    problem: Problem, candidates: Sequence[Candidate], config: SyntaxConfig, extraction: ExtractionConfig
-) -> tuple[pa.Table, pa.Table]:
-    programs, rows = _read_group(problem, candidates, config, extraction)
-    return to_table(programs, Program), to_table(rows, Syntax)
-
-
 _GRAMMARS = ("bash", "c", "cpp", "go", "java", "javascript", "python", "rust", "typescript")
 
 
@@ -148,9 +81,7 @@ def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]
     """Return the syntax of each program as it was judged, duplicates marked within each problem."""
     forms = {verdict.candidate_id: verdict.program_form for verdict in inputs.rows["verdicts"]}
     programs = [row.judged_as(forms.get(row.candidate_id, "")) for row in inputs.rows["programs"]]
-    pruned = {row.problem_id for row in programs if forms.get(row.candidate_id) == "pruned"}
-    known = {name: row for name, row in inputs.known.items() if row.problem_id not in pruned}  # read of the whole
-    rows = analyse_programs(inputs.problems(), programs, config.syntax, known)
+    rows = analyse_programs(inputs.problems(), programs, config.syntax)
     counts = Counter(f"duplicate.{row.duplicate_rule}" for row in rows if row.duplicate_rule)
     counts["parsed"] = sum(row.parsed for row in rows)
     counts["contaminated"] = sum(row.contaminated_by != "" for row in rows)
