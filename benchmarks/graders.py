@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=100, help="of each problem, the first")
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
-    prepare_libraries(False)
+    prepare_libraries()
     given.folder.mkdir(parents=True, exist_ok=True)
     for name, file in (("humaneval+", "HumanEvalPlus.jsonl.gz"), ("mbpp+", "MbppPlus.jsonl.gz")):
         canonical(name, given.data / file, given.folder, given.workers)

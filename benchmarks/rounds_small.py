@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/rounds-small"))
     parser.add_argument("--set", dest="overrides", action="append", default=[])
     given = parser.parse_args()
-    prepare_libraries(debug=False)
+    prepare_libraries()
     from pairsmith.flows.studying import rounds
 
     for arm in given.arms:

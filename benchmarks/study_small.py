@@ -23,12 +23,12 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, default=Path("runs/study_small"))
     parser.add_argument("--set", dest="overrides", action="append", default=[], help="as in `pairsmith study`")
     given = parser.parse_args()
-    guard(lambda: run(given.folder, given.overrides), False)
+    guard(lambda: run(given.folder, given.overrides))
 
 
 def run(folder: Path, overrides: list[str]) -> None:
     settings = load_study(_STUDY, overrides, folder)
-    prepare_libraries(False)
+    prepare_libraries()
     began = time.perf_counter()
     rows = study(settings, default_cache(), read_key)
     show_rows(rows)

@@ -172,8 +172,7 @@ def start_model(config: RunConfig, cache: Path) -> ResolvedModel:
     """Return the model that training starts from, in a folder of this machine; one on the Hub is fetched."""
     training, sampling = config.training, config.sampling
     own = {"model": training.start, "revision": training.revision} if training.start else {}
-    with reporter().following("conversion") as follow:
-        model = resolve_model(sampling.model_copy(update={"adapter": None, **own}), cache, reporter().log, follow)
+    model = resolve_model(sampling.model_copy(update={"adapter": None, **own}), cache, reporter().log)
     if Path(model.source).is_dir():
         return model
     key = "training.start" if training.start else "sampling.model"

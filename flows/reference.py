@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import typer.main
 
-from pairsmith.flows.cli.shared import EXIT_CODES, app
+from pairsmith.flows.cli.shared import DEBUG, EXIT_CODES, app
 from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.chain.stage import NON_SEMANTIC
 from pairsmith.pipeline.pairing.drops import Drop
@@ -134,7 +134,8 @@ def _commands() -> Iterator[str]:
     assert pairsmith.flows.cli.main is not None
     yield "# Commands\n"
     yield _MADE
-    yield "`pairsmith --install-completion` has your shell complete verbs and options.\n"
+    yield "`pairsmith --install-completion` has your shell complete verbs and options. With the variable"
+    yield f"`{DEBUG}=1`, tracebacks and Prefect's log are shown.\n"
     yield "## Exit codes\n"
     yield "| code | when |\n| --- | --- |"
     for code, when in EXIT_CODES.items():

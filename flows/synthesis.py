@@ -148,7 +148,7 @@ def _draw(step: str, chain: Chain, pending: Sequence[str], n_problems: int, tool
 
         def filled(problem: Filled) -> None:
             bar.advance(len(problem.candidates) - problem.n_drawn)
-            meter.filled(problem.candidates)
+            meter.n_all += len(problem.candidates)
 
         for _ in chain.draw(pending, drawn, filled):
             pass

@@ -148,7 +148,7 @@ import resource
 from pairsmith.flows.cli.shared import guard
 resource.setrlimit(resource.RLIMIT_{limit})
 try:
-    guard(lambda: {work}, False)
+    guard(lambda: {work})
 except BaseException as error:
     raise SystemExit(error.exit_code)
 """

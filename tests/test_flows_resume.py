@@ -158,7 +158,7 @@ def guarded(work: str) -> list[str]:
         "def work():",
         *(f"    {line}" for line in work.strip().splitlines()),
         "try:",
-        "    guard(work, False)",
+        "    guard(work)",
         "except BaseException as error:",
         "    raise SystemExit(error.exit_code)",
     ]

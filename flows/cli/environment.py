@@ -10,7 +10,6 @@ import typer
 from pairsmith.flows.cli.shared import (
     EXIT_ERROR,
     ConfigFile,
-    Debug,
     Overrides,
     app,
     run_on_config,
@@ -176,7 +175,7 @@ def check_answers(image: str, n_parallel: int) -> bool:
 
 
 @verb("serve")
-def serve_command(config: ConfigFile = None, overrides: Overrides = None, debug: Debug = False) -> None:
+def serve_command(config: ConfigFile = None, overrides: Overrides = None) -> None:
     """Serve all flows to Prefect, with the times of `schedule`; runs until it is stopped.
 
     Where PREFECT_API_URL names no server, the one on this machine is used, or started until then.
@@ -199,4 +198,4 @@ def serve_command(config: ConfigFile = None, overrides: Overrides = None, debug:
             serve_all(settings, config, overrides or ())
             raise KeyboardInterrupt  # Prefect keeps the one that ended it to itself
 
-    run_on_config(config, overrides, False, None, debug, work)
+    run_on_config(config, overrides, False, None, work)

@@ -1,17 +1,15 @@
 """The verbs that work on a configuration: build, evaluate, demo, synthesize, refresh, publish."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pairsmith.flows.cli.shared import (
-    PLAN,
     Cache,
     ConfigFile,
-    Debug,
     DryRun,
     Overrides,
     need_publishable,
@@ -26,37 +24,6 @@ from pairsmith.schemas.config.evaluation import evaluation_overrides
 
 if TYPE_CHECKING:
     from pairsmith.flows.evaluating import Evaluated
-
-Work = Callable[[RunConfig, Path], None]
-
-
-def _on_config(
-    name: str,
-    plan: Sequence[str] = PLAN,
-    check: Callable[[RunConfig], None] | None = None,
-    default: Callable[[], Path] | None = None,
-) -> Callable[[Work], Work]:
-    """Register a verb without options of its own; what is decorated is its work. The rest: see `run_on_config`.
-
-    `default` returns the configuration that is taken where none is named.
-    """
-
-    def register(work: Work) -> Work:
-        def command(
-            config: ConfigFile = None,
-            overrides: Overrides = None,
-            dry_run: DryRun = False,
-            cache: Cache = None,
-            debug: Debug = False,
-        ) -> None:
-            path = default() if config is None and default is not None else config
-            run_on_config(path, overrides, dry_run, cache, debug, work, plan, check)
-
-        command.__doc__ = work.__doc__
-        verb(name)(command)
-        return work
-
-    return register
 
 
 @verb("build")
@@ -76,7 +43,6 @@ def build_command(
     ] = None,
     dry_run: DryRun = False,
     cache: Cache = None,
-    debug: Debug = False,
 ) -> None:
     """Sample, execute, judge, parse and pair: makes the preference dataset.
 
@@ -103,7 +69,7 @@ def build_command(
         _print_stages(settings)
         print_report(settings)
 
-    run_on_config(config, overrides, dry_run, cache, debug, work)
+    run_on_config(config, overrides, dry_run, cache, work)
 
 
 def _preview(settings: RunConfig, folder: Path, n_problems: int) -> None:
@@ -159,7 +125,6 @@ def evaluate_command(
     ] = None,
     dry_run: DryRun = False,
     cache: Cache = None,
-    debug: Debug = False,
 ) -> None:
     """Score the start and what the run trained, or any other model, on held-out problems or known benchmarks.
 
@@ -175,30 +140,31 @@ def evaluate_command(
         _print_evaluated(evaluate(settings, folder, read_key))
         print_report(settings)
 
-    run_on_config(config, given, dry_run, cache, debug, work, ("show_parts", "evaluation"))
+    run_on_config(config, given, dry_run, cache, work, ("show_parts", "evaluation"))
 
 
-def _demo_config() -> Path:
-    from pairsmith.pipeline.problems.sources.starter import starter_folder
-
-    return starter_folder().parent / "demo.toml"
-
-
-@_on_config("demo", default=_demo_config)
-def demo_command(settings: RunConfig, folder: Path) -> None:
+@verb("demo")
+def demo_command(
+    config: ConfigFile = None, overrides: Overrides = None, dry_run: DryRun = False, cache: Cache = None
+) -> None:
     """Build, train and evaluate on starter problems with the embedded model; about ten minutes on two cores.
 
     Example: `pairsmith demo --set run=runs/mine`
     """
-    from pairsmith.flows.build import build, train
-    from pairsmith.flows.evaluating import evaluate
+    from pairsmith.pipeline.problems.sources.starter import starter_folder
 
-    build(settings, folder, read_key)
-    train(settings, folder)
-    evaluated = evaluate(settings, folder, read_key)
-    _print_stages(settings)
-    _print_evaluated(evaluated)
-    print_report(settings)
+    def work(settings: RunConfig, folder: Path) -> None:
+        from pairsmith.flows.build import build, train
+        from pairsmith.flows.evaluating import evaluate
+
+        build(settings, folder, read_key)
+        train(settings, folder)
+        evaluated = evaluate(settings, folder, read_key)
+        _print_stages(settings)
+        _print_evaluated(evaluated)
+        print_report(settings)
+
+    run_on_config(config or starter_folder().parent / "demo.toml", overrides, dry_run, cache, work)
 
 
 def _print_stages(settings: RunConfig) -> None:
@@ -222,20 +188,26 @@ def _print_evaluated(evaluated: "Sequence[Evaluated]") -> None:
             print_table(reporter().console, (f"parts of {row.set_name}", *sides), slice_rows(row.slices))
 
 
-@_on_config("synthesize", ("show_synthesis_plan",))
-def synthesize_command(settings: RunConfig, folder: Path) -> None:
+@verb("synthesize")
+def synthesize_command(
+    config: ConfigFile = None, overrides: Overrides = None, dry_run: DryRun = False, cache: Cache = None
+) -> None:
     """Make problems with tests from functions of your own code.
 
     Example: `pairsmith synthesize run.toml --set 'synthesis.seeds.folders=["src"]'`
     """
-    from pairsmith.flows.synthesis import synthesize
 
-    path = synthesize(settings, folder, read_key)
-    reporter().log(f"problem file {path}")
-    if path.stat().st_size:
-        reporter().log(f"next        pairsmith build --set problems.source=jsonl --set problems.path={path}")
-    else:
-        reporter().log("none is kept; the report says why")
+    def work(settings: RunConfig, folder: Path) -> None:
+        from pairsmith.flows.synthesis import synthesize
+
+        path = synthesize(settings, folder, read_key)
+        reporter().log(f"problem file {path}")
+        if path.stat().st_size:
+            reporter().log(f"next        pairsmith build --set problems.source=jsonl --set problems.path={path}")
+        else:
+            reporter().log("none is kept; the report says why")
+
+    run_on_config(config, overrides, dry_run, cache, work, ("show_synthesis_plan",))
 
 
 Despite = Annotated[
@@ -254,7 +226,6 @@ def refresh_command(
     despite: Despite = None,
     dry_run: DryRun = False,
     cache: Cache = None,
-    debug: Debug = False,
 ) -> None:
     """Redo what is new, write a version with its changelog, pass the gate, publish where `publish` says so.
 
@@ -266,7 +237,7 @@ def refresh_command(
 
         refresh(settings, folder, read_key, wait_s, despite or ())
 
-    run_on_config(config, overrides, dry_run, cache, debug, work, ("show_refresh_plan",))
+    run_on_config(config, overrides, dry_run, cache, work, ("show_refresh_plan",))
 
 
 @verb("publish")
@@ -279,7 +250,6 @@ def publish_command(
     despite: Despite = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change at the Hub.")] = False,
     cache: Cache = None,
-    debug: Debug = False,
 ) -> None:
     """Push dataset and adapter to the Hugging Face Hub: one commit, one tag, private by default.
 
@@ -294,4 +264,4 @@ def publish_command(
         else:
             publish(settings, tag, despite or ())
 
-    run_on_config(config, overrides, False, cache, debug, work, check=need_publishable)
+    run_on_config(config, overrides, False, cache, work, check=need_publishable)

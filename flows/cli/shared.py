@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import inspect
 import logging
 import os
 import signal
@@ -45,6 +44,8 @@ def need_publishable(config: RunConfig) -> None:
         raise NotReadyError(f"{config.run}: no dataset in there; run `pairsmith build` first")
 
 
+DEBUG = "PAIRSMITH_DEBUG"
+"""Variable of the environment that has tracebacks and Prefect's log shown."""
 EXIT_ERROR = 1
 EXIT_CODES = {
     0: "done; also where all was there already",
@@ -78,7 +79,7 @@ def without_verb(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         from pairsmith.flows.cli.status import show_next
 
-        guard(lambda: show_next(reporter().console), debug=False)
+        guard(lambda: show_next(reporter().console))
 
 
 def complete_key(incomplete: str) -> Iterator[tuple[str, str]]:
@@ -99,31 +100,19 @@ Overrides = Annotated[
     typer.Option("--set", help="Override, such as `sampling.n=8`; may be repeated.", autocompletion=complete_key),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and Prefect's log.")]
 Cache = Annotated[
     Path | None, typer.Option("--cache", help="Folder for converted models; ~/.cache/pairsmith by default.")
 ]
 
 
 def verb(name: str, group: typer.Typer = app) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a verb, with the option `--debug`; an error in it becomes one line and an exit code.
-
-    A function that has a parameter `debug` gets the option's value.
-    """
+    """Register a verb; an error in it becomes one line and an exit code."""
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
-        signature = inspect.signature(function)
-        wants_debug = "debug" in signature.parameters
-        option = inspect.Parameter("debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Debug)
-
         @functools.wraps(function)
-        def command(debug: bool = False, **given: Any) -> None:
-            guard(lambda: function(**given, **({"debug": debug} if wants_debug else {})), debug)
+        def command(**given: Any) -> None:
+            guard(lambda: function(**given))
 
-        if not wants_debug:
-            signature = signature.replace(parameters=[*signature.parameters.values(), option])
-        command.__signature__ = signature  # type: ignore[attr-defined]
-        command.__annotations__ = {**function.__annotations__, "debug": Debug}
         group.command(name)(command)
         return function
 
@@ -135,7 +124,6 @@ def run_on_config(
     overrides: list[str] | None,
     dry_run: bool,
     cache: Path | None,
-    debug: bool,
     work: Callable[[RunConfig, Path], None],
     plan: Sequence[str] = PLAN,
     check: Callable[[RunConfig], None] | None = None,
@@ -158,11 +146,11 @@ def run_on_config(
         return
     if check is not None:
         check(settings)
-    prepare_libraries(debug)
+    prepare_libraries()
     work(settings, folder)
 
 
-def guard(work: Callable[[], None], debug: bool) -> None:
+def guard(work: Callable[[], None]) -> None:
     """Do the work; an error becomes one line and an exit code."""
     console = Console(soft_wrap=True)
     if not console.is_terminal:
@@ -185,7 +173,7 @@ def guard(work: Callable[[], None], debug: bool) -> None:
             raise typer.Exit(128 + signal.SIGPIPE) from None
         is_ours = isinstance(error, (PairsmithError, ConfigError))  # which names the thing and the remedy itself
         limit = "" if is_ours else what_ran_out(error)
-        if debug or not (limit or is_ours or isinstance(error, OSError)):
+        if _wants_debug() or not (limit or is_ours or isinstance(error, OSError)):
             raise
         faults = str(error).splitlines() if isinstance(error, ConfigError) else [limit or str(error)]
         for fault in faults:
@@ -227,12 +215,12 @@ def paged(console: Console) -> contextlib.AbstractContextManager[object]:
     return console.pager(styles=True) if is_live else contextlib.nullcontext()
 
 
-def prepare_libraries(debug: bool) -> None:
+def prepare_libraries() -> None:
     """Keep the terminal to our own lines, and signals to this process."""
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    if debug:
+    if _wants_debug():
         os.environ["PREFECT_LOGGING_LEVEL"] = "INFO"
     else:
         logging.disable(logging.ERROR)  # Prefect's among them; our own errors are one line, and say more
@@ -241,6 +229,10 @@ def prepare_libraries(debug: bool) -> None:
     from pairsmith.flows.runtime.servers import take_over  # imports Prefect, after the level of its log is known
 
     take_over()
+
+
+def _wants_debug() -> bool:
+    return bool(os.environ.get(DEBUG))
 
 
 def default_cache() -> Path:

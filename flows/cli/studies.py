@@ -11,7 +11,6 @@ from pairsmith.flows.cli.shared import (
     EXIT_ERROR,
     Cache,
     ConfigFile,
-    Debug,
     DryRun,
     NotReadyError,
     Overrides,
@@ -41,7 +40,6 @@ def study_command(
     ] = None,
     dry_run: DryRun = False,
     cache: Cache = None,
-    debug: Debug = False,
 ) -> None:
     """Align every start by every method on every dataset, and report gains and costs.
 
@@ -51,7 +49,7 @@ def study_command(
     if dry_run:
         _show_plan(settings, cache or default_cache())
         return
-    prepare_libraries(debug)
+    prepare_libraries()
     from pairsmith.flows.studying import study as flow
 
     rows = flow(settings, cache or default_cache(), read_key)
@@ -139,7 +137,6 @@ def rounds_command(
     n: Annotated[int | None, typer.Option("--rounds", min=1, help="Rounds at most, short for rounds.n.")] = None,
     dry_run: DryRun = False,
     cache: Cache = None,
-    debug: Debug = False,
 ) -> None:
     """Align in rounds: draw from what the last round trained, pair, train, evaluate, and know when to stop.
 
@@ -153,7 +150,7 @@ def rounds_command(
         show_rounds(flow(settings, folder, read_key), reporter().console)
         reporter().log(f"report      {settings.run / 'report.html'}")
 
-    run_on_config(config, given, dry_run, cache, debug, work, ("show_rounds_plan",))
+    run_on_config(config, given, dry_run, cache, work, ("show_rounds_plan",))
 
 
 def show_rounds(result: RoundsResult, console: Console) -> None:

@@ -8,7 +8,6 @@ import typer
 from pairsmith.flows.cli.shared import (
     Cache,
     ConfigFile,
-    Debug,
     DryRun,
     Overrides,
     RunArgument,
@@ -38,7 +37,6 @@ def train_command(
     ] = "",
     dry_run: DryRun = False,
     cache: Cache = None,
-    debug: Debug = False,
 ) -> None:
     """Train a LoRA adapter, or the whole model, on the pairs of a run.
 
@@ -55,7 +53,7 @@ def train_command(
         print_report(settings)
 
     plan = ("show_parts", "training")
-    run_on_config(config, overrides, dry_run, cache, debug, work, plan, need_pairs, base=_preset_file(preset))
+    run_on_config(config, overrides, dry_run, cache, work, plan, need_pairs, base=_preset_file(preset))
 
 
 def _preset_file(name: str) -> Path | None:
@@ -78,7 +76,6 @@ def merge_command(
     run: RunArgument,
     out: Annotated[Path, typer.Option("--out", help="Folder of the model that is written.")],
     cache: Cache = None,
-    debug: Debug = False,
 ) -> None:
     """Add the adapter that a run trained to its base: a whole model, in the base's number type.
 
@@ -86,7 +83,7 @@ def merge_command(
 
     Example: `pairsmith merge runs/demo --out models/demo`
     """
-    prepare_libraries(debug)
+    prepare_libraries()
     from pairsmith.flows.build import start_model
     from pairsmith.pipeline.chain.state import read_config
     from pairsmith.pipeline.training.run import merge_adapter, result_of

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,6 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     TaskID,
-    TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -142,26 +141,6 @@ class Reporter:
             partial = self._file.with_name(PROGRESS + ".partial")
             partial.write_text(json.dumps({"pid": os.getpid(), "stages": rows}), encoding="utf-8")
             partial.replace(self._file)
-
-    @contextmanager
-    def following(self, name: str) -> Iterator[Callable[[str, float], None]]:
-        """Give a function that takes a phase and the share done in [0, 1]; it shows a bar, or lines."""
-        with Progress(
-            TextColumn(f"{name:<11}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"),
-            TimeElapsedColumn(), console=self.console, transient=True, disable=not self._is_live,
-        ) as progress:  # fmt: skip
-            task: list[TaskID] = []
-            phases: list[str] = []
-
-            def follow(phase: str, share: float) -> None:
-                if not task:
-                    task.append(progress.add_task(phase, total=1.0))
-                progress.update(task[0], completed=share, description=phase)
-                if phase not in phases and not self._is_live:
-                    phases.append(phase)
-                    self.log(f"{name:<11} {phase}")
-
-            yield follow
 
     def _show(self, stage: StageProgress, note: str) -> None:
         self._publish()

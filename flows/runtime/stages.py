@@ -111,8 +111,8 @@ def open_chain(
 
 
 def open_tools(config: RunConfig, cache: Path, root: Path, api_keys: ApiKeys, place: str = "") -> Tools:
-    """Return the tools of a run whose steps the reporter shows; nothing is opened yet."""
-    return Tools(config, cache, root, api_keys, place, reporter().log, reporter().following)
+    """Return the tools of a run; nothing is opened yet."""
+    return Tools(config, cache, root, api_keys, place, reporter().log)
 
 
 @contextmanager
@@ -207,7 +207,7 @@ def _draw_and_judge(chain: Chain, names: Sequence[str], meter: Meter) -> None:
         def filled(problem: Filled) -> None:
             bars["candidates"].expect_less(len(problem.failures))
             bars["candidates"].advance(len(problem.candidates) - problem.n_drawn)
-            meter.filled(problem.candidates)
+            meter.n_all += len(problem.candidates)
 
         for name in itertools.chain(ready, chain.draw(pending, drawn, filled)):
             judge(name)

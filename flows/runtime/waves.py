@@ -1,10 +1,9 @@
 """Draws in waves until there are enough pairs or the budget is spent, and measures what is drawn."""
 
 import json
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from pairsmith.schemas.verdict import Label
 
 
 class Meter:
-    """Measures a run while it draws. Its methods are called from several threads."""
+    """Measures a run while it draws."""
 
     def __init__(
         self, config: RunConfig, cache: Path, step: str = "", clock: Callable[[], float] = time.monotonic
@@ -35,44 +34,31 @@ class Meter:
             step: step of synthesis; empty for solutions of problems.
             clock: returns the time in seconds.
         """
-        self.n_drawn = self.n_stored = 0  # candidates drawn now, and those from the sample store
+        self.n_drawn = self.n_all = 0  # candidates drawn now, and those with the ones from the sample store
         self.sampling_s = 0.0  # from the first request to the last answer
         self._cache, self._clock, self._key = cache, clock, seen_key(config, step)
-        self._ids: set[str] = set()  # candidates drawn now, of problems that are not whole yet
-        self._n_tokens = 0
-        self._means: list[tuple[float, float]] = []  # drawn and prompt tokens a candidate, of each problem
+        self._n_tokens = self._n_prompt_tokens = 0
         self._began: float | None = None
-        self._lock = threading.Lock()
 
     def drawn(self, candidate: Candidate) -> str:
         """Count a candidate that was drawn now; return the words that stand beside the rate."""
         now = self._clock()
-        with self._lock:
-            self._began = now - candidate.wall_s if self._began is None else self._began
-            self.n_drawn += 1
-            self._ids.add(candidate.candidate_id)
-            self._n_tokens += max(candidate.n_tokens, 0)
-            self.sampling_s = max(now - self._began, 1e-6)
-            return f"({self._n_tokens:,} tokens)"
-
-    def filled(self, candidates: Sequence[Candidate]) -> None:
-        """Count a problem that has all of its candidates; those not drawn now were in the sample store."""
-        with self._lock:
-            mine = [row for row in candidates if row.candidate_id in self._ids]
-            self._ids.difference_update(row.candidate_id for row in mine)
-            self.n_stored += len(candidates) - len(mine)
-            known = [(row.n_tokens, max(row.n_prompt_tokens, 0)) for row in mine if row.n_tokens >= 0]
-            if known:
-                drawn, read = (sum(column) / len(known) for column in zip(*known, strict=True))
-                self._means.append((drawn, read))
+        if self._began is None:
+            self._began = now - candidate.wall_s
+        self.sampling_s = max(now - self._began, 1e-6)
+        self.n_drawn += 1
+        self._n_tokens += max(candidate.n_tokens, 0)
+        self._n_prompt_tokens += max(candidate.n_prompt_tokens, 0)
+        return f"({self._n_tokens:,} tokens)"
 
     def keep(self) -> None:
         """Log where candidates came from, and keep the measures for later runs of this model."""
-        if self.n_stored:
-            reporter().log(f"candidates  {self.n_drawn:,} drawn, {self.n_stored:,} from the sample store")
-        if self._means:
-            drawn, read = (sum(column) / len(self._means) for column in zip(*self._means, strict=True))
-            keep_seen(self._cache, {self._key: Seen(drawn, read, self._n_tokens / self.sampling_s)})
+        if self.n_all > self.n_drawn:
+            n_stored = self.n_all - self.n_drawn
+            reporter().log(f"candidates  {self.n_drawn:,} drawn, {n_stored:,} from the sample store")
+        if self._n_tokens:
+            means = self._n_tokens / self.n_drawn, self._n_prompt_tokens / self.n_drawn
+            keep_seen(self._cache, {self._key: Seen(*means, self._n_tokens / self.sampling_s)})
 
 
 _STATE = "waves.json"

@@ -4,7 +4,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +23,6 @@ from pairsmith.schemas.config.sampling import SamplingConfig
 _DRAWN = re.compile(r"(^|/)candidates/part-\d+\.parquet$")
 # Settings of sampling that requests carry: steps of synthesis that differ in these share a model that is loaded.
 _OF_REQUESTS = ("n", "schedule", "temperature", "top_p", "max_tokens", "templates", "prompts")
-Follow = Callable[[str, float], None]  # takes a phase and the share done, in [0, 1]
 
 
 @dataclass
@@ -37,8 +36,6 @@ class Tools:
     api_keys: Callable[[str], str | None]
     place: str = ""  # added to the label of containers, where several processes work on one run
     log: Callable[[str], None] = lambda line: None  # takes lines for people
-    # shows the progress of a long step of this name
-    follow: Callable[[str], AbstractContextManager[Follow | None]] = lambda name: nullcontext()
     _pool: SandboxPool | None = field(default=None, init=False)
     _beyond: SandboxPool | None = field(default=None, init=False)
     _store: SampleStore | None = field(default=None, init=False)
@@ -54,9 +51,8 @@ class Tools:
             self.close_sampler()
             key = self.api_keys(model.api_key_variable)
             devices = tuple(filter(None, (self.api_keys("CUDA_VISIBLE_DEVICES") or "").split(",")))
-            with self.follow("conversion") as follow:
-                logs = config.run / "logs"
-                sampler = open_sampler(model, self.cache, key, self.log, follow, config.seed, logs, devices)
+            logs = config.run / "logs"
+            sampler = open_sampler(model, self.cache, key, self.log, config.seed, logs, devices)
             self._sampler = (model, sampler)
         yield self._sampler[1]
 

@@ -2,7 +2,7 @@
 
 Additive increase and multiplicative decrease, as in TCP (Chiu and Jain 1989). The limit counts completions, not
 requests: a request with `n = 16` takes 16 places until its longest completion ends. It doubles until the first
-sign of overload (slow start), then rises by a quarter. vLLM queues what does not fit its batch, so it is sent more.
+sign of overload (slow start), then rises by a quarter. vLLM queues what does not fit its batch: it is sent more.
 """
 
 import asyncio

@@ -48,7 +48,7 @@ class Forecast:
 class Seen:
     """What earlier runs measured of a model."""
 
-    tokens: float  # drawn tokens a candidate, in the mean over problems; `prompt_tokens` likewise
+    tokens: float  # drawn tokens a candidate, in the mean; `prompt_tokens` likewise
     prompt_tokens: float
     rate: float  # drawn tokens a second
 

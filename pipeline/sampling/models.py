@@ -42,7 +42,6 @@ def open_sampler(
     cache: Path,
     api_key: str | None,
     report: Callable[[str], None],
-    progress: Callable[[str, float], None] | None = None,
     seed: int = 0,
     logs: Path | None = None,
     devices: Sequence[str] = (),
@@ -51,7 +50,6 @@ def open_sampler(
 
     Args:
         cache: folder for converted models, and for the environment of the vLLM server.
-        progress: takes phase and share done while the embedded model is converted.
         logs: folder for the log of a vLLM server; the cache by default.
         devices: devices that vLLM servers may use, as CUDA_VISIBLE_DEVICES names them; empty for all.
 
@@ -65,7 +63,7 @@ def open_sampler(
         return OpenAISampler(config, api_key, report)
     if config.model == EMBEDDED or backend == "transformers":
         _need_torch()
-    model = resolve_model(config, cache, report, progress)
+    model = resolve_model(config, cache, report)
     if backend == "transformers":
         from pairsmith.pipeline.sampling.transformers_backend import TransformersSampler
 
@@ -101,12 +99,7 @@ def _need_torch() -> None:
         )
 
 
-def resolve_model(
-    config: SamplingConfig,
-    cache: Path,
-    report: Callable[[str], None],
-    progress: Callable[[str, float], None] | None = None,
-) -> ResolvedModel:
+def resolve_model(config: SamplingConfig, cache: Path, report: Callable[[str], None]) -> ResolvedModel:
     """Return the model that a configuration names, converting the embedded one if need be.
 
     Raises:
@@ -114,7 +107,7 @@ def resolve_model(
     """
     hub_revision = None
     if config.model == EMBEDDED:
-        folder = embedded_model(cache, report, progress)
+        folder = embedded_model(cache, report)
         source, name, revision = str(folder), EMBEDDED, marked_digest(folder)
     elif _looks_like_folder(config.model):
         folder = checked_folder(Path(config.model).expanduser())
@@ -200,50 +193,41 @@ MARKER = "pairsmith_model.json"
 _WAIT_S = 600.0  # for another process that converts it
 
 
-def embedded_model(
-    cache: Path,
-    report: Callable[[str], None],
-    progress: Callable[[str, float], None] | None = None,
-) -> Path:
+def embedded_model(cache: Path, report: Callable[[str], None]) -> Path:
     """Return the folder of the embedded model, converting it on first use (about 10 s).
 
     The folder appears by one rename, so it is whole or not there; a second process waits for the first one's.
 
     Args:
         cache: folder that holds converted models; made if missing.
-        progress: takes the name of the phase and the share that is done, in [0, 1].
 
     Raises:
         SamplingError: if the package or transformers is missing, or the disk is full.
     """
     gguf = find_gguf()
-    show_progress = progress or (lambda phase, share: None)
-    show_progress("checking the embedded model", 0.0)
     digest = hashlib.sha256(f"{file_digest(gguf)}:{CONVERTER_VERSION}".encode()).hexdigest()[:16]
     folder = cache / f"smollm2-135m-instruct-{digest}"
-    if not _is_whole(folder, digest):
+    if marked_digest(folder) != digest:
         try:
             cache.mkdir(parents=True, exist_ok=True)
             with locked(cache, _WAIT_S):
-                if not _is_whole(folder, digest):
-                    report(f"converting SmolLM2-135M-Instruct once, into {folder.name}")
-                    _make(gguf, folder, digest, show_progress)
+                if marked_digest(folder) != digest:
+                    report(f"converting SmolLM2-135M-Instruct once, some 10 s, into {folder.name}")
+                    _make(gguf, folder, digest)
         except OSError as error:
             raise SamplingError(
                 f"{cache}: the embedded model can't be saved ({error.strerror or error}); free 300 MB there"
             ) from error
-    show_progress("ready", 1.0)
     return folder
 
 
-def _make(gguf: Path, folder: Path, digest: str, show_progress: Callable[[str, float], None]) -> None:
+def _make(gguf: Path, folder: Path, digest: str) -> None:
     work = folder.with_name(f".{folder.name}")
     shutil.rmtree(work, ignore_errors=True)  # of a process that was killed
     work.mkdir()
     try:
-        _convert(gguf, work, show_progress)
-        sizes = {path.name: path.stat().st_size for path in sorted(work.iterdir())}
-        marker = {"digest": digest, "converter_version": CONVERTER_VERSION, "sizes": sizes}
+        _convert(gguf, work)
+        marker = {"digest": digest, "converter_version": CONVERTER_VERSION}
         (work / MARKER).write_text(json.dumps(marker, indent=1), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)  # a broken one
         work.rename(folder)
@@ -271,16 +255,7 @@ def marked_digest(folder: Path) -> str:
     return str(read_tree(folder / MARKER).get("digest", ""))
 
 
-def _is_whole(folder: Path, digest: str) -> bool:
-    """Tell whether a folder is what the converter wrote: marker of this digest, every file of its size."""
-    if marked_digest(folder) != digest:
-        return False
-    sizes: dict[str, int] = read_tree(folder / MARKER)["sizes"]
-    paths = {name: folder / name for name in sizes}
-    return all(path.is_file() and path.stat().st_size == sizes[name] for name, path in paths.items())
-
-
-def _convert(gguf: Path, folder: Path, show_progress: Callable[[str, float], None]) -> None:
+def _convert(gguf: Path, folder: Path) -> None:
     """Write the model and its tokenizer as transformers load them, in bfloat16 as it was trained."""
     try:
         import torch
@@ -296,18 +271,15 @@ def _convert(gguf: Path, folder: Path, show_progress: Callable[[str, float], Non
     }
     logging.disable_progress_bar()
     try:
-        show_progress("reading the tokenizer", 0.1)
         tokenizer = AutoTokenizer.from_pretrained(**source)
         # The GGUF says `smollm`, which splits off each digit first; transformers' reader doesn't know it.
         split = pre_tokenizers.Digits(individual_digits=True)
         backend = tokenizer.backend_tokenizer
         backend.pre_tokenizer = pre_tokenizers.Sequence([split, backend.pre_tokenizer])
-        show_progress("reading the weights", 0.3)
         model = AutoModelForCausalLM.from_pretrained(**source)
         # They are plain numbers now; with these the saved folder would ask for the GGUF again.
         del model.config.quantization_config
         model.hf_quantizer = None
-        show_progress("saving the model", 0.8)
         tokenizer.model_max_length = model.config.max_position_embeddings
         model.to(torch.bfloat16).save_pretrained(folder)
         tokenizer.save_pretrained(folder)
