@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from pairsmith.flows.cli.shared import default_cache, guard, prepare_libraries, read_key
-from pairsmith.flows.cli.studies import show_rows
+from pairsmith.flows.cli.training import show_rows
 from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.flows.studying import study
 from pairsmith.schemas.config.study import load_study

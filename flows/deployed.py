@@ -110,7 +110,7 @@ def study(config: str, study_file: str = "reward_free", overrides: Overrides = (
         overrides: settings of the study on top, such as `base.sampling.n=8`.
     """
     from pairsmith.flows import studying
-    from pairsmith.flows.cli.studies import find_study
+    from pairsmith.flows.cli.training import find_study
     from pairsmith.schemas.config.study import load_study
 
     with _served(config, ()):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pairsmith.flows.cli.studies import find_study
+from pairsmith.flows.cli.training import find_study
 from pairsmith.pipeline.evaluation.study import list_cells
 from pairsmith.pipeline.run.packaged import packaged_folder
 from pairsmith.pipeline.run.stores import RemoteFolder

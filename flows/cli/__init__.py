@@ -1,6 +1,6 @@
 """The command `pairsmith`: one verb a flow. Errors are one line; exit codes are in docs/reference/commands.md."""
 
-from pairsmith.flows.cli import environment, judging, looking, runs, studies, training
+from pairsmith.flows.cli import environment, judging, looking, runs, training
 from pairsmith.flows.cli.shared import app
 
 __all__ = [
@@ -10,7 +10,6 @@ __all__ = [
     "looking",
     "main",
     "runs",
-    "studies",
     "training",
 ]  # each registers its verbs when it is imported
 

@@ -69,7 +69,8 @@ def build_command(
         _print_stages(settings)
         print_report(settings)
 
-    run_on_config(config, overrides, dry_run, cache, work)
+    is_done = _is_built if preview is None else None
+    run_on_config(config, overrides, dry_run, cache, work, is_done=is_done)
 
 
 def _preview(settings: RunConfig, folder: Path, n_problems: int) -> None:
@@ -165,6 +166,28 @@ def demo_command(
         print_report(settings)
 
     run_on_config(config or starter_folder().parent / "demo.toml", overrides, dry_run, cache, work)
+
+
+def _is_built(settings: RunConfig, folder: Path) -> bool:
+    """Return whether nothing is left to make of a run; then print what a build of it prints."""
+    from pairsmith.flows.runtime.waves import is_adaptive
+    from pairsmith.pipeline.chain.chain import Chain
+    from pairsmith.pipeline.chain.state import remembered
+    from pairsmith.pipeline.problems.stage import load_shards
+    from pairsmith.pipeline.run.lock import locked
+
+    if settings.store or is_adaptive(settings) or not (settings.run / "report.html").is_file():
+        return False
+    with locked(settings.run):
+        manifests = Chain(settings.run, settings).list_done(load_shards(settings, folder, reporter().log))
+        if not manifests:
+            return False
+        with remembered(settings):
+            for manifest in manifests:
+                reporter().log(f"{manifest.stage:<11} {manifest.n_out:>6} rows there already")
+    _print_stages(settings)
+    print_report(settings)
+    return True
 
 
 def _print_stages(settings: RunConfig) -> None:

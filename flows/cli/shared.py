@@ -127,6 +127,7 @@ def run_on_config(
     work: Callable[[RunConfig, Path], None],
     plan: Sequence[str] = PLAN,
     check: Callable[[RunConfig], None] | None = None,
+    is_done: Callable[[RunConfig, Path], bool] | None = None,
     base: Path | None = None,
 ) -> None:
     """Load the configuration and do the work on it, or print its plan (that of a whole run by default).
@@ -135,6 +136,8 @@ def run_on_config(
         work: gets the configuration and the cache folder.
         plan: function of `flows.cli.plans` that prints what the work would do, and the parts that it is of.
         check: raises what is known to be wrong before anything is opened; a plan is printed without it.
+        is_done: returns whether nothing is left to do, and prints what the work would print; Prefect is then not
+            loaded.
         base: TOML file under the configuration.
     """
     settings, folder = load_config(path, overrides or (), base), cache or default_cache()
@@ -146,6 +149,8 @@ def run_on_config(
         return
     if check is not None:
         check(settings)
+    if is_done is not None and is_done(settings, folder):
+        return
     prepare_libraries()
     work(settings, folder)
 

@@ -12,10 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.chain.stage import Inputs, Stage
 from pairsmith.pipeline.chain.table import find_stage, stage_folder, versions_of
 from pairsmith.pipeline.chain.tools import Tools
 from pairsmith.pipeline.execution.stage import FAULTS
+from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.run.digests import digest, file_digest
 from pairsmith.pipeline.run.folder import FolderError, StageFolder
 from pairsmith.pipeline.sampling.filling import Filled, draw

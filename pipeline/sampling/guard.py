@@ -2,7 +2,7 @@
 
 A program of its own (see `start`): on its standard input comes one line of JSON, variables for the command's
 environment, and then nothing until the end. The end of that pipe, which even `kill -9` of the asker brings about,
-ends the command. Standard library only.
+ends the command.
 """
 
 import contextlib
@@ -13,10 +13,10 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
+
+import psutil
 
 _GRACE_S = 10.0
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
@@ -72,44 +72,16 @@ def main(command: list[str]) -> int:
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
-    _signal_all(child.pid, signal.SIGTERM)
-    deadline = time.monotonic() + _GRACE_S
-    while time.monotonic() < deadline and (child.poll() is None or _descendants()):
-        _reap(child)
-        time.sleep(0.05)
-    _signal_all(child.pid, signal.SIGKILL)
+    """End the command and all that it left behind, first by SIGTERM."""
+    family = psutil.Process().children(recursive=True)
+    for process in family:
+        with contextlib.suppress(psutil.Error):
+            process.terminate()
+    psutil.wait_procs(family, _GRACE_S)
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            process.kill()
     child.wait()
-
-
-def _signal_all(group: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(group, number)
-    for pid in _descendants():
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, number)
-
-
-def _descendants() -> list[int]:
-    """Return the processes below this one, by /proc."""
-    parents = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            fields = path.read_bytes().rpartition(b")")[2].split()
-            if fields[0] != b"Z":
-                parents[int(path.parent.name)] = int(fields[1])
-    found, level = [], {os.getpid()}
-    while level:
-        level = {pid for pid, parent in parents.items() if parent in level}
-        found += sorted(level)
-    return found
-
-
-def _reap(child: "subprocess.Popen[bytes]") -> None:
-    """Take the exit status of orphans that ended, but leave the command's to its object."""
-    with contextlib.suppress(ChildProcessError):
-        info = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        if info is not None and info.si_pid != child.pid:
-            os.waitpid(info.si_pid, os.WNOHANG)
 
 
 if __name__ == "__main__":
