@@ -70,7 +70,7 @@ def test_a_killed_writer_loses_nothing_that_it_had_added(tmp_path: Path) -> None
 import os, signal
 from pathlib import Path
 from typing import Any
-from pairsmith.pipeline.sampling.store import SampleStore, StoreState, rescue
+from pairsmith.pipeline.sampling.store import SampleStore
 from tests.test_sampling_store import make_candidate
 store = SampleStore(Path({str(tmp_path / "s.sqlite")!r}))
 for n in range(50):
