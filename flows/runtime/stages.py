@@ -231,7 +231,7 @@ def _judging(chain: Chain, bars: Mapping[str, StageProgress]) -> Iterator[Callab
             job.result()
     finally:
         thread.shutdown(wait=False, cancel_futures=True)
-        wait(jobs, _STOP_LIMIT_S)
+        wait([job for job in jobs if not job.cancelled()], _STOP_LIMIT_S)
 
 
 def leave_first_cpu() -> None:
