@@ -232,9 +232,8 @@ def rounds_command(
 
 def show_rounds(result: RoundsResult, console: Console) -> None:
     """Print a table of the rounds, and which one to keep."""
-    from pairsmith.pipeline.report.study import advise
-
     from pairsmith.pipeline.evaluation.rounds import pass_gain
+    from pairsmith.pipeline.report.study import advise
     from pairsmith.pipeline.report.tables import interval_words, print_table
 
     rows = []
