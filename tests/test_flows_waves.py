@@ -15,7 +15,7 @@ from pairsmith.flows.cli.plans import show_plan
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import load_config
-from tests.cli_kit import N_PROBLEMS, command_of, contents, environment, run_pairsmith
+from tests.cli_kit import N_PROBLEMS, call_pairsmith, command_of, contents, environment, run_pairsmith
 
 
 def n_pairs(run: Path) -> int:
