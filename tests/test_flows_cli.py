@@ -8,10 +8,11 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from pairsmith.flows.cli.limits import what_ran_out
+from pairsmith.flows.cli.limits import TooLittleError, need_memory, what_ran_out
 from tests.cli_kit import N_PROBLEMS, assert_one_line, call_pairsmith, run_pairsmith
 
 
@@ -131,6 +132,42 @@ def test_what_ran_out_is_told_with_the_remedy(error: BaseException, words: str) 
     told = what_ran_out(error)
     assert words in told
     assert bool(told) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit", "available_mib", "words"),
+    [
+        ("memory", "536870912", 8192, "control group of this process allows 512 MiB"),
+        ("", "536870912", 8192, "control group of this process allows 512 MiB"),
+        ("", "max", 300, "this machine has 300 MiB"),
+        ("", "max", 8192, ""),
+        ("memory", str(1 << 62), 8192, ""),
+    ],
+)
+def test_too_little_memory_is_reported_before_a_run_begins(
+    kind: str, limit: str, available_mib: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, groups = tmp_path / "cgroup", tmp_path / "groups"
+    (groups / kind / "a").mkdir(parents=True)
+    own.write_text(f"12:cpu:/x\n3:{kind}:/a\n")
+    (groups / kind / "a" / ("memory.limit_in_bytes" if kind else "memory.max")).write_text(f"{limit}\n")
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=available_mib << 20))
+    monkeypatch.setattr("psutil.swap_memory", lambda: SimpleNamespace(free=0))
+    if not words:
+        need_memory(own, groups)
+        return
+    with pytest.raises(TooLittleError, match=words):
+        need_memory(own, groups)
+
+
+def test_a_build_with_little_memory_ends_by_one_line(
+    config: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=512 << 20))
+    monkeypatch.setattr("psutil.swap_memory", lambda: SimpleNamespace(free=0))
+    done = call_pairsmith("build", config, "--set", f"run={tmp_path / 'new'}", home=home)
+    assert_one_line(done, "this machine has 512 MiB of memory; a run takes 640 MiB or more")
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.slow

@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import json
 import math
@@ -14,10 +15,11 @@ import pytest
 
 from pairsmith.pipeline.sampling.filling import sample_problems
 from pairsmith.pipeline.sampling.protocol import SamplingError
-from pairsmith.pipeline.sampling.store import SampleStore
+from pairsmith.pipeline.sampling.store import SampleStore, StoreState, repair
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config.sampling import SamplingConfig
 from pairsmith.schemas.pair import Message
+from tests.cli_kit import assert_one_line, call_pairsmith
 from tests.sampling_kit import EchoSampler, make_problem
 
 
@@ -163,7 +165,25 @@ def filled(path: Path, n: int = 400) -> None:
     store.close()
 
 
-def test_a_file_with_a_damaged_page_is_named_with_the_remedy(tmp_path: Path) -> None:
+def test_a_check_counts_samples_and_damaged_rows_and_a_repair_drops_them(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    filled(path, 5)
+    store = SampleStore(path)
+    assert store.check() == StoreState(5, 0, "")
+    store._database.execute("UPDATE sample SET row = 'text' WHERE id = ?", (bytes.fromhex(f"{3:032x}"),))
+    store._database.execute("UPDATE sample SET row = ? WHERE id = ?", (b"x", bytes.fromhex(f"{4:032x}")))
+    assert store.check() == StoreState(3, 2, "")
+    store.close()
+    assert repair(path)[:2] == (3, 2)
+    store = SampleStore(path)
+    assert store.check() == StoreState(3, 0, "")
+    sampler = EchoSampler()
+    sample_problems([make_problem()], sampler, SamplingConfig(n=2), 3, store)
+    assert len(sampler.asked) == 2, "a repaired store is drawn into"
+    store.close()
+
+
+def test_of_a_file_with_a_damaged_page_all_but_that_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite"
     filled(path)
     content = bytearray(path.read_bytes())
@@ -171,9 +191,44 @@ def test_a_file_with_a_damaged_page_is_named_with_the_remedy(tmp_path: Path) -> 
     content[half : half + 4096] = bytes(4096)
     path.write_bytes(content)
     store = SampleStore(path)
-    with pytest.raises(SamplingError, match=r"s\.sqlite \.recover"):
+    assert store.check().fault
+    with pytest.raises(SamplingError, match="pairsmith store repair"):
         store.find([f"{number:032x}" for number in range(400)])
     store.close()
+    n_kept, _, old = repair(path)
+    assert 350 < n_kept < 400
+    assert old.read_bytes() == bytes(content)
+    store = SampleStore(path)
+    assert (store.check(), len(store)) == (StoreState(n_kept, 0, ""), n_kept)
+    store.close()
+
+
+def test_the_command_checks_and_repairs_the_store_of_all_runs(tmp_path: Path) -> None:
+    path = tmp_path / ".cache" / "pairsmith" / "samples.sqlite"
+    assert_one_line(call_pairsmith("store", "check", home=tmp_path), "samples.sqlite: no such sample store")
+    filled(path, 3)
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE sample SET row = 'text' WHERE id = ?", (bytes.fromhex(f"{1:032x}"),))
+    done = call_pairsmith("store", "check", home=tmp_path)
+    assert (done.returncode, "2 samples, 1 damaged rows, which runs draw again" in done.stdout) == (1, True)
+    done = call_pairsmith("store", "repair", home=tmp_path)
+    assert (done.returncode, "2 samples kept, 1 damaged rows left out" in done.stdout) == (0, True)
+    done = call_pairsmith("store", "check", path, home=tmp_path)
+    assert (done.returncode, "2 samples\n" in done.stdout) == (0, True)
+
+
+def test_a_store_of_which_nothing_can_be_read_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    filled(path, 3)
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE sample SET row = 'text'")
+    content = path.read_bytes()
+    with pytest.raises(SamplingError, match="no sample in it can be read"):
+        repair(path)
+    assert path.read_bytes() == content
+    assert [one.name for one in tmp_path.iterdir()] == ["s.sqlite"]
+    with pytest.raises(SamplingError, match="no such sample store"):
+        repair(tmp_path / "none")
 
 
 def test_a_store_of_another_form_is_named_when_it_is_opened(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
-"""The verbs of what runs need around them: the sandbox, and the server of schedules."""
+"""The verbs of what runs need around them: the sandbox, vLLM, the store of samples, the server of schedules."""
 
 import contextlib
 import os
+import shutil
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,9 +11,11 @@ import typer
 
 from pairsmith.flows.cli.shared import (
     EXIT_ERROR,
+    Cache,
     ConfigFile,
     Overrides,
     app,
+    default_cache,
     run_on_config,
     verb,
 )
@@ -172,6 +176,77 @@ def check_answers(image: str, n_parallel: int) -> bool:
         print_table(reporter().console, header, rows, title=engine.name)
         n_wrong += sum(counts[-1] for _, *counts in rows)
     return bool(engines) and n_wrong == 0
+
+
+vllm_app = typer.Typer(no_args_is_help=True, help="Install vLLM for the servers that runs start.")
+app.add_typer(vllm_app, name="vllm")
+
+
+class Device(StrEnum):
+    """What vLLM is installed for."""
+
+    CPU = "cpu"
+    GPU = "gpu"
+
+
+@verb("install", vllm_app)
+def vllm_install_command(
+    device: Annotated[
+        Device | None, typer.Option("--device", help="Build of vLLM; by default `gpu` where `nvidia-smi` is.")
+    ] = None,
+    cache: Cache = None,
+) -> None:
+    """Make the environment that vLLM servers run in, below the cache; minutes, several GB on a GPU.
+
+    Example: `pairsmith vllm install --device cpu`
+    """
+    from pairsmith.pipeline.sampling.vllm_server import install
+
+    on_cpu = device is Device.CPU if device else shutil.which("nvidia-smi") is None
+    folder = (cache or default_cache()) / "vllm"
+    made = install(folder, on_cpu, reporter().log)
+    reporter().log(f"vLLM {made.version} for {'CPU' if made.on_cpu else 'GPU'} in {folder}")
+
+
+store_app = typer.Typer(no_args_is_help=True, help="Check and repair the store of drawn samples.")
+app.add_typer(store_app, name="store")
+StoreFile = Annotated[
+    Path | None, typer.Argument(help="The store, such as runs/mine/samples.sqlite; by default that of all runs.")
+]
+
+
+@verb("check", store_app)
+def store_check_command(path: StoreFile = None, cache: Cache = None) -> None:
+    """Read every sample of the store; exit with 1 where one, or the file, is damaged.
+
+    Example: `pairsmith store check runs/mine/samples.sqlite`
+    """
+    from pairsmith.pipeline.sampling.store import SampleStore
+
+    file = path or (cache or default_cache()) / "samples.sqlite"
+    if not file.is_file():
+        raise PairsmithError(f"{file}: no such sample store")
+    with contextlib.closing(SampleStore(file)) as store:
+        state = store.check()
+    damaged = f", {state.n_damaged:,} damaged rows, which runs draw again" if state.n_damaged else ""
+    reporter().log(f"{file}: {state.n_rows:,} samples{damaged}")
+    if state.fault:
+        raise PairsmithError(f"{file}: {state.fault}; `pairsmith store repair` keeps what can be read")
+    if state.n_damaged:
+        raise typer.Exit(EXIT_ERROR)
+
+
+@verb("repair", store_app)
+def store_repair_command(path: StoreFile = None, cache: Cache = None) -> None:
+    """Make the store anew of the samples that can be read; the old file stays beside it. No run may use it now.
+
+    Example: `pairsmith store repair runs/mine/samples.sqlite`
+    """
+    from pairsmith.pipeline.sampling.store import repair
+
+    file = path or (cache or default_cache()) / "samples.sqlite"
+    n_kept, n_dropped, old = repair(file)
+    reporter().log(f"{file}: {n_kept:,} samples kept, {n_dropped:,} damaged rows left out; the old file is {old}")
 
 
 @verb("serve")

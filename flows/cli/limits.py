@@ -2,9 +2,13 @@
 
 import errno
 import resource
+from pathlib import Path
+
+import psutil
 
 from pairsmith.pipeline.run.errors import PairsmithError
 
+_LEAST_MEMORY = 640 << 20  # bytes; a build of four problems takes 655 MiB with caches that the kernel may drop
 _LEAST_FILES, _MOST_FILES = 256, 8192  # a build holds about 100 open; libraries close all that are allowed
 
 
@@ -21,6 +25,22 @@ def allow_open_files() -> None:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def need_memory(own: Path = Path("/proc/self/cgroup"), groups: Path = Path("/sys/fs/cgroup")) -> None:
+    """Refuse to begin a run where the kernel would end it without a message."""
+    free = {"this machine has": psutil.virtual_memory().available + psutil.swap_memory().free}
+    for line in own.read_text(encoding="utf-8").splitlines() if own.is_file() else ():
+        _, kind, path = line.split(":", 2)
+        file = {"": "memory.max", "memory": "memory.limit_in_bytes"}.get(kind, "none")  # cgroups v2 and v1
+        limit = groups / kind / path.lstrip("/") / file
+        if limit.is_file() and (text := limit.read_text(encoding="ascii").strip()).isdecimal():
+            free["the control group of this process allows"] = int(text)
+    who = min(free, key=lambda name: free[name])
+    if free[who] < _LEAST_MEMORY:
+        raise TooLittleError(
+            f"{who} {free[who] >> 20} MiB of memory; a run takes {_LEAST_MEMORY >> 20} MiB or more, free some"
+        )
 
 
 def what_ran_out(error: BaseException) -> str:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from pairsmith.flows.cli.limits import allow_open_files, what_ran_out
+from pairsmith.flows.cli.limits import allow_open_files, need_memory, what_ran_out
 from pairsmith.flows.runtime.reporting import reporter, set_console
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.safe_text import shown_text
@@ -151,6 +151,7 @@ def run_on_config(
         check(settings)
     if is_done is not None and is_done(settings, folder):
         return
+    need_memory()
     prepare_libraries()
     work(settings, folder)
 

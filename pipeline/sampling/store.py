@@ -3,7 +3,7 @@
 Each sample is committed as it is drawn, so a killed run loses only what the model was working on. SQLite's
 write-ahead log lets runs of one machine read and write at the same time; the file must lie on a local disk. Rows
 are checked as they are read: a damaged one, or one with impossible numbers, counts as missing and is drawn again.
-A file whose pages are damaged is reported in one line; SQLite's own `.recover` keeps what can be read of it.
+A file whose pages are damaged is reported in one line; `repair` keeps what can be read of it.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -27,6 +28,15 @@ _LEVEL = 1  # zlib's fastest halves a candidate
 _MAX_ROW_BYTES = 64 << 20  # unpacked; a completion of a million tokens has a tenth
 _ROW = TypeAdapter(Candidate)
 _TEXTS = tuple(field.name for field in dataclasses.fields(Candidate) if field.type in (str, "str"))
+
+
+@dataclass(frozen=True, slots=True)
+class StoreState:
+    """What reading a whole store found."""
+
+    n_rows: int  # samples that can be read
+    n_damaged: int  # rows that can't: a run draws them again
+    fault: str  # what SQLite says of the file itself; empty for a whole one
 
 
 class SampleStore:
@@ -95,15 +105,69 @@ class SampleStore:
         with self._lock:
             self._database.close()
 
+    def check(self) -> StoreState:
+        """Read every row and page; minutes for a store of gigabytes."""
+        try:
+            (fault,) = self._database.execute("PRAGMA integrity_check(1)").fetchone()
+        except sqlite3.Error as error:
+            fault = str(error)
+        is_whole = [candidate is not None for candidate in _readable(self._database)]
+        return StoreState(sum(is_whole), is_whole.count(False), "" if fault == "ok" else fault)
+
     @contextlib.contextmanager
     def _in_one_line(self) -> Iterator[None]:
         try:
             yield
         except (sqlite3.Error, OSError, zlib.error, ValueError) as error:
             raise SamplingError(
-                f"{self.path}: the sample store can't be used ({error}); `sqlite3 {self.path} .recover` keeps "
-                "what can be read, or set sampling.store"
+                f"{self.path}: the sample store can't be used ({error}); `pairsmith store repair` keeps what can "
+                "be read of it, or set sampling.store"
             ) from error
+
+
+def repair(path: Path) -> tuple[int, int, Path]:
+    """Make a store anew of the samples that can be read of it; no run may use it meanwhile.
+
+    Returns how many samples were kept, how many damaged rows were left out, and where the old file lies now.
+
+    Raises:
+        SamplingError: if there is no such file, or no sample in it can be read.
+    """
+    if not path.is_file():
+        raise SamplingError(f"{path}: no such sample store")
+    partial, old = path.with_name(path.name + ".partial"), path.with_name(path.name + ".damaged")
+    partial.unlink(missing_ok=True)
+    with (
+        contextlib.closing(SampleStore(partial)) as fresh,
+        contextlib.closing(sqlite3.connect(path, timeout=_WAIT_S)) as damaged,
+    ):
+        n_kept = n_dropped = 0
+        for candidate in _readable(damaged):
+            if candidate is None:
+                n_dropped += 1
+            else:
+                fresh.add(candidate)
+                n_kept += 1
+    if not n_kept:
+        partial.unlink()
+        raise SamplingError(f"{path}: no sample in it can be read; move it away")
+    for end in ("-wal", "-shm"):  # what they held was read
+        path.with_name(path.name + end).unlink(missing_ok=True)
+    path.replace(old)
+    partial.replace(path)
+    return n_kept, n_dropped, old
+
+
+def _readable(database: sqlite3.Connection) -> Iterator[Candidate | None]:
+    """Yield each row that SQLite can read, from both ends up to a damaged page; None for a damaged row."""
+    for order in ("ASC", "DESC"):
+        try:
+            rows = database.execute(f"SELECT CAST(id AS BLOB), CAST(row AS BLOB) FROM sample ORDER BY id {order}")
+            for key, row in rows:
+                yield _read_candidate(key.hex(), row)
+            return
+        except sqlite3.Error:
+            continue
 
 
 def _read_candidate(identity: str, row: bytes) -> Candidate | None:

@@ -76,7 +76,7 @@ class VllmConfig(Section):
 
     environment: Path | None = Field(
         None,
-        description="Virtual environment of the server; by default `~/.cache/pairsmith/vllm`, for the "
+        description="Virtual environment of the server; by default the one of `pairsmith vllm install`, for the "
         "backend `vllm` the one that pairsmith runs in.",
     )
     servers: int = Field(1, ge=1, le=64, description="Servers of one model; each takes devices of its own.")
