@@ -211,7 +211,8 @@ def _mixed_folder(config: RunConfig, cache: Path) -> Path:
     for report in write_mixture(datasets, protect(problems, config.syntax.benchmarks), share, folder, config.seed):
         dropped = ", ".join(f"{name} {n}" for name, n in sorted(report.dropped.items()))
         short = f"; {report.n_short} fewer than its share" if report.n_short else ""
-        reporter().log(f"dataset     {report.name}: {report.n_taken} of {report.n_rows} rows{short}")
+        forms = ", ".join(f"{name} {n}" for name, n in sorted(report.forms.items()))
+        reporter().log(f"dataset     {report.name}: {report.n_taken} of {report.n_rows} rows ({forms}){short}")
         if dropped:
             reporter().log(f"dataset     {report.name}: left out {dropped}")
     return folder

@@ -224,6 +224,7 @@ class RoundRow:
         slices: against the start, on parts of the problems.
         refusals: checks of the gate that did not hold, against the start.
         lost: approaches of the start that are gone.
+        kl: KL to the reference at the end of training, nats a token; None where there is none.
         tokens: drawn for this round, its evaluation included; `training_s` seconds of its steps.
         stop: why no round follows; empty where one may.
     """
@@ -240,6 +241,7 @@ class RoundRow:
     slices: tuple[SliceGain, ...] = ()
     refusals: tuple[GateCheck, ...] = ()
     lost: tuple[LostApproach, ...] = ()
+    kl: float | None = None
     tokens: int = 0
     training_s: float = 0.0
     stop: str = ""

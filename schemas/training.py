@@ -17,6 +17,9 @@ class TrainingStep:
         gradient_norm: before clipping.
         chosen_reward: mean of beta times the log-ratio of the chosen answers; below 0 they became less likely than
             they were; likewise rejected.
+        kl: estimate of KL(reference || policy), nats a token of the answers (see `pipeline.training.watch`).
+        chosen_n_tokens: mean tokens of the chosen answers; likewise rejected.
+        datasets: loss and reward accuracy by dataset, of those that the step has rows of; empty with one dataset.
     """
 
     step: int
@@ -30,6 +33,19 @@ class TrainingStep:
     gradient_norm: float | None = None
     chosen_reward: float | None = None
     rejected_reward: float | None = None
+    kl: float | None = None
+    chosen_n_tokens: float | None = None
+    rejected_n_tokens: float | None = None
+    datasets: tuple["DatasetStep", ...] = field(default=(), kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetStep:
+    """A step's rows of one dataset: their mean loss, and the share of them with a positive margin."""
+
+    name: str
+    loss: float
+    reward_accuracy: float
 
 
 @dataclass(frozen=True, slots=True)

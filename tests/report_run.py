@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from pairsmith.schemas.manifest import Manifest, ShardFile
 from pairsmith.schemas.pair import Message, Pair
 from pairsmith.schemas.problem import JudgedBy, Problem
 from pairsmith.schemas.score import Gain, Interval, ProblemScore, Score
-from pairsmith.schemas.training import TrainingStep, TrainingSummary
+from pairsmith.schemas.training import DatasetStep, TrainingStep, TrainingSummary
 from pairsmith.schemas.verdict import CandidateCrosscheck, Cause, Label, ProblemCrosscheck, Timing, Verdict
 
 NAMES = [
@@ -339,16 +339,20 @@ def training_steps(n_steps: int = 60) -> list[TrainingStep]:
             -70 - 0.4 * step + draw.gauss(0, 6),
             5e-5,
             4.1,
+            kl=2e-4 * (step - 1),
+            chosen_n_tokens=48.0 + step % 7,
+            rejected_n_tokens=52.0 + step % 5,
         )
         for step in range(1, n_steps + 1)
     ]
 
 
-def write_training(run: Path, n_steps: int = 60, finished: bool = True) -> None:
-    """Write the log of a training run, and its summary if finished."""
+def write_training(run: Path, n_steps: int = 60, finished: bool = True, datasets: Sequence[str] = ()) -> None:
+    """Write the log of a training run, with rows of these datasets in each step, and its summary if finished."""
     folder = run / "training"
     folder.mkdir(parents=True, exist_ok=True)
-    steps = training_steps(n_steps)
+    parts = tuple(DatasetStep(name, 0.5 + number, 0.25) for number, name in enumerate(datasets))
+    steps = [replace(step, datasets=parts) for step in training_steps(n_steps)]
     (folder / "log.jsonl").write_text("".join(json.dumps(asdict(step)) + "\n" for step in steps))
     if finished:
         summary = TrainingSummary("dpo", "smollm2", 94, 1, steps[0].loss, tuple(steps))

@@ -16,7 +16,9 @@ from pairsmith.pipeline.evaluation.gate import check_gate, model_digest, write_g
 from pairsmith.pipeline.evaluation.score import scores_to_json
 from pairsmith.pipeline.pairing.pairs import REPORT
 from pairsmith.pipeline.report.page import write_report
+from pairsmith.pipeline.report.tables import summary_lines
 from pairsmith.pipeline.run.folder import FolderError
+from pairsmith.pipeline.training.progress import load_summary
 from pairsmith.schemas.arrow import from_table
 from pairsmith.schemas.config import GateConfig
 from pairsmith.schemas.manifest import DropCount, LeakRow, Manifest, NamedCount, PairingReport, WeakProblem
@@ -116,7 +118,7 @@ def test_ids_are_unique_and_figures_are_described(html: str) -> None:
     ids = [value for _, name, value in page.attributes if name == "id"]
     assert len(ids) == len(set(ids))
     described = [value for tag, name, value in page.attributes if tag == "svg" and name == "aria-label"]
-    assert page.tags["svg"] == page.tags["figure"] == page.tags["figcaption"] == len(set(described)) == 10
+    assert page.tags["svg"] == page.tags["figure"] == page.tags["figcaption"] == len(set(described)) == 12
     assert page.tags["h1"] == 1
 
 
@@ -207,6 +209,16 @@ def test_page_of_no_pairs(tmp_path: Path) -> None:
     text = Page(write_report(run).read_text(encoding="utf-8")).text
     assert "0 pairs from 160 candidates of 40 problems." in text
     assert "Example pairs" not in text
+
+
+def test_page_of_a_mixture_has_the_loss_of_each_dataset(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "demo", n=4)
+    write_training(run, n_steps=10, datasets=("own", "theirs"))
+    text = Page(write_report(run).read_text(encoding="utf-8")).text
+    assert re.search(r"By dataset.*own\s*10\s*0\.50\s*0\.50\s*0\.25\s*theirs\s*10\s*1\.50", text, re.DOTALL)
+    summary = load_summary(run / "training")
+    assert summary is not None
+    assert summary_lines(summary)[-1] == "theirs      loss 1.500 to 1.500, accuracy 0.25, in 10 of 10 steps"
 
 
 def test_page_of_a_score_before_training_alone(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Rounds: what each is made with, when they end, which to keep; no model is run here."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,9 @@ from pairsmith.pipeline.evaluation.rounds import (
 )
 from pairsmith.pipeline.pairing.splits import split_of
 from pairsmith.pipeline.problems.records import LoadedProblems
-from pairsmith.pipeline.report.study import advise, render_rounds
+from pairsmith.pipeline.report.study import conclude, render_rounds
 from pairsmith.schemas.config import ConfigError, RunConfig, SyntaxConfig, validate_run
-from pairsmith.schemas.score import GateOutcome, LostApproach, RoundRow
+from pairsmith.schemas.score import Gain, GateOutcome, Interval, LostApproach, RoundRow
 from tests.pairing_records import judged, problem
 from tests.report_run import gains_between, make_score
 
@@ -199,7 +200,11 @@ def test_an_absence_that_may_be_chance_is_no_alarm() -> None:
 
 def test_the_page_says_what_happened_and_what_to_keep(tmp_path: Path) -> None:
     lost = LostApproach("p/<b>", "def f(): return '</code>'", 4, 8, 8, 0.004)
-    rows = [make_row(1, 0.1), replace(make_row(2, 0.3, 0.1), lost=(lost,), stop="all are done")]
+    flat, low = Interval(3.0, 2.8, 3.2), Interval(-0.6, -0.9, -0.3)
+    narrowed = Gain("effective_behaviour@4", flat, Interval(2.4, 2.1, 2.7), low, True)
+    first = make_row(1, 0.1)
+    second = replace(make_row(2, 0.3, 0.1), lost=(lost,), stop="all are done", kl=0.0123)
+    rows = [first, replace(second, gains=(*second.gains, narrowed))]
     result = write_rounds(tmp_path, rows)
     again = read_rounds(tmp_path)
     assert again is not None
@@ -209,16 +214,22 @@ def test_the_page_says_what_happened_and_what_to_keep(tmp_path: Path) -> None:
     assert "Keep round 2" in page
     assert "p/&lt;b&gt;" in page
     assert "</code>'" not in page
-    assert page.count("<svg") == 1
+    assert page.count("<svg") == 2
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
+    assert "Effective behaviours in 4 – 2.40 −0.60 (−0.90 to −0.30)" in text
+    assert "KL to the reference, nats a token – 0.0123 " in text
+    (_, outcome, *_) = conclude(result)
+    assert "effective behaviours in 4: fell, −0.60 (−0.90 to −0.30)" in outcome
+    assert outcome.endswith("; 1 right approaches of the start are gone.")
     unscored = write_rounds(tmp_path, [rows[0], RoundRow(2, "round-2", stop="no pairs")])
     assert repr(read_rounds(tmp_path)) == repr(unscored)
-    assert advise(unscored)
+    assert "Round 2 was not scored: no pairs." in conclude(unscored)
     assert render_rounds("mine", unscored)
     (tmp_path / "rounds.json").write_text("{")
     with pytest.raises(RoundsError, match="can't be read"):
         read_rounds(tmp_path)
     held = write_rounds(tmp_path, [make_row(1, 0.1, fell=True)])
-    assert any("Keep the start" in line and "Held back by the gate: round 1" in line for line in advise(held))
+    assert any("Keep the start" in line and "Held back by the gate: round 1" in line for line in conclude(held))
 
 
 def test_rounds_are_listed_in_their_order(tmp_path: Path) -> None:

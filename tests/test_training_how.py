@@ -357,6 +357,7 @@ def test_tensorboard_is_told_of_every_step(pairs: Path, model: Path, tmp_path: P
     events.Reload()
     told = {name: [event.value for event in events.Scalars(name)] for name in events.Tags()["scalars"]}
     assert told["train/loss"] == pytest.approx(_losses(steps), rel=1e-5)
+    assert told["train/kl_to_reference"] == pytest.approx([step.kl for step in steps], abs=1e-6)
 
 
 def test_wandb_gets_a_run_for_each_training(
@@ -367,7 +368,7 @@ def test_wandb_gets_a_run_for_each_training(
     for name in ("first", "second"):
         _train(pairs, model, tmp_path / name, trackers=("wandb",), max_steps=1)
         (run,) = (tmp_path / name / "wandb").glob("offline-run-*/run-*.wandb")
-        assert b"rewards/margins" in run.read_bytes()
+        assert b"kl_to_reference" in run.read_bytes()
 
 
 def test_a_tracker_that_is_not_there_is_refused(

@@ -28,18 +28,32 @@ def says(text: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "row",
+    ("row", "form"),
     [
-        {"prompt": "a?", "chosen": "b", "rejected": "c"},
-        {"prompt": [user("a?")], "chosen": [says("b")], "rejected": [says("c")]},
-        {"prompt": "a?", "chosen": [says("b")], "rejected": [says("c")]},
-        {"prompt": [user("a?")], "chosen": "b", "rejected": "c"},
-        {"chosen": [user("a?"), says("b")], "rejected": [user("a?"), says("c")]},
-        {"prompt": "a?", "chosen": [user("a?"), says("b")], "rejected": [user("a?"), says("c")]},
+        ({"prompt": "a?", "chosen": "b", "rejected": "c"}, "plain"),
+        ({"prompt": [user("a?")], "chosen": [says("b")], "rejected": [says("c")]}, "conversational"),
+        ({"prompt": "a?", "chosen": [says("b")], "rejected": [says("c")]}, "conversational"),
+        ({"prompt": [user("a?")], "chosen": "b", "rejected": "c"}, "plain"),
+        ({"chosen": [user("a?"), says("b")], "rejected": [user("a?"), says("c")]}, "implicit"),
+        (
+            {"prompt": "a?", "chosen": [user("a?"), says("b")], "rejected": [user("a?"), says("c")]},
+            "conversation_repeated",
+        ),
+        ({"chosen": "\n\nHuman: a?\n\nAssistant: b", "rejected": "\n\nHuman: a?\n\nAssistant: c"}, "implicit"),
     ],
 )
-def test_each_published_form_becomes_messages(row: dict[str, Any]) -> None:
-    assert to_preference(row) == ([user("a?")], [says("b")], [says("c")])
+def test_each_published_form_becomes_messages(row: dict[str, Any], form: str) -> None:
+    assert to_preference(row) == (form, [user("a?")], [says("b")], [says("c")])
+
+
+def test_turns_in_one_text_begin_at_a_line() -> None:
+    asked = "Human: Who wrote this?\n\nAssistant: I did.\n\nHuman: Which field has 'Human: x'?"
+    row = {side: f"{asked}\n\nAssistant: {side}\nas in\n- Assistant: y" for side in ("chosen", "rejected")}
+    form, prompt, chosen, rejected = to_preference(row)
+    assert prompt == [user("Who wrote this?"), says("I did."), user("Which field has 'Human: x'?")]
+    assert (form, chosen, rejected) == (
+        "implicit", [says("chosen\nas in\n- Assistant: y")], [says("rejected\nas in\n- Assistant: y")]
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -60,6 +74,8 @@ def test_each_published_form_becomes_messages(row: dict[str, Any]) -> None:
             {"prompt": [{"role": "user", "content": None}], "chosen": [says("b")], "rejected": [says("c")]},
             "not_text",
         ),
+        ({"chosen": "So. Human: a?\nAssistant: b", "rejected": "So. Human: a?\nAssistant: c"}, "no_prompt"),
+        ({"chosen": "Human: a?", "rejected": "Human: a?\nAssistant: c"}, "several_turns"),
         ({"prompt": [says("a")], "chosen": [says("b")], "rejected": [says("c")]}, "no_prompt"),
     ],
 )
@@ -134,6 +150,7 @@ def test_published_sets_are_mixed_beside_own_pairs_and_all_that_is_left_out_is_c
     assert {name: sum(row["dataset"] == name for row in rows) for name in taken} == taken
     assert reports[1].dropped == {"same_pair": 1, "contaminated": 2}
     assert reports[2].dropped["same_prompt"] == 2
+    assert [dict(report.forms) for report in reports[1:]] == [{"plain": 21}, {"implicit": 12}]
     held = pq.read_table(tmp_path / "mixture" / "test-00000.parquet").to_pylist()
     assert {row["dataset"] for row in held} == {"own"}
     assert len(held) == 12 - n_own
@@ -169,7 +186,8 @@ def test_datasets_that_contradict_themselves_are_refused(datasets: list[dict[str
 
 
 @pytest.mark.slow
-def test_a_mixture_is_trained_on(own: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["dpo", "kto"])
+def test_the_log_tells_loss_and_accuracy_of_each_dataset(own: Path, tmp_path: Path, method: str) -> None:
     pytest.importorskip("trl")
     from pairsmith.pipeline.training.run import train
 
@@ -178,11 +196,13 @@ def test_a_mixture_is_trained_on(own: Path, tmp_path: Path) -> None:
     mixture = tmp_path / "mixture"
     datasets = [(MixedDatasetConfig(), own), (MixedDatasetConfig(path=str(plain)), plain)]
     write_mixture(datasets, protect((), ()), 0.25, mixture, 0)
-    config = CONFIG.model_copy(update={"batch_size": 4, "max_steps": 3})
+    config = CONFIG.model_copy(update={"method": method, "batch_size": 4, "max_steps": 3})
     model = build_tiny_model(tmp_path / "tiny")
     summary = train(mixture, model, config, tmp_path / "out", 0, lambda step: None)
-    assert len(summary.steps) == 3
-    assert summary.first_loss == pytest.approx(0.6931, abs=1e-3)
+    named = {one.name for step in summary.steps for one in step.datasets}
+    assert named == ({"own", "a"} if method == "dpo" else set())
+    for one in summary.steps[0].datasets:
+        assert one.loss == pytest.approx(0.6931, abs=1e-3)
     assert train(mixture, model, config, tmp_path / "out", 0, lambda step: None) == summary
 
 
@@ -195,12 +215,15 @@ def test_an_adapter_goes_on_with_its_base_as_the_reference(own: Path, tmp_path: 
     model = build_tiny_model(tmp_path / "tiny")
     train(own, model, CONFIG, tmp_path / "first", 0, lambda step: None)
     adapter = tmp_path / "first" / "adapter"
-    rewards = {}
+    rewards, divergence = {}, {}
     for reference in ("start", "base"):
         config = CONFIG.model_copy(update={"adapter": adapter, "reference": reference, "max_steps": 1})
         made = train(own, model, config, tmp_path / reference, 0, lambda step: None)
         rewards[reference] = made.steps[0].reward_margin
+        divergence[reference] = made.steps[0].kl or 0.0
     assert rewards["start"] == pytest.approx(0.0, abs=1e-5)
     assert abs(rewards["base"] or 0.0) > 1e-2
+    assert divergence["start"] == pytest.approx(0.0, abs=1e-6)
+    assert divergence["base"] > 1e-5
     with pytest.raises(ValueError, match="reference = base needs an adapter"):
         TrainingConfig.model_validate({"reference": "base"})

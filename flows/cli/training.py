@@ -233,7 +233,7 @@ def rounds_command(
 def show_rounds(result: RoundsResult, console: Console) -> None:
     """Print a table of the rounds, and which one to keep."""
     from pairsmith.pipeline.evaluation.rounds import pass_gain
-    from pairsmith.pipeline.report.study import advise
+    from pairsmith.pipeline.report.study import conclude
     from pairsmith.pipeline.report.tables import interval_words, print_table
 
     rows = []
@@ -247,5 +247,5 @@ def show_rounds(result: RoundsResult, console: Console) -> None:
         pairs = sum(row.pairs.values())
         rows.append((number, row.n_problems, pairs, value, change, len(row.lost), held, row.stop))
     print_table(console, ("round", "problems", "pairs", "pass@k", "change", "gone", "gate", "then"), rows)
-    for sentence in advise(result):
+    for sentence in conclude(result):
         reporter().log(sentence)

@@ -130,6 +130,7 @@ def read_round(
         slices=slices_from_json((evaluation / "slices.json").read_text(encoding="utf-8")),
         refusals=gate.refusals() if gate is not None else (),
         lost=tuple(_lost(evaluation, config.syntax)),
+        kl=next((step.kl for step in reversed(summary.steps) if step.kl is not None), None),
         training_s=sum(step.wall_s for step in summary.steps),
     )
 

@@ -16,6 +16,7 @@ from pairsmith.pipeline.report.counting import weakest_problems
 from pairsmith.pipeline.report.facts import ProblemOutcome, ReportInput, TrainingFacts
 from pairsmith.pipeline.report.gather import gather_run
 from pairsmith.pipeline.report.svg import Drawing, draw_svg
+from pairsmith.pipeline.report.tables import dataset_rows
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.pipeline.run.safe_text import visible
 from pairsmith.pipeline.training.checks import is_displaced
@@ -35,6 +36,7 @@ def render_page(facts: ReportInput) -> str:
         gains={gain.measure: gain for gain in facts.gains},
         verdict=headline_verdict(facts.gains),
         window=plots.smoothing_window(len(facts.training.steps)) if facts.training else 1,
+        datasets=dataset_rows(facts.training.steps) if facts.training else [],
         is_sigmoid=facts.training is not None and is_sigmoid(facts.training),
         is_displaced=facts.training is not None and is_displaced(facts.training.steps),
         versions=_versions(facts),

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from markupsafe import Markup
@@ -12,6 +13,7 @@ from matplotlib.ticker import PercentFormatter
 from pairsmith.pipeline.evaluation.rounds import pass_gain
 from pairsmith.pipeline.report.page import page_environment
 from pairsmith.pipeline.report.svg import FAILED, INK, MUTED, PASSED, PLAIN, ROLES, UNDECIDED, Drawing, draw_svg
+from pairsmith.pipeline.report.words import change, significance, spoken
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.pipeline.synthesis import Bin, Calibration
 from pairsmith.schemas.manifest import Manifest
@@ -138,7 +140,7 @@ def render_study(title: str, rows: Sequence[StudyRow]) -> str:
 def list_measures(rows: Sequence[StudyRow | RoundRow]) -> list[str]:
     """Return the measures of the table, of those that were measured: pass@k, diversity, speed and quality."""
     found = dict.fromkeys(gain.measure for row in rows for gain in row.gains)
-    return [name for name in found if name in _MEASURES or name.startswith(("pass@", "effective_syntax"))]
+    return [name for name in found if name in _MEASURES or name.startswith(("pass@", "effective_"))]
 
 
 def plot_changes(rows: Sequence[StudyRow]) -> Drawing:
@@ -211,6 +213,8 @@ def render_rounds(title: str, result: RoundsResult) -> str:
     """Return the page as HTML: no script, no external resource, the same text for the same rounds."""
     done = [row for row in result.rows if row.gains]
     figures = {"passes": plot_passes(done)} if done else {}
+    if any(pass_gain(row.gains) and row.gain(_diversity(done)) for row in done):
+        figures["path"] = plot_path(done)
     return (
         page_environment()
         .get_template("rounds.html.jinja")
@@ -221,7 +225,7 @@ def render_rounds(title: str, result: RoundsResult) -> str:
             recommended=result.recommended,
             measures=list_measures([*done]),
             figures={name: Markup(draw_svg(figure)) for name, figure in figures.items()},
-            sentences=advise(result),
+            sentences=conclude(result),
             n_lost=N_LOST,
             slices=[
                 (row, part) for row in done for part in row.slices if any(g.is_significant for g in part.gains)
@@ -230,11 +234,28 @@ def render_rounds(title: str, result: RoundsResult) -> str:
     )
 
 
-def advise(result: RoundsResult) -> list[str]:
-    """Return in words why the rounds ended, and which one to keep."""
+def conclude(result: RoundsResult) -> list[str]:
+    """Return in words what each round gained and cost, why the rounds ended, and which one to keep."""
+    sentences = [_outcome(row) for row in result.rows]
     last = result.rows[-1] if result.rows else None
-    sentences = [f"No further round: {last.stop}."] if last is not None and last.stop and last.gains else []
+    if last is not None and last.stop and last.gains:
+        sentences.append(f"No further round: {last.stop}.")
     return [*sentences, _advice(result)] if result.recommended is not None else sentences
+
+
+def _outcome(row: RoundRow) -> str:
+    gain, cost = pass_gain(row.gains), row.gain(_diversity([row]))
+    if gain is None:
+        return f"Round {row.number} was not scored: {row.stop or 'it is not done yet'}."
+    parts = [f"Round {row.number}: {gain.measure} {_moved(gain)} against the start"]
+    parts += [f"{spoken(cost.measure).lower()}: {_moved(cost)}"] if cost is not None else []
+    parts += [f"{len(row.lost)} right approaches of the start are gone"] if row.lost else []
+    return "; ".join(parts) + "."
+
+
+def _moved(gain: Gain) -> str:
+    verb = significance(gain) if gain.is_significant else "shows no difference"
+    return f"{verb}, {change(gain.change)}"
 
 
 def _advice(result: RoundsResult) -> str:
@@ -280,6 +301,36 @@ def plot_passes(rows: Sequence[RoundRow]) -> Drawing:
         axes.grid(visible=True)
 
     return Drawing(paint, 3.4, "passes", "pass@k by round with intervals")
+
+
+def _diversity(rows: Sequence[RoundRow]) -> str:
+    """Return the measure of diversity: the effective number of behaviours, else the share of distinct programs."""
+    names = [gain.measure for row in rows for gain in row.gains if gain.measure.startswith("effective_behaviour")]
+    return names[0] if names else COST
+
+
+def plot_path(rows: Sequence[RoundRow]) -> Drawing:
+    """Return the path of all rounds: diversity across, pass@1 upwards."""
+    name = _diversity(rows)
+    across, up = dict(_by_round(rows, name)), dict(_by_round(rows, "pass@1"))
+    numbers = sorted(set(across) & set(up))
+
+    def paint(axes: Axes) -> None:
+        for before, after in pairwise(numbers):
+            old, new = ((across[n].value, up[n].value) for n in (before, after))
+            axes.annotate("", new, old, arrowprops={"arrowstyle": "-|>", "color": PASSED, "linewidth": 1.3})
+        for n in numbers:
+            x, y = across[n], up[n]
+            axes.hlines(y.value, x.low, x.high, color=PLAIN, linewidth=1.2, alpha=0.4)
+            axes.vlines(x.value, y.low, y.high, color=PLAIN, linewidth=1.2, alpha=0.4)
+            axes.scatter([x.value], [y.value], color=PASSED, s=40, zorder=3)
+            axes.annotate(str(n) if n else "start", (x.value, y.value), textcoords="offset points", xytext=(6, 6))
+        axes.set_xlabel(spoken(name))
+        axes.set_ylabel("pass@1")
+        axes.margins(0.15)
+        axes.grid(visible=True)
+
+    return Drawing(paint, 3.4, "path", "Path of the rounds: diversity and pass@1")
 
 
 def _by_round(rows: Sequence[RoundRow], measure: str) -> list[tuple[int, Interval]]:

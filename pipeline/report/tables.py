@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from rich.console import Console
@@ -16,7 +17,7 @@ from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.safe_text import shown_text, visible
 from pairsmith.schemas.pair import Pair
 from pairsmith.schemas.score import Gain, Interval, Score, SliceGain
-from pairsmith.schemas.training import TrainingStep, TrainingSummary
+from pairsmith.schemas.training import DatasetStep, TrainingStep, TrainingSummary
 
 _NUMBER = re.compile(r"[+-]?[\d,]*\.?\d+%?|–|")
 HEADER = ("stage", "in", "out", "left out, and what was counted")
@@ -93,13 +94,14 @@ def score_words(path: Path) -> str:
 
 
 def step_words(step: TrainingStep) -> str:
-    """Return what the bar says of a step: what its method has of loss, margin, accuracy, log-probabilities."""
+    """Return what the bar says of a step: what its method has of loss, margin, accuracy, log-probabilities, KL."""
     shown = (
         ("loss", step.loss, ".3f"),
         ("margin", step.reward_margin, "+.3f"),
         ("accuracy", step.reward_accuracy, ".2f"),
         ("chosen", step.chosen_logprob, ".1f"),
         ("rejected", step.rejected_logprob, ".1f"),
+        ("KL", step.kl, ".4f"),
     )
     return ", ".join(f"{name} {value:{form}}" for name, value, form in shown if value is not None)
 
@@ -116,7 +118,27 @@ def summary_lines(summary: TrainingSummary) -> list[str]:
         accuracy = "" if last.reward_accuracy is None else f", accuracy {last.reward_accuracy:.2f}"
         early = ", stopped early" if summary.stopped_early else ""
         lines.append(f"held out    loss {last.loss:.3f}{accuracy}; step {summary.kept_step} kept{early}")
+    for name, n_steps, (begin, end), share in dataset_rows(summary.steps):
+        when = f"in {n_steps} of {len(summary.steps)} steps"
+        lines.append(f"{name:<11} loss {begin:.3f} to {end:.3f}, accuracy {share:.2f}, {when}")
     return lines + [f"warning     {line}" for line in summary.warnings]
+
+
+def dataset_rows(steps: Sequence[TrainingStep]) -> list[tuple[str, int, tuple[float, float], float]]:
+    """Return for each dataset of a mixture: name, steps with rows of it, mean losses, mean reward accuracy.
+
+    The losses are means over the first and the last fifth of these steps, the accuracy over the last fifth.
+    """
+    found: dict[str, list[DatasetStep]] = {}
+    for step in steps:
+        for part in step.datasets:
+            found.setdefault(part.name, []).append(part)
+    rows = []
+    for name, parts in sorted(found.items()):
+        n = max(1, len(parts) // 5)
+        losses = (fmean(part.loss for part in parts[:n]), fmean(part.loss for part in parts[-n:]))
+        rows.append((name, len(parts), losses, fmean(part.reward_accuracy for part in parts[-n:])))
+    return rows
 
 
 def score_line(score: Score) -> str:

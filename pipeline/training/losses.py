@@ -17,9 +17,9 @@ from pairsmith.pipeline.training.checks import LN_2, TrainingError
 from pairsmith.pipeline.training.methods import Knobs, Method
 from pairsmith.pipeline.training.reading import FOCUS
 
-WEIGHT, N_COMPARED = "weight", "n_compared"
-CARRIED = (WEIGHT, N_COMPARED)
-"""Columns of pairs that a `PairTrainer` carries into its batches."""
+WEIGHT, N_COMPARED, DATASET = "weight", "n_compared", "dataset"
+CARRIED = (WEIGHT, N_COMPARED, DATASET)
+"""Columns of pairs that a `PairTrainer` carries into its batches; `dataset` as a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +127,16 @@ def loss_at_equality(method: Method, knobs: Knobs) -> float | None:
 class PairTrainer(DPOTrainer):  # type: ignore[misc] # TRL carries no types
     """DPO's trainer with a loss for each pair, times the pair's weight, averaged over the batch's pairs."""
 
+    carried: tuple[str, ...] = ()
     pair_loss: Callable[[Scored], Any]
     reward_scale = 1.0
+    datasets: tuple[str, ...] = ()
 
-    def set_up(self, method: Method, knobs: Knobs, columns: tuple[str, ...]) -> None:
-        """Choose the loss, and have batches carry further columns of the rows."""
-        self.reward_scale = knobs.beta or 1.0
+    def set_up(
+        self, method: Method, knobs: Knobs, columns: tuple[str, ...], datasets: tuple[str, ...] = ()
+    ) -> None:
+        """Choose the loss, and have batches carry further columns of the rows; `datasets` are named in the log."""
+        self.carried, self.reward_scale, self.datasets = columns, knobs.beta or 1.0, datasets
         if method.name == "bonbon":
             self.pair_loss = lambda scored: bonbon_loss(scored, knobs.sft_weight or 0.0)
         else:
@@ -174,10 +178,21 @@ class PairTrainer(DPOTrainer):  # type: ignore[misc] # TRL carries no types
         up, down = chosen - reference[0], rejected - reference[1]
         scored = Scored(chosen, up, down, n_chosen, n_rejected, carried.get(N_COMPARED))
         losses = self.pair_loss(scored)
+        if DATASET in carried:
+            self._note_datasets(carried[DATASET], losses.detach(), (up > down).detach())
         if WEIGHT in carried:
             losses = losses * carried[WEIGHT].to(losses)
         self._note_rewards(chosen.detach(), rejected.detach(), up.detach(), down.detach())
         return (losses.mean(), outputs) if return_outputs else losses.mean()
+
+    def _note_datasets(self, numbers: Any, losses: Any, is_right: Any) -> None:
+        """Note loss and reward accuracy of each dataset that the batch has rows of."""
+        numbers, losses, is_right = (self.accelerator.gather(part) for part in (numbers, losses, is_right.float()))
+        for number in numbers.unique().tolist():
+            mine = numbers == number
+            for name, value in (("loss", losses), ("accuracy", is_right)):
+                kept = self._metrics["train" if self.model.training else "eval"]
+                kept[f"dataset/{self.datasets[number]}/{name}"].append(value[mine].mean().item())
 
     def _note_rewards(self, chosen: Any, rejected: Any, up: Any, down: Any) -> None:
         """Note what DPO notes; BoNBoN's reward is the log-ratio itself, since n takes beta's place."""
@@ -209,6 +224,25 @@ def focused_mask(mask: Any, rows: Sequence[Mapping[str, Sequence[int]]]) -> Any:
         kept = [number for number in numbers if number < len(tokens)]
         focused[place, tokens[kept]] = 1
     return focused
+
+
+def number_datasets(train: Any, held_out: Any, method: Method) -> tuple[Any, Any, tuple[str, ...]]:
+    """Return the rows with the number of their dataset in the place of its name, and the names.
+
+    The column is left out where there is one dataset, or where the method's loss is not one of each pair.
+    """
+    if DATASET not in train.column_names:
+        return train, held_out, ()
+    names = tuple(dict.fromkeys(train[DATASET]))
+    keeps = len(names) > 1 and method.is_dpo and all(loss in PAIR_LOSSES for loss in method.losses)
+    numbers = {name: number for number, name in enumerate(names)}
+
+    def numbered(rows: Any) -> Any:
+        found = [numbers.get(name, 0) for name in rows[DATASET]]
+        rows = rows.remove_columns(DATASET)
+        return rows.add_column(DATASET, found) if keeps else rows
+
+    return numbered(train), numbered(held_out), names if keeps else ()
 
 
 def check_weights(rows: Any, method: Method) -> Any:

@@ -1,8 +1,8 @@
 """Several datasets as one: published forms converted, rows checked, counted, and mixed by share.
 
 The forms are TRL's: prompt, chosen and rejected as plain text or as messages; answers that repeat the conversation
-before them; no prompt column, where the prompt is the messages that both answers begin with. A row keeps the
-name of its dataset in the column `dataset`.
+before them; no prompt column, where the prompt is what both answers begin with (messages, or the turns `Human:`
+and `Assistant:` of hh-rlhf). A row keeps the name of its dataset in the column `dataset`.
 """
 
 import json
@@ -31,6 +31,7 @@ from pairsmith.schemas.problem import Problem
 
 REPORT = "mixture.json"
 Messages = list[dict[str, str]]
+_TURN = re.compile(r"^(Human|Assistant):", re.MULTILINE)
 _FENCE = re.compile(r"```[^\n]*\n(.*?)```", re.DOTALL)
 _SPAN = pa.list_(pa.struct([("start", pa.int64()), ("end", pa.int64())]))
 _TEXT = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
@@ -55,6 +56,7 @@ class MixedDataset:
 
     Attributes:
         n_rows: rows it has; `n_taken` those that are trained on.
+        forms: rows by the form that they came in.
         dropped: rows by the reason for which they were left out.
         n_short: rows that its share asks for and that it does not have.
     """
@@ -62,6 +64,7 @@ class MixedDataset:
     name: str
     n_rows: int = 0
     n_taken: int = 0
+    forms: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     n_short: int = 0
 
@@ -148,15 +151,18 @@ def take_counts(configs: Sequence[MixedDatasetConfig], available: Sequence[int])
     return [round(total * config.share) if config.share else n for config, n in zip(configs, fixed, strict=True)]
 
 
-def to_preference(row: Mapping[str, Any]) -> tuple[Messages, Messages, Messages]:
-    """Return prompt, chosen and rejected of a row, as messages; the answers are one message each.
+def to_preference(row: Mapping[str, Any]) -> tuple[str, Messages, Messages, Messages]:
+    """Return form, prompt, chosen and rejected of a row, as messages; the answers are one message each.
 
     Raises:
         FormError: it is no preference.
     """
     chosen, rejected, prompt = row.get("chosen"), row.get("rejected"), row.get("prompt")
+    form = "implicit" if prompt is None else "conversational"
+    if prompt is None and isinstance(chosen, str) and isinstance(rejected, str):
+        chosen, rejected = _turns(chosen), _turns(rejected)
     if isinstance(chosen, str) and isinstance(rejected, str):
-        asked = _asked(prompt)
+        form, asked = "plain", _asked(prompt)
         answers = [[{"role": "assistant", "content": answer}] for answer in (chosen, rejected)]
     else:
         sides = [_messages(side) for side in (chosen, rejected)]
@@ -164,6 +170,7 @@ def to_preference(row: Mapping[str, Any]) -> tuple[Messages, Messages, Messages]
             n = _n_common(*sides)
             if not n or [len(side) - n for side in sides] != [1, 1]:
                 raise FormError("several_turns" if n else "no_prompt")
+            form = form if prompt is None else "conversation_repeated"
             asked, answers = sides[0][:n], [side[n:] for side in sides]
         else:
             asked, answers = _asked(prompt), sides
@@ -173,12 +180,10 @@ def to_preference(row: Mapping[str, Any]) -> tuple[Messages, Messages, Messages]
         raise FormError("empty_answer")
     if answers[0] == answers[1]:
         raise FormError("same_answers")
-    return asked, answers[0], answers[1]
+    return form, asked, answers[0], answers[1]
 
 
 def _asked(prompt: Any) -> Messages:
-    if prompt is None:
-        raise FormError("no_prompt")
     return [{"role": "user", "content": prompt}] if isinstance(prompt, str) else _messages(prompt)
 
 
@@ -197,13 +202,23 @@ def _n_common(left: Messages, right: Messages) -> int:
     )
 
 
+def _turns(text: str) -> Messages:
+    """Return the turns of a text as messages; none where it does not begin with one."""
+    before, *parts = _TURN.split(text)
+    roles = {"Human": "user", "Assistant": "assistant"}
+    turns = [
+        {"role": roles[who], "content": said.strip()} for who, said in zip(parts[::2], parts[1::2], strict=True)
+    ]
+    return [] if before.strip() else turns
+
+
 def _convert(
     config: MixedDatasetConfig, path: Path, report: MixedDataset, protected: Benchmarks, test_share: float
 ) -> Iterator[dict[str, Any]]:
     for row in _read(config, path):
         report.n_rows += 1
         try:
-            prompt, chosen, rejected = to_preference(row)
+            form, prompt, chosen, rejected = to_preference(row)
             is_ours = "pair_id" in row
             split = split_of(row["problem_id"], test_share) if is_ours else "train"
             if not is_ours:
@@ -211,6 +226,7 @@ def _convert(
         except FormError as error:
             report.dropped[str(error)] += 1
             continue
+        report.forms[form] += 1
         kept = {name: row.get(name) for name in (*KEPT, "chosen_spans", "rejected_spans")}
         weight = 1.0 if kept["weight"] is None else kept["weight"]
         yield {

@@ -102,7 +102,7 @@ def read_rows(found: RowFiles, wanted: Rows, cache: Path) -> tuple[Any, Any]:
         return empty, empty
     rows = datasets.load_dataset("parquet", data_files={"train": filled}, split="train", cache_dir=str(cache))
     splits = rows["split"] if "split" in rows.column_names else _splits_by_name(found.files)
-    keep = COLUMNS[found.kind] + tuple(name for name in (*KEPT, *SPANS) if name in rows.column_names)
+    keep = COLUMNS[found.kind] + tuple(name for name in (*KEPT, *SPANS, "dataset") if name in rows.column_names)
     rows = rows.select_columns(list(keep))
     train, held_out = (
         rows.select([row for row, name in enumerate(splits) if name == split]) for split in ("train", "test")

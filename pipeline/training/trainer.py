@@ -48,6 +48,7 @@ class Setup:
     seed: int  # decides the adapter's start and the order of the rows
     checkpoints: Path  # folder that checkpoints go to; the newest two are kept, and the best
     n_steps: int  # steps in all
+    datasets: tuple[str, ...] = ()  # names of the datasets that the rows' column `dataset` numbers
 
 
 def make_trainer(setup: Setup, watch: StepWatch) -> Any:
@@ -70,8 +71,8 @@ def make_trainer(setup: Setup, watch: StepWatch) -> Any:
         train = _shuffled_whole(train, config.batch_size, setup.seed)
     if by_pair and (unread := _LOSS_ARGUMENTS & set(config.extra)):
         raise TrainingError(
-            f"training.extra: {', '.join(sorted(unread))} belongs to TRL's own loss; pairs with weights or "
-            "smoothed labels, and the methods focal and bonbon, have pairsmith's"
+            f"training.extra: {', '.join(sorted(unread))} belongs to TRL's own loss; pairs with weights, of "
+            "several datasets or with smoothed labels, and the methods focal and bonbon, have pairsmith's"
         )
     further = {name: value for name, value in config.extra.items() if name != MODEL_ARGUMENTS}
     arguments = settings_class(**{**_common(setup, chosen), **_own(method, config, chosen, train), **further})
@@ -93,9 +94,10 @@ def make_trainer(setup: Setup, watch: StepWatch) -> Any:
     if method.rows != "unpaired":  # KTO pairs each row with its neighbour, so its order is fixed beforehand
         trainer.order = StepOrder(len(train), config.batch_size, setup.seed)
     if isinstance(trainer, PairTrainer):
-        trainer.set_up(method, chosen, carried)
+        trainer.set_up(method, chosen, carried, setup.datasets)
     if config.reference == "base":
         _compare_with_base(trainer.model)
+    trainer.watch_passes()
     return trainer
 
 

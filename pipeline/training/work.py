@@ -12,10 +12,12 @@ from accelerate import PartialState
 from pairsmith.pipeline.training import progress
 from pairsmith.pipeline.training.checks import TrainingError, check_best_of_n, check_n_rows
 from pairsmith.pipeline.training.losses import (
+    DATASET,
     N_COMPARED,
     WEIGHT,
     check_weights,
     loss_at_equality,
+    number_datasets,
 )
 from pairsmith.pipeline.training.methods import METHODS, Method, knobs, least_rows
 from pairsmith.pipeline.training.progress import OnPlan, OnStep, TrainingJob, TrainingPlan
@@ -54,8 +56,9 @@ def do_steps(job: TrainingJob, on_plan: OnPlan, on_step: OnStep) -> None:
         PartialState(cpu=config.device == "cpu")  # before anybody asks it on which device
         start = load_start(job.start, config, method.has_reference)
         train, held_out, plan = _read(job, method, start, cache)
+        train, held_out, datasets = number_datasets(train, held_out, method)
         checkpoints = job.out / progress.CHECKPOINTS
-        setup = Setup(method, config, start, train, held_out, job.seed, checkpoints, plan.n_steps)
+        setup = Setup(method, config, start, train, held_out, job.seed, checkpoints, plan.n_steps, datasets)
         _take_up(job, plan, on_plan, on_step)
         checkpoint, n_done = progress.newest_checkpoint(job.out), len(progress.read_log(job.out))
         PartialState().wait_for_everyone()  # nobody's step is in the log before all have read it
@@ -99,7 +102,7 @@ def _read(job: TrainingJob, method: Method, start: Start, cache: Path) -> tuple[
     """Return rows to train on, held-out rows, and the plan."""
     config = job.config
     train, held_out = read_rows(find_rows(job.dataset, method.rows), method.rows, cache)
-    columns = [*COLUMNS[method.rows], WEIGHT]
+    columns = [*COLUMNS[method.rows], WEIGHT, DATASET]
     if method.name == "bonbon":
         check_best_of_n(train, job.name)
         columns.append(N_COMPARED)
