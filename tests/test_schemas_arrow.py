@@ -30,11 +30,11 @@ from pairsmith.schemas.score import (
     SliceGain,
     StudyRow,
 )
-from pairsmith.schemas.training import HeldOutStep, TrainingStep, TrainingSummary
+from pairsmith.schemas.training import DatasetStep, HeldOutStep, TrainingStep, TrainingSummary
 from pairsmith.schemas.verdict import CandidateCrosscheck, ProblemCrosscheck, Timing, Verdict
 
 RECORDS = (
-    Repair, OtherBlock,
+    DatasetStep, Repair, OtherBlock,
     OtherRun,
     Span,
     Candidate, Case, CaseRun, Execution, Gain, HeldOutStep, Interval,
