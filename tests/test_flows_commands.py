@@ -143,7 +143,7 @@ def test_the_command_itself_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize("verb", ["status", "inspect", "build", "build --dry-run"])
 def test_verbs_that_make_nothing_load_nothing_heavy(verb: str, built: Path, config: Path, home: Path) -> None:
     """A build with nothing to do is one of them. It starts no server."""
-    heavy = {"prefect", "sklearn", "torch", "fastapi"}
+    heavy = {"prefect", "sklearn", "torch", "fastapi", "pandas"}
     code = f"""
 import sys
 from pairsmith.flows.cli import app

@@ -9,6 +9,7 @@ from pairsmith.flows.cli.shared import (
     Overrides,
     RunArgument,
     default_cache,
+    keep_pandas_out,
     paged,
     run_here,
     verb,
@@ -73,6 +74,7 @@ def status_command(
     """
     from pairsmith.flows.cli.status import show_status
 
+    keep_pandas_out()
     show_status(run, overrides or (), default_cache(), reporter().console)
 
 

@@ -12,6 +12,7 @@ from pairsmith.flows.cli.shared import (
     ConfigFile,
     DryRun,
     Overrides,
+    keep_pandas_out,
     need_publishable,
     read_key,
     run_on_config,
@@ -170,6 +171,7 @@ def demo_command(
 
 def _is_built(settings: RunConfig, folder: Path) -> bool:
     """Return whether nothing is left to make of a run; then print what a build of it prints."""
+    keep_pandas_out()
     from pairsmith.flows.runtime.waves import is_adaptive
     from pairsmith.pipeline.chain.chain import Chain
     from pairsmith.pipeline.chain.state import remembered

@@ -79,6 +79,7 @@ def without_verb(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         from pairsmith.flows.cli.status import show_next
 
+        keep_pandas_out()
         guard(lambda: show_next(reporter().console))
 
 
@@ -144,6 +145,7 @@ def run_on_config(
     if dry_run:
         from pairsmith.flows.cli import plans
 
+        keep_pandas_out()
         name, *parts = plan
         getattr(plans, name)(settings, folder, reporter().console, *([parts] if parts else ()))
         return
@@ -221,6 +223,23 @@ def paged(console: Console) -> contextlib.AbstractContextManager[object]:
     return console.pager(styles=True) if is_live else contextlib.nullcontext()
 
 
+def keep_pandas_out() -> None:
+    """Have pyarrow find no pandas in this process unless something else loads it; saves half a second.
+
+    It looks once, at its first array, to know lists from Series.
+    """
+    import pyarrow as pa
+
+    if "pandas" in sys.modules:
+        return
+    sys.modules["pandas"] = None  # type: ignore[assignment]
+    try:
+        with contextlib.suppress(ImportError, AttributeError):
+            pa.array([0])
+    finally:
+        del sys.modules["pandas"]
+
+
 def prepare_libraries() -> None:
     """Keep the terminal to our own lines, and signals to this process."""
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -256,6 +275,7 @@ def run_here(run: str, is_written: bool = False) -> Iterator[Path]:
     Raises:
         PairsmithError: no such folder, nothing is at the address, or it can't be reached.
     """
+    keep_pandas_out()
     if "://" not in run:
         folder = load_config(Path(run)).run if run.endswith(".toml") and Path(run).is_file() else Path(run)
         if not folder.is_dir():
