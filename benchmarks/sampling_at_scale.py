@@ -5,11 +5,12 @@
 
 Each server has 256 slots; a sequence takes the given seconds in the mean (0.25 to 3 times, as lengths vary),
 shortened by a factor so that all servers together end 400 sequences a second: what is simulated is the order of
-things, not their pace. Requests beyond the slots wait in the server's queue. Of several servers one ends in the
-middle and is back after ten sequences' time, and one makes half as many tokens. Prints completions a second over
-the servers' own limit, sequences that were aborted while they ran (but for those of the server that ended),
-sequences that were drawn again, CPU milliseconds of the client a completion and its peak memory. Exits with 1
-where a draw is missing or came twice.
+things, not their pace. Metrics are asked for in that shortened time too, at most 20 times a second. Requests
+beyond the slots wait in the server's queue. Of several servers one ends in the middle and is back after ten
+sequences' time, and one makes half as many tokens. Prints completions a second over the servers' own limit,
+sequences that were aborted while they ran (but for those of the server that ended), sequences that were drawn
+again, CPU milliseconds of the client a completion and its peak memory. Exits with 1 where a draw is missing or
+came twice.
 """
 
 import argparse
@@ -26,12 +27,14 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
+from pairsmith.pipeline.sampling import openai_backend
 from pairsmith.pipeline.sampling.openai_backend import OpenAISampler, request_limit_s
 from pairsmith.pipeline.sampling.protocol import Drawn, Opening, Request, answer_limit
 from pairsmith.schemas.config.sampling import SamplingConfig
 
 SLOTS = 256
 RATE = 400.0  # sequences that all servers together end in a second
+REPORT_EVERY_S = openai_backend.REPORT_EVERY_S
 N_EACH = 16  # draws of a prompt
 _LENGTHS = (0.25, 0.4, 0.5, 0.7, 0.8, 0.9, 1.0, 1.05, 1.2, 3.2)  # over their mean
 _CODE = "```python\ndef f(x):\n    return x\n```\n" + "# words\n" * 40
@@ -188,6 +191,7 @@ def measure(n_draws: int, seconds: float, n_servers: int) -> bool:
         base_url=tuple(f"http://127.0.0.1:{port}/v1" for port in ports),
         concurrency=SLOTS,
     )
+    openai_backend.REPORT_EVERY_S = max(REPORT_EVERY_S / factor, 1 / 20)
     limit_s = request_limit_s(answer_limit(config, None)) / factor
     sampler = OpenAISampler(config, None, lambda line: None, first_wait_s=1.0 / factor, limit_s=limit_s)
     began, cpu = time.monotonic(), time.process_time()

@@ -1,4 +1,5 @@
 import asyncio
+import math
 import time
 
 import pytest
@@ -33,6 +34,50 @@ def test_an_overload_halves_the_limit_once_for_all_that_was_sent_before() -> Non
     for _ in range(9):
         gate.overloaded(time.monotonic())
     assert gate.limit == 1
+
+
+@pytest.mark.parametrize(
+    ("n_now", "n_reported", "n_more"),
+    [
+        (64, math.inf, 0),  # another server than vLLM
+        (64, 40, 24),  # 24 short ones have ended, and others of their requests go on
+        (64, 64, 0),
+        (20, 500, 44),  # others draw there too
+    ],
+)
+def test_what_vllm_has_neither_running_nor_waiting_takes_no_place(
+    n_now: int, n_reported: float, n_more: int
+) -> None:
+    gate = Gate("u", most=64, limit=64, n_now=n_now, n_reported=n_reported)
+    assert gate.has_room(max(n_more, 1)) is (n_more > 0)
+    assert not gate.has_room(n_more + 1)
+
+
+@pytest.mark.parametrize("lengths", [(5, 5, 5, 30), (5, 5)])
+@pytest.mark.parametrize("n_slots", [40, 400])
+def test_vllm_is_kept_full_and_never_has_more_than_the_user_set(lengths: tuple[int, ...], n_slots: int) -> None:
+    """Each tick a server reports; a request is answered with its longest sequence."""
+    gate = Gate("u", most=64, limit=64)
+    left: list[int] = []  # sequences of each request that have not ended
+    waiting: list[tuple[int, int]] = []  # request, ticks
+    running: list[tuple[int, int]] = []
+    reports = []
+    for _ in range(200):
+        gate.n_reported = len(running) + len(waiting)
+        while gate.has_room(len(lengths)):
+            waiting += [(len(left), ticks) for ticks in lengths]
+            left.append(len(lengths))
+            gate.n_now += len(lengths)
+            gate.n_reported += len(lengths)
+        n_free = n_slots - len(running)
+        running, waiting = running + waiting[:n_free], waiting[n_free:]
+        reports.append((len(running), len(waiting)))
+        for request, ticks in running:
+            left[request] -= ticks == 1
+            gate.n_now -= len(lengths) * (ticks == 1 and left[request] == 0)
+        running = [(request, ticks - 1) for request, ticks in running if ticks > 1]
+    assert {sum(report) for report in reports} <= {61, 62, 63, 64}
+    assert all(n_running == min(n_slots, n_running + n_waiting) for n_running, n_waiting in reports)
 
 
 def test_nothing_is_sent_before_the_time_that_a_server_asked_for() -> None:

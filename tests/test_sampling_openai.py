@@ -1,5 +1,6 @@
 import asyncio
 import email.utils
+import itertools
 import json
 import threading
 import time
@@ -152,6 +153,64 @@ def test_requests_in_the_queue_of_a_busy_server_are_not_aborted(server: Server) 
     server.script = script
     assert sorted(ask(open_server(server, limit_s=0.4), 24)) == list(range(24))
     assert set(server.tries.values()) == {1}
+
+
+@pytest.mark.parametrize(("is_working", "n_tries"), [(True, 1), (False, 2)])
+def test_a_long_answer_is_waited_for_while_vllm_makes_tokens(
+    server: Server, is_working: bool, n_tries: int
+) -> None:
+    def script(body: dict[str, Any], n: int) -> Answer:
+        if n == 1:
+            time.sleep(1.2)
+        return completion("ok")
+
+    made = itertools.count(5)
+    server.script = script
+    server.metrics = lambda: (
+        "# TYPE vllm:generation_tokens_total counter\n"
+        f'vllm:generation_tokens_total{{engine="0"}} {next(made) if is_working else 5}.0\n'
+    )
+    assert list(ask(open_server(server, limit_s=0.4), 1)) == [0]
+    assert server.tries == {1000: n_tries}
+
+
+@pytest.mark.parametrize(("n_running", "is_more"), [(3, True), (10, False)])
+def test_at_vllm_ended_sequences_take_no_place(
+    server: Server, n_running: int, is_more: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten may be drawn. The server says how many of the first ten run, and answers nobody for some reports."""
+    monkeypatch.setattr("pairsmith.pipeline.sampling.openai_backend.REPORT_EVERY_S", 0.1)
+    n_seen: list[int] = []
+    enough = threading.Event()
+
+    def metrics() -> str:
+        n_seen.append(server.n_now)
+        if len(n_seen) == 12:
+            enough.set()
+        return (
+            f'vllm:generation_tokens_total 0.0\nvllm:num_requests_running{{engine="0"}} {n_running}.0\n'
+            f"vllm:num_requests_waiting {max(0, server.n_now - 10)}.0\n"
+        )
+
+    def script(body: dict[str, Any], n: int) -> Answer:
+        enough.wait(30)
+        return completion("ok")
+
+    server.script, server.metrics = script, metrics
+    assert len(ask(open_server(server, concurrency=10), 40)) == 40
+    assert (max(n_seen[:12]) > 10) is is_more
+
+
+def test_a_request_asks_for_no_more_than_the_concurrency(server: Server) -> None:
+    asked: list[int] = []
+
+    def script(body: dict[str, Any], n: int) -> Answer:
+        asked.append(body["n"])
+        return completion("ok")
+
+    server.script = script
+    list(open_server(server, n_per_request=16, concurrency=3).sample(in_a_row(8)))
+    assert max(asked) == 3
 
 
 @pytest.mark.slow

@@ -2,13 +2,17 @@
 
 Additive increase and multiplicative decrease, as in TCP (Chiu and Jain 1989). The limit counts completions, not
 requests: a request with `n = 16` takes 16 places until its longest completion ends. It doubles until the first
-sign of overload (slow start), then rises by a quarter. vLLM queues what does not fit its batch: it is sent more.
+sign of overload (slow start), then rises by a quarter. vLLM reports the sequences that run and wait: there it
+counts these, so that the short completions of a request that goes on take no place.
 """
 
 import asyncio
+import math
 import queue
+import re
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -17,18 +21,37 @@ import httpx
 
 T = TypeVar("T")
 FIRST = 32
-AHEAD = 4  # times its batch that vLLM is sent: of 16 lengths the longest is some 3 times the mean
 _RISE = 0.25  # of the limit, after as many answers as it allows
+_METRIC = re.compile(
+    r"^vllm:(generation_tokens_total|num_requests_running|num_requests_waiting)(?:\{[^}]*\})? ([0-9.eE+]+)$",
+    re.MULTILINE,
+)
 _METRICS_LIMIT_S = 10.0
 
 
-async def is_vllm(client: httpx.AsyncClient, url: str) -> bool:
-    """Return whether a server is vLLM, by its metrics."""
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """What a vLLM server reports: sequences that run and that wait now, and tokens made so far."""
+
+    n_running: float
+    n_waiting: float
+    n_tokens: float
+
+
+async def read_metrics(client: httpx.AsyncClient, url: str) -> Metrics | None:
+    """Return what a vLLM server reports in Prometheus's form; None if it is away, or another server."""
     try:
         answer = await client.get(httpx.URL(url).copy_with(path="/metrics"), timeout=_METRICS_LIMIT_S)
     except httpx.HTTPError:
-        return False
-    return answer.status_code == 200 and "vllm:generation_tokens_total" in answer.text
+        return None
+    counts: dict[str, float] = defaultdict(float)  # over the engines of one server
+    for name, value in _METRIC.findall(answer.text) if answer.status_code == 200 else ():
+        counts[name] += float(value)
+    if "generation_tokens_total" not in counts:
+        return None
+    return Metrics(
+        counts["num_requests_running"], counts["num_requests_waiting"], counts["generation_tokens_total"]
+    )
 
 
 @dataclass(slots=True)
@@ -38,7 +61,8 @@ class Gate:
     url: str
     most: int  # the limit never exceeds it
     limit: float = FIRST  # completions that may be drawn at a time now
-    n_now: int = 0  # completions being drawn
+    n_now: int = 0  # completions of requests that are not answered yet
+    n_reported: float = math.inf  # sequences that vLLM has, by its last report and what was sent since
     resume_at: float = 0.0  # no request is sent before this time of the monotonic clock
     n_answered: int = 0  # answers so far
     _last_cut: float = 0.0
@@ -50,12 +74,16 @@ class Gate:
 
     def has_room(self, n: int = 1) -> bool:
         """Return whether a request for n completions may be sent now; an idle server takes any."""
-        fits = self.n_now == 0 or self.n_now + n <= int(self.limit)
+        fits = self.n_now == 0 or self.n_drawn() + n <= int(self.limit)
         return fits and time.monotonic() >= self.resume_at
+
+    def n_drawn(self) -> float:
+        """Return the completions that are being drawn; what others draw at the same server takes no place."""
+        return min(self.n_now, self.n_reported)
 
     def load(self) -> float:
         """Return the share of the limit that is in use."""
-        return self.n_now / max(self.limit, 1.0)
+        return self.n_drawn() / max(self.limit, 1.0)
 
     def succeeded(self, n: int = 1) -> None:
         """Count an answer of n completions; raise the limit after as many as it allows."""
@@ -79,11 +107,27 @@ class Gates:
     def __init__(self, urls: tuple[str, ...], most: int, first: int = FIRST) -> None:
         """Make a gate for each address."""
         self.gates = [Gate(url, most, float(first)) for url in urls]
+        self.watchers: list[asyncio.Task[None]] = []  # cancelled with the client
         self._changed = asyncio.Condition()
 
     def room(self) -> int:
-        """Return the completions that all servers may draw at a time."""
-        return sum(int(gate.limit) for gate in self.gates)
+        """Return the completions that requests to all servers may be for at a time."""
+        return sum(int(gate.limit + gate.n_now - gate.n_drawn()) for gate in self.gates)
+
+    async def follow_vllm(self, client: httpx.AsyncClient, every_s: float) -> None:
+        """Count at those servers that are vLLM what they report, from now on; without a slow start."""
+        for gate in self.gates:
+            if await read_metrics(client, gate.url) is not None:
+                gate.limit = gate.most
+                self.watchers.append(asyncio.create_task(self._watch(client, gate, every_s)))
+
+    async def _watch(self, client: httpx.AsyncClient, gate: Gate, every_s: float) -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            metrics = await read_metrics(client, gate.url)
+            async with self._changed:
+                gate.n_reported = metrics.n_running + metrics.n_waiting if metrics is not None else math.inf
+                self._changed.notify_all()
 
     async def enter(self, n: int = 1) -> Gate:
         """Wait until a server has room for n completions, and take it."""
@@ -93,6 +137,7 @@ class Gates:
                 if free:
                     gate = min(free, key=Gate.load)
                     gate.n_now += n
+                    gate.n_reported += n
                     return gate
                 pause = min((gate.resume_at for gate in self.gates), default=0.0) - time.monotonic()
                 try:
@@ -161,7 +206,7 @@ class ClientLoop:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     async def _closed(self) -> None:
-        tasks = list(self._tasks)
+        tasks = [*self._tasks, *self._gates.watchers]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from pairsmith.pipeline.sampling.concurrency import AHEAD, FIRST, ClientLoop, Gate, Gates, is_vllm
+from pairsmith.pipeline.sampling.concurrency import FIRST, ClientLoop, Gate, Gates, read_metrics
 from pairsmith.pipeline.sampling.openai_api import (
     AnswerError,
     Dialect,
@@ -37,6 +37,7 @@ MAX_BODY_BYTES = 256 << 20  # 16 completions of 32,000 tokens with their log-pro
 FIRST_WAIT_S = 1.0  # doubled at each try, so 1 + 2 + 4 + 8 + 16 = 31 s for a server to come back
 LONGEST_WAIT_S = 60.0
 N_OWN_500 = 3  # HTTP 500 for one request while others are answered: the request's own fault, not the server's
+REPORT_EVERY_S = 0.5  # until vLLM is asked again what runs and waits
 _AHEAD = 2  # completions that are ready, for each that is drawn
 _OVERLOAD = frozenset({429, 502, 503, 504, 529})
 _RETRIED = _OVERLOAD | {408, 409, 425, 500}
@@ -106,7 +107,7 @@ class OpenAISampler(Sampler):
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._dialect, self._learned = Dialect(), set[str]()
         self._given_limit_s = limit_s
-        self._n_most = config.n_per_request
+        self._n_most = min(config.n_per_request, config.concurrency)
 
     def context(self) -> int | None:
         """Return the model's context, where the first server tells it in `/models`: vLLM, SGLang, hosted ones."""
@@ -160,10 +161,7 @@ class OpenAISampler(Sampler):
             trust_env=False,
         )
         gates = Gates(self.urls, self._config.concurrency, self._first_concurrency)
-        for gate in gates.gates:
-            if await is_vllm(client, gate.url):
-                gate.most *= AHEAD
-                gate.limit = gate.most
+        await gates.follow_vllm(client, REPORT_EVERY_S)
         return client, gates
 
     async def _ask_group(
@@ -261,19 +259,23 @@ class OpenAISampler(Sampler):
     async def _post(
         self, client: httpx.AsyncClient, gate: Gate, path: str, body: dict[str, Any]
     ) -> httpx.Response:
-        """Send a request, and wait for its answer as long as the server answers others.
+        """Send a request, and wait for its answer as long as the server makes progress.
 
-        A request that waits in the queue of a busy server is not aborted and sent again: that makes the queue
-        longer. TimeoutError says that there was no answer to any for the time limit.
+        Progress is an answer to any request, or tokens that vLLM counts in its metrics: a request that takes long,
+        or waits in the queue of a busy server, is not aborted and sent again: that makes the queue longer.
+        TimeoutError says that there was none for the time limit.
         """
         sent = asyncio.ensure_future(_post(client, f"{gate.url}{path}", body))
+        n_tokens: float | None = None
         try:
             for _ in range(_MAX_LIMITS):
                 n_answered = gate.n_answered
                 done, _ = await asyncio.wait({sent}, timeout=self._limit_s)
                 if done:
                     return sent.result()
-                if gate.n_answered == n_answered:
+                before, metrics = n_tokens, await read_metrics(client, gate.url)
+                n_tokens = metrics.n_tokens if metrics is not None else None
+                if gate.n_answered == n_answered and n_tokens in (None, before):
                     break
             raise TimeoutError
         finally:
