@@ -207,8 +207,10 @@ def test_gradient_checkpointing_and_bfloat16_train(pairs: Path, model: Path, tmp
 def test_a_reference_that_is_computed_first_gives_the_same_losses(
     pairs: Path, model: Path, plain: Path, tmp_path: Path
 ) -> None:
-    first = _train(pairs, model, tmp_path, precompute_reference=True)
+    first = _train(pairs, model, tmp_path / "dpo", precompute_reference=True)
     assert _losses(first) == pytest.approx(_losses(read_log(plain)), rel=1e-4)
+    second = _train(pairs, model, tmp_path / "kto", precompute_reference=True, method="kto", max_steps=2)
+    assert {step.kl for step in (*first, *second)} == {None}
 
 
 def test_the_best_step_on_held_out_pairs_is_kept_and_training_stops(
@@ -262,6 +264,9 @@ def test_two_processes_on_cpus_make_the_same_steps(
     assert seen == [1, 2, 3, 4]
     assert not (tmp_path / "rows").exists()
     assert _losses(list(summary.steps)) == pytest.approx(_losses(read_log(plain)), rel=1e-4)
+    for step, alone in zip(summary.steps, read_log(plain), strict=True):
+        assert step.chosen_n_tokens == alone.chosen_n_tokens
+        assert step.kl == (None if precomputes else pytest.approx(alone.kl, rel=1e-3, abs=1e-7))
 
 
 FSDP_ON_CPUS = """

@@ -157,8 +157,9 @@ class Watched:
         """Begin to look at what the model gives; the trainer is ready."""
         self._passes: list[torch.Tensor] = []
         models = [self.model, getattr(self, "ref_model", None)]  # type: ignore[attr-defined]
+        is_precomputed = getattr(self.args, "precompute_ref_log_probs", False)  # type: ignore[attr-defined]
         for model in models:
-            if model is not None:
+            if model is not None and not is_precomputed:  # the reference makes no pass beside the policy's then
                 model.register_forward_hook(self._keep_pass)
 
     def _keep_pass(self, module: Any, inputs: Any, output: Any) -> None:
