@@ -120,7 +120,8 @@ def _make(
 
     engine = config.engine
     n = _n_drawers(engine.sampler_gpus, ray.cluster_resources().get("GPU", 0.0), len(pending))
-    again = {"max_restarts": _MAX_RETRIES, "max_task_retries": _MAX_RETRIES}
+    # Tries at an actor whose node is gone fail at once until Ray notices that it is: only restarts are counted.
+    again = {"max_restarts": _MAX_RETRIES, "max_task_retries": -1}
     drawer = ray.remote(num_gpus=engine.sampler_gpus, num_cpus=0, **again)(Drawer)
     judge = ray.remote(num_cpus=engine.judge_cpus, max_retries=_MAX_RETRIES)(judge_shard)
     # By stream of drawn shards: the actor, and what it has yet to draw.
