@@ -44,8 +44,9 @@ class StageProgress:
 
     def advance(self, n: int = 1, note: str = "") -> None:
         """Count units that were done; `note` stands behind the rate."""
-        self.n_done += n
-        self.reporter._show(self, note)
+        with self.reporter._lock:
+            self.n_done += n
+            self.reporter._show(self, note)
 
     def expect_less(self, n: int) -> None:
         """Take units that will never come off the total."""

@@ -7,9 +7,12 @@ drawing (`run_samples`), and shards all over a cluster (`flows.runtime.cluster`)
 import contextvars
 import itertools
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -41,7 +44,9 @@ R = TypeVar("R")
 SAMPLER_TAG = "pairsmith-sampler"
 MANY_CUT_OFF = 0.1  # share of answers that ended at the limit of tokens, from which on the build says so
 _RETRY_DELAY_S = 10.0  # before the first retry, doubled each time: what was away for a moment is back by then
-_STOP_LIMIT_S = 20.0  # for the shard that is judged when a run is stopped
+_STOP_LIMIT_S = 20.0  # for the shards that are judged when a run is stopped
+# Shards in sandboxes at once: while a program burns its limit at the end of one, the next has work for all cores.
+_N_SHARDS = 2
 _JITTER = 0.5  # of the delay: runs that failed together don't come back together
 _policy: list[ServiceConfig] = []
 
@@ -188,7 +193,7 @@ def overlapped_stages() -> tuple[str, ...]:
 
 
 def _draw_and_judge(chain: Chain, names: Sequence[str], meter: Meter) -> None:
-    """Draw the missing shards of candidates, and make the later stages of each shard in a thread beside."""
+    """Draw the missing shards of candidates, and make the later stages of each shard in threads beside."""
     pending = [name for name in sorted(names) if not chain.has("candidates", name)]
     ready = [name for name in sorted(names) if name not in pending]
     if pending and ready:
@@ -216,26 +221,39 @@ def _draw_and_judge(chain: Chain, names: Sequence[str], meter: Meter) -> None:
 @contextmanager
 def _judging(chain: Chain, bars: Mapping[str, StageProgress]) -> Iterator[Callable[[str], None]]:
     """Give a function that has a shard judged in a thread beside; wait for all shards at the end."""
-    thread = ThreadPoolExecutor(1, "judging", initializer=leave_first_cpu)
+    others = threading.Lock()
+    is_sampling = choose_backend(chain.config.sampling) == "transformers"
+    with _beside(leave_first_cpu if is_sampling else None) as submit:
+        yield lambda name: submit(lambda: _judge_shard(chain, name, bars, others))
+
+
+@contextmanager
+def _beside(initializer: Callable[[], None] | None = None) -> Iterator[Callable[[Callable[[], None]], None]]:
+    """Give a function that has work done in threads beside; what ended a piece of work is raised.
+
+    Args:
+        initializer: what each thread does first.
+    """
+    threads = ThreadPoolExecutor(_N_SHARDS, "shards", initializer=initializer)
     jobs: list[Future[None]] = []
 
-    def judge(name: str) -> None:
-        jobs.append(thread.submit(contextvars.copy_context().run, _judge_shard, chain, name, bars))
+    def submit(work: Callable[[], None]) -> None:
+        jobs.append(threads.submit(contextvars.copy_context().run, work))
         for job in jobs:
             if job.done():
-                job.result()  # raises what ended it
+                job.result()
 
     try:
-        yield judge
+        yield submit
         for job in jobs:
             job.result()
     finally:
-        thread.shutdown(wait=False, cancel_futures=True)
+        threads.shutdown(wait=False, cancel_futures=True)
         wait([job for job in jobs if not job.cancelled()], _STOP_LIMIT_S)
 
 
 def leave_first_cpu() -> None:
-    """Keep this thread, and what it starts, off the first core if there are others: sampling needs one.
+    """Keep this thread, and what it starts, off the first core if there are others: a model in this process needs one.
 
     Containers are started by their engine and not bound by this.
     """
@@ -243,12 +261,25 @@ def leave_first_cpu() -> None:
     os.sched_setaffinity(0, cpus - {min(cpus)} or cpus)
 
 
-def _judge_shard(chain: Chain, name: str, bars: Mapping[str, StageProgress]) -> None:
-    """Make a shard of the stages behind the candidates."""
+def _judge_shard(chain: Chain, name: str, bars: Mapping[str, StageProgress], others: threading.Lock) -> None:
+    """Make a shard of the stages behind the candidates; but for executions, one shard at a time."""
     for stage in overlapped_stages():
-        bar, n_before = bars[stage], bars[stage].n_done
-        chain.ensure(stage, name, on_done=bar.advance)
-        bar.advance(chain.folder(stage).n_rows(name) - (bar.n_done - n_before))
+        counted = _Counted(bars[stage])
+        with nullcontext() if stage == "executions" else others:
+            chain.ensure(stage, name, on_done=counted.advance)
+        bars[stage].advance(chain.folder(stage).n_rows(name) - counted.n_done)
+
+
+@dataclass
+class _Counted:
+    """Counts what one shard added to a bar."""
+
+    bar: StageProgress
+    n_done: int = 0
+
+    def advance(self, n: int) -> None:
+        self.n_done += n
+        self.bar.advance(n)
 
 
 @contextmanager
@@ -292,11 +323,28 @@ def run_stage(chain: Chain, name: str, sizes: Mapping[str, int]) -> None:
         reporter().log(f"{name:<11} {len(sizes) - len(pending)} of {len(sizes)} shards there already")
     if pending:
         with reporter().stage(name, sum(sizes[shard] for shard in pending), stage.unit) as bar:
-            for shard in pending:
-                chain.ensure(name, shard)
-                bar.advance(sizes[shard])
+            if name == "standings":
+                _make_beside(chain, name, pending, sizes, bar)
+            else:
+                for shard in pending:
+                    chain.ensure(name, shard)
+                    bar.advance(sizes[shard])
     for each in together:
         chain.finish(each, sizes)
+
+
+def _make_beside(
+    chain: Chain, stage: str, shards: Sequence[str], sizes: Mapping[str, int], bar: StageProgress
+) -> None:
+    """Make shards in threads, so many at once."""
+
+    def make(shard: str) -> None:
+        chain.ensure(stage, shard)
+        bar.advance(sizes[shard])
+
+    with _beside() as submit:
+        for shard in shards:
+            submit(partial(make, shard))
 
 
 def _is_there(chain: Chain, stage: str, names: Sequence[str] | Mapping[str, int]) -> bool:

@@ -6,6 +6,7 @@ depend on, the version of its code, what is read from outside, or the content of
 """
 
 import json
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -58,6 +59,7 @@ class Chain:
         self._around = around
         self._external: dict[str, Sequence[str]] = {}
         self._rows: OrderedDict[tuple[str, str], Sequence[Any]] = OrderedDict()
+        self._keeping = threading.Lock()  # several threads make shards
 
     def folder(self, stage: str) -> StageFolder:
         """Return the folder of a stage."""
@@ -267,9 +269,10 @@ class Chain:
 
     def _keep(self, stage: str, shard: str, rows: Any) -> None:
         """Keep rows for the stages that read them next; the oldest are let go."""
-        self._rows[stage, shard] = rows
-        while len(self._rows) > 1 and sum(map(len, self._rows.values())) > _MAX_ROWS:
-            self._rows.popitem(last=False)
+        with self._keeping:
+            self._rows[stage, shard] = rows
+            while len(self._rows) > 1 and sum(map(len, self._rows.values())) > _MAX_ROWS:
+                self._rows.popitem(last=False)
 
 
 def _versions_read(stage: Stage) -> dict[str, int]:
