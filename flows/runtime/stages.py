@@ -253,7 +253,7 @@ def _beside(initializer: Callable[[], None] | None = None) -> Iterator[Callable[
 
 
 def leave_first_cpu() -> None:
-    """Keep this thread, and what it starts, off the first core if there are others: a model in this process needs one.
+    """Keep this thread, and what it starts, off the first core if there are others: the model needs one.
 
     Containers are started by their engine and not bound by this.
     """
