@@ -6,8 +6,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,6 +62,19 @@ class StageProgress:
         if not self.n_done or too_few or self.total < self.n_done:
             return None
         return (self.total - self.n_done) / self.rate()
+
+
+@dataclass
+class ShardProgress:
+    """Counts what one shard added to a bar."""
+
+    bar: StageProgress
+    n_done: int = 0
+
+    def advance(self, n: int) -> None:
+        """Count rows that were done."""
+        self.n_done += n
+        self.bar.advance(n)
 
 
 class Reporter:
@@ -182,3 +195,14 @@ def reporter() -> Reporter:
 def set_console(console: Console) -> None:
     """Have the reporter of this process write to a console."""
     _current[:] = [Reporter(console)]
+
+
+@contextmanager
+def open_bars(totals: Mapping[str, int], unit_of: Callable[[str], str]) -> Iterator[dict[str, StageProgress]]:
+    """Show the stages that run at the same time, each with the rows that it will have."""
+    with ExitStack() as stack:
+        # Entered last, closed first: lines at the end are in the order of the stages.
+        yield {
+            name: stack.enter_context(reporter().stage(name, total, unit_of(name)))
+            for name, total in reversed([*totals.items()])
+        }

@@ -10,8 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -21,7 +20,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import exponential_backoff
 
-from pairsmith.flows.runtime.reporting import StageProgress, reporter
+from pairsmith.flows.runtime.reporting import ShardProgress, StageProgress, open_bars, reporter
 from pairsmith.flows.runtime.waves import Meter
 from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.chain.chain import Chain
@@ -204,7 +203,7 @@ def _draw_and_judge(chain: Chain, names: Sequence[str], meter: Meter) -> None:
     n_ready = sum(chain.folder("candidates").n_rows(name) for name in ready)
     totals = {"candidates": n} if pending else {}
     totals |= dict.fromkeys(overlapped_stages(), n + n_ready)
-    with open_bars(totals) as bars, _judging(chain, bars) as judge:
+    with open_bars(totals, lambda name: table.find_stage(name).unit) as bars, _judging(chain, bars) as judge:
 
         def drawn(candidate: Candidate) -> None:
             bars["candidates"].advance(1, meter.drawn(candidate))
@@ -264,33 +263,10 @@ def leave_first_cpu() -> None:
 def _judge_shard(chain: Chain, name: str, bars: Mapping[str, StageProgress], others: threading.Lock) -> None:
     """Make a shard of the stages behind the candidates; but for executions, one shard at a time."""
     for stage in overlapped_stages():
-        counted = _Counted(bars[stage])
+        counted = ShardProgress(bars[stage])
         with nullcontext() if stage == "executions" else others:
             chain.ensure(stage, name, on_done=counted.advance)
         bars[stage].advance(chain.folder(stage).n_rows(name) - counted.n_done)
-
-
-@dataclass
-class _Counted:
-    """Counts what one shard added to a bar."""
-
-    bar: StageProgress
-    n_done: int = 0
-
-    def advance(self, n: int) -> None:
-        self.n_done += n
-        self.bar.advance(n)
-
-
-@contextmanager
-def open_bars(totals: Mapping[str, int]) -> Iterator[dict[str, StageProgress]]:
-    """Show the stages that run at the same time, each with the rows that it will have."""
-    with ExitStack() as stack:
-        # Entered last, closed first: lines at the end are in the order of the stages.
-        yield {
-            name: stack.enter_context(reporter().stage(name, total, table.find_stage(name).unit))
-            for name, total in reversed([*totals.items()])
-        }
 
 
 def run_crosscheck(chain: Chain, names: Sequence[str]) -> None:
