@@ -81,14 +81,15 @@ class Tools:
             return self._pool
 
     def beyond_pool(self) -> SandboxPool:
-        """Return the sandboxes with the limits of what goes beyond the tests."""
-        if self._beyond is None:
-            config = self.config
-            limits = beyond_limits(config.sandbox, config.crosscheck)
-            self._beyond = open_pool(
-                limits, config.execution, label_of(config.run) + self.place, lambda text: None
-            )
-        return self._beyond
+        """Return the sandboxes with the limits of what goes beyond the tests; may be called from several threads."""
+        with self._opening:
+            if self._beyond is None:
+                config = self.config
+                limits = beyond_limits(config.sandbox, config.crosscheck)
+                self._beyond = open_pool(
+                    limits, config.execution, label_of(config.run) + self.place, lambda text: None
+                )
+            return self._beyond
 
     def close(self) -> None:
         """Close whatever was opened."""
