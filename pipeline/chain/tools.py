@@ -81,7 +81,7 @@ class Tools:
             return self._pool
 
     def beyond_pool(self) -> SandboxPool:
-        """Return the sandboxes with the limits of what goes beyond the tests; may be called from several threads."""
+        """Return the sandboxes with the limits of what goes beyond the tests; threads may call it at once."""
         with self._opening:
             if self._beyond is None:
                 config = self.config
