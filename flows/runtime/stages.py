@@ -276,6 +276,7 @@ def run_crosscheck(chain: Chain, names: Sequence[str]) -> None:
         chain,
         "standings",
         {name: verdicts.counts(name).get("label.passed", 0) if n_inputs else 0 for name in names},
+        in_threads=True,
     )
 
 
@@ -287,8 +288,13 @@ def run_pairs(chain: Chain) -> None:
         bar.advance(chain.ensure_whole("pairs").n_out)
 
 
-def run_stage(chain: Chain, name: str, sizes: Mapping[str, int]) -> None:
-    """Make those shards of a stage that are not there under their key, then its manifest."""
+def run_stage(chain: Chain, name: str, sizes: Mapping[str, int], in_threads: bool = False) -> None:
+    """Make those shards of a stage that are not there under their key, then its manifest.
+
+    Args:
+        sizes: rows of each shard, for the bar.
+        in_threads: whether several shards are made at once.
+    """
     stage = table.find_stage(name)
     together = (name, *stage.beside)  # manifests are written only when all shards of all of them are there
     there = [_is_there(chain, each, sizes) for each in together]  # each is logged
@@ -299,8 +305,8 @@ def run_stage(chain: Chain, name: str, sizes: Mapping[str, int]) -> None:
         reporter().log(f"{name:<11} {len(sizes) - len(pending)} of {len(sizes)} shards there already")
     if pending:
         with reporter().stage(name, sum(sizes[shard] for shard in pending), stage.unit) as bar:
-            if name == "standings":
-                _make_beside(chain, name, pending, sizes, bar)
+            if in_threads:
+                _make_in_threads(chain, name, pending, sizes, bar)
             else:
                 for shard in pending:
                     chain.ensure(name, shard)
@@ -309,7 +315,7 @@ def run_stage(chain: Chain, name: str, sizes: Mapping[str, int]) -> None:
         chain.finish(each, sizes)
 
 
-def _make_beside(
+def _make_in_threads(
     chain: Chain, stage: str, shards: Sequence[str], sizes: Mapping[str, int], bar: StageProgress
 ) -> None:
     """Make shards in threads, so many at once."""
