@@ -5,8 +5,9 @@ import dataclasses
 import pytest
 
 from pairsmith.pipeline.problems.records import DropReason, PendingProblem
-from pairsmith.pipeline.problems.references import check_references, complete
-from pairsmith.pipeline.sandbox import SandboxPool
+from pairsmith.pipeline.problems.references import MAX_ANSWERS_BYTES, _bounded, check_references, complete
+from pairsmith.pipeline.sandbox import Answer, SandboxPool
+from pairsmith.schemas.execution import Status
 from pairsmith.schemas.problem import Case, JudgedBy, Problem
 from pairsmith.schemas.values import decode_value
 from tests.pairing_records import problem as make_problem
@@ -67,3 +68,18 @@ def test_inputs_are_cut_where_the_reference_needs_much_time_for_all(pool: Sandbo
     assert 1.2 not in kept
     assert sum(kept) <= 0.3 * pool.cpu_s + 0.01
     assert completed.lost_inputs == {"a/slow": len(costs) - len(kept)}
+
+
+@pytest.mark.parametrize(
+    ("walls", "seconds", "kept"),
+    [
+        ((0.4, 0.01, 0.01), 0.9, [True, True, False]),  # all fit in time: the last is too long beside the others
+        ((0.4, 0.01, 0.01), 0.1, [False, True, True]),  # too slow together: the slowest goes first
+    ],
+)
+def test_answers_go_by_their_time_only_where_time_runs_out(
+    walls: tuple[float, ...], seconds: float, kept: list[bool]
+) -> None:
+    value = "1" * (MAX_ANSWERS_BYTES // 2)
+    answers = [Answer(Status.OK, value, "", wall_s) for wall_s in walls]
+    assert [answer is not None for answer in _bounded(answers, seconds)] == kept
