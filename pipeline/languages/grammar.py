@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 import tree_sitter
 
@@ -63,6 +63,7 @@ class Import:
 
 
 Kinds: TypeAlias = frozenset[str]
+T = TypeVar("T")
 Words: TypeAlias = frozenset[bytes]
 NONE: Kinds = frozenset()
 
@@ -75,6 +76,11 @@ def kinds(names: str) -> Kinds:
 def words(text: bytes) -> Words:
     """Return the words of a text, parted by blanks."""
     return frozenset(text.split())
+
+
+def each(names: str, value: T) -> dict[str, T]:
+    """Return a table that gives each of the names, parted by blanks, one value."""
+    return dict.fromkeys(names.split(), value)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

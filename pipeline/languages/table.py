@@ -13,14 +13,9 @@ LANGUAGES: dict[str, Language] = {
     name: import_module(f"pairsmith.pipeline.languages.{name}").LANGUAGE for name in NAMES
 }
 ALIASES = {
-    "js": "javascript",
-    "ts": "typescript",
-    "c++": "cpp",
-    "golang": "go",
-    "rs": "rust",
-    "sh": "bash",
+    "js": "javascript", "ts": "typescript", "c++": "cpp", "golang": "go", "rs": "rust", "sh": "bash",
     "shell": "bash",
-}
+}  # fmt: skip
 """Other names that data sets give to languages, in lower case."""
 
 

@@ -8,7 +8,7 @@ import tree_sitter_c
 from tree_sitter import Node
 
 from pairsmith.pipeline.languages.contract import text_of
-from pairsmith.pipeline.languages.grammar import Binder, Grammar, Import, Shape, kinds, words
+from pairsmith.pipeline.languages.grammar import Binder, Grammar, Import, Shape, each, kinds, words
 
 # The linker is told to start the program here (`--wrap=main`): whatever else is called `main` is a function.
 ENTRY = 'extern "C" int __wrap_main()'
@@ -103,17 +103,12 @@ GRAMMAR = Grammar(
     binders={
         "declaration": Binder(("declarator",), since="here"),
         "parameter_declaration": Binder(("declarator",), role="parameter"),
-        "enumerator": Binder(("name",), role="kept"),
-        "preproc_def": Binder(("name",), role="kept"),
-        "preproc_function_def": Binder(("name",), role="kept"),
+        **each("enumerator preproc_def preproc_function_def", Binder(("name",), role="kept")),
     },
     patterns={
-        "init_declarator": ("declarator",),
-        "pointer_declarator": ("declarator",),
-        "array_declarator": ("declarator",),
+        **each("init_declarator pointer_declarator array_declarator function_declarator", ("declarator",)),
         "parenthesized_declarator": (),
         "attributed_declarator": (),
-        "function_declarator": ("declarator",),
     },
     pins=kinds("preproc_function_def"),
     texts=kinds("preproc_arg"),

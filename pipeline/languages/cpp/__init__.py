@@ -254,50 +254,52 @@ def _spot_bare(node: Node, source: bytes) -> str:
     return "bare_except" if parameters is not None and not parameters.named_child_count else ""
 
 
+_ALGORITHMS = words(b"transform accumulate copy_if for_each any_of all_of")
+_C = family.GRAMMAR
+
 GRAMMAR = replace(
-    family.GRAMMAR,
+    _C,
     name="cpp",
     grammar=tree_sitter.Language(tree_sitter_cpp.language()),
     fences=("cpp", "c++", "cc", "cxx", "hpp"),
     suffixes=(".cc", ".cpp", ".cxx", ".hpp", ".hh"),
-    strings=family.GRAMMAR.strings | {"raw_string_literal"},
+    strings=_C.strings | {"raw_string_literal"},
     functions={
-        **family.GRAMMAR.functions,
+        **_C.functions,
         "lambda_expression": Shape(name="", parameters=("declarator",), lambda_=True),
     },
-    scopes=family.GRAMMAR.scopes | {"for_range_loop", "catch_clause"},
+    scopes=_C.scopes | {"for_range_loop", "catch_clause"},
     binders={
-        **family.GRAMMAR.binders,
+        **_C.binders,
         "optional_parameter_declaration": Binder(("declarator",), role="parameter"),
         "for_range_loop": Binder(("declarator",), since="here"),
     },
-    patterns={**family.GRAMMAR.patterns, "reference_declarator": (), "structured_binding_declarator": ()},
+    patterns={**_C.patterns, "reference_declarator": (), "structured_binding_declarator": ()},
     members={"qualified_identifier": (), "namespace_definition": ("name",), "destructor_name": ()},
-    pins=family.GRAMMAR.pins | {"lambda_capture_initializer", "using_declaration", "template_parameter_list"},
+    pins=_C.pins | {"lambda_capture_initializer", "using_declaration", "template_parameter_list"},
     kept_whole=family.PREPROCESSOR | {"using_declaration", "namespace_alias_definition", "alias_declaration"},
-    types=family.GRAMMAR.types
-    | {"class_specifier", "alias_declaration", "concept_definition", "namespace_definition"},
+    types=_C.types | {"class_specifier", "alias_declaration", "concept_definition", "namespace_definition"},
     wrappers=kinds("template_declaration linkage_specification"),
-    labels=family.GRAMMAR.labels | {"namespace_identifier"},
-    loops=family.GRAMMAR.loops | {"for_range_loop"},
+    labels=_C.labels | {"namespace_identifier"},
+    loops=_C.loops | {"for_range_loop"},
     catches=kinds("catch_clause"),
     tries=kinds("try_statement"),
     raises=kinds("throw_statement"),
-    leaving=family.GRAMMAR.leaving | {"throw_statement"},
+    leaving=_C.leaving | {"throw_statement"},
     tag_kinds={
-        **family.GRAMMAR.tag_kinds,
+        **_C.tag_kinds,
         "for_loop": kinds("for_statement for_range_loop"),
         "lambda": kinds("lambda_expression"),
         "raise": kinds("throw_statement"),
         "try": kinds("try_statement"),
     },
     tag_calls={
-        **family.GRAMMAR.tag_calls,
-        "functional": words(b"transform accumulate copy_if for_each any_of all_of"),
+        **_C.tag_calls,
+        "functional": _ALGORITHMS,
         "uses_sorting": words(b"sort stable_sort qsort"),
     },
     tag_methods={
-        "functional": words(b"transform accumulate copy_if for_each any_of all_of"),
+        "functional": _ALGORITHMS,
         "str_format": words(b"format"),
         "uses_sorting": words(b"sort stable_sort"),
     },

@@ -8,7 +8,7 @@ import tree_sitter_go
 from tree_sitter import Node
 
 from pairsmith.pipeline.languages.contract import RUNTIME_ROOM, Driver, Language, parse, read_source, text_of
-from pairsmith.pipeline.languages.grammar import NONE, Binder, Grammar, Import, Shape, kinds, words
+from pairsmith.pipeline.languages.grammar import NONE, Binder, Grammar, Import, Shape, each, kinds, words
 
 # The compiler and linker alone, where the standard library lies compiled (Go up to 1.19, or a prepared image): `go
 # build` would compile it anew for every program.
@@ -56,12 +56,8 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
     """Return the files that are compiled."""
     whole = _in_package(_without_main(f"{setup}\n{code}" if setup else code))
     call = f"{_CALL}func main() {{ pairsmithDriver.Serve({entry_point}) }}\n"
-    return {
-        "solution.go": whole,
-        "main.go": call,
-        "pairsmith/driver.go": read_source("go", "driver.go"),
-        "build.sh": _BUILD,
-    }
+    driver = read_source("go", "driver.go")
+    return {"solution.go": whole, "main.go": call, "pairsmith/driver.go": driver, "build.sh": _BUILD}
 
 
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
@@ -200,10 +196,9 @@ GRAMMAR = Grammar(
     comment_marks=(b"//", b"/*"),
     strings=kinds("interpreted_string_literal raw_string_literal rune_literal"),
     numbers=kinds("int_literal float_literal imaginary_literal"),
-    separated=dict.fromkeys(
-        ("source_file", "statement_list", "import_spec_list", "var_spec_list", "const_declaration",
-         "type_declaration", "field_declaration_list", "interface_type", "block"),
-        _ENDS,
+    separated=each(
+        "source_file statement_list import_spec_list var_spec_list const_declaration type_declaration "
+        "field_declaration_list interface_type block", _ENDS,
     ),
     functions={
         "function_declaration": Shape(returns="result"),

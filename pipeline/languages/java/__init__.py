@@ -16,7 +16,7 @@ from pairsmith.pipeline.languages.contract import (
     text_of,
     walk,
 )
-from pairsmith.pipeline.languages.grammar import NONE, Binder, Grammar, Import, Shape, kinds, words
+from pairsmith.pipeline.languages.grammar import NONE, Binder, Grammar, Import, Shape, each, kinds, words
 
 _TYPES = frozenset({"class_declaration", "interface_declaration", "enum_declaration", "record_declaration"})
 _HEADS = frozenset({"import_declaration", "package_declaration"})
@@ -104,8 +104,8 @@ _LATER = (
     r"|symbol: +method ((?:get|remove|add)(?:First|Last)|reversed|clamp)\("
 )
 _JVM = (
-    "{java}", "-Xmx{heap_mib}m", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:-UsePerfData",
-    "-XX:ReservedCodeCacheSize=48m", "-Xss{stack_mib}m", "-XX:ThreadStackSize=2048",
+    "-Xmx{heap_mib}m", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:ReservedCodeCacheSize=48m",
+    "-Xss{stack_mib}m", "-XX:ThreadStackSize=2048", "-cp", "classes",
 )  # fmt: skip
 
 _COMPILE = (
@@ -129,14 +129,13 @@ LANGUAGE = Language(
     missing=r"package (?!javax?\.)([\w.]+) does not exist" + _LATER,
     artifact=("classes/*.class", "classes/*/*.class"),
     run=(
-        *_JVM,
+        "{java}",
         "--add-opens=java.base/java.io=ALL-UNNAMED",
-        "-cp",
-        "classes",
+        *_JVM,
         "pairsmith.PairsmithDriver",
         "{entry_point}",
     ),
-    run_program=(*_JVM, "-cp", "classes", "{entry_point}"),
+    run_program=("{java}", *_JVM, "{entry_point}"),
     overhead_mib=96,
     room=RUNTIME_ROOM,
     compile_room=RUNTIME_ROOM,
@@ -159,7 +158,8 @@ def _spot_bare(node: Node, source: bytes) -> str:
     return "bare_except" if types in ([b"Exception"], [b"Throwable"]) else ""
 
 
-_CLASSES = kinds("class_declaration interface_declaration enum_declaration record_declaration")
+_CLASS_NAMES = "class_declaration interface_declaration enum_declaration record_declaration"
+_CLASSES = kinds(_CLASS_NAMES)
 
 GRAMMAR = Grammar(
     name="java",
@@ -187,27 +187,17 @@ GRAMMAR = Grammar(
         "switch_block switch_rule"
     ),
     binders={
-        "variable_declarator": Binder(("name",), since="here"),
+        **each("variable_declarator enhanced_for_statement resource", Binder(("name",), since="here")),
         "formal_parameter": Binder(("name",), role="parameter"),
         "lambda_expression": Binder(("parameters",), role="parameter"),
-        "enhanced_for_statement": Binder(("name",), since="here"),
         "catch_formal_parameter": Binder(("name",)),
-        "resource": Binder(("name",), since="here"),
-        "enum_constant": Binder(("name",), role="kept"),
-        "class_declaration": Binder(("name",), role="kept"),
-        "interface_declaration": Binder(("name",), role="kept"),
-        "enum_declaration": Binder(("name",), role="kept"),
-        "record_declaration": Binder(("name",), role="kept"),
+        **each(f"enum_constant {_CLASS_NAMES}", Binder(("name",), role="kept")),
     },
     patterns={"inferred_parameters": ()},
     members={
-        "method_invocation": ("name",),
+        **each("method_invocation marker_annotation annotation", ("name",)),
         "field_access": ("field",),
-        "scoped_identifier": (),
-        "break_statement": (),
-        "continue_statement": (),
-        "marker_annotation": ("name",),
-        "annotation": ("name",),
+        **each("scoped_identifier break_statement continue_statement", ()),
         "element_value_pair": ("key",),
     },
     pins=kinds(
@@ -216,10 +206,7 @@ GRAMMAR = Grammar(
     ),
     imports=kinds("import_declaration"),
     kept_whole=kinds("import_declaration package_declaration"),
-    types=kinds(
-        "class_declaration interface_declaration enum_declaration record_declaration "
-        "annotation_type_declaration"
-    ),
+    types=_CLASSES | {"annotation_type_declaration"},
     mains=words(b"main"),
     entries=kinds("method_declaration"),
     find_imports=_find_imports,

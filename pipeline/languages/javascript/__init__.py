@@ -7,7 +7,7 @@ import tree_sitter_javascript
 from tree_sitter import Node
 
 from pairsmith.pipeline.languages.contract import RUNTIME_ROOM, Driver, Language, parse, read_source, text_of
-from pairsmith.pipeline.languages.grammar import Binder, Grammar, Import, Shape, kinds, words
+from pairsmith.pipeline.languages.grammar import Binder, Grammar, Import, Shape, each, kinds, words
 
 
 def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
@@ -89,6 +89,10 @@ def finds(code: str, entry_point: str) -> bool:
     return True
 
 
+_NODE = ("{node}", "--max-old-space-size={heap_mib}", "--stack-size={stack_kib}")
+RUN = (*_NODE, "driver.js", "{entry_point}")
+RUN_PROGRAM = (*_NODE, "--require", "/tmp/missing.cjs", "solution.js")
+
 LANGUAGE = Language(
     name="javascript",
     title="JavaScript",
@@ -96,15 +100,8 @@ LANGUAGE = Language(
     packages=("nodejs",),
     version=("{node}", "--version"),
     driver=Driver(sources, tests, program, finds),
-    run=("{node}", "--max-old-space-size={heap_mib}", "--stack-size={stack_kib}", "driver.js", "{entry_point}"),
-    run_program=(
-        "{node}",
-        "--max-old-space-size={heap_mib}",
-        "--stack-size={stack_kib}",
-        "--require",
-        "/tmp/missing.cjs",
-        "solution.js",
-    ),
+    run=RUN,
+    run_program=RUN_PROGRAM,
     overhead_mib=48,
     room=RUNTIME_ROOM,
     has_tuples=False,
@@ -112,7 +109,7 @@ LANGUAGE = Language(
 )
 
 
-_NODE = words(
+_MODULES = words(
     b"assert buffer child_process cluster crypto dns events fs http https net os path perf_hooks process "
     b"querystring readline stream string_decoder timers url util v8 vm worker_threads zlib"
 )
@@ -121,7 +118,7 @@ _NODE = words(
 def _find_imports(node: Node, source: bytes) -> Iterator[Import]:
     origin = node.child_by_field_name("source")
     module = source[origin.start_byte + 1 : origin.end_byte - 1] if origin is not None else b""
-    standard = module.startswith(b"node:") or module in _NODE
+    standard = module.startswith(b"node:") or module in _MODULES
     waiting = [child for child in node.named_children if child != origin]
     while waiting:
         inner = waiting.pop()
@@ -156,12 +153,11 @@ GRAMMAR = Grammar(
         _END,
     ),
     functions={
-        "function_declaration": Shape(returns="return_type"),
-        "generator_function_declaration": Shape(returns="return_type"),
+        **each("function_declaration generator_function_declaration method_definition",
+               Shape(returns="return_type")),
         "function_expression": Shape(returns="return_type", lambda_=True),
         "generator_function": Shape(returns="return_type", lambda_=True),
         "arrow_function": Shape("", ("parameters", "parameter"), returns="return_type", lambda_=True),
-        "method_definition": Shape(returns="return_type"),
     },
     classes={"class_body": ""},
     scopes=kinds("statement_block for_statement for_in_statement catch_clause switch_body"),
@@ -178,12 +174,9 @@ GRAMMAR = Grammar(
     patterns={
         "assignment_pattern": ("left",),
         "object_assignment_pattern": ("left",),
-        "rest_pattern": (),
-        "object_pattern": (),
-        "array_pattern": (),
+        **each("rest_pattern object_pattern array_pattern namespace_import", ()),
         "pair_pattern": ("value",),
         "import_specifier": ("name", "alias"),
-        "namespace_import": (),
     },
     pins=kinds(
         "shorthand_property_identifier shorthand_property_identifier_pattern export_clause with_statement"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import tree_sitter_python
 from tree_sitter import Language, Node
 
-from pairsmith.pipeline.languages.grammar import Binder, Grammar, Import, Shape, kinds, words
+from pairsmith.pipeline.languages.grammar import Binder, Grammar, Import, Shape, each, kinds, words
 
 _LOOPS = kinds("for_statement while_statement")
 _COMPREHENSIONS = kinds("list_comprehension set_comprehension dictionary_comprehension generator_expression")
@@ -74,31 +74,20 @@ GRAMMAR = Grammar(
     classes={"class_definition": "body"},
     comprehensions=_COMPREHENSIONS,
     binders={
-        "assignment": Binder(("left",), scope="function"),
-        "augmented_assignment": Binder(("left",), scope="function"),
-        "for_statement": Binder(("left",), scope="function"),
+        **each("assignment augmented_assignment for_statement", Binder(("left",), scope="function")),
         "for_in_clause": Binder(("left",)),
         "named_expression": Binder(("name",), scope="function"),
-        "delete_statement": Binder(scope="function"),
-        "as_pattern_target": Binder(scope="function"),
-        "case_pattern": Binder(scope="function"),
+        **each("delete_statement as_pattern_target case_pattern", Binder(scope="function")),
         "class_definition": Binder(("name",), scope="function", role="kept"),
     },
     patterns={
-        "pattern_list": (),
-        "tuple_pattern": (),
-        "list_pattern": (),
-        "list_splat_pattern": (),
-        "dictionary_splat_pattern": (),
-        "expression_list": (),
-        "tuple": (),
-        "list": (),
-        "list_splat": (),
-        "parenthesized_expression": (),
-        "as_pattern_target": (),
+        **each(
+            "pattern_list tuple_pattern list_pattern list_splat_pattern dictionary_splat_pattern expression_list "
+            "tuple list list_splat parenthesized_expression as_pattern_target typed_parameter",
+            (),
+        ),
         "default_parameter": ("name",),
         "typed_default_parameter": ("name",),
-        "typed_parameter": (),
     },
     members={"attribute": ("attribute",), "keyword_argument": ("name",)},
     pins=kinds("case_pattern type_parameter type_alias_statement"),

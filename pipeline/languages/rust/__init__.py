@@ -17,7 +17,7 @@ from pairsmith.pipeline.languages.contract import (
     text_of,
     walk,
 )
-from pairsmith.pipeline.languages.grammar import Binder, Grammar, Import, Shape, kinds, words
+from pairsmith.pipeline.languages.grammar import Binder, Grammar, Import, Shape, each, kinds, words
 
 # rustc asks for the path of its own program and stops where /proc, which is closed to programs, has no answer.
 _EXE = """#include <stdlib.h>
@@ -145,9 +145,7 @@ def _list(node: Node | None) -> list[Node]:
 
 
 _COMPILE = (
-    (
-        "{gcc}", "-shared", "-fPIC", "-o", "exe.so", "exe.c",
-    ),
+    ("{gcc}", "-shared", "-fPIC", "-o", "exe.so", "exe.c"),
     (
         "/usr/bin/env", "LD_PRELOAD=/tmp/exe.so", "EXE={rustc}", "{rustc}", "--sysroot", "{rustc home}",
         "--edition", "2021", "-C", "opt-level=2", "-C", "debuginfo=0", "-C", "strip=symbols", "-C",
@@ -206,32 +204,17 @@ GRAMMAR = Grammar(
         "for_expression": Binder(("pattern",), scope="body"),
         "parameter": Binder(("pattern",), role="parameter"),
         "closure_parameters": Binder(role="parameter"),
-        "const_item": Binder(("name",), role="kept"),
-        "static_item": Binder(("name",), role="kept"),
-        "enum_variant": Binder(("name",), role="kept"),
-        "macro_definition": Binder(("name",), role="kept"),
-        "mod_item": Binder(("name",), role="kept"),
+        **each("const_item static_item enum_variant macro_definition mod_item", Binder(("name",), role="kept")),
     },
     patterns={
-        "match_pattern": (),
-        "tuple_pattern": (),
-        "tuple_struct_pattern": (),
-        "struct_pattern": (),
+        **each("match_pattern tuple_pattern tuple_struct_pattern struct_pattern captured_pattern ref_pattern "
+               "mut_pattern reference_pattern slice_pattern or_pattern", ()),
         "field_pattern": ("pattern",),
-        "captured_pattern": (),
-        "ref_pattern": (),
-        "mut_pattern": (),
-        "reference_pattern": (),
-        "slice_pattern": (),
-        "or_pattern": (),
         "parameter": ("pattern",),
     },
     members={
-        "scoped_identifier": (),
-        "label": (),
-        "lifetime": (),
+        **each("scoped_identifier label lifetime scoped_type_identifier", ()),
         "macro_invocation": ("macro",),
-        "scoped_type_identifier": (),
     },
     pins=kinds(
         "shorthand_field_initializer use_declaration attribute_item inner_attribute_item macro_definition "
@@ -279,8 +262,5 @@ GRAMMAR = Grammar(
         "input_in_function": words(b"read_line stdin"),
         "uses_sorting": words(b"sort sort_by sort_by_key sort_unstable sort_unstable_by sorted"),
     },
-    tag_words={
-        "uses_dict": words(b"HashMap BTreeMap"),
-        "uses_set": words(b"HashSet BTreeSet"),
-    },
+    tag_words={"uses_dict": words(b"HashMap BTreeMap"), "uses_set": words(b"HashSet BTreeSet")},
 )  # fmt: skip

@@ -8,7 +8,7 @@ import tree_sitter_typescript
 
 from pairsmith.pipeline.languages import javascript
 from pairsmith.pipeline.languages.contract import RUNTIME_ROOM, Driver, Language, read_source
-from pairsmith.pipeline.languages.grammar import Binder, kinds
+from pairsmith.pipeline.languages.grammar import Binder, each, kinds
 
 # What Node has beside the language. Of any type: a solution that uses it is not judged by Node's type definitions.
 _NAMES = (
@@ -96,15 +96,8 @@ LANGUAGE = Language(
     compile=_COMPILE,
     missing=r"later syntax: .*\b(satisfies|const|using|accessor)\b",
     artifact=("solution.js", "driver.js", "missing.cjs"),
-    run=("{node}", "--max-old-space-size={heap_mib}", "--stack-size={stack_kib}", "driver.js", "{entry_point}"),
-    run_program=(
-        "{node}",
-        "--max-old-space-size={heap_mib}",
-        "--stack-size={stack_kib}",
-        "--require",
-        "/tmp/missing.cjs",
-        "solution.js",
-    ),
+    run=javascript.RUN,
+    run_program=javascript.RUN_PROGRAM,
     overhead_mib=48,
     room=RUNTIME_ROOM,
     compile_room=RUNTIME_ROOM,
@@ -123,16 +116,9 @@ GRAMMAR = replace(
     suffixes=(".ts",),
     separated={
         **_JS.separated,
-        **dict.fromkeys(
-            ("interface_body", "object_type", "type_alias_declaration", "ambient_declaration"),
-            kinds("; ,"),
-        ),
+        **each("interface_body object_type type_alias_declaration ambient_declaration", kinds("; ,")),
     },
-    binders={
-        **_JS.binders,
-        "enum_declaration": Binder(("name",), role="kept"),
-        "internal_module": Binder(("name",), role="kept"),
-    },
+    binders={**_JS.binders, **each("enum_declaration internal_module", Binder(("name",), role="kept"))},
     patterns={**_JS.patterns, "required_parameter": ("pattern",), "optional_parameter": ("pattern",)},
     pins=_JS.pins | {"type_query", "type_predicate", "asserts", "accessibility_modifier", "decorator"},
     hints=kinds("type_annotation"),
@@ -143,12 +129,10 @@ GRAMMAR = replace(
     },
     hint_tags=True,
     labels=_JS.labels | {"type_identifier"},
-    tag_kinds={
-        **_JS.tag_kinds,
-        "class": kinds("class_declaration class interface_declaration abstract_class_declaration"),
-    },
+    tag_kinds=_JS.tag_kinds
+    | {"class": kinds("class_declaration class interface_declaration abstract_class_declaration")},
     types=_JS.types
-    | {"interface_declaration", "type_alias_declaration", "enum_declaration", "abstract_class_declaration",
-       "internal_module", "ambient_declaration"},
+    | kinds("interface_declaration type_alias_declaration enum_declaration abstract_class_declaration "
+            "internal_module ambient_declaration"),
     wrappers=_JS.wrappers | {"ambient_declaration"},
 )  # fmt: skip
