@@ -52,10 +52,7 @@ def build(config: str, overrides: Overrides = ()) -> str:
 
 @flow(name="refresh")
 def refresh(
-    config: str,
-    overrides: Overrides = (),
-    wait_s: Seconds = 0.0,
-    despite: tuple[str, ...] = (),
+    config: str, overrides: Overrides = (), wait_s: Seconds = 0.0, despite: tuple[str, ...] = ()
 ) -> State[Any]:
     """Redo what is new, write a version with its changelog, pass the gate, publish where `publish` says so.
 
@@ -138,12 +135,7 @@ def rounds(config: str, overrides: Overrides = ()) -> list[str]:
 
 
 @flow(name="publish")
-def publish(
-    config: str,
-    overrides: Overrides = (),
-    tag: str = "",
-    despite: tuple[str, ...] = (),
-) -> list[str]:
+def publish(config: str, overrides: Overrides = (), tag: str = "", despite: tuple[str, ...] = ()) -> list[str]:
     """Push dataset and adapter to the Hugging Face Hub.
 
     Args:

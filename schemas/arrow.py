@@ -13,12 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
 SCHEMA_VERSION = 1  # raise it when a record's fields change meaning or type
-_SCALARS: dict[type, pa.DataType] = {
-    str: pa.string(),
-    int: pa.int64(),
-    float: pa.float64(),
-    bool: pa.bool_(),
-}
+_SCALARS: dict[type, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
 
 @functools.cache

@@ -37,14 +37,12 @@ def sandbox_build_command(
     ),
     tag: Annotated[str, typer.Option("--tag", help="Name of the image.")] = "pairsmith-sandbox:latest",
     languages: Annotated[
-        str,
-        typer.Option("--languages", help="Toolchains to install, such as `java,cpp`, or `all`; Debian bases."),
+        str, typer.Option("--languages", help="Toolchains to install, such as `java,cpp`, or `all`; Debian bases.")
     ] = "",
     packages: Annotated[
         str,
         typer.Option(
-            "--packages",
-            help="Build no toolchains, but fetch what `sandbox.packages` holds: `numpy,npm:lodash`.",
+            "--packages", help="Build no toolchains, but fetch what `sandbox.packages` holds: `numpy,npm:lodash`."
         ),
     ] = "",
 ) -> None:

@@ -80,8 +80,7 @@ def status_command(
 
 @verb("inspect")
 def inspect_command(
-    run: RunArgument,
-    pairs: Annotated[int, typer.Option("--pairs", min=0, help="Pairs to show.")] = 1,
+    run: RunArgument, pairs: Annotated[int, typer.Option("--pairs", min=0, help="Pairs to show.")] = 1
 ) -> None:
     """Show what a run holds: its stages, scores and some pairs.
 

@@ -63,10 +63,7 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 app = typer.Typer(
-    add_completion=True,
-    invoke_without_command=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    add_completion=True, invoke_without_command=True, pretty_exceptions_enable=False, rich_markup_mode="markdown"
 )
 
 

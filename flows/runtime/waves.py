@@ -85,10 +85,7 @@ def is_adaptive(config: RunConfig) -> bool:
 
 
 def run_waves(
-    run_dir: Path,
-    config: RunConfig,
-    draw: Callable[[Mapping[str, int]], float],
-    pair: Callable[[], None],
+    run_dir: Path, config: RunConfig, draw: Callable[[Mapping[str, int]], float], pair: Callable[[], None]
 ) -> None:
     """Draw in waves. The wave in work is written down first, so that a killed run takes the same one again.
 

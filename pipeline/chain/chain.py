@@ -106,11 +106,7 @@ class Chain:
             return False
 
     def ensure(
-        self,
-        stage: str,
-        shard: str,
-        source: Any = None,
-        on_done: Callable[[int], None] = lambda n: None,
+        self, stage: str, shard: str, source: Any = None, on_done: Callable[[int], None] = lambda n: None
     ) -> bool:
         """Make a shard unless it is there under its key; return whether it was made.
 

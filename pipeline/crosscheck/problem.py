@@ -98,10 +98,7 @@ def _different(passed: Sequence[PassedProgram], n: int) -> list[PassedProgram]:
 
 
 def _answers(
-    given: Mapping[int, Consensus],
-    voters: Sequence[Voter],
-    questions: Sequence[Question],
-    has_contract: bool,
+    given: Mapping[int, Consensus], voters: Sequence[Voter], questions: Sequence[Question], has_contract: bool
 ) -> dict[int, Consensus]:
     """Return the answers that count: the reference's, and the consensus on what it had no answer to.
 
@@ -155,10 +152,7 @@ def _judge_candidates(
 
 
 def _standing(
-    keys: Sequence[str],
-    against: Sequence[int],
-    answers: Mapping[int, Consensus],
-    questions: Sequence[Question],
+    keys: Sequence[str], against: Sequence[int], answers: Mapping[int, Consensus], questions: Sequence[Question]
 ) -> CrosscheckResult:
     if not against:
         return CrosscheckResult.CONFIRMED

@@ -20,11 +20,7 @@ from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.evaluation.compare import Draws, compare_scores, lost_approaches
 from pairsmith.pipeline.evaluation.gate import read_gate
 from pairsmith.pipeline.evaluation.round_config import RoundsError, round_folder
-from pairsmith.pipeline.evaluation.score import (
-    gains_from_json,
-    score_from_json,
-    slices_from_json,
-)
+from pairsmith.pipeline.evaluation.score import gains_from_json, score_from_json, slices_from_json
 from pairsmith.pipeline.evaluation.stage import AFTER, BEFORE
 from pairsmith.pipeline.pairing.splits import split_of
 from pairsmith.pipeline.problems.records import LoadedProblems

@@ -69,10 +69,7 @@ def execute_programs(
 
 
 def _execute(
-    programs: Sequence[Program],
-    problems: Mapping[str, Problem],
-    runner: "Runner",
-    on_done: Callable[[int], None],
+    programs: Sequence[Program], problems: Mapping[str, Problem], runner: "Runner", on_done: Callable[[int], None]
 ) -> list[Execution]:
     runnable = {_key(program): program for program in programs if program.extraction is Extraction.OK}
     n_alike = Counter(_key(program) for program in programs if program.extraction is Extraction.OK)

@@ -24,15 +24,7 @@ from pairsmith.pipeline.judging.values import (
 )
 from pairsmith.schemas.execution import CaseRun, Status
 from pairsmith.schemas.problem import Case
-from pairsmith.schemas.values import (
-    Array,
-    Cycle,
-    Lazy,
-    Opaque,
-    Record,
-    decode_value,
-    to_set,
-)
+from pairsmith.schemas.values import Array, Cycle, Lazy, Opaque, Record, decode_value, to_set
 
 ACCEPTED, REFUSED, BROKEN = "accepted", "refused", "broken"  # what a checker says, see `judging.checkers`
 MANY_ANSWERS = frozenset({"checker", "one_of"})

@@ -226,8 +226,7 @@ def _reason_among_others(entries: pl.DataFrame) -> pl.DataFrame:
     is_drawn = pl.col("passed").is_not_null() & pl.col("repaired_from").is_null()
     is_first = pl.when(pl.col("reason").is_null()).then(place).over("reason", *alike) == 1
     entries = entries.with_columns(
-        is_repeat=pl.col("reason").is_null() & ~is_first,
-        n_decided=is_drawn.sum().over("problem_id"),
+        is_repeat=pl.col("reason").is_null() & ~is_first, n_decided=is_drawn.sum().over("problem_id")
     )
     return entries.drop(
         "judged_by", "is_known", "program_of", "has_program", "verdict_of", "syntax_of", "is_marked_repeat",

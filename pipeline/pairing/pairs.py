@@ -10,13 +10,7 @@ from pydantic import TypeAdapter
 
 from pairsmith.pipeline.pairing.drops import Drop, NarrowedError, barred_pairs, drop_marked, first_reason
 from pairsmith.pipeline.pairing.entries import TRIVIAL, join_entries, tie_breaks
-from pairsmith.pipeline.pairing.guards import (
-    N_DIFFICULTIES,
-    Approaches,
-    Balanced,
-    balance_split,
-    count_approaches,
-)
+from pairsmith.pipeline.pairing.guards import N_DIFFICULTIES, Approaches, Balanced, balance_split, count_approaches
 from pairsmith.pipeline.pairing.policies import NEEDS_FAILED, NEEDS_PASSED
 from pairsmith.pipeline.pairing.selection import Selection, judge_offers, select_pairs
 from pairsmith.pipeline.pairing.splits import STYLE_COLUMNS, What, find_groups, split_of

@@ -103,12 +103,7 @@ def look(api: HfApi, repo: str, kind: Kind) -> Remote:
 
 
 def push(
-    api: HfApi,
-    remote: Remote,
-    local: Mapping[str, Content],
-    ours: tuple[str, ...],
-    tag: str,
-    private: bool,
+    api: HfApi, remote: Remote, local: Mapping[str, Content], ours: tuple[str, ...], tag: str, private: bool
 ) -> Pushed:
     """Bring a repository to the state of the local files by one commit, and tag it. Files that are equal stay.
 

@@ -10,15 +10,7 @@ from huggingface_hub import HfApi
 from pairsmith.pipeline.evaluation.gate import read_gate
 from pairsmith.pipeline.evaluation.score import gains_from_json
 from pairsmith.pipeline.publishing.card import CardFacts, base_model, gather_card, render_card, render_model_card
-from pairsmith.pipeline.publishing.hub import (
-    Changes,
-    Content,
-    HeldBackError,
-    PublishError,
-    Remote,
-    compare,
-    look,
-)
+from pairsmith.pipeline.publishing.hub import Changes, Content, HeldBackError, PublishError, Remote, compare, look
 from pairsmith.pipeline.publishing.scanning import Finding, scan_files
 from pairsmith.pipeline.report.facts import ReportInput
 from pairsmith.pipeline.report.plots import plot_candidate_steps, plot_lengths, plot_outcomes

@@ -6,13 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from pairsmith.pipeline.report.facts import (
-    CandidateStep,
-    LengthCount,
-    ProblemOutcome,
-    TagShare,
-    VerdictCount,
-)
+from pairsmith.pipeline.report.facts import CandidateStep, LengthCount, ProblemOutcome, TagShare, VerdictCount
 from pairsmith.pipeline.report.svg import (
     FAILED,
     GRID,

@@ -272,11 +272,7 @@ def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
 
 
 def draw_tokens(
-    logits: torch.Tensor,
-    temperature: torch.Tensor,
-    top_p: torch.Tensor,
-    seed: torch.Tensor,
-    step: torch.Tensor,
+    logits: torch.Tensor, temperature: torch.Tensor, top_p: torch.Tensor, seed: torch.Tensor, step: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the drawn tokens and their natural-log probabilities under the model itself, each [rows].
 

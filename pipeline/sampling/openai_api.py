@@ -110,12 +110,7 @@ def parse_answer(
         details = usage.get("completion_tokens_details") or {}
         n_thought = read_count(details.get("reasoning_tokens"), "usage.completion_tokens_details.reasoning_tokens")
         n_thought = n_thought // len(choices) if n_thought >= 0 and choices else -1
-        known = {
-            "n_prompt_tokens": n_prompt,
-            "n_tokens": mean,
-            "wall_s": wall_s,
-            "n_reasoning_tokens": n_thought,
-        }
+        known = {"n_prompt_tokens": n_prompt, "n_tokens": mean, "wall_s": wall_s, "n_reasoning_tokens": n_thought}
         return [
             _drawn(choice, request, sent_seed, keep_logprobs, known)
             for choice, request in zip(choices, requests, strict=False)

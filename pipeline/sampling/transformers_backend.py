@@ -13,15 +13,7 @@ from pairsmith.pipeline.run.errors import first_line
 from pairsmith.pipeline.run.folder import read_tree
 from pairsmith.pipeline.sampling.generating import Batch, Row
 from pairsmith.pipeline.sampling.models import ResolvedModel, report_no_chat
-from pairsmith.pipeline.sampling.protocol import (
-    Drawn,
-    Failure,
-    Opening,
-    Request,
-    Sampler,
-    SamplingError,
-    Trouble,
-)
+from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Opening, Request, Sampler, SamplingError, Trouble
 from pairsmith.schemas.config.sampling import SamplingConfig
 
 MOST_CONTEXT = 2048  # tokens counted on, since the cache holds room for all of them, `batch_size` times

@@ -158,10 +158,7 @@ def find_bwrap() -> str:
 def _find_python(for_everybody: bool) -> Path:
     """Return the interpreter that runs inside: ours, or the system's where ours lies in a private folder."""
     ours = Path(os.path.realpath(sys.executable))
-    candidates = [
-        ours,
-        *(Path(os.path.realpath(path)) for path in ("/usr/bin/python3", "/usr/local/bin/python3")),
-    ]
+    candidates = [ours, *(Path(os.path.realpath(path)) for path in ("/usr/bin/python3", "/usr/local/bin/python3"))]
     for path in candidates:
         if path.is_file() and (not for_everybody or _is_public(path)):
             return path

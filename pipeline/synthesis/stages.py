@@ -102,10 +102,7 @@ def write_cards(run: Path, names: Sequence[str], config: RunConfig) -> int:
     drafts: list[ProblemCard] = [row for name in names for row in open_stage(run, "drafts").read(name)]
     best = {card.best_id for card in drafts if not card.reason}
     codes = _codes(run, names, problems, best)
-    judged = drop_repeated(
-        [JudgedProblem(problems[card.problem_id], card) for card in drafts],
-        codes,
-    )
+    judged = drop_repeated([JudgedProblem(problems[card.problem_id], card) for card in drafts], codes)
     cards = sorted((judgement.card for judgement in judged), key=lambda card: card.problem_id)
     kept = [(judgement.problem, judgement.card) for judgement in judged if not judgement.card.reason]
     n_kept = write_problems(synthesis_folder(run) / PROBLEM_FILE, kept)

@@ -78,10 +78,7 @@ def side_by_side(left: str, right: str, language: str) -> list[DiffRow]:
 
 
 def _changed_row(
-    texts: Sequence[Sequence[str]],
-    spans: Sequence[Sequence[tuple[Span, ...]]],
-    one: int | None,
-    other: int | None,
+    texts: Sequence[Sequence[str]], spans: Sequence[Sequence[tuple[Span, ...]]], one: int | None, other: int | None
 ) -> DiffRow:
     if one is None:
         assert other is not None

@@ -31,8 +31,7 @@ class ProblemsConfig(Section):
         description="File of the source; humaneval+, mbpp, mbpp+ and evoeval are fetched where there is none.",
     )
     dataset: str = Field(
-        "",
-        description="Hub dataset, a builder such as `parquet` with `data_files`, or a subset of EvoEval.",
+        "", description="Hub dataset, a builder such as `parquet` with `data_files`, or a subset of EvoEval."
     )
     dataset_config: str = Field("", description="Configuration of the Hub dataset.")
     split: str = Field("test", description="Split of the Hub dataset.")

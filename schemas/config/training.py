@@ -156,8 +156,7 @@ class TrainingConfig(Section):
         "auto", description="auto: bfloat16 on GPUs that have it, else float32."
     )
     precompute_reference: bool = Field(
-        False,
-        description="Compute the reference's log-probabilities before the first step; saves memory.",
+        False, description="Compute the reference's log-probabilities before the first step; saves memory."
     )
     checkpoint_steps: int | None = Field(
         None, ge=1, description="Steps between checkpoints; none: 5 with an adapter, 50 without."

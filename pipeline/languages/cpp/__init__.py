@@ -264,10 +264,7 @@ GRAMMAR = replace(
     fences=("cpp", "c++", "cc", "cxx", "hpp"),
     suffixes=(".cc", ".cpp", ".cxx", ".hpp", ".hh"),
     strings=_C.strings | {"raw_string_literal"},
-    functions={
-        **_C.functions,
-        "lambda_expression": Shape(name="", parameters=("declarator",), lambda_=True),
-    },
+    functions={**_C.functions, "lambda_expression": Shape(name="", parameters=("declarator",), lambda_=True)},
     scopes=_C.scopes | {"for_range_loop", "catch_clause"},
     binders={
         **_C.binders,
@@ -293,11 +290,7 @@ GRAMMAR = replace(
         "raise": kinds("throw_statement"),
         "try": kinds("try_statement"),
     },
-    tag_calls={
-        **_C.tag_calls,
-        "functional": _ALGORITHMS,
-        "uses_sorting": words(b"sort stable_sort qsort"),
-    },
+    tag_calls={**_C.tag_calls, "functional": _ALGORITHMS, "uses_sorting": words(b"sort stable_sort qsort")},
     tag_methods={
         "functional": _ALGORITHMS,
         "str_format": words(b"format"),

@@ -1,33 +1,4 @@
-"""Problems of one's own, one JSON object a line.
-
-Columns:
-    problem_id   unique text
-    prompt       the task in words
-    entry_point  name of the function or class that is tested, or `Class.method`: each call has a fresh object
-    tests        a list of assert lines, or one text: asserts, a function `check(candidate)`, or a pytest or
-                 unittest module that imports what it tests from `solution`; or
-    cases        a list of {"arguments": [...], "expected": ...}, JSON values; or of {"stdin": "...",
-                 "stdout": "..."} for a program on standard input and output, which has no entry_point. A case may
-                 hold `compare`, `atol` and `rtol` of its own; under `checker` it needs no expected value
-    compare      how answers are compared, see `schemas.problem.Compare` (optional). Of programs: lines (default),
-                 tokens, exact, numbers, checker. Of `cases`: equal_json (default), equal, approx, unordered, set,
-                 one_of, checker. Of `tests` that are plain asserts: equal (default), approx
-    atol, rtol   tolerance of numbers, absolute and as a share; 0 or missing for none (optional; `approx` alone
-                 takes those of `numpy.allclose`)
-    checker      program that decides whether an answer is right, see `judging.checkers` (optional)
-    checker_language  python (default) or cpp; headers that a C++ checker includes by "name" lie beside this file
-    own_equality  true: tests may pass by what a solution's own `__eq__`, `__bool__` and `__hash__` say of its own
-                 objects, as in `assert Vector(1, 2) + Vector(0, 1) == Vector(1, 3)` (optional)
-    language     such as java or cpp (optional; python). `tests` of other languages than Python are code with a
-                 `main`, functions `Test...(t *testing.T)` or `#[test]`, run in the solution's process
-    signature    the function's first line, shown in the prompt (optional; Python takes the reference's first)
-    setup        code that runs before the candidate's and before the tests (optional)
-    requires     packages that its programs or tests import, such as ["numpy"]: the problem is left out where
-                 `sandbox.packages` lacks one (optional; what `setup` and `tests` in Python import is known anyway)
-    reference    a right solution, whole (optional; its signature is then shown in the prompt)
-    level, topic, license    text (optional)
-    continuation code that a plain completion continues (optional)
-    provenance   whatever people want to keep with a problem (optional; not read)
+"""Problems of one's own, one JSON object a line; the columns are in docs/how-to/own-problems.md.
 
 Any other column is refused, so that a misspelt one is not ignored.
 """

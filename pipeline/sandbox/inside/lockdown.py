@@ -69,11 +69,7 @@ def clone(flags: int) -> int:
 
 def map_user(uid: int, gid: int, inner: int) -> None:
     """Give the caller's new user namespace one user and group, `inner` inside, `uid` and `gid` outside."""
-    for name, text in (
-        ("setgroups", "deny"),
-        ("uid_map", f"{inner} {uid} 1"),
-        ("gid_map", f"{inner} {gid} 1"),
-    ):
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{inner} {uid} 1"), ("gid_map", f"{inner} {gid} 1")):
         fd = os.open("/proc/self/" + name, os.O_WRONLY)
         try:
             os.write(fd, text.encode())
