@@ -129,8 +129,10 @@ GRAMMAR = replace(
     },
     hint_tags=True,
     labels=_JS.labels | {"type_identifier"},
-    tag_kinds=_JS.tag_kinds
-    | {"class": kinds("class_declaration class interface_declaration abstract_class_declaration")},
+    tag_kinds={
+        **_JS.tag_kinds,
+        "class": kinds("class_declaration class interface_declaration abstract_class_declaration"),
+    },
     types=_JS.types
     | kinds("interface_declaration type_alias_declaration enum_declaration abstract_class_declaration "
             "internal_module ambient_declaration"),
