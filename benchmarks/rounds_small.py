@@ -1,4 +1,4 @@
-"""Measures three rounds of the embedded model, with and without `pairs.keep_approaches`, one or more seeds.
+"""Measures three rounds of the embedded model: plain, with `pairs.keep_approaches`, and with `pairs.rarity`.
 
     python -m benchmarks.rounds_small --seeds 1 2 3 --out /tmp/rounds-small
 
@@ -16,7 +16,7 @@ from pairsmith.schemas.config import load_config
 from pairsmith.schemas.score import Interval, RoundsResult
 
 CONFIG = Path(__file__).with_suffix(".toml")
-ARMS = {"plain": (), "kept": ("pairs.keep_approaches=true",)}
+ARMS = {"plain": (), "kept": ("pairs.keep_approaches=true",), "rare": ("pairs.rarity=1.0",)}
 DIVERSITY = "effective_behaviour@4"
 LEAST = 0.9  # of the start's effective number of behaviours
 

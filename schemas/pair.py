@@ -61,7 +61,8 @@ class Pair:
         chosen_spans: parts of the chosen answer that the rejected one does not have, by a token diff, for the
             method `focal`; filled for the policies repaired and nearest_wrong. Likewise `rejected_spans`.
         n_compared: draws that both were picked from, for best_of_n; None elsewhere.
-        weight: in (0, 1]; under 1 where length or style predict the pair and `pairs.leakage` is `weigh`.
+        weight: of its loss, over 0: under 1 where length or style predict the pair and `pairs.leakage` is `weigh`;
+            with `pairs.rarity` by how rare the chosen approach is, with the mean 1 in each split.
         chosen_code: extracted code of the chosen candidate; likewise `rejected_code`.
         rejected_cause: why the rejected one failed (see `schemas.verdict.Cause`); empty if it passed.
         rejected_detail: exception type or other detail of the failure.

@@ -2,9 +2,12 @@
 
 import importlib
 import json
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pyarrow.parquet as pq
 import pytest
 
@@ -40,6 +43,7 @@ def read(path: Path) -> list[dict[str, Any]]:
             ("reward_model", "ground_truth"),
         ),
         ("trl-grpo", {"prompt", "problem", "problem_id"}, ("problem",)),
+        ("openenv", {"prompt", "problem", "problem_id"}, ("problem",)),
         ("verifiers", {"prompt", "answer", "info", "task", "example_id"}, ("info",)),
     ],
 )  # fmt: skip
@@ -129,7 +133,7 @@ def test_trl_trains_two_steps_of_grpo_on_it(run: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("package", ["verl", "verifiers"])
 def test_the_package_itself_loads_it(run: Path, tmp_path: Path, package: str) -> None:
-    """Skips where the package is not installed; in our environment neither is."""
+    """Skips where the package is not installed; docs/how-to/judge-in-rl.md says with which versions it passes."""
     installed = pytest.importorskip(package)
     import datasets
 
@@ -151,3 +155,47 @@ def test_the_package_itself_loads_it(run: Path, tmp_path: Path, package: str) ->
     tokenizer = AutoTokenizer.from_pretrained(build_tiny_model(tmp_path / "tiny"))
     config = settings.create({"max_prompt_length": 512, "prompt_key": "prompt", "cache_dir": str(tmp_path / "c")})
     assert len(dataset([str(tmp_path / "train.parquet")], tokenizer, config)) == len(rows)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_openenv_serves_it_and_judges_by_it(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through OpenEnv's own manifest parser, server and client; skips where the package is not installed."""
+    pytest.importorskip("openenv")
+    import uvicorn
+
+    from pairsmith import Judge, rewards
+
+    counts = export_problems(run, "openenv", tmp_path)
+    manifest = importlib.import_module("openenv.validation.parsers.openenv_yaml").OpenEnvYamlParser()
+    assert manifest.parse(tmp_path).name == "pairsmith"
+    monkeypatch.syspath_prepend(tmp_path)
+    server = uvicorn.Server(uvicorn.Config(importlib.import_module("server.app").app, port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.05)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        client = importlib.import_module("openenv.core.generic_client").GenericEnvClient
+        with Judge(sandbox="bubblewrap") as judge, client(base_url=f"http://127.0.0.1:{port}").sync() as env:
+            rewards.configure(judge)
+            asked = httpx.post(f"http://127.0.0.1:{port}/pairsmith/task", json={"split": "train", "index": 1})
+            task = asked.json()["task"]
+            known = {row.problem_id: row for row in stage_folder(run, "problems").read_all()}
+            problem = known[task["id"]]
+            assert "problem" not in task
+            answers = {f"```python\n{problem.reference}\n```": 1.0, "no program": 0.0}
+            for answer, reward in answers.items():
+                begun = env.reset(split="train", index=1)
+                assert begun.observation["problem_id"] == problem.problem_id
+                assert begun.observation["prompt"] == task["prompt"]
+                ended = env.step({"completion": answer})
+                assert (ended.reward, ended.done) == (reward, True)
+            with pytest.raises(Exception, match="reset first"):
+                env.step({"completion": "again"})
+        counted = httpx.post(f"http://127.0.0.1:{port}/pairsmith/num_tasks", json={"split": "test"})
+        assert counted.json() == {"num_tasks": counts["test"]}
+    finally:
+        server.should_exit = True
+        thread.join()

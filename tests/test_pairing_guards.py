@@ -100,6 +100,31 @@ def test_a_selection_that_loses_too_many_approaches_fails() -> None:
         pair_up(rows, few.model_copy(update={"min_approaches_kept": 0.6}))
 
 
+def test_rare_approaches_weigh_as_much_as_common_ones() -> None:
+    """Three draws of one approach, two of them one program, and one of another: their pairs weigh 1 to 3."""
+    common = [("a", "A"), ("b", "A"), ("c", "C")]
+    rows = [judged(name, code=code, cluster="common", signature="s") for name, code in common]
+    rows += [judged("rare", signature="s"), judged("w", FAILED), judged("v", FAILED)]
+    config = PairsConfig(**OPEN, max_per_problem=4, rarity=1.0)
+
+    def weights(one: PairsConfig, more: Sequence[Judged] = ()) -> list[tuple[str, float]]:
+        made = pair_up([*rows, *more], one, [problem("p/1"), problem("p/2")])
+        return sorted({(pair.chosen_id, round(pair.weight, 6)) for pair in made.pairs})
+
+    assert weights(config.model_copy(update={"rarity": 0.0})) == [("a", 1.0), ("c", 1.0), ("rare", 1.0)]
+    first, second, rare = weights(config)
+    assert first[1] == second[1] == pytest.approx(rare[1] / 3, abs=1e-5)
+    made = pair_up(rows, config)
+    assert sum(pair.weight for pair in made.pairs) == pytest.approx(len(made.pairs))
+    half = dict(weights(config.model_copy(update={"rarity": 0.5})))
+    assert half["rare"] / half["a"] == pytest.approx(3**0.5, abs=1e-4)
+    # A problem with one approach has the weight of approaches that are drawn always.
+    alone = dict(weights(config, [judged("x", problem_id="p/2"), judged("y", FAILED, problem_id="p/2")]))
+    assert alone["rare"] / alone["x"] == pytest.approx(4.0, abs=1e-4)
+    with pytest.raises(ValueError, match="rarity = 0 or leakage = drop"):
+        PairsConfig(rarity=1.0, leakage="weigh")
+
+
 def test_ties_are_the_same_on_every_machine() -> None:
     # Pinned: another hash would give everybody other pairs.
     assert tie_breaks(pl.Series(["a", "b", ""]), 7).to_list() == [

@@ -152,8 +152,8 @@ def balance_split(pairs: pl.DataFrame, config: PairsConfig) -> Balanced:
     What one guard drops may break the bound of another, so they take turns until none drops anything.
 
     Args:
-        pairs: of one split, sorted by `pair_tie`, with `is_trivial`, `difficulty`, `problem_tie` and, for both
-            sides, `leakage.STYLE_COLUMNS`.
+        pairs: of one split, sorted by `pair_tie`, with `is_trivial`, `difficulty`, `problem_tie`, `approach_share`
+            (of the chosen, see `share_of_approach`) and, for both sides, `leakage.STYLE_COLUMNS`.
     """
     before = _measure_leaks(pairs)
     max_repairs = config.repairs.max_share if config.repairs else 1.0
@@ -175,6 +175,9 @@ def balance_split(pairs: pl.DataFrame, config: PairsConfig) -> Balanced:
             pairs = _thin(pairs, config, dropped)
     if config.leakage == "weigh":
         pairs = _weigh(pairs, config)
+    if config.rarity:
+        weight = pl.col("approach_share") ** -config.rarity
+        pairs = pairs.with_columns(weight=weight / weight.mean())
     return Balanced(pairs, dropped, before, _measure_leaks(pairs))
 
 
@@ -226,6 +229,17 @@ def _weigh(pairs: pl.DataFrame, config: PairsConfig) -> pl.DataFrame:
         if scores is not None and scores.leak().worst > bound:
             weights[asked] *= weigh(scores, bound)
     return pairs.with_columns(weight=pl.Series(weights))
+
+
+def share_of_approach() -> pl.Expr:
+    """Return the share that a candidate's approach has of its problem's right draws, in (0, 1]; 1 for a wrong one.
+
+    Duplicates count, since the model drew them; repairs do not. An approach that only a repair has counts as one.
+    Pairs weighed by its inverse power: Hu et al. 2026, arXiv:2601.08763, who weigh advantages of rollouts so.
+    """
+    is_right = pl.col("passed") & pl.col("reason").is_null() & pl.col("repaired_from").is_null()
+    alike, right = (is_right.sum().over("problem_id", *more).clip(1) for more in (("approach",), ()))
+    return pl.when("passed").then(alike / right).otherwise(1.0)
 
 
 def count_approaches(entries: pl.DataFrame, pairs: pl.DataFrame) -> Approaches:

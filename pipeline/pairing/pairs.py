@@ -10,7 +10,14 @@ from pydantic import TypeAdapter
 
 from pairsmith.pipeline.pairing.drops import Drop, NarrowedError, barred_pairs, drop_marked, first_reason
 from pairsmith.pipeline.pairing.entries import TRIVIAL, join_entries, tie_breaks
-from pairsmith.pipeline.pairing.guards import N_DIFFICULTIES, Approaches, Balanced, balance_split, count_approaches
+from pairsmith.pipeline.pairing.guards import (
+    N_DIFFICULTIES,
+    Approaches,
+    Balanced,
+    balance_split,
+    count_approaches,
+    share_of_approach,
+)
 from pairsmith.pipeline.pairing.policies import NEEDS_FAILED, NEEDS_PASSED
 from pairsmith.pipeline.pairing.selection import Selection, judge_offers, select_pairs
 from pairsmith.pipeline.pairing.splits import STYLE_COLUMNS, What, find_groups, split_of
@@ -172,7 +179,7 @@ def _count_reasons(
 def _balance(pairs: pl.DataFrame, entries: pl.DataFrame, config: PairsConfig, seed: int) -> dict[str, Balanced]:
     """Return what stays in each split."""
     shared = entries.select("place", "split", "pass_rate", "problem_tie")
-    chosen = entries.select("place", *STYLE_COLUMNS, "candidate_id")
+    chosen = entries.select("place", *STYLE_COLUMNS, "candidate_id", approach_share=share_of_approach())
     rejected = entries.select("place", *STYLE_COLUMNS, "candidate_id", "is_trivial")
     rows = pairs.join(shared, left_on="chosen", right_on="place")
     rows = rows.join(chosen, left_on="chosen", right_on="place")

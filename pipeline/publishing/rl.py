@@ -22,7 +22,7 @@ from pairsmith.pipeline.sampling.opening import make_opening
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.problem import JudgedBy, Problem
 
-Form = Literal["verl", "trl-grpo", "verifiers"]
+Form = Literal["verl", "trl-grpo", "verifiers", "openenv"]
 
 
 class ExportError(PairsmithError):
@@ -48,13 +48,66 @@ def _verifiers(prompt: list[dict[str, str]], truth: str, facts: dict[str, Any], 
 
 
 FORMS: Mapping[Form, Callable[[list[dict[str, str]], str, dict[str, Any], int], dict[str, Any]]] = {
-    "verl": _verl, "trl-grpo": _trl_grpo, "verifiers": _verifiers,
+    "verl": _verl, "trl-grpo": _trl_grpo, "verifiers": _verifiers, "openenv": _trl_grpo,
 }  # fmt: skip
 """Form to what makes a row of it.
 
 Source: verl's datasets on the Hub have these five columns; TRL 1.16 gives `reward_funcs` every column; verifiers
-takes `prompt`, `answer` and `info`, a dict as JSON (docs.primeintellect.ai/verifiers/environments).
+takes `prompt`, `answer` and `info`, a dict as JSON (docs.primeintellect.ai/verifiers/environments). OpenEnv takes
+no rows but servers: `pairsmith.openenv` serves these.
 """
+# A package of OpenEnv 0.10, as `openenv init` writes one; the block `validation` is its manifest.
+_OPENENV_PACKAGE = {
+    "openenv.yaml": """spec_version: 1
+name: pairsmith
+version: 0.1.0
+type: space
+runtime: fastapi
+app: server.app:app
+port: 8000
+validation:
+  reward: {range: [0.0, 1.0], oracle_tolerance: 0.0, floor_margin: 0.5}
+  resources: {cpu: 2.0, memory_mb: 4096, disk_mb: 2048, episode_timeout_s: 120.0}
+  capabilities: {verifier: {kind: reward_channel}}
+  types: {tags: [code]}
+""",
+    "pyproject.toml": """[build-system]
+requires = ["setuptools>=61"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "pairsmith-problems"
+version = "0.1.0"
+requires-python = ">=3.11"
+dependencies = ["openenv>=0.10", "pairsmith"]
+
+[project.scripts]
+server = "server.app:main"
+
+[tool.setuptools]
+packages = ["server"]
+""",
+    "server/__init__.py": "",
+    "server/app.py": '''"""Serves the problems beside it: uvicorn server.app:app --port 8000."""
+
+from pathlib import Path
+
+from pairsmith.openenv import make_app
+
+app = make_app(Path(__file__).parents[1])
+
+
+def main() -> None:
+    """Serve at port 8000."""
+    import uvicorn
+
+    uvicorn.run(app, host="0.0.0.0", port=8000)
+
+
+if __name__ == "__main__":
+    main()
+''',
+}
 
 
 def export_problems(run: Path, form: Form, folder: Path) -> dict[str, int]:
@@ -65,7 +118,7 @@ def export_problems(run: Path, form: Form, folder: Path) -> dict[str, int]:
     Args:
         run: run folder.
         form: see `FORMS`.
-        folder: where `train.parquet` and `test.parquet` go.
+        folder: where `train.parquet` and `test.parquet` go, and for OpenEnv the package that serves them.
 
     Raises:
         ExportError: the run has no problems.
@@ -92,4 +145,6 @@ def export_problems(run: Path, form: Form, folder: Path) -> dict[str, int]:
             sink = pa.BufferOutputStream()
             pq.write_table(pa.Table.from_pylist(part), sink, compression="zstd")
             write_whole(folder / f"{split}.parquet", sink.getvalue().to_pybytes())
+    for name, text in _OPENENV_PACKAGE.items() if form == "openenv" else ():
+        write_whole(folder / name, text.encode())
     return {split: len(part) for split, part in rows.items()}

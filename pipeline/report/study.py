@@ -273,7 +273,8 @@ def _advice(result: RoundsResult) -> str:
         advice += " The difference to the start may be chance; more held-out problems would tell."
     if result.rows[-1].lost:
         advice += (
-            " To keep approaches: pairs.keep_approaches, a higher temperature by rounds.by_round, the method rpo."
+            " To keep approaches: pairs.keep_approaches, pairs.rarity, a higher temperature by rounds.by_round, "
+            "the method rpo."
         )
     return advice + back
 

@@ -249,7 +249,7 @@ def check_weights(rows: Any, method: Method) -> Any:
     """Return the rows, without the column of weights where all are 1.
 
     Args:
-        rows: `datasets.Dataset`; a column `weight` comes from `pairs.leakage = "weigh"`.
+        rows: `datasets.Dataset`; a column `weight` comes from `pairs.leakage = "weigh"` or `pairs.rarity`.
 
     Raises:
         TrainingError: a weight that is no number or negative, or a method whose loss has no place for weights.
@@ -263,7 +263,7 @@ def check_weights(rows: Any, method: Method) -> Any:
         raise TrainingError("the pairs' column 'weight' must hold finite numbers of at least 0")
     if not (method.is_dpo and all(loss in PAIR_LOSSES for loss in method.losses)):
         raise TrainingError(
-            f"{method.name} has no place for the weights of pairs; build them with pairs.leakage = drop, or take "
-            "another method such as dpo"
+            f"{method.name} has no place for the weights of pairs; build them with pairs.leakage = drop and "
+            "pairs.rarity = 0, or take another method such as dpo"
         )
     return rows

@@ -114,6 +114,13 @@ class PairsConfig(Section):
     leakage: Literal["drop", "weigh"] = Field(
         "drop", description="How the two bounds are met: `drop` removes pairs, `weigh` sets the column `weight`."
     )
+    rarity: float = Field(
+        0.0,
+        ge=0.0,
+        le=2.0,
+        description="Exponent of weights by rarity: a pair counts as its chosen's approach has a share of the "
+        "problem's right draws, to the power of minus this; 1 weighs all approaches alike, 0 all pairs.",
+    )
     min_approaches_kept: Share = Field(
         0.0,
         description="Share of the problems' correct approaches that pairs must choose; below it the build fails.",
@@ -130,6 +137,12 @@ class PairsConfig(Section):
         False, description="Candidates that pass the tests but are clearly outvoted may be rejected ones."
     )
     weak_problems: bool = Field(True, description="Make pairs of problems whose passed candidates disagree.")
+
+    @model_validator(mode="after")
+    def _weighs_one_way(self) -> "PairsConfig":
+        if self.rarity and self.leakage == "weigh":
+            raise ValueError("rarity = 0 or leakage = drop: weights by rarity would undo those against leakage")
+        return self
 
     @property
     def repairs(self) -> PolicyConfig | None:
