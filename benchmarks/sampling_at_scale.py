@@ -7,15 +7,19 @@ Each server has 256 slots; a sequence takes the given seconds in the mean (0.25 
 shortened by a factor so that all servers together end 400 sequences a second: what is simulated is the order of
 things, not their pace. Metrics are asked for in that shortened time too, at most 20 times a second. Requests
 beyond the slots wait in the server's queue. Of several servers one ends in the middle and is back after ten
-sequences' time, and one makes half as many tokens. Prints completions a second over the servers' own limit,
-sequences that were aborted while they ran (but for those of the server that ended), sequences that were drawn
-again, CPU milliseconds of the client a completion and its peak memory. Exits with 1 where a draw is missing or
-came twice.
+sequences' time, and one makes half as many tokens. Printed are: completions a second over the servers' own limit
+(`ideal_s`: all draws in one queue from the start, each slot taken the moment that it gets free; first and last
+sequences and the loss of a server included), the same over what all slots do without beginning, end or loss,
+sequences that were aborted while they ran (but for those of the server that ended; of several servers, those that
+lost a race with an idle one), sequences that were drawn again, CPU milliseconds of the client a completion and its
+peak memory. Exits with 1 where a draw is missing or came twice.
 """
 
 import argparse
 import asyncio
+import heapq
 import json
+import math
 import multiprocessing
 import os
 import random
@@ -103,6 +107,7 @@ class Scripted:
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         if not everything.done():
             everything.cancel()
+            await asyncio.gather(everything, return_exceptions=True)
             raise ConnectionError
         gone.cancel()
         await asyncio.wait({gone})  # the stream is free again only then
@@ -176,7 +181,41 @@ def requests(n: int) -> Iterator[Request]:
         )
 
 
-def measure(n_draws: int, seconds: float, n_servers: int) -> bool:
+def ideal_s(n_draws: int, means_s: list[float], end_at: int) -> float:
+    """Return the seconds in which the servers end all draws where each slot takes one as soon as it is free.
+
+    Nobody knows the lengths, and no sequence is moved. Of several servers the last one ends after `end_at` of its
+    sequences and is back after ten sequences' time; what it lost is drawn again.
+    """
+    noise = random.Random(1)
+    n_left, n_ended, now, lost_at = n_draws, 0, 0.0, math.inf
+    events = [
+        (0.0, server, False) for server in range(len(means_s)) for _ in range(SLOTS)
+    ]  # time, server, has ended
+    heapq.heapify(events)
+    n_running = 0
+    while n_left or n_running:
+        now, server, is_end = heapq.heappop(events)
+        n_running -= is_end
+        if is_end and len(means_s) > 1 and server == len(means_s) - 1:
+            n_ended += 1
+            if n_ended == end_at and lost_at == math.inf:
+                lost_at = now
+                lost = [event for event in events if event[1] == server and event[2]]
+                n_left += len(lost)
+                n_running -= len(lost)
+                back_at = now + 10 * min(means_s)
+                events = [event for event in events if event[1] != server] + [(back_at, server, False)] * SLOTS
+                heapq.heapify(events)
+                continue
+        if n_left:
+            n_left -= 1
+            n_running += 1
+            heapq.heappush(events, (now + means_s[server] * noise.choice(_LENGTHS), server, True))
+    return now
+
+
+def measure(n_draws: int, seconds: float, n_servers: int, concurrency: int | None) -> bool:
     """Print one row; return whether each draw came once."""
     mean_s = SLOTS * n_servers / RATE
     factor = seconds / mean_s
@@ -189,7 +228,7 @@ def measure(n_draws: int, seconds: float, n_servers: int) -> bool:
         backend="openai",
         model="m",
         base_url=tuple(f"http://127.0.0.1:{port}/v1" for port in ports),
-        concurrency=SLOTS,
+        concurrency=concurrency,
     )
     openai_backend.REPORT_EVERY_S = max(REPORT_EVERY_S / factor, 1 / 20)
     limit_s = request_limit_s(answer_limit(config, None)) / factor
@@ -204,9 +243,12 @@ def measure(n_draws: int, seconds: float, n_servers: int) -> bool:
     process.join()
     shares = n_servers - (0.5 if n_servers > 1 else 0.0)  # the slow one makes half
     best = SLOTS * shares / mean_s
+    means_s = [mean_s * (2.0 if n_servers > 1 and i == 0 else 1.0) for i in range(n_servers)]
+    ideal = ideal_s(n_draws, means_s, end_at)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"{n_draws:>7} {seconds:>5g} s {n_servers:>3} {len(drawn) / wall_s / best:>6.3f} {n_aborted:>8} "
+        f"{n_draws:>7} {seconds:>5g} s {n_servers:>3} {ideal / wall_s:>8.3f} {n_draws / best / wall_s:>8.3f} "
+        f"{n_aborted:>8} "
         f"{n_ended - len(drawn):>9} {1000 * cpu_s / n_draws:>7.2f} ms {peak:>6.0f} MiB {wall_s:>7.1f} s",
         flush=True,
     )
@@ -218,10 +260,11 @@ def main() -> int:
     parser.add_argument("--draws", type=int, nargs="+", default=[2048, 16_384])
     parser.add_argument("--seconds", type=float, nargs="+", default=[5, 60, 300])
     parser.add_argument("--servers", type=int, nargs="+", default=[1, 4, 16])
+    parser.add_argument("--concurrency", type=int, help="as sampling.concurrency; without, what a run takes")
     options = parser.parse_args()
-    print("  draws  each  servers  of limit  aborted  again  CPU  memory  wall", flush=True)
+    print("  draws  each  servers  of limit  of slots  aborted  again  CPU  memory  wall", flush=True)
     rows = [(n, s, k) for n in options.draws for s in options.seconds for k in options.servers]
-    done = [measure(*row) for row in rows]
+    done = [measure(*row, options.concurrency) for row in rows]
     return 0 if all(done) else 1
 
 

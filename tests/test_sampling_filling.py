@@ -1,4 +1,5 @@
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,30 @@ def test_what_the_store_has_is_not_asked_for_and_comes_out_too(tmp_path: Path) -
         *((f"p/f{i:02}", 3, 0) for i in range(4)), ("p/f04", 3, 3), ("p/f05", 3, 3),
     ]  # fmt: skip
     assert {request.problem_id for request in again.asked} == {"p/f04", "p/f05"}
+    store.close()
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_stored_sample_without_log_probabilities_is_drawn_again_where_they_are_asked_for(
+    tmp_path: Path, asks: bool
+) -> None:
+    class Silent(FaultySampler):
+        def sample(self, requests: Iterable[Request]) -> Iterator[Drawn | Failure]:
+            for outcome in super().sample(requests):
+                assert isinstance(outcome, Drawn)
+                yield replace(outcome, mean_logprob=None)
+
+    store = SampleStore(tmp_path / "s.sqlite")
+    silent, again = Silent(), FaultySampler()
+    list(fill(groups(silent, 2), silent, store))
+    again.asks_log_probs = asks
+    found = [
+        candidate for group in fill(groups(again, 2), again, store) for candidate in group.candidates.values()
+    ]
+    assert len(again.asked) == (6 if asks else 0)
+    assert {candidate.mean_logprob for candidate in found} == {-0.5 if asks else None}
+    assert len(list(fill(groups(again, 2), again, store))) == 2
+    assert len(again.asked) == (6 if asks else 0), "the store has them now"
     store.close()
 
 

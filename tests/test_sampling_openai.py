@@ -17,6 +17,7 @@ from pairsmith.pipeline.sampling.filling import sample_problems
 from pairsmith.pipeline.sampling.openai_backend import MAX_TRIES, N_OWN_500, OpenAISampler, request_limit_s
 from pairsmith.pipeline.sampling.planning import Arm, Draw, deal, list_arms, list_sources, plan_problem
 from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Opening, Request, SamplingError, Trouble
+from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.sampling import SamplingConfig
 from tests.openai_server import Answer, Server, completion, serving
 from tests.sampling_kit import make_problem, make_request, only_drawn
@@ -381,7 +382,9 @@ def test_a_field_that_a_server_refuses_is_left_out_from_then_on(server: Server, 
 
     server.script = script
     server.tries = defaultdict(int)
-    (first, *_) = only_drawn(open_server(server, said, concurrency=1).sample([make_request(i) for i in range(6)]))
+    sampler = open_server(server, said, concurrency=1, log_probs="always")
+    (first, *_) = only_drawn(sampler.sample([make_request(i) for i in range(6)]))
+    assert sampler.asks_log_probs is (field != "logprobs")
     assert first.seed == (-1 if field == "seed" else 1000)
     assert len(server.paths) == 7
     assert len(said) == 1
@@ -406,6 +409,37 @@ def test_requests_go_to_all_servers_and_away_from_one_that_is_full(server: Serve
         other.server_close()
 
 
+def test_the_last_requests_of_a_slow_server_are_raced_by_an_idle_one(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pairsmith.pipeline.sampling.openai_backend.REPORT_EVERY_S", 0.05)
+    other = Server()
+    thread = threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    end = threading.Event()
+
+    def script(body: dict[str, Any], n: int) -> Answer:
+        end.wait(30)
+        return completion("slow")
+
+    try:
+        other.script = script
+        config = SamplingConfig(backend="openai", base_url=(other.url, server.url), model="served", concurrency=4)
+        sampler = OpenAISampler(config, None, print, first_wait_s=0.005, limit_s=20.0)
+        started = time.monotonic()
+        outcomes = list(sampler.sample([make_request(i) for i in range(40)]))
+        assert time.monotonic() - started < 10
+        assert sorted(one.request.index for one in outcomes) == list(range(40)), "each once"
+        assert len(only_drawn(outcomes)) == 40
+        assert len(other.paths) == 4
+        assert len(server.paths) == 40
+    finally:
+        end.set()
+        other.shutdown()
+        thread.join()
+        other.server_close()
+
+
 def test_text_that_utf8_cannot_hold_is_replaced(server: Server) -> None:
     server.script = lambda body, n: (200, {}, b'{"choices": [{"message": {"content": "a\\ud800b"}}]}')
     (one,) = ask(open_server(server), 1).values()
@@ -415,9 +449,39 @@ def test_text_that_utf8_cannot_hold_is_replaced(server: Server) -> None:
 def test_the_log_probabilities_of_tokens_are_kept_where_asked_for(server: Server) -> None:
     (one,) = ask(open_server(server, token_logprobs=True), 1).values()
     assert one.token_logprobs == (-0.25, -0.75)
-    (one,) = ask(open_server(server), 1).values()
+    (one,) = ask(open_server(server, log_probs="always"), 1).values()
     assert one.token_logprobs == ()
+    assert one.mean_logprob == -0.5
     assert one.wall_s > 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_asked"),
+    [
+        ({}, False),
+        ({"log_probs": "always"}, True),
+        ({"token_logprobs": True}, True),
+        ({"log_probs": "always", "extra": {"logprobs": "none"}}, False),
+    ],
+)
+def test_log_probabilities_are_asked_for_where_they_are_needed(
+    server: Server, settings: dict[str, Any], is_asked: bool
+) -> None:
+    asked: list[bool] = []
+
+    def script(body: dict[str, Any], n: int) -> Answer:
+        asked.append("logprobs" in body)
+        return completion("ok")
+
+    server.script = script
+    ask(open_server(server, **settings), 1)
+    assert asked == [is_asked]
+
+
+def test_a_policy_that_compares_log_probabilities_asks_for_them() -> None:
+    config = RunConfig.model_validate({"pairs": {"policies": [{"name": "likeliest_wrong"}]}})
+    assert config.sampling.asks_log_probs
+    assert not RunConfig().sampling.asks_log_probs
 
 
 def test_requests_are_taken_as_they_can_be_sent(server: Server) -> None:
@@ -473,7 +537,9 @@ def test_none_leaves_out_a_field_that_pairsmith_sends(server: Server, name: str)
 
     server.script = script
     config = SamplingConfig(n=1, extra={name: "none"})
-    (row,) = sample_problems([make_problem()], open_server(server), config, 0)
+    (row,) = sample_problems(
+        [make_problem()], open_server(server, log_probs="always", extra=config.extra), config, 0
+    )
     assert name not in bodies[0]
     assert (row.seed == -1) is (name == "seed")
 

@@ -84,7 +84,7 @@ def fill(
             group.failures += group.plan.failures
             for failure in group.plan.failures:
                 watch.see(failure)
-            missing = _take_stored(group, store, is_on_policy)
+            missing = _take_stored(group, store, is_on_policy, sampler.asks_log_probs)
             group.n_missing = len(missing)
             if not missing:
                 ready.append(group)
@@ -115,14 +115,19 @@ def fill(
         raise SamplingError(f"{len(owners)} requests had no outcome: a fault of the sampler; run again")
 
 
-def _take_stored(group: Group, store: SampleStore | None, is_on_policy: bool) -> list[Request]:
+def _take_stored(
+    group: Group, store: SampleStore | None, is_on_policy: bool, needs_log_probs: bool
+) -> list[Request]:
     """Take what the store has of a group; return the requests that are missing."""
     wanted = {request.candidate_id: request for request in group.plan.requests}
     unknown = [identity for identity in wanted if identity not in group.candidates]
     stored = store.find(unknown) if store is not None else {}
     for identity, candidate in stored.items():
-        group.candidates[identity] = renew(candidate, wanted[identity], is_on_policy)
-    return [wanted[identity] for identity in unknown if identity not in stored]
+        if needs_log_probs and candidate.mean_logprob is None and candidate.completion and store is not None:
+            store.replace(identity)
+        else:
+            group.candidates[identity] = renew(candidate, wanted[identity], is_on_policy)
+    return [wanted[identity] for identity in unknown if identity not in group.candidates]
 
 
 def sample_problems(

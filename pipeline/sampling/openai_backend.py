@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from pairsmith.pipeline.sampling.concurrency import FIRST, ClientLoop, Gate, Gates, read_metrics
+from pairsmith.pipeline.sampling.concurrency import MOST, ClientLoop, Gate, Gates, read_metrics
 from pairsmith.pipeline.sampling.openai_api import (
     AnswerError,
     Dialect,
@@ -38,7 +38,6 @@ FIRST_WAIT_S = 1.0  # doubled at each try, so 1 + 2 + 4 + 8 + 16 = 31 s for a se
 LONGEST_WAIT_S = 60.0
 N_OWN_500 = 3  # HTTP 500 for one request while others are answered: the request's own fault, not the server's
 REPORT_EVERY_S = 0.5  # until vLLM is asked again what runs and waits
-_AHEAD = 2  # completions that are ready, for each that is drawn
 _OVERLOAD = frozenset({429, 502, 503, 504, 529})
 _RETRIED = _OVERLOAD | {408, 409, 425, 500}
 _CHECK_KEY = "check the variable that sampling.api_key_variable names"
@@ -88,26 +87,25 @@ class OpenAISampler(Sampler):
         api_key: str | None,
         report: Callable[[str], None],
         first_wait_s: float = FIRST_WAIT_S,
-        first_concurrency: int = FIRST,
         limit_s: float | None = None,
     ) -> None:
         """Make a sampler; nothing is sent yet.
 
         Args:
             first_wait_s: seconds before the second try, doubled at each further one.
-            first_concurrency: completions drawn at a time by one server in the beginning.
             limit_s: seconds until a request is given up to which a server makes no progress; None takes
                 `request_limit_s`.
         """
         self.model = self.served_name = config.model
         self.urls = tuple(_checked_url(url) for url in config.base_url)
         self.revision = config.revision or _name_servers(self.urls)
-        self._config, self._report = config, report
-        self._first_wait_s, self._first_concurrency = first_wait_s, first_concurrency
+        self._config, self._report, self._first_wait_s = config, report, first_wait_s
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._dialect, self._learned = Dialect(), set[str]()
+        self.asks_log_probs = config.asks_log_probs
+        self._dialect = Dialect(set() if self.asks_log_probs else {"logprobs"})
+        self._learned = set[str]()
         self._given_limit_s = limit_s
-        self._n_most = min(config.n_per_request, config.concurrency)
+        self._n_most = min(config.n_per_request, config.concurrency or MOST)
 
     def context(self) -> int | None:
         """Return the model's context, where the first server tells it in `/models`: vLLM, SGLang, hosted ones."""
@@ -134,13 +132,14 @@ class OpenAISampler(Sampler):
     def sample(self, requests: Iterable[Request]) -> Iterator[Drawn | Failure]:
         """Draw completions, as they come in; those that the servers can't fill are failures."""
         groups = group_requests(requests, lambda: self._n_most)
-        with ClientLoop(self._open_client) as loop:
+        with ClientLoop(self._open_client, REPORT_EVERY_S) as loop:
             n_open, is_more = 0, True
             while True:
-                while is_more and n_open < _AHEAD * loop.room():
+                while is_more and n_open < loop.wanted():
                     group = next(groups, None)
                     if group is None:
                         is_more = False
+                        loop.end()
                         break
                     loop.submit(self._ask_group, group)
                     n_open += len(group)
@@ -160,9 +159,7 @@ class OpenAISampler(Sampler):
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=self._config.concurrency),
             trust_env=False,
         )
-        gates = Gates(self.urls, self._config.concurrency, self._first_concurrency)
-        await gates.follow_vllm(client, REPORT_EVERY_S)
-        return client, gates
+        return client, Gates(self.urls, self._config.concurrency)
 
     async def _ask_group(
         self, client: httpx.AsyncClient, gates: Gates, requests: tuple[Request, ...]
@@ -171,14 +168,15 @@ class OpenAISampler(Sampler):
         group = _Group(list(requests), self._n_most)
         # Jitter needs no repeatable seed, but a seed of its own keeps the module's state untouched.
         jitter = random.Random(requests[0].candidate_id)
-        trouble, reason = Trouble.MISSING, "no answer"
+        trouble, reason, is_again = Trouble.MISSING, "no answer", False
         while group.left and group.tries < MAX_TRIES:
             asked = group.left[: min(group.n_most, self._n_most)]
-            gate = await gates.enter(len(asked))
+            gate = await gates.enter(len(asked), is_again)
+            is_again = True
             try:
-                answered = await self._call(client, gate, asked)
+                answered = await self._race(client, gates, gate, asked)
             finally:
-                await gates.leave(gate, len(asked))
+                gates.leave(gate, len(asked))
             if answered is None:  # asked in another way from now on
                 continue
             if isinstance(answered, list) and answered:
@@ -196,9 +194,11 @@ class OpenAISampler(Sampler):
                 if reason.startswith("HTTP 500") and group.is_to_blame(gate):
                     return group.fail(Trouble.REFUSED, f"{reason} ({N_OWN_500} times, while others were answered)")
                 if await self._recover(gate.url):
+                    gate.recovered()
                     continue
             group.tries += 1
-            if group.tries < MAX_TRIES:
+            is_elsewhere = any(other.is_well() for other in gates.gates if other is not gate)
+            if group.tries < MAX_TRIES and not is_elsewhere:
                 wait_s = min(self._first_wait_s * 2 ** (group.tries - 1), LONGEST_WAIT_S)
                 await asyncio.sleep(wait_s * jitter.uniform(0.5, 1.0))
         return group.fail(trouble, f"{reason} (tried {MAX_TRIES} times)")
@@ -214,6 +214,29 @@ class OpenAISampler(Sampler):
         elif len(answered) < n_asked:
             self._n_most = min(len(answered), self._n_most)
 
+    async def _race(
+        self, client: httpx.AsyncClient, gates: Gates, gate: Gate, requests: list[Request]
+    ) -> list[Drawn] | tuple[Trouble, str] | None:
+        """Make one call, at the end of all also at an idle, quicker server; return the first answer."""
+        if len(gates.gates) == 1:
+            return await self._call(client, gate, requests)
+        first = asyncio.ensure_future(self._call(client, gate, requests))
+        offered, second = gates.offer(gate, len(requests)), first
+        both: set[asyncio.Future[Any]] = {first, offered}
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if not first.done():
+                second = asyncio.ensure_future(self._call(client, offered.result(), requests))
+                done, _ = await asyncio.wait({first, second}, return_when=asyncio.FIRST_COMPLETED)
+                if not any(isinstance(call.result(), list) for call in done):
+                    await asyncio.wait({first, second})
+            answers = [call.result() for call in (first, second) if call.done()]
+            return next((answer for answer in answers if isinstance(answer, list)), answers[0])
+        finally:
+            first.cancel()
+            second.cancel()
+            gates.withdraw(offered)
+
     async def _call(
         self, client: httpx.AsyncClient, gate: Gate, requests: list[Request]
     ) -> list[Drawn] | tuple[Trouble, str] | None:
@@ -224,11 +247,12 @@ class OpenAISampler(Sampler):
             answer = await self._post(client, gate, path, body)
         except TimeoutError:
             gate.overloaded(sent_at)
+            gate.failed(self._first_wait_s)
             return Trouble.TIMEOUT, f"no answer within {self._limit_s:g} s"
         except AnswerError as error:
             return error.trouble, str(error)
         except (httpx.HTTPError, ValueError) as error:
-            gate.overloaded(sent_at)
+            gate.failed(self._first_wait_s)
             return Trouble.CUT_OFF, self._clean(f"{type(error).__name__}: {error}".strip(": "))
         if answer.status_code == 200:
             wall_s, keep_logprobs = time.monotonic() - sent_at, self._config.token_logprobs
@@ -236,13 +260,14 @@ class OpenAISampler(Sampler):
                 drawn = parse_answer(answer.content, requests, wall_s, "seed" in body, keep_logprobs)
             except AnswerError as error:
                 return error.trouble, str(error)
-            gate.succeeded(len(requests))
+            gate.succeeded(len(requests), wall_s)
             return drawn
         reason = f"HTTP {answer.status_code}: {self._clean(answer.text)}"
         if answer.status_code in _REFUSED and not is_too_long(answer.text):
             raise SamplingError(f"{gate.url}: {_REFUSED[answer.status_code].format(reason=reason)}")
         if answer.status_code in _OVERLOAD:
             gate.overloaded(sent_at, retry_after_s(answer.headers.get("Retry-After", "0")))
+            gate.failed(self._first_wait_s)
         if answer.status_code in _RETRIED:
             is_rate = answer.status_code == 429
             return (Trouble.RATE_LIMITED if is_rate else Trouble.SERVER_ERROR), reason
@@ -251,6 +276,7 @@ class OpenAISampler(Sampler):
         learned = self._dialect.learn(answer.text, body)
         if not learned:
             return Trouble.REFUSED, reason
+        self.asks_log_probs = "logprobs" not in self._dialect.left_out
         if learned not in self._learned:  # requests that were under way are refused for the same reason
             self._learned.add(learned)
             self._report(f"{self.model}: the server {learned} ({self._clean(answer.text)})")

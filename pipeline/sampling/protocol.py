@@ -127,6 +127,7 @@ class Sampler:
     backend: str  # transformers, vllm-server, openai or files
     model: str  # name as the configuration gives it; a folder's last name, never an absolute path
     revision: str  # digest or commit of the weights (adapter included) or of the file; empty where unknown
+    asks_log_probs: bool = False  # whether a stored sample without log-probabilities is drawn again
     has_chat: bool = True  # whether the model has a chat template; base models lack one
 
     def sample(self, requests: Iterable[Request]) -> Iterator[Drawn | Failure]:

@@ -78,7 +78,7 @@ STAGE = Stage(
         "sampling.samples", "sampling.adapter", "sampling.prompts", "sampling.models.*.samples",
         "sampling.models.*.adapter",
     ),
-    version=4,  # 4: rows as in 3, keys of another form
+    version=5,  # 5: log-probabilities when needed
     run=_run,
     external=_external,
     packages=("transformers", "torch", "vllm"),

@@ -77,6 +77,10 @@ class SampleStore:
             )
             self._damaged.discard(candidate.candidate_id)
 
+    def replace(self, identity: str) -> None:
+        """Have the next `add` of a sample replace the one that is there."""
+        self._damaged.add(identity)
+
     def find(self, ids: Iterable[str]) -> dict[str, Candidate]:
         """Return those samples that are there and whole, by candidate id."""
         keys = [bytes.fromhex(identity) for identity in ids]

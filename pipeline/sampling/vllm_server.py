@@ -169,8 +169,7 @@ class ServedSampler(OpenAISampler):
             self.close()
             raise
         served = config.model_copy(update={"base_url": tuple(server.url for server in self._servers)})
-        # vLLM's own queue holds what doesn't fit its batch: no slow start.
-        super().__init__(served, key, report, first_wait_s, first_concurrency=config.concurrency, limit_s=limit_s)
+        super().__init__(served, key, report, first_wait_s, limit_s=limit_s)
         self.model, self.revision = model.name, model.revision
         self.served_name = "adapter" if model.adapter is not None else model.name
         self.has_chat = _has_chat(Path(model.source)) or report_no_chat(model.name, config, report)

@@ -188,3 +188,11 @@ class RunConfig(Section):
     synthesis: SynthesisConfig = SynthesisConfig()
 
     _check_folders = model_validator(mode="before")(check_folders)
+
+    @model_validator(mode="after")
+    def _ask_log_probs(self) -> "RunConfig":
+        """Ask for log-probabilities where a policy compares them."""
+        if any(policy.name == "likeliest_wrong" for policy in self.pairs.policies):
+            sampling = self.sampling.model_copy(update={"log_probs": "always"})
+            object.__setattr__(self, "sampling", sampling)  # the model is frozen, and not yet given out
+        return self

@@ -122,6 +122,11 @@ class SamplingConfig(Section):
         description="Tokens a completion at most. By default 192 for the embedded model; else half of the model's "
         "context and at most 32,768 (1,024 with transformers), 4,096 where a server does not tell its context.",
     )
+    log_probs: Literal["when needed", "always"] = Field(
+        "when needed",
+        description="Whether servers are asked for log-probabilities: where `token_logprobs` or the policy "
+        "`likeliest_wrong` needs them, or always. They take more time than the text.",
+    )
     token_logprobs: bool = Field(False, description="Keep the log-probability of every drawn token.")
     extra: Extra = Field(
         {},
@@ -130,7 +135,12 @@ class SamplingConfig(Section):
         '`"none"` for `seed` or `logprobs` leaves that field out.',
     )
     batch_size: int = Field(128, ge=1, description="Sequences generated together by transformers.")
-    concurrency: int = Field(256, ge=1, description="Completions that one server draws at a time at most.")
+    concurrency: int | None = Field(
+        None,
+        ge=1,
+        description="Completions that one server draws at a time at most. By default 256, and at vLLM as many as "
+        "it runs at a time.",
+    )
     n_per_request: int = Field(16, ge=1, description="Completions per request; 1 where a server takes no n.")
     store: str = Field(
         "shared",
@@ -138,6 +148,11 @@ class SamplingConfig(Section):
         description="Where drawn samples are kept: `shared` by all runs of this user, `run` alone, or a file.",
     )
     vllm: VllmConfig = VllmConfig()
+
+    @property
+    def asks_log_probs(self) -> bool:
+        """Return whether servers are asked for log-probabilities."""
+        return (self.log_probs == "always" or self.token_logprobs) and self.extra.get("logprobs") != LEAVE_OUT
 
     @property
     def fixed_max_tokens(self) -> int | None:
