@@ -143,11 +143,11 @@ class House:
         if verb in ("refresh", "publish"):
             given += ["publish.dataset=tester/grown"]
         if verb in ("train", "evaluate"):
-            given += [f"training.model={self.model}", "training.max_steps=6", "training.checkpoint_steps=2"]
+            given += [f"training.start={self.model}", "training.max_steps=6", "training.checkpoint_steps=2"]
             given += ["training.batch_size=2", "training.max_length=256"]
         if verb == "evaluate":
             given = [one for one in given if not one.startswith("sampling.")]
-            given += ["sampling.backend=transformers", f"sampling.model={self.model}", "evaluation.n=2"]
+            given += ["sampling.backend=transformers", f"sampling.model={self.model}", "scoring.n=2"]
             given += ["sampling.max_tokens=16"]
         name = "build" if verb == "waves" else verb
         arguments = [part for one in given for part in ("--set", one)]

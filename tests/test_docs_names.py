@@ -124,6 +124,18 @@ def test_each_table_of_toml_loads(page: Path, tmp_path: Path) -> None:
             assert load_config(path) != RunConfig()
 
 
+def test_each_setting_of_a_benchmark_is_one() -> None:
+    first = {table.partition(".")[0] for table in settings()[1]}
+    found = {
+        (path.name, key)
+        for path in (ROOT / "benchmarks").glob("*.py")
+        for key in re.findall(r"[\"' ]((?:[a-z_]+\.)+[a-z_]+)=", path.read_text(encoding="utf-8"))
+        if key.partition(".")[0] in first
+    }
+    assert len(found) > 20
+    assert sorted((name, key) for name, key in found if not is_known(key)) == []
+
+
 @each_page()
 def test_each_file_is_there(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
