@@ -1,10 +1,12 @@
 """The command as a whole: every verb shows an example, the shell completes it, exit codes are as documented."""
 
+import json
 import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from pairsmith.flows.cli.status import show_next
 from pairsmith.flows.reference import FOLDER
 from pairsmith.pipeline.report.tables import print_table
 from pairsmith.schemas.config import load_config
-from tests.cli_kit import call_pairsmith, command_of, environment, run_pairsmith
+from tests.cli_kit import assert_one_line, call_pairsmith, command_of, environment, run_pairsmith
 from tests.report_run import make_run
 
 
@@ -138,6 +140,20 @@ def test_the_command_itself_loads_nothing_heavy() -> None:
     heavy = {"sklearn", "numpy", "pyarrow", "polars", "prefect", "torch", "transformers", "datasets", "jinja2"}
     code = f"import sys, pairsmith.flows.cli; print(sorted({heavy!r} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_a_fault_in_the_problems_is_reported_before_prefect_starts(home: Path, tmp_path: Path) -> None:
+    path = tmp_path / "problems.jsonl"
+    path.write_text(json.dumps({"id": "a", "prompt": "p", "tests": ["assert f(1) == 1"]}) + "\n")
+    given = [f"run={tmp_path / 'run'}", "problems.source=jsonl", f"problems.path={path}"]
+    command = command_of("build", *(part for one in given for part in ("--set", one)))
+    variables = {**environment(home), "PREFECT_API_URL": "http://127.0.0.1:1/api"}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    assert_one_line(done, "unknown column 'id'; did you mean 'problem_id'?")
+
+
+def test_the_version_is_printed(home: Path) -> None:
+    assert call_pairsmith("--version", home=home).stdout == f"pairsmith {version('pairsmith')}\n"
 
 
 @pytest.mark.parametrize("verb", ["status", "inspect", "build", "build --dry-run"])

@@ -95,6 +95,7 @@ BROKEN: list[tuple[Any, DropReason, str]] = [
     (row(cases=[]), DropReason.BAD_VALUE, "both"),
     (row(cheker="x"), DropReason.BAD_VALUE, "unknown column 'cheker'; did you mean 'checker'?"),
     (row(zzz="x"), DropReason.BAD_VALUE, "unknown column 'zzz'; known are problem_id"),
+    (row(task_id="x"), DropReason.BAD_VALUE, "unknown column 'task_id'; did you mean 'problem_id'?"),
     (
         row(tests="def check(f):\n    for n in range(3):\n        assert f(n, 0) == n", entry_point="f", atol=0.1),
         DropReason.BAD_VALUE,

@@ -1,7 +1,7 @@
 """The verbs that work on a configuration: build, evaluate, demo, synthesize, refresh, publish."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +25,7 @@ from pairsmith.schemas.config.evaluation import evaluation_overrides
 
 if TYPE_CHECKING:
     from pairsmith.flows.evaluating import Evaluated
+    from pairsmith.pipeline.problems.records import LoadedProblems
 
 
 @verb("build")
@@ -70,7 +71,14 @@ def build_command(
         _print_stages(settings)
         print_report(settings)
 
-    is_done = _is_built if preview is None else None
+    def is_done(settings: RunConfig, folder: Path) -> bool:
+        from pairsmith.pipeline.problems.stage import load_shards
+
+        keep_pandas_out()
+        lines: list[str] = []
+        shards = load_shards(settings, folder, lines.append)  # a fault in them is reported before Prefect starts
+        return preview is None and _is_built(settings, shards, lines)
+
     run_on_config(config, overrides, dry_run, cache, work, is_done=is_done)
 
 
@@ -169,21 +177,21 @@ def demo_command(
     run_on_config(config or starter_folder().parent / "demo.toml", overrides, dry_run, cache, work)
 
 
-def _is_built(settings: RunConfig, folder: Path) -> bool:
-    """Return whether nothing is left to make of a run; then print what a build of it prints."""
-    keep_pandas_out()
+def _is_built(settings: RunConfig, shards: "Mapping[str, LoadedProblems]", lines: list[str]) -> bool:
+    """Return whether nothing is left to make of a run; then print what a build of it prints, these lines first."""
     from pairsmith.flows.runtime.waves import is_adaptive
     from pairsmith.pipeline.chain.chain import Chain
     from pairsmith.pipeline.chain.state import remembered
-    from pairsmith.pipeline.problems.stage import load_shards
     from pairsmith.pipeline.run.lock import locked
 
     if settings.store or is_adaptive(settings) or not (settings.run / "report.html").is_file():
         return False
     with locked(settings.run):
-        manifests = Chain(settings.run, settings).list_done(load_shards(settings, folder, reporter().log))
+        manifests = Chain(settings.run, settings).list_done(shards)
         if not manifests:
             return False
+        for line in lines:
+            reporter().log(line)
         with remembered(settings):
             for manifest in manifests:
                 reporter().log(f"{manifest.stage:<11} {manifest.n_out:>6} rows there already")

@@ -67,8 +67,22 @@ app = typer.Typer(
 )
 
 
+def show_version(wanted: bool) -> None:
+    """Print the version and end, where that is wanted."""
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"pairsmith {version('pairsmith')}")
+        raise typer.Exit
+
+
 @app.callback()
-def without_verb(context: typer.Context) -> None:
+def without_verb(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=show_version)
+    ] = False,
+) -> None:
     """Turn a code model's own samples into preference data that can be trusted, and train on it.
 
     Without a verb, `pairsmith` says what to do next in the folder that you are in.

@@ -103,6 +103,14 @@ def joined_tests(row: Row, column: str) -> str:
     return text(row, column)
 
 
+_ELSEWHERE = {
+    "id": "problem_id", "task_id": "problem_id", "name": "problem_id", "question": "prompt",
+    "instruction": "prompt", "description": "prompt", "function": "entry_point", "fn_name": "entry_point", "function_name": "entry_point",
+    "solution": "reference", "canonical_solution": "reference", "test_list": "tests", "lang": "language",
+}  # fmt: skip
+"""What other sets call our columns."""
+
+
 def refuse_unknown(row: Row, known: tuple[str, ...], place: str = "") -> None:
     """Check that a row holds no key but the known ones.
 
@@ -111,7 +119,8 @@ def refuse_unknown(row: Row, known: tuple[str, ...], place: str = "") -> None:
     """
     for key in row:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
+            named = _ELSEWHERE.get(key.lower(), "")
+            near = [named] if named in known else difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
             raise RowError(f"{place}unknown column {key[:40]!r}; {hint}")
 
