@@ -104,8 +104,9 @@ def joined_tests(row: Row, column: str) -> str:
 
 
 _ELSEWHERE = {
-    "id": "problem_id", "task_id": "problem_id", "name": "problem_id", "question": "prompt",
-    "instruction": "prompt", "description": "prompt", "function": "entry_point", "fn_name": "entry_point", "function_name": "entry_point",
+    "id": "problem_id", "task_id": "problem_id", "name": "problem_id",
+    "question": "prompt", "instruction": "prompt", "description": "prompt",
+    "function": "entry_point", "fn_name": "entry_point", "function_name": "entry_point",
     "solution": "reference", "canonical_solution": "reference", "test_list": "tests", "lang": "language",
 }  # fmt: skip
 """What other sets call our columns."""
