@@ -193,13 +193,7 @@ def _make(
     package: str,
     run: Path,
 ) -> None:
-    """Make the shards of stages that are written together, a Prefect task each; those that are current stay.
-
-    Args:
-        keys: stage to shard to the key that a current shard has.
-        write: writes a shard of all these stages; calls its second argument after each problem.
-        package: stage whose versions of packages shape the rows.
-    """
+    """Make the shards of stages that are written together, a Prefect task each; those that are current stay."""
     folders = {stage: made.open_stage(run, stage) for stage in keys}
     names = list(next(iter(keys.values())))
     pending = [

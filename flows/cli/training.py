@@ -59,11 +59,7 @@ def train_command(
 
 
 def _preset_file(name: str) -> Path | None:
-    """Return the file of a preset; None for no name.
-
-    Raises:
-        ConfigError: there is none of this name.
-    """
+    """Return the file of a preset; None for no name."""
     if not name:
         return None
     folder = packaged_folder("presets", "data/presets")

@@ -228,11 +228,7 @@ def _judging(chain: Chain, bars: Mapping[str, StageProgress]) -> Iterator[Callab
 
 @contextmanager
 def _beside(initializer: Callable[[], None] | None = None) -> Iterator[Callable[[Callable[[], None]], None]]:
-    """Give a function that has work done in threads beside; what ended a piece of work is raised.
-
-    Args:
-        initializer: what each thread does first.
-    """
+    """Give a function that has work done in threads beside; what ended a piece of work is raised."""
     threads = ThreadPoolExecutor(_N_SHARDS, "shards", initializer=initializer)
     jobs: list[Future[None]] = []
 

@@ -141,11 +141,7 @@ class JudgeService:
         return answer
 
     async def _in_turn(self, request: Request, work: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
-        """Return what the work gives, when its turn has come.
-
-        Raises:
-            _RefusedError: too many wait, the body is too long or no JSON object, the client went away.
-        """
+        """Return what the work gives, when its turn has come."""
         metrics = self.metrics
         if metrics.n_waiting >= MAX_WAITING or metrics.n_bytes >= MAX_WAITING_BYTES:
             raise _RefusedError(429, f"{metrics.n_waiting} requests are waiting")
@@ -248,12 +244,7 @@ def serve_judge(service: JudgeService, host: str, port: int, log: Callable[[str]
 
 
 async def _chunks(request: Request) -> AsyncIterator[bytes]:
-    """Give the body of a request as it comes.
-
-    Raises:
-        _RefusedError: it is too long; it is not read to its end.
-        ClientDisconnect: the client went away.
-    """
+    """Give the body of a request as it comes."""
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length) > MAX_BODY_BYTES:
         raise _RefusedError(413, f"a body of {int(length):,} bytes; {MAX_BODY_BYTES:,} are allowed")

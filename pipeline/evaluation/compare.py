@@ -144,11 +144,7 @@ def _value(measure: str, one: ProblemScore, other: ProblemScore) -> tuple[float,
 
 
 def _gain(measure: str, rows: NDArray[np.float64], config: ScoringConfig, seed: int) -> Gain:
-    """Return the gain of one measure.
-
-    Args:
-        rows: before, after and their difference, one row a problem, shape (n_problems, 3).
-    """
+    """Return the gain of one measure."""
     # An interval over a handful of problems is too narrow. So many must have changed that a sign test could
     # be significant at all, had all changed alike: 2 * 0.5 ** n <= 1 - confidence, 6 problems at 0.95.
     n_changed, doubt = int(np.count_nonzero(rows[:, 2])), 1.0 - CONFIDENCE

@@ -1,11 +1,13 @@
 """Runs a candidate against test code: the tests in one sandbox, the candidate in another."""
 
+import ast
+import inspect
 import json
+import types
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from pairsmith.pipeline.execution.taken import taken_classes
 from pairsmith.pipeline.sandbox import Answer, Ending, Job, Sandbox
 from pairsmith.schemas.execution import Status, TestOutcome, TestRun
 from pairsmith.schemas.problem import JudgedBy, Problem
@@ -122,11 +124,7 @@ def arguments_asked(request: str, entries: dict[int, list[Any]]) -> str:
 
 
 def _read_report(text: str) -> tuple[list[tuple[str, str, str]], dict[str, bool]]:
-    """Return the name, outcome and error of each test, and the notes of a report.
-
-    Raises:
-        ValueError, TypeError, LookupError, AttributeError: if it is none.
-    """
+    """Return the name, outcome and error of each test, and the notes of a report."""
     results, notes = decode_value(text)
     tests = [(str(name), str(outcome), str(error)) for name, outcome, error in results]
     return tests, {key: bool(notes[key]) for key in ("reached", "broken", "vague", "own", "overlaps", "swallowed")}
@@ -223,3 +221,71 @@ def _sum_up(tests: Sequence[TestRun], n_calls: int) -> tuple[str, str]:
     if not n_calls:
         return "", "no test called the candidate"
     return "passed", ""
+
+
+_SMALL = (None, 0, 1, -1)
+
+
+def taken_classes(tests: str, code: str) -> tuple[str, str]:
+    """Return the classes of nodes that a solution takes from its tests, as a setup, and the tests without them.
+
+    In one process with its tests a solution may use their `ListNode` or `TreeNode` when it is called. Such a class
+    crosses where its methods only set and show its own attributes: they say nothing of what is expected.
+    """
+    try:
+        tree, (at_load, in_calls) = (
+            ast.parse(tests),
+            _names(compile(code, "<solution>", "exec", dont_inherit=True)),
+        )
+    except (SyntaxError, ValueError, RecursionError):
+        return "", tests
+    wanted = in_calls - at_load
+    found = [
+        node for node in tree.body if isinstance(node, ast.ClassDef) and node.name in wanted and _is_node(node)
+    ]
+    lines = tests.splitlines(keepends=True)
+    setup = "".join("".join([*lines[node.lineno - 1 : node.end_lineno], "\n"]) for node in found)
+    for node in found:
+        for place in range(node.lineno - 1, node.end_lineno or node.lineno):
+            lines[place] = "\n"
+    return "\n" + setup if setup else "", "".join(lines)
+
+
+def _names(code: types.CodeType) -> tuple[set[str], set[str]]:
+    """Return the global names that a program uses while it loads, and those that its functions use."""
+    at_load, in_calls = (
+        (set(), set(code.co_names)) if code.co_flags & inspect.CO_OPTIMIZED else (set(code.co_names), set())
+    )
+    for part in code.co_consts:
+        if isinstance(part, types.CodeType):
+            loaded, called = _names(part)
+            at_load, in_calls = at_load | loaded, in_calls | called
+    return at_load, in_calls
+
+
+def _is_node(node: ast.ClassDef) -> bool:
+    if node.bases or node.keywords or node.decorator_list:
+        return False
+    allowed = {node.name, "str", "repr", "isinstance", "int", "object"}
+    for part in node.body:
+        if isinstance(part, ast.FunctionDef) and part.name.startswith("__"):
+            names = {inner.arg for inner in ast.walk(part) if isinstance(inner, ast.arg)}
+            names |= {
+                inner.id
+                for inner in ast.walk(part)
+                if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store)
+            }
+            for inner in ast.walk(part):
+                if isinstance(inner, ast.Name) and inner.id not in allowed | names:
+                    return False
+                if (
+                    isinstance(inner, ast.Constant)
+                    and inner.value not in _SMALL
+                    and not isinstance(inner.value, str)
+                ):
+                    return False
+        elif not (
+            isinstance(part, ast.Pass) or (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))
+        ):
+            return False
+    return True

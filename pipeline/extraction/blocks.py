@@ -5,11 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from pairsmith.pipeline.extraction.declarations import function_names
-from pairsmith.pipeline.extraction.fences import Block, find_blocks
+from pairsmith.pipeline.extraction.fences import Block, find_blocks, is_withdrawn
 from pairsmith.pipeline.extraction.needs import borrow_around, find_missing, missing_settings, prune, put_before
 from pairsmith.pipeline.extraction.readers import Reader, as_written, find_stretch, join
 from pairsmith.pipeline.extraction.statements import Pieces, Statement, find_owner
-from pairsmith.pipeline.extraction.withdrawn import is_withdrawn
 from pairsmith.schemas.candidate import Extraction, OtherBlock
 from pairsmith.schemas.pair import Span
 

@@ -189,11 +189,7 @@ def _remote_files(entries: Iterable[object]) -> dict[str, RemoteFile]:
 
 
 def _as_publish_error(repo: str, error: BaseException) -> PublishError:
-    """Return what ended a talk with the Hub in one line; what it answers never holds the token.
-
-    Raises:
-        BaseException: the error itself, if it is none of the Hub or of the connection.
-    """
+    """Return what ended a talk with the Hub in one line; what it answers never holds the token."""
     if isinstance(error, LocalTokenNotFoundError):
         return PublishError(f"{repo}: no token; {_TOKEN}")
     if isinstance(error, HFValidationError):

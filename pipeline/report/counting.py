@@ -307,11 +307,7 @@ def explain_failures(
 
 
 def _why_never(problem: ProblemOutcome, rows: pl.DataFrame) -> str:
-    """Return why no candidate passed.
-
-    Args:
-        rows: failed candidates of the problem, without repeated programs.
-    """
+    """Return why no candidate passed."""
     if problem.main_cause in _UNRUN:
         return f"{spoken(problem.main_cause)}: perhaps the prompt, or `sampling.max_tokens`, doesn't fit the model"
     if problem.main_cause in _LIMITS:

@@ -255,11 +255,7 @@ def suite_kit() -> Kit:
 
 @functools.cache
 def _make_kit() -> Kit:
-    """Return the kit of suites.
-
-    Raises:
-        SandboxError: if pytest is not installed.
-    """
+    """Return the kit of suites."""
     why = why_no_suites()
     if why:
         raise SandboxError(why)

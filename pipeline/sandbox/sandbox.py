@@ -199,11 +199,7 @@ class Sandbox:
 
 
 def _text(message: Any, key: str) -> str:
-    """Return a text of a message, which a broken sandbox may have filled with anything.
-
-    Raises:
-        SandboxFaultError: if it has none, or one that no file can hold.
-    """
+    """Return a text of a message, which a broken sandbox may have filled with anything."""
     value = message.get(key) if isinstance(message, dict) else None
     if not isinstance(value, str):
         raise SandboxFaultError(f"the sandbox sent a message without a text {key!r}")

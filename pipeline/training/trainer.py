@@ -102,11 +102,7 @@ def make_trainer(setup: Setup, watch: StepWatch) -> Any:
 
 
 def _compare_with_base(model: Any) -> None:
-    """Have the reference be the base: TRL's copy of the first adapter, `ref`, is set to add nothing.
-
-    Raises:
-        TrainingError: the method has no such copy.
-    """
+    """Have the reference be the base: TRL's copy of the first adapter, `ref`, is set to add nothing."""
     added = [value for name, value in model.named_parameters() if ".lora_B.ref." in name]
     if not added:
         raise TrainingError("training.reference = base is for methods that compare with a reference")

@@ -87,11 +87,7 @@ def by_values(code: str, setup: str, entry_point: str, arguments: Sequence[list[
 
 
 def _type_of(values: Iterable[Any]) -> str:
-    """Return the C++ type that holds some values.
-
-    Raises:
-        SignatureError: if there is none.
-    """
+    """Return the C++ type that holds some values."""
     known = list(values)
     kinds_of = {type(value) for value in known}
     if kinds_of == {bool}:

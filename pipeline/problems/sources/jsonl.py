@@ -52,11 +52,7 @@ def load_jsonl(path: Path) -> list[Found]:
 
 
 def _with_headers(row: Row, folder: Path) -> Row:
-    """Return a row whose C++ checker holds the headers that it includes by name, such as `"testlib.h"`.
-
-    Raises:
-        RowError: if one does not lie beside the file of problems.
-    """
+    """Return a row whose C++ checker holds the headers that it includes by name, such as `"testlib.h"`."""
     if row.get("checker_language") != "cpp":
         return row
     known: set[str] = set()
@@ -173,12 +169,7 @@ def _checker(row: Row, problem: Problem) -> tuple[str, str]:
 
 
 def _rule(row: Row, kind: str, of: Row | None = None, place: str = "") -> tuple[Compare, float, float]:
-    """Return the rule of a problem, or of one case of it, and its tolerances.
-
-    Args:
-        kind: key of the table of rules.
-        of: the problem's row where `row` is a case, whose keys come first.
-    """
+    """Return the rule of a problem, or of one case of it, and its tolerances."""
     both = {**(of or {}), **row}
     default = "checker" if "checker" in (of or row) and kind != "tests" else _RULES[kind][0]
     compare, atol, rtol = text(both, "compare", default), number(both, "atol"), number(both, "rtol")

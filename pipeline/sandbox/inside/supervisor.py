@@ -167,11 +167,7 @@ def _answer(cell: Cell, limits: dict[str, Any]) -> tuple[dict[str, Any], Program
 
 
 def _text(body: bytes) -> str:
-    """Return the text of a value; it has no characters that grow sixfold on the way to the host.
-
-    Raises:
-        ProgramEndedError: `forged`, for bytes that the encoder never writes.
-    """
+    """Return the text of a value; it has no characters that grow sixfold on the way to the host."""
     if body.translate(None, _TEXT):
         raise ProgramEndedError("forged", "an answer that is no text")
     return body.decode("ascii")
