@@ -14,6 +14,7 @@ import typer
 from pairsmith.flows.cli.shared import Cache, Overrides, default_cache, read_key, verb
 from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.run.safe_text import named
 from pairsmith.schemas.config import RunConfig, load_config
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ class _Grading:
     def run(self, judge: "Judge") -> None:
         """Judge all samples, write their results, print the score."""
         from pairsmith.pipeline.api.problems import load_problems
-        from pairsmith.pipeline.api.scoring import SampleJudge, named, score_verdicts
+        from pairsmith.pipeline.api.scoring import SampleJudge, score_verdicts
         from pairsmith.pipeline.evaluation.score import left_out
         from pairsmith.pipeline.problems.loading import natural_key
 
@@ -162,7 +163,7 @@ class _Grading:
         if work.n_skipped:
             self.log(f"left out    {work.n_skipped:,} samples of problems behind the first {self.limit}")
         if work.unknown:
-            n, names = work.unknown.total(), named(list(work.unknown))
+            n, names = work.unknown.total(), named(work.unknown)
             self.log(f"unknown     {n:,} samples of problems that are not there: {names}")
         if work.faults:
             self.log(f"unreadable  {len(work.faults):,} rows: {named(work.faults)}")

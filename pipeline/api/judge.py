@@ -18,6 +18,7 @@ from pairsmith.pipeline.extraction import extract_program
 from pairsmith.pipeline.judging.verdict import judge, mark_suspects
 from pairsmith.pipeline.languages.toolchains import Toolchains
 from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.run.safe_text import is_utf8
 from pairsmith.pipeline.sandbox import SandboxPool, open_pool
 from pairsmith.schemas.candidate import Candidate, Extraction, Program
 from pairsmith.schemas.config import ExecutionConfig, ExtractionConfig, SandboxConfig
@@ -266,10 +267,8 @@ def extract(
     found = as_problem(problem)
     if not isinstance(completion, str):
         raise CompletionError(f"{found.problem_id}: a completion is text, not {type(completion).__name__}")
-    try:
-        completion.encode()
-    except UnicodeEncodeError:
-        raise CompletionError(f"{found.problem_id}: a completion with half of a surrogate pair") from None
+    if not is_utf8(completion):
+        raise CompletionError(f"{found.problem_id}: a completion with half of a surrogate pair")
     settings = config or ExtractionConfig()
     if form != "auto":
         return _extract(completion, found, _TEMPLATES[form], settings, candidate_id)

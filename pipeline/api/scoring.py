@@ -14,6 +14,7 @@ from pairsmith.pipeline.evaluation.estimates import ScoringError
 from pairsmith.pipeline.evaluation.score import score_candidates
 from pairsmith.pipeline.extraction import extract_program
 from pairsmith.pipeline.judging.verdict import mark_suspects
+from pairsmith.pipeline.run.safe_text import named
 from pairsmith.pipeline.sampling.files_backend import StoredSample, parse_samples, sample_lines
 from pairsmith.pipeline.sampling.protocol import SamplingError
 from pairsmith.pipeline.syntax.stage import analyse_programs
@@ -22,7 +23,6 @@ from pairsmith.schemas.config import ScoringConfig, SyntaxConfig
 from pairsmith.schemas.problem import Problem
 from pairsmith.schemas.score import Score
 
-_N_NAMED = 5
 Parsed = tuple[str, StoredSample, dict[str, Any]] | str | None
 
 
@@ -207,13 +207,6 @@ def score(
     there = {key: problem for key, problem in found.items() if key in drawn}
     verdicts = [result.verdict for result in results if result.verdict is not None]
     return score_verdicts(verdicts, there, k, len(missing), seed)
-
-
-def named(items: Iterable[str]) -> str:
-    """Return the first of some names, and how many more there are."""
-    every = list(items)
-    more = f" and {len(every) - _N_NAMED} more" if len(every) > _N_NAMED else ""
-    return ", ".join(every[:_N_NAMED]) + more
 
 
 def _parsed(samples: str | Path | Iterable[Mapping[str, Any] | tuple[str, str]]) -> Iterator[Parsed]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from tree_sitter import Node, Parser
 
 from pairsmith.pipeline.extraction.statements import Pieces, Statement
+from pairsmith.pipeline.languages.contract import below
 from pairsmith.pipeline.languages.grammar import Grammar as Language
 from pairsmith.pipeline.syntax.parsing import MAX_BYTES, to_source
 
@@ -114,11 +115,11 @@ def _binds(node: Node, source: bytes, language: Language) -> Iterator[bytes]:
     if _is_addition(node, language):
         return
     if kind in language.kept_whole:  # what stands under `#ifdef`
-        for inner in _below(node, {*language.functions}):
+        for inner in below(node, {*language.functions}):
             yield from _named(inner, (language.functions[inner.type].name,), source, language)
         return
     if kind in language.types:
-        for inner in (node, *_below(node, {*language.functions, *language.types, "enumerator", "type_spec"})):
+        for inner in (node, *below(node, {*language.functions, *language.types, "enumerator", "type_spec"})):
             yield from _named(inner, ("name", "declarator"), source, language)
         return
     if kind in language.functions:
@@ -188,7 +189,7 @@ def _alters(node: Node, source: bytes, language: Language) -> Iterator[bytes]:
 
 def _go_imports(node: Node, source: bytes, text: str) -> Iterator[Statement]:
     """Give one statement an import, since Go refuses those that are not used."""
-    specs = list(_below(node, {"import_spec"}))
+    specs = list(below(node, {"import_spec"}))
     for spec in specs:
         path, alias = spec.child_by_field_name("path"), spec.child_by_field_name("name")
         if path is None:
@@ -217,15 +218,6 @@ def _is_stub(node: Node, language: Language) -> bool:
     return not does or (len(does) == 1 and _NOT_DONE.match(does[0].text or b"") is not None)
 
 
-def _below(node: Node, kinds: set[str]) -> Iterator[Node]:
-    waiting = node.named_children[::-1]
-    while waiting:
-        inner = waiting.pop()
-        if inner.type in kinds:
-            yield inner
-        waiting.extend(inner.named_children[::-1])
-
-
 def _words(node: Node, source: bytes) -> Iterator[bytes]:
     """Give every word below a node that could be a name: more than are read, never fewer."""
     waiting = [node]
@@ -249,7 +241,7 @@ def function_names(text: str, language: Language) -> frozenset[str]:
     if len(source) > MAX_BYTES:
         return frozenset()
     root = Parser(language.grammar).parse(source).root_node
-    nodes = _below(root, {*language.functions})
+    nodes = below(root, {*language.functions})
     found = (
         name for node in nodes for name in _named(node, (language.functions[node.type].name,), source, language)
     )

@@ -5,7 +5,7 @@ Everything lies in /tmp, where commands run.
 """
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -82,7 +82,7 @@ class Language:
 
 
 @functools.cache
-def read_source(language: str, name: str) -> str:
+def read_file(language: str, name: str) -> str:
     """Return the text of a file in a language's folder."""
     return (Path(__file__).parent / language / name).read_text(encoding="utf-8")
 
@@ -107,6 +107,16 @@ def split_entry(entry_point: str) -> tuple[str, str]:
     """Return class and name of an entry point, `Class.method` or a bare name, whose class is `Solution`."""
     owner, _, name = entry_point.rpartition(".")
     return owner or "Solution", name
+
+
+def below(node: Node, kinds: Container[str]) -> Iterator[Node]:
+    """Give all named nodes of some kinds below one, however deep, in the order of the text."""
+    waiting = node.named_children[::-1]
+    while waiting:
+        inner = waiting.pop()
+        if inner.type in kinds:
+            yield inner
+        waiting += inner.named_children[::-1]
 
 
 def walk(node: Node, within: frozenset[str]) -> Iterator[Node]:

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from pairsmith.pipeline.languages.contract import RUNTIME_ROOM, Language, LanguageError, SignatureError
@@ -56,9 +55,7 @@ class Toolchains:
         """Return itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """End the sandboxes of compilers."""
         self.close()
 

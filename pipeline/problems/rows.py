@@ -11,6 +11,7 @@ from pairsmith.pipeline.problems.conversion import Conversion, TestSyntaxError, 
 from pairsmith.pipeline.problems.records import DroppedProblem, DropReason, Found, PendingProblem, ProblemsError
 from pairsmith.pipeline.problems.wording import code_before, completion_prompt, parameters_of
 from pairsmith.pipeline.run.lines import LIMIT_S, MAX_LINE_BYTES, LinesError, each_in_time, read_lines
+from pairsmith.pipeline.run.safe_text import is_utf8
 from pairsmith.schemas.problem import Case, Compare, Interface, JudgedBy, Problem
 from pairsmith.schemas.values import ValueTooLargeError, encode_arguments
 
@@ -76,15 +77,6 @@ def text(row: Row, column: str, default: str | None = None) -> str:
     if not is_utf8(value):
         raise RowError(f"column {column!r} holds half a surrogate pair")
     return value.replace("\r\n", "\n")
-
-
-def is_utf8(value: str) -> bool:
-    """Return whether a text can be written as UTF-8: half a surrogate pair can't."""
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def name(row: Row, column: str) -> str:

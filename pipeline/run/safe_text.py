@@ -2,6 +2,7 @@
 
 import contextlib
 import unicodedata
+from collections.abc import Iterable
 
 from pairsmith.schemas.execution import CaseRun, Status
 from pairsmith.schemas.problem import Case
@@ -10,6 +11,22 @@ from pairsmith.schemas.values import decode_value
 _LONGEST_VALUE = 4_000  # characters of an encoded value that is worth decoding
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")  # controls, format and bidirectional marks, and the like
 _MAX_MARKS = 4  # combining marks on one character; more only pile up over the lines above
+
+
+def is_utf8(text: str) -> bool:
+    """Return whether a text can be written as UTF-8: half a surrogate pair, which JSON may escape, can't."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def named(items: Iterable[str], n_most: int = 5) -> str:
+    """Return the first of some names, and how many more there are."""
+    every = list(items)
+    more = f" and {len(every) - n_most} more" if len(every) > n_most else ""
+    return ", ".join(every[:n_most]) + more
 
 
 def visible(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pairsmith.pipeline.run.digests import file_digest
 from pairsmith.pipeline.run.lines import MAX_LINE_BYTES, LinesError, read_lines
+from pairsmith.pipeline.run.safe_text import is_utf8, named
 from pairsmith.pipeline.sampling.opening import make_opening
 from pairsmith.pipeline.sampling.protocol import (
     Drawn,
@@ -22,7 +23,7 @@ from pairsmith.pipeline.sampling.protocol import (
 from pairsmith.schemas.config.sampling import SamplingConfig
 from pairsmith.schemas.problem import Problem
 
-_N_FAULTS_SAID, _N_IDS_SHOWN = 3, 5
+_N_FAULTS_SAID = 3
 _EMBEDDED = "smollm2"
 _REMEDY = "set sampling.samples to a JSONL file"
 
@@ -101,18 +102,11 @@ def compare_ids(problem_ids: Sequence[str], stored: StoredSamples) -> list[str]:
     lines = []
     if without:
         lines.append(
-            f"{len(without)} of {len(problem_ids)} problems have no sample, and count nowhere: {_first(without)}"
+            f"{len(without)} of {len(problem_ids)} problems have no sample, and count nowhere: {named(without)}"
         )
     if unknown:
-        lines.append(
-            f"{sum(unknown.values())} samples are of problems that are not there: {_first(list(unknown))}"
-        )
+        lines.append(f"{sum(unknown.values())} samples are of problems that are not there: {named(unknown)}")
     return lines
-
-
-def _first(ids: Sequence[str]) -> str:
-    rest = len(ids) - _N_IDS_SHOWN
-    return ", ".join(ids[:_N_IDS_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def sample_lines(path: Path) -> Iterator[bytes | None]:
@@ -223,31 +217,19 @@ def _parse_row(line: bytes | None) -> tuple[str, list[StoredSample], dict[str, A
     problem_id = str(problem_id).replace("\r\n", "\n")  # as the loaders of problems read their ids
     if name == "question_id":
         problem_id = f"livecodebench/{problem_id}"
-    if not _is_text(problem_id):
-        raise ValueError("task_id holds half a surrogate pair")
     prompt = row.get("prompt") if isinstance(row.get("prompt"), str) else None
-    if prompt is not None and not _is_text(prompt):
-        raise ValueError("prompt holds half a surrogate pair")
+    for key, value in (("task_id", problem_id), ("prompt", prompt or "")):
+        if not is_utf8(value):
+            raise ValueError(f"{key} holds half a surrogate pair")
     for key in ("samples", "code_list"):
         if key in row:
             texts = row.pop(key)
-            if not isinstance(texts, list) or not all(_is_text(text) for text in texts):
+            if not isinstance(texts, list) or not all(isinstance(text, str) and is_utf8(text) for text in texts):
                 raise ValueError(f"{key} is not a list of strings")
             return problem_id, [StoredSample(text, key == "code_list", prompt) for text in texts], row
     for key in ("solution", "completion"):
         if key in row:
-            if not _is_text(row[key]):
+            if not isinstance(row[key], str) or not is_utf8(row[key]):
                 raise ValueError(f"{key} is not a string")
             return problem_id, [StoredSample(row[key], key == "solution", prompt)], row
     raise ValueError("none of completion, solution, samples, code_list")
-
-
-def _is_text(value: object) -> bool:
-    """Tell a string that UTF-8 can hold: JSON may escape half of a surrogate pair, which Parquet can't."""
-    if not isinstance(value, str):
-        return False
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
+from pairsmith.pipeline.languages.contract import below
 from pairsmith.pipeline.languages.grammar import Grammar
 from pairsmith.pipeline.syntax.parsing import parse_source, to_source
 
@@ -46,9 +47,7 @@ def why_not(node: Node, source: bytes, row: Grammar, min_lines: int, max_lines: 
         return "too_short"
     if n_lines > max_lines:
         return "too_long"
-    if source[node.start_byte : node.start_byte + 5] == b"async" or any(
-        inner.type == "yield" for inner in below(body)
-    ):
+    if source[node.start_byte : node.start_byte + 5] == b"async" or any(below(body, {"yield"})):
         return "async_or_generator"
     if not _is_documented(node, body, source, row):
         return "undocumented"
@@ -61,19 +60,10 @@ def why_not(node: Node, source: bytes, row: Grammar, min_lines: int, max_lines: 
     return "test" if re.search(rb"\b(test_?\w*|Test\w+)\s*\(", first) else ""
 
 
-def below(node: Node) -> Iterator[Node]:
-    """Give a node and all below it."""
-    waiting = [node]
-    while waiting:
-        inner = waiting.pop()
-        yield inner
-        waiting.extend(inner.named_children)
-
-
 def _gives_value(node: Node, body: Node, row: Grammar) -> bool:
     if body.type not in row.blocks and "block" not in body.type and body.type != "statement_block":
         return True  # an arrow function's expression
-    return any(inner.type in row.returns and inner.named_child_count for inner in below(body))
+    return any(inner.named_child_count for inner in below(body, row.returns))
 
 
 def _docstring_lines(body: Node | None, source: bytes, row: Grammar) -> int:
@@ -118,9 +108,9 @@ def static_methods(text: str, row: Grammar, min_lines: int, max_lines: int) -> I
     root = parse_source(source, row)
     if root.has_error:
         return
-    for node in below(root):
+    for node in reversed([*below(root, {"method_declaration"})]):
         named = node.child_by_field_name("name")
-        if node.type != "method_declaration" or named is None:
+        if named is None:
             continue
         code = _with_comment(node, source)
         alone = to_source(code)

@@ -3,7 +3,7 @@
 import tree_sitter
 import tree_sitter_bash
 
-from pairsmith.pipeline.languages.contract import Driver, Language, read_source
+from pairsmith.pipeline.languages.contract import Driver, Language, read_file
 from pairsmith.pipeline.languages.grammar import Binder, Grammar, Shape, kinds, words
 
 _EXIT = """
@@ -17,7 +17,7 @@ exit() {
 
 def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
     """Return the files that run."""
-    return {**program(code, setup), "driver.sh": read_source("bash", "driver.sh")}
+    return {**program(code, setup), "driver.sh": read_file("bash", "driver.sh")}
 
 
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
@@ -31,7 +31,7 @@ def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, 
 
 def program(code: str, setup: str) -> dict[str, str]:
     """Return the files of a whole program."""
-    return {"solution.sh": f"{setup}\n{code}\n", "missing.sh": read_source("bash", "missing.sh")}
+    return {"solution.sh": f"{setup}\n{code}\n", "missing.sh": read_file("bash", "missing.sh")}
 
 
 def finds(code: str, entry_point: str) -> bool:

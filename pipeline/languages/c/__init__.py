@@ -32,7 +32,7 @@ from pairsmith.pipeline.languages.contract import (
     Language,
     SignatureError,
     parse,
-    read_source,
+    read_file,
     text_of,
     walk,
 )
@@ -70,7 +70,7 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
         f'{include_solution("solution.c", whole)}#include "driver.h"\n'
         f"static void ps_call(const ps_json *a) {{\n{body}}}\n{_ENTRY}{STACKS}"
     )
-    return {"solution.c": whole, "driver.h": read_source("c", "driver.h"), "main.c": main}
+    return {"solution.c": whole, "driver.h": read_file("c", "driver.h"), "main.c": main}
 
 
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
@@ -84,7 +84,7 @@ def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, 
         f"{_ENTRY}{STACKS}"
     )
     whole = {"solution.c": f"{setup}\n{code}", "tests.c": test_code}
-    return {**whole, "driver.h": read_source("c", "driver.h"), "main.c": main}
+    return {**whole, "driver.h": read_file("c", "driver.h"), "main.c": main}
 
 
 def program(code: str, setup: str) -> dict[str, str]:

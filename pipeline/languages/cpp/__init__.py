@@ -26,7 +26,7 @@ from pairsmith.pipeline.languages.contract import (
     Language,
     SignatureError,
     parse,
-    read_source,
+    read_file,
     split_entry,
     text_of,
     walk,
@@ -111,7 +111,7 @@ def _type_of(values: Iterable[Any]) -> str:
 def _with_driver(whole: str, call: str) -> dict[str, str]:
     included = include_solution("solution.cpp", whole)
     main = f'{included}#include "driver.hpp"\n{ENTRY} {{ return pairsmith::serve({call}); }}\n{STACKS}'
-    return {"solution.cpp": whole, "driver.hpp": read_source("cpp", "driver.hpp"), "main.cpp": main}
+    return {"solution.cpp": whole, "driver.hpp": read_file("cpp", "driver.hpp"), "main.cpp": main}
 
 
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
@@ -126,7 +126,7 @@ def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, 
         '        return "null";\n    });\n}\n' + STACKS
     )
     whole = {"solution.cpp": f"{setup}\n{code}", "tests.cpp": test_code}
-    return {**whole, "driver.hpp": read_source("cpp", "driver.hpp"), "main.cpp": main}
+    return {**whole, "driver.hpp": read_file("cpp", "driver.hpp"), "main.cpp": main}
 
 
 def program(code: str, setup: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ import tree_sitter
 import tree_sitter_go
 from tree_sitter import Node
 
-from pairsmith.pipeline.languages.contract import RUNTIME_ROOM, Driver, Language, parse, read_source, text_of
+from pairsmith.pipeline.languages.contract import RUNTIME_ROOM, Driver, Language, below, parse, read_file, text_of
 from pairsmith.pipeline.languages.grammar import NONE, Binder, Grammar, Import, Shape, each, kinds, words
 
 # The compiler and linker alone, where the standard library lies compiled (Go up to 1.19, or a prepared image): `go
@@ -56,7 +56,7 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
     """Return the files that are compiled."""
     whole = _in_package(_without_main(f"{setup}\n{code}" if setup else code))
     call = f"{_CALL}func main() {{ pairsmithDriver.Serve({entry_point}) }}\n"
-    driver = read_source("go", "driver.go")
+    driver = read_file("go", "driver.go")
     return {"solution.go": whole, "main.go": call, "pairsmith/driver.go": driver, "build.sh": _BUILD}
 
 
@@ -70,7 +70,7 @@ def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, 
         "tests.go": _work_out_imports(_in_package(test_code)),
         "calls.go": f"{_CALL}func pairsmithTests() {{\n{calls}}}\n",
         "pairsmith/test.go": _RUN_TEST,
-        "github.com/stretchr/testify/assert/assert.go": read_source("go", "assert.go"),
+        "github.com/stretchr/testify/assert/assert.go": read_file("go", "assert.go"),
     }
 
 
@@ -103,10 +103,10 @@ def _work_out_imports(code: str) -> str:
     """
     root, source = parse(code, "go"), code.encode()
     declared = [node for node in root.named_children if node.type == "import_declaration"]
-    used = {text_of(node.child_by_field_name("operand")) for node in _below(root, "selector_expression")}
-    used |= {text_of(node.child_by_field_name("package")) for node in _below(root, "qualified_type")}
+    used = {text_of(node.child_by_field_name("operand")) for node in below(root, {"selector_expression"})}
+    used |= {text_of(node.child_by_field_name("package")) for node in below(root, {"qualified_type"})}
     specs: dict[str, str] = {}
-    for spec in (spec for node in declared for spec in _below(node, "import_spec")):
+    for spec in (spec for node in declared for spec in below(node, {"import_spec"})):
         path = text_of(spec.child_by_field_name("path"))
         name = text_of(spec.child_by_field_name("name")) or path.strip('"`').rpartition("/")[2]
         if name in used or name in ("_", "."):
@@ -119,16 +119,6 @@ def _work_out_imports(code: str) -> str:
         source = source[: node.start_byte] + source[node.end_byte :]
     imports = "".join(f"import {spec}\n" for spec in specs.values())
     return _PACKAGE.sub(lambda found: f"{found.group()}\n{imports}", source.decode(), count=1)
-
-
-def _below(node: Node, kind: str) -> Iterator[Node]:
-    """Give all nodes of a kind below one."""
-    waiting = [node]
-    while waiting:
-        inner = waiting.pop()
-        waiting += reversed(inner.named_children)
-        if inner.type == kind:
-            yield inner
 
 
 def _without_main(code: str) -> str:
@@ -166,14 +156,10 @@ LANGUAGE = Language(
 
 
 def _find_imports(node: Node, source: bytes) -> Iterator[Import]:
-    waiting = [node]
-    while waiting:
-        inner = waiting.pop()
-        path = inner.child_by_field_name("path") if inner.type == "import_spec" else None
+    for inner in below(node, {"import_spec"}):
+        path, alias = inner.child_by_field_name("path"), inner.child_by_field_name("name")
         if path is None:
-            waiting += inner.named_children[::-1]
             continue
-        alias = inner.child_by_field_name("name")
         module = source[path.start_byte + 1 : path.end_byte - 1]
         name = module.split(b"/")[-1] if alias is None else source[alias.start_byte : alias.end_byte]
         yield Import(module, b"" if name == b"." else name, b"." not in module.split(b"/")[0], name == b".")

@@ -11,7 +11,7 @@ from pairsmith.pipeline.languages.contract import (
     Driver,
     Language,
     parse,
-    read_source,
+    read_file,
     split_entry,
     text_of,
     walk,
@@ -28,7 +28,7 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
     name, whole = _shape(f"{setup}\n{code}" if setup else code)
     driver = "PairsmithDriver.java"
     listed = f"{driver}\n{name}.java\n"
-    return {f"{name}.java": whole, driver: read_source("java", driver), "sources": listed}
+    return {f"{name}.java": whole, driver: read_file("java", driver), "sources": listed}
 
 
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:

@@ -6,14 +6,14 @@ import tree_sitter
 import tree_sitter_javascript
 from tree_sitter import Node
 
-from pairsmith.pipeline.languages.contract import RUNTIME_ROOM, Driver, Language, parse, read_source, text_of
+from pairsmith.pipeline.languages.contract import RUNTIME_ROOM, Driver, Language, parse, read_file, text_of
 from pairsmith.pipeline.languages.grammar import Binder, Grammar, Import, Shape, each, kinds, words
 
 
 def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
     """Return the files that run."""
     whole = f"{setup}\n{code}"
-    files = {"solution.js": whole, "driver.js": read_source("javascript", "driver.js")}
+    files = {"solution.js": whole, "driver.js": read_file("javascript", "driver.js")}
     return {**files, **({"is_module": ""} if _is_module(whole) else {})}
 
 
@@ -25,7 +25,7 @@ def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, 
 def program(code: str, setup: str) -> dict[str, str]:
     """Return the files of a whole program; one that has `import` or `export` is a module."""
     whole = f"{setup}\n{code}"
-    files = {"solution.js": whole, "missing.cjs": read_source("javascript", "missing.cjs")}
+    files = {"solution.js": whole, "missing.cjs": read_file("javascript", "missing.cjs")}
     return {**files, **({"package.json": '{"type": "module"}'} if _is_module(whole) else {})}
 
 

@@ -12,7 +12,7 @@ from pairsmith.pipeline.languages.contract import (
     Driver,
     Language,
     parse,
-    read_source,
+    read_file,
     split_entry,
     text_of,
     walk,
@@ -54,7 +54,7 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
         f"        pairsmith::show({_path(found, entry_point)}({given}))\n    }}\n"
         f'    #[no_mangle]\n    pub extern "C" fn main() -> i32 {{ pairsmith::serve({n}, &call) }}\n}}\n'
     )
-    return {"main.rs": f"#![no_main]\n{whole}\n{read_source('rust', 'driver.rs')}{main}", "exe.c": _EXE}
+    return {"main.rs": f"#![no_main]\n{whole}\n{read_file('rust', 'driver.rs')}{main}", "exe.c": _EXE}
 
 
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ import tree_sitter
 import tree_sitter_typescript
 
 from pairsmith.pipeline.languages import javascript
-from pairsmith.pipeline.languages.contract import RUNTIME_ROOM, Driver, Language, read_source
+from pairsmith.pipeline.languages.contract import RUNTIME_ROOM, Driver, Language, read_file
 from pairsmith.pipeline.languages.grammar import Binder, each, kinds
 
 # What Node has beside the language. Of any type: a solution that uses it is not judged by Node's type definitions.
@@ -37,7 +37,7 @@ _WORD = re.compile(r"\w+")
 
 def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
     """Return the files that are compiled, and the driver."""
-    return {**_program(code, setup), "driver.js": read_source("javascript", "driver.js")}
+    return {**_program(code, setup), "driver.js": read_file("javascript", "driver.js")}
 
 
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
@@ -55,7 +55,7 @@ def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, 
 
 def program(code: str, setup: str) -> dict[str, str]:
     """Return the files of a whole program."""
-    return {**_program(code, setup), "missing.cjs": read_source("javascript", "missing.cjs")}
+    return {**_program(code, setup), "missing.cjs": read_file("javascript", "missing.cjs")}
 
 
 def _program(code: str, setup: str) -> dict[str, str]:
