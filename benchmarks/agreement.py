@@ -9,9 +9,10 @@ takes seconds.
 """
 
 import argparse
+import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +23,10 @@ from benchmarks.agreement_fitting import fit, measure_bins
 from benchmarks.dual_agreement import find_consensus_sets
 from benchmarks.humaneval_truth import Truth
 from pairsmith.pipeline.evaluation.estimates import generator, percentile_intervals
-from pairsmith.pipeline.report.study import plot_calibration
-from pairsmith.pipeline.report.svg import draw_svg
 from pairsmith.pipeline.sandbox import open_pool
 from pairsmith.pipeline.synthesis.estimate import (
     CHOSEN_TESTS,
-    Calibration,
+    FEATURES,
     Coefficients,
     can_decide,
     estimate,
@@ -91,15 +90,20 @@ def main() -> None:
     _show_rejected(known, held_out, AgreementConfig())
     bins, error = measure_bins(held_out, [one.right for one in known])
     whole = fit([(one.rows, one.right_groups) for one in known])
-    calibration = Calibration(whole, bins, error, len(known), SOURCE)
     print(f"\ncalibration error {error:.3f}; posterior, share that is right, responses:")
     for one in bins:
         print(f"  {one.predicted:.3f}  {one.right:.3f}  {one.n:>6}")
     print(f"coefficients {tuple(round(value, 3) for value in whole.weights)}, none {whole.none:.3f}")
     if options.write is not None:
-        options.write.write_text(calibration.to_json(), encoding="utf-8")
-    if options.plot is not None:
-        options.plot.write_text(draw_svg(plot_calibration(bins)), encoding="utf-8")
+        tree = {
+            "features": FEATURES,
+            "coefficients": asdict(whole),
+            "bins": [one._asdict() for one in bins],
+            "error": error,
+            "n_problems": len(known),
+            "source": SOURCE,
+        }
+        options.write.write_text(json.dumps(tree, indent=1) + "\n", encoding="utf-8")
 
 
 def _options() -> argparse.Namespace:
@@ -112,7 +116,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--backend", default="bubblewrap")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--write", type=Path, help="file for the calibration")
-    parser.add_argument("--plot", type=Path, help="SVG of the calibration")
     return parser.parse_args()
 
 

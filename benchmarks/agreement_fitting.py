@@ -1,16 +1,26 @@
 """Fits the coefficients of agreement's estimate on known problems, and measures how calibrated it is."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import log_softmax, logsumexp
 
-from pairsmith.pipeline.synthesis.estimate import FEATURES, Bin, Coefficients, Floats
+from pairsmith.pipeline.synthesis.estimate import FEATURES, Coefficients, Floats
 
 _RIDGE = 0.002  # for each squared coefficient and problem
 _EDGES = (0.0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+
+
+class Bin(NamedTuple):
+    """Responses of about one posterior, each problem counting once."""
+
+    n: int  # responses; weight: problems' worth of them
+    weight: float
+    predicted: float  # mean posterior; right: share that is right, both in [0, 1]
+    right: float
 
 
 def fit(problems: Sequence[tuple[Floats, npt.NDArray[np.bool_]]]) -> Coefficients:

@@ -226,9 +226,8 @@ def _report(config: RunConfig, cards: Sequence[ProblemCard]) -> None:
     assert seeds is not None
     assert agreements is not None
     assert standings is not None
-    calibration = made.read_calibration(config.synthesis.agreement.calibration)
     path = made.synthesis_folder(run) / "report.html"
-    write_synthesis_report(path, run.name, {"seeds": seeds, **found}, agreements, standings, cards, calibration)
+    write_synthesis_report(path, run.name, {"seeds": seeds, **found}, agreements, standings, cards)
     reporter().log(f"report      {path}")
 
 

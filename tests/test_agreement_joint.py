@@ -7,17 +7,14 @@ import numpy as np
 import pytest
 
 from benchmarks.agreement_fitting import fit, measure_bins
-from pairsmith.pipeline.report.study import plot_calibration
-from pairsmith.pipeline.report.svg import draw_svg
 from pairsmith.pipeline.synthesis.estimate import (
     FEATURES,
-    Calibration,
     CalibrationError,
     Coefficients,
     estimate,
     features,
     judge_evidence,
-    read_calibration,
+    read_coefficients,
 )
 from pairsmith.pipeline.synthesis.evidence import find_behaviours
 from pairsmith.schemas.config import AgreementConfig
@@ -25,7 +22,7 @@ from pairsmith.schemas.synthesis import ResponseLabel
 from tests.agreement_kit import make_evidence
 from tests.sampling_kit import make_problem
 
-KNOWN = read_calibration().coefficients
+KNOWN = read_coefficients()
 SQUARES, DOUBLES, ZEROS = [0, 1, 4, 9, 16, 25], [0, 2, 4, 6, 8, 10], [0] * 6
 GOOD = [{2: 4, 3: 9, 4: 16}, {1: 1, 5: 25, 3: 9}, {3: 9, 4: 17}]
 
@@ -133,19 +130,16 @@ def test_a_fit_on_simulated_problems_is_honest_on_others() -> None:
 
 
 def test_a_calibration_is_read_back_and_a_broken_one_is_refused(tmp_path: Path) -> None:
-    shipped = read_calibration()
-    (tmp_path / "own.json").write_text(shipped.to_json())
-    assert read_calibration(tmp_path / "own.json") == shipped
-    assert shipped.n_problems > 100
-    row = json.loads(shipped.to_json())
+    row = {"features": FEATURES, "coefficients": {"weights": [0.5] * len(FEATURES), "none": -1.0}, "error": 0.1}
+    (tmp_path / "own.json").write_text(json.dumps(row))
+    assert read_coefficients(tmp_path / "own.json") == Coefficients((0.5,) * len(FEATURES), -1.0) != KNOWN
     (tmp_path / "old.json").write_text(json.dumps({**row, "features": ["other"]}))
-    for name in ("missing.json", "old.json"):
+    (tmp_path / "torn.json").write_text(json.dumps({"features": FEATURES}))
+    for name in ("missing.json", "old.json", "torn.json"):
         with pytest.raises(CalibrationError, match=r"agreement\.py"):
-            read_calibration(tmp_path / name)
+            read_coefficients(tmp_path / name)
 
 
-def test_the_figure_has_a_mark_a_bin() -> None:
+def test_posteriors_are_binned_against_the_truth() -> None:
     bins, _ = measure_bins([np.array([0.0, 0.5, 0.99])], [np.array([False, True, True])])
-    assert len(bins) == 3
-    assert draw_svg(plot_calibration(bins)).startswith("<svg")
-    assert Calibration(Coefficients((0.0,) * len(FEATURES), 0.0), bins, 0.1, 1, "x").to_json()
+    assert [(one.n, one.right) for one in bins] == [(1, 0.0), (1, 1.0), (1, 1.0)]

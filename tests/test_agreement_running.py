@@ -7,7 +7,7 @@ import pytest
 
 from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN
 from pairsmith.pipeline.sandbox.pool import SandboxPool
-from pairsmith.pipeline.synthesis.estimate import judge_evidence, read_calibration
+from pairsmith.pipeline.synthesis.estimate import judge_evidence, read_coefficients
 from pairsmith.pipeline.synthesis.evidence import Response, plan_runs, read_evidence, run_plan
 from pairsmith.pipeline.synthesis.suites import read_suite, run_matrix, run_tests
 from pairsmith.schemas.arrow import from_table, to_table
@@ -105,9 +105,7 @@ def test_labels_of_a_whole_problem(quick: SandboxPool) -> None:
     assert evidence.keys[5].count(RAISED) == len(evidence.inputs)
     assert set(evidence.keys[6]) == {UNKNOWN}
     ids = [*(row.response_id for row in rows), "no code"]
-    agreement, standings = judge_evidence(
-        PROBLEM, evidence, ids, AgreementConfig(), read_calibration().coefficients
-    )
+    agreement, standings = judge_evidence(PROBLEM, evidence, ids, AgreementConfig(), read_coefficients())
     assert [row.standing for row in standings[:4]] == [ResponseLabel.CHOSEN] * 4
     assert standings[4].standing is not ResponseLabel.CHOSEN  # one test speaks for it
     assert [row.standing for row in standings[5:]] == [ResponseLabel.REJECTED] * 4

@@ -8,20 +8,17 @@ from pathlib import Path
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from pairsmith.pipeline.evaluation.rounds import pass_gain
 from pairsmith.pipeline.report.page import page_environment
 from pairsmith.pipeline.report.svg import FAILED, INK, MUTED, PASSED, PLAIN, ROLES, UNDECIDED, Drawing, draw_svg
 from pairsmith.pipeline.report.words import change, significance, spoken
 from pairsmith.pipeline.run.folder import write_whole
-from pairsmith.pipeline.synthesis import Bin, Calibration
 from pairsmith.schemas.manifest import Manifest
 from pairsmith.schemas.score import Gain, Interval, RoundRow, RoundsResult, StudyRow
 from pairsmith.schemas.synthesis import ProblemCard
 
 N_SHOWN = 40
-_LARGEST = 90.0  # points squared of the largest mark
 STEPS = ("seeds", "concepts", "instructions", "responses", "tests", "weak")
 
 
@@ -42,7 +39,6 @@ def write_synthesis_report(
     agreements: Manifest,
     standings: Manifest,
     cards: Sequence[ProblemCard],
-    calibration: Calibration,
 ) -> None:
     """Write the page.
 
@@ -70,31 +66,9 @@ def write_synthesis_report(
             n_problems=len(cards),
             reasons=Counter(card.reason for card in cards if card.reason).most_common(),
             cards=sorted(cards, key=lambda card: (bool(card.reason), -card.posterior, card.problem_id))[:N_SHOWN],
-            calibration=calibration,
-            figure=Markup(draw_svg(plot_calibration(calibration.bins))),  # made by us, of numbers alone
         )
     )
     write_whole(path, text.encode("utf-8"))
-
-
-def plot_calibration(bins: Sequence[Bin]) -> Drawing:
-    """Return the posterior against the share that is right, a mark a bin, larger for more responses."""
-
-    def paint(axes: Axes) -> None:
-        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--")
-        most = max((row.weight for row in bins), default=1.0)
-        predicted, right = [row.predicted for row in bins], [row.right for row in bins]
-        axes.plot(predicted, right, color=PASSED, linewidth=1.4)
-        axes.scatter(predicted, right, s=[max(_LARGEST * row.weight / most, 12.0) for row in bins], color=PASSED)
-        axes.set_xlabel("estimated probability of being right")
-        axes.set_ylabel("share that is right")
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(PercentFormatter(1.0))
-            axis.grid(visible=True)
-        axes.set_xlim(-0.03, 1.03)
-        axes.set_ylim(-0.03, 1.03)
-
-    return Drawing(paint, 3.4, "calibration", "Share of right responses by estimated probability")
 
 
 COST = "distinct_syntax"

@@ -16,7 +16,6 @@ from pairsmith.pipeline.synthesis.asking import (
     ask_responses,
     first_cards,
 )
-from pairsmith.pipeline.synthesis.estimate import Bin, Calibration, read_calibration
 from pairsmith.pipeline.synthesis.evidence import MAX_INPUTS
 from pairsmith.pipeline.synthesis.seeds import Collected, collect_seeds
 from pairsmith.pipeline.synthesis.source_files import read_sources
@@ -38,8 +37,8 @@ from pairsmith.pipeline.synthesis.stages import (
 )
 
 __all__ = [
-    "MADE_TOGETHER", "MAX_INPUTS", "PROBLEM_FILE", "STEPS", "TEMPLATES", "Asked", "Bin", "Calibration",
-    "Collected", "answers_key", "ask_concepts", "ask_instructions", "ask_responses", "asked_key", "asked_shards",
-    "cards_key", "collect_seeds", "first_cards", "judged_key", "open_stage", "read_calibration", "read_sources",
-    "step_chain", "synthesis_folder", "write_answers", "write_asked", "write_cards", "write_judged",
+    "MADE_TOGETHER", "MAX_INPUTS", "PROBLEM_FILE", "STEPS", "TEMPLATES", "Asked", "Collected", "answers_key",
+    "ask_concepts", "ask_instructions", "ask_responses", "asked_key", "asked_shards", "cards_key", "collect_seeds",
+    "first_cards", "judged_key", "open_stage", "read_sources", "step_chain", "synthesis_folder", "write_answers",
+    "write_asked", "write_cards", "write_judged",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +150,7 @@ def judge_evidence(
 
     Args:
         response_ids: of all responses; those without code are rejected where a behaviour dominates.
-        coefficients: of the estimate, see `read_calibration`.
+        coefficients: of the estimate, see `read_coefficients`.
     """
     behaviours = find_behaviours(evidence)
     estimated = estimate(evidence, behaviours, coefficients)
@@ -279,59 +279,21 @@ def _standing(posterior: float, is_chosen: bool, config: AgreementConfig) -> Res
 
 
 class CalibrationError(PairsmithError):
-    """A calibration can't be read."""
+    """Coefficients can't be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bin:
-    """Responses of about one posterior, each problem counting once.
-
-    Attributes:
-        n: responses; weight: problems' worth of them.
-        predicted: mean posterior; right: share that is right, both in [0, 1].
-    """
-
-    n: int
-    weight: float
-    predicted: float
-    right: float
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """What was fitted and measured on problems with known tests.
-
-    Attributes:
-        coefficients: fitted on all of them.
-        bins: posteriors of problems that had no part in their fit, against the truth.
-        error: expected calibration error: mean distance of predicted and right, weighted.
-        n_problems: known problems. source: what they were, for a person.
-    """
-
-    coefficients: Coefficients
-    bins: tuple[Bin, ...]
-    error: float
-    n_problems: int
-    source: str
-
-    def to_json(self) -> str:
-        """Return it as the text that `read_calibration` reads."""
-        return json.dumps({"features": FEATURES, **asdict(self)}, indent=1) + "\n"
-
-
-def read_calibration(path: Path | None = None) -> Calibration:
-    """Return a calibration; None reads the one that comes with pairsmith.
+def read_coefficients(path: Path | None = None) -> Coefficients:
+    """Return the coefficients of a calibration, a file of `benchmarks/agreement.py`; None reads the shipped one.
 
     Raises:
         CalibrationError: if the file isn't there, or is none of this version.
     """
     path = path if path is not None else packaged_folder("calibration", "data/calibration") / "agreement.json"
     try:
-        text = path.read_text(encoding="utf-8")
-        features = json.loads(text)["features"]
-        if tuple(features) != FEATURES:
-            raise ValueError(f"features {features}, not {FEATURES}")
-        return TypeAdapter(Calibration).validate_json(text)
+        tree = json.loads(path.read_text(encoding="utf-8"))
+        if tuple(tree["features"]) != FEATURES:
+            raise ValueError(f"features {tree['features']}, not {FEATURES}")
+        return TypeAdapter(Coefficients).validate_python(tree["coefficients"])
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise CalibrationError(
             f"{path}: no calibration ({error}); make one with benchmarks/agreement.py"

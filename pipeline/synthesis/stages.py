@@ -21,7 +21,7 @@ from pairsmith.pipeline.run.folder import Shard, StageFolder, shard_name
 from pairsmith.pipeline.sandbox import SandboxPool
 from pairsmith.pipeline.syntax.analysing import analyse_problem
 from pairsmith.pipeline.synthesis.asking import Asked, signature_in, write_problems
-from pairsmith.pipeline.synthesis.estimate import judge_evidence, read_calibration
+from pairsmith.pipeline.synthesis.estimate import judge_evidence, read_coefficients
 from pairsmith.pipeline.synthesis.evidence import (
     N_DERIVED,
     N_INPUTS,
@@ -179,11 +179,11 @@ def judged_key(run: Path, name: str, stage: str, config: RunConfig) -> str:
     """Return the key of a shard of the stages that are made together."""
     weak = content_digest(answers_of(run, "weak", name), Candidate)
     settings = config.synthesis
-    known = read_calibration(settings.agreement.calibration)
+    known = read_coefficients(settings.agreement.calibration)
     benchmarks = [file_digest(path) for path in config.syntax.benchmarks]
     return digest(
         stage, answers_key(run, name, config), open_stage(run, "answers").content(name), weak, str(config.seed),
-        settings.agreement.model_dump_json(), settings.quality.model_dump_json(), repr(known.coefficients),
+        settings.agreement.model_dump_json(), settings.quality.model_dump_json(), repr(known),
         *benchmarks,
     )  # fmt: skip
 
@@ -207,7 +207,7 @@ def write_judged(
     """
     ran: dict[str, ProblemAnswers] = {row.problem_id: row for row in open_stage(run, "answers").read(name)}
     settings = config.synthesis
-    coefficients = read_calibration(settings.agreement.calibration).coefficients
+    coefficients = read_coefficients(settings.agreement.calibration)
     agreements: list[ProblemAgreement] = []
     standings: list[ResponseAgreement] = []
     judged: list[JudgedProblem] = []
