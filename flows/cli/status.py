@@ -26,12 +26,9 @@ from pairsmith.pipeline.run.safe_text import visible
 from pairsmith.schemas.config import ConfigError, RunConfig, load_config
 
 _STYLES = {
-    State.DONE: "green",
-    State.STALE: "yellow",
-    State.BEHIND: "yellow",
-    State.PARTIAL: "cyan",
+    State.DONE: "green", State.STALE: "yellow", State.BEHIND: "yellow", State.PARTIAL: "cyan",
     State.UNKNOWN: "red",
-}
+}  # fmt: skip
 _RUNS = Path("runs")
 
 

@@ -91,7 +91,6 @@ def run_waves(
 
     Args:
         draw: makes all stages up to syntax for draws a problem; returns the seconds of sampling.
-        pair: makes the pairs.
     """
     key, prices, budget = _key(config), config.prices, config.budget
     limit = config.sampling.fixed_max_tokens or MAX_TOKENS

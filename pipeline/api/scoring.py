@@ -83,7 +83,6 @@ class SampleJudge:
 
         Args:
             samples: see `pipeline.sampling.files_backend.parse_samples`.
-            judge: what judges them.
         """
         waiting: deque[Result] = deque()
 
@@ -143,11 +142,9 @@ def score_verdicts(
     """Return pass@k and diversity of verdicts, with bootstrap intervals over problems.
 
     Args:
-        verdicts: of samples.
         problems: by id, those that have samples.
         k: of pass@k; a k that no problem has samples for is left out.
         n_missing: problems without samples, which count as not solved.
-        seed: of the bootstrap.
 
     Raises:
         ScoringError: there is no problem.

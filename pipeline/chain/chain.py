@@ -150,12 +150,7 @@ class Chain:
         on_drawn: Callable[[Candidate], None] = lambda candidate: None,
         on_filled: Callable[[Filled], None] = lambda problem: None,
     ) -> Iterator[str]:
-        """Draw the candidates of shards as one stream; yield the name of each shard when it is written.
-
-        Args:
-            on_drawn: takes each candidate that was drawn now.
-            on_filled: takes each problem that has all of its candidates.
-        """
+        """Draw the candidates of shards as one stream; yield the name of each shard when it is written."""
         assert self.tools is not None, "a chain that is only looked at"
         sizes = {name: len(self.rows("problems", name)) for name in shards}
         waiting: dict[str, list[Filled]] = {name: [] for name in sizes}

@@ -25,17 +25,10 @@ if TYPE_CHECKING:
 LIMITS = ("sandbox", "execution.n_runs", "execution.rerun_timeouts")
 """Settings that decide how a program ends in a sandbox."""
 NON_SEMANTIC = (
-    "syntax.workers",
-    "sampling.batch_size",
-    "sampling.concurrency",
-    "sampling.api_key_variable",
-    "sampling.n",
-    "sampling.n_per_request",
-    "sampling.store",
-    "sampling.vllm.environment",
-    "sampling.vllm.servers",
+    "syntax.workers", "sampling.batch_size", "sampling.concurrency", "sampling.api_key_variable", "sampling.n",
+    "sampling.n_per_request", "sampling.store", "sampling.vllm.environment", "sampling.vllm.servers",
     "sandbox.workers",
-)
+)  # fmt: skip
 """Settings that change how fast a stage is, not its rows. A stage that names one depends on it all the same."""
 
 

@@ -212,7 +212,6 @@ def small_arguments(pools: Sequence[Sequence[Any]], chance: random.Random) -> li
 
     Args:
         pools: the values that were seen in each argument's place, at least one each.
-        chance: where choices come from.
     """
     few = _draw_few(pools, chance)
     return [_small(pool, few, chance, 0) for pool in pools]

@@ -34,7 +34,6 @@ def change_value(value: Any, chance: random.Random, pool: Sequence[Any]) -> Any:
 
     Args:
         value: a decoded value; of a type without changes it comes back as it is.
-        chance: where choices come from.
         pool: values that stood in its place in other inputs, and parts of these.
     """
     same = [other for other in pool if type(other) is type(value)]
@@ -203,8 +202,6 @@ def make_mutants(source: str, n: int, seed: str) -> list[str]:
 
     Args:
         source: a Python program; one that doesn't parse has no mutants.
-        n: programs at most.
-        seed: of the draw.
     """
     try:
         tree = ast.parse(source)
@@ -223,12 +220,8 @@ def measure_adequacy(
     """Return how many mutants of a right solution there are, and how many the problem's tests kill.
 
     Args:
-        problem: the problem with its tests.
         source: a right solution.
         inputs: all inputs known, the tests' own and derived ones, to find mutants that change nothing.
-        n: mutants at most.
-        seed: of the draw.
-        pool: where mutants run.
     """
     mutants = make_mutants(source, n, f"{seed}:{problem.problem_id}")
     if not mutants:

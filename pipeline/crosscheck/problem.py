@@ -47,10 +47,7 @@ def crosscheck_problem(
 
     Args:
         problem: the problem; with a contract, a reference, or neither.
-        passed: candidates that passed its tests.
         pool: where everything runs; there are no expected values that could enter it.
-        config: budgets.
-        seed: of derived inputs and mutants.
 
     Raises:
         SandboxError: if the sandbox stays broken.

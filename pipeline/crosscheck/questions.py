@@ -113,12 +113,8 @@ def ask_reference(
     without an answer: faster programs may tell. So is an input unlike the own ones whose answer is unlike theirs.
 
     Args:
-        problem: with a reference.
         questions: inputs, in the order in which they are asked.
-        reading: how answers are read.
-        pool: where the reference runs.
         case_wall_s: seconds that one input may take there.
-        own: the inputs of the problem's tests.
     """
     source = problem.contract or problem.reference
     known = None if problem.contract else _own_domain(problem, own, pool)

@@ -57,8 +57,6 @@ def run_on_inputs(
 
     Args:
         problem: gives setup and entry point; its cases are not looked at.
-        sources: whole programs.
-        inputs: texts of argument lists.
         pool: where they run; its workers say how many at once.
         n_stops: how often a program that an input stops goes on behind it, in a fresh process.
         n_final: inputs, the first ones, behind which it does not.
@@ -102,10 +100,7 @@ def list_asked(problem: Problem, source: str, n: int, pool: SandboxPool) -> tupl
     """Return the first n different argument lists that a problem's test code asks of a program.
 
     Args:
-        problem: under a tester.
         source: a program that passes, so that the test gets to its end.
-        n: argument lists at most.
-        pool: where the test and the program run, each in a sandbox of its own.
 
     Returns:
         Nothing if the sandbox broke.
@@ -154,7 +149,6 @@ def answer_key(answer: Answer, reading: Case) -> str:
     the tests allow a tolerance. Sets and dicts have no order.
 
     Args:
-        answer: what one call gave.
         reading: how the problem's tests read an answer (see `reading_of`).
     """
     if answer.status in _NO_ANSWER:

@@ -88,9 +88,7 @@ def compare_speeds(
     """Return the performance score of each program's text; nothing where no scale of the inputs takes time.
 
     Args:
-        problem: with typed cases.
         programs: that passed; one of each text.
-        pool: where they run.
         n_runs: timed runs of each; five distinguish two programs at a significance of 0.01.
     """
     codes = {program.candidate_id: program.code for program in programs}

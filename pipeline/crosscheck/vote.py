@@ -57,13 +57,7 @@ class Consensus:
 def find_consensus(
     voters: Sequence[Voter], questions: Sequence[Question], places: Sequence[int]
 ) -> dict[int, Consensus]:
-    """Return the consensus by the place of the question; questions without one are left out.
-
-    Args:
-        voters: programs with their answers to all questions.
-        questions: derived inputs.
-        places: the questions that are looked at.
-    """
+    """Return the consensus by the place of the question; questions without one are left out."""
     weights = weigh_voters(voters)
     allowed = list(voters)
     found: dict[int, Consensus] = {}

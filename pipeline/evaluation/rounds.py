@@ -73,11 +73,7 @@ def settled_problems(
 def without(
     shards: Mapping[str, LoadedProblems], settled: Iterable[str], share: float
 ) -> dict[str, LoadedProblems]:
-    """Return the problems by shard without settled ones; held-out problems stay, so that rounds can be compared.
-
-    Args:
-        share: share of the problems that is held out.
-    """
+    """Return the problems by shard without settled ones; held-out ones stay, so that rounds can be compared."""
     out = {key for key in settled if split_of(key, share) == "train"}
     kept = {
         name: replace(

@@ -220,7 +220,6 @@ def gather_measure_inputs(
 
     Args:
         verdicts: of sampled and greedy candidates.
-        syntax: likewise.
         greedy: candidates that were drawn greedily: one a problem.
         efficiency: see `pipeline.crosscheck.timing.problem_efficiency`, by problem.
     """

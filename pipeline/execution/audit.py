@@ -122,7 +122,6 @@ def try_attacks(
     Args:
         engine: starts the sandboxes; it is closed here.
         n_parallel: programs at the same time, each followed by an inspector in the same sandbox.
-        on_done: told of each trial as soon as it is known, in any order.
 
     Raises:
         SandboxError: if the sandbox stays broken.

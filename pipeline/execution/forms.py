@@ -97,8 +97,6 @@ def n_further_runs(code: str, language: str, n_runs: int) -> int:
     """Return how many runs follow the first.
 
     Args:
-        code: the program.
-        language: what it is written in.
         n_runs: runs of a program that depends on nothing (`execution.n_runs`); 1 turns all others off.
     """
     if n_runs < 2:

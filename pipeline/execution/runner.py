@@ -54,7 +54,6 @@ def execute_programs(
 
     Args:
         problems: problem_id to problem, for every program.
-        pool: where they run; its workers say how many at once.
         on_done: called with the number of programs that just got an execution.
         cache: folder for what is compiled; None keeps nothing.
         n_runs: 1 leaves out the second run, and no program is found to be flaky.

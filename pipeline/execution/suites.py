@@ -46,8 +46,6 @@ def run_tests(job: Job, problem: Problem, candidate: Sandbox, tester: Sandbox) -
 
     Args:
         job: the candidate's program, without inputs.
-        problem: its test code.
-        candidate: where the program runs.
         tester: where the tests run; for a suite it holds pytest.
 
     Raises:

@@ -269,8 +269,6 @@ def find_program(
     """Return a whole program, for stdin/stdout problems, and for suites, which may call all of it.
 
     Args:
-        text: the answer.
-        reader: of the problem's language.
         config: which of several different blocks counts.
         wanted: found in the block that is meant: by default, that it reads the input.
     """

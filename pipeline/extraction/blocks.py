@@ -76,10 +76,8 @@ class Blocks:
         """Read the blocks of a text.
 
         Args:
-            text: the answer.
             entry_point: name that is defined at the top level; empty for a program on stdin.
             given: statements that the prompt showed: an answer may count on them.
-            reader: of the language.
             blocks: what stands for fenced blocks in a text without fences.
         """
         self.text, self.entry_point, self.given, self.reader = text, entry_point, given, reader

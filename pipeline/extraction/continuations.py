@@ -29,10 +29,7 @@ def find_continuation(
     """Return the function that a prompt began and a completion ends, with the later definitions that it needs.
 
     Args:
-        text: the completion.
         opening: the code that it continues.
-        problem: says the entry point.
-        reader: of the problem's language.
         config: for completions that begin anew, and are read as an answer.
     """
     if starts_with_fence(text):

@@ -24,7 +24,6 @@ def cut_declarations(text: str, language: Language, *, prose: bool) -> Pieces:
 
     Args:
         text: code, maybe between prose.
-        language: its row of the table.
         prose: whether what can't be read is prose and left out; else it is code, and always kept.
     """
     source = to_source(text)

@@ -56,7 +56,6 @@ def find_blocks(text: str, is_program: Callable[[str], bool], depth: int = 0) ->
     """Return the fenced blocks of a text that hold anything, in order; of a block of Markdown those in it.
 
     Args:
-        text: a completion.
         is_program: whether a text can be read as a program of the language that was asked for.
         depth: of blocks of Markdown around it.
     """
@@ -232,9 +231,7 @@ def is_withdrawn(text: str, blocks: Sequence[Block], block: Block) -> bool:
     """Return whether the model takes a block back: by words at the block, or by a later block that corrects it.
 
     Args:
-        text: the answer.
         blocks: all blocks that answer, in order.
-        block: one of them.
     """
     if _LEADS_TO_WRONG.fullmatch(_sentence_before(text, blocks, block)):
         return True

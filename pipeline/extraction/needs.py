@@ -153,8 +153,6 @@ def prune(
     Args:
         base: statements of the block that defines the entry point.
         before: those of the prompt and of earlier blocks. after: those of later blocks.
-        name: of the entry point.
-        reader: of the language.
         between_prose: whether words may have been read as statements: then those before the entry point go too.
     """
     needed = select_needed(base, name, between_prose)

@@ -81,7 +81,6 @@ def find_thoughts(text: str, tags: Iterable[str], is_code: Callable[[str], Itera
     be nested; where fewer are closed than opened, the last closing mark ends all of them.
 
     Args:
-        text: the completion.
         tags: see `ExtractionConfig.thought_tags`.
         is_code: returns the parts of a text, first character and end, that are whole programs.
     """

@@ -120,7 +120,6 @@ def same_value(got: Any, expected: Any, tolerance: Tolerance = EXACT) -> bool:
 
     Args:
         got: the candidate's value, as `schemas.values.decode_value` gives it.
-        expected: the problem's.
         tolerance: of floats, complex numbers, fractions and decimals.
     """
     if isinstance(got, Opaque) or isinstance(expected, Opaque):

@@ -14,8 +14,6 @@ def same_text(got: str, expected: str, rule: str, atol: float = 0.0, rtol: float
     """Return whether printed text is what was expected, whole: never by prefix, never by a part.
 
     Args:
-        got: all that the program printed.
-        expected: all that it should have printed.
         rule: `exact`, `lines`, `tokens` or `numbers`, see `schemas.problem.Compare`.
         atol: how far a number may be from an expected one that is written with a point or exponent; 0.0 for none.
             Not for `exact`.

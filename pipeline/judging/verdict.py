@@ -10,16 +10,11 @@ from pairsmith.schemas.problem import JudgedBy, Problem
 from pairsmith.schemas.verdict import Cause, Label, Verdict
 
 _CAUSES = {
-    Status.EXCEPTION: Cause.EXCEPTION,
-    Status.EXITED: Cause.EXITED,
-    Status.TIMEOUT: Cause.TIMEOUT,
-    Status.MEMORY: Cause.MEMORY,
-    Status.OUTPUT_LIMIT: Cause.OUTPUT_LIMIT,
-    Status.FORGED: Cause.FORGED,
-    Status.COMPILE_ERROR: Cause.COMPILE_ERROR,
-    Status.MISSING: Cause.MISSING_ENTRY_POINT,
+    Status.EXCEPTION: Cause.EXCEPTION, Status.EXITED: Cause.EXITED, Status.TIMEOUT: Cause.TIMEOUT,
+    Status.MEMORY: Cause.MEMORY, Status.OUTPUT_LIMIT: Cause.OUTPUT_LIMIT, Status.FORGED: Cause.FORGED,
+    Status.COMPILE_ERROR: Cause.COMPILE_ERROR, Status.MISSING: Cause.MISSING_ENTRY_POINT,
     Status.FAULT: Cause.SANDBOX_FAULT,
-}
+}  # fmt: skip
 _EXTRACTION_CAUSES = {
     Extraction.NO_CODE.value: Cause.NO_CODE,
     Extraction.NO_ANSWER.value: Cause.NO_ANSWER,

@@ -277,9 +277,6 @@ def prepare_program(
 ) -> Job | Unprepared:
     """Return the job that runs a whole program once for each text on its standard input.
 
-    Args:
-        inputs: texts of string values, as `Job.inputs` has them.
-
     Raises: as `prepare`.
     """
     row = find_language(language)

@@ -54,8 +54,6 @@ def broken_programs(rows: Mapping[str, Sequence[Any]], share: float, prompts: Pa
 
     Args:
         rows: of the stages problems, programs, executions, verdicts and syntax.
-        share: share of the problems that is held out.
-        prompts: folder of own templates.
     """
     problems = {row.problem_id: row for row in rows["problems"] if split_of(row.problem_id, share) == "train"}
     return [
@@ -72,7 +70,6 @@ def still_broken(
     Args:
         rows: of the stages of the step before.
         first: the run's own problems, by id.
-        prompts: folder of own templates.
     """
     solved = {row.problem_id for row in rows["verdicts"] if row.label is Label.PASSED}
     problems = {row.problem_id: row for row in rows["problems"] if row.problem_id not in solved}
@@ -186,7 +183,6 @@ def with_earlier(tables: PairingTables, config: PairsConfig) -> PairingTables:
     cluster of passed ones of which no program, up to names, passed in this run.
 
     Args:
-        tables: of a run.
         config: `earlier` in the order of the rounds.
     """
     parts = [scan_tables(_files(run)) for run in config.earlier]

@@ -205,12 +205,9 @@ def _pair_ids(rows: pl.DataFrame) -> pl.Series:
 
 
 _SCHEMA = {
-    "policy": pl.String,
-    "chosen_id": pl.String,
-    "rejected_id": pl.String,
-    "value": pl.Float64,
+    "policy": pl.String, "chosen_id": pl.String, "rejected_id": pl.String, "value": pl.Float64,
     "reason": pl.String,
-}
+}  # fmt: skip
 
 
 def offers_of_problem(tables: PairingTables, config: PairsConfig, seed: int, problem_id: str) -> pl.DataFrame:

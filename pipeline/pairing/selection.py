@@ -23,24 +23,16 @@ from pairsmith.schemas.config.pairs import PairsConfig
 Integers = npt.NDArray[np.int64]
 _BATCH_OFFERS = 600_000  # offers in memory at once: about 200 MiB
 _TAKEN = {
-    "problem_id": pl.String,
-    "policy": pl.Int64,
-    "chosen": pl.Int64,
-    "rejected": pl.Int64,
-    "value": pl.Float64,
+    "problem_id": pl.String, "policy": pl.Int64, "chosen": pl.Int64, "rejected": pl.Int64, "value": pl.Float64,
     "n_compared": pl.Int64,
-}
+}  # fmt: skip
 _ORDER = (
     "behind", "policy", "is_trivial", "approach", "cost", "behaviour", "cause", "rejected", "chosen",
     "rejected_tie", "chosen_tie",
 )  # fmt: skip
 _CAPS = (
-    Drop.PAIR_TAKEN,
-    Drop.OVER_APPROACH_CAP,
-    Drop.OVER_CANDIDATE_CAP,
-    Drop.OVER_POLICY_CAP,
-    Drop.OVER_PROBLEM_CAP,
-)
+    Drop.PAIR_TAKEN, Drop.OVER_APPROACH_CAP, Drop.OVER_CANDIDATE_CAP, Drop.OVER_POLICY_CAP, Drop.OVER_PROBLEM_CAP,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,17 +27,10 @@ from pairsmith.schemas.problem import Problem
 from pairsmith.schemas.verdict import CandidateCrosscheck, ProblemCrosscheck, Timing, Verdict
 
 RECORDS: Mapping[str, type] = {
-    "problems": Problem,
-    "candidates": Candidate,
-    "programs": Program,
-    "verdicts": Verdict,
-    "syntax": Syntax,
-    "standings": CandidateCrosscheck,
-    "problem_standings": ProblemCrosscheck,
-    "timings": Timing,
-    "marks": Mark,
+    "problems": Problem, "candidates": Candidate, "programs": Program, "verdicts": Verdict, "syntax": Syntax,
+    "standings": CandidateCrosscheck, "problem_standings": ProblemCrosscheck, "timings": Timing, "marks": Mark,
     "repairs": Repair,
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +126,10 @@ def _frame(rows: Iterable[Any], record: type) -> pl.LazyFrame:
 
 
 _SIDES = {
-    "id": "candidate_id",
-    "code": "code",
-    "tags": "tags",
-    "n_lines": "n_lines",
-    "n_tokens": "n_tokens",
-    "share": "share",
-    "logprob": "logprob",
-    "model": "model",
-    "standing": "standing",
+    "id": "candidate_id", "code": "code", "tags": "tags", "n_lines": "n_lines", "n_tokens": "n_tokens",
+    "share": "share", "logprob": "logprob", "model": "model", "standing": "standing",
     "template": "prompt_template",
-}
+}  # fmt: skip
 """Columns of the pairs behind `chosen_` and `rejected_`, and of the candidates."""
 
 

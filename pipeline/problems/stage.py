@@ -29,9 +29,6 @@ _MOST_LEFT_OUT = 1000  # that are named
 def load_shards(config: RunConfig, cache: Path, log: Callable[[str], None]) -> dict[str, LoadedProblems]:
     """Return the problems that the configuration names, by shard; published files are fetched into the cache.
 
-    Args:
-        log: takes lines on problems that are left out.
-
     Raises:
         PairsmithError, OSError: the problems can't be had.
     """

@@ -270,11 +270,7 @@ def list_undecided(verdicts: pl.LazyFrame) -> tuple[UndecidedCount, ...]:
 
 
 def list_left_out(run: Path, present: Collection[str]) -> tuple[LeftOut, ...]:
-    """Return the problems that a run asked for and does not have, with the reason.
-
-    Args:
-        present: ids of the problems that the run has.
-    """
+    """Return the problems that a run asked for and does not have, with the reason."""
     left = [LeftOut(*row) for row in left_out_problems(run)]
     lost = sorted(placed_problems(run).keys() - set(present)) if present else []
     why = "its reference fails its tests or gives no answer"

@@ -199,9 +199,6 @@ def case_rows(problem: Problem, chosen: Known, rejected: Known, n_chars: int) ->
     """Return the cases of a problem with what both programs gave; those that distinguish the two come first.
 
     Tests without typed cases have their calls in the order made: those of the two programs needn't be alike.
-
-    Args:
-        n_chars: characters at most of each text.
     """
     is_plain = problem.interface is Interface.STDIN
     runs = [known.execution.runs if known.execution is not None else () for known in (chosen, rejected)]

@@ -19,15 +19,9 @@ INK, MUTED, GRID = "#1b2430", "#5a6573", "#dde2e8"
 PASSED, FAILED, UNRUN, UNDECIDED = "#1f6fb2", "#c2571a", "#e6b48f", "#98a1ad"
 PLAIN = "#2a857b"  # what is neither passed nor failed: problems, training, scores
 ROLES = {
-    INK: "ink",
-    MUTED: "muted",
-    GRID: "grid",
-    PASSED: "passed",
-    FAILED: "failed",
-    UNRUN: "unrun",
-    UNDECIDED: "undecided",
-    PLAIN: "plain",
-}
+    INK: "ink", MUTED: "muted", GRID: "grid", PASSED: "passed", FAILED: "failed", UNRUN: "unrun",
+    UNDECIDED: "undecided", PLAIN: "plain",
+}  # fmt: skip
 """Colour to its variable, which is also the class of keys in that colour."""
 _WIDTH = 5.0  # inches: 360 CSS pixels, a phone's width; wider columns scale it up
 _SIZE = 10.5  # points, CSS pixels of the unscaled figure

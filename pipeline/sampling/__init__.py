@@ -6,14 +6,6 @@ from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Opening, Reques
 from pairsmith.pipeline.sampling.store import SampleStore
 
 __all__ = [
-    "Drawn",
-    "Failure",
-    "Opening",
-    "Request",
-    "SampleStore",
-    "Sampler",
-    "SamplingError",
-    "choose_backend",
-    "open_sampler",
-    "sample_problems",
-]
+    "Drawn", "Failure", "Opening", "Request", "SampleStore", "Sampler", "SamplingError", "choose_backend",
+    "open_sampler", "sample_problems",
+]  # fmt: skip

@@ -70,7 +70,6 @@ def fill(
     Args:
         store: samples that are there already, and where new ones go at once; None for no store.
         is_on_policy: whether the model that training starts from draws.
-        on_drawn: takes each candidate that was drawn now.
 
     Raises:
         SamplingError: see `Sampler.sample`; also where requests fail in a row, or all of them do.
@@ -224,12 +223,10 @@ def draw(
     """Yield the problems of some shards as they are filled; the next is drawn only when it is wanted.
 
     Args:
-        run_dir: folder that holds the stage `problems`.
         names: the shards, in the order in which they are wanted; taken as they are reached, once for each model.
         open_source: opens a model, once for all shards; left when its last draw is in.
         store: see `fill`; needed for several models.
         n_each: draws a problem; None takes `sampling.n` for all.
-        on_drawn: takes each candidate that was drawn now.
     """
     sources = list_sources(config.sampling)
     arms = list_arms(sources)

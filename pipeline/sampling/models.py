@@ -198,9 +198,6 @@ def embedded_model(cache: Path, report: Callable[[str], None]) -> Path:
 
     The folder appears by one rename, so it is whole or not there; a second process waits for the first one's.
 
-    Args:
-        cache: folder that holds converted models; made if missing.
-
     Raises:
         SamplingError: if the package or transformers is missing, or the disk is full.
     """

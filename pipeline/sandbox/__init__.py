@@ -8,13 +8,6 @@ from pairsmith.pipeline.sandbox.pool import Bench, SandboxPool, open_pool
 from pairsmith.pipeline.sandbox.sandbox import Sandbox
 
 __all__ = [
-    "Answer",
-    "Bench",
-    "Ending",
-    "Job",
-    "Sandbox",
-    "SandboxError",
-    "SandboxFaultError",
-    "SandboxPool",
+    "Answer", "Bench", "Ending", "Job", "Sandbox", "SandboxError", "SandboxFaultError", "SandboxPool",
     "open_pool",
-]
+]  # fmt: skip

@@ -150,12 +150,9 @@ main(order["isolation"], order["first_uid"])
 # Not -I: it would ignore PYTHONHASHSEED, and sets print in hash order. The environment is ours alone anyway.
 PYTHON_OPTIONS = ("-s", "-S", "-B")
 _PACKAGES = (
-    "pairsmith",
-    "pairsmith.schemas",
-    "pairsmith.pipeline",
-    "pairsmith.pipeline.sandbox",
+    "pairsmith", "pairsmith.schemas", "pairsmith.pipeline", "pairsmith.pipeline.sandbox",
     "pairsmith.pipeline.sandbox.inside",
-)
+)  # fmt: skip
 _MODULES = (
     "pairsmith.schemas.crossed",
     "pairsmith.schemas.twins",

@@ -121,7 +121,6 @@ class SandboxPool:
         An engine that was up and starts no sandbox any more is waited for: that is no fault of this work.
 
         Args:
-            work: what to do.
             alone: run nothing else of this pool meanwhile.
 
         Raises:

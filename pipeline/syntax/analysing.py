@@ -62,9 +62,6 @@ def analyse(code: str, language: str = "python") -> Analysis:
 def analyse_problem(programs: Sequence[Program], config: SyntaxConfig, language: str = "python") -> list[Syntax]:
     """Return the syntax of all programs of one problem, in the order given, duplicates marked.
 
-    Args:
-        programs: of one problem, whatever came of their extraction.
-
     Raises:
         LanguageError: for a language that the table doesn't have.
     """

@@ -73,7 +73,6 @@ def find_repeats(run: Path, threshold: float, workers: int = 1) -> Repeats:
 
     Args:
         threshold: Jaccard similarity from which two programs are near, in [0.7, 1].
-        workers: processes that read shards.
 
     Raises:
         PairsmithError: if the run has no programs.

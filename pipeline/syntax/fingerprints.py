@@ -43,11 +43,7 @@ def unparsed_fingerprint(source: bytes) -> str:
 
 
 def all_fingerprints(facts: Facts, source: bytes, row: Grammar, locals_: Locals) -> Five:
-    """Return the fingerprints exact, plain, renamed, bare and shape of a program that parses, 32 hex digits each.
-
-    Args:
-        locals_: as `local_names` returned them.
-    """
+    """Return the fingerprints exact, plain, renamed, bare and shape of a program, each of 32 hex digits."""
     stream = facts.stream
     exact = _digest(stream)
     looking = looks_at_names(facts, source, row)

@@ -24,12 +24,9 @@ from pairsmith.schemas.values import decode_value
 
 STEPS = ("concepts", "instructions", "responses", "tests", "weak")
 TEMPLATES = {
-    "concepts": "synthesis/concepts",
-    "instructions": "synthesis/instruction",
-    "responses": "instruct",
-    "tests": "synthesis/tests",
-    "weak": "instruct",
-}
+    "concepts": "synthesis/concepts", "instructions": "synthesis/instruction", "responses": "instruct",
+    "tests": "synthesis/tests", "weak": "instruct",
+}  # fmt: skip
 SOURCE = "synthesis"
 
 

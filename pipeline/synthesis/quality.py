@@ -82,7 +82,6 @@ def judge_problem(
 
     Args:
         card: what is known of where it comes from; `n_off_signature` is counted already.
-        codes: program of each response.
         weak: programs of the weak model; none takes those of the responses.
 
     Raises:
@@ -168,7 +167,6 @@ def drop_repeated(judged: Sequence[JudgedProblem], codes: Mapping[str, str]) -> 
 
     Args:
         judged: of one run; those kept by the rules are compared in the order of their posterior.
-        codes: program of each response.
     """
     kept: list[tuple[str, frozenset[bytes], str]] = []
     marked: dict[str, JudgedProblem] = {}

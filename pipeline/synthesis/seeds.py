@@ -147,7 +147,6 @@ def collect_seeds(
 
     Args:
         benchmarks: what must not be trained on; None for none.
-        on_file: called after each file.
     """
     reasons: Counter[str] = Counter()
     seeds: dict[str, Seed] = {}

@@ -41,14 +41,9 @@ from pairsmith.schemas.synthesis import ProblemAgreement, ProblemAnswers, Proble
 FOLDER = "synthesis"
 PROBLEM_FILE = "problems.jsonl"
 RECORDS: Mapping[str, type] = {
-    "seeds": Seed,
-    "answers": ProblemAnswers,
-    "agreements": ProblemAgreement,
-    "standings": ResponseAgreement,
-    "judged": Problem,
-    "drafts": ProblemCard,
-    "cards": ProblemCard,
-}
+    "seeds": Seed, "answers": ProblemAnswers, "agreements": ProblemAgreement, "standings": ResponseAgreement,
+    "judged": Problem, "drafts": ProblemCard, "cards": ProblemCard,
+}  # fmt: skip
 MADE_TOGETHER = ("agreements", "standings", "drafts", "judged")  # the last one marks all of them as written
 # Raise it when the code gives other rows for the same input.
 VERSION = 5
@@ -153,7 +148,6 @@ def write_answers(
     Args:
         name: shard of the responses' chain.
         pool: opens the sandboxes, with the limits of `schemas.config.beyond_limits`; called if there is work.
-        on_done: called after each problem.
     """
     rows: list[ProblemAnswers] = []
     for problem, own in _read_shard(run, name, ("responses", "tests")):
@@ -203,7 +197,6 @@ def write_judged(
         name: shard of the responses' chain.
         cards: by problem, what is known of where it comes from.
         pool: opens the sandboxes where the problems' tests are tried on mutants.
-        on_done: called after each problem.
     """
     ran: dict[str, ProblemAnswers] = {row.problem_id: row for row in open_stage(run, "answers").read(name)}
     settings = config.synthesis

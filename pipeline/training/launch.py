@@ -59,11 +59,7 @@ def launch_command(config: TrainingConfig, job: Path, is_cpu: bool) -> list[str]
 
 
 def run_launched(job: TrainingJob, is_cpu: bool, on_plan: OnPlan, on_step: OnStep) -> None:
-    """Start the workers and wait until they are done; they end with this process, whatever ends it.
-
-    Args:
-        on_plan: called when the rows are known; `on_step` after each step.
-    """
+    """Start the workers and wait until they are done; they end with this process, whatever ends it."""
     out = job.out
     path = write_job(job)
     for name in (FAILED, progress.PLAN):

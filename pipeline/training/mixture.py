@@ -132,10 +132,6 @@ def take_counts(configs: Sequence[MixedDatasetConfig], available: Sequence[int])
 
     Datasets without a share give all their rows, or `rows` of them, and what has a share comes beside in that
     proportion. Where all have shares, the total is the largest that no dataset is too small for.
-
-    Args:
-        configs: with their shares and rows.
-        available: rows of each.
     """
     shares = sum(config.share or 0.0 for config in configs)
     fixed = [

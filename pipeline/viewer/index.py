@@ -223,11 +223,7 @@ class ProblemTable:
 
 
 def read_problems(run: Path, pairs: pl.DataFrame) -> ProblemTable:
-    """Read the problems and verdicts of a run.
-
-    Args:
-        pairs: pairs of the run, with a column `problem_id`.
-    """
+    """Read the problems and verdicts of a run."""
     problems = read_stage(run, "problems", Problem).select("problem_id", "level")
     verdicts = read_stage(run, "verdicts", Verdict).select(_COLUMNS)
     counts = [(pl.col("label") == label.value).sum().cast(pl.Int64).alias(label.value) for label in Label]

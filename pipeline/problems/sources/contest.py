@@ -148,7 +148,6 @@ def contest_problem(task: str, starter: str, function: str, conversion: Conversi
 
     Args:
         starter: code that the function begins with; empty where there is none.
-        parts: further fields of the problem.
 
     Raises:
         RowError: if the function's name is none.
