@@ -26,13 +26,14 @@ from pairsmith.pipeline.evaluation.round_config import (
 )
 from pairsmith.pipeline.evaluation.rounds import (
     count_passed,
+    measure_kl,
     read_round,
     settled_problems,
     why_stop,
     without,
     write_rounds,
 )
-from pairsmith.pipeline.evaluation.stage import trained_sampling
+from pairsmith.pipeline.evaluation.stage import start_sampling, trained_sampling
 from pairsmith.pipeline.evaluation.study import (
     StudyCell,
     cell_config,
@@ -200,7 +201,10 @@ def _do_round(
         return f"round {number} made {n} train pairs, fewer than the {one.training.batch_size} of a step"
     train(one, cache)
     scored = scored_config(config, number)
+    policy = policy_of(scored, one)
+    assert policy is not None
     with locked(one.run), kept(one):
-        mark_run(scored, evaluate_run(scored, cache, api_keys, policy_of(scored, one)))
+        mark_run(scored, evaluate_run(scored, cache, api_keys, policy))
+        measure_kl(one.run / "evaluation", policy, start_sampling(scored), cache, reporter().log)
     finish(one)
     return ""

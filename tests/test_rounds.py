@@ -217,7 +217,7 @@ def test_the_page_says_what_happened_and_what_to_keep(tmp_path: Path) -> None:
     assert page.count("<svg") == 2
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
     assert "Effective behaviours in 4 – 2.40 −0.60 (−0.90 to −0.30)" in text
-    assert "KL to the reference, nats a token – 0.0123 " in text
+    assert "KL to the start, nats a token – 0.0123 " in text
     (_, outcome, *_) = conclude(result)
     assert "effective behaviours in 4: fell, −0.60 (−0.90 to −0.30)" in outcome
     assert outcome.endswith("; 1 right approaches of the start are gone.")

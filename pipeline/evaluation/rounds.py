@@ -9,9 +9,11 @@ rounds/rounds.json what came of all
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any, cast
 
 import polars as pl
 from pydantic import TypeAdapter
@@ -24,13 +26,19 @@ from pairsmith.pipeline.evaluation.score import gains_from_json, score_from_json
 from pairsmith.pipeline.evaluation.stage import AFTER, BEFORE
 from pairsmith.pipeline.pairing.splits import split_of
 from pairsmith.pipeline.problems.records import LoadedProblems
+from pairsmith.pipeline.run.digests import digest
+from pairsmith.pipeline.run.errors import first_line
 from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.sampling.protocol import Form, Opening, SamplingError
 from pairsmith.pipeline.training.progress import load_summary
+from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig, SyntaxConfig
+from pairsmith.schemas.config.sampling import SamplingConfig
 from pairsmith.schemas.score import Gain, GateOutcome, LostApproach, RoundRow, RoundsResult, Score
 from pairsmith.schemas.verdict import Label
 
-ROUNDS = "rounds.json"
+ROUNDS, _KL = "rounds.json", "kl.json"
+_N_KL = 64  # draws by which the KL to the start is measured; two models read each
 _N_WITHOUT_GAIN = 2  # rounds in a row that end them: one alone may be chance
 _AS_JSON = TypeAdapter(RoundsResult)  # NaN stays NaN, which Python's JSON has, and None means not scored
 
@@ -122,9 +130,59 @@ def read_round(
         slices=slices_from_json((evaluation / "slices.json").read_text(encoding="utf-8")),
         refusals=gate.refusals() if gate is not None else (),
         lost=tuple(_lost(evaluation, config.syntax)),
-        kl=next((step.kl for step in reversed(summary.steps) if step.kl is not None), None),
+        kl=(_read_kl(evaluation) or {}).get("kl"),
         training_s=sum(step.wall_s for step in summary.steps),
     )
+
+
+def measure_kl(
+    evaluation: Path, policy: SamplingConfig, start: SamplingConfig, cache: Path, report: Callable[[str], None]
+) -> None:
+    """Write how far a round's model is from the start into `kl.json`: KL(policy || start), nats a token.
+
+    The mean of ln policy - ln start over the tokens of 64 of its draws on held-out problems, read by transformers
+    whatever drew them. They are draws at the run's temperature, so it is the KL over what is drawn. Where a model
+    can't be loaded by transformers, or is too large for one GPU, that is reported and nothing is written.
+
+    Source: Schulman 2020, "Approximating KL Divergence", estimator k1, without bias.
+    """
+    import torch
+
+    from pairsmith.pipeline.sampling.models import resolve_model
+
+    rows: list[Candidate] = stage_folder(evaluation / AFTER, "candidates").read_all()
+    warm = [row for row in rows if row.temperature != 0.0] or rows
+    drawn = sorted(warm, key=lambda row: row.candidate_id)[:_N_KL]
+    try:
+        models = [(one, resolve_model(one, cache, report)) for one in (policy, start)]
+        key = digest(*(model.revision for _, model in models), *(row.candidate_id for row in drawn))
+        if (_read_kl(evaluation) or {}).get("of") != key:
+            kl = _kl(drawn, models, report)
+            write_whole(evaluation / _KL, json.dumps({"of": key, "kl": kl}).encode())
+    except (SamplingError, torch.OutOfMemoryError) as error:
+        report(f"KL to the start is not measured: {first_line(error)}")
+
+
+def _kl(drawn: Sequence[Candidate], models: Iterable[Any], report: Callable[[str], None]) -> float | None:
+    from pairsmith.pipeline.sampling.transformers_backend import TransformersSampler
+
+    sums, texts = list[float](), list[tuple[tuple[int, ...], int]]()
+    for config, model in models:
+        extra = {name: value for name, value in config.extra.items() if name == "chat_template_kwargs"}
+        with closing(TransformersSampler(config.model_copy(update={"extra": extra}), model, report)) as sampler:
+            if not texts:  # both read the same tokens: training may have given a base model its chat template
+                for row in drawn:
+                    opening = Opening(cast(Form, row.template), row.prompt, row.prompt_template, row.context)
+                    tokens, n_prompt = sampler.tokens_of(opening, row.completion)
+                    texts += [(tokens, n_prompt)] if len(tokens) > n_prompt else []
+            sums.append(sum(sampler.log_prob(*text) for text in texts))
+    n_tokens = sum(len(tokens) - n_prompt for tokens, n_prompt in texts)
+    return (sums[0] - sums[1]) / n_tokens if n_tokens else None
+
+
+def _read_kl(evaluation: Path) -> dict[str, Any] | None:
+    path = evaluation / _KL
+    return json.loads(path.read_bytes()) if path.is_file() else None
 
 
 def _score(path: Path) -> Score:

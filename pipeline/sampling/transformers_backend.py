@@ -86,6 +86,18 @@ class TransformersSampler(Sampler):
             yield from drain(failures)
         yield from drain(failures)
 
+    def tokens_of(self, opening: Opening, completion: str) -> tuple[tuple[int, ...], int]:
+        """Return the token ids of a prompt with its completion, and how many of them are the prompt's."""
+        prompt = self._tokens(opening)
+        return (*prompt, *self._tokenizer(completion, add_special_tokens=False)["input_ids"]), len(prompt)
+
+    def log_prob(self, tokens: tuple[int, ...], n_prompt: int) -> float:
+        """Return the natural-log probability of all tokens behind the prompt, at temperature 1."""
+        ids = torch.tensor([tokens], device=self._network.device)
+        with torch.inference_mode():
+            logits = self._network(ids).logits[0, n_prompt - 1 : -1].float()
+        return float(logits.log_softmax(-1).gather(1, ids[0, n_prompt:, None]).sum())
+
     def close(self) -> None:
         """Let go of the weights."""
         self._network = None
