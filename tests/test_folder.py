@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pairsmith.pipeline.chain.state import broken_files
 from pairsmith.pipeline.run import folder as folder_module
-from pairsmith.pipeline.run.digests import content_digest, digest, file_digest
+from pairsmith.pipeline.run.digests import content_digest, digest, file_digest, some_files
 from pairsmith.pipeline.run.folder import MANIFEST, FolderError, Shard, StageFolder, shard_name, write_whole
 from pairsmith.schemas.execution import CaseRun, Execution, Status
 from pairsmith.schemas.pair import Message
@@ -77,6 +78,24 @@ def test_the_manifest_counts(done: StageFolder) -> None:
         assert file.sha256 == file_digest(done.path / file.name)
         assert file.content == done.content(file.name) == content_digest(ROWS, Message)
         assert file.rows == 2
+
+
+def test_of_a_large_stage_some_files_are_read_other_ones_each_time(
+    done: StageFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [done.path / name for name in NAMES]
+    assert set(some_files(paths)) == set(paths), "all of a small one"
+    assert {tuple(some_files(paths, 0)) for _ in range(100)} == {(path,) for path in paths}
+    monkeypatch.setattr(folder_module, "_written", {})
+    monkeypatch.setattr(folder_module, "some_files", lambda files: [paths[0]])
+    paths[1].write_bytes(b"other")
+    assert done.holds("print")
+    assert list(broken_files(done.path.parent)) == [paths[1]]
+    paths[0].write_bytes(b"other")
+    assert not done.holds("print")
+    paths[1].unlink()
+    assert not done.holds("print")
+    assert list(broken_files(done.path.parent)) == paths
 
 
 def test_a_shard_is_there_under_its_own_key_only(done: StageFolder) -> None:

@@ -25,6 +25,10 @@ class ThereAlreadyError(PairsmithError):
     """A file that would be overwritten."""
 
 
+class BrokenFileError(PairsmithError):
+    """Files of a run that are not as they were written."""
+
+
 @verb("init")
 def init_command(
     path: Annotated[
@@ -93,6 +97,24 @@ def inspect_command(
 
         with paged(reporter().console):
             show_run(folder, pairs, reporter().console)
+
+
+@verb("verify")
+def verify_command(run: RunArgument) -> None:
+    """Read every file of a run's stages, and name those that are missing or not as they were written.
+
+    A build trusts a manifest: of a stage of more than 256 MiB it reads some files, other ones each time.
+
+    Example: `pairsmith verify runs/demo`
+    """
+    from pairsmith.pipeline.chain.state import broken_files
+
+    with run_here(run) as folder:
+        broken = list(broken_files(folder))
+    if broken:
+        names = ", ".join(str(path.relative_to(folder)) for path in broken)
+        raise BrokenFileError(f"{run}: not as written: {names}; delete them and build again")
+    reporter().log(f"verify      {run}: all files are as they were written")
 
 
 @verb("repeats")

@@ -20,7 +20,7 @@ from pairsmith.pipeline.chain.tools import Tools
 from pairsmith.pipeline.execution.stage import FAULTS
 from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.run.digests import digest, file_digest
-from pairsmith.pipeline.run.folder import FolderError, StageFolder
+from pairsmith.pipeline.run.folder import MANIFEST, FolderError, StageFolder
 from pairsmith.pipeline.sampling.filling import Filled, draw
 from pairsmith.pipeline.sampling.stage import ASK_AGAIN
 from pairsmith.schemas.candidate import Candidate
@@ -58,6 +58,7 @@ class Chain:
         self.sources: dict[str, Mapping[str, Any]] = {}
         self._around = around
         self._external: dict[str, Sequence[str]] = {}
+        self._listed: dict[str, tuple[int, dict[str, str]]] = {}  # time of a stage's manifest, content by shard
         self._rows: OrderedDict[tuple[str, str], Sequence[Any]] = OrderedDict()
         self._keeping = threading.Lock()  # several threads make shards
 
@@ -172,7 +173,7 @@ class Chain:
         """Return the digest that the manifest of a stage over these shards must have."""
         if find_stage(stage).whole is not None:
             return self.key(stage)
-        return digest(stage, *(f"{name}={self.key(stage, name)}" for name in sorted(shards)))
+        return fingerprint_of(stage, {name: self.key(stage, name) for name in shards})
 
     def done(self, stage: str, shards: Iterable[str]) -> Manifest | None:
         """Return the manifest of a stage that is whole and current over these shards, else None."""
@@ -219,16 +220,29 @@ class Chain:
         if stage.contents is not None:
             return stage.contents(self.sources[stage.name][shard])
         if stage.whole is None:
-            return [self.folder(name).content(shard) for name in stage.reads]
+            return [self._content(name, shard) for name in stage.reads]
         contents = []
         for name in stage.reads:
             folder, is_measured = self.folder(name), find_stage(name).is_measured
             contents += [
-                file_digest(folder.path / part) if is_measured else folder.content(part)
+                file_digest(folder.path / part) if is_measured else self._content(name, part)
                 for part in folder.shard_names()
             ]
         marks = stage.marks(self.run_dir)
         return [*contents, marks] if marks else contents
+
+    def _content(self, stage: str, shard: str) -> str:
+        """Return the digest of a shard's rows, by the manifest of a stage that is done, else by the shard."""
+        folder = self.folder(stage)
+        try:
+            mark = (folder.path / MANIFEST).stat().st_mtime_ns
+        except OSError:
+            return folder.content(shard)
+        if self._listed.get(stage, (0, {}))[0] != mark:
+            manifest = folder.manifest()
+            files = manifest.files if manifest is not None else ()
+            self._listed[stage] = mark, {file.name: file.content for file in files}
+        return self._listed[stage][1].get(shard) or folder.content(shard)
 
     def _make(self, stage: Stage, shard: str, source: Any, on_done: Callable[[int], None]) -> None:
         assert stage.run is not None, f"{stage.name} makes no shards"
@@ -264,6 +278,11 @@ class Chain:
             self._rows[stage, shard] = rows
             while len(self._rows) > 1 and sum(map(len, self._rows.values())) > _MAX_ROWS:
                 self._rows.popitem(last=False)
+
+
+def fingerprint_of(stage: str, keys: Mapping[str, str]) -> str:
+    """Return the digest that the manifest of a stage has over the keys of its shards."""
+    return digest(stage, *(f"{name}={key}" for name, key in sorted(keys.items())))
 
 
 def _versions_read(stage: Stage) -> dict[str, int]:

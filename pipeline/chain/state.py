@@ -16,12 +16,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from pairsmith.pipeline.chain import table
-from pairsmith.pipeline.chain.chain import Chain
+from pairsmith.pipeline.chain.chain import Chain, fingerprint_of
 from pairsmith.pipeline.chain.stage import Stage
 from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.reference import plain_toml
 from pairsmith.pipeline.run.digests import file_digest
-from pairsmith.pipeline.run.folder import FolderError, read_tree, write_whole
+from pairsmith.pipeline.run.folder import MANIFEST, FolderError, StageFolder, read_tree, write_whole
 from pairsmith.schemas.config import REMOVED, RENAMED, ConfigError, RunConfig, load_config
 
 CONFIG = "config.toml"
@@ -109,6 +109,20 @@ def _note(run: Path, config: RunConfig) -> None:
         write_whole(run / _FILE, (json.dumps(rows, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
 
 
+def broken_files(run: Path) -> Iterator[Path]:
+    """Yield the files of all stages that are done which are missing or not as the manifests list them.
+
+    Raises:
+        FolderError: a manifest can't be read.
+    """
+    for path in sorted(run.rglob(MANIFEST)):
+        manifest = StageFolder(path.parent.parent, path.parent.name, object).manifest()
+        for file in manifest.files if manifest is not None else ():
+            shard = path.with_name(file.name)
+            if not shard.is_file() or file_digest(shard) != file.sha256:
+                yield shard
+
+
 class State(StrEnum):
     """How a stage stands."""
 
@@ -179,6 +193,10 @@ def _keys(chain: Chain, stage: Stage, problems: Mapping[str, LoadedProblems] | s
     return keys
 
 
+def _known(keys: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: key for name, key in keys.items() if key is not None}
+
+
 def _examine_stage(
     chain: Chain, stage: Stage, keys: Mapping[str, str | None], made: Provenance | None
 ) -> StageState:
@@ -187,6 +205,8 @@ def _examine_stage(
     there = {path.name for path in folder.path.glob("*.parquet")}
     if stage.whole is not None:
         n_current = int(manifest is not None and manifest.fingerprint == keys[""])
+    elif manifest is not None and manifest.fingerprint == fingerprint_of(stage.name, _known(keys)):
+        n_current = len(there & keys.keys())
     else:
         n_current = sum(
             key is not None and name in there and folder.key(name) == key for name, key in keys.items()

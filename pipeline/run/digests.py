@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+import random
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ import pyarrow as pa
 from pairsmith.schemas.arrow import SCHEMA_VERSION, arrow_schema, measured_columns, to_table
 
 T = TypeVar("T")
+_CHECKED_BYTES = 256 << 20  # a fraction of a second; `pairsmith verify` reads all
 
 
 def digest(*parts: str) -> str:
@@ -23,6 +25,15 @@ def file_digest(path: Path) -> str:
     """Return the sha256 of a file's bytes, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def some_files(paths: Iterable[Path], n_bytes: int = _CHECKED_BYTES) -> Iterator[Path]:
+    """Yield files in chance order until these have more than so many bytes: all of few, some of many."""
+    left = list(paths)
+    random.Random().shuffle(left)
+    while left and n_bytes >= 0:
+        n_bytes -= left[-1].stat().st_size
+        yield left.pop()
 
 
 def content_digest(records: Iterable[Any] | pa.Table, record: type) -> str:

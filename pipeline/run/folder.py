@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pairsmith.pipeline.run.digests import as_table, content_digest, file_digest
+from pairsmith.pipeline.run.digests import as_table, content_digest, file_digest, some_files
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.schemas.arrow import from_table
 from pairsmith.schemas.manifest import Manifest, ShardFile
@@ -76,14 +76,12 @@ class StageFolder:
             raise FolderError(f"{self.path / MANIFEST}: {error}; delete it to make the stage again") from None
 
     def holds(self, fingerprint: str) -> bool:
-        """Return whether the stage is done for this fingerprint, its files whole."""
+        """Return whether the stage is done for this fingerprint, its files there and whole (see `some_files`)."""
         manifest = self.manifest()
         if manifest is None or manifest.fingerprint != fingerprint:
             return False
-        return all(
-            (self.path / file.name).is_file() and _sha256(self.path / file.name) == file.sha256
-            for file in manifest.files
-        )
+        files = {self.path / file.name: file.sha256 for file in manifest.files}
+        return all(map(Path.is_file, files)) and all(_sha256(path) == files[path] for path in some_files(files))
 
     def has_shard(self, name: str, key: str) -> bool:
         """Return whether a whole shard of this name and key is there, its rows as they were written."""
