@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from pairsmith.flows.runtime.stages import (
     load,
     no_key,
     open_chain,
-    opened,
+    open_tools,
     run_crosscheck,
     run_pairs,
     run_problems,
@@ -55,7 +55,7 @@ def build(config: RunConfig, cache: Path, api_keys: ApiKeys | None = None) -> Pa
 
 def build_run(config: RunConfig, cache: Path, api_keys: ApiKeys, shards: Mapping[str, LoadedProblems]) -> None:
     """Make the stages of a run whose folder is locked, from these problems."""
-    with kept(config), opened(config, cache, api_keys) as tools:
+    with kept(config), closing(open_tools(config, cache, config.run, api_keys)) as tools:
         chain = open_chain(config.run, config, tools)
         names = run_problems(chain, shards)
 
@@ -99,7 +99,7 @@ def run_repairs(chain: Chain, config: RunConfig, cache: Path, api_keys: ApiKeys)
         reporter().log(f"-- repairs, step {step}: {len(todo)} failing programs")
         sampling = config.sampling.model_copy(update={"n": policy.draws})
         own = config.model_copy(update={"run": run, "sampling": sampling})
-        with opened(own, cache, api_keys, config.run) as tools:
+        with closing(open_tools(own, cache, config.run, api_keys)) as tools:
             inner = open_chain(run, own, tools)
             names = run_problems(inner, split_shards(LoadedProblems(tuple(todo)), config.shard_problems))
             run_samples(inner, names)

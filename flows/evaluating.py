@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from prefect import flow
 
 from pairsmith.flows.build import finish, kept
 from pairsmith.flows.runtime.reporting import reporter
-from pairsmith.flows.runtime.stages import ApiKeys, load, no_key, open_chain, opened, run_problems, run_samples
+from pairsmith.flows.runtime.stages import ApiKeys, load, no_key, open_chain, open_tools, run_problems, run_samples
 from pairsmith.pipeline.chain.chain import Chain
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.crosscheck.timing import compare_speeds, pick_programs, problem_efficiency
@@ -171,7 +171,7 @@ class _SetEvaluation:
     @contextmanager
     def _chain(self, folder: Path, **changes: object) -> Iterator[Chain]:
         config = self.part.config.model_copy(update={"run": folder, **changes})
-        with opened(config, self.cache, self.api_keys, self.run) as tools:
+        with closing(open_tools(config, self.cache, self.run, self.api_keys)) as tools:
             yield open_chain(folder, config, tools)
 
     def _problems(self) -> list[Problem]:

@@ -70,8 +70,7 @@ def what_ran_out(error: BaseException) -> str:
         if isinstance(one, OSError) and number in (errno.ENOSPC, errno.EDQUOT):
             where = f" ({one.filename})" if one.filename else ""
             return f"the disk is full{where}; free some and run again, what is written is kept"
-        if type(one).__name__ == "PrefectHTTPStatusError" and "Server error" in str(
-            one
-        ):  # Prefect is not imported here
+        if type(one).__name__ == "PrefectHTTPStatusError" and "Server error" in str(one):
+            # Prefect is not imported here
             return "Prefect's server can't write its database; is the disk of PREFECT_HOME (~/.prefect) full?"
     return ""

@@ -164,7 +164,7 @@ def view_command(
         typer.Option(
             "--host", help="Address to listen on; on any other than loopback, others can read and mark the run."
         ),
-    ] = ("127.0.0.1"),
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8765,
 ) -> None:
     """Look at the pairs of a run in a browser, and mark good, bad and wrongly labelled ones.

@@ -119,16 +119,6 @@ def open_tools(config: RunConfig, cache: Path, root: Path, api_keys: ApiKeys, pl
     return Tools(config, cache, root, api_keys, place, reporter().log)
 
 
-@contextmanager
-def opened(config: RunConfig, cache: Path, api_keys: ApiKeys, root: Path | None = None) -> Iterator[Tools]:
-    """Give the tools of a chain, and close what was opened of them."""
-    tools = open_tools(config, cache, root or config.run, api_keys)
-    try:
-        yield tools
-    finally:
-        tools.close()
-
-
 def no_key(variable: str) -> None:
     """Return no key, whatever is asked for."""
     return

@@ -7,10 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from pairsmith.flows.runtime.reporting import reporter
-from pairsmith.pipeline.chain.table import stage_folder
+from pairsmith.pipeline.chain.table import scan_stage
 from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.run.folder import read_tree, write_whole
 from pairsmith.pipeline.sampling.adaptive import Bounds, ProblemDraws, Spent, exceeded, next_wave
@@ -102,7 +100,7 @@ def run_waves(
             pair()
         standings, spent = _standings(run_dir, n_each), Spent()
         if n_each:
-            rows = _columns(run_dir, "candidates", "n_tokens", "n_prompt_tokens")
+            rows = scan_stage(run_dir, "candidates").select("n_tokens", "n_prompt_tokens").collect()
             tokens, prompt_tokens = (int(column.clip(lower_bound=0).sum()) for column in rows)
             spent = Spent(tokens, prompt_tokens, seconds)
         wave = next_wave(standings, spent, config.adaptive, budget, prices, limit, bounds_of(config))
@@ -132,25 +130,14 @@ def _key(config: RunConfig) -> str:
 
 def _standings(run_dir: Path, n_each: Mapping[str, int]) -> list[ProblemDraws]:
     """Return what is known of every problem, by id."""
-    ids = sorted(_columns(run_dir, "problems", "problem_id")["problem_id"])
+    ids = sorted(scan_stage(run_dir, "problems").select("problem_id").collect()["problem_id"])
     if not n_each:
         return [ProblemDraws(problem_id, 0) for problem_id in ids]
-    labels = _columns(run_dir, "verdicts", "problem_id", "label")
-    passed, failed, pairs = (
-        Counter(rows["problem_id"])
-        for rows in (
-            labels.filter(pl.col("label") == Label.PASSED.value),
-            labels.filter(pl.col("label") == Label.FAILED.value),
-            _columns(run_dir, "pairs", "problem_id"),
-        )
-    )
+    verdicts = scan_stage(run_dir, "verdicts")
+    tables = [verdicts.filter(label=label.value) for label in (Label.PASSED, Label.FAILED)]
+    tables.append(scan_stage(run_dir, "pairs"))
+    passed, failed, pairs = (Counter(rows.select("problem_id").collect()["problem_id"]) for rows in tables)
     return [ProblemDraws(key, n_each.get(key, 0), passed[key], failed[key], pairs[key]) for key in ids]
-
-
-def _columns(run_dir: Path, stage: str, *names: str) -> pl.DataFrame:
-    folder = stage_folder(run_dir, stage)
-    files = [folder.path / name for name in folder.shard_names()]
-    return pl.scan_parquet(files).select(names).collect() if files else pl.DataFrame({name: [] for name in names})
 
 
 def _state(run_dir: Path, key: str) -> dict[str, Any]:

@@ -252,7 +252,7 @@ class Chain:
             shard=shard,
             rows={} if stage.contents else {name: self.rows(name, shard) for name in stage.reads},
             source=source,
-            versions=_versions_read(stage),
+            versions={name: find_stage(name).version for name in stage.reads},
             draws=self.draws,
             on_done=on_done,
         )
@@ -283,7 +283,3 @@ class Chain:
 def fingerprint_of(stage: str, keys: Mapping[str, str]) -> str:
     """Return the digest that the manifest of a stage has over the keys of its shards."""
     return digest(stage, *(f"{name}={key}" for name, key in sorted(keys.items())))
-
-
-def _versions_read(stage: Stage) -> dict[str, int]:
-    return {name: find_stage(name).version for name in stage.reads}

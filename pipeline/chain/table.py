@@ -3,6 +3,8 @@
 import importlib.metadata
 from pathlib import Path
 
+import polars as pl
+
 from pairsmith.pipeline.chain.stage import Stage
 from pairsmith.pipeline.crosscheck import stage as crosscheck
 from pairsmith.pipeline.evaluation import stage as evaluation
@@ -15,6 +17,7 @@ from pairsmith.pipeline.run.folder import StageFolder
 from pairsmith.pipeline.sampling import stage as sampling
 from pairsmith.pipeline.syntax import stage as syntax
 from pairsmith.pipeline.training import run as training
+from pairsmith.schemas.arrow import arrow_schema
 
 STAGES: tuple[Stage, ...] = (
     problems.STAGE,
@@ -55,6 +58,14 @@ def stage_folder(run_dir: Path, name: str) -> StageFolder:
     record = find_stage(name).record
     assert record is not None, f"{name} has no shards"
     return StageFolder(run_dir, name, record)
+
+
+def scan_stage(run_dir: Path, name: str) -> pl.LazyFrame:
+    """Return the rows of a stage of a run; none where it has no shards."""
+    folder = stage_folder(run_dir, name)
+    files = [folder.path / shard for shard in folder.shard_names()]
+    empty = arrow_schema(folder.record).empty_table()
+    return pl.scan_parquet(files, glob=False) if files else pl.LazyFrame(empty)
 
 
 def versions_of(name: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from typing import Any, cast
 import polars as pl
 from pydantic import TypeAdapter
 
-from pairsmith.pipeline.chain.table import stage_folder
+from pairsmith.pipeline.chain.table import scan_stage, stage_folder
 from pairsmith.pipeline.evaluation.compare import Draws, compare_scores, lost_approaches
 from pairsmith.pipeline.evaluation.gate import read_gate
 from pairsmith.pipeline.evaluation.round_config import RoundsError, round_folder
@@ -45,11 +45,7 @@ _AS_JSON = TypeAdapter(RoundsResult)  # NaN stays NaN, which Python's JSON has, 
 
 def count_passed(run: Path) -> dict[str, tuple[int, int]]:
     """Return problem_id to decided and passed candidates of a run."""
-    folder = stage_folder(run, "verdicts")
-    files = [folder.path / name for name in folder.shard_names()]
-    if not files:
-        return {}
-    rows = pl.scan_parquet(files, glob=False).filter(pl.col("label") != Label.UNDECIDED.value)
+    rows = scan_stage(run, "verdicts").filter(pl.col("label") != Label.UNDECIDED.value)
     counts = rows.group_by("problem_id").agg(n=pl.len(), c=(pl.col("label") == Label.PASSED.value).sum())
     return {key: (n, c) for key, n, c in counts.collect().sort("problem_id").iter_rows()}
 
@@ -197,11 +193,8 @@ def _count_pairs(run: Path) -> dict[str, int]:
         for (name, policy), part in rows.group_by("dataset", "policy"):
             counts[str(policy) if name == "own" else f"dataset {name}"] += part.height
     else:
-        folder = stage_folder(run, "pairs")
-        for name in folder.shard_names():
-            rows = pl.read_parquet(folder.path / name, columns=["policy", "split"]).filter(split="train")
-            for policy, n in rows["policy"].value_counts().iter_rows():
-                counts[policy] += n
+        own = scan_stage(run, "pairs").filter(split="train").group_by("policy").len()
+        counts.update(dict(own.collect().iter_rows()))
     return dict(sorted(counts.items()))
 
 

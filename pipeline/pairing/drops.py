@@ -1,6 +1,5 @@
 """Why a problem, a candidate or a possible pair was dropped; marks of people, which drop some of them."""
 
-import io
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +11,7 @@ import pyarrow.parquet as pq
 
 from pairsmith.pipeline.run.digests import content_digest
 from pairsmith.pipeline.run.errors import PairsmithError
-from pairsmith.pipeline.run.folder import FolderError, write_whole
+from pairsmith.pipeline.run.folder import FolderError, as_parquet, write_whole
 from pairsmith.schemas.arrow import from_table, to_table
 from pairsmith.schemas.pair import Mark, MarkKind
 
@@ -116,9 +115,7 @@ def write_marks(run: Path, marks: Iterable[Mark]) -> None:
         FolderError: if the file can't be written; what was there before is still there.
     """
     rows = sorted(marks, key=lambda mark: (mark.problem_id, mark.pair_id))
-    sink = io.BytesIO()
-    pq.write_table(to_table(rows, Mark), sink, compression="zstd")
-    write_whole(run / MARKS, sink.getvalue())
+    write_whole(run / MARKS, as_parquet(to_table(rows, Mark)))
 
 
 def dropping(marks: Iterable[Mark]) -> list[Mark]:

@@ -5,20 +5,17 @@ evidence. `dataset_info.json` describes the `sharegpt` one for LLaMA-Factory: th
 All configurations are lazy frames over the entries that the pairs were made of, in the order of their ids.
 """
 
-import io
 import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pairsmith.pipeline.pairing.pairs import SPLITS, PairingResult
 from pairsmith.pipeline.pairing.tables import PairingTables, empty_frame, join_texts, messages
-from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.run.folder import as_parquet, write_whole
 from pairsmith.schemas.arrow import arrow_schema
 from pairsmith.schemas.dataset import Conversation, Demonstration, Evidence, Ranked, Unpaired
 from pairsmith.schemas.pair import Pair
@@ -101,12 +98,9 @@ def _write_config(rows: pl.LazyFrame, record: type, folder: Path, fingerprint: s
 
 def _parquet(table: pa.Table) -> bytes:
     """Return a table as Parquet whose unchanged rows keep their bytes as it grows, where the writer can do so."""
-    sink = io.BytesIO()
-    options: dict[str, Any] = {"compression": "zstd", "compression_level": 3, "write_page_index": True}
-    if int(pa.__version__.partition(".")[0]) >= 21:  # content-defined chunking came with pyarrow 21
-        options["use_content_defined_chunking"] = True
-    pq.write_table(table, sink, **options)
-    return sink.getvalue()
+    has_chunking = int(pa.__version__.partition(".")[0]) >= 21  # content-defined chunking came with pyarrow 21
+    options = {"use_content_defined_chunking": True} if has_chunking else {}
+    return as_parquet(table, compression_level=3, write_page_index=True, **options)
 
 
 def _card(sizes: Mapping[str, Mapping[str, Mapping[str, int]]]) -> str:

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pairsmith.pipeline.chain.table import stage_folder
+from pairsmith.pipeline.chain.table import scan_stage
 from pairsmith.pipeline.publishing.hub import PublishError
 from pairsmith.pipeline.report.facts import ReportError, ReportInput
 from pairsmith.pipeline.report.gather import gather_run
@@ -155,10 +154,7 @@ def _columns(facts: CardFacts) -> list[tuple[str, str]]:
 
 
 def _count(run: Path, stage: str, *columns: str) -> list[tuple[tuple[Any, ...], int]]:
-    folder = stage_folder(run, stage)
-    counts: Counter[tuple[Any, ...]] = Counter()
-    for name in folder.shard_names():
-        counts.update(pl.read_parquet(folder.path / name, columns=list(columns)).iter_rows())
+    counts = Counter(scan_stage(run, stage).select(columns).collect().iter_rows())
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pairsmith.pipeline.chain.state import read_config
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.evaluation.rounds import count_passed
 from pairsmith.pipeline.pairing.splits import split_of
 from pairsmith.pipeline.run.errors import PairsmithError
-from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.run.folder import as_parquet, write_whole
 from pairsmith.pipeline.sampling.opening import make_opening
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.problem import JudgedBy, Problem
@@ -142,9 +141,7 @@ def export_problems(run: Path, form: Form, folder: Path) -> dict[str, int]:
         part.append(FORMS[form](prompt, truth, facts, len(part)))
     for split, part in rows.items():
         if part:
-            sink = pa.BufferOutputStream()
-            pq.write_table(pa.Table.from_pylist(part), sink, compression="zstd")
-            write_whole(folder / f"{split}.parquet", sink.getvalue().to_pybytes())
+            write_whole(folder / f"{split}.parquet", as_parquet(pa.Table.from_pylist(part)))
     for name, text in _OPENENV_PACKAGE.items() if form == "openenv" else ():
         write_whole(folder / name, text.encode())
     return {split: len(part) for split, part in rows.items()}

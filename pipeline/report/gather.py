@@ -7,12 +7,11 @@ from typing import TypeVar
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
-from pairsmith.pipeline.chain.table import stored_stages
+from pairsmith.pipeline.chain.table import scan_stage, stored_stages
 from pairsmith.pipeline.evaluation.estimates import ScoringError
 from pairsmith.pipeline.evaluation.gate import GateError, read_gate
 from pairsmith.pipeline.evaluation.score import gains_from_json, score_from_json, slices_from_json
 from pairsmith.pipeline.pairing.pairs import REPORT
-from pairsmith.pipeline.pairing.tables import empty_frame
 from pairsmith.pipeline.report.counting import (
     count_answers,
     count_candidates,
@@ -27,13 +26,9 @@ from pairsmith.pipeline.report.counting import (
 )
 from pairsmith.pipeline.report.facts import ReportError, ReportInput, TrainingFacts
 from pairsmith.pipeline.training.progress import read_evaluations
-from pairsmith.schemas.candidate import Candidate, Program, Syntax
 from pairsmith.schemas.manifest import Manifest
-from pairsmith.schemas.pair import Pair
-from pairsmith.schemas.problem import Problem
 from pairsmith.schemas.score import GateCheck
 from pairsmith.schemas.training import TrainingStep, TrainingSummary
-from pairsmith.schemas.verdict import Verdict
 
 T = TypeVar("T")
 
@@ -53,14 +48,14 @@ def gather_run(run: Path) -> ReportInput:
 
 
 def _gather(run: Path, manifests: dict[str, Manifest]) -> ReportInput:
-    def table(stage: str, record: type) -> pl.LazyFrame:
-        return _scan(run / stage, manifests.get(stage), record)
+    def table(stage: str) -> pl.LazyFrame:
+        rows = scan_stage(run, stage)
+        return rows if stage in manifests else rows.clear()
 
-    pairs = table("pairs", Pair)
+    names = ("pairs", "verdicts", "programs", "syntax", "problems", "candidates")
+    pairs, verdicts, programs, syntax, loaded, candidates = map(table, names)
     pair_facts = count_pairs(pairs) if "pairs" in manifests else None
-    verdicts, programs, syntax = table("verdicts", Verdict), table("programs", Program), table("syntax", Syntax)
     cells = count_candidates(verdicts, programs, syntax, pairs)
-    loaded = table("problems", Problem)
     problems = list_problems(cells, loaded)
     weakest = weakest_problems(problems)
     evaluation = run / "evaluation"
@@ -71,7 +66,7 @@ def _gather(run: Path, manifests: dict[str, Manifest]) -> ReportInput:
         n_problems=manifests["problems"].n_out if "problems" in manifests else len(problems),
         outcomes=list_outcomes(cells),
         problems=problems,
-        answers=count_answers(table("candidates", Candidate), programs, verdicts),
+        answers=count_answers(candidates, programs, verdicts),
         undecided=list_undecided(verdicts),
         left_out=list_left_out(run, loaded.select("problem_id").collect()["problem_id"].to_list()),
         why_weak=explain_failures(weakest, verdicts, syntax),
@@ -106,12 +101,6 @@ def _read_manifests(run: Path) -> dict[str, Manifest]:
     if not manifests:
         raise ReportError(f"{run}: no stage is done here; run `pairsmith build` first")
     return manifests
-
-
-def _scan(folder: Path, manifest: Manifest | None, record: type) -> pl.LazyFrame:
-    """Return the rows of the files that a manifest names: others in the folder are left over."""
-    files = [folder / file.name for file in manifest.files] if manifest is not None else []
-    return pl.scan_parquet(files, glob=False) if files else empty_frame(record).lazy()
 
 
 def _read_refusals(run: Path) -> tuple[GateCheck, ...]:

@@ -14,9 +14,8 @@ import polars as pl
 import pyarrow as pa
 
 from pairsmith.pipeline.chain.state import read_config
-from pairsmith.pipeline.chain.table import stage_folder
+from pairsmith.pipeline.chain.table import scan_stage, stage_folder
 from pairsmith.pipeline.pairing.beside import is_repair_of, step_folders
-from pairsmith.pipeline.pairing.tables import empty_frame
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.folder import FolderError
 from pairsmith.pipeline.run.safe_text import shown_answer, shown_arguments, shown_expected, shown_text
@@ -162,14 +161,7 @@ class RunReader:
 
     def pair_facts(self) -> pl.DataFrame:
         """Return all pairs with the columns of `PAIR_FACTS`; none before the run has made some."""
-        return read_stage(self.run, "pairs", Pair).select(PAIR_FACTS).collect()
-
-
-def read_stage(run: Path, stage: str, record: type) -> pl.LazyFrame:
-    """Return the rows of a stage; none where it has no shards."""
-    folder = stage_folder(run, stage)
-    files = [folder.path / name for name in folder.shard_names()]
-    return pl.scan_parquet(files, glob=False) if files else empty_frame(record).lazy()
+        return scan_stage(self.run, "pairs").select(PAIR_FACTS).collect()
 
 
 def find_pair(runs: Sequence[Path], pair_id: str) -> tuple[Path, dict[str, Any]]:
@@ -184,7 +176,7 @@ def find_pair(runs: Sequence[Path], pair_id: str) -> tuple[Path, dict[str, Any]]
     if len(pair_id) < _ID_DIGITS or not set(pair_id) <= set("0123456789abcdef"):
         raise NoPairError(f"{pair_id}: no pair id; give its 32 hex digits, or at least the first {_ID_DIGITS}")
     for run in runs:
-        rows = read_stage(run, "pairs", Pair).filter(pl.col("pair_id").str.starts_with(pair_id))
+        rows = scan_stage(run, "pairs").filter(pl.col("pair_id").str.starts_with(pair_id))
         found = rows.select(PAIR_FACTS).head(2).collect()
         if found.height > 1:
             raise NoPairError(f"{pair_id}: several pairs of {run} begin so; give more digits")

@@ -120,22 +120,14 @@ class StageFolder:
             "pairsmith:dropped": json.dumps(dict(shard.dropped), sort_keys=True),
             "pairsmith:counts": json.dumps(dict(shard.counts), sort_keys=True),
         }
-        if shard.reuse:
-            reuse = shard.reuse
-            metadata["pairsmith:reuse"] = (
-                reuse if isinstance(reuse, str) else json.dumps(dict(reuse), sort_keys=True)
-            )
+        if reuse := shard.reuse:
+            text = reuse if isinstance(reuse, str) else json.dumps(dict(reuse), sort_keys=True)
+            metadata["pairsmith:reuse"] = text
         metadata[_SUM] = _sum(metadata)
-        sink = io.BytesIO()
-        pq.write_table(
-            table.replace_schema_metadata(metadata),
-            sink,
-            compression="zstd",
-            compression_level=_COMPRESSION_LEVEL,
-            write_page_index=True,
-            write_page_checksum=True,
-        )
-        return sink.getvalue(), metadata, table.num_rows
+        table = table.replace_schema_metadata(metadata)
+        options = {"write_page_index": True, "write_page_checksum": True}
+        data = as_parquet(table, compression_level=_COMPRESSION_LEVEL, **options)
+        return data, metadata, table.num_rows
 
     def _sign(self, name: str) -> None:
         """Have an earlier process's shard be what its rows give: no check of rows sees an index or statistics."""
@@ -266,6 +258,13 @@ class StageFolder:
 def shard_name(index: int, prefix: str = "part") -> str:
     """Return the file name of a shard, such as `part-00003.parquet`."""
     return f"{prefix}-{index:05d}.parquet"
+
+
+def as_parquet(table: pa.Table, **options: Any) -> bytes:
+    """Return a table as a file, compressed by zstd."""
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd", **options)
+    return sink.getvalue()
 
 
 def write_whole(path: Path, data: bytes) -> None:

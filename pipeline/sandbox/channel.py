@@ -153,31 +153,14 @@ _PACKAGES = (
     "pairsmith", "pairsmith.schemas", "pairsmith.pipeline", "pairsmith.pipeline.sandbox",
     "pairsmith.pipeline.sandbox.inside",
 )  # fmt: skip
+_INSIDE = (
+    "frames", "syscalls", "lockdown", "stdin", "layouts", "remote", "coroutines", "mirrors", "graph",
+    "surroundings", "guarding", "session", "serving", "program", "foreign", "building", "cell", "ending",
+    "running", "supervisor", "zygote",
+)  # fmt: skip
 _MODULES = (
-    "pairsmith.schemas.crossed",
-    "pairsmith.schemas.twins",
-    "pairsmith.schemas.values",
-    "pairsmith.pipeline.sandbox.inside.frames",
-    "pairsmith.pipeline.sandbox.inside.syscalls",
-    "pairsmith.pipeline.sandbox.inside.lockdown",
-    "pairsmith.pipeline.sandbox.inside.stdin",
-    "pairsmith.pipeline.sandbox.inside.layouts",
-    "pairsmith.pipeline.sandbox.inside.remote",
-    "pairsmith.pipeline.sandbox.inside.coroutines",
-    "pairsmith.pipeline.sandbox.inside.mirrors",
-    "pairsmith.pipeline.sandbox.inside.graph",
-    "pairsmith.pipeline.sandbox.inside.surroundings",
-    "pairsmith.pipeline.sandbox.inside.guarding",
-    "pairsmith.pipeline.sandbox.inside.session",
-    "pairsmith.pipeline.sandbox.inside.serving",
-    "pairsmith.pipeline.sandbox.inside.program",
-    "pairsmith.pipeline.sandbox.inside.foreign",
-    "pairsmith.pipeline.sandbox.inside.building",
-    "pairsmith.pipeline.sandbox.inside.cell",
-    "pairsmith.pipeline.sandbox.inside.ending",
-    "pairsmith.pipeline.sandbox.inside.running",
-    "pairsmith.pipeline.sandbox.inside.supervisor",
-    "pairsmith.pipeline.sandbox.inside.zygote",
+    *(f"pairsmith.schemas.{name}" for name in ("crossed", "twins", "values")),
+    *(f"pairsmith.pipeline.sandbox.inside.{name}" for name in _INSIDE),
 )
 
 

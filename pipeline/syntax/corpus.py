@@ -4,7 +4,6 @@ MinHash proposes, exact Jaccard similarity decides, as in `pipeline.syntax.dupli
 are looked at once, and a pair that other pairs join already is not compared.
 """
 
-import io
 import multiprocessing
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,13 +11,11 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-import pyarrow.parquet as pq
 from scipy.cluster.hierarchy import DisjointSet
 
-from pairsmith.pipeline.chain.table import stage_folder
+from pairsmith.pipeline.chain.table import scan_stage, stage_folder
 from pairsmith.pipeline.run.errors import PairsmithError
-from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.run.folder import as_parquet, write_whole
 from pairsmith.pipeline.syntax.analysing import analyse
 from pairsmith.pipeline.syntax.duplicates import Shingles, hash_shingles, jaccard
 from pairsmith.schemas.arrow import to_table
@@ -94,9 +91,7 @@ def find_repeats(run: Path, threshold: float, workers: int = 1) -> Repeats:
         if len(problems[label]) > 1
     ]
     rows.sort(key=lambda row: (row.cluster, row.candidate_id))
-    sink = io.BytesIO()
-    pq.write_table(to_table(rows, Repeat), sink, compression="zstd")
-    write_whole(run / NAME, sink.getvalue())
+    write_whole(run / NAME, as_parquet(to_table(rows, Repeat)))
     return Repeats(len(found), len(problems), tuple(rows))
 
 
@@ -113,8 +108,4 @@ def _read_shard(run: Path, name: str) -> list[tuple[tuple[str, str], Shingles]]:
 
 
 def _splits(run: Path) -> dict[str, str]:
-    files = sorted((run / "pairs").glob("*.parquet"))
-    if not files:
-        return {}
-    rows = pl.scan_parquet(files).select("problem_id", "split").unique().collect()
-    return dict(rows.iter_rows())
+    return dict(scan_stage(run, "pairs").select("problem_id", "split").unique().collect().iter_rows())

@@ -22,7 +22,7 @@ from pydantic import TypeAdapter
 from pairsmith.pipeline.pairing.splits import split_of
 from pairsmith.pipeline.problems.contamination import Benchmarks, Item, read_benchmarks
 from pairsmith.pipeline.run.digests import digest
-from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.run.folder import as_parquet, write_whole
 from pairsmith.pipeline.syntax.analysing import analyse
 from pairsmith.pipeline.training.checks import TrainingError
 from pairsmith.pipeline.training.reading import KEPT
@@ -111,9 +111,7 @@ def write_mixture(
         report.dropped["not_picked"] = len(rows) - report.n_taken
         report.dropped = +report.dropped
     for name, part in (("train", train), ("test", held_out)):
-        sink = pa.BufferOutputStream()
-        pq.write_table(pa.Table.from_pylist(part, _SCHEMA), sink, compression="zstd")
-        write_whole(folder / f"{name}-00000.parquet", sink.getvalue().to_pybytes())
+        write_whole(folder / f"{name}-00000.parquet", as_parquet(pa.Table.from_pylist(part, _SCHEMA)))
     reports = [report for report, _ in found]
     write_whole(folder / REPORT, TypeAdapter(list[MixedDataset]).dump_json(reports, indent=1))
     return reports

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from pairsmith.pipeline.pairing.splits import split_of
 from pairsmith.pipeline.run.errors import first_line
-from pairsmith.pipeline.run.folder import write_whole
+from pairsmith.pipeline.run.folder import as_parquet, write_whole
 from pairsmith.pipeline.sampling.opening import make_opening
 from pairsmith.pipeline.training.checks import TrainingError, check_row_files
 from pairsmith.pipeline.training.methods import Rows
@@ -243,7 +243,5 @@ def write_references(problems: Iterable[Problem], test_share: float, folder: Pat
         }
         for row in known
     ]
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.Table.from_pylist(rows), sink, compression="zstd")
-    write_whole(folder / "sft" / "train-00000.parquet", sink.getvalue().to_pybytes())
+    write_whole(folder / "sft" / "train-00000.parquet", as_parquet(pa.Table.from_pylist(rows)))
     return len(rows), len(train) - len(known)

@@ -10,13 +10,12 @@ from urllib.parse import urlencode
 
 import polars as pl
 
-from pairsmith.pipeline.chain.table import stage_folder
+from pairsmith.pipeline.chain.table import scan_stage, stage_folder
 from pairsmith.pipeline.pairing.drops import read_marks, write_marks
-from pairsmith.pipeline.report.history import NoPairError, RunReader, read_stage
+from pairsmith.pipeline.report.history import NoPairError, RunReader
 from pairsmith.pipeline.run.folder import MANIFEST
 from pairsmith.schemas.pair import Mark, MarkKind
-from pairsmith.schemas.problem import Problem
-from pairsmith.schemas.verdict import CrosscheckResult, Label, ProblemCrosscheck, Verdict
+from pairsmith.schemas.verdict import CrosscheckResult, Label
 
 DOUBTS = ("any", "weak_problem", "unchecked", "doubtful", "outvoted", "refuted", "weighed_down")
 _N_KEPT = 32  # filters, and problems, that are kept ready
@@ -72,9 +71,7 @@ class PairIndex:
     def _read(self) -> None:
         self._seen = self._stamp()
         self.reader = RunReader(self.run)
-        weak = (
-            read_stage(self.run, "problem_standings", ProblemCrosscheck).select("problem_id", "is_weak").collect()
-        )
+        weak = scan_stage(self.run, "problem_standings").select("problem_id", "is_weak").collect()
         facts = self.reader.pair_facts()
         self.facts = facts.join(weak, on="problem_id", how="left", maintain_order="left").with_columns(
             pl.col("is_weak").fill_null(False)
@@ -224,8 +221,8 @@ class ProblemTable:
 
 def read_problems(run: Path, pairs: pl.DataFrame) -> ProblemTable:
     """Read the problems and verdicts of a run."""
-    problems = read_stage(run, "problems", Problem).select("problem_id", "level")
-    verdicts = read_stage(run, "verdicts", Verdict).select(_COLUMNS)
+    problems = scan_stage(run, "problems").select("problem_id", "level")
+    verdicts = scan_stage(run, "verdicts").select(_COLUMNS)
     counts = [(pl.col("label") == label.value).sum().cast(pl.Int64).alias(label.value) for label in Label]
     table = (
         problems.join(verdicts.group_by("problem_id").agg(counts), on="problem_id", how="left")
