@@ -12,7 +12,7 @@ from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.flows.runtime.stages import ApiKeys, make_shard, open_tools
 from pairsmith.flows.runtime.waves import Meter
 from pairsmith.pipeline import synthesis as made
-from pairsmith.pipeline.chain.chain import Chain
+from pairsmith.pipeline.chain.chain import Chain, fingerprint_of
 from pairsmith.pipeline.chain.table import stage_folder, versions_of
 from pairsmith.pipeline.chain.tools import Tools
 from pairsmith.pipeline.problems.contamination import Benchmarks, read_benchmarks
@@ -113,7 +113,7 @@ def _run_step(step: str, asked: made.Asked, config: RunConfig, tools: Tools) -> 
         reporter().log(
             f"{step:<11} {len(asked.problems)} to ask; answers before that lead to none: {_counted(asked.reasons)}"
         )
-    fingerprint = _fingerprint("asked", keys)
+    fingerprint = fingerprint_of("asked", keys)
     if not problems.holds(fingerprint):
         for name in names:
             if not problems.has_shard(name, keys[name]):
@@ -126,7 +126,7 @@ def _run_step(step: str, asked: made.Asked, config: RunConfig, tools: Tools) -> 
     chain = Chain(run_dir, own, tools, around=around)
     chain.forget_faults()
     keys = {name: chain.key("candidates", name) for name in names}
-    fingerprint = _fingerprint(step, keys)
+    fingerprint = fingerprint_of(step, keys)
     if answers.holds(fingerprint):
         reporter().log(f"{step:<11} {sum(answers.n_rows(name) for name in names):>6} answers there already")
     else:
@@ -206,13 +206,9 @@ def _make(
     else:
         reporter().log(f"{label:<11} {n:>6} problems there already")
     for stage, folder in folders.items():
-        fingerprint = _fingerprint(stage, keys[stage])
+        fingerprint = fingerprint_of(stage, keys[stage])
         if not folder.holds(fingerprint):
             folder.finish(names, fingerprint, versions_of(package))
-
-
-def _fingerprint(label: str, keys: Mapping[str, str]) -> str:
-    return digest(label, *(f"{name}={key}" for name, key in sorted(keys.items())))
 
 
 def _report(config: RunConfig, cards: Sequence[ProblemCard]) -> None:

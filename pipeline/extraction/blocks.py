@@ -20,9 +20,8 @@ READS_INPUT = re.compile(
 _NAMED_AT_RUN_TIME = (
     r"[\"'`.\[]\s*NAME\b|\bNAME\s*[:,}]|\bexports\b|\beval\b|\bexec\b|\bglobals\b|^\s*#\s*define\s+NAME\b"
 )
-_INSIDE = re.compile(
-    r"\s*(?:return|else|elif|elseif|case|except|catch|finally)\b"
-)  # how a part of a function begins
+# How a part of a function begins.
+_INSIDE = re.compile(r"\s*(?:return|else|elif|elseif|case|except|catch|finally)\b")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,7 @@ from pairsmith.pipeline.sandbox.contract import Room
 # A JVM, V8 and Go reserve gigabytes of addresses; this is what they really write beside the program's own memory
 # (stacks of their threads are counted in full).
 NO_ROOM = Room()
-RUNTIME_ROOM = Room(
-    reserve_mib=512, n_stacks=16, n_more_processes=32
-)  # Node's threads: V8's 5, libuv's 4, signals
+RUNTIME_ROOM = Room(512, n_stacks=16, n_more_processes=32)  # Node's threads: V8's 5, libuv's 4, signals
 
 
 class LanguageError(PairsmithError):

@@ -25,10 +25,10 @@ from pairsmith.schemas.score import Gain
 
 def render_page(facts: ReportInput) -> str:
     """Return the report as HTML: no script, no external resource, the same text for the same facts."""
-    template = page_environment().get_template("template.html.jinja")
-    return template.render(
+    return render(
+        "template",
+        _draw_figures(facts),
         facts=facts,
-        figures=_draw_figures(facts),
         weakest=weakest_problems(facts.problems),
         n_never=sum(problem.n_decided > 0 and not problem.n_passed for problem in facts.problems),
         levels=rate_levels(facts.problems),
@@ -74,9 +74,15 @@ def is_sigmoid(training: TrainingFacts) -> bool:
     return training.summary is None or training.summary.method == "dpo"
 
 
+def render(template: str, figures: Mapping[str, Drawing | None], **values: Any) -> str:
+    """Return a page as HTML: no script, no external resource, the same text for the same values."""
+    # Labels are escaped where the figures are drawn.
+    drawn = {name: Markup(draw_svg(figure)) for name, figure in figures.items() if figure is not None}
+    return _environment().get_template(f"{template}.html.jinja").render(figures=drawn, **values)
+
+
 @functools.cache
-def page_environment() -> Environment:
-    """Return what the templates of reports are filled by."""
+def _environment() -> Environment:
     return make_environment(Path(__file__).parent)
 
 
@@ -103,7 +109,7 @@ def _finalize(value: Any) -> Any:
     return visible(value[:100_000]) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _draw_figures(facts: ReportInput) -> dict[str, Markup]:
+def _draw_figures(facts: ReportInput) -> dict[str, Drawing | None]:
     drawings: dict[str, Drawing | None] = {}
     if facts.outcomes:
         drawings["candidates"] = plots.plot_candidate_steps(facts.candidate_steps)
@@ -121,8 +127,7 @@ def _draw_figures(facts: ReportInput) -> dict[str, Markup]:
         drawings["held_out"] = plots.plot_held_out(facts.training.held_out)
     if facts.before or facts.after:
         drawings["scores"] = plots.plot_scores(facts.before, facts.after)
-    # Labels are escaped where the figures are drawn.
-    return {name: Markup(draw_svg(drawing)) for name, drawing in drawings.items() if drawing is not None}
+    return drawings
 
 
 def _versions(facts: ReportInput) -> Mapping[str, str]:

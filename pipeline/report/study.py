@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from pairsmith.pipeline.evaluation.rounds import pass_gain
-from pairsmith.pipeline.report.page import page_environment
-from pairsmith.pipeline.report.svg import FAILED, INK, MUTED, PASSED, PLAIN, ROLES, UNDECIDED, Drawing, draw_svg
+from pairsmith.pipeline.report.page import render
+from pairsmith.pipeline.report.svg import FAILED, INK, MUTED, PASSED, PLAIN, ROLES, UNDECIDED, Drawing
 from pairsmith.pipeline.report.words import change, significance, spoken
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.schemas.manifest import Manifest
-from pairsmith.schemas.score import Gain, Interval, RoundRow, RoundsResult, StudyRow
+from pairsmith.schemas.score import Gain, Interval, RoundRow, RoundsResult, SliceGain, StudyRow
 from pairsmith.schemas.synthesis import ProblemCard
 
 N_SHOWN = 40
@@ -54,19 +53,17 @@ def write_synthesis_report(
         for step in STEPS
         if (found := steps.get(step)) is not None
     ]
-    text = (
-        page_environment()
-        .get_template("synthesis.html.jinja")
-        .render(
-            name=name,
-            steps=rows,
-            tests=sorted(agreements.counts.items()),
-            labels=sorted(standings.counts.items()),
-            n_kept=sum(not card.reason for card in cards),
-            n_problems=len(cards),
-            reasons=Counter(card.reason for card in cards if card.reason).most_common(),
-            cards=sorted(cards, key=lambda card: (bool(card.reason), -card.posterior, card.problem_id))[:N_SHOWN],
-        )
+    text = render(
+        "synthesis",
+        {},
+        name=name,
+        steps=rows,
+        tests=sorted(agreements.counts.items()),
+        labels=sorted(standings.counts.items()),
+        n_kept=sum(not card.reason for card in cards),
+        n_problems=len(cards),
+        reasons=Counter(card.reason for card in cards if card.reason).most_common(),
+        cards=sorted(cards, key=lambda card: (bool(card.reason), -card.posterior, card.problem_id))[:N_SHOWN],
     )
     write_whole(path, text.encode("utf-8"))
 
@@ -88,27 +85,25 @@ def write_study_report(study: Path, title: str, rows: Sequence[StudyRow]) -> Pat
 
 
 def render_study(title: str, rows: Sequence[StudyRow]) -> str:
-    """Return the report as HTML: no script, no external resource, the same text for the same rows."""
+    """Return the report of a study as HTML."""
     done = [row for row in rows if row.gains]
-    figures = {}
-    if any(row.gain("pass@1") and row.gain(COST) for row in done):
-        figures = {"changes": plot_changes(done)}
-    return (
-        page_environment()
-        .get_template("study.html.jinja")
-        .render(
-            title=title,
-            rows=rows,
-            done=done,
-            measures=list_measures(done),
-            figures={name: Markup(draw_svg(figure)) for name, figure in figures.items()},
-            keys=[(ROLES[colour], start) for start, colour in _start_colours(rows).items()],
-            marks=_marks_in_words(rows),
-            slices=[
-                (row, part) for row in done for part in row.slices if any(g.is_significant for g in part.gains)
-            ],
-        )
+    has_points = any(row.gain("pass@1") and row.gain(COST) for row in done)
+    return render(
+        "study",
+        {"changes": plot_changes(done)} if has_points else {},
+        title=title,
+        rows=rows,
+        done=done,
+        measures=list_measures(done),
+        keys=[(ROLES[colour], start) for start, colour in _start_colours(rows).items()],
+        marks=_marks_in_words(rows),
+        slices=_slices(done),
     )
+
+
+def _slices(rows: Sequence[StudyRow | RoundRow]) -> list[tuple[StudyRow | RoundRow, SliceGain]]:
+    """Return the slices in which something changed."""
+    return [(row, part) for row in rows for part in row.slices if any(g.is_significant for g in part.gains)]
 
 
 def list_measures(rows: Sequence[StudyRow | RoundRow]) -> list[str]:
@@ -178,33 +173,27 @@ def write_rounds_report(rounds: Path, result: RoundsResult) -> Path:
     Raises:
         FolderError: if it can't be written.
     """
-    path = rounds / "report.html"
-    write_whole(path, render_rounds(rounds.name, result).encode("utf-8"))
-    return path
+    write_whole(rounds / "report.html", render_rounds(rounds.name, result).encode("utf-8"))
+    return rounds / "report.html"
 
 
 def render_rounds(title: str, result: RoundsResult) -> str:
-    """Return the page as HTML: no script, no external resource, the same text for the same rounds."""
+    """Return the report of rounds as HTML."""
     done = [row for row in result.rows if row.gains]
     figures = {"passes": plot_passes(done)} if done else {}
     if any(pass_gain(row.gains) and row.gain(_diversity(done)) for row in done):
         figures["path"] = plot_path(done)
-    return (
-        page_environment()
-        .get_template("rounds.html.jinja")
-        .render(
-            title=title,
-            rows=result.rows,
-            done=done,
-            recommended=result.recommended,
-            measures=list_measures([*done]),
-            figures={name: Markup(draw_svg(figure)) for name, figure in figures.items()},
-            sentences=conclude(result),
-            n_lost=N_LOST,
-            slices=[
-                (row, part) for row in done for part in row.slices if any(g.is_significant for g in part.gains)
-            ],
-        )
+    return render(
+        "rounds",
+        figures,
+        title=title,
+        rows=result.rows,
+        done=done,
+        recommended=result.recommended,
+        measures=list_measures(done),
+        sentences=conclude(result),
+        n_lost=N_LOST,
+        slices=_slices(done),
     )
 
 

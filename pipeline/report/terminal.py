@@ -136,12 +136,8 @@ def _why(pair: dict[str, Any], history: ProblemHistory) -> Iterator[str]:
 
 
 def _offers(run: Path, config: RunConfig, problem_id: str) -> pl.DataFrame:
-    files = {
-        stage: [
-            table.stage_folder(run, stage).path / name for name in table.stage_folder(run, stage).shard_names()
-        ]
-        for stage in table.find_stage("pairs").reads
-    }
+    folders = [table.stage_folder(run, stage) for stage in table.find_stage("pairs").reads]
+    files = {folder.stage: [folder.path / name for name in folder.shard_names()] for folder in folders}
     return offers_of_problem(read_tables(files, run, config), config.pairs, config.seed, problem_id)
 
 

@@ -32,11 +32,8 @@ CHECKPOINTS = "checkpoints"
 WHOLE = "whole"  # empty file in a checkpoint, written after everything else in it
 LOG, EVALUATIONS, PLAN = "log.jsonl", "evaluations.jsonl", "plan.json"
 RESULTS = ("adapter", "model")
-_LATER = (
-    "reference",
-    "datasets",
-    "extra",
-)  # settings that came later: at their default they leave the digest as it was
+# Settings that came later: at their default they leave the digest as it was.
+_LATER = ("reference", "datasets", "extra")
 _SHAPING = ("torch", "transformers", "trl", "peft")
 _LOGS = {TrainingStep: LOG, HeldOutStep: EVALUATIONS}
 _SUMMARY = TypeAdapter(TrainingSummary)

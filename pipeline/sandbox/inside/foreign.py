@@ -106,9 +106,8 @@ def _command_start(plan: dict[str, Any], limits: dict[str, Any]) -> Start:
     command = _command(plan, limits)
 
     def start() -> int:
-        if not {"missing.cjs", "missing.sh"}.isdisjoint(
-            plan["files"]
-        ):  # it writes the name of the package that is not there
+        if not {"missing.cjs", "missing.sh"}.isdisjoint(plan["files"]):
+            # It writes the name of the package that is not there.
             os.set_inheritable(NAME_FD, True)
         _execute(command, plan["environment"])
         raise AssertionError("unreachable")

@@ -52,9 +52,8 @@ def main(isolation: str, first_uid: int) -> None:
         set_int_max_str_digits(0)  # time is limited already
     for name in set(os.environ) - _ENVIRONMENT:
         del os.environ[name]  # engines add names of their own
-    for name in (
-        _ONE_THREAD if os.path.isdir("/packages") else ()
-    ):  # libraries of numbers start a thread a processor, each with a stack and buffers
+    # Libraries of numbers start a thread a processor, each with a stack and buffers.
+    for name in _ONE_THREAD if os.path.isdir("/packages") else ():
         os.environ[name] = "1"
     for name in _WARM:
         __import__(name)
