@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -22,7 +23,7 @@ from pairsmith.pipeline.pairing.splits import split_of
 from pairsmith.pipeline.sandbox import SandboxError
 from pairsmith.schemas.config import RunConfig, load_config
 from pairsmith.schemas.score import RoundsResult
-from tests.cli_kit import command_of, environment, run_pairsmith
+from tests.cli_kit import command_of, environment
 from tests.openai_server import Server, serving
 from tests.rounds_kit import leave_prefect_out, starter_answers, write_rounds_config
 
@@ -139,40 +140,70 @@ def test_a_round_without_pairs_ends_them_and_plan_and_status_know_rounds(
 
 @pytest.mark.nightly
 def test_a_changed_setting_is_told_with_the_round_that_it_begins_in(
-    server: Server, tmp_path: Path, home: Path
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from pairsmith.flows.runtime.reporting import reporter
+    from pairsmith.flows.studying import rounds
+
+    lines: list[str] = []
+    monkeypatch.setattr(reporter(), "log", lines.append)
+
+    leave_prefect_out(monkeypatch)
     server.script = starter_answers()
     path = write_rounds_config(tmp_path, server.url)
-    one = run_pairsmith("rounds", path, "--rounds", "1", home=home, timeout_s=900)
-    assert one.returncode == 0, one.stdout + one.stderr
-    adapter = tmp_path / "rounds" / "round-1" / "training" / "adapter" / "adapter_model.safetensors"
-    before = adapter.read_bytes()
-    other = run_pairsmith("rounds", path, "--rounds", "1", "--set", "training.beta=0.5", home=home, timeout_s=900)
-    assert "training.beta: null -> 0.5" in other.stdout
-    assert "done again from round 1 on" in other.stdout
-    assert adapter.read_bytes() != before
+    changed = 'rounds.by_round=[{}, {training = {beta = 0.5}, sampling = {model = "served-2"}}]'
+    adapters = []
+    for given in ([], [changed]):
+        rounds.fn(load_config(path, ["rounds.n=2", *given]), tmp_path / "cache")
+        files = sorted((tmp_path / "rounds").glob("round-*/training/adapter/adapter_model.safetensors"))
+        adapters.append([file.read_bytes() for file in files])
+    assert [line for line in lines if "training.beta: null -> 0.5" in line]
+    assert [line for line in lines if "done again from round 2 on" in line]
+    (first, second), (first_again, second_again) = adapters
+    assert first == first_again
+    assert second != second_again
+
+
+@pytest.mark.nightly
+def test_rounds_in_a_store_go_on_from_an_empty_disk(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pairsmith.flows.studying import rounds
+
+    leave_prefect_out(monkeypatch)
+    server.script = starter_answers()
+    config = load_config(
+        write_rounds_config(tmp_path, server.url), ["rounds.n=1", f"store=file://{tmp_path / 'store'}"]
+    )
+    made = []
+    for _ in range(2):
+        rounds.fn(config, tmp_path / "cache")
+        made.append((digests(tmp_path / "rounds"), sum(server.tries.values())))
+        shutil.rmtree(tmp_path / "rounds")
+    assert made[0] == made[1], "something was drawn or trained again"
+    assert made[0][0]
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "number"),
     [
-        SandboxError("no sandbox: docker is away"),
-        pytest.param(OSError(errno.ENOSPC, "No space left on device"), marks=pytest.mark.nightly),
+        (SandboxError("no sandbox: docker is away"), 2),
+        pytest.param(OSError(errno.ENOSPC, "No space left on device"), 3, marks=pytest.mark.nightly),
     ],
 )
 def test_a_fault_in_a_round_is_told_and_the_same_command_goes_on(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, number: int
 ) -> None:
-    """The disk is full, or the judge fails, in round 2; what round 1 made stays."""
+    """The judge fails in round 2, or the disk is full in round 3; what the rounds before made stays."""
     from pairsmith.flows import studying
     from pairsmith.flows.build import build_run as build
 
     server.script = starter_answers()
     leave_prefect_out(monkeypatch)
-    config = load_config(write_rounds_config(tmp_path, server.url), ["rounds.n=2"])
+    config = load_config(write_rounds_config(tmp_path, server.url), [f"rounds.n={number}"])
 
     def full(one: RunConfig, *rest: Any) -> None:
-        if one.run.name == "round-2":
+        if one.run.name == f"round-{number}":
             raise error
         build(one, *rest)
 
@@ -182,9 +213,9 @@ def test_a_fault_in_a_round_is_told_and_the_same_command_goes_on(
             studying.rounds.fn(config, tmp_path / "cache")
     kept = read_rounds(tmp_path / "rounds")
     assert kept is not None
-    assert [row.number for row in kept.rows] == [1]
+    assert [row.number for row in kept.rows] == list(range(1, number))
     before = digests(tmp_path / "rounds")
-    assert len(studying.rounds.fn(config, tmp_path / "cache").rows) == 2
+    assert len(studying.rounds.fn(config, tmp_path / "cache").rows) == number
     after = digests(tmp_path / "rounds")
     assert {name: after[name] for name in before} == before
 

@@ -269,6 +269,11 @@ def test_a_scripted_model_makes_exactly_the_right_repair_pairs_and_cheating_make
     got = {key.partition("/")[2] for key in rows["problem_id"]}
     train = {key.partition("/")[2] for key in ids if split_of(key, 0.25) == "train"}
     assert got == train - cheats
+    assert rows.height == len(got), "one failing program of each problem, one repair of it"
+    for row in rows.iter_rows(named=True):
+        item = items[row["problem_id"].partition("/")[2]]
+        mended = (item.problem.reference.strip(), item.wrong[0].code.strip())
+        assert (row["chosen_code"].strip(), row["rejected_code"].strip()) == mended
     assert set(rows["policy"]) == {"repaired"}
     assert set(rows["chosen_standing"]) == {"confirmed"}
     assert set(Pair.__dataclass_fields__) == set(rows.columns)
