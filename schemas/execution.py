@@ -133,6 +133,11 @@ class Execution:
     load_error: str = ""
     other_runs: tuple[OtherRun, ...] = ()
 
+    @property
+    def why(self) -> str:
+        """Return the reason of an end in a few words."""
+        return self.exception or self.detail
+
     def of_blocks(self) -> "list[Execution]":
         """Return one execution for each block that answers, this one first."""
         names = [field.name for field in fields(OtherRun)]

@@ -12,13 +12,14 @@ from pydantic import ValidationError
 from pairsmith.pipeline.api.judge import make_candidate
 from pairsmith.pipeline.api.problems import ProblemLike, load_problems
 from pairsmith.pipeline.extraction import extract_program
+from pairsmith.pipeline.judging.verdict import EXTRACTION_CAUSES
 from pairsmith.pipeline.pairing.drops import Drop, PairingError
 from pairsmith.pipeline.pairing.pairs import PairingResult
 from pairsmith.pipeline.pairing.pairs import make_pairs as pair_tables
 from pairsmith.pipeline.pairing.tables import as_judged, tables_of_records
 from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.syntax.stage import analyse_programs
-from pairsmith.schemas.candidate import Candidate, Extraction, Program, Syntax
+from pairsmith.schemas.candidate import Candidate, Program, Syntax
 from pairsmith.schemas.config import ConfigError, PairsConfig, SyntaxConfig, describe_faults
 from pairsmith.schemas.config.judging import ExtractionConfig
 from pairsmith.schemas.problem import Interface, JudgedBy, Problem
@@ -26,10 +27,6 @@ from pairsmith.schemas.verdict import Cause, Label, Verdict
 
 _SCALE = 1000  # steps of a score, as cases: partial_credit compares shares of them
 _LABELS = {True: Label.PASSED, False: Label.FAILED, None: Label.UNDECIDED}
-_EXTRACTION_CAUSES = {
-    Extraction.NO_CODE: Cause.NO_CODE, Extraction.NO_ANSWER: Cause.NO_ANSWER,
-    Extraction.SYNTAX_ERROR: Cause.SYNTAX_ERROR, Extraction.NO_ENTRY_POINT: Cause.MISSING_ENTRY_POINT,
-}  # fmt: skip
 _OPTIONAL = frozenset(field.name for field in fields(Candidate)) - {"problem_id", "completion", "context"}
 _OF_VERDICT = frozenset(field.name for field in fields(Verdict)) - {"candidate_id", "problem_id", "label", "cause"}
 
@@ -252,7 +249,7 @@ def _read(
 
 def _verdict(row: Mapping[str, Any], program: Program) -> Verdict:
     label = Label(row["label"])
-    cause = _EXTRACTION_CAUSES.get(program.extraction, Cause.TEST_FAILED)
+    cause = EXTRACTION_CAUSES.get(program.extraction, Cause.TEST_FAILED)
     if label is not Label.FAILED:
         cause = Cause.NONE
     made = Verdict(

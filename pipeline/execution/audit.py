@@ -207,22 +207,12 @@ def _outcome(trial: Trial) -> str:
 def attack_problem(by_tester: bool = False) -> Problem:
     """Return the problem that every program of the corpus pretends to solve, by cases or by tests."""
     cases = tuple(Case(encode_arguments([xs]), encode_value(_solve(xs))) for xs in _INPUTS)
+    tests = _TESTS.replace("PLACES", repr([(xs, _solve(xs)) for xs in _INPUTS]))
     return Problem(
-        problem_id="audit",
-        source="audit",
-        language="python",
-        entry_point="solve",
-        prompt="",
-        continuation="",
-        setup="",
-        judged_by=JudgedBy.TESTER if by_tester else JudgedBy.CASES,
-        cases=() if by_tester else cases,
-        test_code=_TESTS.replace("PLACES", repr([(xs, _solve(xs)) for xs in _INPUTS])) if by_tester else "",
-        reference="",
-        level="",
-        topic="",
-        license="",
-    )
+        problem_id="audit", source="audit", language="python", entry_point="solve", prompt="", continuation="",
+        setup="", judged_by=JudgedBy.TESTER if by_tester else JudgedBy.CASES, cases=() if by_tester else cases,
+        test_code=tests if by_tester else "", reference="", level="", topic="", license="",
+    )  # fmt: skip
 
 
 _TESTS = """

@@ -53,7 +53,7 @@ def _run_form(program: Program, run: Callable[[Program], Execution]) -> Executio
     pruned = run(replace(program, code=program.pruned))
     if failed_to_load(pruned) or pruned.status in (Status.COMPILE_ERROR, Status.MISSING):
         return whole
-    return replace(pruned, program_form="pruned", load_error=f"{whole.status} {why(whole)}".strip())
+    return replace(pruned, program_form="pruned", load_error=f"{whole.status} {whole.why}".strip())
 
 
 def form_of(program: Program) -> str:
@@ -70,11 +70,6 @@ def failed_to_load(execution: Execution) -> bool:
     if execution.status not in _BROKEN_LOADS:
         return False
     return all(run.status is Status.NOT_RUN for run in execution.runs)
-
-
-def why(execution: Execution) -> str:
-    """Return the reason of an end in a few words."""
-    return execution.exception or execution.detail
 
 
 N_GUESSES = 8  # runs in which a guess of one bit gives the same answer: 1 of 256

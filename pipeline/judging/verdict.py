@@ -15,12 +15,10 @@ _CAUSES = {
     Status.COMPILE_ERROR: Cause.COMPILE_ERROR, Status.MISSING: Cause.MISSING_ENTRY_POINT,
     Status.FAULT: Cause.SANDBOX_FAULT,
 }  # fmt: skip
-_EXTRACTION_CAUSES = {
-    Extraction.NO_CODE.value: Cause.NO_CODE,
-    Extraction.NO_ANSWER.value: Cause.NO_ANSWER,
-    Extraction.SYNTAX_ERROR.value: Cause.SYNTAX_ERROR,
-    Extraction.NO_ENTRY_POINT.value: Cause.MISSING_ENTRY_POINT,
-}
+EXTRACTION_CAUSES: Mapping[str, Cause] = {
+    Extraction.NO_CODE: Cause.NO_CODE, Extraction.NO_ANSWER: Cause.NO_ANSWER,
+    Extraction.SYNTAX_ERROR: Cause.SYNTAX_ERROR, Extraction.NO_ENTRY_POINT: Cause.MISSING_ENTRY_POINT,
+}  # fmt: skip
 # Exceptions of test code that no answer of a candidate causes.
 _TESTS_OWN = frozenset({"NameError", "ImportError", "ModuleNotFoundError", "SyntaxError", "UnboundLocalError"})
 MISSING = "missing package: "  # how a compiler's complaint about an import begins (see `languages.jobs`)
@@ -77,7 +75,7 @@ def _judge_program(problem: Problem, execution: Execution) -> Verdict:
     if execution.status is Status.NOT_RUN:
         if execution.detail == Extraction.AMBIGUOUS.value:
             return _verdict(execution, Label.UNDECIDED, Cause.AMBIGUOUS_ANSWER, "it changes its own program", ())
-        cause = _EXTRACTION_CAUSES.get(execution.detail)
+        cause = EXTRACTION_CAUSES.get(execution.detail)
         if cause is None:
             return _verdict(execution, Label.UNDECIDED, Cause.SANDBOX_FAULT, execution.detail, ())
         return _verdict(execution, Label.FAILED, cause, "", (False,) * max(len(problem.cases), 1))
@@ -141,7 +139,7 @@ def _is_suspect(judged: Sequence[tuple[Verdict, Execution]]) -> bool:
 
 def _judge_tester(execution: Execution) -> Verdict:
     if execution.status is not Status.OK:
-        return _verdict(execution, Label.FAILED, _CAUSES[execution.status], _detail(execution), (False,))
+        return _verdict(execution, Label.FAILED, _CAUSES[execution.status], execution.why, (False,))
     if execution.tester == "passed" and execution.runs:
         return _verdict(execution, Label.PASSED, Cause.NONE, "", (True,))
     if execution.tester == "failed" and execution.runs:
@@ -166,7 +164,7 @@ def _judge_in_process(execution: Execution) -> Verdict:
         return _verdict(execution, Label.FAILED, Cause.TEST_FAILED, exception or execution.detail, (False,))
     if status is Status.OK:
         return _verdict(execution, Label.FAILED, Cause.FORGED, "", (False,))
-    return _verdict(execution, Label.FAILED, _CAUSES[status], _detail(execution), (False,))
+    return _verdict(execution, Label.FAILED, _CAUSES[status], execution.why, (False,))
 
 
 def _judge_suite(execution: Execution) -> Verdict:
@@ -174,7 +172,7 @@ def _judge_suite(execution: Execution) -> Verdict:
     ran = [test for test in execution.tests if test.outcome != "skipped"]
     passed = tuple(test.outcome == "passed" for test in ran)
     if execution.status is not Status.OK:
-        return _verdict(execution, Label.FAILED, _CAUSES[execution.status], _detail(execution), passed or (False,))
+        return _verdict(execution, Label.FAILED, _CAUSES[execution.status], execution.why, passed or (False,))
     # An exception is a test's to expect; a call that ran out of something is not.
     broken = next((run for run in execution.runs if run.status not in (Status.OK, Status.EXCEPTION)), None)
     if broken is not None:
@@ -206,7 +204,7 @@ def _judge_cases(problem: Problem, execution: Execution) -> Verdict:
     if first is not None and first.status is Status.OK:
         return _verdict(execution, Label.FAILED, Cause.WRONG_VALUE, first.checked.partition(": ")[2], passed)
     if first is None or first.status in (Status.NOT_RUN, execution.status):
-        status, detail = execution.status, _detail(execution)  # what ended the program explains the case
+        status, detail = execution.status, execution.why  # what ended the program explains the case
     else:
         status, detail = first.status, first.exception
     if status is Status.OK:
@@ -223,10 +221,6 @@ def _unproved(problem: Problem, runs: Sequence[CaseRun]) -> list[CaseRun]:
         and run.status is Status.OK
         and not run.checked.startswith((ACCEPTED, REFUSED))
     ]
-
-
-def _detail(execution: Execution) -> str:
-    return execution.exception or execution.detail
 
 
 def _verdict(execution: Execution, label: Label, cause: Cause, detail: str, passed: tuple[bool, ...]) -> Verdict:

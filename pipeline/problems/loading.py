@@ -5,6 +5,7 @@ import difflib
 import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 
 import httpx
@@ -106,7 +107,7 @@ def load_problems(
     found = _without_duplicates(found)
     _refuse_nothing_good(found)
     dropped = [item.outcome for item in found if isinstance(item.outcome, DroppedProblem)]
-    good = sorted((item for item in found if not isinstance(item.outcome, DroppedProblem)), key=_problem_id)
+    good = [item for item in found if not isinstance(item.outcome, DroppedProblem)]
     kept = _filter(good, config, dropped, packages)
     outcomes = [item.outcome for item in kept]
     return LoadedProblems(
@@ -138,10 +139,6 @@ def _find(config: ProblemsConfig, starter: Path) -> list[Found]:
     return _OF_FILES[config.source](path)
 
 
-def _problem_id(item: Found) -> str:
-    return item.problem.problem_id
-
-
 def _refuse_nothing_good(found: Iterable[Found]) -> None:
     """Raise if not one row became a problem; a column that all rows lack is the commonest cause."""
     outcomes = [item.outcome for item in found]
@@ -161,7 +158,7 @@ def _without_duplicates(found: Iterable[Found]) -> list[Found]:
     kept: list[Found] = []
     for item in found:
         if not isinstance(item.outcome, DroppedProblem):
-            problem_id = _problem_id(item)
+            problem_id = item.problem.problem_id
             if problem_id in seen:
                 message = f"problem id {problem_id!r} is in {seen[problem_id]} already"
                 item = Found(item.where, DroppedProblem(item.where, DropReason.DUPLICATE_ID, message))
@@ -175,11 +172,11 @@ def _filter(
     good: list[Found], config: ProblemsConfig, dropped: list[DroppedProblem], packages: Sequence[str] | None
 ) -> list[Found]:
     """Return what the configuration asks for; the others join `dropped`."""
-    _refuse_unknown("ids", config.ids, {_problem_id(item) for item in good})
+    _refuse_unknown("ids", config.ids, {item.problem.problem_id for item in good})
     _refuse_unknown("levels", config.levels, {item.problem.level for item in good})
     kept: list[Found] = []
     there = names_there(packages or ())
-    for item in sorted(good, key=lambda item: natural_key(_problem_id(item))):
+    for item in sorted(good, key=lambda item: (natural_key(item.problem.problem_id), item.problem.problem_id)):
         problem = item.problem
         lacked = _lacked(item, there, packages) if packages is not None else ""
         drop = None
@@ -204,7 +201,7 @@ def _filter(
         raise ProblemsError(f"no problem is left: {lacking.where} {lacking.message}")
     if not kept:
         raise ProblemsError("no problem is of problems.ids and of problems.levels; widen one of them")
-    return sorted(kept, key=_problem_id)
+    return sorted(kept, key=attrgetter("problem.problem_id"))
 
 
 def natural_key(problem_id: str) -> tuple[tuple[str, int], ...]:

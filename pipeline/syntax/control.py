@@ -97,14 +97,8 @@ def pass_case(defaults: tuple[bytes, ...]) -> Observer:
     return observe
 
 
-def enter_catch(walk: Walk, node: Node) -> None:
-    """Count a handler of exceptions."""
-    walk.facts.n_decisions += 1
-    walk.facts.cognitive += _nest(walk, node, cognitive=1).cognitive
-
-
-def enter_ternary(walk: Walk, node: Node) -> None:
-    """Count an `a if b else c`."""
+def enter_choice(walk: Walk, node: Node) -> None:
+    """Count a handler of exceptions, or an `a if b else c`."""
     walk.facts.n_decisions += 1
     walk.facts.cognitive += _nest(walk, node, cognitive=1).cognitive
 
