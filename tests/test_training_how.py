@@ -76,6 +76,11 @@ def test_a_run_without_memory_goes_on_with_a_smaller_part(pairs: Path, model: Pa
     assert train(pairs, model, smaller, tmp_path, 0, lambda step: None).steps[:2] == tuple(first_two)
 
 
+def test_processes_that_make_batches_change_no_step(pairs: Path, model: Path, plain: Path, tmp_path: Path) -> None:
+    beside = _train(pairs, model, tmp_path, extra={"dataloader_num_workers": 1}, max_steps=2)
+    assert _losses(beside) == _losses(read_log(plain))[:2]
+
+
 def _write(folder: Path, weights: list[float]) -> Path:
     rows = [replace(make_pair(index), weight=weight) for index, weight in enumerate(weights)]
     folder.mkdir()

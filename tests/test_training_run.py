@@ -55,6 +55,21 @@ def _interrupt(model: Path, pairs: Path, out: Path) -> None:
         train(pairs, model, _saving(CONFIG, 2), out, 0, interrupt_at(3))
 
 
+@pytest.mark.parametrize(("minutes", "steps"), [(1e-9, [1, 2, 3]), (60.0, [])])
+def test_checkpoints_come_by_time(
+    model: Path, pairs: Path, tmp_path: Path, undisturbed: Path, minutes: float, steps: list[int]
+) -> None:
+    """Only the newest two are kept, and the step that is interrupted has none."""
+    config = CONFIG.model_copy(update={"checkpoint_minutes": minutes})
+    with pytest.raises(KeyboardInterrupt):
+        train(pairs, model, config, tmp_path, 0, interrupt_at(4))
+    assert sorted(path.parent.name for path in tmp_path.glob(f"{CHECKPOINTS}/*/{WHOLE}")) == [
+        f"checkpoint-{step}" for step in steps[-2:]
+    ]
+    train(pairs, model, CONFIG, tmp_path, 0, lambda step: None)
+    assert _losses(tmp_path) == _losses(undisturbed)
+
+
 def test_a_run_ends_with_adapter_log_and_summary(model: Path, pairs: Path, tmp_path: Path) -> None:
     seen: list[TrainingStep] = []
     summary = train(pairs, model, CONFIG, tmp_path / "out", 0, seen.append)

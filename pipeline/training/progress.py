@@ -105,7 +105,8 @@ def inputs_digest(
     contents = [path for folder in folders for path in sorted(folder.iterdir()) if path.is_file()]
     if config.chat_template is not None:
         contents.append(config.chat_template)
-    new = {name for name in _LATER if getattr(config, name) == TrainingConfig.model_fields[name].default}
+    new = {"checkpoint_minutes"}
+    new |= {name for name in _LATER if getattr(config, name) == TrainingConfig.model_fields[name].default}
     return fingerprint(
         config.model_copy(update=own).model_dump_json(exclude=new),
         f"seed {seed}",

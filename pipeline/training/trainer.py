@@ -31,8 +31,6 @@ from pairsmith.pipeline.training.watch import StepOrder, StepWatch, Watched
 from pairsmith.schemas.config.training import TrainingConfig
 
 _MAX_BEST = "eval_rewards/accuracies"  # held-out measure to be raised; methods without one lower eval_loss
-_CHECKPOINT_STEPS = {"lora": 5, "qlora": 5, "full": 50}  # 5: half a minute of CPU steps at most is done twice
-
 _LOSS_ARGUMENTS = frozenset({"f_alpha_divergence_coef", "f_divergence_type", "ld_alpha", "use_weighting"})
 
 
@@ -151,7 +149,6 @@ def _common(setup: Setup, chosen: Knobs) -> dict[str, Any]:
     """Return the arguments that all trainers share."""
     config, start = setup.config, setup.start
     micro, n_accumulated = split_batch(config, PartialState().num_processes, least_rows(config.method))
-    every = config.checkpoint_steps or _CHECKPOINT_STEPS[config.tuning]
     arguments: dict[str, Any] = {
         "output_dir": str(setup.checkpoints),
         "max_length": config.max_length,
@@ -167,7 +164,7 @@ def _common(setup: Setup, chosen: Knobs) -> dict[str, Any]:
         "gradient_checkpointing": config.gradient_checkpointing,
         "dataloader_pin_memory": start.device != "cpu",
         "ddp_find_unused_parameters": False,  # all are used; a search at each step would cost
-        "save_steps": every,
+        "save_steps": config.checkpoint_steps or setup.n_steps,  # see `StepWatch` for those by time
         "save_total_limit": 2,
         "logging_steps": 1,
         "logging_nan_inf_filter": False,  # it would log a NaN loss as 0

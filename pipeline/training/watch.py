@@ -1,5 +1,6 @@
 """What is watched at each step and each evaluation, and what we add to any of TRL's trainers."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import broadcast_object_list
 from torch.utils.data import Sampler, SequentialSampler
 from transformers import TrainerCallback
 
@@ -43,6 +45,7 @@ class StepWatch(TrainerCallback):  # type: ignore[misc] # transformers carries n
         report: is given each step that passed its checks.
         evaluated: is given each evaluation; returns those before it and itself.
         patience: evaluations without a better one until the run ends; 0 never ends it.
+        save_every_s: seconds between checkpoints; infinite for those that the trainer makes by steps.
     """
 
     def __init__(
@@ -51,15 +54,22 @@ class StepWatch(TrainerCallback):  # type: ignore[misc] # transformers carries n
         report: Callable[[TrainingStep], None],
         evaluated: Callable[[HeldOutStep], list[HeldOutStep]],
         patience: int,
+        save_every_s: float = math.inf,
     ) -> None:
         """Keep what the checks and the records need."""
         self._expected, self._report, self._evaluated, self._patience = expected, report, evaluated, patience
-        self._began = 0.0
+        self._began, self._saved_at, self._save_every_s = 0.0, time.perf_counter(), save_every_s
         self.stopped_early = False
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
         """Take the time."""
         self._began = time.perf_counter()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Save a checkpoint where it is time; the first process's clock decides for all."""
+        if self._save_every_s < math.inf:
+            is_time = [time.perf_counter() - self._saved_at >= self._save_every_s]
+            control.should_save |= broadcast_object_list(is_time)[0]
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
         """Check and report the step that was just done."""
@@ -109,6 +119,7 @@ class StepWatch(TrainerCallback):  # type: ignore[misc] # transformers carries n
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Mark the checkpoint as whole: a killed run never goes on from a torn one."""
+        self._saved_at = time.perf_counter()
         if state.is_world_process_zero:
             (Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE).touch()
 

@@ -150,7 +150,9 @@ def _watch(job: TrainingJob, method: Method, start: Start, on_step: OnStep, has_
             progress.append(job.out, one)
         return evaluations
 
-    return StepWatch(expected, report, evaluated, job.config.patience)
+    minutes = job.config.checkpoint_minutes or (15.0 if job.config.tuning == "full" else 1.0)
+    every_s = math.inf if job.config.checkpoint_steps else 60.0 * minutes
+    return StepWatch(expected, report, evaluated, job.config.patience, every_s)
 
 
 def _close(out: Path, stopped_early: bool, precision: str) -> None:

@@ -159,7 +159,10 @@ class TrainingConfig(Section):
         False, description="Compute the reference's log-probabilities before the first step; saves memory."
     )
     checkpoint_steps: int | None = Field(
-        None, ge=1, description="Steps between checkpoints; none: 5 with an adapter, 50 without."
+        None, ge=1, description="Steps between checkpoints; none: by time, see `checkpoint_minutes`."
+    )
+    checkpoint_minutes: float | None = Field(
+        None, gt=0.0, description="Minutes between checkpoints; none: 1 with an adapter, 15 without."
     )
     eval_steps: int = Field(0, ge=0, description="Steps between evaluations on held-out pairs; 0: none.")
     patience: int = Field(
