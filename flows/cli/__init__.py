@@ -7,7 +7,7 @@ from pairsmith.flows.cli.shared import app
 __all__ = ["app", "environment", "judging", "looking", "main", "runs", "training"]
 
 _FIRST = ("init", "demo", "build", "status", "view", "inspect", "explain", "judge", "train", "evaluate")
-app.registered_commands.sort(key=lambda one: _FIRST.index(one.name) if one.name in _FIRST else len(_FIRST))
+app.registered_commands.sort(key=lambda verb: _FIRST.index(verb.name) if verb.name in _FIRST else len(_FIRST))
 
 
 def main() -> None:

@@ -135,7 +135,9 @@ def check_sandboxes(image: str, n_parallel: int) -> bool:
             )
     for line in describe_packages() or ["packages: none; `pairsmith sandbox build --packages numpy` fetches some"]:
         log(line)
-    print_table(console, ("attack", "what it tries", *(one.name for one in engines)), table_rows(attacks, tried))
+    print_table(
+        console, ("attack", "what it tries", *(engine.name for engine in engines)), table_rows(attacks, tried)
+    )
     n_held = sum(trial.held for trials in tried for trial in trials)
     n_tried = sum(map(len, tried))
     log(f"{n_held} of {n_tried} held")

@@ -52,7 +52,7 @@ def show_status(target: str | None, overrides: Iterable[str], cache: Path, conso
         return
     states = _states(subject.folder, subject.config, cache)
     is_at_work = is_locked(subject.work)
-    if all(one.state is State.MISSING for one in states) and not is_at_work and not subject.words:
+    if all(row.state is State.MISSING for row in states) and not is_at_work and not subject.words:
         raise NoRunError(f"{subject.title}: nothing of a run in there; name what `pairsmith build` wrote")
     print_lines(console, _sentence(states, subject))
     _print_states(states, console)
@@ -65,11 +65,11 @@ def show_status(target: str | None, overrides: Iterable[str], cache: Path, conso
 
 def _sentence(states: Sequence[StageState], subject: "_Subject") -> str:
     """Return how a run stands, and what to do next, in one line."""
-    n_done = sum(one.state is State.DONE for one in states)
-    pairs = next((f", {counted(one.n_rows, 'pair')}" for one in states if one.stage == "pairs" and one.n_rows), "")
+    n_done = sum(row.state is State.DONE for row in states)
+    pairs = next((f", {counted(row.n_rows, 'pair')}" for row in states if row.stage == "pairs" and row.n_rows), "")
     if is_locked(subject.work):
         return f"{subject.title} is at work: {n_done} of {len(states)} parts done{pairs}"
-    open_parts = [one for one in states if one.state is not State.DONE]
+    open_parts = [row for row in states if row.state is not State.DONE]
     if not open_parts:
         return f"{subject.title} is done{pairs}; next: pairsmith view {subject.title}"
     first = open_parts[0]
@@ -195,10 +195,10 @@ def _print_runs(runs: Iterable[Path], console: Console) -> int:
     """Print a line for each folder that is a run; return how many are."""
     rows = []
     for run in runs:
-        done = [one for one in _states(run, None, _RUNS) if one.state is State.DONE] if run.is_dir() else []
+        done = [row for row in _states(run, None, _RUNS) if row.state is State.DONE] if run.is_dir() else []
         now = "running" if is_locked(run) else ""
         if done or now:
-            pairs = next((f"{one.n_rows:,}" for one in done if one.stage == "pairs"), "")
+            pairs = next((f"{row.n_rows:,}" for row in done if row.stage == "pairs"), "")
             last = f"up to {done[-1].stage}" if done else ""
             rows.append((str(run), last, pairs, now))
     if rows:

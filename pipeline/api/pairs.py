@@ -194,7 +194,7 @@ def _of_scores(frame: pl.DataFrame, passed_at: float | None) -> pl.DataFrame:
     share = (scores - low) / ((high - low) or 1.0)
     n_passed = (share * _SCALE).round().cast(pl.Int64)
     return frame.with_columns(
-        label=pl.Series(["passed" if one else "failed" for one in passed], dtype=pl.String),
+        label=pl.Series(["passed" if is_right else "failed" for is_right in passed], dtype=pl.String),
         n_cases=pl.lit(_SCALE),
         n_passed=pl.Series([n if one else min(n, _SCALE - 1) for n, one in zip(n_passed, passed, strict=True)]),
     )

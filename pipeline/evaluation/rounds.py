@@ -150,7 +150,7 @@ def measure_kl(
     warm = [row for row in rows if row.temperature != 0.0] or rows
     drawn = sorted(warm, key=lambda row: row.candidate_id)[:_N_KL]
     try:
-        models = [(one, resolve_model(one, cache, report)) for one in (policy, start)]
+        models = [(sampling, resolve_model(sampling, cache, report)) for sampling in (policy, start)]
         key = digest(*(model.revision for _, model in models), *(row.candidate_id for row in drawn))
         if (_read_kl(evaluation) or {}).get("of") != key:
             kl = _kl(drawn, models, report)

@@ -124,9 +124,9 @@ def _find_foreign(text: str, entry_point: str, given: Sequence[Statement], reade
     starts = [number for number, line in enumerate(lines) if reader.could_begin(line)][:MAX_STARTS]
     tries = ["\n".join(lines[start:]) for start in [0, *starts]]
     read = [_read(rest, entry_point, given, reader) for rest in tries]
-    good = [one for one in read if one.extraction is Extraction.OK]
+    good = [found for found in read if found.extraction is Extraction.OK]
     if good:  # prose in front can swallow an import: the try that keeps most has it
-        return max(good, key=lambda one: len(one.code))
+        return max(good, key=lambda found: len(found.code))
     if not starts:
         return Found(Extraction.NO_CODE, "bare", "")
     if any(entry_point in line for line in lines[starts[0] :]):
@@ -179,8 +179,8 @@ def _defines_twice(text: str, code: str, entry_point: str, reader: Reader) -> bo
     if reader.language is not None:
         other = find_stretch(text.replace(code.strip("\n"), ""), entry_point, reader)
         return bool(other) and other.strip() not in code
-    defined = [one for one in reader.cut(text, True).statements if entry_point in one.binds and not one.stub]
-    return len({one.text.strip() for one in defined if one.kind != "guard"}) > 1
+    defined = [row for row in reader.cut(text, True).statements if entry_point in row.binds and not row.stub]
+    return len({row.text.strip() for row in defined if row.kind != "guard"}) > 1
 
 
 def _span(text: str, code: str) -> tuple[Span, ...]:
@@ -193,18 +193,18 @@ def _span(text: str, code: str) -> tuple[Span, ...]:
 
 
 def _defines(pieces: Pieces, entry_point: str) -> bool:
-    return any(entry_point in one.binds and one.kind != "guard" for one in pieces.statements)
+    return any(entry_point in row.binds and row.kind != "guard" for row in pieces.statements)
 
 
 def _without_prose(statements: Sequence[Statement]) -> list[Statement]:
     """Return statements without words that happen to compile: a name, a number, `Note: this`."""
-    return [one for one in statements if not one.is_words]
+    return [row for row in statements if not row.is_words]
 
 
 def _explain_bare_absence(pieces: Pieces, text: str, entry_point: str, reader: Reader) -> Found:
     if entry_point in pieces.broken:
         return Found(Extraction.SYNTAX_ERROR, "bare", as_written(text))
-    if code := [one for one in pieces.statements if one.kind != "demo" or "(" in one.text]:
+    if code := [row for row in pieces.statements if row.kind != "demo" or "(" in row.text]:
         is_whole = reader.is_bare_program(text)
         program = as_written(text) if is_whole else reader.finish(join(_without_prose(code)))
         owner = find_owner(program, entry_point) if reader.language is None else ""
@@ -316,8 +316,8 @@ def _accept_method(found: Found, config: ExtractionConfig) -> Found:
 def _explain_absence(blocks: Blocks, reader: Reader) -> Found:
     broken = {name for choice in blocks.choices for name in choice.pieces.broken}
     whole = "\n\n".join(choice.block.code.strip("\n") for choice in blocks.choices)
-    rows = [one for choice in blocks.choices for one in choice.statements]
-    code = [one for one in rows if one.kind != "demo" or "(" in one.text]
+    rows = [row for choice in blocks.choices for row in choice.statements]
+    code = [row for row in rows if row.kind != "demo" or "(" in row.text]
     if code:
         return Found(Extraction.NO_ENTRY_POINT, "fenced", reader.finish(join(code)))
     if broken or rows or whole.strip():

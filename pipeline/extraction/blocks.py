@@ -166,9 +166,9 @@ class Blocks:
     def _role(self, choice: _Choice) -> str:
         """Return what a block is to the entry point: defines, sketches, broken, names, uses or empty."""
         name, code = self.entry_point, choice.block.code
-        binding = [one for one in choice.statements if name in one.binds and one.kind != "guard"]
+        binding = [row for row in choice.statements if name in row.binds and row.kind != "guard"]
         if binding:
-            if all(one.stub for one in binding):
+            if all(row.stub for row in binding):
                 return "sketches"
             return "defines" if self.reader.compiles(_tidy(code)) or self._is_cut_off(choice) else "broken"
         if name in choice.pieces.broken:
@@ -188,7 +188,7 @@ class Blocks:
 
     def _only_imports(self, choice: _Choice) -> bool:
         """Return whether a block imports the entry point, as tests do that are in a file of their own."""
-        return all(one.kind == "import" for one in choice.statements if self.entry_point in one.binds)
+        return all(row.kind == "import" for row in choice.statements if self.entry_point in row.binds)
 
     def _is_cut_off(self, choice: _Choice) -> bool:
         """Return whether a block was cut off behind all that the entry point needs."""
@@ -197,7 +197,7 @@ class Blocks:
 
     def _found(self, chosen: list[_Choice], order: str) -> Found:
         kept = [
-            choice for choice in chosen if not is_withdrawn(self.text, [one.block for one in chosen], choice.block)
+            choice for choice in chosen if not is_withdrawn(self.text, [row.block for row in chosen], choice.block)
         ]
         chosen = kept or chosen
         different = {self._whole(choice): choice for choice in chosen}
@@ -207,7 +207,7 @@ class Blocks:
             good = [n for n, code in enumerate(codes) if self.reader.compiles(code)]
             place = good[-1] if good else place
         choice = choices[place]
-        parts = sorted([choice, *choice.helpers], key=lambda one: one.block.start)
+        parts = sorted([choice, *choice.helpers], key=lambda part: part.block.start)
         code, pruned, is_ok = self._forms(codes[place], choice)
         others = [self._forms(other, choices[n])[:2] for n, other in enumerate(codes) if n != place]
         return Found(
@@ -216,7 +216,7 @@ class Blocks:
             code=code,
             pruned=pruned,
             others=tuple(OtherBlock(*forms) for forms in others) if order == "agree" else (),
-            spans=tuple(Span(one.block.start, one.block.end) for one in parts),
+            spans=tuple(Span(part.block.start, part.block.end) for part in parts),
             is_joined=len(parts) > 1,
         )
 
@@ -235,31 +235,31 @@ class Blocks:
     def _whole(self, choice: _Choice) -> str:
         """Return a block as it was written, joined with the blocks and the prompt's code that it needs."""
         choice.helpers = self._find_helpers(choice)
-        parts = sorted([choice, *choice.helpers], key=lambda one: one.block.start)
+        parts = sorted([choice, *choice.helpers], key=lambda part: part.block.start)
         if len(parts) > 1 and self.reader.language is not None:
             return self._join_foreign(parts)
-        statements = [one for part in parts for one in part.statements]
+        statements = [row for part in parts for row in part.statements]
         code = "\n\n".join(as_written(_tidy(part.block.code)) for part in parts)
         lead, _ = borrow_around(statements, self.given, (), self.reader)
         return put_before(lead, code, statements)
 
     def _join_foreign(self, parts: list[_Choice]) -> str:
         """Return blocks joined, each import, include or package once and first."""
-        rows = [one for part in parts for one in part.statements]
+        rows = [row for part in parts for row in part.statements]
         lead, _ = borrow_around(rows, self.given, (), self.reader)
         settings = missing_settings((), rows)
-        imports = list({one.text.strip(): one for one in rows if one.kind == "import"}.values())
-        others = [one for one in rows if one.kind not in ("setting", "import", "guard")]
+        imports = list({row.text.strip(): row for row in rows if row.kind == "import"}.values())
+        others = [row for row in rows if row.kind not in ("setting", "import", "guard")]
         return self.reader.finish("\n".join(join(rows) for rows in (settings, imports, lead, others) if rows))
 
     def _find_helpers(self, choice: _Choice) -> list[_Choice]:
         """Return the blocks that bind names which a block lacks, and which those then lack."""
         helpers: list[_Choice] = []
-        usable = [one for one in self.choices if one is not choice and self._may_help(one)]
+        usable = [other for other in self.choices if other is not choice and self._may_help(other)]
         while True:
-            have = [one for part in (choice, *helpers) for one in part.statements]
+            have = [row for part in (choice, *helpers) for row in part.statements]
             missing = find_missing(have, self.reader.builtins)
-            more = [one for one in usable if one not in helpers and self._helps(one, have, missing)]
+            more = [other for other in usable if other not in helpers and self._helps(other, have, missing)]
             if not more:
                 return helpers
             helpers += more
@@ -271,27 +271,27 @@ class Blocks:
         if not choice.statements or not self.entry_point:
             return bool(choice.statements)
         return not any(
-            self.entry_point in one.reads
-            for one in choice.statements
-            if one.kind not in ("definition", "addition")
+            self.entry_point in row.reads
+            for row in choice.statements
+            if row.kind not in ("definition", "addition")
         )
 
     def _helps(self, choice: _Choice, have: Sequence[Statement], missing: set[str]) -> bool:
         if self.reader.language is None:
             not_helping = ("guard", "demo")
             return any(
-                not one.binds.isdisjoint(missing) for one in choice.statements if one.kind not in not_helping
+                not row.binds.isdisjoint(missing) for row in choice.statements if row.kind not in not_helping
             )
         kinds = ("definition", "addition", "import", "other", "setting")
-        binds = any(not one.binds.isdisjoint(missing) for one in choice.statements if one.kind in kinds)
-        only_settings = all(one.kind in ("setting", "import") for one in choice.statements)
+        binds = any(not row.binds.isdisjoint(missing) for row in choice.statements if row.kind in kinds)
+        only_settings = all(row.kind in ("setting", "import") for row in choice.statements)
         return binds or (only_settings and bool(missing_settings(have, choice.statements)))
 
     def _pruned(self, choice: _Choice) -> str:
         place = self.choices.index(choice)
-        others = [one for one in self.choices if one.role not in ("defines", "sketches", "broken", "names")]
-        before = [s for one in others if self.choices.index(one) < place for s in one.statements]
-        after = [s for one in others if self.choices.index(one) > place for s in one.statements]
+        others = [other for other in self.choices if other.role not in ("defines", "sketches", "broken", "names")]
+        before = [s for other in others if self.choices.index(other) < place for s in other.statements]
+        after = [s for other in others if self.choices.index(other) > place for s in other.statements]
         return prune(choice.statements, [*self.given, *before], after, self.entry_point, self.reader)
 
     def _find_method(self, order: str) -> Found | None:

@@ -72,7 +72,7 @@ def find_blocks(text: str, is_program: Callable[[str], bool], depth: int = 0) ->
         inner = []
         if not block.is_program and block.tag in _MARKDOWN and depth < 2 and len(match["indent"]) == 0:
             inner = find_blocks(block.code, is_program, depth + 1)
-        blocks += [_moved(one, block.start) for one in inner] or [block]
+        blocks += [_moved(part, block.start) for part in inner] or [block]
     return blocks
 
 

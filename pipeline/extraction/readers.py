@@ -192,7 +192,7 @@ def find_stretch(text: str, entry_point: str, reader: Reader) -> str:
 
 def _defines(code: str, entry_point: str, reader: Reader) -> bool:
     statements = reader.cut(code, False).statements
-    if any(entry_point in one.binds and one.kind != "guard" for one in statements):
+    if any(entry_point in row.binds and row.kind != "guard" for row in statements):
         return True
     return reader.language is not None and entry_point in function_names(code, reader.language)
 

@@ -189,7 +189,7 @@ def _evaluates_input(group: list[Node]) -> bool:
     """Return whether all that statements evaluate is a name or what a call gives, as in `eval(input())`."""
     calls = [call for node in group for call in _below(node, "call") if (call.text or b"").startswith(b"eval(")]
     given = [next(iter(call.named_children[1].named_children), None) for call in calls]
-    is_plain = all(one is not None and one.type in ("identifier", "call") for one in given)
+    is_plain = all(node is not None and node.type in ("identifier", "call") for node in given)
     is_defining = any(
         True for node in group for _ in _below(node, "function_definition", "class_definition", "lambda")
     )

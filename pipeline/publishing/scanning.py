@@ -82,7 +82,7 @@ def detectors() -> tuple[Any, ...]:
 
     classes: Any = get_mapping_from_secret_type_to_class().values()
     return tuple(
-        detector() for detector in sorted(classes, key=lambda one: one.__name__) if detector.__name__ in _BY_FORM
+        detector() for detector in sorted(classes, key=lambda kind: kind.__name__) if detector.__name__ in _BY_FORM
     )
 
 

@@ -31,7 +31,7 @@ def print_table(
     Cells are numbers, text, or text with a style. Whole numbers have thousands separators, columns of numbers are
     on the right, and text is shown as it is: never as markup, and with control characters written out.
     """
-    cells = [[one if isinstance(one, Text) else Text(_cell_text(one)) for one in row] for row in rows]
+    cells = [[cell if isinstance(cell, Text) else Text(_cell_text(cell)) for cell in row] for row in rows]
     table = Table(title=Text(visible(title)) if title else None, caption=caption or None)
     for place, name in enumerate(header):
         texts = [row[place].plain for row in cells]

@@ -1,17 +1,21 @@
-"""The wire format of OpenAI's API: what is sent for some requests, and what comes back. Sends nothing itself."""
+"""The wire format of OpenAI's API: addresses, what is sent for requests, what comes back. Sends nothing itself."""
 
 import contextlib
 import email.utils
+import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import httpx
+
 from pairsmith.pipeline.sampling.protocol import (
     Drawn,
     NonsenseError,
     Request,
+    SamplingError,
     Trouble,
     read_count,
     read_logprob,
@@ -20,12 +24,32 @@ from pairsmith.pipeline.sampling.protocol import (
 from pairsmith.schemas.config.sampling import LEAVE_OUT
 
 LONGEST_RETRY_AFTER_S = 600.0
+_DEFAULT_URL = "http://127.0.0.1:8000/v1"
 # Fields that some servers or models refuse; without them a completion is still one.
 _OPTIONAL_FIELDS = ("logprobs", "seed", "top_p")
 _LONG_WORDS = (
     "context length", "context_length", "too long", "maximum context", "exceeds the context", "max_model_len",
 )  # fmt: skip
 _OLD_LIMIT, _NEW_LIMIT = "max_tokens", "max_completion_tokens"  # newer OpenAI models refuse the old name
+
+
+def name_servers(urls: tuple[str, ...]) -> str:
+    """Return what stands for the weights behind some addresses where `sampling.revision` doesn't name them.
+
+    The same name behind another address may be another model. The digest tells them apart without publishing a
+    host's name; the default address has none, so that its samples stay those of older versions.
+    """
+    if urls == (_DEFAULT_URL,):
+        return ""
+    return f"server-{hashlib.sha256(' '.join(sorted(urls)).encode()).hexdigest()[:12]}"
+
+
+def checked_url(address: str) -> str:
+    """Return the address of a server without a slash at its end; refuse what is none."""
+    url = httpx.URL(address.rstrip("/"))
+    if url.scheme not in ("http", "https") or not url.host:
+        raise SamplingError(f"sampling.base_url={address}: write it like http://127.0.0.1:8000/v1")
+    return str(url)
 
 
 class AnswerError(ValueError):

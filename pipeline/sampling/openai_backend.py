@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import hashlib
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -15,8 +14,10 @@ from pairsmith.pipeline.sampling.concurrency import MOST, ClientLoop, Gate, Gate
 from pairsmith.pipeline.sampling.openai_api import (
     AnswerError,
     Dialect,
+    checked_url,
     is_too_long,
     make_body,
+    name_servers,
     parse_answer,
     retry_after_s,
 )
@@ -51,7 +52,6 @@ _MAX_LIMITS = 10  # time limits until a request is given up that gets no answer 
 _SLOWEST_TOKENS_PER_S = 5.0  # of one completion; a full batch of a large model makes 10 to 30
 _MODELS_LIMIT_S = 10.0
 _CONTEXT_FIELDS = ("max_model_len", "context_length", "context_window", "max_context_length")  # in `/models`
-_DEFAULT_URL = "http://127.0.0.1:8000/v1"
 
 
 @dataclass(slots=True)
@@ -97,8 +97,8 @@ class OpenAISampler(Sampler):
                 `request_limit_s`.
         """
         self.model = self.served_name = config.model
-        self.urls = tuple(_checked_url(url) for url in config.base_url)
-        self.revision = config.revision or _name_servers(self.urls)
+        self.urls = tuple(checked_url(url) for url in config.base_url)
+        self.revision = config.revision or name_servers(self.urls)
         self._config, self._report, self._first_wait_s = config, report, first_wait_s
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self.asks_log_probs = config.asks_log_probs
@@ -322,24 +322,6 @@ class OpenAISampler(Sampler):
 def request_limit_s(max_tokens: int) -> float:
     """Return the seconds without progress until a request is given up."""
     return _LIMIT_S + max_tokens / _SLOWEST_TOKENS_PER_S
-
-
-def _name_servers(urls: tuple[str, ...]) -> str:
-    """Return what stands for the weights behind some addresses where `sampling.revision` doesn't name them.
-
-    The same name behind another address may be another model. The digest tells them apart without publishing a
-    host's name; the default address has none, so that its samples stay those of older versions.
-    """
-    if urls == (_DEFAULT_URL,):
-        return ""
-    return f"server-{hashlib.sha256(' '.join(sorted(urls)).encode()).hexdigest()[:12]}"
-
-
-def _checked_url(address: str) -> str:
-    url = httpx.URL(address.rstrip("/"))
-    if url.scheme not in ("http", "https") or not url.host:
-        raise SamplingError(f"sampling.base_url={address}: write it like http://127.0.0.1:8000/v1")
-    return str(url)
 
 
 async def _post(client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> httpx.Response:

@@ -170,21 +170,21 @@ def drop_repeated(judged: Sequence[JudgedProblem], codes: Mapping[str, str]) -> 
     """
     kept: list[tuple[str, frozenset[bytes], str]] = []
     marked: dict[str, JudgedProblem] = {}
-    for one in sorted(judged, key=lambda one: (-one.card.posterior, one.problem.problem_id)):
-        if not one.card.reason:
-            words = _word_grams(words_of(one.problem.prompt))
-            renamed = analyse(codes.get(one.card.best_id, "")).fingerprints[2]
+    for row in sorted(judged, key=lambda row: (-row.card.posterior, row.problem.problem_id)):
+        if not row.card.reason:
+            words = _word_grams(words_of(row.problem.prompt))
+            renamed = analyse(codes.get(row.card.best_id, "")).fingerprints[2]
             near = (
                 name
                 for name, other, code in kept
                 if jaccard(words, other) >= NEAR_THRESHOLD or (code and code == renamed)
             )
             if repeated := next(near, ""):
-                one = JudgedProblem(one.problem, replace(one.card, reason="repeated", near=repeated))
+                row = JudgedProblem(row.problem, replace(row.card, reason="repeated", near=repeated))
             else:
-                kept.append((one.problem.problem_id, words, renamed))
-        marked[one.problem.problem_id] = one
-    return [marked[one.problem.problem_id] for one in judged]
+                kept.append((row.problem.problem_id, words, renamed))
+        marked[row.problem.problem_id] = row
+    return [marked[row.problem.problem_id] for row in judged]
 
 
 def _word_grams(text: str) -> frozenset[bytes]:

@@ -94,7 +94,7 @@ def _align(left: Sequence[str], right: Sequence[str]) -> list[tuple[int | None, 
     """Return which line stands beside which: the most alike in all, each in its order, lines unlike any alone."""
     if len(left) * len(right) > _MOST_LINES**2:
         return list(zip_longest(range(len(left)), range(len(right))))
-    alike = [[_likeness(one, other) for other in right] for one in left]
+    alike = [[_likeness(line, other) for other in right] for line in left]
     best = [[0.0] * (len(right) + 1) for _ in range(len(left) + 1)]
     for row in reversed(range(len(left))):
         for column in reversed(range(len(right))):

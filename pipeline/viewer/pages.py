@@ -218,7 +218,7 @@ def _clusters(history: ProblemHistory, pair: dict[str, Any]) -> list[Cluster]:
         code = shown_text(rows[0].code.strip("\n"), 700, 14)
         labels = count_labels(rows)
         shown.append(Cluster(len(rows), labels, code, pair["chosen_id"] in ids, pair["rejected_id"] in ids))
-    shown.sort(key=lambda one: (not one.has_chosen, not one.has_rejected, -one.n))
+    shown.sort(key=lambda row: (not row.has_chosen, not row.has_rejected, -row.n))
     return shown[:_N_CLUSTERS]
 
 

@@ -55,8 +55,8 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
     target = f"&{name}" if is_free else f"&{owner}::{name}"
     targets = _overloads(code, name, "" if is_free else owner) or [target]
     tried = "".join(
-        f"\n    try {{ return pairsmith::call({one}, arguments); }} catch (const pairsmith::ArgumentError&) {{}}"
-        for one in targets[:-1]
+        f"\n    try {{ return pairsmith::call({cast}, arguments); }} catch (const pairsmith::ArgumentError&) {{}}"
+        for cast in targets[:-1]
     )
     call = f"[](const pairsmith::Json& arguments) {{{tried} return pairsmith::call({targets[-1]}, arguments); }}"
     return _with_driver(whole, call)
@@ -177,7 +177,7 @@ def _is_generic(code: str, name: str) -> bool:
         rf"^(?:\w+ )*auto {re.escape(name)} *= *\[[^\]]*\] *(?:<|\([^)]*\bauto\b)", code, re.MULTILINE
     )
     return bool(is_lambda) or any(
-        re.search(r"\bauto\b", text_of(part)) for one in found for part in _list_parameters(one)
+        re.search(r"\bauto\b", text_of(part)) for function in found for part in _list_parameters(function)
     )
 
 
