@@ -212,7 +212,7 @@ def read_count(value: object, name: str) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if type(value) is not int or not 0 <= value <= MAX_COUNT:
-        raise NonsenseError(f"{name} is not a count of tokens")
+        raise NonsenseError(f"{name} is not a count")
     return value
 
 
