@@ -65,6 +65,10 @@ ATTACKS = {
     "a coroutine cancels everybody": (
         "import asyncio\nasync def main():\n    assert await f(17) == 289\nasyncio.run(main())\n",
         "import asyncio\nasync def f(x):\n    for task in asyncio.all_tasks(): task.cancel()\n    return 1"),
+    "a generator keeps an assertion that fails where it is closed": (
+        "def items():\n    try: yield 1\n    finally: assert g(17) == 289\nassert f(items()) == 1\n",
+        "def f(xs):\n    first = next(xs)\n    try: xs.close()\n    except BaseException: pass\n"
+        "    return first\ndef g(x): return 1"),
     "a star import brings a builtin": (SUITE + "def test_a():\n    " + _NEAR, _WRONG + "def abs(x): return 0"),
     "a star import brings what the tests imported": (
         "from pytest import approx\nfrom solution import *\ndef test_a():\n    assert f(17) == approx(289)\n",
@@ -72,6 +76,29 @@ ATTACKS = {
     "a star import brings a hook": (
         SUITE + "@pytest.mark.parametrize('x, y', [(17, 289), (0, 1)])\ndef test_a(x, y):\n    assert f(x) == y\n",
         "__all__ = ['f', 'pytest_generate_tests']\ndef pytest_generate_tests(m): m.parametrize('x, y', [(0, 1)])\n" + _WRONG),
+    "a dataclass that compares no field": (
+        "e = P(289)\nassert f(17) == e\n",
+        "from dataclasses import dataclass, field\n@dataclass\nclass P:\n    x: int = field(compare=False)\n"
+        "def f(x): return P(0)"),
+    "items of what counts as a sequence equal everything": (
+        SUITE + "def test_a():\n    assert f(17) == pytest.approx([289, 1])\n",
+        "import collections.abc\nclass E(float):\n    def __eq__(self, other): return True\n"
+        "    __hash__ = None\n@collections.abc.Sequence.register\nclass S:\n    def __len__(self): return 2\n"
+        "    def __getitem__(self, i): return E()\n    def __iter__(self): return iter([E(), E()])\n"
+        "def f(x): return S()"),
+    "what counts as a number is a fraction of any size": (
+        "from fractions import Fraction\nassert Fraction(289) - f(17) == 0\n",
+        "import numbers\n@numbers.Rational.register\nclass R:\n    def __rsub__(self, other): return 0\n"
+        "    numerator, denominator = 0, 1\ndef f(x): return R()"),
+    "an error that comes of itself": (
+        SUITE + "def test_a():\n    with pytest.raises(ValueError) as e:\n        f(17)\n"
+        "    assert e.value.__context__.args == (289,)\n",
+        "def f(x):\n    e = ValueError(1)\n    e.__context__ = KeyError(2)\n    e.__context__.__context__ = e\n    raise e"),
+    "a view of more than there is": (
+        "assert bytes(f(17)) == b'289'\n",
+        "from pairsmith.pipeline.sandbox.inside import layouts\n"
+        "layouts.memory_parts = lambda view: [b'1', -5, 1 << 60, 'B', (1 << 60, 1 << 60)]\n"
+        "def f(x): return memoryview(bytearray(b'1'))"),
     "a mock's assertion is replaced": (
         _MOCK + "m.assert_called_once_with(289)\n", "def f(x, m): m.assert_called_once_with = lambda *a: None"),
     "a mock's count is set": (_MOCK + "assert m.call_count == 2\n", "def f(x, m): m.call_count = 2"),

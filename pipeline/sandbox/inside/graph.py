@@ -96,7 +96,7 @@ class Peer:
         try:
             tree = [self.tree(part) for part in body]
             for number, known in list(self._known.items()):
-                items = _items_of(self.objects[number])
+                items = layouts.items_of(self.objects[number])
                 if not _same(items, known):
                     synced[number] = items
                     changes.append([number, "", self._trees(items)])
@@ -133,10 +133,18 @@ class Peer:
             for number, *_, items in changes:
                 if number in self._known:
                     value = self.objects[number]
-                    _fill(value, [self.value(item) for item in items])
-                    self._known[number] = _items_of(value)
+                    self._fill(value, [self.value(item) for item in items])
+                    self._known[number] = layouts.items_of(value)
             return [self.value(part) for part in body]
-        except (TypeError, ValueError, LookupError, AttributeError, RecursionError, OverflowError) as error:
+        except (
+            TypeError,
+            ValueError,
+            LookupError,
+            AttributeError,
+            RecursionError,
+            OverflowError,
+            BufferError,
+        ) as error:
             raise BrokenMessageError(f"{type(error).__name__}: {error}") from None
 
     def tree(self, value: Any) -> Any:
@@ -228,17 +236,21 @@ class Peer:
         kind = type(value)
         if kind is float:
             return ["nan"]
-        twin = _container(kind)
+        twin = layouts.container(kind)
         if twin is not None:
             items = synced[number] = twin.items(value)
             return [twin.name, self._trees(twin.header(value)), self._trees(items)]
+        memory = layouts.memory_parts(value) if kind is memoryview else None
+        if memory is not None:
+            return ["memory", self._trees(memory)]
         if self._crosses_by_state(kind):
-            items = synced[number] = _items_of(value)
+            items = synced[number] = layouts.items_of(value)
             return ["obj", self.tree(kind), self._trees(items)]
         if isinstance(value, BaseException):
             state = [[name, self.tree(part)] for name, part in layouts.error_state(value).items()]
             arguments = self._trees(layouts.error_arguments(value))
-            return ["exc", self.tree(kind), arguments, self.tree(value.__cause__), state]
+            chain = self._trees(layouts.error_chain(value, self._drops))
+            return ["exc", self.tree(kind), arguments, chain, state]
         if isinstance(value, type):
             is_stand_in = self._stand_in_of.get(value) == number
             return ["stand_in" if is_stand_in else "class", *mirrors.describe(value, self)]
@@ -246,7 +258,7 @@ class Peer:
         if base is None:
             return ["own", self._class_tree(kind)]
         if base[0] in twins.CONTAINER_OF:
-            items = synced[number] = _items_of(value)
+            items = synced[number] = layouts.items_of(value)
             return ["sub", self.tree(kind), self._trees(items)]
         return ["sub", self.tree(kind), self.tree(base[1](value))]
 
@@ -266,11 +278,14 @@ class Peer:
         if entry is None or type(number) is not int or number % 2 == self._next % 2:
             raise ValueError("a number that nobody gave")
         kind, *parts = entry[1:]
+        made: Any
         if kind in ("class", "stand_in"):
             mirrors.make_class(parts, self, lambda made: self._set(number, made), kind == "stand_in")
             return self.objects[number]
         if kind == "nan":
             made, is_synced = float("nan"), False
+        elif kind == "memory":
+            made, is_synced = layouts.make_memory(*[self.value(part) for part in parts[0]]), False
         elif kind in ("own", "exc", "sub", "obj"):
             mirror = self.value(parts[0])
             made = mirrors.make_object(kind, mirror, parts[1:], self)
@@ -280,10 +295,21 @@ class Peer:
                 self._need_numpy()
             made = twins.CONTAINER_NAMED[kind].make(*[self.value(part) for part in parts[0]])
             is_synced = True
+            if kind == "bytearray":  # before a view of it is made
+                made[:] = self.value(parts[1][0])
         self._set(number, made)
         if is_synced:
             self._known[number] = []
         return made
+
+    def _fill(self, value: Any, items: list[Any]) -> None:
+        try:
+            layouts.fill(value, items)
+        except BufferError:  # over there no view of it is left
+            for view in self.objects.values():
+                if type(view) is memoryview and layouts.is_view_of(view, value):
+                    view.release()
+            layouts.fill(value, items)
 
     def _need_numpy(self) -> None:
         importlib.import_module("numpy")
@@ -305,36 +331,6 @@ class Peer:
                 self._known.pop(number, None)
         self._n_kept = len(self.objects)
         return gone
-
-
-def _container(kind: Any) -> twins.Container | None:
-    if kind.__module__ == "numpy":
-        twins.know_numpy()
-    return twins.CONTAINER_OF.get(kind)
-
-
-def _twin_of(value: Any) -> twins.Container | None:
-    kind = type(value)
-    twin = _container(kind)
-    if twin is None:
-        base = next((base for base in (list, dict, set) if isinstance(value, base)), None)
-        twin = twins.CONTAINER_OF[base] if base is not None else None
-    return twin
-
-
-def _items_of(value: Any) -> list[Any]:
-    twin = _twin_of(value)
-    if twin is not None:
-        return twin.items(value)
-    return [part for pair in layouts.state_of(value).items() for part in pair]
-
-
-def _fill(value: Any, items: list[Any]) -> None:
-    twin = _twin_of(value)
-    if twin is not None:
-        twin.fill(value, items)
-    else:
-        layouts.set_state(value, dict(zip(items[::2], items[1::2])))  # noqa: B905 (Python 3.9)
 
 
 def _same(items: list[Any], known: list[Any]) -> bool:

@@ -27,6 +27,11 @@ _SCALED = {f"__{how}{name}__" for name in ("add", "mul", "matmul", "pow", "lshif
 _PLAIN_CALLS = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, type)
 _OF_TESTS = ("tests", "test_solution", "solution")  # modules whose classes are the tests' or the setup's
 _PLAIN = (int, float, complex, str, bytes)
+_RESUMED = {
+    types.GeneratorType: ("send", "throw", "close"),
+    types.CoroutineType: ("send", "throw", "close"),
+    types.AsyncGeneratorType: ("asend", "athrow", "aclose"),
+}
 _CLOSED = (
     *_PLAIN_CALLS, types.ModuleType, types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType,
     types.FrameType, types.CodeType, types.TracebackType,
@@ -90,7 +95,7 @@ class Guard:
         if name in ("__exit__", "__aexit__"):  # if it says so, nobody hears of the exception
             self.failed(operands[2:3])
         if name in ARITHMETIC:
-            is_mixed = is_mixed or not all(map(self._is_theirs, operands[1:]))
+            is_mixed = is_mixed or not all(map(self.is_theirs, operands[1:]))
         elif name not in CONVERSIONS:
             return
         for part in value if isinstance(value, tuple) and "divmod" in name else (value,):
@@ -106,7 +111,8 @@ class Guard:
             return False
         return type(value) in self._named or (name in _SCALED and not isinstance(type(value), Meta))
 
-    def _is_theirs(self, value: Any) -> bool:
+    def is_theirs(self, value: Any) -> bool:
+        """Return whether an object, or a class, is the candidate's."""
         number = self._peer.number_of(value)
         return number is not None and number % 2 == 1
 
@@ -117,7 +123,7 @@ class Guard:
             AttributeError: if it asks for an attribute that it must not see.
             UnsupportedTestError: if an honest candidate may ask for that, too.
         """
-        if kind in ("poll", "cancel") or (kind == "warned" and isinstance(parts[0], Warning)):
+        if kind in ("poll", "cancel", "queued") or (kind == "warned" and isinstance(parts[0], Warning)):
             return True
         if kind == "logged":
             return _is_record(*parts)
@@ -130,6 +136,8 @@ class Guard:
                 raise UnsupportedTestError("a class of the standard library that only the tests have")
             return isinstance(value, _PLAIN_CALLS) or self._is_open(value)
         if kind in ("next", "await", "start", "signature"):
+            return True
+        if kind == "method" and parts[1] in _RESUMED.get(type(value), ()):
             return True
         if kind == "op":
             return parts[0] in OPERATORS or parts[0] in COPIES

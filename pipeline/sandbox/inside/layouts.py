@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import enum
 import sys
@@ -13,6 +14,7 @@ from pairsmith.schemas import twins
 _STEERS_TESTS = ("unittest", "doctest", "bdb")  # a test runner would take their exceptions for its own
 _GENERATED = "<string>"  # where dataclasses compile their methods
 
+_ABSTRACT = ("abc", "collections.abc", "contextlib", "numbers", "os")  # whose classes take in others by `register`
 _VIEWS: dict[str, Any] = {"dict_keys": dict.keys, "dict_values": dict.values, "dict_items": dict.items}
 VIEW_NAMES: dict[Any, str] = {type(view({})): name for name, view in _VIEWS.items()}
 
@@ -22,6 +24,39 @@ def make_view(name: str, items: list[Any]) -> Any:
     if name == "dict_keys":
         return dict.fromkeys(items).keys()
     return dict(items).items() if name == "dict_items" else dict(enumerate(items)).values()
+
+
+def memory_parts(view: memoryview) -> list[Any] | None:
+    """Return what a memoryview is of, its start and size in bytes there, format and shape; None if unknown."""
+    try:
+        base, flat = view.obj, view.cast("B") if view.c_contiguous else None
+    except (TypeError, ValueError):  # it is released
+        return None
+    if view.readonly and isinstance(base, bytes):
+        return [view.tobytes(), 0, view.nbytes, view.format, view.shape]
+    if view.readonly or type(base) is not bytearray or not flat:
+        return None
+    before = bytes(base)
+    flat[0] ^= 255
+    start = next(place for place, byte in enumerate(base) if byte != before[place])
+    flat[0] ^= 255
+    return [base, start, view.nbytes, view.format, view.shape]
+
+
+def make_memory(base: Any, start: int, size: int, code: str, shape: tuple[int, ...]) -> memoryview:
+    """Return the memoryview that has these parts."""
+    view: Any = memoryview(base)[start : start + size]
+    if len(shape) != 1:
+        return memoryview(view.cast(code, shape))
+    return memoryview(view if code == "B" else view.cast(code))
+
+
+def is_view_of(view: memoryview, base: bytearray) -> bool:
+    """Return whether a memoryview is of a bytearray, and not released."""
+    try:
+        return view.obj is base
+    except ValueError:
+        return False
 
 
 def value_parts(value: Any) -> list[Any] | None:
@@ -47,6 +82,31 @@ def make_named(kind: Any, parts: list[Any]) -> Any:
     raise ValueError("neither an enum nor a named tuple")
 
 
+def abstract_parts(kind: Any) -> list[Any]:
+    """Return the abstract classes of the standard library that a class counts as, and its own abstract methods."""
+    if not is_written_class(kind):
+        return [[], None]
+    loaded = [one for name in _ABSTRACT if name in sys.modules for one in vars(sys.modules[name]).values()]
+    known = {one for one in (*loaded, *type.mro(kind)) if _is_abstract(one)}
+    names = sorted(f"{one.__module__}:{one.__name__}" for one in known if issubclass(kind, one))
+    return [names, sorted(kind.__abstractmethods__) if type(kind) is abc.ABCMeta else None]
+
+
+def count_as(kind: Any, names: list[str], to_write: list[str] | None) -> None:
+    """Have a stand-in count as what `abstract_parts` says."""
+    for name in names:
+        module, _, attribute = name.partition(":")
+        found: Any = getattr(sys.modules.get(module), attribute, None) if is_standard(module) else None
+        if _is_abstract(found) and not issubclass(kind, found):
+            found.register(kind)
+    if to_write is not None:
+        type.__setattr__(kind, "__abstractmethods__", frozenset(map(str, to_write)))
+
+
+def _is_abstract(kind: Any) -> bool:
+    return type(kind) is abc.ABCMeta and is_library(kind)
+
+
 def is_record(kind: Any) -> bool:
     """Return whether a class is a dataclass whose methods Python made, so that its fields say all."""
     if not dataclasses.is_dataclass(kind) or not has_plain_layout(kind):
@@ -57,8 +117,7 @@ def is_record(kind: Any) -> bool:
         return False
     if any(getattr(part, "fset", None) for base in _classes_of(kind) for part in vars(base).values()):
         return False  # setting an attribute runs code
-    is_compared = all(field.compare for field in dataclasses.fields(kind))
-    return is_compared and all(dataclasses.is_dataclass(base) for base in _classes_of(kind))
+    return all(dataclasses.is_dataclass(base) for base in _classes_of(kind))
 
 
 def has_own_init(kind: Any) -> bool:
@@ -112,8 +171,10 @@ def _slots_of(kind: Any) -> dict[str, Any]:
 
 
 def is_written(value: Any) -> bool:
-    """Return whether a function is in the source of a solution, a setup or a test."""
+    """Return whether a function is in the source of a solution, a setup or a test, or rests on one that is."""
     code = getattr(value, "__code__", None)
+    if getattr(value, "__module__", "") == "functools":  # `total_ordering` made it
+        return True
     return code is not None and code.co_filename != _GENERATED and code.co_filename.startswith(("<", "/tmp"))
 
 
@@ -128,6 +189,16 @@ def error_state(error: BaseException) -> dict[str, Any]:
         return {}
     known = {name: getattr(error, name, None) for name in ("filename", "name")}
     return {**vars(error), **{name: value for name, value in known.items() if value is not None}}
+
+
+def error_chain(error: BaseException, is_test: bool) -> list[Any]:
+    """Return an exception's cause, its context (one of the tests' stays with them), and whether that is hidden."""
+    return [error.__cause__, None if is_test else error.__context__, error.__suppress_context__]
+
+
+def set_error_chain(error: BaseException, cause: Any, context: Any, is_hidden: Any) -> None:
+    """Give an exception what `error_chain` says."""
+    error.__cause__, error.__context__, error.__suppress_context__ = cause, context, bool(is_hidden)
 
 
 def error_arguments(error: BaseException) -> tuple[Any, ...]:
@@ -152,3 +223,35 @@ def is_standard(module: Any) -> bool:
     names = getattr(sys, "stdlib_module_names", sys.builtin_module_names)  # the first from Python 3.10 on
     root = str(module).partition(".")[0]
     return root in names and root not in _STEERS_TESTS
+
+
+def container(kind: Any) -> twins.Container | None:
+    """Return the twin of a container's class."""
+    if kind.__module__ == "numpy":
+        twins.know_numpy()
+    return twins.CONTAINER_OF.get(kind)
+
+
+def _twin_of(value: Any) -> twins.Container | None:
+    twin = container(type(value))
+    if twin is None:
+        base = next((base for base in (list, dict, set) if isinstance(value, base)), None)
+        twin = twins.CONTAINER_OF[base] if base is not None else None
+    return twin
+
+
+def items_of(value: Any) -> list[Any]:
+    """Return what a container, or an object by its attributes, holds."""
+    twin = _twin_of(value)
+    if twin is not None:
+        return twin.items(value)
+    return [part for pair in state_of(value).items() for part in pair]
+
+
+def fill(value: Any, items: list[Any]) -> None:
+    """Have a container, or an object by its attributes, hold these items instead."""
+    twin = _twin_of(value)
+    if twin is not None:
+        twin.fill(value, items)
+    else:
+        set_state(value, dict(zip(items[::2], items[1::2])))  # noqa: B905 (Python 3.9)

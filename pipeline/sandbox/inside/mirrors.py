@@ -62,7 +62,8 @@ def describe(kind: Any, peer: Any) -> list[Any]:
         methods += ["@" + name for name in _of_class(kind)]
     name = str(kind.__name__)[:100]
     looks = "" if native is not None or (is_error and layouts.is_written_class(kind)) else _looks(kind)
-    return [name, [peer.tree(base) for base in bases], operators, methods, style, looks]
+    abstract = layouts.abstract_parts(kind)
+    return [name, [peer.tree(base) for base in bases], operators, methods, style, looks, abstract]
 
 
 def _style(kind: Any, peer: Any) -> list[Any]:
@@ -78,7 +79,7 @@ def _style(kind: Any, peer: Any) -> list[Any]:
             made = None if field.default_factory is dataclasses.MISSING else peer.tree(field.default_factory)
             default = peer.tree(field.default) if is_given else made
             is_named = getattr(field, "kw_only", False)
-            fields.append([field.name, is_given, default, field.repr, is_named, field.init])
+            fields.append([field.name, is_given, default, field.repr, is_named, field.init, field.compare])
         known = {name: bool(getattr(kind.__dataclass_params__, name)) for name in _RECORD_OPTIONS}
         known["slots"], known["made_there"] = not kind.__dictoffset__, layouts.has_own_init(kind)
         return ["record", fields, known]
@@ -122,8 +123,10 @@ def _looks(kind: Any) -> str:
     if name in _LOOKS and _LOOKS[name] is kind:
         return name
     known: list[Any] = [
-        base for base in type.mro(kind)[:-1] if not layouts.is_heap(base) or layouts.is_library(base)
-    ]
+        base
+        for base in type.mro(kind)[:-1]
+        if not layouts.is_heap(base) or (layouts.is_library(base) and (base is kind or type(base) is type))
+    ]  # abstract ones: see `layouts.abstract_parts`
     return f"{known[0].__module__}:{known[0].__name__}" if known else ""
 
 
@@ -144,7 +147,7 @@ def make_class(parts: list[Any], peer: Any, register: Callable[[type], None], is
     Raises:
         ValueError: if it is none.
     """
-    name, base_trees, operators, methods, style, looks = parts
+    name, base_trees, operators, methods, style, looks, abstract = parts
     _check_names(methods, style)
     own: Any = _looked_up(looks)
     if own is not None and not is_stand_in and own.__name__ == name:
@@ -186,9 +189,10 @@ def make_class(parts: list[Any], peer: Any, register: Callable[[type], None], is
         if style[2]["slots"] and not options["frozen"]:
             set_on(made, "__setattr__", _set_slot)
         dataclasses.dataclass(init=not style[2]["made_there"], **options)(made)
-        if style[2]["made_there"]:
-            set_on(made, "__eq__", _counted_equality(made.__eq__, peer))
+        if style[2]["made_there"] or not all(field[-1] for field in style[1]):
+            set_on(made, "__eq__", _counted_equality(made, made.__eq__, peer))
         peer.shared.add(made)
+    layouts.count_as(made, *abstract)
 
 
 def _check_names(methods: list[str], style: list[Any]) -> None:
@@ -217,13 +221,14 @@ def _plain_class(name: str, bases: list[Any], style: list[Any], looks: str, peer
         namespace["__annotations__"] = {field: object for field, *_ in style[1]}
         namespace["__field_names__"] = [field for field, *_ in style[1]]
         namespace["__made_there__"] = bool(style[2]["made_there"])
-        for field, is_given, value, is_shown, is_named, is_taken in style[1]:
+        for field, is_given, value, is_shown, is_named, is_taken, is_compared in style[1]:
             options: dict[str, Any] = {"default": peer.value(value)} if is_given else {}
             if not is_given and value is not None:
                 options = {"default_factory": peer.value(value)}
             if is_named and sys.version_info >= (3, 10):
                 options["kw_only"] = True
-            namespace[field] = dataclasses.field(repr=bool(is_shown), init=bool(is_taken), **options)
+            options.update(repr=bool(is_shown), init=bool(is_taken), compare=bool(is_compared))
+            namespace[field] = dataclasses.field(**options)
     elif not any(issubclass(base, Remote) for base in bases):
         bases = [Remote, *bases]
     if style[0] == "plain" and all(base is Remote or not base.__dictoffset__ for base in bases):
@@ -236,13 +241,17 @@ def _plain_class(name: str, bases: list[Any], style: list[Any], looks: str, peer
         return type.__new__(meta, name, (Remote,), namespace)
 
 
-def _counted_equality(equality: Callable[[Any, Any], Any], peer: Any) -> Callable[[Any, Any], Any]:
-    """Return the equality of a dataclass whose own code saw what the tests made its objects of."""
+def _counted_equality(kind: Any, equality: Callable[[Any, Any], Any], peer: Any) -> Callable[[Any, Any], Any]:
+    """Return the equality of a dataclass that leaves out fields, or whose own code saw what the tests made."""
+    left_out = [field.name for field in dataclasses.fields(kind) if not field.compare]
 
     def compare(self: Any, other: Any) -> Any:
+        is_equal = equality(self, other)
+        if is_equal is True:
+            peer.own["__eq__"] += not all(getattr(self, name) == getattr(other, name) for name in left_out)
         if type(self).__dict__.get("__is_made_by_tests__", False):
             peer.own["__eq__"] += not (peer.guard.is_as_made(self) and peer.guard.is_as_made(other))
-        return equality(self, other)
+        return is_equal
 
     return compare
 
@@ -283,7 +292,7 @@ def make_object(kind: str, mirror: Any, parts: list[Any], peer: Any) -> Any:
         arguments = tuple(peer.value(part) for part in parts[0])
         made = mirror.__new__(mirror, *arguments)
         BaseException.__setattr__(made, "args", arguments)
-        made.__cause__ = peer.value(parts[1])
+        layouts.set_error_chain(made, *[peer.value(part) for part in parts[1]])
         if isinstance(made, (SystemExit, StopIteration)) or not layouts.is_heap(mirror):
             made.__init__(*arguments)  # type: ignore[misc]
         for name, tree in parts[2]:

@@ -246,11 +246,11 @@ def _outcome(
         name = type_name(error).decode()
         is_shown = (
             (session.was_reached or error is session.raised)
-            and not session.overlaps
+            and not (session.overlaps or session.collapses)
             and not isinstance(error, RefusedError)
         )
         return ["failed" if is_shown else "error", name]
-    return ["passed", ""]
+    return ["error", "calls at the same time came one after the other"] if session.collapses else ["passed", ""]
 
 
 def _import_first(code: str) -> None:

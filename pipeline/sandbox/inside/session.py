@@ -14,6 +14,7 @@ the side that is asked may ask back before it replies, as when a candidate calls
     derive name bases body options, super class object name   of a class that a test derives from the candidate's
     warned warning           a warning of the candidate's, for the filters and recorders of the tests
     logged [...] error has_own_level   a log record of the candidate's, for the loggers of the tests
+    queued                   a thread of the candidate's waited while another one asked
     start c, poll n, cancel n   of coroutines that run at the same time
 
 The test's side answers only what the candidate could ask in one process without looking into the test: calls,
@@ -35,7 +36,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from pairsmith.pipeline.sandbox.inside.coroutines import Coroutines
+from pairsmith.pipeline.sandbox.inside.coroutines import Coroutines, Threads
 from pairsmith.pipeline.sandbox.inside.graph import BrokenMessageError, Peer
 from pairsmith.pipeline.sandbox.inside.guarding import OWN, Guard
 from pairsmith.pipeline.sandbox.inside.remote import COPIES, OPERATORS, UnsupportedTestError, derived
@@ -85,6 +86,7 @@ class Session(Peer):
         self._coroutines = Coroutines(self.guard.failed)
         self.line = threading.RLock()
         self._n_waiting = 0
+        self._threads = Threads()
         self._around: Any = Surroundings() if is_test else Copies()
 
     def request(self, *body: Any) -> Any:
@@ -100,7 +102,9 @@ class Session(Peer):
         if self.is_test and body[0] == "op" and body[1] in OWN:
             self.own[body[1]] += 1
         if not self.is_test or body[0] not in _RUNS:
-            with self.line:
+            with self._threads.asking() as is_beside, self.line:
+                if is_beside and not self.is_test:
+                    self._ask(("queued",))
                 value = self._ask(tuple(body))
             if body[0] == "names":
                 self.guard.answered(body, value)
@@ -158,7 +162,8 @@ class Session(Peer):
         try:
             if self.is_test and not self.guard.may(kind, parts):
                 raise PermissionError("the tests do not answer that")
-            value = getattr(self, f"_do_{kind}")(*parts)
+            with self._threads.answering():
+                value = getattr(self, f"_do_{kind}")(*parts)
             if type(value) in (tuple, frozenset) and kind in ("call", "method"):
                 for place, argument in enumerate(parts[-2]):
                     if argument is value:
@@ -176,8 +181,11 @@ class Session(Peer):
             return ["raise", error]
 
     def compare(self, name: str, ours: Any, other: Any) -> Any:
-        """Return what the other side's own comparison says; it never sees a value that is the test's own."""
-        if self.is_test and self.number_of(other) is None:
+        """Return what the other side's own comparison says; it never sees a value that is the test's own.
+
+        Members of its enums and its named tuples are its own, though they have no number.
+        """
+        if self.is_test and self.number_of(other) is None and not self.guard.is_theirs(type(other)):
             self.is_vague = True
             self.own[name] += 1
             return NotImplemented
@@ -221,6 +229,14 @@ class Session(Peer):
         if isinstance(error, SystemExit):
             error.__dict__["is_the_candidates"] = True
         raise error
+
+    @property
+    def collapses(self) -> bool:
+        """Whether what the candidate would have the tests do at the same time came one after the other."""
+        return self._threads.is_collapsed or self._coroutines.is_collapsed
+
+    def _do_queued(self) -> None:
+        self._threads.queued()
 
     def _do_names(self, names: list[str]) -> dict[str, Any]:
         bound = {**self.methods, **self.namespace}

@@ -107,7 +107,7 @@ class _Recorder:
         elif report.skipped:
             self.outcomes.setdefault(name, "skipped")
         elif report.when == "call":
-            self.outcomes.setdefault(name, "passed")
+            self.outcomes.setdefault(name, "error" if self._session.collapses else "passed")
 
     def pytest_make_collect_report(self, collector: Any) -> None:
         self._is_unsupported = self._is_raised = False
@@ -128,7 +128,7 @@ class _Recorder:
         is_shown = (
             (self._session.was_reached or self._is_raised)
             and not self._is_unsupported
-            and not self._session.overlaps
+            and not (self._session.overlaps or self._session.collapses)
         )
         return "failed" if is_shown else "error"
 
