@@ -30,7 +30,7 @@ def main() -> None:
     options = parser.parse_args()
     problems, candidates = read_samples(options.samples, -(-options.n // 164))
     programs = [extract_program(row, problems[row.problem_id]) for row in candidates][: options.n]
-    seconds: Counter[int] = Counter()
+    seconds = {1: 0.0, 2: 0.0}
     labels: dict[int, Counter[str]] = {1: Counter(), 2: Counter()}
     limits = SandboxConfig(backend=options.backend, workers=2)
     with open_pool(limits, ExecutionConfig(), "benchmark", print) as pool:
