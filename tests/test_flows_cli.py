@@ -104,7 +104,7 @@ def test_train_before_build_says_what_to_do(home: Path, tmp_path: Path) -> None:
     pytest.importorskip("trl")
     cache = Path.home() / ".cache" / "pairsmith"
     assert_one_line(
-        run_pairsmith("train", "--set", f"run={tmp_path / 'run'}", "--cache", cache, home=home), "pairs"
+        call_pairsmith("train", "--set", f"run={tmp_path / 'run'}", "--cache", cache, home=home), "pairs"
     )
 
 

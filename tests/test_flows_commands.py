@@ -116,7 +116,7 @@ def test_the_shell_completes_verbs_options_and_keys(shell: str, home: Path) -> N
 
 
 def test_exit_codes_are_as_documented(home: Path, tmp_path: Path) -> None:
-    assert run_pairsmith("init", tmp_path / "a.toml", home=home).returncode == 0
+    assert call_pairsmith("init", tmp_path / "a.toml", home=home).returncode == 0
     assert call_pairsmith("init", tmp_path / "a.toml", home=home).returncode == 1
     assert run_pairsmith("init", "--no-such-option", home=home).returncode == 2
     page = (FOLDER / "commands.md").read_text(encoding="utf-8")

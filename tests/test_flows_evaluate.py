@@ -9,7 +9,7 @@ from pairsmith.pipeline.evaluation.gate import check_gate, read_gate
 from pairsmith.pipeline.evaluation.score import gains_from_json, score_from_json, slices_from_json
 from pairsmith.pipeline.problems.sources.starter import StarterProblem, load_starter, starter_folder
 from pairsmith.schemas.config import GateConfig
-from tests.cli_kit import run_pairsmith
+from tests.cli_kit import call_pairsmith
 
 N = 8  # samples a problem
 ALL = load_starter(starter_folder())
@@ -29,7 +29,7 @@ def samples_of(item: StarterProblem, n_right: int) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def evaluated(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Path:
+def evaluated(tmp_path_factory: pytest.TempPathFactory, home: Path, prefect_here: None) -> Path:
     """A start that is right half of the time, a harmed model, and one that always gives one solution."""
     folder = tmp_path_factory.mktemp("evaluate")
     models = []
@@ -55,7 +55,7 @@ ids = {ids}
 """,
         encoding="utf-8",
     )
-    done = run_pairsmith("evaluate", config, home=home)
+    done = call_pairsmith("evaluate", config, home=home)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 

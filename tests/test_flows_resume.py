@@ -30,12 +30,6 @@ def test_build_makes_every_stage_and_a_report(built: Path) -> None:
     assert (built / "report.html").stat().st_size > 10_000
 
 
-def test_no_server_is_needed_beforehand(config: Path, built: Path, tmp_path: Path) -> None:
-    done = run_pairsmith("build", config, "--set", f"run={tmp_path / 'run'}", home=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert contents(tmp_path / "run") == contents(built)
-
-
 def test_the_pairs_load_as_a_dataset(built: Path, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     files = {split: str(built / "pairs" / f"{split}-*.parquet") for split in ("train", "test")}
@@ -74,35 +68,10 @@ def test_a_changed_setting_redoes_only_what_depends_on_it(config: Path, built: P
     assert call_pairsmith("build", config, home=home).returncode == 0
 
 
-# While it draws, while sandboxes work, in a stage after the overlapped ones, and in one that is made whole.
-@pytest.mark.parametrize("stage", ["candidates", "executions", "standings", "pairs"])
-def test_a_killed_run_goes_on_and_ends_the_same(
-    config: Path, built: Path, home: Path, tmp_path: Path, stage: str
-) -> None:
-    run = tmp_path / "run"
-    process = subprocess.Popen(
-        command_of("build", config, "--set", f"run={run}"),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=environment(home),
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 200
-    while not any(run.glob(f"{stage}/*.parquet*")):  # a shard, or the beginning of one
-        assert process.poll() is None, "it ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    done = call_pairsmith("build", config, "--set", f"run={run}", home=home)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert contents(run) == contents(built)
-    assert (run / "report.html").read_bytes() == (built / "report.html").read_bytes()
-    assert not list(run.rglob("*.partial"))
-
-
-def begin(config: Path, run: Path, home: Path, own_group: bool) -> "subprocess.Popen[str]":
-    """Start a build; return it when it has drawn something."""
+def begin(
+    config: Path, run: Path, home: Path, own_group: bool = True, until: str = "candidates/*.parquet"
+) -> "subprocess.Popen[str]":
+    """Start a build; return it when a file of this pattern is in its run."""
     process = subprocess.Popen(
         command_of("build", config, "--set", f"run={run}"),
         stdout=subprocess.PIPE,
@@ -111,10 +80,27 @@ def begin(config: Path, run: Path, home: Path, own_group: bool) -> "subprocess.P
         env=environment(home),
         start_new_session=own_group,
     )
-    while not any(run.glob("candidates/*.parquet")):
-        assert process.poll() is None
-        time.sleep(0.01)
+    deadline = time.monotonic() + 200
+    while not any(run.glob(until)):
+        assert process.poll() is None, f"it ended before {until} was there"
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
     return process
+
+
+def test_a_run_that_is_killed_again_and_again_goes_on_and_ends_the_same(
+    config: Path, built: Path, home: Path, tmp_path: Path
+) -> None:
+    """While it draws, while sandboxes work, after the overlapped stages, and in one that is made whole."""
+    run = tmp_path / "run"
+    for stage in ("candidates", "executions", "standings", "pairs"):
+        with begin(config, run, home, until=f"{stage}/*.parquet*") as process:  # a shard, or the beginning of one
+            os.killpg(process.pid, signal.SIGKILL)
+    done = call_pairsmith("build", config, "--set", f"run={run}", home=home)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert contents(run) == contents(built)
+    assert (run / "report.html").read_bytes() == (built / "report.html").read_bytes()
+    assert not list(run.rglob("*.partial"))
 
 
 def assert_stopped(process: "subprocess.Popen[str]", number: signal.Signals, timeout_s: float) -> None:
@@ -141,12 +127,16 @@ def test_a_signal_is_one_line_and_keeps_what_is_there(
 def test_a_signal_to_the_whole_group_stops_it_and_the_run_goes_on(
     config: Path, built: Path, home: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    """As Ctrl-C in a terminal does it: Prefect's temporary server is in the group, and must not be missed."""
+    """As Ctrl-C in a terminal does it: Prefect's temporary server is in the group, and must not be missed.
+
+    No server is needed beforehand, neither for the run that is stopped nor for the one that goes on.
+    """
     run = tmp_path / "run"
-    process = begin(config, run, tmp_path, own_group=True)  # a home where no server runs yet
+    process = begin(config, run, tmp_path)  # a home where no server runs yet
     os.killpg(process.pid, number)
     assert_stopped(process, number, 40)  # Prefect's client alone tries for 62 s
-    assert call_pairsmith("build", config, "--set", f"run={run}", home=home).returncode == 0
+    done = run_pairsmith("build", config, "--set", f"run={run}", home=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
     assert contents(run) == contents(built)
 
 

@@ -54,9 +54,10 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("prefect_here")
 def test_a_study_runs_its_cells_tells_those_that_fail_and_goes_on(study: Path, home: Path) -> None:
     """No pair fits into 16 tokens: the second method has nothing to train on, which costs the first nothing."""
-    done = run_pairsmith("study", study / "study.toml", home=home)
+    done = call_pairsmith("study", study / "study.toml", home=home)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "error in tiny / own / short: " in done.stdout
     dpo = study / "study" / "cells" / "tiny" / "own" / "dpo"
@@ -71,7 +72,7 @@ def test_a_study_runs_its_cells_tells_those_that_fail_and_goes_on(study: Path, h
     assert "tiny / own / short failed:" in page
     adapter = dpo / "training" / "adapter" / "adapter_model.safetensors"
     before = adapter.stat()
-    again = run_pairsmith("study", study / "study.toml", "--set", 'methods=[{name="dpo"}]', home=home)
+    again = call_pairsmith("study", study / "study.toml", "--set", 'methods=[{name="dpo"}]', home=home)
     assert again.returncode == 0, again.stdout + again.stderr
     assert adapter.stat().st_mtime_ns == before.st_mtime_ns, "a done cell was trained again"
 

@@ -3,14 +3,13 @@
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from pairsmith.flows import build as training
-from pairsmith.flows.cli.shared import app
 from pairsmith.pipeline.run.lock import RunLockedError, locked
 from pairsmith.pipeline.sampling.models import ResolvedModel
 from pairsmith.schemas.config import load_config
 from pairsmith.schemas.training import TrainingStep, TrainingSummary
+from tests.cli_kit import assert_one_line, call_pairsmith
 
 
 @pytest.fixture
@@ -38,17 +37,14 @@ def test_the_first_machine_holds_the_lock(run: Path, tmp_path: Path) -> None:
         training.train.fn(config, tmp_path)
 
 
+@pytest.mark.slow  # loads Prefect, which starts a process
 def test_merge_names_what_a_run_lacks(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["merge", str(tmp_path), "--out", str(tmp_path / "model")])
-    assert done.exit_code == 1
-    assert "no adapter; run `pairsmith train` first" in done.output
+    done = call_pairsmith("merge", tmp_path, "--out", tmp_path / "model", home=tmp_path)
+    assert_one_line(done, "no adapter; run `pairsmith train` first")
 
 
 def test_a_preset_lies_under_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text('run = "r"\n[training]\nbatch_size = 64\n')
-    given = ["train", str(tmp_path / "run.toml"), "--dry-run", "--preset"]
-    done = CliRunner().invoke(app, [*given, "tulu-3-8b-dpo"])
-    assert "sigmoid_norm" in done.output
-    done = CliRunner().invoke(app, [*given, "tulu"])
-    assert done.exit_code == 1
-    assert "--preset tulu: there are full-8x80gb," in done.output
+    given: list[str | Path] = ["train", tmp_path / "run.toml", "--dry-run", "--preset"]
+    assert "sigmoid_norm" in call_pairsmith(*given, "tulu-3-8b-dpo", home=tmp_path).stdout
+    assert_one_line(call_pairsmith(*given, "tulu", home=tmp_path), "--preset tulu: there are full-8x80gb,")

@@ -1,5 +1,6 @@
 """The gate on a real model: SmolLM2 with an adapter that does harm."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,11 @@ import pytest
 from pairsmith.pipeline.evaluation.gate import read_gate
 from tests.cli_kit import run_pairsmith
 
-pytest.importorskip("peft")
-pytestmark = [pytest.mark.model, pytest.mark.nightly]
+pytestmark = [
+    pytest.mark.model,
+    pytest.mark.nightly,
+    pytest.mark.skipif(find_spec("peft") is None, reason="needs the extra [train]"),
+]
 CACHE = Path.home() / ".cache" / "pairsmith"
 
 

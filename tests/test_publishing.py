@@ -29,7 +29,7 @@ from pairsmith.pipeline.publishing.publish import PublishPlan, plan_publish
 from pairsmith.pipeline.run.stores import RemoteFolder, mirrored
 from pairsmith.schemas.config import RunConfig, load_config
 from pairsmith.schemas.score import Gate, GateCheck, GateOutcome, Interval
-from tests.cli_kit import assert_one_line, environment, run_pairsmith
+from tests.cli_kit import assert_one_line, call_pairsmith, environment, run_pairsmith
 from tests.hub_double import TOKEN, Hub, serve_hub
 from tests.stores_kit import new_address
 from tests.test_chain import SAMPLES, problems, run_chain
@@ -218,7 +218,7 @@ def test_the_command_loads_back_by_tag_and_prints_no_token(
     assert done.returncode == 0, done.stderr
     assert "dataset tester/pairs v1" in done.stdout
     assert not any(TOKEN in text for text in (dry.stdout, dry.stderr, done.stdout, done.stderr))
-    nowhere = run_pairsmith("publish", config, home=home)
+    nowhere = call_pairsmith("publish", config, home=home)
     assert_one_line(nowhere, "publish.dataset")
     script = tmp_path / "load.py"
     script.write_text(

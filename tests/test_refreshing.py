@@ -21,7 +21,7 @@ from pairsmith.pipeline.run.lock import RunLockedError, locked
 from pairsmith.pipeline.sampling.protocol import SamplingError
 from pairsmith.schemas.config import load_config
 from pairsmith.schemas.dataset import DatasetVersion
-from tests.cli_kit import run_pairsmith
+from tests.cli_kit import call_pairsmith
 from tests.hub_double import TOKEN, Hub, serve_hub
 from tests.refresh_kit import write_problems
 from tests.training_kit import build_tiny_model
@@ -218,8 +218,9 @@ def test_a_version_is_published_only_with_the_scores_of_its_training(
     assert (settings.run / "training" / "summary.json").stat().st_mtime_ns == summary
 
 
+@pytest.mark.usefixtures("prefect_here")
 def test_the_command_refreshes(home: Path, tmp_path: Path) -> None:
     config = write_problems(tmp_path, 3)
-    done = run_pairsmith("refresh", config, "--set", "publish.dataset=''", home=home)
+    done = call_pairsmith("refresh", config, "--set", "publish.dataset=''", home=home)
     assert done.returncode == 0, done.stderr
     assert "## v1" in done.stdout

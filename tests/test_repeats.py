@@ -12,7 +12,7 @@ from pairsmith.schemas.arrow import from_table
 from pairsmith.schemas.candidate import Extraction, Program, Repeat
 from pairsmith.schemas.config.pairs import PairsConfig
 from pairsmith.schemas.verdict import Label
-from tests.cli_kit import assert_one_line, run_pairsmith
+from tests.cli_kit import assert_one_line, call_pairsmith
 from tests.pairing_records import judged, pair_up, problem
 
 LONG = "def f(a):\n" + "".join(f"    g{number}(a, {number})\n" for number in range(40)) + "    return a\n"
@@ -63,13 +63,13 @@ def test_a_threshold_of_one_asks_for_equal_shingles(run: Path) -> None:
 
 
 def test_the_command_names_the_problems(run: Path, home: Path, tmp_path: Path) -> None:
-    done = run_pairsmith("repeats", run, home=home)
+    done = call_pairsmith("repeats", run, home=home)
     assert done.returncode == 0, done.stderr
     assert "1 clusters span several problems, 1 of them train and test" in " ".join(done.stdout.split())
     assert "3 programs of p/0 (train), p/1 (train), p/2 (test)" in done.stdout
-    assert_one_line(run_pairsmith("repeats", tmp_path / "none", home=home), "no such run folder")
+    assert_one_line(call_pairsmith("repeats", tmp_path / "none", home=home), "no such run folder")
     (tmp_path / "empty").mkdir()
-    assert_one_line(run_pairsmith("repeats", tmp_path / "empty", home=home), "no programs")
+    assert_one_line(call_pairsmith("repeats", tmp_path / "empty", home=home), "no programs")
 
 
 def test_a_folder_without_programs_is_refused(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def through_parquet(table: pa.Table) -> pa.Table:
 
 
 @pytest.mark.parametrize("record", RECORDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(draw=st.data())
 def test_records_come_back_from_a_table_and_from_parquet(record: type, draw: st.DataObject) -> None:
     rows = draw.draw(st.lists(values_of(record), max_size=3))

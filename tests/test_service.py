@@ -23,7 +23,7 @@ from pairsmith.pipeline.api import service as service_module
 from pairsmith.pipeline.api.problems import as_problem
 from pairsmith.pipeline.api.service import JudgeService
 from pairsmith.pipeline.sandbox import SandboxError
-from tests.cli_kit import command_of, environment, run_pairsmith
+from tests.cli_kit import call_pairsmith, command_of, environment
 
 pytestmark = [
     pytest.mark.slow,
@@ -311,7 +311,7 @@ def test_a_token_is_asked_for() -> None:
 )
 def test_addresses_that_cant_be_served_are_refused(address: str, message: str, home: Path) -> None:
     os.environ.pop("PAIRSMITH_TOKEN", None)
-    done = run_pairsmith("judge", "--serve", address, home=home)
+    done = call_pairsmith("judge", "--serve", address, home=home)
     assert done.returncode == 1
     assert message in done.stderr
 

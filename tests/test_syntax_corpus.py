@@ -21,19 +21,14 @@ def _families(n: int, draw: random.Random) -> list[list[bytes]]:
     return found
 
 
-def _similarity(left: list[bytes], right: list[bytes]) -> float:
-    one, other = make_shingles(left), make_shingles(right)
-    return len(one & other) / len(one | other)
-
-
 @pytest.mark.parametrize("seed", [1, 2])
 def test_clusters_are_those_of_brute_force(seed: int) -> None:
-    programs = _families(120, random.Random(seed))
-    labels = cluster_corpus([make_shingles(tokens) for tokens in programs], 0.85)
+    programs = [make_shingles(tokens) for tokens in _families(120, random.Random(seed))]
+    labels = cluster_corpus(programs, 0.85)
     near = [
         (i, j)
-        for i, j in itertools.combinations(range(len(programs)), 2)
-        if _similarity(programs[i], programs[j]) >= 0.85
+        for (i, one), (j, other) in itertools.combinations(enumerate(programs), 2)
+        if len(one & other) / len(one | other) >= 0.85
     ]
     assert len(near) > 50
     assert all(labels[i] == labels[j] for i, j in near)

@@ -21,9 +21,11 @@ from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.schemas.config import ProblemsConfig
 from pairsmith.schemas.problem import JudgedBy
-from tests.cli_kit import command_of, environment, run_pairsmith
+from tests.cli_kit import call_pairsmith, command_of, environment
 from tests.openai_server import Answer, Server, serving
 from tests.synthesis_kit import SCENARIOS, script, write_config
+
+pytestmark = pytest.mark.usefixtures("prefect_here")
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +36,10 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def done(server: Server, home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def done(server: Server, home: Path, prefect_here: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a synthesis that nobody disturbed; its run is in `run`."""
     folder = tmp_path_factory.mktemp("synthesis")
-    ended = run_pairsmith("synthesize", write_config(folder, server.url), home=home)
+    ended = call_pairsmith("synthesize", write_config(folder, server.url), home=home)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     (folder / "stdout").write_text(ended.stdout)
     return folder
@@ -103,7 +105,7 @@ def test_the_dry_run_asks_nothing_and_tells_the_plan(
 ) -> None:
     n_before = len(server.paths)
     config = write_config(tmp_path, server.url)
-    ended = run_pairsmith("synthesize", config, "--dry-run", home=home)
+    ended = call_pairsmith("synthesize", config, "--dry-run", home=home)
     assert ended.returncode == 0, ended.stderr
     assert "10 of 11 functions in 2 files" in ended.stdout
     assert "forecast:" in ended.stdout
@@ -139,7 +141,7 @@ def test_other_thresholds_ask_nothing_and_run_nothing(
     answers, standings = stage("answers"), stage("standings")
     server.script = refuse
     try:
-        ended = run_pairsmith(
+        ended = call_pairsmith(
             "synthesize", config, "--set", "synthesis.agreement.rejected_posterior=0.0", home=home
         )
     finally:
@@ -195,7 +197,7 @@ def test_a_run_killed_in_its_steps_draws_nothing_twice_and_ends_the_same(
             assert not kept & set(asked), step  # what was there before was not asked again
             asked.clear()
             kept = stored(run) if (run / "samples.sqlite").is_file() else set()
-        ended = run_pairsmith("synthesize", config, home=home)
+        ended = call_pairsmith("synthesize", config, home=home)
     finally:
         server.script = script
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -20,7 +20,7 @@ from pairsmith.pipeline.viewer.serving import AddressError, allowed_hosts, is_lo
 from pairsmith.schemas.arrow import to_table
 from pairsmith.schemas.pair import MarkKind, Pair
 from pairsmith.schemas.verdict import Cause, Label, Verdict
-from tests.cli_kit import assert_one_line, run_pairsmith
+from tests.cli_kit import assert_one_line, call_pairsmith
 from tests.hostile import FORBIDDEN, HOSTILE, LARGE
 from tests.viewer_kit import HOST, client_of, own_headers, poison
 
@@ -271,10 +271,10 @@ def test_it_listens_on_loopback_unless_told_otherwise() -> None:
 
 
 def test_bad_input_is_one_line(run: Path, home: Path, tmp_path: Path) -> None:
-    assert_one_line(run_pairsmith("view", tmp_path / "none", home=home), "none", "no such run folder")
+    assert_one_line(call_pairsmith("view", tmp_path / "none", home=home), "none", "no such run folder")
     (tmp_path / "empty").mkdir()
-    assert_one_line(run_pairsmith("view", tmp_path / "empty", home=home), "empty", "neither pairs nor problems")
+    assert_one_line(call_pairsmith("view", tmp_path / "empty", home=home), "empty", "neither pairs nor problems")
     with open_listener("127.0.0.1", 0) as taken:
         taken.listen()
         port = str(taken.getsockname()[1])
-        assert_one_line(run_pairsmith("view", run, "--port", port, home=home), port, "--port")
+        assert_one_line(call_pairsmith("view", run, "--port", port, home=home), port, "--port")
