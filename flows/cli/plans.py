@@ -150,7 +150,11 @@ def show_rounds_plan(settings: RunConfig, cache: Path, console: Console) -> None
     for number in range(1, settings.rounds.n + 1):
         one = laid_over(settings, number)
         model, training = one.sampling.model, one.training
-        policy = model if number == 1 or one.sampling.backend in ("openai", "files") else f"round {number - 1}"
+        policy = (
+            model
+            if number == 1 or one.sampling.backend in ("openai", "openai-batch", "files")
+            else f"round {number - 1}"
+        )
         start = (
             f"round {number - 1}"
             if number > 1 and settings.rounds.start == "previous"

@@ -11,7 +11,7 @@ from pairsmith.schemas.config import RunConfig, validate_run
 from pairsmith.schemas.config.loading import merged
 from pairsmith.schemas.config.sampling import SamplingConfig
 
-_NOT_OURS = ("openai", "files")  # backends that draw from what somebody else serves
+_NOT_OURS = ("openai", "openai-batch", "files")  # backends that draw from what somebody else serves
 _OUTSIDE = ("run", "store", "publish", "schedule", "service", "rounds", "engine", "prices")
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from pairsmith.pipeline.run.digests import file_digest
 from pairsmith.pipeline.run.folder import read_tree
 from pairsmith.pipeline.run.lock import locked
+from pairsmith.pipeline.sampling.batch_backend import BatchSampler
 from pairsmith.pipeline.sampling.files_backend import FilesSampler
 from pairsmith.pipeline.sampling.openai_backend import OpenAISampler
 from pairsmith.pipeline.sampling.protocol import Sampler, SamplingError
@@ -61,6 +62,8 @@ def open_sampler(
         return FilesSampler(config, report)
     if backend == "openai":
         return OpenAISampler(config, api_key, report)
+    if backend == "openai-batch":
+        return BatchSampler(config, api_key, report, cache / "batches")
     if config.model == EMBEDDED or backend == "transformers":
         _need_torch()
     model = resolve_model(config, cache, report)
@@ -74,7 +77,7 @@ def open_sampler(
 
 
 def choose_backend(config: SamplingConfig) -> str:
-    """Return the backend that a configuration means: transformers, vllm, vllm-server, openai or files.
+    """Return the backend that a configuration means.
 
     `auto` takes the file if one is given, else vLLM where it is installed beside, else transformers.
     """

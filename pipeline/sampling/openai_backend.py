@@ -40,9 +40,9 @@ LONGEST_WAIT_S = 60.0
 N_OWN_500 = 3  # HTTP 500 for one request while others are answered: the request's own fault, not the server's
 REPORT_EVERY_S = 0.5  # until vLLM is asked again what runs and waits
 _OVERLOAD = frozenset({429, 502, 503, 504, 529})
-_RETRIED = _OVERLOAD | {408, 409, 425, 500}
+RETRIED = _OVERLOAD | {408, 409, 425, 500}
 _CHECK_KEY = "check the variable that sampling.api_key_variable names"
-_REFUSED = {
+REFUSED = {
     401: f"the key is refused ({{reason}}); {_CHECK_KEY}",
     403: f"the key may not use this ({{reason}}); {_CHECK_KEY}",
     404: "no such model or address ({reason}); check sampling.model and sampling.base_url",
@@ -263,12 +263,12 @@ class OpenAISampler(Sampler):
             gate.succeeded(len(requests), wall_s)
             return drawn
         reason = f"HTTP {answer.status_code}: {self._clean(answer.text)}"
-        if answer.status_code in _REFUSED and not is_too_long(answer.text):
-            raise SamplingError(f"{gate.url}: {_REFUSED[answer.status_code].format(reason=reason)}")
+        if answer.status_code in REFUSED and not is_too_long(answer.text):
+            raise SamplingError(f"{gate.url}: {REFUSED[answer.status_code].format(reason=reason)}")
         if answer.status_code in _OVERLOAD:
             gate.overloaded(sent_at, retry_after_s(answer.headers.get("Retry-After", "0")))
             gate.failed(self._first_wait_s)
-        if answer.status_code in _RETRIED:
+        if answer.status_code in RETRIED:
             is_rate = answer.status_code == 429
             return (Trouble.RATE_LIMITED if is_rate else Trouble.SERVER_ERROR), reason
         if is_too_long(answer.text):

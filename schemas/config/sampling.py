@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from pairsmith.schemas.config.section import Section, Share, require_json
 
-Backend = Literal["auto", "transformers", "vllm", "vllm-server", "openai", "files"]
+Backend = Literal["auto", "transformers", "vllm", "vllm-server", "openai", "openai-batch", "files"]
 Texts = Annotated[tuple[str, ...], BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)]
 
 # Parameters with a setting of their own, and those that decide how an answer is read.
