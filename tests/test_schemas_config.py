@@ -91,7 +91,7 @@ def test_the_last_override_wins_and_nested_sections_are_reached(toml: Path) -> N
         ("problems.columns.test=x", "problems.columns.test: no such key; NEAREST problems.columns.tests"),
         ("sandbox.memory=1", "sandbox.memory: no such key; NEAREST sandbox.memory_mib"),
         ("training.extra.max_steps=3", "training.extra: max_steps has a setting of its own; set training"),
-        ("training.extra.packing=true", "training.extra: packing is fixed by pairsmith"),
+        ("training.extra.seed=1", "training.extra: seed is fixed by pairsmith"),
         ("training.extra.model_init_kwargs=3", "training.extra: model_init_kwargs is a table, without the number"),
         ("=1", ": no such key; NEAREST"),
         ("sampling.=1", "sampling.: no such key; NEAREST sampling."),

@@ -81,6 +81,19 @@ def test_processes_that_make_batches_change_no_step(pairs: Path, model: Path, pl
     assert _losses(beside) == _losses(read_log(plain))[:2]
 
 
+def test_packed_answers_of_sft_do_not_see_each_other(pairs: Path, model: Path, tmp_path: Path) -> None:
+    """All rows in one sequence give loss and gradient of the same rows apart."""
+    sft = {"method": "sft", "max_steps": 2, "max_length": 500}
+    apart = _train(pairs, model, tmp_path / "apart", batch_size=6, **sft)
+    packed = _train(pairs, model, tmp_path / "packed", batch_size=1, extra={"packing": True}, **sft)
+    assert _losses(packed) == pytest.approx(_losses(apart), rel=1e-4)
+    assert [step.gradient_norm for step in packed] == pytest.approx(
+        [step.gradient_norm for step in apart], rel=1e-3
+    )
+    with pytest.raises(TrainingError, match=r"packed, the rows fill 1 sequences .*batch_size = 2"):
+        _train(pairs, model, tmp_path / "few", batch_size=2, extra={"packing": True}, **sft)
+
+
 def _write(folder: Path, weights: list[float]) -> Path:
     rows = [replace(make_pair(index), weight=weight) for index, weight in enumerate(weights)]
     folder.mkdir()

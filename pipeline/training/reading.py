@@ -134,6 +134,13 @@ def leave_out_too_long(rows: Any, tokenizer: Any, max_length: int) -> tuple[Any,
     return rows.select(fits), len(rows) - len(fits)
 
 
+def count_tokens(rows: Any, tokenizer: Any) -> int:
+    """Return the tokens of all rows for SFT, prompts and completions."""
+    parts = (rows[start : start + _ROWS_AT_ONCE] for start in range(0, len(rows), _ROWS_AT_ONCE))
+    both = ([p + c for p, c in zip(part["prompt"], part["completion"], strict=True)] for part in parts)
+    return sum(sum(_n_tokens(tokenizer, part)) for part in both)
+
+
 def with_focus(rows: Any, tokenizer: Any) -> Any:
     """Return rows with the columns `FOCUS`, from the spans of characters that differ.
 

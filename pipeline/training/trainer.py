@@ -87,10 +87,17 @@ def make_trainer(setup: Setup, watch: StepWatch) -> Any:
         **more,
     )
     trainer.remove_callback(PrinterCallback)
-    if len(trainer.train_dataset) != len(train):
-        raise TrainingError(f"TRL left out {len(train) - len(trainer.train_dataset)} of {len(train)} rows")
+    n_rows = len(trainer.train_dataset)
+    if config.extra.get("packing"):
+        if n_rows < config.batch_size:
+            raise TrainingError(
+                f"packed, the rows fill {n_rows} sequences of training.max_length = {config.max_length} tokens, "
+                f"and a step takes training.batch_size = {config.batch_size}; lower one of them"
+            )
+    elif n_rows != len(train):
+        raise TrainingError(f"TRL left out {len(train) - n_rows} of {len(train)} rows")
     if method.rows != "unpaired":  # KTO pairs each row with its neighbour, so its order is fixed beforehand
-        trainer.order = StepOrder(len(train), config.batch_size, setup.seed)
+        trainer.order = StepOrder(n_rows, config.batch_size, setup.seed)
     if isinstance(trainer, PairTrainer):
         trainer.set_up(method, chosen, carried, setup.datasets)
     if config.reference == "base":

@@ -24,6 +24,7 @@ from pairsmith.pipeline.training.progress import OnPlan, OnStep, TrainingJob, Tr
 from pairsmith.pipeline.training.reading import (
     COLUMNS,
     SPANS,
+    count_tokens,
     find_rows,
     leave_out_too_long,
     read_rows,
@@ -125,7 +126,10 @@ def _read(job: TrainingJob, method: Method, start: Start, cache: Path) -> tuple[
         if not len(held_out):
             raise TrainingError("training.eval_steps is set, but no held-out pair fits; raise pairs.test_share")
         held_out = held_out.select(range(min(len(held_out), MAX_EVAL_PAIRS)))
-    n_epoch = len(train) // config.batch_size
+    n_sequences = len(train)
+    if config.extra.get("packing"):  # best fit leaves little of a sequence empty
+        n_sequences = math.ceil(count_tokens(train, start.tokenizer) / config.max_length)
+    n_epoch = max(1, n_sequences // config.batch_size)
     n_steps = config.max_steps or math.ceil(config.epochs * n_epoch)
     n_held_out = len(held_out) if config.eval_steps else 0
     return train, held_out, TrainingPlan(len(train), n_held_out, n_too_long, n_steps)

@@ -22,7 +22,7 @@ _DECIDED = {
     "gradient_checkpointing": "gradient_checkpointing", "label_smoothing": "label_smoothing",
     "learning_rate": "learning_rate", "logging_steps": "", "loss_type": "method", "loss_weights": "sft_weight",
     "max_length": "max_length", "max_steps": "max_steps", "metric_for_best_model": "eval_steps",
-    "num_train_epochs": "epochs", "output_dir": "", "packing": "", "per_device_eval_batch_size": "batch_size",
+    "num_train_epochs": "epochs", "output_dir": "", "per_device_eval_batch_size": "batch_size",
     "per_device_train_batch_size": "batch_size", "precompute_ref_log_probs": "precompute_reference",
     "push_to_hub": "", "remove_unused_columns": "", "report_to": "trackers", "resume_from_checkpoint": "",
     "save_only_model": "", "save_steps": "checkpoint_steps", "save_strategy": "checkpoint_steps",
@@ -174,7 +174,7 @@ class TrainingConfig(Section):
         {},
         description="Further arguments of TRL's configuration of the method, by its names: `lr_scheduler_type`, "
         "`warmup_steps` (below 1: a share of the steps), `optim`, `weight_decay`, `max_grad_norm`, "
-        "`dataloader_num_workers`, `model_init_kwargs` (`attn_implementation`).",
+        "`dataloader_num_workers`, `packing` (sft), `model_init_kwargs` (`attn_implementation`).",
     )
     trackers: tuple[Literal["tensorboard", "wandb"], ...] = Field(
         (), description="Trackers that every step is reported to as well."
