@@ -3,9 +3,9 @@
 Runs a program whole, and in its pruned form where loading the whole fails.
 
 A program that exits while it loads, or whose entry point is not there afterwards, has failed: that counts against
-it. Anything else that ends the load (an exception, a limit) may be a demonstration's doing, and then the pruned
-form runs (see `extraction.needs`). Of compiled languages only a missing package is such a cause: a text that does
-not compile is no program.
+it. Anything else that ends the load (an exception, a limit, the exit of `unittest.main()` or of argparse) may be a
+demonstration's doing, and then the pruned form runs (see `extraction.needs`). Of compiled languages only a missing
+package is such a cause: a text that does not compile is no program.
 
 Which programs run again, and how often: one that behaves otherwise then is `flaky`.
 

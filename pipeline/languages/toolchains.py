@@ -264,7 +264,7 @@ def prepare_tests(
     if language == "python":
         return Job(setup, f"{code}\n\n{test_code}\n\n{_PYTHON_END}", TESTS, ("[]",))
     row = find_language(language)
-    if not row.driver.finds(code, entry_point):
+    if entry_point not in code:  # it may be a class, which is no function that a driver finds
         return Unprepared(Status.MISSING)
     files = _make(row, row.driver.tests(code, setup, test_code, entry_point), toolchains)
     if isinstance(files, Unprepared):

@@ -120,6 +120,25 @@ LOADS = {
     "demonstration evaluates input": ("def f(n):\n    return n + 1\n\nwhile True:\n    s = input('n: ')\n    print(f(eval(s)))\n", "passed"),
     "demonstration evaluates a text": ("k = 0\n\ndef f(n):\n    return n + k\n\nk = eval('k + 1')\nassert k == 2\n", "passed"),
     "demonstration needs a package": ("def f(n):\n    return n + 1\n\nimport no_such_package_xyz\nno_such_package_xyz.show(f(1))\n", "passed"),
+    "runs its tests": (
+        "import unittest\n\ndef f(n):\n    return n + 1\n\nclass TestF(unittest.TestCase):\n"
+        "    def test_f(self):\n        self.assertEqual(f(1), 3)\n\nunittest.main()\n",
+        "passed",
+    ),
+    "runs its tests, wrong": (
+        "import unittest\n\ndef f(n):\n    return n - 1\n\nclass TestF(unittest.TestCase):\n"
+        "    def test_f(self):\n        self.assertEqual(f(1), 0)\n\nunittest.main()\n",
+        "failed",
+    ),
+    "reads a command line": (
+        "import argparse\n\ndef f(n):\n    return n + 1\n\nparser = argparse.ArgumentParser()\n"
+        "parser.add_argument('n', type=int)\nprint(f(parser.parse_args().n))\n",
+        "passed",
+    ),
+    "exits by a test runner's result": (
+        "import sys, unittest\n\ndef f(n):\n    return n + 1\n\nsys.exit(not unittest.TestResult().wasSuccessful())\n",
+        "failed",
+    ),
     "exits": ("def f(n):\n    return n + 1\n\nimport sys\nsys.exit()\n", "failed"),
     "raises": ("def f(n):\n    return n + 1\n\nraise SystemExit\n", "failed"),
     "raises an error": ("def f(n):\n    return n + 1\n\nraise ValueError('not done')\n", "failed"),

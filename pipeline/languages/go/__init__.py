@@ -30,19 +30,6 @@ else
     GOPATH=/tmp/path GOCACHE=/tmp/cache GO111MODULE=off CGO_ENABLED=0 $1 build -ldflags='-s -w' -o program *.go
 fi
 """
-_RUN_TEST = """package pairsmith
-import "testing"
-func Test(test func(*testing.T)) {
-    ended := make(chan interface{}, 1)
-    t := &testing.T{}
-    go func() { // FailNow ends its goroutine
-        defer func() { ended <- recover() }()
-        test(t)
-    }()
-    if caught := <-ended; caught != nil { panic(caught) }
-    if t.Failed() { panic("AssertionError") }
-}
-"""
 _CALL = 'package main\nimport pairsmithDriver "pairsmith"\n'
 _KNOWN_IMPORTS = (
     "testing", "github.com/stretchr/testify/assert", "bytes", "crypto/md5", "fmt", "math", "math/rand", "regexp",
@@ -67,9 +54,11 @@ def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, 
     return {
         **whole,
         "solution.go": _work_out_imports(whole["solution.go"]),
-        "tests.go": _work_out_imports(_in_package(test_code)),
+        "tests.go": _work_out_imports(_in_package(test_code)).replace(
+            'import "testing"\n', 'import testing "pairsmith"\n', 1
+        ),
         "calls.go": f"{_CALL}func pairsmithTests() {{\n{calls}}}\n",
-        "pairsmith/test.go": _RUN_TEST,
+        "pairsmith/test.go": read_file("go", "test.go"),
         "github.com/stretchr/testify/assert/assert.go": read_file("go", "assert.go"),
     }
 

@@ -38,7 +38,8 @@ def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, 
     name, whole = _shape(f"{imports}{test_code}")
     caller = (
         f"class PairsmithTests {{ static Object pairsmith_tests() throws Throwable "
-        f"{{ {name}.main(new String[0]); return null; }} }}\n"
+        f"{{ PairsmithTests.class.getClassLoader().setDefaultAssertionStatus(true); "  # as `java -ea` does
+        f"{name}.main(new String[0]); return null; }} }}\n"
     )
     listed = found["sources"] + f"{name}.java\nPairsmithTests.java\n"
     return {**found, f"{name}.java": whole, "PairsmithTests.java": caller, "sources": listed}

@@ -34,6 +34,7 @@ ssize_t readlink(const char *path, char *buffer, size_t size) {
 """
 _CRATES = {"rand", "regex", "md5"}
 _WORD = re.compile(r"\w+")
+_EXPECTED = re.compile(r'expected\s*=\s*("(?:[^"\\]|\\.)*")', re.DOTALL)
 _WITHIN = frozenset({"impl_item", "declaration_list"})
 
 
@@ -59,8 +60,8 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
 
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
     """Return the file of a solution with functions under `#[test]` in its process."""
-    opened, paths = _open_tests(test_code)
-    calls = " ".join(f"{path}();" for path in paths)
+    opened, ran = _open_tests(test_code)
+    calls = " ".join(ran)
     whole = f"{setup}\n{code}\n{opened}\npub fn pairsmith_tests() {{ {calls} }}\n"
     return sources(_without_unused_crates(whole), "", "pairsmith_tests")
 
@@ -86,29 +87,48 @@ def _without_unused_crates(code: str) -> str:
 
 
 def _open_tests(test_code: str) -> tuple[str, list[str]]:
-    """Return tests that anybody may call, and the paths of their functions."""
-    source, edits, paths = test_code.encode(), [], []
+    """Return tests that anybody may call, and statements that do."""
+    source, edits, calls = test_code.encode(), [], []
     for node in walk(parse(test_code, "rust"), frozenset({"mod_item", "declaration_list"})):
-        if node.type == "attribute_item" and text_of(node) in ("#[test]", "#[cfg(test)]"):
+        if node.type == "attribute_item" and text_of(node).startswith(
+            ("#[test]", "#[cfg(test)]", "#[should_panic", "#[ignore")
+        ):
             edits.append((node.start_byte, node.end_byte, b""))
         elif node.type in ("function_item", "mod_item") and "pub" not in text_of(node).split("{")[0].split():
             edits.append((node.start_byte, node.start_byte, b"pub "))
-            if node.type == "function_item" and _is_test(node):
+            attributes = _attributes(node)
+            if node.type == "function_item" and "#[test]" in attributes and "#[ignore" not in attributes:
                 module = node.parent.parent if node.parent is not None else None
                 inside = text_of(module.child_by_field_name("name")) + "::" if module is not None else ""
-                paths.append(inside + text_of(node.child_by_field_name("name")))
+                call = f"{inside}{text_of(node.child_by_field_name('name'))}()"
+                is_result = node.child_by_field_name("return_type") is not None
+                calls.append(
+                    _panicking(call, attributes) or (f'{call}.expect("test");' if is_result else f"{call};")
+                )
     for start, end, text in sorted(edits, reverse=True):
         source = source[:start] + text + source[end:]
-    return source.decode(), paths
+    return source.decode(), calls
 
 
-def _is_test(node: Node) -> bool:
-    before = node.prev_named_sibling
+def _panicking(call: str, attributes: str) -> str:
+    """Return the statement that calls a test under `#[should_panic]`; empty for others."""
+    if "#[should_panic" not in attributes:
+        return ""
+    said = _EXPECTED.search(attributes)
+    return (
+        f'match std::panic::catch_unwind(|| {{ {call}; }}) {{ Ok(_) => panic!("no panic"), Err(e) => assert!('
+        f'e.downcast_ref::<String>().map(|t| t.as_str()).or(e.downcast_ref::<&str>().copied()).unwrap_or("")'
+        f".contains({said.group(1) if said else chr(34) * 2})) }}"
+    )
+
+
+def _attributes(node: Node) -> str:
+    """Return what stands before a function: attributes and comments."""
+    found, before = "", node.prev_named_sibling
     while before is not None and before.type in ("attribute_item", "line_comment", "block_comment"):
-        if text_of(before) == "#[test]":
-            return True
+        found += text_of(before) if before.type == "attribute_item" else ""
         before = before.prev_named_sibling
-    return False
+    return found
 
 
 def finds(code: str, entry_point: str) -> bool:

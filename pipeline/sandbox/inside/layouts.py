@@ -184,9 +184,9 @@ def is_heap(kind: Any) -> bool:
 
 
 def error_state(error: BaseException) -> dict[str, Any]:
-    """Return what an exception of the standard library says beside its arguments."""
+    """Return what an exception of the standard library says beside its arguments, and the notes of any."""
     if is_written_class(type(error)):
-        return {}
+        return {name: value for name, value in vars(error).items() if name == "__notes__"}
     known = {name: getattr(error, name, None) for name in ("filename", "name")}
     return {**vars(error), **{name: value for name, value in known.items() if value is not None}}
 

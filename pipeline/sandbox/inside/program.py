@@ -163,8 +163,17 @@ def _load(load: dict[str, Any], namespace: dict[str, Any], setup: dict[str, type
         exec(compile(load["code"], "<solution>", "exec", dont_inherit=True), namespace)
         setup.update({name: kind for name, kind in classes.items() if namespace.get(name) is kind})
     except BaseException as error:
-        return RAISED + type_name(error)
+        return RAISED + (_demonstration(error) or type_name(error))
     return None
+
+
+def _demonstration(error: BaseException) -> bytes:
+    """Return the name of a test runner's or a command line's exit, by which a demonstration ended the load."""
+    trace, module = error.__traceback__, ""
+    while trace is not None:
+        module, trace = str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0], trace.tb_next
+    is_one = type(error) is SystemExit and module in ("unittest", "argparse")
+    return f"SystemExit.{module}".encode() if is_one else b""
 
 
 def _find(namespace: dict[str, Any], entry_point: str) -> Any:
