@@ -20,7 +20,7 @@ from pairsmith.flows import build as building
 from pairsmith.flows import deployed
 from pairsmith.flows.deployed import SERVED, TimetableError, make_deployments
 from pairsmith.flows.publishing import HELD_BACK
-from pairsmith.flows.runtime.stages import retried, set_policy
+from pairsmith.flows.runtime.stages import SAMPLER_TAG, retried, set_policy, tags_of_sampling
 from pairsmith.pipeline.publishing.hub import HubDownError
 from pairsmith.pipeline.run.errors import InfrastructureError, PairsmithError
 from pairsmith.pipeline.run.lock import locked
@@ -211,3 +211,14 @@ def test_serve_tells_of_a_port_that_is_taken(tmp_path: Path) -> None:
         command = command_of("serve", write_problems(tmp_path, 1), "--set", port)
         done = subprocess.run(command, env=environment(tmp_path), capture_output=True, text=True, timeout=120)
     assert_one_line(done, "is the port taken?")
+
+
+def test_only_served_runs_share_a_limit_of_samplers() -> None:
+    config = load_config(None, ["sampling.backend=openai", "sampling.model=m"])
+    assert tags_of_sampling(config) == []
+    set_policy(ServiceConfig())
+    try:
+        assert tags_of_sampling(config) == [SAMPLER_TAG]
+        assert tags_of_sampling(load_config(None, ["sampling.backend=files"])) == []
+    finally:
+        set_policy(None)

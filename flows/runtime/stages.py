@@ -71,6 +71,15 @@ def retried(task: Task[P, R]) -> Callable[P, R]:
     )
 
 
+def tags_of_sampling(config: RunConfig) -> list[str]:
+    """Return the tags of the task that samples: those of served runs share a limit.
+
+    A command that a person waits for has none: Prefect 3.7 waits without end for a slot of a tag if its server does
+    not answer at that moment.
+    """
+    return [SAMPLER_TAG] if _policy and choose_backend(config.sampling) != "files" else []
+
+
 def is_infrastructure_fault(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
     """Return whether what ended a task may be well again by itself."""
     try:
@@ -163,7 +172,7 @@ def run_samples(chain: Chain, names: Sequence[str]) -> Meter:
             _draw_and_judge(chain, names, meter)
     else:
         wanted = ["candidates", *overlapped_stages()]
-        tags = [] if choose_backend(chain.config.sampling) == "files" else [SAMPLER_TAG]
+        tags = tags_of_sampling(chain.config)
         inner = open_chain(chain.run_dir, chain.config, chain.tools, chain.draws, is_inner=True)
         retried(sample.with_options(tags=tags))(lambda: _draw_and_judge(inner, names, meter))
         meter.keep()
