@@ -74,8 +74,8 @@ def retried(task: Task[P, R]) -> Callable[P, R]:
 def tags_of_sampling(config: RunConfig) -> list[str]:
     """Return the tags of the task that samples: those of served runs share a limit.
 
-    A command that a person waits for has none: Prefect 3.7 waits without end for a slot of a tag if its server does
-    not answer at that moment.
+    A command that a person waits for has none: Prefect 3.7 waits without end for a slot of a tag where its server
+    does not answer at that moment.
     """
     return [SAMPLER_TAG] if _policy and choose_backend(config.sampling) != "files" else []
 
