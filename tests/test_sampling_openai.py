@@ -440,6 +440,15 @@ def test_the_last_requests_of_a_slow_server_are_raced_by_an_idle_one(
         other.server_close()
 
 
+def test_a_fault_of_some_requests_is_waited_out_at_several_servers_too(server: Server) -> None:
+    """Both addresses are one server, which is broken for a while but does not end."""
+    broken_until = time.monotonic() + 0.3
+    server.script = lambda body, n: (500, {}, b"") if time.monotonic() < broken_until else completion("ok")
+    config = SamplingConfig(backend="openai", base_url=(server.url, server.url + "/"), model="served")
+    sampler = OpenAISampler(config, None, print, first_wait_s=0.05, limit_s=5.0)
+    assert len(only_drawn(sampler.sample([make_request(i) for i in range(8)]))) == 8
+
+
 def test_text_that_utf8_cannot_hold_is_replaced(server: Server) -> None:
     server.script = lambda body, n: (200, {}, b'{"choices": [{"message": {"content": "a\\ud800b"}}]}')
     (one,) = ask(open_server(server), 1).values()

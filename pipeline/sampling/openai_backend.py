@@ -193,11 +193,11 @@ class OpenAISampler(Sampler):
                     return group.fail(trouble, reason)
                 if reason.startswith("HTTP 500") and group.is_to_blame(gate):
                     return group.fail(Trouble.REFUSED, f"{reason} ({N_OWN_500} times, while others were answered)")
-                if await self._recover(gate.url):
-                    gate.recovered()
-                    continue
+            is_elsewhere = not gate.is_well() and any(other.is_well() for other in gates.gates)
+            if not isinstance(answered, list) and not is_elsewhere and await self._recover(gate.url):
+                gate.recovered()
+                continue
             group.tries += 1
-            is_elsewhere = any(other.is_well() for other in gates.gates if other is not gate)
             if group.tries < MAX_TRIES and not is_elsewhere:
                 wait_s = min(self._first_wait_s * 2 ** (group.tries - 1), LONGEST_WAIT_S)
                 await asyncio.sleep(wait_s * jitter.uniform(0.5, 1.0))
