@@ -188,11 +188,13 @@ def test_a_build_with_little_memory_ends_by_one_line(
         ("NOFILE, (64, 64)", "print()", "open files are limited to 64 (ulimit -n); allow 256"),
         ("CORE, (0, 0)", "bytearray(1 << 50)", "the memory is full; give it more"),
         ("AS, (1 << 29, 1 << 29)", "bytearray(1 << 30)", "address space is limited to 512 MiB (ulimit -v)"),
+        ("AS, (2 << 30, 2 << 30)", "need_memory()", "limited to 2048 MiB (ulimit -v); allow 3072 MiB or more"),
     ],
 )
 def test_a_limit_of_the_machine_is_one_line(limit: str, work: str, words: str) -> None:
     code = f"""
 import resource
+from pairsmith.flows.cli.limits import need_memory
 from pairsmith.flows.cli.shared import guard
 resource.setrlimit(resource.RLIMIT_{limit})
 try:

@@ -9,6 +9,9 @@ import psutil
 from pairsmith.pipeline.run.errors import PairsmithError
 
 _LEAST_MEMORY = 640 << 20  # bytes; a build of four problems takes 655 MiB with caches that the kernel may drop
+_LEAST_SPACE = (
+    3 << 30
+)  # bytes of addresses; with 2 GiB threads of Prefect can't start, and a build may wait for them
 _LEAST_FILES, _MOST_FILES = 256, 8192  # a build holds about 100 open; libraries close all that are allowed
 
 
@@ -29,6 +32,10 @@ def allow_open_files() -> None:
 
 def need_memory(own: Path = Path("/proc/self/cgroup"), groups: Path = Path("/sys/fs/cgroup")) -> None:
     """Refuse to begin a run where the kernel would end it without a message."""
+    space, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if space != resource.RLIM_INFINITY and space < _LEAST_SPACE:
+        allowed = f"address space is limited to {space >> 20} MiB (ulimit -v)"
+        raise TooLittleError(f"{allowed}; allow {_LEAST_SPACE >> 20} MiB or more, most of it is only reserved")
     free = {"this machine has": psutil.virtual_memory().available + psutil.swap_memory().free}
     for line in own.read_text(encoding="utf-8").splitlines() if own.is_file() else ():
         _, kind, path = line.split(":", 2)
