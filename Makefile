@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 RUN ?= runs/demo
 PYTEST_ARGS ?=
-# A file a worker, in the order of tests/conftest.py.
-TWO_WORKERS = -n 2 --dist loadfile --no-loadscope-reorder
+# A file a worker, in the order of tests/conftest.py. Half of the time of slow tests is waiting: two workers a core.
+BY_FILE = --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test test-fast test-nightly check reference docs install install-dev clean
 
@@ -18,13 +18,13 @@ demo: install ## Build pairs, train on them and score, on starter problems (abou
 	$(BIN)/pairsmith demo --set run=$(RUN)
 
 test: install-dev ## Run all tests but the nightly ones
-	$(BIN)/pytest $(TWO_WORKERS) -m "not nightly" $(PYTEST_ARGS)
+	$(BIN)/pytest -n 4 $(BY_FILE) -m "not nightly" $(PYTEST_ARGS)
 
 test-fast: install-dev ## Run the tests that start no sandbox, model, server or other process
-	$(BIN)/pytest $(TWO_WORKERS) --fast $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 $(BY_FILE) --fast $(PYTEST_ARGS)
 
 test-nightly: install-dev ## Run what `make test` leaves out: slow, and proved elsewhere by most of its parts
-	$(BIN)/pytest $(TWO_WORKERS) -m nightly $(PYTEST_ARGS)
+	$(BIN)/pytest -n 4 $(BY_FILE) -m nightly $(PYTEST_ARGS)
 
 check: install-dev ## Lint and type-check
 	$(BIN)/ruff format --check .
