@@ -18,13 +18,13 @@ demo: install ## Build pairs, train on them and score, on starter problems (abou
 	$(BIN)/pairsmith demo --set run=$(RUN)
 
 test: install-dev ## Run all tests but the nightly ones
-	$(BIN)/pytest -n 4 $(BY_FILE) -m "not nightly" $(PYTEST_ARGS)
+	$(BIN)/pytest -n 3 $(BY_FILE) -m "not nightly" $(PYTEST_ARGS)
 
 test-fast: install-dev ## Run the tests that start no sandbox, model, server or other process
 	$(BIN)/pytest -n 2 $(BY_FILE) --fast $(PYTEST_ARGS)
 
 test-nightly: install-dev ## Run what `make test` leaves out: slow, and proved elsewhere by most of its parts
-	$(BIN)/pytest -n 4 $(BY_FILE) -m nightly $(PYTEST_ARGS)
+	$(BIN)/pytest -n 3 $(BY_FILE) -m nightly $(PYTEST_ARGS)
 
 check: install-dev ## Lint and type-check
 	$(BIN)/ruff format --check .
