@@ -1,5 +1,7 @@
 """Toolchains: found inside, named when they are missing, and asked once for each program."""
 
+import shutil
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -115,3 +117,21 @@ def test_signatures_that_c_can_not_carry_are_named(code: str, detail: str) -> No
     found = prepared(FakePool({"gcc": "/usr/bin/gcc"}), None, code)
     assert found.status is Status.COMPILE_ERROR
     assert found.detail.startswith(f"unknown signature: {detail}")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("go"), reason="no Go here")
+def test_go_builds_without_a_compiled_standard_library(tmp_path: Path) -> None:
+    go = tmp_path / "go"  # says what Go from 1.20 on does: nothing lies compiled below its root
+    go.write_text(
+        f'#!/bin/sh\n[ "$1 $2" = "env GOROOT" ] && exec echo {tmp_path}\nexec {shutil.which("go")} "$@"\n'
+    )
+    go.chmod(0o755)
+    code = "func f(x int) int { return x + 1 }"
+    tests = 'func TestF(t *testing.T) { t.Run("a", func(t *testing.T) { assert.Equal(t, 2, f(1)) }) }'
+    for name, text in find_language("go").driver.tests(code, "", tests, "f").items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text.replace("=/tmp/", f"={tmp_path}/"), encoding="utf-8")
+    done = subprocess.run(["/bin/sh", "build.sh", go], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "program").is_file()
