@@ -83,8 +83,9 @@ def test_the_project_file_is_deployed(project: Path, installed: Path, home: Path
         "PAIRSMITH_CONFIG": str(project / "run.toml"), "PAIRSMITH_IMAGE": "pairsmith",
     }  # fmt: skip
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
-    for kind in ("process", "docker", "kubernetes"):
-        command = ["-m", "prefect", "work-pool", "create", f"pairsmith-{kind}", "--type", kind]
+    for pool in sorted({deployment["work_pool"]["name"] for deployment in deployments}):
+        kind = pool.split("-")[1]
+        command = ["-m", "prefect", "work-pool", "create", pool, "--type", kind]
         made = run_there(project, installed, *command, **variables)
         assert made.returncode == 0, made.stdout + made.stderr
     done = run_there(project, installed, "-m", "prefect", "--no-prompt", "deploy", "--all", **variables)
