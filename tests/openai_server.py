@@ -19,10 +19,19 @@ def completion(text: str | None, finish: str = "stop") -> Answer:
     return 200, {}, json.dumps(body).encode()
 
 
-class Server(ThreadingHTTPServer):
-    """A server on loopback whose answers the test decides: `script(body, n)` for the n-th try of a prompt."""
+class LoopbackServer(ThreadingHTTPServer):
+    """A server of OpenAI's API on loopback, which ends with the test's process."""
 
     daemon_threads = True
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+
+class Server(LoopbackServer):
+    """A server whose answers the test decides: `script(body, n)` for the n-th try of a prompt."""
+
     block_on_close = False  # hanging answers end with the process
 
     def __init__(self) -> None:
@@ -34,10 +43,6 @@ class Server(ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.n_now = self.n_most = 0
         self.metrics: Callable[[], str] = lambda: ""
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/v1"
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -64,6 +64,7 @@ FOUND = [
 
 @pytest.mark.parametrize(("name", "text"), FOUND)
 def test_what_was_found_stays_mended(name: str, text: str, tmp_path: Path) -> None:
+    """`try_one` asserts the time, and suppresses only the errors that its parser documents."""
     PARSERS[name].try_one(text, tmp_path)
 
 

@@ -4,7 +4,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from pairsmith.pipeline.sampling.batch_backend import BatchSampler
 from pairsmith.pipeline.sampling.models import open_sampler
 from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Request, SamplingError, Trouble
 from pairsmith.schemas.config.sampling import SamplingConfig
+from tests.openai_server import LoopbackServer
 from tests.sampling_kit import make_request, only_drawn
 
 
@@ -26,10 +27,8 @@ def answer(body: dict[str, Any]) -> dict[str, Any]:
     return {"status_code": 200, "body": {"choices": choices, "usage": usage}}
 
 
-class Server(ThreadingHTTPServer):
+class Server(LoopbackServer):
     """Batches end at the `n_polls`-th question; `script` answers one line, None leaves it out."""
-
-    daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -38,10 +37,6 @@ class Server(ThreadingHTTPServer):
         self.files: list[str] = []
         self.batches: list[list[dict[str, Any]]] = []
         self.asked: dict[int, int] = {}
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/v1"
 
 
 class Handler(BaseHTTPRequestHandler):
