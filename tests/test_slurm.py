@@ -21,7 +21,7 @@ def commands(tmp_path: Path) -> dict[str, str]:
         "vllm": 'echo "$@" >>"$NOTES/vllm"; sleep 60',
         "curl": "exit 0",
         "scancel": 'echo "$@" >>"$NOTES/scancel"',
-        "scontrol": "printf 'node7\\nnode8\\n'",
+        "scontrol": "echo node7; sleep 0.2; echo node8",  # whoever stops reading early ends it by SIGPIPE
         "srun": 'shift; for SLURM_NODEID in 0 1; do export SLURM_NODEID; "$@"; done',
         "hostname": "echo node7",
     }
