@@ -1,15 +1,19 @@
-"""Seconds and memory for the pairs of a million candidates: 10,000 problems of 100, made from real ones.
+"""Seconds and memory for pairs and dataset of a million candidates: 10,000 problems of 100, from real ones.
 
-    python -m benchmarks.pairs_at_scale --samples humaneval_codegen16b_100_samples.jsonl.gz --cache folder
+    python -m benchmarks.pairs_at_scale --built runs/codegen --cache folder
+    python -m benchmarks.pairs_at_scale --built runs/codegen --cache folder --problems 100000
 
-The CodeGen samples on HumanEval, judged on the base tests, are repeated under new ids, each copy with
-fingerprints, clusters and prompts of its own. The pairing itself runs in a process of its own, from Parquet shards
-to a Parquet file.
+`--built` is a run folder whose stages up to timings are made, such as that of the CodeGen samples on HumanEval.
+Its rows are repeated under new ids, each copy with fingerprints, clusters and prompts of its own, as shards of 100
+problems; where a problem has fewer candidates, these are repeated too, as other programs that do the same. The
+stage `pairs` runs in a process of its own, over these files, and writes pairs and dataset. With `--samples` the
+CodeGen samples are judged on the base tests first, without the checks beyond them.
 """
 
 import argparse
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -17,13 +21,14 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks.codegen import RECORDS, judged_tables
-from pairsmith.pipeline.pairing.pairs import make_pairs
-from pairsmith.pipeline.pairing.tables import scan_tables
+from benchmarks.codegen import judged_tables
+from pairsmith.pipeline.pairing.stage import STAGE
+from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.pairs import PairsConfig, PolicyConfig
 
-_SHARD_PROBLEMS = 1_000
-_OWN = ("candidate_id", "exact", "renamed", "cluster", "duplicate_of", "prompt", "signature")
+_SHARD_PROBLEMS = 100
+_OWN = ("problem_id", "cluster", "prompt", "signature")
+_OWN_OF_TWINS = ("candidate_id", "exact", "renamed", "duplicate_of")
 CONFIGS = {
     "default": PairsConfig(),
     "four policies": PairsConfig(
@@ -43,11 +48,10 @@ def main() -> None:
     if options.run:
         _pair(options.tables, CONFIGS[options.run])
         return
-    files = judged_tables(options.samples, options.per_problem, options.cache, options.workers)
     tables = options.cache / f"scaled-{options.problems}"
     if not (tables / "done").exists():
-        _repeat(files, tables, options.problems)
-    for name in CONFIGS:
+        _repeat(_frames(options), tables, options.problems, options.per_problem)
+    for name in options.configs:
         command = [sys.executable, "-m", "benchmarks.pairs_at_scale", "--run", name, "--tables", str(tables)]
         subprocess.run(command, check=True)
 
@@ -55,21 +59,30 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=Path, help="JSONL of samples on HumanEval")
+    parser.add_argument("--built", type=Path, help="folder of a run, in the place of samples")
     parser.add_argument("--cache", type=Path, help="folder for the judged samples and the tables")
     parser.add_argument("--problems", type=int, default=10_000)
     parser.add_argument("--per-problem", type=int, default=100)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--configs", nargs="+", choices=list(CONFIGS), default=list(CONFIGS))
     parser.add_argument("--run", choices=list(CONFIGS), help=argparse.SUPPRESS)
     parser.add_argument("--tables", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def _repeat(files: dict[str, Path], folder: Path, n_problems: int) -> None:
+def _frames(options: argparse.Namespace) -> dict[str, pl.DataFrame]:
+    if options.built:
+        return {name: pl.read_parquet(options.built / name / "*.parquet") for name in STAGE.reads}
+    files = judged_tables(options.samples, options.per_problem, options.cache, options.workers)
+    return {name: pl.read_parquet(path) for name, path in files.items()}
+
+
+def _repeat(frames: dict[str, pl.DataFrame], folder: Path, n_problems: int, n_each: int) -> None:
     """Write shards of `_SHARD_PROBLEMS` problems, the real ones again and again under new ids."""
-    frames = {name: pl.read_parquet(path) for name, path in files.items()}
     # With their cases all copies of a task would be near-duplicates, and make no pairs beside held-out ones.
     frames["problems"] = frames["problems"].with_columns(cases=pl.col("cases").list.head(0))
     ids = frames["problems"]["problem_id"].to_list()
+    twins = pl.DataFrame({"twin": range(-(-n_each * len(ids) // frames["candidates"].height))})
     for start in range(0, n_problems, _SHARD_PROBLEMS):
         numbers = range(start, min(start + _SHARD_PROBLEMS, n_problems))
         copies = pl.DataFrame(
@@ -77,18 +90,26 @@ def _repeat(files: dict[str, Path], folder: Path, n_problems: int) -> None:
         )
         for name, frame in frames.items():
             rows = frame.join(copies, on="problem_id")
-            own = [column for column in ("problem_id", *_OWN) if column in frame.columns]
+            if "candidate_id" in frame.columns:
+                rows = rows.join(twins, how="cross")
             rows = rows.with_columns(
                 pl.when(pl.col(column) == "")
                 .then(pl.lit(""))
-                .otherwise(pl.format("{}#{}", column, "copy"))
+                .otherwise(pl.format(text, column, *number))
                 .alias(column)
-                for column in own
+                for columns, text, number in (
+                    (_OWN, "{}#{}", ["copy"]),
+                    (_OWN_OF_TWINS, "{}#{}-{}", ["copy", "twin"]),
+                )
+                for column in columns
+                if column in frame.columns
             )
             (folder / name).mkdir(parents=True, exist_ok=True)
             if name == "problems":
                 rows = rows.with_columns(prompt=_own_words(rows))
-            rows.drop("copy").write_parquet(folder / name / f"part-{start:05d}.parquet")
+            rows.drop("copy", "twin", strict=False).write_parquet(
+                folder / name / f"part-{start:06d}.parquet", compression_level=1
+            )
     (folder / "done").touch()
 
 
@@ -100,18 +121,23 @@ def _own_words(rows: pl.DataFrame) -> pl.Series:
 
 def _pair(tables: Path, config: PairsConfig) -> None:
     name = next(key for key, value in CONFIGS.items() if value == config)
+    files = {stage: sorted((tables / stage).glob("*.parquet")) for stage in STAGE.reads}
+    run = tables / "run"
+    shutil.rmtree(run, ignore_errors=True)
+    run.mkdir()
     start = time.monotonic()
-    made = make_pairs(
-        scan_tables({kind: sorted((tables / kind).glob("*.parquet")) for kind in RECORDS}), config, 0
-    )
-    made.pairs.write_parquet(tables / "pairs.parquet", compression="zstd")
+    assert STAGE.whole is not None
+    shards = STAGE.whole(files, run, RunConfig(run=run, pairs=config), "")
     wall_s = time.monotonic() - start
     used = resource.getrusage(resource.RUSAGE_SELF)
-    peak_mib, cpu_s = used.ru_maxrss / 1024, used.ru_utime + used.ru_stime
-    n_problems = made.pairs["problem_id"].n_unique()
+    n_pairs, n_in = (
+        sum(len(shard.records) for shard in shards.values()),
+        sum(shard.n_in for shard in shards.values()),
+    )
     print(
-        f"{name}: {made.entries.height} candidates to {made.pairs.height} pairs of {n_problems} problems "
-        f"in {wall_s:.1f} s ({cpu_s:.1f} CPU seconds), {peak_mib / 1024:.2f} GiB at most"
+        f"{name}: {n_in:,} candidates to {n_pairs:,} pairs and the dataset in {wall_s:.0f} s "
+        f"({used.ru_utime + used.ru_stime:.0f} CPU s), {used.ru_maxrss / 2**20:.2f} GiB at most",
+        flush=True,
     )
 
 

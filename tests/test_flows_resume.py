@@ -1,6 +1,7 @@
 """Runs that are repeated, changed, killed and stopped: what is there stays, and the end is the same."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pairsmith import make_pairs
+from pairsmith.pipeline.chain.chain import Chain
 from pairsmith.pipeline.chain.table import stage_folder
+from pairsmith.schemas.config import load_config
 from tests.cli_kit import N_PROBLEMS, STAGES, call_pairsmith, command_of, contents, environment, run_pairsmith
 
 pytestmark = pytest.mark.usefixtures("prefect_here")
@@ -49,6 +52,21 @@ def test_own_verdicts_that_equal_the_chains_give_the_same_pairs(config: Path, tm
     chains = pl.read_parquet(run / "pairs" / "*.parquet").sort("split", "pair_id")
     assert len(made) > 5
     assert made.table.equals(chains.select(made.table.columns))
+
+
+def test_pairs_made_shard_by_shard_are_those_of_all_at_once(
+    config: Path, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pairsmith.pipeline.pairing.stage.PART_CANDIDATES", 1)
+    monkeypatch.setattr("pairsmith.pipeline.pairing.export._SHARD_ROWS", 10**6)
+    run = tmp_path / "run"
+    shutil.copytree(built, run, ignore=shutil.ignore_patterns("pairs", "dataset", "pairing.json"))
+    settings = load_config(config, [f"run={run}"])
+    assert len(stage_folder(run, "candidates").shard_names()) > 1
+    Chain(run, settings).ensure_whole("pairs")
+    assert contents(run) == contents(built)
+    assert (run / "pairing.json").read_bytes() == (built / "pairing.json").read_bytes()
+    assert not (run / "pairing.partial").exists()
 
 
 def test_a_second_run_makes_nothing_again(config: Path, built: Path, home: Path) -> None:

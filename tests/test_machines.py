@@ -133,7 +133,7 @@ def engine(tmp_path: Path) -> Path:
 @pytest.fixture
 def nodes() -> Iterator[Any]:
     """Two Ray nodes on this machine, a GPU each by their own word."""
-    ray = pytest.importorskip("ray")
+    import ray  # of the test environment: these tests are never skipped
     from ray.cluster_utils import Cluster
 
     # Each node takes this for the memory of a whole machine otherwise.
@@ -145,7 +145,6 @@ def nodes() -> Iterator[Any]:
     made.shutdown()
 
 
-@pytest.mark.nightly
 @pytest.mark.usefixtures("prefect_here")
 def test_two_nodes_open_a_model_each_and_one_that_dies_is_replaced(
     tmp_path: Path, engine: Path, nodes: Any
@@ -183,7 +182,6 @@ def test_two_nodes_open_a_model_each_and_one_that_dies_is_replaced(
 
 
 def test_a_cluster_that_is_away_is_one_line(settings: RunConfig, tmp_path: Path) -> None:
-    pytest.importorskip("ray")
     engine = settings.engine.model_copy(update={"kind": "ray", "address": "127.0.0.1:1"})
     more = settings.model_copy(
         update={"engine": engine, "sampling": settings.sampling.model_copy(update={"n": 4})}

@@ -219,7 +219,7 @@ def test_a_candidate_of_a_benchmark_makes_no_pair() -> None:
 _MEASURE = """
 import resource
 import polars as pl
-from pairsmith.pipeline.pairing.pairs import _drop_held_out
+from pairsmith.pipeline.pairing.pairs import _drop_held_out, _held_out_solutions
 n = 40_000
 rows = pl.select(place=pl.int_range(n)).with_columns(
     problem_id=pl.format("p{}", pl.col("place") // 10),
@@ -228,7 +228,7 @@ rows = pl.select(place=pl.int_range(n)).with_columns(
     reason=pl.lit(None, dtype=pl.String),
 )
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-assert _drop_held_out(rows)["reason"].is_null().all()
+assert _drop_held_out(rows, _held_out_solutions(rows))["reason"].is_null().all()
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 """
 

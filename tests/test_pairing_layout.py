@@ -1,14 +1,17 @@
 """The dataset as others load it: `datasets`, the card's figures, and the shapes of the other configurations."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
+from pairsmith.pipeline.pairing.drops import PairingError
 from pairsmith.pipeline.pairing.export import CONFIGS, write_dataset
 from pairsmith.pipeline.pairing.pairs import REPORT, PairingResult, make_pairs, summarise
-from pairsmith.pipeline.pairing.tables import PairingTables
+from pairsmith.pipeline.pairing.tables import RECORDS, PairingTables
 from pairsmith.schemas.arrow import arrow_schema
 from pairsmith.schemas.config.pairs import PairsConfig
 from pairsmith.schemas.verdict import CandidateCrosscheck, Cause, CrosscheckResult, Label, ProblemCrosscheck
@@ -38,7 +41,7 @@ def made(tables: PairingTables) -> PairingResult:
 
 @pytest.fixture(scope="module")
 def folder(made: PairingResult, tables: PairingTables, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_dataset(made, tables, tmp_path_factory.mktemp("dataset") / "dataset", "f" * 32)
+    return write_dataset(made, tmp_path_factory.mktemp("dataset") / "dataset", "f" * 32)
 
 
 @pytest.fixture(scope="module")
@@ -119,10 +122,41 @@ def test_the_evidence_holds_every_candidate_and_why_it_makes_no_pair(
     assert sum(row["pairs_rejected"] for row in rows.values()) == made.pairs.height
 
 
+@pytest.mark.parametrize("n_parts", [2, 8])
+def test_parts_of_the_problems_give_the_same_dataset(
+    made: PairingResult, tables: PairingTables, folder: Path, tmp_path: Path, n_parts: int
+) -> None:
+    """Held-out programs, guards of a split, ids and order are those of one part."""
+    ids = [f"p/{index}" for index in range(8)]
+    parts = [_only(tables, ids[start::n_parts]) for start in range(n_parts)]
+    cut = make_pairs(tables, PairsConfig(test_share=0.4, max_per_problem=3), 0, parts, tmp_path)
+    assert cut.pairs.equals(made.pairs)
+    assert (cut.dropped, cut.approaches, cut.leaks) == (made.dropped, made.approaches, made.leaks)
+    assert summarise(cut, tables) == summarise(made, tables)
+    again = write_dataset(cut, tmp_path / "dataset", "f" * 32)
+    for path in sorted(folder.rglob("*.parquet")):
+        one, other = (pq.read_table(file) for file in (path, again / path.relative_to(folder)))
+        keys = [(name, "ascending") for name in ("problem_id", "candidate_id") if name in one.column_names]
+        assert other.sort_by(keys).equals(one.sort_by(keys)) if keys else other.equals(one), path
+
+
+def test_an_id_in_two_parts_is_refused(tables: PairingTables) -> None:
+    parts = [_only(tables, ["p/0"]), _only(tables, ["p/0", "p/1"])]
+    twice = PairingTables(**{name: pl.concat([getattr(part, name) for part in parts]) for name in RECORDS})
+    twice = dataclasses.replace(twice, problems=tables.problems)
+    with pytest.raises(PairingError, match="two rows in candidates"):
+        make_pairs(twice, PairsConfig(), 0, parts)
+
+
+def _only(tables: PairingTables, ids: list[str]) -> PairingTables:
+    rows = {name: getattr(tables, name).filter(pl.col("problem_id").is_in(ids)) for name in RECORDS}
+    return PairingTables(**rows)
+
+
 def test_equal_pairs_give_equal_bytes(
     made: PairingResult, tables: PairingTables, folder: Path, tmp_path: Path
 ) -> None:
-    again = write_dataset(made, tables, tmp_path / "dataset", "f" * 32)
+    again = write_dataset(made, tmp_path / "dataset", "f" * 32)
     names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     assert names == sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
     for name in names:

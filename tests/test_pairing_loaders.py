@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows += [judged(f"{key}+", problem_id=key), judged(f"{key}-", Label.FAILED, problem_id=key)]
     tables = tables_of(problems, rows)
     made = make_pairs(tables, PairsConfig(test_share=0.4), 0)
-    return write_dataset(made, tables, tmp_path_factory.mktemp("data") / "dataset", "f")
+    return write_dataset(made, tmp_path_factory.mktemp("data") / "dataset", "f")
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows += [judged(f"{key}-{n}", Label.FAILED, problem_id=key) for n in range(2)]
     tables = tables_of(problems, rows)
     made = make_pairs(tables, PairsConfig(test_share=0.0), 0)
-    return write_dataset(made, tables, tmp_path_factory.mktemp("data") / "dataset", "f")
+    return write_dataset(made, tmp_path_factory.mktemp("data") / "dataset", "f")
 
 
 @pytest.mark.parametrize(

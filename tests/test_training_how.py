@@ -303,19 +303,21 @@ sys.exit(main(Path(sys.argv[1])))
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("tuning", ["lora", "full"])
+@pytest.mark.parametrize(
+    ("tuning", "more"), [("lora", {}), ("full", {}), ("full", {"precompute_reference": True})]
+)
 def test_split_weights_make_the_steps_of_one_process(
-    pairs: Path, model: Path, tmp_path: Path, tuning: str, monkeypatch: pytest.MonkeyPatch
+    pairs: Path, model: Path, tmp_path: Path, tuning: str, more: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pairsmith.pipeline.training.launch import write_job
     from pairsmith.pipeline.training.progress import TrainingJob
 
-    alone = _losses(_train(pairs, model, tmp_path / "alone", tuning=tuning))
+    alone = _losses(_train(pairs, model, tmp_path / "alone", tuning=tuning, **more))
     settings = yaml.safe_load((PRESETS.parent / "accelerate" / "fsdp.yaml").read_text())["fsdp_config"]
     for name, value in settings.items():  # as `accelerate launch` hands them on
         monkeypatch.setenv(name.upper(), str(value).lower() if isinstance(value, bool) else str(value))
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
-    config = CONFIG.model_copy(update={"tuning": tuning})
+    config = CONFIG.model_copy(update={"tuning": tuning, **more})
     path = write_job(TrainingJob(pairs, model, config, tmp_path / "out", 0, "tiny", "inputs"))
     (tmp_path / "worker.py").write_text(FSDP_ON_CPUS)
     with socket.create_server(("127.0.0.1", 0)) as probe:

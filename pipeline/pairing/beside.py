@@ -149,6 +149,7 @@ def with_repairs(tables: PairingTables, run: Path) -> PairingTables:
     Raises:
         PairingError: a repair's problem names no program that it mends.
     """
+    known = tables.problems.select("problem_id")
     frames: dict[str, list[pl.LazyFrame]] = {name: [getattr(tables, name)] for name in _READ}
     repairs = [empty_frame(Repair).lazy()]
     for number, step in enumerate(step_folders(run), start=1):
@@ -167,7 +168,7 @@ def with_repairs(tables: PairingTables, run: Path) -> PairingTables:
                 )
                 repairs.append(named)
             own = pl.col("problem_id").str.splitn(_MARK, 2).struct.field("field_0")
-            frames[name].append(rows.with_columns(problem_id=own))
+            frames[name].append(rows.with_columns(problem_id=own).join(known, on="problem_id", how="semi"))
     joined: dict[str, Any] = {name: pl.concat(parts) for name, parts in frames.items() if len(parts) > 1}
     made = replace(tables, **joined, repairs=pl.concat(repairs))
     lost = made.repairs.filter(pl.col("repaired_from").is_null()).head(1).collect()

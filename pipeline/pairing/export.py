@@ -2,18 +2,19 @@
 
 Configurations: `pairs` (in `data/`), `unpaired`, `sft`, `ranked`, `sharegpt`, and `candidates`, which holds the
 evidence. `dataset_info.json` describes the `sharegpt` one for LLaMA-Factory: the folder is a dataset_dir of it.
-All configurations are lazy frames over the entries that the pairs were made of, in the order of their ids.
+All configurations are lazy frames over the entries that the pairs were made of, in the order of their ids; of a
+large run part by part.
 """
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 
-from pairsmith.pipeline.pairing.pairs import SPLITS, PairingResult
+from pairsmith.pipeline.pairing.pairs import SPLITS, PairingResult, Part
 from pairsmith.pipeline.pairing.tables import PairingTables, empty_frame, join_texts, messages
 from pairsmith.pipeline.run.folder import as_parquet, write_whole
 from pairsmith.schemas.arrow import arrow_schema
@@ -46,7 +47,7 @@ _SHARD_ROWS = 100_000
 _PARTIAL = ".partial"
 
 
-def write_dataset(made: PairingResult, tables: PairingTables, folder: Path, fingerprint: str) -> Path:
+def write_dataset(made: PairingResult, folder: Path, fingerprint: str) -> Path:
     """Write all configurations and the card; what was in the folder before is replaced at once.
 
     A split without rows has no file, since `datasets` can't load an empty one.
@@ -57,17 +58,17 @@ def write_dataset(made: PairingResult, tables: PairingTables, folder: Path, fing
     partial = folder.with_name(folder.name + _PARTIAL)
     shutil.rmtree(partial, ignore_errors=True)
     frames = {
-        "pairs": made.pairs.lazy(),
-        "unpaired": unpaired_rows(made, tables),
-        "sft": demonstration_rows(made, tables),
-        "ranked": ranked_rows(made, tables),
-        "sharegpt": conversation_rows(made),
-        "candidates": evidence_rows(made, tables),
+        "pairs": [made.pairs.lazy()],
+        "unpaired": [unpaired_rows(part) for part in made.parts],
+        "sft": [demonstration_rows(part, made.pairs) for part in made.parts],
+        "ranked": [ranked_rows(part) for part in made.parts],
+        "sharegpt": [conversation_rows(made)],
+        "candidates": [evidence_rows(part, made.pairs) for part in made.parts],
     }
     sizes = {}
-    for config, rows in frames.items():
+    for config, parts in frames.items():
         name, record = CONFIGS[config]
-        sizes[config] = _write_config(rows, record, partial / name, fingerprint)
+        sizes[config] = _write_config(parts, record, partial / name, fingerprint)
     write_whole(partial / "README.md", _card(sizes).encode())
     write_whole(partial / "dataset_info.json", (json.dumps(_LLAMA_FACTORY, indent=1) + "\n").encode())
     shutil.rmtree(folder, ignore_errors=True)
@@ -75,24 +76,27 @@ def write_dataset(made: PairingResult, tables: PairingTables, folder: Path, fing
     return folder
 
 
-def _write_config(rows: pl.LazyFrame, record: type, folder: Path, fingerprint: str) -> dict[str, dict[str, int]]:
+def _write_config(
+    parts: Sequence[pl.LazyFrame], record: type, folder: Path, fingerprint: str
+) -> dict[str, dict[str, int]]:
     """Write the splits of one configuration; return rows, bytes in memory and bytes on disk of each."""
     sizes: dict[str, dict[str, int]] = {}
+    schema = arrow_schema(record)
+    schema = schema.with_metadata({**(schema.metadata or {}), b"pairsmith:fingerprint": fingerprint.encode()})
     for split in SPLITS:
-        table = rows.filter(pl.col("split") == split).collect(engine="streaming").to_arrow()
-        if not table.num_rows:
-            continue
-        table = table.select(arrow_schema(record).names).cast(arrow_schema(record))
-        metadata = {**(table.schema.metadata or {}), b"pairsmith:fingerprint": fingerprint.encode()}
-        table = table.replace_schema_metadata(metadata)
-        n_shards = -(-table.num_rows // _SHARD_ROWS)
-        on_disk = 0
-        for shard in range(n_shards):
-            part = table.slice(shard * _SHARD_ROWS, _SHARD_ROWS)
-            data = _parquet(part)
-            on_disk += len(data)
-            write_whole(folder / f"{split}-{shard:05d}.parquet", data)
-        sizes[split] = {"num_examples": table.num_rows, "num_bytes": table.nbytes, "on_disk": on_disk}
+        waiting, n_rows, n_bytes, on_disk, n_files = schema.empty_table(), 0, 0, 0, 0
+        for number, rows in enumerate(parts, start=1):
+            table = rows.filter(pl.col("split") == split).collect(engine="streaming").to_arrow()
+            table = table.select(schema.names).cast(schema)
+            n_rows, n_bytes = n_rows + table.num_rows, n_bytes + table.nbytes
+            waiting = pa.concat_tables([waiting, table]) if waiting.num_rows else table
+            while waiting.num_rows >= _SHARD_ROWS or (waiting.num_rows and number == len(parts)):
+                data = _parquet(waiting.slice(0, _SHARD_ROWS))
+                on_disk += len(data)
+                write_whole(folder / f"{split}-{n_files:05d}.parquet", data)
+                waiting, n_files = waiting.slice(_SHARD_ROWS), n_files + 1
+        if n_rows:
+            sizes[split] = {"num_examples": n_rows, "num_bytes": n_bytes, "on_disk": on_disk}
     return sizes
 
 
@@ -147,22 +151,22 @@ def _describe(sizes: Mapping[str, Mapping[str, Mapping[str, int]]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def unpaired_rows(made: PairingResult, tables: PairingTables) -> pl.LazyFrame:
+def unpaired_rows(part: Part) -> pl.LazyFrame:
     """Return the candidates that may be part of a pair, each with its label; of equal programs one."""
-    rows = _with_messages(_usable(made), tables)
+    rows = _with_messages(_usable(part), part.tables)
     return _shaped(rows.with_columns(label="passed"), Unpaired)
 
 
-def demonstration_rows(made: PairingResult, tables: PairingTables) -> pl.LazyFrame:
+def demonstration_rows(part: Part, pairs: pl.DataFrame) -> pl.LazyFrame:
     """Return the right candidates that some pair chooses, each once."""
-    chosen = made.pairs.lazy().select(candidate_id="chosen_id").unique()
-    usable = _usable(made).filter("passed").join(chosen, on="candidate_id", how="semi")
-    return _shaped(_with_messages(usable, tables), Demonstration)
+    chosen = pairs.lazy().select(candidate_id="chosen_id").unique()
+    usable = _usable(part).filter("passed").join(chosen, on="candidate_id", how="semi")
+    return _shaped(_with_messages(usable, part.tables), Demonstration)
 
 
-def ranked_rows(made: PairingResult, tables: PairingTables) -> pl.LazyFrame:
+def ranked_rows(part: Part) -> pl.LazyFrame:
     """Return one row a problem and prompt that has two usable answers or more, the best answer first."""
-    rows = _with_messages(_usable(made), tables).sort(
+    rows = _with_messages(_usable(part), part.tables).sort(
         "problem_id", "passed", "share", "candidate_id", descending=[False, True, True, False]
     )
     lists = rows.group_by("problem_id", "split", "asked", "form", maintain_order=True).agg(
@@ -182,13 +186,14 @@ def conversation_rows(made: PairingResult) -> pl.LazyFrame:
     return _shaped(made.pairs.lazy().with_columns(conversations="prompt", **sides), Conversation)
 
 
-def evidence_rows(made: PairingResult, tables: PairingTables) -> pl.LazyFrame:
+def evidence_rows(part: Part, pairs: pl.DataFrame) -> pl.LazyFrame:
     """Return all candidates with all that is known of them."""
+    tables = part.tables
     uses = [
-        made.pairs.lazy().group_by(candidate_id=f"{side}_id").agg(pl.len().cast(pl.Int64).alias(f"pairs_{side}"))
+        pairs.lazy().group_by(candidate_id=f"{side}_id").agg(pl.len().cast(pl.Int64).alias(f"pairs_{side}"))
         for side in ("chosen", "rejected")
     ]
-    entries = made.entries.lazy().select(
+    entries = part.entries.select(
         "candidate_id",
         "split",
         "cluster",
@@ -210,8 +215,8 @@ def evidence_rows(made: PairingResult, tables: PairingTables) -> pl.LazyFrame:
     return _shaped(rows, Evidence)
 
 
-def _usable(made: PairingResult) -> pl.LazyFrame:
-    entries = made.entries.lazy().filter(
+def _usable(part: Part) -> pl.LazyFrame:
+    entries = part.entries.filter(
         pl.col("reason").is_null() & pl.col("problem_reason").fill_null("").is_in(["", "all_passed", "all_failed"])
     )
     entries = entries.filter(pl.col("repaired_from").is_null())

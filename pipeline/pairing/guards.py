@@ -242,17 +242,25 @@ def share_of_approach() -> pl.Expr:
     return pl.when("passed").then(alike / right).otherwise(1.0)
 
 
-def count_approaches(entries: pl.DataFrame, pairs: pl.DataFrame) -> Approaches:
+def right_approaches(entries: pl.DataFrame) -> pl.DataFrame:
+    """Return `problem_id` and `n_approaches`, of its right draws; repairs do not count.
+
+    Args:
+        entries: `problem_id`, `passed`, `approach`, `reason` and `repaired_from` of whole problems.
+    """
+    is_right = pl.col("passed") & pl.col("reason").is_null() & pl.col("repaired_from").is_null()
+    return entries.filter(is_right).group_by("problem_id").agg(n_approaches=pl.col("approach").n_unique())
+
+
+def count_approaches(right: pl.DataFrame, entries: pl.DataFrame, pairs: pl.DataFrame) -> Approaches:
     """Return the approaches of the problems that have pairs.
 
     Args:
-        entries: `problem_id`, `place`, `passed`, `approach`, `reason` and `repaired_from` of all candidates;
-            repairs do not count.
+        right: see `right_approaches`.
+        entries: `problem_id`, `place`, `passed`, `approach` and `repaired_from` of the candidates of the pairs.
         pairs: `problem_id` and `chosen`, a place of `entries`.
     """
-    entries = entries.filter(pl.col("repaired_from").is_null())
-    right = entries.filter(pl.col("passed") & pl.col("reason").is_null())
-    before = right.join(pairs.select("problem_id").unique(), on="problem_id", how="semi")
-    chosen = pairs.join(entries.select("place", "approach", "passed"), left_on="chosen", right_on="place")
-    counts = [rows.group_by("problem_id", "approach").len() for rows in (before, chosen.filter("passed"))]
-    return Approaches(counts[0].height, counts[1].height)
+    before = right.join(pairs.select("problem_id").unique(), on="problem_id", how="semi")["n_approaches"].sum()
+    drawn = entries.filter(pl.col("repaired_from").is_null() & pl.col("passed"))
+    chosen = pairs.join(drawn.select("place", "approach"), left_on="chosen", right_on="place")
+    return Approaches(int(before), chosen.group_by("problem_id", "approach").len().height)

@@ -1,8 +1,9 @@
 """Makes the pairs of judged candidates, and explains those of one problem."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -16,18 +17,28 @@ from pairsmith.pipeline.pairing.guards import (
     Balanced,
     balance_split,
     count_approaches,
+    right_approaches,
     share_of_approach,
 )
 from pairsmith.pipeline.pairing.policies import NEEDS_FAILED, NEEDS_PASSED
 from pairsmith.pipeline.pairing.selection import Selection, judge_offers, select_pairs
 from pairsmith.pipeline.pairing.splits import STYLE_COLUMNS, What, find_groups, split_of
-from pairsmith.pipeline.pairing.tables import PairingTables, pair_rows
+from pairsmith.pipeline.pairing.tables import PairingTables, pair_rows, refuse_repeats
 from pairsmith.schemas.arrow import from_table
 from pairsmith.schemas.config.pairs import PairsConfig
 from pairsmith.schemas.manifest import DropCount, LeakRow, NamedCount, PairingReport, WeakProblem
 from pairsmith.schemas.problem import Problem
 
 SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some problems with all that is known of them, so that not all need to be in memory."""
+
+    tables: PairingTables
+    # Every candidate: see `pipeline.pairing.entries.join_entries`; `split` is null without a problem.
+    entries: pl.LazyFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,65 +52,122 @@ class PairingResult:
     approaches: Approaches  # right approaches before and after selection
     # How length and style predict the choice in each split, before the guards of a whole split and after.
     leaks: tuple[LeakRow, ...]
-    # Every candidate: see `pipeline.pairing.entries.join_entries`; `split` is null for problems that make no
-    # pairs.
-    entries: pl.DataFrame
+    parts: tuple[Part, ...]
+    n_candidates: int
+
+    @property
+    def entries(self) -> pl.DataFrame:
+        """Return every candidate, in memory."""
+        return pl.concat([part.entries for part in self.parts]).collect()
 
 
-def make_pairs(tables: PairingTables, config: PairsConfig, seed: int) -> PairingResult:
+def make_pairs(
+    tables: PairingTables,
+    config: PairsConfig,
+    seed: int,
+    parts: Sequence[PairingTables] = (),
+    folder: Path | None = None,
+) -> PairingResult:
     """Return the pairs of all problems; the order of the rows given doesn't matter.
 
-    Give all problems at once: some guards hold over a whole split.
+    Give all problems at once: some guards hold over a whole split. What holds of each problem alone is done part
+    by part, so memory grows with the largest part and with the pairs.
 
     Args:
         seed: breaks ties between candidates that are equally welcome.
+        parts: the tables again, cut by problems; none for one part.
+        folder: where the candidates of parts are kept, as long as the result is used; None keeps them in memory.
 
     Raises:
         PairingError: if an id comes twice in a table, or tables disagree on a candidate's problem.
         NarrowedError: if fewer right approaches survive than `min_approaches_kept`.
     """
-    entries, problems = _open_entries(tables, config, seed)
-    barred = barred_pairs(entries, tables.marks)
-    selection = select_pairs(_free_entries(entries, tables, config), config, barred)
-    dropped = _count_reasons(entries, problems, config, selection)
-    balanced = _balance(selection.pairs, entries, config, seed)
-    for part in balanced.values():
-        dropped += part.dropped
-    kept = pl.concat([part.pairs for part in balanced.values()])
-    approaches = count_approaches(entries, kept)
+    known = _list_problems(tables, config, seed)
+    opened, solutions, places = [], [], [0]
+    for number, part in enumerate(parts or [tables]):
+        entries, problems = _open_entries(part, config, known)
+        solutions.append(_held_out_solutions(entries))
+        places.append(places[-1] + entries.height)
+        opened.append((part, _put_away(entries, folder, number), problems))
+    if len(opened) > 1:
+        refuse_repeats(tables.candidates, "candidate_id", "candidates")
+    every_solution, dropped = pl.concat(solutions).unique(), Counter[Drop]()
+    selected, used, right, done = [], [], [], []
+    for number, (part, waiting, problems) in enumerate(opened):
+        entries = _close_entries(waiting.collect(), every_solution, seed, places[number])
+        selection = select_pairs(_free_entries(entries, part, config), config, barred_pairs(entries, part.marks))
+        dropped += _count_reasons(entries, problems, config, selection)
+        right.append(right_approaches(entries))
+        entries = entries.with_columns(approach_share=share_of_approach())
+        sides = pl.concat([selection.pairs["chosen"], selection.pairs["rejected"]]).unique()
+        selected.append(selection.pairs)
+        used.append(entries.filter(pl.col("place").is_in(sides.implode())))
+        done.append(Part(part, _put_away(entries, folder, number)))
+    sides_of_pairs = pl.concat(used)
+    balanced = _balance(pl.concat(selected), sides_of_pairs, config, seed)
+    for split in balanced.values():
+        dropped += split.dropped
+    kept = pl.concat([split.pairs for split in balanced.values()])
+    approaches = count_approaches(pl.concat(right), sides_of_pairs, kept)
     if approaches.kept < config.min_approaches_kept:
         raise NarrowedError(
             f"pairs choose {approaches.n_after} of {approaches.n_before} right approaches, a share of "
             f"{approaches.kept:.3f}; pairs.min_approaches_kept asks for {config.min_approaches_kept}: raise "
             "pairs.max_per_problem, or lower the bound"
         )
+    rows = [
+        pair_rows(kept.filter(pl.col("chosen").is_between(low, high, closed="left")), sides, part.tables)
+        for low, high, sides, part in zip(places, places[1:], used, done, strict=False)
+    ]
     return PairingResult(
-        pairs=pair_rows(kept, entries, tables),
+        pairs=pl.concat(rows).sort("split", "pair_id"),
         dropped={reason: dropped[reason] for reason in Drop if dropped[reason]},
         approaches=approaches,
-        leaks=tuple(_leak_row(split, what, part) for split, part in balanced.items() for what in part.before),
-        entries=entries,
+        leaks=tuple(_leak_row(name, what, split) for name, split in balanced.items() for what in split.before),
+        parts=tuple(done),
+        n_candidates=places[-1],
     )
 
 
-def _open_entries(tables: PairingTables, config: PairsConfig, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the candidates as policies see them, with why one may be part of no pair; and the problems."""
+def _put_away(entries: pl.DataFrame, folder: Path | None, number: int) -> pl.LazyFrame:
+    """Return entries to be read again, from a file where there is a folder for it."""
+    if folder is None:
+        return entries.lazy()
+    file = folder / f"part-{number:05d}.parquet"
+    partial = file.with_suffix(".partial")
+    entries.write_parquet(partial)
+    partial.rename(file)
+    return pl.scan_parquet(file)
+
+
+def _open_entries(
+    tables: PairingTables, config: PairsConfig, known: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the candidates as policies see them, with why one may be part of no pair; and the problems.
+
+    Args:
+        known: see `_list_problems`.
+    """
     entries = drop_marked(join_entries(tables, config.reject_outvoted), tables.marks)
-    problems = _list_problems(tables, entries, config, seed)
+    problems = _judge_problems(tables, entries, config, known)
     entries = entries.join(
         problems.select("problem_id", "problem_reason", "split", "problem_tie"),
         on="problem_id",
         how="left",
         maintain_order="left",
     )
+    return entries, problems
+
+
+def _close_entries(entries: pl.DataFrame, solutions: pl.Series, seed: int, first: int) -> pl.DataFrame:
+    """Return opened entries with what looks at other problems, and numbers from `first` on."""
     drawn = pl.when(pl.col("repaired_from").is_null()).then(pl.col("passed"))
-    entries = _drop_held_out(entries).with_columns(
+    return _drop_held_out(entries, solutions).with_columns(
         tie=tie_breaks(entries["candidate_id"], seed),
-        place=pl.int_range(pl.len(), dtype=pl.Int64),
+        place=pl.int_range(first, first + pl.len(), dtype=pl.Int64),
         approach=pl.concat_str("cluster", "behaviour", separator="/"),
         pass_rate=drawn.mean().over("problem_id").fill_null(0.0),
     )
-    return entries, problems
 
 
 def _free_entries(entries: pl.DataFrame, tables: PairingTables, config: PairsConfig) -> pl.DataFrame:
@@ -113,29 +181,41 @@ def _free_entries(entries: pl.DataFrame, tables: PairingTables, config: PairsCon
     return free.join(codes.collect(), on="candidate_id", how="left", maintain_order="left")
 
 
-def _list_problems(tables: PairingTables, entries: pl.DataFrame, config: PairsConfig, seed: int) -> pl.DataFrame:
-    """Return the problems with their split, and why one makes no pairs."""
+def _list_problems(tables: PairingTables, config: PairsConfig, seed: int) -> pl.DataFrame:
+    """Return the problems with their split, and which are near held-out ones or weak."""
+    refuse_repeats(tables.problems, "problem_id", "problems")
     problems = tables.problems.select("problem_id").collect().sort("problem_id")
     ids = problems["problem_id"].to_list()
     split = {key: split_of(key, config.test_share) for key in ids}
     near = _near_held_out(tables, split, config)
-    weak = set(tables.problem_standings.filter("is_weak").select("problem_id").collect()["problem_id"])
+    weak = tables.problem_standings.filter("is_weak").select("problem_id").collect()["problem_id"]
+    return problems.with_columns(
+        split=pl.Series([split[key] for key in ids], dtype=pl.String),
+        problem_tie=tie_breaks(problems["problem_id"], seed),
+        is_near=pl.col("problem_id").is_in(near),
+        is_weak=pl.col("problem_id").is_in(weak.unique().implode()),
+    )
+
+
+def _judge_problems(
+    tables: PairingTables, entries: pl.DataFrame, config: PairsConfig, known: pl.DataFrame
+) -> pl.DataFrame:
+    """Return the problems of some tables, with why one makes no pairs."""
+    own = tables.problems.select("problem_id").collect()
     is_drawn = pl.col("passed").is_not_null() & pl.col("repaired_from").is_null()
     decided = entries.filter(is_drawn).group_by("problem_id")
     sides = decided.agg(any_passed=pl.col("passed").any(), all_passed=pl.col("passed").all())
     names = {policy.name for policy in config.policies}
     one_sided = [
-        (Drop.NEAR_TEST_PROBLEM, pl.col("problem_id").is_in(near)),
-        (Drop.WEAK_PROBLEM, pl.col("problem_id").is_in(weak) & (not config.weak_problems)),
+        (Drop.NEAR_TEST_PROBLEM, pl.col("is_near")),
+        (Drop.WEAK_PROBLEM, pl.col("is_weak") & (not config.weak_problems)),
         (Drop.NO_DECIDED, pl.col("any_passed").is_null()),
         (Drop.ALL_PASSED, pl.col("all_passed") & (names <= NEEDS_FAILED)),
         (Drop.ALL_FAILED, ~pl.col("any_passed") & (names <= NEEDS_PASSED)),
     ]
-    return problems.join(sides, on="problem_id", how="left", maintain_order="left").with_columns(
-        split=pl.Series([split[key] for key in ids], dtype=pl.String),
-        problem_tie=tie_breaks(problems["problem_id"], seed),
-        problem_reason=first_reason(one_sided),
-    )
+    problems = known.join(own, on="problem_id", how="semi", maintain_order="left")
+    problems = problems.join(sides, on="problem_id", how="left", maintain_order="left")
+    return problems.with_columns(problem_reason=first_reason(one_sided))
 
 
 def _near_held_out(tables: PairingTables, split: Mapping[str, str], config: PairsConfig) -> list[str]:
@@ -148,15 +228,20 @@ def _near_held_out(tables: PairingTables, split: Mapping[str, str], config: Pair
     return sorted(key for key, group in groups.items() if split[key] == "train" and group in held_out)
 
 
-def _drop_held_out(entries: pl.DataFrame) -> pl.DataFrame:
+def _held_out_solutions(entries: pl.DataFrame) -> pl.Series:
+    """Return the right programs of held-out problems, by the digest of their tokens."""
+    is_right = (pl.col("split") == "test") & pl.col("passed") & (pl.col("exact") != "")
+    return entries.filter(is_right)["exact"].unique()
+
+
+def _drop_held_out(entries: pl.DataFrame, solutions: pl.Series) -> pl.DataFrame:
     """Drop the candidates of the train split whose program is a right one of a held-out problem: a leak.
 
     Across problems only equal tokens count. What is the same as such a program up to names goes with it.
     """
-    is_right = (pl.col("split") == "test") & pl.col("passed") & (pl.col("exact") != "")
-    solutions = entries.filter(is_right)["exact"].unique().implode()
     # A column of its own first: within `over` each group would get a copy of all solutions.
-    entries = entries.with_columns(is_solution=(pl.col("split") == "train") & pl.col("exact").is_in(solutions))
+    is_solution = (pl.col("split") == "train") & pl.col("exact").is_in(solutions.implode())
+    entries = entries.with_columns(is_solution=is_solution)
     leaks = pl.col("reason").is_null() & pl.col("is_solution").any().over("problem_id", "fingerprint")
     reason = pl.when(leaks).then(pl.lit(Drop.HELD_OUT.value)).otherwise("reason")
     return entries.with_columns(reason=reason).drop("is_solution")
@@ -177,9 +262,9 @@ def _count_reasons(
 
 
 def _balance(pairs: pl.DataFrame, entries: pl.DataFrame, config: PairsConfig, seed: int) -> dict[str, Balanced]:
-    """Return what stays in each split."""
+    """Return what stays in each split; of the entries those of the pairs are enough."""
     shared = entries.select("place", "split", "pass_rate", "problem_tie")
-    chosen = entries.select("place", *STYLE_COLUMNS, "candidate_id", approach_share=share_of_approach())
+    chosen = entries.select("place", *STYLE_COLUMNS, "candidate_id", "approach_share")
     rejected = entries.select("place", *STYLE_COLUMNS, "candidate_id", "is_trivial")
     rows = pairs.join(shared, left_on="chosen", right_on="place")
     rows = rows.join(chosen, left_on="chosen", right_on="place")
@@ -224,7 +309,8 @@ def offers_of_problem(tables: PairingTables, config: PairsConfig, seed: int, pro
         `pipeline.pairing.drops.Drop`), null where it was.
     """
     tables = tables.only(problem_id)
-    entries, _ = _open_entries(tables, config, seed)
+    entries, _ = _open_entries(tables, config, _list_problems(tables, config, seed))
+    entries = _close_entries(entries, _held_out_solutions(entries), seed, 0)
     free = _free_entries(entries, tables, config)
     if free.is_empty():
         return pl.DataFrame(schema=_SCHEMA)
@@ -246,8 +332,9 @@ REPORT = TypeAdapter(PairingReport)
 def summarise(made: PairingResult, tables: PairingTables) -> PairingReport:
     """Return the counts of one pairing."""
     pairs, weak = made.pairs, tables.problem_standings.collect()
+    standings = tables.standings.select("standing").collect(engine="streaming")["standing"]
     return PairingReport(
-        n_candidates=made.entries.height,
+        n_candidates=made.n_candidates,
         n_train=pairs.filter(pl.col("split") == "train").height,
         n_test=pairs.filter(pl.col("split") == "test").height,
         n_problems=pairs["problem_id"].n_unique(),
@@ -259,7 +346,7 @@ def summarise(made: PairingResult, tables: PairingTables) -> PairingReport:
         leaks=made.leaks,
         n_approaches_before=made.approaches.n_before,
         n_approaches_after=made.approaches.n_after,
-        standings=_counts(tables.standings.select("standing").collect()["standing"]),
+        standings=_counts(standings),
         weak=_weak(weak),
         n_mutants=int(weak["n_mutants"].sum()),
         n_killed=int(weak["n_killed"].sum()),

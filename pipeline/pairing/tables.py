@@ -233,10 +233,10 @@ def pair_rows(kept: pl.DataFrame, entries: pl.DataFrame, tables: PairingTables) 
 
     Args:
         kept: the pairs, `chosen` and `rejected` as places of entries.
-        entries: all candidates; see `pipeline.pairing.entries`.
+        entries: the candidates of these pairs, others may be among them; see `pipeline.pairing.entries`.
     """
-    places = pl.concat([kept["chosen"], kept["rejected"]]).unique().sort()
-    used = entries[places.to_list()] if len(places) else entries.head(0)
+    places = pl.concat([kept["chosen"], kept["rejected"]]).unique()
+    used = entries.filter(pl.col("place").is_in(places.implode())).sort("place")
     texts = join_texts(used.lazy(), tables).select(
         *("place", "cause", "detail", "n_cases", "asked", "answer", "language", "step"),
         *(pl.col(name).fill_null(0) if name.startswith("n_") else name for name in _SIDES.values()),

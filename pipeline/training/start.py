@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,8 +52,15 @@ def load_start(folder: Path, config: TrainingConfig, needs_reference: bool) -> S
     device, precision = choose_device(config.device, config.precision)
     tokenizer, _ = load_tokenizer(folder, config.chat_template)
 
+    # Under FSDP the first process of a machine maps the files; the others hold no weights until they are split.
+    is_split = os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
+    plan = _zero_plan(precision)  # transformers splits what it reads under ZeRO-3 as long as this is there
+
     def load() -> Any:
-        dtype = "float32" if config.tuning == "full" else precision
+        # accelerate makes float32 of what is trained where it multiplies in bfloat16; a reference stays as stored.
+        as_stored = is_split and precision == "bfloat16" and config.adapter is None
+        whole = "auto" if as_stored else "float32"
+        dtype = whole if config.tuning == "full" else precision
         model = load_model(folder, dtype, config.tuning == "qlora", config.extra.get(MODEL_ARGUMENTS, {}))
         if config.adapter is None:
             return model
@@ -60,8 +68,29 @@ def load_start(folder: Path, config: TrainingConfig, needs_reference: bool) -> S
         return tuned.merge_and_unload() if config.tuning == "full" else tuned
 
     # TRL would load the reference again from where the model came from, which is not where an adapter was merged.
-    own = config.tuning == "full" and needs_reference and not config.precompute_reference
-    return Start(load(), load() if own else None, tokenizer, device, precision)
+    # Under FSDP it can't ask the model itself before training has split it.
+    if is_split and config.tuning != "full" and needs_reference and config.precompute_reference:
+        raise TrainingError(
+            "training.precompute_reference with an adapter under FSDP: TRL asks the model before it is split; "
+            "leave it out, since there the reference is the model without the adapter and takes no memory"
+        )
+    own = config.tuning == "full" and needs_reference and (is_split or not config.precompute_reference)
+    reference = load().requires_grad_(False) if own else None
+    model = load()
+    del plan
+    return Start(model, reference, tokenizer, device, precision)
+
+
+def _zero_plan(precision: str) -> Any:
+    """Return DeepSpeed's settings as accelerate reads them, None without; the trainer makes them only later."""
+    if os.environ.get("ACCELERATE_USE_DEEPSPEED", "").lower() != "true":
+        return None
+    from accelerate.utils import DeepSpeedPlugin
+
+    plan = DeepSpeedPlugin()
+    plan.set_mixed_precision("bf16" if precision == "bfloat16" else "no")
+    plan.set_deepspeed_weakref()
+    return plan
 
 
 def choose_device(device: str, precision: str = "auto") -> tuple[str, str]:
@@ -145,7 +174,7 @@ def load_model(folder: Path, dtype: str, in_4_bits: bool = False, further: Mappi
     """Return the causal language model of a folder.
 
     Args:
-        dtype: float32 or bfloat16, of its weights; in 4 bits, of what is multiplied.
+        dtype: float32, bfloat16, or `auto`, as stored: of its weights; in 4 bits, of what is multiplied.
         in_4_bits: NF4, quantised twice (Dettmers et al. 2023, arXiv:2305.14314).
         further: arguments of `from_pretrained`, such as `attn_implementation`.
     """
@@ -163,7 +192,7 @@ def load_model(folder: Path, dtype: str, in_4_bits: bool = False, further: Mappi
         )  # fmt: skip
     try:
         return AutoModelForCausalLM.from_pretrained(
-            folder, dtype=getattr(torch, dtype), local_files_only=True, **more
+            folder, dtype=dtype if dtype == "auto" else getattr(torch, dtype), local_files_only=True, **more
         )
     except (ImportError, OSError, TypeError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise TrainingError(f"{folder}: the model can't be loaded: {first_line(error)}") from None

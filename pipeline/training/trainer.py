@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import datasets
 import transformers
@@ -76,16 +77,19 @@ def make_trainer(setup: Setup, watch: StepWatch) -> Any:
     arguments = settings_class(**{**_common(setup, chosen), **_own(method, config, chosen, train), **further})
     fresh = config.tuning != "full" and config.adapter is None
     more = {"ref_model": start.reference} if method.has_reference else {}
-    trainer = watched(
-        model=start.model,
-        args=arguments,
-        train_dataset=train,
-        eval_dataset=setup.held_out if _evaluates(setup) else None,
-        processing_class=start.tokenizer,
-        peft_config=lora_config(config) if fresh else None,
-        callbacks=[watch, *_trackers(config, setup.checkpoints.parent)],
-        **more,
-    )
+    with _read_once():
+        trainer = watched(
+            model=start.model,
+            args=arguments,
+            train_dataset=train,
+            eval_dataset=setup.held_out if _evaluates(setup) else None,
+            processing_class=start.tokenizer,
+            peft_config=lora_config(config) if fresh else None,
+            callbacks=[watch, *_trackers(config, setup.checkpoints.parent)],
+            **more,
+        )
+    if method.has_reference and config.precompute_reference:
+        trainer.ref_model = None  # TRL keeps one that it was given
     trainer.remove_callback(PrinterCallback)
     n_rows = len(trainer.train_dataset)
     if config.extra.get("packing"):
@@ -244,6 +248,29 @@ def _shuffled_whole(rows: Any, batch_size: int, seed: int) -> Any:
     if not n_missing:
         return order
     return order.select([*range(len(rows)), *(number % len(rows) for number in range(n_missing))])
+
+
+@contextlib.contextmanager
+def _read_once() -> Iterator[None]:
+    """Have TRL split a reference that only the first process of a machine has read.
+
+    Under FSDP with low memory loading the others hold it on the meta device. TRL 1.16 splits a reference without
+    giving them their share, as accelerate does for the model; and each process digests all weights, although
+    that of the first is what counts.
+    """
+    from accelerate.utils.fsdp_utils import fsdp2_prepare_model
+    from trl.trainer import dpo_trainer, kto_trainer
+
+    digest = dpo_trainer.hash_module
+    patches = {
+        "hash_module": lambda model: digest(model) if PartialState().is_main_process else "",
+        "prepare_fsdp": lambda model, accelerator: fsdp2_prepare_model(accelerator, model).eval(),
+    }
+    with contextlib.ExitStack() as stack:
+        for module in (dpo_trainer, kto_trainer):
+            for name, function in patches.items():
+                stack.enter_context(mock.patch.object(module, name, function))
+        yield
 
 
 @contextlib.contextmanager
