@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from pairsmith.pipeline.pairing.tables import diff_spans
+from pairsmith.pipeline.problems.sources.starter import load_starter, starter_folder
 from pairsmith.schemas.pair import Message, Pair, Span
+from pairsmith.schemas.problem import Problem
 from tests.training_kit import CONFIG, build_tiny_model, make_pair, write_pairs
 
 pytestmark = pytest.mark.slow
@@ -19,6 +21,13 @@ def spanned(pair: Pair) -> Pair:
     sides = diff_spans(pair.chosen[0].content, pair.rejected[0].content)
     spans = [tuple(Span(*span) for span in side) for side in sides]
     return replace(pair, chosen_spans=spans[0], rejected_spans=spans[1])
+
+
+def repaired(number: int, problem: Problem, wrong: str) -> Pair:
+    """Return a person's wrong program of a starter problem with its reference."""
+    sides = [(Message("assistant", f"```python\n{code.strip()}\n```"),) for code in (problem.reference, wrong)]
+    asked = (Message("user", problem.prompt),)
+    return spanned(replace(make_pair(number), prompt=asked, chosen=sides[0], rejected=sides[1]))
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +155,12 @@ def test_five_real_steps(tmp_path: Path) -> None:
     config = CONFIG.model_copy(
         update={"method": "focal", "max_steps": 5, "max_length": 256, "learning_rate": 1e-4}
     )
-    write_pairs(tmp_path / "train-0.parquet", [spanned(make_pair(n)) for n in range(12)])
+    repairs = [
+        repaired(number, item.problem, item.wrong[0].code)
+        for number, item in enumerate(load_starter(starter_folder()))
+        if item.problem.level == "trivial" and item.problem.language == "python" and item.wrong
+    ]
+    write_pairs(tmp_path / "train-0.parquet", repairs[:12])
     summary = train(tmp_path, start, config, tmp_path / "out", 0, lambda step: None)
     assert len(summary.steps) == 5
     assert summary.steps[-1].loss < math.log(2.0)
