@@ -17,6 +17,7 @@ from pairsmith.schemas.config import ProblemsConfig
 from pairsmith.schemas.problem import Case, Interface, JudgedBy, Problem
 from pairsmith.schemas.values import encode_value
 from pairsmith.schemas.verdict import Cause, Label, Verdict
+from tests.answers.make_corpus import LANGUAGES as ANSWERS
 from tests.languages_kit import HUMANEVAL, PROGRAMS_ON_STDIN, humaneval_rows
 from tests.languages_kit import problem as case_problem
 
@@ -230,6 +231,34 @@ const assert = require('assert');
 """
 THEN = "f(1).then(x => { if (x !== 2) process.exit(1); });"
 RACE = "if (await Promise.race([new Promise(() => {}), f(1)]) !== 2) process.exit(1);"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("language", "test_code", "cause", "detail"),
+    [
+        ("javascript", "test('one', () => { expect(f(1)).toBe(2); });", Cause.MISSING_PACKAGE, "jest"),
+        ("typescript", "describe('f', () => { it('one', () => { if (f(1) !== 2) throw 1; }); });",
+         Cause.MISSING_PACKAGE, "mocha"),
+        ("bash", '@test "one" {\n  run f 1\n  [ "$output" = 2 ]\n}\n', Cause.MISSING_PACKAGE, "bats"),
+        ("bash", 'test_f() { assertEquals 2 "$(f 1)"; }\n. shunit2\n', Cause.MISSING_PACKAGE, "shunit2"),
+        ("go", 'import "github.com/stretchr/testify/assert"\nfunc TestF(t *testing.T) { assert.Zero(t, f(1)) }',
+         Cause.MISSING_PACKAGE, "assert.Zero"),
+        ("go", "func same() bool { return f(1) == 2 }", Cause.UNKNOWN_SIGNATURE, "no function Test"),
+        ("rust", "#[test]\nfn t() { let n: i64 = rand::random(); f(n); }", Cause.MISSING_PACKAGE, "rand"),
+        ("rust", "assert_eq!(f(1), 2);", Cause.UNKNOWN_SIGNATURE, "no function under"),
+        ("c", "assert(f(1) == 2);", Cause.UNKNOWN_SIGNATURE, "no main"),
+        ("cpp", "assert(f(1) == 2);", Cause.UNKNOWN_SIGNATURE, "no main"),
+        ("java", "assert f(1) == 2;", Cause.UNKNOWN_SIGNATURE, "no main"),
+    ],
+)  # fmt: skip
+def test_tests_that_only_a_runner_can_run_prove_nothing(
+    language: str, test_code: str, cause: Cause, detail: str, present: None, pool: SandboxPool, cache: Path
+) -> None:
+    problem = replace(case_problem(language, []), cases=(), judged_by=JudgedBy.IN_PROCESS, test_code=test_code)
+    found = verdict(problem, ANSWERS[language].function.replace("OP", "+"), pool, cache)
+    assert (found.label, found.cause) == (Label.UNDECIDED, cause), found
+    assert detail in found.detail
 
 
 @pytest.mark.parametrize("language", ["javascript"])

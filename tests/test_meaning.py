@@ -1,5 +1,6 @@
 """Tests in every form mean what plain tools say they mean; see `tests.meaning`."""
 
+import re
 import subprocess
 import sys
 import types
@@ -115,26 +116,53 @@ _TOOLS = {
     ),
 }
 _TESTED = {  # where a test runner brings the main program
-    "go": ("main_test.go", "true", "go test main.go main_test.go"),
-    "rust": ("main.rs", "rustc --test -o m main.rs", "./m"),
+    "go": ("true", "go test main.go main_test.go"),
+    "rust": ("rustc --test -o m main.rs", "./m"),
 }
 
 
 def by_own_tools(trial: Trial, folder: Path) -> bool:
-    """Return whether a solution is right by what its language's own compiler, runtime and test runner say."""
+    """Return whether a solution is right by what its language's own compiler, runtime and test runner say.
+
+    Raises:
+        AssertionError: if a right one can't be built.
+    """
     file, build, run = _TOOLS[trial.language]
-    code, inputs = trial.code, [(case["stdin"], case["stdout"]) for case in trial.row.get("cases", [])]
-    if trial.form == "in_process":
-        inputs, tests = [("", None)], trial.row["tests"]
-        _, build, run = _TESTED.get(trial.language, (file, build, run))
-        if trial.language == "go":
-            (folder / "main_test.go").write_text(f'package main\nimport "testing"\n{tests}', encoding="utf-8")
-            code, tests = f"package main\n{code}", ""
+    code, tests = trial.code, trial.row.get("tests", "")
+    inputs = [(case["stdin"], case["stdout"]) for case in trial.row.get("cases", [])] or [("", None)]
+    if tests and trial.language in _TESTED and not re.search(r"^fn main", tests, re.MULTILINE):
+        build, run = _TESTED[trial.language]
+    if tests and trial.language == "go":
+        head = "" if "package " in tests else 'package main\nimport "testing"\n'
+        (folder / "main_test.go").write_text(f"{head}{tests}", encoding="utf-8")
+        code = code if code.startswith("package") else f"package main\n{code}"
+    elif tests and trial.language == "java":  # a public class has a file of its name
+        name, code_name = (_class_of(text) for text in (tests, code))
+        (folder / f"{name}.java").write_text(f"{_imports(code)}{tests}", encoding="utf-8")
+        file, build, run = f"{code_name}.java", "javac *.java", f"java -ea {name}"
+    elif re.search(r"(?<=[ \"'/.])solution\b(?=[.'\"])", tests):  # the tests load it from its file
+        (folder / f"solution{Path(file).suffix}").write_text(code, encoding="utf-8")
+        (folder / "solution.h").write_text(code, encoding="utf-8")
+        code = tests
+    elif tests:
         code = f"{code}\n{'set -e' if trial.language == 'bash' else ''}\n{tests}"
     (folder / file).write_text(code, encoding="utf-8")
-    assert _shell(build, folder, "").returncode == 0
+    built = _shell(build, folder, "")
+    assert built.returncode == 0 or trial.truth == "wrong", built.stderr
     runs = [(_shell(run, folder, given), expected) for given, expected in inputs]
     return all(done.returncode == 0 and expected in (None, done.stdout) for done, expected in runs)
+
+
+def _class_of(code: str) -> str:
+    """Return the name that a file of Java must have."""
+    found = re.search(r"^public (?:\w+ )*?(?:class|interface|record|enum) (\w+)", code, re.MULTILINE)
+    found = found or re.search(r"^(?:\w+ )*?(?:class|interface|record|enum) (\w+)", code, re.MULTILINE)
+    assert found is not None, code
+    return found[1]
+
+
+def _imports(code: str) -> str:
+    return "".join(line + "\n" for line in code.splitlines() if line.startswith("import "))
 
 
 def _shell(command: str, folder: Path, given: str) -> "subprocess.CompletedProcess[str]":

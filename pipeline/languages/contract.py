@@ -45,7 +45,11 @@ class Driver:
 
 
 class SignatureError(ValueError):
-    """A signature that a language's conventions don't cover."""
+    """A signature that a language's conventions don't cover, or tests that nothing here can run."""
+
+
+class MissingPackageError(SignatureError):
+    """Tests are written for a runner that is not there; its name."""
 
 
 @dataclass(frozen=True, slots=True)

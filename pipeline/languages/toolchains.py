@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pairsmith.pipeline.languages.contract import RUNTIME_ROOM, Language, LanguageError, SignatureError
+from pairsmith.pipeline.languages.contract import (
+    RUNTIME_ROOM,
+    Language,
+    LanguageError,
+    MissingPackageError,
+    SignatureError,
+)
 from pairsmith.pipeline.languages.java import main_class
 from pairsmith.pipeline.languages.table import LANGUAGES, find_language
 from pairsmith.pipeline.sandbox import Answer, Ending, Job, SandboxFaultError, SandboxPool
@@ -217,7 +223,7 @@ def _digest(parts: object) -> str:
 
 
 TESTS = "pairsmith_tests"
-_MISSING = "missing package: "
+_MISSING, _UNKNOWN = "missing package: ", "unknown signature: "
 _PYTHON_END = f"def {TESTS}():\n    return None\n"  # reached only if the tests above it were
 
 
@@ -247,7 +253,7 @@ def prepare(
         files = _make(row, sources, toolchains)
     except SignatureError as error:
         made = _make_by_values(row, code, setup, entry_point, inputs, toolchains)
-        files = made or Unprepared(Status.COMPILE_ERROR, f"unknown signature: {error}")
+        files = made or Unprepared(Status.COMPILE_ERROR, f"{_UNKNOWN}{error}")
     if isinstance(files, Unprepared):
         return files
     plan = _plan(row, row.run, entry_point, files, toolchains)
@@ -266,7 +272,11 @@ def prepare_tests(
     row = find_language(language)
     if entry_point not in code:  # it may be a class, which is no function that a driver finds
         return Unprepared(Status.MISSING)
-    files = _make(row, row.driver.tests(code, setup, test_code, entry_point), toolchains)
+    try:
+        files = _make(row, row.driver.tests(code, setup, test_code, entry_point), toolchains)
+    except SignatureError as error:
+        why = _MISSING if isinstance(error, MissingPackageError) else _UNKNOWN
+        return Unprepared(Status.COMPILE_ERROR, f"{why}{error}")
     if isinstance(files, Unprepared):
         return files
     return Job("", "", TESTS, ("[]",), foreign=_plan(row, row.run, TESTS, files, toolchains), room=row.room)

@@ -1,18 +1,29 @@
 """Bash: the solution is sourced; its function gets words, and its value is what it prints."""
 
+import re
+
 import tree_sitter
 import tree_sitter_bash
 
-from pairsmith.pipeline.languages.contract import Driver, Language, read_file
+from pairsmith.pipeline.languages.contract import Driver, Language, MissingPackageError, read_file
 from pairsmith.pipeline.languages.grammar import Binder, Grammar, Shape, kinds, words
 
+# Only tests may exit with 0: their own text or a function that they define, which lies behind the solution.
 _EXIT = """
-pairsmith_passed() { printf %s "$pairsmith_nonce" >/tmp/.passed; }
+pairsmith_passed() { [ $? -ne 0 ] || printf %s "$pairsmith_nonce" >/tmp/.passed; }
 exit() {
-    [ "${FUNCNAME[1]}" = pairsmith_tests ] && [ "${1:-$?}" = 0 ] && pairsmith_passed
-    builtin exit "$@"
+    local pairsmith_status=${1:-$?} pairsmith_at
+    pairsmith_at=$(shopt -s extdebug; declare -F "${FUNCNAME[1]}")
+    pairsmith_at=${pairsmith_at#* }
+    if [ "${pairsmith_at%% *}" -ge "$pairsmith_start" ] 2>/dev/null && [ "$pairsmith_status" = 0 ]; then
+        pairsmith_passed
+    fi
+    builtin exit "$pairsmith_status"
 }
+pairsmith_start=$((LINENO + 1))
 """
+
+_RUNNERS = re.compile(r"^[ \t]*(?:@test[ \t]|(?:\.|source)[ \t].*\b(shunit2)\b)", re.MULTILINE)
 
 
 def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
@@ -23,8 +34,13 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
     """Return the files that run a solution with tests in its process; a command that fails ends these.
 
-    The tests have passed if their own end was reached: an `exit` of the solution passes nothing.
+    Raises:
+        MissingPackageError: for tests that only bats or shunit2 can run.
+
+    The tests have passed if their own end was reached with status 0: an `exit` of the solution passes nothing.
     """
+    if runner := _RUNNERS.search(test_code):
+        raise MissingPackageError(runner[1] or "bats")
     wrapped = f"{_EXIT}pairsmith_tests() {{\nset -e\n{test_code}\n\npairsmith_passed\n}}\n"
     return sources(f"{code}\n{wrapped}", setup, "pairsmith_tests")
 

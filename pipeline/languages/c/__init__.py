@@ -25,6 +25,7 @@ from pairsmith.pipeline.languages.c.family import (
     STACKS,
     declared_name,
     include_solution,
+    without_solution,
 )
 from pairsmith.pipeline.languages.c.family import GRAMMAR as GRAMMAR
 from pairsmith.pipeline.languages.contract import (
@@ -74,7 +75,13 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
 
 
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
-    """Return the files of a solution with tests in its process, whose `main` the driver calls as a function."""
+    """Return the files of a solution with tests in its process, whose `main` the driver calls as a function.
+
+    Raises:
+        SignatureError: if the tests have none, and include nothing that might bring one.
+    """
+    if "main" not in test_code and "#include" not in test_code:
+        raise SignatureError("the tests have no main")
     included = include_solution("solution.c", f"{setup}\n{code}")
     main = (
         f'{included}{ASSERTS}{EXITS}#include "tests.c"\n#undef exit\n#include "driver.h"\n'
@@ -83,7 +90,7 @@ def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, 
         '    if (!setjmp(pairsmith_end) && __real_main(1, environ, environ)) abort();\n    ps_say("null");\n}\n'
         f"{_ENTRY}{STACKS}"
     )
-    whole = {"solution.c": f"{setup}\n{code}", "tests.c": test_code}
+    whole = {"solution.c": f"{setup}\n{code}", "tests.c": without_solution(test_code, entry_point)}
     return {**whole, "driver.h": read_file("c", "driver.h"), "main.c": main}
 
 

@@ -67,6 +67,15 @@ def include_solution(name: str, whole: str) -> str:
     return f'#define main pairsmith_solution_main\n#include "{name}"\n#undef main\n{macros}'
 
 
+_BESIDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"(?:[./]*/)?([\w-]+)\.(?:h|hh|hpp|hxx|c|cc|cpp)"', re.MULTILINE)
+
+
+def without_solution(test_code: str, entry_point: str) -> str:
+    """Return tests without the include of the solution's own file: it is there already."""
+    names = {"solution", entry_point.rpartition(".")[2].replace("_", "").lower()}
+    return _BESIDE.sub(lambda found: "" if found[1].replace("_", "").lower() in names else found[0], test_code)
+
+
 def declared_name(node: Node) -> str:
     """Return the name that a function definition's declarator declares, empty for none."""
     declarator = node.child_by_field_name("declarator")

@@ -20,6 +20,7 @@ from pairsmith.pipeline.languages.c.family import (
     STACKS,
     declared_name,
     include_solution,
+    without_solution,
 )
 from pairsmith.pipeline.languages.contract import (
     Driver,
@@ -115,7 +116,13 @@ def _with_driver(whole: str, call: str) -> dict[str, str]:
 
 
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
-    """Return the files of a solution with tests in its process, whose `main` the driver calls as a function."""
+    """Return the files of a solution with tests in its process, whose `main` the driver calls as a function.
+
+    Raises:
+        SignatureError: if the tests have none, and include nothing that might bring one.
+    """
+    if "main" not in test_code and "#include" not in test_code:
+        raise SignatureError("the tests have no main")
     included = include_solution("solution.cpp", f"{setup}\n{code}")
     main = (
         f'{included}{ASSERTS}{EXITS}#include "tests.cpp"\n#undef exit\n#include "driver.hpp"\n'
@@ -125,7 +132,7 @@ def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, 
         '            throw std::logic_error("tests");\n'
         '        return "null";\n    });\n}\n' + STACKS
     )
-    whole = {"solution.cpp": f"{setup}\n{code}", "tests.cpp": test_code}
+    whole = {"solution.cpp": f"{setup}\n{code}", "tests.cpp": without_solution(test_code, entry_point)}
     return {**whole, "driver.hpp": read_file("cpp", "driver.hpp"), "main.cpp": main}
 
 

@@ -1,5 +1,6 @@
 """Go: the driver is a package of its own, and calls the entry point by reflection."""
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -7,7 +8,16 @@ import tree_sitter
 import tree_sitter_go
 from tree_sitter import Node
 
-from pairsmith.pipeline.languages.contract import RUNTIME_ROOM, Driver, Language, below, parse, read_file, text_of
+from pairsmith.pipeline.languages.contract import (
+    RUNTIME_ROOM,
+    Driver,
+    Language,
+    SignatureError,
+    below,
+    parse,
+    read_file,
+    text_of,
+)
 from pairsmith.pipeline.languages.grammar import NONE, Binder, Grammar, Import, Shape, each, kinds, words
 
 # The compiler and linker alone, where the standard library lies compiled (Go up to 1.19, or a prepared image): `go
@@ -35,7 +45,9 @@ _KNOWN_IMPORTS = (
     "testing", "github.com/stretchr/testify/assert", "bytes", "crypto/md5", "fmt", "math", "math/rand", "regexp",
     "sort", "strconv", "strings", "time",
 )  # fmt: skip
-_TEST = re.compile(r"^func\s+(Test\w*)\s*\(", re.MULTILINE)
+_TEST = re.compile(r"(Test|Fuzz|Example)(?![a-z])\w*")
+_OUTPUT = re.compile(r"//\s*(unordered )?output:(.*(?:\n\s*//.*)*)\s*\}\Z", re.IGNORECASE)
+_EXIT = re.compile(r"\bos\.Exit\(")
 _PACKAGE = re.compile(r"^package\s+\w+", re.MULTILINE)
 
 
@@ -48,19 +60,47 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
 
 
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
-    """Return the files of a solution with functions `Test...(t *testing.T)` in its process."""
+    """Return the files of a solution with functions for `go test` in its process, run by Go's own package testing.
+
+    Raises:
+        SignatureError: if the tests have no such function.
+    """
     whole = sources(f"{setup}\n{code}" if setup else code, "", "pairsmithTests")
-    calls = "".join(f"    pairsmithDriver.Test({name})\n" for name in _TEST.findall(test_code))
     return {
         **whole,
         "solution.go": _work_out_imports(whole["solution.go"]),
-        "tests.go": _work_out_imports(_in_package(test_code)).replace(
-            'import "testing"\n', 'import testing "pairsmith"\n', 1
-        ),
-        "calls.go": f"{_CALL}func pairsmithTests() {{\n{calls}}}\n",
+        "tests.go": _work_out_imports(_in_package(_EXIT.sub("pairsmithDriver.Exit(", test_code))),
+        "calls.go": _calls(test_code),
         "pairsmith/test.go": read_file("go", "test.go"),
         "github.com/stretchr/testify/assert/assert.go": read_file("go", "assert.go"),
     }
+
+
+def _calls(test_code: str) -> str:
+    """Return the main program of tests, as `go test` writes it."""
+    named: dict[str, list[str]] = {"Test": [], "Fuzz": [], "Example": []}
+    before = ""
+    for node in parse(test_code, "go").named_children:
+        name = text_of(node.child_by_field_name("name"))
+        found = _TEST.fullmatch(name) if node.type == "function_declaration" else None
+        if name == "TestMain":
+            before = name
+        elif found is not None and found[1] != "Example":
+            named[found[1]].append(f'{{"{name}", {name}}}')
+        elif found is not None and (printed := _OUTPUT.search(text_of(node))) is not None:
+            lines = "\n".join(
+                line.strip().removeprefix("//").removeprefix(" ") for line in printed[2].splitlines()
+            )
+            in_any_order = "true" if printed[1] else "false"
+            named["Example"].append(f'{{"{name}", {name}, {json.dumps(lines)}, {in_any_order}}}')
+    if not any(named.values()):
+        raise SignatureError("the tests have no function Test, Fuzz or Example")
+    lists = ", ".join(
+        f"[]testing.Internal{kind}{{{', '.join(named.get(key, []))}}}"
+        for kind, key in (("Test", "Test"), ("Benchmark", ""), ("FuzzTarget", "Fuzz"), ("Example", "Example"))
+    )
+    run = f"testing.MainStart(pairsmithDriver.Deps{{}}, {lists}), {before or 'nil'}"
+    return f'{_CALL}import "testing"\nfunc pairsmithTests() {{ pairsmithDriver.Run({run}) }}\n'
 
 
 def program(code: str, setup: str) -> dict[str, str]:
@@ -100,6 +140,8 @@ def _work_out_imports(code: str) -> str:
         name = text_of(spec.child_by_field_name("name")) or path.strip('"`').rpartition("/")[2]
         if name in used or name in ("_", "."):
             specs[name] = text_of(spec)
+    if "pairsmithDriver" in used:
+        specs["pairsmithDriver"] = 'pairsmithDriver "pairsmith"'
     for path in _KNOWN_IMPORTS:
         name = path.rpartition("/")[2]
         if name in used:
@@ -124,6 +166,8 @@ def _without_main(code: str) -> str:
 # What an earlier Go says of later ones: packages of 1.21 to 1.24, functions of 1.21, a loop over a number.
 _LATER = (
     r'|(?:could not import|package) "?((?:cmp|iter|maps|slices|unique|weak|log/slog|math/rand/v2)\b)'
+    # Of testify less than all is here.
+    r"|undefined: (assert\.\w+)|(assert)\.\w+ undefined \(type \*assert\.Assertions"
     r"|undefined: (clear|max|min)\b|(cannot range over) .*\bint\b"
 )
 LANGUAGE = Language(

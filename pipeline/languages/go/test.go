@@ -1,131 +1,68 @@
-// Package pairsmith stands for testing, whose tests only its own main program can run: what tests call of it.
 package pairsmith
 
 import (
-	"fmt"
-	"os"
-	"runtime"
-	real "testing"
+	"io"
+	"reflect"
+	"regexp"
+	"testing"
+	"time"
 )
 
-// TB is what helpers of tests take.
-type TB interface {
-	Cleanup(func())
-	Error(...interface{})
-	Errorf(string, ...interface{})
-	Fail()
-	FailNow()
-	Failed() bool
-	Fatal(...interface{})
-	Fatalf(string, ...interface{})
-	Helper()
-	Log(...interface{})
-	Logf(string, ...interface{})
-	Name() string
-	Setenv(string, string)
-	Skip(...interface{})
-	SkipNow()
-	Skipf(string, ...interface{})
-	Skipped() bool
-	TempDir() string
+// Deps is what `go test` gives to package testing, whose methods differ by version.
+type Deps struct{}
+
+type corpusEntry = struct {
+	Parent     string
+	Path       string
+	Data       []byte
+	Values     []interface{}
+	Generation int
+	IsSeed     bool
 }
 
-// T is one test. Parallel ones run one after the other.
-type T struct {
-	name            string
-	failed, skipped bool
-	cleanups        []func()
+func (Deps) ImportPath() string                                              { return "" }
+func (Deps) ModulePath() string                                              { return "" }
+func (Deps) MatchString(pattern, text string) (bool, error)                  { return regexp.MatchString(pattern, text) }
+func (Deps) SetPanicOnExit0(bool)                                            {}
+func (Deps) StartCPUProfile(io.Writer) error                                 { return nil }
+func (Deps) StopCPUProfile()                                                 {}
+func (Deps) WriteProfileTo(string, io.Writer, int) error                     { return nil }
+func (Deps) StartTestLog(io.Writer)                                          {}
+func (Deps) StopTestLog() error                                              { return nil }
+func (Deps) RunFuzzWorker(func(corpusEntry) error) error                     { return nil }
+func (Deps) ReadCorpus(string, []reflect.Type) ([]corpusEntry, error)        { return nil, nil }
+func (Deps) CheckCorpus([]interface{}, []reflect.Type) error                 { return nil }
+func (Deps) ResetCoverage()                                                  {}
+func (Deps) SnapshotCoverage()                                               {}
+func (Deps) InitRuntimeCoverage() (m string, t func(string, string) (string, error), s func() float64) { return }
+func (Deps) CoordinateFuzzing(time.Duration, int64, time.Duration, int64, int, []corpusEntry, []reflect.Type, string, string) error {
+	return nil
 }
 
-// B and F are benchmarks and fuzz tests, which do not run.
-type B struct {
-	T
-	N int
-}
+type ended struct{ status int }
 
-type F struct{ T }
+// Exit ends TestMain as os.Exit does, where only this package may exit with 0.
+func Exit(status int) { panic(ended{status}) }
 
-func (t *T) Cleanup(f func())                             { t.cleanups = append(t.cleanups, f) }
-func (t *T) Error(arguments ...interface{})               { t.Log(arguments...); t.Fail() }
-func (t *T) Errorf(text string, arguments ...interface{}) { t.Logf(text, arguments...); t.Fail() }
-func (t *T) Fail()                                        { t.failed = true }
-func (t *T) FailNow()                                     { t.Fail(); runtime.Goexit() }
-func (t *T) Failed() bool                                 { return t.failed }
-func (t *T) Fatal(arguments ...interface{})               { t.Log(arguments...); t.FailNow() }
-func (t *T) Fatalf(text string, arguments ...interface{}) { t.Logf(text, arguments...); t.FailNow() }
-func (t *T) Helper()                                      {}
-func (t *T) Log(arguments ...interface{})                 { fmt.Fprintln(os.Stderr, arguments...) }
-func (t *T) Logf(text string, arguments ...interface{})   { fmt.Fprintf(os.Stderr, text+"\n", arguments...) }
-func (t *T) Name() string                                 { return t.name }
-func (t *T) Parallel()                                    {}
-func (t *T) Skip(arguments ...interface{})                { t.Log(arguments...); t.SkipNow() }
-func (t *T) SkipNow()                                     { t.skipped = true; runtime.Goexit() }
-func (t *T) Skipf(text string, arguments ...interface{})  { t.Logf(text, arguments...); t.SkipNow() }
-func (t *T) Skipped() bool                                { return t.skipped }
-
-// Setenv sets a variable until the test ends.
-func (t *T) Setenv(name, value string) {
-	before, known := os.LookupEnv(name)
-	os.Setenv(name, value)
-	t.Cleanup(func() {
-		if os.Unsetenv(name); known {
-			os.Setenv(name, before)
-		}
-	})
-}
-
-// TempDir returns a new folder.
-func (t *T) TempDir() string {
-	folder, err := os.MkdirTemp("", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return folder
-}
-
-// Run runs a test within this one.
-func (t *T) Run(name string, test func(*T)) bool {
-	inner := &T{name: t.name + "/" + name}
-	inner.run(test)
-	t.failed = t.failed || inner.failed
-	return !inner.failed
-}
-
-func (t *T) run(test func(*T)) {
-	ended := make(chan interface{}, 1)
-	go func() { // FailNow ends its goroutine
-		defer func() { ended <- recover() }()
-		defer func() {
-			for i := len(t.cleanups) - 1; i >= 0; i-- {
-				t.cleanups[i]()
-			}
-		}()
-		test(t)
-	}()
-	if caught := <-ended; caught != nil {
-		panic(caught)
-	}
-}
-
-func (b *B) ResetTimer()          {}
-func (b *B) StartTimer()          {}
-func (b *B) StopTimer()           {}
-func (b *B) ReportAllocs()        {}
-func (f *F) Add(...interface{})   {}
-func (f *F) Fuzz(run interface{}) {}
-
-// Short and Verbose say how the tests were called.
-func Short() bool   { return false }
-func Verbose() bool { return false }
-
-// AllocsPerRun is testing's own.
-func AllocsPerRun(n int, f func()) float64 { return real.AllocsPerRun(n, f) }
-
-// Test runs a test, and panics where it fails.
-func Test(test func(*T)) {
-	t := &T{}
-	t.run(test)
-	if t.failed {
+// Run runs tests, and panics where they fail.
+func Run(tests *testing.M, main func(*testing.M)) {
+	if status := statusOf(tests, main); status != 0 {
 		panic("AssertionError")
 	}
+}
+
+func statusOf(tests *testing.M, main func(*testing.M)) (status int) {
+	if main == nil {
+		return tests.Run()
+	}
+	defer func() {
+		caught := recover()
+		if by, ok := caught.(ended); ok {
+			status = by.status
+		} else if caught != nil {
+			panic(caught)
+		}
+	}()
+	main(tests)
+	return int(reflect.ValueOf(tests).Elem().FieldByName("exitCode").Int())
 }

@@ -1,5 +1,6 @@
 """Java: the driver finds the entry point among the solution's classes by reflection."""
 
+import re
 from collections.abc import Iterator
 
 import tree_sitter
@@ -10,6 +11,7 @@ from pairsmith.pipeline.languages.contract import (
     RUNTIME_ROOM,
     Driver,
     Language,
+    SignatureError,
     parse,
     read_file,
     split_entry,
@@ -19,6 +21,7 @@ from pairsmith.pipeline.languages.contract import (
 from pairsmith.pipeline.languages.grammar import NONE, Binder, Grammar, Import, Shape, each, kinds, words
 
 _TYPES = frozenset({"class_declaration", "interface_declaration", "enum_declaration", "record_declaration"})
+_EXIT = re.compile(r"\bSystem\.exit\(")  # only tests may end by `exit(0)`
 _HEADS = frozenset({"import_declaration", "package_declaration"})
 _WITHIN = _TYPES | {"class_body", "program", "interface_body", "enum_body", "enum_body_declarations"}
 
@@ -32,17 +35,43 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
 
 
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
-    """Return the files of a solution with a class in its process whose `main` tests it."""
-    found = sources(code, setup, entry_point)
+    """Return the files of a solution with a class in its process whose `main` tests it.
+
+    Raises:
+        SignatureError: if the tests have no `main`, and import nothing that might call them.
+    """
+    if "main" not in test_code and "import " not in test_code:
+        raise SignatureError("the tests have no main")
     imports = "".join(line + "\n" for line in f"{setup}\n{code}".splitlines() if line.startswith("import "))
-    name, whole = _shape(f"{imports}{test_code}")
+    name, whole = _shape(f"{imports}{_EXIT.sub('PairsmithTests.exit(', test_code)}")
+    found = sources(_without_types(code, _types(whole)), setup, entry_point)
     caller = (
-        f"class PairsmithTests {{ static Object pairsmith_tests() throws Throwable "
-        f"{{ PairsmithTests.class.getClassLoader().setDefaultAssertionStatus(true); "  # as `java -ea` does
-        f"{name}.main(new String[0]); return null; }} }}\n"
+        "class PairsmithTests {\n    static final class Ended extends Error {}\n"
+        "    static void exit(int status) { if (status != 0) System.exit(status); throw new Ended(); }\n"
+        "    static Object pairsmith_tests() throws Throwable {\n"
+        "        PairsmithTests.class.getClassLoader().setDefaultAssertionStatus(true);\n"  # as `java -ea` does
+        f"        try {{ {main_class(whole).replace('$', '.')}.main(new String[0]); }} catch (Ended ended) {{}}\n"
+        "        return null;\n    }\n}\n"
     )
     listed = found["sources"] + f"{name}.java\nPairsmithTests.java\n"
     return {**found, f"{name}.java": whole, "PairsmithTests.java": caller, "sources": listed}
+
+
+def _types(code: str) -> set[str]:
+    """Return the names of the types that a file declares."""
+    nodes = parse(code, "java").named_children
+    return {text_of(node.child_by_field_name("name")) for node in nodes if node.type in _TYPES}
+
+
+def _without_types(code: str, names: set[str]) -> str:
+    """Return code without types that the tests have too, such as a `Main` that shows how a solution is used."""
+    source = code.encode()
+    if not _types(code) - names:
+        return code
+    for node in reversed(parse(code, "java").named_children):
+        if node.type in _TYPES and text_of(node.child_by_field_name("name")) in names:
+            source = source[: node.start_byte] + source[node.end_byte :]
+    return source.decode()
 
 
 def program(code: str, setup: str) -> dict[str, str]:

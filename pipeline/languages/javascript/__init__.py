@@ -1,12 +1,21 @@
 """JavaScript: the solution is loaded as CommonJS, or as a module where it has `import` or `export`."""
 
+import re
 from collections.abc import Iterator
 
 import tree_sitter
 import tree_sitter_javascript
 from tree_sitter import Node
 
-from pairsmith.pipeline.languages.contract import RUNTIME_ROOM, Driver, Language, parse, read_file, text_of
+from pairsmith.pipeline.languages.contract import (
+    RUNTIME_ROOM,
+    Driver,
+    Language,
+    MissingPackageError,
+    parse,
+    read_file,
+    text_of,
+)
 from pairsmith.pipeline.languages.grammar import Binder, Grammar, Import, Shape, each, kinds, words
 
 
@@ -19,7 +28,7 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
 
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
     """Return the files that run a solution with tests in its process, all of them in `pairsmith_tests`."""
-    return sources(f"{code}\n{in_function(test_code)}", setup, "pairsmith_tests")
+    return sources(f"{code}\n{in_function(test_code, code, entry_point)}", setup, "pairsmith_tests")
 
 
 def program(code: str, setup: str) -> dict[str, str]:
@@ -34,10 +43,32 @@ def _is_module(whole: str) -> bool:
     return any(node.type in ("import_statement", "export_statement") for node in nodes)
 
 
-def in_function(test_code: str, grammar: str = "javascript") -> str:
-    """Return tests as a function: failed assertions that they print must fail, and they alone may exit with 0."""
+_RUN_BY = re.compile(r"(?<![\w.$])(describe|it|test|expect)(?:\.\w+)*\(")
+_BOUND = re.compile(r"\b(?:function|const|let|var|import|class)\b[^;=(]*\b(?:describe|it|test|expect)\b")
+
+
+def in_function(test_code: str, code: str, entry_point: str, grammar: str = "javascript") -> str:
+    """Return tests as a function: failed assertions that they print must fail, and they alone may exit with 0.
+
+    What they load from a file beside them is the solution: what it exports, else its names.
+
+    Raises:
+        MissingPackageError: for tests that call the functions of a runner which they do not load.
+    """
+    asked = _RUN_BY.findall(test_code)
+    if asked and not _BOUND.search(f"{code}\n{test_code}"):
+        raise MissingPackageError("jest" if "expect" in asked else "mocha")
     return f"""async function pairsmith_tests(pairsmithExit) {{
-  const require = globalThis["pairsmithRequire"];
+  const pairsmithNamed = name => {{ try {{ return eval(name); }} catch (_) {{ return undefined; }} }};
+  const pairsmithOwn = () => {{
+    const own = typeof module === "object" && module.exports || {{}}, main = pairsmithNamed({entry_point!r});
+    return new Proxy(typeof own === "function" ? own : typeof main === "function" ? main : own, {{
+      get: (_, name) => name in own ? own[name] :
+        /^[A-Za-z_$][\\w$]*$/.test(String(name)) && pairsmithNamed(name) || _[name],
+    }});
+  }};
+  const require = name => /^\\.{{1,2}}\\//.test(name) ? pairsmithOwn() : globalThis["pairsmithRequire"](name);
+  require.main = undefined;
   const process = new Proxy(globalThis["process"], {{
     get: (own, name) => name === "exit" ? pairsmithExit :
       typeof own[name] === "function" ? own[name].bind(own) : own[name],

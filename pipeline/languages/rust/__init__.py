@@ -1,7 +1,7 @@
 """Rust: traits read arguments and write values; the compiler infers them from the call of the entry point."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import tree_sitter
 import tree_sitter_rust
@@ -11,6 +11,7 @@ from pairsmith.pipeline.languages.contract import (
     RUNTIME_ROOM,
     Driver,
     Language,
+    SignatureError,
     parse,
     read_file,
     split_entry,
@@ -34,7 +35,11 @@ ssize_t readlink(const char *path, char *buffer, size_t size) {
 """
 _CRATES = {"rand", "regex", "md5"}
 _WORD = re.compile(r"\w+")
-_EXPECTED = re.compile(r'expected\s*=\s*("(?:[^"\\]|\\.)*")', re.DOTALL)
+_IS_TEST = re.compile(r"#\[\s*(?:\w+::)*test\b")
+_IS_MAIN = re.compile(r"^\s*(?:pub )?fn main\b", re.MULTILINE)
+_EXIT = re.compile(r"\b(?:std::)?process::exit\s*\(")
+# What `cargo test` builds with; our `main` comes before the one of the test runner.
+_TEST_FLAGS = "--test\n-Cdebug-assertions=on\n-Clink-arg=-Wl,--wrap=main\n"
 _WITHIN = frozenset({"impl_item", "declaration_list"})
 
 
@@ -55,20 +60,30 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
         f"        pairsmith::show({_path(found, entry_point)}({given}))\n    }}\n"
         f'    #[no_mangle]\n    pub extern "C" fn main() -> i32 {{ pairsmith::serve({n}, &call) }}\n}}\n'
     )
-    return {"main.rs": f"#![no_main]\n{whole}\n{read_file('rust', 'driver.rs')}{main}", "exe.c": _EXE}
+    return {"main.rs": f"#![no_main]\n{whole}\n{read_file('rust', 'driver.rs')}{main}", "exe.c": _EXE, "flags": ""}
 
 
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
-    """Return the file of a solution with functions under `#[test]` in its process."""
-    opened, ran = _open_tests(test_code)
-    calls = " ".join(ran)
-    whole = f"{setup}\n{code}\n{opened}\npub fn pairsmith_tests() {{ {calls} }}\n"
-    return sources(_without_unused_crates(whole), "", "pairsmith_tests")
+    """Return the files of a solution with tests in its process: functions under `#[test]`, else a `main`.
+
+    Rust's own test runner runs the functions, as `cargo test` does. Tests of the solution's own do not run.
+
+    Raises:
+        SignatureError: if the tests have neither.
+    """
+    if _IS_TEST.search(test_code):
+        whole = f"{setup}\n{_without(code, _is_test)}\n{test_code}\n"
+        main = _without_unused_crates(whole) + read_file("rust", "tests.rs")
+        return {"main.rs": main, "exe.c": _EXE, "flags": _TEST_FLAGS}
+    if not _IS_MAIN.search(test_code):
+        raise SignatureError("the tests have no function under #[test] and no main")
+    whole = f"{setup}\n{_without(code, _is_main)}\n{_EXIT.sub('crate::pairsmith::exit_tests(', test_code)}\n"
+    return sources(_without_unused_crates(whole), "", "main")
 
 
 def program(code: str, setup: str) -> dict[str, str]:
     """Return the file of a whole program."""
-    return {"main.rs": f"{setup}\n{code}" if setup else code, "exe.c": _EXE}
+    return {"main.rs": f"{setup}\n{code}" if setup else code, "exe.c": _EXE, "flags": ""}
 
 
 def _without_unused_crates(code: str) -> str:
@@ -86,49 +101,28 @@ def _without_unused_crates(code: str) -> str:
     return source.decode()
 
 
-def _open_tests(test_code: str) -> tuple[str, list[str]]:
-    """Return tests that anybody may call, and statements that do."""
-    source, edits, calls = test_code.encode(), [], []
-    for node in walk(parse(test_code, "rust"), frozenset({"mod_item", "declaration_list"})):
-        if node.type == "attribute_item" and text_of(node).startswith(
-            ("#[test]", "#[cfg(test)]", "#[should_panic", "#[ignore")
-        ):
-            edits.append((node.start_byte, node.end_byte, b""))
-        elif node.type in ("function_item", "mod_item") and "pub" not in text_of(node).split("{")[0].split():
-            edits.append((node.start_byte, node.start_byte, b"pub "))
-            attributes = _attributes(node)
-            if node.type == "function_item" and "#[test]" in attributes and "#[ignore" not in attributes:
-                module = node.parent.parent if node.parent is not None else None
-                inside = text_of(module.child_by_field_name("name")) + "::" if module is not None else ""
-                call = f"{inside}{text_of(node.child_by_field_name('name'))}()"
-                is_result = node.child_by_field_name("return_type") is not None
-                calls.append(
-                    _panicking(call, attributes) or (f'{call}.expect("test");' if is_result else f"{call};")
-                )
-    for start, end, text in sorted(edits, reverse=True):
-        source = source[:start] + text + source[end:]
-    return source.decode(), calls
+def _without(code: str, is_left_out: Callable[[Node, str], bool]) -> str:
+    """Return code without some of its items and the attributes before these."""
+    source, start, attributes, cuts = code.encode(), 0, "", []
+    for node in parse(code, "rust").named_children:
+        if node.type in ("attribute_item", "line_comment", "block_comment"):
+            start = start if attributes else node.start_byte
+            attributes += text_of(node)
+            continue
+        if is_left_out(node, attributes):
+            cuts.append((start if attributes else node.start_byte, node.end_byte))
+        attributes = ""
+    for start, end in reversed(cuts):
+        source = source[:start] + source[end:]
+    return source.decode()
 
 
-def _panicking(call: str, attributes: str) -> str:
-    """Return the statement that calls a test under `#[should_panic]`; empty for others."""
-    if "#[should_panic" not in attributes:
-        return ""
-    said = _EXPECTED.search(attributes)
-    return (
-        f'match std::panic::catch_unwind(|| {{ {call}; }}) {{ Ok(_) => panic!("no panic"), Err(e) => assert!('
-        f'e.downcast_ref::<String>().map(|t| t.as_str()).or(e.downcast_ref::<&str>().copied()).unwrap_or("")'
-        f".contains({said.group(1) if said else chr(34) * 2})) }}"
-    )
+def _is_test(node: Node, attributes: str) -> bool:
+    return "#[cfg(test)]" in attributes or bool(_IS_TEST.search(attributes))
 
 
-def _attributes(node: Node) -> str:
-    """Return what stands before a function: attributes and comments."""
-    found, before = "", node.prev_named_sibling
-    while before is not None and before.type in ("attribute_item", "line_comment", "block_comment"):
-        found += text_of(before) if before.type == "attribute_item" else ""
-        before = before.prev_named_sibling
-    return found
+def _is_main(node: Node, attributes: str) -> bool:
+    return node.type == "function_item" and text_of(node.child_by_field_name("name")) == "main"
 
 
 def finds(code: str, entry_point: str) -> bool:
@@ -169,10 +163,15 @@ _COMPILE = (
     (
         "/usr/bin/env", "LD_PRELOAD=/tmp/exe.so", "EXE={rustc}", "{rustc}", "--sysroot", "{rustc home}",
         "--edition", "2021", "-C", "opt-level=2", "-C", "debuginfo=0", "-C", "strip=symbols", "-C",
-        "linker={gcc}", "--cap-lints", "allow", "-o", "program", "main.rs",
+        "linker={gcc}", "--cap-lints", "allow", "-o", "program", "@flags", "main.rs",
     ),
 )  # fmt: skip
 
+# Crates that programs use by their path alone; another name may be a module that was forgotten.
+_KNOWN_CRATES = (
+    "anyhow|bigdecimal|chrono|crossbeam|futures|hex|itertools|lazy_static|log|md5|num|num_bigint|num_traits|once_cell"
+    "|proptest|quickcheck|rand|rayon|regex|rstest|serde|serde_json|sha2|thiserror|tokio"
+)
 # What an earlier rustc says of later Rust; a stable compiler knows no other features that are not stable.
 _LATER = r"|error\[E0658\]: ([^\n]+)|no `((?:Lazy|Once)(?:Cell|Lock))` in `"
 LANGUAGE = Language(
@@ -183,7 +182,8 @@ LANGUAGE = Language(
     version=("{rustc}", "--version"),
     driver=Driver(sources, tests, program, finds),
     compile=_COMPILE,
-    missing=r"unresolved import `(?!std\b|core\b|alloc\b|crate\b|self\b|super\b)(\w+)" + _LATER,
+    missing=r"unresolved import `(?!std\b|core\b|alloc\b|crate\b|self\b|super\b)(\w+)"
+    rf"|(?:undeclared crate or module|unlinked crate) `({_KNOWN_CRATES})`" + _LATER,
     artifact=("program",),
     run=("/tmp/program",),
     run_program=("/tmp/program",),

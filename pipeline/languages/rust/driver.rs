@@ -26,6 +26,13 @@ pub(crate) mod pairsmith {
     pub struct ArgumentError;
     pub struct TooLarge;
 
+    /// Tests may end by `exit(0)`; a solution that does so has passed nothing.
+    struct Ended;
+    pub fn exit_tests(status: i32) -> ! {
+        if status == 0 { std::panic::panic_any(Ended) }
+        std::process::exit(status)
+    }
+
     fn refuse<T>() -> T {
         std::panic::panic_any(ArgumentError)
     }
@@ -458,6 +465,7 @@ pub(crate) mod pairsmith {
         match std::panic::catch_unwind(guarded) {
             Ok(value) => format!("V{}", value),
             Err(what) if what.is::<TooLarge>() => "T".to_string(),
+            Err(what) if what.is::<Ended>() => "Vnull".to_string(),
             Err(what) if what.is::<ArgumentError>() => "RArgumentError".to_string(),
             Err(what) => match what.downcast_ref::<Failed>() {
                 Some(Failed(name)) => format!("R{}", name.split('<').next().unwrap_or("").rsplit("::").next().unwrap_or("Err")),

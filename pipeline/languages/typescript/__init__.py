@@ -18,6 +18,7 @@ _NAMES = (
 )  # fmt: skip
 _NODE = "".join(f"declare var {name}: any;\n" for name in _NAMES) + ('declare module "*";\n')
 _ITS_OWN = re.compile(rf"^\s*declare\s+(?:const|let|function)\s+(?:{'|'.join(_NAMES)})\b", re.MULTILINE)
+_DECLARED = re.compile(rf"^\s*declare\s+(?:const|let|var|function)\s+(?:{'|'.join(_NAMES)})\b.*$", re.MULTILINE)
 # A type of Node's own (`readline.Interface`, `Buffer`, `NodeJS.Timeout`) is any type and no error, and whether a
 # method that later versions have is there shows when it runs.
 _UNKNOWN = r"""2694: Namespace '.\*.'
@@ -42,12 +43,16 @@ def sources(code: str, setup: str, entry_point: str) -> dict[str, str]:
 
 def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, str]:
     """Return the files that run a solution with tests in its process, all of them in `pairsmith_tests`."""
-    wrapped = javascript.in_function(test_code, "typescript")
+    wrapped = javascript.in_function(_DECLARED.sub("", test_code), code, entry_point, "typescript")
     for untyped, typed in (
         ("pairsmith_tests(pairsmithExit)", "pairsmith_tests(pairsmithExit: any)"),
         ("(own, name)", "(own: any, name: any)"),
         ("(holds, ...words)", "(holds: any, ...words: any[])"),
         ("(m =>", "((m: any) =>"),
+        ("pairsmithNamed = name =>", "pairsmithNamed = (name: any): any =>"),
+        ("const own = typeof", "const own: any = typeof"),
+        ("(_, name) =>", "(_: any, name: any) =>"),
+        ("const require = name =>", "const require: any = (name: any) =>"),
     ):
         wrapped = wrapped.replace(untyped, typed)
     return sources(f"{code}\n{wrapped}", setup, "pairsmith_tests")
