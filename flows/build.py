@@ -17,9 +17,9 @@ from pairsmith.flows.runtime.stages import (
     open_chain,
     open_tools,
     run_crosscheck,
-    run_pairs,
     run_problems,
     run_samples,
+    run_whole,
 )
 from pairsmith.flows.runtime.waves import is_adaptive, run_waves
 from pairsmith.pipeline.chain.chain import Chain
@@ -63,7 +63,7 @@ def build_run(config: RunConfig, cache: Path, api_keys: ApiKeys, shards: Mapping
             run_crosscheck(chain, names)
             if mends:
                 run_repairs(chain, config, cache, api_keys)
-            run_pairs(chain)
+            run_whole(chain, "pairs")
 
         def draw(n_each: Mapping[str, int] | None) -> float:
             if config.engine.kind == "ray":

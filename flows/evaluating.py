@@ -28,6 +28,7 @@ from pairsmith.pipeline.evaluation.stage import (
     ProblemSet,
     Subject,
     gains_path,
+    greedy_draws,
     list_sets,
     list_subjects,
     trained_problems,
@@ -78,11 +79,6 @@ class SubjectDraws:
         """Return the programs that passed."""
         right = {row.candidate_id for row in self.verdicts if row.label is Label.PASSED}
         return [program for program in self.programs if program.candidate_id in right]
-
-    def greedy(self) -> set[str]:
-        """Return the greedy draws, where others are not greedy."""
-        cold = {row.candidate_id for row in self.candidates if row.temperature == 0.0}
-        return cold if len(cold) < len(self.candidates) else set()
 
 
 @flow(name="evaluate", validate_parameters=False)
@@ -184,13 +180,12 @@ class _SetEvaluation:
             return [problem for problem in own if problem.problem_id not in trained_on]
         loaded = load(part.config, self.cache)
         if part.name == HELD_OUT:
-            rows = [row for shard in loaded.values() for row in shard.problems]
-            pending = [row for shard in loaded.values() for row in shard.pending]
             whole = LoadedProblems(
-                tuple(row for row in rows if split_of(row.problem_id, share) == "test"),
-                tuple(row for row in pending if split_of(row.problem.problem_id, share) == "test"),
+                tuple(row for shard in loaded.values() for row in shard.problems),
+                tuple(row for shard in loaded.values() for row in shard.pending),
             )
-            loaded = split_shards(whole, part.config.shard_problems)
+            held_out = whole.only(lambda key: split_of(key, share) == "test")
+            loaded = split_shards(held_out, part.config.shard_problems)
         with self._chain(part.folder) as chain:
             run_problems(chain, loaded)
         found: list[Problem] = stage_folder(part.folder, "problems").read_all()
@@ -242,7 +237,7 @@ class _SetEvaluation:
 def _score(
     draws: SubjectDraws, ids: Sequence[str], config: RunConfig, speeds: Speeds
 ) -> tuple[Score, dict[str, Abundances]]:
-    greedy, subject = draws.greedy(), draws.subject
+    greedy, subject = greedy_draws(draws.candidates), draws.subject
     sampled = [row for row in draws.verdicts if row.candidate_id not in greedy]
     abundances = count_abundances(sampled, draws.syntax, ids)
     efficiency = problem_efficiency(draws.passed(), speeds)

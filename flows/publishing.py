@@ -138,8 +138,7 @@ def refresh(
     with locked(config.run, wait_s, config.store):
         shards = load(config, cache)
         versions = list_versions(config.run)
-        ids = [row.problem_id for part in shards.values() for row in part.problems]
-        ids += [row.problem.problem_id for part in shards.values() for row in part.pending]
+        ids = [row.problem_id for part in shards.values() for row in part.every()]
         check_splits(versions[-1].splits if versions else {}, ids, config.pairs.test_share)
         build_run(config, cache, api_keys or no_key, shards)
         version, is_new = record_version(config.run, config)

@@ -160,12 +160,12 @@ def _run(config: RunConfig, cache: Path, api_keys: ApiKeys) -> RoundsResult:
     rows: list[RoundRow] = []
     passed: list[dict[str, tuple[int, int]]] = []
     before: RunConfig | None = None
-    is_told = False
+    is_reported = False
     for number in range(1, config.rounds.n + 1):
         one = round_config(config, number, before)
         reporter().log(f"== round {number} of {config.rounds.n}: {one.run}")
-        if not is_told and (changes := changed_settings(one)):
-            is_told = True
+        if not is_reported and (changes := changed_settings(one)):
+            is_reported = True
             more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
             reporter().log(f"configuration changed: {'; '.join(changes[:3])}{more}")
             reporter().log(f"what depends on it is done again from round {number} on")

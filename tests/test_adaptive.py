@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairsmith.pipeline.sampling.adaptive import (
+from pairsmith.pipeline.sampling.budget import (
     MIN_PROBLEMS,
     Bounds,
     ProblemDraws,

@@ -500,7 +500,7 @@ def test_counts_are_in_the_manifest(chain: Path, config: RunConfig) -> None:
 
 @pytest.mark.parametrize("stage", stored_stages())
 def test_versions_name_what_shapes_the_rows(stage: str) -> None:
-    versions = versions_of(stage)
+    versions = versions_of(table.find_stage(stage))
     assert {"pairsmith", "stage", "pyarrow"} <= set(versions)
     assert ("tree-sitter-python" in versions) is (stage == "syntax")
     assert versions["stage"] == str(table.find_stage(stage).version)

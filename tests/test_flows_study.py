@@ -13,7 +13,7 @@ import pytest
 
 from pairsmith.flows.cli.training import find_study
 from pairsmith.pipeline.evaluation.study import list_cells
-from pairsmith.pipeline.run.packaged import packaged_folder
+from pairsmith.pipeline.run import packaged_folder
 from pairsmith.pipeline.run.stores import RemoteFolder
 from pairsmith.pipeline.sampling import SampleStore
 from pairsmith.schemas.config.study import load_study

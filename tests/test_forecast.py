@@ -5,8 +5,15 @@ from types import SimpleNamespace
 import pytest
 
 from pairsmith.flows.runtime.waves import Meter
-from pairsmith.pipeline.sampling.adaptive import Bounds
-from pairsmith.pipeline.sampling.forecast import Forecast, Seen, keep_seen, make_forecast, read_seen, seen_key
+from pairsmith.pipeline.sampling.budget import (
+    Bounds,
+    Forecast,
+    Seen,
+    keep_seen,
+    make_forecast,
+    read_seen,
+    seen_key,
+)
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.run import PricesConfig
 from pairsmith.schemas.config.sampling import SamplingConfig

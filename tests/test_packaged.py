@@ -2,14 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from pairsmith.pipeline.run import packaged
-from pairsmith.pipeline.run.packaged import MissingFilesError, packaged_folder
+from pairsmith.pipeline import run
+from pairsmith.pipeline.run import MissingFilesError, packaged_folder
 
 
 def test_folders_are_found_in_a_checkout_and_in_an_installation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packaged, "__file__", str(tmp_path / "pipeline" / "run" / "packaged.py"))
+    monkeypatch.setattr(run, "__file__", str(tmp_path / "pipeline" / "run" / "__init__.py"))
     with pytest.raises(MissingFilesError, match="no starter beside it"):
         packaged_folder("starter", "data/starter")
     installed = tmp_path / "shipped" / "starter"

@@ -18,7 +18,7 @@ from huggingface_hub import HfApi
 from rich.console import Console
 
 from pairsmith.flows.publishing import show_publish
-from pairsmith.pipeline.chain.table import stage_folder, versions_of
+from pairsmith.pipeline.chain.table import find_stage, stage_folder, versions_of
 from pairsmith.pipeline.pairing.export import CONFIGS
 from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.publishing import publish as publish_module
@@ -70,7 +70,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> RunConfig:
     run_chain(settings.run, settings, LoadedProblems(tuple(replace(row, license="Apache-2.0") for row in loaded)))
     for stage in ("problems", "candidates", "programs", "executions", "verdicts", "syntax", "pairs"):
         made = stage_folder(settings.run, stage)
-        made.finish(made.shard_names(), "0" * 32, versions_of(stage))
+        made.finish(made.shard_names(), "0" * 32, versions_of(find_stage(stage)))
     return settings
 
 

@@ -15,8 +15,9 @@ import pytest
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.pairing.drops import read_marks
 from pairsmith.pipeline.report.history import RunReader
+from pairsmith.pipeline.run import AddressError, is_loopback
 from pairsmith.pipeline.viewer.index import Filter, PairIndex
-from pairsmith.pipeline.viewer.serving import AddressError, allowed_hosts, is_loopback, open_listener
+from pairsmith.pipeline.viewer.serving import allowed_hosts, open_listener
 from pairsmith.schemas.arrow import to_table
 from pairsmith.schemas.pair import MarkKind, Pair
 from pairsmith.schemas.verdict import Cause, Label, Verdict

@@ -14,6 +14,7 @@ import typer
 
 from pairsmith.flows.cli.shared import Cache, Overrides, default_cache, read_key, verb
 from pairsmith.flows.runtime.reporting import reporter
+from pairsmith.pipeline.run import is_loopback
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.safe_text import named
 from pairsmith.schemas.config import RunConfig, load_config
@@ -88,7 +89,6 @@ def judge_command(
 def _serve(address: str, problems: str | None, settings: RunConfig, cache: Path) -> None:
     from pairsmith.pipeline.api.problems import load_problems
     from pairsmith.pipeline.api.service import JudgeService, serve_judge
-    from pairsmith.pipeline.viewer.serving import is_loopback
 
     host, colon, port = address.rpartition(":")
     host = host.strip("[]")

@@ -65,12 +65,12 @@ def what_ran_out(error: BaseException) -> str:
         if isinstance(one, MemoryError) or number == errno.ENOMEM:
             space, _ = resource.getrlimit(resource.RLIMIT_AS)
             limited = f"; address space is limited to {space >> 20} MiB (ulimit -v)"
-            told = "" if space == resource.RLIM_INFINITY else limited
-            return f"the memory is full{told}; give it more, or lower shard_problems or sandbox.workers"
+            bound = "" if space == resource.RLIM_INFINITY else limited
+            return f"the memory is full{bound}; give it more, or lower shard_problems or sandbox.workers"
         if "can't start new thread" in str(one) or number == errno.EAGAIN:
             processes, _ = resource.getrlimit(resource.RLIMIT_NPROC)
-            told = "" if processes == resource.RLIM_INFINITY else f" (ulimit -u is {processes})"
-            return f"no further thread or process can be started{told}; allow more, or lower sandbox.workers"
+            bound = "" if processes == resource.RLIM_INFINITY else f" (ulimit -u is {processes})"
+            return f"no further thread or process can be started{bound}; allow more, or lower sandbox.workers"
         if number in (errno.EMFILE, errno.ENFILE):
             files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
             return f"too many open files: {files} are allowed (ulimit -n); allow more, or lower sandbox.workers"

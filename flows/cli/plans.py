@@ -20,9 +20,8 @@ from pairsmith.pipeline.problems.stage import load_shards
 from pairsmith.pipeline.report.tables import print_lines, print_table
 from pairsmith.pipeline.report.words import counted
 from pairsmith.pipeline.sampling import choose_backend
-from pairsmith.pipeline.sampling.forecast import Forecast, forecast_before
+from pairsmith.pipeline.sampling.budget import Forecast, forecast_before
 from pairsmith.schemas.config import RunConfig
-from pairsmith.schemas.problem import Problem
 
 
 def show_plan(config: RunConfig, cache: Path, console: Console) -> None:
@@ -51,8 +50,7 @@ def show_parts(
     title, kept = f"plan of {config.run}", [f"kept in {config.store}"] if config.store else []
     config, notes = as_stored(config, cache)
     shards = load_shards(config, cache, reporter().log)
-    problems: list[Problem] = [row for part in shards.values() for row in part.problems]
-    problems += [row.problem for part in shards.values() for row in part.pending]
+    problems = [row for part in shards.values() for row in part.every()]
     n_held_out = sum(split_of(row.problem_id, config.pairs.test_share) == "test" for row in problems)
     planned = Planned(config, len(problems), n_held_out, len(shards), len(problems) * config.sampling.n)
     rows = [
@@ -77,7 +75,7 @@ def _show_forecast(config: RunConfig, cache: Path, console: Console, shards: Map
         missing = [part for name, part in shards.items() if not _is_drawn(config, name, part)]
     if choose_backend(config.sampling) == "files":
         return  # nothing is drawn
-    n_problems = sum(len(part.problems) + len(part.pending) for part in missing)
+    n_problems = sum(len(part.every()) for part in missing)
     if not n_problems:
         console.print("forecast: nothing is left to draw")
         return
@@ -112,7 +110,7 @@ def show_synthesis_plan(config: RunConfig, cache: Path, console: Console) -> Non
     title = f"plan of {made.synthesis_folder(config.run)}"
     kept = [f"kept in {config.store}"] if config.store else []
     config, notes = as_stored(config, cache)
-    found, _ = read_seeds(config)
+    found = read_seeds(config)
     settings = config.synthesis
     n_seeds = len(found.seeds)
     n_tasks = n_seeds * settings.per_seed

@@ -24,7 +24,7 @@ from pairsmith.flows.cli.shared import (
     verb,
 )
 from pairsmith.flows.runtime.reporting import reporter
-from pairsmith.pipeline.run.packaged import packaged_folder
+from pairsmith.pipeline.run import packaged_folder
 from pairsmith.schemas.config import ConfigError, RunConfig
 from pairsmith.schemas.config.study import StudyConfig, load_study
 from pairsmith.schemas.score import RoundsResult, StudyRow

@@ -24,6 +24,7 @@ from pairsmith.flows.runtime.reporting import ShardProgress, StageProgress, open
 from pairsmith.flows.runtime.waves import Meter
 from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.chain.chain import Chain
+from pairsmith.pipeline.chain.stage import Stage
 from pairsmith.pipeline.chain.tools import Tools
 from pairsmith.pipeline.execution.runner import PYTHON
 from pairsmith.pipeline.languages.toolchains import Toolchains
@@ -37,6 +38,7 @@ from pairsmith.pipeline.sandbox.packages import why_no_packages
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.run import ServiceConfig
+from pairsmith.schemas.problem import JudgedBy
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -108,19 +110,25 @@ def sample(work: Callable[[], object]) -> None:
 
 
 def open_chain(
-    run_dir: Path, config: RunConfig, tools: Tools, draws: Mapping[str, int] | None = None, is_inner: bool = False
+    run_dir: Path,
+    config: RunConfig,
+    tools: Tools,
+    draws: Mapping[str, int] | None = None,
+    is_inner: bool = False,
+    stages: Sequence[Stage] | None = None,
 ) -> Chain:
     """Return a chain whose shards are a Prefect task each.
 
     Args:
         draws: draws of each problem; None takes `sampling.n` for all.
         is_inner: whether it works within a task that is tried again itself.
+        stages: its stages; None takes those of `chain.table`.
     """
 
     def around(stage: str, name: str, work: Callable[[], None]) -> None:
         (make_shard if is_inner else retried(make_shard))(stage, name, work)
 
-    return Chain(run_dir, config, tools, draws, around)
+    return Chain(run_dir, config, tools, draws, around, stages)
 
 
 def open_tools(config: RunConfig, cache: Path, root: Path, api_keys: ApiKeys, place: str = "") -> Tools:
@@ -149,34 +157,39 @@ def run_problems(chain: Chain, shards: Mapping[str, LoadedProblems]) -> list[str
     assert chain.tools is not None
     place_problems(chain.run_dir, shards)
     chain.sources["problems"] = shards
-    languages = {problem.language for part in shards.values() for problem in part.problems} - {PYTHON}
+    judged = (row for part in shards.values() for row in part.problems if row.judged_by is not JudgedBy.NOTHING)
+    languages = {problem.language for problem in judged} - {PYTHON}
     if languages:  # what can't run is known before anything is drawn
         with Toolchains(chain.tools.pool()) as toolchains:
             toolchains.require(languages)
-    sizes = {name: len(part.problems) + len(part.pending) for name, part in shards.items()}
+    sizes = {name: len(part.every()) for name, part in shards.items()}
     run_stage(chain, "problems", sizes)
     return list(shards)
 
 
-def run_samples(chain: Chain, names: Sequence[str]) -> Meter:
+def run_samples(chain: Chain, names: Sequence[str], step: str = "") -> Meter:
     """Draw the candidates; extract, execute, judge and parse them at the same time.
+
+    Args:
+        step: of synthesis: its answers are drawn alone, and the model stays open for the next one; empty for none.
 
     Returns what was measured; nothing was drawn where all was there.
     """
     assert chain.tools is not None
-    meter = Meter(chain.config, chain.tools.cache)
+    meter = Meter(chain.config, chain.tools.cache, step)
+    stages = () if step else overlapped_stages()
     chain.forget_faults()
     if _is_there(chain, "candidates", names):
-        wanted = [stage for stage in overlapped_stages() if not _is_there(chain, stage, names)]
+        wanted = [stage for stage in stages if not _is_there(chain, stage, names)]
         if wanted:
-            _draw_and_judge(chain, names, meter)
+            _draw_and_judge(chain, names, meter, stages)
     else:
-        wanted = ["candidates", *overlapped_stages()]
+        wanted = ["candidates", *stages]
         tags = tags_of_sampling(chain.config)
         inner = open_chain(chain.run_dir, chain.config, chain.tools, chain.draws, is_inner=True)
-        retried(sample.with_options(tags=tags))(lambda: _draw_and_judge(inner, names, meter))
+        retried(sample.with_options(tags=tags))(lambda: _draw_and_judge(inner, names, meter, stages))
         meter.keep()
-        if chain.draws is None:  # else there may be another wave
+        if chain.draws is None and not step:  # else there may be another wave
             chain.tools.close_sampler()
     for stage in wanted:
         chain.finish(stage, names)
@@ -190,7 +203,7 @@ def overlapped_stages() -> tuple[str, ...]:
     return tuple(stage.name for stage in table.shard_stages() if stage.overlaps)
 
 
-def _draw_and_judge(chain: Chain, names: Sequence[str], meter: Meter) -> None:
+def _draw_and_judge(chain: Chain, names: Sequence[str], meter: Meter, stages: Sequence[str]) -> None:
     """Draw the missing shards of candidates, and make the later stages of each shard in threads beside."""
     pending = [name for name in sorted(names) if not chain.has("candidates", name)]
     ready = [name for name in sorted(names) if name not in pending]
@@ -201,7 +214,7 @@ def _draw_and_judge(chain: Chain, names: Sequence[str], meter: Meter) -> None:
     n = sum(n_each if draws is None else draws.get(problem_id, 0) for problem_id in ids)
     n_ready = sum(chain.folder("candidates").n_rows(name) for name in ready)
     totals = {"candidates": n} if pending else {}
-    totals |= dict.fromkeys(overlapped_stages(), n + n_ready)
+    totals |= dict.fromkeys(stages, n + n_ready)
     with open_bars(totals, lambda name: table.find_stage(name).unit) as bars, _judging(chain, bars) as judge:
 
         def drawn(candidate: Candidate) -> None:
@@ -257,7 +270,7 @@ def leave_first_cpu() -> None:
 
 def _judge_shard(chain: Chain, name: str, bars: Mapping[str, StageProgress], others: threading.Lock) -> None:
     """Make a shard of the stages behind the candidates; but for executions, one shard at a time."""
-    for stage in overlapped_stages():
+    for stage in (stage for stage in overlapped_stages() if stage in bars):
         counted = ShardProgress(bars[stage])
         with nullcontext() if stage == "executions" else others:
             chain.ensure(stage, name, on_done=counted.advance)
@@ -275,12 +288,12 @@ def run_crosscheck(chain: Chain, names: Sequence[str]) -> None:
     )
 
 
-def run_pairs(chain: Chain) -> None:
-    """Make the pairs."""
-    if _is_there(chain, "pairs", ()):
+def run_whole(chain: Chain, name: str) -> None:
+    """Make a stage that is made as a whole, such as the pairs."""
+    if _is_there(chain, name, ()):
         return
-    with reporter().stage("pairs", 0, table.find_stage("pairs").unit) as bar:
-        bar.advance(chain.ensure_whole("pairs").n_out)
+    with reporter().stage(name, 0, chain.stage(name).unit) as bar:
+        bar.advance(chain.ensure_whole(name).n_out)
 
 
 def run_stage(chain: Chain, name: str, sizes: Mapping[str, int], in_threads: bool = False) -> None:
@@ -290,7 +303,7 @@ def run_stage(chain: Chain, name: str, sizes: Mapping[str, int], in_threads: boo
         sizes: rows of each shard, for the bar.
         in_threads: whether several shards are made at once.
     """
-    stage = table.find_stage(name)
+    stage = chain.stage(name)
     together = (name, *stage.beside)  # manifests are written only when all shards of all of them are there
     there = [_is_there(chain, each, sizes) for each in together]  # each is logged
     if all(there):

@@ -11,8 +11,16 @@ from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.pipeline.chain.table import scan_stage
 from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.run.folder import read_tree, write_whole
-from pairsmith.pipeline.sampling.adaptive import Bounds, ProblemDraws, Spent, exceeded, next_wave
-from pairsmith.pipeline.sampling.forecast import Seen, keep_seen, seen_key
+from pairsmith.pipeline.sampling.budget import (
+    Bounds,
+    ProblemDraws,
+    Seen,
+    Spent,
+    exceeded,
+    keep_seen,
+    next_wave,
+    seen_key,
+)
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.sampling import MAX_TOKENS

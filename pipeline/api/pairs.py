@@ -14,14 +14,12 @@ from pairsmith.pipeline.api.problems import ProblemLike, load_problems
 from pairsmith.pipeline.extraction import extract_program
 from pairsmith.pipeline.judging.verdict import EXTRACTION_CAUSES
 from pairsmith.pipeline.pairing.drops import Drop, PairingError
-from pairsmith.pipeline.pairing.pairs import PairingResult
 from pairsmith.pipeline.pairing.pairs import make_pairs as pair_tables
 from pairsmith.pipeline.pairing.tables import as_judged, tables_of_records
 from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.syntax.stage import analyse_programs
-from pairsmith.schemas.candidate import Candidate, Program, Syntax
+from pairsmith.schemas.candidate import Candidate, Program
 from pairsmith.schemas.config import ConfigError, PairsConfig, SyntaxConfig, describe_faults
-from pairsmith.schemas.config.judging import ExtractionConfig
 from pairsmith.schemas.problem import Interface, JudgedBy, Problem
 from pairsmith.schemas.verdict import Cause, Label, Verdict
 
@@ -95,13 +93,16 @@ def make_pairs(
     if workers is None:
         workers = (os.cpu_count() or 1) if len(rows) > 5000 else 1  # a process takes seconds to start
     rules = SyntaxConfig().lint_rules if any(policy.dimensions for policy in settings.policies) else ()
-    programs, syntax = _read(candidates, known, SyntaxConfig(workers=workers, lint_rules=rules))
+    programs = [extract_program(row, known[row.problem_id]) for row in candidates]
+    used = {row.problem_id: known[row.problem_id] for row in candidates}
+    syntax = analyse_programs(used, programs, SyntaxConfig(workers=workers, lint_rules=rules))
     verdicts = [_verdict(row, program) for row, program in zip(rows, programs, strict=True)]
     tables = tables_of_records(
         problems=known.values(), candidates=candidates, programs=programs, verdicts=verdicts, syntax=syntax
     )
     made = pair_tables(as_judged(tables, settings.reasoning == "strip"), settings, seed)
-    return _pairs(made)
+    dropped = {str(reason): n for reason, n in made.dropped.items()}
+    return Pairs(made.pairs, dropped, made.entries.select("candidate_id", "problem_id", "passed", "reason"))
 
 
 def _settings(config: PairsConfig | Mapping[str, Any] | None) -> PairsConfig:
@@ -111,11 +112,6 @@ def _settings(config: PairsConfig | Mapping[str, Any] | None) -> PairsConfig:
         return PairsConfig.model_validate(dict(config or {}))
     except ValidationError as error:
         raise ConfigError(describe_faults(error, PairsConfig)) from None
-
-
-def _pairs(made: PairingResult) -> Pairs:
-    dropped = {str(reason): n for reason, n in made.dropped.items()}
-    return Pairs(made.pairs, dropped, made.entries.select("candidate_id", "problem_id", "passed", "reason"))
 
 
 def _as_frame(table: Any) -> pl.DataFrame:
@@ -235,16 +231,6 @@ def _candidates(rows: Sequence[Mapping[str, Any]], problems: Mapping[str, Proble
         given = {name: row[name] for name in _OPTIONAL & row.keys() if row[name] is not None}
         made.append(replace(plain, **{**given, "prompt": _question(row.get("prompt") or problem.prompt)}))
     return made
-
-
-def _read(
-    candidates: Sequence[Candidate], problems: Mapping[str, Problem], config: SyntaxConfig
-) -> tuple[list[Program], list[Syntax]]:
-    """Return programs and syntax in the order of the candidates."""
-    settings = ExtractionConfig()
-    programs = [extract_program(row, problems[row.problem_id], settings) for row in candidates]
-    used = {row.problem_id: problems[row.problem_id] for row in candidates}
-    return programs, analyse_programs(used, programs, config)
 
 
 def _verdict(row: Mapping[str, Any], program: Program) -> Verdict:

@@ -5,7 +5,6 @@ import hmac
 import json
 import math
 import re
-import socket
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -22,6 +21,7 @@ from starlette.routing import Route
 from pairsmith.pipeline.api.judge import Judge
 from pairsmith.pipeline.api.problems import as_problem
 from pairsmith.pipeline.api.run_code import is_number, run_code
+from pairsmith.pipeline.run import listen
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.sandbox import SandboxError
 from pairsmith.schemas.problem import Problem
@@ -39,10 +39,6 @@ _GONE = 499  # nginx's word for a client that went away; nobody reads it
 _MAX_ERROR = 500  # characters of the answer to a request: it may hold the request's own text
 _HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")  # may begin half of a surrogate pair, which no answer can hold
 _FRESH_S = 2.0  # a program that ended so short a time ago shows that programs run
-
-
-class ServiceError(PairsmithError):
-    """The service can't listen there."""
 
 
 class _RefusedError(Exception):
@@ -223,17 +219,9 @@ def serve_judge(service: JudgeService, host: str, port: int, log: Callable[[str]
     """Serve until SIGTERM or Ctrl-C; requests that were taken are answered first.
 
     Raises:
-        ServiceError: it can't listen there.
+        AddressError: it can't listen there.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named: no waiting by Nagle
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(_BACKLOG)  # before the address is printed: who reads it may ask at once
-    except OSError as error:
-        listener.close()
-        raise ServiceError(f"{host}:{port}: {error.strerror or error}; give another address") from None
+    listener = listen(host, port, _BACKLOG)  # before the address is printed: who reads it may ask at once
     config = uvicorn.Config(
         service.app, log_level="warning", access_log=False, server_header=False, lifespan="off", backlog=_BACKLOG,
         timeout_graceful_shutdown=STOP_S,

@@ -15,7 +15,7 @@ from typing import Any
 
 from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.chain.stage import Inputs, Stage
-from pairsmith.pipeline.chain.table import find_stage, stage_folder, versions_of
+from pairsmith.pipeline.chain.table import find_stage, versions_of
 from pairsmith.pipeline.chain.tools import Tools
 from pairsmith.pipeline.execution.stage import FAULTS
 from pairsmith.pipeline.problems.records import LoadedProblems
@@ -47,24 +47,32 @@ class Chain:
         tools: Tools | None = None,
         draws: Mapping[str, int] | None = None,
         around: Around = lambda stage, shard, work: work(),
+        stages: Sequence[Stage] | None = None,
     ) -> None:
         """Name a chain; touches nothing.
 
         Args:
             tools: samplers and sandboxes; None for a chain that is only looked at.
             around: does the work of a shard, given the names of stage and shard: a task of its own, with retries.
+            stages: its stages; None takes those of `chain.table`.
         """
         self.run_dir, self.config, self.tools, self.draws = run_dir, config, tools, draws
         self.sources: dict[str, Mapping[str, Any]] = {}
-        self._around = around
+        self._around, self._stages = around, stages
         self._external: dict[str, Sequence[str]] = {}
         self._listed: dict[str, tuple[int, dict[str, str]]] = {}  # time of a stage's manifest, content by shard
         self._rows: OrderedDict[tuple[str, str], Sequence[Any]] = OrderedDict()
         self._keeping = threading.Lock()  # several threads make shards
 
+    def stage(self, name: str) -> Stage:
+        """Return a stage by its name."""
+        return find_stage(name, self._stages)
+
     def folder(self, stage: str) -> StageFolder:
         """Return the folder of a stage."""
-        return stage_folder(self.run_dir, stage)
+        record = self.stage(stage).record
+        assert record is not None, f"{stage} has no shards"
+        return StageFolder(self.run_dir, stage, record)
 
     def rows(self, stage: str, shard: str) -> Sequence[Any]:
         """Return the rows of a shard.
@@ -89,7 +97,7 @@ class Chain:
         Raises:
             FolderError, OSError, KeyError: what it reads is not there.
         """
-        value = find_stage(stage)
+        value = self.stage(stage)
         if stage not in self._external:
             self._external[stage] = value.external(self.config)
         parts = (*value.texts(self.config, self._given(value, shard)), *self._contents(value, shard))
@@ -97,8 +105,8 @@ class Chain:
 
     def has(self, stage: str, shard: str) -> bool:
         """Return whether a shard is there under its key, with those that the same run makes."""
-        value = find_stage(stage)
-        leader = find_stage(value.made_by) if value.made_by else value
+        value = self.stage(stage)
+        leader = self.stage(value.made_by) if value.made_by else value
         try:
             return all(
                 self.folder(name).has_shard(shard, self.key(name, shard)) for name in (leader.name, *leader.beside)
@@ -115,7 +123,7 @@ class Chain:
             source: see `Inputs.source`; of a stage in `sources` it stands there.
             on_done: called with the number of rows that were just made, by stages that take long.
         """
-        value = find_stage(stage)
+        value = self.stage(stage)
         if value.made_by:
             return self.ensure(value.made_by, shard, source, on_done)
         if self.has(stage, shard):
@@ -126,7 +134,7 @@ class Chain:
 
     def ensure_whole(self, stage: str) -> Manifest:
         """Make a stage that is made as a whole, unless it is there under its key; return its manifest."""
-        value = find_stage(stage)
+        value = self.stage(stage)
         assert value.whole is not None
         folder, key = self.folder(stage), self.key(stage)
         manifest = folder.manifest() if folder.holds(key) else None
@@ -143,7 +151,7 @@ class Chain:
             names.extend(made)
 
         self._around(stage, "all", work)
-        return folder.finish(names, key, versions_of(stage))
+        return folder.finish(names, key, versions_of(self.stage(stage)))
 
     def draw(
         self,
@@ -171,7 +179,7 @@ class Chain:
 
     def fingerprint(self, stage: str, shards: Iterable[str]) -> str:
         """Return the digest that the manifest of a stage over these shards must have."""
-        if find_stage(stage).whole is not None:
+        if self.stage(stage).whole is not None:
             return self.key(stage)
         return fingerprint_of(stage, {name: self.key(stage, name) for name in shards})
 
@@ -199,7 +207,7 @@ class Chain:
     def finish(self, stage: str, shards: Iterable[str]) -> Manifest:
         """Write the manifest of a stage, whose shards are all there; other shards are removed."""
         names = list(shards)
-        return self.folder(stage).finish(names, self.fingerprint(stage, names), versions_of(stage))
+        return self.folder(stage).finish(names, self.fingerprint(stage, names), versions_of(self.stage(stage)))
 
     def forget_faults(self) -> None:
         """Remove shards in which a server failed requests or a sandbox broke, so that they are made again."""
@@ -217,13 +225,12 @@ class Chain:
         return {"sampling.n": json.dumps(draws, sort_keys=True)}
 
     def _contents(self, stage: Stage, shard: str) -> Sequence[str]:
-        if stage.contents is not None:
-            return stage.contents(self.sources[stage.name][shard])
         if stage.whole is None:
-            return [self._content(name, shard) for name in stage.reads]
+            source = stage.contents(self.sources[stage.made_by or stage.name][shard]) if stage.contents else ()
+            return [*source, *(self._content(name, shard) for name in stage.reads)]
         contents = []
         for name in stage.reads:
-            folder, is_measured = self.folder(name), find_stage(name).is_measured
+            folder, is_measured = self.folder(name), self.stage(name).is_measured
             contents += [
                 file_digest(folder.path / part) if is_measured else self._content(name, part)
                 for part in folder.shard_names()
@@ -250,9 +257,9 @@ class Chain:
         inputs = Inputs(
             run_dir=self.run_dir,
             shard=shard,
-            rows={} if stage.contents else {name: self.rows(name, shard) for name in stage.reads},
+            rows={name: self.rows(name, shard) for name in stage.reads},
             source=source,
-            versions={name: find_stage(name).version for name in stage.reads},
+            versions={name: self.stage(name).version for name in stage.reads},
             draws=self.draws,
             on_done=on_done,
         )

@@ -85,8 +85,7 @@ class Stage:
     whole: Callable[[Mapping[str, list[Path]], Path, RunConfig, str], Mapping[str, Shard]] | None = None
     # digest of what people changed in a run folder by hand, part of the key of `whole`
     marks: Callable[[Path], str] = lambda run_dir: ""
-    # digests of `Inputs.source`, for a stage that depends on it; else its key has the digests of the rows that it
-    # reads
+    # digests of `Inputs.source`, for a stage that depends on it, beside those of the rows that it reads
     contents: Callable[[Any], Sequence[str]] | None = None
     # digests of what is outside of the run: weights, templates, benchmark files
     external: Callable[[RunConfig], Sequence[str]] = lambda config: ()

@@ -1,6 +1,7 @@
 """The stages in their order. This table alone knows them all; what else a stage is is in its own value."""
 
 import importlib.metadata
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -35,12 +36,9 @@ STAGES: tuple[Stage, ...] = (
 )
 
 
-def find_stage(name: str) -> Stage:
-    """Return a stage by its name."""
-    for stage in STAGES:
-        if stage.name == name:
-            return stage
-    raise KeyError(name)
+def find_stage(name: str, stages: Sequence[Stage] | None = None) -> Stage:
+    """Return a stage by its name, of this table or of another one."""
+    return {stage.name: stage for stage in (STAGES if stages is None else stages)}[name]
 
 
 def stored_stages() -> tuple[str, ...]:
@@ -68,9 +66,8 @@ def scan_stage(run_dir: Path, name: str) -> pl.LazyFrame:
     return pl.scan_parquet(files, glob=False) if files else pl.LazyFrame(empty)
 
 
-def versions_of(name: str) -> dict[str, str]:
+def versions_of(stage: Stage) -> dict[str, str]:
     """Return the versions of pairsmith and of the packages that shape a stage's rows."""
-    stage = find_stage(name)
     versions = {"pairsmith": importlib.metadata.version("pairsmith"), "stage": str(stage.version)}
     for package in ("pyarrow", *stage.packages):
         try:

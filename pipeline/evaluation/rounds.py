@@ -23,7 +23,7 @@ from pairsmith.pipeline.evaluation.compare import Draws, compare_scores, lost_ap
 from pairsmith.pipeline.evaluation.gate import read_gate
 from pairsmith.pipeline.evaluation.round_config import RoundsError, round_folder
 from pairsmith.pipeline.evaluation.score import gains_from_json, score_from_json, slices_from_json
-from pairsmith.pipeline.evaluation.stage import AFTER, BEFORE
+from pairsmith.pipeline.evaluation.stage import AFTER, BEFORE, greedy_draws
 from pairsmith.pipeline.pairing.splits import split_of
 from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.run.digests import digest
@@ -79,15 +79,8 @@ def without(
 ) -> dict[str, LoadedProblems]:
     """Return the problems by shard without settled ones; held-out ones stay, so that rounds can be compared."""
     out = {key for key in settled if split_of(key, share) == "train"}
-    kept = {
-        name: replace(
-            part,
-            problems=tuple(row for row in part.problems if row.problem_id not in out),
-            pending=tuple(row for row in part.pending if row.problem.problem_id not in out),
-        )
-        for name, part in shards.items()
-    }
-    return {name: part for name, part in kept.items() if part.problems or part.pending}
+    kept = {name: part.only(lambda key: key not in out) for name, part in shards.items()}
+    return {name: part for name, part in kept.items() if part.every()}
 
 
 def read_round(
@@ -221,8 +214,7 @@ def _passed_draws(chain: Path) -> Draws:
     candidates, verdicts, programs = (
         stage_folder(chain, stage).read_all() for stage in ("candidates", "verdicts", "programs")
     )
-    cold = {row.candidate_id for row in candidates if row.temperature == 0.0}
-    cold = cold if len(cold) < len(candidates) else set()
+    cold = greedy_draws(candidates)
     labels = {row.candidate_id: row.label for row in verdicts if row.candidate_id not in cold}
     n = Counter(row.problem_id for row in verdicts if labels.get(row.candidate_id) in (Label.PASSED, Label.FAILED))
     found: Draws = {key: ([], count) for key, count in n.items()}

@@ -1,12 +1,13 @@
 """The part `evaluation` of a run: it has no shards of its own, but a chain below it for each model and set."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pairsmith.pipeline.chain.stage import LIMITS, Planned, Stage
 from pairsmith.pipeline.pairing.splits import split_of
 from pairsmith.pipeline.training.run import result_of
+from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.evaluation import HELD_OUT, EvaluatedModelConfig
 from pairsmith.schemas.config.sampling import SamplingConfig, ScheduleConfig
@@ -84,6 +85,12 @@ def list_sets(config: RunConfig) -> list[ProblemSet]:
 def trained_problems(problems: Iterable[Problem], share: float) -> set[str]:
     """Return the ids of a run's problems that pairs for training may be made of."""
     return {row.problem_id for row in problems if split_of(row.problem_id, share) == "train"}
+
+
+def greedy_draws(candidates: Sequence[Candidate]) -> set[str]:
+    """Return the ids of the greedy draws, where others are not greedy."""
+    cold = {row.candidate_id for row in candidates if row.temperature == 0.0}
+    return cold if len(cold) < len(candidates) else set()
 
 
 def gains_path(folder: Path, subject: str, name: str) -> Path:

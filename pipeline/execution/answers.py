@@ -13,7 +13,7 @@ from pathlib import Path
 from pairsmith.pipeline.execution.runner import execute_programs
 from pairsmith.pipeline.extraction import extract_program
 from pairsmith.pipeline.judging.verdict import judge
-from pairsmith.pipeline.run.packaged import packaged_folder
+from pairsmith.pipeline.run import packaged_folder
 from pairsmith.pipeline.sandbox import SandboxPool
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.problem import Case, Interface, JudgedBy, Problem

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pairsmith.pipeline.execution.runner import execute_programs
 from pairsmith.pipeline.judging.verdict import judge
-from pairsmith.pipeline.run.packaged import packaged_folder
+from pairsmith.pipeline.run import packaged_folder
 from pairsmith.pipeline.sandbox.bubblewrap import BubblewrapEngine
 from pairsmith.pipeline.sandbox.contract import Answer, Engine, Job, SandboxError, SandboxFaultError
 from pairsmith.pipeline.sandbox.docker_engine import DockerEngine

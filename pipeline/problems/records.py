@@ -1,8 +1,8 @@
 """What loading problems gives: the problems, those left out with their reason, those not complete yet."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -48,7 +48,7 @@ class DroppedProblem:
     """One problem, or one line of a file, that was left out."""
 
     where: str  # file and line (`own.jsonl:12`), or the problem's id where the configuration left it out
-    reason: DropReason
+    reason: str  # a DropReason, or why an answer of synthesis states no problem
     message: str  # one line for a person
 
     def __post_init__(self) -> None:
@@ -103,6 +103,18 @@ class LoadedProblems:
     pending: tuple[PendingProblem, ...] = ()  # those that `evalplus.with_expected` completes, sorted by id
     dropped: tuple[DroppedProblem, ...] = ()  # those left out, in the order of the source
     not_cases: tuple[Found, ...] = ()  # those whose tests did not all become cases, with the reason; sorted by id
+
+    def every(self) -> list[Problem]:
+        """Return all problems, complete or not."""
+        return [*self.problems, *(row.problem for row in self.pending)]
+
+    def only(self, keeps: Callable[[str], bool]) -> "LoadedProblems":
+        """Return the same without those problems whose ids are not kept."""
+        return replace(
+            self,
+            problems=tuple(row for row in self.problems if keeps(row.problem_id)),
+            pending=tuple(row for row in self.pending if keeps(row.problem_id)),
+        )
 
     def dropped_by_reason(self) -> Mapping[str, int]:
         """Return how many were left out, by reason."""

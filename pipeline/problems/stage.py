@@ -41,7 +41,7 @@ def load_shards(config: RunConfig, cache: Path, log: Callable[[str], None]) -> d
 def split_shards(
     loaded: LoadedProblems, n_each: int, placed: Mapping[str, str] | None = None
 ) -> dict[str, LoadedProblems]:
-    """Return shard names with their problems, by id.
+    """Return shard names with their problems, by id; one empty shard where there is no problem.
 
     A problem that has a shard stays there, so that one that is new or gone makes no other shard stale; new ones
     go, `n_each` a shard, into shards of their own.
@@ -61,11 +61,11 @@ def split_shards(
     first = max((int(name.rpartition("-")[2].removesuffix(".parquet")) + 1 for name in parts), default=0)
     for index, start in enumerate(range(0, len(new), n_each), start=first):
         parts[shard_name(index)] = new[start : start + n_each]
-    names = sorted(parts)
+    names = sorted(parts) or [shard_name(0)]
     return {
         name: LoadedProblems(
-            tuple(row for row in parts[name] if isinstance(row, Problem)),
-            tuple(row for row in parts[name] if not isinstance(row, Problem)),
+            tuple(row for row in parts.get(name, ()) if isinstance(row, Problem)),
+            tuple(row for row in parts.get(name, ()) if not isinstance(row, Problem)),
             loaded.dropped if name == names[0] else (),
         )
         for name in names
@@ -79,11 +79,7 @@ def placed_problems(run_dir: Path) -> dict[str, str]:
 
 def place_problems(run_dir: Path, shards: Mapping[str, LoadedProblems]) -> None:
     """Write down which shard each problem lies in, also one that will be left out for want of an answer."""
-    placed = {
-        problem.problem_id: name
-        for name, part in shards.items()
-        for problem in (*part.problems, *(row.problem for row in part.pending))
-    }
+    placed = {problem.problem_id: name for name, part in shards.items() for problem in part.every()}
     if placed != placed_problems(run_dir):
         write_whole(run_dir / "problems" / _LAYOUT, (json.dumps(placed, indent=0, sort_keys=True) + "\n").encode())
     broken = [drop for part in shards.values() for drop in part.dropped if drop.is_fault]
@@ -104,7 +100,7 @@ def left_out_problems(run_dir: Path) -> list[list[str]]:
 
 def _contents(part: LoadedProblems) -> Sequence[str]:
     pending = [(row.problem_id, row.arguments, row.atol, row.rule) for row in part.pending]
-    return content_digest([*part.problems, *(row.problem for row in part.pending)], Problem), repr(pending)
+    return content_digest(part.every(), Problem), repr(pending)
 
 
 def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]:

@@ -34,16 +34,13 @@ class Step:
 def write_synthesis_report(
     path: Path,
     name: str,
-    steps: Mapping[str, Manifest],
-    agreements: Manifest,
-    standings: Manifest,
+    manifests: Mapping[str, Manifest],
     cards: Sequence[ProblemCard],
 ) -> None:
     """Write the page.
 
     Args:
-        steps: manifests of what was asked in each step, those of the seeds among them.
-        agreements, standings: manifests of what agreement made of problems and of responses.
+        manifests: of the seeds, of what was asked in each step, and of `agreements` and `standings`.
 
     Raises:
         FolderError: if the file can't be written.
@@ -51,15 +48,15 @@ def write_synthesis_report(
     rows = [
         Step(step, found.n_in, found.n_out, tuple(sorted(found.dropped.items(), key=lambda pair: -pair[1])))
         for step in STEPS
-        if (found := steps.get(step)) is not None
+        if (found := manifests.get(step)) is not None
     ]
     text = render(
         "synthesis",
         {},
         name=name,
         steps=rows,
-        tests=sorted(agreements.counts.items()),
-        labels=sorted(standings.counts.items()),
+        tests=sorted(manifests["agreements"].counts.items()),
+        labels=sorted(manifests["standings"].counts.items()),
         n_kept=sum(not card.reason for card in cards),
         n_problems=len(cards),
         reasons=Counter(card.reason for card in cards if card.reason).most_common(),

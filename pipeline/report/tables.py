@@ -88,11 +88,6 @@ def slice_rows(slices: Sequence[SliceGain]) -> list[tuple[str, str, str, str, st
     ]
 
 
-def score_words(path: Path) -> str:
-    """Return one line for a score file."""
-    return score_line(score_from_json(path.read_text(encoding="utf-8")))
-
-
 def step_words(step: TrainingStep) -> str:
     """Return what the bar says of a step: what its method has of loss, margin, accuracy, log-probabilities, KL."""
     shown = (
@@ -168,7 +163,8 @@ def show_run(run: Path, n_pairs: int, console: Console) -> None:
         raise NoRunError(f"{run}: no finished stage in there; name a folder that `pairsmith build` wrote")
     print_table(console, HEADER, rows)
     for path in sorted(run.glob("evaluation/*/score.json"), reverse=True):  # before, after
-        console.print(score_words(path), markup=False, highlight=False)
+        score = score_from_json(path.read_text(encoding="utf-8"))
+        console.print(score_line(score), markup=False, highlight=False)
     pairs: list[Pair] = stage_folder(run, "pairs").read_all() if n_pairs else []
     for pair in pairs[:n_pairs]:
         show_pair(pair, console)

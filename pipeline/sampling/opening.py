@@ -16,7 +16,7 @@ import jinja2
 
 from pairsmith.pipeline.extraction.blocks import READS_INPUT
 from pairsmith.pipeline.languages.table import find_grammar, title_of
-from pairsmith.pipeline.run.packaged import packaged_folder
+from pairsmith.pipeline.run import packaged_folder
 from pairsmith.pipeline.sampling.protocol import Form, NoSignatureError, Opening, Request, SamplingError
 from pairsmith.schemas.pair import Message
 from pairsmith.schemas.problem import Interface, Problem

@@ -25,8 +25,8 @@ from scipy.special import log_softmax
 from pairsmith.pipeline.crosscheck.run import RAISED, UNKNOWN, reading_of
 from pairsmith.pipeline.judging.tolerance import AGREED_RTOL
 from pairsmith.pipeline.judging.values import view_value
+from pairsmith.pipeline.run import packaged_folder
 from pairsmith.pipeline.run.errors import PairsmithError
-from pairsmith.pipeline.run.packaged import packaged_folder
 from pairsmith.pipeline.synthesis.evidence import AgreementEvidence, Behaviours, Group, find_behaviours
 from pairsmith.schemas.config import AgreementConfig
 from pairsmith.schemas.execution import Status

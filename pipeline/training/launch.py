@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from pairsmith.pipeline.run import packaged_folder
 from pairsmith.pipeline.run.errors import PairsmithError
-from pairsmith.pipeline.run.packaged import packaged_folder
 from pairsmith.pipeline.sampling import guard
 from pairsmith.pipeline.training import progress
 from pairsmith.pipeline.training.checks import TrainingError

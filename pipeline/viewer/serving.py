@@ -1,7 +1,6 @@
 """Serves the viewer on one address of this machine, and refuses requests that its own pages did not send."""
 
 import hmac
-import ipaddress
 import secrets
 import socket
 from collections.abc import Callable, Iterable
@@ -12,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pairsmith.pipeline.run.errors import PairsmithError
+from pairsmith.pipeline.run import AddressError, is_loopback, listen
 from pairsmith.pipeline.viewer.pages import make_app
 
 _CSP = (
@@ -35,10 +34,6 @@ _LARGEST_BODY = 4096  # bytes of a mark
 REPORT = "/report"
 TOKEN = "X-Pairsmith-Token"  # a header that no form and no other site can send
 """Header that every request with an effect must carry."""
-
-
-class AddressError(PairsmithError):
-    """The viewer can't be served there."""
 
 
 def serve(run: Path, host: str, port: int, log: Callable[[str], None]) -> None:
@@ -75,32 +70,13 @@ def open_listener(host: str, port: int) -> socket.socket:
         raise AddressError(
             f"--host {host or '(empty)'}: name one address; pages are answered under that name alone"
         )
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With its protocol named: asyncio turns off Nagle's waiting (40 ms a page) only for such ones.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise AddressError(
-            f"{host}:{port}: {error.strerror or error}; give another --port, or 0 for any"
-        ) from None
-    return listener
+    return listen(host, port)
 
 
 def allowed_hosts(host: str, port: int) -> set[str]:
     """Return the names under which a viewer may be asked: its address, and `localhost` on loopback."""
     names = {f"[{host}]" if ":" in host else host} | ({"localhost"} if is_loopback(host) else set())
     return {f"{name}:{port}" for name in names} | (names if port == 80 else set())
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine reaches an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class Guard:

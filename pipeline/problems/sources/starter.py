@@ -14,7 +14,7 @@ from pairsmith.pipeline.problems.records import ProblemsError
 from pairsmith.pipeline.problems.rows import missing, text
 from pairsmith.pipeline.problems.sources.jsonl import build_row, refuse_unknown, requires_of
 from pairsmith.pipeline.problems.wording import docstring_start
-from pairsmith.pipeline.run.packaged import packaged_folder
+from pairsmith.pipeline.run import packaged_folder
 from pairsmith.schemas.problem import JudgedBy, Problem
 
 LEVELS = ("trivial", "easy", "medium")
