@@ -44,7 +44,7 @@ from pairsmith.pipeline.syntax.analysing import analyse
 from pairsmith.pipeline.synthesis.parsing import parse_concepts, parse_instruction
 from pairsmith.pipeline.synthesis.suites import find_calls, read_suite
 from pairsmith.pipeline.viewer.index import Filter
-from pairsmith.pipeline.viewer.pages import _take_mark
+from pairsmith.pipeline.viewer.pages import _save_mark
 from pairsmith.schemas.arrow import to_table
 from pairsmith.schemas.candidate import Candidate, Program
 from pairsmith.schemas.config import ConfigError, ProblemsConfig, SandboxConfig, load_config
@@ -276,7 +276,7 @@ def _take_a_mark(text: str, folder: Path) -> None:
             raise PairsmithError("no such pair")
 
     index = SimpleNamespace(mark=mark, marks=())
-    assert _take_mark(cast(Any, index), _bytes(text)).status_code in (200, 400)
+    assert _save_mark(cast(Any, index), _bytes(text)).status_code in (200, 400)
     Filter.of_query(QueryParams(text.encode("utf-8", "replace").decode())).query()
 
 

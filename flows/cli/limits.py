@@ -55,29 +55,29 @@ def what_ran_out(error: BaseException) -> str:
     seen: list[BaseException] = []
     todo: list[BaseException | None] = [error]
     while todo:
-        one = todo.pop()
-        if one is None or one in seen:
+        cause = todo.pop()
+        if cause is None or cause in seen:
             continue
-        seen.append(one)
-        todo += [one.__cause__, None if one.__suppress_context__ else one.__context__]
-        todo += [*(one.exceptions if isinstance(one, BaseExceptionGroup) else ())]
-        number = one.errno if isinstance(one, OSError) else None
-        if isinstance(one, MemoryError) or number == errno.ENOMEM:
+        seen.append(cause)
+        todo += [cause.__cause__, None if cause.__suppress_context__ else cause.__context__]
+        todo += [*(cause.exceptions if isinstance(cause, BaseExceptionGroup) else ())]
+        number = cause.errno if isinstance(cause, OSError) else None
+        if isinstance(cause, MemoryError) or number == errno.ENOMEM:
             space, _ = resource.getrlimit(resource.RLIMIT_AS)
             limited = f"; address space is limited to {space >> 20} MiB (ulimit -v)"
             bound = "" if space == resource.RLIM_INFINITY else limited
             return f"the memory is full{bound}; give it more, or lower shard_problems or sandbox.workers"
-        if "can't start new thread" in str(one) or number == errno.EAGAIN:
+        if "can't start new thread" in str(cause) or number == errno.EAGAIN:
             processes, _ = resource.getrlimit(resource.RLIMIT_NPROC)
             bound = "" if processes == resource.RLIM_INFINITY else f" (ulimit -u is {processes})"
             return f"no further thread or process can be started{bound}; allow more, or lower sandbox.workers"
         if number in (errno.EMFILE, errno.ENFILE):
             files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
             return f"too many open files: {files} are allowed (ulimit -n); allow more, or lower sandbox.workers"
-        if isinstance(one, OSError) and number in (errno.ENOSPC, errno.EDQUOT):
-            where = f" ({one.filename})" if one.filename else ""
+        if isinstance(cause, OSError) and number in (errno.ENOSPC, errno.EDQUOT):
+            where = f" ({cause.filename})" if cause.filename else ""
             return f"the disk is full{where}; free some and run again, what is written is kept"
-        if type(one).__name__ == "PrefectHTTPStatusError" and "Server error" in str(one):
+        if type(cause).__name__ == "PrefectHTTPStatusError" and "Server error" in str(cause):
             # Prefect is not imported here
             return "Prefect's server can't write its database; is the disk of PREFECT_HOME (~/.prefect) full?"
     return ""

@@ -70,7 +70,7 @@ def read_provenance(run: Path) -> dict[str, Provenance]:
         }
     except (TypeError, AttributeError, KeyError):
         return {}
-    return {stage: one for stage, one in made.items() if one.mark and one.mark == mark_of(run, stage)}
+    return {stage: row for stage, row in made.items() if row.mark and row.mark == mark_of(run, stage)}
 
 
 def _as_named_now(settings: Mapping[str, str]) -> dict[str, str]:
@@ -105,7 +105,7 @@ def _note(run: Path, config: RunConfig) -> None:
             pairs = mark_of(run, "pairs") if stage.last_file else ""
             made[stage.name] = Provenance(mark, stage.settings_in(config), pairs)
     if made != known:
-        rows = {stage: asdict(one) for stage, one in made.items()}
+        rows = {stage: asdict(row) for stage, row in made.items()}
         write_whole(run / _FILE, (json.dumps(rows, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
 
 
@@ -246,23 +246,23 @@ def _roots(stage: str, found: Mapping[str, StageState]) -> dict[str, State]:
     """Return the stages, however far before this one, that are not as they should be for a reason of their own."""
     roots: dict[str, State] = {}
     for name in table.find_stage(stage).reads:
-        one = found[name]
-        if one.state is State.BEHIND:
+        earlier = found[name]
+        if earlier.state is State.BEHIND:
             roots |= _roots(name, found)
-        elif one.state is not State.DONE:
-            roots[name] = one.state
+        elif earlier.state is not State.DONE:
+            roots[name] = earlier.state
     return roots
 
 
-def _after(one: StageState, roots: Mapping[str, State]) -> StageState:
+def _after(current: StageState, roots: Mapping[str, State]) -> StageState:
     """Return a stage's state with what comes before it in view."""
     names = ", ".join(f"{stage} ({state})" for stage, state in roots.items())
-    if one.state is State.DONE and roots:
-        return replace(one, state=State.BEHIND, reasons=(f"follows on {names}",))
-    if one.state is not State.STALE:
-        return one
-    reasons = (*one.reasons, f"follows on {names}") if roots else one.reasons
-    return replace(one, reasons=reasons or ("what it reads, or a file or model of its settings, has changed",))
+    if current.state is State.DONE and roots:
+        return replace(current, state=State.BEHIND, reasons=(f"follows on {names}",))
+    if current.state is not State.STALE:
+        return current
+    reasons = (*current.reasons, f"follows on {names}") if roots else current.reasons
+    return replace(current, reasons=reasons or ("what it reads, or a file or model of its settings, has changed",))
 
 
 def _examine_part(run_dir: Path, stage: Stage, config: RunConfig, made: Provenance | None) -> StageState:

@@ -52,13 +52,13 @@ def round_config(config: RunConfig, number: int, before: RunConfig | None) -> Ru
         ConfigError: see `laid_over`.
         RoundsError: the round before trained nothing.
     """
-    one = laid_over(config, number)
+    laid = laid_over(config, number)
     trained = trained_sampling(before) if before is not None else None
     if before is None:
-        return one
+        return laid
     if trained is None:
         raise RoundsError(f"{before.run}: nothing was trained there; delete the folder and run again")
-    sampling, training, settings = one.sampling, one.training, config.rounds
+    sampling, training, settings = laid.sampling, laid.training, config.rounds
     if sampling.backend not in _NOT_OURS:
         sampling = sampling.model_copy(update=_policy(trained))
     changes: dict[str, object] = {}
@@ -79,8 +79,8 @@ def round_config(config: RunConfig, number: int, before: RunConfig | None) -> Ru
         replayed = [{"path": str(run / "dataset"), "name": run.name, "share": share} for run in earlier]
         own = [part.model_dump() for part in training.datasets] or [{}]
         changes["datasets"] = [*own, *replayed]
-    tree = one.model_dump()
-    if settings.fresh < 1.0 or one.pairs.keep_approaches:
+    tree = laid.model_dump()
+    if settings.fresh < 1.0 or laid.pairs.keep_approaches:
         n = max(1, round(sampling.n * settings.fresh))
         earlier = [round_folder(config.run, k) for k in range(1, number)]
         tree["pairs"] |= {"earlier": earlier, "earlier_n": sampling.n - n}
@@ -97,9 +97,9 @@ def scored_config(config: RunConfig, number: int) -> RunConfig:
     return config.model_copy(update={"run": run, "store": "", "sampling": sampling})
 
 
-def policy_of(config: RunConfig, one: RunConfig) -> SamplingConfig | None:
+def policy_of(config: RunConfig, of_round: RunConfig) -> SamplingConfig | None:
     """Return how the model is drawn from that a round trained, as all rounds are scored."""
-    trained = trained_sampling(one)
+    trained = trained_sampling(of_round)
     if trained is None:
         return None
     return start_sampling(config).model_copy(update=_policy(trained))
@@ -128,22 +128,23 @@ def check_rounds(config: RunConfig) -> None:
         raise RoundsError(
             "rounds are scored on held-out problems against the start; leave evaluation.models and held_out"
         )
-    for number, (before, one) in enumerate(pairwise(parts), start=2):
-        sources = [(part.sampling.model, part.sampling.base_url, part.sampling.samples) for part in (before, one)]
-        if one.sampling.backend in _NOT_OURS and sources[0] == sources[1]:
+    for number, (before, after) in enumerate(pairwise(parts), start=2):
+        own, others = ((part.model, part.base_url, part.samples) for part in (after.sampling, before.sampling))
+        if after.sampling.backend in _NOT_OURS and own == others:
             raise RoundsError(
-                f"round {number} would draw from what round {number - 1} drew from: sampling.backend = "
-                f"{one.sampling.backend} can't serve what is trained here; take vllm-server, vllm or transformers,"
+                f"round {number} would draw from what round {number - 1} drew from: "
+                f"sampling.backend = {after.sampling.backend} can't serve what is trained here; "
+                "take vllm-server, vllm or transformers,"
                 " or name another model, base_url or samples for it in rounds.by_round"
             )
 
 
-def changed_settings(one: RunConfig) -> list[str]:
+def changed_settings(of_round: RunConfig) -> list[str]:
     """Return the settings of a round that differ from those that it was last run with, as `key: old -> new`."""
-    kept = read_config(one.run)
+    kept = read_config(of_round.run)
     if kept is None:
         return []
-    before, now = (dict(flatten(config.model_dump(mode="json"))) for config in (kept, one))
+    before, now = (dict(flatten(config.model_dump(mode="json"))) for config in (kept, of_round))
     ignored = {key for key in {*before, *now} if key in NON_SEMANTIC or key.partition(".")[0] in _OUTSIDE}
     return [
         f"{key}: {before.get(key, 'unset')} -> {now.get(key, 'unset')}"

@@ -38,7 +38,7 @@ class NoPairError(PairsmithError):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class CandidateHistory:
     """One candidate with what each stage wrote of it; None where a stage has no row of it."""
 
     candidate: Candidate
@@ -62,18 +62,18 @@ class ProblemHistory:
 
     problem: Problem
     standing: ProblemCrosscheck | None
-    candidates: tuple[Known, ...]
-    beside: tuple[Known, ...] = ()  # repairs, and candidates of earlier rounds
+    candidates: tuple[CandidateHistory, ...]
+    beside: tuple[CandidateHistory, ...] = ()  # repairs, and candidates of earlier rounds
 
-    def find(self, candidate_id: str) -> Known:
+    def find(self, candidate_id: str) -> CandidateHistory:
         """Return one of the candidates.
 
         Raises:
             NoPairError: if there is none of this id: the pairs are of other candidates.
         """
-        for known in (*self.candidates, *self.beside):
-            if known.candidate.candidate_id == candidate_id:
-                return known
+        for entry in (*self.candidates, *self.beside):
+            if entry.candidate.candidate_id == candidate_id:
+                return entry
         raise NoPairError(
             f"candidate {candidate_id} of {self.problem.problem_id}: not among the run's candidates; build again"
         )
@@ -139,7 +139,7 @@ class RunReader:
         standing = next(iter(self.rows("problem_standings", problem_id)), None)
         return ProblemHistory(problems[0], standing, self._known(problem_id), tuple(self._beside(problem_id)))
 
-    def _beside(self, problem_id: str) -> Iterator[Known]:
+    def _beside(self, problem_id: str) -> Iterator[CandidateHistory]:
         for reader in map(RunReader, step_folders(self.run)):
             for key in reader.shard_of:
                 if is_repair_of(key, problem_id):
@@ -148,14 +148,14 @@ class RunReader:
         for run in config.pairs.earlier if config is not None else ():
             yield from RunReader(run)._known(problem_id)
 
-    def _known(self, problem_id: str) -> tuple[Known, ...]:
+    def _known(self, problem_id: str) -> tuple[CandidateHistory, ...]:
         candidates: list[Candidate] = self.rows("candidates", problem_id)
         of: dict[str, dict[str, Any]] = {
             stage: {row.candidate_id: row for row in self.rows(stage, problem_id)}
             for stage in ("programs", "executions", "verdicts", "syntax", "standings", "timings")
         }
         return tuple(
-            Known(row, *(rows.get(row.candidate_id) for rows in of.values()))
+            CandidateHistory(row, *(rows.get(row.candidate_id) for rows in of.values()))
             for row in sorted(candidates, key=lambda row: (row.index, row.candidate_id))
         )
 
@@ -187,16 +187,18 @@ def find_pair(runs: Sequence[Path], pair_id: str) -> tuple[Path, dict[str, Any]]
     raise NoPairError(f"{pair_id}: no such pair in {', '.join(map(str, runs))}; name its run with --run")
 
 
-def case_rows(problem: Problem, chosen: Known, rejected: Known, n_chars: int) -> list[CaseRow]:
+def case_rows(
+    problem: Problem, chosen: CandidateHistory, rejected: CandidateHistory, n_chars: int
+) -> list[CaseRow]:
     """Return the cases of a problem with what both programs gave; those that distinguish the two come first.
 
     Tests without typed cases have their calls in the order made: those of the two programs needn't be alike.
     """
     is_plain = problem.interface is Interface.STDIN
-    runs = [known.execution.runs if known.execution is not None else () for known in (chosen, rejected)]
+    runs = [entry.execution.runs if entry.execution is not None else () for entry in (chosen, rejected)]
     passed = [
-        known.verdict.passed_cases if known.verdict is not None and problem.cases else ()
-        for known in (chosen, rejected)
+        entry.verdict.passed_cases if entry.verdict is not None and problem.cases else ()
+        for entry in (chosen, rejected)
     ]
     rows = []
     for index in range(max(len(problem.cases), *map(len, runs))):
@@ -216,31 +218,32 @@ def case_rows(problem: Problem, chosen: Known, rejected: Known, n_chars: int) ->
     return sorted(rows, key=lambda row: row.chosen_passed == row.rejected_passed)
 
 
-def outcomes_by_test(chosen: Known, rejected: Known) -> list[tuple[str, str, str]]:
+def outcomes_by_test(chosen: CandidateHistory, rejected: CandidateHistory) -> list[tuple[str, str, str]]:
     """Return the test functions that ran on the chosen program: name, and the outcome of both programs."""
-    tests = [known.execution.tests if known.execution is not None else () for known in (chosen, rejected)]
+    tests = [entry.execution.tests if entry.execution is not None else () for entry in (chosen, rejected)]
     outcomes = {test.name: test.outcome for test in tests[1]}
     return [(shown_text(test.name, 200), test.outcome, outcomes.get(test.name, "not run")) for test in tests[0]]
 
 
-def candidate_facts(known: Known) -> list[tuple[str, str]]:
+def candidate_facts(entry: CandidateHistory) -> list[tuple[str, str]]:
     """Return what is known of a candidate beside its texts: name and text of each fact, a stage each."""
-    drawn, program, run, verdict = known.candidate, known.program, known.execution, known.verdict
-    held, seen = known.standing, known.syntax
-    logprob = f", mean log-probability {drawn.mean_logprob:.3f}" if drawn.mean_logprob is not None else ""
+    candidate, program, run, verdict = entry.candidate, entry.program, entry.execution, entry.verdict
+    standing, syntax = entry.standing, entry.syntax
+    logprob = f", mean log-probability {candidate.mean_logprob:.3f}" if candidate.mean_logprob is not None else ""
     numbers = (
-        ("temperature", drawn.temperature),
-        ("top_p", drawn.top_p),
-        ("seed", drawn.seed),
-        ("tokens", drawn.n_tokens),
+        ("temperature", candidate.temperature),
+        ("top_p", candidate.top_p),
+        ("seed", candidate.seed),
+        ("tokens", candidate.n_tokens),
     )
     known_numbers = ", ".join(f"{name} {value}" for name, value in numbers if value >= 0)  # -1: unknown
+    model = f"{candidate.model} {candidate.revision[:12]}"
     facts = [
         (
             "Drawn",
-            f"number {drawn.index} by {drawn.backend} from {drawn.model} {drawn.revision[:12]}".rstrip()
+            f"number {candidate.index} by {candidate.backend} from {model}".rstrip()
             + f"; {known_numbers or 'parameters unknown'}, "
-            + f"finish reason {drawn.finish_reason or 'unknown'}{logprob}",
+            + f"finish reason {candidate.finish_reason or 'unknown'}{logprob}",
         )
     ]
     if program is not None:
@@ -255,23 +258,25 @@ def candidate_facts(known: Known) -> list[tuple[str, str]]:
             f"{verdict.n_passed} of {verdict.n_cases} cases passed" if verdict.n_cases else "no case was judged"
         )
         facts.append(("Verdict", f"{verdict.label}{why}; {cases}"))
-    if held is not None:
-        agreed = f"{held.n_agreed} of {held.n_inputs} inputs agree, support {held.support:.2f}"
-        how = f"{held.standing} by {held.method or 'other programs'}, {agreed}"
+    if standing is not None:
+        agreed = f"{standing.n_agreed} of {standing.n_inputs} inputs agree, support {standing.support:.2f}"
+        how = f"{standing.standing} by {standing.method or 'other programs'}, {agreed}"
         facts.append(
-            ("Beyond the tests", how if held.n_inputs else f"{held.standing}: no further input was tried")
+            ("Beyond the tests", how if standing.n_inputs else f"{standing.standing}: no further input was tried")
         )
-    if seen is not None:
-        repeats = f"; repeats candidate {seen.duplicate_of} ({seen.duplicate_rule})" if seen.duplicate_of else ""
-        measures = f"{seen.n_lines} lines, {seen.n_tokens} tokens, complexity {seen.cyclomatic}"
-        facts.append(("Syntax", f"{measures}; near-duplicate cluster {seen.cluster}{repeats}"))
-        facts.append(("Tags", " ".join(seen.tags) or "none"))
+    if syntax is not None:
+        repeats = (
+            f"; repeats candidate {syntax.duplicate_of} ({syntax.duplicate_rule})" if syntax.duplicate_of else ""
+        )
+        measures = f"{syntax.n_lines} lines, {syntax.n_tokens} tokens, complexity {syntax.cyclomatic}"
+        facts.append(("Syntax", f"{measures}; near-duplicate cluster {syntax.cluster}{repeats}"))
+        facts.append(("Tags", " ".join(syntax.tags) or "none"))
     return [(name, shown_text(text, 400)) for name, text in facts]
 
 
-def count_labels(candidates: Iterable[Known]) -> str:
+def count_labels(candidates: Iterable[CandidateHistory]) -> str:
     """Return how many candidates have each label: `3 passed, 1 failed`."""
-    counts = Counter(known.verdict.label for known in candidates if known.verdict is not None)
+    counts = Counter(entry.verdict.label for entry in candidates if entry.verdict is not None)
     return ", ".join(f"{counts[label]} {label}" for label in Label if counts[label])
 
 

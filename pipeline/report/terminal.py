@@ -16,8 +16,8 @@ from pairsmith.pipeline.pairing.drops import Drop
 from pairsmith.pipeline.pairing.pairs import offers_of_problem
 from pairsmith.pipeline.pairing.policies import POLICIES
 from pairsmith.pipeline.report.history import (
+    CandidateHistory,
     CaseRow,
-    Known,
     ProblemHistory,
     RunReader,
     candidate_facts,
@@ -58,8 +58,8 @@ def show_history(pair_id: str, run: Path | None, n_cases: int, console: Console)
     made = f"split {pair['split']}, policy {pair['policy']}{measure}, weight {pair['weight']:g}"
     print_lines(console, f"pair {pair['pair_id']} of {found}", f"{pair['problem_id']}, {made}")
     print_lines(console, "", "== problem", *_about_problem(history))
-    for side, known in (("chosen", chosen), ("rejected", rejected)):
-        print_lines(console, "", f"== {side}: candidate {known.candidate.candidate_id}", *_about_candidate(known))
+    for side, entry in (("chosen", chosen), ("rejected", rejected)):
+        print_lines(console, "", f"== {side}: candidate {entry.candidate.candidate_id}", *_about_candidate(entry))
     print_lines(console, "", "== cases, those that tell the two apart first")
     _print_cases(case_rows(history.problem, chosen, rejected, _N_CHARS), n_cases, console)
     for name, *outcomes in outcomes_by_test(chosen, rejected):
@@ -77,8 +77,8 @@ def show_problems(run: Path, console: Console) -> None:
     for problem_id in sorted(reader.shard_of):
         history = reader.history(problem_id)
         print_lines(console, "", f"== problem {problem_id}", *_about_problem(history))
-        for known in history.candidates:
-            print_lines(console, "", f"== candidate {known.candidate.candidate_id}", *_about_candidate(known))
+        for entry in history.candidates:
+            print_lines(console, "", f"== candidate {entry.candidate.candidate_id}", *_about_candidate(entry))
 
 
 def _about_problem(history: ProblemHistory) -> Iterator[str]:
@@ -97,21 +97,21 @@ def _about_problem(history: ProblemHistory) -> Iterator[str]:
     yield problem.prompt
 
 
-def _about_candidate(known: Known) -> Iterator[str]:
-    for name, text in candidate_facts(known):
+def _about_candidate(entry: CandidateHistory) -> Iterator[str]:
+    for name, text in candidate_facts(entry):
         yield f"{name.lower()}: {text}"
-    drawn = known.candidate
-    for message in drawn.context:
+    candidate = entry.candidate
+    for message in candidate.context:
         yield f"-- {message.role}"
         yield message.content
-    if drawn.prompt:
-        yield f"-- prompt, template {drawn.prompt_template or drawn.template}"
-        yield drawn.prompt
+    if candidate.prompt:
+        yield f"-- prompt, template {candidate.prompt_template or candidate.template}"
+        yield candidate.prompt
     yield "-- completion"
-    yield drawn.completion
-    if known.program is not None:
+    yield candidate.completion
+    if entry.program is not None:
         yield "-- program"
-        yield known.program.code
+        yield entry.program.code
 
 
 def _print_cases(rows: list[CaseRow], n_cases: int, console: Console) -> None:
@@ -128,7 +128,7 @@ def _why(pair: dict[str, Any], history: ProblemHistory) -> Iterator[str]:
     policy = POLICIES.get(pair["policy"])
     rule = " ".join((policy.__doc__ or "").partition("\n\n")[0].split()) if policy is not None else ""
     yield f"{pair['policy']}: {rule}".rstrip(": ")
-    verdicts = [known.verdict for known in history.candidates if known.verdict is not None]
+    verdicts = [entry.verdict for entry in history.candidates if entry.verdict is not None]
     passed = sum(verdict.label is Label.PASSED for verdict in verdicts)
     why = f" ({pair['rejected_cause']} {pair['rejected_detail']}".rstrip() + ")" if pair["rejected_cause"] else ""
     yield f"cases passed: chosen {pair['chosen_share']:.0%}, rejected {pair['rejected_share']:.0%}{why}"
@@ -163,8 +163,8 @@ def _print_others(
     n_chosen, n_rejected = (Counter(facts[f"{side}_id"].to_list()) for side in ("chosen", "rejected"))
     evidence = _evidence(reader.run, pair["problem_id"])
     rows = []
-    for known in history.candidates[:_N_OTHERS]:
-        key, verdict = known.candidate.candidate_id, known.verdict
+    for entry in history.candidates[:_N_OTHERS]:
+        key, verdict = entry.candidate.candidate_id, entry.verdict
         uses = [f"{word} {n[key]}" for word, n in (("chosen", n_chosen), ("rejected", n_rejected)) if n[key]]
         label = f"{verdict.label} {verdict.cause}".strip() if verdict is not None else "none"
         cases = f"{verdict.n_passed}/{verdict.n_cases}" if verdict is not None else ""

@@ -63,14 +63,14 @@ def bind(binder: Binder, row: Grammar) -> Observer:
 
 def _count_parameters(walk: Walk, parameters: Node, function: Function, is_method: bool, row: Grammar) -> None:
     """Count the parameters that have a type hint, and look for a default that can be changed in place."""
-    for number, one in enumerate(parameters.named_children):
-        is_bare = one.kind_id in walk.tables.comments or "separator" in one.type
-        if is_bare or (is_method and number == 0 and walk.text(one) in (b"self", b"cls")):
+    for number, parameter in enumerate(parameters.named_children):
+        is_bare = parameter.kind_id in walk.tables.comments or "separator" in parameter.type
+        if is_bare or (is_method and number == 0 and walk.text(parameter) in (b"self", b"cls")):
             continue
         function.n_parameters += 1
-        if one.child_count:
-            function.n_hinted += one.child_by_field_name("type") is not None
-            default = one.child_by_field_name("value")
+        if parameter.child_count:
+            function.n_hinted += parameter.child_by_field_name("type") is not None
+            default = parameter.child_by_field_name("value")
             if default is not None and _is_mutable(walk, default, row):
                 function.mutable_default = True
 

@@ -125,10 +125,10 @@ def _nearest(near: Sequence[Near], ranks: Sequence[bytes]) -> dict[int, tuple[in
     """Return for each class that is near to others the one that it is most similar to; the ranks decide ties."""
     found: dict[int, tuple[int, float]] = {}
     for left, right, similarity in near:
-        for one, other in ((left, right), (right, left)):
-            best = found.get(one)
+        for this, other in ((left, right), (right, left)):
+            best = found.get(this)
             if best is None or (-similarity, ranks[other]) < (-best[1], ranks[best[0]]):
-                found[one] = (other, similarity)
+                found[this] = (other, similarity)
     return found
 
 

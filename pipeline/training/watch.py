@@ -102,7 +102,7 @@ class StepWatch(TrainerCallback):  # type: ignore[misc] # transformers carries n
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **_: Any) -> None:
         """Report an evaluation; save the best one so far, and stop where nothing better came for long."""
         logged = {name: value for entry in state.log_history for name, value in entry.items()} | metrics
-        one = HeldOutStep(
+        step = HeldOutStep(
             step=state.global_step,
             loss=logged["eval_loss"],
             reward_margin=logged.get("eval_rewards/margins"),
@@ -110,9 +110,9 @@ class StepWatch(TrainerCallback):  # type: ignore[misc] # transformers carries n
             chosen_logprob=logged.get("eval_logps/chosen"),
             rejected_logprob=logged.get("eval_logps/rejected"),
         )
-        steps = self._evaluated(one)
+        steps = self._evaluated(step)
         best = best_of(steps)
-        if best == one:
+        if best == step:
             control.should_save = True
         elif self._patience and len(steps) - 1 - steps.index(best) >= self._patience:
             control.should_training_stop = control.should_save = self.stopped_early = True
@@ -236,7 +236,7 @@ def _by_dataset(logs: dict[str, float]) -> tuple[DatasetStep, ...]:
 
 def best_of(steps: list[HeldOutStep]) -> HeldOutStep:
     """Return the first evaluation with the highest reward accuracy; where there is none, with the lowest loss."""
-    return max(steps, key=lambda one: -one.loss if one.reward_accuracy is None else one.reward_accuracy)
+    return max(steps, key=lambda step: -step.loss if step.reward_accuracy is None else step.reward_accuracy)
 
 
 def _answer_masks(inputs: Any) -> dict[str, torch.Tensor]:

@@ -148,10 +148,10 @@ def _watch(job: TrainingJob, method: Method, start: Start, on_step: OnStep, has_
         progress.append(job.out, step)
         on_step(step)
 
-    def evaluated(one: HeldOutStep) -> list[HeldOutStep]:
-        evaluations.append(one)
+    def evaluated(step: HeldOutStep) -> list[HeldOutStep]:
+        evaluations.append(step)
         if is_first:
-            progress.append(job.out, one)
+            progress.append(job.out, step)
         return evaluations
 
     minutes = job.config.checkpoint_minutes or (15.0 if job.config.tuning == "full" else 1.0)

@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from pairsmith.pipeline.extraction.thoughts import Part, answer_parts
 from pairsmith.pipeline.report.gather import gather_run
 from pairsmith.pipeline.report.history import (
-    Known,
+    CandidateHistory,
     NoPairError,
     ProblemHistory,
     candidate_facts,
@@ -71,7 +71,7 @@ def make_app(run: Path) -> Starlette:
 
     async def take_mark(request: Request) -> Response:
         body = await request.body()
-        return await run_in_threadpool(_take_mark, index, body)
+        return await run_in_threadpool(_save_mark, index, body)
 
     async def show_error(request: Request, error: Exception) -> Response:
         status = 404 if isinstance(error, NoPairError) else 500
@@ -138,7 +138,7 @@ def _problem_page(index: PairIndex, request: Request) -> Response:
     history = index.history(request.path_params["problem_id"])
     order = [Label.UNDECIDED, Label.FAILED, Label.PASSED]
     candidates = sorted(
-        history.candidates, key=lambda known: order.index(known.verdict.label) if known.verdict else len(order)
+        history.candidates, key=lambda entry: order.index(entry.verdict.label) if entry.verdict else len(order)
     )
     return _page(
         "problem.html.jinja", index, request, problem=history.problem, candidates=candidates,
@@ -147,8 +147,8 @@ def _problem_page(index: PairIndex, request: Request) -> Response:
     )  # fmt: skip
 
 
-def _parts(known: Known) -> list[Part]:
-    return answer_parts(known.candidate.completion, known.candidate.reasoning, known.program)
+def _parts(entry: CandidateHistory) -> list[Part]:
+    return answer_parts(entry.candidate.completion, entry.candidate.reasoning, entry.program)
 
 
 def _pair_page(index: PairIndex, request: Request) -> Response:
@@ -187,7 +187,7 @@ def _report(run: Path, request: Request) -> Response:
     return HTMLResponse(text)
 
 
-def _take_mark(index: PairIndex, body: bytes) -> Response:
+def _save_mark(index: PairIndex, body: bytes) -> Response:
     try:
         given = json.loads(body)
         judged, side = _MARKS[given["mark"]]
@@ -208,13 +208,13 @@ def _page(template: str, index: PairIndex, request: Request, **values: Any) -> R
 
 def _clusters(history: ProblemHistory, pair: dict[str, Any]) -> list[Cluster]:
     """Return the near-duplicate clusters of a problem, those of this pair first, then the largest."""
-    members: dict[str, list[Known]] = {}
-    for known in history.candidates:
-        own = known.candidate.candidate_id
-        members.setdefault(known.syntax.cluster if known.syntax is not None else own, []).append(known)
+    members: dict[str, list[CandidateHistory]] = {}
+    for entry in history.candidates:
+        own = entry.candidate.candidate_id
+        members.setdefault(entry.syntax.cluster if entry.syntax is not None else own, []).append(entry)
     shown = []
     for rows in members.values():
-        ids = {known.candidate.candidate_id for known in rows}
+        ids = {entry.candidate.candidate_id for entry in rows}
         code = shown_text(rows[0].code.strip("\n"), 700, 14)
         labels = count_labels(rows)
         shown.append(Cluster(len(rows), labels, code, pair["chosen_id"] in ids, pair["rejected_id"] in ids))
