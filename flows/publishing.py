@@ -52,7 +52,7 @@ def publish(config: RunConfig, tag: str = "", despite: Sequence[str] = ()) -> li
 def publish_version(
     config: RunConfig, version: DatasetVersion, despite: Sequence[str] = (), tag: str = ""
 ) -> list[Pushed]:
-    """Push the run as it stands, as this version, and note that it was."""
+    """Push the run in its current state as this version, and record that."""
     from huggingface_hub import HfApi
 
     api = HfApi()  # the token and the address from their usual places

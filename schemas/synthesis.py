@@ -1,4 +1,4 @@
-"""Seeds, what samples and generated tests say of each other, and the cards of the problems made of them."""
+"""Seeds, agreement of samples and generated tests, and the cards of the problems made of them."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -51,7 +51,7 @@ def need_memory(own: Path = Path("/proc/self/cgroup"), groups: Path = Path("/sys
 
 
 def what_ran_out(error: BaseException) -> str:
-    """Return the limit of this machine that an error, or its cause, tells of, with the remedy; empty for none."""
+    """Return the limit of this machine that an error or its cause reports, with the remedy; empty for none."""
     seen: list[BaseException] = []
     todo: list[BaseException | None] = [error]
     while todo:

@@ -1,4 +1,4 @@
-"""How a run stands, on a terminal: `pairsmith status`."""
+"""The state of a run, on a terminal: `pairsmith status`."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -64,7 +64,7 @@ def show_status(target: str | None, overrides: Iterable[str], cache: Path, conso
 
 
 def _sentence(states: Sequence[StageState], subject: "_Subject") -> str:
-    """Return how a run stands, and what to do next, in one line."""
+    """Return the state of a run, and what to do next, in one line."""
     n_done = sum(row.state is State.DONE for row in states)
     pairs = next((f", {counted(row.n_rows, 'pair')}" for row in states if row.stage == "pairs" and row.n_rows), "")
     if is_locked(subject.work):
@@ -151,7 +151,7 @@ def _in_store(address: str, stored: Stored, work: Path, config: RunConfig | None
 
 
 def _states(run: Path, config: RunConfig | None, cache: Path) -> list[StageState]:
-    """Return how the stages stand; without a configuration only whether they are there."""
+    """Return the states of the stages; without a configuration only whether they are there."""
     if config is not None:
         return examine_run(run, config, _load(config, cache), draws_of(run, config))
     states = []

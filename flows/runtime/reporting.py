@@ -1,4 +1,4 @@
-"""What a run says while it works: bars on a terminal, plain lines elsewhere, and a file for `pairsmith status`."""
+"""Progress of a run: bars on a terminal, plain lines elsewhere, and a file for `pairsmith status`."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ _LINE_EVERY_S = 10.0
 _FILE_EVERY_S = 2.0
 _LEAST_DONE = 5  # units, or a tenth of a small stage, until a time left is shown: the first come late
 PROGRESS = "progress.json"
-"""File of a run folder that says how far the stages are that run now; gone when none does."""
+"""File of a run folder with the progress of the stages that run now; removed when none does."""
 
 
 @dataclass
@@ -43,7 +43,7 @@ class StageProgress:
     last_line: float = 0.0
 
     def advance(self, n: int = 1, note: str = "") -> None:
-        """Count units that were done; `note` stands behind the rate."""
+        """Count units that were done; `note` is shown after the rate."""
         with self.reporter._lock:
             self.n_done += n
             self.reporter._show(self, note)
@@ -175,7 +175,7 @@ def time_left(seconds: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return seconds as a person says them: 45 s, 12 min, 3 h 05 min."""
+    """Return a duration in seconds for people to read: 45 s, 12 min, 3 h 05 min."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -105,7 +105,7 @@ def make_shard(stage: str, name: str, work: Callable[[], object]) -> None:
 
 @task(name="sample", cache_policy=NO_CACHE, persist_result=False)
 def sample(work: Callable[[], object]) -> None:
-    """Draw candidates, and judge them beside; only so many at a time as the tag of samplers allows."""
+    """Draw candidates and judge them in parallel; the tag of samplers limits how many tasks run at a time."""
     work()
 
 
@@ -204,7 +204,7 @@ def overlapped_stages() -> tuple[str, ...]:
 
 
 def _draw_and_judge(chain: Chain, names: Sequence[str], meter: Meter, stages: Sequence[str]) -> None:
-    """Draw the missing shards of candidates, and make the later stages of each shard in threads beside."""
+    """Draw the missing shards of candidates, and make the later stages of each shard in parallel threads."""
     pending = [name for name in sorted(names) if not chain.has("candidates", name)]
     ready = [name for name in sorted(names) if name not in pending]
     if pending and ready:
@@ -231,7 +231,7 @@ def _draw_and_judge(chain: Chain, names: Sequence[str], meter: Meter, stages: Se
 
 @contextmanager
 def _judging(chain: Chain, bars: Mapping[str, StageProgress]) -> Iterator[Callable[[str], None]]:
-    """Give a function that has a shard judged in a thread beside; wait for all shards at the end."""
+    """Yield a function that judges a shard in another thread; wait for all shards at the end."""
     others = threading.Lock()
     is_sampling = choose_backend(chain.config.sampling) == "transformers"
     with _beside(leave_first_cpu if is_sampling else None) as submit:
@@ -240,7 +240,7 @@ def _judging(chain: Chain, bars: Mapping[str, StageProgress]) -> Iterator[Callab
 
 @contextmanager
 def _beside(initializer: Callable[[], None] | None = None) -> Iterator[Callable[[Callable[[], None]], None]]:
-    """Give a function that has work done in threads beside; what ended a piece of work is raised."""
+    """Yield a function that runs work in other threads; an exception of the work is raised at the end."""
     threads = ThreadPoolExecutor(_N_SHARDS, "shards", initializer=initializer)
     jobs: list[Future[None]] = []
 

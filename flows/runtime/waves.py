@@ -47,7 +47,7 @@ class Meter:
         self._began: float | None = None
 
     def drawn(self, candidate: Candidate) -> str:
-        """Count a candidate that was drawn now; return the words that stand beside the rate."""
+        """Count a candidate that was drawn now; return the text that is shown next to the rate."""
         now = self._clock()
         if self._began is None:
             self._began = now - candidate.wall_s

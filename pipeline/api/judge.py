@@ -110,7 +110,7 @@ class Judge:
 
     @property
     def toolchains(self) -> Toolchains:
-        """The compilers beside the sandboxes."""
+        """The compilers for the languages that are not Python."""
         return self._open()[0].toolchains
 
     def submit(self, work: Callable[[], T]) -> Future[T]:

@@ -128,7 +128,7 @@ def _load_published(rows: list[Any], **settings: Any) -> list[Problem]:
 
 
 def _source(text: str) -> dict[str, Any]:
-    """Return the settings that a text stands for: a benchmark, `name=file`, a file, or a Hub dataset."""
+    """Return the settings that a text names: a benchmark, `name=file`, a file, or a Hub dataset."""
     name, equals, path = text.partition("=")
     if not Path(text).exists():
         found = find_source(name)

@@ -114,7 +114,7 @@ def _text(request: Mapping[str, Any], name: str, default: str | None = None) -> 
 
 
 def _number(request: Mapping[str, Any], name: str) -> float | None:
-    """Return a limit; None where there is none, which is also what numbers below 0 say."""
+    """Return a limit; None for no limit, which numbers below 0 mean too."""
     value = request.get(name)
     if value is None:
         return None

@@ -1,4 +1,4 @@
-"""The judge as a service: Starlette and uvicorn, without state: many may stand behind one load balancer."""
+"""The judge as a service on Starlette and uvicorn, without state: several may run behind a load balancer."""
 
 import asyncio
 import hmac
@@ -51,7 +51,7 @@ class _RefusedError(Exception):
 
 @dataclass
 class Metrics:
-    """What `/metrics` tells."""
+    """What `/metrics` reports."""
 
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
@@ -209,7 +209,7 @@ class JudgeService:
             raise _RefusedError(401, "no right token: Authorization: Bearer ...")
 
     def _wait_s(self) -> int:
-        """Return in how many seconds half of those that wait will be done, as far as the last ones tell."""
+        """Return an estimate, in seconds, of when half of the waiting requests will be done, by the last ones."""
         times = list(self.metrics.times)[-100:]
         mean_s = sum(times) / len(times) if times else 1.0
         return max(1, math.ceil(mean_s / 2))

@@ -124,7 +124,7 @@ def broken_files(run: Path) -> Iterator[Path]:
 
 
 class State(StrEnum):
-    """How a stage stands."""
+    """State of a stage."""
 
     DONE = "done"
     """All is there, made with what holds now."""
@@ -142,7 +142,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StageState:
-    """How one stage of a run stands."""
+    """State of one stage of a run."""
 
     stage: str
     state: State
@@ -158,7 +158,7 @@ def examine_run(
     problems: Mapping[str, LoadedProblems] | str,
     n_each: Mapping[str, int] | None = None,
 ) -> list[StageState]:
-    """Return how all stages of a run stand under a configuration, in the order of the pipeline.
+    """Return the states of all stages of a run under a configuration, in the order of the pipeline.
 
     Args:
         problems: shards of the problems that the configuration names; a text gives the reason why there are none.
@@ -266,7 +266,7 @@ def _after(current: StageState, roots: Mapping[str, State]) -> StageState:
 
 
 def _examine_part(run_dir: Path, stage: Stage, config: RunConfig, made: Provenance | None) -> StageState:
-    """Return how training or evaluation stands, which have no shards."""
+    """Return the state of training or evaluation, which have no shards."""
     folder = run_dir / stage.name
     if not mark_of(run_dir, stage.name):
         has_begun = folder.is_dir() and any(folder.iterdir())

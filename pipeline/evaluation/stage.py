@@ -94,7 +94,7 @@ def greedy_draws(candidates: Sequence[Candidate]) -> set[str]:
 
 
 def gains_path(folder: Path, subject: str, name: str) -> Path:
-    """Return where what a subject gained is written: beside the two folders in the usual case."""
+    """Return where a subject's gains are written: next to the two folders in the usual case."""
     return folder / name if subject == AFTER else folder / subject / name
 
 

@@ -102,7 +102,7 @@ def _folders(shared: Path) -> Iterator[Path]:
 
 
 def note_error(run: Path, reason: str) -> None:
-    """Keep why a cell failed; an empty reason says that it did not."""
+    """Keep why a cell failed; the reason is empty if it did not."""
     path = run / _ERROR
     if reason:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Candidates from beside a run's own draws: repairs of failing programs, and candidates of earlier rounds.
+"""Candidates besides a run's own draws: repairs of failing programs, and candidates of earlier rounds.
 
 A repair is what the model writes when it is shown its own failing program with one failing case; it is judged like
 any candidate.
@@ -108,7 +108,7 @@ def _outcome(run: CaseRun | None) -> str:
 def _failing(
     rows: Mapping[str, Sequence[Any]], problems: Mapping[str, Problem], most: int
 ) -> Iterator[tuple[Any, Any, Sequence[CaseRun]]]:
-    """Yield program, verdict and runs of failing programs that a case tells of, `most` of each problem."""
+    """Yield program, verdict and runs of programs that fail on a case, at most `most` of each problem."""
     programs = {row.candidate_id: row for row in rows["programs"] if row.extraction is Extraction.OK}
     runs = {row.candidate_id: row.runs for row in rows["executions"]}
     kinds: dict[str, dict[str, list[Any]]] = {}
@@ -136,7 +136,7 @@ def repairs_digest(run: Path) -> str:
 
 
 def read_tables(files: Mapping[str, Sequence[Path]], run: Path, config: RunConfig) -> PairingTables:
-    """Return the tables that the pairs of a run are made of: its stages, what is beside them, marks."""
+    """Return the tables that the pairs of a run are made of: stages, candidates besides its draws, marks."""
     tables = with_earlier(scan_tables(files, dropping(read_marks(run))), config.pairs)
     if config.pairs.repairs is not None:
         tables = with_repairs(tables, run)

@@ -191,7 +191,7 @@ def _measure_leaks(pairs: pl.DataFrame) -> Leaks:
 
 
 def _score(pairs: pl.DataFrame, what: What) -> tuple[npt.NDArray[np.bool_], AnswerScores | None]:
-    """Return which pairs classifiers are asked on, and what they say of these; None for too few.
+    """Return which pairs classifiers predict, and their predictions; None for too few pairs.
 
     An answer without code is recognised by that, whatever its style, and the share of such pairs has a cap of its
     own.

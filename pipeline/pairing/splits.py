@@ -142,7 +142,7 @@ class AnswerScores:
 
 
 def score_answers(pairs: pl.DataFrame, what: What) -> AnswerScores | None:
-    """Return what classifiers on the problems of other folds say of each pair; None for fewer than MIN_PAIRS.
+    """Return the predictions for each pair of classifiers trained on other folds; None below MIN_PAIRS.
 
     The features of length are log characters and a step for each of eight ranges; style adds tags and measures.
     """

@@ -69,7 +69,7 @@ def _cut(files: Mapping[str, list[Path]]) -> list[dict[str, list[Path]]]:
 
 
 def _by_hand(run_dir: Path) -> str:
-    """Return a digest of what is beside the stages: marks of people, and repairs; empty without any."""
+    """Return a digest of what no stage holds: marks of users, and repairs; empty without any."""
     from pairsmith.pipeline.pairing.beside import repairs_digest
 
     return " ".join(part for part in (marks_digest(run_dir), repairs_digest(run_dir)) if part)

@@ -78,7 +78,7 @@ def _unseen(call: ast.Call, origins: dict[str, str]) -> str:
 
 
 def _origins(tree: ast.Module) -> dict[str, str]:
-    """Return what the names that tests import stand for."""
+    """Return what the names that tests import refer to."""
     found = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -167,7 +167,7 @@ _VIEWS = frozenset(get_args(get_type_hints(Case)["view"])) - {""}
 
 
 def case_of(test: ast.expr, scope: Scope) -> Case | None:
-    """Return the case that an assert's test says, or None for one that says nothing (`assert True`).
+    """Return the case that an assert's test states, or None for one without content (`assert True`).
 
     Known: `f(...) == constant` both ways round, with one of Case's views around the call; `is None`; the
     call alone or under `not`; `abs(f(...) - c) < tolerance`; `math.isclose(f(...), c)`.

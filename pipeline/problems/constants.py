@@ -33,7 +33,7 @@ _NUMBERS = (int, float, complex)  # bool is an int
 
 
 class NotConvertibleError(Exception):
-    """A piece of a test has no typed form; the message says which."""
+    """A piece of a test has no typed form; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ def _constant(node: ast.expr, scope: Scope) -> Any:
 
 
 def _argument(node: ast.expr, scope: Scope) -> Any:
-    """Return an argument of a constant call. `range` may stand here only, as it is no plain value."""
+    """Return an argument of a constant call. `range` is allowed only here: it is no plain value."""
     match node:
         case ast.Call(func=ast.Name(id="range"), args=args, keywords=[]) if scope.is_builtin("range"):
             numbers = range(*(_constant(arg, scope) for arg in args))

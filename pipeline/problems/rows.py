@@ -23,7 +23,7 @@ class RowError(ValueError):
     """One row can't become a problem; carries the reason that is counted."""
 
     def __init__(self, message: str, reason: DropReason = DropReason.BAD_VALUE) -> None:
-        """Keep the reason beside the message."""
+        """Keep the reason with the message."""
         super().__init__(message)
         self.reason = reason
 

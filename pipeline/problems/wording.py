@@ -85,7 +85,7 @@ def breaks_off_in(code: str) -> str:
 
 
 def code_before(code: str, entry_point: str) -> str:
-    """Return what stands before a function in code: imports and helpers that its body and tests may use.
+    """Return the code before a function: imports and helpers that its body and tests may use.
 
     Raises:
         TestSyntaxError: if the code is no Python, even with its last function given a body.

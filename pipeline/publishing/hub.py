@@ -63,7 +63,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A repository of the Hub as it stands."""
+    """A repository of the Hub in its current state."""
 
     repo: str
     kind: Kind
@@ -84,7 +84,7 @@ class Pushed:
 
 
 def look(api: HfApi, repo: str, kind: Kind) -> Remote:
-    """Return a repository as it stands; an empty one where there is none.
+    """Return the current state of a repository; an empty one if there is none.
 
     Raises:
         HubDownError: if the Hub can't be reached.

@@ -144,7 +144,7 @@ def _summarise(run: Path) -> dict[str, ProblemVersion]:
 
 
 def _count(run: Path, configuration: str, columns: list[str]) -> Iterator[tuple[Any, ...]]:
-    """Give the distinct rows of some columns of the dataset, each with how often it stands there."""
+    """Yield the distinct rows of some columns of the dataset, each with its count."""
     files = sorted((run / "dataset" / configuration).glob("*.parquet"))
     if files:
         yield from pl.scan_parquet(files).group_by(columns).len().sort(columns).collect().iter_rows()

@@ -226,7 +226,7 @@ def outcomes_by_test(chosen: CandidateHistory, rejected: CandidateHistory) -> li
 
 
 def candidate_facts(entry: CandidateHistory) -> list[tuple[str, str]]:
-    """Return what is known of a candidate beside its texts: name and text of each fact, a stage each."""
+    """Return the facts about a candidate besides its texts: name and text of each, one per stage."""
     candidate, program, run, verdict = entry.candidate, entry.program, entry.execution, entry.verdict
     standing, syntax = entry.standing, entry.syntax
     logprob = f", mean log-probability {candidate.mean_logprob:.3f}" if candidate.mean_logprob is not None else ""

@@ -89,7 +89,7 @@ def slice_rows(slices: Sequence[SliceGain]) -> list[tuple[str, str, str, str, st
 
 
 def step_words(step: TrainingStep) -> str:
-    """Return what the bar says of a step: what its method has of loss, margin, accuracy, log-probabilities, KL."""
+    """Return the progress bar's text for a step: the measures that its method has, each with its name."""
     shown = (
         ("loss", step.loss, ".3f"),
         ("margin", step.reward_margin, "+.3f"),

@@ -77,7 +77,7 @@ def change(estimate: Interval) -> str:
 
 
 def significance(gain: Gain) -> str:
-    """Return in words what the interval of a change says."""
+    """Return the interval of a change in words."""
     if not math.isfinite(gain.change.value):
         return "nothing to measure"
     if not gain.is_significant:

@@ -10,5 +10,5 @@ class InfrastructureError(PairsmithError):
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of a library's error, cut to 200 characters; its type where it says nothing."""
+    """Return the first line of a library's error, cut to 200 characters; its type if the message is empty."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

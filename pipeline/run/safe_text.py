@@ -73,7 +73,7 @@ def shown_value(text: str, n_chars: int = 400, is_plain: bool = False) -> str:
 
 
 def shown_arguments(text: str, n_chars: int = 400, is_plain: bool = False) -> str:
-    """Return a case's arguments as they stand between the parentheses of a call, or the text on standard input."""
+    """Return a case's arguments as written between the parentheses of a call, or the text on standard input."""
     shown = shown_value(text, n_chars, is_plain)
     is_list = not is_plain and shown.startswith("[") and shown.endswith("]")
     return shown[1:-1] if is_list else shown

@@ -148,7 +148,7 @@ class BatchSampler(OpenAISampler):
         return identity
 
     def _state(self, client: httpx.Client, identity: str) -> Mapping[str, Any]:
-        """Return what the server says of a batch.
+        """Return the server's record of a batch.
 
         Raises:
             SamplingError: the batch failed as a whole.

@@ -34,7 +34,7 @@ _OLD_LIMIT, _NEW_LIMIT = "max_tokens", "max_completion_tokens"  # newer OpenAI m
 
 
 def name_servers(urls: tuple[str, ...]) -> str:
-    """Return what stands for the weights behind some addresses where `sampling.revision` doesn't name them.
+    """Return what identifies the weights behind some addresses if `sampling.revision` doesn't name them.
 
     The same name behind another address may be another model. The digest tells them apart without publishing a
     host's name; the default address has none, so that its samples stay those of older versions.

@@ -108,7 +108,7 @@ class OpenAISampler(Sampler):
         self._n_most = min(config.n_per_request, config.concurrency or MOST)
 
     def context(self) -> int | None:
-        """Return the model's context, where the first server tells it in `/models`: vLLM, SGLang, hosted ones."""
+        """Return the model's context length if the first server lists it in `/models` (vLLM, SGLang, most)."""
         return self._context if self._config.fixed_max_tokens is None else None
 
     @functools.cached_property

@@ -172,7 +172,7 @@ def expand_block(row: Grammar) -> Plan:
 
 
 def _leaves(statement: Node, leaving: frozenset[str]) -> bool:
-    """Return whether an expression that stands as a statement leaves (Rust's `return`)."""
+    """Return whether an expression statement leaves the function or loop (Rust's `return`)."""
     if statement.type != "expression_statement" or not statement.named_child_count:
         return False
     return statement.children[0].type in leaving
@@ -197,7 +197,7 @@ def _describe(function: Function, statements: list[Node], row: Grammar) -> None:
 
 
 def is_docstring(statement: Node) -> bool:
-    """Return whether a statement is one plain string; whether it stands first, the caller knows."""
+    """Return whether a statement is one plain string; the caller checks that it comes first."""
     if statement.type != "expression_statement" or statement.child_count != 1:
         return False
     string = statement.children[0]

@@ -118,7 +118,7 @@ def free_names(facts: Facts) -> set[bytes]:
 
 
 def _bound_at(name: bytes, scope: Scope, place: int, facts: Facts) -> Binding | None:
-    """Return the variable that a name means where it stands; None where it is bound outside of the file."""
+    """Return the variable that a name refers to; None if it is bound outside of the file."""
     binding = facts.declared.get(place)
     return find_binding(name, scope, place) if binding is None or name in binding.scope.nonlocals else binding
 
@@ -202,7 +202,7 @@ def _apply(tokens: list[bytes], cuts: Sequence[Cut]) -> list[bytes]:
 
 
 def _requote(token: bytes) -> bytes:
-    """Return a single-quoted string in double quotes where nothing inside could tell, other tokens as they are."""
+    """Return a single-quoted string in double quotes if that can't change its value, other tokens as they are."""
     inside = token[1:-1]
     is_plain = len(token) > 1 and token[:1] == token[-1:] == b"'" and not re.search(rb"[\"'\\]", inside)
     return b'"' + inside + b'"' if is_plain else token

@@ -14,7 +14,7 @@ from pairsmith.pipeline.syntax.walking import Call, Observer, Plan, Tables, Walk
 
 
 def expand_import(row: Grammar) -> Plan:
-    """Return what notes an import, whose names are kept, and where it stands."""
+    """Return what records an import, whose names are kept, and its position."""
 
     def plan(walk: Walk, node: Node) -> None:
         facts, scope, stream = walk.facts, walk.scope, walk.facts.stream

@@ -1,4 +1,4 @@
-"""The stage `syntax`: what a program's text says, read by problem and finished in batches."""
+"""The stage `syntax`: facts from a program's text, read by problem and finished in batches."""
 
 import functools
 import multiprocessing

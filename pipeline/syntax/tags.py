@@ -11,7 +11,7 @@ from pairsmith.pipeline.syntax.facts import MARK, Facts
 
 
 class Measures(NamedTuple):
-    """Fields of `schemas.candidate.Syntax`, which says what they mean."""
+    """Fields of `schemas.candidate.Syntax`, which documents them."""
 
     n_tokens: int = 0
     n_lines: int = 0

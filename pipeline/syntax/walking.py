@@ -140,7 +140,7 @@ class Walk:
         self.facts.stream.append(text)
 
     def text(self, node: Node) -> bytes:
-        """Return what is written where a node stands."""
+        """Return the text of a node."""
         return self.source[node.start_byte : node.end_byte]
 
     def open_scope(self, kind: ScopeKind, function: Function | None, until: int = END_OF_FILE) -> Scope:

@@ -110,7 +110,7 @@ def _passes(row: Sequence[bool | None], group: Group) -> bool:
 
 
 def _chances(evidence: AgreementEvidence) -> Floats:
-    """Return how often tests about other inputs say the same value as each test."""
+    """Return how often tests of other inputs expect the same value as each test."""
     values = [None if test.case is None else (test.case.expected, test.case.view) for test in evidence.tests]
     inputs = [None if test.case is None else test.case.arguments for test in evidence.tests]
     of_value, of_both, of_input = Counter(values), Counter(zip(values, inputs, strict=True)), Counter(inputs)

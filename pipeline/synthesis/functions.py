@@ -75,7 +75,7 @@ def _docstring_lines(body: Node | None, source: bytes, row: Grammar) -> int:
 
 
 def _is_documented(node: Node, body: Node, source: bytes, row: Grammar) -> bool:
-    """Return whether words say what a function does: a docstring, or a comment right above it."""
+    """Return whether a function is documented: by a docstring, or a comment right above it."""
     if row.documents and _docstring_lines(body, source, row):
         text = body.named_children[0].text or b""
         return len(_WORDS.findall(text.decode("utf-8", "replace"))) >= _LEAST_WORDS

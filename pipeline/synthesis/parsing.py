@@ -40,7 +40,7 @@ class Instruction:
 
 
 def parse_concepts(text: str) -> tuple[str, ...]:
-    """Return the concepts in an answer: lines of a list, else short lines, else what stands between commas.
+    """Return the concepts in an answer: lines of a list, else short lines, else the parts between commas.
 
     Nothing comes of prose: whole sentences are no concepts.
     """

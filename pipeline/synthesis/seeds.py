@@ -95,7 +95,7 @@ def _entry(node: Node, row: Grammar) -> Node | None:
 
 
 def _alone(name: str, statements: Sequence[Statement], row: Grammar) -> tuple[str, str]:
-    """Return the code of a function with what it needs, and why it does not stand on its own."""
+    """Return the code of a function with what it needs, and why it is not self-contained."""
     needed = select_needed(statements, name)
     reads = {word for statement in needed for word in statement.reads}
     kept = [

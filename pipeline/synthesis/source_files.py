@@ -53,7 +53,7 @@ def licence_of_text(text: str) -> str:
 
 
 def header_of(text: str) -> str:
-    """Return what stands before a file's first line of code: comments, and a documentation string."""
+    """Return what precedes a file's first line of code: comments, and a documentation string."""
     kept: list[str] = []
     ending = ""
     for line in text[:_HEAD].splitlines():

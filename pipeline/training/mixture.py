@@ -76,7 +76,7 @@ def write_mixture(
     folder: Path,
     seed: int,
 ) -> list[MixedDataset]:
-    """Write the rows of several datasets into one folder of pairs, and what became of each beside.
+    """Write the rows of several datasets into one folder of pairs, with a file of what became of each dataset.
 
     An earlier dataset wins where two have a prompt in common; pairs that pairsmith made are compared as pairs,
     since a problem has several. Held-out pairs come from those alone.

@@ -91,7 +91,7 @@ def _changed_row(
 
 
 def _align(left: Sequence[str], right: Sequence[str]) -> list[tuple[int | None, int | None]]:
-    """Return which line stands beside which: the most alike in all, each in its order, lines unlike any alone."""
+    """Return which lines are aligned: the most similar in sum, in order; lines unlike any other stay alone."""
     if len(left) * len(right) > _MOST_LINES**2:
         return list(zip_longest(range(len(left)), range(len(right))))
     alike = [[_likeness(line, other) for other in right] for line in left]

@@ -215,7 +215,7 @@ class ProblemTable:
         return self.problems.filter(_holds(problem), STATES.get(state, pl.lit(True)))
 
     def find_undecided(self, problem: str, cause: str) -> pl.DataFrame:
-        """Return the undecided candidates of such problems that have a cause; an empty one stands for all."""
+        """Return the undecided candidates of such problems that have a cause; an empty cause means all."""
         return self.undecided.filter(_holds(problem), pl.col("cause") == cause if cause else pl.lit(True))
 
 

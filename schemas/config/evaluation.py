@@ -112,7 +112,7 @@ def evaluation_overrides(
     samples: Path | None = None,
     limit: int | None = None,
 ) -> list[str]:
-    """Return the overrides (`evaluation.sets=...`) that options of the command line stand for.
+    """Return the overrides (`evaluation.sets=...`) that options of the command line mean.
 
     Args:
         on: sets: a source, one of EvoEval's subsets, or `name=file`, where a name of no source is own JSONL.
@@ -137,7 +137,7 @@ def evaluation_overrides(
 
 
 def find_source(name: str) -> dict[str, str]:
-    """Return the settings of `problems` that the name of a source or of one of EvoEval's subsets stands for."""
+    """Return the settings of `problems` for the name of a source or of one of EvoEval's subsets."""
     if name.startswith("EvoEval_"):
         return {"source": "evoeval", "dataset": name}
     known = typing.get_args(ProblemsConfig.model_fields["source"].annotation)

@@ -48,7 +48,7 @@ REMOVED: frozenset[str] = frozenset({
     "synthesis.quality.near_threshold", "synthesis.responses.top_p", "synthesis.seeds.max_file_bytes",
     "synthesis.seeds.near_threshold", "synthesis.tests.top_p", "synthesis.weak.top_p", "training.eval_pairs",
 })  # fmt: skip
-"""Keys that are no settings any more; docs/architecture.md says why."""
+"""Keys that are no settings any more; docs/architecture.md gives the reasons."""
 _log = logging.getLogger(__name__)
 _MAX_FAULTS = 20  # lines; a file of another program has hundreds
 
