@@ -101,8 +101,8 @@ def test_pytest_agrees(trial: Trial, tmp_path: Path) -> None:
 # File, command that builds, command that runs, of each language's own tools.
 _TOOLS = {
     "bash": ("main.sh", "true", "bash main.sh"),
-    "c": ("main.c", "gcc -O1 -o m main.c", "./m"),
-    "cpp": ("main.cpp", "g++ -std=c++17 -O1 -o m main.cpp", "./m"),
+    "c": ("main.c", "gcc -O1 -DONLINE_JUDGE -o m main.c", "./m"),
+    "cpp": ("main.cpp", "g++ -std=c++17 -O1 -DONLINE_JUDGE -o m main.cpp", "./m"),
     "go": ("main.go", "go build -o m main.go", "./m"),
     "java": ("Main.java", "javac Main.java", "java -ea Main"),
     "javascript": ("main.js", "true", "node main.js"),
@@ -140,6 +140,10 @@ def by_own_tools(trial: Trial, folder: Path) -> bool:
         name, code_name = (_class_of(text) for text in (tests, code))
         (folder / f"{name}.java").write_text(f"{_imports(code)}{tests}", encoding="utf-8")
         file, build, run = f"{code_name}.java", "javac *.java", f"java -ea {name}"
+    elif trial.language == "java":
+        code = re.sub(r"^package .*;", "", code, flags=re.MULTILINE)
+        name = re.findall(r"^(?:public )?class (\w+)", code[: code.index("static void main")], re.MULTILINE)[-1]
+        file, build, run = f"{name}.java", "javac *.java", f"java -ea {name}"
     elif re.search(r"(?<=[ \"'/.])solution\b(?=[.'\"])", tests):  # the tests load it from its file
         (folder / f"solution{Path(file).suffix}").write_text(code, encoding="utf-8")
         (folder / "solution.h").write_text(code, encoding="utf-8")

@@ -56,7 +56,17 @@ HARDENED = (
     'for name in crypto gmpxx gmp; do for file in /usr/lib/*/lib$name.so; do '
     '[ ! -e "$file" ] || set -- "$@" -Wl,--as-needed "-l$name"; done; done; exec "$0" "$@"',
 )  # fmt: skip
-CHECKED = ("-O2", "-w", "-D_FORTIFY_SOURCE=2", "-fstack-protector-strong", "-Wl,--wrap=main", "-o", "program")
+# ONLINE_JUDGE: contest programs that read a file of their author's elsewhere know by it that they must not.
+CHECKED = (
+    "-O2",
+    "-w",
+    "-DONLINE_JUDGE",
+    "-D_FORTIFY_SOURCE=2",
+    "-fstack-protector-strong",
+    "-Wl,--wrap=main",
+    "-o",
+    "program",
+)
 # glibc fills what malloc gives, but what its cache of a thread gives anew.
 FILLED_MEMORY = (("MALLOC_PERTURB_", "165"), ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0"))
 

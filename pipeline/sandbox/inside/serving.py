@@ -182,6 +182,7 @@ class Line:
 
 
 _MODULE = "tests"
+_OF_TESTS = (_MODULE, "test_solution")
 
 
 def run_tester(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers: int) -> None:
@@ -193,6 +194,7 @@ def run_tester(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers:
     line = Line(nonce, frames, answers)
     session = Session(line.talk, is_test=True)
     session.not_reaching = ("names", "public", "derive")
+    hear_issubclass(session)
     module = sys.modules[_MODULE] = types.ModuleType(_MODULE)
     namespace = module.__dict__
     try:
@@ -251,6 +253,18 @@ def _outcome(
         )
         return ["failed" if is_shown else "error", name]
     return ["error", "calls at the same time came one after the other"] if session.collapses else ["passed", ""]
+
+
+def hear_issubclass(session: Session) -> None:
+    """Count as an answer what a test asks by `issubclass`, which looks at a stand-in alone."""
+    real = issubclass
+
+    def asked(kind: Any, of: Any, /) -> bool:
+        if sys._getframe(1).f_globals.get("__name__") in _OF_TESTS and session.number_of(kind) is not None:
+            session.was_reached = True
+        return real(kind, of)
+
+    builtins.issubclass = asked
 
 
 def _import_first(code: str) -> None:
