@@ -6,12 +6,14 @@ from typing import Any, TypeVar, cast
 import pytest
 
 from pairsmith.pipeline.execution.runner import execute_programs
+from pairsmith.pipeline.judging.verdict import judge
 from pairsmith.pipeline.sandbox import Answer, Bench, Ending, Job, SandboxError, SandboxFaultError, SandboxPool
 from pairsmith.schemas.candidate import Extraction, Program
-from pairsmith.schemas.config import RerunTimeouts
+from pairsmith.schemas.config import ExecutionLimit, RerunTimeouts
 from pairsmith.schemas.execution import Execution, Status
 from pairsmith.schemas.problem import Case, Interface, JudgedBy
 from pairsmith.schemas.values import encode_value
+from pairsmith.schemas.verdict import Label
 from tests.pairing_records import problem as make_problem
 
 T = TypeVar("T")
@@ -97,6 +99,7 @@ class FakePool:
     """Runs work on one bench; knows how much runs at once."""
 
     name = "fake"
+    case_wall_s = 5.0
 
     def __init__(self, script: dict[str, list[Any]], n_threads: int = 2) -> None:
         self.bench, self.n_threads = FakeBench(script), n_threads
@@ -129,8 +132,9 @@ def execute(
     on_done: Callable[[int], None] = lambda n: None,
     n_runs: int = 1,
     again: RerunTimeouts = "borderline",
+    limit: ExecutionLimit = "fixed",
 ) -> list[Execution]:
-    return execute_programs(programs, PROBLEMS, cast(SandboxPool, pool), on_done, None, n_runs, again)
+    return execute_programs(programs, PROBLEMS, cast(SandboxPool, pool), on_done, None, n_runs, again, limit)
 
 
 RIGHT = ([value("10"), value("20")], ending())
@@ -224,6 +228,58 @@ def test_a_program_that_had_the_processor_and_burned_its_limit_runs_once(n_runs:
     pool = FakePool({"slow": [SLOW, RIGHT]})
     (row,) = execute(pool, [program("1", "slow")], n_runs=n_runs)
     assert (row.status, len(pool.bench.jobs), row.flaky) == (Status.TIMEOUT, 1, False)
+
+
+LATE = Answer(Status.TIMEOUT, "", "", 0.5)
+NOT_RUN = broken(Status.NOT_RUN)
+
+
+def late(*answers: Answer, wall_s: float = 0.6) -> tuple[list[Answer], Ending]:
+    return [*answers], Ending(Status.TIMEOUT, "", "wall", wall_s, wall_s, 7.0, 0.0)
+
+
+def case_times(pool: FakePool) -> list[float | None]:
+    """Return how much of a case's time each job had; None for all of it."""
+    return [dict(job.lower).get("case_wall_s") for job in pool.bench.jobs]
+
+
+@pytest.mark.parametrize(
+    ("runs", "times"),
+    [
+        ([late(value("11", 0.0), LATE)], [0.5]),  # wrong before the case that it is late for
+        ([late(LATE, NOT_RUN), ([value("21")], ending())], [0.5, 0.1]),  # wrong behind it
+        ([late(LATE, NOT_RUN), ([broken(Status.EXCEPTION, "KeyError")], ending())], [0.5, 0.1]),
+    ],
+)
+@pytest.mark.parametrize("again", ["borderline", "all"])
+def test_a_late_program_that_is_wrong_elsewhere_has_failed_without_all_of_its_time(
+    runs: list[Any], times: list[float], again: RerunTimeouts
+) -> None:
+    pool = FakePool({"late": [*runs]})
+    (row,) = execute(pool, [program("1", "late")], n_runs=2, again=again, limit="adaptive")
+    assert (judge(PROBLEM, row).label, row.status, case_times(pool)) == (Label.FAILED, Status.TIMEOUT, times)
+
+
+@pytest.mark.parametrize("behind", [late(LATE), ([value("20")], ending())])
+@pytest.mark.parametrize("full", [RIGHT, late(Answer(Status.TIMEOUT, "", "", 5.0), NOT_RUN, wall_s=5.1)])
+def test_a_late_program_that_may_be_right_has_all_of_its_time(behind: Any, full: Any) -> None:
+    pool = FakePool({"late": [late(LATE, NOT_RUN), behind, full]})
+    (row,) = execute(pool, [program("1", "late")], limit="adaptive")
+    assert (row.status, case_times(pool)) == (full[1].status, [0.5, 0.1, None])
+    assert row.detail == full[1].detail
+
+
+def test_programs_as_slow_as_a_right_one_run_once() -> None:
+    slow = ([value("10", wall_s=0.49), value("20")], ending())
+    pool = FakePool({"slow": [slow], "slower": [slow]}, n_threads=1)
+    execute(pool, [program("1", "slow"), program("2", "slower")], limit="adaptive")
+    assert [time and round(time, 3) for time in case_times(pool)] == [0.5, 4.9]
+
+
+def test_a_program_that_may_vary_has_all_of_its_time_at_once() -> None:
+    pool = FakePool({"random": [SLOW]})
+    execute(pool, [program("1", "random")], limit="adaptive")
+    assert case_times(pool) == [None]
 
 
 def test_all_timeouts_run_again_where_that_is_asked_for() -> None:

@@ -237,7 +237,8 @@ class Judge:
             if self._opened is None:
                 pool = open_pool(self.sandbox, self.execution, f"judge-{os.getpid()}", self._log)
                 execution = self.execution
-                runner = Runner(pool, Toolchains(pool, self._cache), execution.n_runs, execution.rerun_timeouts)
+                how = execution.n_runs, execution.rerun_timeouts, execution.limit
+                runner = Runner(pool, Toolchains(pool, self._cache), *how)
                 threads = ThreadPoolExecutor(pool.n_threads, thread_name_prefix="judge")
                 self._opened = runner, threads
             return self._opened

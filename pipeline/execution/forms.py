@@ -1,4 +1,4 @@
-"""Which forms of a program run, and how often: whole, pruned, and again in other surroundings.
+"""Which forms of a program run, how often and how long: whole, pruned, briefly, and again in other surroundings.
 
 Runs a program whole, and in its pruned form where loading the whole fails.
 
@@ -12,14 +12,22 @@ Which programs run again, and how often: one that behaves otherwise then is `fla
 Each further run has another variation (see `Job`): other seeds of hashes and of `random`, another working
 directory, time zone, clock and process number. Most programs have nothing that could differ and run once more;
 one whose source names chance, time, hashes, threads or its surroundings runs as often as it takes to see a guess.
+
+Under `execution.limit = "adaptive"` a case first has little time. A program that is late then, and gives a wrong
+value for another case, has failed; any other one runs again with all of its time. So an answer that is right and
+slow has the time of the fixed limit, and labels are the same, on a machine of any speed.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import fields, replace
 
+from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.pipeline.sandbox import Job
 from pairsmith.schemas.candidate import Program
 from pairsmith.schemas.execution import Execution, OtherRun, Status
+from pairsmith.schemas.problem import Interface, JudgedBy, Problem
+from pairsmith.schemas.verdict import Cause, Label
 
 _BROKEN_LOADS = (Status.EXCEPTION, Status.TIMEOUT, Status.MEMORY, Status.OUTPUT_LIMIT)
 _MISSING_PACKAGE = re.compile(
@@ -100,3 +108,68 @@ def n_further_runs(code: str, language: str, n_runs: int) -> int:
         return max(N_GUESSES, n_runs) - 1
     order = _ORDER if language == "python" else _ORDER_ELSEWHERE
     return max(N_ORDERS if order.search(code) else 2, n_runs) - 1
+
+
+DECIDED = "late for one case, and wrong for another"
+"""Detail of a program that did not get all of its time, since that could not change its label."""
+# Of the time for a case: what a right answer rarely takes; and what is spent on a wrong value of a late program.
+_SHORT, _PROBE = 0.1, 0.02
+_TIMES = 10  # the slowest right answer to a case so far: others like it are not run twice
+_N_PROBES = 8  # runs in search of a wrong value
+
+
+def is_short(program: Program, problem: Problem) -> bool:
+    """Return whether a program may have little time for a case at first: its cases stand for themselves."""
+    is_of_cases = problem.judged_by is JudgedBy.CASES and problem.interface is Interface.FUNCTION
+    is_python = problem.language == "python"
+    return is_of_cases and is_python and not problem.checker and is_plain(program.code, problem.language)
+
+
+def run_first(
+    problem: Problem, job: Job, run: Callable[[Problem, Job], Execution], case_s: float, slowest: dict[str, float]
+) -> Execution:
+    """Return the first run of a program, with little time for a case where that decides.
+
+    Args:
+        run: runs a job over a problem's cases.
+        case_s: seconds that one case may take.
+        slowest: seconds of the slowest right answer to one case so far, by problem_id; what is learnt is added.
+    """
+    short_s = max(_SHORT * case_s, _TIMES * slowest.get(problem.problem_id, 0.0))
+    if short_s >= case_s:
+        return run(problem, job)
+    first = run(problem, _with_case_time(job, short_s))
+    late = _late_place(first)
+    if late is None or first.runs[late].wall_s < short_s:  # nothing was late, or another limit came first
+        if judge(problem, first).label is Label.PASSED:
+            slowest_s = max((one.wall_s for one in first.runs), default=0.0)
+            slowest[problem.problem_id] = max(slowest_s, slowest.get(problem.problem_id, 0.0))
+        return first
+    place = late
+    is_wrong = _is_wrong(problem, first)
+    for _ in range(_N_PROBES):
+        place += 1
+        if is_wrong or place >= len(problem.cases):
+            break
+        rest = replace(problem, cases=problem.cases[place:])
+        probe = replace(job, inputs=job.inputs[place:], views=job.views[place:])
+        done = run(rest, _with_case_time(probe, _PROBE * case_s))
+        is_wrong = _is_wrong(rest, done)
+        stopped = _late_place(done)
+        place += len(problem.cases) if stopped is None else stopped
+    return replace(first, detail=DECIDED) if is_wrong else run(problem, job)
+
+
+def _late_place(execution: Execution) -> int | None:
+    """Return the place of the first case that a program had no time for."""
+    return next((place for place, one in enumerate(execution.runs) if one.status is Status.TIMEOUT), None)
+
+
+def _is_wrong(problem: Problem, execution: Execution) -> bool:
+    """Return whether the first case that a program does not pass has a wrong value, or an exception."""
+    verdict = judge(problem, execution)
+    return verdict.label is Label.FAILED and verdict.cause in (Cause.WRONG_VALUE, Cause.EXCEPTION)
+
+
+def _with_case_time(job: Job, case_s: float) -> Job:
+    return replace(job, lower=(*job.lower, ("case_wall_s", case_s)))

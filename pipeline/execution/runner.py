@@ -13,11 +13,11 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from pairsmith.pipeline.execution.forms import is_plain, n_further_runs, run_forms
+from pairsmith.pipeline.execution.forms import DECIDED, is_plain, is_short, n_further_runs, run_first, run_forms
 from pairsmith.pipeline.execution.suites import TESTS_ENDED, run_tests
 from pairsmith.pipeline.judging.checkers import check_runs
 from pairsmith.pipeline.judging.equality import agree
@@ -25,7 +25,7 @@ from pairsmith.pipeline.judging.verdict import judge
 from pairsmith.pipeline.languages.toolchains import Toolchains, Unprepared, prepare, prepare_program, prepare_tests
 from pairsmith.pipeline.sandbox import Answer, Bench, Ending, Job, SandboxFaultError, SandboxPool
 from pairsmith.schemas.candidate import Extraction, OtherBlock, Program
-from pairsmith.schemas.config import RerunTimeouts
+from pairsmith.schemas.config import ExecutionLimit, RerunTimeouts
 from pairsmith.schemas.execution import CaseRun, Execution, Status
 from pairsmith.schemas.problem import Interface, JudgedBy, Problem
 from pairsmith.schemas.values import canonical, encode_value
@@ -46,6 +46,7 @@ def execute_programs(
     cache: Path | None = None,
     n_runs: int = 2,
     rerun_timeouts: RerunTimeouts = "borderline",
+    limit: ExecutionLimit = "adaptive",
 ) -> list[Execution]:
     """Return one execution a program, in the programs' order.
 
@@ -58,13 +59,14 @@ def execute_programs(
         cache: folder for what is compiled; None keeps nothing.
         n_runs: 1 leaves out the second run, and no program is found to be flaky.
         rerun_timeouts: which timeouts run once more alone.
+        limit: whether a case first has little time; labels don't depend on it.
 
     Raises:
         SandboxError: if the sandbox stays broken. A single fault gives an execution with status `fault`.
         LanguageError: if a problem's language is unknown, or its toolchain missing in the sandbox.
     """
     with Toolchains(pool, cache) as toolchains:
-        return _execute(programs, problems, Runner(pool, toolchains, n_runs, rerun_timeouts), on_done)
+        return _execute(programs, problems, Runner(pool, toolchains, n_runs, rerun_timeouts, limit), on_done)
 
 
 def _execute(
@@ -104,7 +106,9 @@ def _key(program: Program) -> _Key:
 
 
 def _is_borderline(execution: Execution) -> bool:
-    """Return whether something else than the program may have caused how it ended."""
+    """Return whether something else than the program may have caused how it ended, and it may matter."""
+    if execution.detail == DECIDED:
+        return False
     if execution.status is Status.MEMORY and execution.detail:  # the kernel's doing; a MemoryError has no detail
         return True
     if execution.status is Status.FAULT and execution.detail.startswith(TESTS_ENDED):
@@ -129,20 +133,25 @@ class Runner:
     Attributes:
         n_runs: 1 leaves out the second run, and no program is found to be flaky.
         rerun_timeouts: which timeouts run once more alone.
+        limit: whether a case first has little time.
         alone: whether nothing else runs meanwhile in the pool.
         lower: limits of the programs below the pool's, see `Job`.
+        slowest: seconds of the slowest right answer to one case so far, by problem_id.
     """
 
     pool: SandboxPool
     toolchains: Toolchains
     n_runs: int = 2
     rerun_timeouts: RerunTimeouts = "borderline"
+    limit: ExecutionLimit = "adaptive"
     alone: bool = False
     lower: tuple[tuple[str, float], ...] = ()
+    slowest: dict[str, float] = field(default_factory=dict)
 
     def doubts(self, execution: Execution) -> bool:
         """Return whether a program has to run once more, alone."""
-        return _is_borderline(execution) or (self.rerun_timeouts == "all" and _timed_out(execution))
+        is_one = self.rerun_timeouts == "all" and _timed_out(execution) and execution.detail != DECIDED
+        return is_one or _is_borderline(execution)
 
     def execute(self, program: Program, problem: Problem) -> Execution:
         """Run a program in the form that can be loaded, with the other blocks of its answer."""
@@ -171,7 +180,11 @@ class Runner:
         if isinstance(job, Unprepared):
             return _unprepared(program, problem, job, self.pool.name)
         job = replace(job, n_expected_bytes=_expected_bytes(problem), lower=self.lower)
-        first = self._run(program, problem, job)
+        if self.limit == "adaptive" and is_short(program, problem):
+            case_s = min(self.pool.case_wall_s, dict(job.lower).get("case_wall_s", self.pool.case_wall_s))
+            first = run_first(problem, job, partial(self._run, program), case_s, self.slowest)
+        else:
+            first = self._run(program, problem, job)
         if first.status is Status.FAULT or _timed_out(first) or self.doubts(first):
             return first
         n_further = n_further_runs(program.code, problem.language, self.n_runs)

@@ -37,8 +37,8 @@ def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]
     missing: list[Program] = [program for program in programs if program.candidate_id not in ready]
     if missing:
         cache, settings = compiled_folder(config), config.execution
-        again, pool = settings.rerun_timeouts, tools.pool()
-        made = execute_programs(missing, problems, pool, inputs.on_done, cache, settings.n_runs, again)
+        how = settings.n_runs, settings.rerun_timeouts, settings.limit
+        made = execute_programs(missing, problems, tools.pool(), inputs.on_done, cache, *how)
         ready.update({row.candidate_id: row for row in made})
     rows = [ready[program.candidate_id] for program in programs]
     counts = Counter(f"status.{row.status}" for row in rows)

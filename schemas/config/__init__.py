@@ -14,6 +14,7 @@ from pairsmith.schemas.config.judging import (
     ColumnsConfig,
     CrosscheckConfig,
     ExecutionConfig,
+    ExecutionLimit,
     ExtractionConfig,
     ProblemsConfig,
     RerunTimeouts,
@@ -64,8 +65,8 @@ from pairsmith.schemas.config.training import LaunchConfig, MethodName, Training
 __all__ = [
     "HELD_OUT", "NOT_SET", "REMOVED", "RENAMED", "AdaptiveConfig", "AgreementConfig", "Backend", "BudgetConfig",
     "ColumnsConfig", "ConfigError", "CrosscheckConfig", "Dimension", "EngineConfig", "EvaluatedModelConfig",
-    "EvaluatedSetConfig", "EvaluationConfig", "ExecutionConfig", "ExtractionConfig", "GateConfig",
-    "LaunchConfig", "MethodName", "MixedModelConfig", "ModelConfig", "PairsConfig",
+    "EvaluatedSetConfig", "EvaluationConfig", "ExecutionConfig", "ExecutionLimit", "ExtractionConfig",
+    "GateConfig", "LaunchConfig", "MethodName", "MixedModelConfig", "ModelConfig", "PairsConfig",
     "PolicyConfig", "PolicyName", "PricesConfig", "ProblemsConfig", "PublishConfig", "QualityRulesConfig",
     "RefreshConfig", "RerunTimeouts", "RoleConfig", "RoundsConfig", "RunConfig", "SamplingConfig", "SandboxConfig",
     "ScheduleConfig", "ScoringConfig", "Section", "SeedsConfig", "ServiceConfig", "Share", "SyntaxConfig",

@@ -123,6 +123,7 @@ class SandboxConfig(Section):
 
 
 RerunTimeouts = Literal["borderline", "all"]
+ExecutionLimit = Literal["adaptive", "fixed"]
 
 
 class ExecutionConfig(Section):
@@ -133,6 +134,12 @@ class ExecutionConfig(Section):
         "borderline",
         description="Timeouts that are rerun in isolation: borderline ones, which load may have caused or "
         "which came while cases were being answered, or all.",
+    )
+    limit: ExecutionLimit = Field(
+        "adaptive",
+        description="Time of a case: `adaptive` gives a tenth of `sandbox.case_wall_s` first, or ten times the "
+        "slowest right answer, and all of it where no other case shows a wrong value; `fixed` gives all of it at "
+        "once. Labels are the same.",
     )
     fault_retries: int = Field(4, ge=0, description="Fresh sandboxes tried before a program is undecided.")
     patience_s: float = Field(
