@@ -8,12 +8,14 @@ import pytest
 from pairsmith.pipeline.crosscheck.mutations import make_mutants, measure_adequacy
 from pairsmith.pipeline.crosscheck.problem import crosscheck_problem
 from pairsmith.pipeline.crosscheck.questions import PassedProgram, ask_reference
-from pairsmith.pipeline.crosscheck.run import reading_of
+from pairsmith.pipeline.crosscheck.run import reading_of, run_on_inputs
 from pairsmith.pipeline.crosscheck.timing import time_problem
 from pairsmith.pipeline.crosscheck.vote import Question
 from pairsmith.pipeline.sandbox.pool import SandboxPool
+from pairsmith.pipeline.sandbox.sandbox import Sandbox
 from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.config import CrosscheckConfig
+from pairsmith.schemas.execution import Status
 from pairsmith.schemas.problem import Case, JudgedBy, Problem
 from pairsmith.schemas.verdict import CrosscheckResult
 from tests.pairing_records import problem
@@ -107,9 +109,29 @@ FAST_FIBS = (
 
 
 def test_where_the_reference_has_no_time_faster_programs_tell(quick: SandboxPool) -> None:
-    found = standings(FIB, [*FAST_FIBS, FIB.reference], quick)
+    small = "def fib(n):\n    a, b = 0, 1\n    for _ in range(n):\n        a, b = b, (a + b) % 10**6\n    return a"
+    found = standings(FIB, [*FAST_FIBS, small, FIB.reference], quick)
     assert found[:3] == [CrosscheckResult.CONFIRMED] * 3
-    assert found[3] in (CrosscheckResult.DOUBTFUL, CrosscheckResult.OUTVOTED), "a reference as slow refutes nobody"
+    assert found[3] is not CrosscheckResult.CONFIRMED, "faster ones know what it should answer"
+    assert found[4] is CrosscheckResult.CONFIRMED, "nobody must be faster than the reference"
+
+
+@pytest.mark.parametrize(
+    ("code", "inputs", "n_runs", "late"),
+    [  # the smallest late inputs are asked, larger ones are not
+        ("def f(n):\n    while n > 3:\n        pass\n    return n", [1, 2, 3, 4, 5, 6, 7], 2, [4, 5, 6, 7]),
+        ("def f(n):\n    while n % 2:\n        pass\n    return n", [1, 2, 3, 4, 5, 6, 7], 4, [1, 3, 5, 7]),
+    ],
+)
+def test_inputs_larger_than_those_that_stop_a_program_are_not_asked(
+    code: str, inputs: list[int], n_runs: int, late: list[int], quick: SandboxPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_jobs = []
+    run = Sandbox.run
+    monkeypatch.setattr(Sandbox, "run", lambda self, job: n_jobs.append(job) or run(self, job))  # type: ignore
+    (ran,) = run_on_inputs(problem(entry_point="f"), [code], [f"[{n}]" for n in inputs], quick, 9, time_share=0.5)
+    assert [n for n, one in zip(inputs, ran.answers, strict=True) if one.status is Status.TIMEOUT] == late
+    assert len(n_jobs) == n_runs
 
 
 TOTAL = problem(
@@ -149,10 +171,10 @@ def test_a_reference_that_never_ends_on_some_inputs_answers_the_others(quick: Sa
 
 
 def test_an_input_that_the_reference_is_slow_on_is_no_input_to_be_late_on(quick: SandboxPool) -> None:
-    reference = "import time\n\n\ndef f(n):\n    time.sleep(n * 0.1)\n    return n"
+    reference = "import time\n\n\ndef f(n):\n    time.sleep(n * 0.12)\n    return n"
     one = problem(entry_point="f", cases=(Case("[0]", "0"),), reference=reference)
     questions = [Question(f"[{n}]", True, True) for n in (2, 0)]
-    kept, _ = ask_reference(one, questions, reading_of(one.cases), quick, 0.4)
+    kept, _ = ask_reference(one, questions, reading_of(one.cases), quick, 2.0)
     assert kept == [Question("[0]", True, True), Question("[2]", True, False)]
 
 

@@ -1,5 +1,6 @@
 """The questions beyond a problem's tests, and the answers of its reference and of its passed candidates."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -39,6 +40,9 @@ _OTHER_STOPS = 1
 _N_LATE = 2
 _SHORT = 0.3  # of the time for an input; to a far one who has a formula needs none, and a loop needs minutes
 _QUICK = 0.1  # of the time that an input may take
+_ALL_SLOW = (
+    0.5  # of the same: what the reference takes for all inputs that it is slow on; each candidate asks them too
+)
 _MAX_STOPS, _FEW_STOPS = 8, 3  # of the reference; each costs a third of `crosscheck.wall_s`, or a part of that
 
 
@@ -108,9 +112,10 @@ def ask_reference(
 ) -> tuple[list[Question], dict[int, Consensus]]:
     """Return the questions that stay, and the reference's answers by their place; the contract says which count.
 
-    Inputs that the reference itself was slow on come behind the others, and need not be answered in time: a
-    program like it may be just too late. Without a contract a few that it had no time for stay too, the last and
-    without an answer: faster programs may tell. So is an input unlike the own ones whose answer is unlike theirs.
+    Inputs that the reference itself was slow on come behind the others, few of them, and need not be answered in
+    time: a program like it may be just too late. Without a contract a few that it had no time for stay too, the
+    last and without an answer: faster programs may tell, and nobody must be as fast. Nor must an input be answered
+    whose answer is unlike those to the own ones.
 
     Args:
         questions: inputs, in the order in which they are asked.
@@ -133,12 +138,15 @@ def ask_reference(
         if known is not None and value and question.is_inside and not is_like(known, question.arguments, value):
             question = replace(question, is_inside=False, is_modest=False, may_be_refused=True)
         if key == UNKNOWN and question.is_inside and question.is_modest and not question.is_large:
-            late.append(question)
+            late.append(replace(question, is_modest=False))
         elif key not in (UNKNOWN, RAISED) and wall_s <= _QUICK * case_wall_s:
             quick.append((question, key))
         elif key not in (UNKNOWN, RAISED):
-            slow.append((replace(question, is_modest=False), key))
-    answered = [*quick, *slow]
+            slow.append((wall_s, replace(question, is_modest=False), key))
+    slow.sort(key=lambda row: row[0])
+    totals = itertools.accumulate(wall_s for wall_s, _, _ in slow)
+    few = [row for row, total_s in zip(slow, totals, strict=True) if total_s <= _ALL_SLOW * case_wall_s]
+    answered = [*quick, *((question, key) for _, question, key in few)]
     kept = [question for question, _ in answered]
     kept += late[:_N_LATE] if answered and not problem.contract else []
     return kept, {place: Consensus(key, 1.0, is_given=True) for place, (_, key) in enumerate(answered)}
@@ -170,34 +178,14 @@ def _ask_source(
 ) -> list[_TrustedAnswer]:
     """Return what a trusted program answers, UNKNOWN where it was stopped or not asked.
 
-    An input that stops it costs no other its answer, but time. So inputs like those that stopped it before are not
-    asked, and after `max_stops` none is.
+    An input that stops it costs no other its answer, but time: it goes on behind `max_stops` at most.
     """
-    found = [_TrustedAnswer(UNKNOWN, "", 0.0)] * len(questions)
-    left = list(range(len(questions)))
-    stopped: list[list[Any]] = []
-    going: list[list[Any]] = []
-    while left and len(stopped) < max_stops:
-        inputs = [questions[place].arguments for place in left]
-        (ran,) = run_on_inputs(problem, [source], inputs, pool, time_share=time_share)
-        keys = answer_keys(ran, len(left), reading)[: ran.n_answered]
-        for place, key, answer in zip(left, keys, ran.answers, strict=False):
-            found[place] = _TrustedAnswer(key, answer.value, answer.wall_s)
-            going.append(decode_value(questions[place].arguments))
-        if not ran.answers or ran.n_answered == len(left):
-            break
-        stopped.append(decode_value(questions[left[ran.n_answered]].arguments))
-        left = [place for place in left[ran.n_answered + 1 :] if not _is_like(questions[place], stopped, going)]
-    return found
-
-
-def _is_like(question: Question, stopped: Sequence[list[Any]], going: Sequence[list[Any]]) -> bool:
-    """Return whether an argument stopped the program twice in its place, and never went well there."""
-    for place, value in enumerate(decode_value(question.arguments)):
-        twice = sum(arguments[place : place + 1] == [value] for arguments in stopped) > 1
-        if twice and not any(arguments[place : place + 1] == [value] for arguments in going):
-            return True
-    return False
+    inputs = [question.arguments for question in questions]
+    (ran,) = run_on_inputs(problem, [source], inputs, pool, n_stops=max_stops, time_share=time_share)
+    if len(ran.answers) != len(inputs):
+        return [_TrustedAnswer(UNKNOWN, "", 0.0)] * len(inputs)
+    keys = answer_keys(ran, len(inputs), reading)
+    return [_TrustedAnswer(key, one.value, one.wall_s) for key, one in zip(keys, ran.answers, strict=True)]
 
 
 def collect_answers(

@@ -26,6 +26,7 @@ RAISED = "raised"
 _NO_ANSWER = (Status.TIMEOUT, Status.MEMORY, Status.OUTPUT_LIMIT, Status.NOT_RUN, Status.FAULT)
 _MAX_KEPT = 2_000  # characters
 _LITTLE = 0.5  # of the time that one input may take
+_LATE = Answer(Status.TIMEOUT, "", "", 0.0)
 STOPPING = frozenset({*_NO_ANSWER, Status.EXITED, Status.FORGED})
 """Statuses of a call after which a program answers nothing more."""
 
@@ -36,12 +37,6 @@ class Ran:
 
     answers: tuple[Answer, ...]
     cpu_s: float
-
-    @property
-    def n_answered(self) -> int:
-        """Return how many inputs it got through, from the first on."""
-        stops = (place for place, answer in enumerate(self.answers) if answer.status in STOPPING)
-        return next(stops, len(self.answers))
 
 
 def run_on_inputs(
@@ -80,20 +75,61 @@ def run_on_inputs(
 
 
 def _run(bench: Bench, job: Job, n_stops: int, n_final: int, limit_s: float) -> Ran:
-    """Run a program; where it is stopped, again from that input on if it had little time, else behind it."""
-    answers: list[Answer] = []
+    """Run a program; where it is stopped, again from that input on if it had little time, else behind it.
+
+    What is as hopeless as the inputs that stopped it (see `_is_hopeless`) is not asked, and late.
+    """
+    answers: dict[int, Answer] = {}
+    left = list(range(len(job.inputs)))
+    stopped: list[list[Any]] = []
+    going: list[list[Any]] = []
     all_cpu_s = 0.0
-    while True:
-        part, ending = bench.candidate.run(replace(job, inputs=job.inputs[len(answers) :]))
+    while left:
+        part, ending = bench.candidate.run(replace(job, inputs=tuple(job.inputs[place] for place in left)))
         all_cpu_s += ending.cpu_s
+        answers.update(zip(left, part, strict=True))
         n_asked = next((place for place, answer in enumerate(part) if answer.status is Status.NOT_RUN), len(part))
-        is_over = n_asked in (0, len(part)) or len(answers) + n_asked <= n_final
-        if is_over or not n_stops:
-            return Ran((*answers, *part), all_cpu_s)
+        if n_asked in (0, len(part)) or left[n_asked - 1] < n_final or not n_stops:
+            break
         n_stops -= 1
+        going += [decode_value(job.inputs[place]) for place in left[: n_asked - 1]]
         last = part[n_asked - 1]  # those before it may have had most of the time
-        had_little = n_asked > 1 and last.status is Status.TIMEOUT and last.wall_s < _LITTLE * limit_s
-        answers += part[: n_asked - had_little]
+        if n_asked > 1 and last.status is Status.TIMEOUT and last.wall_s < _LITTLE * limit_s:
+            left = left[n_asked - 1 :]
+            continue
+        stopped.append(decode_value(job.inputs[left[n_asked - 1]]))
+        behind, left = left[n_asked:], []
+        for place in behind:
+            if _is_hopeless(decode_value(job.inputs[place]), stopped, going):
+                answers[place] = _LATE
+            else:
+                left.append(place)
+    return Ran(tuple(answers[place] for place in sorted(answers)), all_cpu_s)
+
+
+def _is_hopeless(arguments: list[Any], stopped: Sequence[list[Any]], going: Sequence[list[Any]]) -> bool:
+    """Return whether an input is like two that stopped a program, and none like them went well.
+
+    It is like one with the same argument in some place, and like one in which nothing but the whole number in that
+    place is another one, nearer to zero.
+    """
+    for place, value in enumerate(arguments):
+        twice = sum(others[place : place + 1] == [value] for others in stopped) > 1
+        if twice and not any(others[place : place + 1] == [value] for others in going):
+            return True
+        smaller = [others for others in stopped if _is_larger(arguments, others, place)]
+        if sum(not any(_is_larger(well, others, place) for well in going) for others in smaller) > 1:
+            return True
+    return False
+
+
+def _is_larger(arguments: list[Any], others: list[Any], place: int) -> bool:
+    """Return whether arguments are some others, but for one whole number, which is farther from zero."""
+    if len(arguments) != len(others):
+        return False
+    one, other = arguments[place], others[place]
+    is_larger = type(one) is type(other) is int and (one > other > 0 or one < other < 0)
+    return is_larger and [*others[:place], one, *others[place + 1 :]] == arguments
 
 
 def list_asked(problem: Problem, source: str, n: int, pool: SandboxPool) -> tuple[str, ...]:
