@@ -18,6 +18,8 @@ value for another case, has failed; any other one runs again with all of its tim
 slow has the time of the fixed limit, and labels are the same, on a machine of any speed.
 """
 
+import ast
+import builtins
 import re
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -83,11 +85,11 @@ def failed_to_load(execution: Execution) -> bool:
 N_GUESSES = 8  # runs in which a guess of one bit gives the same answer: 1 of 256
 N_ORDERS = 4  # with as many orders of a set of text
 _CHANCE = re.compile(
-    r"rand|secrets|uuid|shuffle|sample\(|time|clock|Date|chrono|now\(|pid|\bid\(|hash\(|hashCode|object\(|thread|"
+    r"rand|secrets|uuid|shuffle|sample\(|time|clock|(?-i:Date)|chrono|now\(|pid|\bid\(|hash\(|hashCode|object\(|thread|"
     r"async|concurrent|multiprocessing|environ|listdir|getcwd|glob|go func|spawn|\bgc\b|repr\(|PWD|\$\$|tempfile",
     re.IGNORECASE,
 )
-_ORDER = re.compile(r"\bset\(|\bfrozenset\(|\{[^{}:]*\}")
+_ORDER = re.compile(r"\bset\(|\bfrozenset\(|\{[^{}:]+\}")
 _ORDER_ELSEWHERE = re.compile(r"HashMap|HashSet|unordered_|map\[")
 
 
@@ -104,10 +106,46 @@ def n_further_runs(code: str, language: str, n_runs: int) -> int:
     """
     if n_runs < 2:
         return 0
+    order = _ORDER if language == "python" else _ORDER_ELSEWHERE
+    if language == "python" and (_CHANCE.search(code) or order.search(code)):
+        code = _without_own_words(code)
     if _CHANCE.search(code):
         return max(N_GUESSES, n_runs) - 1
-    order = _ORDER if language == "python" else _ORDER_ELSEWHERE
     return max(N_ORDERS if order.search(code) else 2, n_runs) - 1
+
+
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def _without_own_words(code: str) -> str:
+    """Return Python code without comments, docstrings and the names that it binds itself."""
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return code
+    nodes = [*ast.walk(tree)]
+    taken = {*dir(builtins)}  # a name from elsewhere, whoever binds it too
+    for node in nodes:
+        if isinstance(node, ast.alias):
+            taken |= {node.asname or "", *node.name.split(".")}
+    for node in nodes:
+        if isinstance(node, (*_DEFINITIONS, ast.Module)) and node.body:
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                first.value.value = ""
+    stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    named = {
+        node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+    }
+    own = (stored | named | {node.arg for node in nodes if isinstance(node, ast.arg)}) - taken
+    for node in nodes:  # attributes and texts stay: they may be those of anything
+        if isinstance(node, ast.Name) and node.id in own:
+            node.id = "_"
+        elif isinstance(node, ast.arg) and node.arg in own:
+            node.arg = "_"
+        elif isinstance(node, _DEFINITIONS) and node.name in own:
+            node.name = "_"
+    return ast.unparse(tree)
 
 
 DECIDED = "late for one case, and wrong for another"
