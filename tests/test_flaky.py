@@ -2,9 +2,10 @@
 
 import pytest
 
-from pairsmith.pipeline.execution.forms import n_further_runs
+from pairsmith.pipeline.execution.forms import N_GUESSES, n_further_runs
 from pairsmith.pipeline.execution.runner import execute_programs
 from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.pipeline.sandbox.inside.program import CLOCK_STEP_S
 from pairsmith.pipeline.sandbox.pool import SandboxPool
 from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.problem import Case
@@ -91,6 +92,12 @@ def test_there_are_forty_six() -> None:
 @pytest.mark.parametrize("code", GUESSES)
 def test_a_guess_does_not_pass(pool: SandboxPool, code: str) -> None:
     assert label(pool, code, True) is not Label.PASSED
+
+
+@pytest.mark.parametrize("start", range(24))
+def test_the_clocks_of_a_program_that_guesses_stand_on_both_sides_of_noon(start: int) -> None:
+    hours = [(start + n * CLOCK_STEP_S / 3600) % 24 for n in range(N_GUESSES)]
+    assert len({hour < 12 for hour in hours}) == 2
 
 
 @pytest.mark.parametrize("code", ORDERS)

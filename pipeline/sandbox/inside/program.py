@@ -96,6 +96,8 @@ def run_program(inputs: int, answers: int) -> None:
 
 
 _kept: list[Any] = []
+CLOCK_STEP_S = 400 * 86_400 + 18_077.31
+"""From one variation to the next: another year, month, weekday, minute and second, and hours all over the day."""
 
 
 def _vary(number: int, moves: bool) -> None:
@@ -117,7 +119,7 @@ def _vary(number: int, moves: bool) -> None:
     # Nearly a day ahead or behind: another date, hour, minute and second. A zone's name has three letters or more.
     os.environ["TZ"] = f"VAR{'-' if number % 2 else '+'}23:{11 + 6 * number}:{5 + 6 * number}"
     time.tzset()
-    _shift_clock(number * (400 * 86_400 + 3_677.31))  # another year, month, weekday, hour, minute and second
+    _shift_clock(number * CLOCK_STEP_S)
 
 
 def _shift_clock(offset_s: float) -> None:
