@@ -61,7 +61,7 @@ class LocalBench:
 
 
 class LocalPool:
-    name, n_threads, cpu_s = "local", 1, 10.0
+    name, n_threads, cpu_s, case_wall_s = "local", 1, 10.0, 5.0
 
     def note(self, was_starved: bool) -> None:
         assert not was_starved
