@@ -21,7 +21,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import exponential_backoff
 
 from pairsmith.flows.runtime.reporting import ShardProgress, StageProgress, open_bars, reporter
-from pairsmith.flows.runtime.waves import Meter
+from pairsmith.flows.runtime.waves import Meter, log_failures
 from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.chain.chain import Chain
 from pairsmith.pipeline.chain.stage import Stage
@@ -43,7 +43,6 @@ from pairsmith.schemas.problem import JudgedBy
 P = ParamSpec("P")
 R = TypeVar("R")
 SAMPLER_TAG = "pairsmith-sampler"
-MANY_CUT_OFF = 0.1  # share of answers that ended at the limit of tokens, from which on the build says so
 _RETRY_DELAY_S = 10.0  # before the first retry, doubled each time: what was away for a moment is back by then
 _STOP_LIMIT_S = 20.0  # for the shards that are judged when a run is stopped
 # Shards in sandboxes at once: while a program burns its limit at the end of one, the next has work for all cores.
@@ -343,15 +342,3 @@ def _is_there(chain: Chain, stage: str, names: Sequence[str] | Mapping[str, int]
     if manifest is not None:
         reporter().log(f"{stage:<11} {manifest.n_out:>6} rows there already")
     return manifest is not None
-
-
-def log_failures(chain: Chain) -> None:
-    """Log which requests gave no answer, and whether many answers were cut off."""
-    manifest = chain.folder("candidates").manifest()
-    n_cut = manifest.counts.get("finish.length", 0) if manifest is not None else 0
-    if manifest is not None and n_cut > MANY_CUT_OFF * manifest.n_out:
-        share = f"{n_cut} of {manifest.n_out} answers ({n_cut / manifest.n_out:.0%})"
-        reporter().log(f"candidates  {share} were cut off by the limit of tokens; raise sampling.max_tokens")
-    if manifest is not None and manifest.dropped:
-        reasons = ", ".join(f"{reason} {n}" for reason, n in sorted(manifest.dropped.items()))
-        reporter().log(f"candidates  {sum(manifest.dropped.values())} requests gave none: {reasons}")

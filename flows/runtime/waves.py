@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pairsmith.flows.runtime.reporting import reporter
+from pairsmith.pipeline.chain.chain import Chain
 from pairsmith.pipeline.chain.table import scan_stage
 from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.run.folder import read_tree, write_whole
@@ -25,6 +26,8 @@ from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.sampling import MAX_TOKENS
 from pairsmith.schemas.verdict import Label
+
+_MANY_CUT_OFF = 0.1  # share of answers that ended at the limit of tokens, from which on the build says so
 
 
 class Meter:
@@ -152,3 +155,15 @@ def _state(run_dir: Path, key: str) -> dict[str, Any]:
     """Return the state of a run with these settings; nothing for other settings, or none."""
     found = read_tree(run_dir / _STATE)
     return found if found.get("key") == key else {}
+
+
+def log_failures(chain: Chain) -> None:
+    """Log which requests gave no answer, and whether many answers were cut off."""
+    manifest = chain.folder("candidates").manifest()
+    n_cut = manifest.counts.get("finish.length", 0) if manifest is not None else 0
+    if manifest is not None and n_cut > _MANY_CUT_OFF * manifest.n_out:
+        share = f"{n_cut} of {manifest.n_out} answers ({n_cut / manifest.n_out:.0%})"
+        reporter().log(f"candidates  {share} were cut off by the limit of tokens; raise sampling.max_tokens")
+    if manifest is not None and manifest.dropped:
+        reasons = ", ".join(f"{reason} {n}" for reason, n in sorted(manifest.dropped.items()))
+        reporter().log(f"candidates  {sum(manifest.dropped.values())} requests gave none: {reasons}")
