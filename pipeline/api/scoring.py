@@ -46,6 +46,7 @@ class Result:
         own = {key: value for key, value in self.columns.items() if key not in ("result", "passed")}
         if verdict is None:
             return {**own, "passed": None, "label": "undecided", "cause": "unknown_problem"}
+        case = verdict.failed_case
         return {
             **own,
             "passed": verdict.passed,
@@ -54,6 +55,7 @@ class Result:
             "detail": verdict.detail,
             "cases_passed": verdict.n_passed,
             "cases": verdict.n_cases,
+            "failed_case": case and {"arguments": case.arguments, "expected": case.expected, "got": case.got},
             "seconds": round(verdict.seconds, 6),
         }
 

@@ -119,6 +119,11 @@ class Verdict:
             for case, one, is_right in zip(problem.cases, runs, passed, strict=False)
         )
 
+    @property
+    def failed_case(self) -> CaseResult | None:
+        """The first case that failed; None where none did."""
+        return next((case for case in self.cases if case.passed is False), None) if self.passed is False else None
+
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict as plain values, for JSON."""
         return {
