@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pairsmith.pipeline.pairing.drops import PairingError
-from pairsmith.pipeline.pairing.export import CONFIGS, write_dataset
-from pairsmith.pipeline.pairing.pairs import REPORT, PairingResult, make_pairs, summarise
+from pairsmith.pipeline.pairing.export import CONFIGS, REPORT, summarise, write_dataset
+from pairsmith.pipeline.pairing.pairs import PairingResult, make_pairs
 from pairsmith.pipeline.pairing.tables import RECORDS, PairingTables
 from pairsmith.schemas.arrow import arrow_schema
 from pairsmith.schemas.config.pairs import PairsConfig

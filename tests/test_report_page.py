@@ -14,7 +14,7 @@ import pytest
 from pairsmith.pipeline.chain.table import stored_stages
 from pairsmith.pipeline.evaluation.gate import check_gate, model_digest, write_gate
 from pairsmith.pipeline.evaluation.score import scores_to_json
-from pairsmith.pipeline.pairing.pairs import REPORT
+from pairsmith.pipeline.pairing.export import REPORT
 from pairsmith.pipeline.report.page import write_report
 from pairsmith.pipeline.report.tables import summary_lines
 from pairsmith.pipeline.run.folder import FolderError

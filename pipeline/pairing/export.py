@@ -1,4 +1,4 @@
-"""Writes the dataset as the Hub has it: Parquet by configuration and split, and a card of what is there.
+"""Writes the dataset as the Hub has it (Parquet by configuration and split, a card), and the counts of a pairing.
 
 Configurations: `pairs` (in `data/`), `unpaired`, `sft`, `ranked`, `sharegpt`, and `candidates`, which holds the
 evidence. `dataset_info.json` describes the `sharegpt` one for LLaMA-Factory: the folder is a dataset_dir of it.
@@ -13,12 +13,15 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
+from pydantic import TypeAdapter
 
+from pairsmith.pipeline.pairing.entries import TRIVIAL
 from pairsmith.pipeline.pairing.pairs import SPLITS, PairingResult, Part
 from pairsmith.pipeline.pairing.tables import PairingTables, empty_frame, join_texts, messages
 from pairsmith.pipeline.run.folder import as_parquet, write_whole
 from pairsmith.schemas.arrow import arrow_schema
 from pairsmith.schemas.dataset import Conversation, Demonstration, Evidence, Ranked, Unpaired
+from pairsmith.schemas.manifest import DropCount, NamedCount, PairingReport, WeakProblem
 from pairsmith.schemas.pair import Pair
 
 CONFIGS: Mapping[str, tuple[str, type]] = {
@@ -248,3 +251,46 @@ def _shaped(rows: pl.LazyFrame, record: type) -> pl.LazyFrame:
         columns.append(column.cast(kind))
     keys = [name for name in ("problem_id", "candidate_id") if name in empty.columns]
     return rows.select(columns).sort(keys)
+
+
+HARD_SHARE = 0.5  # of the cases: rejected candidates that pass at least this share are hard
+REPORT = TypeAdapter(PairingReport)
+"""Reads and writes `pairing.json`."""
+
+
+def summarise(made: PairingResult, tables: PairingTables) -> PairingReport:
+    """Return the counts of one pairing."""
+    pairs, weak = made.pairs, tables.problem_standings.collect()
+    standings = tables.standings.select("standing").collect(engine="streaming")["standing"]
+    return PairingReport(
+        n_candidates=made.n_candidates,
+        n_train=pairs.filter(pl.col("split") == "train").height,
+        n_test=pairs.filter(pl.col("split") == "test").height,
+        n_problems=pairs["problem_id"].n_unique(),
+        drops=tuple(DropCount(str(reason), reason.unit, n) for reason, n in made.dropped.items()),
+        policies=_counts(pairs["policy"]),
+        rejects=_counts(pairs["rejected_cause"].replace("", "passed")),
+        n_trivial=pairs.filter(pl.col("rejected_cause").is_in(TRIVIAL)).height,
+        n_hard=pairs.filter(pl.col("rejected_share") >= HARD_SHARE).height,
+        leaks=made.leaks,
+        n_approaches_before=made.approaches.n_before,
+        n_approaches_after=made.approaches.n_after,
+        standings=_counts(standings),
+        weak=_weak(weak),
+        n_mutants=int(weak["n_mutants"].sum()),
+        n_killed=int(weak["n_killed"].sum()),
+    )
+
+
+def _counts(names: pl.Series) -> tuple[NamedCount, ...]:
+    rows = names.value_counts().sort("count", names.name, descending=[True, False])
+    return tuple(NamedCount(name, n) for name, n in rows.iter_rows())
+
+
+def _weak(standings: pl.DataFrame) -> tuple[WeakProblem, ...]:
+    names = ["problem_id", "n_passed", "n_groups", "top_support", "splitting_inputs"]
+    rows = standings.filter("is_weak").sort("top_support", "problem_id").select(names)
+    return tuple(
+        WeakProblem(**{**row, "splitting_inputs": tuple(row["splitting_inputs"])})
+        for row in rows.iter_rows(named=True)
+    )

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from pydantic import TypeAdapter
 
 from pairsmith.pipeline.pairing.drops import Drop, NarrowedError, barred_pairs, drop_marked, first_reason
-from pairsmith.pipeline.pairing.entries import TRIVIAL, join_entries, tie_breaks
+from pairsmith.pipeline.pairing.entries import join_entries, tie_breaks
 from pairsmith.pipeline.pairing.guards import (
     N_DIFFICULTIES,
     Approaches,
@@ -26,7 +25,7 @@ from pairsmith.pipeline.pairing.splits import STYLE_COLUMNS, What, find_groups, 
 from pairsmith.pipeline.pairing.tables import PairingTables, pair_rows, refuse_repeats
 from pairsmith.schemas.arrow import from_table
 from pairsmith.schemas.config.pairs import PairsConfig
-from pairsmith.schemas.manifest import DropCount, LeakRow, NamedCount, PairingReport, WeakProblem
+from pairsmith.schemas.manifest import LeakRow
 from pairsmith.schemas.problem import Problem
 
 SPLITS = ("train", "test")
@@ -324,50 +323,7 @@ def offers_of_problem(tables: PairingTables, config: PairsConfig, seed: int, pro
     )
 
 
-HARD_SHARE = 0.5  # of the cases: rejected candidates that pass at least this share are hard
-REPORT = TypeAdapter(PairingReport)
-"""Reads and writes `pairing.json`."""
-
-
-def summarise(made: PairingResult, tables: PairingTables) -> PairingReport:
-    """Return the counts of one pairing."""
-    pairs, weak = made.pairs, tables.problem_standings.collect()
-    standings = tables.standings.select("standing").collect(engine="streaming")["standing"]
-    return PairingReport(
-        n_candidates=made.n_candidates,
-        n_train=pairs.filter(pl.col("split") == "train").height,
-        n_test=pairs.filter(pl.col("split") == "test").height,
-        n_problems=pairs["problem_id"].n_unique(),
-        drops=tuple(DropCount(str(reason), reason.unit, n) for reason, n in made.dropped.items()),
-        policies=_counts(pairs["policy"]),
-        rejects=_counts(pairs["rejected_cause"].replace("", "passed")),
-        n_trivial=pairs.filter(pl.col("rejected_cause").is_in(TRIVIAL)).height,
-        n_hard=pairs.filter(pl.col("rejected_share") >= HARD_SHARE).height,
-        leaks=made.leaks,
-        n_approaches_before=made.approaches.n_before,
-        n_approaches_after=made.approaches.n_after,
-        standings=_counts(standings),
-        weak=_weak(weak),
-        n_mutants=int(weak["n_mutants"].sum()),
-        n_killed=int(weak["n_killed"].sum()),
-    )
-
-
-def _counts(names: pl.Series) -> tuple[NamedCount, ...]:
-    rows = names.value_counts().sort("count", names.name, descending=[True, False])
-    return tuple(NamedCount(name, n) for name, n in rows.iter_rows())
-
-
 def _leak_row(split: str, what: What, part: Balanced) -> LeakRow:
     leaks = (part.before[what], part.after[what])
     values = [value for leak in leaks for value in ((leak.within, leak.overall) if leak else (None, None))]
     return LeakRow(split, what, *values)
-
-
-def _weak(standings: pl.DataFrame) -> tuple[WeakProblem, ...]:
-    names = ["problem_id", "n_passed", "n_groups", "top_support", "splitting_inputs"]
-    rows = standings.filter("is_weak").sort("top_support", "problem_id").select(names)
-    return tuple(
-        WeakProblem(**{**row, "splitting_inputs": tuple(row["splitting_inputs"])})
-        for row in rows.iter_rows(named=True)
-    )

@@ -25,8 +25,8 @@ def _whole(files: Mapping[str, list[Path]], run_dir: Path, config: RunConfig, ke
     import polars as pl
 
     from pairsmith.pipeline.pairing.beside import read_tables
-    from pairsmith.pipeline.pairing.export import write_dataset
-    from pairsmith.pipeline.pairing.pairs import REPORT, make_pairs, summarise
+    from pairsmith.pipeline.pairing.export import REPORT, summarise, write_dataset
+    from pairsmith.pipeline.pairing.pairs import make_pairs
 
     tables = read_tables(files, run_dir, config)
     parts = [read_tables(part, run_dir, config) for part in _cut(files)]

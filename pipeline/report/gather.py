@@ -11,7 +11,7 @@ from pairsmith.pipeline.chain.table import scan_stage, stored_stages
 from pairsmith.pipeline.evaluation.estimates import ScoringError
 from pairsmith.pipeline.evaluation.gate import GateError, read_gate
 from pairsmith.pipeline.evaluation.score import gains_from_json, score_from_json, slices_from_json
-from pairsmith.pipeline.pairing.pairs import REPORT
+from pairsmith.pipeline.pairing.export import REPORT
 from pairsmith.pipeline.report.counting import (
     count_answers,
     count_candidates,
