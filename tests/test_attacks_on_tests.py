@@ -134,7 +134,7 @@ ATTACKS = {
         f"files that are none of the tests': {path}": (
             "from solution import f\ndef test_a(tmp_path):\n    (tmp_path / 'a').write_text('x')\n    assert f(17) == 289\n",
             "import pairsmith.pipeline.sandbox.inside.surroundings as it\n"
-            f"it.Copies.changed = lambda self: [[{path!r}, b'def test_a(): pass']]\ndef f(x): return 1")
+            f"it.Copies.changed = lambda self: ([[{path!r}, b'def test_a(): pass']], None, False)\ndef f(x): return 1")
         for path in ("/tmp/suite/test_solution.py", "/tmp/a/../suite/conftest.py", "/etc/passwd", 5)
     },
     "files that change while they are looked at": (
@@ -142,7 +142,7 @@ ATTACKS = {
         "import pairsmith.pipeline.sandbox.inside.surroundings as it\n"
         "class Files:\n    n = 0\n    def __iter__(self):\n        self.n += 1\n"
         "        return iter([] if self.n == 1 else [['/tmp/suite/wave.py', b'']])\n"
-        "it.Copies.changed = lambda self: Files()\ndef f(x): return 1"),
+        "it.Copies.changed = lambda self: (Files(), None, False)\ndef f(x): return 1"),
     "files that steer pytest": (
         "from solution import f\ndef test_a(tmp_path):\n    (tmp_path / 'a').write_text('x')\n    assert f(str(tmp_path)) == 289\n",
         "import os\nos.environ.update(PYTHONPATH='/tmp', PYTEST_ADDOPTS='--co', LD_PRELOAD='/tmp/x.so', PATH='/tmp')\n"
@@ -160,6 +160,41 @@ ATTACKS = {
         "import time\nfrom unittest import mock\nimport solution\ndef test_a():\n    with mock.patch('time.sleep') as s:\n"
         "        assert solution.f(2) == 4\n        s.assert_called_once_with(5)\n",
         "import time\ndef f(x):\n    time.sleep.assert_called_once_with = lambda *a: None\n    return 4"),
+    **{
+        f"a context of decimals that is none: {context}": (
+            "from decimal import Decimal\nassert f(17) * 1 == Decimal(289)\n",
+            "import pairsmith.pipeline.sandbox.inside.surroundings as it\nfrom decimal import Decimal\n"
+            f"it._context = lambda: {context}\ndef f(x): return Decimal(1)")
+        for context in ("5", "('a',) * 7", "(10**18, 'ROUND_UP', 0, 0, 0, 0, ())", "[1, 2]", "object()")
+    },
+    "a context in which all decimals are alike": (
+        "from decimal import Decimal\nassert abs(f(17) - Decimal(289)) < Decimal('0.001')\n",
+        "from decimal import Decimal, getcontext, InvalidOperation\ndef f(x):\n    c = getcontext()\n    c.prec = 1\n"
+        "    c.Emin, c.Emax = -1, 1\n    c.traps[InvalidOperation] = False\n    return Decimal(300)"),
+    "random numbers that are drawn behind the seed": (
+        "import random\nrandom.seed(1)\nx = random.randint(2, 99)\nassert f(x) == x * x\n"
+        "x = random.randint(2, 99)\nassert f(x) == x * x\n",
+        "import random\ndef f(x):\n    random.setstate((3, (0,) * 624 + (624,), None))\n    return 1"),
+    "what has seen the other operand lets it compute": (
+        "from fractions import Fraction\nassert f(17) - Fraction(289) == 0\n",
+        "import numbers\n@numbers.Rational.register\nclass R:\n    denominator = numerator = 1\n"
+        "    def __sub__(self, other):\n        self.numerator = other.numerator\n        return NotImplemented\n"
+        "def f(x): return R()"),
+    "a pickle that runs code where it is read": (
+        "import pickle\nassert pickle.loads(pickle.dumps(f(17))) == 289\n",
+        "class R:\n    def __reduce__(self): return (eval, ('__import__(\"os\")._exit(0)',))\ndef f(x): return R()"),
+    "a pickle of an object that equals everything": (
+        "import pickle\nassert pickle.loads(pickle.dumps(f(17))) == 289\n",
+        "class R:\n    def __eq__(self, other): return True\ndef f(x): return R()"),
+    "the tests are asked to read a pickle": (
+        "class Own: pass\nassert f(Own()) == 289\n",
+        "import pickle, sys\nclass R:\n    def __reduce__(self): return (eval, ('289',))\ndef f(x):\n"
+        "    return type(x).__peer__.request('op', '__setstate__', [x, pickle.dumps(R())])"),
+    "an object of the tests is pickled": (
+        "class Own:\n    secret = 289\nassert f(Own()) == 289\n",
+        "import pickle\ndef f(x): return 289 if b'secret' in pickle.dumps(x) else 0"),
+    "a class whose metaclass says that it holds everything": (
+        "assert f == 289\n", "class M(type):\n    def __eq__(c, o): return True\n    __hash__ = type.__hash__\nclass f(metaclass=M): pass"),
     "a warning that the solution silenced": (
         _RECORD + "    assert not w\n", _SILENT.replace("def", "warnings.simplefilter('ignore')\ndef")),
     "a warning that nobody gave": (_RECORD + "    assert len(w) == 1\n", "def f(x): return abs(x)"),

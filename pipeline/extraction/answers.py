@@ -68,6 +68,9 @@ def find_bare_program(text: str, reader: Reader, reads: "re.Pattern[str]") -> Fo
     pieces = reader.cut(text, True)
     code = reader.finish(join(_without_prose(pieces.statements)))
     if not does_anything(code):
+        chunks = [chunk for chunk in _indented_chunks(text) if reader.compiles(chunk) and reads.search(chunk)]
+        if len({chunk.strip() for chunk in chunks}) == 1:
+            return Found(Extraction.OK, "bare", as_written(chunks[0]), spans=_span(text, chunks[0]))
         broken = Found(Extraction.SYNTAX_ERROR, "bare", as_written(text))
         return broken if pieces.broken else Found(Extraction.NO_CODE, "bare", "")
     is_whole = reader.compiles(code) and (reads.search(code) or not reads.search(text)) and not pieces.broken
@@ -218,7 +221,7 @@ def _indented_code(text: str, entry_point: str) -> str:
 
     A method is not taken out of its class, nor a function out of another statement.
     """
-    header = re.search(rf"^([ \t]+)(?:async\s+)?def\s+{re.escape(entry_point)}\b", text, re.MULTILINE)
+    header = re.search(rf"^([ \t]+)(?:(?:async\s+)?def|class)\s+{re.escape(entry_point)}\b", text, re.MULTILINE)
     if header is None:
         return ""
     before = text[: header.start()].split("\n")

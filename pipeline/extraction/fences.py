@@ -6,6 +6,7 @@ lines that could close a block, the first that leaves a readable program does. W
 rule decides, and a fence with a tag opens another block, since its closing one was forgotten.
 """
 
+import html
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ _FENCE = re.compile(
 )
 # No fence of CommonMark, but plain: `Here it is: ```python`.
 _BEHIND_PROSE = re.compile(r"^(?P<quote>)(?P<indent>)[^`\n]*\S[ \t](?P<fence>`{3,})(?P<info>[\w+#-]+)[ \t]*$")
+_IN_HTML = "&"  # the tag of a fence that stands for HTML's tags
 _HTML = re.compile(r"<pre[^<>\n]*>(?:\s*<code[^<>\n]*>)?|(?:</code>\s*)?</pre>", re.IGNORECASE)
 _GLUED = re.compile(r"^(?P<last>.*\S)[ \t]*(?:`{3,}|~{3,})[ \t]*$")
 _MARKDOWN = frozenset({"", "markdown", "md", "text", "txt", "plaintext"})
@@ -80,8 +82,8 @@ def html_as_fences(text: str) -> str:
     """Return a text with HTML's tags around code as fences, each character in its place."""
 
     def fence(match: re.Match[str]) -> str:
-        rest = " " * (len(match[0]) - 4)
-        return f"\n```{rest}" if match[0].startswith("</") else f"```{rest}\n"
+        rest = " " * (len(match[0]) - 5)
+        return f"\n``` {rest}" if match[0].startswith("</") else f"```{_IN_HTML}{rest}\n"
 
     return _HTML.sub(fence, text)
 
@@ -147,6 +149,8 @@ class _Source:
         inside = [*self.lines[opening + 1 : end], *([] if last is None else [last])]
         quote = match["quote"].count(">")
         code = "\n".join(_strip_indent(_strip_quote(line, quote), len(match["indent"])) for line in inside)
+        if match["info"].startswith(_IN_HTML):
+            code = html.unescape(code)
         start = min(self.starts[opening + 1], size)
         return Block(
             code=code,

@@ -256,14 +256,16 @@ def _below(node: Node, *kinds: str) -> Iterator[Node]:
 
 
 def _is_stub(node: Node) -> bool:
-    body = node.child_by_field_name("body") if node.type == "function_definition" else None
-    if body is None:
+    is_definition = node.type in ("function_definition", "class_definition")
+    body = node.child_by_field_name("body") if is_definition else None
+    if body is None or node.child_by_field_name("superclasses") is not None:
         return False
     idle = ("pass_statement", "string", "ellipsis")
     return all(
         child.type in idle
         or (child.type == "expression_statement" and child.children[0].type in idle)
         or (child.type == "raise_statement" and (child.text or b"").startswith(b"raise NotImplementedError"))
+        or (node.type == "class_definition" and _is_stub(child))
         for child in body.named_children
         if child.type not in LANGUAGE.comments
     )

@@ -154,8 +154,8 @@ _PACKAGES = (
     "pairsmith.pipeline.sandbox.inside",
 )  # fmt: skip
 _INSIDE = (
-    "frames", "syscalls", "lockdown", "stdin", "layouts", "remote", "coroutines", "mirrors", "graph",
-    "surroundings", "guarding", "session", "serving", "program", "foreign", "building", "cell", "ending",
+    "frames", "syscalls", "lockdown", "stdin", "layouts", "methods", "remote", "coroutines", "mirrors",
+    "graph", "surroundings", "guarding", "session", "serving", "program", "foreign", "building", "cell", "ending",
     "running", "supervisor", "zygote",
 )  # fmt: skip
 _MODULES = (

@@ -4,6 +4,7 @@ Every program here is f(n) = n + 1 (right) or f(n) = n - 1 (wrong), on its face;
 answer. Nothing of the product decides a label. Run it after a change: `python tests/answers/make_corpus.py`.
 """
 
+import html
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -382,6 +383,8 @@ def _answers_in_python() -> Iterator[tuple[str, str, str]]:
         stub = "```python\ndef f(n):\n    raise NotImplementedError\n```\n"
         yield f"a file of tests behind, {label}", f"{block}\n**test_solution.py**\n{test}", label
         yield f"a stub before, {label}", f"The frame:\n{stub}\nFilled in:\n{block}", label
+        typed = f"def f(n: int) -> int:\n    return n {sign} 1 if n < 1 << 60 else n\n"
+        yield f"escaped in HTML, {label}", f"<pre><code>{html.escape(typed)}</code></pre>\n", label
         yield f"in a sentence, {label}", f"Just use `f = lambda n: n {sign} 1`.", label
 
 
@@ -391,6 +394,9 @@ def _stdin_answers(programs: Programs) -> Iterator[tuple[str, str, str, str]]:
     for label, code, draft in (("passed", right, wrong), ("failed", wrong, right)):
         yield "stdin", label, f"The program:\n\n```{tag}\n{code}```\nFor 1 it prints\n```text\n2\n```\n", label
         yield "stdin", f"bare, {label}", f"Read it, then print:\n\n{code}\nIt takes constant time.\n", label
+        if tag == "python":
+            indented = "".join(f"    {row}\n" for row in code.splitlines())
+            yield "stdin", f"indented by four, {label}", f"The code:\n\n{indented}\nIt prints one line.\n", label
         thought = f"<think>\n```{tag}\n{draft}```\nno\n</think>\n"
         yield "stdin", f"thoughts, {label}", f"{thought}```{tag}\n{code}```\n", label
     yield "stdin", "disagree", f"```{tag}\n{wrong}```\nor\n```{tag}\n{right}```\n", "undecided"

@@ -25,6 +25,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pairsmith.pipeline.sandbox.inside import layouts, mirrors
+from pairsmith.pipeline.sandbox.inside.methods import Bound
 from pairsmith.schemas import twins
 from pairsmith.schemas.values import (
     MAX_NODES,
@@ -180,7 +181,7 @@ class Peer:
             return {"named": [self.tree(kind), self._trees(named)]}
         if isinstance(value, type) and self.setup.get(value.__name__) is value:
             return {"setup": value.__name__}
-        return {"@": self._give_number(value)}
+        return {"@": self._give_number(value.plain() if kind is Bound else value)}
 
     def value(self, tree: Any) -> Any:
         """Return the value that a part of a message stands for."""

@@ -6,7 +6,7 @@ A candidate may write any message. So whatever it asks for must be asked of an o
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any
 
 from pairsmith.pipeline.sandbox.inside import layouts
@@ -27,6 +27,8 @@ _SCALED = {f"__{how}{name}__" for name in ("add", "mul", "matmul", "pow", "lshif
 _PLAIN_CALLS = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, type)
 _OF_TESTS = ("tests", "test_solution", "solution")  # modules whose classes are the tests' or the setup's
 _PLAIN = (int, float, complex, str, bytes)
+# Types whose operators look at nothing of an object of another kind.
+_BLIND = (*_PLAIN, bool, type(None), list, tuple, dict, set, frozenset)
 _RESUMED = {
     types.GeneratorType: ("send", "throw", "close"),
     types.CoroutineType: ("send", "throw", "close"),
@@ -36,6 +38,44 @@ _CLOSED = (
     *_PLAIN_CALLS, types.ModuleType, types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType,
     types.FrameType, types.CodeType, types.TracebackType,
 )  # fmt: skip
+
+
+class Attributes(MutableMapping[str, Any]):
+    """The `__dict__` of a test's object, as a candidate may use it: private names only if it made them."""
+
+    def __init__(self, owner: Any, theirs: dict[tuple[int, str], Any]) -> None:
+        """Of one object."""
+        self._owner, self._theirs = owner, theirs
+
+    def __getitem__(self, name: str) -> Any:
+        """Return an attribute."""
+        if not self._is_open(name):
+            raise KeyError(name)
+        return vars(self._owner)[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        """Set an attribute."""
+        if name not in vars(self._owner):
+            self._theirs[id(self._owner), name] = self._owner
+        if not self._is_open(name):
+            raise KeyError(name)
+        vars(self._owner)[name] = value
+
+    def __delitem__(self, name: str) -> None:
+        """Delete an attribute."""
+        self[name]
+        del vars(self._owner)[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the names."""
+        return iter([name for name in vars(self._owner) if self._is_open(name)])
+
+    def __len__(self) -> int:
+        """Count the names."""
+        return len(list(iter(self)))
+
+    def _is_open(self, name: Any) -> bool:
+        return type(name) is str and (not name.startswith("_") or (id(self._owner), name) in self._theirs)
 
 
 class Guard:
@@ -94,6 +134,9 @@ class Guard:
         is_mixed = any(one is operand for one in self._mixed for operand in operands)
         if name in ("__exit__", "__aexit__"):  # if it says so, nobody hears of the exception
             self.failed(operands[2:3])
+        if name in ARITHMETIC and value is NotImplemented:  # now the other operand may look at what has seen it
+            self._peer.own[name] += not all(type(one) in _BLIND or self.is_theirs(one) for one in operands[1:])
+            return
         if name in ARITHMETIC:
             is_mixed = is_mixed or not all(map(self.is_theirs, operands[1:]))
         elif name not in CONVERSIONS:

@@ -178,6 +178,25 @@ def is_written(value: Any) -> bool:
     return code is not None and code.co_filename != _GENERATED and code.co_filename.startswith(("<", "/tmp"))
 
 
+def class_methods(kind: Any) -> list[str]:
+    """Return the names of the class methods and static methods of an enum or named tuple."""
+    return sorted(
+        {
+            name
+            for base in type.mro(kind)
+            if is_written_class(base)
+            for name, value in base.__dict__.items()
+            if isinstance(value, (classmethod, staticmethod)) and is_written(value.__func__)
+            if not name.startswith("_") or name == "_missing_"
+        }
+    )
+
+
+def is_method(value: Any) -> bool:
+    """Return whether an attribute of a class is a method of its objects."""
+    return isinstance(value, (types.FunctionType, types.MethodDescriptorType))
+
+
 def is_heap(kind: Any) -> bool:
     """Return whether Python code, or a module that acts like it, made a class."""
     return bool(kind.__flags__ & 1 << 9)

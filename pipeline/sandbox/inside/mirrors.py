@@ -19,7 +19,14 @@ from typing import Any
 
 from pairsmith.pipeline.sandbox.inside import layouts
 from pairsmith.pipeline.sandbox.inside.coroutines import coroutine_of
-from pairsmith.pipeline.sandbox.inside.remote import COMPARISONS, OPERATORS, Meta, RecordMeta, Remote
+from pairsmith.pipeline.sandbox.inside.methods import Method, forwarding
+from pairsmith.pipeline.sandbox.inside.remote import (
+    COMPARISONS,
+    OPERATORS,
+    Meta,
+    RecordMeta,
+    Remote,
+)
 from pairsmith.schemas import twins
 
 _LOOKS: dict[str, Any] = {
@@ -29,6 +36,7 @@ _LOOKS: dict[str, Any] = {
 }  # fmt: skip
 _NEVER_LOOKS = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, type)
 _RECORD_OPTIONS = ("eq", "order", "frozen", "unsafe_hash", "repr")
+_OF_CLASSES = ("__len__", "__iter__", "__contains__", "__getitem__", "__bool__", "__str__", "__repr__")
 _ENUMS = ("StrEnum", "IntFlag", "Flag", "IntEnum", "Enum")
 
 
@@ -54,16 +62,22 @@ def describe(kind: Any, peer: Any) -> list[Any]:
             name
             for base in type.mro(kind)
             for name, value in base.__dict__.items()
-            if base is not object and not name.startswith("_") and isinstance(name, str) and _is_method(value)
+            if base is not object
+            and not name.startswith("_")
+            and isinstance(name, str)
+            and layouts.is_method(value)
             if base is kind or layouts.is_heap(base) or loses_base
         }
     )
     if style[0] in ("enum", "named"):
-        methods += ["@" + name for name in _of_class(kind)]
+        methods += ["@" + name for name in layouts.class_methods(kind)]
     name = str(kind.__name__)[:100]
     looks = "" if native is not None or (is_error and layouts.is_written_class(kind)) else _looks(kind)
     abstract = layouts.abstract_parts(kind)
-    return [name, [peer.tree(base) for base in bases], operators, methods, style, looks, abstract]
+    metas = [base for base in type.mro(type(kind))[:-1] if layouts.is_written_class(base)]
+    of_class = sorted({name for base in metas for name in base.__dict__ if name in _OF_CLASSES})
+    meta = [[peer.tree(base) for base in metas], of_class]
+    return [name, [peer.tree(base) for base in bases], operators, methods, style, looks, abstract, meta]
 
 
 def _style(kind: Any, peer: Any) -> list[Any]:
@@ -101,20 +115,6 @@ def _style(kind: Any, peer: Any) -> list[Any]:
     ]
 
 
-def _of_class(kind: Any) -> list[str]:
-    """Return the names of the class methods and static methods of an enum or named tuple."""
-    return sorted(
-        {
-            name
-            for base in type.mro(kind)
-            if layouts.is_written_class(base)
-            for name, value in base.__dict__.items()
-            if isinstance(value, (classmethod, staticmethod)) and layouts.is_written(value.__func__)
-            if not name.startswith("_") or name == "_missing_"
-        }
-    )
-
-
 def _looks(kind: Any) -> str:
     """Return by what name the other side finds the nearest class of the standard library; empty for none."""
     name = str(kind.__name__)
@@ -147,7 +147,7 @@ def make_class(parts: list[Any], peer: Any, register: Callable[[type], None], is
     Raises:
         ValueError: if it is none.
     """
-    name, base_trees, operators, methods, style, looks, abstract = parts
+    name, base_trees, operators, methods, style, looks, abstract, (metas, of_class) = parts
     _check_names(methods, style)
     own: Any = _looked_up(looks)
     if own is not None and not is_stand_in and own.__name__ == name:
@@ -165,7 +165,11 @@ def make_class(parts: list[Any], peer: Any, register: Callable[[type], None], is
         for constant, value in style[3]:
             type.__setattr__(made, str(constant), peer.value(value))
     else:
-        made = _plain_class(name, [peer.value(base) for base in base_trees], style, looks, peer)
+        bases = [peer.value(base) for base in base_trees]
+        made = _plain_class(name, bases, style, looks, peer, [one for one in of_class if one in _OF_CLASSES])
+        type.__setattr__(made, "__metas__", tuple(peer.value(one) for one in metas))
+    if peer.is_test and type(sys.modules.get("solution")) is types.ModuleType:
+        vars(sys.modules["solution"]).setdefault(name, made)  # where a pickle looks for it
     register(made)
     set_on = type.__setattr__
     if style[0] == "plain" and "__slots__" in vars(made):
@@ -179,9 +183,9 @@ def make_class(parts: list[Any], peer: Any, register: Callable[[type], None], is
         set_on(made, bare, None if bare != operator_name else _operator(bare, peer))
     for method in methods:
         if method.startswith("@"):
-            set_on(made, method[1:], classmethod(_method(method[1:], peer)))
+            set_on(made, method[1:], classmethod(forwarding(method[1:], peer)))
         elif not hasattr(Remote, method):
-            set_on(made, str(method), _method(method, peer))
+            set_on(made, str(method), Method(str(method), made, peer))
     if style[0] != "plain":
         set_on(made, "__getattr__", lambda self, attribute: _attribute_of(self, attribute, peer))
     if style[0] == "record":
@@ -204,7 +208,7 @@ def _check_names(methods: list[str], style: list[Any]) -> None:
         raise ValueError("no such name")
 
 
-def _plain_class(name: str, bases: list[Any], style: list[Any], looks: str, peer: Any) -> Any:
+def _plain_class(name: str, bases: list[Any], style: list[Any], looks: str, peer: Any, of_class: list[str]) -> Any:
     namespace: dict[str, Any] = {"__module__": "solution", "__qualname__": name, "__peer__": peer}
     as_what = _looked_up(looks)
     if as_what is not None:
@@ -231,6 +235,11 @@ def _plain_class(name: str, bases: list[Any], style: list[Any], looks: str, peer
             namespace[field] = dataclasses.field(**options)
     elif not any(issubclass(base, Remote) for base in bases):
         bases = [Remote, *bases]
+    known = tuple(dict.fromkeys(type(base) for base in bases if type(base) not in (Meta, type)))
+    if of_class and style[0] == "plain":
+        meta = type("Meta", known or (Meta,), {one: _operator(one, peer) for one in of_class})
+    elif len(known) == 1:
+        meta = known[0]
     if style[0] == "plain" and all(base is Remote or not base.__dictoffset__ for base in bases):
         namespace["__slots__"] = ("__weakref__",) if bases == [Remote] else ()
         if style[1]:
@@ -313,7 +322,7 @@ def make_object(kind: str, mirror: Any, parts: list[Any], peer: Any) -> Any:
 
 def _operator(name: str, peer: Any) -> Callable[..., Any]:
     if name == "__call__":
-        return lambda self, *arguments, **options: peer.request("call", self, list(arguments), options)
+        return lambda self, /, *arguments, **options: peer.request("call", self, list(arguments), options)
     if name == "__await__":
         return lambda self: _awaited(self, peer).__await__()
     if name in COMPARISONS:
@@ -327,19 +336,7 @@ async def _awaited(value: Any, peer: Any) -> Any:
     return peer.request("await", value)
 
 
-def _method(name: str, peer: Any) -> Callable[..., Any]:
-    def forward(self: Any, *arguments: Any, **options: Any) -> Any:
-        return peer.request("method", self, name, list(arguments), options)
-
-    forward.__name__ = name
-    return forward
-
-
 def _attribute_of(value: Any, name: str, peer: Any) -> Any:
     if name.startswith("_"):
         raise AttributeError(name)
     return peer.request("get", value, name)
-
-
-def _is_method(value: Any) -> bool:
-    return isinstance(value, (types.FunctionType, types.MethodDescriptorType))

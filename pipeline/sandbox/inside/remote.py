@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import copyreg
 import dataclasses
 import inspect
 import math
 import operator
+import pickle
 import sys
 import types
 from collections.abc import Callable
@@ -18,10 +20,6 @@ _BINARY = (
 COMPARISONS = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__")
 
 
-def _swapped(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    return lambda right, left: function(left, right)
-
-
 def _on_type(name: str) -> Callable[..., Any]:
     return lambda value, *rest: getattr(type(value), name)(value, *rest)
 
@@ -30,36 +28,38 @@ def _deepcopy(value: Any, memo: Any = None) -> Any:
     return copy.deepcopy(value)
 
 
+ARITHMETIC = {f"__{how}{name}__" for name in (*_BINARY, "divmod", "pow") for how in ("", "r", "i")} - {
+    "__idivmod__"
+}
 OPERATORS: dict[str, Callable[..., Any]] = {
-    **{f"__{name}__": getattr(operator, name.replace("and", "and_").replace("or", "or_").replace("xor_", "xor")
-                              if name in ("and", "or") else name) for name in _BINARY},
-    **{name: getattr(operator, name.strip("_")) for name in COMPARISONS},
+    # These may give NotImplemented: Python then asks the other operand, on the side that computes.
+    **{name: _on_type(name) for name in (*sorted(ARITHMETIC), *COMPARISONS)},
     "__len__": len, "__iter__": iter, "__next__": next, "__getitem__": operator.getitem, "__reversed__": reversed,
     "__setitem__": operator.setitem, "__delitem__": operator.delitem, "__contains__": operator.contains,
     "__bool__": bool, "__str__": str, "__repr__": repr, "__format__": format, "__hash__": hash, "__bytes__": bytes,
     "__neg__": operator.neg, "__pos__": operator.pos, "__abs__": abs, "__invert__": operator.invert,
     "__int__": int, "__float__": float, "__complex__": complex, "__index__": operator.index, "__round__": round,
-    "__trunc__": math.trunc, "__floor__": math.floor, "__ceil__": math.ceil, "__divmod__": divmod, "__pow__": pow,
-    "__rpow__": _swapped(pow), "__rdivmod__": _swapped(divmod), "__ipow__": operator.ipow,
+    "__trunc__": math.trunc, "__floor__": math.floor, "__ceil__": math.ceil,
     **{name: _on_type(name) for name in (
         "__enter__", "__exit__", "__aenter__", "__aexit__", "__aiter__", "__anext__", "__await__",
         "__get__", "__set__", "__delete__", "__set_name__", "__missing__", "__fspath__", "__dir__",
     )}, "__call__": operator.call if hasattr(operator, "call") else lambda value, *rest: value(*rest),
 }  # fmt: skip
-for _name in _BINARY:
-    OPERATORS[f"__r{_name}__"] = _swapped(OPERATORS[f"__{_name}__"])
-    OPERATORS[f"__i{_name}__"] = getattr(operator, "i" + _name)
-ARITHMETIC = {f"__{how}{name}__" for name in (*_BINARY, "divmod", "pow") for how in ("", "r", "i")}
 CONVERSIONS = (
     "__neg__", "__pos__", "__abs__", "__invert__", "__int__", "__float__", "__complex__", "__index__", "__round__",
     "__trunc__", "__floor__", "__ceil__",
 )  # fmt: skip
 COPIES: dict[str, Callable[..., Any]] = {"__copy__": copy.copy, "__deepcopy__": _deepcopy}
+# The tests' side never reads a pickle of the candidate's: reading one runs code.
+PICKLES: dict[str, Callable[..., Any]] = {
+    "__reduce_ex__": pickle.dumps, "__setstate__": lambda _kind, text: pickle.loads(text),
+}  # fmt: skip
+_pickled: dict[int, Any] = {}  # classes that a pickle names, by id
 
 
 def signature(function: Any, name: str) -> Any:
     """Return the signature of a callable over there, or as much of its code as says that."""
-    flags, *parameters = function.__peer__.request("signature", function)
+    flags, has_result, result, *parameters = function.__peer__.request("signature", function)
     found = inspect.Signature(
         [
             inspect.Parameter(
@@ -69,7 +69,8 @@ def signature(function: Any, name: str) -> Any:
                 annotation=annotation if is_annotated else inspect.Parameter.empty,
             )
             for parameter, kind, has_default, default, is_annotated, annotation in parameters
-        ]
+        ],
+        return_annotation=result if has_result else inspect.Signature.empty,
     )
     if name == "__signature__":
         return found
@@ -92,7 +93,9 @@ class RefusedError(AttributeError):
 class Meta(type):
     """The class of stand-ins' classes."""
 
-    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> Any:
+    __metas__: tuple[Any, ...] = ()  # the metaclasses that a solution wrote, of the class that this is for
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], /, **options: Any) -> Any:
         """Derive a class from one of the other side's, over there; its methods stay here."""
         peer = next(base for base in bases if isinstance(base, Meta)).__peer__
         if not peer.is_test:
@@ -108,9 +111,13 @@ class Meta(type):
             namespace["__classcell__"].cell_contents = made
         return made
 
-    def __call__(cls, *arguments: Any, **options: Any) -> Any:
+    def __call__(cls, /, *arguments: Any, **options: Any) -> Any:
         """Make an object, over there."""
         return cls.__peer__.request("call", cls, list(arguments), options)
+
+    def __instancecheck__(cls, value: Any) -> bool:
+        """Return whether something is of the class; what has it as its metaclass is, too."""
+        return type.__instancecheck__(cls, value) or (isinstance(value, Meta) and cls in value.__metas__)
 
     def __getattr__(cls, name: str) -> Any:
         """Return an attribute of the class."""
@@ -132,6 +139,10 @@ class Meta(type):
     def __delattr__(cls, name: str) -> None:
         """Undo what set an attribute of the class, or delete it, over there."""
         cls.__peer__.request("restore", cls, name)
+
+    def __dir__(cls) -> list[str]:
+        """Return the names of its attributes, over there."""
+        return [str(name) for name in cls.__peer__.request("op", "__dir__", [cls])]
 
     def __getitem__(cls, key: Any) -> Any:
         """Return `cls[key]`, over there."""
@@ -196,7 +207,7 @@ class RecordMeta(Meta):
 
     __record__ = True  # see `layouts.has_plain_layout`
 
-    def __call__(cls, *arguments: Any, **options: Any) -> Any:
+    def __call__(cls, /, *arguments: Any, **options: Any) -> Any:
         """Make an object: here, where its fields are all that makes it."""
         if not cls.__dict__["__made_there__"]:
             return type.__call__(cls, *arguments, **options)
@@ -261,3 +272,26 @@ class Remote:
     def __deepcopy__(self, memo: Any) -> Any:
         """Return a deep copy, made over there."""
         return self.__peer__.request("op", "__deepcopy__", [self])
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Return what a pickle of the tests holds: one that was made over there, and is read there."""
+        if not self.__peer__.is_test:
+            raise UnsupportedTestError("a pickle of an object of the tests'")
+        return _unpickled, (type(self), self.__peer__.request("op", "__reduce_ex__", [self, int(protocol)]))
+
+
+def _unpickled(kind: Any, text: bytes) -> Any:
+    return kind.__peer__.request("op", "__setstate__", [kind, text])
+
+
+def _class_of(number: int) -> Any:
+    return _pickled[number]
+
+
+def _reduced(kind: Any) -> Any:
+    _pickled[id(kind)] = kind
+    return _class_of, (id(kind),)
+
+
+copyreg.pickle(Meta, _reduced)
+copyreg.pickle(RecordMeta, _reduced)

@@ -195,6 +195,8 @@ def run_tester(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers:
     session = Session(line.talk, is_test=True)
     session.not_reaching = ("names", "public", "derive")
     hear_issubclass(session)
+    session.around.watch(load["setup"] + load["code"])
+    sys.modules["solution"] = types.ModuleType("solution")  # where a pickle looks for enums and named tuples
     module = sys.modules[_MODULE] = types.ModuleType(_MODULE)
     namespace = module.__dict__
     try:
@@ -252,7 +254,9 @@ def _outcome(
             and not isinstance(error, RefusedError)
         )
         return ["failed" if is_shown else "error", name]
-    return ["error", "calls at the same time came one after the other"] if session.collapses else ["passed", ""]
+    if session.collapses or session.around.is_weak:
+        return ["error", "what the tests share with the solution came apart"]
+    return ["passed", ""]
 
 
 def hear_issubclass(session: Session) -> None:

@@ -38,9 +38,9 @@ from typing import Any
 
 from pairsmith.pipeline.sandbox.inside.coroutines import Coroutines, Threads
 from pairsmith.pipeline.sandbox.inside.graph import BrokenMessageError, Peer
-from pairsmith.pipeline.sandbox.inside.guarding import OWN, Guard
-from pairsmith.pipeline.sandbox.inside.remote import COPIES, OPERATORS, UnsupportedTestError, derived
-from pairsmith.pipeline.sandbox.inside.surroundings import Attributes, Copies, Surroundings, log
+from pairsmith.pipeline.sandbox.inside.guarding import OWN, Attributes, Guard
+from pairsmith.pipeline.sandbox.inside.remote import COPIES, OPERATORS, PICKLES, UnsupportedTestError, derived
+from pairsmith.pipeline.sandbox.inside.surroundings import Copies, Surroundings, log
 from pairsmith.schemas.values import ValueTooLargeError
 
 _SINGLE_ITEMS = 32  # of an iterator, asked for one by one: a test that counts them sees each when it happens
@@ -87,7 +87,7 @@ class Session(Peer):
         self.line = threading.RLock()
         self._n_waiting = 0
         self._threads = Threads()
-        self._around: Any = Surroundings() if is_test else Copies()
+        self.around: Any = Surroundings() if is_test else Copies()
 
     def request(self, *body: Any) -> Any:
         """Return what the other side answers.
@@ -112,7 +112,7 @@ class Session(Peer):
         self._n_waiting += 1
         with self.line:
             self._n_waiting -= 1
-            for change in self._around.changes():
+            for change in self.around.changes():
                 self._ask(tuple(change))
             try:
                 value = self._ask(tuple(body))
@@ -122,12 +122,12 @@ class Session(Peer):
                 self.overlaps = self.overlaps or self._n_waiting > 0
                 raise
             finally:
-                if self._around.roots():
-                    self._take_files()
+                if self.around.is_watched or self.around.roots():
+                    self._take_changes()
 
-    def _take_files(self) -> None:
+    def _take_changes(self) -> None:
         try:
-            self._around.take(self._ask(("files",)))
+            self.around.take(*self._ask(("files",)))
         except (OSError, TypeError, ValueError):
             self.is_broken = True
 
@@ -232,8 +232,9 @@ class Session(Peer):
 
     @property
     def collapses(self) -> bool:
-        """Whether what the candidate would have the tests do at the same time came one after the other."""
-        return self._threads.is_collapsed or self._coroutines.is_collapsed
+        """Whether what belongs together came apart: what runs at the same time, or draws from one seed."""
+        self.around.draws()
+        return self.around.is_mixed or self._threads.is_collapsed or self._coroutines.is_collapsed
 
     def _do_queued(self) -> None:
         self._threads.queued()
@@ -256,7 +257,7 @@ class Session(Peer):
         return getattr(owner, name)(*arguments, **options)
 
     def _do_op(self, name: str, operands: list[Any]) -> Any:
-        return (OPERATORS.get(name) or COPIES[name])(*operands)
+        return {**OPERATORS, **COPIES, **({} if self.is_test else PICKLES)}[name](*operands)
 
     def _do_get(self, owner: Any, name: str) -> Any:
         if self.is_test and name == "__dict__":
@@ -272,7 +273,8 @@ class Session(Peer):
     def _do_signature(self, function: Any) -> list[Any]:
         found = inspect.signature(function)
         flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
-        return [flags] + [
+        result = found.return_annotation
+        return [flags, result is not found.empty, result] + [
             [name, int(one.kind), one.default is not one.empty, one.default, one.annotation is not one.empty,
              one.annotation]
             for name, one in found.parameters.items()
@@ -313,10 +315,10 @@ class Session(Peer):
         log(plain, error, has_own_level)
 
     def _do_around(self, what: str, value: Any) -> None:
-        self._around.around(what, value)
+        self.around.around(what, value)
 
     def _do_files(self) -> Any:
-        return self._around.changed()
+        return self.around.changed()
 
     def _do_await(self, coroutine: Any) -> Any:
         return self._coroutines.started(coroutine).result()

@@ -107,7 +107,8 @@ class _Recorder:
         elif report.skipped:
             self.outcomes.setdefault(name, "skipped")
         elif report.when == "call":
-            self.outcomes.setdefault(name, "error" if self._session.collapses else "passed")
+            shows_nothing = self._session.collapses or self._session.around.is_weak
+            self.outcomes.setdefault(name, "error" if shows_nothing else "passed")
 
     def pytest_make_collect_report(self, collector: Any) -> None:
         self._is_unsupported = self._is_raised = False
@@ -190,6 +191,7 @@ def run_suite(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers: 
     try:
         import pytest
 
+        session.around.watch(load["setup"] + load["code"])
         shared = types.ModuleType("solution")
         exec(compile(load["setup"], "<setup>", "exec", dont_inherit=True), shared.__dict__)
         session.setup = own_classes(shared.__dict__)

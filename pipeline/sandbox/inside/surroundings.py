@@ -1,18 +1,19 @@
 """What tests change around a candidate: patched names of the standard library, environment variables, files.
 
 A test that patches `input`, sets a variable or writes into `tmp_path` means the candidate, which runs in another
-sandbox. So each request of a test brings over there what has changed since the last one; what the candidate then
-writes into the files of the tests comes back. Files are those below entries of /tmp that the tests made; a
+sandbox. So each request of a test brings over there what has changed since the last one (so does what the tests
+name of the context of decimals and of the seed of `random`); what the candidate then writes into the files of the
+tests, and its context, come back. Files are those below entries of /tmp that the tests made; a
 candidate can change nothing else of theirs.
 """
 
 from __future__ import annotations
 
 import builtins
+import decimal
 import os
 import stat
 import sys
-from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 from pairsmith.pipeline.sandbox.inside.remote import UnsupportedTestError
@@ -36,10 +37,17 @@ PATCHABLE = {
 _FOLDER, _CLOSED = "/tmp", "/tmp/suite"
 _MOST_BYTES = 1 << 20
 _MOST_FILES = 1000
+_MOST_DIGITS = 10**7
 
 
 class Surroundings:
-    """The test's side: what the other side was told last."""
+    """The test's side: what the other side was told last.
+
+    Attributes:
+        is_watched: whether to ask what the candidate changed even where no files are.
+        is_mixed: the tests drew random numbers behind those that the candidate drew from the same seed.
+        is_weak: the candidate left a context of decimals under which a test could pass for that reason.
+    """
 
     def __init__(self) -> None:
         """Take what is there now for what both sides have."""
@@ -49,6 +57,33 @@ class Surroundings:
         self._folder = os.getcwd()
         self._others = set(os.listdir(_FOLDER))
         self._files: dict[str, Any] = {}
+        self._depth = sys.getrecursionlimit()
+        self._context: Any = None
+        self._numbers: Any = None
+        self.is_watched = self._is_seeded = self._is_drawn_there = self.is_mixed = self.is_weak = False
+
+    def watch(self, code: str) -> None:
+        """Look after what some tests name: the context of decimals, and random numbers that they seed."""
+        if "decimal" in code:
+            self.is_watched, self._context = True, _context()
+        if "random" in code and ("seed" in code or "setstate" in code):
+            import random  # large, and few tests have it
+
+            random.seed, random.setstate = self._seeding(random.seed), self._seeding(random.setstate)
+
+    def _seeding(self, function: Any) -> Any:
+        def seed(*arguments: Any, **options: Any) -> None:
+            self.draws()
+            function(*arguments, **options)
+            self.is_watched = self._is_seeded = True
+            self._is_drawn_there, self._numbers = False, None
+
+        return seed
+
+    def draws(self) -> None:
+        """Note whether the tests draw random numbers behind those that the candidate has drawn."""
+        if self._is_drawn_there and sys.modules["random"].getstate() != self._numbers:
+            self.is_mixed = True
 
     def roots(self) -> list[str]:
         """Return the entries of /tmp that the tests have made."""
@@ -73,6 +108,16 @@ class Surroundings:
             gone = [name for name in self._variables if name not in variables]
             found.append(["around", "variables", [variables, gone]])
             self._variables = variables
+        if sys.getrecursionlimit() != self._depth:
+            self._depth = sys.getrecursionlimit()
+            found.append(["around", "depth", self._depth])
+        if self._context is not None and _context() != self._context:
+            self._context = _context()
+            found.append(["around", "context", self._context])
+        if self._is_seeded and sys.modules["random"].getstate() != self._numbers:
+            self.draws()
+            self._numbers = sys.modules["random"].getstate()
+            found.append(["around", "numbers", self._numbers])
         files = look(self.roots())
         if files != self._files:
             found.append(["around", "files", changed(files, self._files)])
@@ -82,13 +127,22 @@ class Surroundings:
             found.append(["around", "folder", self._folder])
         return found
 
-    def take(self, files: Any) -> None:
-        """Change the tests' files as the candidate has changed its copies.
+    def take(self, files: Any, context: Any, is_drawn: Any) -> None:
+        """Change the tests' files and their context of decimals as the candidate has changed its copies.
 
         Raises:
-            ValueError: if one is none of theirs.
-            UnsupportedTestError: if they are too many.
+            ValueError: if a file is none of theirs, or the context is none.
+            UnsupportedTestError: if files are too many.
         """
+        self._is_drawn_there = self._is_drawn_there or is_drawn is True
+        is_other = self._context is not None and _checked(context) != self._context
+        if is_other:
+            _set_context(context)
+            before, self._context = self._context, context
+            self.is_weak = self.is_weak or context[1:] != before[1:] or context[0] < before[0]
+        self._take_files(files)
+
+    def _take_files(self, files: Any) -> None:
         if files is None:
             raise UnsupportedTestError("files of more than a MiB")
         roots = self.roots()
@@ -179,6 +233,7 @@ class Copies:
         self._real: dict[tuple[str, str], Any] = {}
         self._files: dict[str, Any] = {}
         self._home = os.getcwd()
+        self._numbers: Any = None
 
     def around(self, what: str, parts: Any) -> None:
         """Change one thing as the tests have it."""
@@ -197,17 +252,29 @@ class Copies:
         elif what == "files":
             put(parts)
             self._files = look(sorted({"/".join(path.split("/")[:3]) for path, _ in parts} | self._roots()))
+        elif what == "depth":
+            sys.setrecursionlimit(parts)
+        elif what == "context":
+            _set_context(parts)
+        elif what == "numbers":
+            __import__("random").setstate(parts)
+            self._numbers = parts
         elif what == "folder":
             os.chdir(parts if os.path.isdir(parts) and parts != _CLOSED else self._home)
 
-    def changed(self) -> list[list[Any]] | None:
-        """Return what the candidate has changed of the tests' files; None for too much."""
+    def changed(self) -> tuple[list[list[Any]] | None, Any, bool]:
+        """Return what the candidate has changed of the tests' files, None for too much; its context of decimals.
+
+        And whether it has drawn random numbers since the tests' seed.
+        """
         files = look(sorted(self._roots()))
+        found: list[list[Any]] | None
         try:
             found, self._files = changed(files, self._files), files
         except UnsupportedTestError:
-            return None
-        return found
+            found = None
+        is_drawn = self._numbers is not None and sys.modules["random"].getstate() != self._numbers
+        return found, _context(), is_drawn
 
     def _roots(self) -> set[str]:
         return {path for path in self._files if path.count("/") == 2}
@@ -236,45 +303,30 @@ def loggers_above(logger: Any) -> list[Any]:
     return found
 
 
-class Attributes(MutableMapping[str, Any]):
-    """The `__dict__` of a test's object, as a candidate may use it: private names only if it made them."""
-
-    def __init__(self, owner: Any, theirs: dict[tuple[int, str], Any]) -> None:
-        """Of one object."""
-        self._owner, self._theirs = owner, theirs
-
-    def __getitem__(self, name: str) -> Any:
-        """Return an attribute."""
-        if not self._is_open(name):
-            raise KeyError(name)
-        return vars(self._owner)[name]
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        """Set an attribute."""
-        if name not in vars(self._owner):
-            self._theirs[id(self._owner), name] = self._owner
-        if not self._is_open(name):
-            raise KeyError(name)
-        vars(self._owner)[name] = value
-
-    def __delitem__(self, name: str) -> None:
-        """Delete an attribute."""
-        self[name]
-        del vars(self._owner)[name]
-
-    def __iter__(self) -> Iterator[str]:
-        """Go through the names."""
-        return iter([name for name in vars(self._owner) if self._is_open(name)])
-
-    def __len__(self) -> int:
-        """Count the names."""
-        return len(list(iter(self)))
-
-    def _is_open(self, name: Any) -> bool:
-        return type(name) is str and (not name.startswith("_") or (id(self._owner), name) in self._theirs)
-
-
 _open = builtins.open
+
+
+def _context() -> tuple[Any, ...]:
+    context = decimal.getcontext()
+    traps = tuple(kind.__name__ for kind, is_set in context.traps.items() if is_set)
+    return (context.prec, context.rounding, context.Emin, context.Emax, context.capitals, context.clamp, traps)
+
+
+def _checked(context: Any) -> Any:
+    """Return what `_context` gave on the other side; raise ValueError for all else."""
+    kinds = [type(part) for part in context] if type(context) is tuple else []
+    if kinds != [int, str, int, int, int, int, tuple] or any(type(name) is not str for name in context[6]):
+        raise ValueError("no context")
+    if context[0] > _MOST_DIGITS:
+        raise ValueError("too many digits")
+    return context
+
+
+def _set_context(parts: Any) -> None:
+    context = decimal.getcontext()
+    context.prec, context.rounding, context.Emin, context.Emax, context.capitals, context.clamp = parts[:6]
+    for kind in context.traps:
+        context.traps[kind] = kind.__name__ in parts[6]
 
 
 def _patchable() -> list[tuple[tuple[str, str], Any]]:
