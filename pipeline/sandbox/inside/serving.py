@@ -250,7 +250,7 @@ def _outcome(
         name = type_name(error).decode()
         is_shown = (
             (session.was_reached or error is session.raised)
-            and not (session.overlaps or session.collapses)
+            and not (session.collapses or session.overlaps)
             and not isinstance(error, RefusedError)
         )
         return ["failed" if is_shown else "error", name]

@@ -193,8 +193,7 @@ class Session(Peer):
 
     def overlap(self, by_time: bool, is_ours: bool) -> None:
         """Note whether several coroutines of one side run at once, which wait for time to pass."""
-        first = self._next % 2 if is_ours else 1 - self._next % 2
-        running = [one for number, one in list(self.objects.items()) if number % 2 == first]
+        running = [one for number, one in list(self.objects.items()) if (number % 2 == self._next % 2) == is_ours]
         n_running = sum(one.cr_frame is not None for one in running if isinstance(one, types.CoroutineType))
         self.overlaps = self.overlaps or (by_time and n_running > 1)
 
@@ -232,9 +231,10 @@ class Session(Peer):
 
     @property
     def collapses(self) -> bool:
-        """Whether what belongs together came apart: what runs at the same time, or draws from one seed."""
+        """Whether what the candidate would have the tests do at the same time came one after the other."""
         self.around.draws()
-        return self.around.is_mixed or self._threads.is_collapsed or self._coroutines.is_collapsed
+        self.overlaps |= self.around.is_mixed
+        return self._threads.is_collapsed or self._coroutines.is_collapsed
 
     def _do_queued(self) -> None:
         self._threads.queued()

@@ -129,7 +129,7 @@ class _Recorder:
         is_shown = (
             (self._session.was_reached or self._is_raised)
             and not self._is_unsupported
-            and not (self._session.overlaps or self._session.collapses)
+            and not (self._session.collapses or self._session.overlaps)
         )
         return "failed" if is_shown else "error"
 
