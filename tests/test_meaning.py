@@ -68,8 +68,8 @@ def test_right_passes_and_wrong_fails(
 
 def plain_python(trial: Trial) -> bool:
     """Return whether plain CPython, all in one process, lets a solution through."""
-    namespace: dict[str, object] = {"__name__": "plain"}
-    sys.modules["plain"] = types.ModuleType("plain")
+    module = sys.modules["plain"] = types.ModuleType("plain")
+    namespace = vars(module)  # where a pickle looks for classes
     tests = trial.row["tests"]
     if "def check(" in tests:
         tests += f"\ncheck({trial.row['entry_point']})\n"

@@ -174,6 +174,8 @@ class Peer:
             return None
         if kind is types.ModuleType:
             return {"module": value.__name__}
+        if kind is property:
+            return {"property": self._trees([value.fget, value.fset, value.fdel, value.__doc__])}
         if kind in layouts.VIEW_NAMES:
             return {"view": [layouts.VIEW_NAMES[kind], self._trees(value)]}
         named = layouts.value_parts(value)
@@ -201,6 +203,8 @@ class Peer:
             return _TYPES[body]
         if tag == "module":
             return importlib.import_module(body) if layouts.is_standard(body) else types.ModuleType(body)
+        if tag == "property":
+            return property(*[self.value(part) for part in body])
         if tag == "view":
             return layouts.make_view(body[0], [self.value(part) for part in body[1]])
         if tag == "named":
@@ -251,7 +255,8 @@ class Peer:
             state = [[name, self.tree(part)] for name, part in layouts.error_state(value).items()]
             arguments = self._trees(layouts.error_arguments(value))
             chain = self._trees(layouts.error_chain(value, self._drops))
-            return ["exc", self.tree(kind), arguments, chain, state]
+            items = synced[number] = layouts.items_of(value)
+            return ["exc", self.tree(kind), arguments, chain, state, self._trees(items)]
         if isinstance(value, type):
             is_stand_in = self._stand_in_of.get(value) == number
             return ["stand_in" if is_stand_in else "class", *mirrors.describe(value, self)]
@@ -290,7 +295,7 @@ class Peer:
         elif kind in ("own", "exc", "sub", "obj"):
             mirror = self.value(parts[0])
             made = mirrors.make_object(kind, mirror, parts[1:], self)
-            is_synced = kind == "obj" or (kind == "sub" and isinstance(made, (list, dict, set)))
+            is_synced = kind in ("obj", "exc") or (kind == "sub" and isinstance(made, (list, dict, set)))
         else:
             if kind == "ndarray":
                 self._need_numpy()
@@ -323,7 +328,8 @@ class Peer:
             return gone
         for number in list(self.objects):
             value = self.objects[number]
-            if number % 2 == self._next % 2 and number not in self._known:
+            is_whole = number in self._known and not isinstance(value, BaseException)
+            if number % 2 == self._next % 2 and not is_whole:
                 continue  # the other side may hold its stand-in
             # Held by the table, by this variable and by the call itself.
             if sys.getrefcount(value) <= 3 and not isinstance(value, type):

@@ -203,11 +203,17 @@ def is_heap(kind: Any) -> bool:
 
 
 def error_state(error: BaseException) -> dict[str, Any]:
-    """Return what an exception of the standard library says beside its arguments, and the notes of any."""
+    """Return what an exception of the standard library says beside its arguments and notes."""
     if is_written_class(type(error)):
-        return {name: value for name, value in vars(error).items() if name == "__notes__"}
+        return {}
     known = {name: getattr(error, name, None) for name in ("filename", "name")}
-    return {**vars(error), **{name: value for name, value in known.items() if value is not None}}
+    state = {name: value for name, value in vars(error).items() if name != "__notes__"}
+    return {**state, **{name: value for name, value in known.items() if value is not None}}
+
+
+def _error_dict(error: BaseException) -> dict[str, Any]:
+    found: dict[str, Any] = BaseException.__dict__["__dict__"].__get__(error)
+    return found
 
 
 def error_chain(error: BaseException, is_test: bool) -> list[Any]:
@@ -260,17 +266,23 @@ def _twin_of(value: Any) -> twins.Container | None:
 
 
 def items_of(value: Any) -> list[Any]:
-    """Return what a container, or an object by its attributes, holds."""
+    """Return what a container, or an object by its attributes, holds; of an exception its notes."""
     twin = _twin_of(value)
+    if isinstance(value, BaseException):
+        notes = _error_dict(value).get("__notes__")
+        return [] if notes is None else ["__notes__", notes]
     if twin is not None:
         return twin.items(value)
     return [part for pair in state_of(value).items() for part in pair]
 
 
 def fill(value: Any, items: list[Any]) -> None:
-    """Have a container, or an object by its attributes, hold these items instead."""
+    """Have a container, or an object by its attributes, hold these items instead; an exception these notes."""
     twin = _twin_of(value)
-    if twin is not None:
+    if isinstance(value, BaseException):
+        _error_dict(value).pop("__notes__", None)
+        _error_dict(value).update(dict(zip(items[::2], items[1::2])))  # noqa: B905 (Python 3.9)
+    elif twin is not None:
         twin.fill(value, items)
     else:
         set_state(value, dict(zip(items[::2], items[1::2])))  # noqa: B905 (Python 3.9)
