@@ -1,5 +1,6 @@
 """Programs on inputs and tests on answers, in a real sandbox: late, broken and hostile ones among them."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -46,9 +47,14 @@ def test_an_input_that_stops_many_costs_nobody_the_next_ones(quick: SandboxPool)
 
 def test_a_program_that_every_input_stops_is_asked_a_few_times(quick: SandboxPool) -> None:
     endless = "def f(x):\n    while True:\n        pass"
-    matrix = run_matrix(PROBLEM, ["def f(x):\n    return x", endless], [f"[{n}]" for n in range(6)], quick)
-    late = [matrix.answers[number].status for number in matrix.rows[1]]
+    sources = ["def f(x):\n    return x", endless]
+    of_text, of_numbers = (
+        run_matrix(PROBLEM, sources, [json.dumps([kind(n)]) for n in range(6)], quick) for kind in (str, int)
+    )
+    late = [of_text.answers[number].status for number in of_text.rows[1]]
     assert late == [Status.TIMEOUT] * 4 + [Status.NOT_RUN] * 2
+    # Larger numbers than two that it was late for are not asked, and late.
+    assert {of_numbers.answers[number].status for number in of_numbers.rows[1]} == {Status.TIMEOUT}
 
 
 CODE_TESTS = {
