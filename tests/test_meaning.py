@@ -1,5 +1,6 @@
 """Tests in every form mean what plain tools say they mean; see `tests.meaning`."""
 
+import decimal
 import re
 import subprocess
 import sys
@@ -73,13 +74,16 @@ def plain_python(trial: Trial) -> bool:
     tests = trial.row["tests"]
     if "def check(" in tests:
         tests += f"\ncheck({trial.row['entry_point']})\n"
+    depth = sys.getrecursionlimit()
     try:
-        for part in (trial.row.get("setup", ""), trial.code, tests):
-            exec(compile(part, "<string>", "exec"), namespace)
+        with decimal.localcontext(decimal.Context()):  # what a solution leaves set ends here
+            for part in (trial.row.get("setup", ""), trial.code, tests):
+                exec(compile(part, "<string>", "exec"), namespace)
     except Exception:
         return False
     finally:
         del sys.modules["plain"]
+        sys.setrecursionlimit(depth)
     return True
 
 
