@@ -278,4 +278,4 @@ def test_bad_input_is_one_line(run: Path, home: Path, tmp_path: Path) -> None:
     with open_listener("127.0.0.1", 0) as taken:
         taken.listen()
         port = str(taken.getsockname()[1])
-        assert_one_line(call_pairsmith("view", run, "--port", port, home=home), port, "--port")
+        assert_one_line(call_pairsmith("view", run, "--port", port, home=home), port, "port 0 for any")
