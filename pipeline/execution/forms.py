@@ -134,9 +134,7 @@ def _without_own_words(code: str) -> str:
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 first.value.value = ""
     stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    named = {
-        node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
-    }
+    named = {node.name for node in nodes if isinstance(node, _DEFINITIONS)}
     own = (stored | named | {node.arg for node in nodes if isinstance(node, ast.arg)}) - taken
     for node in nodes:  # attributes and texts stay: they may be those of anything
         if isinstance(node, ast.Name) and node.id in own:
