@@ -102,6 +102,7 @@ def test_no_response_and_no_input_break_nothing() -> None:
     assert (agreement.n_responses, rows[0].standing) == (0, ResponseLabel.UNDECIDED)
 
 
+@pytest.mark.slow
 def test_a_fit_on_simulated_problems_is_honest_on_others() -> None:
     """Behaviours are drawn, one is right at a known rate; held-out posteriors must match how often it is."""
     chance = np.random.default_rng(3)

@@ -110,6 +110,7 @@ def test_what_the_own_inputs_have_in_common_is_put_right(
     assert fit(own, arguments) == fitted
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=100)
 @given(ARGUMENTS, ARGUMENTS)
 def test_own_inputs_stay_as_they_are_and_any_others_keep_their_number(own: list[Any], other: list[Any]) -> None:

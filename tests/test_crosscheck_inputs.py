@@ -27,6 +27,7 @@ def texts(*arguments: list[Any]) -> list[str]:
     return [encode_arguments(row) for row in arguments]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=100)
 @given(st.lists(ARGUMENTS, min_size=1, max_size=4), st.integers(1, 30))
 def test_any_inputs_give_new_ones_of_the_same_number_of_arguments(rows: list[list[Any]], n: int) -> None:

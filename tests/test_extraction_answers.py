@@ -95,6 +95,7 @@ def test_an_answer_that_changes_its_own_program_is_ambiguous(behind: str, is_cha
     assert extract(text, blocks="last").code == GOOD
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     ["<think>a</think>\n" * 50_000 + block(GOOD), block(GOOD) + "</s> " * 200_000],

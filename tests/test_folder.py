@@ -137,6 +137,7 @@ def test_a_shard_with_a_changed_page_is_made_again(done: StageFolder) -> None:
         done.read(NAMES[0])
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_anywhere_is_never_signed(done: StageFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run was killed before its manifest; then a bit of a shard flips, which no other digest covers."""
     monkeypatch.setattr(folder_module, "_written", {})

@@ -122,6 +122,7 @@ def test_the_evidence_holds_every_candidate_and_why_it_makes_no_pair(
     assert sum(row["pairs_rejected"] for row in rows.values()) == made.pairs.height
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_parts", [2, 8])
 def test_parts_of_the_problems_give_the_same_dataset(
     made: PairingResult, tables: PairingTables, folder: Path, tmp_path: Path, n_parts: int
