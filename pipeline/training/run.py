@@ -211,7 +211,7 @@ def _planned(planned: Planned) -> str:
 
 STAGE = Stage(
     name="training",
-    about="SFT, DPO and its kin, KTO, ORPO, CPO, SimPO, BoNBoN, through TRL",
+    about="SFT, DPO and its variants, KTO, ORPO, CPO, SimPO, BoNBoN, through TRL",
     record=None,
     reads=("pairs",),
     settings=("training", "sampling.model", "seed"),
