@@ -262,6 +262,27 @@ def test_samples_of_unknown_problems_are_refused_before_anything_runs() -> None:
         score(samples, "humaneval", judge=Broken())  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
+def test_a_plain_script_reads_a_table_by_several_processes(tmp_path: Path) -> None:
+    rows = [{**row, "completion": row["completion"] * (1 + number % 2)} for number, row in enumerate(own_rows())]
+    pl.DataFrame([*rows, *rows[:3]]).write_parquet(tmp_path / "rows.parquet")
+    script = tmp_path / "script.py"  # without a guard: nothing may run it again
+    script.write_text(
+        "import sys, polars as pl, pairsmith\nprint('once')\n"
+        f"made = pairsmith.make_pairs(pl.read_parquet('rows.parquet'), {NO_GUARDS}, workers=int(sys.argv[1]))\n"
+        "print(made.table.write_ndjson(), made.candidates.write_ndjson(), made.dropped)\n"
+    )
+    said = [
+        subprocess.run(
+            [sys.executable, str(script), n], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout
+        for n in ("1", "2")
+    ]
+    assert said[0] == said[1]
+    assert said[0].count("once") == 1
+    assert said[0].count("chosen_id") > 10
+
+
 @pytest.mark.nightly
 def test_a_large_table_becomes_pairs_in_seconds() -> None:
     rows = own_rows(1000, 100)

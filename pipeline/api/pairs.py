@@ -1,29 +1,33 @@
 """Makes preference pairs of a table of completions with verdicts or scores of the caller's own."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from joblib import Parallel, delayed
 from pydantic import ValidationError
 
 from pairsmith.pipeline.api.judge import make_candidate
 from pairsmith.pipeline.api.problems import ProblemLike, load_problems
-from pairsmith.pipeline.extraction import extract_program
+from pairsmith.pipeline.extraction import extract_programs
 from pairsmith.pipeline.judging.verdict import EXTRACTION_CAUSES
 from pairsmith.pipeline.pairing.drops import Drop, PairingError
 from pairsmith.pipeline.pairing.pairs import make_pairs as pair_tables
 from pairsmith.pipeline.pairing.tables import as_judged, tables_of_records
 from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.syntax.stage import analyse_programs
-from pairsmith.schemas.candidate import Candidate, Program
+from pairsmith.schemas.arrow import to_table
+from pairsmith.schemas.candidate import Candidate, Program, Syntax
 from pairsmith.schemas.config import ConfigError, PairsConfig, SyntaxConfig, describe_faults
 from pairsmith.schemas.problem import Interface, JudgedBy, Problem
 from pairsmith.schemas.verdict import Cause, Label, Verdict
 
 _SCALE = 1000  # steps of a score, as cases: partial_credit compares shares of them
+_FEW_ROWS = 5000  # up to so many are read here: a process takes seconds to start
+_PART_ROWS = 250  # are read at once: so many trees of programs are kept (`pipeline.syntax.parsing.parse_source`)
 _LABELS = {True: Label.PASSED, False: Label.FAILED, None: Label.UNDECIDED}
 _OPTIONAL = frozenset(field.name for field in fields(Candidate)) - {"problem_id", "completion", "context"}
 _OF_VERDICT = frozenset(field.name for field in fields(Verdict)) - {"candidate_id", "problem_id", "label", "cause"}
@@ -88,18 +92,16 @@ def make_pairs(
     frame = _labelled(_as_frame(table), passed_at)
     given = load_problems(problems) if problems is not None else _problems_of(frame)
     known = {problem.problem_id: problem for problem in given}
-    rows = frame.to_dicts()
-    candidates = _candidates(rows, known)
-    if workers is None:
-        workers = (os.cpu_count() or 1) if len(rows) > 5000 else 1  # a process takes seconds to start
+    _refuse_unknown(frame, known)
     rules = SyntaxConfig().lint_rules if any(policy.dimensions for policy in settings.policies) else ()
-    programs = [extract_program(row, known[row.problem_id]) for row in candidates]
-    used = {row.problem_id: known[row.problem_id] for row in candidates}
-    syntax = analyse_programs(used, programs, SyntaxConfig(workers=workers, lint_rules=rules))
-    verdicts = [_verdict(row, program) for row, program in zip(rows, programs, strict=True)]
-    tables = tables_of_records(
-        problems=known.values(), candidates=candidates, programs=programs, verdicts=verdicts, syntax=syntax
-    )
+    if workers is None:
+        workers = (os.cpu_count() or 1) if frame.height > _FEW_ROWS else 1
+    # Joblib's processes don't run the caller's script again, as those of multiprocessing do.
+    read = Parallel(workers)(delayed(_read)(part, own, rules) for part, own in _parts(frame, known))
+    tables = tables_of_records(problems=known.values())
+    if read:
+        frames = {name: pl.concat([part[name] for part in read]).lazy() for name in read[0]}
+        tables = replace(tables, **frames)
     made = pair_tables(as_judged(tables, settings.reasoning == "strip"), settings, seed)
     dropped = {str(reason): n for reason, n in made.dropped.items()}
     return Pairs(made.pairs, dropped, made.entries.select("candidate_id", "problem_id", "passed", "reason"))
@@ -221,16 +223,46 @@ def _question(prompt: Any) -> str:
     return prompt or ""
 
 
-def _candidates(rows: Sequence[Mapping[str, Any]], problems: Mapping[str, Problem]) -> list[Candidate]:
-    made = []
-    for number, row in enumerate(rows):
-        problem = problems.get(row["problem_id"])
-        if problem is None:
-            raise PairingError(f"row {number}: problem {row['problem_id']!r} is not among the problems")
-        plain = make_candidate(problem, row["completion"], candidate_id=row["candidate_id"])
-        given = {name: row[name] for name in _OPTIONAL & row.keys() if row[name] is not None}
-        made.append(replace(plain, **{**given, "prompt": _question(row.get("prompt") or problem.prompt)}))
-    return made
+def _refuse_unknown(frame: pl.DataFrame, problems: Mapping[str, Problem]) -> None:
+    wrong = (~frame["problem_id"].is_in(list(problems))).arg_true()
+    if len(wrong):
+        raise PairingError(f"row {wrong[0]}: problem {frame['problem_id'][wrong[0]]!r} is not among the problems")
+
+
+def _parts(
+    frame: pl.DataFrame, known: Mapping[str, Problem]
+) -> Iterator[tuple[pl.DataFrame, Mapping[str, Problem]]]:
+    """Give the table in parts of whole problems, with these."""
+    waiting: list[pl.DataFrame] = []
+    groups = frame.partition_by("problem_id", maintain_order=True)
+    for number, group in enumerate(groups):
+        waiting.append(group)
+        if sum(part.height for part in waiting) >= _PART_ROWS or number == len(groups) - 1:
+            ids = [part["problem_id"][0] for part in waiting]
+            yield pl.concat(waiting), {problem_id: known[problem_id] for problem_id in ids}
+            waiting = []
+
+
+def _read(
+    part: pl.DataFrame, problems: Mapping[str, Problem], lint_rules: tuple[str, ...]
+) -> dict[str, pl.DataFrame]:
+    """Return the tables of some rows as the stages of a run give them."""
+    rows = part.to_dicts()
+    candidates = [_candidate(row, problems[row["problem_id"]]) for row in rows]
+    programs = extract_programs(candidates, problems)
+    found: dict[str, tuple[type, Sequence[Any]]] = {
+        "candidates": (Candidate, candidates),
+        "programs": (Program, programs),
+        "syntax": (Syntax, analyse_programs(problems, programs, SyntaxConfig(workers=1, lint_rules=lint_rules))),
+        "verdicts": (Verdict, [_verdict(row, program) for row, program in zip(rows, programs, strict=True)]),
+    }
+    return {name: pl.DataFrame(to_table(records, record)) for name, (record, records) in found.items()}
+
+
+def _candidate(row: Mapping[str, Any], problem: Problem) -> Candidate:
+    plain = make_candidate(problem, row["completion"], candidate_id=row["candidate_id"])
+    given = {name: row[name] for name in _OPTIONAL & row.keys() if row[name] is not None}
+    return replace(plain, **{**given, "prompt": _question(row.get("prompt") or problem.prompt)})
 
 
 def _verdict(row: Mapping[str, Any], program: Program) -> Verdict:

@@ -6,7 +6,7 @@ nothing is run here. Beside the whole program stands its pruned form, for progra
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from pairsmith.pipeline.extraction.answers import defines, find_function, find_program
@@ -24,6 +24,20 @@ from pairsmith.schemas.problem import Interface, JudgedBy, Problem
 MAX_CHARACTERS = 1 << 20  # a longer completion is no answer: no token limit of ours lets a model write it
 _DEFAULT = ExtractionConfig()
 _NOTHING = Found(Extraction.NO_CODE, "none", "")
+
+
+def extract_programs(
+    candidates: Iterable[Candidate], problems: Mapping[str, Problem], config: ExtractionConfig = _DEFAULT
+) -> list[Program]:
+    """Return the program of each candidate; what a problem's candidates write alike is read once."""
+    seen: dict[tuple[str, ...], Program] = {}
+    programs = []
+    for row in candidates:
+        key = (row.problem_id, row.template, row.prompt, row.reasoning and "any", row.completion)
+        if (known := seen.get(key)) is None:
+            known = seen[key] = extract_program(row, problems[row.problem_id], config)
+        programs.append(replace(known, candidate_id=row.candidate_id))
+    return programs
 
 
 def extract_program(candidate: Candidate, problem: Problem, config: ExtractionConfig = _DEFAULT) -> Program:

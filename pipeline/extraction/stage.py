@@ -4,7 +4,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pairsmith.pipeline.chain.stage import Inputs, Stage
-from pairsmith.pipeline.extraction import extract_program
+from pairsmith.pipeline.extraction import extract_programs
 from pairsmith.pipeline.run.folder import Shard
 from pairsmith.schemas.candidate import Program
 from pairsmith.schemas.config import RunConfig
@@ -15,10 +15,8 @@ if TYPE_CHECKING:
 
 def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]:
     """Return one program a candidate."""
-    problems, candidates = inputs.problems(), inputs.rows["candidates"]
-    rows: list[Program] = [
-        extract_program(candidate, problems[candidate.problem_id], config.extraction) for candidate in candidates
-    ]
+    candidates = inputs.rows["candidates"]
+    rows = extract_programs(candidates, inputs.problems(), config.extraction)
     counts = Counter(f"extraction.{row.extraction}" for row in rows) + Counter(f"form.{row.form}" for row in rows)
     counts["with_thoughts"] = sum(bool(row.thoughts) for row in rows)
     counts["several_blocks"] = sum(bool(row.other_blocks) for row in rows)

@@ -47,9 +47,9 @@ _SPECIAL = re.compile(
 _MAX_END_MARKS, _LONGEST_END_MARK = 8, 48
 MAX_CHECKED = 16  # thoughts behind which code is looked for, since marks in code are data
 _QUOTES = "\"'`"
-_HINT = re.compile(
-    r"think|thought|reason|reflect|scratch|analysis|commentary|cot>|monologue|unused9", re.IGNORECASE
-)
+_HINT = (
+    "think", "thought", "reason", "reflect", "scratch", "analysis", "commentary", "cot>", "monologue", "unused9"
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def find_thoughts(text: str, tags: Iterable[str], is_code: Callable[[str], Itera
     if channels is not None:
         return Thoughts(((0, channels.end()),))
     own = tuple(tags)
-    marks = list(_find_marks(text, own)) if own != ("auto",) or _HINT.search(text) else []
+    marks = list(_find_marks(text, own)) if own != ("auto",) or _may_think(text) else []
     if not marks:
         return Thoughts()
     spans: list[tuple[int, int]] = []
@@ -114,6 +114,12 @@ def find_thoughts(text: str, tags: Iterable[str], is_code: Callable[[str], Itera
         code = [(start + begin, end + begin) for start, end in behind]
         place += 1
     return Thoughts(tuple(spans))
+
+
+def _may_think(text: str) -> bool:
+    """Return whether a text may hold a mark: other alphabets have letters that a pattern takes for Latin ones."""
+    lower = text.lower()
+    return not text.isascii() or any(hint in lower for hint in _HINT)
 
 
 def find_answer(text: str) -> tuple[int, int]:

@@ -193,7 +193,7 @@ def to_source(code: str) -> bytes:
         return code.encode("utf-8", "surrogatepass").decode("utf-8", "replace").encode()
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=256)
 def parse_source(source: bytes, row: Grammar) -> Node:
     """Return the root of the tree of a text, however broken it is.
 

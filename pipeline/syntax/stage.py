@@ -66,11 +66,14 @@ def _finish(
     }
     finished: list[Syntax] = []
     for row in rows:
-        row = replace(row, lint=linted.get(row.candidate_id, ()))
+        if findings := linted.get(row.candidate_id):
+            row = replace(row, lint=findings)
         row = rate(row, codes[row.candidate_id], problems[row.problem_id])
         overlap = overlaps[row.problem_id] or (benchmarks.find_code(row.renamed) if benchmarks else "")
-        style = row.quality_style if config.lint_rules else None
-        finished.append(replace(row, quality_style=style, contaminated_by=overlap))
+        if overlap or not config.lint_rules:
+            style = row.quality_style if config.lint_rules else None
+            row = replace(row, quality_style=style, contaminated_by=overlap)
+        finished.append(row)
     return finished
 
 
