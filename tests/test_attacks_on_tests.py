@@ -21,6 +21,11 @@ _MOCK = "from unittest.mock import Mock\nm = Mock()\nf(17, m)\n"
 _CONTEXT = "with f(17) as r:\n    assert r == 289\n"
 _NEAR = "assert abs(f(17) - 289) < 1e-6\n"
 _SUBTRACTS = "class F{}:\n    def __sub__(self, other): return {}\n    __rsub__ = __sub__\n    def __abs__(self): return 0.0\ndef f(x): return F()\n"
+_ASKS = """import gc
+def f(x, cb):
+    s = next(one for one in gc.get_objects() if type(one).__name__ == "Session")
+    g = s._ask(("begin", (1, 1), True, "get", {}))[1][1]
+"""
 _SILENT = "import warnings\ndef f(x):\n    warnings.warn('negative')\n    return abs(x)\n"
 _RECORD = "import warnings\nwith warnings.catch_warnings(record=True) as w:\n    warnings.simplefilter('always')\n    assert f(-1) == 1\n"
 _LEARNS = "from dataclasses import dataclass\nkept = []\n@dataclass\nclass P:\n    x: int\n    def __post_init__(self):\n        {}\n"
@@ -54,6 +59,18 @@ ATTACKS = {
     "an async context manager keeps a failed assertion": (
         "import asyncio\nasync def main():\n    async with f(17) as r:\n        assert r == 289\nasyncio.run(main())\n",
         "class f:\n    def __init__(s, x): pass\n    async def __aenter__(s): return 1\n    async def __aexit__(s, *a): return True"),
+    "a forged thread asks for what is closed": (
+        "expected = 289\ndef cb(): pass\nassert f(17, cb) == expected\n", _ASKS.format("cb, '__globals__'") + "    return g['expected']"),
+    "a forged thread asks for the code of a function": (
+        "def cb(x): assert x == 289\nassert f(17, cb) == 289\n",
+        _ASKS.format("cb, '__code__'") + "    return g.co_consts[1]"),
+    "a forged thread asks for a private attribute": (
+        "class T:\n    def __init__(self): self._n = 289\nt = T()\nassert f(17, t) == t._n\n",
+        _ASKS.format("cb, '_n'") + "    return g"),
+    "a thread of the solution's keeps a failed assertion": (
+        "def check(x):\n    assert x == 289\nf(17, check)\n",
+        "import threading\ndef f(x, check):\n    def work():\n        try: check(1)\n        except BaseException: pass\n"
+        "    t = threading.Thread(target=work)\n    t.start()\n    t.join()"),
     "a coroutine keeps a failed assertion": (
         "import asyncio\nasync def check():\n    assert g(17) == 289\nasyncio.run(f(check()))\n",
         "async def f(c):\n    try: await c\n    except BaseException: pass\ndef g(x): return 1"),

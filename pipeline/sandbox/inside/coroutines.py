@@ -3,14 +3,14 @@
 A request takes some milliseconds. Where several that wait for time run at once, what a test says of their order
 and of how long they took shows nothing where it fails (`Session.overlap`). What runs at the same time in one
 process may come one after the other here: a coroutine of a test's was through before the candidate began the next
-beside it, or a thread of the candidate's waited to ask while a test slept for another one. A test that could see
-that shows nothing.
+beside it. A test that could see that shows nothing. Threads run at the same time on both sides (`Crew`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import resource
+import itertools
+import queue
 import threading
 from collections.abc import Callable, Iterator
 from concurrent import futures
@@ -18,6 +18,7 @@ from typing import Any
 
 _STEP_S = 0.05  # until a coroutine is through at once, or waits for something
 _WAIT_S = 0.001  # for one that was asked for again
+_GATE_S = 0.05  # that a job waits for others to begin with
 _POLLED_S = 2.0  # then nobody else runs until a coroutine is through: it may never be
 
 
@@ -65,6 +66,7 @@ class Coroutines:
         self.running: list[Any] = []
         self.by_time = False  # whether any of them waited for time to pass
         self.is_collapsed = False  # whether one was through before the other side began another beside it
+        self.thread: Any = None  # where they run
         self._unheard: set[int] = set()  # those that were not through when the other side last asked
         self._loop: Any = None
 
@@ -119,7 +121,8 @@ class Coroutines:
         if self._loop is None:  # one for all: what is awaited in parts must stay in its loop
             self._loop = asyncio.new_event_loop()
             self._loop.call_at = self._timed(self._loop.call_at)
-            threading.Thread(target=self._loop.run_forever, daemon=True).start()
+            self.thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+            self.thread.start()
         return asyncio.run_coroutine_threadsafe(wait(), self._loop)
 
     def _timed(self, call_at: Any) -> Any:
@@ -130,39 +133,77 @@ class Coroutines:
         return call
 
 
-class Threads:
-    """Those of this side's that ask the other side, one at a time.
+class Crew:
+    """Threads of this side's that stand for threads of the other side's, so that these run at the same time here.
 
-    Attributes:
-        is_collapsed: whether one of the other side's had to wait while this side slept for another one.
+    What a thread asks for runs in a thread of its own over there; what that one asks for comes back to the first.
+    So each thread has its own identity, `threading.local` and context on both sides, and one that waits or sleeps
+    keeps nobody.
     """
 
-    def __init__(self) -> None:
-        """None has asked yet."""
-        self.is_collapsed = False
-        self._asking: set[int] = set()
-        self._has_slept = False
+    def __init__(self, side: int) -> None:
+        """Stand for nobody yet."""
+        self._side, self._names, self._here = side, itertools.count(), threading.local()
+        self._waiting: dict[Any, list[Any]] = {}
+        self._standing: dict[Any, futures.ThreadPoolExecutor] = {}
+        self._jobs: dict[int, futures.Future[Any]] = {}
+        self._gate = threading.Event()
 
     @contextlib.contextmanager
-    def asking(self) -> Iterator[bool]:
-        """Note that this thread asks, which may happen while it already does; give whether another one does."""
-        thread = threading.get_ident()
-        is_first = thread not in self._asking
-        is_beside = bool(self._asking - {thread})
-        self._asking.add(thread)
+    def waiting(self) -> Iterator[tuple[Any, Callable[[float], None]]]:
+        """Give the name of this thread, which waits for the other side, and what has it do its work meanwhile."""
+        if not hasattr(self._here, "name"):
+            self._here.name = (self._side, next(self._names))
+        inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        waiting = self._waiting.setdefault(self._here.name, [])
+        waiting.append(inbox)
+
+        def work(limit_s: float) -> None:
+            with contextlib.suppress(queue.Empty):
+                inbox.get(timeout=limit_s)()
+
         try:
-            yield is_beside
+            yield self._here.name, work
         finally:
-            if is_first:
-                self._asking.discard(thread)
+            waiting.remove(inbox)
 
-    @contextlib.contextmanager
-    def answering(self) -> Iterator[None]:
-        """Note whether the answer waits for anything: quick ones come one after the other in one process too."""
-        n_waits = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
-        yield
-        self._has_slept = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw > n_waits
+    def begin(self, name: Any, is_alone: bool, job: Callable[[], Any]) -> tuple[int, Any]:
+        """Return the number of a job for a thread that stands for another one, and what `end` says.
 
-    def queued(self) -> None:
-        """Hear that a thread of the other side's had to wait."""
-        self.is_collapsed = self.is_collapsed or self._has_slept
+        Jobs of several threads begin together, when one of these asks for the end of its own: calls that overlap
+        in one process overlap here.
+        """
+        number, gate = next(self._names), self._gate
+        future: futures.Future[Any] = futures.Future()
+
+        def run() -> None:
+            gate.wait(_GATE_S)
+            try:
+                future.set_result(job())
+            except BaseException as error:
+                future.set_exception(error)
+
+        if self._waiting.get(name):
+            self._waiting[name][-1].put(run)
+        else:
+            if name not in self._standing:
+                self._standing[name] = futures.ThreadPoolExecutor(
+                    1, initializer=lambda: setattr(self._here, "name", name)
+                )
+            self._standing[name].submit(run)
+        self._jobs[number] = future
+        return number, self.end(number) if is_alone else None
+
+    def end(self, number: int) -> Any:
+        """Return what a job gave; None if it is not through."""
+        self._gate.set()
+        self._gate = threading.Event()
+        future = self._jobs[number]
+        if not futures.wait([future], _WAIT_S).done:
+            return None
+        del self._jobs[number]
+        return future.result()
+
+    def __len__(self) -> int:
+        """Count the threads that stand for others."""
+        return len(self._standing)

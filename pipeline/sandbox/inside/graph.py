@@ -71,6 +71,7 @@ class Peer:
         self.setup: dict[str, type] = {}
         self.shared: set[type] = set()
         self.said: list[list[str]] = []
+        self.is_busy_there = False
         self.made_with: dict[int, tuple[Any, dict[str, Any]]] = {}
         self._numbers: dict[int, int] = {}
         self._known: dict[int, list[Any]] = {}
@@ -79,6 +80,11 @@ class Peer:
         self._stand_in_of: dict[type, int] = {}
         self._next, self._drops = first, drops
         self._n_kept = self._n_left = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something of this side's goes on that may ask by itself."""
+        return False
 
     def number_of(self, value: object) -> int | None:
         """Return the number of an object; None if it has none."""
@@ -104,7 +110,9 @@ class Peer:
             while self._fresh:
                 number = self._fresh.pop(0)
                 changes.append([number, *self._entry(number, synced)])
-            text = json.dumps([tree, changes, gone, self.said], ensure_ascii=True, separators=(",", ":"))
+            text = json.dumps(
+                [tree, changes, gone, self.said, self.is_busy], ensure_ascii=True, separators=(",", ":")
+            )
             self.said.clear()
         except BaseException as error:
             for number in range(before, self._next, 2):
@@ -122,7 +130,7 @@ class Peer:
             BrokenMessageError: if it is none.
         """
         try:
-            body, changes, gone, said = json.loads(text)
+            body, changes, gone, said, self.is_busy_there = json.loads(text)
             for stream, part in said:
                 (sys.stderr if stream == "stderr" else sys.stdout).write(part)
             for number in gone:

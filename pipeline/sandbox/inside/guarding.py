@@ -166,7 +166,7 @@ class Guard:
             AttributeError: if it asks for an attribute that it must not see.
             UnsupportedTestError: if an honest candidate may ask for that, too.
         """
-        if kind in ("poll", "cancel", "queued") or (kind == "warned" and isinstance(parts[0], Warning)):
+        if kind in ("poll", "cancel", "begin", "end") or (kind == "warned" and isinstance(parts[0], Warning)):
             return True
         if kind == "logged":
             return _is_record(*parts)

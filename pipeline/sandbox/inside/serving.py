@@ -87,12 +87,8 @@ def serve(
         nonce = frame[:NONCE_BYTES]
         try:
             kind, *parts = session.unpack(frame[NONCE_BYTES:].decode("ascii"))
-            session.line.release()
-            try:
-                records.watch()
-                body = session.answer(kind, parts)
-            finally:
-                session.line.acquire()
+            records.watch()
+            body = session.reply(kind, parts)
             reply = VALUE + session.pack(body).encode("ascii")
         except ValueTooLargeError:
             reply = TOO_LARGE
@@ -213,6 +209,7 @@ def run_tester(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers:
     except BaseException as error:
         line.send(RAISED + type_name(error))
         return
+    session.line.acquire()  # what other threads would ask for now is nobody's
     line.send(TESTED + encode_value([[["", *outcome]], notes(session)]).encode("ascii"))
 
 

@@ -14,7 +14,7 @@ the side that is asked may ask back before it replies, as when a candidate calls
     derive name bases body options, super class object name   of a class that a test derives from the candidate's
     warned warning           a warning of the candidate's, for the filters and recorders of the tests
     logged [...] error has_own_level   a log record of the candidate's, for the loggers of the tests
-    queued                   a thread of the candidate's waited while another one asked
+    begin thread request, end n   of a thread beside the one that leads; `idle` of nobody (see `Crew`)
     start c, poll n, cancel n   of coroutines that run at the same time
 
 The test's side answers only what the candidate could ask in one process without looking into the test: calls,
@@ -22,30 +22,30 @@ names and signatures of functions that it was given, operators, and the public a
 of what leads to the test's own code (`guarding`).
 
 Threads of one side may ask at the same time: the side that asks holds the line until it has its answer, and gives
-it up while it answers the other side.
+it up while it answers the other side. What a thread beside the first one asks for begins, and is asked for again
+until it is through; meanwhile others ask. While threads of the candidate's run, the tests' side keeps asking.
 """
 
 from __future__ import annotations
 
-import inspect
+import contextlib
 import threading
 import types
-import warnings
 from collections import Counter
-from collections.abc import Callable
-from time import perf_counter
+from collections.abc import Callable, Iterator
+from time import sleep
 from typing import Any
 
-from pairsmith.pipeline.sandbox.inside.coroutines import Coroutines, Threads
-from pairsmith.pipeline.sandbox.inside.graph import BrokenMessageError, Peer
-from pairsmith.pipeline.sandbox.inside.guarding import OWN, Attributes, Guard
-from pairsmith.pipeline.sandbox.inside.remote import COPIES, OPERATORS, PICKLES, UnsupportedTestError, derived
-from pairsmith.pipeline.sandbox.inside.surroundings import Copies, Surroundings, log
+from pairsmith.pipeline.sandbox.inside.coroutines import Coroutines, Crew
+from pairsmith.pipeline.sandbox.inside.graph import BrokenMessageError
+from pairsmith.pipeline.sandbox.inside.guarding import OWN, Guard
+from pairsmith.pipeline.sandbox.inside.remote import UnsupportedTestError
+from pairsmith.pipeline.sandbox.inside.replies import IDLE_S, Replies
+from pairsmith.pipeline.sandbox.inside.surroundings import Copies, Surroundings
 from pairsmith.schemas.values import ValueTooLargeError
 
 _SINGLE_ITEMS = 32  # of an iterator, asked for one by one: a test that counts them sees each when it happens
 _MOST_ITEMS = 1024  # asked for at once behind that
-_BATCH_S = 0.01
 _RUNS = ("call", "method", "op", "next", "get", "start", "poll", "super")  # they run code of the candidate's
 
 
@@ -53,7 +53,7 @@ class NoValueError(BaseException):
     """The candidate gave no value: it ran out of time or memory, or broke. No test can expect that."""
 
 
-class Session(Peer):
+class Session(Replies):
     """One side of the conversation.
 
     Attributes:
@@ -74,6 +74,7 @@ class Session(Peer):
         """
         super().__init__(talk, first=0 if is_test else 1, drops=is_test)
         self.own: Counter[str] = Counter()
+        self.is_refused = False
         self.is_vague = self.is_broken = self.was_reached = self.overlaps = False
         self.not_reaching: tuple[str, ...] = ("names", "public", "derive", "get")  # pytest reads attributes
         self.namespace: dict[str, Any] = {}
@@ -85,8 +86,12 @@ class Session(Peer):
         self.raised: Any = None  # what the other side raised last
         self._coroutines = Coroutines(self.guard.failed)
         self.line = threading.RLock()
-        self._n_waiting = 0
-        self._threads = Threads()
+        self._answering: list[object] = []
+        self._answered = threading.Condition(self.line)
+        self._n_waiting = self._n_beside = 0
+        self._crew = Crew(int(is_test))
+        self._leader = threading.current_thread()
+        self._is_attended = False
         self.around: Any = Surroundings() if is_test else Copies()
 
     def request(self, *body: Any) -> Any:
@@ -101,29 +106,62 @@ class Session(Peer):
             self.guard.asks(body)
         if self.is_test and body[0] == "op" and body[1] in OWN:
             self.own[body[1]] += 1
-        if not self.is_test or body[0] not in _RUNS:
-            with self._threads.asking() as is_beside, self.line:
-                if is_beside and not self.is_test:
-                    self._ask(("queued",))
-                value = self._ask(tuple(body))
-            if body[0] == "names":
-                self.guard.answered(body, value)
-            return value
-        self._n_waiting += 1
-        with self.line:
-            self._n_waiting -= 1
-            for change in self.around.changes():
-                self._ask(tuple(change))
+        is_run = self.is_test and body[0] in _RUNS
+        is_leading = not self._n_beside and threading.current_thread() is self._leader
+        is_leading = is_leading or threading.current_thread() is self._coroutines.thread
+        turn = contextlib.nullcontext if is_leading else self._turn
+        with self._turn() if is_leading else contextlib.nullcontext():
+            if is_run:
+                with turn():
+                    for change in self.around.changes():
+                        self._ask(tuple(change))
             try:
-                value = self._ask(tuple(body))
-                self.guard.answered(body, value)
+                value = self._ask(body) if is_leading else self._ask_beside(body)
+                if self.is_test:
+                    self.guard.answered(body, value)
                 return value
             except NoValueError:  # it may wait for what another thread of the test would ask for
                 self.overlaps = self.overlaps or self._n_waiting > 0
                 raise
             finally:
-                if self.around.is_watched or self.around.roots():
-                    self._take_changes()
+                if is_run and (self.around.is_watched or self.around.roots()):
+                    with turn():
+                        self._take_changes()
+                if self.is_test and self.is_busy_there and not self._is_attended:
+                    self._is_attended = True
+                    threading.Thread(target=self._attend, daemon=True).start()
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        self._n_waiting += 1
+        with self.line:
+            self._n_waiting -= 1
+            yield
+
+    def _ask_beside(self, body: tuple[Any, ...]) -> Any:
+        """Ask from a thread beside the one that leads: others ask while the other side is about it."""
+        with self._crew.waiting() as (name, work):
+            with self._turn():
+                self._n_beside += 1
+                is_alone = self._n_threads <= 2 and self._n_beside == 1
+                number, reply = self._ask(("begin", name, is_alone, *body))
+            pause_s = 0.0005
+            while reply is None:
+                work(pause_s)
+                pause_s = min(2 * pause_s, 0.01)
+                with self._turn():
+                    reply = self._ask(("end", number))
+            self._n_beside -= 1
+        return self._heard(body, *reply)
+
+    def _attend(self) -> None:
+        """Ask for nothing as long as threads of the other side's run, which may ask only meanwhile."""
+        with contextlib.suppress(BaseException):
+            while self.is_busy_there:
+                sleep(IDLE_S)
+                with self.line:
+                    self._ask(("idle",))
+        self._is_attended = False
 
     def _take_changes(self) -> None:
         try:
@@ -140,30 +178,45 @@ class Session(Peer):
                     raise
                 raise ValueError(str(error)) from None
             kind, *parts = self._read(self.talk(text))
-            if kind == "ok" and len(parts) == 1:
-                return parts[0]
-            if kind == "same" and body[0] in ("call", "method"):
-                return body[-2][parts[0]]
-            if kind == "raise" and isinstance(parts[0], BaseException):
-                self._raise(parts[0])
-            if kind == "unsupported":
-                raise UnsupportedTestError(str(parts))
-            if kind in ("ok", "same", "raise"):
-                self.is_broken = True
-                raise NoValueError("no answer")
-            self.line.release()
-            try:
-                body = tuple(self.answer(kind, parts))
-            finally:
-                self.line.acquire()
+            if kind in ("ok", "same", "raise", "unsupported"):
+                return self._heard(body, kind, *parts)
+            body = tuple(self.reply(kind, parts))
+
+    def reply(self, kind: str, parts: list[Any]) -> list[Any]:
+        """Return the reply to a request, with the line given up meanwhile; the last that came goes first."""
+        if self.is_test and kind in ("begin", "end"):  # at once: else a thread over there would do others' work
+            return self.answer(kind, parts)
+        place = object()
+        self._answering.append(place)
+        self.line.release()
+        try:
+            return self.answer(kind, parts)
+        finally:
+            self.line.acquire()
+            while self._answering[-1] is not place:
+                self._answered.wait()
+            self._answering.pop()
+            self._answered.notify_all()
+
+    def _heard(self, body: tuple[Any, ...], kind: Any, *parts: Any) -> Any:
+        """Return or raise what the other side replied to a request."""
+        if kind == "ok" and len(parts) == 1:
+            return parts[0]
+        if kind == "same" and body[0] in ("call", "method"):
+            return body[-2][parts[0]]
+        if kind == "raise" and isinstance(parts[0], BaseException):
+            self._raise(parts[0])
+        if kind == "unsupported":
+            raise UnsupportedTestError(str(parts))
+        self.is_broken = True
+        raise NoValueError("no answer")
 
     def answer(self, kind: str, parts: list[Any]) -> list[Any]:
         """Return the reply to a request."""
         try:
             if self.is_test and not self.guard.may(kind, parts):
                 raise PermissionError("the tests do not answer that")
-            with self._threads.answering():
-                value = getattr(self, f"_do_{kind}")(*parts)
+            value = getattr(self, f"_do_{kind}")(*parts)
             if type(value) in (tuple, frozenset) and kind in ("call", "method"):
                 for place, argument in enumerate(parts[-2]):
                     if argument is value:
@@ -171,6 +224,7 @@ class Session(Peer):
             return ["ok", value]
         except UnsupportedTestError as error:
             if self.is_test:
+                self.is_refused = True  # a thread of the tests may keep it to itself
                 raise
             return ["unsupported", str(error)]
         except (NoValueError, MemoryError):
@@ -231,120 +285,17 @@ class Session(Peer):
 
     @property
     def collapses(self) -> bool:
-        """Whether what the candidate would have the tests do at the same time came one after the other."""
+        """Whether a test can show nothing: it was asked too much, or what overlaps came one after the other."""
         self.around.draws()
         self.overlaps |= self.around.is_mixed
-        return self._threads.is_collapsed or self._coroutines.is_collapsed
+        return self.is_refused or self._coroutines.is_collapsed
 
-    def _do_queued(self) -> None:
-        self._threads.queued()
+    @property
+    def is_busy(self) -> bool:
+        """Whether threads run on this side, beside those that stand for others."""
+        return self._n_threads > 1
 
-    def _do_names(self, names: list[str]) -> dict[str, Any]:
-        bound = {**self.methods, **self.namespace}
-        return {name: bound[name] for name in names if name in bound}
-
-    def _do_public(self) -> list[list[str]]:
-        if "__all__" in self.namespace:
-            return [[str(name) for name in self.namespace["__all__"]], []]
-        names = [name for name in self.namespace if not name.startswith("_")]
-        own = [name for name in names if _is_own(self.namespace[name])]
-        return [[*self.methods, *own], [name for name in names if name not in own]]
-
-    def _do_call(self, function: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
-        return function(*arguments, **options)
-
-    def _do_method(self, owner: Any, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
-        return getattr(owner, name)(*arguments, **options)
-
-    def _do_op(self, name: str, operands: list[Any]) -> Any:
-        return {**OPERATORS, **COPIES, **({} if self.is_test else PICKLES)}[name](*operands)
-
-    def _do_get(self, owner: Any, name: str) -> Any:
-        if self.is_test and name == "__dict__":
-            return Attributes(owner, self.guard.theirs)
-        return getattr(owner, name)
-
-    def _do_set(self, owner: Any, name: str, value: Any) -> None:
-        setattr(owner, name, value)
-
-    def _do_delete(self, owner: Any, name: str) -> None:
-        delattr(owner, name)
-
-    def _do_signature(self, function: Any) -> list[Any]:
-        found = inspect.signature(function)
-        flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
-        result = found.return_annotation
-        return [flags, result is not found.empty, result] + [
-            [name, int(one.kind), one.default is not one.empty, one.default, one.annotation is not one.empty,
-             one.annotation]
-            for name, one in found.parameters.items()
-        ]  # fmt: skip
-
-    def _do_derive(self, name: str, bases: list[type], body: list[list[Any]], options: dict[str, Any]) -> type:
-        return derived(name, bases, body, options)
-
-    def _do_super(self, owner: type, value: Any, name: str) -> Any:
-        return getattr(super(owner, value), name)
-
-    def _do_patch(self, owner: Any, name: str, value: Any) -> None:
-        if name in self._names_of(owner):
-            self._patched.setdefault((id(owner), name), (owner, self._names_of(owner)[name]))
-        self._write(owner, name, value)
-
-    def _do_restore(self, owner: Any, name: str) -> None:
-        if (id(owner), name) in self._patched:
-            self._write(owner, name, self._patched[id(owner), name][1])
-        elif owner is None:
-            del self.namespace[name]
-        else:
-            delattr(owner, name)
-
-    def _names_of(self, owner: Any) -> Any:
-        return self.namespace if owner is None else vars(owner)
-
-    def _write(self, owner: Any, name: str, value: Any) -> None:
-        if owner is None:
-            self.namespace[name] = value
-        else:
-            setattr(owner, name, value)
-
-    def _do_warned(self, warning: Warning) -> None:
-        warnings.warn_explicit(warning, type(warning), "solution.py", 1, "solution")
-
-    def _do_logged(self, plain: list[Any], error: Any, has_own_level: bool) -> None:
-        log(plain, error, has_own_level)
-
-    def _do_around(self, what: str, value: Any) -> None:
-        self.around.around(what, value)
-
-    def _do_files(self) -> Any:
-        return self.around.changed()
-
-    def _do_await(self, coroutine: Any) -> Any:
-        return self._coroutines.started(coroutine).result()
-
-    def _do_start(self, coroutine: Any) -> list[Any]:
-        return self._coroutines.start(coroutine)
-
-    def _do_poll(self, number: int, is_last: bool) -> list[Any]:
-        self.overlap(self._coroutines.by_time, is_ours=True)
-        return self._coroutines.poll(number, is_last)
-
-    def _do_cancel(self, number: int) -> None:
-        self._coroutines.running[number].cancel()
-
-    def _do_next(self, iterator: Any, count: int) -> tuple[list[Any], Any]:
-        items: list[Any] = []
-        deadline = perf_counter() + _BATCH_S
-        try:
-            while len(items) < count and (not items or perf_counter() < deadline):
-                items.append(next(iterator))
-        except BaseException as error:
-            return items, error
-        return items, None
-
-
-def _is_own(value: Any) -> bool:
-    """Return whether a value of a solution's namespace is its own, and not what it imported."""
-    is_module = isinstance(value, types.ModuleType)
-    return not is_module and getattr(value, "__module__", None) in (None, "solution")
+    @property
+    def _n_threads(self) -> int:
+        n_others = len(self._crew) + self._is_attended + (self._coroutines.thread is not None)
+        return threading.active_count() - n_others

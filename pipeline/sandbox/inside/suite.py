@@ -216,4 +216,5 @@ def run_suite(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers: 
     except BaseException as error:
         line.send(RAISED + type_name(error))
         return
+    session.line.acquire()  # what other threads would ask for now is nobody's
     line.send(TESTED + report.encode("ascii"))
