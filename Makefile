@@ -37,7 +37,7 @@ reference: install ## Write docs/reference from the code again
 docs: ## Build the site of the docs into site/, and check its links
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet mkdocs-material==9.8.2
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 install: $(VENV)/.installed-train ## Set up what the demo needs
 

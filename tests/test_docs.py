@@ -112,6 +112,27 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert [str(target) for target in links(page) if not target.exists()] == []
 
 
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as Python-Markdown and GitHub make them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\s-]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_anchor_is_there(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    found = re.findall(r"\]\(([\w./-]*\.md)?#([\w-]+)\)", text)
+    wrong = [f"{path}#{name}" for path, name in found if name not in anchors(page.parent / path if path else page)]
+    assert wrong == []
+
+
+def test_the_site_is_built_with_all_warnings() -> None:
+    assert "mkdocs build --quiet" not in (ROOT / "Makefile").read_text(
+        encoding="utf-8"
+    )  # it hides them from `strict`
+
+
 def test_every_page_is_reached_from_the_readme() -> None:
     reached, new = set(), {ROOT / "README.md"}
     while new:
