@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pairsmith.pipeline.api.judge import Form, Judge
+from pairsmith.pipeline.api.judge import CompletionError, Form, Judge
 from pairsmith.pipeline.api.problems import ProblemLike, as_problem, load_problems
 from pairsmith.pipeline.api.verdicts import Verdict
 from pairsmith.pipeline.problems.records import ProblemsError
@@ -218,4 +218,6 @@ def _text(completion: Completion) -> str:
     """Return what the model wrote: a text, or the last message of a conversation."""
     if isinstance(completion, str):
         return completion
+    if not isinstance(completion, Sequence) or not all(isinstance(message, Mapping) for message in completion):
+        raise CompletionError(f"a completion is a text or messages, not {type(completion).__name__}")
     return str(completion[-1].get("content") or "") if completion else ""

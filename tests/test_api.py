@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 import pairsmith
+from pairsmith import rewards
 from pairsmith.pipeline.api.problems import as_problem
 from pairsmith.pipeline.api.scoring import score
 from pairsmith.pipeline.pairing.drops import PairingError
@@ -82,6 +83,10 @@ def test_a_problem_may_be_cases_or_a_program() -> None:
         ({"tets": ["assert f(1) == 2"]}, "unknown column 'tets'; did you mean 'tests'"),
         ({"tests": ["assert f(1) == g(2)"]}, "the tests call f, g"),
         ({"tests": []}, "the tests call no function"),
+        (
+            {"entry_point": "f", "cases": [{"argments": [1]}]},
+            "unknown column 'argments'; did you mean 'arguments'",
+        ),
         ({"tests": ["assert f(1"]}, "was never closed"),
         ({"entry_point": "f"}, "no column 'tests'"),
         ({"cases": [{"arguments": [1], "expected": 2}]}, "no column 'entry_point'"),
@@ -191,6 +196,10 @@ def test_equal_programs_with_both_labels_prove_nothing() -> None:
         ({"passed": "yes"}, "column 'passed' holds String"),
         ({"passed": None, "label": "right"}, "row 0: label 'right'; there are passed, failed, undecided"),
         ({"completion": None}, "row 0: column 'completion' is empty"),
+        ({"cause": "oops"}, "row 0: cause 'oops'; there are "),
+        ({"n_cases": "many"}, "column 'n_cases' holds String, not Int64"),
+        ({"n_cases": 1.0, "n_passed": 0.5}, "column 'n_passed' holds Float64, not Int64"),
+        ({"prompt": 3}, "column 'prompt' holds Int64, not String"),
     ],
 )
 def test_a_table_with_what_is_no_verdict_is_refused(change: dict[str, Any], message: str) -> None:
@@ -203,6 +212,28 @@ def test_a_score_that_is_not_finite_is_refused(value: float | None) -> None:
     rows = [{"problem_id": "a", "prompt": "p", "completion": "x", "score": one} for one in (0.5, value)]
     with pytest.raises(PairingError, match="is no finite number"):
         pairsmith.make_pairs(rows)
+
+
+def test_what_the_api_does_not_know_is_refused_in_its_own_words() -> None:
+    add = {"problem_id": "add", "entry_point": "add", "cases": [{"arguments": [1, 2], "expected": 3}]}
+    other = {**add, "cases": [{"arguments": [1, 2], "expected": 4}]}
+    for work, error, message in (
+        (lambda: pairsmith.Judge("dokcer"), ConfigError, "backend: Input should be 'auto', 'docker'"),  # type: ignore[arg-type]
+        (lambda: pairsmith.Judge("bubblewrap", workers=0), ConfigError, "workers: .* greater than or equal to 1"),
+        (
+            lambda: pairsmith.extract("x", add, form="anser"),
+            pairsmith.PairsmithError,
+            "form 'anser'; there are auto,",
+        ),
+        (lambda: pairsmith.load_problems("humanevl"), ProblemsError, "humanevl: no benchmark .* 'humaneval'"),
+        (lambda: pairsmith.load_problems("a/b", splt="x"), ConfigError, "splt: no such key; .* split"),
+        (lambda: pairsmith.load_problems([add, other]), ProblemsError, "add: two different problems have this id"),
+        (lambda: pairsmith.make_pairs("rows.parquet"), PairingError, "rows are expected, not str"),
+        (lambda: rewards.passed(completions=[3], problem=[add]), pairsmith.PairsmithError, "messages, not int"),
+    ):
+        with pytest.raises(error, match=message):
+            work()
+    assert len(pairsmith.load_problems([add, dict(add)])) == 2
 
 
 def test_a_candidate_with_both_labels_is_named() -> None:

@@ -48,6 +48,11 @@ def judge() -> Iterator[Judge]:
         yield opened
 
 
+def test_many_wants_pairs_of_a_problem_and_a_completion(judge: Judge) -> None:
+    with pytest.raises(pairsmith.PairsmithError, match="pair 0: a problem and a completion are expected"):
+        next(judge.many([{"tests": ["assert f() == 1"]}]))  # type: ignore[list-item]
+
+
 def test_a_verdict_says_what_was_expected_and_what_came(judge: Judge) -> None:
     right, wrong = judge.one(ADD, RIGHT), judge.one(ADD, WRONG)
     assert (right.passed, right.label, right.cause, right.n_cases) == (True, "passed", "", 2)

@@ -267,7 +267,10 @@ def test_gzip_is_read(tmp_path: Path) -> None:
     [
         ((), "no problems in it"),
         (("", " "), "no problems in it"),
-        ((row(entry_point=...), row(entry_point=...)), r"no column 'entry_point'; .* all of 2 problems"),
+        (
+            (row(entry_point=...), row(entry_point=...)),
+            r"no column 'entry_point'; .* none of 2 problems can be used: all have",
+        ),
         ((row(prompt=...), row(tests=[])), r"own\.jsonl:1: .*none of 2"),
         (("{",), r"own\.jsonl:1: not JSON.*the only problem"),
     ],

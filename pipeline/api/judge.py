@@ -21,7 +21,7 @@ from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.safe_text import is_utf8
 from pairsmith.pipeline.sandbox import SandboxPool, open_pool
 from pairsmith.schemas.candidate import Candidate, Extraction, Program
-from pairsmith.schemas.config import ExecutionConfig, ExtractionConfig, SandboxConfig
+from pairsmith.schemas.config import ExecutionConfig, ExtractionConfig, SandboxConfig, make_section
 from pairsmith.schemas.execution import Execution
 from pairsmith.schemas.problem import Problem
 
@@ -34,7 +34,7 @@ _AHEAD = 1000  # completions that `many` takes before it gives the first verdict
 
 
 class CompletionError(PairsmithError, TypeError):
-    """A completion that is no text."""
+    """A completion that is no text, or that can't be read in the form asked for."""
 
 
 class Judge:
@@ -63,9 +63,12 @@ class Judge:
         log: Callable[[str], None] = lambda line: None,
     ) -> None:
         """Start nothing yet."""
-        settings = SandboxConfig(backend=sandbox) if isinstance(sandbox, str) else sandbox
+        settings = sandbox
         if workers is not None or isinstance(sandbox, str):
-            settings = SandboxConfig(**{**settings.model_dump(), "workers": workers or os.cpu_count() or 1})
+            given = {"backend": sandbox} if isinstance(sandbox, str) else sandbox.model_dump()
+            n = (os.cpu_count() or 1) if workers is None else workers
+            settings = make_section(SandboxConfig, {**given, "workers": n})
+        assert isinstance(settings, SandboxConfig)
         self.sandbox, self.execution = settings, execution or ExecutionConfig()
         self.extraction = extraction or ExtractionConfig()
         self._cache, self._log = cache, log
@@ -161,7 +164,10 @@ class Judge:
         problems: dict[int, tuple[ProblemLike, Problem]] = {}
 
         def programs() -> Iterator[tuple[Problem, Program]]:
-            for given, completion in pairs:
+            for number, pair in enumerate(pairs):
+                if not isinstance(pair, tuple | list) or len(pair) != 2:
+                    raise CompletionError(f"pair {number}: a problem and a completion are expected")
+                given, completion = pair
                 if id(given) not in problems:
                     problems[id(given)] = given, as_problem(given)  # kept, so that no other has its id
                 problem = problems[id(given)][1]
@@ -262,7 +268,7 @@ def extract(
         candidate_id: goes into the record.
 
     Raises:
-        CompletionError: the completion is no text, or holds half of a surrogate pair.
+        CompletionError: the completion is no text, or holds half of a surrogate pair; there is no such form.
         ProblemsError: the problem is none.
     """
     found = as_problem(problem)
@@ -271,6 +277,8 @@ def extract(
     if not is_utf8(completion):
         raise CompletionError(f"{found.problem_id}: a completion with half of a surrogate pair")
     settings = config or ExtractionConfig()
+    if form not in ("auto", *_TEMPLATES):
+        raise CompletionError(f"form {form!r}; there are auto, {', '.join(_TEMPLATES)}")
     if form != "auto":
         return _extract(completion, found, _TEMPLATES[form], settings, candidate_id)
     program = _extract(completion, found, "chat", settings, candidate_id)

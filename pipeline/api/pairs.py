@@ -8,7 +8,6 @@ from typing import Any
 
 import polars as pl
 from joblib import Parallel, delayed
-from pydantic import ValidationError
 
 from pairsmith.pipeline.api.judge import make_candidate
 from pairsmith.pipeline.api.problems import ProblemLike, load_problems
@@ -19,9 +18,9 @@ from pairsmith.pipeline.pairing.pairs import make_pairs as pair_tables
 from pairsmith.pipeline.pairing.tables import as_judged, tables_of_records
 from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.syntax.stage import analyse_programs
-from pairsmith.schemas.arrow import to_table
+from pairsmith.schemas.arrow import arrow_schema, to_table
 from pairsmith.schemas.candidate import Candidate, Program, Syntax
-from pairsmith.schemas.config import ConfigError, PairsConfig, SyntaxConfig, describe_faults
+from pairsmith.schemas.config import PairsConfig, SyntaxConfig, make_section
 from pairsmith.schemas.problem import Interface, JudgedBy, Problem
 from pairsmith.schemas.verdict import Cause, Label, Verdict
 
@@ -108,12 +107,7 @@ def make_pairs(
 
 
 def _settings(config: PairsConfig | Mapping[str, Any] | None) -> PairsConfig:
-    if isinstance(config, PairsConfig):
-        return config
-    try:
-        return PairsConfig.model_validate(dict(config or {}))
-    except ValidationError as error:
-        raise ConfigError(describe_faults(error, PairsConfig)) from None
+    return config if isinstance(config, PairsConfig) else make_section(PairsConfig, config or {})
 
 
 def _as_frame(table: Any) -> pl.DataFrame:
@@ -125,6 +119,8 @@ def _as_frame(table: Any) -> pl.DataFrame:
         table = pl.from_arrow(table.with_format("arrow")[:])
     elif library in ("pyarrow", "pandas"):
         table = pl.from_arrow(table) if library == "pyarrow" else pl.from_pandas(table)
+    elif isinstance(table, str | bytes | Path | Mapping):
+        raise PairingError(f"a table or rows are expected, not {type(table).__name__}")
     elif not isinstance(table, pl.DataFrame):
         table = pl.DataFrame(list(table), infer_schema_length=None)
     frame: pl.DataFrame = table
@@ -140,7 +136,31 @@ def _as_frame(table: Any) -> pl.DataFrame:
         if frame[column].null_count():
             row = frame[column].is_null().arg_true()[0]
             raise PairingError(f"row {row}: column {column!r} is empty")
-    return _with_ids(frame)
+    return _with_ids(_typed(frame))
+
+
+def _typed(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the table with the columns of candidates and verdicts in their types, checked."""
+    wanted = {
+        name: kind
+        for record, names in ((Candidate, _OPTIONAL), (Verdict, _OF_VERDICT))
+        for name, kind in pl.DataFrame(arrow_schema(record).empty_table()).schema.items()
+        if name in names & set(frame.columns)
+    }
+    for name, kind in wanted.items():
+        given = frame.schema[name]
+        if name == "prompt" and isinstance(given, pl.List) and isinstance(given.inner, pl.Struct):
+            continue  # messages
+        is_other = (kind == pl.String) != (given in (pl.String, pl.Categorical, pl.Enum)) and given != pl.Null
+        cast = frame[name] if is_other else frame[name].cast(kind, strict=False)
+        is_cut = given.is_float() and (cast.cast(given) != frame[name]).any()
+        if is_other or is_cut or cast.null_count() > frame[name].null_count():
+            raise PairingError(f"column {name!r} holds {given}, not {kind}")
+        frame = frame.with_columns(cast.alias(name))
+    known = [str(cause) for cause in Cause]
+    if "cause" in frame.columns and (wrong := (~frame["cause"].fill_null("").is_in(known)).arg_true()).len():
+        raise PairingError(f"row {wrong[0]}: cause {frame['cause'][wrong[0]]!r}; there are {', '.join(known)}")
+    return frame
 
 
 def _with_ids(frame: pl.DataFrame) -> pl.DataFrame:

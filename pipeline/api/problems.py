@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import difflib
 import json
 import logging
 import tempfile
@@ -19,8 +20,8 @@ from pairsmith.pipeline.problems.rows import RowError, read_rows
 from pairsmith.pipeline.problems.sources.jsonl import COLUMNS, build_row
 from pairsmith.pipeline.problems.sources.starter import starter_folder
 from pairsmith.pipeline.run.digests import digest
-from pairsmith.schemas.config import ProblemsConfig
-from pairsmith.schemas.config.evaluation import find_source
+from pairsmith.schemas.config import ProblemsConfig, make_section
+from pairsmith.schemas.config.evaluation import SOURCES, find_source
 from pairsmith.schemas.problem import JudgedBy, Problem
 
 if TYPE_CHECKING:
@@ -101,9 +102,13 @@ def load_problems(
         if any(isinstance(row, Mapping) and _source_of(row) != "jsonl" for row in rows):
             return _load_published(rows, limit=limit, judge=judge, log=log, **settings)
         made = [as_problem(row) for row in rows]
+        known = {problem.problem_id: problem for problem in reversed(made)}
+        for problem in made:
+            if problem != known[problem.problem_id]:
+                raise ProblemsError(f"{problem.problem_id}: two different problems have this id")
         return made if limit is None else made[:limit]
     found = {**_source(str(source)), **settings}
-    config = ProblemsConfig(**found, **({} if limit is None else {"limit": limit}))
+    config = make_section(ProblemsConfig, {**found, **({} if limit is None else {"limit": limit})})
     loaded = loading.load_problems(config, starter_folder(), cache or Path.home() / ".cache" / "pairsmith")
     for line in loaded.faults():
         log(line)
@@ -136,6 +141,8 @@ def _source(text: str) -> dict[str, Any]:
             return {**found, **({"path": path} if equals else {})}
         if text.count("/") == 1 and not text.endswith((".jsonl", ".gz", ".json")):
             return {"source": "hub", "dataset": text}
+        if near := difflib.get_close_matches(name, SOURCES, n=1):
+            raise ProblemsError(f"{name}: no benchmark and no file; did you mean {near[0]!r}?")
     _, row = next(iter(read_rows(Path(text))))  # names the file that is not there
     return {"source": _source_of(row) if isinstance(row, Mapping) else "jsonl", "path": text}
 

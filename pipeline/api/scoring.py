@@ -19,7 +19,7 @@ from pairsmith.pipeline.sampling.files_backend import StoredSample, parse_sample
 from pairsmith.pipeline.sampling.protocol import SamplingError
 from pairsmith.pipeline.syntax.stage import analyse_programs
 from pairsmith.schemas.candidate import Program
-from pairsmith.schemas.config import ScoringConfig, SyntaxConfig
+from pairsmith.schemas.config import ScoringConfig, SyntaxConfig, make_section
 from pairsmith.schemas.problem import Problem
 from pairsmith.schemas.score import Score
 
@@ -158,7 +158,7 @@ def score_verdicts(
         for name, verdict in named
     ]
     syntax = analyse_programs(problems, programs, SyntaxConfig(lint_rules=()))
-    config = ScoringConfig(k=tuple(k))
+    config = make_section(ScoringConfig, {"k": tuple(k)})
     return score_candidates("samples", "", rows, syntax, list(problems), config, seed, n_missing=n_missing)
 
 

@@ -148,8 +148,9 @@ def _refuse_nothing_good(found: Iterable[Found]) -> None:
     first = drops[0]
     if len(drops) == 1:
         raise ProblemsError(f"{first.where}: {first.message}; it is the only problem there")
-    same = " all" if len({(drop.reason, drop.message) for drop in drops}) == 1 else ""
-    raise ProblemsError(f"{first.where}: {first.message}; {same or 'none'} of {len(drops)} problems can be used")
+    same = len({(drop.reason, drop.message) for drop in drops}) == 1
+    why = "all have this fault" if same else "each has a fault"
+    raise ProblemsError(f"{first.where}: {first.message}; none of {len(drops)} problems can be used: {why}")
 
 
 def _without_duplicates(found: Iterable[Found]) -> list[Found]:

@@ -30,6 +30,7 @@ from pairsmith.schemas.config.loading import (
     describe_faults,
     fingerprint,
     load_config,
+    make_section,
     read_toml,
     validate_run,
 )
@@ -71,6 +72,6 @@ __all__ = [
     "RefreshConfig", "RerunTimeouts", "RoleConfig", "RoundsConfig", "RunConfig", "SamplingConfig", "SandboxConfig",
     "ScheduleConfig", "ScoringConfig", "Section", "SeedsConfig", "ServiceConfig", "Share", "SyntaxConfig",
     "SynthesisConfig", "TimetableConfig", "TrainingConfig", "VllmConfig", "apply_override", "beyond_limits",
-    "check_folders", "describe_faults", "evaluation_overrides", "fingerprint", "load_config", "read_toml",
-    "validate_run",
+    "check_folders", "describe_faults", "evaluation_overrides", "fingerprint", "load_config", "make_section",
+    "read_toml", "validate_run",
 ]  # fmt: skip

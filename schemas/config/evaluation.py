@@ -136,12 +136,14 @@ def evaluation_overrides(
     return [*found, f"evaluation.models=[{', '.join(models)}]"] if models else found
 
 
+SOURCES: tuple[str, ...] = typing.get_args(ProblemsConfig.model_fields["source"].annotation)
+
+
 def find_source(name: str) -> dict[str, str]:
     """Return the settings of `problems` for the name of a source or of one of EvoEval's subsets."""
     if name.startswith("EvoEval_"):
         return {"source": "evoeval", "dataset": name}
-    known = typing.get_args(ProblemsConfig.model_fields["source"].annotation)
-    return {"source": name} if name in known else {}
+    return {"source": name} if name in SOURCES else {}
 
 
 def _set_of(text: str, limit: int | None) -> str:

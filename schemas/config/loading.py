@@ -10,12 +10,13 @@ import types
 import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from pairsmith.schemas.config.run import RunConfig
 
+M = TypeVar("M", bound=BaseModel)
 RENAMED: Mapping[str, str] = {
     "truth": "crosscheck",
     "execution.timeouts_again": "execution.rerun_timeouts",
@@ -181,6 +182,18 @@ def apply_override(tree: dict[str, Any], override: str) -> None:
         if not isinstance(tree, dict):
             raise ConfigError(f"--set {_safe(override)}: {_safe(section)} is not a section")
     tree[name] = value
+
+
+def make_section(model: type[M], values: Mapping[str, Any]) -> M:
+    """Return settings of one section.
+
+    Raises:
+        ConfigError: has a line for each fault, as for a file.
+    """
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        raise ConfigError(describe_faults(error, model)) from None
 
 
 def describe_faults(error: ValidationError, root: type[BaseModel]) -> str:

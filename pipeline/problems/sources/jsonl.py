@@ -294,9 +294,10 @@ def _cases(row: Row) -> Conversion:
 
 def _case(row: Row, case: Any, index: int) -> Case:
     place = f"cases[{index}]: "
+    if isinstance(case, dict):
+        refuse_unknown(case, ("arguments", "expected", "compare", "atol", "rtol"), place)
     if not isinstance(case, dict) or not isinstance(case.get("arguments"), list):
         raise RowError(f"{place}no 'arguments', a list")
-    refuse_unknown(case, ("arguments", "expected", "compare", "atol", "rtol"), place)
     compare, atol, rtol = _rule(case, "cases", row, place)
     if "expected" not in case and compare != "checker":
         raise RowError(f"{place}no 'expected'")
