@@ -218,6 +218,7 @@ def _text(completion: Completion) -> str:
     """Return what the model wrote: a text, or the last message of a conversation."""
     if isinstance(completion, str):
         return completion
-    if not isinstance(completion, Sequence) or not all(isinstance(message, Mapping) for message in completion):
+    messages: Sequence[Any] = completion if isinstance(completion, Sequence) else (completion,)
+    if not all(isinstance(message, Mapping) for message in messages):
         raise CompletionError(f"a completion is a text or messages, not {type(completion).__name__}")
-    return str(completion[-1].get("content") or "") if completion else ""
+    return str(messages[-1].get("content") or "") if messages else ""

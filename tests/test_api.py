@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import polars as pl
 import pytest
 
 import pairsmith
-from pairsmith import rewards
+import pairsmith.rewards
 from pairsmith.pipeline.api.problems import as_problem
 from pairsmith.pipeline.api.scoring import score
 from pairsmith.pipeline.pairing.drops import PairingError
@@ -217,20 +218,18 @@ def test_a_score_that_is_not_finite_is_refused(value: float | None) -> None:
 def test_what_the_api_does_not_know_is_refused_in_its_own_words() -> None:
     add = {"problem_id": "add", "entry_point": "add", "cases": [{"arguments": [1, 2], "expected": 3}]}
     other = {**add, "cases": [{"arguments": [1, 2], "expected": 4}]}
-    for work, error, message in (
-        (lambda: pairsmith.Judge("dokcer"), ConfigError, "backend: Input should be 'auto', 'docker'"),  # type: ignore[arg-type]
-        (lambda: pairsmith.Judge("bubblewrap", workers=0), ConfigError, "workers: .* greater than or equal to 1"),
-        (
-            lambda: pairsmith.extract("x", add, form="anser"),
-            pairsmith.PairsmithError,
-            "form 'anser'; there are auto,",
-        ),
-        (lambda: pairsmith.load_problems("humanevl"), ProblemsError, "humanevl: no benchmark .* 'humaneval'"),
-        (lambda: pairsmith.load_problems("a/b", splt="x"), ConfigError, "splt: no such key; .* split"),
-        (lambda: pairsmith.load_problems([add, other]), ProblemsError, "add: two different problems have this id"),
-        (lambda: pairsmith.make_pairs("rows.parquet"), PairingError, "rows are expected, not str"),
-        (lambda: rewards.passed(completions=[3], problem=[add]), pairsmith.PairsmithError, "messages, not int"),
-    ):
+    api: Any = pairsmith
+    refused: tuple[tuple[Callable[[], Any], type[Exception], str], ...] = (
+        (lambda: api.Judge("dokcer"), ConfigError, "backend: Input should be 'auto', 'docker'"),
+        (lambda: api.Judge("bubblewrap", workers=0), ConfigError, "workers: .* greater than or equal to 1"),
+        (lambda: api.extract("x", add, form="anser"), api.PairsmithError, "form 'anser'; there are auto,"),
+        (lambda: api.load_problems("humanevl"), ProblemsError, "humanevl: no benchmark .* 'humaneval'"),
+        (lambda: api.load_problems("a/b", splt="x"), ConfigError, "splt: no such key; .* split"),
+        (lambda: api.load_problems([add, other]), ProblemsError, "add: two different problems have this id"),
+        (lambda: api.make_pairs("rows.parquet"), PairingError, "rows are expected, not str"),
+        (lambda: api.rewards.passed(completions=[3], problem=[add]), api.PairsmithError, "messages, not int"),
+    )
+    for work, error, message in refused:
         with pytest.raises(error, match=message):
             work()
     assert len(pairsmith.load_problems([add, dict(add)])) == 2
