@@ -26,6 +26,7 @@ def f(x, cb):
     s = next(one for one in gc.get_objects() if type(one).__name__ == "Session")
     g = s._ask(("begin", (1, 1), True, "get", {}))[1][1]
 """
+_SEALED = "class T:\n    def __init__(self): self.n = 289\n    def on(self, x): pass\nt = T()\nassert f(17, t.on) == t.n\n"
 _SILENT = "import warnings\ndef f(x):\n    warnings.warn('negative')\n    return abs(x)\n"
 _RECORD = "import warnings\nwith warnings.catch_warnings(record=True) as w:\n    warnings.simplefilter('always')\n    assert f(-1) == 1\n"
 _LEARNS = "from dataclasses import dataclass\nkept = []\n@dataclass\nclass P:\n    x: int\n    def __post_init__(self):\n        {}\n"
@@ -71,6 +72,29 @@ ATTACKS = {
         "def check(x):\n    assert x == 289\nf(17, check)\n",
         "import threading\ndef f(x, check):\n    def work():\n        try: check(1)\n        except BaseException: pass\n"
         "    t = threading.Thread(target=work)\n    t.start()\n    t.join()"),
+    "a method gives away its object": (
+        _SEALED, "import weakref\ndef f(x, cb): return cb.__self__.n"),
+    "a method gives away its function": (
+        _SEALED, "import weakref\ndef f(x, cb): return cb.__func__.__globals__['T']().n"),
+    "a method gives away the attributes of its object": (
+        _SEALED, "import weakref\ndef f(x, cb): return vars(cb.__self__)['n']"),
+    "a method's object is changed": (
+        "class T:\n    def __init__(self): self.got = []\n    def on(self, x): self.got.append(x)\n"
+        "t = T()\nf(17, t.on)\nassert t.got == [289]\n",
+        "import weakref\ndef f(x, cb): cb.__self__.got = [289]"),
+    "an object that the test holds is forgotten": (
+        "r = f(17)\nassert r.square() == 289\nassert not r.wrong\n",
+        "import weakref, gc\nclass R:\n    wrong = True\n    def square(self):\n"
+        "        s = next(one for one in gc.get_objects() if type(one).__name__ == 'Session')\n"
+        "        s.lives._dead += [number for number in s.objects if number % 2]\n        return 289\ndef f(x): return R()"),
+    "the test's own list is forgotten": (
+        "xs = [3, 1, 2]\nr = f(xs)\nassert r == [1, 2, 3] and xs == [3, 1, 2] and r is not xs\n",
+        "import weakref, gc\ndef f(xs):\n    s = next(one for one in gc.get_objects() if type(one).__name__ == 'Session')\n"
+        "    s.lives._dead += list(s.known)\n    xs.sort()\n    return xs"),
+    "what dies swallows an assertion": (
+        "def check(x):\n    assert x == 289\nf(17, check)\n",
+        "class R:\n    def __init__(self, check): self.check = check\n    def __del__(self): self.check(1)\n"
+        "def f(x, check): R(check)"),
     "a coroutine keeps a failed assertion": (
         "import asyncio\nasync def check():\n    assert g(17) == 289\nasyncio.run(f(check()))\n",
         "async def f(c):\n    try: await c\n    except BaseException: pass\ndef g(x): return 1"),

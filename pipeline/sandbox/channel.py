@@ -155,8 +155,9 @@ _PACKAGES = (
 )  # fmt: skip
 _INSIDE = (
     "frames", "syscalls", "lockdown", "stdin", "layouts", "methods", "remote", "coroutines", "mirrors",
-    "graph", "surroundings", "guarding", "replies", "session", "serving", "program", "foreign", "building", "cell",
-    "ending", "running", "supervisor", "zygote",
+    "lives", "graph",
+    "surroundings", "guarding", "replies", "session", "serving", "program", "foreign", "building",
+    "cell", "ending", "running", "supervisor", "zygote",
 )  # fmt: skip
 _MODULES = (
     *(f"pairsmith.schemas.{name}" for name in ("crossed", "twins", "values")),

@@ -1,7 +1,7 @@
 """Objects that two processes share: what one has of them, the other has too, each time a message crosses.
 
-A message is a request or a reply, and the text of `[body, changes, gone, said]`. Values without parts are in
-the body itself, as in `schemas.values`. Lists, dicts and all other containers of `schemas.twins` have a number
+A message is a request or a reply, the text of `[body, changes, lives, said, is_busy]`. Values without parts are
+in the body itself, as in `schemas.values`. Lists, dicts and all other containers of `schemas.twins` have a number
 and exist on both sides; at each crossing the sender adds what has changed in them since the last, and the
 receiver changes its own in place. So aliasing within a result, between results and arguments, and changes in
 place are what they are in one process. Everything else that is no plain value has a number too, but stays where
@@ -9,7 +9,7 @@ it is: the other side holds a stand-in for it (`mirrors`) whose calls, attribute
 
 The changes: `[number, kind, ...]`, for a container its name, header and items; `obj` (class, attributes) for an
 object whose class both sides have; `nan` for a float that is none; `exc`, `sub`, `own`, `class` and `stand_in` for
-what `mirrors` makes of them. `gone` are numbers that the sender no longer holds. `said` is what it has printed
+what `mirrors` makes of them. `lives` says what it no longer holds (`lives`). `said` is what it has printed
 since its last message, [stream, text] each.
 """
 
@@ -25,6 +25,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pairsmith.pipeline.sandbox.inside import layouts, mirrors
+from pairsmith.pipeline.sandbox.inside.lives import Lives
 from pairsmith.pipeline.sandbox.inside.methods import Bound
 from pairsmith.schemas import twins
 from pairsmith.schemas.values import (
@@ -39,7 +40,8 @@ from pairsmith.schemas.values import (
 _TYPES: dict[str, Any] = {name: kind for name, kind in vars(builtins).items() if isinstance(kind, type)}
 _TYPES.update({kind.__name__: kind for kind in (*twins.VALUE_OF, *twins.CONTAINER_OF, types.ModuleType)})
 _TYPE_NAMES = {kind: name for name, kind in _TYPES.items()}
-_FEW = 64  # numbers; below it nobody looks for those that are no longer held
+
+_BROKEN = (TypeError, ValueError, LookupError, AttributeError, RecursionError, OverflowError, BufferError)
 
 
 class BrokenMessageError(Exception):
@@ -74,12 +76,14 @@ class Peer:
         self.is_busy_there = False
         self.made_with: dict[int, tuple[Any, dict[str, Any]]] = {}
         self._numbers: dict[int, int] = {}
-        self._known: dict[int, list[Any]] = {}
+        self.known: dict[int, list[Any]] = {}
         self._incoming: dict[int, list[Any]] = {}
         self._fresh: list[int] = []
         self._stand_in_of: dict[type, int] = {}
-        self._next, self._drops = first, drops
-        self._n_kept = self._n_left = 0
+        self._next, self.drops = first, drops
+        self._n_left = 0
+        self.lives = Lives(self)
+        self.raised: Any = None
 
     @property
     def is_busy(self) -> bool:
@@ -97,12 +101,11 @@ class Peer:
             ValueTooLargeError: over MAX_NODES parts, or an int of too many bits.
         """
         before, self._fresh, self._n_left = self._next, [], MAX_NODES
-        gone = self._let_go() if self._drops else []
         synced: dict[int, list[Any]] = {}
         changes = []
         try:
             tree = [self.tree(part) for part in body]
-            for number, known in list(self._known.items()):
+            for number, known in list(self.known.items()):
                 items = layouts.items_of(self.objects[number])
                 if not _same(items, known):
                     synced[number] = items
@@ -110,9 +113,11 @@ class Peer:
             while self._fresh:
                 number = self._fresh.pop(0)
                 changes.append([number, *self._entry(number, synced)])
-            text = json.dumps(
-                [tree, changes, gone, self.said, self.is_busy], ensure_ascii=True, separators=(",", ":")
-            )
+            self.known.update(synced)
+            items = []
+            body.clear()  # what only the message holds is let go with it
+            message = [tree, changes, self.lives.changes(), self.said, self.is_busy]
+            text = json.dumps(message, ensure_ascii=True, separators=(",", ":"))
             self.said.clear()
         except BaseException as error:
             for number in range(before, self._next, 2):
@@ -120,7 +125,6 @@ class Peer:
             if isinstance(error, RecursionError):
                 raise ValueTooLargeError("a value nested too deep") from None
             raise
-        self._known.update(synced)
         return text
 
     def unpack(self, text: str) -> list[Any]:
@@ -130,30 +134,21 @@ class Peer:
             BrokenMessageError: if it is none.
         """
         try:
-            body, changes, gone, said, self.is_busy_there = json.loads(text)
+            body, changes, lives, said, self.is_busy_there = json.loads(text)
             for stream, part in said:
                 (sys.stderr if stream == "stderr" else sys.stdout).write(part)
-            for number in gone:
-                self._numbers.pop(id(self.objects.pop(number, None)), None)
-                self._known.pop(number, None)
             self._incoming.update({entry[0]: entry for entry in changes})
             for entry in changes:
                 self._object(entry[0])
             for number, *_, items in changes:
-                if number in self._known:
+                if number in self.known:
                     value = self.objects[number]
                     self._fill(value, [self.value(item) for item in items])
-                    self._known[number] = layouts.items_of(value)
-            return [self.value(part) for part in body]
-        except (
-            TypeError,
-            ValueError,
-            LookupError,
-            AttributeError,
-            RecursionError,
-            OverflowError,
-            BufferError,
-        ) as error:
+                    self.known[number] = layouts.items_of(value)
+            parts = [self.value(part) for part in body]
+            self.lives.hear(*lives)
+            return parts
+        except _BROKEN as error:
             raise BrokenMessageError(f"{type(error).__name__}: {error}") from None
 
     def tree(self, value: Any) -> Any:
@@ -168,6 +163,7 @@ class Peer:
             return plain
         number = self._numbers.get(id(value))
         if number is not None:
+            self.lives.sealed.discard(number)
             return {"@": number}
         if kind is tuple:
             return {"tuple": self._trees(value)}
@@ -182,6 +178,9 @@ class Peer:
             return None
         if kind is types.ModuleType:
             return {"module": value.__name__}
+        method = kind is types.MethodType and self.lives.method_tree(value)
+        if method:
+            return method
         if kind is property:
             return {"property": self._trees([value.fget, value.fset, value.fdel, value.__doc__])}
         if kind in layouts.VIEW_NAMES:
@@ -213,6 +212,8 @@ class Peer:
             return importlib.import_module(body) if layouts.is_standard(body) else types.ModuleType(body)
         if tag == "property":
             return property(*[self.value(part) for part in body])
+        if tag == "method":
+            return self.lives.method([self.value(part) for part in body])
         if tag == "view":
             return layouts.make_view(body[0], [self.value(part) for part in body[1]])
         if tag == "named":
@@ -224,7 +225,7 @@ class Peer:
     def _give_number(self, value: Any) -> int:
         number = self._next
         self._next += 2
-        self._set(number, value)
+        self.hold(number, value)
         self._fresh.append(number)
         return number
 
@@ -239,9 +240,20 @@ class Peer:
     def _trees(self, values: Any) -> list[Any]:
         return [self.tree(value) for value in values]
 
-    def _set(self, number: int, value: Any) -> None:
+    def is_own(self, number: int) -> bool:
+        """Return whether this side gave a number."""
+        return number % 2 == self._next % 2
+
+    def hold(self, number: int, value: Any) -> None:
+        """Give an object a number."""
         self.objects[number] = value
         self._numbers[id(value)] = number
+
+    def drop(self, number: int) -> Any:
+        """Return what had a number, which has none now."""
+        value = self.objects.pop(number, None)
+        self._numbers.pop(id(value), None)
+        return value
 
     def _entry(self, number: int, synced: dict[int, list[Any]]) -> list[Any]:
         """Return what the other side needs to have a new object too."""
@@ -262,7 +274,7 @@ class Peer:
         if isinstance(value, BaseException):
             state = [[name, self.tree(part)] for name, part in layouts.error_state(value).items()]
             arguments = self._trees(layouts.error_arguments(value))
-            chain = self._trees(layouts.error_chain(value, self._drops))
+            chain = self._trees(layouts.error_chain(value, self.drops))
             items = synced[number] = layouts.items_of(value)
             return ["exc", self.tree(kind), arguments, chain, state, self._trees(items)]
         if isinstance(value, type):
@@ -294,7 +306,7 @@ class Peer:
         kind, *parts = entry[1:]
         made: Any
         if kind in ("class", "stand_in"):
-            mirrors.make_class(parts, self, lambda made: self._set(number, made), kind == "stand_in")
+            mirrors.make_class(parts, self, lambda made: self.hold(number, made), kind == "stand_in")
             return self.objects[number]
         if kind == "nan":
             made, is_synced = float("nan"), False
@@ -311,9 +323,9 @@ class Peer:
             is_synced = True
             if kind == "bytearray":  # before a view of it is made
                 made[:] = self.value(parts[1][0])
-        self._set(number, made)
+        self.hold(number, made)
         if is_synced:
-            self._known[number] = []
+            self.known[number] = []
         return made
 
     def _fill(self, value: Any, items: list[Any]) -> None:
@@ -328,24 +340,6 @@ class Peer:
     def _need_numpy(self) -> None:
         importlib.import_module("numpy")
         twins.know_numpy()
-
-    def _let_go(self) -> list[int]:
-        """Forget what nobody here holds any more; return the numbers."""
-        gone: list[int] = []
-        if len(self.objects) < 2 * self._n_kept + _FEW:
-            return gone
-        for number in list(self.objects):
-            value = self.objects[number]
-            is_whole = number in self._known and not isinstance(value, BaseException)
-            if number % 2 == self._next % 2 and not is_whole:
-                continue  # the other side may hold its stand-in
-            # Held by the table, by this variable and by the call itself.
-            if sys.getrefcount(value) <= 3 and not isinstance(value, type):
-                gone.append(number)
-                del self.objects[number], self._numbers[id(value)]
-                self._known.pop(number, None)
-        self._n_kept = len(self.objects)
-        return gone
 
 
 def _same(items: list[Any], known: list[Any]) -> bool:

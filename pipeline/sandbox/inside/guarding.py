@@ -174,6 +174,8 @@ class Guard:
         number = self._peer.number_of(value)
         if number is None or number % 2 == 1:  # none that the tests gave
             return False
+        if number in self._peer.lives.sealed:
+            raise UnsupportedTestError("an object of which the tests gave only a method")
         if kind == "call":
             if isinstance(value, type) and layouts.is_standard(value.__module__):
                 raise UnsupportedTestError("a class of the standard library that only the tests have")

@@ -82,7 +82,7 @@ def run_program(inputs: int, answers: int) -> None:
     if is_module:
         write_all(answers, pack(nonce + LOADED))
         owner, _, name = load["entry_point"].rpartition(".")
-        serve(module.__dict__, {name: function} if owner else {}, setup, frames, answers)
+        serve(load, module.__dict__, {name: function} if owner else {}, setup, frames, answers)
         return
     write_all(answers, pack(nonce + LOADED))
     for view in itertools.chain(load["views"], itertools.repeat("")):

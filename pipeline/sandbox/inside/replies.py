@@ -47,6 +47,9 @@ class Replies(Peer):
     def _do_idle(self) -> None:
         sleep(IDLE_S)
 
+    def _do_collect(self) -> None:
+        self.lives.collect()
+
     def _do_names(self, names: list[str]) -> dict[str, Any]:
         bound = {**self.methods, **self.namespace}
         return {name: bound[name] for name in names if name in bound}

@@ -51,11 +51,17 @@ class _Copied(io.TextIOWrapper):
 
 
 def serve(
-    namespace: dict[str, Any], methods: dict[str, Any], setup: dict[str, type], frames: FrameReader, answers: int
+    load: dict[str, Any],
+    namespace: dict[str, Any],
+    methods: dict[str, Any],
+    setup: dict[str, type],
+    frames: FrameReader,
+    answers: int,
 ) -> None:
     """Answer a test's requests for a candidate until the inputs end.
 
     Args:
+        load: the program as `program.run_program` got it.
         namespace: the candidate's own.
         methods: what stands for names that it does not bind: a test calls a method by its own name.
     """
@@ -72,6 +78,7 @@ def serve(
 
     session = Session(talk, is_test=False)
     session.namespace, session.methods, session.setup = namespace, methods, setup
+    session.lives.watch(load["setup"] + load["code"])
     session.line.acquire()
     _pass_warnings_on(session)
     records = _Records(session)
@@ -89,6 +96,7 @@ def serve(
             kind, *parts = session.unpack(frame[NONCE_BYTES:].decode("ascii"))
             records.watch()
             body = session.reply(kind, parts)
+            parts.clear()
             reply = VALUE + session.pack(body).encode("ascii")
         except ValueTooLargeError:
             reply = TOO_LARGE
@@ -192,6 +200,7 @@ def run_tester(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers:
     session.not_reaching = ("names", "public", "derive")
     hear_issubclass(session)
     session.around.watch(load["setup"] + load["code"])
+    session.lives.watch(load["setup"] + load["code"])
     sys.modules["solution"] = types.ModuleType("solution")  # where a pickle looks for enums and named tuples
     module = sys.modules[_MODULE] = types.ModuleType(_MODULE)
     namespace = module.__dict__
@@ -233,6 +242,7 @@ def _outcome(
         found, Meta
     ):  # a class of the standard library is this side's own
         session.was_reached = True
+    session.watch_lives("<tests>")
     try:
         exec(code, namespace)
     except MemoryError:

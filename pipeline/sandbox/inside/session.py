@@ -29,6 +29,8 @@ until it is through; meanwhile others ask. While threads of the candidate's run,
 from __future__ import annotations
 
 import contextlib
+import gc
+import sys
 import threading
 import types
 from collections import Counter
@@ -45,6 +47,7 @@ from pairsmith.pipeline.sandbox.inside.surroundings import Copies, Surroundings
 from pairsmith.schemas.values import ValueTooLargeError
 
 _SINGLE_ITEMS = 32  # of an iterator, asked for one by one: a test that counts them sees each when it happens
+_COLLECTIONS = 3  # of garbage that garbage on the other side holds
 _MOST_ITEMS = 1024  # asked for at once behind that
 _RUNS = ("call", "method", "op", "next", "get", "start", "poll", "super")  # they run code of the candidate's
 
@@ -83,7 +86,6 @@ class Session(Replies):
         self._queues: dict[int, list[Any]] = {}
         self._patched: dict[tuple[int, str], tuple[Any, Any]] = {}
         self.guard = Guard(self)
-        self.raised: Any = None  # what the other side raised last
         self._coroutines = Coroutines(self.guard.failed)
         self.line = threading.RLock()
         self._answering: list[object] = []
@@ -152,7 +154,7 @@ class Session(Replies):
                 with self._turn():
                     reply = self._ask(("end", number))
             self._n_beside -= 1
-        return self._heard(body, *reply)
+        return self._heard(body, reply[0], list(reply[1:]))
 
     def _attend(self) -> None:
         """Ask for nothing as long as threads of the other side's run, which may ask only meanwhile."""
@@ -162,6 +164,32 @@ class Session(Replies):
                 with self.line:
                     self._ask(("idle",))
         self._is_attended = False
+
+    def watch_lives(self, file: str) -> None:
+        """Look before each instruction of the tests for what they let go; `gc.collect` collects on both sides."""
+        if not self.lives.is_exact:
+            return
+
+        def step(frame: Any, event: str, _value: Any) -> Any:
+            if frame.f_code.co_filename != file:
+                return None
+            frame.f_trace_opcodes = True
+            if any(self.lives.look()[:2]):
+                with self.line:
+                    self._ask(("idle",))
+            return step
+
+        def collect(generation: int = 2) -> int:
+            n_found = real(generation)
+            for _ in range(_COLLECTIONS):
+                self.lives.collect()
+                with self.line:
+                    self._ask(("collect",))
+            self.is_refused = self.is_refused or self.lives.has_cycles()
+            return n_found
+
+        real, gc.collect = gc.collect, collect
+        sys.settrace(step)
 
     def _take_changes(self) -> None:
         try:
@@ -177,10 +205,13 @@ class Session(Replies):
                 if body[0] in ("ok", "raise"):
                     raise
                 raise ValueError(str(error)) from None
+            if body[0] in ("ok", "same", "raise"):
+                body = body[:1]
             kind, *parts = self._read(self.talk(text))
             if kind in ("ok", "same", "raise", "unsupported"):
-                return self._heard(body, kind, *parts)
+                return self._heard(body, kind, parts)
             body = tuple(self.reply(kind, parts))
+            parts.clear()
 
     def reply(self, kind: str, parts: list[Any]) -> list[Any]:
         """Return the reply to a request, with the line given up meanwhile; the last that came goes first."""
@@ -198,14 +229,14 @@ class Session(Replies):
             self._answering.pop()
             self._answered.notify_all()
 
-    def _heard(self, body: tuple[Any, ...], kind: Any, *parts: Any) -> Any:
+    def _heard(self, body: tuple[Any, ...], kind: Any, parts: list[Any]) -> Any:
         """Return or raise what the other side replied to a request."""
         if kind == "ok" and len(parts) == 1:
             return parts[0]
         if kind == "same" and body[0] in ("call", "method"):
             return body[-2][parts[0]]
         if kind == "raise" and isinstance(parts[0], BaseException):
-            self._raise(parts[0])
+            self._raise(parts.pop())
         if kind == "unsupported":
             raise UnsupportedTestError(str(parts))
         self.is_broken = True
@@ -281,7 +312,10 @@ class Session(Replies):
         self.raised = error
         if isinstance(error, SystemExit):
             error.__dict__["is_the_candidates"] = True
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # its traceback leads here
 
     @property
     def collapses(self) -> bool:

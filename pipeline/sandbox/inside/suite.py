@@ -192,6 +192,7 @@ def run_suite(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers: 
         import pytest
 
         session.around.watch(load["setup"] + load["code"])
+        session.lives.watch(load["setup"] + load["code"])
         shared = types.ModuleType("solution")
         exec(compile(load["setup"], "<setup>", "exec", dont_inherit=True), shared.__dict__)
         session.setup = own_classes(shared.__dict__)
@@ -205,6 +206,8 @@ def run_suite(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers: 
         sys.dont_write_bytecode = True
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         recorder = _Recorder(session, load["code"])
+        session.request("names", [])  # the candidate says whether it can see what dies
+        session.watch_lives(os.path.join(_FOLDER, _FILE))
         status = int(pytest.main(list(_OPTIONS), plugins=[recorder]))
         known = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
         if status not in known:  # such as by a KeyboardInterrupt of the candidate's, which it takes for its own
