@@ -21,7 +21,8 @@ from pairsmith.pipeline.execution.forms import DECIDED, is_plain, is_short, n_fu
 from pairsmith.pipeline.execution.suites import TESTS_ENDED, run_tests
 from pairsmith.pipeline.judging.checkers import check_runs
 from pairsmith.pipeline.judging.equality import agree
-from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.pipeline.judging.verdict import MISSING, judge
+from pairsmith.pipeline.languages.python.later import needs_later
 from pairsmith.pipeline.languages.toolchains import Toolchains, Unprepared, prepare, prepare_program, prepare_tests
 from pairsmith.pipeline.sandbox import Answer, Bench, Ending, Job, SandboxFaultError, SandboxPool
 from pairsmith.schemas.candidate import Extraction, OtherBlock, Program
@@ -35,6 +36,7 @@ PYTHON = "python"
 _BURNED = 0.9  # of its own time: a program that had the processor so long was not kept from it
 _ANSWERING = 0.2  # of its time: one that answered cases so long was slow, and may be near its limit
 _OVERLOAD = 0.6  # of its time: more waiting than that is not from our own programs, two of which share a processor
+_LATER = Unprepared(Status.COMPILE_ERROR, f"{MISSING}a later Python")
 _Key = tuple[str, str, str, tuple[OtherBlock, ...], str]
 
 
@@ -96,7 +98,7 @@ def _execute(
     return [
         replace(done[_key(program)], candidate_id=program.candidate_id)
         if program.extraction is Extraction.OK
-        else _not_run(program)
+        else _not_run(program, problems[program.problem_id])
         for program in programs
     ]
 
@@ -160,7 +162,7 @@ class Runner:
     def run_one(self, program: Program, problem: Problem) -> Execution:
         """Run one program; what something else may have caused runs once more, alone, and only that run counts."""
         if program.extraction is not Extraction.OK:
-            return _not_run(program)
+            return _not_run(program, problem)
         execution = self.execute(program, problem)
         return self.execute_alone(program, problem) if self.doubts(execution) else execution
 
@@ -204,9 +206,14 @@ class Runner:
             if problem.judged_by in (JudgedBy.TESTER, JudgedBy.SUITE):
                 tester = bench.suite if problem.judged_by is JudgedBy.SUITE else bench.tester
                 tested = run_tests(job, problem, sandbox, tester)
-                ran = _execution(program, tested.calls, tested.ending, tested.tester, self.pool.name)
-                return replace(ran, tests=tested.tests)
-            done = _execution(program, *sandbox.run(job), "", self.pool.name)
+                done = _execution(program, tested.calls, tested.ending, tested.tester, self.pool.name)
+                done = replace(done, tests=tested.tests)
+            else:
+                done = _execution(program, *sandbox.run(job), "", self.pool.name)
+            if done.exception == "SyntaxError" and problem.language == PYTHON:
+                major, minor = map(int, sandbox.python.split(".")[:2])
+                if needs_later(program.code, (major, minor)):
+                    return _unprepared(program, problem, _LATER, self.pool.name)
             if not problem.checker:
                 return done
             return replace(done, runs=tuple(check_runs(problem, done.runs, bench.tester, self.toolchains)))
@@ -293,7 +300,10 @@ def _unprepared(program: Program, problem: Problem, why: Unprepared, backend: st
     return _execution(program, answers, Ending(why.status, "", why.detail, 0.0, 0.0, 0.0), "", backend)
 
 
-def _not_run(program: Program) -> Execution:
+def _not_run(program: Program, problem: Problem) -> Execution:
+    is_broken = program.extraction is Extraction.SYNTAX_ERROR and problem.language == PYTHON
+    if is_broken and needs_later(program.code):
+        return _unprepared(program, problem, _LATER, "")
     ending = Ending(Status.NOT_RUN, "", program.extraction.value, 0.0, 0.0, 0.0)
     return _execution(program, (), ending, "", "")
 

@@ -23,7 +23,7 @@ DEFINITIONS = frozenset({"function_definition", "class_definition", "decorated_d
 IMPORTS = frozenset({"import_statement", "import_from_statement", "future_import_statement"})
 BUILTINS = frozenset(dir(builtins))
 _CLAUSE = re.compile(r"(?:else|elif|except|finally|case)\b|[)\]}]")
-_NAMED = re.compile(r"(?:async\s+)?(?:def|class)\s+(\w+)|(\w+)\s*(?::[^=]*)?=(?!=)")
+_NAMED = re.compile(r"(?:(?:async\s+)?(?:def|class)|type)\s+(\w+)|(\w+)\s*(?::[^=]*)?=(?!=)")
 _SETTINGS = frozenset(
     {"setrecursionlimit", "set_int_max_str_digits", "stack_size", "seed", "setlocale", "filterwarnings",
      "simplefilter", "seterr", "setcontext"}
