@@ -363,6 +363,29 @@ def test_values_are_told_from_texts() -> None:
     assert encode_value(None) == "null"  # what the driver says behind the tests
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("code", "due"),
+    [
+        ("func f(x int) int { return x + 1 }", (Label.PASSED, Cause.NONE)),
+        ('import "fmt"\nfunc f(x int) int { fmt.Sprint(x); return x + 1 }', (Label.PASSED, Cause.NONE)),
+        ('import _ "fmt"\nfunc f(x int) int { return x + 1 }', (Label.PASSED, Cause.NONE)),
+        ('import "fmt"\nfunc f(x int) int { return x + 1 }', (Label.FAILED, Cause.COMPILE_ERROR)),
+        ("func f(x int) int { return int(math.Abs(float64(x))) + 1 }", (Label.FAILED, Cause.COMPILE_ERROR)),
+    ],
+)
+def test_an_unused_import_is_the_solutions_fault(
+    code: str, due: tuple[Label, Cause], require_language: Callable[[str], None], pool: SandboxPool, cache: Path
+) -> None:
+    require_language("go")
+    tests = 'import "testing"\nfunc TestF(t *testing.T) { if f(1) != 2 { t.Fail() } }'
+    problem = replace(case_problem("go", []), judged_by=JudgedBy.IN_PROCESS, test_code=tests)
+    found = verdict(problem, code, pool, cache)
+    assert (found.label, found.cause) == due, found
+    given = replace(problem, setup='import (\n    "fmt"\n    "math"\n)\n')  # as HumanEvalPack's and HumanEval-X's
+    assert verdict(given, code, pool, cache).label is Label.PASSED
+
+
 def test_functions_that_only_the_prompt_holds_are_part_of_the_reference(tmp_path: Path) -> None:
     row = {
         "task_id": "Go/10",

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import tree_sitter
 import tree_sitter_go
@@ -19,25 +19,30 @@ from pairsmith.pipeline.languages.contract import (
     text_of,
 )
 from pairsmith.pipeline.languages.grammar import NONE, Binder, Grammar, Import, Shape, each, kinds, words
+from pairsmith.pipeline.sandbox.packages import BUILT, INSIDE
 
 # The compiler and linker alone, where the standard library lies compiled (Go up to 1.19, or a prepared image): `go
 # build` would compile it anew for every program.
-_BUILD = """set -e
+_BUILD = f"""set -e
 root=$($1 env GOROOT)
 packages=$(ls -d "$root"/pkg/linux_* 2>/dev/null | head -n 1)
+fetched={INSIDE}/go
+[ ! -e $fetched/src/github.com/stretchr/testify ] || rm -rf github.com
 if [ -e "$packages/fmt.a" ]; then
+    built={INSIDE}/{BUILT}/go
     for name in github.com/stretchr/testify/assert pairsmith; do
         [ -e $name ] || continue
         $1 tool compile -o $name.a -p $name -I "$packages" $name/*.go
     done
-    $1 tool compile -o program.o -p main -I "$packages" -I . *.go
-    $1 tool link -s -w -o program -L "$packages" -L . program.o
+    $1 tool compile -o program.o -p main -I "$packages" -I $built -I . *.go
+    $1 tool link -s -w -o program -L "$packages" -L $built -L . program.o
 else
     mkdir -p path/src
     for name in github.com pairsmith; do
         [ ! -e $name ] || mv $name path/src
     done
-    GOPATH=/tmp/path GOCACHE=/tmp/cache GO111MODULE=off CGO_ENABLED=0 $1 build -ldflags='-s -w' -o program *.go
+    export GOPATH=/tmp/path:$fetched GOCACHE=/tmp/cache GO111MODULE=off CGO_ENABLED=0
+    $1 build -ldflags='-s -w' -o program *.go
 fi
 """
 _CALL = 'package main\nimport pairsmithDriver "pairsmith"\n'
@@ -68,8 +73,8 @@ def tests(code: str, setup: str, test_code: str, entry_point: str) -> dict[str, 
     whole = sources(f"{setup}\n{code}" if setup else code, "", "pairsmithTests")
     return {
         **whole,
-        "solution.go": _work_out_imports(whole["solution.go"]),
-        "tests.go": _work_out_imports(_in_package(_EXIT.sub("pairsmithDriver.Exit(", test_code))),
+        "solution.go": _work_out_imports(whole["solution.go"], _imports(setup), is_strict=True),
+        "tests.go": _work_out_imports(_in_package(_EXIT.sub("pairsmithDriver.Exit(", test_code)), _KNOWN_IMPORTS),
         "calls.go": _calls(test_code),
         "pairsmith/test.go": read_file("go", "test.go"),
         "github.com/stretchr/testify/assert/assert.go": read_file("go", "assert.go"),
@@ -124,8 +129,18 @@ def _in_package(code: str) -> str:
     return "package main\n" + code
 
 
-def _work_out_imports(code: str) -> str:
+def _imports(code: str) -> list[str]:
+    return [
+        text_of(spec.child_by_field_name("path")).strip('"`') for spec in below(parse(code, "go"), {"import_spec"})
+    ]
+
+
+def _work_out_imports(code: str, known: Sequence[str], is_strict: bool = False) -> str:
     """Return code that imports what it uses, as HumanEval-X's own assembly of its tests does.
+
+    Args:
+        known: what may be used without an import.
+        is_strict: whether what is imported beside that and not used stays, which Go refuses.
 
     Source: Zheng et al. 2023, arXiv:2303.17568, `IMPORT_HELPER` of its evaluation: prompts import what some
     solutions need, and Go refuses an import that is not used.
@@ -138,11 +153,11 @@ def _work_out_imports(code: str) -> str:
     for spec in (spec for node in declared for spec in below(node, {"import_spec"})):
         path = text_of(spec.child_by_field_name("path"))
         name = text_of(spec.child_by_field_name("name")) or path.strip('"`').rpartition("/")[2]
-        if name in used or name in ("_", "."):
+        if name in used or name in ("_", ".") or (is_strict and path.strip('"`') not in known):
             specs[name] = text_of(spec)
     if "pairsmithDriver" in used:
         specs["pairsmithDriver"] = 'pairsmithDriver "pairsmith"'
-    for path in _KNOWN_IMPORTS:
+    for path in known:
         name = path.rpartition("/")[2]
         if name in used:
             specs.setdefault(name, f'"{path}"')

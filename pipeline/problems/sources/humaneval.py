@@ -82,6 +82,20 @@ def _build(row: Row) -> tuple[Problem, str]:
 
 
 _SOURCE, _SPDX = "humanevalpack", "MIT"  # HumanEval's own; both translations are under Apache-2.0 or MIT
+# What solutions may use without an import, and import without a use: `IMPORT_HELPER` of HumanEval-X's evaluation.
+_GO_IMPORTS = """import (
+    "bytes"
+    "crypto/md5"
+    "fmt"
+    "math"
+    "math/rand"
+    "regexp"
+    "sort"
+    "strconv"
+    "strings"
+    "time"
+)
+"""
 _GO_SETUP = 'package main\nimport (\n    "testing"\n    "github.com/stretchr/testify/assert"\n)\n'
 
 
@@ -115,7 +129,7 @@ def _build_pack(row: Row) -> tuple[Problem, str]:
         prompt=prompt,
         continuation=code,
         conversion=conversion,
-        setup=code_before(code, entry_point) if language == "python" else "",
+        setup=code_before(code, entry_point) if language == "python" else _GO_IMPORTS if language == "go" else "",
         reference=reference,
         spdx=_SPDX,
     )
