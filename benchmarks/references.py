@@ -137,13 +137,15 @@ def _line(verdict: Verdict, reasons: dict[str, str]) -> str:
     return f"{verdict.problem_id}: {verdict.label} {verdict.cause} {verdict.detail} {why}".rstrip()
 
 
-def try_backend(backend: str, sets: Sequence[str], data: Path, workers: int) -> list[Outcome]:
+def try_backend(
+    backend: str, sets: Sequence[str], data: Path, workers: int, packages: Sequence[str] = ()
+) -> list[Outcome]:
     """Return what came of each set on one backend.
 
     Raises:
         SandboxError: if there is no such sandbox here.
     """
-    config = LIMITS.model_copy(update={"backend": backend, "workers": workers})
+    config = LIMITS.model_copy(update={"backend": backend, "workers": workers, "packages": tuple(packages)})
     outcomes = []
     with (
         open_pool(config, ExecutionConfig(), "references", print) as pool,
@@ -187,10 +189,11 @@ def main() -> None:
         "--backends", nargs="+", choices=["bubblewrap", "docker"], default=["bubblewrap", "docker"]
     )
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--packages", nargs="+", default=[], help="what `sandbox.packages` holds")
     options = parser.parse_args()
     for backend in options.backends:
         try:
-            try_backend(backend, options.sets, options.data, options.workers)
+            try_backend(backend, options.sets, options.data, options.workers, options.packages)
         except SandboxError as error:
             print(f"{backend}: {error}")
 

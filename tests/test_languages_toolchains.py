@@ -19,7 +19,7 @@ from pairsmith.schemas.values import encode_value
 class FakePool:
     """Stands for a pool whose sandboxes answer compile jobs as they are told to."""
 
-    name = "docker"
+    name, packages = "docker", ()
 
     def __init__(self, tools: Mapping[str, str], built: Answer | None = None, cpu_s: float = 0.1) -> None:
         self.tools, self.built, self.cpu_s = tools, built, cpu_s

@@ -42,7 +42,8 @@ def sandbox_build_command(
     packages: Annotated[
         str,
         typer.Option(
-            "--packages", help="Build no toolchains, but fetch what `sandbox.packages` holds: `numpy,npm:lodash`."
+            "--packages",
+            help="Build no toolchains, but fetch what `sandbox.packages` holds: `numpy,npm:lodash,crate:rand`.",
         ),
     ] = "",
 ) -> None:
@@ -62,23 +63,18 @@ def sandbox_build_command(
 
 def fetch_packages(packages: list[str], image: str) -> None:
     """Make packages for the sandboxes that can be used here, and say where they are."""
-    from pairsmith.pipeline.sandbox import SandboxError
-    from pairsmith.pipeline.sandbox.bubblewrap import find_bwrap, inner_python
-    from pairsmith.pipeline.sandbox.docker_engine import add_packages, connect
-    from pairsmith.pipeline.sandbox.packages import build_environment, lock_of
+    from pairsmith.pipeline.sandbox import SandboxError, bubblewrap, docker_engine
+    from pairsmith.pipeline.sandbox.packages import lock_of
 
     made, reasons = None, []
     try:
-        find_bwrap()
-        python = inner_python()
+        made = bubblewrap.add_packages(packages)
+        reporter().log(f"bubblewrap: {made}")
     except SandboxError as error:
         reasons.append(f"not there: bubblewrap: {error}")
-    else:
-        made = build_environment(packages, python)
-        reporter().log(f"bubblewrap: {made}")
     try:
-        connect().close()
-        tag, made = add_packages(image, packages)
+        docker_engine.connect().close()
+        tag, made = docker_engine.add_packages(image, packages)
         reporter().log(f"docker: {tag}")
     except SandboxError as error:
         reasons.append(f"not there: docker: {error}")

@@ -23,6 +23,7 @@ from pairsmith.pipeline.languages.table import LANGUAGES, find_language
 from pairsmith.pipeline.sandbox import Answer, Ending, Job, SandboxFaultError, SandboxPool
 from pairsmith.pipeline.sandbox.contract import Engine
 from pairsmith.pipeline.sandbox.inside.foreign import encode_files
+from pairsmith.pipeline.sandbox.packages import locked
 from pairsmith.schemas.config import ExecutionConfig, SandboxConfig
 from pairsmith.schemas.execution import Status
 from pairsmith.schemas.values import decode_value, encode_arguments
@@ -118,10 +119,11 @@ class Toolchains:
         self.require([language.name])
         sources = encode_files({name: to_bytes(text) for name, text in files.items()})
         commands = [fill(command, self.tools()) for command in language.compile]
-        backend = self._pool.name  # what one machine links against, another may not have
-        key = _digest(
-            [backend, language.name, self.version(language), commands, list(language.artifact), dict(files)]
-        )
+        where = [
+            self._pool.name,
+            locked(self._pool.packages),
+        ]  # one machine links against what another may not have
+        key = _digest([*where, self.version(language), commands, list(language.artifact), dict(files)])
         known = self._read(key)
         if known is None:
             arguments = [sources, commands, list(language.artifact), self.environment(language)]

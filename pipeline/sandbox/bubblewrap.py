@@ -1,18 +1,28 @@
 """Sandboxes by bubblewrap: unprivileged namespaces, no daemon."""
 
 import contextlib
+import io
 import os
 import random
 import shutil
 import subprocess
 import sys
+import tarfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pairsmith.pipeline.sandbox.channel import BOOTSTRAP, PYTHON_OPTIONS
 from pairsmith.pipeline.sandbox.contract import SandboxError, SandboxStartError
 from pairsmith.pipeline.sandbox.memory import MemoryGroup, make_group, memory_of_tree_mib, remove_leftovers
-from pairsmith.pipeline.sandbox.packages import INSIDE, find_environment
+from pairsmith.pipeline.sandbox.packages import (
+    BUILT,
+    COMPILE,
+    INSIDE,
+    build_environment,
+    find_environment,
+    last_error,
+)
 from pairsmith.schemas.config import SandboxConfig
 
 # Root starts bubblewrap as a user that exists nowhere: the kernel enforces no process limit on user 0.
@@ -177,6 +187,38 @@ def inner_python() -> str:
     """
     command = [str(_find_python(os.getuid() == 0)), "-Sc", "import sys; print('%d.%d' % sys.version_info[:2])"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def add_packages(packages: Sequence[str]) -> Path:
+    """Fetch packages for bubblewrap's sandboxes, compile what needs it in one of them, and return their folder.
+
+    Raises:
+        SandboxError: if there is no sandbox, a package can't be had, or does not compile.
+    """
+    bwrap, python = find_bwrap(), _find_python(os.getuid() == 0)
+    folder = build_environment(packages, inner_python())
+    if (folder / COMPILE).exists():
+        command = [bwrap, *_arguments(python, folder, None, 0), "/bin/sh", f"{INSIDE}/{COMPILE}"]
+        user = _UNPRIVILEGED if os.getuid() == 0 else None
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env={},
+            cwd="/",
+            user=user,
+            group=user,
+            extra_groups=[] if user is not None else None,
+            check=False,
+        )
+        if done.returncode:
+            raise SandboxError(
+                f"no packages: they do not compile: {last_error(done.stderr.decode(errors='replace'))}"
+            )
+        shutil.rmtree(folder / BUILT, ignore_errors=True)
+        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
+            tar.extractall(folder, filter="data")
+    return folder
 
 
 def _arguments(python: Path, packages: Path | None, group: MemoryGroup | None, hash_seed: int) -> list[str]:

@@ -17,7 +17,15 @@ from pairsmith.pipeline.sandbox.bubblewrap import ENVIRONMENT
 from pairsmith.pipeline.sandbox.channel import BOOTSTRAP, PYTHON_OPTIONS
 from pairsmith.pipeline.sandbox.contract import SandboxError, SandboxStartError
 from pairsmith.pipeline.sandbox.memory import memory_of_tree_mib
-from pairsmith.pipeline.sandbox.packages import INSIDE, build_environment, how_to_build, tag_of
+from pairsmith.pipeline.sandbox.packages import (
+    BUILT,
+    COMPILE,
+    INSIDE,
+    build_environment,
+    how_to_build,
+    last_error,
+    tag_of,
+)
 from pairsmith.schemas.config import SandboxConfig
 
 LABEL = "pairsmith.run"
@@ -204,6 +212,8 @@ ARG BASE_IMAGE
 FROM ${{BASE_IMAGE}}
 COPY packages {INSIDE}
 RUN ln -s {INSIDE}/node_modules /node_modules
+RUN if [ -e {INSIDE}/{COMPILE} ]; then sh {INSIDE}/{COMPILE} >/tmp/built.tar \
+    && tar -C {INSIDE} -xf /tmp/built.tar && rm -rf /tmp/built.tar /tmp/packages; fi
 """
 _VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 
@@ -250,7 +260,7 @@ def add_packages(image: str, packages: Sequence[str]) -> tuple[str, Path]:
         tag = tag_of(packages, base)
         with io.BytesIO() as context:
             with tarfile.open(fileobj=context, mode="w") as tar:
-                tar.add(folder, "packages")
+                tar.add(folder, "packages", filter=lambda row: None if row.name == f"packages/{BUILT}" else row)
                 row = tarfile.TarInfo("Dockerfile")
                 row.size = len(_WITH_PACKAGES)
                 tar.addfile(row, io.BytesIO(_WITH_PACKAGES.encode()))
@@ -262,7 +272,10 @@ def add_packages(image: str, packages: Sequence[str]) -> tuple[str, Path]:
             )  # fmt: skip
     except ImageNotFound:
         raise SandboxError(f"no Docker image {image!r} to add packages to: `pairsmith sandbox build`") from None
-    except (BuildError, APIError, DockerException) as error:
+    except BuildError as error:
+        told = last_error("".join(row.get("stream", "") for row in error.build_log)) or error
+        raise SandboxError(f"no image with {', '.join(packages)}: {told}") from None
+    except DockerException as error:
         raise SandboxError(f"no image with {', '.join(packages)}: {error}") from None
     else:
         return tag, folder

@@ -4,9 +4,12 @@
 | --- | --- | --- |
 | `numpy`, `numpy==2.3.5` | PyPI, wheels for the sandbox's Python | `/packages/python`, last on `sys.path` |
 | `npm:lodash`, `npm:lodash@4.17.21` | npm, without install scripts | `/node_modules`, where Node looks |
+| `crate:rand`, `crate:serde[derive]==1` | `cargo vendor` | `/packages/built/rust`, named by its `flags` |
+| `go:github.com/google/uuid@v1.6.0` | `go mod download` | `/packages/built/go`, beside its sources |
 
 A folder is made for one list and one version of Python, by `pairsmith sandbox build --packages`. `lock.txt` in it
 names every package with its version and hash, also those that others need; its digest is in the keys of shards.
+No code of any package runs on this machine: crates and modules are compiled where programs run, without network.
 """
 
 import json
@@ -16,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -23,9 +27,15 @@ from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.sandbox.contract import SandboxError
 
 INSIDE = "/packages"
+COMPILE, BUILT = "compile.sh", "built"  # what compiles crates and modules, and the folder that it makes
 _LOCK = "lock.txt"
 _PYPI = re.compile(r"([A-Za-z0-9][\w.-]*)(?:\[[\w,.-]*\])?(?:[=<>!~][^\s;]*)?")
-_NPM = re.compile(r"npm:((?:@[\w.-]+/)?[A-Za-z0-9][\w.-]*)(?:@\S+)?")
+_OTHERS = re.compile(
+    r"(npm:(?:@[\w.-]+/)?[A-Za-z0-9][\w.-]*)(?:@\S+)?"
+    r"|(crate:[A-Za-z][\w-]*)(?:\[[\w,/-]+\])?(?:==[\w.+-]+)?"
+    r"|(go:[A-Za-z0-9][\w.~-]*(?:/[\w.~-]+)*)(?:@[\w.+-]+)?"
+)
+_CRATE = re.compile(r"([\w-]+)(?:\[(.*)\])?(?:==(.*))?")
 _BUILD_LIMIT_S = 1800
 
 
@@ -40,11 +50,13 @@ def name_of(requirement: str) -> str:
     Raises:
         SandboxError: if it is none.
     """
-    if found := _NPM.fullmatch(requirement.strip()):
-        return f"npm:{found[1]}"
+    if found := _OTHERS.fullmatch(requirement.strip()):
+        return next(name for name in found.groups() if name)
     if found := _PYPI.fullmatch(requirement.strip()):
         return re.sub(r"[-_.]+", "-", found[1]).lower()  # PEP 503
-    raise SandboxError(f"{requirement!r} names no package; write `numpy`, `numpy==2.3.5` or `npm:lodash@4`")
+    raise SandboxError(
+        f"{requirement!r} names no package; write `numpy==2.3.5`, `npm:lodash@4`, `crate:rand` or `go:MODULE`"
+    )
 
 
 def find_environment(packages: Sequence[str], python: str) -> Path:
@@ -54,7 +66,7 @@ def find_environment(packages: Sequence[str], python: str) -> Path:
         SandboxError: if it was not made; it says how.
     """
     folder = _folder(packages, python)
-    if not (folder / _LOCK).is_file():
+    if not (folder / _LOCK).is_file() or ((folder / COMPILE).exists() and not (folder / BUILT).is_dir()):
         raise SandboxError(f"sandbox.packages are not there for Python {python}: {how_to_build(packages)}")
     return folder
 
@@ -121,16 +133,19 @@ def build_environment(packages: Sequence[str], python: str) -> Path:
     folder = _folder(packages, python)
     if (folder / _LOCK).is_file():
         return folder
-    kinds: dict[str, list[str]] = {"pypi": [], "npm": []}
+    kinds: dict[str, list[str]] = {}
     for package in packages:
-        is_npm = name_of(package).startswith("npm:")
-        kinds["npm" if is_npm else "pypi"].append(package.strip().removeprefix("npm:"))
+        kind, _, name = package.strip().rpartition(":") if name_of(package) else ("",) * 3
+        kinds.setdefault(kind, []).append(name)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
         made = Path(name) / "made"
         made.mkdir(mode=0o755)
-        lines = _fetch_python(kinds["pypi"], python, made) if kinds["pypi"] else []
-        lines += _fetch_node(kinds["npm"], made) if kinds["npm"] else []
+        lines = []
+        for kind, requirements in kinds.items():
+            lines += _fetch_python(requirements, python, made) if not kind else _FETCH[kind](requirements, made)
+        if not kinds.keys().isdisjoint(("crate", "go")):
+            shutil.copy(Path(__file__).with_name(COMPILE), made)
         (made / _LOCK).write_text("".join(f"{line}\n" for line in sorted(lines)), encoding="utf-8")
         for path in made.rglob("*"):  # for every user
             if not path.is_symlink():
@@ -176,21 +191,72 @@ def _fetch_node(requirements: Sequence[str], folder: Path) -> list[str]:
     ]
 
 
-def _do(command: Sequence[str]) -> None:
+def _fetch_crates(requirements: Sequence[str], folder: Path) -> list[str]:
+    """Copy crates and all that they need by cargo, as its own configuration says; return the lines of the lock."""
+    home = folder / "crates"
+    (home / "src").mkdir(parents=True)
+    (home / "src" / "main.rs").write_text("fn main() {}\n", encoding="utf-8")
+    wanted = [found for name in requirements if (found := _CRATE.fullmatch(name))]
+    rows = [
+        f"{name} = {{ version = {json.dumps(f'={version}' if version else '*')}, "
+        f"features = {json.dumps(features.split(',') if features else [])} }}\n"
+        for name, features, version in (found.groups() for found in wanted)
+    ]
+    head = '[package]\nname = "packages"\nversion = "0.0.0"\nedition = "2021"\n\n[workspace]\n\n[dependencies]\n'
+    (home / "Cargo.toml").write_text(head + "".join(rows), encoding="utf-8")
+    # Not `cargo vendor`: it deletes the crates of a directory that the user's configuration names as their source.
+    found = json.loads(_do(["cargo", "metadata", "--format-version", "1", "--quiet"], cwd=home))["packages"]
+    locked_rows = tomllib.loads((home / "Cargo.lock").read_text(encoding="utf-8"))["package"]
+    hashes = {(row["name"], row["version"]): row.get("checksum", "") for row in locked_rows}
+    (home / "Cargo.lock").unlink()  # its format is newer than some compilers'; what was copied says the same
+    lines = []
+    for row in (row for row in found if row["source"]):
+        copied = home / "vendor" / f"{row['name']}-{row['version']}"
+        shutil.copytree(Path(row["manifest_path"]).parent, copied)
+        (copied / ".cargo-checksum.json").write_text('{"files": {}}', encoding="utf-8")
+        checksum = hashes[row["name"], row["version"]]  # a sentence where the source of a crate has none
+        lines.append(f"crate:{row['name']}=={row['version']} {checksum if ' ' not in checksum else ''}".rstrip())
+    return lines
+
+
+def _fetch_modules(requirements: Sequence[str], folder: Path) -> list[str]:
+    """Copy modules and all that they need by Go, checked as its own settings say; return the lines of the lock."""
+    names = [name.partition("@")[0] for name in requirements]
+    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
+        (Path(name) / "go.mod").write_text("module packages\n", encoding="utf-8")
+        settings = {"GOMODCACHE": f"{name}/cache", "GOCACHE": f"{name}/built", "GO111MODULE": "on"}
+        wanted = [f"{one.partition('@')[0]}/...@{one.partition('@')[2] or 'latest'}" for one in requirements]
+        _do(["go", "get", "-modcacherw", *wanted], cwd=Path(name), **settings)
+        text = _do(["go", "mod", "download", "-modcacherw", "-json"], cwd=Path(name), **settings)
+        rows = json.loads(f"[{re.sub(r'^}$', '},', text, flags=re.MULTILINE).rstrip().rstrip(',')}]")
+        for row in rows:
+            shutil.copytree(row["Dir"], folder / "go" / "src" / row["Path"], dirs_exist_ok=True)
+    (folder / "go" / "modules").write_text("".join(f"{one}/...\n" for one in names), encoding="utf-8")
+    return [f"go:{row['Path']}@{row['Version']} {row['Sum']}" for row in rows]
+
+
+_FETCH = {"npm": _fetch_node, "crate": _fetch_crates, "go": _fetch_modules}
+
+
+def _do(command: Sequence[str], cwd: Path | None = None, **settings: str) -> str:
     title = "pip" if "pip" in command else command[0]
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_BUILD_LIMIT_S, check=False
-        )
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_BUILD_LIMIT_S, check=False,
+            cwd=cwd, env={**os.environ, **settings},
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SandboxError(f"no packages: {title} can't be run ({error})") from None
     if done.returncode:
-        raise SandboxError(f"no packages: {title} says: {_last_error(done.stderr) or done.returncode}")
+        raise SandboxError(f"no packages: {title} says: {last_error(done.stderr) or done.returncode}")
+    return done.stdout
 
 
-def _last_error(text: str) -> str:
+def last_error(text: str) -> str:
+    """Return the end of a tool's output in one line, from the last that speaks of an error, else the last line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return next((line for line in reversed(lines) if "error" in line.lower()), lines[-1] if lines else "")[:300]
+    first = next((n for n, line in reversed([*enumerate(lines)]) if "error" in line.lower()), -1)
+    return " ".join(lines[first:])[:300]
 
 
 def _folder(packages: Sequence[str], python: str) -> Path:

@@ -86,6 +86,7 @@ class SandboxPool:
 
     Attributes:
         name: `bubblewrap` or `docker`.
+        packages: those that programs may import.
         n_threads: callers of `run` that it can serve at once: a turn each, and as many in overtime.
         n_faults: sandbox faults so far.
         worked_at: when a piece of work was last done, by the monotonic clock; at first minus infinity.
@@ -93,7 +94,7 @@ class SandboxPool:
 
     def __init__(self, engine: Engine, config: SandboxConfig, execution: ExecutionConfig) -> None:
         """Take over an engine; sandboxes start when first used."""
-        self.name = engine.name
+        self.name, self.packages = engine.name, config.packages
         self.n_threads = 2 * config.workers
         self.n_faults = 0
         self.worked_at = -math.inf

@@ -117,8 +117,8 @@ class SandboxConfig(Section):
     runtime: str = Field("", description="Docker runtime such as `runsc`; empty for the engine's default.")
     packages: tuple[str, ...] = Field(
         (),
-        description="Packages that programs may import: `numpy`, `numpy==2.3.5`, `npm:lodash`; made once by "
-        "`pairsmith sandbox build --packages`.",
+        description="Packages that programs may import: `numpy==2.3.5`, `npm:lodash`, `crate:rand`, "
+        "`go:MODULE`; made once by `pairsmith sandbox build --packages`.",
     )
 
 

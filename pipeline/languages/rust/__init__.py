@@ -19,6 +19,7 @@ from pairsmith.pipeline.languages.contract import (
     walk,
 )
 from pairsmith.pipeline.languages.grammar import Binder, Grammar, Import, Shape, each, kinds, words
+from pairsmith.pipeline.sandbox.packages import BUILT, INSIDE
 
 # rustc asks for the path of its own program and stops where /proc, which is closed to programs, has no answer.
 _EXE = """#include <stdlib.h>
@@ -160,6 +161,7 @@ def _list(node: Node | None) -> list[Node]:
 
 _COMPILE = (
     ("{gcc}", "-shared", "-fPIC", "-o", "exe.so", "exe.c"),
+    ("/bin/sh", "-c", f"cat {INSIDE}/{BUILT}/rust/flags >>flags 2>/dev/null || :"),
     (
         "/usr/bin/env", "LD_PRELOAD=/tmp/exe.so", "EXE={rustc}", "{rustc}", "--sysroot", "{rustc home}",
         "--edition", "2021", "-C", "opt-level=2", "-C", "debuginfo=0", "-C", "strip=symbols", "-C",
@@ -178,7 +180,7 @@ LANGUAGE = Language(
     name="rust",
     title="Rust",
     tools={"rustc": ("/usr/local/cargo/bin/rustc",), "gcc": ()},
-    packages=("rustc", "gcc", "libc6-dev"),
+    packages=("rustc", "gcc", "libc6-dev", "cargo"),
     version=("{rustc}", "--version"),
     driver=Driver(sources, tests, program, finds),
     compile=_COMPILE,
