@@ -66,7 +66,7 @@ def _piece(node: Node, source: bytes) -> bytes:
 
 
 def _parts(string: Node) -> list[Node]:
-    """Return what stands in braces in an f-string, outermost alone."""
+    """Return the outermost expressions in braces of an f-string."""
     return [child for child in string.named_children if child.type == "interpolation"]
 
 
