@@ -44,8 +44,8 @@ def main() -> None:
 def _configuration() -> Iterator[str]:
     yield "# Configuration\n"
     yield _MADE
-    yield "One TOML file, and `--set section.key=value` on top. `pairsmith init` writes one, all keys explained."
-    yield "`none` unsets a key that may be unset. An unknown key is refused, and the nearest known one named."
+    yield "One TOML file and overrides (`--set section.key=value`). `pairsmith init` writes a commented file."
+    yield "`none` unsets an optional key. An unknown key is an error that names the nearest known one."
     shown: dict[type, str] = {}
     for section in list_sections():
         yield from _section(section)
@@ -71,7 +71,7 @@ def _tables_of(key: Key) -> Iterator[str]:
     assert key.tables is not None
     (section, *_) = list_sections(key.tables, (*key.section, key.name))
     own = own_keys(key.tables, section.keys)
-    more = "" if len(own) == len(section.keys) else " Each takes the keys of that section too."
+    more = "" if len(own) == len(section.keys) else " It also takes the keys of that section."
     yield f"{_paragraph(section.about)}{more}\n"
     yield from _key_table(own)
 
@@ -106,16 +106,16 @@ def _columns() -> Iterator[str]:
 def _stages() -> Iterator[str]:
     yield "# Stages\n"
     yield _MADE
-    yield "A shard is made again when one of these changed: a setting named here, the stage's version, a row that"
-    yield "it reads, or what is read from outside of the run. `pairsmith status` says which. Of settings in"
-    yield "parentheses the content of the file matters, not its path.\n"
+    yield "A shard is made again if one of these changed: a setting in the table, the stage's version, a row that"
+    yield "it reads, or an input from outside the run. `pairsmith status` shows the reason. For settings in"
+    yield "parentheses, the content of the file counts, not its path.\n"
     yield "| stage | what it does | reads | settings | version |\n| --- | --- | --- | --- | --- |"
     for stage in table.STAGES:
         settings = [f"`{key}`" for key in stage.settings] + [f"(`{key}`)" for key in stage.by_content]
         reads = ", ".join(f"`{name}`" for name in stage.reads)
         cells = map(_cell, (stage.about, reads, ", ".join(settings), str(stage.version)))
         yield f"| `{stage.name}` | {' | '.join(cells)} |"
-    yield "\nThese settings change how fast a stage is, not its rows:\n"
+    yield "\nThese settings change the speed of a stage, not its rows:\n"
     yield from (f"- `{key}`" for key in NON_SEMANTIC)
 
 
@@ -134,7 +134,7 @@ def _commands() -> Iterator[str]:
     assert pairsmith.flows.cli.main is not None
     yield "# Commands\n"
     yield _MADE
-    yield "`pairsmith --install-completion` has your shell complete verbs and options. With the variable"
+    yield "`pairsmith --install-completion` installs shell completion. With the variable"
     yield f"`{DEBUG}=1`, tracebacks and Prefect's log are shown.\n"
     yield "## Exit codes\n"
     yield "| code | when |\n| --- | --- |"

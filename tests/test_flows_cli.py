@@ -129,8 +129,8 @@ def server_error() -> Exception:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (MemoryError(), "the memory is full"),
-        (chained(ValueError("x"), OSError(errno.ENOMEM, "no")), "the memory is full"),
+        (MemoryError(), "out of memory"),
+        (chained(ValueError("x"), OSError(errno.ENOMEM, "no")), "out of memory"),
         (RuntimeError("can't start new thread"), "no further thread or process"),
         (BlockingIOError(errno.EAGAIN, "fork"), "lower sandbox.workers"),
         (ExceptionGroup("two", [ValueError("x"), OSError(errno.EMFILE, "no")]), "(ulimit -n)"),
@@ -186,7 +186,7 @@ def test_a_build_with_little_memory_ends_by_one_line(
     ("limit", "work", "words"),
     [
         ("NOFILE, (64, 64)", "print()", "open files are limited to 64 (ulimit -n); allow 256"),
-        ("CORE, (0, 0)", "bytearray(1 << 50)", "the memory is full; give it more"),
+        ("CORE, (0, 0)", "bytearray(1 << 50)", "out of memory; give it more"),
         ("AS, (1 << 29, 1 << 29)", "bytearray(1 << 30)", "address space is limited to 512 MiB (ulimit -v)"),
         ("AS, (2 << 30, 2 << 30)", "need_memory()", "limited to 2048 MiB (ulimit -v); allow 3072 MiB or more"),
     ],

@@ -190,7 +190,7 @@ print("loaded", sorted({heavy!r} & set(sys.modules)))
         (["status", "nowhere"], "nowhere: no such run folder, and no such TOML file"),
         (
             ["study", "nowhere"],
-            "nowhere: no such TOML file, and no study that comes with pairsmith: narrowing, reward_free",
+            "nowhere: neither a TOML file nor an included study: narrowing, reward_free",
         ),
         (["explain", "abc123"], "abc123: there is no run in `runs` to look in"),
     ],

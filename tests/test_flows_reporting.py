@@ -88,5 +88,5 @@ def test_a_build_with_many_answers_cut_off_names_the_setting(
     manifest = SimpleNamespace(counts={"finish.length": n_cut}, n_out=100, dropped={})
     chain: Any = SimpleNamespace(folder=lambda stage: SimpleNamespace(manifest=lambda: manifest))
     log_failures(chain)
-    line = f"{n_cut} of 100 answers ({n_cut}%) were cut off by the limit of tokens; raise sampling.max_tokens"
+    line = f"{n_cut} of 100 answers ({n_cut}%) were truncated by the token limit; raise sampling.max_tokens"
     assert text.getvalue() == (f"candidates  {line}\n" if is_told else "")

@@ -124,7 +124,7 @@ def test_a_run_that_is_killed_again_and_again_goes_on_and_ends_the_same(
 def assert_stopped(process: "subprocess.Popen[str]", number: signal.Signals, timeout_s: float) -> None:
     _, errors = process.communicate(timeout=timeout_s)
     assert process.returncode == 128 + number, errors
-    assert errors.strip().splitlines() == ["stopped; what is written is kept: the same command goes on from there"]
+    assert errors.strip().splitlines() == ["stopped; results so far are kept, and the same command resumes"]
 
 
 SIGNALS = [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.nightly)]

@@ -38,7 +38,7 @@ def test_waves_end_at_the_pairs_that_were_asked_for_and_resume_alike(
     run, waves = tmp_path / "run", ["--pairs", "12", "--set", "adaptive.first_n=2", "--set", "adaptive.step_n=2"]
     done = call_pairsmith("build", config, "--set", f"run={run}", *waves, home=home)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "ended: there are enough pairs" in done.stdout
+    assert "ended: enough pairs" in done.stdout
     assert n_pairs(run) >= 12
     assert sum(draws(run).values()) < 8 * N_PROBLEMS, "fewer than a fixed n would take"
     killed = tmp_path / "killed"
@@ -66,7 +66,7 @@ def plan_of(config: Path, *overrides: str) -> str:
 def test_a_plan_forecasts_what_a_model_has_yet_to_draw(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "forecast" not in plan_of(config, "seed=4"), "samples of a file cost nothing"
     monkeypatch.setattr(plans, "choose_backend", lambda sampling: "openai")
-    assert "forecast: nothing is left to draw" in plan_of(config)
+    assert "forecast: nothing left to sample" in plan_of(config)
     assert " tokens (a guess: " in plan_of(config, "seed=4").split("forecast: ")[1]
     waves = plan_of(config, "adaptive.pairs=1k", "budget.tokens=20M")
     assert "forecast of all waves: " in waves

@@ -66,7 +66,7 @@ def test_the_short_text_has_what_most_people_set_in_sixty_lines() -> None:
 def test_a_comment_says_meaning_and_bounds() -> None:
     text = commented_toml(RunConfig())
     assert "# Candidates a problem. (whole number, ≥ 1, ≤ 10,000)\nn = 16\n" in text
-    assert "# Probability mass that is drawn from. (number, > 0, ≤ 1)\ntop_p = 0.95\n" in text
+    assert "# Probability mass of nucleus sampling. (number, > 0, ≤ 1)\ntop_p = 0.95\n" in text
 
 
 @given(TREES)

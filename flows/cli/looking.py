@@ -32,11 +32,11 @@ class BrokenFileError(PairsmithError):
 @verb("init")
 def init_command(
     path: Annotated[
-        Path, typer.Argument(help="File to write; `-` prints it. A .jsonl gets a problem of each form.")
+        Path, typer.Argument(help="File to write; `-` prints it. A .jsonl file gets one problem of each form.")
     ] = Path("pairsmith.toml"),
     overrides: Overrides = None,
-    every: Annotated[bool, typer.Option("--all", help="Write every key, with its type and its bounds.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Write every key with its type and bounds.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
     """Write a configuration file with the keys that most people set, or with every key.
 
@@ -56,7 +56,7 @@ def init_command(
         typer.echo(text, nl=False)
         return
     if path.exists() and not force:
-        raise ThereAlreadyError(f"{path}: there already; give another name, or --force to overwrite it")
+        raise ThereAlreadyError(f"{path}: the file exists; give another name, or --force to overwrite it")
     write_whole(path, text.encode())
     then = f"--set problems.source=jsonl --set problems.path={path}" if is_problems else str(path)
     reporter().log(f"wrote {path}; look through it, then: pairsmith build {then} --dry-run")
@@ -67,7 +67,7 @@ def status_command(
     run: Annotated[
         str | None,
         typer.Argument(
-            help="Run folder or address in a store, or TOML file to judge it by; without one all of `runs`."
+            help="Run folder, address in a store, or TOML file to compare with; default: all in `runs`."
         ),
     ] = None,
     overrides: Overrides = None,
@@ -140,7 +140,7 @@ def explain_command(
     pair_id: Annotated[str, typer.Argument(help="Id of a pair, or at least its first six digits.")],
     run: Annotated[
         str | None,
-        typer.Option("--run", help="Run folder or address in a store; without it all of `runs` are searched."),
+        typer.Option("--run", help="Run folder or address in a store; default: search all runs in `runs`."),
     ] = None,
     cases: Annotated[int, typer.Option("--cases", min=0, help="Cases to show.")] = 10,
 ) -> None:
@@ -162,10 +162,11 @@ def view_command(
     host: Annotated[
         str,
         typer.Option(
-            "--host", help="Address to listen on; on any other than loopback, others can read and mark the run."
+            "--host",
+            help="Address to listen on. On addresses other than loopback, others can read and mark the run.",
         ),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8765,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 selects a free one.")] = 8765,
 ) -> None:
     """Look at the pairs of a run in a browser, and mark good, bad and wrongly labelled ones.
 
@@ -182,7 +183,7 @@ def view_command(
 @verb("export")
 def export_command(
     run: RunArgument,
-    form: Annotated[Form, typer.Option("--form", help="Who takes the problems.")],
+    form: Annotated[Form, typer.Option("--form", help="Format of the output.")],
     out: Annotated[Path, typer.Option("--out", help="Folder to write into.")] = Path("export"),
 ) -> None:
     """Write a run's problems for RL: prompts, and what `pairsmith.rewards` judges by.

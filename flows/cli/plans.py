@@ -77,11 +77,11 @@ def _show_forecast(config: RunConfig, cache: Path, console: Console, shards: Map
         return  # nothing is drawn
     n_problems = sum(len(part.every()) for part in missing)
     if not n_problems:
-        console.print("forecast: nothing is left to draw")
+        console.print("forecast: nothing left to sample")
         return
     forecast, is_measured = forecast_before(config, cache, n_problems * n)
-    guess = "a guess: no run of this model was measured yet"
-    source = "as earlier runs of this model went" if is_measured else guess
+    guess = "a guess: this model has not been measured yet"
+    source = "from earlier runs of this model" if is_measured else guess
     print_lines(console, f"forecast{whose}: {forecast.words(config.prices.currency)} ({source})")
 
 
@@ -131,7 +131,11 @@ def show_synthesis_plan(config: RunConfig, cache: Path, console: Console) -> Non
     rows.append(("agreement", f"{n_programs} programs on at most {made.MAX_INPUTS} inputs each", ""))
     print_table(console, ("step", "would ask at most", "there already"), rows, title)
     is_measured = all(is_measured for _, is_measured in forecasts)
-    source = "as earlier runs of these models went" if is_measured else "a guess where no run was measured yet"
+    source = (
+        "from earlier runs of these models"
+        if is_measured
+        else "partly a guess: some models have not been measured yet"
+    )
     total = functools.reduce(Forecast.plus, (forecast for forecast, _ in forecasts))
     print_lines(console, *kept, *notes, f"forecast: {total.words(config.prices.currency)} ({source})")
 

@@ -33,15 +33,18 @@ def build_command(
     config: ConfigFile = None,
     overrides: Overrides = None,
     pairs: Annotated[
-        str | None, typer.Option("--pairs", help="Draw in waves until so many pairs: 5000, 5k.")
+        str | None, typer.Option("--pairs", help="Sample in waves until this number of pairs: 5000, 5k.")
     ] = None,
     budget_tokens: Annotated[
-        str | None, typer.Option("--budget-tokens", help="Tokens to draw at most, such as 20M.")
+        str | None, typer.Option("--budget-tokens", help="Maximum number of sampled tokens, such as 20M.")
     ] = None,
     budget_gpu_hours: Annotated[float | None, typer.Option("--budget-gpu-hours", help="Hours of devices.")] = None,
-    budget_money: Annotated[float | None, typer.Option("--budget-money", help="By `prices` of the file.")] = None,
+    budget_money: Annotated[
+        float | None, typer.Option("--budget-money", help="Maximum cost by the file's `prices`.")
+    ] = None,
     preview: Annotated[
-        int | None, typer.Option("--preview", min=1, help="Draw for so many problems alone, and show all of it.")
+        int | None,
+        typer.Option("--preview", min=1, help="Sample this number of problems only, and show everything."),
     ] = None,
     dry_run: DryRun = False,
     cache: Cache = None,
@@ -122,16 +125,15 @@ def evaluate_command(
         ),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Problems of each set of --on at most, for a quick look.")
+        int | None,
+        typer.Option("--limit", min=1, help="Maximum number of problems of each set of --on, for a quick check."),
     ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", help="Model to evaluate, in the place of the run's.")
-    ] = None,
+    model: Annotated[str | None, typer.Option("--model", help="Model to evaluate instead of the run's.")] = None,
     adapter: Annotated[
-        Path | None, typer.Option("--adapter", help="Adapter to evaluate, against its model without it.")
+        Path | None, typer.Option("--adapter", help="Adapter to evaluate against its model without the adapter.")
     ] = None,
     samples: Annotated[
-        Path | None, typer.Option("--samples", help="JSONL of samples to evaluate; no model is run.")
+        Path | None, typer.Option("--samples", help="JSONL of samples to evaluate instead of running a model.")
     ] = None,
     dry_run: DryRun = False,
     cache: Cache = None,
@@ -141,7 +143,7 @@ def evaluate_command(
     Example: `pairsmith evaluate --model models/mine --on humaneval+ --on mbpp+=MbppPlus.jsonl.gz`
     """
     if limit is not None and not on:
-        raise typer.BadParameter("it limits the sets of --on; problems.limit limits the run's own problems")
+        raise typer.BadParameter("it limits the sets of --on; use problems.limit for the run's own problems")
     given = [*(overrides or ()), *evaluation_overrides(on or (), model, adapter, samples, limit)]
 
     def work(settings: RunConfig, folder: Path) -> None:
@@ -238,14 +240,14 @@ def synthesize_command(
         if path.stat().st_size:
             reporter().log(f"next        pairsmith build --set problems.source=jsonl --set problems.path={path}")
         else:
-            reporter().log("none is kept; the report says why")
+            reporter().log("no problem is kept; the report gives the reasons")
 
     run_on_config(config, overrides, dry_run, cache, work, ("show_synthesis_plan",))
 
 
 Despite = Annotated[
     list[str] | None,
-    typer.Option("--despite", help="Check of the gate that holds nothing back, by name; may be repeated."),
+    typer.Option("--despite", help="Name of a check of the gate that does not block publishing; may be repeated."),
 ]
 
 
@@ -254,7 +256,7 @@ def refresh_command(
     config: ConfigFile = None,
     overrides: Overrides = None,
     wait_s: Annotated[
-        float, typer.Option("--wait", min=0.0, help="Seconds to wait for another process on this run.")
+        float, typer.Option("--wait", min=0.0, help="Seconds to wait for another process that uses this run.")
     ] = 0.0,
     despite: Despite = None,
     dry_run: DryRun = False,
@@ -278,10 +280,12 @@ def publish_command(
     config: ConfigFile = None,
     overrides: Overrides = None,
     tag: Annotated[
-        str, typer.Option("--tag", help="Name of the version; by default the recorded one, `v1`.")
+        str, typer.Option("--tag", help="Name of the version; default: the recorded one, such as `v1`.")
     ] = "",
     despite: Despite = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change at the Hub.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the changes at the Hub without making them.")
+    ] = False,
     cache: Cache = None,
 ) -> None:
     """Push dataset and adapter to the Hugging Face Hub: one commit, one tag, private by default.

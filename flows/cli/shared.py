@@ -48,12 +48,12 @@ DEBUG = "PAIRSMITH_DEBUG"
 """Variable of the environment that has tracebacks and Prefect's log shown."""
 EXIT_ERROR = 1
 EXIT_CODES = {
-    0: "done; also where all was there already",
-    1: "an error, reported in one line that names the thing and the remedy; a check or a gate that did not hold",
-    2: "wrong usage: an unknown verb or option, a missing argument",
-    128 + signal.SIGINT: "stopped by Ctrl-C; what is written is kept, the same command goes on from there",
-    128 + signal.SIGPIPE: "the reader of the output went away",
-    128 + signal.SIGTERM: "stopped by SIGTERM; likewise",
+    0: "success, also if there was nothing to do",
+    1: "an error, reported in one line with cause and remedy; or a failed check or gate",
+    2: "wrong usage: an unknown command or option, a missing argument",
+    128 + signal.SIGINT: "stopped by Ctrl-C; results so far are kept, and the same command resumes",
+    128 + signal.SIGPIPE: "the reader of the output closed it",
+    128 + signal.SIGTERM: "stopped by SIGTERM; as with Ctrl-C",
 }
 """What the command's exit codes mean."""
 _PLAIN_WIDTH = 132  # of tables in files and pipes: a row of an evaluation fits
@@ -103,7 +103,7 @@ def complete_key(incomplete: str) -> Iterator[tuple[str, str]]:
             yield f"{key.path}=", key.description
 
 
-ConfigFile = Annotated[Path | None, typer.Argument(help="TOML file; without one the defaults hold.")]
+ConfigFile = Annotated[Path | None, typer.Argument(help="TOML file; default: default settings.")]
 RunArgument = Annotated[
     str, typer.Argument(help="Run folder, its TOML file, or its address in a store, `s3://bucket/mine`.")
 ]
@@ -111,9 +111,9 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="Override, such as `sampling.n=8`; may be repeated.", autocompletion=complete_key),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan without running it.")]
 Cache = Annotated[
-    Path | None, typer.Option("--cache", help="Folder for converted models; ~/.cache/pairsmith by default.")
+    Path | None, typer.Option("--cache", help="Folder for converted models; default: ~/.cache/pairsmith.")
 ]
 
 
@@ -185,7 +185,7 @@ def guard(work: Callable[[], None]) -> None:
         if received or isinstance(error, KeyboardInterrupt):  # libraries make other errors of an interrupt
             for number in _STOPPING:  # the sandboxes are closed; who asks again doesn't wait for a model's batch
                 signal.signal(number, signal.SIG_DFL)
-            errors.print("stopped; what is written is kept: the same command goes on from there", highlight=False)
+            errors.print("stopped; results so far are kept, and the same command resumes", highlight=False)
             raise typer.Exit(128 + (received[0] if received else signal.SIGINT)) from None
         if isinstance(error, BrokenPipeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be flushed

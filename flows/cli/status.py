@@ -59,8 +59,8 @@ def show_status(target: str | None, overrides: Iterable[str], cache: Path, conso
     print_lines(console, *subject.words)
     _show_running(subject.work, console)
     if subject.config is None:
-        why = "the run's configuration was not kept, or does not load any more"
-        print_lines(console, f"what is stale is unknown: {why}; name its TOML file: pairsmith status run.toml")
+        why = "the run's configuration is missing or no longer valid"
+        print_lines(console, f"stale stages are unknown: {why}; name its TOML file: pairsmith status run.toml")
 
 
 def _sentence(states: Sequence[StageState], subject: "_Subject") -> str:
@@ -90,13 +90,13 @@ def show_next(console: Console) -> None:
     """Print what to do next in the folder that the command was called in."""
     files = [path for path in sorted(Path().glob("*.toml")) if _is_config(path)]
     if _RUNS.is_dir() and _print_runs(sorted(_RUNS.iterdir()), console):
-        lines = ["how one stands, and what to do next: pairsmith status runs/NAME"]
-        lines += [f"begin another: pairsmith build {path} --dry-run" for path in files[:1]]
+        lines = ["state of a run and next step: pairsmith status runs/NAME"]
+        lines += [f"start another run: pairsmith build {path} --dry-run" for path in files[:1]]
     elif files:
         lines = [f"{files[0]} is there, and no run; next: pairsmith build {files[0]} --dry-run"]
     else:
         lines = [
-            "nothing of pairsmith is in this folder; begin with one of:",
+            "this folder contains no run; start with one of:",
             "  pairsmith demo                             the whole chain on small problems, 7 minutes",
             "  pairsmith init run.toml                    a configuration for your own model and problems",
             "  pairsmith judge humaneval samples.jsonl    judge samples that you have",
@@ -145,7 +145,7 @@ def _find(target: str, overrides: list[str], cache: Path) -> _Subject:
 
 def _in_store(address: str, stored: Stored, work: Path, config: RunConfig | None) -> _Subject:
     if stored.is_empty and not stored.words:
-        raise NoRunError(f"{address}: nothing is there; look at the address, and at who may read it, or build it")
+        raise NoRunError(f"{address}: nothing found; check the address and its permissions, or build the run")
     judged = config.model_copy(update={"run": stored.run}) if config is not None else None
     return _Subject(address, stored.run, work, judged, stored.words)
 

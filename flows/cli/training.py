@@ -35,7 +35,10 @@ def train_command(
     config: ConfigFile = None,
     overrides: Overrides = None,
     preset: Annotated[
-        str, typer.Option("--preset", help="Published settings for what the file leaves open: `zephyr-7b-dpo`.")
+        str,
+        typer.Option(
+            "--preset", help="Published settings for keys that the file does not set, such as `zephyr-7b-dpo`."
+        ),
     ] = "",
     dry_run: DryRun = False,
     cache: Cache = None,
@@ -72,7 +75,7 @@ def _preset_file(name: str) -> Path | None:
 @verb("merge")
 def merge_command(
     run: RunArgument,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the model that is written.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write the model to.")],
     cache: Cache = None,
 ) -> None:
     """Add the adapter that a run trained to its base: a whole model, in the base's number type.
@@ -105,16 +108,14 @@ def print_report(settings: RunConfig) -> None:
 
 @verb("study")
 def study_command(
-    study: Annotated[str, typer.Argument(help="TOML file, or the name of a study that comes with pairsmith.")],
+    study: Annotated[str, typer.Argument(help="TOML file, or the name of an included study.")],
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="Override, such as `base.sampling.n=8`; may be repeated.")
     ] = None,
     model: Annotated[
         list[str] | None, typer.Option("--model", help="START=MODEL: the model of a start; may be repeated.")
     ] = None,
-    run: Annotated[
-        str | None, typer.Option("--run", help="Folder to write into, or address in a store to keep it in.")
-    ] = None,
+    run: Annotated[str | None, typer.Option("--run", help="Folder to write into, or address in a store.")] = None,
     dry_run: DryRun = False,
     cache: Cache = None,
 ) -> None:
@@ -145,7 +146,7 @@ def find_study(study: str) -> Path:
     if shipped.is_file():
         return shipped
     known = ", ".join(sorted(path.stem for path in shipped.parent.glob("*.toml")))
-    raise NotReadyError(f"{study}: no such TOML file, and no study that comes with pairsmith: {known}")
+    raise NotReadyError(f"{study}: neither a TOML file nor an included study: {known}")
 
 
 def _models(models: Sequence[str]) -> list[str]:
@@ -207,7 +208,9 @@ def show_rows(rows: Sequence[StudyRow]) -> None:
 def rounds_command(
     config: ConfigFile = None,
     overrides: Overrides = None,
-    n: Annotated[int | None, typer.Option("--rounds", min=1, help="Rounds at most, short for rounds.n.")] = None,
+    n: Annotated[
+        int | None, typer.Option("--rounds", min=1, help="Maximum number of rounds, short for rounds.n.")
+    ] = None,
     dry_run: DryRun = False,
     cache: Cache = None,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Draws in waves until there are enough pairs or the budget is spent, and measures what is drawn."""
+"""Draws in waves until enough pairs or the budget is spent, and measures what is drawn."""
 
 import json
 import time
@@ -72,11 +72,11 @@ class Meter:
 
 _STATE = "waves.json"
 _WORDS = {
-    "pairs": "there are enough pairs",
-    "tokens": "the budget of tokens is spent",
-    "gpu_hours": "the budget of hours is spent",
-    "money": "the budget of money is spent",
-    "exhausted": "no problem is left that more draws could bring pairs",
+    "pairs": "enough pairs",
+    "tokens": "the token budget is exhausted",
+    "gpu_hours": "the budget of device hours is exhausted",
+    "money": "the budget of money is exhausted",
+    "exhausted": "no remaining problem can yield a pair from more samples",
 }
 
 
@@ -163,7 +163,7 @@ def log_failures(chain: Chain) -> None:
     n_cut = manifest.counts.get("finish.length", 0) if manifest is not None else 0
     if manifest is not None and n_cut > _MANY_CUT_OFF * manifest.n_out:
         share = f"{n_cut} of {manifest.n_out} answers ({n_cut / manifest.n_out:.0%})"
-        reporter().log(f"candidates  {share} were cut off by the limit of tokens; raise sampling.max_tokens")
+        reporter().log(f"candidates  {share} were truncated by the token limit; raise sampling.max_tokens")
     if manifest is not None and manifest.dropped:
         reasons = ", ".join(f"{reason} {n}" for reason, n in sorted(manifest.dropped.items()))
         reporter().log(f"candidates  {sum(manifest.dropped.values())} requests gave none: {reasons}")

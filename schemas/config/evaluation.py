@@ -18,11 +18,12 @@ _NAME = r"^[\w+.@-]{1,80}$"  # it becomes a folder's name
 
 
 class ScoringConfig(Section):
-    """What models are measured with."""
+    """Settings of scoring."""
 
     n: int = Field(8, ge=1, description="Candidates for each held-out problem.")
     k: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        (1, 4), description="k of pass@k, and draws that diversity is rarefied to; those over n are left out."
+        (1, 4),
+        description="k of pass@k, and number of draws to which diversity is rarefied; values over n are ignored.",
     )
     greedy: bool = Field(True, description="One more draw for each problem at temperature 0, for greedy pass@1.")
     n_bootstrap: int = Field(2000, ge=100, description="Resamples of the problems for the interval.")
@@ -30,15 +31,15 @@ class ScoringConfig(Section):
         0,
         ge=0,
         le=100,
-        description="Timed runs of each passed program for differential performance; 0 times none.",
+        description="Timed runs of each passed program for differential performance; 0 disables timing.",
     )
-    min_slice: int = Field(8, ge=1, description="Problems that a slice must have to be reported.")
+    min_slice: int = Field(8, ge=1, description="Minimum number of problems of a reported slice.")
 
 
 class EvaluatedSetConfig(ProblemsConfig):
     """One set of problems, named as in `problems`."""
 
-    name: str = Field("", description="Empty takes the source's name.")
+    name: str = Field("", description="Empty: the source's name.")
 
     @model_validator(mode="after")
     def _has_a_name(self) -> "EvaluatedSetConfig":
@@ -52,7 +53,7 @@ class EvaluatedSetConfig(ProblemsConfig):
 
 
 class EvaluatedModelConfig(Section):
-    """One model, adapter, server or file of samples; what is not set here is as in `sampling`."""
+    """One model, adapter, server or file of samples; keys that are not set have the values of `sampling`."""
 
     name: str = Field(pattern=_NAME)
     model: str = ""
@@ -67,12 +68,12 @@ class EvaluatedModelConfig(Section):
 
 
 class EvaluationConfig(Section):
-    """What is evaluated on what."""
+    """Models and problem sets of an evaluation."""
 
     held_out: bool = Field(True, description="The held-out part of the run's own problems.")
     sets: tuple[EvaluatedSetConfig, ...] = Field((), description="Further sets of problems, all of them held out.")
     models: tuple[EvaluatedModelConfig, ...] = Field(
-        (), description="Empty takes the start and what the run trained; else these, the first being the start."
+        (), description="Empty: the start and the trained model; else these, the first being the start."
     )
 
     @model_validator(mode="after")
@@ -85,11 +86,12 @@ class EvaluationConfig(Section):
 
 
 class GateConfig(Section):
-    """What a model, and the dataset that it was trained on, must not lose to be published."""
+    """Limits on losses, for publishing a model and the dataset that it was trained on."""
 
     max_pass_fall: float = Field(0.0, ge=0.0, le=1.0, description="Allowed drop of held-out pass@1.")
     diversity: Literal["distinct_syntax", "distinct_behaviour", "distinct_passed"] = Field(
-        "distinct_syntax", description="Measure of diversity: share of distinct ones among a problem's draws."
+        "distinct_syntax",
+        description="Measure of diversity: share of distinct programs or behaviours among a problem's draws.",
     )
     max_diversity_fall: float = Field(0.2, ge=0.0, le=1.0, description="Allowed drop of that measure.")
     slices: Texts = Field((), description="Slices whose pass@1 must not fall, such as `topic=strings`.")
@@ -97,8 +99,8 @@ class GateConfig(Section):
     sets: Texts = Field((), description="Names of `evaluation.sets` whose pass@1 must not fall either.")
     evidence: Literal["significant", "estimate"] = Field(
         "significant",
-        description="`significant`: a fall counts if it is more than is let through and significant; `estimate`: "
-        "if it is more, whatever its interval.",
+        description="`significant`: a fall counts if it exceeds the limit and is significant; `estimate`: if "
+        "it exceeds the limit, whatever its interval.",
     )
     allow: Texts = Field(
         (), description="Names of checks that are reported but do not block publishing, such as `diversity`."
@@ -161,29 +163,29 @@ _OWN = ("run", "store", "seed", "rounds", "evaluation", "scoring", "gate")  # th
 
 
 class RoundsConfig(Section):
-    """Rounds: draw from the model that the last round trained, pair, train, evaluate."""
+    """Rounds: sample from the model of the previous round, pair, train, evaluate."""
 
-    n: int = Field(3, ge=1, description="Rounds at most.")
+    n: int = Field(3, ge=1, description="Maximum number of rounds.")
     start: Literal["previous", "start"] = Field(
         "previous",
-        description="Model that a round's training starts from: that of the round before, or the start.",
+        description="Model from which a round's training starts: the previous round's, or the start.",
     )
     reference: Literal["previous", "start"] = Field(
-        "previous", description="Reference of the loss: the model of the round before, or the start."
+        "previous", description="Reference of the loss: the previous round's model, or the start."
     )
     fresh: Share = Field(
         1.0,
-        description="Share of `sampling.n` that a round draws itself; the rest are earlier rounds' candidates.",
+        description="Share of `sampling.n` that a round samples; the rest are candidates of earlier rounds.",
     )
     replay: float = Field(
-        0.0, ge=0.0, lt=1.0, description="Share of the rows trained on that are pairs of earlier rounds."
+        0.0, ge=0.0, lt=1.0, description="Share of training rows that are pairs of earlier rounds."
     )
     solved: float | None = Field(
         1.0,
         gt=0.0,
         le=1.0,
-        description="Train problems with this pass rate in the last round that drew them are left out; `none` "
-        "keeps all.",
+        description="Train problems with this pass rate in the last round that sampled them are left out; "
+        "`none` keeps all.",
     )
     retry: int | None = Field(
         None,
@@ -193,14 +195,14 @@ class RoundsConfig(Section):
     stop: tuple[StopRule, ...] = Field(
         ("gain", "gate"),
         description="Rules that end the rounds: `gain` after two rounds without a significant gain of pass@1, "
-        "`gate` when a check fell.",
+        "`gate` after a failed check.",
     )
     tokens: int | None = Field(
         None, ge=1, description="No round begins when earlier ones drew so many tokens; none sets no limit."
     )
     by_round: tuple[dict[str, Any], ...] = Field(
         (),
-        description="Sections laid over the configuration, each from its round on: `[{}, {training = "
+        description="Overrides of the configuration, each from its round on: `[{}, {training = "
         "{learning_rate = 1e-5}, sampling = {temperature = 1.0}}]` changes both from round 2 on.",
     )
 

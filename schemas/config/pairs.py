@@ -28,32 +28,36 @@ MESSY = (
 
 
 class PolicyConfig(Section):
-    """One rule that makes pairs, and its part of them."""
+    """One policy and its share of the pairs."""
 
     name: PolicyName = "passed_over_failed"
     weight: float = Field(
-        1.0, gt=0.0, description="A policy of weight 2 takes two pairs where one of 1 takes one."
+        1.0, gt=0.0, description="A policy with weight 2 makes twice as many pairs as one with weight 1."
     )
-    reach: int = Field(16, ge=1, le=1024, description="Candidates a side that are considered for a problem.")
-    min_gap: Share = Field(0.25, description="partial_credit: share of the cases that the chosen one passes more.")
-    n: int = Field(8, ge=2, description="best_of_n: draws that the best and the worst are taken from.")
-    cap: int = Field(64, ge=1, description="all_against_all: pairs a problem at most.")
+    reach: int = Field(16, ge=1, le=1024, description="Candidates that are considered on each side of a problem.")
+    min_gap: Share = Field(
+        0.25, description="partial_credit: minimum difference between the shares of passed cases."
+    )
+    n: int = Field(8, ge=2, description="best_of_n: draws from which the best and the worst are selected.")
+    cap: int = Field(64, ge=1, description="all_against_all: maximum number of pairs of a problem.")
     min_speedup: float = Field(1.5, gt=1.0, description="fast_over_slow: median CPU seconds of slow over fast.")
     prefer: tuple[str, ...] = Field(
-        (), description="cleaner: style tags wanted; empty with `avoid` takes defaults."
+        (), description="cleaner: preferred style tags; defaults if `avoid` is empty too."
     )
-    avoid: tuple[str, ...] = Field((), description="cleaner: style tags not wanted.")
+    avoid: tuple[str, ...] = Field((), description="cleaner: style tags to avoid.")
     dimensions: tuple[Dimension, ...] = Field(
-        (), description="cleaner: dimensions of quality that count; with them, tags only where they are named."
+        (), description="cleaner: dimensions of quality to compare; with them, only named tags count."
     )
     min_quality: float = Field(
-        0.1, ge=0.0, le=1.0, description="cleaner: mean gain over the dimensions, and a loss in none."
+        0.1, ge=0.0, le=1.0, description="cleaner: minimum mean gain over the dimensions, without a loss in any."
     )
-    draws: int = Field(2, ge=1, description="repaired: repairs drawn of each failing program, in each step.")
-    steps: int = Field(1, ge=1, le=8, description="repaired: steps; a later one mends what the last one wrote.")
-    max_share: Share = Field(0.3, description="repaired: share of a split's pairs at most.")
+    draws: int = Field(2, ge=1, description="repaired: samples for each failing program in each step.")
+    steps: int = Field(
+        1, ge=1, le=8, description="repaired: number of steps; each repairs the output of the previous one."
+    )
+    max_share: Share = Field(0.3, description="repaired: maximum share of a split's pairs.")
     forms: bool = Field(
-        False, description="cleaner: programs that differ by comments, format or names make pairs too."
+        False, description="cleaner: also pair programs that differ only in comments, format or names."
     )
 
     @model_validator(mode="after")
@@ -73,18 +77,19 @@ class PolicyConfig(Section):
 
 
 class PairsConfig(Section):
-    """Which pairs are made. The bounds hold in each split, and so over the whole set."""
+    """Policies and limits of pairs. The limits apply to each split, and so to the whole set."""
 
     policies: tuple[PolicyConfig, ...] = Field(
-        (PolicyConfig(),), min_length=1, description="Rules that make pairs; they share a problem's pairs."
+        (PolicyConfig(),), min_length=1, description="Policies; they share a problem's pairs."
     )
     reasoning: Literal["keep", "strip"] = Field(
         "keep",
-        description="A model's thoughts in its completion: `keep` trains on what it wrote, thoughts included; "
-        "`strip` on the answer behind them. What a server gave apart is never part of a pair's text.",
+        description="A model's thoughts in its completion: `keep` trains on the text with its thoughts, "
+        "`strip` on the answer after them. Thoughts in a separate field of a server's response "
+        "are never part of a pair's text.",
     )
-    max_per_problem: int = Field(8, ge=1, description="Pairs of one problem at most.")
-    max_per_candidate: int = Field(2, ge=1, description="Pairs that one candidate may be part of.")
+    max_per_problem: int = Field(8, ge=1, description="Maximum number of pairs of one problem.")
+    max_per_candidate: int = Field(2, ge=1, description="Maximum number of pairs of one candidate.")
     max_per_approach: int | None = Field(
         None, ge=1, description="Pairs of a problem whose chosen is of one near-duplicate cluster and behaviour."
     )
@@ -93,9 +98,9 @@ class PairsConfig(Section):
         0.7,
         gt=0.0,
         le=1.0,
-        description="Jaccard similarity of near-duplicate problems; none compares no problems.",
+        description="Jaccard similarity of near-duplicate problems; none disables the comparison.",
     )
-    max_trivial_share: Share = Field(0.2, description="Share of pairs whose rejected has no runnable code.")
+    max_trivial_share: Share = Field(0.2, description="Share of pairs whose rejected answer has no runnable code.")
     max_length_ratio: float | None = Field(
         8.0, gt=1.0, description="Characters of the longer answer over those of the shorter one."
     )
@@ -106,35 +111,39 @@ class PairsConfig(Section):
         0.6,
         ge=0.5,
         le=1.0,
-        description="AUC up to which length may predict which answer is chosen; 1 is no bound.",
+        description="Maximum AUC with which length predicts the chosen answer; 1: no limit.",
     )
     max_style_auc: float = Field(
         0.65, ge=0.5, le=1.0, description="The same for style tags, measures and length together."
     )
     leakage: Literal["drop", "weigh"] = Field(
-        "drop", description="How the two bounds are met: `drop` removes pairs, `weigh` sets the column `weight`."
+        "drop",
+        description="How the two limits are enforced: `drop` removes pairs, `weigh` sets the column `weight`.",
     )
     rarity: float = Field(
         0.0,
         ge=0.0,
         le=2.0,
-        description="Exponent of weights by rarity: a pair counts as its chosen's approach has a share of the "
-        "problem's right draws, to the power of minus this; 1 weighs all approaches alike, 0 all pairs.",
+        description="Exponent of weights by rarity: the weight is the share of the chosen approach among the "
+        "problem's right draws, to the power of minus this value. 1 weights all approaches "
+        "equally, 0 all pairs.",
     )
     min_approaches_kept: Share = Field(
         0.0,
-        description="Share of the problems' correct approaches that pairs must choose; below it the build fails.",
+        description="Minimum share of correct approaches that pairs choose; below it the build fails.",
     )
     earlier: tuple[Path, ...] = Field(
-        (), description="Run folders of the same problems whose candidates are taken too; `rounds` sets it."
+        (), description="Run folders of the same problems whose candidates are used too; `rounds` sets it."
     )
-    earlier_n: int = Field(0, ge=0, description="Candidates of a problem that are taken from them, the last ones.")
+    earlier_n: int = Field(
+        0, ge=0, description="Number of candidates of a problem from these folders, the latest ones."
+    )
     keep_approaches: bool = Field(
         False,
-        description="Right programs of `earlier` of a near-duplicate cluster that this run lacks stay as chosen.",
+        description="Keep right programs of `earlier` from clusters that this run lacks, as chosen ones.",
     )
     reject_outvoted: bool = Field(
-        False, description="Candidates that pass the tests but are clearly outvoted may be rejected ones."
+        False, description="Allow candidates that pass the tests but are clearly outvoted as rejected ones."
     )
     weak_problems: bool = Field(True, description="Make pairs of problems whose passed candidates disagree.")
 

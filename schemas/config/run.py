@@ -27,7 +27,7 @@ class EngineConfig(Section):
     unless the run is kept in a store.
     """
 
-    kind: Literal["local", "ray"] = Field("local", description="Where the work of shards is done.")
+    kind: Literal["local", "ray"] = Field("local", description="Where shards are processed.")
     address: str = Field("", description="Of the cluster: `auto`, `ray://head:10001`; empty starts one here.")
     sampler_gpus: float = Field(1.0, ge=0.0, description="GPUs of a task that samples a shard.")
     judge_cpus: float = Field(
@@ -36,18 +36,18 @@ class EngineConfig(Section):
 
 
 class PublishConfig(Section):
-    """Where dataset and adapter go on the Hub. The token is in huggingface_hub's usual place, never here."""
+    """Repositories of dataset and adapter on the Hub. The token comes from huggingface_hub's usual place."""
 
-    dataset: str = Field("", description="Repository of the dataset, such as `me/pairs`; empty publishes none.")
-    model: str = Field("", description="Repository of the adapter; empty publishes none.")
+    dataset: str = Field("", description="Repository of the dataset, such as `me/pairs`; empty: not published.")
+    model: str = Field("", description="Repository of the adapter; empty: not published.")
     private: bool = Field(True, description="Make new repositories private; existing ones keep their visibility.")
     allowed: tuple[str, ...] = Field(
-        (), description="Findings of the secret scan that may be published, by the name that it prints."
+        (), description="Allowed findings of the secret scan, by the name that it prints."
     )
 
 
 class RefreshConfig(Section):
-    """What a refresh does with a new version."""
+    """Settings of refreshing."""
 
     retrain: bool = Field(False, description="Train and evaluate on each new version before the gate.")
 
@@ -66,7 +66,7 @@ class TimetableConfig(Section):
 
 
 class ServiceConfig(Section):
-    """How served runs handle faults of the infrastructure, and how many sample at a time."""
+    """Retries and concurrency of served runs."""
 
     retries: int = Field(3, ge=0, description="Retries after an infrastructure fault; other errors end a run.")
     timeout_s: float | None = Field(
@@ -79,7 +79,7 @@ class ServiceConfig(Section):
         4200,
         ge=1,
         le=65535,
-        description="Port on loopback of the Prefect server that serves where PREFECT_API_URL names none.",
+        description="Loopback port of the Prefect server without PREFECT_API_URL.",
     )
 
 
@@ -99,16 +99,16 @@ Count = Annotated[int, BeforeValidator(parse_count), Field(ge=1)]
 
 
 class AdaptiveConfig(Section):
-    """Draws in waves: more only where a problem has no pair yet. Used when `pairs` or a budget is set."""
+    """Sampling in waves: more samples only for problems without a pair. Used if `pairs` or a budget is set."""
 
     pairs: Count | None = Field(None, description="Stop when there are so many pairs.")
-    first_n: int = Field(4, ge=2, description="Draws of a problem in its first wave.")
-    step_n: int = Field(4, ge=1, description="Draws that each later wave adds to it.")
-    max_n: int = Field(32, ge=2, description="Draws of a problem at most.")
+    first_n: int = Field(4, ge=2, description="Samples of a problem in its first wave.")
+    step_n: int = Field(4, ge=1, description="Samples that each later wave adds.")
+    max_n: int = Field(32, ge=2, description="Maximum number of samples of a problem.")
 
 
 class BudgetConfig(Section):
-    """What a run may cost. Samples of the store count as if drawn now, so that a resumed run ends alike."""
+    """Budget of a run. Stored samples count as new ones, so that a resumed run ends at the same point."""
 
     tokens: Count | None = Field(None, description="Drawn tokens; `20M` may be written. Never exceeded.")
     gpu_hours: float | None = Field(None, gt=0.0, description="Hours of sampling, times `prices.devices`.")
@@ -116,11 +116,11 @@ class BudgetConfig(Section):
 
 
 class PricesConfig(Section):
-    """What sampling costs; 0.0 costs nothing."""
+    """Prices of sampling; 0.0: free."""
 
     currency: str = Field("USD", description="Written beside sums.")
     prompt_per_million: float = Field(0.0, ge=0.0, description="Price of a million prompt tokens.")
-    completion_per_million: float = Field(0.0, ge=0.0, description="Price of a million drawn tokens.")
+    completion_per_million: float = Field(0.0, ge=0.0, description="Price of a million sampled tokens.")
     device_hour: float = Field(0.0, ge=0.0, description="Price of one device for an hour.")
     devices: int = Field(1, ge=1, description="Devices that sample at the same time.")
 
@@ -150,7 +150,7 @@ def check_named(given: Any) -> Any:
 
 
 class RunConfig(Section):
-    """One run, whole."""
+    """The whole run."""
 
     run: Annotated[Path, BeforeValidator(check_named)] = Field(
         Path("runs/pairsmith"),
@@ -159,7 +159,7 @@ class RunConfig(Section):
     )
     store: str = Field(
         "",
-        description="Folder of S3, Google's store or whatever fsspec knows that the run is kept in, "
+        description="Folder in S3, Google's store or another store of fsspec in which the run is kept, "
         "`s3://bucket/runs/mine`.",
     )
     seed: int = Field(0, description="Seed of sampling and of all random choices.")

