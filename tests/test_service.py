@@ -88,6 +88,7 @@ def test_a_request_may_lower_limits_and_not_raise_them(url: str) -> None:
         ({"problem": {**PROBLEM, "tets": 1}, "completion": RIGHT}, 422, "did you mean 'tests'"),
         ({"problem": 7, "completion": RIGHT}, 422, "a problem is a record or a dict"),
         ({"problem_id": "add", "completion": RIGHT, "form": "x"}, 422, "form 'x'"),
+        ({"problem_id": "add", "completion": RIGHT, "limit": {"cpu_s": 1}}, 422, "nearest known one is 'limits'"),
         ({"problem_id": "add", "completion": RIGHT, "limits": {"gpu": 1}}, 422, "there is no limit 'gpu'"),
         ({"problem_id": "add", "completion": RIGHT, "limits": {"cpu_s": -1}}, 422, "must be a number above 0"),
         (

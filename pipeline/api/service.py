@@ -1,6 +1,7 @@
 """The judge as a service on Starlette and uvicorn, without state: several may run behind a load balancer."""
 
 import asyncio
+import difflib
 import hmac
 import json
 import math
@@ -34,6 +35,7 @@ STOP_S = 150  # requests in flight get so long when the service is stopped: a pr
 _BACKLOG = 4096  # connections that wait to be taken
 _LOOK_S = 0.5  # how often a client is looked for that waits
 _N_TIMES = 10_000  # of requests that the quantiles are of
+_KEYS = ("problem", "problem_id", "completion", "form", "limits")
 _LIMITS = ("cpu_s", "wall_s", "case_wall_s", "total_wall_s", "memory_mib", "n_processes")
 _GONE = 499  # nginx's word for a client that went away; nobody reads it
 _MAX_ERROR = 500  # characters of the answer to a request: it may hold the request's own text
@@ -167,6 +169,9 @@ class JudgeService:
             metrics.n_bytes -= n_bytes
 
     def _judge_one(self, row: dict[str, Any]) -> dict[str, Any]:
+        for key in row.keys() - set(_KEYS):
+            near = difflib.get_close_matches(key[:40], _KEYS, n=1, cutoff=0.0)[0]
+            raise _RefusedError(422, f"unknown key {key[:40]!r}; the nearest known one is {near!r}")
         given = row.get("problem")
         if given is None and (name := row.get("problem_id")) is not None:
             if not isinstance(name, str) or name not in self._problems:
