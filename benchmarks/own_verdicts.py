@@ -39,7 +39,7 @@ def main() -> None:
     made = make_pairs(rows, problems=_problems(rows), workers=options.workers)
     seconds = time.perf_counter() - start
     same = hashlib.sha256(made.table.write_ndjson().encode()).hexdigest()[:16]
-    n_texts = rows["completion"].n_unique()
+    n_texts = rows.select("prompt", "completion").n_unique()
     print(f"{rows.height:,} {options.form}s ({n_texts:,} different) to {len(made):,} pairs in {seconds:.1f} s")
     print(f"dropped {dict(made.dropped)}; digest of the pairs {same}")
 
