@@ -54,13 +54,13 @@ def build(config: str, overrides: Overrides = ()) -> str:
 def refresh(
     config: str, overrides: Overrides = (), wait_s: Seconds = 0.0, despite: tuple[str, ...] = ()
 ) -> State[Any]:
-    """Redo what is new, write a version with its changelog, pass the gate, publish where `publish` says so.
+    """Redo what changed, write a version with its changelog, check the gate, and publish if `publish` is set.
 
     Args:
         config: TOML file of the run, on the machine that runs it.
         overrides: settings on top, such as `sampling.n=8`.
         wait_s: seconds to wait for another process on this run.
-        despite: checks of the gate that hold nothing back, by name.
+        despite: names of checks of the gate that do not block publishing.
     """
     with _served(config, overrides) as settings:
         try:
@@ -73,7 +73,7 @@ def refresh(
 
 @flow(name="train")
 def train(config: str, overrides: Overrides = ()) -> str:
-    """Train on the pairs of a run that has been built.
+    """Train on the pairs of a finished build.
 
     Args:
         config: TOML file of the run, on the machine that runs it.
@@ -86,7 +86,7 @@ def train(config: str, overrides: Overrides = ()) -> str:
 
 @flow(name="evaluate")
 def evaluate(config: str, overrides: Overrides = ()) -> str:
-    """Score the start and what the run trained on held-out problems, and mark what fell in `gate.json`.
+    """Score the start and the trained model on held-out problems, and write failed checks to `gate.json`.
 
     Args:
         config: TOML file of the run, on the machine that runs it.
@@ -99,11 +99,11 @@ def evaluate(config: str, overrides: Overrides = ()) -> str:
 
 @flow(name="study")
 def study(config: str, study_file: str = "reward_free", overrides: Overrides = ()) -> list[str]:
-    """Align every start by every method on every dataset, and report who gained and what it cost.
+    """Align every start by every method on every dataset, and report gains and costs.
 
     Args:
-        config: TOML file of the run that serves it, for how faults are taken.
-        study_file: TOML file of the study, or the name of one that comes with pairsmith.
+        config: TOML file of the run that serves it, for its retries and limits.
+        study_file: TOML file of the study, or the name of an included study.
         overrides: settings of the study on top, such as `base.sampling.n=8`.
     """
     from pairsmith.flows import studying
@@ -121,7 +121,7 @@ def study(config: str, study_file: str = "reward_free", overrides: Overrides = (
 
 @flow(name="rounds")
 def rounds(config: str, overrides: Overrides = ()) -> list[str]:
-    """Align in rounds, each drawing from what the last one trained; returns the page, and the round to keep.
+    """Align in rounds, each sampling from the previous round's model; returns the report and the round to keep.
 
     Args:
         config: TOML file of the rounds, on the machine that runs it.
@@ -142,7 +142,7 @@ def publish(config: str, overrides: Overrides = (), tag: str = "", despite: tupl
         config: TOML file of the run, on the machine that runs it.
         overrides: settings on top, such as `sampling.n=8`.
         tag: name of the version; empty takes the recorded one.
-        despite: checks of the gate that hold nothing back, by name.
+        despite: names of checks of the gate that do not block publishing.
     """
     with _served(config, overrides) as settings:
         return [
@@ -155,7 +155,7 @@ SERVED = (build, refresh, train, evaluate, study, rounds, publish)
 
 @contextmanager
 def _served(config: str, overrides: tuple[str, ...]) -> Iterator[RunConfig]:
-    """Give the settings of a served run, under its policy of faults and within its time."""
+    """Yield the settings of a served run, with its retry policy and time limit."""
     settings = load_config(Path(config), overrides)
     set_policy(settings.service)
     try:
@@ -170,7 +170,7 @@ class TimetableError(PairsmithError):
 
 
 def make_deployments(config: RunConfig, path: Path, overrides: Sequence[str]) -> list[RunnerDeployment]:
-    """Return a deployment of each flow for one configuration, called like its run folder, with its schedule."""
+    """Return a deployment of each flow for one configuration, named after its run folder, with its schedule."""
     made = []
     for served in SERVED:
         parameters: dict[str, object] = {"config": str(path.resolve()), "overrides": list(overrides)}
@@ -197,7 +197,7 @@ def make_deployments(config: RunConfig, path: Path, overrides: Sequence[str]) ->
 
 
 def serve_all(config: RunConfig, path: Path, overrides: Sequence[str]) -> None:
-    """Serve until the process is ended: register all deployments, and start their runs as they are due."""
+    """Register all deployments and start their runs on schedule, until the process ends."""
     deployments = make_deployments(config, path, overrides)
     with get_client(sync_client=True) as client:
         client.upsert_global_concurrency_limit_by_name(f"tag:{SAMPLER_TAG}", config.service.samplers)

@@ -42,7 +42,7 @@ def publish(config: RunConfig, tag: str = "", despite: Sequence[str] = ()) -> li
 
     Args:
         tag: name of the version; empty takes the one that the run has recorded.
-        despite: checks of the gate that are let through by name.
+        despite: names of checks of the gate that do not block publishing.
     """
     with locked(config.run, store=config.store):
         version, _ = record_version(config.run, config)
@@ -128,7 +128,7 @@ def refresh(
 
     Args:
         wait_s: seconds to wait for another process that works on the run.
-        despite: checks of the gate that are let through by name.
+        despite: names of checks of the gate that do not block publishing.
 
     Raises:
         RunLockedError: another process works on it for longer.

@@ -57,7 +57,7 @@ from pairsmith.schemas.score import RoundRow, RoundsResult, StudyRow
 
 @flow(name="study", validate_parameters=False)
 def study(settings: StudyConfig, cache: Path, api_keys: ApiKeys | None = None) -> list[StudyRow]:
-    """Run each cell that is not done, and report on all; a cell that fails is logged, and the others go on."""
+    """Run each cell that is not done, and report on all; a failed cell is logged, and the others continue."""
     cells = list_cells(settings)
     models: dict[str, str] = {}
     shared: dict[tuple[str, str], Path] = {}
@@ -83,7 +83,7 @@ def _do_cell(
     cache: Path,
     api_keys: ApiKeys | None,
 ) -> None:
-    """Run a cell, as far as it is not done, after what the methods of its start and dataset share.
+    """Run the missing parts of a cell, after the parts that the methods of its start and dataset share.
 
     What goes wrong in it goes into its row, and the next one is begun.
     """
@@ -145,7 +145,7 @@ def rounds(config: RunConfig, cache: Path, api_keys: ApiKeys | None = None) -> R
 
     Raises:
         RoundsError, ConfigError: they can't be run as configured.
-        PairsmithError: a round can't be done; the same command goes on from there.
+        PairsmithError: a round can't be done; the same command resumes.
     """
     check_rounds(config)
     with locked(config.run, store=config.store):
@@ -190,7 +190,7 @@ def _run(config: RunConfig, cache: Path, api_keys: ApiKeys) -> RoundsResult:
 def _do_round(
     config: RunConfig, one: RunConfig, number: int, settled: Mapping[str, str], cache: Path, api_keys: ApiKeys
 ) -> str:
-    """Build, train and evaluate one round, as far as it is not done; return why it could not be trained."""
+    """Build, train and evaluate one round; finished parts are not repeated; return why it could not be trained."""
     shards = without(load(one, cache), settled, one.pairs.test_share)
     with locked(one.run):
         build_run(one, cache, api_keys, shards)

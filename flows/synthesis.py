@@ -92,7 +92,7 @@ def _run_seeds(chain: Chain) -> Sequence[Seed]:
 
 
 def _run_step(step: str, asked: made.Asked, config: RunConfig, tools: Tools) -> list[Candidate]:
-    """Ask one step's questions; return all answers. What is there already is not asked again."""
+    """Ask one step's questions; return all answers. Existing answers are not requested again."""
     useless = f"; answers before that lead to none: {_counted(asked.reasons)}" if asked.reasons else ""
     reporter().log(f"-- {step}: {len(asked.problems)} to ask{useless}")
     dropped = tuple(DroppedProblem(step, reason, reason) for reason in asked.reasons.elements())

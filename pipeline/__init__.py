@@ -1,1 +1,1 @@
-"""Stages of the chain, none of which knows Prefect."""
+"""Stages of the chain, independent of Prefect."""

@@ -35,14 +35,14 @@ class Opaque:
     """A value of a type that can't cross over. It equals nothing, not even itself.
 
     Attributes:
-        has_equality: its class has an `__eq__` of its own: whether it equals another value, nobody here can say.
+        has_equality: its class has an `__eq__` of its own: its equality with another value is unknown here.
     """
 
     name: str
     has_equality: bool = False
 
     def __eq__(self, other: object) -> bool:
-        """Return False: nobody can tell what this value was."""
+        """Return False: the original value is unknown."""
         return False
 
     def __hash__(self) -> int:

@@ -134,7 +134,7 @@ class Ranked:
     Attributes:
         answers: texts of the assistant; right ones first, then by share of cases passed, then by candidate id.
         candidate_ids: one an answer; likewise `labels` (whether it is right) and `shares` (of cases passed).
-        ranks: from 1; equal for answers that nothing tells apart.
+        ranks: from 1; equal for answers of the same rank.
     """
 
     prompt: tuple[Message, ...]
@@ -170,7 +170,7 @@ class Evidence:
 
     Attributes:
         split: of its problem; empty for an unknown one.
-        label: passed, failed or undecided, by the tests; `cause` and `detail` say why.
+        label: passed, failed or undecided, by the tests; `cause` and `detail` give the reason.
         passed_cases: one entry a case, in order.
         signature: equal for equal behaviour on the tests' inputs; likewise `group` on derived ones.
         standing: see `schemas.verdict.CrosscheckResult`; empty without a crosscheck.

@@ -1,4 +1,4 @@
-"""What happened when a program ran. Facts only: nothing here says right or wrong."""
+"""What happened when a program ran. Facts only: no judgement is made here."""
 
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""The manifest of a stage, written last: its presence says that the stage is done. And the counts of pairs."""
+"""The manifest of a stage, written last: its presence marks the stage as complete. And the counts of pairs."""
 
 import json
 import re
@@ -131,8 +131,8 @@ class PairingReport:
         drops: in the order of `pipeline.pairing.drops.Drop`.
         policies: pairs by policy.
         rejects: pairs by the cause of their rejected one; `passed` for those that passed.
-        n_trivial: pairs whose rejected has no runnable code.
-        n_hard: pairs whose rejected passes at least half of the cases.
+        n_trivial: pairs with a rejected answer without runnable code.
+        n_hard: pairs with a rejected answer that passes at least half of the cases.
         n_approaches_before: right approaches of the problems with pairs; `n_approaches_after` those that some pair
             chooses.
         standings: passed candidates by the result of their crosscheck.

@@ -1,4 +1,4 @@
-"""One row of the preference dataset, and what users and language models say of it."""
+"""One row of the preference dataset, and marks of users."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -136,8 +136,8 @@ class Mark:
     """One mark; the next build honours it (see `pipeline.pairing.drops.Drop`).
 
     Attributes:
-        chosen_id: candidates of the pair, which stay the same from build to build; likewise `rejected_id`.
-        pair_id: the pair that was looked at.
+        chosen_id: candidates of the pair, which do not change between builds; likewise `rejected_id`.
+        pair_id: the marked pair.
         side: of a wrong label: `chosen` where the chosen one is wrong, `rejected` where the rejected one is right;
             empty where unknown. That candidate is then part of no pair at all.
     """

@@ -62,7 +62,7 @@ class ResponseAgreement:
     Attributes:
         posterior: probability that it is right, in [0, 1].
         group: 32 hex digits over its answers to all counted inputs; empty for a response without code.
-        group_share: share of its group among all responses, near-duplicates counted as one opinion said often.
+        group_share: share of its group among all responses, near-duplicates counted with a reduced weight.
         n_tests: tests that were decided on it; n_passed: those of them that it passes.
     """
 
@@ -111,7 +111,7 @@ class ProblemCard:
     Attributes:
         reason: why it was left out, the first rule that it breaks; empty for a kept one.
         seed_id, seed_path, seed_line, seed_language: the function that it began with.
-        license: SPDX name of the seed's licence; empty where nobody says.
+        license: SPDX name of the seed's licence; empty if unknown.
         concepts_id, instruction_id: the answers of the chain that it was made of, in their steps' tables.
         models: who wrote it, its responses and its tests; sorted.
         difficulty, topic: as drawn.
@@ -164,7 +164,7 @@ class Seed:
         code: the function and what it needs, with its documentation; parses alone.
         path: the file, below the folder or as the dataset has it.
         line: line of the file where the function begins, from 1.
-        license: SPDX name; empty where nobody says.
+        license: SPDX name; empty if unknown.
         is_typed: whether all parameters and the value have types.
         n_lines: lines of the function that hold code.
         n_tokens: tokens of `code`, comments left out.

@@ -62,7 +62,7 @@ def sandbox_build_command(
 
 
 def fetch_packages(packages: list[str], image: str) -> None:
-    """Make packages for the sandboxes that can be used here, and say where they are."""
+    """Prepare packages for the available sandboxes, and print their locations."""
     from pairsmith.pipeline.sandbox import SandboxError, bubblewrap, docker_engine
     from pairsmith.pipeline.sandbox.packages import lock_of
 

@@ -198,7 +198,7 @@ def export_command(
 
 
 def _shown_round(folder: Path) -> Path:
-    """Return the run of a folder of rounds that is shown; any other folder as it is."""
+    """Return the run of a folder of rounds that is shown; any other folder unchanged."""
     from pairsmith.pipeline.evaluation.round_config import list_rounds, round_folder
     from pairsmith.pipeline.evaluation.rounds import read_rounds
 

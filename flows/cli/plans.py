@@ -43,7 +43,7 @@ def show_refresh_plan(config: RunConfig, cache: Path, console: Console) -> None:
 def show_parts(
     config: RunConfig, cache: Path, console: Console, parts: Sequence[str] = ()
 ) -> tuple[RunConfig, Mapping[str, LoadedProblems]]:
-    """Print what some parts, all by default, would work on, and what is there already.
+    """Print the work and the existing rows of some parts (default: all).
 
     Returns the configuration, with the run as its store holds it, and the problems by shard.
     """

@@ -86,7 +86,7 @@ def build_command(
 
 
 def _preview(settings: RunConfig, folder: Path, n_problems: int) -> None:
-    """Build a run of few problems beside the run, show all of it, and say what the whole would be and cost."""
+    """Build a preview run of a few problems, show all of it, and forecast the whole run."""
     from pairsmith.flows.build import build
     from pairsmith.flows.cli.plans import show_plan
     from pairsmith.pipeline.report.tables import show_run
@@ -262,7 +262,7 @@ def refresh_command(
     dry_run: DryRun = False,
     cache: Cache = None,
 ) -> None:
-    """Redo what is new, write a version with its changelog, pass the gate, publish where `publish` says so.
+    """Redo what changed, write a version with its changelog, check the gate, and publish if `publish` is set.
 
     Example: `pairsmith refresh run.toml --set publish.dataset=me/pairs`
     """

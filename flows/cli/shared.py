@@ -27,7 +27,7 @@ class NotReadyError(PairsmithError):
 
 
 def need_pairs(config: RunConfig) -> None:
-    """Raise NotReadyError where training has nothing to train on; a run in a store is looked at when fetched."""
+    """Raise NotReadyError where training has nothing to train on; a run in a store is read after it is fetched."""
     folder = config.run / "dataset"
     training = config.training
     wants_own = any(not dataset.path and not dataset.hub for dataset in training.datasets)
@@ -68,7 +68,7 @@ app = typer.Typer(
 
 
 def show_version(wanted: bool) -> None:
-    """Print the version and end, where that is wanted."""
+    """Print the version and exit, if requested."""
     if wanted:
         from importlib.metadata import version
 
@@ -85,7 +85,7 @@ def without_verb(
 ) -> None:
     """Turn a code model's own samples into preference data that can be trusted, and train on it.
 
-    Without a verb, `pairsmith` says what to do next in the folder that you are in.
+    Without a verb, `pairsmith` shows the next step for the current folder.
     """
     if context.invoked_subcommand is None:
         from pairsmith.flows.cli.status import show_next
@@ -228,7 +228,7 @@ def _raise_on_signals() -> Callable[[], list[int]]:
 
 
 def paged(console: Console) -> contextlib.AbstractContextManager[object]:
-    """Show what is printed in a pager if it is longer than the terminal; files and pipes get it as it is."""
+    """Show what is printed in a pager if it is longer than the terminal; files and pipes get it unchanged."""
     os.environ.setdefault("LESS", "-FRX")  # ends at once where all fits, keeps colours, leaves the text behind
     is_live = console.is_terminal and not console.is_dumb_terminal
     return console.pager(styles=True) if is_live else contextlib.nullcontext()

@@ -81,7 +81,7 @@ def _sentence(states: Sequence[StageState], subject: "_Subject") -> str:
 
 
 def _config_of(subject: "_Subject") -> str:
-    """Return the TOML file that a person names to go on with a run."""
+    """Return the TOML file with which a user resumes a run."""
     kept = subject.folder / "config.toml"
     return subject.toml or (str(kept) if kept.is_file() and "://" not in subject.title else "run.toml")
 

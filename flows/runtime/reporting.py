@@ -78,7 +78,7 @@ class ShardProgress:
 
 
 class Reporter:
-    """Tells a person what goes on."""
+    """Reports progress to the user."""
 
     def __init__(self, console: Console) -> None:
         """Write to this console."""

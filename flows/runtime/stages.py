@@ -57,7 +57,7 @@ def set_policy(service: ServiceConfig | None) -> None:
 
 
 def retried(task: Task[P, R]) -> Callable[P, R]:
-    """Return a task that tries again as the policy says, after faults of the infrastructure alone.
+    """Return a task that is retried by the policy, after infrastructure faults only.
 
     A command that a person waits for reports the fault at once, so there is no policy without a service.
     """
@@ -116,7 +116,7 @@ def open_chain(
     is_inner: bool = False,
     stages: Sequence[Stage] | None = None,
 ) -> Chain:
-    """Return a chain whose shards are a Prefect task each.
+    """Return a chain with one Prefect task per shard.
 
     Args:
         draws: draws of each problem; None takes `sampling.n` for all.
@@ -198,7 +198,7 @@ def run_samples(chain: Chain, names: Sequence[str], step: str = "") -> Meter:
 
 
 def overlapped_stages() -> tuple[str, ...]:
-    """Return the stages whose shards are made while others are still drawn."""
+    """Return the stages that process shards while later shards are sampled."""
     return tuple(stage.name for stage in table.shard_stages() if stage.overlaps)
 
 

@@ -52,7 +52,7 @@ class Chain:
         """Name a chain; touches nothing.
 
         Args:
-            tools: samplers and sandboxes; None for a chain that is only looked at.
+            tools: samplers and sandboxes; None for a chain that is only read.
             around: does the work of a shard, given the names of stage and shard: a task of its own, with retries.
             stages: its stages; None takes those of `chain.table`.
         """
@@ -205,7 +205,7 @@ class Chain:
         return manifests
 
     def finish(self, stage: str, shards: Iterable[str]) -> Manifest:
-        """Write the manifest of a stage, whose shards are all there; other shards are removed."""
+        """Write the manifest of a stage with complete shards; other shards are removed."""
         names = list(shards)
         return self.folder(stage).finish(names, self.fingerprint(stage, names), versions_of(self.stage(stage)))
 
@@ -218,7 +218,7 @@ class Chain:
                     (folder.path / name).unlink(missing_ok=True)
 
     def _given(self, stage: Stage, shard: str) -> dict[str, str]:
-        """Return the settings that a wave has in the place of those of the configuration."""
+        """Return the settings of a wave, which replace those of the configuration."""
         if self.draws is None or "sampling.n" not in stage.settings:
             return {}
         draws = {row.problem_id: self.draws.get(row.problem_id, 0) for row in self.rows("problems", shard)}

@@ -175,7 +175,7 @@ def file_digest_or_name(path: Path) -> str:
 
 
 def count_words(key: str) -> str:
-    """Return a count as it is named where its kind matters: `train pairs`, `judged by tester`."""
+    """Return the name of a count of one kind: `train pairs`, `judged by tester`."""
     kind, _, name = key.rpartition(".")
     return f"{kind.replace('_', ' ')} {name}".strip()
 

@@ -44,7 +44,7 @@ class Tools:
 
     @contextmanager
     def open_source(self, source: Source) -> Iterator[Sampler]:
-        """Give a sampler for one model; it stays open until another model is wanted: loading one takes seconds."""
+        """Give a sampler for one model; it stays open until another is needed, since loading takes seconds."""
         config = self.config
         model = source.config.model_copy(update={name: getattr(config.sampling, name) for name in _OF_REQUESTS})
         if self._sampler is None or self._sampler[0] != model:
@@ -138,7 +138,7 @@ def look(
     Args:
         cache: folder of what this user's runs share; the copy lies there, and a second look fetches what is new.
         run: folder that this machine works in.
-        only: returns whether a path within the run is wanted; None takes all.
+        only: returns whether a path within the run is included; None takes all.
 
     Raises:
         StoreError: the store can't be used.
@@ -168,7 +168,7 @@ def as_stored(
 ) -> tuple[RunConfig, tuple[str, ...]]:
     """Return the configuration with the run as its store holds it, and what to log about it, a line each.
 
-    One without a store is returned as it is.
+    A run without a store is returned unchanged.
     """
     if not config.store:
         return config, ()

@@ -53,7 +53,7 @@ def derive_inputs(own: Sequence[str], n: int, seed: str) -> tuple[str, ...]:
 
     Args:
         own: texts of argument lists (see `schemas.values`), the inputs of a problem's tests.
-        n: inputs wanted at most; fewer come where changes repeat themselves.
+        n: maximum number of inputs; fewer come where changes repeat themselves.
         seed: of the changes, such as "0:HumanEval/3": the same seed gives the same inputs.
     """
     seeds = [value for value in map(decode_value, dict.fromkeys(own)) if isinstance(value, list)]
@@ -172,7 +172,7 @@ def scaled_inputs(seeds: Sequence[list[Any]]) -> Iterable[list[Any]]:
 def large_inputs(own: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return inputs with one whole number beyond the own ones, the smallest first: large ones, and far ones.
 
-    Only a trusted program, or most of many, can tell whether a solution must answer these in time.
+    Only a trusted program, or a majority, shows whether a solution must answer these in time.
     """
     seeds = [value for value in map(decode_value, own) if isinstance(value, list)]
     return _enlarged(seeds, _LARGE, set(own)), _enlarged(seeds, _FAR, set(own))

@@ -33,7 +33,7 @@ def change_value(value: Any, chance: random.Random, pool: Sequence[Any]) -> Any:
     """Return a value of the same type that differs by one change, or another one from the pool.
 
     Args:
-        value: a decoded value; of a type without changes it comes back as it is.
+        value: a decoded value; a value of a type without mutations is returned unchanged.
         pool: values that stood in its place in other inputs, and parts of these.
     """
     same = [other for other in pool if type(other) is type(value)]

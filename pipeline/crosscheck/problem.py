@@ -50,7 +50,7 @@ def crosscheck_problem(
         pool: where everything runs; there are no expected values that could enter it.
 
     Raises:
-        SandboxError: if the sandbox stays broken.
+        SandboxError: if the sandbox can't be restarted.
     """
     own = own_inputs(problem, passed, pool)
     questions = derive_questions(problem, own, config, seed)

@@ -86,7 +86,7 @@ def large_questions(problem: Problem, own: Sequence[str]) -> list[Question]:
 
 
 def _asking(problem: Problem, own: Sequence[str]) -> Callable[[str, bool], Question]:
-    """Return what makes a question of a text; beyond the own inputs only a contract says what must be answered."""
+    """Return what makes a question of a text; beyond the tests' inputs, only a contract requires answers."""
     known = infer_domain(own)
     has_contract = bool(problem.contract)
 
@@ -110,7 +110,7 @@ def ask_reference(
     case_wall_s: float,
     own: Sequence[str] = (),
 ) -> tuple[list[Question], dict[int, Consensus]]:
-    """Return the questions that stay, and the reference's answers by their place; the contract says which count.
+    """Return the remaining questions, and the reference's answers by index; the contract decides which count.
 
     Inputs that the reference itself was slow on come behind the others, few of them, and need not be answered in
     time: a program like it may be just too late. Without a contract a few that it had no time for stay too, the
@@ -195,7 +195,7 @@ def collect_answers(
     reading: Case,
     pool: SandboxPool,
 ) -> tuple[list[Question], list[Voter]]:
-    """Return the questions that stay, and what each program answers to them.
+    """Return the remaining questions, and each program's answers.
 
     A program answers in one process, first what every right program must answer: what stops it there ends it, and
     what stops it later costs no other input its answer. Without a contract the first few programs show which
@@ -283,7 +283,7 @@ def _without_endless(questions: Sequence[Question], probes: Sequence[Ran]) -> li
     """Return the questions without those that stop a few programs, which would cost the others their time.
 
     An input like the own ones must stop half of the probes to be left out, another one any of them. A few of those
-    that every right program must answer are kept, behind the others; large ones come last, and stay.
+    that every right program must answer are kept, behind the others; large ones come last and are kept.
     """
     probes = [ran for ran in probes if ran.answers]
     kept: list[Question] = []

@@ -1,4 +1,4 @@
-"""Runs programs on inputs whose answers are unknown, and makes their answers comparable.
+"""Runs programs on inputs with unknown answers, and makes their answers comparable.
 
 Unlike `pipeline.execution.runner`, which makes labels and reruns borderline failures, a program that is late on an
 input has given no answer to it; `problem` decides what follows from that.
@@ -51,9 +51,9 @@ def run_on_inputs(
     """Return what each program does on each input, in the programs' order.
 
     Args:
-        problem: gives setup and entry point; its cases are not looked at.
-        pool: where they run; its workers say how many at once.
-        n_stops: how often a program that an input stops goes on behind it, in a fresh process.
+        problem: gives setup and entry point; its cases are ignored.
+        pool: where they run; its workers set the concurrency.
+        n_stops: how often a program continues after an input that stops it, in a fresh process.
         n_final: inputs, the first ones, behind which it does not.
         time_share: of the time that the pool allows one input.
 

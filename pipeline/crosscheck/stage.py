@@ -126,7 +126,7 @@ def _stage(name: str, **facts: Any) -> Stage:
 
 STAGE = _stage(
     _STANDINGS,
-    about="holds passed candidates against inputs derived from the tests': reference, else consensus",
+    about="compares passed candidates on inputs derived from the tests': with the reference, else by consensus",
     record=CandidateCrosscheck,
     run=_run,
     beside=(_PROBLEM_STANDINGS, _TIMINGS),

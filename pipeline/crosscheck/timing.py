@@ -103,7 +103,7 @@ def performance_scores(timings: Sequence[Timing]) -> dict[str, float]:
         timings: of different solutions of one problem, which took turns; a single one can't be compared.
 
     Source: differential performance score, Liu et al. 2024, arXiv:2408.06450, with the solutions of the models
-    that are compared in the place of a fixed set of references.
+    that are compared instead of a fixed set of references.
     """
     if len(timings) < 2:
         return {}

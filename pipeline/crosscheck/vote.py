@@ -1,4 +1,4 @@
-"""The consensus of passed candidates on inputs whose answers are unknown.
+"""The consensus of passed candidates on inputs with unknown answers.
 
 All voters passed all tests, so what matters is how many *independent* programs
 give an answer. Near-duplicates of one program are one opinion given often: a cluster of n programs has the weight

@@ -181,8 +181,8 @@ def compare_slices(
 ) -> tuple[SliceGain, ...]:
     """Return what changed on each slice that has `config.min_slice` problems or more; by name.
 
-    A slice that holds all problems says nothing more than the whole, and is left out. Each interval is as it is:
-    of twenty slices at a confidence of 0.95 one seems to change by chance.
+    A slice of all problems equals the whole, and is left out. Intervals are not corrected: of twenty slices at
+    a confidence of 0.95 one seems to change by chance.
     """
     both = {part.problem_id for part in before.problems} & {part.problem_id for part in after.problems}
     settings = config.model_copy(update={"k": (1,)})

@@ -76,7 +76,7 @@ def write_gate(run: Path, gate: Gate) -> None:
 def read_gate(folder: Path) -> Gate | None:
     """Return the gate of a run; None where nothing was evaluated.
 
-    A run whose adapter is not the one that was scored has one check more that did not hold: `evaluation`.
+    If the scored adapter is not the run's, the additional check `evaluation` fails.
 
     Args:
         folder: the run folder, or a folder of it: `dataset`, `training/adapter`.

@@ -77,7 +77,7 @@ def settled_problems(
 def without(
     shards: Mapping[str, LoadedProblems], settled: Iterable[str], share: float
 ) -> dict[str, LoadedProblems]:
-    """Return the problems by shard without settled ones; held-out ones stay, so that rounds can be compared."""
+    """Return the problems by shard without settled ones; held-out ones are kept, to compare rounds."""
     out = {key for key in settled if split_of(key, share) == "train"}
     kept = {name: part.only(lambda key: key not in out) for name, part in shards.items()}
     return {name: part for name, part in kept.items() if part.every()}

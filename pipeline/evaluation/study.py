@@ -39,7 +39,7 @@ class StudyCell:
         return study / "cells" / self.start.name / self.dataset.name / self.method.name
 
     def has_pairs(self) -> bool:
-        """Return whether the dataset is one that is there already, so that nothing has to be drawn for pairs."""
+        """Return whether the dataset exists already, so that no samples are needed for pairs."""
         return bool(self.dataset.sections().get("training", {}).get("dataset"))
 
     def name(self) -> str:

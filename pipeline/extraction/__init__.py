@@ -45,7 +45,7 @@ def extract_program(candidate: Candidate, problem: Problem, config: ExtractionCo
 
     Thoughts are left out first (see `thoughts`). What follows the last one is read as an answer in Markdown: the
     fenced blocks that define the entry point, each whole, joined with the blocks and the prompt's code that it
-    needs; else bare code between prose. Where several different blocks answer, `config.blocks` says which counts.
+    needs; else bare code between prose. With several different blocks, `config.blocks` decides which counts.
 
     A completion with the template `continuation` is the rest of the function that the candidate's prompt (else
     `problem.continuation`) begins: the program is both, cut behind that function, with the later definitions that

@@ -33,7 +33,7 @@ class Found:
         code: the whole program. pruned: the pruned form, empty where it would be the same.
         others: whole programs of the other blocks that answer, where several do.
         spans: the parts of the text that `code` was taken from.
-        method_of: class whose method stands for the entry point; empty where a function does.
+        method_of: class with the entry point as a method; empty where a function does.
         is_joined: whether several blocks make the program.
     """
 
@@ -90,9 +90,7 @@ class Blocks:
         self.all = blocks
 
     def find_function(self, order: str, accept_method: bool) -> Found | None:
-        """Return the program of the blocks that define the entry point; None where no block says anything of
-        it.
-        """
+        """Return the program of the blocks that define the entry point; None if no block shows it."""
         for choice in self.choices:
             choice.role = self._role(choice)
         defining = [choice for choice in self.choices if choice.role == "defines"]
@@ -114,9 +112,7 @@ class Blocks:
         return found
 
     def find_program(self, order: str, wanted: Callable[[str], object]) -> Found | None:
-        """Return the whole program for stdin or a suite: of the blocks that do what is wanted, else
-        anything.
-        """
+        """Return the whole program for stdin or a suite: of the blocks with the wanted behaviour, else of any."""
         does = [choice for choice in self.choices if does_anything(choice.block.code)]
         programs = [choice for choice in does if self.reader.compiles(choice.block.code)]
         meant = [choice for choice in does if wanted(choice.block.code)]
@@ -133,7 +129,7 @@ class Blocks:
         return self._found(chosen, order) if chosen else None
 
     def _without_prose_behind(self, block: Block) -> Block:
-        """Return a block whose closing fence was forgotten, up to the end of its program."""
+        """Return a block without its closing fence, up to the end of its program."""
         if block.is_closed or block.is_program:
             return block
         code = find_stretch(block.code, self.entry_point, self.reader)
@@ -295,7 +291,7 @@ class Blocks:
         return prune(choice.statements, [*self.given, *before], after, self.entry_point, self.reader)
 
     def _find_method(self, order: str) -> Found | None:
-        """Return the program whose class has the entry point as a method; Python only."""
+        """Return the program with a class that has the entry point as a method; Python only."""
         if self.reader.language is not None:
             return None
         owners = [

@@ -65,7 +65,7 @@ def find_continuation(
 
 
 def continue_program(text: str, opening: str, reader: Reader) -> Found:
-    """Return a whole program that goes on from an opening, up to the last line that makes a program."""
+    """Return the program that continues an opening, up to the last line with which it parses."""
     whole = opening + text.split("\n```")[0]
     lines = whole.split("\n")
     ends = [len(lines), *reversed([number for number in margins(lines) if number])][:MAX_PROGRAM_ENDS]

@@ -1,6 +1,6 @@
 """The top-level statements of a text in a language other than Python, read from its table in `pipeline.syntax`.
 
-A compiler or interpreter judges such programs, tree-sitter doesn't: what it can't read is kept as it is.
+A compiler or interpreter judges such programs, tree-sitter doesn't: unparsable code is kept unchanged.
 """
 
 import re

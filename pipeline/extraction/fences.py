@@ -101,7 +101,7 @@ def starts_with_fence(text: str) -> bool:
 def _read_block(
     source: "_Source", fence: _Fence, later: Sequence[_Fence], is_program: Callable[[str], bool]
 ) -> tuple[Block, int]:
-    """Return the block that a fence opens, and the number of the line that is looked at next."""
+    """Return the block that a fence opens, and the number of the line after it."""
     opening, match = fence
 
     def made(end: int, next_line: int, last: str | None = None) -> tuple[Block, int]:

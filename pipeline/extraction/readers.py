@@ -56,7 +56,7 @@ class Reader:
 
     Attributes:
         name: of the language.
-        cut: returns the statements of a text; the second argument says whether prose may be in it.
+        cut: returns the statements of a text; the second argument allows prose in it.
         compiles: whether a text is a program. True for all languages but Python: their compilers judge.
         builtins: names that need no definition.
         comment: how a comment at the margin begins.

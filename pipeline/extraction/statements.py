@@ -66,7 +66,7 @@ class Pieces:
     Attributes:
         statements: those that compile, in order.
         broken: names that pieces which don't compile would have bound.
-        whole: whether the text compiles as it is.
+        whole: whether the text compiles unchanged.
     """
 
     statements: tuple[Statement, ...]

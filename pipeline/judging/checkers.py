@@ -75,7 +75,7 @@ def why_no_checker(source: str, language: str) -> str:
 def check_runs(
     problem: Problem, runs: Sequence[CaseRun], sandbox: Sandbox, toolchains: Toolchains
 ) -> list[CaseRun]:
-    """Return the runs with what the problem's checker says of each answer that it has to decide on.
+    """Return the runs with the checker's decision on each answer.
 
     Args:
         problem: with cases, of which some are of rule `checker`.

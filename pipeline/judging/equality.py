@@ -1,7 +1,7 @@
 """Compares what came out of a sandbox with what is expected.
 
 The only place where expected values and a candidate's values meet. Both are texts by then (`schemas.values`), so
-no object of the candidate's takes part in the comparison. `schemas.problem.Compare` says what each rule means.
+no object of the candidate's takes part in the comparison. `schemas.problem.Compare` defines each rule.
 """
 
 from collections.abc import Callable
@@ -62,8 +62,8 @@ def has_own_equality(text: str) -> bool:
 def agree(case: Case, first: CaseRun, second: CaseRun, language: str = "python") -> bool:
     """Return whether two runs of one program gave the same answer to a case, as the case compares answers.
 
-    Two lists in another order agree where order does not count. Answers that a checker decides on agree where it
-    says the same of both.
+    Two lists in another order agree where order does not count. Two answers under a checker agree if it decides
+    the same on both.
     """
     if (first.status, first.exception) != (second.status, second.exception):
         return False

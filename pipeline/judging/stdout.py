@@ -37,7 +37,7 @@ def _lines(text: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Same:
-    """Compares tokens: as they are written, and numbers by value where the rule or a tolerance says so."""
+    """Compares tokens: literally, and numbers by value if the rule or a tolerance requires it."""
 
     by_value: bool
     atol: float

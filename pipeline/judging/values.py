@@ -53,7 +53,7 @@ def view_value(value: Any, view: str) -> Any:
 
 
 def truth_of(value: Any) -> bool | None:
-    """Return what `bool` gives for the value, None where nobody can tell."""
+    """Return what `bool` gives for the value, None if unknown."""
     if isinstance(value, Viewed):
         return bool(value.value) if value.view == "bool" else None
     if isinstance(value, (Opaque, Cycle)):
@@ -124,7 +124,7 @@ def items_of(value: Any) -> dict[str, tuple[Any, int]] | None:
 
 
 def as_built_in(value: Any) -> Any:
-    """Return a value of the standard library as the built-in value that it equals in Python; all else as it is."""
+    """Return a value of the standard library as the built-in value that it equals in Python; others unchanged."""
     value = as_plain(value)
     if isinstance(value, (dict, UserDict, ChainMap)):
         return dict(value.items())
@@ -134,7 +134,7 @@ def as_built_in(value: Any) -> Any:
 
 
 def as_plain(value: Any) -> Any:
-    """Return a named tuple as the tuple that it is; anything else as it is."""
+    """Return a named tuple as the tuple that it is; anything else unchanged."""
     if isinstance(value, Record) and value.is_tuple:
         return tuple(part for _, part in value.fields)
     return value
@@ -189,7 +189,7 @@ def _with_text_keys(value: Any) -> Any:
 
 
 def _text_of(key: Any) -> Any:
-    """Return what JavaScript makes of a key; what is no text, number, truth value or tuple of these stays."""
+    """Return what JavaScript makes of a key; all but text, numbers, booleans and tuples of these is kept."""
     if isinstance(key, bool) or key is None:
         return {True: "true", False: "false", None: "null"}[key]
     if isinstance(key, float) and key.is_integer() and abs(key) < 1e21:

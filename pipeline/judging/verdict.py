@@ -30,7 +30,7 @@ _WITHOUT_CASES = (JudgedBy.TESTER, JudgedBy.SUITE, JudgedBy.IN_PROCESS)
 
 
 def judge(problem: Problem, execution: Execution) -> Verdict:
-    """Return the label of one candidate, whose answer may hold several programs.
+    """Return the label of one candidate; its answer may contain several programs.
 
     Where several different blocks answer and their labels agree, that label is certain; else the candidate is
     `undecided` (`ambiguous_answer`).
@@ -213,7 +213,7 @@ def _judge_cases(problem: Problem, execution: Execution) -> Verdict:
 
 
 def _unproved(problem: Problem, runs: Sequence[CaseRun]) -> list[CaseRun]:
-    """Return the runs whose answer the problem's checker should have decided on, and did not."""
+    """Return the runs for which the problem's checker made no decision."""
     return [
         run
         for case, run in zip(problem.cases, runs, strict=True)

@@ -130,7 +130,7 @@ def marks_digest(run: Path) -> str:
 
 
 def drop_marked(entries: pl.DataFrame, marks: pl.LazyFrame) -> pl.DataFrame:
-    """Return entries with a reason for those whose own label was marked as wrong; equal programs go with them."""
+    """Return entries, with a reason for those marked as wrongly labelled; equal programs go with them."""
     has_side = pl.col("side").is_in(["chosen", "rejected"])
     wrong = marks.filter((pl.col("mark") == MarkKind.WRONG_LABEL.value) & has_side)
     ids = wrong.select(id=pl.when(pl.col("side") == "chosen").then("chosen_id").otherwise("rejected_id")).collect()

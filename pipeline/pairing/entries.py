@@ -206,7 +206,7 @@ def _own_reason() -> pl.Expr:
 def _reason_among_others(entries: pl.DataFrame) -> pl.DataFrame:
     """Return the entries with the reasons that follow from other candidates of the problem.
 
-    Of equal programs one stays. A program that passed as one candidate and failed as another proves nothing on
+    Of equal programs one is kept. A program that passed as one candidate and failed as another proves nothing on
     either side: all its candidates go. *Near*-duplicates stay, whatever their labels: a right program and a
     wrong one beside it show the mistake most finely, and policies spread what is chosen over clusters.
     """

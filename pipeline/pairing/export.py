@@ -104,7 +104,7 @@ def _write_config(
 
 
 def _parquet(table: pa.Table) -> bytes:
-    """Return a table as Parquet whose unchanged rows keep their bytes as it grows, where the writer can do so."""
+    """Return a table as Parquet; unchanged rows keep their bytes as it grows, if the writer supports that."""
     has_chunking = int(pa.__version__.partition(".")[0]) >= 21  # content-defined chunking came with pyarrow 21
     options = {"use_content_defined_chunking": True} if has_chunking else {}
     return as_parquet(table, compression_level=3, write_page_index=True, **options)

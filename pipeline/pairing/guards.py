@@ -31,7 +31,7 @@ Leaks = dict[What, Leak | None]
 
 @dataclass(frozen=True, slots=True)
 class Balanced:
-    """The pairs that stay in one split, with their `weight`; what was dropped; leaks before and after."""
+    """The remaining pairs of one split, with their `weight`; what was dropped; leaks before and after."""
 
     pairs: pl.DataFrame
     dropped: Counter[Drop]
@@ -99,7 +99,7 @@ def over_share(pairs: pl.DataFrame, max_share: float, of_kind: pl.Expr) -> pl.Se
 def over_difficulty_share(pairs: pl.DataFrame, max_share: float) -> pl.Series:
     """Return which pairs are too many among those of one quarter of pass rates, in turns over problems.
 
-    Where few quarters have pairs, the bound is an even share of these: with one quarter everything stays.
+    Where few quarters have pairs, the bound is an even share of these: with one quarter everything is kept.
 
     Args:
         pairs: of one split: `problem_id`, `difficulty` (an integer from 0), and `pair_tie`.
@@ -235,7 +235,7 @@ def share_of_approach() -> pl.Expr:
     """Return the share that a candidate's approach has of its problem's right draws, in (0, 1]; 1 for a wrong one.
 
     Duplicates count, since the model drew them; repairs do not. An approach that only a repair has counts as one.
-    Pairs weighed by its inverse power: Hu et al. 2026, arXiv:2601.08763, who weigh advantages of rollouts so.
+    Pairs weighed by its inverse power: Hu et al. 2026, arXiv:2601.08763, which weights rollouts in this way.
     """
     is_right = pl.col("passed") & pl.col("reason").is_null() & pl.col("repaired_from").is_null()
     alike, right = (is_right.sum().over("problem_id", *more).clip(1) for more in (("approach",), ()))

@@ -234,7 +234,7 @@ def _held_out_solutions(entries: pl.DataFrame) -> pl.Series:
 
 
 def _drop_held_out(entries: pl.DataFrame, solutions: pl.Series) -> pl.DataFrame:
-    """Drop the candidates of the train split whose program is a right one of a held-out problem: a leak.
+    """Drop candidates of the train split with a program that solves a held-out problem: a leak.
 
     Across problems only equal tokens count. What is the same as such a program up to names goes with it.
     """
@@ -261,7 +261,7 @@ def _count_reasons(
 
 
 def _balance(pairs: pl.DataFrame, entries: pl.DataFrame, config: PairsConfig, seed: int) -> dict[str, Balanced]:
-    """Return what stays in each split; of the entries those of the pairs are enough."""
+    """Return the remaining pairs of each split; of the entries those of the pairs are enough."""
     shared = entries.select("place", "split", "pass_rate", "problem_tie")
     chosen = entries.select("place", *STYLE_COLUMNS, "candidate_id", "approach_share")
     rejected = entries.select("place", *STYLE_COLUMNS, "candidate_id", "is_trivial")

@@ -50,7 +50,7 @@ def cross(
     Args:
         chosen: ordered entries; likewise `rejected`. No entry is paired with itself.
         reach: entries of a problem that are taken from each side, the first ones.
-        columns: further columns wanted, of both sides; those of the rejected one end in `_rejected`.
+        columns: further columns of both sides; those of the rejected one end in `_rejected`.
         on: what must be equal.
     """
     wanted = list(dict.fromkeys((*SIDE, on, *columns)))
@@ -176,7 +176,7 @@ def fast_over_slow(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
 def cleaner(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
     """Offer cleaner over messier among passed candidates; the measure is by how many tags and how much quality.
 
-    The chosen one is better by a tag that is wanted or not wanted, and worse by none.
+    The chosen one is better by a preferred or avoided tag, and worse by none.
     Where `dimensions` of quality are named, it is better by at least `min_quality` in their mean, and worse in
     none; a candidate that lacks one is not offered. With both, both must hold, and the measure is their sum.
     """

@@ -159,7 +159,7 @@ def score_answers(pairs: pl.DataFrame, what: What) -> AnswerScores | None:
 
 
 def thin(ties: npt.NDArray[np.uint64], scores: AnswerScores, bound: float) -> npt.NDArray[np.bool_]:
-    """Return which pairs to leave out, so that the leak of the others stays within the bound.
+    """Return the pairs to leave out, so that the leakage of the others is within the limit.
 
     A pair is kept with the probability that `weigh` gives it, by its tie, 64 random bits: pairs that are easy to
     predict are thinned until they are as common as those that are predicted wrong.

@@ -38,7 +38,7 @@ class PairingTables:
     """One lazy frame a stage; the columns are the fields of its record.
 
     `standings`, `problem_standings` and `timings` may be empty: then labels rest on the tests, and no policy can
-    tell fast from slow. `repairs` says which candidates mend another (`pipeline.pairing.beside`). `marks` are
+    tell fast from slow. `repairs` names candidates that repair another (`pipeline.pairing.beside`). `marks` are
     those of people that drop something (`pipeline.pairing.drops`).
     """
 

@@ -1,4 +1,4 @@
-"""Tests of a problem: an assert as a typed case where that keeps its meaning, else a suite as it is."""
+"""Tests of a problem: an assert as a typed case where that keeps its meaning, else an unchanged suite."""
 
 import ast
 import math
@@ -123,7 +123,7 @@ def why_no_tester(tree: ast.Module, callees: frozenset[str]) -> str:
 
 
 def calls_to_add(tree: ast.Module, entry_point: str) -> list[str]:
-    """Return the lines that run a test's functions: `check(f)`, and each `test_...()` that nobody calls."""
+    """Return the lines that run a test's functions: `check(f)`, and each `test_...()` that is never called."""
     called = {
         node.func.id
         for statement in tree.body

@@ -56,7 +56,7 @@ class Benchmarks:
             self.fingerprints.setdefault(fingerprint, item.name)
 
     def find_prompt(self, text: str) -> str:
-        """Return the name of an item whose prompt shares words in a row with a text; empty for none."""
+        """Return the name of an item with a prompt that shares consecutive words with a text; empty for none."""
         return next((self.grams[gram] for gram in _grams(text) if gram in self.grams), "")
 
     def find_code(self, renamed: str) -> str:

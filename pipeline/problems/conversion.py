@@ -1,7 +1,7 @@
 """Assert-style tests (HumanEval's `check`, MBPP's `test_list`) as typed cases, or as code for a tester.
 
 If every assert of a problem has a typed form, the problem is judged by cases: the candidate meets inputs
-only. Else the whole test goes, as it is, to a sandbox of its own (`tester`). What neither can take is
+only. Otherwise the whole test runs unchanged in its own sandbox (`tester`). What neither can take is
 kept with the reason.
 """
 

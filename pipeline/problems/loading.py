@@ -59,7 +59,7 @@ def address_of(config: ProblemsConfig) -> str:
 def fetched(config: ProblemsConfig, cache: Path) -> ProblemsConfig:
     """Return the configuration with the path of its file, fetched into `problems` in the cache if it is not there.
 
-    Sources whose path is set, or that are no single file, come back as they are.
+    Sources with a path, or of several files, are returned unchanged.
 
     Raises:
         ProblemsError: if it can't be fetched.

@@ -63,7 +63,7 @@ class DroppedProblem:
 
 @dataclass(frozen=True, slots=True)
 class PendingProblem:
-    """A problem whose file holds inputs but no answers: they come from running its reference in a sandbox."""
+    """A problem with inputs but without answers: these come from running its reference in a sandbox."""
 
     problem: Problem  # everything but the cases; `problem.reference` is what to run
     # One text of positional arguments an input (see `schemas.values`), or Python source behind SOURCE_MARK that a
@@ -109,7 +109,7 @@ class LoadedProblems:
         return [*self.problems, *(row.problem for row in self.pending)]
 
     def only(self, keeps: Callable[[str], bool]) -> "LoadedProblems":
-        """Return the same without those problems whose ids are not kept."""
+        """Return the same without problems that are not kept."""
         return replace(
             self,
             problems=tuple(row for row in self.problems if keeps(row.problem_id)),

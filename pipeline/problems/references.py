@@ -50,7 +50,7 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What became of problems whose references ran against their own tests."""
+    """Results of running references against their own tests."""
 
     problems: tuple[Problem, ...]  # those to work on; none of their references is known to fail
     failed: tuple[DroppedProblem, ...]  # those whose reference fails, with the cause
@@ -90,7 +90,7 @@ def check_references(
         cache: folder for what is compiled; None keeps nothing.
 
     Raises:
-        SandboxError: if the sandbox stays broken.
+        SandboxError: if the sandbox can't be restarted.
         LanguageError: if a toolchain is missing.
     """
     known = {
@@ -151,7 +151,7 @@ def _failure(problem: Problem, execution: Execution, verdict: Verdict) -> str:
 
 
 def _evaluated(row: PendingProblem, pool: SandboxPool) -> PendingProblem:
-    """Return a problem whose inputs are all values; those that are too large, or do not evaluate, are left out."""
+    """Return a problem with values as inputs; those that are too large, or do not evaluate, are left out."""
     sources = [text for text in row.arguments if text.startswith(SOURCE_MARK)]
     if not sources:
         return row

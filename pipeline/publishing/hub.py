@@ -105,7 +105,7 @@ def look(api: HfApi, repo: str, kind: Kind) -> Remote:
 def push(
     api: HfApi, remote: Remote, local: Mapping[str, Content], ours: tuple[str, ...], tag: str, private: bool
 ) -> Pushed:
-    """Bring a repository to the state of the local files by one commit, and tag it. Files that are equal stay.
+    """Bring a repository to the state of the local files by one commit, and tag it. Equal files are kept.
 
     Where a push was cut, the same call goes on: files that have arrived are known by their content, and a commit
     that lacks its tag gets it.

@@ -44,7 +44,7 @@ def plan_publish(
     Args:
         config: a run that has been built, and trained where an adapter is to be published.
         changelog: text of CHANGELOG.md; empty for none.
-        despite: names of checks of the gate that are let through.
+        despite: names of checks of the gate that do not block publishing.
 
     Raises:
         PublishError: nothing to publish, held back by the gate, keys or private addresses, or the Hub refuses.

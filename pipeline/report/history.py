@@ -81,7 +81,7 @@ class ProblemHistory:
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:
-    """One case as it is shown, and whether each program of a pair passed it; None where unknown."""
+    """One displayed case, and whether each program of a pair passed it; None where unknown."""
 
     number: int
     arguments: str

@@ -265,7 +265,7 @@ def plot_lengths(lengths: Sequence[LengthCount], medians: tuple[float, float], h
 
 
 def plot_tags(tags: Sequence[TagShare]) -> Drawing:
-    """Return the style tags whose share differs most between chosen and rejected programs."""
+    """Return the style tags with the largest difference between chosen and rejected programs."""
     shown = tags[:N_TAGS]
 
     def paint(axes: Axes) -> None:

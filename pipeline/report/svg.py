@@ -1,4 +1,4 @@
-"""Figures as inline SVG whose colours follow the page's light or dark theme.
+"""Figures as inline SVG with the colours of the page's light or dark theme.
 
 Matplotlib draws in the light theme's colours; afterwards each is replaced by the CSS variable of its role, so
 one drawing serves both themes. Text stays text, in the page's own font.
@@ -61,7 +61,7 @@ class Drawing:
         paint: draws on empty axes; the style is set while it runs.
         height: inches of the whole figure.
         name: prefix of all ids in it, so that several fit into one page.
-        description: what a screen reader says; plain text of pairsmith's own, without `<`, `&` or quotes.
+        description: text for screen readers; plain text of pairsmith's own, without `<`, `&` or quotes.
     """
 
     paint: Callable[[Axes], None]

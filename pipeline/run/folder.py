@@ -167,7 +167,7 @@ class StageFolder:
     def reusable_by_problem(self, name: str, reuse: Mapping[str, str]) -> dict[str, list[Any]]:
         """Return by problem the rows of a whole shard that was written with these `Shard.reuse` of them.
 
-        A problem that had none has an empty list; one whose rows don't hold any more is left out.
+        A problem that had none has an empty list; one with outdated rows is left out.
         """
         try:
             written = json.loads(self._noted(name, "reuse") or "{}")

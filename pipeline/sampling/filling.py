@@ -68,7 +68,7 @@ def fill(
     """Yield each group when it is filled, in the order in which they are.
 
     Args:
-        store: samples that are there already, and where new ones go at once; None for no store.
+        store: the store of existing samples, to which new ones are written at once; None for no store.
         is_on_policy: whether the model that training starts from draws.
 
     Raises:
@@ -220,10 +220,10 @@ def draw(
     n_each: Mapping[str, int] | None = None,
     on_drawn: Callable[[Candidate], None] = lambda candidate: None,
 ) -> Iterator[Filled]:
-    """Yield the problems of some shards as they are filled; the next is drawn only when it is wanted.
+    """Yield the problems of some shards as they are filled; the next is drawn only when it is needed.
 
     Args:
-        names: the shards, in the order in which they are wanted; taken as they are reached, once for each model.
+        names: the shards in the required order; taken as they are reached, once for each model.
         open_source: opens a model, once for all shards; left when its last draw is in.
         store: see `fill`; needed for several models.
         n_each: draws a problem; None takes `sampling.n` for all.

@@ -92,7 +92,7 @@ class SlotCache(Cache):  # type: ignore[misc]
 
 
 def check_states(config: Any, n_columns: int) -> None:
-    """Refuse a model whose states can't be batched here.
+    """Refuse a model with states that can't be batched here.
 
     Raises:
         SamplingError: if the model keeps other states than keys and values, or a window shorter than `n_columns`.

@@ -36,8 +36,8 @@ _OLD_LIMIT, _NEW_LIMIT = "max_tokens", "max_completion_tokens"  # newer OpenAI m
 def name_servers(urls: tuple[str, ...]) -> str:
     """Return what identifies the weights behind some addresses if `sampling.revision` doesn't name them.
 
-    The same name behind another address may be another model. The digest tells them apart without publishing a
-    host's name; the default address has none, so that its samples stay those of older versions.
+    The same name behind another address may be another model. The digest distinguishes them without publishing
+    a host's name; the default address has none, so that its samples stay those of older versions.
     """
     if urls == (_DEFAULT_URL,):
         return ""
@@ -148,7 +148,7 @@ def parse_answer(
 
 
 def is_too_long(text: str) -> bool:
-    """Return whether an error's text says that the prompt exceeds the context."""
+    """Return whether an error's text reports that the prompt exceeds the context."""
     return any(words in text.lower() for words in _LONG_WORDS)
 
 

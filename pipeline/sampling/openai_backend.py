@@ -289,7 +289,7 @@ class OpenAISampler(Sampler):
 
         Progress is an answer to any request, or tokens that vLLM counts in its metrics: a request that takes long,
         or waits in the queue of a busy server, is not aborted and sent again: that makes the queue longer.
-        TimeoutError says that there was none for the time limit.
+        TimeoutError means that there was none within the time limit.
         """
         sent = asyncio.ensure_future(_post(client, f"{gate.url}{path}", body))
         n_tokens: float | None = None

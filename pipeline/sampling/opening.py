@@ -32,7 +32,7 @@ def make_opening(problem: Problem, name: str, folder: Path | None = None) -> Ope
     stdin, the task as the docstring that it begins with.
 
     Args:
-        folder: own templates, looked at before those of pairsmith.
+        folder: the user's templates, which take precedence over pairsmith's.
 
     Raises:
         NoSignatureError: if the template needs a signature and none can be found.

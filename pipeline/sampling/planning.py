@@ -1,4 +1,4 @@
-"""Which completions are drawn of a problem, by which model, and who each of them is.
+"""Planned completions of a problem with their models and identities.
 
 An arm is one entry of the schedule with one prompt template, for one model. Draws are dealt to the arms one by
 one, each to the arm that lags most behind its share: the first n draws are the same whatever n is, and a larger n

@@ -68,7 +68,7 @@ class SampleStore:
             raise SamplingError(f"{path}: a sample store of format {found}, not {FORMAT}; set sampling.store")
 
     def add(self, candidate: Candidate) -> None:
-        """Keep a sample, at once; one that is there and whole stays as it is."""
+        """Keep a sample, at once; an existing intact one is kept."""
         row = zlib.compress(json.dumps(dataclasses.asdict(candidate)).encode(), _LEVEL)
         with self._in_one_line(), self._lock:
             what = "REPLACE" if candidate.candidate_id in self._damaged else "IGNORE"

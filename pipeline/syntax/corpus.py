@@ -1,7 +1,7 @@
 """Near-duplicates over all problems of a run: training on one problem may leak the test of another.
 
-MinHash proposes, exact Jaccard similarity decides, as in `pipeline.syntax.duplicates`. Programs of equal shingles
-are looked at once, and a pair that other pairs join already is not compared.
+MinHash proposes, exact Jaccard similarity decides, as in `pipeline.syntax.duplicates`. Programs with equal
+shingles are compared once, and a pair that other pairs join already is not compared.
 """
 
 import multiprocessing

@@ -48,7 +48,7 @@ def jaccard(left: Shingles, right: Shingles) -> float:
 
 
 def find_near(shingles: Sequence[Shingles], threshold: float) -> list[Near]:
-    """Return the pairs whose exact Jaccard similarity is at least `threshold`, sorted.
+    """Return the pairs with an exact Jaccard similarity of at least `threshold`, sorted.
 
     Args:
         threshold: in (0, 1]. 0.85 is the default of BigCode's near-deduplication of The Stack

@@ -35,7 +35,7 @@ def spot(find: Callable[[Node, bytes], str]) -> Observer:
 
 
 def take_atom(walk: Walk, node: Node) -> None:
-    """Take a node as one token, as it is written."""
+    """Take a node as one literal token."""
     walk.facts.stream.append(walk.source[node.start_byte : node.end_byte])
 
 
@@ -66,7 +66,7 @@ def expand_string(row: Grammar) -> Plan:
 
 
 def expand_interpolation(walk: Walk, node: Node) -> None:
-    """Go into an expression inside of a string; `{x=}` shows its own text, so that stays as it is."""
+    """Go into an expression inside of a string; `{x=}` shows its own text, so it is kept unchanged."""
     children = node.children
     if any(child.type == "=" for child in children):
         walk.facts.pinned |= names_below(node, walk)
@@ -100,7 +100,7 @@ def expand_verbatim(walk: Walk, node: Node) -> None:
 
 
 def expand_separated(ends: frozenset[str]) -> Plan:
-    """Return what leaves out the tokens that end statements: the tree says where they end."""
+    """Return what leaves out the tokens that end statements: the tree shows where they end."""
 
     def plan(walk: Walk, node: Node) -> None:
         walk.expand(node, [child for child in walk.below(node) if child.type not in ends or child.is_named])
@@ -221,7 +221,7 @@ def _is_inside(name: bytes, function: Function | None) -> bool:
 
 
 def expand_keyword(walk: Walk, node: Node) -> None:
-    """Go below a keyword argument, and note where it stands if its order says nothing."""
+    """Go below a keyword argument, and note its position if its order has no effect."""
     group = walk.facts.order_starts.get(node.start_byte)
     if group is not None:
         stream, start = walk.facts.stream, len(walk.facts.stream)
@@ -234,7 +234,7 @@ _SIMPLE = frozenset({"identifier", "integer", "float", "string", "true", "false"
 
 
 def _note_order(walk: Walk, node: Node, keywords: frozenset[str]) -> None:
-    """Note keyword arguments whose order says nothing: of a built-in function, with values that do nothing."""
+    """Note keyword arguments with an order that has no effect: of a built-in function, without side effects."""
     arguments = node.child_by_field_name("arguments")
     given = [child for child in arguments.named_children if child.type in keywords] if arguments else []
     if len(given) < 2 or any(child.type != "keyword_argument" for child in given):

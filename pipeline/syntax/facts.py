@@ -120,7 +120,7 @@ class Facts:
 
     Attributes:
         stream: marks of inner nodes and tokens, in order; comments and white space left out. It determines the
-            tree: a mark says how many children follow.
+            tree: a mark gives the number of children.
         names: (place in the stream, scope it is looked up from, byte) of each token that could be a variable.
         declared: byte of a name that declares, and what.
         plain: bytes of names that are no variables: attributes, labels, keywords of arguments.

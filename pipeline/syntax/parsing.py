@@ -14,7 +14,7 @@ from pairsmith.pipeline.syntax.walking import Call, Observer, Plan, Tables, Walk
 
 
 def expand_import(row: Grammar) -> Plan:
-    """Return what records an import, whose names are kept, and its position."""
+    """Return the record of an import, which keeps its names, and its position."""
 
     def plan(walk: Walk, node: Node) -> None:
         facts, scope, stream = walk.facts, walk.scope, walk.facts.stream

@@ -126,7 +126,7 @@ def lint(codes: Sequence[str], rules: Sequence[str]) -> list[tuple[str, ...]]:
     """Return, for each program, `rule=count` of what was found, sorted by rule.
 
     Args:
-        codes: Python programs; equal ones are looked at once. One that doesn't parse has no findings.
+        codes: Python programs; equal ones are computed once. One that doesn't parse has no findings.
         rules: prefixes of ruff's rules, such as `E` or `B006`. Nobody's own ruff configuration is read.
 
     Raises:

@@ -47,7 +47,7 @@ def _analyse(config: SyntaxConfig, task: tuple[Sequence[Program], str]) -> list[
 
 @functools.cache
 def _processes(n: int) -> ProcessPoolExecutor:
-    """Return processes that stay until this one ends; threads of Arrow and polars don't survive a fork."""
+    """Return processes that live until this one ends; threads of Arrow and polars don't survive a fork."""
     return ProcessPoolExecutor(n, mp_context=multiprocessing.get_context("spawn"))
 
 

@@ -65,7 +65,7 @@ class Walk:
         scope: where names are looked up now.
         frames: nodes around that nest, the innermost last; those that ended are dropped when one is asked for.
         chained: bytes where an `else if` begins: it nests no deeper than its `if`.
-        undescribed: functions and classes whose body hasn't come yet.
+        undescribed: functions and classes before their body is reached.
     """
 
     __slots__ = (

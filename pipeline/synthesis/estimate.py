@@ -192,7 +192,7 @@ def _chosen_programs(
 
 
 def _accept_cases(evidence: AgreementEvidence, behaviours: Behaviours, estimated: Estimate) -> tuple[Case, ...]:
-    """Return a case for each input that tests ask for, on whose answer the likely behaviours agree."""
+    """Return a case for each input of the tests on which the likely behaviours agree."""
     total = float(estimated.groups.sum())
     reading = reading_of([test.case for test in evidence.tests if test.case is not None])
     cases = []

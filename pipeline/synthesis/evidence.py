@@ -35,7 +35,7 @@ class RunPlan:
     """What is to be run of one problem.
 
     Attributes:
-        responses: those whose code is run.
+        responses: those that are run as code.
         sources: the different programs; program_of: an entry a response: the number of its program.
         inputs: texts of argument lists, those of the tests and derived ones.
         n_asked: how many of the inputs the tests ask for: the first ones.
@@ -123,7 +123,7 @@ def run_plan(problem: Problem, plan: RunPlan, pool: SandboxPool) -> ProblemAnswe
     """Run every different program on every input, and every test on the answers.
 
     Raises:
-        SandboxError: if the sandbox stays broken.
+        SandboxError: if the sandbox can't be restarted.
     """
     matrix = run_matrix(problem, plan.sources, plan.inputs, pool)
     passes = run_tests(problem, plan.tests, matrix, pool)

@@ -23,7 +23,7 @@ class SourceFunction:
     """A function of a file.
 
     Attributes:
-        code: with what it needs; empty where `reason` says why it is no seed.
+        code: with what it needs; empty if `reason` explains why it is no seed.
         n_lines: lines of the function itself.
     """
 

@@ -87,7 +87,7 @@ _SUFFIXES = {"k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
 
 
 def parse_count(given: object) -> object:
-    """Return `20M`, `1.5k` or `3_000` as a whole number; anything else as it is, for pydantic to judge."""
+    """Return `20M`, `1.5k` or `3_000` as a whole number; anything else unchanged, for pydantic to validate."""
     if isinstance(given, str) and (
         found := re.fullmatch(r"([\d_]+(?:\.\d+)?)\s*([kmgb]?)", given.strip().lower())
     ):

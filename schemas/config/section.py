@@ -32,7 +32,7 @@ class Section(BaseModel):
 
 
 def require_json(tree: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a table whose values are JSON.
+    """Return a table with values in JSON.
 
     Raises:
         ValueError: one is not, or is NaN or infinite.

@@ -55,7 +55,7 @@ class Start(Variant):
 
     Attributes:
         sft: settings of `[training]` for supervised fine-tuning on the references of the train problems, which
-            makes this start out of its `sampling.model`; none takes the model as it is.
+            makes this start out of its `sampling.model`; none uses the model unchanged.
     """
 
     sft: dict[str, Any] | None = None
@@ -103,7 +103,7 @@ def load_study(path: Path, overrides: Iterable[str] = (), run: str | Path | None
     Args:
         overrides: `base.section.key=value`, or `starts.NAME.section.key=value` and likewise for datasets and
             methods.
-        run: folder to write into, or address in a store, in the place of the file's.
+        run: folder to write into, or address in a store, instead of the file's.
 
     Raises:
         ConfigError: no such file, broken TOML, a name or key that there is none of, a bad value.

@@ -173,7 +173,7 @@ def load_codecontests(config: ProblemsConfig) -> list[Found]:
     """Return the problems of a file or dataset in CodeContests' form.
 
     Printed text is compared by tokens, numbers with a point to a millionth. A problem that takes several right
-    answers is judged by the one that its tests hold: the form says nothing of checkers.
+    answers is judged by the one that its tests hold: the format has no checkers.
     """
     return load_contest(config, _build_codecontests)
 
@@ -253,7 +253,7 @@ def value_conversion(tests: Iterable[tuple[Any, Any]], is_boxed: bool = False) -
 
 
 def decoded(value: Any, column: str) -> Any:
-    """Return a column that holds JSON as text; what is decoded already stays as it is.
+    """Return a column that holds JSON as text; decoded values are kept unchanged.
 
     Raises:
         RowError: if it is no JSON.

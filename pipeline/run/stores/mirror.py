@@ -40,10 +40,10 @@ class Mirror:
     def pull(self, only: Callable[[str], bool] | None = None) -> int:
         """Fetch what the store has and this folder lacks or has in an older version; return how many files.
 
-        What was changed here alone stays, for `push`. What is gone from the store since both were alike goes here.
+        Files that changed only here are kept for `push`. Files removed from the store are removed here.
 
         Args:
-            only: returns whether a path within the folder is wanted; None takes all.
+            only: returns whether a path within the folder is included; None takes all.
         """
         with self._busy:
             there = {name: one for name, one in self.remote.list().items() if self._is_mirrored(name)}

@@ -260,7 +260,7 @@ class Lease:
         return sorted(int(stem) for stem in stems if stem.isdigit())
 
     def _describe(self, number: int) -> str:
-        """Return who holds the folder; empty where nobody does, or the holder is dead."""
+        """Return the holder of the folder; empty without a holder, or if it is dead."""
         for _ in range(_N_READS if number else 0):
             try:
                 record = json.loads(self._remote.read(_name(number)))
