@@ -5,7 +5,7 @@ import json
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pyarrow.parquet as pq
@@ -65,6 +65,12 @@ def test_each_form_has_its_columns_and_the_whole_problem(
             assert split_of(problem.problem_id, 0.25) == split
             assert row["prompt"][0]["role"] == "user"
             assert problem.entry_point in row["prompt"][0]["content"]
+
+
+def test_the_command_has_every_form() -> None:
+    from pairsmith.flows.cli import looking  # which does not import the forms: its help must come at once
+
+    assert get_args(looking.Form) == get_args(Form) == tuple(FORMS)
 
 
 def test_a_folder_without_problems_is_refused(tmp_path: Path) -> None:

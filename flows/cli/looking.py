@@ -18,7 +18,7 @@ from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.schemas.config import load_config
 
-Form = Literal["verl", "trl-grpo", "verifiers"]
+Form = Literal["verl", "trl-grpo", "verifiers", "openenv"]
 
 
 class ThereAlreadyError(PairsmithError):
