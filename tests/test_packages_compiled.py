@@ -29,13 +29,13 @@ NEEDED = {
     "github.com/stretchr/objx": "v0.5.0",
     "gopkg.in/yaml.v3": "v3.0.1",
 }
-WANTED = ("crate:rand", "crate:regex", "crate:md5==0.7.0", f"go:{TESTIFY}@v1.8.1")
+WANTED = ("crate:rand", "crate:md5==0.7.0", f"go:{TESTIFY}@v1.8.1")
 
 
 def why_none() -> str:
     """Return what is missing on this machine; empty for nothing."""
     tools = [name for name in ("cargo", "go") if shutil.which(name) is None]
-    found = [f"librust-{name}-dev" for name in ("rand", "regex", "md5") if not list(CRATES.glob(f"{name}-[0-9]*"))]
+    found = [f"librust-{name}-dev" for name in ("rand", "md5") if not list(CRATES.glob(f"{name}-[0-9]*"))]
     modules = [] if (SOURCES / TESTIFY).is_dir() else ["golang-github-stretchr-testify-dev"]
     return f"not installed: {' '.join(tools + found + modules)}" if tools or found or modules else ""
 
@@ -83,8 +83,6 @@ def compiled(request: pytest.FixtureRequest, registries: None) -> Iterator[Sandb
 
 
 RUST = {
-    "regex": """use regex::Regex;
-pub fn f(s: &str) -> i64 { Regex::new(r"[a-z]+").unwrap().find_iter(s).count() as i64 }""",
     "rand": """use rand::{Rng, SeedableRng};
 pub fn f(s: &str) -> i64 {
     let mut random = rand::rngs::StdRng::seed_from_u64(1);
@@ -167,7 +165,7 @@ def test_what_was_not_fetched_proves_nothing(compiled: SandboxPool, language: st
 
 @pytest.mark.slow
 def test_what_compiled_before_is_compiled_again_with_other_packages(compiled: SandboxPool, cache: Path) -> None:
-    problem, code = case_problem("rust", [(("ab cd",), 2)]), RUST["regex"]
+    problem, code = case_problem("rust", [(("ab cd",), 2)]), RUST["md5"]
     bare = SandboxPool(make_engine(compiled.name, f"bare-{os.getpid()}"), LIMITS, PATIENCE)
     with bare:
         assert label(problem, code, bare, cache) == (Label.UNDECIDED, Cause.MISSING_PACKAGE)
@@ -184,7 +182,7 @@ def test_the_lock_names_what_was_fetched_with_all_that_it_needs(
     names = {line.split(" ")[0] for line in lock_of(folder)}
     assert {"crate:md5==0.7.0", f"go:{TESTIFY}@v1.8.1", "go:gopkg.in/yaml.v3@v3.0.1"} <= names
     there = names_there(WANTED)
-    assert {"crate:rand", "crate:rand_core", "crate:regex", f"go:{TESTIFY}", "go:gopkg.in/yaml.v3"} <= there
+    assert {"crate:rand", "crate:rand_core", f"go:{TESTIFY}", "go:gopkg.in/yaml.v3"} <= there
     assert sorted(CRATES.iterdir()) == before  # cargo's source is the user's
     with pytest.raises(SandboxError, match=r"^sandbox.packages are not there"):
         packages.find_environment(WANTED, "3.11")  # fetched, and not compiled

@@ -132,6 +132,8 @@ def build_environment(packages: Sequence[str], python: str) -> Path:
     """
     folder = _folder(packages, python)
     if (folder / _LOCK).is_file():
+        if (folder / COMPILE).exists():  # this version's, not that of the version that fetched
+            shutil.copy(Path(__file__).with_name(COMPILE), folder)
         return folder
     kinds: dict[str, list[str]] = {}
     for package in packages:
