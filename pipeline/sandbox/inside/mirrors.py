@@ -23,6 +23,7 @@ from pairsmith.pipeline.sandbox.inside.methods import Method, forwarding
 from pairsmith.pipeline.sandbox.inside.remote import (
     COMPARISONS,
     OPERATORS,
+    Attributes,
     Meta,
     RecordMeta,
     Remote,
@@ -243,7 +244,7 @@ def _plain_class(name: str, bases: list[Any], style: list[Any], looks: str, peer
     if style[0] == "plain" and all(base is Remote or not base.__dictoffset__ for base in bases):
         namespace["__slots__"] = ("__weakref__",) if bases == [Remote] else ()
         if style[1]:
-            namespace["__dict__"] = _asked("__dict__", peer)
+            namespace["__dict__"] = _asked("__dict__", peer) if peer.is_test else property(Attributes)
     try:
         return type.__new__(meta, name, tuple(bases), namespace)
     except TypeError:  # bases that do not go together here

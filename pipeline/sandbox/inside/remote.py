@@ -11,7 +11,7 @@ import operator
 import pickle
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 _BINARY = (
@@ -78,6 +78,7 @@ def signature(function: Any, name: str) -> Any:
     return types.SimpleNamespace(co_argcount=len(names), co_varnames=tuple(found.parameters), co_flags=flags)
 
 
+_ASKED_OF_CLASSES = ("__annotations__", "__match_args__")
 _ASKED = ("__wrapped__", "__defaults__", "__kwdefaults__")
 FUNCTION_NAMES = ("__name__", "__doc__", "__qualname__", "__module__", "__annotations__")
 
@@ -121,7 +122,7 @@ class Meta(type):
 
     def __getattr__(cls, name: str) -> Any:
         """Return an attribute of the class."""
-        if name.startswith(("__", "_pytest", "pytest", "_partialmethod")) and name != "__annotations__":
+        if name.startswith(("__", "_pytest", "pytest", "_partialmethod")) and name not in _ASKED_OF_CLASSES:
             raise RefusedError(name)
         found = cls.__peer__.request("get", cls, name)
         cls.__peer__.was_reached = True  # an attribute of a class is an answer
@@ -278,6 +279,28 @@ class Remote:
         if not self.__peer__.is_test:
             raise UnsupportedTestError("a pickle of an object of the tests'")
         return _unpickled, (type(self), self.__peer__.request("op", "__reduce_ex__", [self, int(protocol)]))
+
+
+class Attributes(dict[str, Any]):
+    """The `__dict__` of a test's object: a dict, as for `json`, whose changes are the object's."""
+
+    def __init__(self, owner: Any) -> None:
+        """Of one object."""
+        self._there = owner.__peer__.request("get", owner, "__dict__")
+        super().__init__({name: self._there[name] for name in self._there})
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        """Set an attribute."""
+        self._there[name] = value
+        super().__setitem__(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        """Delete an attribute."""
+        del self._there[name]
+        super().__delitem__(name)
+
+    update, setdefault = MutableMapping.update, MutableMapping.setdefault
+    pop, popitem, clear = MutableMapping.pop, MutableMapping.popitem, MutableMapping.clear
 
 
 def _unpickled(kind: Any, text: bytes) -> Any:
