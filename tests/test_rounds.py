@@ -94,6 +94,10 @@ def test_settings_by_round_hold_from_their_round_on_and_replay_mixes_earlier_pai
         ({"rounds": {"reference": "start"}, "training": {"tuning": "full"}}, "the model under the adapter"),
         ({"sampling": {"model": "m", "backend": "openai"}}, "can't serve what is trained here"),
         ({"evaluation": {"held_out": False}}, "scored on held-out problems"),
+        (
+            {"rounds": {"by_round": [{}, {"training": {"datasets": [{"path": "gone.jsonl"}]}}]}},
+            "gone.jsonl: no such folder or file",
+        ),
     ],
 )
 def test_rounds_that_can_not_be_are_refused_before_anything_is_drawn(

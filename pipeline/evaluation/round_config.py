@@ -114,7 +114,8 @@ def check_rounds(config: RunConfig) -> None:
 
     Raises:
         ConfigError: what `rounds.by_round` lays over is no configuration.
-        RoundsError: a server or a file that can't give draws of what was trained; a reference that is not kept.
+        RoundsError: a server or a file that can't give draws of what was trained; a reference that is not kept; a
+            dataset to train on that is not there.
     """
     settings, training = config.rounds, config.training
     parts = [laid_over(config, number) for number in range(1, settings.n + 1)]
@@ -128,6 +129,9 @@ def check_rounds(config: RunConfig) -> None:
         raise RoundsError(
             "rounds are scored on held-out problems against the start; leave evaluation.models and held_out"
         )
+    paths = [dataset.path for part in parts for dataset in part.training.datasets if dataset.path]
+    if missing := [path for path in paths if not Path(path).expanduser().exists()]:
+        raise RoundsError(f"training.datasets: {missing[0]}: no such folder or file")
     for number, (before, after) in enumerate(pairwise(parts), start=2):
         own, others = ((part.model, part.base_url, part.samples) for part in (after.sampling, before.sampling))
         if after.sampling.backend in _NOT_OURS and own == others:
