@@ -78,7 +78,7 @@ class Gain:
         measure: such as `pass@1` or `distinct_syntax`.
         before, after: the two estimates.
         change: the difference; its interval resamples problems in pairs.
-        is_significant: whether the interval of the change leaves out 0, and enough problems changed for a sign
+        is_significant: whether the interval of the change excludes 0, and enough problems changed for a sign
             test to tell (6 at a confidence of 0.95).
     """
 

@@ -201,7 +201,7 @@ def show_rows(rows: Sequence[StudyRow]) -> None:
         shown.append((name, row.n_pairs, *cells, row.error or held))
     header = ("cell", "pairs", "pass@1", "change", "distinct programs", "change", "gate")
     print_table(reporter().console, header, shown)
-    reporter().log("* significant: the interval of the change leaves out 0, and enough problems changed")
+    reporter().log("* significant: the interval of the change excludes 0, and enough problems changed")
 
 
 @verb("rounds")
