@@ -95,6 +95,46 @@ ATTACKS = {
         "def check(x):\n    assert x == 289\nf(17, check)\n",
         "class R:\n    def __init__(self, check): self.check = check\n    def __del__(self): self.check(1)\n"
         "def f(x, check): R(check)"),
+    "a thread of the tests is answered twice": (
+        "import threading\nout = []\nt = threading.Thread(target=lambda: out.append(f(17)))\nt.start()\nt.join()\nassert out == [289]\n",
+        "import gc\ndef f(x):\n    s = next(one for one in gc.get_objects() if type(one).__name__ == 'Session')\n"
+        "    for job in list(s._crew._jobs.values()): job.set_result(('ok', 289, 289))\n    return 1"),
+    "the other thread's inbox gets the work": (
+        "import threading\nexpected = 289\nout = []\ndef cb(x): return x\n"
+        "t = threading.Thread(target=lambda: out.append(f(17, cb)))\nt.start()\nt.join()\nassert out == [expected]\n",
+        "import gc\ndef f(x, cb):\n    s = next(one for one in gc.get_objects() if type(one).__name__ == 'Session')\n"
+        "    with s.line: g = s._ask(('begin', s._crew._here.name, True, 'get', cb, '__globals__'))[1]\n"
+        "    return g[1]['expected']"),
+    "a thread asks without end": (
+        "def cb(): return 1\nassert f(17, cb) == 289\n",
+        "import threading\ndef f(x, cb):\n    def work():\n        while True: cb()\n"
+        "    for _ in range(4): threading.Thread(target=work, daemon=True).start()\n    return 1"),
+    "a thousand threads stand in the tests": (
+        "def cb(): return 1\nassert f(17, cb) == 289\n",
+        "import gc\ndef f(x, cb):\n    s = next(one for one in gc.get_objects() if type(one).__name__ == 'Session')\n"
+        "    for n in range(1000): s._ask(('begin', (0, n), True, 'call', cb, [], {}))\n    return 1"),
+    "a thread's name is an object": (
+        "def cb(): return 1\nassert f(17, cb) == 289\n",
+        "import gc\nclass N:\n    def __hash__(self): return 5\n    def __eq__(self, o): return True\n"
+        "def f(x, cb):\n    s = next(one for one in gc.get_objects() if type(one).__name__ == 'Session')\n"
+        "    s._ask(('begin', N(), True, 'call', cb, [], {}))\n    return 1"),
+    "an end that nobody began": (
+        "def cb(): return 1\nassert f(17, cb) == 289\n",
+        "import gc\ndef f(x, cb):\n    s = next(one for one in gc.get_objects() if type(one).__name__ == 'Session')\n"
+        "    try: return s._ask(('end', 99))\n    except KeyError: return 1"),
+    "a weak claim on what the test holds": (
+        "class T: pass\nt = T()\nt.n = 289\nf(17, t)\nassert f(17, t) == 289\n",
+        "import gc, weakref\ndef f(x, t):\n    s = next(one for one in gc.get_objects() if type(one).__name__ == 'Session')\n"
+        "    s.lives._told.clear()\n    s.lives._dead += [number for number in s.objects if number % 2 == 0]\n    return 1"),
+    "a method of other parts": (
+        "class T:\n    def on(self, x): return x\nt = T()\nassert f(17, t.on)(1) == 289\n",
+        "import weakref, types\ndef f(x, cb): return types.MethodType(cb.__func__, 289)"),
+    "what dies answers for the test": (
+        "import weakref\nr = f(17)\nw = weakref.ref(r)\nassert w() is r and r.n == 289\ndel r\nassert w() is None\n",
+        "class R:\n    n = 1\n    def __del__(self): R.n = 289\ndef f(x): return R()"),
+    "the attributes of a test's object are replaced": (
+        "class T:\n    def __init__(self): self._n, self.m = 289, 0\nt = T()\nassert f(17, t) == t._n\n",
+        "def f(x, t):\n    d = vars(t)\n    d.update(m=1)\n    try: d['_n'] = 1\n    except KeyError: pass\n    return d.get('_n', 1)"),
     "a coroutine keeps a failed assertion": (
         "import asyncio\nasync def check():\n    assert g(17) == 289\nasyncio.run(f(check()))\n",
         "async def f(c):\n    try: await c\n    except BaseException: pass\ndef g(x): return 1"),
