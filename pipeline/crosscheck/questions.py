@@ -113,9 +113,9 @@ def ask_reference(
     """Return the remaining questions, and the reference's answers by index; the contract decides which count.
 
     Inputs that the reference itself was slow on come behind the others, few of them, and need not be answered in
-    time: a program like it may be just too late. Without a contract a few that it had no time for stay too, the
-    last and without an answer: faster programs may tell, and nobody must be as fast. Nor must an input be answered
-    whose answer is unlike those to the own ones.
+    time: a program like it may be just too late. Without a contract the largest one that it had no time for stays
+    too, without an answer: where others agree on one at once, a program as slow as the reference is doubtful. An
+    input whose answer is unlike those to the own ones need not be answered.
 
     Args:
         questions: inputs, in the order in which they are asked.
@@ -138,7 +138,7 @@ def ask_reference(
         if known is not None and value and question.is_inside and not is_like(known, question.arguments, value):
             question = replace(question, is_inside=False, is_modest=False, may_be_refused=True)
         if key == UNKNOWN and question.is_inside and question.is_modest and not question.is_large:
-            late.append(replace(question, is_modest=False))
+            late.append(replace(question, is_slow=True))
         elif key not in (UNKNOWN, RAISED) and wall_s <= _QUICK * case_wall_s:
             quick.append((question, key))
         elif key not in (UNKNOWN, RAISED):
@@ -148,7 +148,7 @@ def ask_reference(
     few = [row for row, total_s in zip(slow, totals, strict=True) if total_s <= _ALL_SLOW * case_wall_s]
     answered = [*quick, *((question, key) for _, question, key in few)]
     kept = [question for question, _ in answered]
-    kept += late[:_N_LATE] if answered and not problem.contract else []
+    kept += late[-1:] if answered and not problem.contract else []  # they go by size
     return kept, {place: Consensus(key, 1.0, is_given=True) for place, (_, key) in enumerate(answered)}
 
 
@@ -202,7 +202,7 @@ def collect_answers(
     inputs stop many; these are left out for the others. Programs whose sandbox broke have no answers.
     """
     near = [question for question in questions if _must_answer(question)]
-    near += [question for question in questions if not question.is_large and not _must_answer(question)]
+    near += [question for question in questions if not (question.is_large or question.is_slow or question in near)]
     near += [question for question in questions if question.is_large and not question.is_far]
     codes = [row.program.code for row in programs]
     n_probes = 0 if problem.contract else min(_N_PROBES, len(codes))
@@ -219,7 +219,14 @@ def collect_answers(
     far = _collect_far(
         problem, programs, [question for question in questions if question.is_far], reading, pool, keys, going
     )
-    stay = [*near, *far]
+    slow = [question for question in questions if question.is_slow]
+    if slow:
+        left = [place for place, is_going in enumerate(going) if is_going]
+        asked = [question.arguments for question in slow]
+        ran = run_on_inputs(problem, [codes[place] for place in left], asked, pool, time_share=_QUICK)
+        for place, one in zip(left, ran, strict=True):
+            keys[place].update(zip(asked, answer_keys(one, len(asked), reading), strict=True))
+    stay = [*near, *slow, *far]
     return stay, [
         Voter(
             row.program.candidate_id,
@@ -267,7 +274,7 @@ def _collect_far(
 
 
 def _must_answer(question: Question) -> bool:
-    return question.is_inside and question.is_modest and not question.is_large
+    return question.is_inside and question.is_modest and not (question.is_large or question.is_slow)
 
 
 def _stops(inputs: Sequence[str], ran: Ran) -> set[str]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pairsmith.pipeline.chain.tools import Tools
 
 _STANDINGS, _PROBLEM_STANDINGS, _TIMINGS = "standings", "problem_standings", "timings"
-_VERSIONS = {_STANDINGS: 4, _PROBLEM_STANDINGS: 4, _TIMINGS: 1}
+_VERSIONS = {_STANDINGS: 5, _PROBLEM_STANDINGS: 5, _TIMINGS: 1}
 _N_AT_ONCE = 8  # problems
 _SETTINGS = ("crosscheck", *LIMITS, "seed")
 

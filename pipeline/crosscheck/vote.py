@@ -43,6 +43,7 @@ class Question:
     may_be_refused: bool = False  # whether raising an exception is right too
     is_large: bool = False  # whether it is larger than these on purpose
     is_far: bool = False  # whether it is so large that a loop over it has no time
+    is_slow: bool = False  # whether the reference had no time for it
 
 
 @dataclass(frozen=True, slots=True)
