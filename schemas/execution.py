@@ -104,7 +104,7 @@ class Execution:
         wall_s: seconds from start to end.
         peak_memory_mib: largest resident set of one of its processes, MiB.
         tests: for `judged_by = suite`: one entry a test, in the order run.
-        starved_s: seconds that it was kept waiting for a processor; looked at only when its wall time had run out,
+        cpu_wait_s: seconds that it waited for a processor; looked at only when its wall time had run out,
             0.0 otherwise; -1.0 where this kernel does not say.
         flaky: whether a second run behaved otherwise. Its verdict is undecided.
         program_form: what ran: `whole` (blocks as they were written), `joined` (several blocks), `pruned` (what
@@ -127,7 +127,7 @@ class Execution:
     wall_s: float = field(metadata={"measured": True})
     peak_memory_mib: float = field(metadata={"measured": True})
     tests: tuple[TestRun, ...] = ()
-    starved_s: float = field(default=0.0, metadata={"measured": True})
+    cpu_wait_s: float = field(default=0.0, metadata={"measured": True})
     flaky: bool = False
     program_form: str = ""
     load_error: str = ""

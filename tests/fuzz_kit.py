@@ -220,7 +220,7 @@ def _read_frames(text: str, folder: Path) -> None:
 def _check_ending(ending: Ending) -> None:
     texts = (ending.exception, ending.detail)
     assert all(isinstance(text, str) for text in texts)
-    numbers = (ending.cpu_s, ending.wall_s, ending.peak_memory_mib, ending.starved_s)
+    numbers = (ending.cpu_s, ending.wall_s, ending.peak_memory_mib, ending.cpu_wait_s)
     assert all(isinstance(number, int | float) for number in numbers)
 
 
@@ -365,13 +365,13 @@ _CANDIDATE = Candidate(
 _MESSAGES = (
     '{"op": "answers", "answers": [{"status": "ok", "value": "1", "exception": "", "wall_s": 0.1}, '
     '{"status": "exception", "value": "", "exception": "ValueError", "wall_s": 0.1}]}\n{"op": "closed", "status": "ok", '
-    '"detail": "", "clean": true, "cpu_s": 0.1, "wall_s": 0.2, "peak_mib": 9.5, "starved_s": 0.0, "opened": '
+    '"detail": "", "clean": true, "cpu_s": 0.1, "wall_s": 0.2, "peak_mib": 9.5, "cpu_wait_s": 0.0, "opened": '
     '{"op": "opened", "status": "ok", "exception": ""}}',
     '{"op": "opened", "status": "ok", "exception": ""}\n{"op": "answer", "status": "ok", "value": "x", "exception": '
     '"", "wall_s": 0.1}\n{"op": "closed", "status": "ok", "detail": "", "clean": false, "cpu_s": 0.1, "wall_s": 0.2, '
-    '"peak_mib": 9.5, "starved_s": 0.0, "opened": {"status": "ok", "exception": ""}}\n{"op": "call_out", "arguments": '
+    '"peak_mib": 9.5, "cpu_wait_s": 0.0, "opened": {"status": "ok", "exception": ""}}\n{"op": "call_out", "arguments": '
     '"[1]"}\n{"op": "tested", "report": "[]"}\n{"op": "closed", "status": "ok", "detail": "", "clean": true, '
-    '"cpu_s": 0.1, "wall_s": 0.2, "peak_mib": 9.5, "starved_s": 0.0, "opened": {"status": "ok", "exception": ""}}',
+    '"cpu_s": 0.1, "wall_s": 0.2, "peak_mib": 9.5, "cpu_wait_s": 0.0, "opened": {"status": "ok", "exception": ""}}',
 )
 _REPORT = (
     '[[["test_a", "passed", ""], ["test_b", "skipped", "why"]], {"dict": [["reached", true], ["broken", false], '

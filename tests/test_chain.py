@@ -63,8 +63,8 @@ class LocalBench:
 class LocalPool:
     name, n_threads, cpu_s, case_wall_s = "local", 1, 10.0, 5.0
 
-    def note(self, was_starved: bool) -> None:
-        assert not was_starved
+    def note(self, waited_long: bool) -> None:
+        assert not waited_long
 
     def run(self, work: Callable[[Bench], T], alone: bool = False) -> T:
         return work(cast(Bench, LocalBench()))

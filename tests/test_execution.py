@@ -31,12 +31,14 @@ def broken(status: Status, exception: str = "") -> Answer:
     return Answer(status, "", exception, 0.1)
 
 
-def ending(status: Status = Status.OK, exception: str = "", detail: str = "", starved_s: float = 0.0) -> Ending:
-    return Ending(status, exception, detail, 0.5, 3.0 if starved_s else 0.6, 7.0, starved_s)
+def ending(status: Status = Status.OK, exception: str = "", detail: str = "", cpu_wait_s: float = 0.0) -> Ending:
+    return Ending(status, exception, detail, 0.5, 3.0 if cpu_wait_s else 0.6, 7.0, cpu_wait_s)
 
 
 class FakeSandbox:
     """Answers from a script: code to what comes of running it, the last entry again and again."""
+
+    python = "3.11.2"
 
     def __init__(self, script: dict[str, list[Any]], jobs: list[Job]) -> None:
         self.script, self.jobs = script, jobs
@@ -108,8 +110,8 @@ class FakePool:
         self._n_running = 0
         self._lock = threading.Lock()
 
-    def note(self, was_starved: bool) -> None:
-        self.notes.append(was_starved)
+    def note(self, waited_long: bool) -> None:
+        self.notes.append(waited_long)
 
     def run(self, work: Callable[[Bench], T], alone: bool = False) -> T:
         with self._lock:
@@ -140,8 +142,8 @@ def execute(
 RIGHT = ([value("10"), value("20")], ending())
 WRONG = ([value("10"), broken(Status.EXCEPTION, "KeyError")], ending())
 SLOW = ([value("10"), broken(Status.TIMEOUT)], ending(Status.TIMEOUT, detail="wall"))
-KEPT_WAITING = (SLOW[0], ending(Status.TIMEOUT, detail="wall", starved_s=2.0))
-NOBODY_KNOWS = (SLOW[0], ending(Status.TIMEOUT, detail="wall", starved_s=-1.0))
+KEPT_WAITING = (SLOW[0], ending(Status.TIMEOUT, detail="wall", cpu_wait_s=2.0))
+NOBODY_KNOWS = (SLOW[0], ending(Status.TIMEOUT, detail="wall", cpu_wait_s=-1.0))
 NEARLY = ([value("10", wall_s=0.2), broken(Status.TIMEOUT)], ending(Status.TIMEOUT, detail="cpu"))
 OOM = ([value("10"), broken(Status.MEMORY)], ending(Status.MEMORY, detail="killed by the kernel"))
 
@@ -203,7 +205,7 @@ def test_what_has_no_program_is_not_run(extraction: Extraction) -> None:
     assert pool.bench.jobs == []
 
 
-@pytest.mark.parametrize("first", [KEPT_WAITING, NOBODY_KNOWS, NEARLY, OOM, (SLOW[0], ending(starved_s=0.5))])
+@pytest.mark.parametrize("first", [KEPT_WAITING, NOBODY_KNOWS, NEARLY, OOM, (SLOW[0], ending(cpu_wait_s=0.5))])
 def test_what_others_may_have_caused_runs_once_more_alone_and_that_counts(
     first: tuple[list[Answer], Ending],
 ) -> None:
@@ -410,7 +412,7 @@ def test_a_tester_that_raises_has_failed() -> None:
 
 
 def test_a_candidate_that_ends_has_its_own_status() -> None:
-    end = ending(Status.TIMEOUT, detail="wall", starved_s=1.0)
+    end = ending(Status.TIMEOUT, detail="wall", cpu_wait_s=1.0)
     row, pool = run_a_tester(
         [broken(Status.TIMEOUT), broken(Status.TIMEOUT)], end, ["[1]"], ending(Status.EXCEPTION, "CandidateError")
     )

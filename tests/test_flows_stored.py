@@ -96,7 +96,7 @@ def test_what_is_gone_from_the_store_is_not_told(config: RunConfig, tmp_path: Pa
     assert rows_of(status_of(file_of(config, tmp_path), cache))["verdicts"][0] == "missing"
     remote.remove(list(remote.list()))
     assert rows_of(plan_of(config, cache))["candidates"][-1] == "no"
-    with pytest.raises(NoRunError, match=f"{config.store}: nothing is there"):
+    with pytest.raises(NoRunError, match=f"{config.store}: nothing found"):
         status_of(tmp_path / "run.toml", cache)
 
 
@@ -131,7 +131,7 @@ def test_the_command_looks_into_the_store(made: RunConfig, s3: dict[str, str], h
     address = f"s3://tester/looked/{tmp_path.name}"
     config = made.model_copy(update={"run": tmp_path / "run", "store": address})
     path = file_of(config, tmp_path)
-    assert_one_line(call_pairsmith("status", path, home=home), address, "nothing is there")
+    assert_one_line(call_pairsmith("status", path, home=home), address, "nothing found")
     shutil.copytree(made.run, tmp_path / "elsewhere")
     with mirrored(tmp_path / "elsewhere", address):
         pass

@@ -147,7 +147,7 @@ def test_looking_at_a_run_in_a_store(s3: dict[str, str], home: Path, tmp_path: P
     address = new_address("s3", tmp_path)
     empty = call_pairsmith("status", address, home=home)
     assert (empty.returncode, empty.stderr.count("\n")) == (1, 1)
-    assert "nothing is there" in empty.stderr
+    assert "nothing found" in empty.stderr
     build(load_config(write_problems(tmp_path, 4, published=False), [UNTIMED, f"store='{address}'"]), tmp_path)
     told = call_pairsmith("status", address, home=home)
     assert told.returncode == 0, told.stderr

@@ -136,7 +136,7 @@ def test_every_shipped_study_loads() -> None:
 
 
 def test_bad_input_is_one_line(home: Path) -> None:
-    assert_one_line(call_pairsmith("study", "nothing_such", home=home), "nothing_such", "no such")
+    assert_one_line(call_pairsmith("study", "nothing_such", home=home), "nothing_such", "neither a TOML file")
     assert_one_line(
         call_pairsmith("study", "reward_free", "--model", "other=x", home=home), "pretrained, fine-tuned"
     )

@@ -1,13 +1,16 @@
 """What only a later Python has is told from what none has. Each row was asked of CPython 3.9 to 3.13."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from pairsmith.pipeline.execution.runner import execute_programs
 from pairsmith.pipeline.judging.verdict import judge
 from pairsmith.pipeline.languages.python.later import needs_later
+from pairsmith.pipeline.languages.python.parsing import parse_python
 from pairsmith.pipeline.sandbox import SandboxPool
 from pairsmith.pipeline.sandbox.sandbox import Sandbox
 from pairsmith.schemas.candidate import Extraction, Program
@@ -107,3 +110,30 @@ def test_a_sandbox_with_an_older_python_proves_nothing(pool: SandboxPool, monkey
     assert label(problem, program, pool) == (Label.UNDECIDED, Cause.MISSING_PACKAGE)
     plain = Program("c", problem.problem_id, Extraction.OK, "bare", "raise SyntaxError\ndef f(x): return x\n")
     assert label(problem, plain, pool) == (Label.FAILED, Cause.EXCEPTION)
+
+
+@pytest.mark.slow
+def test_threads_read_at_once() -> None:
+    """Fails with `ast.parse` of CPython 3.11: what is collected meanwhile lets another thread go on."""
+
+    class Circle:
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            sum(range(2000))
+
+    text = Path(__file__).read_text(encoding="utf-8") * 5
+
+    def read(_: int) -> int:
+        for _ in range(50):
+            Circle()
+        return len(parse_python(text).body)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            assert len({*threads.map(read, range(200))}) == 1
+    finally:
+        sys.setswitchinterval(interval)

@@ -71,17 +71,17 @@ def test_a_slow_one_leaves_its_turn_to_the_others(monkeypatch: pytest.MonkeyPatc
 def test_an_overloaded_machine_runs_fewer_and_recovers() -> None:
     turns = Turns(3)
     for _ in range(5):
-        turns.note(was_starved=True)
+        turns.note(waited_long=True)
     assert turns.n_allowed == 1
     threads, seen = hold(turns, 4, lambda: time.sleep(0.01))
     for thread in threads:
         thread.join()
     assert max(seen) == 1
     for _ in range(49):
-        turns.note(was_starved=False)
+        turns.note(waited_long=False)
     assert turns.n_allowed == 1
     for _ in range(200):
-        turns.note(was_starved=False)
+        turns.note(waited_long=False)
     assert turns.n_allowed == 3
 
 

@@ -141,7 +141,7 @@ def test_measured_columns_are_dotted() -> None:
         "cpu_s",
         "wall_s",
         "peak_memory_mib",
-        "starved_s",
+        "cpu_wait_s",
         "other_runs.runs.wall_s",
     )
     assert measured_columns(CaseRun) == ("wall_s",)

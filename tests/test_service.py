@@ -305,7 +305,7 @@ def test_a_token_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("0.0.0.0:8080", "beyond loopback a token is wanted"),
+        ("0.0.0.0:8080", "requires a token"),
         ("8080", "write HOST:PORT"),
         ("127.0.0.1:x", "write HOST:PORT"),
     ],

@@ -16,6 +16,7 @@ from typing import Any
 from pairsmith.pipeline.crosscheck.run import UNKNOWN, answer_keys, reading_of, run_on_inputs
 from pairsmith.pipeline.execution.runner import execute_programs
 from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.pipeline.languages.python.parsing import parse_python
 from pairsmith.pipeline.sandbox import SandboxPool
 from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.problem import Problem
@@ -204,7 +205,7 @@ def make_mutants(source: str, n: int, seed: str) -> list[str]:
         source: a Python program; one that doesn't parse has no mutants.
     """
     try:
-        tree = ast.parse(source)
+        tree = parse_python(source)
     except (SyntaxError, ValueError, RecursionError):
         return []
     original = ast.unparse(tree)

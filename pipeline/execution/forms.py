@@ -25,6 +25,7 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 
 from pairsmith.pipeline.judging.verdict import judge
+from pairsmith.pipeline.languages.python.parsing import parse_python
 from pairsmith.pipeline.sandbox import Job
 from pairsmith.schemas.candidate import Program
 from pairsmith.schemas.execution import Execution, OtherRun, Status
@@ -120,7 +121,7 @@ _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 def _without_own_words(code: str) -> str:
     """Return Python code without comments, docstrings and the names that it binds itself."""
     try:
-        tree = ast.parse(code)
+        tree = parse_python(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return code
     nodes = [*ast.walk(tree)]

@@ -120,8 +120,8 @@ def _is_borderline(execution: Execution) -> bool:
     answering_s = sum(run.wall_s for run in execution.runs if run.status is Status.OK)
     if answering_s >= _ANSWERING * execution.wall_s:
         return True
-    own_s = execution.wall_s - max(execution.starved_s, 0.0)
-    return execution.starved_s != 0.0 and execution.cpu_s < _BURNED * own_s
+    own_s = execution.wall_s - max(execution.cpu_wait_s, 0.0)
+    return execution.cpu_wait_s != 0.0 and execution.cpu_s < _BURNED * own_s
 
 
 def _timed_out(execution: Execution) -> bool:
@@ -222,7 +222,7 @@ class Runner:
             execution = self.pool.run(work, self.alone)
         except SandboxFaultError as fault:
             return _fault(program, problem, self.pool.name, str(fault))
-        self.pool.note(was_starved=execution.starved_s > _OVERLOAD * execution.wall_s)
+        self.pool.note(waited_long=execution.cpu_wait_s > _OVERLOAD * execution.wall_s)
         return execution
 
 
@@ -291,7 +291,7 @@ def _execution(
         cpu_s=ending.cpu_s,
         wall_s=ending.wall_s,
         peak_memory_mib=ending.peak_memory_mib,
-        starved_s=ending.starved_s,
+        cpu_wait_s=ending.cpu_wait_s,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
+from pairsmith.pipeline.languages.python.parsing import parse_python
 from pairsmith.pipeline.sandbox import Answer, Ending, Job, Sandbox
 from pairsmith.schemas.execution import Status, TestOutcome, TestRun
 from pairsmith.schemas.problem import JudgedBy, Problem
@@ -232,7 +233,7 @@ def taken_classes(tests: str, code: str) -> tuple[str, str]:
     """
     try:
         tree, (at_load, in_calls) = (
-            ast.parse(tests),
+            parse_python(tests),
             _names(compile(code, "<solution>", "exec", dont_inherit=True)),
         )
     except (SyntaxError, ValueError, RecursionError):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from tree_sitter import Node
 
 from pairsmith.pipeline.languages.python import GRAMMAR as LANGUAGE
+from pairsmith.pipeline.languages.python.parsing import parse_python
 from pairsmith.pipeline.syntax.fingerprints import free_names
 from pairsmith.pipeline.syntax.parsing import parse_source, to_source, walk_tree
 
@@ -321,7 +322,7 @@ def find_owner(code: str, method: str) -> str:
     `Solution`, if that is one of several; else the last of them.
     """
     try:
-        body = ast.parse(code).body
+        body = parse_python(code).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
     owners: list[str] = []

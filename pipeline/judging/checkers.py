@@ -20,6 +20,7 @@ from dataclasses import replace
 from typing import Any
 
 from pairsmith.pipeline.judging.equality import ACCEPTED, BROKEN, REFUSED
+from pairsmith.pipeline.languages.python.parsing import parse_python
 from pairsmith.pipeline.languages.toolchains import Toolchains, Unprepared, prepare_program
 from pairsmith.pipeline.sandbox import Answer, Job, Sandbox
 from pairsmith.schemas.execution import CaseRun, Status
@@ -153,7 +154,7 @@ def _read(answer: Answer, language: str) -> str:
 
 def _arity(source: str) -> int:
     """Return how many arguments the checker's `check` takes; 0 where there is none."""
-    for node in reversed(ast.parse(source).body):
+    for node in reversed(parse_python(source).body):
         if isinstance(node, ast.FunctionDef) and node.name == "check":
             return 3 if node.args.vararg else len(node.args.posonlyargs) + len(node.args.args)
     return 0

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pairsmith.pipeline.languages.python.parsing import parse_python
 from pairsmith.pipeline.problems.asserts import (
     bound_names,
     calls_to_add,
@@ -108,7 +109,7 @@ def parse(source: str) -> ast.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "\d" in a test is the test's affair
-            tree = ast.parse(source)
+            tree = parse_python(source)
         if sum(1 for _ in ast.walk(tree)) > MAX_NODES:
             raise TestSyntaxError(f"more than {MAX_NODES:,} parts")
     except TestSyntaxError:

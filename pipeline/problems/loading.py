@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from pairsmith.pipeline.languages.python.parsing import parse_python
 from pairsmith.pipeline.problems.records import (
     DroppedProblem,
     DropReason,
@@ -226,7 +227,7 @@ def _lacked(item: Found, there: Collection[str], packages: Sequence[str]) -> str
 def _imported(source: str) -> set[str]:
     """Return the modules that a text imports at its top, less those of Python and of our runners."""
     try:
-        body = ast.parse(source).body
+        body = parse_python(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     names = {alias.name for node in body if isinstance(node, ast.Import) for alias in node.names}

@@ -15,6 +15,7 @@ from pathlib import Path
 import jinja2
 
 from pairsmith.pipeline.extraction.blocks import READS_INPUT
+from pairsmith.pipeline.languages.python.parsing import parse_python
 from pairsmith.pipeline.languages.table import find_grammar, title_of
 from pairsmith.pipeline.run import packaged_folder
 from pairsmith.pipeline.sampling.protocol import Form, NoSignatureError, Opening, Request, SamplingError
@@ -143,7 +144,7 @@ def _values(problem: Problem, template: jinja2.Template) -> dict[str, str]:
 
 def _parse(source: str) -> ast.Module:
     try:
-        return ast.parse(source)
+        return parse_python(source)
     except (SyntaxError, ValueError):
         return ast.Module([], [])
 

@@ -105,7 +105,7 @@ class Ending:
         exception: type of the exception at load, or of a test's failure; empty for none.
         detail: one line for a person; empty for none.
         cpu_s, wall_s: seconds. peak_memory_mib: largest resident set of one process, MiB.
-        starved_s: seconds that the program was seen waiting for a processor; looked at only when its time ran out.
+        cpu_wait_s: seconds that it was seen waiting for a processor; looked at only when its time ran out.
         report: text of a suite's outcomes (see `inside.suite`); empty for all else.
     """
 
@@ -115,7 +115,7 @@ class Ending:
     cpu_s: float
     wall_s: float
     peak_memory_mib: float
-    starved_s: float = 0.0
+    cpu_wait_s: float = 0.0
     report: str = ""
 
 

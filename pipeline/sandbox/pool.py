@@ -152,9 +152,9 @@ class SandboxPool:
                     self._faults_in_a_row = 0
                     return done
 
-    def note(self, was_starved: bool) -> None:
+    def note(self, waited_long: bool) -> None:
         """Learn whether a program ran out of time while others had its processor; see `Turns.note`."""
-        self._turns.note(was_starved)
+        self._turns.note(waited_long)
 
     @property
     def cpu_s(self) -> float:

@@ -192,10 +192,10 @@ class Sandbox:
         self.is_tainted = closed.get("clean") is not True or status is Status.FORGED or bool(killed_for_memory)
         if status is Status.OK:
             status = _status(opened)
-        cpu_s, wall_s, peak_mib, starved_s = (
-            _number(closed, key) for key in ("cpu_s", "wall_s", "peak_mib", "starved_s")
+        cpu_s, wall_s, peak_mib, cpu_wait_s = (
+            _number(closed, key) for key in ("cpu_s", "wall_s", "peak_mib", "cpu_wait_s")
         )
-        return Ending(status, _text(opened, "exception"), detail, cpu_s, wall_s, peak_mib, starved_s)
+        return Ending(status, _text(opened, "exception"), detail, cpu_s, wall_s, peak_mib, cpu_wait_s)
 
 
 def _text(message: Any, key: str) -> str:

@@ -64,11 +64,11 @@ class Turns:
                 self._is_alone &= not alone
                 self._changed.notify_all()
 
-    def note(self, was_starved: bool) -> None:
+    def note(self, waited_long: bool) -> None:
         """Learn whether a program ran out of time while others had its processor: then fewer run at once."""
         with self._changed:
-            self._n_calm = 0 if was_starved else self._n_calm + 1
-            if was_starved:
+            self._n_calm = 0 if waited_long else self._n_calm + 1
+            if waited_long:
                 self.n_allowed = max(1, self.n_allowed - 1)
             elif self._n_calm >= _CALM and self.n_allowed < self.n_most:
                 self._n_calm = 0

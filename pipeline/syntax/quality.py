@@ -33,6 +33,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pairsmith.pipeline.languages.python.parsing import parse_python
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.schemas.candidate import Syntax
 from pairsmith.schemas.problem import Problem
@@ -103,7 +104,7 @@ def _signature(text: str, entry_point: str) -> tuple[tuple[str, str], ...] | Non
         return None
     for end in re.finditer(r":[ \t]*(?:#.*)?$|:(?=[ \t]*\S)", text[header.start() :], re.MULTILINE):
         try:
-            tree = ast.parse(text[header.start() : header.start() + end.start()] + ": pass")
+            tree = parse_python(text[header.start() : header.start() + end.start()] + ": pass")
         except (SyntaxError, ValueError):
             continue
         (function,) = tree.body

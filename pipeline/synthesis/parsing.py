@@ -5,6 +5,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pairsmith.pipeline.languages.python.parsing import parse_python
+
 _BULLET = re.compile(r"^\s*(?:[-*+•]|\(?\d{1,2}[.):]|#+)\s*")
 _MARKUP = re.compile(r"[*_`]{1,3}")
 _FENCED = re.compile(r"^[ \t]*```[^\n]*\n.*?(?:^[ \t]*```[^\n]*$|\Z)", re.DOTALL | re.MULTILINE)
@@ -71,7 +73,7 @@ def parse_instruction(text: str) -> Instruction:
         return Instruction(reason="no_words")
     if n_words > _MOST_WORDS:
         return Instruction(reason="too_long")
-    name = ast.parse(f"{signature}\n    pass").body[0]
+    name = parse_python(f"{signature}\n    pass").body[0]
     assert isinstance(name, ast.FunctionDef)
     return Instruction(words, signature, name.name)
 
@@ -103,7 +105,7 @@ def _find_signature(text: str) -> tuple[str, str]:
 
 def _function(head: str) -> ast.FunctionDef | None:
     try:
-        (node,) = ast.parse(f"{head}:\n    pass").body
+        (node,) = parse_python(f"{head}:\n    pass").body
     except (SyntaxError, ValueError, RecursionError):
         return None
     return node if isinstance(node, ast.FunctionDef) else None

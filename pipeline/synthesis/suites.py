@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pairsmith.pipeline.crosscheck.run import run_on_inputs
 from pairsmith.pipeline.execution.suites import run_tests as run_suite
 from pairsmith.pipeline.judging.equality import matches
+from pairsmith.pipeline.languages.python.parsing import parse_python
 from pairsmith.pipeline.problems.asserts import bound_names, is_call_of
 from pairsmith.pipeline.problems.constants import NotConvertibleError, Scope, constant
 from pairsmith.pipeline.problems.conversion import TestSyntaxError, convert_tests, parse
@@ -154,7 +155,7 @@ def _needed(context: Sequence[str], statement: str) -> list[str]:
     names = set(_WORD.findall(statement))
     kept: list[str] = []
     for line in reversed(context):
-        if not names.isdisjoint(bound_names(ast.parse(line))):
+        if not names.isdisjoint(bound_names(parse_python(line))):
             kept.append(line)
             names.update(_WORD.findall(line))
     return kept[::-1]
@@ -222,7 +223,7 @@ def asked_inputs(test: GeneratedTest, entry_point: str) -> tuple[str, ...]:
 def called_with(code: str, entry_point: str) -> tuple[str, ...]:
     """Return the argument lists of the calls of a function in some Python code, as far as they are constants."""
     try:
-        tree = ast.parse(code)
+        tree = parse_python(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     scope = Scope(frozenset({entry_point}))

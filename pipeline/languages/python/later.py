@@ -1,6 +1,5 @@
 """Tells what only a later version of Python has from what no version has."""
 
-import ast
 import re
 import sys
 import warnings
@@ -8,6 +7,7 @@ import warnings
 from tree_sitter import Node
 
 from pairsmith.pipeline.languages.contract import below, parse
+from pairsmith.pipeline.languages.python.parsing import parse_python
 
 _HERE = sys.version_info[:2]
 _NESTED_ANEW = (3, 12)  # the first whose f-strings hold their own quotes, backslashes and comments (PEP 701)
@@ -31,7 +31,7 @@ def _compiles(code: str, version: tuple[int, int]) -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ast.parse(code, feature_version=version)
+            parse_python(code, version=version)
             compile(code, "<candidate>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
         return False

@@ -33,8 +33,8 @@ def explain_exit(report: dict[str, Any], limits: dict[str, Any], oom_kills: int)
         oom_kills: processes of the sandbox that the kernel had killed for want of memory when the program started.
     """
     wait_status = report["wait_status"]
-    was_starved = count_oom_kills() > oom_kills
-    if wait_status is None and not was_starved:
+    out_of_memory = count_oom_kills() > oom_kills
+    if wait_status is None and not out_of_memory:
         return ProgramEndedError("exited", "all its processes were killed")
     if wait_status is not None and os.WIFEXITED(wait_status):
         return ProgramEndedError("exited", f"exit code {os.WEXITSTATUS(wait_status)}")
@@ -42,7 +42,7 @@ def explain_exit(report: dict[str, Any], limits: dict[str, Any], oom_kills: int)
     out_of_cpu = report["cpu_s"] >= limits["cpu_s"] - _NEARLY_S
     if number == signal.SIGXCPU or (number == signal.SIGKILL and out_of_cpu):
         return ProgramEndedError("timeout", "cpu")
-    if number == signal.SIGKILL and was_starved:
+    if number == signal.SIGKILL and out_of_memory:
         return ProgramEndedError("memory", "killed by the kernel for want of memory")
     return ProgramEndedError("exited", f"signal {int(number)}")
 

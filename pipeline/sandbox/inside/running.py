@@ -23,7 +23,7 @@ from pairsmith.pipeline.sandbox.inside.frames import NONCE_BYTES, READY, BrokenF
 _REPORT_LIMIT_S = 20.0  # the zygote only has to fork, or to kill and reap; one that takes longer is broken
 _GOODBYE_S = 1.0  # a program that answered and has read the end of its inputs needs under a millisecond
 _MAX_PATIENCE = 20  # times a limit of wall time that a program may be kept waiting for a processor
-_STARVED_SHARE = 0.05  # of a limit: less is the everyday noise of a scheduler
+_WAIT_SHARE = 0.05  # of a limit: less is the everyday noise of a scheduler
 UNKNOWN_S = -1.0
 _CHUNK = 1 << 16
 _MAX_REPORT = 1 << 16
@@ -66,7 +66,7 @@ class Cell:
         self._nonces: deque[bytes] = deque()
         self._n_output_bytes = self._oom_kills = 0
         self._started = time.monotonic()
-        self.starved_s = 0.0
+        self.cpu_wait_s = 0.0
 
     def load(self, body: bytes, limits: dict[str, Any]) -> None:
         """Queue the program itself, once its process is locked down; its clock starts now.
@@ -98,14 +98,14 @@ class Cell:
         if self._pending:
             self._write_inputs()
         now = time.monotonic()
-        deadline = min(now + limit_s, self._started + self.starved_s + self._limits["wall_s"])
-        starved_before = self.starved_s
+        deadline = min(now + limit_s, self._started + self.cpu_wait_s + self._limits["wall_s"])
+        waited_before = self.cpu_wait_s
         while True:
             body = self._pop()
             if body is not None:
                 return body
-            left = deadline + self.starved_s - starved_before - time.monotonic()
-            if left <= 0 and not self._was_starved(min(limit_s, self._limits["wall_s"])):
+            left = deadline + self.cpu_wait_s - waited_before - time.monotonic()
+            if left <= 0 and not self._has_waited(min(limit_s, self._limits["wall_s"])):
                 raise ProgramEndedError("timeout", "wall")
             self._turn(max(left, 0.0))
 
@@ -191,9 +191,9 @@ class Cell:
             return {"error": "the zygote gave no report"}
         return report
 
-    def _was_starved(self, limit_s: float) -> bool:
+    def _has_waited(self, limit_s: float) -> bool:
         """Ask how long the program has been kept waiting for a processor; return whether it has time left."""
-        if self._report or self.starved_s >= _MAX_PATIENCE * self._limits["wall_s"]:
+        if self._report or self.cpu_wait_s >= _MAX_PATIENCE * self._limits["wall_s"]:
             return False
         try:
             self._zygote.send(_USED)
@@ -204,14 +204,14 @@ class Cell:
             self._report = told
             return True
         if told["waited_s"] is None:
-            self.starved_s = UNKNOWN_S
+            self.cpu_wait_s = UNKNOWN_S
             return False
-        starved_s = min(told["waited_s"], self.wall_s - told["used_cpu_s"])
-        if starved_s - self.starved_s < _STARVED_SHARE * limit_s:
-            if self.starved_s:  # the rest of it, so that wall time less this is what the program had
-                self.starved_s = max(starved_s, self.starved_s)
+        cpu_wait_s = min(told["waited_s"], self.wall_s - told["used_cpu_s"])
+        if cpu_wait_s - self.cpu_wait_s < _WAIT_SHARE * limit_s:
+            if self.cpu_wait_s:  # the rest of it, so that wall time less this is what the program had
+                self.cpu_wait_s = max(cpu_wait_s, self.cpu_wait_s)
             return False
-        self.starved_s = starved_s
+        self.cpu_wait_s = cpu_wait_s
         self._on_wait()
         return True
 

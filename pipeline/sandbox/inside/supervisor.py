@@ -243,7 +243,7 @@ def _close(
         "detail": ended.detail if ended is not None else "",
         "cpu_s": round(report["cpu_s"], 6),
         "wall_s": round(wall_s, 6),
-        "starved_s": round(cell.starved_s, 6),
+        "cpu_wait_s": round(cell.cpu_wait_s, 6),
         "peak_mib": round(report["peak_kib"] / 1024, 3),
         "clean": report["clean"],
     }
