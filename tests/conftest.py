@@ -34,14 +34,12 @@ BOTH_AT_NIGHT = {
     "test_answers", "test_environment", "test_flaky", "test_languages",
     "test_sandbox_overload", "test_sandbox_stdin",
 }  # fmt: skip
-# Files that run a minute and more, the longest first: each is one worker's, and none is left for the end.
+# Files that run half a minute and more, the longest first: each is one worker's, and none is left for the end.
 LONGEST_FIRST = (
-    "test_flows_resume", "test_sandbox_contract", "test_sandbox_faults", "test_flows_stores",
-    "test_synthesis_flow", "test_flows_cli", "test_flows_rounds", "test_publishing", "test_training_run",
-    "test_docs", "test_environment", "test_languages_tests", "test_flows_study", "test_flows_waves",
-    "test_packages", "test_training_how", "test_training_methods", "test_truth", "test_answers",
-    "test_flows_commands", "test_sandbox_overload", "test_languages", "test_service", "test_sampling_openai",
-    "test_suites", "test_refreshing",
+    "test_meaning", "test_languages_tests", "test_attacks", "test_answers", "test_environment", "test_api_judge",
+    "test_sandbox_contract", "test_flows_resume", "test_flows_rounds", "test_sampling_openai", "test_checkers",
+    "test_languages", "test_sandbox_faults", "test_training_run", "test_refreshing", "test_suites", "test_flows_cli",
+    "test_packages", "test_training_methods", "test_sandbox_stdin", "test_flows_study",
 )  # fmt: skip
 REAL_DATA = Path(__file__).parents[1].parent / "shared" / "data"
 

@@ -368,6 +368,7 @@ STRANGE = {
 }
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("template", ["chat", "continuation"])

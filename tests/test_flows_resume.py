@@ -106,6 +106,7 @@ def begin(
     return process
 
 
+@pytest.mark.nightly
 def test_a_run_that_is_killed_again_and_again_goes_on_and_ends_the_same(
     config: Path, built: Path, home: Path, tmp_path: Path
 ) -> None:
@@ -141,6 +142,7 @@ def test_a_signal_is_one_line_and_keeps_what_is_there(
     assert pq.read_metadata(next(run.glob("problems/*.parquet"))).num_rows > 0
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_to_the_whole_group_stops_it_and_the_run_goes_on(
     config: Path, built: Path, home: Path, tmp_path: Path, number: signal.Signals

@@ -63,6 +63,7 @@ def killed(command: list[str], home: Path, address: str, n_shards: int) -> Itera
             os.killpg(process.pid, signal.SIGKILL)
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("prefect_here")
 def test_a_killed_run_goes_on_from_an_empty_disk(s3: dict[str, str], home: Path, tmp_path: Path) -> None:
     config, address = write_problems(tmp_path, 16, published=False, slow_s=0.05), new_address("s3", tmp_path)

@@ -63,6 +63,7 @@ def test_an_exception_in_one_call_leaves_the_others(
     assert (answers[1].status, ending.status) == (Status.OK, Status.OK)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("text", "status"),
     [

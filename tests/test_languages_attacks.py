@@ -115,6 +115,7 @@ ATTACKS = {
 }  # fmt: skip
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", ATTACKS)
 def test_it_holds(name: str, request: pytest.FixtureRequest, pool: SandboxPool, cache: Path) -> None:
     language, code, cause = ATTACKS[name]

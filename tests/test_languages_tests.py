@@ -199,6 +199,7 @@ def test_a_signature_that_no_driver_can_call_proves_nothing(
     assert (found.label, found.cause) == (Label.UNDECIDED, Cause.UNKNOWN_SIGNATURE), found
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("language", ["cpp"])
 @pytest.mark.parametrize(
     ("code", "arguments", "expected"),

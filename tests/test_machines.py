@@ -145,6 +145,7 @@ def nodes() -> Iterator[Any]:
     made.shutdown()
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("prefect_here")
 def test_two_nodes_open_a_model_each_and_one_that_dies_is_replaced(
     tmp_path: Path, engine: Path, nodes: Any

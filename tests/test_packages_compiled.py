@@ -95,7 +95,7 @@ pub fn f(s: &str) -> i64 {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("crate", RUST)
 def test_programs_use_crates(compiled: SandboxPool, crate: str, cache: Path) -> None:
     function = case_problem("rust", [(("ab cd",), 2)])
@@ -108,7 +108,7 @@ def in_process(language: str, tests: str) -> Problem:
     return replace(case_problem(language, []), judged_by=JudgedBy.IN_PROCESS, test_code=tests)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_tests_and_whole_programs_use_crates(compiled: SandboxPool, cache: Path) -> None:
     tests = "#[cfg(test)]\nmod tests {\n use super::*;\n use rand::Rng;\n #[test]\n fn t() {\n"
     tests += "  let x: i64 = rand::thread_rng().gen_range(0..9);\n  assert_eq!(f(x), x + 1); }\n}"
@@ -137,7 +137,7 @@ func TestTwo(t *testing.T) {{ require.InDelta(t, 4, f(3), 0.5) }}
 """
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_tests_and_solutions_use_modules(compiled: SandboxPool, cache: Path) -> None:
     problem = in_process("go", GO_TESTS)
     right = 'package main\nimport "github.com/davecgh/go-spew/spew"\n'
@@ -150,7 +150,7 @@ def test_tests_and_solutions_use_modules(compiled: SandboxPool, cache: Path) -> 
     assert label(function, right.replace("return 3", "return 4"), compiled, cache)[0] is Label.FAILED
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("language", "code"),
     [
@@ -163,7 +163,7 @@ def test_what_was_not_fetched_proves_nothing(compiled: SandboxPool, language: st
     assert label(problem, code, compiled, cache) == (Label.UNDECIDED, Cause.MISSING_PACKAGE)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_what_compiled_before_is_compiled_again_with_other_packages(compiled: SandboxPool, cache: Path) -> None:
     problem, code = case_problem("rust", [(("ab cd",), 2)]), RUST["md5"]
     bare = SandboxPool(make_engine(compiled.name, f"bare-{os.getpid()}"), LIMITS, PATIENCE)

@@ -165,6 +165,7 @@ def test_a_rare_approach_is_chosen_as_often_as_a_common_one() -> None:
         assert sorted(taken.values()) == [1, 1, 1]
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_neither_order_nor_length_decides_which_are_taken() -> None:
     rows = [judged("1")] + [judged(f"w{index}", FAILED, code="x" * index) for index in range(1, 9)]

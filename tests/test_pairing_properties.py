@@ -126,6 +126,7 @@ def run(table: Table, config: PairsConfig, seed: int = 0) -> Made:
     return pair_up(rows, config, problems, seed, standings, weak, timings)
 
 
+@pytest.mark.nightly
 @settings(deadline=None, max_examples=300)
 @given(tables(), CONFIGS, st.integers(-5, 5))
 def test_no_table_breaks_a_guard(table: Table, config: PairsConfig, seed: int) -> None:

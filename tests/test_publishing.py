@@ -205,6 +205,7 @@ def test_what_the_gate_marked_is_held_back_unless_told_by_name(
     assert plan_publish(settings, api, "v1", despite=["diversity"])
 
 
+@pytest.mark.nightly
 def test_the_command_loads_back_by_tag_and_prints_no_token(
     hub: Hub, config: Path, built: Path, home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -275,6 +276,7 @@ def test_what_is_no_adapter_of_the_start_is_not_published_as_one(tmp_path: Path)
             publish_module.model_files(RunConfig(run=tmp_path), "v1")
 
 
+@pytest.mark.nightly
 @pytest.mark.model
 def test_the_snippets_of_the_card_run(
     hub: Hub, api: HfApi, settings: RunConfig, home: Path, tmp_path: Path

@@ -108,6 +108,7 @@ def test_without_the_package_the_error_says_what_to_install(monkeypatch: pytest.
         find_gguf()
 
 
+@pytest.mark.nightly
 @pytest.mark.model
 def test_smollm2_answers_in_code_and_stops(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The real model, converted afresh (about 10 s), asked for 8 answers."""

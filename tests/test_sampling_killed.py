@@ -47,6 +47,7 @@ def draw(folder: Path) -> list[str]:
     return [row.candidate_id for row in rows]
 
 
+@pytest.mark.nightly
 def test_ten_kills_lose_nothing_and_double_at_most_a_batch_each(tmp_path: Path) -> None:
     (tmp_path / "undisturbed").mkdir()
     (tmp_path / "killed").mkdir()

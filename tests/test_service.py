@@ -72,6 +72,7 @@ def test_completions_are_judged(url: str) -> None:
     assert (wrong.json()["label"], wrong.json()["cause"]) == ("failed", "wrong_value")
 
 
+@pytest.mark.nightly
 def test_a_request_may_lower_limits_and_not_raise_them(url: str) -> None:
     late = ask(url, "/judge", problem_id="add", completion=SLEEPS, limits={"case_wall_s": 0.5})
     assert (late.json()["label"], late.json()["cause"]) == ("failed", "timeout")

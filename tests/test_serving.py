@@ -204,6 +204,7 @@ def test_serve_starts_a_server_where_none_is_named_and_ends_it(tmp_path: Path) -
         httpx.get(url, timeout=5)
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_serve_tells_of_a_port_that_is_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:

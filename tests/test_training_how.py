@@ -269,6 +269,7 @@ def test_the_card_says_what_it_was_trained_on(plain: Path, pairs: Path) -> None:
     assert str(pairs) not in text
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("precomputes", [False, True])
 def test_two_processes_on_cpus_make_the_same_steps(
     pairs: Path, model: Path, plain: Path, tmp_path: Path, precomputes: bool

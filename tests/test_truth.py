@@ -47,6 +47,7 @@ def test_no_solution_of_humaneval_passes_another_problem(pool: SandboxPool) -> N
         assert verdict.label is Label.FAILED, verdict
 
 
+@pytest.mark.nightly
 def test_every_canonical_solution_of_mbpp_passes(pool: SandboxPool, real_data: Path) -> None:
     config = ProblemsConfig(source="mbpp", path=real_data / "mbpp.jsonl.gz")
     with pool.sibling({"cpu_s": 6}) as patient:  # 123 takes 1.4 s on a calm processor
@@ -55,6 +56,7 @@ def test_every_canonical_solution_of_mbpp_passes(pool: SandboxPool, real_data: P
     assert (outcome.n_programs, outcome.n_expected) == (974, 974)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("name", "file", "n_problems"),
     [("humaneval+", "HumanEvalPlus.jsonl.gz", 164), ("mbpp+", "MbppPlus.jsonl.gz", 378)],
