@@ -102,7 +102,9 @@ def test_pytest_agrees(trial: Trial, tmp_path: Path) -> None:
     (tmp_path / "test_solution.py").write_text(trial.row["tests"], encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_solution.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == (1 if trial.truth == "wrong" else 0), done.stdout
+    assert done.returncode in ((1, 2) if trial.truth == "wrong" else (0,)), (
+        done.stdout
+    )  # 2: pytest was interrupted
 
 
 # File, command that builds, command that runs, of each language's own tools.
