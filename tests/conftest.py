@@ -38,8 +38,8 @@ BOTH_AT_NIGHT = {
 LONGEST_FIRST = (
     "test_meaning", "test_languages_tests", "test_attacks", "test_answers", "test_environment", "test_api_judge",
     "test_sandbox_contract", "test_flows_resume", "test_flows_rounds", "test_sampling_openai", "test_checkers",
-    "test_languages", "test_sandbox_faults", "test_training_run", "test_refreshing", "test_suites",
-    "test_flows_cli", "test_packages", "test_training_methods", "test_sandbox_stdin", "test_flows_study",
+    "test_languages", "test_sandbox_faults", "test_training_how", "test_training_run", "test_refreshing",
+    "test_suites", "test_flows_cli", "test_packages", "test_sandbox_stdin", "test_flows_study",
 )  # fmt: skip
 REAL_DATA = Path(__file__).parents[1].parent / "shared" / "data"
 

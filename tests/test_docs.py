@@ -52,6 +52,7 @@ def test_the_tutorial_goes_through_as_written(outputs: dict[str, str]) -> None:
     assert re.search(r"pairs +\d+ pairs +\d", again)
 
 
+@pytest.mark.nightly
 def test_the_tutorials_snippet_loads_the_pairs(folder: Path, outputs: dict[str, str], tmp_path: Path) -> None:
     (snippet,) = re.findall(r"```python\n(.*?)```", TUTORIAL, re.DOTALL)
     variables = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}

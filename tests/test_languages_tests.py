@@ -70,6 +70,7 @@ def stdin_problem(language: str) -> Problem:
     )  # fmt: skip
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_whole_programs_run_on_stdin(language: str, present: None, pool: SandboxPool, cache: Path) -> None:
     problem, code = stdin_problem(language), PROGRAMS_ON_STDIN[language]
@@ -109,6 +110,7 @@ _SIGNATURES = {
 }
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("language", _SIGNATURES)
 def test_names_and_signatures_are_the_solutions_own(
     language: str, present: None, pool: SandboxPool, cache: Path

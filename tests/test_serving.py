@@ -178,6 +178,7 @@ def test_a_refresh_beside_another_is_skipped_without_an_alarm(prefect_here: None
     assert "another pairsmith" in (state.message or "")
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_serve_starts_a_server_where_none_is_named_and_ends_it(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
