@@ -1,6 +1,7 @@
 """The judge as a service on Starlette and uvicorn, without state: several may run behind a load balancer."""
 
 import asyncio
+import contextlib
 import difflib
 import hmac
 import json
@@ -233,7 +234,9 @@ def serve_judge(service: JudgeService, host: str, port: int, log: Callable[[str]
     )  # fmt: skip
     shown = f"[{host}]" if ":" in host else host
     log(f"judge       http://{shown}:{listener.getsockname()[1]} (Ctrl-C ends it)")
-    uvicorn.Server(config).run(sockets=[listener])
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again that it stopped for
+        uvicorn.Server(config).run(sockets=[listener])
+    log("judge       stopped")
 
 
 async def _chunks(request: Request) -> AsyncIterator[bytes]:
