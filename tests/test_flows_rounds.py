@@ -228,6 +228,40 @@ def test_a_full_disk_in_round_3_leaves_the_rounds_before_it_and_the_same_command
     assert {name: after[name] for name in before} == before
 
 
+@pytest.mark.nightly
+def test_a_judge_that_fails_in_round_2_ends_it_and_the_same_command_goes_on(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pairsmith.flows import studying
+    from pairsmith.flows.build import build_run as build
+    from pairsmith.pipeline.sandbox import SandboxError, SandboxPool
+
+    server.script = starter_answers()
+    leave_prefect_out(monkeypatch)
+    config = load_config(write_rounds_config(tmp_path, server.url), ["rounds.n=2"])
+
+    def broken(*_: object) -> None:
+        raise SandboxError("no sandbox could be started")
+
+    def failing(one: RunConfig, *rest: Any) -> None:
+        with monkeypatch.context() as patch:
+            if one.run.name == "round-2":
+                patch.setattr(SandboxPool, "run", broken)
+            build(one, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pairsmith.flows.studying.build_run", failing)
+        with pytest.raises(SandboxError, match="no sandbox could be started"):
+            studying.rounds.fn(config, tmp_path / "cache")
+    second = tmp_path / "rounds" / "round-2"
+    assert not list(second.glob("verdicts/*.parquet"))  # a judge that fails gives no label
+    before = {name: one for name, one in digests(tmp_path / "rounds").items() if name.startswith("round-1")}
+    assert len(studying.rounds.fn(config, tmp_path / "cache").rows) == 2
+    after = digests(tmp_path / "rounds")
+    assert {name: after[name] for name in before} == before
+    assert list(second.glob("verdicts/*.parquet"))
+
+
 def test_rounds_that_can_not_be_end_before_anything_is_drawn(server: Server, tmp_path: Path) -> None:
     from pairsmith.flows.studying import rounds
     from pairsmith.pipeline.training.checks import TrainingError
