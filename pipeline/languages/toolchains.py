@@ -343,10 +343,7 @@ def _plan(
     command = [part.replace("{entry_point}", entry_point) for part in fill(run, toolchains.tools())]
     return json.dumps(
         {
-            "files": files,
-            "command": command,
-            "environment": toolchains.environment(row),
-            "words": row.speaks_words,
-            "overhead_mib": row.overhead_mib,
+            "files": files, "command": command, "environment": toolchains.environment(row),
+            "words": row.speaks_words, "overhead_mib": row.overhead_mib,
         }
-    )
+    )  # fmt: skip
