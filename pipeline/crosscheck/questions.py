@@ -201,9 +201,8 @@ def collect_answers(
     what stops it later costs no other input its answer. Without a contract the first few programs show which
     inputs stop many; these are left out for the others. Programs whose sandbox broke have no answers.
     """
-    near = [question for question in questions if _must_answer(question)]
-    near += [question for question in questions if not (question.is_large or question.is_slow or question in near)]
-    near += [question for question in questions if question.is_large and not question.is_far]
+    near = [question for question in questions if not (question.is_far or question.is_slow)]
+    near.sort(key=lambda question: (question.is_large, not _must_answer(question)))
     codes = [row.program.code for row in programs]
     n_probes = 0 if problem.contract else min(_N_PROBES, len(codes))
     asked = [question.arguments for question in near]
