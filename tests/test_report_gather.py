@@ -230,23 +230,39 @@ def failed(n: int, cause: Cause, passed: str, detail: str = "", signature: str =
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([failed(n, Cause.NO_CODE, "....") for n in range(4)], "no code: perhaps the prompt"),
-        ([failed(n, Cause.TIMEOUT, "x...") for n in range(4)], "mostly timeout"),
-        ([failed(n, Cause.EXCEPTION, "....", "NameError") for n in range(3)], "every program ends with NameError"),
-        ([failed(n, Cause.WRONG_VALUE, "xx..", signature="s") for n in range(3)], "suspect test: 3 of 3"),
-        ([failed(n, Cause.WRONG_VALUE, "xxx.") for n in range(3)], "no program passes case 4 of 4"),
-        ([failed(n, Cause.WRONG_VALUE, "x...") for n in range(3)], "likely too hard; the best one passes 1 of 4"),
+        (
+            [failed(n, Cause.NO_CODE, "....") for n in range(4)],
+            ("mostly no code: the prompt or `sampling.max_tokens` may not fit the model", "4 failed"),
+        ),
+        (
+            [failed(n, Cause.TIMEOUT, "x...") for n in range(4)],
+            ("mostly timeout: too hard, or the limits of `sandbox` are too small", "4 failed"),
+        ),
+        (
+            [failed(n, Cause.EXCEPTION, "....", "NameError") for n in range(3)],
+            ("suspect test, or a name that the prompt doesn't give: all fail alike", "NameError"),
+        ),
+        (
+            [failed(n, Cause.WRONG_VALUE, "xx..", signature="s") for n in range(3)],
+            ("suspect test: different programs agree on other answers", "3 of 3"),
+        ),
+        (
+            [failed(n, Cause.WRONG_VALUE, "xxx.") for n in range(3)],
+            ("suspect test, or something the prompt doesn't say: no program passes some cases", "case 4 of 4"),
+        ),
+        ([failed(n, Cause.WRONG_VALUE, "x...") for n in range(3)], ("likely too hard", "best 1 of 4 cases")),
         (
             [failed(1, Cause.WRONG_VALUE, "xxx."), failed(2, Cause.WRONG_VALUE, "...x")],
-            "nearly solved: some program passes each case; the best one passes 3 of 4",
+            ("nearly solved: each case is passed by some program", "best 3 of 4 cases"),
         ),
     ],
 )  # fmt: skip
 def test_a_problem_that_nobody_solves_has_its_likeliest_reason(
-    rows: list[Verdict], said: str, tmp_path: Path
+    rows: list[Verdict], said: tuple[str, str], tmp_path: Path
 ) -> None:
     write_stage(tmp_path, "verdicts", rows, Verdict)
-    assert said in gather_run(tmp_path).why_weak["p/1"]
+    [row] = gather_run(tmp_path).weak
+    assert (row.reason, row.problems) == (said[0], (("p/1", said[1]),))
 
 
 def test_a_repeated_program_makes_no_test_suspect(run: Path, tmp_path: Path) -> None:
@@ -255,7 +271,21 @@ def test_a_repeated_program_makes_no_test_suspect(run: Path, tmp_path: Path) -> 
     one = from_table(pq.read_table(next((run / "syntax").glob("*.parquet"))), Syntax)[0]
     syntax = [replace(one, candidate_id=f"c{n}", duplicate_of="c0" if n else "") for n in range(3)]
     write_stage(tmp_path, "syntax", syntax, Syntax)
-    assert "likely too hard" in gather_run(tmp_path).why_weak["p/1"]
+    assert [row.reason for row in gather_run(tmp_path).weak] == ["likely too hard"]
+
+
+def test_problems_with_the_same_reason_are_one_row(tmp_path: Path) -> None:
+    rows = [
+        replace(failed(n, Cause.WRONG_VALUE, "x..."), problem_id=f"p/{n % 2}", candidate_id=f"c{n}")
+        for n in range(6)
+    ]
+    passed = replace(rows[0], label=Label.PASSED, cause=Cause.NONE, problem_id="p/2", candidate_id="c6")
+    write_stage(tmp_path, "verdicts", [*rows, passed, replace(rows[0], problem_id="p/2")], Verdict)
+    detail = "best 1 of 4 cases"
+    assert [(row.reason, row.problems) for row in gather_run(tmp_path).weak] == [
+        ("likely too hard", (("p/0", detail), ("p/1", detail))),
+        ("mostly wrong value", (("p/2", "1 of 2 passed"),)),
+    ]
 
 
 def test_problems_that_are_not_in_the_run_are_named(tmp_path: Path) -> None:

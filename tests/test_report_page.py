@@ -136,7 +136,7 @@ def test_numbers_are_those_of_the_tables(run: Path, html: str, pairs: list[Pair]
     assert f"| passed, of decided candidates | {labels[Label.PASSED] / n_decided:.0%}" in text
     assert "1 pair too long" in text
     assert "duplicate: the same program, up to names, as another one4 candidates" in text
-    assert "over problem cap: the problem has as many pairs as it may have31 pairs" in text
+    assert "over problem cap: the problem already has its maximum of pairs31 pairs" in text
     assert "0.34 → 0.46+0.12 (+0.05 to +0.19)" in text
     assert "0.71 → 0.59−0.12 (−0.19 to −0.05)" in text
     assert "Training raised pass@1 on held-out problems; the range of programs narrowed." in text

@@ -16,6 +16,10 @@ def test_excerpt_says_what_it_left_out(code: str, shown: str) -> None:
     assert words.excerpt(code, n_lines=2, n_chars=10) == shown
 
 
+def test_a_name_breaks_after_its_parts_and_stays_text() -> None:
+    assert words.breakable("starter/run_<b>\u202e") == "starter/<wbr>run_<wbr>&lt;b&gt;⟨U+202E⟩"
+
+
 @pytest.mark.parametrize(
     ("part", "whole", "shown"),
     [(1, 3, "33%"), (0, 3, "0%"), (3, 3, "100%"), (2, 640, "0.3%"), (1, 0, "–"), (float("nan"), 1, "–")],

@@ -18,6 +18,7 @@ from pairsmith.pipeline.report.facts import (
     TagShare,
     UndecidedCount,
     VerdictCount,
+    WeakReason,
 )
 from pairsmith.pipeline.report.words import spoken
 from pairsmith.schemas.candidate import Extraction
@@ -279,8 +280,8 @@ def list_left_out(run: Path, present: Collection[str]) -> tuple[LeftOut, ...]:
 
 def explain_failures(
     weakest: Iterable[ProblemOutcome], verdicts: pl.LazyFrame, syntax: pl.LazyFrame
-) -> dict[str, str]:
-    """Return the likeliest reason why each of the weakest problems is solved seldom or never, by id."""
+) -> tuple[WeakReason, ...]:
+    """Return the weakest problems by the likeliest reason why they are seldom or never solved, the worst first."""
     weakest = list(weakest)
     columns = ["candidate_id", "problem_id", "cause", "detail", "n_cases", "passed_cases", "signature"]
     repeats = syntax.filter(pl.col("duplicate_of") != "").select("candidate_id")
@@ -294,25 +295,31 @@ def explain_failures(
         .collect()
     )
     of = {key[0]: rows for key, rows in failed.partition_by("problem_id", as_dict=True).items()}
-    return {
-        problem.problem_id: f"mostly {spoken(problem.main_cause)}"
-        if problem.n_passed
-        else _why_never(problem, of.get(problem.problem_id, failed.clear()))
-        for problem in weakest
-    }
+    reasons: dict[str, list[tuple[str, str]]] = {}
+    for problem in weakest:
+        if problem.n_passed:
+            solved = f"{problem.n_passed} of {problem.n_decided} passed"
+            reason, detail = f"mostly {spoken(problem.main_cause)}", solved
+        else:
+            reason, detail = _why_never(problem, of.get(problem.problem_id, failed.clear()))
+        reasons.setdefault(reason, []).append((problem.problem_id, detail))
+    return tuple(WeakReason(reason, tuple(found)) for reason, found in reasons.items())
 
 
-def _why_never(problem: ProblemOutcome, rows: pl.DataFrame) -> str:
-    """Return why no candidate passed."""
+def _why_never(problem: ProblemOutcome, rows: pl.DataFrame) -> tuple[str, str]:
+    """Return why no candidate passed: the reason, and details of this problem."""
+    n_failed = f"{problem.n_decided} failed"
     if problem.main_cause in _UNRUN:
-        return f"{spoken(problem.main_cause)}: perhaps the prompt, or `sampling.max_tokens`, doesn't fit the model"
+        cause = spoken(problem.main_cause)
+        return f"mostly {cause}: the prompt or `sampling.max_tokens` may not fit the model", n_failed
     if problem.main_cause in _LIMITS:
-        return f"mostly {spoken(problem.main_cause)}: perhaps too hard, or the limits of `sandbox` are too small"
+        cause = spoken(problem.main_cause)
+        return f"mostly {cause}: too hard, or the limits of `sandbox` are too small", n_failed
     if problem.main_cause == Cause.EXCEPTION and rows["detail"].n_unique() == 1 and rows.height > 1:
-        return f"every program ends with {rows['detail'][0]}: suspect test, or a name that the prompt doesn't give"
+        return "suspect test, or a name that the prompt doesn't give: all fail alike", rows["detail"][0]
     n_alike = max(Counter(text for text in rows["signature"] if text).values(), default=0)
     if n_alike >= _LEAST_AGREED and 2 * n_alike > rows.height:
-        return f"suspect test: {n_alike} of {rows.height} different programs give the same other answers"
+        return "suspect test: different programs agree on other answers", f"{n_alike} of {rows.height}"
     passed = [cases for cases in rows["passed_cases"].to_list() if cases]
     n_cases = max(map(len, passed), default=0)
     never = [
@@ -320,8 +327,8 @@ def _why_never(problem: ProblemOutcome, rows: pl.DataFrame) -> str:
     ]
     if never and 2 * len(never) <= n_cases:
         named = ", ".join(map(str, never[:_N_CASES_NAMED])) + (" …" if len(never) > _N_CASES_NAMED else "")
-        cases = f"case{'s' * (len(never) > 1)} {named}"
-        return f"suspect test, or something the prompt doesn't say: no program passes {cases} of {n_cases}"
+        cases = f"case{'s' * (len(never) > 1)} {named} of {n_cases}"
+        return "suspect test, or something the prompt doesn't say: no program passes some cases", cases
     best = max((sum(cases) for cases in passed), default=0)
-    close = "nearly solved: some program passes each case" if not never else "likely too hard"
-    return f"{close}; the best one passes {best} of {n_cases}" if n_cases else "likely too hard"
+    reason = "nearly solved: each case is passed by some program" if not never else "likely too hard"
+    return (reason, f"best {best} of {n_cases} cases") if n_cases else ("likely too hard", n_failed)

@@ -70,6 +70,14 @@ class ProblemOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class WeakReason:
+    """Weak problems with the same likeliest reason: id and details of each."""
+
+    reason: str
+    problems: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class UndecidedCount:
     """Candidates without a label for one cause; `detail` is a missing package, or the error of a suspect test."""
 
@@ -163,7 +171,7 @@ class ReportInput:
         refusals: checks of the gate that did not hold.
         answers: how answers became programs: all that were read, then each kind that came.
         left_out: problems that were asked for and are not in the run.
-        why_weak: likeliest reason why each of the weakest problems is seldom or never solved, by id.
+        weak: the weakest problems by the likeliest reason why they are seldom or never solved.
     """
 
     name: str
@@ -184,7 +192,7 @@ class ReportInput:
     refusals: tuple[GateCheck, ...] = ()
     undecided: tuple[UndecidedCount, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
-    why_weak: Mapping[str, str] = field(default_factory=dict)
+    weak: tuple[WeakReason, ...] = ()
     answers: tuple[AnswerCount, ...] = ()
 
     @property

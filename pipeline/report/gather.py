@@ -57,7 +57,6 @@ def _gather(run: Path, manifests: dict[str, Manifest]) -> ReportInput:
     pair_facts = count_pairs(pairs) if "pairs" in manifests else None
     cells = count_candidates(verdicts, programs, syntax, pairs)
     problems = list_problems(cells, loaded)
-    weakest = weakest_problems(problems)
     evaluation = run / "evaluation"
     return ReportInput(
         name=run.resolve().name,
@@ -69,7 +68,7 @@ def _gather(run: Path, manifests: dict[str, Manifest]) -> ReportInput:
         answers=count_answers(candidates, programs, verdicts),
         undecided=list_undecided(verdicts),
         left_out=list_left_out(run, loaded.select("problem_id").collect()["problem_id"].to_list()),
-        why_weak=explain_failures(weakest, verdicts, syntax),
+        weak=explain_failures(weakest_problems(problems), verdicts, syntax),
         pairs=pair_facts,
         pairing=_read(run / "pairing.json", REPORT.validate_json) if pair_facts else None,
         training=_read_training(run / "training"),

@@ -12,7 +12,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pairsmith.pipeline.report import plots, words
-from pairsmith.pipeline.report.counting import weakest_problems
 from pairsmith.pipeline.report.facts import ProblemOutcome, ReportInput, TrainingFacts
 from pairsmith.pipeline.report.gather import gather_run
 from pairsmith.pipeline.report.svg import Drawing, draw_svg
@@ -29,7 +28,6 @@ def render_page(facts: ReportInput) -> str:
         "template",
         _draw_figures(facts),
         facts=facts,
-        weakest=weakest_problems(facts.problems),
         n_never=sum(problem.n_decided > 0 and not problem.n_passed for problem in facts.problems),
         levels=rate_levels(facts.problems),
         scores=plots.score_rows(facts.before, facts.after),
@@ -97,8 +95,8 @@ def make_environment(templates: Path) -> Environment:
         lstrip_blocks=True,
     )
     filters = (
-        words.excerpt, words.spoken, words.counted, words.drop_words, words.drop_unit, words.percent,
-        words.decimal, words.maybe, words.signed, words.change, words.significance,
+        words.excerpt, words.breakable, words.spoken, words.counted, words.drop_words, words.drop_unit,
+        words.percent, words.decimal, words.maybe, words.signed, words.change, words.significance,
     )  # fmt: skip
     environment.filters |= {function.__name__: function for function in filters} | {"address": quote}
     return environment
@@ -114,10 +112,11 @@ def _draw_figures(facts: ReportInput) -> dict[str, Drawing | None]:
     if facts.outcomes:
         drawings["candidates"] = plots.plot_candidate_steps(facts.candidate_steps)
         drawings["causes"] = plots.plot_outcomes(facts.outcomes)
-        drawings["rates"] = plots.plot_pass_rates(facts.problems, 2.0)
+        # As high as the figure beside it, which has fewer lines of text above.
+        height = max(2.0, plots.rows_height(len(facts.outcomes)) - 0.4)
+        drawings["rates"] = plots.plot_pass_rates(facts.problems, height)
     if facts.pairs and facts.pairs.n:
-        # As high as the figure beside it, within reason.
-        height = min(max(plots.rows_height(len(facts.pairs.tags)), 2.8), 3.6)
+        height = max(2.8, plots.rows_height(min(len(facts.pairs.tags), plots.N_TAGS)))
         drawings["lengths"] = plots.plot_lengths(facts.pairs.lengths, facts.pairs.medians, height)
         if facts.pairs.tags:
             drawings["tags"] = plots.plot_tags(facts.pairs.tags)

@@ -1,8 +1,12 @@
 """How numbers, names and text of strangers are written on the page."""
 
 import math
+import re
+
+from markupsafe import Markup, escape
 
 from pairsmith.pipeline.pairing.drops import Drop
+from pairsmith.pipeline.run.safe_text import visible
 from pairsmith.schemas.score import Gain, Interval
 
 MEASURES = {
@@ -21,6 +25,11 @@ def excerpt(code: str, n_lines: int = 48, n_chars: int = 4000) -> str:
     shown = "\n".join(lines[:n_lines])
     n_left = len(code.strip("\n")) - len(shown)
     return shown if n_left <= 0 else f"{shown}\n… {n_left:,} more characters"
+
+
+def breakable(name: str) -> Markup:
+    """Return a name as HTML in which a line may end behind `/` and `_`."""
+    return Markup(re.sub("(?<=[/_])", "<wbr>", str(escape(visible(name)))))
 
 
 def spoken(name: str) -> str:
