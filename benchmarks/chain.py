@@ -18,8 +18,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from benchmarks.judging import grade_by_human_eval
 from pairsmith.pipeline.chain.chain import Chain
 from pairsmith.pipeline.chain.table import STAGES
@@ -31,7 +29,12 @@ from pairsmith.schemas.execution import Execution
 _LOOK_S = 0.2
 _BEYOND = "standings"
 _JUDGED = ("executions", "verdicts")
-_DOCKER_CPU = "/sys/fs/cgroup/{}/cpu.stat"
+# CPU time of each container, and its unit a second: control groups 1, 2, and 2 by systemd.
+_DOCKER_CPU = (
+    ("cpuacct/docker/*/cpuacct.usage", 1e9),
+    ("docker/*/cpu.stat", 1e6),
+    ("system.slice/docker-*.scope/cpu.stat", 1e6),
+)
 
 
 @dataclass(frozen=True)
@@ -87,16 +90,11 @@ class SandboxClock:
                 self._seen[key] = max(spent_s, self._seen.get(key, 0.0))
 
     def _look_at_containers(self) -> None:
-        for process in psutil.process_iter(["pid"]):
-            with contextlib.suppress(OSError):
-                cgroup = Path(f"/proc/{process.pid}/cgroup").read_text()
-                path = cgroup.strip().rpartition(":/")[2]
-                if "docker" in path and path not in self._seen:
-                    self._seen[path] = 0.0
-        for group in list(self._seen):
-            with contextlib.suppress(OSError):
-                first = Path(_DOCKER_CPU.format(group)).read_text().split("\n", 1)[0]
-                self._seen[group] = int(first.split()[1]) / 1e6
+        for pattern, unit in _DOCKER_CPU:
+            for file in Path("/sys/fs/cgroup").glob(pattern):
+                with contextlib.suppress(OSError):
+                    text = file.read_text().split("\n", 1)[0]
+                    self._seen[file] = int(text.split()[-1]) / unit
 
 
 def _children(pid: int) -> list[int]:

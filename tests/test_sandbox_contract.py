@@ -480,6 +480,26 @@ def test_containers_of_a_killed_process_go_with_the_next_start(engine: Engine) -
 
 
 @pytest.mark.docker
+def test_engines_of_one_process_and_label_leave_each_other_alone(engine: Engine) -> None:
+    """As of one run: the tests and the checks beyond them have limits, and so an engine, of their own."""
+    if not isinstance(engine, DockerEngine):
+        pytest.skip("of Docker only")
+    label = f"two-{os.getpid()}"
+    first = DockerEngine(LIMITS, label)
+    sandbox = Sandbox(first, LIMITS)
+    try:
+        second = DockerEngine(LIMITS, label)
+        beside = Sandbox(second, LIMITS)
+        second.close()
+        beside.close()
+        (box,) = first._client.containers.list(all=True, filters={"label": f"{LABEL}={label}"})
+        assert box.status == "running"
+    finally:
+        sandbox.close()
+        first.close()
+
+
+@pytest.mark.docker
 def test_another_runtime_reaches_the_engine() -> None:
     if why_no_docker() and not os.environ.get("PAIRSMITH_REQUIRE_DOCKER"):
         pytest.skip(why_no_docker())

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import io
 import tarfile
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from pairsmith.schemas.config import SandboxConfig
 
 LABEL = "pairsmith.run"
 OWNER = "pairsmith.owner"  # label of containers: the process that started them
+_ENGINE = "pairsmith.engine"  # likewise: the engine in that process, which has one for each set of limits
 # What the supervisor needs: to become the user of a program, and to end and clean up what that user left.
 _CAPABILITIES = ["SETUID", "SETGID", "KILL"]
 _MIB = 1 << 20
@@ -49,8 +51,7 @@ class DockerLink:
 
     def stop(self) -> None:
         """Kill and remove the container."""
-        with contextlib.suppress(DockerException, OSError):
-            self._container.remove(force=True)
+        _remove(self._container)
         for stream in self._streams:
             with contextlib.suppress(OSError, DockerException):
                 stream.close()
@@ -83,6 +84,7 @@ class DockerEngine:
         """
         self._config = config
         self._label = run_label
+        self._id = uuid.uuid4().hex
         self._client = connect()
         self._image = ""
         self._n_cpus: int = self._client.info()["NCPU"]  # it refuses more than it has
@@ -109,34 +111,38 @@ class DockerEngine:
             container.start()
         except (DockerException, OSError) as error:
             if container is not None:
-                with contextlib.suppress(DockerException, OSError):
-                    container.remove(force=True)
+                _remove(container)
             if isinstance(error, APIError) and error.is_client_error():
                 raise SandboxError(f"Docker refuses the sandbox: {error.explanation}") from None
             raise SandboxStartError(f"no container started: {error}") from None
         return DockerLink(container, socket)
 
     def sibling(self, config: SandboxConfig) -> "DockerEngine":
-        """Return another one, under a label of its own: starting reaps what has the same."""
-        return DockerEngine(config, self._label + "-sibling")
+        """Return another one for other limits."""
+        return DockerEngine(config, self._label)
 
     def close(self) -> None:
-        """Remove every container of this run."""
+        """Remove every container that this engine started."""
         with contextlib.suppress(DockerException, OSError):
-            self.reap()
+            for container in self._list(f"{_ENGINE}={self._id}"):
+                _remove(container)
         self._client.close()
 
     def reap(self) -> None:
-        """Remove containers that this run or an earlier one of the same label left behind.
+        """Remove containers that an earlier run of the same label left behind.
 
         And those of any run whose process is gone: a worker of a cluster that was killed has a label that no later
-        one has.
+        one has. Other engines of this process may be at work under the same label: theirs stay.
         """
-        for container in self._client.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True):
-            labels = container.labels
-            if labels.get(LABEL) == self._label or _is_orphan(labels.get(OWNER, "")):
-                with contextlib.suppress(DockerException, OSError):
-                    container.remove(force=True)
+        here = Owner.here().to_text()
+        for container in self._list(LABEL):
+            owner = container.labels.get(OWNER, "")
+            if owner != here and (container.labels[LABEL] == self._label or _is_orphan(owner)):
+                _remove(container)
+
+    def _list(self, label: str) -> list[Any]:
+        found: list[Any] = self._client.containers.list(all=True, filters={"label": label}, ignore_removed=True)
+        return found
 
     def _options(self, hash_seed: int) -> dict[str, Any]:
         config = self._config
@@ -172,11 +178,16 @@ class DockerEngine:
             "working_dir": "/tmp",
             "user": "0:0",
             "hostname": "sandbox",
-            "labels": {LABEL: self._label, OWNER: Owner.here().to_text()},
+            "labels": {LABEL: self._label, OWNER: Owner.here().to_text(), _ENGINE: self._id},
         }
         if config.runtime:
             options["runtime"] = config.runtime
         return options
+
+
+def _remove(container: Any) -> None:
+    with contextlib.suppress(DockerException, OSError):
+        container.remove(force=True)
 
 
 def _is_orphan(owner: str) -> bool:
