@@ -136,7 +136,7 @@ class House:
             f"sampling.base_url={self.server.url}",
             "sampling.model=m",
         ]
-        given += ["crosscheck.n_timed_runs=0", "sampling.n_per_request=1", "sampling.concurrency=4"]
+        given += ["sampling.n_per_request=1", "sampling.concurrency=4"]
         given += ["crosscheck.n_inputs=16", "sandbox.scale_limits=false"]  # a trial costs less, in every stage
         if verb == "waves":
             given += ["adaptive.pairs=100", "adaptive.first_n=2", "adaptive.step_n=2", f"adaptive.max_n={N_DRAWS}"]

@@ -103,7 +103,7 @@ def main() -> int:
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="pairsmith-orchestration-"))
     config = write_problems(folder, options.problems, published=False, slow_s=options.seconds)
-    settings = ("shard_problems=16", "crosscheck.n_inputs=0", "crosscheck.n_timed_runs=0", "service.retries=0")
+    settings = ("shard_problems=16", "crosscheck.n_inputs=0", "service.retries=0")
     service, clock = Service(folder, config), Clock()
     service.start_server()
     try:

@@ -89,7 +89,7 @@ def run_once(
     config: Path, run: Path, n_nodes: int = 0, kill_after_shards: int = 0, store: str = ""
 ) -> dict[str, str]:
     """Build once; return the digests of pairs and dataset by path."""
-    overrides = [f"run={run}", "crosscheck.n_timed_runs=0", "sandbox.workers=1"]
+    overrides = [f"run={run}", "sandbox.workers=1"]
     if store:
         overrides.append(f"store='{store}/{run.name}'")
     cluster = None

@@ -1,7 +1,6 @@
 """Evaluates models on sets of problems: the same samplers, sandbox and measures for all of them."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ from pairsmith.flows.runtime.reporting import reporter
 from pairsmith.flows.runtime.stages import ApiKeys, load, no_key, open_chain, open_tools, run_problems, run_samples
 from pairsmith.pipeline.chain.chain import Chain
 from pairsmith.pipeline.chain.table import stage_folder
-from pairsmith.pipeline.crosscheck.timing import compare_speeds, pick_programs, problem_efficiency
 from pairsmith.pipeline.evaluation.compare import (
     compare_scores,
     compare_slices,
@@ -37,7 +35,6 @@ from pairsmith.pipeline.evaluation.stage import (
 from pairsmith.pipeline.pairing.splits import split_of
 from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.problems.stage import split_shards
-from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.pipeline.run.lock import locked
 from pairsmith.pipeline.sampling.files_backend import compare_ids, read_samples
@@ -47,10 +44,7 @@ from pairsmith.schemas.config.evaluation import HELD_OUT
 from pairsmith.schemas.config.sampling import SamplingConfig
 from pairsmith.schemas.problem import Problem
 from pairsmith.schemas.score import Gain, Score, SliceGain
-from pairsmith.schemas.verdict import Label, Verdict
-
-N_TIMED_PROGRAMS = 8  # different passed programs a problem and model that are timed
-Speeds = Mapping[str, Mapping[str, float]]  # problem, then text of the program
+from pairsmith.schemas.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +68,6 @@ class SubjectDraws:
     programs: list[Program]
     verdicts: list[Verdict]
     syntax: list[Syntax]
-
-    def passed(self) -> list[Program]:
-        """Return the programs that passed."""
-        right = {row.candidate_id for row in self.verdicts if row.label is Label.PASSED}
-        return [program for program in self.programs if program.candidate_id in right]
 
 
 @flow(name="evaluate", validate_parameters=False)
@@ -148,9 +137,8 @@ class _SetEvaluation:
         config, folder = self.part.config, self.part.folder
         problems = self._problems()
         drawn = [self._draw(subject, problems) for subject in subjects]
-        speeds = self._time(drawn, problems) if config.scoring.n_timed_runs else {}
         ids = [problem.problem_id for problem in problems]
-        scored = [_score(draws, ids, config, speeds) for draws in drawn]
+        scored = [_score(draws, ids, config) for draws in drawn]
         before, counts = scored[0]
         found = [Evaluated(self.part.name, subjects[0].name, before)]
         slices = find_slices(problems)
@@ -210,47 +198,14 @@ class _SetEvaluation:
                 reporter().log(line)
         return draws
 
-    def _time(self, drawn: Sequence[SubjectDraws], problems: Sequence[Problem]) -> Speeds:
-        """Return how passed programs of all models compare in speed; reuses timings of the same programs."""
-        scoring = self.part.config.scoring
-        passed = [_by_problem(draws.passed()) for draws in drawn]
-        path = self.part.folder / "efficiency.json"
-        known: dict[str, dict[str, dict[str, float]]] = json.loads(path.read_text()) if path.is_file() else {}
-        speeds: dict[str, Mapping[str, float]] = {}
-        bars = reporter().stage("efficiency", len(problems), "problems")
-        with self._chain(self.part.folder) as chain, bars as bar:
-            assert chain.tools is not None
-            for problem in problems:
-                key = problem.problem_id
-                picked = [row for rows in passed for row in pick_programs(rows.get(key, ()), N_TIMED_PROGRAMS)]
-                programs = list({program.code: program for program in picked}.values())
-                mark = digest(key, str(scoring.n_timed_runs), *sorted(program.code for program in programs))
-                if mark not in known.get(key, {}):
-                    scores = compare_speeds(problem, programs, chain.tools.beyond_pool(), scoring.n_timed_runs)
-                    known[key] = {mark: scores}
-                    write_whole(path, json.dumps(known, indent=1, sort_keys=True).encode())
-                speeds[key] = known[key][mark]
-                bar.advance(1)
-        return speeds
 
-
-def _score(
-    draws: SubjectDraws, ids: Sequence[str], config: RunConfig, speeds: Speeds
-) -> tuple[Score, dict[str, Abundances]]:
+def _score(draws: SubjectDraws, ids: Sequence[str], config: RunConfig) -> tuple[Score, dict[str, Abundances]]:
     greedy, subject = greedy_draws(draws.candidates), draws.subject
     sampled = [row for row in draws.verdicts if row.candidate_id not in greedy]
     abundances = count_abundances(sampled, draws.syntax, ids)
-    efficiency = problem_efficiency(draws.passed(), speeds)
-    inputs = gather_measure_inputs(abundances, draws.verdicts, draws.syntax, greedy, efficiency)
+    inputs = gather_measure_inputs(abundances, draws.verdicts, draws.syntax, greedy)
     score = score_candidates(
         subject.name, subject.words, sampled, draws.syntax, ids, config.scoring, config.seed, inputs
     )
     write_whole(draws.folder / "score.json", scores_to_json(score).encode())
     return score, abundances
-
-
-def _by_problem(programs: Sequence[Program]) -> dict[str, list[Program]]:
-    found: dict[str, list[Program]] = {}
-    for program in programs:
-        found.setdefault(program.problem_id, []).append(program)
-    return found

@@ -52,7 +52,7 @@ class Pair:
         policy: rule that made the pair (see `pipeline.pairing.policies`).
         policy_value: the policy's own measure: gap of the shares of cases (partial_credit, best_of_n,
             all_against_all), token distance in [0, 1] (nearest_wrong), log-probability of the rejected one
-            (likeliest_wrong), times faster (fast_over_slow), tags better and mean gain in dimensions of quality
+            (likeliest_wrong), tags better and mean gain in dimensions of quality
             (cleaner); None for passed_over_failed and
             repaired.
         chosen_template: prompt template under which the chosen one was drawn: `repair` for a repair, whose pair

@@ -1,6 +1,6 @@
-"""Labels by the tests and why they were given; crosschecks beyond the tests; timings."""
+"""Labels by the tests and why they were given; crosschecks beyond the tests."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -136,18 +136,3 @@ class ProblemCrosscheck:
     splitting_inputs: tuple[str, ...]
     n_mutants: int
     n_killed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Repeated runs of one program on a problem's scaled inputs.
-
-    Attributes:
-        scale: how many times larger the inputs are than the largest of the tests.
-        cpu_s: CPU seconds of each run, start-up left out; the runs of a problem's candidates take turns.
-    """
-
-    candidate_id: str
-    problem_id: str
-    scale: int
-    cpu_s: tuple[float, ...] = field(metadata={"measured": True})

@@ -12,7 +12,7 @@ from pairsmith.schemas.candidate import Candidate, Extraction, Program, Syntax
 from pairsmith.schemas.config.pairs import PairsConfig
 from pairsmith.schemas.pair import Pair
 from pairsmith.schemas.problem import JudgedBy, Problem
-from pairsmith.schemas.verdict import CandidateCrosscheck, Cause, Label, ProblemCrosscheck, Timing, Verdict
+from pairsmith.schemas.verdict import CandidateCrosscheck, Cause, Label, ProblemCrosscheck, Verdict
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,6 @@ def pair_up(
     seed: int = 0,
     standings: Sequence[CandidateCrosscheck] = (),
     weak: Sequence[ProblemCrosscheck] = (),
-    timings: Sequence[Timing] = (),
     without_syntax: Collection[str] = (),
 ) -> Made:
     tables = tables_of(
@@ -50,7 +49,6 @@ def pair_up(
         syntax=[row.syntax for row in rows if row.candidate.candidate_id not in without_syntax],
         standings=standings,
         problem_standings=weak,
-        timings=timings,
     )
     made = make_pairs(tables, config, seed)
     return Made(tuple(from_table(made.pairs.to_arrow(), Pair)), dict(made.dropped), made)

@@ -59,7 +59,6 @@ backend = "bubblewrap"
 [crosscheck]
 n_inputs = 4
 n_mutants = 2
-n_timed_runs = 1
 [pairs]
 test_share = 0.3
 """
@@ -80,6 +79,6 @@ def build_small(folder: Path) -> RunConfig:
     )
 
     path = write_problems(folder, 4, published=False)
-    settings = load_config(path, ["crosscheck.n_timed_runs=0"])
+    settings = load_config(path)
     build(settings, folder / "cache")
     return settings

@@ -18,7 +18,7 @@ from pairsmith.schemas.pair import Message, Pair
 from pairsmith.schemas.problem import JudgedBy, Problem
 from pairsmith.schemas.score import Gain, Interval, ProblemScore, Score
 from pairsmith.schemas.training import DatasetStep, TrainingStep, TrainingSummary
-from pairsmith.schemas.verdict import CandidateCrosscheck, Cause, Label, ProblemCrosscheck, Timing, Verdict
+from pairsmith.schemas.verdict import CandidateCrosscheck, Cause, Label, ProblemCrosscheck, Verdict
 
 NAMES = [
     "absolute_value",
@@ -97,7 +97,6 @@ def make_run(run: Path, n: int = 16, seed: int = 0, n_faults: int = 2) -> Path:
     write_stage(run, "syntax", syntax, Syntax, dropped={"no_code": len(programs) - len(syntax)})
     write_stage(run, "standings", [], CandidateCrosscheck)
     write_stage(run, "problem_standings", [], ProblemCrosscheck)
-    write_stage(run, "timings", [], Timing)
     pairs = make_pairs(problems, programs, verdicts, {row.candidate_id: row for row in syntax})
     write_pairs(run, pairs)
     write_training(run)

@@ -111,7 +111,7 @@ def test_a_stage_is_added_in_one_place(settings: RunConfig, tmp_path: Path) -> N
             chain.ensure(stage, NAME)
             chain.finish(stage, [NAME])
         run_samples(chain, [NAME])
-        for stage in (*overlapped_stages(), "standings", "problem_standings", "timings"):
+        for stage in (*overlapped_stages(), "standings", "problem_standings"):
             chain.ensure(stage, NAME)
             chain.finish(stage, [NAME])
         chain.ensure_whole("pairs")

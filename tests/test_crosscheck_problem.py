@@ -9,7 +9,6 @@ from pairsmith.pipeline.crosscheck.mutations import make_mutants, measure_adequa
 from pairsmith.pipeline.crosscheck.problem import crosscheck_problem
 from pairsmith.pipeline.crosscheck.questions import PassedProgram, ask_reference
 from pairsmith.pipeline.crosscheck.run import reading_of, run_on_inputs
-from pairsmith.pipeline.crosscheck.timing import time_problem
 from pairsmith.pipeline.crosscheck.vote import Question
 from pairsmith.pipeline.sandbox.pool import SandboxPool
 from pairsmith.pipeline.sandbox.sandbox import Sandbox
@@ -225,19 +224,3 @@ def test_mutants_differ_by_one_change_and_repeat_themselves() -> None:
     for change in wanted:
         assert any(change in mutant for mutant in mutants), change
     assert make_mutants("def f(:", 10, "seed") == []
-
-
-def test_timings_tell_a_quadratic_program_from_a_linear_one(pool: SandboxPool) -> None:
-    slow = "def unique(l):\n    return sorted({x for x in l if l.count(x)})"
-    programs = [row.program for row in passed(RIGHT[0], slow)]
-    rows = time_problem(UNIQUE, [programs[1], programs[0]], pool, n_runs=5)
-    seconds = {row.candidate_id: row.cpu_s for row in rows}
-    assert set(seconds) == {"0", "1"}
-    assert all(len(runs) == 5 for runs in seconds.values())
-    assert max(seconds["0"]) < min(seconds["1"])
-
-
-@pytest.mark.parametrize("changes", [{"judged_by": JudgedBy.TESTER}, {"cases": (Case("[]", "1"),)}])
-def test_what_can_not_be_scaled_is_not_timed(changes: dict[str, object], pool: SandboxPool) -> None:
-    one = replace(UNIQUE, **changes)  # type: ignore[arg-type]
-    assert time_problem(one, [row.program for row in passed(*RIGHT)], pool, 1) == []

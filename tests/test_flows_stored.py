@@ -57,7 +57,6 @@ def file_of(config: RunConfig, folder: Path) -> Path:
     given.mkdir(exist_ok=True)
     text = write_problems(given, 4, published=False).read_text(encoding="utf-8")
     kept = "\n".join(line for line in text.splitlines() if not line.startswith("run = "))
-    kept = kept.replace("n_timed_runs = 1", "n_timed_runs = 0")
     path.write_text(f'run = "{config.run}"\nstore = "{config.store}"\n{kept}\n', encoding="utf-8")
     return path
 

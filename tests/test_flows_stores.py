@@ -24,7 +24,6 @@ from tests.cli_kit import call_pairsmith, command_of, environment
 from tests.refresh_kit import write_problems
 from tests.stores_kit import KINDS, new_address
 
-UNTIMED = "crosscheck.n_timed_runs=0"
 # Whole runs in one kind of store by day; what a store must do is tested on each kind in tests/test_stores_*.
 OF_ONE_KIND = pytest.mark.parametrize(
     "address",
@@ -67,7 +66,7 @@ def killed(command: list[str], home: Path, address: str, n_shards: int) -> Itera
 @pytest.mark.usefixtures("prefect_here")
 def test_a_killed_run_goes_on_from_an_empty_disk(s3: dict[str, str], home: Path, tmp_path: Path) -> None:
     config, address = write_problems(tmp_path, 16, published=False, slow_s=0.05), new_address("s3", tmp_path)
-    first = command_of("build", config, "--set", f"store={address}", "--set", UNTIMED)
+    first = command_of("build", config, "--set", f"store={address}")
     with (
         killed(first, home, address, 3),
         pytest.raises(RunLockedError, match=r"process \d+ of .* works on it"),
@@ -79,14 +78,12 @@ def test_a_killed_run_goes_on_from_an_empty_disk(s3: dict[str, str], home: Path,
     assert not any(name.endswith("manifest.json") for name in RemoteFolder(address).list("executions"))
 
     other = tmp_path / "other"
-    again = call_pairsmith(
-        "build", config, "--set", f"run={other}", "--set", f"store={address}", "--set", UNTIMED, home=home
-    )
+    again = call_pairsmith("build", config, "--set", f"run={other}", "--set", f"store={address}", home=home)
     assert again.returncode == 0, again.stderr
     there = shards_in(address)
     assert {name: there[name] for name in made} == made, "what was done was done again"
 
-    build(load_config(config, [f"run={tmp_path / 'alone'}", UNTIMED]), tmp_path / "cache")
+    build(load_config(config, [f"run={tmp_path / 'alone'}"]), tmp_path / "cache")
     assert results(other) == results(tmp_path / "alone")
     assert {name.partition("/")[0] for name in results(other)} == {"pairs", "dataset"}
     assert {path.parent.name for path in (other / "dataset").rglob("*.parquet")} <= {
@@ -97,7 +94,7 @@ def test_a_killed_run_goes_on_from_an_empty_disk(s3: dict[str, str], home: Path,
 @OF_ONE_KIND
 @pytest.mark.usefixtures("prefect_here")
 def test_all_is_there_on_another_machine(address: str, tmp_path: Path) -> None:
-    settings = load_config(write_problems(tmp_path, 4, published=False), [UNTIMED, f"store='{address}'"])
+    settings = load_config(write_problems(tmp_path, 4, published=False), [f"store='{address}'"])
     build(settings, tmp_path / "cache")
     before = RemoteFolder(address).list()
     other = settings.model_copy(update={"run": tmp_path / "other"})
@@ -114,7 +111,7 @@ def test_all_is_there_on_another_machine(address: str, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("prefect_here")
 def test_nodes_find_shards_through_the_store(address: str, tmp_path: Path) -> None:
     """Each task as if on another machine, whose folder is its own."""
-    alone = load_config(write_problems(tmp_path, 4, published=False), [UNTIMED])
+    alone = load_config(write_problems(tmp_path, 4, published=False))
     build(alone, tmp_path / "cache")
     mine = alone.model_copy(update={"run": tmp_path / "head", "store": address})
     problems, names = stage_folder(alone.run, "problems"), stage_folder(alone.run, "problems").shard_names()
@@ -149,7 +146,7 @@ def test_looking_at_a_run_in_a_store(s3: dict[str, str], home: Path, tmp_path: P
     empty = call_pairsmith("status", address, home=home)
     assert (empty.returncode, empty.stderr.count("\n")) == (1, 1)
     assert "nothing found" in empty.stderr
-    build(load_config(write_problems(tmp_path, 4, published=False), [UNTIMED, f"store='{address}'"]), tmp_path)
+    build(load_config(write_problems(tmp_path, 4, published=False), [f"store='{address}'"]), tmp_path)
     told = call_pairsmith("status", address, home=home)
     assert told.returncode == 0, told.stderr
     assert "executions" in told.stdout

@@ -153,7 +153,7 @@ def test_two_nodes_open_a_model_each_and_one_that_dies_is_replaced(
     other = nodes.add_node(num_cpus=1, num_gpus=1, object_store_memory=100 * 2**20)
     path = write_problems(tmp_path, 16, published=False)
     overrides = [
-        "crosscheck.n_timed_runs=0", "sampling.backend=vllm-server", "sampling.samples=",
+        "sampling.backend=vllm-server", "sampling.samples=",
         "sampling.model=org/mine", "sampling.n=4", f"sampling.vllm.environment={engine}",
         "sandbox.workers=1", "engine.judge_cpus=1",
     ]  # fmt: skip

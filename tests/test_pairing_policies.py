@@ -6,7 +6,7 @@ import pytest
 from pairsmith.pipeline.pairing.drops import Drop
 from pairsmith.schemas.config.pairs import PairsConfig, PolicyConfig
 from pairsmith.schemas.pair import Pair
-from pairsmith.schemas.verdict import Cause, Label, Timing
+from pairsmith.schemas.verdict import Cause, Label
 from tests.pairing_records import Judged, judged, pair_up
 
 PASSED, FAILED = Label.PASSED, Label.FAILED
@@ -54,29 +54,6 @@ def test_likeliest_wrong_takes_the_mistake_that_the_model_believes_in() -> None:
     made = pair_up(rows, config(PolicyConfig(name="likeliest_wrong"), max_per_problem=2))
     assert ids(made.pairs) == {("right", "at-0.1"), ("right", "at-0.5")}
     assert {pair.policy_value for pair in made.pairs} == {-0.1, -0.5}
-
-
-FAST = (0.10, 0.11, 0.12, 0.10, 0.11)
-
-
-@pytest.mark.parametrize(
-    ("slow", "is_pair"),
-    [
-        ((0.30, 0.31, 0.35, 0.40, 0.33), True),
-        ((0.30, 0.31, 0.35, 0.40, 0.12), False),  # one run of five as fast as the fast one's slowest
-        ((0.30,), False),  # three times slower, once: noise does that
-        ((0.30, 0.31, 0.35, 0.40), False),  # four of each may be apart by chance: 2 / C(9, 4) = 0.016
-        ((0.13, 0.14, 0.13, 0.14, 0.13), False),  # significant, and too small to matter
-    ],
-)
-def test_fast_over_slow_needs_every_run_and_a_margin(slow: tuple[float, ...], is_pair: bool) -> None:
-    rows = [judged("fast"), judged("slow"), judged("untimed")]
-    timings = [Timing("fast", "p/1", 16, FAST), Timing("slow", "p/1", 16, slow)]
-    made = pair_up(rows, config(PolicyConfig(name="fast_over_slow")), timings=timings)
-    assert ids(made.pairs) == ({("fast", "slow")} if is_pair else set())
-    if is_pair:
-        assert made.pairs[0].policy_value == pytest.approx(3.0)
-        assert (made.pairs[0].rejected_cause, made.pairs[0].rejected_share) == ("", 1.0)
 
 
 def test_cleaner_is_better_in_something_and_worse_in_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

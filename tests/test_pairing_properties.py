@@ -3,7 +3,6 @@
 import random
 from collections import Counter
 from collections.abc import Sequence
-from math import comb
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 
 from pairsmith.pipeline.pairing.drops import Drop
 from pairsmith.pipeline.pairing.entries import TRIVIAL
-from pairsmith.pipeline.pairing.policies import MAX_P, POLICIES
+from pairsmith.pipeline.pairing.policies import POLICIES
 from pairsmith.pipeline.pairing.splits import split_of
 from pairsmith.schemas.config.pairs import PairsConfig, PolicyConfig
 from pairsmith.schemas.pair import Pair
@@ -23,7 +22,6 @@ from pairsmith.schemas.verdict import (
     CrosscheckResult,
     Label,
     ProblemCrosscheck,
-    Timing,
 )
 from tests.pairing_records import Judged, Made, judged, pair_up, problem
 
@@ -34,7 +32,7 @@ LABELS = st.sampled_from([PASSED, PASSED, PASSED, FAILED, FAILED, FAILED, UNDECI
 FAILURES = st.sampled_from([cause for cause in Cause if cause])
 CHAT, FILES = ("chat", "transformers"), ("continuation", "files")
 DOUBTED = (CrosscheckResult.DOUBTFUL, CrosscheckResult.OUTVOTED, CrosscheckResult.REFUTED)
-Table = tuple[list[Problem], list[Judged], list[CandidateCrosscheck], list[ProblemCrosscheck], list[Timing]]
+Table = tuple[list[Problem], list[Judged], list[CandidateCrosscheck], list[ProblemCrosscheck]]
 
 
 def mostly(plain: Any, *odd: Any) -> st.SearchStrategy[Any]:
@@ -76,18 +74,15 @@ def tables(draw: st.DrawFn) -> Table:
     ]
     ids = [one.problem_id for one in problems]
     rows = [draw(judged_rows(index, ids)) for index in range(draw(st.sampled_from([0, 8, 24])))]
-    standings, timings = [], []
+    standings = []
     for row in rows:
         key = (row.candidate.candidate_id, row.candidate.problem_id)
         if (standing := draw(mostly(None, *CrosscheckResult))) is not None:
             standings.append(
                 CandidateCrosscheck(*key, standing, "consensus", 3, 2, draw(st.sampled_from("gh")), 0.5)
             )
-        if (first := draw(st.sampled_from([None, 0.1, 0.2, 0.9]))) is not None:
-            n = draw(st.sampled_from([1, 5, 5, 7]))
-            timings.append(Timing(*key, 8, tuple(first * (1 + 0.1 * run) for run in range(n))))
     weak = [ProblemCrosscheck(key, 3, 3, "consensus", 2, 2, 0.5, draw(st.booleans()), (), 0, 0) for key in ids]
-    return problems, rows, standings, weak, timings
+    return problems, rows, standings, weak
 
 
 @st.composite
@@ -122,8 +117,8 @@ CONFIGS = st.builds(
 
 
 def run(table: Table, config: PairsConfig, seed: int = 0) -> Made:
-    problems, rows, standings, weak, timings = table
-    return pair_up(rows, config, problems, seed, standings, weak, timings)
+    problems, rows, standings, weak = table
+    return pair_up(rows, config, problems, seed, standings, weak)
 
 
 @pytest.mark.nightly
@@ -143,7 +138,7 @@ def test_no_table_breaks_a_guard(table: Table, config: PairsConfig, seed: int) -
 
 
 def check_pair(pair: Pair, table: Table, config: PairsConfig) -> None:
-    problems, rows, standings, weak, timings = table
+    problems, rows, standings, weak = table
     by_id = {row.candidate.candidate_id: row for row in rows}
     chosen, rejected = by_id[pair.chosen_id], by_id[pair.rejected_id]
     standing = {row.candidate_id: row.standing for row in standings}
@@ -165,7 +160,7 @@ def check_pair(pair: Pair, table: Table, config: PairsConfig) -> None:
     if rejected.verdict.cause is not Cause.NO_CODE and chosen.verdict.cause is not Cause.NO_CODE:
         for one, other in zip(fingerprints(chosen), fingerprints(rejected), strict=True):
             assert one != other or not one or (asks_for_forms and pair.policy == "cleaner")
-    check_policy(pair, chosen, rejected, standing, {row.candidate_id: row.cpu_s for row in timings}, config)
+    check_policy(pair, chosen, rejected, standing, config)
     assert problems
 
 
@@ -174,19 +169,12 @@ def check_policy(
     chosen: Judged,
     rejected: Judged,
     standing: dict[str, CrosscheckResult],
-    times: dict[str, tuple[float, ...]],
     config: PairsConfig,
 ) -> None:
     one, other = (_is_right(row, standing, config) for row in (chosen, rejected))
     made_by = [policy for policy in config.policies if policy.name == pair.policy]
     if pair.policy in ("passed_over_failed", "nearest_wrong", "likeliest_wrong"):
         assert (one, other) == (True, False)
-    elif pair.policy == "fast_over_slow":
-        fast, slow = times[pair.chosen_id], times[pair.rejected_id]
-        assert one
-        assert other
-        assert max(fast) < min(slow), "every run of the fast one beats every run of the slow one"
-        assert 2 / comb(len(fast) + len(slow), len(fast)) <= MAX_P
     elif pair.policy == "cleaner":
         assert one
         assert other

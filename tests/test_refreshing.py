@@ -148,7 +148,7 @@ def test_a_refreshed_dataset_has_the_rows_of_a_fresh_one(
     history: History, prefect_here: None, tmp_path: Path
 ) -> None:
     path = write_problems(tmp_path, 9, harder=1)
-    refresh(load_config(path, ["publish.dataset=''", "crosscheck.n_timed_runs=1"]), tmp_path / "cache")
+    refresh(load_config(path, ["publish.dataset=''"]), tmp_path / "cache")
     for folder in ("data", "unpaired", "sft", "ranked", "candidates"):
         for split in ("train", "test"):
             files = f"{folder}/{split}-*.parquet"

@@ -31,7 +31,7 @@ from pairsmith.schemas.score import (
     StudyRow,
 )
 from pairsmith.schemas.training import DatasetStep, HeldOutStep, TrainingStep, TrainingSummary
-from pairsmith.schemas.verdict import CandidateCrosscheck, ProblemCrosscheck, Timing, Verdict
+from pairsmith.schemas.verdict import CandidateCrosscheck, ProblemCrosscheck, Verdict
 
 RECORDS = (
     DatasetStep, Repair, OtherBlock,
@@ -39,7 +39,7 @@ RECORDS = (
     Span,
     Candidate, Case, CaseRun, Execution, Gain, HeldOutStep, Interval,
     Mark, Message, Pair, Problem, Program, Repeat, SliceGain,
-    Syntax, TestRun, Timing, TrainingStep, TrainingSummary, Verdict, CandidateCrosscheck, ProblemCrosscheck,
+    Syntax, TestRun, TrainingStep, TrainingSummary, Verdict, CandidateCrosscheck, ProblemCrosscheck,
 )  # fmt: skip
 AS_JSON = {Score, ProblemScore, Gate, GateCheck, StudyRow, RoundRow, LostApproach, RoundsResult}
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)  # no lone surrogates: Parquet holds UTF-8

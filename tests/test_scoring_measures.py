@@ -34,15 +34,13 @@ def draw(texts: str, greedy: Label | None = None, key: str = "p/1", **changes: A
     return rows
 
 
-def score(
-    rows: list[Judged], keys: tuple[str, ...] = ("p/1",), efficiency: dict[str, float] | None = None
-) -> Score:
+def score(rows: list[Judged], keys: tuple[str, ...] = ("p/1",)) -> Score:
     greedy = {row.verdict.candidate_id for row in rows if row.verdict.candidate_id.endswith("greedy")}
     sampled = [row.verdict for row in rows if row.verdict.candidate_id not in greedy]
     syntax = [row.syntax for row in rows]
     abundances = count_abundances(sampled, syntax, keys)
     verdicts = [row.verdict for row in rows]
-    evidence = gather_measure_inputs(abundances, verdicts, syntax, greedy, efficiency)
+    evidence = gather_measure_inputs(abundances, verdicts, syntax, greedy)
     return score_candidates("s", "m", sampled, syntax, keys, CONFIG, 0, evidence)
 
 
@@ -75,14 +73,9 @@ def test_the_greedy_draw_is_told_apart(label: Label | None, expected: float | No
 
 def test_further_measures_are_compared_in_pairs_of_problems() -> None:
     keys = tuple(f"p/{place}" for place in range(8))
-    before = score(
-        [row for key in keys for row in draw("AAaa", Label.FAILED, key)], keys, dict.fromkeys(keys, 0.25)
-    )
-    after = score(
-        [row for key in keys for row in draw("ABcd", Label.PASSED, key)], keys, dict.fromkeys(keys, 0.75)
-    )
+    before = score([row for key in keys for row in draw("AAaa", Label.FAILED, key)], keys)
+    after = score([row for key in keys for row in draw("ABcd", Label.PASSED, key)], keys)
     gains = {gain.measure: gain for gain in compare_scores(before, after, CONFIG, 0)}
-    assert gains["efficiency"].change.value == 0.5
     assert gains[GREEDY].change.value == 1.0
     assert gains["distinct_syntax@4"].before.value == pytest.approx(2.0)
     assert gains["distinct_syntax@4"].after.value == pytest.approx(4.0)
@@ -107,7 +100,5 @@ def test_tags_that_changed_most_come_first() -> None:
 
 
 def test_measures_are_told_in_order() -> None:
-    names = ["quality", "distinct_syntax@10", "distinct_syntax@2", GREEDY, "efficiency"]
-    assert sorted(names, key=measure_rank) == [
-        GREEDY, "distinct_syntax@2", "distinct_syntax@10", "efficiency", "quality",
-    ]  # fmt: skip
+    names = ["quality", "distinct_syntax@10", "distinct_syntax@2", GREEDY]
+    assert sorted(names, key=measure_rank) == [GREEDY, "distinct_syntax@2", "distinct_syntax@10", "quality"]

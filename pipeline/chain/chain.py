@@ -19,7 +19,7 @@ from pairsmith.pipeline.chain.table import find_stage, versions_of
 from pairsmith.pipeline.chain.tools import Tools
 from pairsmith.pipeline.execution.stage import FAULTS
 from pairsmith.pipeline.problems.records import LoadedProblems
-from pairsmith.pipeline.run.digests import digest, file_digest
+from pairsmith.pipeline.run.digests import digest
 from pairsmith.pipeline.run.folder import MANIFEST, FolderError, StageFolder
 from pairsmith.pipeline.sampling.filling import Filled, draw
 from pairsmith.pipeline.sampling.stage import ASK_AGAIN
@@ -230,11 +230,7 @@ class Chain:
             return [*source, *(self._content(name, shard) for name in stage.reads)]
         contents = []
         for name in stage.reads:
-            folder, is_measured = self.folder(name), self.stage(name).is_measured
-            contents += [
-                file_digest(folder.path / part) if is_measured else self._content(name, part)
-                for part in folder.shard_names()
-            ]
+            contents += [self._content(name, part) for part in self.folder(name).shard_names()]
         marks = stage.marks(self.run_dir)
         return [*contents, marks] if marks else contents
 

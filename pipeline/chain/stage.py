@@ -94,9 +94,6 @@ class Stage:
     # digests of what rows depend on besides their candidate, by stage and problem; see `Inputs.before`
     reuse: Callable[[Inputs, RunConfig], Mapping[str, Mapping[str, str]]] | None = None
     overlaps: bool = False  # whether its shards are made while others are still drawn
-    # whether what was measured in its rows matters to the stages that read it: the digest of the file then counts
-    # for them, not that of its rows without measured columns
-    is_measured: bool = False
     packages: tuple[str, ...] = ()  # whose versions shape its rows
     unit: str = "rows"  # what its bar counts
     # prefixes of the counts that its row in a table shows, `count_word` is how one is named there

@@ -29,7 +29,6 @@ STAGES: tuple[Stage, ...] = (
     syntax.STAGE,
     crosscheck.STAGE,
     crosscheck.PROBLEMS_STAGE,
-    crosscheck.TIMINGS_STAGE,
     pairing.STAGE,
     training.STAGE,
     evaluation.STAGE,

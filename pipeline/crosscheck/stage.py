@@ -1,7 +1,4 @@
-"""The stages beyond the tests: standings of candidates and of problems, and timings.
-
-One run gives all three; each is a stage of its own, so that each has its rows and its manifest.
-"""
+"""The stages beyond the tests: standings of candidates and of problems. One run gives both."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,25 +8,24 @@ from typing import TYPE_CHECKING, Any
 from pairsmith.pipeline.chain.stage import LIMITS, Inputs, Stage, limits_of, limits_text, setting_text
 from pairsmith.pipeline.crosscheck.problem import crosscheck_problem
 from pairsmith.pipeline.crosscheck.questions import PassedProgram
-from pairsmith.pipeline.crosscheck.timing import time_problem
 from pairsmith.pipeline.run.digests import content_digest, digest
 from pairsmith.pipeline.run.folder import Shard
 from pairsmith.schemas.candidate import Extraction, Program
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.problem import Problem
-from pairsmith.schemas.verdict import CandidateCrosscheck, CrosscheckResult, Label, ProblemCrosscheck, Timing
+from pairsmith.schemas.verdict import CandidateCrosscheck, Label, ProblemCrosscheck
 
 if TYPE_CHECKING:
     from pairsmith.pipeline.chain.tools import Tools
 
-_STANDINGS, _PROBLEM_STANDINGS, _TIMINGS = "standings", "problem_standings", "timings"
-_VERSIONS = {_STANDINGS: 5, _PROBLEM_STANDINGS: 5, _TIMINGS: 1}
+_STANDINGS, _PROBLEM_STANDINGS = "standings", "problem_standings"
+_VERSIONS = {_STANDINGS: 5, _PROBLEM_STANDINGS: 5}
 _N_AT_ONCE = 8  # problems
 _SETTINGS = ("crosscheck", *LIMITS, "seed")
 
 
 def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]:
-    """Return a shard of each of the three stages: standings, problem standings, timings."""
+    """Return a shard of standings and one of problem standings."""
     passed = _passed(inputs)
     n_in = sum(map(len, passed.values()))
     settings = config.crosscheck
@@ -37,7 +33,7 @@ def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]
     to_check: list[Problem] = []
     for problem in inputs.rows["problems"]:
         before = [inputs.before[stage].get(problem.problem_id) for stage in _VERSIONS]
-        if None not in before:  # a killed run may have written one of the three alone
+        if None not in before:  # a killed run may have written one of the two alone
             kept[problem.problem_id] = [part or [] for part in before]
         elif problem.problem_id in passed:
             to_check.append(problem)
@@ -53,35 +49,19 @@ def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]
             checked = dict(zip((row.problem_id for row in to_check), threads.map(check, to_check), strict=True))
     candidates: list[CandidateCrosscheck] = []
     of_problems: list[ProblemCrosscheck] = []
-    timings: list[Timing] = []
     for problem in inputs.rows["problems"]:
         if problem.problem_id in kept:
-            for made, rows in zip((candidates, of_problems, timings), kept[problem.problem_id], strict=True):
+            for made, rows in zip((candidates, of_problems), kept[problem.problem_id], strict=True):
                 made += rows  # type: ignore[operator]
             continue
         if problem.problem_id in checked:
             of_problem, found = checked[problem.problem_id]
             candidates += found
             of_problems.append(of_problem)
-        if problem.problem_id in passed and settings.n_timed_runs:
-            timings += _time(problem, passed[problem.problem_id], candidates, settings.n_timed_runs, tools)
     counts = Counter(f"standing.{row.standing}" for row in candidates)
     weak = Counter({"weak": sum(row.is_weak for row in of_problems)})
     n_problems = len(inputs.rows["problems"])
-    return Shard(candidates, n_in, {}, counts), Shard(of_problems, n_problems, {}, weak), Shard(timings, n_in)
-
-
-def _time(
-    problem: Problem,
-    passed: Sequence[PassedProgram],
-    candidates: Sequence[CandidateCrosscheck],
-    n_runs: int,
-    tools: "Tools",
-) -> list[Timing]:
-    """Return the timings of the programs that nothing speaks against, while nothing else runs."""
-    doubted = {row.candidate_id for row in candidates if row.standing is not CrosscheckResult.CONFIRMED}
-    programs = {row.program.code: row.program for row in passed if row.program.candidate_id not in doubted}
-    return time_problem(problem, [*programs.values()], tools.beyond_pool(), n_runs)
+    return Shard(candidates, n_in, {}, counts), Shard(of_problems, n_problems, {}, weak)
 
 
 def _reuse(inputs: Inputs, config: RunConfig) -> dict[str, dict[str, str]]:
@@ -129,7 +109,7 @@ STAGE = _stage(
     about="compares passed candidates on inputs derived from the tests': with the reference, else by consensus",
     record=CandidateCrosscheck,
     run=_run,
-    beside=(_PROBLEM_STANDINGS, _TIMINGS),
+    beside=(_PROBLEM_STANDINGS,),
     reuse=_reuse,
     unit="candidates",
     counted=("standing.",),
@@ -145,12 +125,4 @@ PROBLEMS_STAGE = _stage(
         f"{planned.n_problems:,} problem{'s' * (planned.n_problems != 1)}, "
         f"at most {planned.config.crosscheck.n_mutants} mutants each"
     ),
-)
-TIMINGS_STAGE = _stage(
-    _TIMINGS,
-    about="times passed programs on scaled inputs, where `crosscheck.n_timed_runs` asks for it",
-    record=Timing,
-    made_by=_STANDINGS,
-    is_measured=True,
-    planned=lambda planned: f"{planned.config.crosscheck.n_timed_runs} runs of each passed program",
 )

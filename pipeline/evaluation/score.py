@@ -35,11 +35,10 @@ from pairsmith.schemas.verdict import Label, Verdict
 
 T = TypeVar("T")
 GREEDY = "pass@1_greedy"
-EFFICIENCY = "efficiency"
 _DIMENSIONS = ("instruction", "explanation", "complexity", "readability", "style")
 _ORDER = (
     GREEDY, "distinct_syntax", "distinct_behaviour", "distinct_passed", "effective_syntax", "effective_behaviour",
-    EFFICIENCY, "quality", *(f"quality_{dimension}" for dimension in _DIMENSIONS),
+    "quality", *(f"quality_{dimension}" for dimension in _DIMENSIONS),
 )  # fmt: skip
 
 
@@ -50,7 +49,6 @@ class MeasureInputs:
     abundances: Abundances  # kinds and how often they came
     syntax: Sequence[Syntax]  # of the candidates with code
     greedy: Label | None = None  # label of the greedy draw; None where there is none
-    efficiency: float | None = None  # differential performance of its passed candidates; None where none was timed
 
 
 def score_candidates(
@@ -214,14 +212,12 @@ def gather_measure_inputs(
     verdicts: Sequence[Verdict],
     syntax: Iterable[Syntax],
     greedy: Collection[str] = (),
-    efficiency: Mapping[str, float] | None = None,
 ) -> dict[str, MeasureInputs]:
     """Return the evidence of each problem of `abundances`.
 
     Args:
         verdicts: of sampled and greedy candidates.
         greedy: candidates that were drawn greedily: one a problem.
-        efficiency: see `pipeline.crosscheck.timing.problem_efficiency`, by problem.
     """
     labels = {verdict.candidate_id: verdict.label for verdict in verdicts}
     counted = {key for key, label in labels.items() if label is not Label.UNDECIDED and key not in greedy}
@@ -230,10 +226,7 @@ def gather_measure_inputs(
     for row in sorted(syntax, key=lambda row: row.candidate_id):
         if row.candidate_id in counted:
             trees[row.problem_id].append(row)
-    return {
-        key: MeasureInputs(row, trees[key], greedy_labels.get(key), (efficiency or {}).get(key))
-        for key, row in abundances.items()
-    }
+    return {key: MeasureInputs(row, trees[key], greedy_labels.get(key)) for key, row in abundances.items()}
 
 
 def with_measures(part: ProblemScore, evidence: MeasureInputs, k: Iterable[int]) -> ProblemScore:
@@ -242,8 +235,6 @@ def with_measures(part: ProblemScore, evidence: MeasureInputs, k: Iterable[int])
     values |= _of_quality(evidence.syntax)
     if evidence.greedy in (Label.PASSED, Label.FAILED):
         values[GREEDY] = float(evidence.greedy is Label.PASSED)
-    if evidence.efficiency is not None:
-        values[EFFICIENCY] = evidence.efficiency
     counts = Counter(tag for row in evidence.syntax for tag in set(row.tags))
     tags = {tag: n / part.n for tag, n in sorted(counts.items())} if part.n else {}
     return replace(part, values=values, tags=tags)

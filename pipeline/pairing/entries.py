@@ -35,13 +35,13 @@ def join_entries(tables: PairingTables, reject_outvoted: bool) -> pl.DataFrame:
         tester, which says only yes or no), `cause`, `n_cases`, `is_trivial`; `fingerprint`, `exact` and
         `renamed`, equal for programs that differ by form or names only; `approach`, `behaviour`; `tags`,
         `n_lines`, `n_tokens` and other measures; `asked_key`, `answer_key` and `form`, equal for equal texts;
-        `n_chars` of the answer; `logprob`, `index`, `standing`, and seconds of its timing. `reason` is why it
+        `n_chars` of the answer; `logprob`, `index` and `standing`. `reason` is why it
         may be part of no pair (see `Drop`), null where it may; `is_repeat` marks all but one of equal programs.
 
     Raises:
         PairingError: if an id comes twice in a table, or tables disagree on a candidate's problem.
     """
-    for kind in ("problems", "candidates", "programs", "verdicts", "syntax", "standings", "timings"):
+    for kind in ("problems", "candidates", "programs", "verdicts", "syntax", "standings"):
         refuse_repeats(getattr(tables, kind), "problem_id" if kind == "problems" else "candidate_id", kind)
     joined = _join(tables).collect(engine="streaming")
     _refuse_mixed(joined)
@@ -84,7 +84,6 @@ def _join(tables: PairingTables) -> pl.LazyFrame:
     joined = joined.join(problems, on="problem_id", how="left")
     for table in (programs, verdicts, _syntax_columns(tables.syntax), _standing_columns(tables.standings)):
         joined = joined.join(table, on="candidate_id", how="left")
-    joined = joined.join(_timing_columns(tables.timings), on="candidate_id", how="left")
     repairs = tables.repairs.select("candidate_id", "repaired_from", "step")
     joined = joined.join(repairs, on="candidate_id", how="left")
     answer, asked = answer_text(), asked_text()
@@ -121,20 +120,8 @@ def _standing_columns(standings: pl.LazyFrame) -> pl.LazyFrame:
     return standings.select("candidate_id", "standing", "group", standing_of="problem_id")
 
 
-def _timing_columns(timings: pl.LazyFrame) -> pl.LazyFrame:
-    seconds = pl.col("cpu_s").list
-    return timings.filter(seconds.len() > 0).select(
-        "candidate_id",
-        fastest_s=seconds.min(),
-        slowest_s=seconds.max(),
-        median_s=seconds.median(),
-        n_runs=seconds.len(),
-        timing_of="problem_id",
-    )
-
-
 def _refuse_mixed(joined: pl.DataFrame) -> None:
-    for kind in ("program", "verdict", "syntax", "standing", "timing"):
+    for kind in ("program", "verdict", "syntax", "standing"):
         mixed = joined.filter(pl.col(f"{kind}_of") != pl.col("problem_id")).sort("candidate_id").head(1)
         for row in mixed.iter_rows(named=True):
             raise PairingError(
@@ -231,5 +218,5 @@ def _reason_among_others(entries: pl.DataFrame) -> pl.DataFrame:
     return entries.drop(
         "judged_by", "is_known", "program_of", "has_program", "verdict_of", "syntax_of", "is_marked_repeat",
         "is_contaminated",
-        "standing_of", "timing_of", "is_blank", "is_conflict", "n_passed", "label", "signature", "extraction",
+        "standing_of", "is_blank", "is_conflict", "n_passed", "label", "signature", "extraction",
     )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import comb
 
 import polars as pl
 from rapidfuzz.distance import Levenshtein
@@ -93,7 +92,6 @@ Policy = Callable[[pl.DataFrame, PolicyConfig], Offers]
 
 # Words, quoted strings and single other marks; comments are matched to be left out.
 _TOKENS = r"""#[^\n]*|"[^"\n]*"|'[^'\n]*'|\w+|[^\w\s]"""
-MAX_P = 0.01  # significance of a difference of times in `fast_over_slow`
 _EPSILON = 1e-9  # three quarters less one half is the gap 0.25 that was asked for
 
 
@@ -146,31 +144,6 @@ def likeliest_wrong(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
     rows, n_beyond = cross(_passed(entries), rejected, policy.reach, ["logprob"])
     value = pl.col("logprob_rejected")
     return Offers(as_offers(rows, value=value, cost=-value), n_beyond)
-
-
-def fast_over_slow(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
-    """Offer fast over slow among passed candidates that were timed; the measure is slow over fast, by medians.
-
-    No single timing decides: every run of the fast one must be faster than every run of the slow one, and by
-    chance that must be rarer than `MAX_P`: 2 / C(n + m, n) for n and m runs in random order. So five runs of each
-    are the fewest for 0.01.
-
-    Source: the two-sided rank-sum test at its extreme, Mann and Whitney 1947, doi:10.1214/aoms/1177730491; inputs
-        scaled until they take time as in EvalPerf, Liu et al. 2024, arXiv:2408.06450.
-    """
-    timed = entries.filter(pl.col("passed") & (pl.col("median_s") > 0.0))
-    chosen, rejected = (
-        timed.sort("problem_id", "median_s", "tie", descending=[False, down, False]) for down in (False, True)
-    )
-    columns = ["median_s", "fastest_s", "slowest_s", "n_runs"]
-    rows, n_beyond = cross(chosen, rejected, policy.reach, columns)
-    speedup = pl.col("median_s_rejected") / pl.col("median_s")
-    runs = rows.select("n_runs", "n_runs_rejected").unique()
-    chances = [2 / comb(n + m, n) for n, m in runs.iter_rows()]
-    rows = rows.join(runs.with_columns(p=pl.Series(chances, dtype=pl.Float64)), on=["n_runs", "n_runs_rejected"])
-    apart = pl.col("slowest_s") < pl.col("fastest_s_rejected")
-    fits = apart & (pl.col("p") <= MAX_P) & (speedup >= policy.min_speedup)
-    return Offers(as_offers(rows, value=speedup, cost=-speedup, fits=fits), n_beyond)
 
 
 def cleaner(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
@@ -259,14 +232,13 @@ POLICIES: Mapping[PolicyName, Policy] = {
     "partial_credit": partial_credit,
     "nearest_wrong": nearest_wrong,
     "likeliest_wrong": likeliest_wrong,
-    "fast_over_slow": fast_over_slow,
     "cleaner": cleaner,
     "best_of_n": best_of_n,
     "all_against_all": all_against_all,
     "repaired": repaired,
 }
 NEEDS_FAILED = frozenset({"passed_over_failed", "nearest_wrong", "likeliest_wrong"})
-NEEDS_PASSED = NEEDS_FAILED | {"fast_over_slow", "cleaner"}
+NEEDS_PASSED = NEEDS_FAILED | {"cleaner"}
 
 
 def _passed(entries: pl.DataFrame) -> pl.DataFrame:

@@ -11,9 +11,7 @@ from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.pair import Pair
 
 PART_CANDIDATES = 500_000  # that pairs are made of at once: about 2 GiB
-_READS = (
-    "problems", "candidates", "programs", "verdicts", "syntax", "standings", "problem_standings", "timings",
-)  # fmt: skip
+_READS = ("problems", "candidates", "programs", "verdicts", "syntax", "standings", "problem_standings")
 
 
 def _whole(files: Mapping[str, list[Path]], run_dir: Path, config: RunConfig, key: str) -> dict[str, Shard]:
@@ -83,7 +81,7 @@ def _external(config: RunConfig) -> list[str]:
 
 STAGE = Stage(
     name="pairs",
-    about="nine policies under guards and caps, split by problem",
+    about="eight policies under guards and caps, split by problem",
     record=Pair,
     reads=_READS,
     settings=("pairs", "seed"),

@@ -24,11 +24,11 @@ from pairsmith.schemas.arrow import to_table
 from pairsmith.schemas.candidate import Candidate, Extraction, Program, Syntax
 from pairsmith.schemas.pair import Mark, Pair, Repair
 from pairsmith.schemas.problem import Problem
-from pairsmith.schemas.verdict import CandidateCrosscheck, ProblemCrosscheck, Timing, Verdict
+from pairsmith.schemas.verdict import CandidateCrosscheck, ProblemCrosscheck, Verdict
 
 RECORDS: Mapping[str, type] = {
     "problems": Problem, "candidates": Candidate, "programs": Program, "verdicts": Verdict, "syntax": Syntax,
-    "standings": CandidateCrosscheck, "problem_standings": ProblemCrosscheck, "timings": Timing, "marks": Mark,
+    "standings": CandidateCrosscheck, "problem_standings": ProblemCrosscheck, "marks": Mark,
     "repairs": Repair,
 }  # fmt: skip
 
@@ -37,9 +37,8 @@ RECORDS: Mapping[str, type] = {
 class PairingTables:
     """One lazy frame a stage; the columns are the fields of its record.
 
-    `standings`, `problem_standings` and `timings` may be empty: then labels rest on the tests, and no policy can
-    tell fast from slow. `repairs` names candidates that repair another (`pipeline.pairing.beside`). `marks` are
-    those of people that drop something (`pipeline.pairing.drops`).
+    `standings` and `problem_standings` may be empty: then labels rest on the tests. `repairs` names candidates
+    that repair another (`pipeline.pairing.beside`). `marks` are those of people that drop something.
     """
 
     problems: pl.LazyFrame
@@ -49,7 +48,6 @@ class PairingTables:
     syntax: pl.LazyFrame
     standings: pl.LazyFrame
     problem_standings: pl.LazyFrame
-    timings: pl.LazyFrame
     marks: pl.LazyFrame
     repairs: pl.LazyFrame
 

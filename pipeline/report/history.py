@@ -24,7 +24,7 @@ from pairsmith.schemas.candidate import Candidate, Program, Syntax
 from pairsmith.schemas.execution import Execution
 from pairsmith.schemas.pair import Pair
 from pairsmith.schemas.problem import Interface, Problem
-from pairsmith.schemas.verdict import CandidateCrosscheck, Label, ProblemCrosscheck, Timing, Verdict
+from pairsmith.schemas.verdict import CandidateCrosscheck, Label, ProblemCrosscheck, Verdict
 
 T = TypeVar("T")
 _TEXTS = ("prompt", "chosen", "rejected", "chosen_code", "rejected_code")
@@ -47,7 +47,6 @@ class CandidateHistory:
     verdict: Verdict | None
     syntax: Syntax | None
     standing: CandidateCrosscheck | None
-    timing: Timing | None
 
     @property
     def code(self) -> str:
@@ -152,7 +151,7 @@ class RunReader:
         candidates: list[Candidate] = self.rows("candidates", problem_id)
         of: dict[str, dict[str, Any]] = {
             stage: {row.candidate_id: row for row in self.rows(stage, problem_id)}
-            for stage in ("programs", "executions", "verdicts", "syntax", "standings", "timings")
+            for stage in ("programs", "executions", "verdicts", "syntax", "standings")
         }
         return tuple(
             CandidateHistory(row, *(rows.get(row.candidate_id) for rows in of.values()))

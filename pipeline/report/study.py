@@ -66,7 +66,7 @@ def write_synthesis_report(
 
 
 COST = "distinct_syntax"
-_MEASURES = ("distinct_syntax", "distinct_behaviour", "distinct_passed", "efficiency", "quality")
+_MEASURES = ("distinct_syntax", "distinct_behaviour", "distinct_passed", "quality")
 _COLOURS = (PASSED, FAILED, PLAIN, UNDECIDED, INK)
 _MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 

@@ -27,12 +27,6 @@ class ScoringConfig(Section):
     )
     greedy: bool = Field(True, description="One more draw for each problem at temperature 0, for greedy pass@1.")
     n_bootstrap: int = Field(2000, ge=100, description="Resamples of the problems for the interval.")
-    n_timed_runs: int = Field(
-        0,
-        ge=0,
-        le=100,
-        description="Timed runs of each passed program for differential performance; 0 disables timing.",
-    )
     min_slice: int = Field(8, ge=1, description="Minimum number of problems of a reported slice.")
 
 

@@ -172,9 +172,6 @@ class CrosscheckConfig(Section):
         le=1000,
         description="Mutants of a correct solution, to measure the tests; 0 disables the measurement.",
     )
-    n_timed_runs: int = Field(
-        0, ge=0, le=100, description="Timed runs of each program for fast_over_slow; 0 disables timing."
-    )
 
 
 def beyond_limits(sandbox: SandboxConfig, crosscheck: CrosscheckConfig) -> SandboxConfig:

@@ -35,19 +35,20 @@ RENAMED: Mapping[str, str] = {
 """
 REMOVED: frozenset[str] = frozenset({
     "crosscheck.clear_share", "crosscheck.min_programs", "crosscheck.min_share", "crosscheck.min_share_outside",
-    "crosscheck.n_programs", "engine.max_retries", "engine.sampler_cpus", "execution.fault_limit",
-    "judge", "overlap", "pairs.policies.ancestors", "pairs.policies.max_p",
-    "pairs.policies.min_tags", "rounds.patience", "sampling.request_limit_s", "sampling.send_seed",
-    "sampling.vllm.cpu_threads", "sampling.vllm.max_restarts", "sampling.vllm.options",
+    "crosscheck.n_programs", "crosscheck.n_timed_runs", "engine.max_retries", "engine.sampler_cpus",
+    "execution.fault_limit", "judge", "overlap", "pairs.policies.ancestors", "pairs.policies.max_p",
+    "pairs.policies.min_speedup", "pairs.policies.min_tags", "rounds.patience", "sampling.request_limit_s",
+    "sampling.send_seed", "sampling.vllm.cpu_threads", "sampling.vllm.max_restarts", "sampling.vllm.options",
     "sampling.vllm.start_limit_s", "sandbox.recycle_after", "sandbox.start_limit_s", "scoring.confidence",
-    "scoring.n_timed_programs", "scoring.rare_share", "service.retry_delay_s", "service.runs",
-    "syntax.benchmark_words", "syntax.order_free", "syntax.quality", "synthesis.agreement.case_posterior",
-    "synthesis.agreement.chosen_tests", "synthesis.agreement.max_tests", "synthesis.agreement.n_code_tests",
-    "synthesis.agreement.n_derived", "synthesis.agreement.n_inputs", "synthesis.agreement.seed",
-    "synthesis.concepts.top_p", "synthesis.instructions.top_p", "synthesis.quality.min_cases",
-    "synthesis.quality.min_killed", "synthesis.quality.n_mutants", "synthesis.quality.n_weak",
-    "synthesis.quality.near_threshold", "synthesis.responses.top_p", "synthesis.seeds.max_file_bytes",
-    "synthesis.seeds.near_threshold", "synthesis.tests.top_p", "synthesis.weak.top_p", "training.eval_pairs",
+    "scoring.n_timed_programs", "scoring.n_timed_runs", "scoring.rare_share", "service.retry_delay_s",
+    "service.runs", "syntax.benchmark_words", "syntax.order_free", "syntax.quality",
+    "synthesis.agreement.case_posterior", "synthesis.agreement.chosen_tests", "synthesis.agreement.max_tests",
+    "synthesis.agreement.n_code_tests", "synthesis.agreement.n_derived", "synthesis.agreement.n_inputs",
+    "synthesis.agreement.seed", "synthesis.concepts.top_p", "synthesis.instructions.top_p",
+    "synthesis.quality.min_cases", "synthesis.quality.min_killed", "synthesis.quality.n_mutants",
+    "synthesis.quality.n_weak", "synthesis.quality.near_threshold", "synthesis.responses.top_p",
+    "synthesis.seeds.max_file_bytes", "synthesis.seeds.near_threshold", "synthesis.tests.top_p",
+    "synthesis.weak.top_p", "training.eval_pairs",
 })  # fmt: skip
 """Keys that are no settings any more; docs/architecture.md gives the reasons."""
 _log = logging.getLogger(__name__)

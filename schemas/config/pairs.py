@@ -12,7 +12,6 @@ PolicyName = Literal[
     "partial_credit",
     "nearest_wrong",
     "likeliest_wrong",
-    "fast_over_slow",
     "cleaner",
     "best_of_n",
     "all_against_all",
@@ -40,7 +39,6 @@ class PolicyConfig(Section):
     )
     n: int = Field(8, ge=2, description="best_of_n: draws from which the best and the worst are selected.")
     cap: int = Field(64, ge=1, description="all_against_all: maximum number of pairs of a problem.")
-    min_speedup: float = Field(1.5, gt=1.0, description="fast_over_slow: median CPU seconds of slow over fast.")
     prefer: tuple[str, ...] = Field(
         (), description="cleaner: preferred style tags; defaults if `avoid` is empty too."
     )
