@@ -5,9 +5,9 @@
 
 `--built` is a run folder whose stages up to problem standings are made, such as that of the CodeGen samples on
 HumanEval. Its rows are repeated under new ids, each copy with fingerprints, clusters and prompts of its own, as
-shards of 100 problems; where a problem has fewer candidates, these are repeated too, as other programs that do the same. The
-stage `pairs` runs in a process of its own, over these files, and writes pairs and dataset. With `--samples` the
-CodeGen samples are judged on the base tests first, without the checks beyond them.
+shards of 100 problems; where a problem has fewer candidates, these are repeated too, as other programs that do the
+same. The stage `pairs` runs in a process of its own, over these files, and writes pairs and dataset. With
+`--samples` the CodeGen samples are judged on the base tests first, without the checks beyond them.
 """
 
 import argparse

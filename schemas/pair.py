@@ -50,11 +50,9 @@ class Pair:
         pair_id: 32 hex digits over both candidates' ids and the policy.
         split: train or test, by a hash of the problem: it never changes as the dataset grows.
         policy: rule that made the pair (see `pipeline.pairing.policies`).
-        policy_value: the policy's own measure: gap of the shares of cases (partial_credit, best_of_n,
-            all_against_all), token distance in [0, 1] (nearest_wrong), log-probability of the rejected one
-            (likeliest_wrong), tags better and mean gain in dimensions of quality
-            (cleaner); None for passed_over_failed and
-            repaired.
+        policy_value: the policy's own measure: gap of the shares of cases (partial_credit, best_of_n), token
+            distance in [0, 1] (nearest_wrong), log-probability of the rejected one (likeliest_wrong), tags better
+            and mean gain in dimensions of quality (cleaner); None for passed_over_failed and repaired.
         chosen_template: prompt template under which the chosen one was drawn: `repair` for a repair, whose pair
             has the prompt of the program that it mends; likewise `rejected_template`.
         repair_step: step of the repair that is chosen, from 1; 0 where none is.

@@ -87,16 +87,12 @@ def test_cleaner_may_go_by_dimensions_of_quality() -> None:
     assert ids(pair_up(rows, config(wish)).pairs) == {("messy", "terse"), ("messy", "unknown")}
 
 
-def test_only_a_policy_that_asks_for_forms_pairs_programs_of_one_fingerprint() -> None:
+def test_programs_of_one_fingerprint_make_no_pair() -> None:
     rows = [
         judged("commented", exact="e", renamed="r", tags=("docstring",)),
         judged("bare", exact="e", renamed="r", tags=(), duplicate_of="commented"),
     ]
     assert pair_up(rows, config(PolicyConfig(name="cleaner"))).pairs == ()
-    made = pair_up(rows, config(PolicyConfig(name="cleaner", forms=True)))
-    assert ids(made.pairs) == {("commented", "bare")}
-    with pytest.raises(ValueError, match="forms"):
-        PolicyConfig(name="nearest_wrong", forms=True)
 
 
 def test_best_of_n_is_taken_in_blocks_of_draws_and_keeps_n() -> None:
@@ -111,13 +107,6 @@ def test_best_of_n_is_taken_in_blocks_of_draws_and_keeps_n() -> None:
     assert found == {("draw0", "draw2"): 4, ("draw6", "draw7"): 4}
     ties = [judged(f"draw{index}", FAILED, n_passed=2, index=index) for index in range(4)]
     assert pair_up(ties, config(PolicyConfig(name="best_of_n", n=4))).pairs == ()
-
-
-def test_all_against_all_stops_at_its_cap() -> None:
-    rows = [judged(f"{n}of4", PASSED if n == 4 else FAILED, n_passed=n) for n in range(5)]
-    assert len(pair_up(rows, config(PolicyConfig(name="all_against_all"))).pairs) == 10
-    made = pair_up(rows, config(PolicyConfig(name="all_against_all", cap=3)))
-    assert (len(made.pairs), made.dropped[Drop.OVER_POLICY_CAP]) == (3, 7)
 
 
 def test_policies_share_a_problem_by_weight() -> None:

@@ -94,9 +94,7 @@ def policies(draw: st.DrawFn) -> PolicyConfig:
         reach=draw(st.sampled_from([2, 16, 16])),
         min_gap=draw(st.sampled_from([0.0, 0.25, 0.5])),
         n=draw(st.sampled_from([2, 5])),
-        cap=draw(st.integers(1, 3)),
         dimensions=draw(st.sampled_from([(), ("readability",)])),
-        forms=draw(st.booleans()) if name == "cleaner" else False,
     )
 
 
@@ -109,10 +107,7 @@ CONFIGS = st.builds(
     test_share=st.sampled_from([0.0, 0.5, 1.0]),
     near_problems=st.sampled_from([None, 0.7]),
     max_trivial_share=st.floats(0, 1),
-    max_difficulty_share=st.sampled_from([0.25, 0.5, 0.7, 1.0]),
     max_length_ratio=st.sampled_from([None, 1.5, 8.0]),
-    reject_outvoted=st.booleans(),
-    weak_problems=st.booleans(),
 )
 
 
@@ -138,7 +133,7 @@ def test_no_table_breaks_a_guard(table: Table, config: PairsConfig, seed: int) -
 
 
 def check_pair(pair: Pair, table: Table, config: PairsConfig) -> None:
-    problems, rows, standings, weak = table
+    problems, rows, standings, _ = table
     by_id = {row.candidate.candidate_id: row for row in rows}
     chosen, rejected = by_id[pair.chosen_id], by_id[pair.rejected_id]
     standing = {row.candidate_id: row.standing for row in standings}
@@ -150,17 +145,12 @@ def check_pair(pair: Pair, table: Table, config: PairsConfig) -> None:
     lengths = sorted(len(answer[0].content) for answer in (pair.chosen, pair.rejected))
     assert config.max_length_ratio is None or lengths[1] <= config.max_length_ratio * lengths[0]
     assert {chosen.verdict.label, rejected.verdict.label} <= {PASSED, FAILED}
-    if chosen.verdict.label is PASSED:
-        assert standing.get(pair.chosen_id) not in DOUBTED or config.reject_outvoted
-    if rejected.verdict.label is PASSED and standing.get(pair.rejected_id) in DOUBTED:
-        assert config.reject_outvoted
-        assert standing[pair.rejected_id] is not CrosscheckResult.DOUBTFUL
-    assert config.weak_problems or not next(row for row in weak if row.problem_id == pair.problem_id).is_weak
-    asks_for_forms = any(policy.forms for policy in config.policies)
+    for row, key in ((chosen, pair.chosen_id), (rejected, pair.rejected_id)):
+        assert row.verdict.label is FAILED or standing.get(key) not in DOUBTED
     if rejected.verdict.cause is not Cause.NO_CODE and chosen.verdict.cause is not Cause.NO_CODE:
         for one, other in zip(fingerprints(chosen), fingerprints(rejected), strict=True):
-            assert one != other or not one or (asks_for_forms and pair.policy == "cleaner")
-    check_policy(pair, chosen, rejected, standing, config)
+            assert one != other or not one
+    check_policy(pair, chosen, rejected, config)
     assert problems
 
 
@@ -168,10 +158,9 @@ def check_policy(
     pair: Pair,
     chosen: Judged,
     rejected: Judged,
-    standing: dict[str, CrosscheckResult],
     config: PairsConfig,
 ) -> None:
-    one, other = (_is_right(row, standing, config) for row in (chosen, rejected))
+    one, other = (row.verdict.label is PASSED for row in (chosen, rejected))
     made_by = [policy for policy in config.policies if policy.name == pair.policy]
     if pair.policy in ("passed_over_failed", "nearest_wrong", "likeliest_wrong"):
         assert (one, other) == (True, False)
@@ -214,9 +203,6 @@ def check_caps(made: Made, config: PairsConfig) -> None:
         if not pairs:
             continue
         assert sum(pair.rejected_cause in TRIVIAL for pair in pairs) / len(pairs) <= config.max_trivial_share
-        quarters = Counter(min(3, int(pair.pass_rate * 4)) for pair in pairs)
-        share = max(config.max_difficulty_share, 1 / len(quarters))
-        assert max(quarters.values()) <= share * len(pairs) + 1e-6
 
 
 @settings(deadline=None, max_examples=60)
@@ -256,8 +242,3 @@ def fingerprints(row: Judged) -> tuple[str, str]:
 
 def chosen_tags(row: Judged) -> tuple[str, ...]:
     return row.syntax.tags
-
-
-def _is_right(row: Judged, standing: dict[str, CrosscheckResult], config: PairsConfig) -> bool:
-    disproved = standing.get(row.candidate.candidate_id) in (CrosscheckResult.OUTVOTED, CrosscheckResult.REFUTED)
-    return row.verdict.label is PASSED and not (disproved and config.reject_outvoted)

@@ -134,7 +134,7 @@ def test_other_policies_and_rates_never_see_a_repair(tmp_path: Path) -> None:
         judged("v", Label.FAILED, problem_id=TRAIN),
         judged("p", problem_id=TRAIN),
     ]
-    others = (PolicyConfig(), PolicyConfig(name="all_against_all"))
+    others = (PolicyConfig(), PolicyConfig(name="partial_credit"))
     before, _ = pairs_of(tmp_path, rows, others)
     write_step(tmp_path, 1, [repair("r1", Label.PASSED, "w"), repair("r2", Label.FAILED, "w")], {"r1": CONFIRMED})
     after, _ = pairs_of(tmp_path, rows, others)

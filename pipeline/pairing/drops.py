@@ -22,10 +22,6 @@ class PairingError(PairsmithError):
     """The tables given don't belong together."""
 
 
-class NarrowedError(PairsmithError):
-    """Selection kept fewer right approaches than the configuration asks for."""
-
-
 class Drop(StrEnum):
     """The closed list of reasons.
 
@@ -48,7 +44,6 @@ class Drop(StrEnum):
     ALL_FAILED = "all_failed", "problem", "every decided candidate failed, so there is nothing to choose"
     ONE_SIDE_LEFT = "one_side_left", "problem", "the guards left no policy a candidate to choose and one to reject"
     NEAR_TEST_PROBLEM = "near_test_problem", "problem", "a near-duplicate of a held-out one"
-    WEAK_PROBLEM = "weak_problem", "problem", "candidates that pass its tests disagree on further inputs"
 
     UNKNOWN_PROBLEM = "unknown_problem", "candidate", "its problem is not in the table of problems"
     INCOMPLETE = "incomplete", "candidate", "its program, verdict or syntax is missing"
@@ -73,12 +68,10 @@ class Drop(StrEnum):
     NOT_PREFERRED = "not_preferred", "pair", "its policy finds no difference between the two, or a too small one"
     BEYOND_REACH = "beyond_reach", "pair", "one of the two comes after the candidates that its policy considers"
     PAIR_TAKEN = "pair_taken", "pair", "another policy has made a pair of these two, in this order or the other"
-    OVER_POLICY_CAP = "over_policy_cap", "pair", "the problem already has its maximum of pairs of this policy"
     OVER_APPROACH_CAP = "over_approach_cap", "pair", "the problem has its maximum of pairs with this approach"
     OVER_CANDIDATE_CAP = "over_candidate_cap", "pair", "one of the two is already in its maximum of pairs"
     OVER_PROBLEM_CAP = "over_problem_cap", "pair", "the problem already has its maximum of pairs"
     OVER_TRIVIAL_SHARE = "over_trivial_share", "pair", "too many rejected answers have no runnable code"
-    OVER_DIFFICULTY_SHARE = "over_difficulty_share", "pair", "too many pairs of the split have this pass rate"
     OVER_REPAIR_SHARE = "over_repair_share", "pair", "too many pairs of the split are repairs"
     LENGTH_TELLS = "length_tells", "pair", "too many pairs are in the order that length alone predicts"
     STYLE_TELLS = "style_tells", "pair", "too many pairs are in the order that style alone predicts"

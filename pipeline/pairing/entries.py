@@ -20,15 +20,11 @@ TRIVIAL = tuple(
     cause.value for cause in (Cause.NO_CODE, Cause.SYNTAX_ERROR, Cause.COMPILE_ERROR, Cause.MISSING_ENTRY_POINT)
 )
 _DOUBTED = (CrosscheckResult.DOUBTFUL.value, CrosscheckResult.OUTVOTED.value, CrosscheckResult.REFUTED.value)
-_DISPROVED = (CrosscheckResult.OUTVOTED.value, CrosscheckResult.REFUTED.value)
 _FLAKY = "flaky"  # cause of a candidate whose answers differ from run to run
 
 
-def join_entries(tables: PairingTables, reject_outvoted: bool) -> pl.DataFrame:
+def join_entries(tables: PairingTables) -> pl.DataFrame:
     """Return one row a candidate, sorted by problem and candidate, whatever the order of the tables.
-
-    Args:
-        reject_outvoted: whether a disproved candidate counts as failed, or is dropped.
 
     Returns:
         Ids; `passed` (null without a label), `share` of the cases passed in [0, 1] (0 for a failed one under a
@@ -45,7 +41,7 @@ def join_entries(tables: PairingTables, reject_outvoted: bool) -> pl.DataFrame:
         refuse_repeats(getattr(tables, kind), "problem_id" if kind == "problems" else "candidate_id", kind)
     joined = _join(tables).collect(engine="streaming")
     _refuse_mixed(joined)
-    entries = joined.with_columns(**_derive(reject_outvoted)).with_columns(_own_reason())
+    entries = joined.with_columns(**_derive()).with_columns(_own_reason())
     return _reason_among_others(entries.sort("problem_id", "candidate_id"))
 
 
@@ -130,10 +126,9 @@ def _refuse_mixed(joined: pl.DataFrame) -> None:
             )
 
 
-def _derive(reject_outvoted: bool) -> dict[str, pl.Expr]:
+def _derive() -> dict[str, pl.Expr]:
     has_code = pl.col("extraction") != Extraction.NO_CODE.value
     has_tree = has_code & pl.col("has_syntax").is_not_null()
-    disproved = pl.col("standing").is_in(_DISPROVED).fill_null(False) & reject_outvoted
     label_passed = pl.col("label") == Label.PASSED.value
     by_tester = pl.col("judged_by").is_in([JudgedBy.TESTER.value, JudgedBy.IN_PROCESS.value])
     share = (pl.col("n_passed") / pl.col("n_cases")).clip(0.0, 1.0)
@@ -145,7 +140,7 @@ def _derive(reject_outvoted: bool) -> dict[str, pl.Expr]:
 
     decided = pl.col("label").is_in([Label.PASSED.value, Label.FAILED.value]) & (pl.col("cause") != _FLAKY)
     return {
-        "passed": pl.when(decided).then(label_passed & ~disproved),
+        "passed": pl.when(decided).then(label_passed),
         "share": pl.when(label_passed)
         .then(1.0)
         .when(by_tester | (pl.col("n_cases") <= 0))
@@ -163,7 +158,6 @@ def _derive(reject_outvoted: bool) -> dict[str, pl.Expr]:
         "renamed": pl.when(has_tree).then("renamed").fill_null(""),
         "has_code": has_code,
         "tags": pl.when(has_tree).then("tags").otherwise(pl.lit([], dtype=pl.List(pl.String))),
-        "is_disproved": disproved & label_passed,
     }
 
 
@@ -173,7 +167,7 @@ def _own_reason() -> pl.Expr:
     lacks_tree = pl.col("has_code") & pl.col("has_syntax").is_null()
     lacks_program = label_passed & (pl.col("extraction") != Extraction.OK.value)
     is_flaky = (pl.col("cause") == _FLAKY) | (pl.col("label") == _FLAKY)
-    doubted = label_passed & pl.col("standing").is_in(_DOUBTED).fill_null(False) & ~pl.col("is_disproved")
+    doubted = label_passed & pl.col("standing").is_in(_DOUBTED).fill_null(False)
     # The tests hold the case that the model was shown: what proves a repair is that it agrees beyond them.
     is_repair = pl.col("repaired_from").is_not_null()
     is_confirmed = (pl.col("standing") == CrosscheckResult.CONFIRMED.value).fill_null(False)
@@ -203,7 +197,7 @@ def _reason_among_others(entries: pl.DataFrame) -> pl.DataFrame:
     entries = entries.with_columns(is_conflict=free & (passed.min() != passed.max()).over(alike).fill_null(False))
     rules = [
         (Drop.LABEL_CONFLICT, pl.col("is_conflict")),
-        (Drop.TIE, ~pl.col("passed") & (pl.col("share") >= 1.0) & ~pl.col("is_disproved")),
+        (Drop.TIE, ~pl.col("passed") & (pl.col("share") >= 1.0)),
         (Drop.EMPTY_ANSWER, pl.col("is_blank")),
     ]
     entries = entries.with_columns(reason=pl.coalesce("reason", pl.when(free).then(first_reason(rules))))

@@ -6,9 +6,7 @@ candidates.
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import get_args
 
 import numpy as np
@@ -19,8 +17,6 @@ from pairsmith.pipeline.pairing.drops import Drop, first_reason
 from pairsmith.pipeline.pairing.splits import AnswerScores, Leak, What, score_answers, thin, weigh
 from pairsmith.schemas.config.pairs import PairsConfig
 
-_EPSILON = 1e-9
-N_DIFFICULTIES = 4  # quarters of the pass rate
 PAIR_COLUMNS = ("asked_key", "answer_key", "form", "exact", "renamed", "n_chars")
 """Columns of both sides that `pair_reason` reads; those of the rejected one end in `_rejected`."""
 
@@ -50,19 +46,13 @@ class Approaches:
     n_before: int  # approaches of passed candidates, summed over problems; likewise `n_after` of chosen ones
     n_after: int
 
-    @property
-    def kept(self) -> float:
-        """Return the share of approaches that some pair chooses, in [0, 1]; 1 without any."""
-        return self.n_after / self.n_before if self.n_before else 1.0
-
 
 def pair_reason(config: PairsConfig) -> pl.Expr:
     """Return why an offer can't be a pair, null where it can.
 
-    Reads PAIR_COLUMNS, `fits`, `forms`: whether the policy asks for pairs that differ by form only, and
-    `is_repair`: whether the chosen one was drawn under a prompt that shows the rejected one. Texts are compared
-    by 64-bit digests: two of a million differ and have one digest with a probability of 3e-8, and then one good
-    pair is lost.
+    Reads PAIR_COLUMNS, `fits`, and `is_repair`: whether the chosen one was drawn under a prompt that shows the
+    rejected one. Texts are compared by 64-bit digests: two of a million differ and have one digest with a
+    probability of 3e-8, and then one good pair is lost.
     """
     other = {name: pl.col(f"{name}_rejected") for name in PAIR_COLUMNS}
     same_program = pl.any_horizontal(
@@ -72,7 +62,7 @@ def pair_reason(config: PairsConfig) -> pl.Expr:
     rules = [
         (Drop.NOT_PREFERRED, ~pl.col("fits")),
         (Drop.DIFFERENT_PROMPT, is_apart & ~pl.col("is_repair")),
-        (Drop.SAME_FINGERPRINT, same_program & ~pl.col("forms")),
+        (Drop.SAME_FINGERPRINT, same_program),
         (Drop.SAME_TEXT, pl.col("answer_key") == other["answer_key"]),
     ]
     if config.max_length_ratio is not None:
@@ -93,40 +83,9 @@ def over_share(pairs: pl.DataFrame, max_share: float, of_kind: pl.Expr) -> pl.Se
     pairs = pairs.with_columns(of_kind=of_kind)
     n = int(pairs["of_kind"].sum())
     n_kept = most_of_share(n, pairs.height - n, max_share)
-    return pairs.select(over=pl.col("of_kind") & (_turn("of_kind") > n_kept))["over"]
-
-
-def over_difficulty_share(pairs: pl.DataFrame, max_share: float) -> pl.Series:
-    """Return which pairs are too many among those of one quarter of pass rates, in turns over problems.
-
-    Where few quarters have pairs, the bound is an even share of these: with one quarter everything is kept.
-
-    Args:
-        pairs: of one split: `problem_id`, `difficulty` (an integer from 0), and `pair_tie`.
-        max_share: share of the split's pairs that one quarter may hold, in [0, 1].
-    """
-    sizes = [n for _, n in pairs.group_by("difficulty").len().iter_rows()]
-    cap = difficulty_cap(sizes, max_share)
-    return pairs.select(over=_turn("difficulty") > cap)["over"]
-
-
-def difficulty_cap(sizes: Iterable[int], max_share: float) -> int:
-    """Return the largest cap on every size after which none is over its share of their sum.
-
-    Args:
-        sizes: pairs of each quarter that has some.
-        max_share: see `over_difficulty_share`.
-    """
-    ordered = sorted(sizes)
-    if not ordered:
-        return 0
-    share = max(max_share, 1.0 / len(ordered))
-    low, high = ordered[0], ordered[-1]  # at the smallest size all shares are even
-    while low < high:  # cap / sum grows with the cap, so the largest one that holds can be bisected
-        middle = (low + high + 1) // 2
-        holds = middle <= share * sum(min(size, middle) for size in ordered) + _EPSILON
-        low, high = (middle, high) if holds else (low, middle - 1)
-    return low
+    round_ = pl.col("pair_tie").rank("ordinal").over("of_kind", "problem_id")
+    turn = pl.struct(round_.alias("round"), "pair_tie").rank("ordinal").over("of_kind")
+    return pairs.select(over=pl.col("of_kind") & (turn > n_kept))["over"]
 
 
 def most_of_share(n: int, n_others: int, max_share: float) -> int:
@@ -140,19 +99,13 @@ def most_of_share(n: int, n_others: int, max_share: float) -> int:
     return most
 
 
-def _turn(kind: str) -> pl.Expr:
-    """Return each pair's number, from 1, among those of its kind in turns over problems."""
-    round_ = pl.col("pair_tie").rank("ordinal").over(kind, "problem_id")
-    return pl.struct(round_.alias("round"), "pair_tie").rank("ordinal").over(kind)
-
-
 def balance_split(pairs: pl.DataFrame, config: PairsConfig) -> Balanced:
     """Return the pairs of a split that hold all bounds of the configuration.
 
     What one guard drops may break the bound of another, so they take turns until none drops anything.
 
     Args:
-        pairs: of one split, sorted by `pair_tie`, with `is_trivial`, `difficulty`, `problem_tie`, `approach_share`
+        pairs: of one split, sorted by `pair_tie`, with `is_trivial`, `problem_tie`, `approach_share`
             (of the chosen, see `share_of_approach`) and, for both sides, `leakage.STYLE_COLUMNS`.
     """
     before = _measure_leaks(pairs)
@@ -164,11 +117,9 @@ def balance_split(pairs: pl.DataFrame, config: PairsConfig) -> Balanced:
         n = pairs.height
         for reason, of_kind, share in (
             (Drop.OVER_TRIVIAL_SHARE, pl.col("is_trivial"), config.max_trivial_share),
-            (Drop.OVER_DIFFICULTY_SHARE, None, config.max_difficulty_share),
             (Drop.OVER_REPAIR_SHARE, pl.col("policy") == "repaired", max_repairs),
         ):
-            over = over_difficulty_share if of_kind is None else partial(over_share, of_kind=of_kind)
-            out = over(pairs, max_share=share)
+            out = over_share(pairs, share, of_kind)
             dropped[reason] += int(out.sum())
             pairs = pairs.filter(~out)
         if config.leakage == "drop":

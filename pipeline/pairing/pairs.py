@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pairsmith.pipeline.pairing.drops import Drop, NarrowedError, barred_pairs, drop_marked, first_reason
+from pairsmith.pipeline.pairing.drops import Drop, barred_pairs, drop_marked, first_reason
 from pairsmith.pipeline.pairing.entries import join_entries, tie_breaks
 from pairsmith.pipeline.pairing.guards import (
-    N_DIFFICULTIES,
     Approaches,
     Balanced,
     balance_split,
@@ -79,7 +78,6 @@ def make_pairs(
 
     Raises:
         PairingError: if an id comes twice in a table, or tables disagree on a candidate's problem.
-        NarrowedError: if fewer right approaches survive than `min_approaches_kept`.
     """
     known = _list_problems(tables, config, seed)
     opened, solutions, places = [], [], [0]
@@ -108,12 +106,6 @@ def make_pairs(
         dropped += split.dropped
     kept = pl.concat([split.pairs for split in balanced.values()])
     approaches = count_approaches(pl.concat(right), sides_of_pairs, kept)
-    if approaches.kept < config.min_approaches_kept:
-        raise NarrowedError(
-            f"pairs choose {approaches.n_after} of {approaches.n_before} right approaches, a share of "
-            f"{approaches.kept:.3f}; pairs.min_approaches_kept asks for {config.min_approaches_kept}: raise "
-            "pairs.max_per_problem, or lower the bound"
-        )
     rows = [
         pair_rows(kept.filter(pl.col("chosen").is_between(low, high, closed="left")), sides, part.tables)
         for low, high, sides, part in zip(places, places[1:], used, done, strict=False)
@@ -147,7 +139,7 @@ def _open_entries(
     Args:
         known: see `_list_problems`.
     """
-    entries = drop_marked(join_entries(tables, config.reject_outvoted), tables.marks)
+    entries = drop_marked(join_entries(tables), tables.marks)
     problems = _judge_problems(tables, entries, config, known)
     entries = entries.join(
         problems.select("problem_id", "problem_reason", "split", "problem_tie"),
@@ -181,18 +173,16 @@ def _free_entries(entries: pl.DataFrame, tables: PairingTables, config: PairsCon
 
 
 def _list_problems(tables: PairingTables, config: PairsConfig, seed: int) -> pl.DataFrame:
-    """Return the problems with their split, and which are near held-out ones or weak."""
+    """Return the problems with their split, and which are near held-out ones."""
     refuse_repeats(tables.problems, "problem_id", "problems")
     problems = tables.problems.select("problem_id").collect().sort("problem_id")
     ids = problems["problem_id"].to_list()
     split = {key: split_of(key, config.test_share) for key in ids}
     near = _near_held_out(tables, split, config)
-    weak = tables.problem_standings.filter("is_weak").select("problem_id").collect()["problem_id"]
     return problems.with_columns(
         split=pl.Series([split[key] for key in ids], dtype=pl.String),
         problem_tie=tie_breaks(problems["problem_id"], seed),
         is_near=pl.col("problem_id").is_in(near),
-        is_weak=pl.col("problem_id").is_in(weak.unique().implode()),
     )
 
 
@@ -207,7 +197,6 @@ def _judge_problems(
     names = {policy.name for policy in config.policies}
     one_sided = [
         (Drop.NEAR_TEST_PROBLEM, pl.col("is_near")),
-        (Drop.WEAK_PROBLEM, pl.col("is_weak") & (not config.weak_problems)),
         (Drop.NO_DECIDED, pl.col("any_passed").is_null()),
         (Drop.ALL_PASSED, pl.col("all_passed") & (names <= NEEDS_FAILED)),
         (Drop.ALL_FAILED, ~pl.col("any_passed") & (names <= NEEDS_PASSED)),
@@ -253,8 +242,7 @@ def _count_reasons(
     for frame, column in ((entries, "reason"), (problems, "problem_reason")):
         for reason, n in frame[column].drop_nulls().value_counts().iter_rows():
             dropped[Drop(reason)] += n
-    if not any(policy.forms for policy in config.policies):
-        dropped[Drop.DUPLICATE] += int(entries["is_repeat"].sum())
+    dropped[Drop.DUPLICATE] += int(entries["is_repeat"].sum())
     open_ones = problems.filter(pl.col("problem_reason").is_null())["problem_id"]
     dropped[Drop.ONE_SIDE_LEFT] += sum(key not in selection.n_possible for key in open_ones)
     return dropped
@@ -270,8 +258,7 @@ def _balance(pairs: pl.DataFrame, entries: pl.DataFrame, config: PairsConfig, se
     rows = rows.join(rejected, left_on="rejected", right_on="place", suffix="_rejected")
     names = [policy.name for policy in config.policies]
     rows = rows.with_columns(
-        policy=pl.col("policy").replace_strict(dict(enumerate(names)), return_dtype=pl.String),
-        difficulty=(pl.col("pass_rate") * N_DIFFICULTIES).floor().clip(0, N_DIFFICULTIES - 1).cast(pl.Int64),
+        policy=pl.col("policy").replace_strict(dict(enumerate(names)), return_dtype=pl.String)
     )
     rows = rows.with_columns(pair_id=_pair_ids(rows))
     rows = rows.with_columns(pair_tie=tie_breaks(rows["pair_id"], seed)).sort("pair_tie")

@@ -202,15 +202,6 @@ def best_of_n(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
     return Offers(as_offers(rows, value=gap, cost=-gap, fits=fits, n_compared=pl.col("n_block")), n_beyond)
 
 
-def all_against_all(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
-    """Offer every candidate over every other that passes fewer cases; `cap` bounds what is taken of a problem."""
-    chosen = _most_cases_first(entries)
-    rejected = in_turns(entries, "behaviour").sort("problem_id", "share", maintain_order=True)
-    rows, n_beyond = cross(chosen, rejected, policy.reach, ["share"])
-    gap = pl.col("share") - pl.col("share_rejected")
-    return Offers(as_offers(rows, value=gap, fits=gap > 0.0), n_beyond)
-
-
 def repaired(entries: pl.DataFrame, policy: PolicyConfig) -> Offers:
     """Offer the first repair that passes over the program that it mends; there is no measure.
 
@@ -234,7 +225,6 @@ POLICIES: Mapping[PolicyName, Policy] = {
     "likeliest_wrong": likeliest_wrong,
     "cleaner": cleaner,
     "best_of_n": best_of_n,
-    "all_against_all": all_against_all,
     "repaired": repaired,
 }
 NEEDS_FAILED = frozenset({"passed_over_failed", "nearest_wrong", "likeliest_wrong"})

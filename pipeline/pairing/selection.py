@@ -31,7 +31,7 @@ _ORDER = (
     "rejected_tie", "chosen_tie",
 )  # fmt: skip
 _CAPS = (
-    Drop.PAIR_TAKEN, Drop.OVER_APPROACH_CAP, Drop.OVER_CANDIDATE_CAP, Drop.OVER_POLICY_CAP, Drop.OVER_PROBLEM_CAP,
+    Drop.PAIR_TAKEN, Drop.OVER_APPROACH_CAP, Drop.OVER_CANDIDATE_CAP, Drop.OVER_PROBLEM_CAP,
 )  # fmt: skip
 
 
@@ -96,14 +96,12 @@ def _batches(entries: pl.DataFrame, config: PairsConfig) -> Iterator[pl.DataFram
 
 def _all_offers(entries: pl.DataFrame, config: PairsConfig) -> tuple[pl.DataFrame, int]:
     parts, n_beyond = [], 0
-    drawn = entries.filter(pl.col("repaired_from").is_null())
-    plain = drawn.filter(~pl.col("is_repeat"))
+    plain = entries.filter(pl.col("repaired_from").is_null() & ~pl.col("is_repeat"))
     for number, policy in enumerate(config.policies):
-        offered = entries if policy.is_repair() else drawn if policy.forms else plain
+        offered = entries if policy.is_repair() else plain
         made = POLICIES[policy.name](offered, policy)
         n_beyond += made.n_beyond
-        marks = {"forms": pl.lit(policy.forms), "is_repair": pl.lit(policy.is_repair())}
-        parts.append(made.rows.with_columns(policy=pl.lit(number, pl.Int64), **marks))
+        parts.append(made.rows.with_columns(policy=pl.lit(number, pl.Int64), is_repair=pl.lit(policy.is_repair())))
     sides = entries.select(
         *("place", *PAIR_COLUMNS, "is_trivial", "tie"),
         problem=pl.col("problem_id").rle_id().cast(pl.Int64),
@@ -146,12 +144,6 @@ class _Rounds:
     def __init__(self, offers: pl.DataFrame, config: PairsConfig) -> None:
         self.config = config
         self.weights = np.array([policy.weight for policy in config.policies])
-        self.policy_caps = np.array(
-            [
-                policy.cap if policy.name == "all_against_all" else config.max_per_problem
-                for policy in config.policies
-            ]
-        )
         self.fixed: dict[str, npt.NDArray[Any]] = {
             name: offers[name].to_numpy() for name in ("policy", "cost", "rejected_tie", "chosen_tie")
         }
@@ -188,7 +180,6 @@ class _Rounds:
                 self.value("two", rows) > 0,
                 self.value("approach", rows) >= (config.max_per_approach or infinite),
                 np.maximum(self.value("chosen", rows), self.value("rejected", rows)) >= config.max_per_candidate,
-                self.value("slot", rows) >= self.policy_caps[self.fixed["policy"][rows]],
                 self.value("problem", rows) >= config.max_per_problem,
             ]
         )

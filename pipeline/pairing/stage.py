@@ -81,7 +81,7 @@ def _external(config: RunConfig) -> list[str]:
 
 STAGE = Stage(
     name="pairs",
-    about="eight policies under guards and caps, split by problem",
+    about="seven policies under guards and caps, split by problem",
     record=Pair,
     reads=_READS,
     settings=("pairs", "seed"),

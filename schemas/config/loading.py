@@ -20,7 +20,6 @@ M = TypeVar("M", bound=BaseModel)
 RENAMED: Mapping[str, str] = {
     "truth": "crosscheck",
     "execution.timeouts_again": "execution.rerun_timeouts",
-    "pairs.outvoted_rejected": "pairs.reject_outvoted",
     "sampling.n_a_request": "sampling.n_per_request",
     "sampling.vllm.context": "sampling.vllm.engine.max_model_len",
     "sampling.vllm.dtype": "sampling.vllm.engine.dtype",
@@ -36,9 +35,11 @@ RENAMED: Mapping[str, str] = {
 REMOVED: frozenset[str] = frozenset({
     "crosscheck.clear_share", "crosscheck.min_programs", "crosscheck.min_share", "crosscheck.min_share_outside",
     "crosscheck.n_programs", "crosscheck.n_timed_runs", "engine.max_retries", "engine.sampler_cpus",
-    "execution.fault_limit", "judge", "overlap", "pairs.policies.ancestors", "pairs.policies.max_p",
-    "pairs.policies.min_speedup", "pairs.policies.min_tags", "rounds.patience", "sampling.request_limit_s",
-    "sampling.send_seed", "sampling.vllm.cpu_threads", "sampling.vllm.max_restarts", "sampling.vllm.options",
+    "execution.fault_limit", "judge", "overlap", "pairs.max_difficulty_share", "pairs.min_approaches_kept",
+    "pairs.outvoted_rejected", "pairs.policies.ancestors", "pairs.policies.cap", "pairs.policies.forms",
+    "pairs.policies.max_p", "pairs.policies.min_speedup", "pairs.policies.min_tags", "pairs.reject_outvoted",
+    "pairs.weak_problems", "rounds.patience", "sampling.request_limit_s", "sampling.send_seed",
+    "sampling.vllm.cpu_threads", "sampling.vllm.max_restarts", "sampling.vllm.options",
     "sampling.vllm.start_limit_s", "sandbox.recycle_after", "sandbox.start_limit_s", "scoring.confidence",
     "scoring.n_timed_programs", "scoring.n_timed_runs", "scoring.rare_share", "service.retry_delay_s",
     "service.runs", "syntax.benchmark_words", "syntax.order_free", "syntax.quality",

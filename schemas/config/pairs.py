@@ -14,7 +14,6 @@ PolicyName = Literal[
     "likeliest_wrong",
     "cleaner",
     "best_of_n",
-    "all_against_all",
     "repaired",
 ]
 Dimension = Literal["instruction", "explanation", "complexity", "readability", "style"]
@@ -38,7 +37,6 @@ class PolicyConfig(Section):
         0.25, description="partial_credit: minimum difference between the shares of passed cases."
     )
     n: int = Field(8, ge=2, description="best_of_n: draws from which the best and the worst are selected.")
-    cap: int = Field(64, ge=1, description="all_against_all: maximum number of pairs of a problem.")
     prefer: tuple[str, ...] = Field(
         (), description="cleaner: preferred style tags; defaults if `avoid` is empty too."
     )
@@ -54,15 +52,6 @@ class PolicyConfig(Section):
         1, ge=1, le=8, description="repaired: number of steps; each repairs the output of the previous one."
     )
     max_share: Share = Field(0.3, description="repaired: maximum share of a split's pairs.")
-    forms: bool = Field(
-        False, description="cleaner: also pair programs that differ only in comments, format or names."
-    )
-
-    @model_validator(mode="after")
-    def _forms_are_style(self) -> "PolicyConfig":
-        if self.forms and self.name != "cleaner":
-            raise ValueError(f"forms = true is for policy cleaner only, not for {self.name}")
-        return self
 
     def is_repair(self) -> bool:
         """Return whether the policy pairs repairs."""
@@ -102,9 +91,6 @@ class PairsConfig(Section):
     max_length_ratio: float | None = Field(
         8.0, gt=1.0, description="Characters of the longer answer over those of the shorter one."
     )
-    max_difficulty_share: Share = Field(
-        1.0, description="Share of pairs from one quarter of pass rates; at least an even share."
-    )
     max_length_auc: float = Field(
         0.6,
         ge=0.5,
@@ -126,10 +112,6 @@ class PairsConfig(Section):
         "problem's right draws, to the power of minus this value. 1 weights all approaches "
         "equally, 0 all pairs.",
     )
-    min_approaches_kept: Share = Field(
-        0.0,
-        description="Minimum share of correct approaches that pairs choose; below it the build fails.",
-    )
     earlier: tuple[Path, ...] = Field(
         (), description="Run folders of the same problems whose candidates are used too; `rounds` sets it."
     )
@@ -140,10 +122,6 @@ class PairsConfig(Section):
         False,
         description="Keep right programs of `earlier` from clusters that this run lacks, as chosen ones.",
     )
-    reject_outvoted: bool = Field(
-        False, description="Allow candidates that pass the tests but are clearly outvoted as rejected ones."
-    )
-    weak_problems: bool = Field(True, description="Make pairs of problems whose passed candidates disagree.")
 
     @model_validator(mode="after")
     def _weighs_one_way(self) -> "PairsConfig":
