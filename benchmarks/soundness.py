@@ -28,7 +28,7 @@ from pairsmith.schemas.config import ExecutionConfig, ProblemsConfig, SamplingCo
 from pairsmith.schemas.problem import Problem
 from pairsmith.schemas.verdict import Verdict
 
-LEVELS = ("exact", "plain", "renamed", "bare", "shape")
+LEVELS = ("exact", "plain", "renamed")
 
 
 def main() -> None:
@@ -103,9 +103,8 @@ def _report(rows: Sequence[Syntax], verdicts: dict[str, Verdict], codes: dict[st
         several = [group for group in classes.values() if len(group) > 1]
         mixed = [group for group in several if len({_behaviour(verdicts[row.candidate_id]) for row in group}) > 1]
         print(f"{level:<8} {len(classes):>6} classes, {len(several):>5} with several, {len(mixed):>4} that differ")
-        if level in ("exact", "plain", "renamed"):
-            for group in mixed:
-                _explain(group, verdicts, codes)
+        for group in mixed:
+            _explain(group, verdicts, codes)
 
 
 def _behaviour(verdict: Verdict) -> tuple[str, str, str]:

@@ -130,13 +130,9 @@ class Syntax:
         exact: 32 hex digits over the token stream and the shape of the tree, comments and white space left out.
         plain: the same with docstrings left out and free orders sorted; empty unless parsed, as the next ones.
         renamed: that with local names replaced by their order of binding.
-        bare: that with type hints left out, where they do nothing when the program runs.
-        shape: the shape of the tree: names, numbers and strings made alike.
         duplicate_of: candidate_id of the representative this one repeats; empty for none.
         duplicate_rule: exact, plain or renamed: the least that must be left out to make both equal; else empty.
         cluster: candidate_id of the representative of its near-duplicate cluster (itself where it is alone).
-        near: candidate_id of the representative that it is most similar to, of those that are near and no
-            duplicates; empty for none. `similarity` is their Jaccard similarity, 0.0 for none.
         contaminated_by: item of a benchmark that has the same program, such as `HumanEval/12`; empty for none.
         tags: style tags, sorted; the closed list is `pipeline.syntax.tags.TAGS`.
         n_tokens: tokens without comments.
@@ -177,10 +173,6 @@ class Syntax:
     comment_share: float
     parse_status: str = "parsed"
     plain: str = ""
-    bare: str = ""
-    shape: str = ""
-    near: str = ""
-    similarity: float = 0.0
     contaminated_by: str = ""
     max_function_lines: int = 0
     loop_depth: int = 0

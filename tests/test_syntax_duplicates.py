@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pairsmith.pipeline.syntax.analysing import analyse, analyse_problem
+from pairsmith.pipeline.syntax.analysing import analyse_problem
 from pairsmith.pipeline.syntax.duplicates import SMALL, Shingles, find_near, jaccard
 from pairsmith.schemas.candidate import Extraction, Program, Syntax
 from pairsmith.schemas.config import SyntaxConfig
@@ -60,42 +60,15 @@ def test_near_programs_share_a_cluster_and_are_kept() -> None:
     rows = by_id(analyse_problem(programs(codes), CONFIG))
     assert rows["a"].cluster == rows["b"].cluster in ("a", "b")
     assert rows["c"].cluster == "c"
-    assert (rows["a"].near, rows["b"].near, rows["c"].near) == ("b", "a", "")
-    assert rows["a"].similarity == rows["b"].similarity == pytest.approx(_by_hand(codes["a"], codes["b"]))
-    assert rows["c"].similarity == 0.0
     assert not any(row.duplicate_of for row in rows.values())
     strict = by_id(analyse_problem(programs(codes), SyntaxConfig(near_threshold=1.0)))
     assert strict["a"].cluster != strict["b"].cluster
-    assert strict["a"].near == ""
-
-
-def test_near_names_the_most_similar_representative() -> None:
-    lines = [f"    g{number}(a, {number})\n" for number in range(60)]
-    head = "def f(a):\n"
-    codes = {
-        "a": head + "".join(lines),
-        "b": head + "".join(lines[:-1]),
-        "c": head + "".join(lines[:-4]),
-        "d": head + "".join(lines) + "    # the same as a\n",
-    }
-    rows = by_id(analyse_problem(programs(codes), CONFIG))
-    first = rows["a"].duplicate_of or "a"
-    assert rows["d"].duplicate_of in ("", first)
-    assert [rows[name].near for name in "abcd"] == ["b", first, "b", "b"]
-    assert rows["a"].similarity == rows["d"].similarity > rows["c"].similarity >= 0.85
-
-
-def _by_hand(left: str, right: str) -> float:
-    sets = [analyse(code).shingles() for code in (left, right)]
-    assert sets[0]
-    assert sets[1]
-    return len(sets[0] & sets[1]) / len(sets[0] | sets[1])
 
 
 def test_a_program_alone_is_its_own_cluster() -> None:
     (program,) = programs({"a": LOOP})
     row = analyse_program(program)
-    assert (row.cluster, row.duplicate_of, row.near) == ("a", "", "")
+    assert (row.cluster, row.duplicate_of) == ("a", "")
     assert analyse_problem([], CONFIG) == []
 
 

@@ -124,9 +124,6 @@ class Grammar:
     dynamic: bool = False  # whether callees see a caller's locals (Bash)
     globals_: Kinds = NONE  # a statement that makes names global
     nonlocals: Kinds = NONE  # likewise for those of a function around
-    hints: Kinds = NONE  # type hints that have no effect when a program runs; with the `:` or `->` in front
-    # Kind that holds hints to the kind that it is without; empty where only the name is left then.
-    hinted: Mapping[str, str] = field(default_factory=dict)
     documents: bool = False  # whether the first string of a body is its documentation (Python)
     keywords: Kinds = NONE  # a keyword argument
     keyword_calls: Words = frozenset()  # built-in functions for which the order of keywords says nothing

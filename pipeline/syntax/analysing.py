@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pairsmith.pipeline.languages.table import find_grammar
 from pairsmith.pipeline.syntax.duplicates import Shingles, make_shingles, mark_duplicates
 from pairsmith.pipeline.syntax.fingerprints import (
-    Five,
+    Fingerprints,
     all_fingerprints,
     local_names,
     shingle_tokens,
@@ -23,7 +23,7 @@ class Analysis(NamedTuple):
     """What is known of a text, whatever its source."""
 
     status: ParseStatus
-    fingerprints: Five  # all but the exact one are empty unless it parses
+    fingerprints: Fingerprints  # all but the exact one are empty unless it parses
     tags: tuple[str, ...]
     measures: Measures
     one_letter_share: float
@@ -45,7 +45,7 @@ def analyse(code: str, language: str = "python") -> Analysis:
     status, facts = parse_facts(source, language)
     measures = measure(code, facts, row)
     if facts is None:
-        return Analysis(status, (unparsed_fingerprint(source), "", "", "", ""), (), measures, 0.0, None)
+        return Analysis(status, (unparsed_fingerprint(source), "", ""), (), measures, 0.0, None)
     locals_ = local_names(facts, row)
     found = Analysis(
         status,
@@ -72,7 +72,7 @@ def analyse_problem(programs: Sequence[Program], config: SyntaxConfig, language:
 
 def _make_row(program: Program, analysis: Analysis) -> Syntax:
     """Return the row of a program that is no duplicate yet."""
-    exact, plain, renamed, bare, shape = analysis.fingerprints
+    exact, plain, renamed = analysis.fingerprints
     return Syntax(
         candidate_id=program.candidate_id,
         problem_id=program.problem_id,
@@ -81,8 +81,6 @@ def _make_row(program: Program, analysis: Analysis) -> Syntax:
         exact=exact,
         plain=plain,
         renamed=renamed,
-        bare=bare,
-        shape=shape,
         duplicate_of="",
         duplicate_rule="",
         cluster=program.candidate_id,

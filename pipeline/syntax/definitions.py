@@ -7,8 +7,8 @@ from tree_sitter import Node
 
 from pairsmith.pipeline.languages.grammar import Binder, Grammar, ScopeKind, Shape, kind_ids
 from pairsmith.pipeline.syntax.expressions import expand
-from pairsmith.pipeline.syntax.facts import END_OF_FILE, Cut, Function, Scope
-from pairsmith.pipeline.syntax.walking import Call, Frame, Item, Observer, Plan, Walk, make_mark, names_below
+from pairsmith.pipeline.syntax.facts import END_OF_FILE, Function, Scope
+from pairsmith.pipeline.syntax.walking import Call, Frame, Item, Observer, Plan, Walk, names_below
 
 _PARAMETERS = Binder(role="parameter")
 
@@ -170,7 +170,7 @@ def _expand_outside(walk: Walk, node: Node, shape: Shape, inner: Scope, outer: S
             items += (inner, child, outer)
         else:
             items.append(child)
-    expand_hints(walk, node, children, items, node.type, row.hints)
+    walk.expand(node, children, items)
 
 
 def _find_name(node: Node | None, row: Grammar) -> Node | None:
@@ -249,46 +249,3 @@ def _expand_source(walk: Walk, clause: Node, source: Node, inner: Scope, outer: 
     for child in children:
         items += (outer, child, inner) if child == source else (child,)
     walk.expand(clause, children, items)
-
-
-def expand_hinted(other: str, row: Grammar) -> Plan:
-    """Return what goes below a node that may hold type hints; without these it is of the kind `other`."""
-
-    def plan(walk: Walk, node: Node) -> None:
-        children = walk.below(node)
-        expand_hints(walk, node, children, children, other, row.hints)
-
-    return plan
-
-
-def expand_hints(
-    walk: Walk,
-    node: Node,
-    children: list[Node],
-    items: "list[Item] | list[Node]",
-    other: str,
-    hints: frozenset[str],
-) -> None:
-    """Go below a node, and note where its type hints stand and what its mark is without them."""
-    hinted = [place for place, child in enumerate(children) if child.type in hints]
-    if not hinted:
-        walk.expand(node, children, items)
-        return
-    facts, stream = walk.facts, walk.facts.stream
-    dropped = {id(children[place]) for place in hinted}
-    for place in hinted:
-        before = children[place - 1] if place else None
-        if before is not None and before.type in (":", "->"):
-            dropped.add(id(before))
-    kind = walk.tables.ids.get(other)
-    mark = (make_mark(kind, len(children) - len(dropped)),) if kind is not None else ()
-    facts.hint_cuts.append(Cut(len(stream), len(stream) + 1, mark))
-    with_steps: list[Item] = []
-    for item in items:
-        if id(item) in dropped:
-            with_steps.append(Call(lambda: facts.hint_starts.append(len(stream))))
-            with_steps.append(item)
-            with_steps.append(Call(lambda: facts.hint_cuts.append(Cut(facts.hint_starts.pop(), len(stream)))))
-        else:
-            with_steps.append(item)
-    walk.expand(node, children, with_steps)

@@ -85,8 +85,7 @@ def mark_duplicates(rows: Sequence[Syntax], shingles: Sequence[Shingles | None],
 
     A program with the exact or the renamed fingerprint of another one is a duplicate: all but the class's
     representative name it in `duplicate_of`. Near-duplicates are kept: they only share a `cluster`, which
-    joins everything that exact, renamed and near edges connect, and name in `near` the representative that they
-    are most similar to. A program that doesn't parse is compared by
+    joins everything that exact, renamed and near edges connect. A program that doesn't parse is compared by
     its exact fingerprint only. Nothing here depends on the order of the rows.
 
     Args:
@@ -104,35 +103,17 @@ def mark_duplicates(rows: Sequence[Syntax], shingles: Sequence[Shingles | None],
     heads = [pick(group) for group in classes]
     comparable = [place for place, head in enumerate(heads) if shingles[head] is not None]
     near = find_near([shingles[heads[place]] or frozenset() for place in comparable], threshold)
-    near = [Near(comparable[i], comparable[j], similarity) for i, j, similarity in near]
-    roots = components(len(classes), [(i, j) for i, j, _ in near])
-    nearest = _nearest(near, [ranks[rows[head].candidate_id] for head in heads])
+    roots = components(len(classes), [(comparable[i], comparable[j]) for i, j, _ in near])
 
     marked: list[Syntax] = list(rows)
     for component in _group(range(len(classes)), lambda place: roots[place]):
         members = [place for part in component for place in classes[part]]
         cluster = rows[pick(members)].candidate_id
         for part in component:
-            other, similarity = nearest.get(part, (None, 0.0))
-            near_id = "" if other is None else rows[heads[other]].candidate_id
             for place in classes[part]:
                 of, rule = _name_head(rows[place], rows[heads[part]])
-                marked[place] = replace(
-                    rows[place], cluster=cluster, near=near_id, similarity=similarity, duplicate_of=of,
-                    duplicate_rule=rule,
-                )  # fmt: skip
+                marked[place] = replace(rows[place], cluster=cluster, duplicate_of=of, duplicate_rule=rule)
     return marked
-
-
-def _nearest(near: Sequence[Near], ranks: Sequence[bytes]) -> dict[int, tuple[int, float]]:
-    """Return for each class that is near to others the one that it is most similar to; the ranks decide ties."""
-    found: dict[int, tuple[int, float]] = {}
-    for left, right, similarity in near:
-        for this, other in ((left, right), (right, left)):
-            best = found.get(this)
-            if best is None or (-similarity, ranks[other]) < (-best[1], ranks[best[0]]):
-                found[this] = (other, similarity)
-    return found
 
 
 def _rank(candidate_id: str) -> bytes:

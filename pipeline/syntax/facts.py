@@ -132,7 +132,6 @@ class Facts:
         splats_keywords: whether some call has a `**` argument.
         scopes: all scopes, the file's first.
         cuts: parts of the stream that say nothing about the code: documentation.
-        hint_cuts: likewise for type hints.
         order_starts: first byte of a part whose order says nothing to that of the first one of its group.
         swaps: groups of such parts, as (start, end) in the stream.
         seen: tags whose evidence the walk saw directly.
@@ -146,7 +145,6 @@ class Facts:
         nesting_depth: see `schemas.candidate`; `loop_depth`: likewise of loops.
         import_tokens: how often an imported name is in the imports themselves.
         docstrings: documentation in strings, as written.
-        hint_starts: where type hints begin that have not ended yet.
         n_magic: comparisons with a number other than 0, 1 and -1.
         old: whether it has statements that only an older version of the language knows.
     """
@@ -163,7 +161,6 @@ class Facts:
     scopes: list[Scope] = field(default_factory=lambda: [Scope(ScopeKind.FILE, None)])
     functions: list[Function] = field(default_factory=list)
     cuts: list[Cut] = field(default_factory=list)
-    hint_cuts: list[Cut] = field(default_factory=list)
     order_starts: dict[int, int] = field(default_factory=dict)
     swaps: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
@@ -178,7 +175,6 @@ class Facts:
     loop_depth: int = 0
     n_magic: int = 0
     docstrings: list[bytes] = field(default_factory=list)
-    hint_starts: list[int] = field(default_factory=list)
     import_group: int = 0
     import_end: int = -1
     import_names: set[bytes] = field(default_factory=set)

@@ -9,9 +9,6 @@ an equal fingerprint:
   imports next to each other of modules of the standard library, and the order of keyword arguments in calls of
   built-in functions (values that are names or literals).
 - renamed: that, and the names of local variables, of functions inside of functions and their parameters.
-- bare: that, and type hints where they do nothing when a program runs. It says that two programs differ only in
-  these. It makes no duplicates: a hint that names nothing known stops a Python program.
-- shape: the texts of all names, numbers and strings. Two such programs are built alike, no more.
 
 Parameters of other functions, names at the top level and in classes, imported names, attributes and built-in
 names keep theirs. So do names that could be seen at run time, and all names of a program that looks at names
@@ -32,9 +29,9 @@ from pairsmith.pipeline.syntax.facts import MARK, Binding, Cut, Facts, Scope, fi
 
 Locals: TypeAlias = list[tuple[int, Binding]]
 """(place in the stream, variable) of every name that may be replaced, in order."""
-Five: TypeAlias = tuple[str, str, str, str, str]
+Fingerprints: TypeAlias = tuple[str, str, str]
+"""The fingerprints exact, plain and renamed, each of 32 hex digits."""
 _LOCAL, _VOID = b"\x01", b"\x05"
-_CONSTANT = re.compile(rb"\0(?:\.?[0-9][^\0]*|[A-Za-z]{0,2}[\"'`][^\0]*)")
 
 
 def unparsed_fingerprint(source: bytes) -> str:
@@ -42,23 +39,17 @@ def unparsed_fingerprint(source: bytes) -> str:
     return _digest([b"unparsed", *(line.rstrip() for line in source.split(b"\n") if line.strip())])
 
 
-def all_fingerprints(facts: Facts, source: bytes, row: Grammar, locals_: Locals) -> Five:
-    """Return the fingerprints exact, plain, renamed, bare and shape of a program, each of 32 hex digits."""
+def all_fingerprints(facts: Facts, source: bytes, row: Grammar, locals_: Locals) -> Fingerprints:
+    """Return the fingerprints of a program."""
     stream = facts.stream
     exact = _digest(stream)
     looking = looks_at_names(facts, source, row)
     cuts = _edits(facts, documented=not looking)
     plain = [_requote(token) for token in stream] if row.documents and b"'" in source else stream
     renamed = plain if looking else _renumber(plain, locals_)
-    shape = list(stream)
-    for index, _, _ in facts.names:
-        shape[index] = _LOCAL
     first = _digest(_apply(plain, cuts)) if cuts or plain is not stream else exact
     second = _digest(_apply(renamed, cuts)) if renamed is not plain else first
-    hint_cuts = facts.hint_cuts
-    third = _digest(_apply(renamed, sorted([*cuts, *hint_cuts]))) if hint_cuts else second
-    joined = _CONSTANT.sub(b"\0#", b"\0".join(shape))
-    return exact, first, second, third, hashlib.blake2b(joined, digest_size=16).hexdigest()
+    return exact, first, second
 
 
 def shingle_tokens(facts: Facts, locals_: Locals) -> list[bytes]:

@@ -164,7 +164,6 @@ def _expanders(row: Grammar) -> dict[str, Plan]:
     found |= {kind: expressions.expand_separated(ends) for kind, ends in row.separated.items()}
     found |= dict.fromkeys(row.keywords, expressions.expand_keyword)
     found |= dict.fromkeys(row.imports, expand_import(row))
-    found |= {kind: definitions.expand_hinted(other, row) for kind, other in row.hinted.items()}
     found |= dict.fromkeys(row.scopes, definitions.expand_scope(row))
     found |= dict.fromkeys(row.comprehensions, definitions.expand_comprehension)
     found |= dict.fromkeys(row.blocks, control.expand_block(row))

@@ -98,8 +98,6 @@ GRAMMAR = Grammar(
     ),
     globals_=kinds("global_statement"),
     nonlocals=kinds("nonlocal_statement"),
-    hints=kinds("type"),
-    hinted={"typed_parameter": "", "typed_default_parameter": "default_parameter"},
     documents=True,
     keywords=kinds("keyword_argument dictionary_splat"),
     keyword_calls=words(b"sorted min max print int open enumerate round sum"),

@@ -126,12 +126,6 @@ GRAMMAR = replace(
     binders={**_JS.binders, **each("enum_declaration internal_module", Binder(("name",), role="kept"))},
     patterns={**_JS.patterns, "required_parameter": ("pattern",), "optional_parameter": ("pattern",)},
     pins=_JS.pins | {"type_query", "type_predicate", "asserts", "accessibility_modifier", "decorator"},
-    hints=kinds("type_annotation"),
-    hinted={
-        "required_parameter": "required_parameter",
-        "optional_parameter": "optional_parameter",
-        "variable_declarator": "variable_declarator",
-    },
     hint_tags=True,
     labels=_JS.labels | {"type_identifier"},
     tag_kinds={
