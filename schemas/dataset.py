@@ -128,26 +128,6 @@ class Demonstration:
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
-    """All answers of one problem to one prompt, the best first.
-
-    Attributes:
-        answers: texts of the assistant; right ones first, then by share of cases passed, then by candidate id.
-        candidate_ids: one an answer; likewise `labels` (whether it is right) and `shares` (of cases passed).
-        ranks: from 1; equal for answers of the same rank.
-    """
-
-    prompt: tuple[Message, ...]
-    problem_id: str
-    split: str
-    answers: tuple[str, ...]
-    candidate_ids: tuple[str, ...]
-    labels: tuple[bool, ...]
-    shares: tuple[float, ...]
-    ranks: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Conversation:
     """A pair as LLaMA-Factory's ranking datasets have it: one message where the pairs have a list of one.
 

@@ -98,16 +98,6 @@ def test_demonstrations_are_the_chosen_ones_once(loaded: dict[str, Any], made: P
     assert sorted(ids) == sorted(set(made.pairs["chosen_id"]))
 
 
-def test_ranked_lists_put_right_ones_first_and_tell_ties(loaded: dict[str, Any]) -> None:
-    rows = {row["problem_id"]: row for split in loaded["ranked"].values() for row in split}
-    row = rows["p/1"]
-    assert row["candidate_ids"] == ["p/1+0", "p/1+1", "p/1+2", "p/1-2", "p/1-1", "p/1-0"]
-    assert row["ranks"] == [1, 1, 1, 2, 3, 4]
-    assert row["labels"] == [True] * 3 + [False] * 3
-    assert row["shares"] == [1.0, 1.0, 1.0, 0.5, 0.25, 0.0]
-    assert len(rows["p/0"]["answers"]) == 5
-
-
 def test_the_evidence_holds_every_candidate_and_why_it_makes_no_pair(
     loaded: dict[str, Any], made: PairingResult
 ) -> None:

@@ -224,7 +224,7 @@ def test_the_command_loads_back_by_tag_and_prints_no_token(
     script = tmp_path / "load.py"
     script.write_text(
         "import sys\nfrom datasets import load_dataset\n"
-        "for name in ('pairs', 'unpaired', 'sft', 'ranked', 'candidates'):\n"
+        "for name in ('pairs', 'unpaired', 'sft', 'candidates'):\n"
         f"    loaded = load_dataset('{REPO}', name, revision='v1')\n"
         "    for split, rows in loaded.items():\n"
         "        rows.to_parquet(f'{sys.argv[1]}/{name}-{split}.parquet')\n"
@@ -236,7 +236,6 @@ def test_the_command_loads_back_by_tag_and_prints_no_token(
         "pairs": "data",
         "unpaired": "unpaired",
         "sft": "sft",
-        "ranked": "ranked",
         "candidates": "candidates",
     }
     for name, folder in folders.items():

@@ -149,7 +149,7 @@ def test_a_refreshed_dataset_has_the_rows_of_a_fresh_one(
 ) -> None:
     path = write_problems(tmp_path, 9, harder=1)
     refresh(load_config(path, ["publish.dataset=''"]), tmp_path / "cache")
-    for folder in ("data", "unpaired", "sft", "ranked", "candidates"):
+    for folder in ("data", "unpaired", "sft", "candidates"):
         for split in ("train", "test"):
             files = f"{folder}/{split}-*.parquet"
             if list((history.run / "dataset").glob(files)):

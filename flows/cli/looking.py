@@ -144,7 +144,7 @@ def explain_command(
     ] = None,
     cases: Annotated[int, typer.Option("--cases", min=0, help="Cases to show.")] = 10,
 ) -> None:
-    """Show the whole history of one pair: prompts, samples, cases, tags, why it was chosen and why not another.
+    """Show the whole history of one pair: prompts, samples, cases, tags, and the other candidates.
 
     On a terminal, long output opens in a pager; `PAGER=cat` turns that off.
 

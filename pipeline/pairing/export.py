@@ -1,6 +1,6 @@
 """Writes the dataset as the Hub has it (Parquet by configuration and split, a card), and the counts of a pairing.
 
-Configurations: `pairs` (in `data/`), `unpaired`, `sft`, `ranked`, `sharegpt`, and `candidates`, which holds the
+Configurations: `pairs` (in `data/`), `unpaired`, `sft`, `sharegpt`, and `candidates`, which holds the
 evidence. `dataset_info.json` describes the `sharegpt` one for LLaMA-Factory: the folder is a dataset_dir of it.
 All configurations are lazy frames over the entries that the pairs were made of, in the order of their ids; of a
 large run part by part.
@@ -20,7 +20,7 @@ from pairsmith.pipeline.pairing.pairs import SPLITS, PairingResult, Part
 from pairsmith.pipeline.pairing.tables import PairingTables, empty_frame, join_texts, messages
 from pairsmith.pipeline.run.folder import as_parquet, write_whole
 from pairsmith.schemas.arrow import arrow_schema
-from pairsmith.schemas.dataset import Conversation, Demonstration, Evidence, Ranked, Unpaired
+from pairsmith.schemas.dataset import Conversation, Demonstration, Evidence, Unpaired
 from pairsmith.schemas.manifest import DropCount, NamedCount, PairingReport, WeakProblem
 from pairsmith.schemas.pair import Pair
 
@@ -28,7 +28,6 @@ CONFIGS: Mapping[str, tuple[str, type]] = {
     "pairs": ("data", Pair),
     "unpaired": ("unpaired", Unpaired),
     "sft": ("sft", Demonstration),
-    "ranked": ("ranked", Ranked),
     "sharegpt": ("sharegpt", Conversation),
     "candidates": ("candidates", Evidence),
 }
@@ -64,7 +63,6 @@ def write_dataset(made: PairingResult, folder: Path, fingerprint: str) -> Path:
         "pairs": [made.pairs.lazy()],
         "unpaired": [unpaired_rows(part) for part in made.parts],
         "sft": [demonstration_rows(part, made.pairs) for part in made.parts],
-        "ranked": [ranked_rows(part) for part in made.parts],
         "sharegpt": [conversation_rows(made)],
         "candidates": [evidence_rows(part, made.pairs) for part in made.parts],
     }
@@ -165,22 +163,6 @@ def demonstration_rows(part: Part, pairs: pl.DataFrame) -> pl.LazyFrame:
     chosen = pairs.lazy().select(candidate_id="chosen_id").unique()
     usable = _usable(part).filter("passed").join(chosen, on="candidate_id", how="semi")
     return _shaped(_with_messages(usable, part.tables), Demonstration)
-
-
-def ranked_rows(part: Part) -> pl.LazyFrame:
-    """Return one row a problem and prompt that has two usable answers or more, the best answer first."""
-    rows = _with_messages(_usable(part), part.tables).sort(
-        "problem_id", "passed", "share", "candidate_id", descending=[False, True, True, False]
-    )
-    lists = rows.group_by("problem_id", "split", "asked", "form", maintain_order=True).agg(
-        answers="answer",
-        candidate_ids="candidate_id",
-        labels="passed",
-        shares="share",
-        ranks=pl.struct(~pl.col("passed"), -pl.col("share")).rank("dense").cast(pl.Int64),
-    )
-    lists = lists.filter(pl.col("answers").list.len() > 1).with_columns(prompt=messages("user", pl.col("asked")))
-    return _shaped(lists, Ranked)
 
 
 def conversation_rows(made: PairingResult) -> pl.LazyFrame:

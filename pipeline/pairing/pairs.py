@@ -1,4 +1,4 @@
-"""Makes the pairs of judged candidates, and explains those of one problem."""
+"""Makes the pairs of judged candidates."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from pairsmith.pipeline.pairing.guards import (
     share_of_approach,
 )
 from pairsmith.pipeline.pairing.policies import NEEDS_FAILED, NEEDS_PASSED
-from pairsmith.pipeline.pairing.selection import Selection, judge_offers, select_pairs
+from pairsmith.pipeline.pairing.selection import Selection, select_pairs
 from pairsmith.pipeline.pairing.splits import STYLE_COLUMNS, What, find_groups, split_of
 from pairsmith.pipeline.pairing.tables import PairingTables, pair_rows, refuse_repeats
 from pairsmith.schemas.arrow import from_table
@@ -273,41 +273,6 @@ def _pair_ids(rows: pl.DataFrame) -> pl.Series:
     halves = np.stack([tie_breaks(names, half).to_numpy() for half in (1, 2)], axis=1)
     digits = halves.astype(">u8").tobytes().hex()
     return pl.Series([digits[start : start + 32] for start in range(0, len(digits), 32)], dtype=pl.String)
-
-
-_SCHEMA = {
-    "policy": pl.String, "chosen_id": pl.String, "rejected_id": pl.String, "value": pl.Float64,
-    "reason": pl.String,
-}  # fmt: skip
-
-
-def offers_of_problem(tables: PairingTables, config: PairsConfig, seed: int, problem_id: str) -> pl.DataFrame:
-    """Return every pair that was considered for a problem, as `make_pairs` saw it.
-
-    Guards over a whole split are left out: they look at other problems too. So are candidates left out because of
-    other problems.
-
-    Args:
-        tables: of the whole run, or of this problem alone.
-
-    Returns:
-        `policy`, `chosen_id`, `rejected_id`, the policy's measure `value`, and `reason`: why it was not taken (see
-        `pipeline.pairing.drops.Drop`), null where it was.
-    """
-    tables = tables.only(problem_id)
-    entries, _ = _open_entries(tables, config, _list_problems(tables, config, seed))
-    entries = _close_entries(entries, _held_out_solutions(entries), seed, 0)
-    free = _free_entries(entries, tables, config)
-    if free.is_empty():
-        return pl.DataFrame(schema=_SCHEMA)
-    offers, _ = judge_offers(free, config, barred_pairs(entries, tables.marks))
-    ids = entries.select("place", "candidate_id")
-    names = dict(enumerate(policy.name for policy in config.policies))
-    offers = offers.join(ids, left_on="chosen", right_on="place").rename({"candidate_id": "chosen_id"})
-    offers = offers.join(ids, left_on="rejected", right_on="place").rename({"candidate_id": "rejected_id"})
-    return offers.with_columns(pl.col("policy").replace_strict(names, return_dtype=pl.String)).select(
-        pl.col(name).cast(kind) for name, kind in _SCHEMA.items()
-    )
 
 
 def _leak_row(split: str, what: What, part: Balanced) -> LeakRow:

@@ -57,7 +57,7 @@ def select_pairs(entries: pl.DataFrame, config: PairsConfig, barred: pl.DataFram
     dropped: Counter[Drop] = Counter()
     n_possible: Counter[str] = Counter()
     for batch in _batches(entries, config):
-        offers, n_beyond = judge_offers(batch, config, barred)
+        offers, n_beyond = _judge_offers(batch, config, barred)
         if n_beyond:
             dropped[Drop.BEYOND_REACH] += n_beyond
         n_possible.update(dict(offers.group_by("problem_id").len().iter_rows()))
@@ -68,16 +68,8 @@ def select_pairs(entries: pl.DataFrame, config: PairsConfig, barred: pl.DataFram
     return Selection(pairs, dropped, dict(n_possible))
 
 
-def judge_offers(entries: pl.DataFrame, config: PairsConfig, barred: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """Return all pairs that policies consider, and how many pairs are beyond their reach.
-
-    Args:
-        entries: as of `select_pairs`, of whole problems.
-        barred: as of `select_pairs`.
-
-    Returns:
-        The considered pairs with `reason`: why one was not taken, null where it was.
-    """
+def _judge_offers(entries: pl.DataFrame, config: PairsConfig, barred: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """Return the considered pairs, with the reason why one was not taken, and how many are beyond reach."""
     offers, n_beyond = _all_offers(entries, config)
     offers = offers.join(barred, on=["chosen", "rejected"], how="left", maintain_order="left")
     offers = offers.with_columns(reason=pl.coalesce("reason", "barred")).drop("barred")

@@ -51,10 +51,6 @@ class PairingTables:
     marks: pl.LazyFrame
     repairs: pl.LazyFrame
 
-    def only(self, problem_id: str) -> "PairingTables":
-        """Return the rows of one problem."""
-        return PairingTables(**{name: getattr(self, name).filter(problem_id=problem_id) for name in RECORDS})
-
 
 def tables_of_records(**rows: Iterable[Any]) -> PairingTables:
     """Return the tables of records that are in memory, by stage; what is not given is empty."""

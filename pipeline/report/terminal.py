@@ -9,11 +9,6 @@ import polars as pl
 from rich.console import Console
 from rich.text import Text
 
-from pairsmith.pipeline.chain import table
-from pairsmith.pipeline.chain.state import read_config
-from pairsmith.pipeline.pairing.beside import read_tables
-from pairsmith.pipeline.pairing.drops import Drop
-from pairsmith.pipeline.pairing.pairs import offers_of_problem
 from pairsmith.pipeline.pairing.policies import POLICIES
 from pairsmith.pipeline.report.history import (
     CandidateHistory,
@@ -27,19 +22,18 @@ from pairsmith.pipeline.report.history import (
     outcomes_by_test,
 )
 from pairsmith.pipeline.report.tables import print_lines, print_table
+from pairsmith.pipeline.report.words import drop_words
 from pairsmith.pipeline.run.safe_text import shown_text
-from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.verdict import Label
 
 _RUNS = Path("runs")
 _N_CHARS = 160  # of a value in the table of cases
 _N_OTHERS = 40  # candidates listed
-_TAKEN = "taken as a pair of its own; it is missing only where a guard of the whole split dropped it"
 _MARKS = {True: ("✓ ", "green"), False: ("✗ ", "red"), None: ("", "")}
 
 
 def show_history(pair_id: str, run: Path | None, n_cases: int, console: Console) -> None:
-    """Print all that is known of a pair: prompt, samples, cases, tags, why it was chosen and why no other was.
+    """Print all that is known of a pair: prompt, samples, cases, tags, and the problem's other candidates.
 
     Args:
         run: run folder; None looks through the folders below `runs`.
@@ -53,7 +47,6 @@ def show_history(pair_id: str, run: Path | None, n_cases: int, console: Console)
     reader = RunReader(found)
     history = reader.history(pair["problem_id"])
     chosen, rejected = history.find(pair["chosen_id"]), history.find(pair["rejected_id"])
-    config = read_config(found)
     measure = f" (measure {pair['policy_value']:.3f})" if pair["policy_value"] is not None else ""
     made = f"split {pair['split']}, policy {pair['policy']}{measure}, weight {pair['weight']:g}"
     print_lines(console, f"pair {pair['pair_id']} of {found}", f"{pair['problem_id']}, {made}")
@@ -64,11 +57,9 @@ def show_history(pair_id: str, run: Path | None, n_cases: int, console: Console)
     _print_cases(case_rows(history.problem, chosen, rejected, _N_CHARS), n_cases, console)
     for name, *outcomes in outcomes_by_test(chosen, rejected):
         print_lines(console, f"test {name}: chosen {outcomes[0]}, rejected {outcomes[1]}")
-    offers = _offers(found, config or RunConfig(), pair["problem_id"])
     print_lines(console, "", "== why this pair", *_why(pair, history))
-    print_lines(console, *_about_offers(offers, pair, config is not None))
     print_lines(console, "", "== why not another: the problem's candidates")
-    _print_others(history, reader, offers, pair, console)
+    _print_others(history, reader, pair, console)
 
 
 def show_problems(run: Path, console: Console) -> None:
@@ -135,30 +126,8 @@ def _why(pair: dict[str, Any], history: ProblemHistory) -> Iterator[str]:
     yield f"{passed} of {len(history.candidates)} candidates pass; {pair['pass_rate']:.2f} of those decided"
 
 
-def _offers(run: Path, config: RunConfig, problem_id: str) -> pl.DataFrame:
-    folders = [table.stage_folder(run, stage) for stage in table.find_stage("pairs").reads]
-    files = {folder.stage: [folder.path / name for name in folder.shard_names()] for folder in folders}
-    return offers_of_problem(read_tables(files, run, config), config.pairs, config.seed, problem_id)
-
-
-def _about_offers(offers: pl.DataFrame, pair: dict[str, Any], is_known: bool) -> Iterator[str]:
-    if not is_known:
-        yield "(the run's configuration was not kept: what follows is by the defaults)"
-    taken = offers.filter(pl.col("reason").is_null()).height
-    yield f"{offers.height} possible pairs of this problem were looked at, {taken} taken"
-    reasons = offers["reason"].drop_nulls().value_counts(sort=True)
-    for reason, n in reasons.iter_rows():
-        yield f"  {n} not taken, {reason}: {Drop(reason).words}"
-    for side, other in (("chosen", "rejected"), ("rejected", "chosen")):
-        same = offers.filter(pl.col(f"{side}_id") == pair[f"{side}_id"])
-        n_taken = same.filter(pl.col("reason").is_null()).height
-        yield f"the {side} one could be paired with {same[f'{other}_id'].n_unique()} others; {n_taken} were taken"
-
-
-def _print_others(
-    history: ProblemHistory, reader: RunReader, offers: pl.DataFrame, pair: dict[str, Any], console: Console
-) -> None:
-    """Print the candidates of the problem with their label, what they are used for, and why not for this pair."""
+def _print_others(history: ProblemHistory, reader: RunReader, pair: dict[str, Any], console: Console) -> None:
+    """Print the problem's candidates with their label, what they are used for, and why some are in no pair."""
     facts = reader.pair_facts().filter(problem_id=pair["problem_id"])
     n_chosen, n_rejected = (Counter(facts[f"{side}_id"].to_list()) for side in ("chosen", "rejected"))
     evidence = _evidence(reader.run, pair["problem_id"])
@@ -169,24 +138,15 @@ def _print_others(
         label = f"{verdict.label} {verdict.cause}".strip() if verdict is not None else "none"
         cases = f"{verdict.n_passed}/{verdict.n_cases}" if verdict is not None else ""
         here = {pair["chosen_id"]: "this pair's chosen", pair["rejected_id"]: "this pair's rejected"}.get(key)
-        why = here or _why_not(key, evidence.get(key, ""), offers, pair)
+        why = here or _spoken(evidence.get(key, ""))
         rows.append((key[:12], label, cases, ", ".join(uses), shown_text(why, 400)))
     caption = f"{n_more} more candidates" if (n_more := len(history.candidates) - _N_OTHERS) > 0 else ""
-    header = ("candidate", "label", "cases", "in pairs", "why it is in no pair, or in none with these two")
+    header = ("candidate", "label", "cases", "in pairs", "why it can be in no pair")
     print_table(console, header, rows, caption=caption)
 
 
-def _why_not(key: str, reason: str, offers: pl.DataFrame, pair: dict[str, Any]) -> str:
-    if reason:
-        return f"{reason}: {Drop(reason).words}"
-    swapped = offers.filter(
-        ((pl.col("chosen_id") == key) & (pl.col("rejected_id") == pair["rejected_id"]))
-        | ((pl.col("rejected_id") == key) & (pl.col("chosen_id") == pair["chosen_id"]))
-    )
-    if swapped.is_empty():
-        return "no policy offers it with one of these two"
-    reasons = swapped["reason"].unique(maintain_order=True).to_list()
-    return "; ".join(f"{reason}: {Drop(reason).words}" if reason is not None else _TAKEN for reason in reasons)
+def _spoken(reason: str) -> str:
+    return f"{reason}: {words}" if (words := drop_words(reason)) else reason
 
 
 def _evidence(run: Path, problem_id: str) -> dict[str, str]:
