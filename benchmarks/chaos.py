@@ -48,7 +48,7 @@ KINDS = (
     "kill", "kill", "kill", "kill", "kill group", "kill group", "term", "int group", "kill child", "full disk",
     "memory", "clock", "two builders", "viewer",
 )  # fmt: skip
-VERBS = ("build", "build", "build", "build", "waves", "refresh", "publish", "train", "evaluate")
+VERBS = ("build", "build", "build", "build", "build", "refresh", "publish", "train", "evaluate")
 MEASURED = ("executions", "candidates")  # shards that hold seconds: their content is compared, not their bytes
 CLOCK = """
 import time, random
@@ -90,7 +90,7 @@ class House:
         self.ends: dict[str, dict[str, str]] = {}
         self.n_events: dict[str, int] = {}
         self.n_asked: dict[str, int] = {}
-        for verb in ("build", "waves", "publish", "refresh", "train", "evaluate"):
+        for verb in ("build", "publish", "refresh", "train", "evaluate"):
             if verb in verbs or verb == "build" or (verb == "train" and "evaluate" in verbs):
                 self._undisturbed(verb)
 
@@ -138,8 +138,6 @@ class House:
         ]
         given += ["sampling.n_per_request=1", "sampling.concurrency=4"]
         given += ["crosscheck.n_inputs=16", "sandbox.scale_limits=false"]  # a trial costs less, in every stage
-        if verb == "waves":
-            given += ["adaptive.pairs=100", "adaptive.first_n=2", "adaptive.step_n=2", f"adaptive.max_n={N_DRAWS}"]
         if verb in ("refresh", "publish"):
             given += ["publish.dataset=tester/grown"]
         if verb in ("train", "evaluate"):
@@ -149,14 +147,13 @@ class House:
             given = [one for one in given if not one.startswith("sampling.")]
             given += ["sampling.backend=transformers", f"sampling.model={self.model}", "scoring.n=2"]
             given += ["sampling.max_tokens=16"]
-        name = "build" if verb == "waves" else verb
         arguments = [part for one in given for part in ("--set", one)]
         env = {**environment(self.home), "HF_ENDPOINT": self.hub.url, "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1"}
         env |= {"OPENAI_API_KEY": "k"}
         if clock:
             env["PYTHONPATH"] = f"{self.home / 'clock'}:{env.get('PYTHONPATH', '')}"
         return subprocess.Popen(
-            [*(prefix or []), *command_of(name, self.config, *arguments)], env=env, stdin=subprocess.DEVNULL,
+            [*(prefix or []), *command_of(verb, self.config, *arguments)], env=env, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
 

@@ -21,7 +21,6 @@ from pairsmith.flows.runtime.stages import (
     run_samples,
     run_whole,
 )
-from pairsmith.flows.runtime.waves import is_adaptive, run_waves
 from pairsmith.pipeline.chain.chain import Chain
 from pairsmith.pipeline.chain.state import remembered
 from pairsmith.pipeline.chain.table import stage_folder, stored_stages
@@ -58,26 +57,14 @@ def build_run(config: RunConfig, cache: Path, api_keys: ApiKeys, shards: Mapping
     with kept(config), closing(open_tools(config, cache, config.run, api_keys)) as tools:
         chain = open_chain(config.run, config, tools)
         names = run_problems(chain, shards)
+        if config.engine.kind == "ray":
+            from pairsmith.flows.runtime.cluster import make_shards
 
-        def pair(mends: bool = False) -> None:
-            run_crosscheck(chain, names)
-            if mends:
-                run_repairs(chain, config, cache, api_keys)
-            run_whole(chain, "pairs")
-
-        def draw(n_each: Mapping[str, int] | None) -> float:
-            if config.engine.kind == "ray":
-                from pairsmith.flows.runtime.cluster import make_shards
-
-                make_shards(config.run, names, config, cache, n_each)
-            return run_samples(open_chain(config.run, config, tools, n_each), names).sampling_s
-
-        if is_adaptive(config):
-            run_waves(config.run, config, draw, pair)
-        else:
-            draw(None)
-        if config.pairs.repairs is not None or not is_adaptive(config):  # else the last wave has made them
-            pair(mends=True)
+            make_shards(config.run, names, config, cache)
+        run_samples(chain, names)
+        run_crosscheck(chain, names)
+        run_repairs(chain, config, cache, api_keys)
+        run_whole(chain, "pairs")
 
 
 _MENDED = ("problems", "programs", "executions", "verdicts", "syntax")

@@ -16,7 +16,6 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from pairsmith.schemas.config import RunConfig
-from pairsmith.schemas.config.run import parse_count
 from pairsmith.schemas.config.section import NOT_SET
 
 _KINDS: dict[Any, str] = {
@@ -106,8 +105,6 @@ def _kind(hint: Any) -> str:
     origin = typing.get_origin(hint)
     if origin is typing.Annotated:
         inner, *metadata = typing.get_args(hint)
-        if any(getattr(constraint, "func", None) is parse_count for constraint in metadata):
-            return "whole number above 0; `5k` and `20M` may be written"
         limits = _limits(metadata)
         return f"{_kind(inner)}, {limits}" if limits else _kind(inner)
     if origin is Literal:

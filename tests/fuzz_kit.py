@@ -388,8 +388,8 @@ n = 4
 temperature = 0.5
 extra = {top_k = 3}
 models = [{model = "a", share = 2.0}]
-[adaptive]
-pairs = "5k"
+[prices]
+prompt_per_million = 0.5
 [[evaluation.sets]]
 source = "humaneval"
 """

@@ -129,10 +129,9 @@ def open_chain(
     *,
     store: SampleStore | None = None,
     opened: Callable[[Source], Any] | None = None,
-    draws: dict[str, int] | None = None,
     pool: SandboxPool | None = POOL,
 ) -> Chain:
-    chain = Chain(run_dir, config, cast(Tools, LocalTools(store, opened or open_source, pool)), draws)
+    chain = Chain(run_dir, config, cast(Tools, LocalTools(store, opened or open_source, pool)))
     chain.sources["problems"] = {NAME: loaded or problems()}
     return chain
 
@@ -146,9 +145,8 @@ def sample(
     config: RunConfig,
     store: SampleStore | None = None,
     opened: Callable[[Source], Any] | None = None,
-    n_each: dict[str, int] | None = None,
 ) -> list[Candidate]:
-    made = open_chain(chain, config, store=store, opened=opened, draws=n_each)
+    made = open_chain(chain, config, store=store, opened=opened)
     (made.folder("candidates").path / NAME).unlink(missing_ok=True)
     assert made.ensure("candidates", NAME)
     return cast(list[Candidate], made.folder("candidates").read(NAME))
@@ -347,16 +345,6 @@ def test_more_samples_keep_those_that_are_there(chain: Path, config: RunConfig, 
     assert [(row.problem_id, row.index) for row in new] == [(f"p/{k}", n) for k in range(3) for n in range(4)]
     assert stage_folder(chain, "candidates").has_shard(NAME, open_chain(chain, more).key("candidates", NAME))
     store.close()
-
-
-def test_each_problem_may_have_a_number_of_draws_of_its_own(chain: Path, config: RunConfig) -> None:
-    n_each = {"p/0": 1, "p/2": 3}
-    rows = sample(chain, config, n_each=n_each)
-    assert [(row.problem_id, row.index) for row in rows] == [("p/0", 0), ("p/2", 0), ("p/2", 1), ("p/2", 2)]
-    key = open_chain(chain, config, draws=n_each).key("candidates", NAME)
-    assert stage_folder(chain, "candidates").has_shard(NAME, key)
-    assert key != open_chain(chain, config).key("candidates", NAME)
-    assert key != open_chain(chain, config, draws={"p/0": 2, "p/2": 3}).key("candidates", NAME)
 
 
 def test_several_models_share_a_dataset(chain: Path, config: RunConfig, tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_each_setting_that_a_key_covers_is_kept() -> None:
     """Every section of the configuration that shapes rows is watched by some stage."""
     config = RunConfig()
     watched = {key.split(".")[0] for stage in table.STAGES for key in stage.settings_in(config)}
-    not_rows = {"run", "adaptive", "budget", "prices", "gate", "rounds"}
+    not_rows = {"run", "prices", "gate", "rounds"}
     not_rows |= {"publish", "refresh", "schedule", "service", "synthesis", "engine", "store"}
     assert set(RunConfig.model_fields) - watched == not_rows & set(RunConfig.model_fields)
 

@@ -109,7 +109,7 @@ def test_the_shell_completes_verbs_options_and_keys(shell: str, home: Path) -> N
         return subprocess.run([script], env=variables, capture_output=True, text=True, check=False).stdout
 
     assert "status" in complete("pairsmith", "sta")
-    assert "--budget-tokens" in complete("pairsmith", "build", "--bud")
+    assert "--preview" in complete("pairsmith", "build", "--pre")
     keys = complete("pairsmith", "build", "--set", "sandbox.w")
     assert "sandbox.workers=" in keys
     assert "sampling.n=" not in keys

@@ -122,7 +122,7 @@ def test_nodes_find_shards_through_the_store(address: str, tmp_path: Path) -> No
                 (mine.run / "problems" / name).write_bytes((problems.path / name).read_bytes())
             mirror.push()
             for name in names:
-                assert [*Drawer(mine.run, mine, tmp_path, None).draw([name])] == [name]
+                assert [*Drawer(mine.run, mine, tmp_path).draw([name])] == [name]
                 cluster._close_tools()  # the next task is of another process
                 assert not (mine.run / "candidates" / name).exists()
                 judge_shard(mine.run, name, mine, tmp_path)
@@ -130,7 +130,7 @@ def test_nodes_find_shards_through_the_store(address: str, tmp_path: Path) -> No
                 assert cluster.is_whole(Chain(mine.run, mine), name)
             before = shards_in(address)
             for name in names:  # as where a task is begun again
-                assert [*Drawer(mine.run, mine, tmp_path, None).draw([name])] == [name]
+                assert [*Drawer(mine.run, mine, tmp_path).draw([name])] == [name]
                 judge_shard(mine.run, name, mine, tmp_path)
             assert shards_in(address) == before
     finally:

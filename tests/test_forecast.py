@@ -4,9 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pairsmith.flows.runtime.waves import Meter
-from pairsmith.pipeline.sampling.budget import (
-    Bounds,
+from pairsmith.flows.runtime.metering import Meter
+from pairsmith.pipeline.sampling.forecast import (
     Forecast,
     Seen,
     keep_seen,
@@ -27,18 +26,17 @@ def priced(**prices: float) -> RunConfig:
 
 
 def test_a_forecast_is_priced() -> None:
-    config = priced(prompt_per_million=1.0, completion_per_million=10.0, device_hour=3.6, devices=2)
+    config = priced(prompt_per_million=1.0, completion_per_million=10.0)
     found = make_forecast(Seen(1000.0, 2000.0, rate=500.0), config, 100)
     assert (found.tokens, found.sampling_s) == (100_000, 200)
-    assert found.money == pytest.approx(200_000 / 1e6 + 1.0 + 200 * 2 * 0.001)
-    assert found.words("EUR") == "100,000 tokens, 200 s, 1.60 EUR"
+    assert found.money == pytest.approx(200_000 / 1e6 + 1.0)
+    assert found.words() == "100,000 tokens, 200 s, price 1.20"
 
 
-def test_without_any_measure_tokens_are_a_guess_and_the_rest_is_left_out() -> None:
+def test_without_any_measure_tokens_are_a_guess_and_the_time_is_left_out() -> None:
     found = make_forecast(None, CONFIG, 100)
     assert (found.tokens, found.sampling_s) == (6_000.0, None)
-    assert found.words("USD") == "6,000 tokens"
-    assert make_forecast(None, priced(device_hour=2.0), 100).money is None, "no rate, so no price"
+    assert found.words() == "6,000 tokens"
 
 
 def test_measures_are_kept_between_runs(tmp_path: Path) -> None:
@@ -51,23 +49,16 @@ def test_measures_are_kept_between_runs(tmp_path: Path) -> None:
     assert read_seen(tmp_path / "none") == {}
 
 
-@pytest.mark.parametrize(
-    ("n_passed", "n_failed", "n"), [(0, 9, 0), (3, 0, 0), (1, 1, 1), (1, 9, 2), (2, 2, 4), (9, 9, 8)]
-)
-def test_pairs_that_a_problem_may_have(n_passed: int, n_failed: int, n: int) -> None:
-    assert Bounds(8, 2).pairs(n_passed, n_failed) == n
-
-
 def test_forecasts_of_steps_add_up() -> None:
-    one, other = (make_forecast(Seen(6.0, 3.0, 2.0), priced(device_hour=1.0), n) for n in (10, 30))
-    assert one.plus(other) == make_forecast(Seen(6.0, 3.0, 2.0), priced(device_hour=1.0), 40)
-    assert one.plus(Forecast(1.0, None, None)) == Forecast(61.0, None, None)
+    one, other = (make_forecast(Seen(6.0, 3.0, 2.0), priced(completion_per_million=1e6), n) for n in (10, 30))
+    assert one.plus(other) == make_forecast(Seen(6.0, 3.0, 2.0), priced(completion_per_million=1e6), 40)
+    assert one.plus(Forecast(1.0, None, 0.0)) == Forecast(61.0, None, 60.0)
 
 
 def test_a_meter_keeps_means_and_logs_what_the_store_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 40 draws 30 lie in the store."""
     lines: list[str] = []
-    monkeypatch.setattr("pairsmith.flows.runtime.waves.reporter", lambda: SimpleNamespace(log=lines.append))
+    monkeypatch.setattr("pairsmith.flows.runtime.metering.reporter", lambda: SimpleNamespace(log=lines.append))
     meter = Meter(CONFIG, tmp_path, clock=iter(range(100)).__next__)
     rows = [replace(make_candidate(number), n_tokens=10, n_prompt_tokens=3, wall_s=0.5) for number in range(40)]
     for row in rows[:10]:

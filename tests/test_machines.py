@@ -38,7 +38,7 @@ def test_a_clusters_processes_make_the_same_shards(settings: RunConfig, tmp_path
     (mine.run / "problems").mkdir(parents=True)
     for name in source.shard_names():
         (mine.run / "problems" / name).write_bytes((source.path / name).read_bytes())
-    drawer = Drawer(mine.run, mine, tmp_path, None)
+    drawer = Drawer(mine.run, mine, tmp_path)
     names = [*reversed(source.shard_names())]  # in whatever order a cluster has
     try:
         assert [*drawer.draw(names)] == names

@@ -7,7 +7,6 @@ from pathlib import Path
 from rich.console import Console
 
 from pairsmith.flows.runtime.reporting import reporter
-from pairsmith.flows.runtime.waves import is_adaptive
 from pairsmith.pipeline import synthesis as made
 from pairsmith.pipeline.chain import table as chain_table
 from pairsmith.pipeline.chain.chain import Chain
@@ -20,7 +19,7 @@ from pairsmith.pipeline.problems.stage import load_shards
 from pairsmith.pipeline.report.tables import print_lines, print_table
 from pairsmith.pipeline.report.words import counted
 from pairsmith.pipeline.sampling import choose_backend
-from pairsmith.pipeline.sampling.budget import Forecast, forecast_before
+from pairsmith.pipeline.sampling.forecast import Forecast, forecast_before
 from pairsmith.schemas.config import RunConfig
 
 
@@ -64,25 +63,18 @@ def show_parts(
 
 
 def _show_forecast(config: RunConfig, cache: Path, console: Console, shards: Mapping[str, LoadedProblems]) -> None:
-    """Print what the draws will cost that are not there yet; of waves, what all of them would."""
-    n, whose = config.sampling.n, ""
-    if is_adaptive(config):
-        settings = config.adaptive
-        target = f"until {settings.pairs} pairs" if settings.pairs else "while the budget lasts"
-        console.print(f"in waves {target}: {settings.first_n} draws first, {settings.max_n} at most")
-        missing, n, whose = list(shards.values()), settings.max_n, " of all waves"
-    else:
-        missing = [part for name, part in shards.items() if not _is_drawn(config, name, part)]
+    """Print what the draws will cost that are not there yet."""
+    missing = [part for name, part in shards.items() if not _is_drawn(config, name, part)]
     if choose_backend(config.sampling) == "files":
         return  # nothing is drawn
     n_problems = sum(len(part.every()) for part in missing)
     if not n_problems:
         console.print("forecast: nothing left to sample")
         return
-    forecast, is_measured = forecast_before(config, cache, n_problems * n)
+    forecast, is_measured = forecast_before(config, cache, n_problems * config.sampling.n)
     guess = "a guess: this model has not been measured yet"
     source = "from earlier runs of this model" if is_measured else guess
-    print_lines(console, f"forecast{whose}: {forecast.words(config.prices.currency)} ({source})")
+    print_lines(console, f"forecast: {forecast.words()} ({source})")
 
 
 def _is_drawn(config: RunConfig, name: str, part: LoadedProblems) -> bool:
@@ -137,7 +129,7 @@ def show_synthesis_plan(config: RunConfig, cache: Path, console: Console) -> Non
         else "partly a guess: some models have not been measured yet"
     )
     total = functools.reduce(Forecast.plus, (forecast for forecast, _ in forecasts))
-    print_lines(console, *kept, *notes, f"forecast: {total.words(config.prices.currency)} ({source})")
+    print_lines(console, *kept, *notes, f"forecast: {total.words()} ({source})")
 
 
 def show_rounds_plan(settings: RunConfig, cache: Path, console: Console) -> None:

@@ -1,6 +1,5 @@
 """The verbs that work on a configuration: build, evaluate, demo, synthesize, refresh, publish."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,7 +19,7 @@ from pairsmith.flows.cli.shared import (
 )
 from pairsmith.flows.cli.training import print_report
 from pairsmith.flows.runtime.reporting import reporter
-from pairsmith.schemas.config import AdaptiveConfig, BudgetConfig, RunConfig
+from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.evaluation import evaluation_overrides
 
 if TYPE_CHECKING:
@@ -32,16 +31,6 @@ if TYPE_CHECKING:
 def build_command(
     config: ConfigFile = None,
     overrides: Overrides = None,
-    pairs: Annotated[
-        str | None, typer.Option("--pairs", help="Sample in waves until this number of pairs: 5000, 5k.")
-    ] = None,
-    budget_tokens: Annotated[
-        str | None, typer.Option("--budget-tokens", help="Maximum number of sampled tokens, such as 20M.")
-    ] = None,
-    budget_gpu_hours: Annotated[float | None, typer.Option("--budget-gpu-hours", help="Hours of devices.")] = None,
-    budget_money: Annotated[
-        float | None, typer.Option("--budget-money", help="Maximum cost by the file's `prices`.")
-    ] = None,
     preview: Annotated[
         int | None,
         typer.Option("--preview", min=1, help="Sample this number of problems only, and show everything."),
@@ -54,15 +43,8 @@ def build_command(
     A preview is a run beside it, `RUN-preview`; what it draws is in the store of samples, and not drawn again.
 
     Examples: `pairsmith build run.toml --preview 3`,
-    `pairsmith build run.toml --set sampling.n=8 --pairs 5k --budget-tokens 20M`
+    `pairsmith build run.toml --set sampling.n=8`
     """
-    given = {
-        "adaptive.pairs": pairs and json.dumps(pairs),
-        "budget.tokens": budget_tokens and json.dumps(budget_tokens),
-        "budget.gpu_hours": budget_gpu_hours,
-        "budget.money": budget_money,
-    }
-    overrides = [*(overrides or ()), *(f"{key}={value}" for key, value in given.items() if value is not None)]
 
     def work(settings: RunConfig, folder: Path) -> None:
         from pairsmith.flows.build import build
@@ -101,8 +83,6 @@ def _preview(settings: RunConfig, folder: Path, n_problems: int) -> None:
             "store": "",
             "problems": settings.problems.model_copy(update={"limit": n_problems}),
             "sampling": sampling,
-            "adaptive": AdaptiveConfig(),
-            "budget": BudgetConfig(),
         }
     )
     build(small, folder, read_key)
@@ -181,12 +161,11 @@ def demo_command(
 
 def _is_built(settings: RunConfig, shards: "Mapping[str, LoadedProblems]", lines: list[str]) -> bool:
     """Return whether nothing is left to make of a run; then print what a build of it prints, these lines first."""
-    from pairsmith.flows.runtime.waves import is_adaptive
     from pairsmith.pipeline.chain.chain import Chain
     from pairsmith.pipeline.chain.state import remembered
     from pairsmith.pipeline.run.lock import locked
 
-    if settings.store or is_adaptive(settings) or not (settings.run / "report.html").is_file():
+    if settings.store or not (settings.run / "report.html").is_file():
         return False
     with locked(settings.run):
         manifests = Chain(settings.run, settings).list_done(shards)

@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.text import Text
 
 from pairsmith.flows.runtime.reporting import PROGRESS, time_left
-from pairsmith.flows.runtime.waves import draws_of
 from pairsmith.pipeline.chain import table as chain_table
 from pairsmith.pipeline.chain.state import StageState, State, examine_run, read_config
 from pairsmith.pipeline.chain.table import stored_stages
@@ -153,7 +152,7 @@ def _in_store(address: str, stored: Stored, work: Path, config: RunConfig | None
 def _states(run: Path, config: RunConfig | None, cache: Path) -> list[StageState]:
     """Return the states of the stages; without a configuration only whether they are there."""
     if config is not None:
-        return examine_run(run, config, _load(config, cache), draws_of(run, config))
+        return examine_run(run, config, _load(config, cache))
     states = []
     for stage in chain_table.STAGES:
         if stage.record is None:

@@ -16,7 +16,7 @@ import re
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,29 +48,26 @@ class Drawer:
     run_dir: Path
     config: RunConfig
     cache: Path
-    n_each: Mapping[str, int] | None
 
     def draw(self, names: Sequence[str]) -> Iterator[str]:
         """Draw shards; yield the name of each when it is written, at once where it was there."""
         with _here(self.run_dir, self.config) as (run_dir, config):
             for name in names:
                 _fetch(config, name)
-            chain = Chain(run_dir, config, _tools_here(config, self.cache), self.n_each)
+            chain = Chain(run_dir, config, _tools_here(config, self.cache))
             there = [name for name in names if chain.has("candidates", name)]
             yield from there
             yield from chain.draw([name for name in names if name not in there])
 
 
-def make_shards(
-    run_dir: Path, names: Sequence[str], config: RunConfig, cache: Path, n_each: Mapping[str, int] | None = None
-) -> None:
+def make_shards(run_dir: Path, names: Sequence[str], config: RunConfig, cache: Path) -> None:
     """Make all shards up to the timings that are not there, on the cluster.
 
     Raises:
         EngineError: Ray is not installed, the cluster is away, or its processes die again and again.
         PairsmithError: what ended the work of a shard.
     """
-    looked = Chain(run_dir, config, draws=n_each)
+    looked = Chain(run_dir, config)
     looked.forget_faults()
     pending = [name for name in names if not is_whole(looked, name)]
     if not pending:
@@ -92,7 +89,7 @@ def make_shards(
         raise EngineError(f"engine.address={address!r}: no Ray cluster there ({first_line(error)})") from None
     try:
         with reporter().stage("shards", len(pending), "shards") as bar:
-            for name in _make(run_dir, pending, config, cache, n_each):
+            for name in _make(run_dir, pending, config, cache):
                 if mirror is not None:
                     mirror.pull_files(_of_shard(name))
                 bar.advance()
@@ -112,9 +109,7 @@ def _look_for(address: str) -> None:
         socket.create_connection((named[1], int(named[2])), timeout=10.0).close()
 
 
-def _make(
-    run_dir: Path, pending: Sequence[str], config: RunConfig, cache: Path, n_each: Mapping[str, int] | None
-) -> Iterator[str]:
+def _make(run_dir: Path, pending: Sequence[str], config: RunConfig, cache: Path) -> Iterator[str]:
     """Deal the shards to drawers, have each judged when it is drawn, and yield those that are whole."""
     import ray
 
@@ -127,7 +122,7 @@ def _make(
     # By stream of drawn shards: the actor, and what it has yet to draw.
     streams: dict[Any, tuple[Any, set[str]]] = {}
     for share in (pending[number::n] for number in range(n)):
-        actor = drawer.remote(run_dir, config, cache, n_each)
+        actor = drawer.remote(run_dir, config, cache)
         streams[actor.draw.options(num_returns="streaming").remote(share)] = actor, set(share)
     judged: dict[Any, str] = {}
     while streams or judged:

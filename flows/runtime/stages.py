@@ -20,8 +20,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import exponential_backoff
 
+from pairsmith.flows.runtime.metering import Meter, log_failures
 from pairsmith.flows.runtime.reporting import ShardProgress, StageProgress, open_bars, reporter
-from pairsmith.flows.runtime.waves import Meter, log_failures
 from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.chain.chain import Chain
 from pairsmith.pipeline.chain.stage import Stage
@@ -112,14 +112,12 @@ def open_chain(
     run_dir: Path,
     config: RunConfig,
     tools: Tools,
-    draws: Mapping[str, int] | None = None,
     is_inner: bool = False,
     stages: Sequence[Stage] | None = None,
 ) -> Chain:
     """Return a chain with one Prefect task per shard.
 
     Args:
-        draws: draws of each problem; None takes `sampling.n` for all.
         is_inner: whether it works within a task that is tried again itself.
         stages: its stages; None takes those of `chain.table`.
     """
@@ -127,7 +125,7 @@ def open_chain(
     def around(stage: str, name: str, work: Callable[[], None]) -> None:
         (make_shard if is_inner else retried(make_shard))(stage, name, work)
 
-    return Chain(run_dir, config, tools, draws, around, stages)
+    return Chain(run_dir, config, tools, around, stages)
 
 
 def open_tools(config: RunConfig, cache: Path, root: Path, api_keys: ApiKeys, place: str = "") -> Tools:
@@ -185,10 +183,10 @@ def run_samples(chain: Chain, names: Sequence[str], step: str = "") -> Meter:
     else:
         wanted = ["candidates", *stages]
         tags = tags_of_sampling(chain.config)
-        inner = open_chain(chain.run_dir, chain.config, chain.tools, chain.draws, is_inner=True)
+        inner = open_chain(chain.run_dir, chain.config, chain.tools, is_inner=True)
         retried(sample.with_options(tags=tags))(lambda: _draw_and_judge(inner, names, meter, stages))
         meter.keep()
-        if chain.draws is None and not step:  # else there may be another wave
+        if not step:
             chain.tools.close_sampler()
     for stage in wanted:
         chain.finish(stage, names)
@@ -208,9 +206,7 @@ def _draw_and_judge(chain: Chain, names: Sequence[str], meter: Meter, stages: Se
     ready = [name for name in sorted(names) if name not in pending]
     if pending and ready:
         reporter().log(f"candidates  {len(ready)} of {len(names)} shards there already")
-    draws, n_each = chain.draws, chain.config.sampling.n
-    ids = [row.problem_id for name in pending for row in chain.rows("problems", name)]
-    n = sum(n_each if draws is None else draws.get(problem_id, 0) for problem_id in ids)
+    n = chain.config.sampling.n * sum(len(chain.rows("problems", name)) for name in pending)
     n_ready = sum(chain.folder("candidates").n_rows(name) for name in ready)
     totals = {"candidates": n} if pending else {}
     totals |= dict.fromkeys(stages, n + n_ready)

@@ -5,7 +5,6 @@ rows of the same problems at every stage. It is made again only when its key cha
 depend on, the version of its code, what is read from outside, or the content of what it reads.
 """
 
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,7 +36,6 @@ class Chain:
 
     Attributes:
         sources: what shards of some stages are made of besides rows (see `Inputs.source`), by stage and shard.
-        draws: draws of each problem, of a run in waves; None takes `sampling.n` for all.
     """
 
     def __init__(
@@ -45,7 +43,6 @@ class Chain:
         run_dir: Path,
         config: RunConfig,
         tools: Tools | None = None,
-        draws: Mapping[str, int] | None = None,
         around: Around = lambda stage, shard, work: work(),
         stages: Sequence[Stage] | None = None,
     ) -> None:
@@ -56,7 +53,7 @@ class Chain:
             around: does the work of a shard, given the names of stage and shard: a task of its own, with retries.
             stages: its stages; None takes those of `chain.table`.
         """
-        self.run_dir, self.config, self.tools, self.draws = run_dir, config, tools, draws
+        self.run_dir, self.config, self.tools = run_dir, config, tools
         self.sources: dict[str, Mapping[str, Any]] = {}
         self._around, self._stages = around, stages
         self._external: dict[str, Sequence[str]] = {}
@@ -100,7 +97,7 @@ class Chain:
         value = self.stage(stage)
         if stage not in self._external:
             self._external[stage] = value.external(self.config)
-        parts = (*value.texts(self.config, self._given(value, shard)), *self._contents(value, shard))
+        parts = (*value.texts(self.config), *self._contents(value, shard))
         return digest(stage, str(value.version), *parts, *self._external[stage])
 
     def has(self, stage: str, shard: str) -> bool:
@@ -170,7 +167,7 @@ class Chain:
         if not wanted:  # no model is opened
             return
         opened, store = self.tools.open_source, self.tools.store()
-        for problem in draw(self.run_dir, wanted, self.config, opened, store, self.draws, on_drawn):
+        for problem in draw(self.run_dir, wanted, self.config, opened, store, on_drawn):
             on_filled(problem)
             waiting[problem.shard].append(problem)
             if len(waiting[problem.shard]) == sizes[problem.shard]:
@@ -217,13 +214,6 @@ class Chain:
                 if folder.counts(name).get(count):
                     (folder.path / name).unlink(missing_ok=True)
 
-    def _given(self, stage: Stage, shard: str) -> dict[str, str]:
-        """Return the settings of a wave, which replace those of the configuration."""
-        if self.draws is None or "sampling.n" not in stage.settings:
-            return {}
-        draws = {row.problem_id: self.draws.get(row.problem_id, 0) for row in self.rows("problems", shard)}
-        return {"sampling.n": json.dumps(draws, sort_keys=True)}
-
     def _contents(self, stage: Stage, shard: str) -> Sequence[str]:
         if stage.whole is None:
             source = stage.contents(self.sources[stage.made_by or stage.name][shard]) if stage.contents else ()
@@ -256,7 +246,6 @@ class Chain:
             rows={name: self.rows(name, shard) for name in stage.reads},
             source=source,
             versions={name: self.stage(name).version for name in stage.reads},
-            draws=self.draws,
             on_done=on_done,
         )
         reuse = stage.reuse(inputs, self.config) if stage.reuse is not None else {}

@@ -44,7 +44,6 @@ class Inputs:
     before: Mapping[str, Mapping[str, list[Any]]] = field(default_factory=dict)
     source: Any = None  # what is no row of a stage: loaded problems, filled problems, pairs that were dealt
     versions: Mapping[str, int] = field(default_factory=dict)  # versions of the stages that it reads
-    draws: Mapping[str, int] | None = None  # draws of each problem, of a run in waves; None takes `sampling.n`
     on_done: Callable[[int], None] = lambda n: None  # called with the number of rows that were just made
 
     def problems(self) -> dict[str, Any]:
@@ -102,16 +101,11 @@ class Stage:
     planned: Callable[[Planned], str] = lambda planned: ""  # what a plan says of it
     last_file: str = ""  # file that says that a part without shards is done
 
-    def texts(self, config: RunConfig, given: Mapping[str, str]) -> Sequence[str]:
+    def texts(self, config: RunConfig) -> Sequence[str]:
         """Return the parts of its key that are settings."""
         hidden = (*NON_SEMANTIC, *self.by_content, *self.settings)
-        return self.key_texts(
-            *(
-                given.get(key, setting_text(config, key, hidden))
-                for key in self.settings
-                if key not in self.by_content
-            )
-        )
+        keys = (key for key in self.settings if key not in self.by_content)
+        return self.key_texts(*(setting_text(config, key, hidden) for key in keys))
 
     def settings_in(self, config: RunConfig) -> dict[str, str]:
         """Return the settings that its rows depend on: dotted key to its value as JSON text."""

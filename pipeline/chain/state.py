@@ -156,15 +156,13 @@ def examine_run(
     run_dir: Path,
     config: RunConfig,
     problems: Mapping[str, LoadedProblems] | str,
-    n_each: Mapping[str, int] | None = None,
 ) -> list[StageState]:
     """Return the states of all stages of a run under a configuration, in the order of the pipeline.
 
     Args:
         problems: shards of the problems that the configuration names; a text gives the reason why there are none.
-        n_each: draws a problem, of a run in waves.
     """
-    chain = Chain(run_dir, config, draws=n_each)
+    chain = Chain(run_dir, config)
     if not isinstance(problems, str):
         chain.sources["problems"] = problems
     made = read_provenance(run_dir)

@@ -7,7 +7,7 @@ are opened in turn, each once for all shards; what the earlier ones drew is in t
 
 import contextlib
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -217,7 +217,6 @@ def draw(
     config: RunConfig,
     open_source: Callable[[Source], AbstractContextManager[Sampler]],
     store: SampleStore | None,
-    n_each: Mapping[str, int] | None = None,
     on_drawn: Callable[[Candidate], None] = lambda candidate: None,
 ) -> Iterator[Filled]:
     """Yield the problems of some shards as they are filled; the next is drawn only when it is needed.
@@ -226,7 +225,6 @@ def draw(
         names: the shards in the required order; taken as they are reached, once for each model.
         open_source: opens a model, once for all shards; left when its last draw is in.
         store: see `fill`; needed for several models.
-        n_each: draws a problem; None takes `sampling.n` for all.
     """
     sources = list_sources(config.sampling)
     arms = list_arms(sources)
@@ -237,11 +235,10 @@ def draw(
         raise SamplingError("several models need a sample store; set sampling.store")
 
     def groups(number: int, source: Source, sampler: Sampler) -> Iterator[Group]:
+        draws = [planned for planned in deal(arms, config.sampling.n) if planned.arm.source == number]
         for name in names:
             rows: list[Problem] = StageFolder(run_dir, "problems", Problem).read(name)
             for problem in sorted(rows, key=lambda problem: problem.problem_id):
-                n = config.sampling.n if n_each is None else n_each.get(problem.problem_id, 0)
-                draws = [planned for planned in deal(arms, n) if planned.arm.source == number]
                 problems[problem.problem_id] = problem
                 plan = plan_problem(problem, draws, source.config, config.seed, sampler)
                 yield Group((name, problem.problem_id), plan)

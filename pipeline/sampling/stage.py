@@ -28,7 +28,7 @@ def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]
     filled: Sequence[Filled] | None = inputs.source
     if filled is None:
         opened, store = tools.open_source, tools.store()
-        filled = list(draw(inputs.run_dir, [inputs.shard], config, opened, store, inputs.draws))
+        filled = list(draw(inputs.run_dir, [inputs.shard], config, opened, store))
     rows = sorted(
         (row for problem in filled for row in problem.candidates), key=lambda row: (row.problem_id, row.index)
     )

@@ -36,8 +36,6 @@ from pairsmith.schemas.config.loading import (
 )
 from pairsmith.schemas.config.pairs import Dimension, PairsConfig, PolicyConfig, PolicyName
 from pairsmith.schemas.config.run import (
-    AdaptiveConfig,
-    BudgetConfig,
     EngineConfig,
     PricesConfig,
     PublishConfig,
@@ -64,8 +62,8 @@ from pairsmith.schemas.config.section import NOT_SET, Section, Share
 from pairsmith.schemas.config.training import LaunchConfig, MethodName, TrainingConfig
 
 __all__ = [
-    "HELD_OUT", "NOT_SET", "REMOVED", "RENAMED", "AdaptiveConfig", "AgreementConfig", "Backend", "BudgetConfig",
-    "ColumnsConfig", "ConfigError", "CrosscheckConfig", "Dimension", "EngineConfig", "EvaluatedModelConfig",
+    "HELD_OUT", "NOT_SET", "REMOVED", "RENAMED", "AgreementConfig", "Backend", "ColumnsConfig", "ConfigError",
+    "CrosscheckConfig", "Dimension", "EngineConfig", "EvaluatedModelConfig",
     "EvaluatedSetConfig", "EvaluationConfig", "ExecutionConfig", "ExecutionLimit", "ExtractionConfig",
     "GateConfig", "LaunchConfig", "MethodName", "MixedModelConfig", "ModelConfig", "PairsConfig",
     "PolicyConfig", "PolicyName", "PricesConfig", "ProblemsConfig", "PublishConfig", "QualityRulesConfig",

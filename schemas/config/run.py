@@ -1,6 +1,5 @@
-"""The configuration of a run: all sections together, and those of budgets, engine and service."""
+"""The configuration of a run: all sections together, and those of prices, engine and service."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -83,46 +82,11 @@ class ServiceConfig(Section):
     )
 
 
-_SUFFIXES = {"k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
-
-
-def parse_count(given: object) -> object:
-    """Return `20M`, `1.5k` or `3_000` as a whole number; anything else unchanged, for pydantic to validate."""
-    if isinstance(given, str) and (
-        found := re.fullmatch(r"([\d_]+(?:\.\d+)?)\s*([kmgb]?)", given.strip().lower())
-    ):
-        return round(float(found[1].replace("_", "")) * _SUFFIXES.get(found[2], 1))
-    return given
-
-
-Count = Annotated[int, BeforeValidator(parse_count), Field(ge=1)]
-
-
-class AdaptiveConfig(Section):
-    """Sampling in waves: more samples only for problems without a pair. Used if `pairs` or a budget is set."""
-
-    pairs: Count | None = Field(None, description="Stop when there are so many pairs.")
-    first_n: int = Field(4, ge=2, description="Samples of a problem in its first wave.")
-    step_n: int = Field(4, ge=1, description="Samples that each later wave adds.")
-    max_n: int = Field(32, ge=2, description="Maximum number of samples of a problem.")
-
-
-class BudgetConfig(Section):
-    """Budget of a run. Stored samples count as new ones, so that a resumed run ends at the same point."""
-
-    tokens: Count | None = Field(None, description="Drawn tokens; `20M` may be written. Never exceeded.")
-    gpu_hours: float | None = Field(None, gt=0.0, description="Hours of sampling, times `prices.devices`.")
-    money: float | None = Field(None, gt=0.0, description="In the currency of the prices.")
-
-
 class PricesConfig(Section):
-    """Prices of sampling; 0.0: free."""
+    """Prices of sampling, for forecasts; 0.0: free."""
 
-    currency: str = Field("USD", description="Written beside sums.")
     prompt_per_million: float = Field(0.0, ge=0.0, description="Price of a million prompt tokens.")
     completion_per_million: float = Field(0.0, ge=0.0, description="Price of a million sampled tokens.")
-    device_hour: float = Field(0.0, ge=0.0, description="Price of one device for an hour.")
-    devices: int = Field(1, ge=1, description="Devices that sample at the same time.")
 
 
 def check_folders(given: Any) -> Any:
@@ -166,8 +130,6 @@ class RunConfig(Section):
     shard_problems: int = Field(16, ge=1, description="Problems per shard; a problem stays in its shard.")
     problems: ProblemsConfig = ProblemsConfig()
     sampling: SamplingConfig = SamplingConfig()
-    adaptive: AdaptiveConfig = AdaptiveConfig()
-    budget: BudgetConfig = BudgetConfig()
     prices: PricesConfig = PricesConfig()
     engine: EngineConfig = EngineConfig()
     sandbox: SandboxConfig = SandboxConfig()
