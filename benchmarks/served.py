@@ -170,7 +170,6 @@ def kill(folder: Path) -> list[str]:
         faults += kept(made)
         print("and once more: nothing new")
         next_run(service, seen, "nothing new: v1 stands")
-        faults += [f"{one.name} is left as running" for one in stale(service)]
     return faults
 
 
@@ -236,15 +235,6 @@ def names_sandbox(process: psutil.Process) -> bool:
 def state_of(flow_run_id: UUID) -> StateType | None:
     with get_client(sync_client=True) as client:
         return client.read_flow_run(flow_run_id).state_type
-
-
-def stale(service: Service) -> list[FlowRun]:
-    """Return runs that the server still takes for running although their process was killed."""
-    with get_client(sync_client=True) as client:
-        runs = client.read_flow_runs(flow_filter=FlowFilter(name=FlowFilterName(any_=["refresh"])))
-    limit_s = 120.0  # longer than any run here
-    old = [run for run in runs if run.state_type is StateType.RUNNING]
-    return [run for run in old if run.total_run_time.total_seconds() > limit_s]
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def main() -> None:
     options = _options()
     problems = [item.problem for item in load_starter(starter_folder())][: options.problems]
     vllm = VllmConfig(environment=options.environment)
-    config = SamplingConfig(backend="vllm-server", n=options.n, max_tokens=64, vllm=vllm)
+    config = SamplingConfig(backend="vllm", n=options.n, max_tokens=64, vllm=vllm)
     n_asked = len(problems) * options.n
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()

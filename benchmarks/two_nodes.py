@@ -27,7 +27,6 @@ from ray.cluster_utils import Cluster
 from pairsmith.flows.build import build
 from pairsmith.pipeline.problems.sources.starter import load_starter, starter_folder
 from pairsmith.pipeline.run.digests import file_digest
-from pairsmith.pipeline.sampling.vllm_server import find_environment
 from pairsmith.schemas.config import load_config
 from tests.refresh_kit import write_problems
 from tests.stores_kit import BUCKET, s3_server
@@ -42,7 +41,7 @@ def main() -> int:
         help="shards go from node to node through a store, not a common folder; s3 is a server on loopback",
     )
     parser.add_argument("--seconds", type=float, default=0.5, help="that each program sleeps")
-    parser.add_argument("--vllm", type=Path, help="environment of `pairsmith vllm install --device cpu`")
+    parser.add_argument("--vllm", type=Path, help="environment with vLLM for CPU")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="pairsmith-nodes-"))
     if options.vllm:
@@ -69,14 +68,13 @@ def write_served(folder: Path, n_problems: int, environment: Path) -> Path:
     python.write_text(f'#!/bin/sh\necho "$$" >> {folder}/starts\nexec {real} "$@"\n', encoding="utf-8")
     python.chmod(0o755)
     (python.with_name("vllm")).touch()
-    found = find_environment(environment)
-    marker = {"device": "cpu", "vllm": found.version, "command": "no"}
+    marker = {"device": "cpu", "command": "no"}
     (folder / "vllm" / "pairsmith.json").write_text(json.dumps(marker), encoding="utf-8")
     ids = [item.problem.problem_id for item in load_starter(starter_folder()) if item.problem.level == "trivial"]
     path = folder / "run.toml"
     path.write_text(
         f'run = "{folder}/run"\nshard_problems = 2\nproblems.ids = {json.dumps(ids[:n_problems])}\n'
-        f'[sampling]\nbackend = "vllm-server"\nn = 8\nmax_tokens = 64\nstore = "run"\n'
+        f'[sampling]\nbackend = "vllm"\nn = 8\nmax_tokens = 64\nstore = "run"\n'
         f'[sampling.vllm]\nenvironment = "{folder}/vllm"\nengine = {{ dtype = "float32", max_num_seqs = 16 }}\n'
         '[sandbox]\nbackend = "bubblewrap"\n[crosscheck]\nn_inputs = 8\nn_mutants = 0\n'
         "[pairs]\ntest_share = 0.3\n",

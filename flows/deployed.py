@@ -8,16 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID
 
 from prefect import flow, serve
-from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter, TaskRunFilter
-from prefect.client.schemas.objects import State, StateType
+from prefect.client.schemas.objects import State
 from prefect.deployments.runner import RunnerDeployment
-from prefect.exceptions import ObjectNotFound
 from prefect.schedules import Cron
-from prefect.states import Completed, Crashed
+from prefect.states import Completed
 from prefect.types.entrypoint import EntrypointType
 from prefect.utilities.timeout import timeout
 from pydantic import Field
@@ -26,13 +22,10 @@ from pairsmith.flows import build as building
 from pairsmith.flows import evaluating, publishing
 from pairsmith.flows.cli.shared import default_cache, read_key
 from pairsmith.flows.runtime.reporting import reporter
-from pairsmith.flows.runtime.stages import SAMPLER_TAG, set_policy
+from pairsmith.flows.runtime.stages import set_policy
 from pairsmith.pipeline.run.errors import PairsmithError
-from pairsmith.pipeline.run.lock import RunLockedError, is_locked
+from pairsmith.pipeline.run.lock import RunLockedError
 from pairsmith.schemas.config import RunConfig, load_config
-
-_N_RUNS = 4  # served runs at a time, of all kinds: of those that sample `service.samplers` at a time
-
 
 Overrides = tuple[str, ...]
 Seconds = Annotated[float, Field(ge=0.0)]
@@ -176,7 +169,7 @@ def make_deployments(config: RunConfig, path: Path, overrides: Sequence[str]) ->
         parameters: dict[str, object] = {"config": str(path.resolve()), "overrides": list(overrides)}
         if served.name == "study":  # its overrides are a study's
             parameters["overrides"] = []
-        cron = getattr(config.schedule, served.name)
+        cron = config.schedule.refresh if served.name == "refresh" else ""
         try:
             schedules = [Cron(cron, timezone=config.schedule.timezone)] if cron else None
             deployment = served.to_deployment(
@@ -189,7 +182,7 @@ def make_deployments(config: RunConfig, path: Path, overrides: Sequence[str]) ->
         except ValueError as error:
             line = str(error).strip().splitlines()[-1]
             raise TimetableError(
-                f"schedule.{served.name}={cron!r}, schedule.timezone={config.schedule.timezone!r}: {line}"
+                f"schedule.refresh={cron!r}, schedule.timezone={config.schedule.timezone!r}: {line}"
             ) from None
         assert isinstance(deployment, RunnerDeployment)
         made.append(deployment)
@@ -197,47 +190,9 @@ def make_deployments(config: RunConfig, path: Path, overrides: Sequence[str]) ->
 
 
 def serve_all(config: RunConfig, path: Path, overrides: Sequence[str]) -> None:
-    """Register all deployments and start their runs on schedule, until the process ends."""
+    """Register all deployments and start their runs on schedule, one at a time, until the process ends."""
     deployments = make_deployments(config, path, overrides)
-    with get_client(sync_client=True) as client:
-        client.upsert_global_concurrency_limit_by_name(f"tag:{SAMPLER_TAG}", config.service.samplers)
-        ids = [found for deployment in deployments if (found := _deployment_id(client, deployment)) is not None]
-        n_dead = crash_dead_runs(client, ids, config.run)
-    if n_dead:
-        reporter().log(f"serve       {n_dead} runs whose process is gone are marked as crashed")
     for deployment in deployments:
         times = ", ".join(f"at {schedule.schedule.cron}" for schedule in deployment.schedules or ())  # type: ignore[union-attr]
         reporter().log(f"serve       {deployment.flow_name}/{deployment.name} {times or 'on demand'}")
-    serve(*deployments, limit=_N_RUNS, print_starting_message=False)
-
-
-def crash_dead_runs(client: SyncPrefectClient, deployment_ids: Sequence[UUID], run: Path) -> int:
-    """Mark runs that the server takes for running as crashed where no process is at work; return how many.
-
-    A killed process can't report to the server, and its run would keep its slot among the samplers. The lock of
-    the run folder shows whether a process is at work: the kernel frees it when its holder dies.
-    """
-    if not deployment_ids or is_locked(run):
-        return 0
-    alive = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
-    runs = client.read_flow_runs(
-        deployment_filter=DeploymentFilter.model_validate({"id": {"any_": list(deployment_ids)}}),
-        flow_run_filter=FlowRunFilter.model_validate({"state": {"type": {"any_": alive}}}),
-    )
-    crashed: State[Any] = Crashed(message="the process that ran it is gone")
-    for flow_run in runs:
-        tasks = client.read_task_runs(
-            flow_run_filter=FlowRunFilter.model_validate({"id": {"any_": [flow_run.id]}}),
-            task_run_filter=TaskRunFilter.model_validate({"state": {"type": {"any_": [StateType.RUNNING]}}}),
-        )
-        for task in tasks:
-            client.set_task_run_state(task.id, crashed, force=True)
-        client.set_flow_run_state(flow_run.id, crashed, force=True)
-    return len(runs)
-
-
-def _deployment_id(client: SyncPrefectClient, deployment: RunnerDeployment) -> UUID | None:
-    try:
-        return client.read_deployment_by_name(f"{deployment.flow_name}/{deployment.name}").id
-    except ObjectNotFound:
-        return None
+    serve(*deployments, limit=1, print_starting_message=False)

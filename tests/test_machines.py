@@ -125,7 +125,7 @@ def engine(tmp_path: Path) -> Path:
     (folder / "bin" / "python").symlink_to(sys.executable)
     program = _ENGINE.replace("STARTS", str(tmp_path / "starts")).replace("SECONDS", "0.1")
     (folder / "bin" / "vllm").write_text(program, encoding="utf-8")
-    found = {"device": "gpu", "vllm": "0", "command": "yes"}
+    found = {"device": "gpu", "command": "yes"}
     (folder / "pairsmith.json").write_text(json.dumps(found), encoding="utf-8")
     return folder
 
@@ -153,7 +153,7 @@ def test_two_nodes_open_a_model_each_and_one_that_dies_is_replaced(
     other = nodes.add_node(num_cpus=1, num_gpus=1, object_store_memory=100 * 2**20)
     path = write_problems(tmp_path, 16, published=False)
     overrides = [
-        "sampling.backend=vllm-server", "sampling.samples=",
+        "sampling.backend=vllm", "sampling.samples=",
         "sampling.model=org/mine", "sampling.n=4", f"sampling.vllm.environment={engine}",
         "sandbox.workers=1", "engine.judge_cpus=1",
     ]  # fmt: skip

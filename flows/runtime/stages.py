@@ -42,7 +42,6 @@ from pairsmith.schemas.problem import JudgedBy
 
 P = ParamSpec("P")
 R = TypeVar("R")
-SAMPLER_TAG = "pairsmith-sampler"
 _RETRY_DELAY_S = 10.0  # before the first retry, doubled each time: what was away for a moment is back by then
 _STOP_LIMIT_S = 20.0  # for the shards that are judged when a run is stopped
 # Shards in sandboxes at once: while a program burns its limit at the end of one, the next has work for all cores.
@@ -72,15 +71,6 @@ def retried(task: Task[P, R]) -> Callable[P, R]:
     )
 
 
-def tags_of_sampling(config: RunConfig) -> list[str]:
-    """Return the tags of the task that samples: those of served runs share a limit.
-
-    A command that a person waits for has none: Prefect 3.7 waits without end for a slot of a tag where its server
-    does not answer at that moment.
-    """
-    return [SAMPLER_TAG] if _policy and choose_backend(config.sampling) != "files" else []
-
-
 def is_infrastructure_fault(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
     """Return whether what ended a task may be well again by itself."""
     try:
@@ -104,7 +94,7 @@ def make_shard(stage: str, name: str, work: Callable[[], object]) -> None:
 
 @task(name="sample", cache_policy=NO_CACHE, persist_result=False)
 def sample(work: Callable[[], object]) -> None:
-    """Draw candidates and judge them in parallel; the tag of samplers limits how many tasks run at a time."""
+    """Draw candidates and judge them in parallel."""
     work()
 
 
@@ -182,9 +172,8 @@ def run_samples(chain: Chain, names: Sequence[str], step: str = "") -> Meter:
             _draw_and_judge(chain, names, meter, stages)
     else:
         wanted = ["candidates", *stages]
-        tags = tags_of_sampling(chain.config)
         inner = open_chain(chain.run_dir, chain.config, chain.tools, is_inner=True)
-        retried(sample.with_options(tags=tags))(lambda: _draw_and_judge(inner, names, meter, stages))
+        retried(sample)(lambda: _draw_and_judge(inner, names, meter, stages))
         meter.keep()
         if not step:
             chain.tools.close_sampler()

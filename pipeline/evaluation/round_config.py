@@ -138,8 +138,7 @@ def check_rounds(config: RunConfig) -> None:
             raise RoundsError(
                 f"round {number} would draw from what round {number - 1} drew from: "
                 f"sampling.backend = {after.sampling.backend} can't serve what is trained here; "
-                "take vllm-server, vllm or transformers,"
-                " or name another model, base_url or samples for it in rounds.by_round"
+                "take vllm or transformers, or name another model, base_url or samples for it in rounds.by_round"
             )
 
 

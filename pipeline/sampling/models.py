@@ -50,7 +50,7 @@ def open_sampler(
     """Return the sampler that a configuration asks for, ready to draw.
 
     Args:
-        cache: folder for converted models, and for the environment of the vLLM server.
+        cache: folder for converted models.
         logs: folder for the log of a vLLM server; the cache by default.
         devices: devices that vLLM servers may use, as CUDA_VISIBLE_DEVICES names them; empty for all.
 
@@ -73,7 +73,7 @@ def open_sampler(
         return TransformersSampler(config, model, report)
     from pairsmith.pipeline.sampling.vllm_server import ServedSampler
 
-    return ServedSampler(config, model, cache, logs or cache / "logs", seed, report, devices=devices)
+    return ServedSampler(config, model, logs or cache / "logs", seed, report, devices=devices)
 
 
 def choose_backend(config: SamplingConfig) -> str:
@@ -122,7 +122,7 @@ def resolve_model(config: SamplingConfig, cache: Path, report: Callable[[str], N
     if config.adapter is not None:
         revision = f"{revision}+{digest_folder(checked_adapter(config.adapter))}"
     quantization = config.vllm.engine.get("quantization")
-    if quantization and config.backend in ("vllm", "vllm-server"):  # other weights, so another model
+    if quantization and config.backend == "vllm":  # other weights, so another model
         revision = f"{revision}+{quantization}"
     return ResolvedModel(source, name, revision, hub_revision, config.adapter)
 

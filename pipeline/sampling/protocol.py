@@ -124,7 +124,7 @@ class Failure:
 class Sampler:
     """A model, or a file of samples, that completions are drawn from; closed when it is left as a context."""
 
-    backend: str  # transformers, vllm-server, openai, openai-batch or files
+    backend: str  # transformers, vllm, openai, openai-batch or files
     model: str  # name as the configuration gives it; a folder's last name, never an absolute path
     revision: str  # digest or commit of the weights (adapter included) or of the file; empty where unknown
     asks_log_probs: bool = False  # whether a stored sample without log-probabilities is drawn again

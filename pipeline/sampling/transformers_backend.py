@@ -53,7 +53,7 @@ class TransformersSampler(Sampler):
         if unknown:
             raise SamplingError(
                 f"sampling.extra.{min(unknown)}: the transformers backend takes chat_template_kwargs alone; "
-                "set sampling.backend to vllm, vllm-server or openai"
+                "set sampling.backend to vllm or openai"
             )
         self._template_values: dict[str, Any] = config.extra.get("chat_template_kwargs", {})
 

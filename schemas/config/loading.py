@@ -33,6 +33,9 @@ RENAMED: Mapping[str, str] = {
 (`pipeline.chain.stage`).
 """
 REMOVED: frozenset[str] = frozenset({
+    "adaptive", "budget", "prices.currency", "prices.device_hour", "prices.devices", "schedule.build",
+    "schedule.evaluate", "schedule.publish", "schedule.rounds", "schedule.study", "schedule.train",
+    "scoring.n_timed_runs", "service.samplers", "service.server_port",
     "crosscheck.clear_share", "crosscheck.min_programs", "crosscheck.min_share", "crosscheck.min_share_outside",
     "crosscheck.n_programs", "crosscheck.n_timed_runs", "engine.max_retries", "engine.sampler_cpus",
     "execution.fault_limit", "judge", "overlap", "pairs.max_difficulty_share", "pairs.min_approaches_kept",

@@ -52,33 +52,18 @@ class RefreshConfig(Section):
 
 
 class TimetableConfig(Section):
-    """When `pairsmith serve` starts each flow, as cron lines such as `0 3 * * *`; empty: on demand only."""
+    """When `pairsmith serve` starts a refresh."""
 
-    build: str = Field("", description="When to build.")
-    refresh: str = Field("", description="When to refresh.")
-    train: str = Field("", description="When to train.")
-    evaluate: str = Field("", description="When to evaluate.")
-    study: str = Field("", description="When to study.")
-    rounds: str = Field("", description="When to align in rounds.")
-    publish: str = Field("", description="When to publish.")
+    refresh: str = Field("", description="Cron line such as `0 3 * * *`; empty: on demand only.")
     timezone: str = Field("UTC", description="Name such as `Europe/Berlin`.")
 
 
 class ServiceConfig(Section):
-    """Retries and concurrency of served runs."""
+    """Retries and time limit of served runs."""
 
     retries: int = Field(3, ge=0, description="Retries after an infrastructure fault; other errors end a run.")
     timeout_s: float | None = Field(
         None, gt=0.0, description="Seconds until a served run is ended; none for no end."
-    )
-    samplers: int = Field(
-        1, ge=1, description="Served runs that sample at the same time: the limit of the tag `pairsmith-sampler`."
-    )
-    server_port: int = Field(
-        4200,
-        ge=1,
-        le=65535,
-        description="Loopback port of the Prefect server without PREFECT_API_URL.",
     )
 
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from pairsmith.schemas.config.section import Section, Share, require_json
 
-Backend = Literal["auto", "transformers", "vllm", "vllm-server", "openai", "openai-batch", "files"]
+Backend = Literal["auto", "transformers", "vllm", "openai", "openai-batch", "files"]
 Texts = Annotated[tuple[str, ...], BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)]
 
 # Parameters with a setting of their own, and those that decide how an answer is read.
@@ -72,12 +72,11 @@ class MixedModelConfig(ModelConfig):
 
 
 class VllmConfig(Section):
-    """vLLM as a server, in a separate environment or in pairsmith's."""
+    """vLLM as a server, in a separate environment or in pairsmith's (vLLM and newer Prefect can't share one)."""
 
     environment: Path | None = Field(
         None,
-        description="Virtual environment of the server; by default the one of `pairsmith vllm install`, for the "
-        "backend `vllm` the one that pairsmith runs in.",
+        description="Virtual environment with vLLM; by default the one that pairsmith runs in.",
     )
     servers: int = Field(1, ge=1, le=64, description="Servers of one model; each uses its own devices.")
     engine: dict[str, Any] = Field(
