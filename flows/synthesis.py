@@ -1,6 +1,6 @@
 """The flow `synthesize`: seeds, the chain of prompts, agreement, quality, the problem file."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -50,9 +50,8 @@ def synthesize(config: RunConfig, cache: Path, api_keys: ApiKeys) -> Path:
         _run_step("responses", stated, config, tools)
         alone = made.Asked(stated.problems, Counter())
         _run_step("tests", alone, config, tools)
-        weak = _run_step("weak", alone, config, tools) if settings.weak.models else []
         tools.close_sampler()
-        return _run_judging(chain, made.first_cards(stated, ideas, seeds), weak)
+        return _run_judging(chain, made.first_cards(stated, ideas, seeds))
 
 
 def step_config(config: RunConfig, step: str) -> RunConfig:
@@ -62,10 +61,7 @@ def step_config(config: RunConfig, step: str) -> RunConfig:
         "models": role.models or config.sampling.models,
         "n": role.n,
         "schedule": (),
-        "temperature": role.temperature,
-        "max_tokens": role.max_tokens,
         "templates": (made.TEMPLATES[step],),
-        "prompts": config.synthesis.prompts,
     }
     sampling: SamplingConfig = config.sampling.model_copy(update=changes)
     return config.model_copy(update={"sampling": sampling})
@@ -102,16 +98,12 @@ def _run_step(step: str, asked: made.Asked, config: RunConfig, tools: Tools) -> 
     return sorted(chain.folder("candidates").read_all(), key=lambda row: (row.problem_id, row.index))
 
 
-def _run_judging(chain: Chain, cards: Mapping[str, ProblemCard], weak: Sequence[Candidate]) -> Path:
+def _run_judging(chain: Chain, cards: Mapping[str, ProblemCard]) -> Path:
     """Compare responses and tests, judge the problems, write the kept ones; return their file."""
     run, stated = chain.config.run, chain.folder("responses/problems")
     sizes = {name: stated.n_rows(name) for name in stated.shard_names()}
-    draws: defaultdict[str, list[Candidate]] = defaultdict(list)
-    for row in weak:
-        draws[row.problem_id].append(row)
     chain.sources["agreements"] = {
-        name: {row.problem_id: (cards[row.problem_id], draws[row.problem_id]) for row in stated.read(name)}
-        for name in sizes
+        name: {row.problem_id: cards[row.problem_id] for row in stated.read(name)} for name in sizes
     }
     run_stage(chain, "answers", sizes)
     run_stage(chain, "agreements", sizes)

@@ -110,7 +110,7 @@ class ProblemCard:
 
     Attributes:
         reason: why it was left out, the first rule that it breaks; empty for a kept one.
-        seed_id, seed_path, seed_line, seed_language: the function that it began with.
+        seed_id, seed_path, seed_line: the function that it began with.
         license: SPDX name of the seed's licence; empty if unknown.
         concepts_id, instruction_id: the answers of the chain that it was made of, in their steps' tables.
         models: who wrote it, its responses and its tests; sorted.
@@ -131,7 +131,6 @@ class ProblemCard:
     seed_id: str
     seed_path: str
     seed_line: int
-    seed_language: str
     license: str
     concepts_id: str
     instruction_id: str
@@ -158,11 +157,10 @@ class Seed:
     """One function with what it needs of its file.
 
     Attributes:
-        seed_id: 32 hex digits over language and code.
-        language: name of the table in `pipeline.languages`.
+        seed_id: 32 hex digits over the code.
         name: the function's name.
         code: the function and what it needs, with its documentation; parses alone.
-        path: the file, below the folder or as the dataset has it.
+        path: the file, below the folder.
         line: line of the file where the function begins, from 1.
         license: SPDX name; empty if unknown.
         is_typed: whether all parameters and the value have types.
@@ -171,7 +169,6 @@ class Seed:
     """
 
     seed_id: str
-    language: str
     name: str
     code: str
     path: str

@@ -85,8 +85,7 @@ def write_seeds(folder: Path) -> Path:
 def script(body: dict[str, Any], n: int) -> Answer:
     """Answer a request of the chain: as many choices as asked for, by their seeds."""
     prompt = body["messages"][-1]["content"]
-    is_weak = body["model"] == "weak"
-    texts = [_answer(prompt, body["seed"] + number, is_weak) for number in range(body["n"])]
+    texts = [_answer(prompt, body["seed"] + number) for number in range(body["n"])]
     choices = [
         {"index": number, "message": {"content": text}, "finish_reason": "stop"}
         for number, text in enumerate(texts)
@@ -95,7 +94,7 @@ def script(body: dict[str, Any], n: int) -> Answer:
     return 200, {}, json.dumps({"choices": choices, "usage": usage}).encode()
 
 
-def _answer(prompt: str, seed: int, is_weak: bool) -> str:
+def _answer(prompt: str, seed: int) -> str:
     if "Which ideas of programming" in prompt:
         return next(one.concepts for one in SCENARIOS if f"seed_{one.name}(" in prompt)
     if "Invent a programming task" in prompt:
@@ -103,7 +102,7 @@ def _answer(prompt: str, seed: int, is_weak: bool) -> str:
     own = next(one for one in SCENARIOS if one.entry_point and f"def {one.entry_point}(" in prompt)
     if "Do not solve this task" in prompt:
         return f"```python\n{own.suites[seed % len(own.suites)]}\n```"
-    return own.response(N_RESPONSES - 1 if is_weak else seed % N_RESPONSES)  # the last one is wrong if any is
+    return own.response(seed % N_RESPONSES)
 
 
 def write_config(folder: Path, url: str) -> Path:
@@ -129,7 +128,6 @@ difficulties = ["easy"]
 seeds = {{ folders = ["{folder / "code"}"] }}
 responses = {{ n = {N_RESPONSES} }}
 tests = {{ n = {N_SUITES} }}
-weak = {{ n = 2, models = [{{ model = "weak" }}] }}
 """
     )
     return path

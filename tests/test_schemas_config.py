@@ -223,10 +223,8 @@ def test_a_removed_key_is_refused_in_one_line() -> None:
 
 
 def test_a_role_keeps_its_own_defaults_beside_what_is_set() -> None:
-    synthesis = load_config(
-        None, ["synthesis.responses.temperature=0.5", "synthesis.tests.temperature=0.5"]
-    ).synthesis
-    assert (synthesis.responses.n, synthesis.tests.n, synthesis.weak.n) == (10, 5, 1)
+    synthesis = load_config(None, ["synthesis.responses.models=[{model='m'}]"]).synthesis
+    assert (synthesis.responses.n, synthesis.tests.n, synthesis.concepts.n) == (10, 5, 1)
 
 
 def list_settings() -> Iterator[Key]:

@@ -11,7 +11,7 @@ from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.synthesis import Seed
 
-SEEDS = [Seed(f"s{n}", "go" if n else "python", "f", f"code {n}", "a", 1, "MIT", True, 3, 9) for n in range(3)]
+SEEDS = [Seed(f"s{n}", "f", f"code {n}", "a", 1, "MIT", True, 3, 9) for n in range(3)]
 TASK = "Task: Return the double of the number that is given.\n```python\ndef double(n: int) -> int:\n```"
 
 
@@ -22,12 +22,12 @@ def answer(problem_id: str, completion: str, index: int = 0) -> Candidate:
     )  # fmt: skip
 
 
-def test_a_seed_is_shown_in_its_language() -> None:
+def test_a_seed_is_shown_as_code() -> None:
     asked = ask_concepts(SEEDS).problems
     assert [problem.problem_id for problem in asked] == ["s0", "s1", "s2"]
     text = make_opening(asked[1], TEMPLATES["concepts"]).text
-    assert "this Go code" in text
-    assert "```go\ncode 1\n```" in text
+    assert "this Python code" in text
+    assert "```python\ncode 1\n```" in text
 
 
 def test_difficulty_and_topic_are_drawn_by_the_seed_and_answers_dealt_in_turns() -> None:
@@ -72,9 +72,8 @@ def test_one_task_said_twice_is_one_problem() -> None:
 
 def test_roles_may_have_models_and_prompts_of_their_own(tmp_path: Path) -> None:
     tree = {
-        "sampling": {"model": "all"},
+        "sampling": {"model": "all", "prompts": tmp_path},
         "synthesis": {
-            "prompts": tmp_path,
             "tests": {"n": 7, "models": [{"model": "one", "share": 2}, {"model": "two", "backend": "openai"}]},
         },
     }

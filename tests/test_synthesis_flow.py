@@ -61,8 +61,8 @@ def test_exactly_the_right_problems_are_kept(done: Path) -> None:
     }
     assert {problem.judged_by for problem in loaded.problems} == {JudgedBy.CASES}
     kept_cards = [card for card in cards if not card.reason]
-    assert {card.models for card in kept_cards} == {("scripted", "weak")}
-    assert {card.pass_rate for card in kept_cards} == {0.0}  # of the weak model's draws
+    assert {card.models for card in kept_cards} == {("scripted",)}
+    assert {card.pass_rate for card in kept_cards} == {0.6, 0.7}
 
 
 def test_what_led_to_nothing_is_counted(done: Path) -> None:
@@ -119,7 +119,6 @@ STEPS = (
     "instructions/candidates",
     "responses/candidates",
     "tests/candidates",
-    "weak/candidates",
     "answers",
     "agreements",
 )

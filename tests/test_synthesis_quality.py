@@ -15,7 +15,6 @@ from pairsmith.pipeline.sandbox.pool import SandboxPool
 from pairsmith.pipeline.synthesis.asking import assert_line, signature_in, words_of, write_problems
 from pairsmith.pipeline.synthesis.quality import JudgedProblem, drop_repeated, fitting_tests, judge_problem
 from pairsmith.schemas.config import ProblemsConfig
-from pairsmith.schemas.config.sampling import QualityRulesConfig
 from pairsmith.schemas.problem import Case, Problem
 from pairsmith.schemas.synthesis import (
     GeneratedTest,
@@ -35,7 +34,7 @@ BEST = "def larger(a, b):\n    if a > b:\n        return a\n    return b\n"
 SAME = "def larger(a, b):\n    return max(a, b)\n"
 WRONG = "def larger(a, b):\n    return a\n"
 CARD = ProblemCard(
-    "p/larger", "", "seed", "a.py", 3, "python", "MIT", "c", "i", ("m",), "easy", "numbers", 0, 0, 0, 0.0, 0, 0, 0,
+    "p/larger", "", "seed", "a.py", 3, "MIT", "c", "i", ("m",), "easy", "numbers", 0, 0, 0, 0.0, 0, 0, 0,
     0.0, 0, 0, "", "", "",
 )  # fmt: skip
 CASES = tuple(Case(f"[{a},{b}]", str(max(a, b))) for a, b in [(1, 2), (2, 1), (3, 3), (-1, 0), (7, -7)])
@@ -73,7 +72,7 @@ def judged(
     benchmarks = changes.pop("benchmarks", None)
     assert benchmarks is None or isinstance(benchmarks, Benchmarks)
     card = replace(CARD, **changes)  # type: ignore[arg-type]
-    return judge_problem(problem, card, agreement, rows, codes, [], benchmarks, QualityRulesConfig(), 0, pool)
+    return judge_problem(problem, card, agreement, rows, codes, benchmarks, 0, pool)
 
 
 def test_a_good_problem_is_kept_with_its_card(sandboxes: SandboxPool) -> None:

@@ -108,8 +108,6 @@ def show_synthesis_plan(config: RunConfig, cache: Path, console: Console) -> Non
     n_tasks = n_seeds * settings.per_seed
     n_problems = n_tasks * settings.instructions.n
     n_asked = {"concepts": n_seeds, "instructions": n_tasks, "responses": n_problems, "tests": n_problems}
-    if settings.weak.models:
-        n_asked["weak"] = n_problems
     rows = [("seeds", f"{n_seeds} of {found.n_functions} functions in {found.n_files} files", "")]
     forecasts: list[tuple[Forecast, bool]] = []
     for step, n in n_asked.items():

@@ -1,6 +1,6 @@
 """Synthesis: problems with tests, made from seed code by a chain of prompts and labelled by agreement.
 
-`seeds` takes documented functions from `source_files` (`functions`: what is known of one); `asking` puts the
+`seeds` takes documented functions from `source_files`; `asking` puts the
 questions of each step, `parsing` reads the answers. `suites` finds the tests that a model wrote and runs them;
 `evidence` plans which program meets which input and test; `estimate` says how likely each behaviour and each test
 is right, and gives labels beyond thresholds. `quality` says which problems are kept; `stages` is the table of the

@@ -22,10 +22,10 @@ from pairsmith.schemas.problem import Case, JudgedBy, Problem
 from pairsmith.schemas.synthesis import ProblemCard, Seed
 from pairsmith.schemas.values import decode_value
 
-STEPS = ("concepts", "instructions", "responses", "tests", "weak")
+STEPS = ("concepts", "instructions", "responses", "tests")
 TEMPLATES = {
     "concepts": "synthesis/concepts", "instructions": "synthesis/instruction", "responses": "instruct",
-    "tests": "synthesis/tests", "weak": "instruct",
+    "tests": "synthesis/tests",
 }  # fmt: skip
 SOURCE = "synthesis"
 
@@ -43,7 +43,7 @@ def ask_concepts(seeds: Sequence[Seed]) -> Asked:
     """Return one question a seed: which ideas its code uses."""
     return Asked(
         tuple(
-            _question(seed.seed_id, seed.code, language=seed.language, spdx=seed.license)
+            _question(seed.seed_id, seed.code, spdx=seed.license)
             for seed in sorted(seeds, key=lambda seed: seed.seed_id)
         ),
         Counter(),
@@ -138,7 +138,6 @@ def first_cards(stated: Asked, ideas: Sequence[Candidate], seeds: Mapping[str, S
             seed_id=seed.seed_id,
             seed_path=seed.path,
             seed_line=seed.line,
-            seed_language=seed.language,
             license=seed.license,
             concepts_id=idea.candidate_id,
             instruction_id=task.candidate_id,
@@ -149,11 +148,9 @@ def first_cards(stated: Asked, ideas: Sequence[Candidate], seeds: Mapping[str, S
     return cards
 
 
-def _question(
-    key: str, words: str, language: str = "python", level: str = "", topic: str = "", spdx: str = ""
-) -> Problem:
+def _question(key: str, words: str, level: str = "", topic: str = "", spdx: str = "") -> Problem:
     return Problem(
-        problem_id=key, source=SOURCE, language=language, entry_point="", prompt=words, continuation="", setup="",
+        problem_id=key, source=SOURCE, language="python", entry_point="", prompt=words, continuation="", setup="",
         judged_by=JudgedBy.NOTHING, cases=(), test_code="", reference="", level=level, topic=topic,
         license=spdx,
     )  # fmt: skip
@@ -229,7 +226,6 @@ def problem_row(problem: Problem, card: ProblemCard) -> dict[str, object]:
             "seed": card.seed_id,
             "path": card.seed_path,
             "line": card.seed_line,
-            "language": card.seed_language,
             "concepts": card.concepts_id,
             "instruction": card.instruction_id,
             "models": list(card.models),

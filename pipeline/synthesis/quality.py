@@ -16,7 +16,6 @@ from pairsmith.pipeline.syntax.analysing import analyse
 from pairsmith.pipeline.syntax.duplicates import jaccard
 from pairsmith.pipeline.synthesis.asking import only_written, signature_in, words_of
 from pairsmith.pipeline.synthesis.parsing import fits_signature
-from pairsmith.schemas.config.sampling import QualityRulesConfig
 from pairsmith.schemas.execution import CaseRun
 from pairsmith.schemas.problem import JudgedBy, Problem
 from pairsmith.schemas.synthesis import (
@@ -31,6 +30,7 @@ from pairsmith.schemas.values import decode_value
 NEAR_THRESHOLD = 0.7  # Jaccard similarity of the 3-grams of two tasks' words from which they are one
 N_MUTANTS = 12  # of an accepted solution
 _MIN_KILLED = 0.5  # share of them that the accepted cases must kill; mutants that mean the same can't be killed
+_MAX_PASS_RATE = 0.95  # of the responses: above it a problem is trivial
 _MIN_CASES = 3  # accepted ones: fewer are no evidence
 _OFF_SHARE = 0.5  # of the tests: more of them about another signature, and task and tests mean different functions
 
@@ -72,9 +72,7 @@ def judge_problem(
     agreement: ProblemAgreement,
     responses: Sequence[ResponseAgreement],
     codes: Mapping[str, str],
-    weak: Sequence[str],
     benchmarks: Benchmarks | None,
-    rules: QualityRulesConfig,
     seed: int,
     pool: SandboxPool,
 ) -> JudgedProblem:
@@ -82,7 +80,6 @@ def judge_problem(
 
     Args:
         card: what is known of where it comes from; `n_off_signature` is counted already.
-        weak: programs of the weak model; none takes those of the responses.
 
     Raises:
         SandboxError: if the sandbox stays broken.
@@ -108,7 +105,7 @@ def judge_problem(
     reason = _first_reason(card, agreement)
     if not reason:
         best = codes[card.best_id]
-        drawn = list(weak) or [codes.get(row.candidate_id, "") for row in responses]
+        drawn = [codes.get(row.candidate_id, "") for row in responses]
         adequacy = measure_adequacy(done, best, agreement.inputs, N_MUTANTS, seed, pool)
         card = replace(
             card,
@@ -117,7 +114,7 @@ def judge_problem(
             n_killed=adequacy.n_killed,
             contaminated_by=_overlap(problem, best, benchmarks),
         )
-        reason = _later_reason(problem, card, best, rules)
+        reason = _later_reason(problem, card, best)
     return JudgedProblem(done, replace(card, reason=reason))
 
 
@@ -134,8 +131,8 @@ def _first_reason(card: ProblemCard, agreement: ProblemAgreement) -> str:
     return "too_few_cases" if card.n_cases < _MIN_CASES else ""
 
 
-def _later_reason(problem: Problem, card: ProblemCard, best: str, rules: QualityRulesConfig) -> str:
-    if card.pass_rate > rules.max_pass_rate:
+def _later_reason(problem: Problem, card: ProblemCard, best: str) -> str:
+    if card.pass_rate > _MAX_PASS_RATE:
         return "trivial"
     if card.n_killed < _MIN_KILLED * card.n_mutants:
         return "weak_tests"

@@ -1,100 +1,122 @@
-"""Finds the functions of source files, and keeps those that a problem can be made of.
+"""Finds the functions of Python files, and keeps those that a problem can be made of.
 
-The file is cut at its margin by the readers that also cut completions. A function brings the imports, constants
+The file is cut at its margin by the reader that also cuts completions. A function brings the imports, constants
 and helpers that it reads; what is missing then, or comes from elsewhere, is no seed. Every function that is left
 out has a reason.
 """
 
+import ast
 import hashlib
 import json
 import re
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-
-from tree_sitter import Node
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from pairsmith.pipeline.extraction.needs import find_missing, select_needed
 from pairsmith.pipeline.extraction.readers import find_reader, join
 from pairsmith.pipeline.extraction.statements import Statement, compiles
-from pairsmith.pipeline.languages.grammar import Grammar
-from pairsmith.pipeline.languages.table import find_grammar
+from pairsmith.pipeline.languages.python.parsing import parse_python
 from pairsmith.pipeline.problems.contamination import Benchmarks
 from pairsmith.pipeline.publishing.scanning import has_secret
 from pairsmith.pipeline.syntax.analysing import analyse
 from pairsmith.pipeline.syntax.duplicates import Shingles, find_near
-from pairsmith.pipeline.syntax.parsing import MAX_BYTES, ParseStatus, parse_source, to_source, walk_tree
-from pairsmith.pipeline.synthesis.functions import SourceFunction, is_typed, static_methods, why_not
+from pairsmith.pipeline.syntax.parsing import MAX_BYTES, ParseStatus, to_source
 from pairsmith.pipeline.synthesis.source_files import SourceFile, is_allowed
 from pairsmith.schemas.config.sampling import SeedsConfig
 from pairsmith.schemas.synthesis import Seed
 
 _NEAR_THRESHOLD = 0.7  # Jaccard similarity of functions from which the later one is left out
-_OWN_INCLUDE = re.compile(r'^\s*#\s*include\s*"')
+_MIN_LINES, _MAX_LINES = 3, 60  # of a function's code, its signature included
+_MAX_TOKENS = 800  # of a function with the parts of its file that it needs
+_WORDS = re.compile(r"[^\W\d_]{2,}")
+_LEAST_WORDS = 3  # of documentation
+_SILENT = ("None", "NoReturn", "Never")
 
 
-def find_functions(file: SourceFile, min_lines: int, max_lines: int) -> list[SourceFunction]:
-    """Return the functions at the margin of a file; of Java the static methods.
+@dataclass(frozen=True, slots=True)
+class SourceFunction:
+    """A function of a file."""
 
-    Args:
-        min_lines: lines of a function at least, its signature included; max_lines: at most.
+    name: str
+    line: int
+    code: str  # with what it needs; empty if `reason` explains why it is no seed
+    reason: str
+    is_typed: bool
+    n_lines: int  # of the function itself
 
-    A file that can't be read gives what can be read of it; broken pieces are no functions.
-    """
-    row = find_grammar(file.language)
+
+def find_functions(file: SourceFile) -> Iterator[SourceFunction]:
+    """Give the functions at the margin of a file; broken pieces of one that can't be parsed are no functions."""
     if len(to_source(file.text)) > MAX_BYTES:
-        return []
-    statements = find_reader(file.language).cut(file.text, False).statements
-    found: list[SourceFunction] = []
+        return
+    statements = find_reader("python").cut(file.text, False).statements
     for statement in statements:
-        if file.language == "java":
-            found += static_methods(statement.text, row, min_lines, max_lines)
-        elif (function := _function(statement, statements, row, min_lines, max_lines)) is not None:
-            found.append(function)
-    return [replace(function, line=_line_of(function.name, file.text)) for function in found]
+        node = _definition(statement)
+        if node is None:
+            continue
+        code, reason = "", why_not(node, statement.text)
+        if not reason:
+            is_dynamic = len(statement.binds) != 1 or statement.dynamic
+            code, reason = ("", "dynamic") if is_dynamic else _alone(node.name, statements)
+        n_lines = (node.end_lineno or node.lineno) - node.lineno + 1
+        line = _line_of(node.name, file.text)
+        yield SourceFunction(node.name, line, code, reason, not reason and is_typed(node), n_lines)
+
+
+def _definition(statement: Statement) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    if statement.kind != "definition":
+        return None
+    try:
+        body = parse_python(statement.text).body
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    return next((node for node in body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))), None)
 
 
 def _line_of(name: str, text: str) -> int:
     """Return the first line, from 1, in which a function may be defined."""
-    pattern = re.compile(rf"\b{re.escape(name)}\s*(?:\(|<|=)")
+    pattern = re.compile(rf"\b{re.escape(name)}\s*\(")
     return next((number for number, line in enumerate(text.split("\n"), 1) if pattern.search(line)), 1)
 
 
-def _function(
-    statement: Statement, statements: Sequence[Statement], row: Grammar, min_lines: int, max_lines: int
-) -> SourceFunction | None:
-    """Return the function that a statement defines, None if it defines none."""
-    source = to_source(statement.text)
-    root = parse_source(source, row)
-    node = next((inner for child in root.children if (inner := _entry(child, row)) is not None), None)
-    if statement.kind != "definition" or node is None or root.has_error:
-        return None
-    name = next(iter(sorted(statement.binds)), "")
-    n_lines = node.end_point.row - node.start_point.row + 1
-    reason = why_not(node, source, row, min_lines, max_lines)
-    if len(statement.binds) != 1 or statement.dynamic:
-        reason = reason or "dynamic"
-    code = ""
-    if not reason:
-        code, reason = _alone(name, statements, row)
-    return SourceFunction(name, 1, code, reason, not reason and is_typed(node, row), n_lines)
+def why_not(node: ast.FunctionDef | ast.AsyncFunctionDef, text: str) -> str:
+    """Return why a function is no seed, judged by the function alone.
+
+    Args:
+        text: the statement that defines it, with the comment above it.
+    """
+    lines = text.split("\n")
+    documented = node.body[0] if ast.get_docstring(node) is not None else None
+    n_documented = (documented.end_lineno or 0) - documented.lineno + 1 if documented is not None else 0
+    n_lines = sum(bool(line.strip()) for line in lines[node.lineno - 1 : node.end_lineno]) - n_documented
+    if n_lines < _MIN_LINES:
+        return "too_short"
+    if n_lines > _MAX_LINES:
+        return "too_long"
+    inner = list(ast.walk(node))
+    if isinstance(node, ast.AsyncFunctionDef) or any(
+        isinstance(part, (ast.Yield, ast.YieldFrom)) for part in inner
+    ):
+        return "async_or_generator"
+    above = [line for line in lines[: node.lineno - 1] if line.lstrip().startswith("#")]
+    if len(_WORDS.findall(ast.get_docstring(node) or "\n".join(above))) < _LEAST_WORDS:
+        return "undocumented"
+    gives = any(isinstance(part, ast.Return) and part.value is not None for part in inner)
+    if not gives or (node.returns is not None and ast.unparse(node.returns) in _SILENT):
+        return "no_value"
+    return "test" if node.name.startswith("test") else ""
 
 
-def _entry(node: Node, row: Grammar) -> Node | None:
-    while node.type in row.wrappers:
-        inner = node.child_by_field_name("declaration") or node.child_by_field_name("definition")
-        inner = inner or next((child for child in reversed(node.named_children)), None)
-        if inner is None:
-            return None
-        node = inner
-    if node.type in ("lexical_declaration", "variable_declaration"):  # const f = (x) => ...
-        inner = node.named_children[0] if node.named_child_count == 1 else None
-        value = inner.child_by_field_name("value") if inner is not None else None
-        return value if value is not None and value.type in row.functions else None
-    return node if node.type in row.entries and node.type in row.functions else None
+def is_typed(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Return whether all parameters and the value have types."""
+    given = node.args
+    every = [*given.posonlyargs, *given.args, *given.kwonlyargs, *filter(None, (given.vararg, given.kwarg))]
+    return node.returns is not None and all(one.annotation is not None for one in every)
 
 
-def _alone(name: str, statements: Sequence[Statement], row: Grammar) -> tuple[str, str]:
+def _alone(name: str, statements: Sequence[Statement]) -> tuple[str, str]:
     """Return the code of a function with what it needs, and why it is not self-contained."""
     needed = select_needed(statements, name)
     reads = {word for statement in needed for word in statement.reads}
@@ -102,20 +124,27 @@ def _alone(name: str, statements: Sequence[Statement], row: Grammar) -> tuple[st
         statement
         for statement in needed
         if not (statement.kind == "setting" and statement.binds and statement.binds.isdisjoint(reads))
-        and not _OWN_INCLUDE.match(statement.text)
     ]
     if any(statement.dynamic for statement in kept):
         return "", "dynamic"
-    code = find_reader(row.name).finish(join(kept))
-    if row.name == "python" and find_missing(kept, find_reader("python").builtins):
+    reader = find_reader("python")
+    code = reader.finish(join(kept))
+    if find_missing(kept, reader.builtins):
         return "", "not_self_contained"
-    source = to_source(code)
-    root = parse_source(source, row)
-    if root.has_error:
+    if not compiles(code):
         return "", "does_not_parse_alone"
-    if any(not imported.standard for imported in walk_tree(root, source, row).imports if imported.module):
-        return "", "not_self_contained"
-    return code, "" if row.name != "python" or compiles(code) else "does_not_parse_alone"
+    return ("", "not_self_contained") if _imports_others(code) else (code, "")
+
+
+def _imports_others(code: str) -> bool:
+    """Return whether some code imports what is no part of the standard library."""
+    modules = list[str]()
+    for node in ast.walk(parse_python(code)):
+        if isinstance(node, ast.Import):
+            modules += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            modules.append("" if node.level else node.module or "")
+    return not {module.partition(".")[0] for module in modules} <= sys.stdlib_module_names | {"__future__"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +152,16 @@ class Collected:
     """What was found.
 
     Attributes:
-        seeds: kept ones, sorted by language, path and line.
+        seeds: kept ones, sorted by path and line.
         n_functions: all functions that were looked at.
         reasons: why the others were left out.
         n_files: files that were read.
-        by_language: kept seeds.
     """
 
     seeds: tuple[Seed, ...]
     n_functions: int
     reasons: Counter[str]
     n_files: int
-    by_language: Counter[str]
 
 
 def collect_seeds(
@@ -152,7 +179,7 @@ def collect_seeds(
     seeds: dict[str, Seed] = {}
     n_files = n_functions = 0
     for file in files:
-        for function in find_functions(file, config.min_lines, config.max_lines):
+        for function in find_functions(file):
             n_functions += 1
             seed, reason = _seed(file, function, config, benchmarks)
             if seed is not None and seed.seed_id in seeds:
@@ -167,8 +194,8 @@ def collect_seeds(
     if config.limit is not None and len(kept) > config.limit:
         reasons["over_limit"] += len(kept) - config.limit
         kept = _in_turns(kept)[: config.limit]
-    kept.sort(key=lambda seed: (seed.language, seed.path, seed.line, seed.seed_id))
-    return Collected(tuple(kept), n_functions, reasons, n_files, Counter(seed.language for seed in kept))
+    kept.sort(key=lambda seed: (seed.path, seed.line, seed.seed_id))
+    return Collected(tuple(kept), n_functions, reasons, n_files)
 
 
 def _seed(
@@ -178,20 +205,19 @@ def _seed(
         return None, found.reason
     if not is_allowed(file.license, frozenset(config.licenses), config.allow_unknown_license):
         return None, "license"
-    analysis = analyse(found.code, file.language)
+    analysis = analyse(found.code)
     if analysis.status is not ParseStatus.PARSED:
         return None, "does_not_parse_alone"
-    if analysis.measures.n_tokens > config.max_tokens:
+    if analysis.measures.n_tokens > _MAX_TOKENS:
         return None, "too_long"
     if has_secret(found.code):
         return None, "secret"
     renamed = analysis.fingerprints[2]
     if benchmarks is not None and (benchmarks.find_code(renamed) or benchmarks.find_prompt(found.code)):
         return None, "benchmark"
-    identity = hashlib.sha256(json.dumps([file.language, renamed]).encode()).hexdigest()[:32]
+    identity = hashlib.sha256(json.dumps(["python", renamed]).encode()).hexdigest()[:32]
     return Seed(
         seed_id=identity,
-        language=file.language,
         name=found.name,
         code=found.code,
         path=file.path,
@@ -205,11 +231,11 @@ def _seed(
 
 def _drop_near(seeds: Sequence[Seed], threshold: float, reasons: Counter[str]) -> list[Seed]:
     """Return the seeds without those near to one that comes before; typed ones come first."""
-    ordered = sorted(seeds, key=lambda seed: (not seed.is_typed, seed.language, seed.path, seed.line))
-    shingles: list[Shingles] = [analyse(seed.code, seed.language).shingles() or frozenset() for seed in ordered]
+    ordered = sorted(seeds, key=lambda seed: (not seed.is_typed, seed.path, seed.line))
+    shingles: list[Shingles] = [analyse(seed.code).shingles() or frozenset() for seed in ordered]
     out: set[int] = set()
     for left, right, _ in find_near(shingles, threshold):
-        if left not in out and ordered[left].language == ordered[right].language:
+        if left not in out:
             out.add(right)
     if out:
         reasons["near_duplicate"] += len(out)
@@ -218,9 +244,9 @@ def _drop_near(seeds: Sequence[Seed], threshold: float, reasons: Counter[str]) -
 
 def _in_turns(seeds: Sequence[Seed]) -> list[Seed]:
     """Return seeds so that the first of each file come first, typed ones before the others."""
-    turns: Counter[tuple[str, str]] = Counter()
+    turns: Counter[str] = Counter()
     turn_of: dict[str, int] = {}
     for seed in seeds:
-        turns[seed.language, seed.path] += 1
-        turn_of[seed.seed_id] = turns[seed.language, seed.path]
+        turns[seed.path] += 1
+        turn_of[seed.seed_id] = turns[seed.path]
     return sorted(seeds, key=lambda seed: (not seed.is_typed, turn_of[seed.seed_id], seed.seed_id))

@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 FOLDER = "synthesis"
 PROBLEM_FILE = "problems.jsonl"
 _ASKED, _RESPONSES, _TESTS = "responses/problems", "responses/candidates", "tests/candidates"
-_VERSION = 6
-Origins = Mapping[str, tuple[ProblemCard, Sequence[Candidate]]]
-"""By problem, what is known of where it comes from, and the answers of the weak model."""
+_VERSION = 7  # 7: seeds of Python alone
+Origins = Mapping[str, ProblemCard]
+"""By problem, what is known of where it comes from."""
 
 
 def synthesis_folder(run: Path) -> Path:
@@ -74,8 +74,7 @@ def write_problem_file(run: Path) -> Path:
 
 def _run_seeds(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]:
     found: Collected = inputs.source
-    counts = {f"language.{language}": n for language, n in found.by_language.items()}
-    return (Shard(found.seeds, found.n_functions, found.reasons, {**counts, "files": found.n_files}),)
+    return (Shard(found.seeds, found.n_functions, found.reasons, {"files": found.n_files}),)
 
 
 def _run_answers(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]:
@@ -92,7 +91,7 @@ def _run_judged(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shar
     origins: Origins = inputs.source
     ran: dict[str, ProblemAnswers] = {row.problem_id: row for row in inputs.rows["answers"]}
     settings = config.synthesis
-    coefficients = read_coefficients(settings.agreement.calibration)
+    coefficients = read_coefficients()
     agreements: list[ProblemAgreement] = []
     standings: list[ResponseAgreement] = []
     judged: list[JudgedProblem] = []
@@ -104,13 +103,12 @@ def _run_judged(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shar
         agreement, rows = judge_evidence(
             problem, evidence, [row.candidate_id for row in programs], settings.agreement, coefficients
         )
-        card, weak = origins[problem.problem_id]
-        models = {*card.models, *(row.model for row in (*responses, *tests, *weak))}
+        card = origins[problem.problem_id]
+        models = {*card.models, *(row.model for row in (*responses, *tests))}
         done = judge_problem(
             problem, replace(card, models=tuple(sorted(models)), n_off_signature=n_off), agreement, rows,
-            {row.candidate_id: _usable_code(row) for row in programs},
-            [_usable_code(extract_program(row, problem)) for row in weak], _benchmarks(config.syntax.benchmarks),
-            settings.quality, config.seed, tools.beyond_pool(),
+            {row.candidate_id: row.code if row.extraction is Extraction.OK else "" for row in programs},
+            _benchmarks(config.syntax.benchmarks), config.seed, tools.beyond_pool(),
         )  # fmt: skip
         agreements.append(agreement)
         standings += rows
@@ -185,10 +183,6 @@ def _plan(
     return plan_runs(problem, usable, suites, texts), programs, n_off
 
 
-def _usable_code(program: Program) -> str:
-    return program.code if program.extraction is Extraction.OK else ""
-
-
 @functools.cache
 def _benchmarks(paths: tuple[Path, ...]) -> Benchmarks | None:
     return read_benchmarks(paths) if paths else None
@@ -201,14 +195,12 @@ def _judged_stage(name: str, record: type, **facts: Any) -> Stage:
         record=record,
         reads=(_ASKED, _RESPONSES, _TESTS, "answers"),
         settings=(
-            "synthesis.agreement", "synthesis.agreement.calibration", "synthesis.quality", "seed", *LIMITS,
-            "crosscheck.cpu_s", "crosscheck.wall_s",
+            "synthesis.agreement", "seed", *LIMITS, "crosscheck.cpu_s", "crosscheck.wall_s",
         ),
-        by_content=("synthesis.agreement.calibration",),
         version=_VERSION,
         contents=_origin_digests,
         external=lambda config: [
-            repr(read_coefficients(config.synthesis.agreement.calibration)),
+            repr(read_coefficients()),
             *map(file_digest_or_name, config.syntax.benchmarks),
         ],
         packages=("tree-sitter", "tree-sitter-python"),
@@ -218,20 +210,19 @@ def _judged_stage(name: str, record: type, **facts: Any) -> Stage:
 
 
 def _origin_digests(origins: Origins) -> list[str]:
-    weak = [row for _, rows in origins.values() for row in rows]
-    return [content_digest([card for card, _ in origins.values()], ProblemCard), content_digest(weak, Candidate)]
+    return [content_digest(list(origins.values()), ProblemCard)]
 
 
 STAGES: tuple[Stage, ...] = (
     Stage(
         name="seeds",
-        about="documented functions of the user's code",
+        about="documented Python functions of the user's code",
         record=Seed,
         settings=("synthesis.seeds",),
         version=_VERSION,
         contents=lambda found: [repr(seed) for seed in found.seeds],
         run=_run_seeds,
-        packages=("tree-sitter",),
+        packages=("tree-sitter", "tree-sitter-python"),
         unit="functions",
     ),
     # What the chains of the steps make, for those that read it here.
@@ -244,7 +235,7 @@ STAGES: tuple[Stage, ...] = (
         record=ProblemAnswers,
         reads=(_ASKED, _RESPONSES, _TESTS),
         settings=(*LIMITS, "crosscheck.cpu_s", "crosscheck.wall_s"),
-        version=_VERSION,
+        version=6,
         run=_run_answers,
         unit="problems",
     ),

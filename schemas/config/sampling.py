@@ -171,22 +171,7 @@ PERMISSIVE = (
 class SeedsConfig(Section):
     """Sources and filters of seeds."""
 
-    folders: tuple[Path, ...] = Field((), description="Folders or git checkouts of code.")
-    dataset: str = Field("", description="Hub dataset, or a builder such as `parquet` with `data_files`.")
-    dataset_config: str = Field("", description="Configuration of the Hub dataset.")
-    split: str = Field("train", description="Split of the Hub dataset.")
-    revision: str = Field("", description="Commit or tag of the Hub dataset; empty: the newest.")
-    data_files: str = Field("", description="Files of a builder such as `parquet`.")
-    content_column: str = Field("content", description="Column of a file's text.")
-    path_column: str = Field("path", description="Empty: no such column; likewise below.")
-    language_column: str = Field("language", description="Empty: derived from the file's extension.")
-    license_column: str = Field("license", description="Of the SPDX name.")
-    languages: Texts = Field((), description="Only these; empty: all.")
-    min_lines: int = Field(3, ge=1, description="Lines of code of a function, its signature included.")
-    max_lines: int = Field(60, ge=1, description="Maximum lines of code of a function.")
-    max_tokens: int = Field(
-        800, ge=1, description="Maximum tokens of a function with the parts of its file that it needs."
-    )
+    folders: tuple[Path, ...] = Field((), description="Folders or git checkouts of Python code.")
     licenses: Texts = Field(PERMISSIVE, description="Allowed SPDX names.")
     allow_unknown_license: bool = Field(True, description="Use code without a known licence.")
     limit: int | None = Field(None, ge=1, description="Seeds at most: typed ones first, files in turns.")
@@ -197,8 +182,6 @@ class RoleConfig(Section):
 
     models: tuple[ModelConfig, ...] = Field((), description="As `sampling.models`.")
     n: int = Field(1, ge=1, le=10_000, description="Answers to each prompt.")
-    temperature: float = Field(0.8, ge=0.0, le=5.0, description="0 is greedy.")
-    max_tokens: int = Field(512, ge=1, le=100_000, description="Maximum tokens of an answer.")
 
 
 class ResponsesConfig(RoleConfig):
@@ -213,12 +196,6 @@ class TestsConfig(RoleConfig):
     n: int = Field(5, ge=1, le=10_000, description="Answers to each prompt.")
 
 
-class QualityRulesConfig(Section):
-    """Requirements of a kept problem."""
-
-    max_pass_rate: Share = Field(0.95, description="Above it, by the weak draws, a problem is trivial.")
-
-
 class AgreementConfig(Section):
     """Thresholds of agreement between responses and generated tests.
 
@@ -231,9 +208,6 @@ class AgreementConfig(Section):
         description="Posterior from which a response is accepted, if it also passes enough of the tests.",
     )
     rejected_posterior: Share = Field(0.05, lt=0.5, description="Posterior up to which a response is rejected.")
-    calibration: Path | None = Field(
-        None, description="Coefficients fitted on own known problems; none takes those that come with pairsmith."
-    )
 
 
 class SynthesisConfig(Section):
@@ -244,7 +218,6 @@ class SynthesisConfig(Section):
     instructions: RoleConfig = RoleConfig()
     responses: ResponsesConfig = ResponsesConfig()
     tests: TestsConfig = TestsConfig()
-    weak: RoleConfig = RoleConfig()
     difficulties: Texts = Field(
         ("easy", "medium", "hard"), min_length=1, description="One is drawn for each problem."
     )
@@ -254,6 +227,4 @@ class SynthesisConfig(Section):
         min_length=1, description="One is drawn for each problem.",
     )  # fmt: skip
     per_seed: int = Field(1, ge=1, le=1000, description="Problems requested for each seed.")
-    prompts: Path | None = Field(None, description="Folder of own templates, looked at before those of pairsmith.")
     agreement: AgreementConfig = AgreementConfig()
-    quality: QualityRulesConfig = QualityRulesConfig()
