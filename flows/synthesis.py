@@ -57,13 +57,9 @@ def synthesize(config: RunConfig, cache: Path, api_keys: ApiKeys) -> Path:
 def step_config(config: RunConfig, step: str) -> RunConfig:
     """Return the configuration that one step is drawn with."""
     role: RoleConfig = getattr(config.synthesis, step)
-    changes = {
-        "models": role.models or config.sampling.models,
-        "n": role.n,
-        "schedule": (),
-        "templates": (made.TEMPLATES[step],),
-    }
-    sampling: SamplingConfig = config.sampling.model_copy(update=changes)
+    given = {name: value for name, value in role if value not in (None, "")}
+    fixed = {"schedule": (), "templates": (made.TEMPLATES[step],)}
+    sampling: SamplingConfig = config.sampling.model_copy(update={**given, **fixed})
     return config.model_copy(update={"sampling": sampling})
 
 

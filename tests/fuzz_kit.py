@@ -387,7 +387,7 @@ ids = ["a", "b"]
 n = 4
 temperature = 0.5
 extra = {top_k = 3}
-models = [{model = "a", share = 2.0}]
+schedule = [{share = 2.0}]
 [prices]
 prompt_per_million = 0.5
 [[evaluation.sets]]
@@ -446,7 +446,7 @@ PARSERS: dict[str, Parser] = {
     "configurations": Parser(lambda text, folder: load_config(_file(folder, "run.toml", text)), (ConfigError,), (_TOML,)),
     "overrides": Parser(
         lambda text, folder: load_config(None, text.split("\n")), (ConfigError,),
-        ("sampling.n=4\nrun=a", "sampling.models=[{model='a'}]", "evaluation.sets=[{source='humaneval'}]", 'sampling.extra={"a"=[1]}'),
+        ("sampling.n=4\nrun=a", "sampling.schedule=[{share=2.0}]", "evaluation.sets=[{source='humaneval'}]", 'sampling.extra={"a"=[1]}'),
     ),
     "sandbox messages": Parser(_read_frames, (SandboxFaultError,), _MESSAGES),
     "Docker's stream": Parser(_read_multiplexed, (SandboxFaultError,), ("\1\0\0\0\0\0\0\x06\0\0\0\x02{}" * 2 + "\1\0\0\0\0\0\0\x05\0\0\0\2[" + "\1\0\0\0\0\0\0\1]",)),

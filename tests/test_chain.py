@@ -15,11 +15,10 @@ from pairsmith.pipeline.problems.stage import split_shards
 from pairsmith.pipeline.run.folder import StageFolder, shard_name
 from pairsmith.pipeline.sampling import Sampler, SampleStore, open_sampler
 from pairsmith.pipeline.sampling.filling import draw
-from pairsmith.pipeline.sampling.planning import Source
-from pairsmith.pipeline.sampling.protocol import Failure, SamplingError, Trouble
+from pairsmith.pipeline.sampling.protocol import Failure, Trouble
 from pairsmith.pipeline.sandbox import Answer, Bench, Ending, Job, SandboxPool
 from pairsmith.schemas.candidate import Candidate
-from pairsmith.schemas.config import RunConfig, load_config
+from pairsmith.schemas.config import RunConfig, SamplingConfig, load_config
 from pairsmith.schemas.execution import Status
 from pairsmith.schemas.problem import Case, Problem
 from pairsmith.schemas.values import decode_value, encode_value
@@ -106,9 +105,9 @@ class LocalTools:
     """What the stages of this file open."""
 
     def __init__(
-        self, store: SampleStore | None, opened: Callable[[Source], Any], pool: SandboxPool | None
+        self, store: SampleStore | None, opened: Callable[[SamplingConfig], Any], pool: SandboxPool | None
     ) -> None:
-        self.store, self.open_source = lambda: store, opened
+        self.store, self.open_model = lambda: store, opened
         self._pool = pool
         self.cache = Path()  # of measures, which nothing here writes
 
@@ -128,23 +127,23 @@ def open_chain(
     loaded: LoadedProblems | None = None,
     *,
     store: SampleStore | None = None,
-    opened: Callable[[Source], Any] | None = None,
+    opened: Callable[[SamplingConfig], Any] | None = None,
     pool: SandboxPool | None = POOL,
 ) -> Chain:
-    chain = Chain(run_dir, config, cast(Tools, LocalTools(store, opened or open_source, pool)))
+    chain = Chain(run_dir, config, cast(Tools, LocalTools(store, opened or open_model, pool)))
     chain.sources["problems"] = {NAME: loaded or problems()}
     return chain
 
 
-def open_source(source: Source) -> Sampler:
-    return open_sampler(source.config, Path(), None, lambda line: None)
+def open_model(sampling: SamplingConfig) -> Sampler:
+    return open_sampler(sampling, Path(), None, lambda line: None)
 
 
 def sample(
     chain: Path,
     config: RunConfig,
     store: SampleStore | None = None,
-    opened: Callable[[Source], Any] | None = None,
+    opened: Callable[[SamplingConfig], Any] | None = None,
 ) -> list[Candidate]:
     made = open_chain(chain, config, store=store, opened=opened)
     (made.folder("candidates").path / NAME).unlink(missing_ok=True)
@@ -334,8 +333,8 @@ def test_more_samples_keep_those_that_are_there(chain: Path, config: RunConfig, 
     store = SampleStore(tmp_path / "samples.sqlite")
     old = sample(chain, config, store)
     more = change(config, "sampling.n=4")
-    sampler = Counting(open_source(Source(more.sampling, 1.0)))
-    new = sample(chain, more, store, cast(Any, lambda source: sampler))
+    sampler = Counting(open_model(more.sampling))
+    new = sample(chain, more, store, cast(Any, lambda sampling: sampler))
     assert [(request.problem_id, request.index) for request in sampler.asked] == [
         ("p/0", 3),
         ("p/1", 3),
@@ -347,39 +346,12 @@ def test_more_samples_keep_those_that_are_there(chain: Path, config: RunConfig, 
     store.close()
 
 
-def test_several_models_share_a_dataset(chain: Path, config: RunConfig, tmp_path: Path) -> None:
-    other = tmp_path / "other.jsonl"
-    other.write_text("".join(json.dumps({"task_id": f"p/{k}", "solution": RIGHT}) + "\n" for k in range(3)))
-    models = [
-        {"model": "own", "backend": "files", "samples": str(config.sampling.samples), "share": 3.0},
-        {"model": "strong", "backend": "files", "samples": str(other)},
-    ]
-    mixed = change(config, f"sampling.models={json.dumps(models)}", "sampling.n=4", 'sampling.model="own"')
-    store = SampleStore(tmp_path / "samples.sqlite")
-    rows = sample(chain, mixed, store)
-    assert [(row.index, row.model) for row in rows if row.problem_id == "p/1"] == [
-        (0, "own"), (1, "own"), (2, "strong"), (3, "own"),
-    ]  # fmt: skip
-    assert len({row.candidate_id for row in rows}) == 12
-    samplers: list[Counting] = []
-
-    def noted(source: Source) -> Any:
-        samplers.append(Counting(open_source(source)))
-        return samplers[-1]
-
-    assert sample(chain, mixed, store, noted) == rows
-    assert [sampler.asked for sampler in samplers] == [[], []]
-    with pytest.raises(SamplingError, match="several models need a sample store"):
-        sample(chain, mixed)
-    store.close()
-
-
 def test_nobody_knows_who_wrote_a_file(chain: Path, config: RunConfig) -> None:
     assert {row.is_on_policy for row in sample(chain, config)} == {False}
 
 
 def test_what_could_not_be_drawn_is_counted_and_asked_for_again(chain: Path, config: RunConfig) -> None:
-    first, *others = draw(chain, [NAME], config, open_source, None)
+    first, *others = draw(chain, [NAME], config, open_model, None)
     request = cast(Any, None)
     failures = (Failure(request, Trouble.TIMEOUT, ""), Failure(request, Trouble.TOO_LONG, ""))
     first = replace(first, failures=failures, candidates=first.candidates[2:])

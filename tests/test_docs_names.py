@@ -149,8 +149,8 @@ def test_each_file_is_there(page: Path) -> None:
 def test_what_is_not_there_is_found() -> None:
     assert "build" in options()
     assert "sandbox check" in options()
-    assert "--pairs" in options()["build"]
-    assert "--pairs" not in options()["train"]
+    assert "--preview" in options()["build"]
+    assert "--preview" not in options()["train"]
     text = (
         "`pairsmith bild`, `--dry-rum`\n```sh\npairsmith train --pairs 5k\npython -m benchmarks.served --no\n```"
     )
@@ -160,7 +160,7 @@ def test_what_is_not_there_is_found() -> None:
         "pairsmith bild",
         "--dry-rum in: --dry-rum",
     ]
-    assert is_known("sampling.models.share")
+    assert is_known("sampling.schedule.share")
     assert not is_known("sampling.temprature")
 
 

@@ -9,7 +9,7 @@ from pairsmith.pipeline.evaluation.stage import (
     trained_sampling,
 )
 from pairsmith.pipeline.pairing.splits import split_of
-from pairsmith.pipeline.sampling.planning import deal, list_arms, list_sources
+from pairsmith.pipeline.sampling.planning import deal, list_arms
 from pairsmith.schemas.config import RunConfig, load_config
 from tests.pairing_records import problem
 
@@ -37,7 +37,7 @@ def test_training_may_start_from_another_model_than_was_sampled(tmp_path: Path) 
 @pytest.mark.parametrize(("n", "n_warm", "n_cold"), [(1, 1, 1), (6, 6, 1), (16, 16, 1)])
 def test_one_draw_more_is_greedy(tmp_path: Path, n: int, n_warm: int, n_cold: int) -> None:
     (before,) = list_subjects(config(tmp_path, f"scoring.n={n}"), None)
-    draws = deal(list_arms(list_sources(before.sampling)), before.sampling.n)
+    draws = deal(list_arms(before.sampling), before.sampling.n)
     temperatures = [draw.arm.temperature for draw in draws]
     assert (temperatures.count(0.8), temperatures.count(0.0)) == (n_warm, n_cold)
 

@@ -13,7 +13,6 @@ from pairsmith.schemas.config import ConfigError, RunConfig, load_config
 
 CHANGED = (
     "run=elsewhere/ä\\\\b", "problems.levels=['easy', 'trivial']", "problems.limit=3", "sampling.temperature=1e-3",
-    "sampling.models=[{ model = 'a', share = 3.0 }, { model = 'b \\\"q\\\"', base_url = 'http://h/v1' }]",
     "sampling.schedule=[{ temperature = 0.6 }, { temperature = 1.0, top_p = 0.9 }]", "prices.prompt_per_million=1",
     "pairs.policies=[{ name = 'cleaner', prefer = ['docstring'] }, { name = 'best_of_n', n = 4 }]",
     "pairs.near_problems=none", "sandbox.scale_limits=false",

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from pairsmith.pipeline.sampling.filling import FIRST_FAILURES, SERVER_FAILURES, Group, fill, sample_problems
-from pairsmith.pipeline.sampling.planning import Source, deal, list_arms, plan_problem
+from pairsmith.pipeline.sampling.planning import deal, list_arms, plan_problem
 from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Request, SamplingError, Trouble
 from pairsmith.pipeline.sampling.store import SampleStore
 from pairsmith.schemas.config.sampling import SamplingConfig
 from tests.sampling_kit import EchoSampler, make_problem
 
-DRAWS = deal(list_arms([Source(SamplingConfig(), 1.0)]), 3)
+DRAWS = deal(list_arms(SamplingConfig()), 3)
 
 
 class FaultySampler(EchoSampler):

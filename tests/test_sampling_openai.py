@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pairsmith.pipeline.sampling.concurrency import FIRST
 from pairsmith.pipeline.sampling.filling import sample_problems
 from pairsmith.pipeline.sampling.openai_backend import MAX_TRIES, N_OWN_500, OpenAISampler, request_limit_s
-from pairsmith.pipeline.sampling.planning import Arm, Draw, deal, list_arms, list_sources, plan_problem
+from pairsmith.pipeline.sampling.planning import Arm, Draw, deal, list_arms, plan_problem
 from pairsmith.pipeline.sampling.protocol import Drawn, Failure, Opening, Request, SamplingError, Trouble
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.sampling import SamplingConfig
@@ -76,7 +76,7 @@ def test_the_limit_of_tokens_follows_the_context_that_a_server_tells(
     server.metrics = lambda: json.dumps({"data": [row]})
     said: list[str] = []
     sampler = open_server(server, said, max_tokens=None)
-    draws = [Draw(Arm(0, "auto", 0.8, 0.95, 1.0), 0, 0)]
+    draws = [Draw(Arm("auto", 0.8, 0.95, 1.0), 0, 0)]
     config = SamplingConfig(backend="openai", base_url=server.url, model="served")
     (request,) = plan_problem(make_problem(), draws, config, 0, sampler).requests
     assert request.max_tokens == limit
@@ -684,7 +684,7 @@ def test_the_same_name_behind_another_address_or_of_another_revision_is_another_
     def identity(**settings: Any) -> str:
         config = SamplingConfig(backend="openai", model="m", n=1, **settings)
         problem = make_problem()
-        draws = deal(list_arms(list_sources(config)), 1)
+        draws = deal(list_arms(config), 1)
         return plan_problem(problem, draws, config, 0, OpenAISampler(config, None, print)).requests[0].candidate_id
 
     default, a, b = identity(), identity(base_url="http://a/v1"), identity(base_url="http://b/v1")

@@ -6,7 +6,7 @@ import pytest
 
 from pairsmith.pipeline.sampling import choose_backend, open_sampler, sample_problems
 from pairsmith.pipeline.sampling.openai_backend import OpenAISampler
-from pairsmith.pipeline.sampling.planning import Source, deal, list_arms, plan_problem
+from pairsmith.pipeline.sampling.planning import deal, list_arms, plan_problem
 from pairsmith.pipeline.sampling.protocol import SamplingError, Trouble
 from pairsmith.schemas.config.sampling import SamplingConfig, ScheduleConfig
 from tests.sampling_kit import EchoSampler, make_problem
@@ -24,7 +24,7 @@ def test_candidates_are_sorted_whatever_order_they_come_in() -> None:
 def test_requests_of_one_arm_stand_side_by_side_with_seeds_in_a_row() -> None:
     schedule = (ScheduleConfig(temperature=0.6), ScheduleConfig(temperature=1.0))
     config = SamplingConfig(n=6, schedule=schedule, templates=("instruct", "few_shot"))
-    draws = deal(list_arms([Source(config, 1.0)]), config.n)
+    draws = deal(list_arms(config), config.n)
     plan = plan_problem(make_problem(), draws, config, 0, EchoSampler())
     told = [(r.temperature, r.opening.name, r.number) for r in plan.requests]
     assert told == [
@@ -37,7 +37,7 @@ def test_requests_of_one_arm_stand_side_by_side_with_seeds_in_a_row() -> None:
 
 def test_a_problem_without_signature_is_a_failure_of_its_own() -> None:
     config = SamplingConfig(n=2, templates=("completion",))
-    draws = deal(list_arms([Source(config, 1.0)]), 2)
+    draws = deal(list_arms(config), 2)
     plan = plan_problem(make_problem(prompt="Double it."), draws, config, 0, EchoSampler())
     assert plan.requests == ()
     assert [(failure.trouble, failure.request.index) for failure in plan.failures] == [
@@ -47,7 +47,7 @@ def test_a_problem_without_signature_is_a_failure_of_its_own() -> None:
 
 def test_continuations_stop_as_their_language_does() -> None:
     config = SamplingConfig(n=1, templates=("completion",))
-    draws = deal(list_arms([Source(config, 1.0)]), 1)
+    draws = deal(list_arms(config), 1)
     for language, stop in (("python", "\ndef "), ("go", "\nfunc ")):
         problem = make_problem(continuation="def f():", language=language)
         (request,) = plan_problem(problem, draws, config, 0, EchoSampler()).requests

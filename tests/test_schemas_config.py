@@ -223,7 +223,7 @@ def test_a_removed_key_is_refused_in_one_line() -> None:
 
 
 def test_a_role_keeps_its_own_defaults_beside_what_is_set() -> None:
-    synthesis = load_config(None, ["synthesis.responses.models=[{model='m'}]"]).synthesis
+    synthesis = load_config(None, ["synthesis.responses.model=m"]).synthesis
     assert (synthesis.responses.n, synthesis.tests.n, synthesis.concepts.n) == (10, 5, 1)
 
 

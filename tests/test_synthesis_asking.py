@@ -5,7 +5,6 @@ from pathlib import Path
 
 from pairsmith.flows.synthesis import step_config
 from pairsmith.pipeline.sampling.opening import make_opening
-from pairsmith.pipeline.sampling.planning import list_sources
 from pairsmith.pipeline.synthesis.asking import STEPS, TEMPLATES, ask_concepts, ask_instructions, ask_responses
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig
@@ -74,15 +73,12 @@ def test_roles_may_have_models_and_prompts_of_their_own(tmp_path: Path) -> None:
     tree = {
         "sampling": {"model": "all", "prompts": tmp_path},
         "synthesis": {
-            "tests": {"n": 7, "models": [{"model": "one", "share": 2}, {"model": "two", "backend": "openai"}]},
+            "tests": {"n": 7, "model": "one", "backend": "openai"},
         },
     }
     config = RunConfig.model_validate(tree)
-    models = {
-        step: [source.config.model for source in list_sources(step_config(config, step).sampling)]
-        for step in STEPS
-    }
-    assert models == {**{step: ["all"] for step in STEPS}, "tests": ["one", "two"]}
+    models = {step: step_config(config, step).sampling.model for step in STEPS}
+    assert models == {**dict.fromkeys(STEPS, "all"), "tests": "one"}
     assert step_config(config, "tests").sampling.n == 7
     (tmp_path / "synthesis").mkdir()
     (tmp_path / "synthesis" / "concepts.chat.jinja").write_text("Mine: {{ problem.prompt }}")

@@ -113,10 +113,9 @@ def show_synthesis_plan(config: RunConfig, cache: Path, console: Console) -> Non
     for step, n in n_asked.items():
         own = step_config(config, step)
         forecasts.append(forecast_before(own, cache, n * own.sampling.n, step))
-        models = ", ".join(model.model for model in own.sampling.models) or own.sampling.model
         manifest = stage_folder(made.step_chain(config.run, step), "candidates").manifest()
         there = f"{manifest.n_out} answers" if manifest is not None else "no"
-        rows.append((step, f"{n} prompts, {own.sampling.n} answers each, by {models}", there))
+        rows.append((step, f"{n} prompts, {own.sampling.n} answers each, by {own.sampling.model}", there))
     n_programs = n_problems * settings.responses.n
     rows.append(("agreement", f"{n_programs} programs on at most {made.MAX_INPUTS} inputs each", ""))
     print_table(console, ("step", "would ask at most", "there already"), rows, title)

@@ -166,7 +166,7 @@ class Chain:
             yield name
         if not wanted:  # no model is opened
             return
-        opened, store = self.tools.open_source, self.tools.store()
+        opened, store = self.tools.open_model, self.tools.store()
         for problem in draw(self.run_dir, wanted, self.config, opened, store, on_drawn):
             on_filled(problem)
             waiting[problem.shard].append(problem)

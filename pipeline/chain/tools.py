@@ -14,7 +14,6 @@ from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.pipeline.run.stores import Lease, Mirror, RemoteFolder, mirror_of, mirrored
 from pairsmith.pipeline.sampling import Sampler, SampleStore, open_sampler
 from pairsmith.pipeline.sampling.filling import remember_draws, store_path
-from pairsmith.pipeline.sampling.planning import Source
 from pairsmith.pipeline.sandbox import SandboxPool, open_pool
 from pairsmith.pipeline.sandbox.docker_engine import label_of
 from pairsmith.schemas.config import RunConfig, beyond_limits
@@ -43,10 +42,10 @@ class Tools:
     _opening: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     @contextmanager
-    def open_source(self, source: Source) -> Iterator[Sampler]:
-        """Give a sampler for one model; it stays open until another is needed, since loading takes seconds."""
+    def open_model(self, sampling: SamplingConfig) -> Iterator[Sampler]:
+        """Give a sampler for a model; it stays open until another is needed, since loading takes seconds."""
         config = self.config
-        model = source.config.model_copy(update={name: getattr(config.sampling, name) for name in _OF_REQUESTS})
+        model = sampling.model_copy(update={name: getattr(config.sampling, name) for name in _OF_REQUESTS})
         if self._sampler is None or self._sampler[0] != model:
             self.close_sampler()
             key = self.api_keys(model.api_key_variable)

@@ -51,7 +51,7 @@ def list_subjects(config: RunConfig, trained: SamplingConfig | None) -> list[Sub
 def start_sampling(config: RunConfig) -> SamplingConfig:
     """Return how the model is drawn from that training starts at."""
     sampling = config.sampling
-    changes: dict[str, object] = {"models": (), "adapter": None, "samples": None}
+    changes: dict[str, object] = {"samples": None}
     if config.training.start:
         changes |= {"model": config.training.start, "revision": config.training.revision}
     changes["adapter"] = config.training.adapter
@@ -101,7 +101,6 @@ def gains_path(folder: Path, subject: str, name: str) -> Path:
 def _configured(config: RunConfig, model: EvaluatedModelConfig) -> Subject:
     given = {key: value for key, value in model if key != "name" and value not in (None, "")}
     own: dict[str, object] = {
-        "models": (),
         "adapter": model.adapter,
         "revision": model.revision,
         "samples": model.samples,

@@ -1,8 +1,7 @@
 """Draws the candidates of many shards as one stream, from the store and from models.
 
 A model is asked as it has room, across the borders of problems and shards, so that it never idles between them; a
-problem comes out as soon as its last draw is in. What a consumer does not take is not asked for. Several models
-are opened in turn, each once for all shards; what the earlier ones drew is in the store until the last one comes.
+problem comes out as soon as its last draw is in. What a consumer does not take is not asked for.
 """
 
 import contextlib
@@ -15,10 +14,8 @@ from pathlib import Path
 from pairsmith.pipeline.run.folder import FolderError, StageFolder
 from pairsmith.pipeline.sampling.planning import (
     Plan,
-    Source,
     deal,
     list_arms,
-    list_sources,
     make_candidate,
     plan_problem,
     renew,
@@ -141,7 +138,7 @@ def sample_problems(
 
     Empty completions are candidates too. Requests that could not be filled are missing.
     """
-    draws = deal(list_arms([Source(config, 1.0)]), config.n)
+    draws = deal(list_arms(config), config.n)
     groups = (
         Group(("", problem.problem_id), plan_problem(problem, draws, config, seed, sampler))
         for problem in sorted(problems, key=lambda problem: problem.problem_id)
@@ -208,56 +205,40 @@ class Filled:
     problem: Problem
     candidates: tuple[Candidate, ...]  # by index
     failures: tuple[Failure, ...]  # draws that gave none, those past a file's last sample not counted
-    n_drawn: int  # how many were drawn now by the last model; the others were in the store
+    n_drawn: int  # how many were drawn now; the others were in the store
 
 
 def draw(
     run_dir: Path,
     names: Iterable[str],
     config: RunConfig,
-    open_source: Callable[[Source], AbstractContextManager[Sampler]],
+    open_model: Callable[[SamplingConfig], AbstractContextManager[Sampler]],
     store: SampleStore | None,
     on_drawn: Callable[[Candidate], None] = lambda candidate: None,
 ) -> Iterator[Filled]:
     """Yield the problems of some shards as they are filled; the next is drawn only when it is needed.
 
     Args:
-        names: the shards in the required order; taken as they are reached, once for each model.
-        open_source: opens a model, once for all shards; left when its last draw is in.
-        store: see `fill`; needed for several models.
+        names: the shards in the required order; taken as they are reached.
+        open_model: opens the model, once for all shards; left when its last draw is in.
+        store: see `fill`.
     """
-    sources = list_sources(config.sampling)
-    arms = list_arms(sources)
-    earlier: dict[str, list[tuple[Request, bool]]] = {}
-    failed: dict[str, list[Failure]] = {}
+    draws = deal(list_arms(config.sampling), config.sampling.n)
     problems: dict[str, Problem] = {}
-    if len(sources) > 1 and store is None:
-        raise SamplingError("several models need a sample store; set sampling.store")
 
-    def groups(number: int, source: Source, sampler: Sampler) -> Iterator[Group]:
-        draws = [planned for planned in deal(arms, config.sampling.n) if planned.arm.source == number]
+    def groups(sampler: Sampler) -> Iterator[Group]:
         for name in names:
             rows: list[Problem] = StageFolder(run_dir, "problems", Problem).read(name)
             for problem in sorted(rows, key=lambda problem: problem.problem_id):
                 problems[problem.problem_id] = problem
-                plan = plan_problem(problem, draws, source.config, config.seed, sampler)
+                plan = plan_problem(problem, draws, config.sampling, config.seed, sampler)
                 yield Group((name, problem.problem_id), plan)
 
-    for number, source in enumerate(sources):
-        is_policy = _is_policy(source, config)
-        is_last = number == len(sources) - 1
-        with open_source(source) as sampler:
-            for group in fill(groups(number, source, sampler), sampler, store, is_policy, on_drawn):
-                shard, problem_id = group.name
-                if not is_last:
-                    drawn = [row for row in group.plan.requests if row.candidate_id in group.candidates]
-                    earlier.setdefault(problem_id, []).extend((request, is_policy) for request in drawn)
-                    failed.setdefault(problem_id, []).extend(group.failures)
-                    continue
-                rows = [*group.candidates.values(), *_stored(store, earlier.pop(problem_id, []))]
-                failures = (*failed.pop(problem_id, []), *group.failures)
-                rows.sort(key=lambda row: row.index)
-                yield Filled(shard, problems.pop(problem_id), tuple(rows), failures, group.n_drawn)
+    with open_model(config.sampling) as sampler:
+        for group in fill(groups(sampler), sampler, store, _is_policy(config), on_drawn):
+            shard, problem_id = group.name
+            rows = sorted(group.candidates.values(), key=lambda row: row.index)
+            yield Filled(shard, problems.pop(problem_id), tuple(rows), tuple(group.failures), group.n_drawn)
 
 
 def remember_draws(shards: Iterable[Path], store: SampleStore) -> int:
@@ -276,25 +257,15 @@ def remember_draws(shards: Iterable[Path], store: SampleStore) -> int:
 
 
 def store_path(config: RunConfig, cache: Path, run: Path) -> Path | None:
-    """Return the file of the sample store; None where all samples come from one file anyway."""
-    sources = list_sources(config.sampling)
-    if all(source.config.backend == "files" or source.config.samples is not None for source in sources):
-        return run / "samples.sqlite" if len(sources) > 1 else None
+    """Return the file of the sample store; None where the samples come from a file anyway."""
+    if config.sampling.backend == "files" or config.sampling.samples is not None:
+        return None
     named = {"shared": cache / "samples.sqlite", "run": run / "samples.sqlite"}
     return named.get(config.sampling.store, Path(config.sampling.store).expanduser())
 
 
-def _stored(store: SampleStore | None, wanted: Sequence[tuple[Request, bool]]) -> list[Candidate]:
-    if store is None or not wanted:
-        return []
-    found = store.find(request.candidate_id for request, _ in wanted)
-    return [renew(found[request.candidate_id], request, is_policy) for request, is_policy in wanted]
-
-
-def _is_policy(source: Source, config: RunConfig) -> bool:
-    """Return whether a model, with its adapter, is the one that training starts from; a file's samples are not."""
-    policy = (config.training.start or config.sampling.model, config.training.adapter)
-    settings = source.config
-    return (
-        (settings.model, settings.adapter) == policy and settings.samples is None and settings.backend != "files"
-    )
+def _is_policy(config: RunConfig) -> bool:
+    """Return whether the model, with its adapter, is the one that training starts from; no file's samples are."""
+    sampling, training = config.sampling, config.training
+    is_start = training.start in ("", sampling.model) and sampling.adapter == training.adapter
+    return is_start and sampling.samples is None and sampling.backend != "files"

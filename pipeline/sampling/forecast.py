@@ -76,10 +76,9 @@ def make_forecast(seen: Seen | None, config: RunConfig, n_missing: int) -> Forec
 def seen_key(config: RunConfig, step: str = "") -> str:
     """Return the name under which measures of a model are kept: what changes them much is part of it."""
     sampling = config.sampling
-    models = ",".join(model.model for model in sampling.models) or sampling.model
     adapter = sampling.adapter.name if sampling.adapter is not None else ""
     problems = f"{config.problems.source}|{','.join(config.problems.levels)}"
-    return f"{models}|{adapter}|{choose_backend(sampling)}|{step or problems}"
+    return f"{sampling.model}|{adapter}|{choose_backend(sampling)}|{step or problems}"
 
 
 def read_seen(cache: Path) -> dict[str, Seen]:

@@ -1,6 +1,6 @@
-"""Planned completions of a problem with their models and identities.
+"""Planned completions of a problem with their identities.
 
-An arm is one entry of the schedule with one prompt template, for one model. Draws are dealt to the arms one by
+An arm is one entry of the schedule with one prompt template. Draws are dealt to the arms one by
 one, each to the arm that lags most behind its share: the first n draws are the same whatever n is, and a larger n
 only adds. The same request has the same id and seed, whichever run draws it and when.
 """
@@ -32,18 +32,9 @@ _UNKNOWN = -1  # files don't say how their samples were drawn
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """One model of a dataset."""
-
-    config: SamplingConfig  # the sampling section as it holds for this model alone
-    share: float  # weight among all models, > 0
-
-
-@dataclass(frozen=True, slots=True)
 class Arm:
     """One way to draw."""
 
-    source: int  # number of the model, from 0
     template: str  # name of the prompt template, or `auto`
     temperature: float
     top_p: float
@@ -59,33 +50,15 @@ class Draw:
     number: int  # number among the draws of its arm, from 0
 
 
-def list_sources(config: SamplingConfig) -> tuple[Source, ...]:
-    """Return the models that a configuration names, each with the settings that hold for it."""
-    if not config.models:
-        return (Source(config, 1.0),)
-    sources = []
-    for model in config.models:
-        given = {name: value for name, value in model if name != "share" and value not in (None, "")}
-        # A model of its own has an adapter, a revision and samples of its own, or none.
-        own: dict[str, object] = {"models": (), "adapter": None, "revision": "", "samples": None}
-        sources.append(Source(config.model_copy(update={**own, **given}), model.share))
-    return tuple(sources)
-
-
-def list_arms(sources: Sequence[Source]) -> tuple[Arm, ...]:
-    """Return all arms, model by model."""
-    arms = []
-    total = sum(source.share for source in sources)
-    for number, source in enumerate(sources):
-        config = source.config
-        schedule = config.schedule or (ScheduleConfig(temperature=config.temperature, top_p=config.top_p),)
-        whole = sum(entry.share for entry in schedule) * len(config.templates) * total
-        arms += [
-            Arm(number, template, entry.temperature, entry.top_p, source.share * entry.share / whole)
-            for entry in schedule
-            for template in config.templates
-        ]
-    return tuple(arms)
+def list_arms(config: SamplingConfig) -> tuple[Arm, ...]:
+    """Return all arms."""
+    schedule = config.schedule or (ScheduleConfig(temperature=config.temperature, top_p=config.top_p),)
+    whole = sum(entry.share for entry in schedule) * len(config.templates)
+    return tuple(
+        Arm(template, entry.temperature, entry.top_p, entry.share / whole)
+        for entry in schedule
+        for template in config.templates
+    )
 
 
 def deal(arms: Sequence[Arm], n: int) -> list[Draw]:
@@ -142,7 +115,7 @@ def candidate_id(
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The requests of one problem to one model."""
+    """The requests of one problem."""
 
     # by arm, then number: those that differ in nothing but their number stand side by side
     requests: tuple[Request, ...]
@@ -152,7 +125,7 @@ class Plan:
 def plan_problem(
     problem: Problem, draws: Sequence[Draw], config: SamplingConfig, seed: int, sampler: Sampler
 ) -> Plan:
-    """Return the requests for the draws of one problem, of one model; a file has none past its last sample.
+    """Return the requests for the draws of one problem; a file has none past its last sample.
 
     Raises:
         SamplingError: if a template isn't there, or needs a chat template that the model lacks.

@@ -10,11 +10,9 @@ from pairsmith.pipeline.chain.stage import Inputs, Planned, Stage, file_digest_o
 from pairsmith.pipeline.run.folder import Shard
 from pairsmith.pipeline.sampling.filling import Filled, draw
 from pairsmith.pipeline.sampling.models import choose_backend, digest_folder
-from pairsmith.pipeline.sampling.planning import list_sources
 from pairsmith.pipeline.sampling.protocol import TRANSIENT
 from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig
-from pairsmith.schemas.config.sampling import SamplingConfig
 
 if TYPE_CHECKING:
     from pairsmith.pipeline.chain.tools import Tools
@@ -27,7 +25,7 @@ def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]
     """Return a shard of candidates; what could not be drawn is counted by its trouble."""
     filled: Sequence[Filled] | None = inputs.source
     if filled is None:
-        opened, store = tools.open_source, tools.store()
+        opened, store = tools.open_model, tools.store()
         filled = list(draw(inputs.run_dir, [inputs.shard], config, opened, store))
     rows = sorted(
         (row for problem in filled for row in problem.candidates), key=lambda row: (row.problem_id, row.index)
@@ -45,11 +43,8 @@ def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]
 
 
 def _external(config: RunConfig) -> list[str]:
-    return [part for source in list_sources(config.sampling) for part in _files_of(source.config)]
-
-
-def _files_of(sampling: SamplingConfig) -> list[str]:
-    """Return digests of what a model's settings name on this machine: samples, adapter, weights, own templates."""
+    """Return digests of what the settings name on this machine: samples, adapter, weights, own templates."""
+    sampling = config.sampling
     adapter = sampling.adapter.rglob("*") if sampling.adapter is not None else ()
     files = [sampling.samples] if sampling.samples is not None else []
     files += sorted(path for path in adapter if path.is_file())
@@ -75,8 +70,7 @@ STAGE = Stage(
     # `training`: who is on policy
     settings=("sampling", "sampling.n", "training.start", "training.adapter", "seed"),
     by_content=(
-        "sampling.samples", "sampling.adapter", "sampling.prompts", "sampling.models.*.samples",
-        "sampling.models.*.adapter",
+        "sampling.samples", "sampling.adapter", "sampling.prompts",
     ),
     version=5,  # 5: log-probabilities when needed
     run=_run,

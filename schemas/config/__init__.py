@@ -48,8 +48,6 @@ from pairsmith.schemas.config.run import (
 from pairsmith.schemas.config.sampling import (
     AgreementConfig,
     Backend,
-    MixedModelConfig,
-    ModelConfig,
     RoleConfig,
     SamplingConfig,
     ScheduleConfig,
@@ -64,7 +62,7 @@ __all__ = [
     "HELD_OUT", "NOT_SET", "REMOVED", "RENAMED", "AgreementConfig", "Backend", "ColumnsConfig", "ConfigError",
     "CrosscheckConfig", "Dimension", "EngineConfig", "EvaluatedModelConfig",
     "EvaluatedSetConfig", "EvaluationConfig", "ExecutionConfig", "ExecutionLimit", "ExtractionConfig",
-    "GateConfig", "LaunchConfig", "MethodName", "MixedModelConfig", "ModelConfig", "PairsConfig",
+    "GateConfig", "LaunchConfig", "MethodName", "PairsConfig",
     "PolicyConfig", "PolicyName", "PricesConfig", "ProblemsConfig", "PublishConfig",
     "RefreshConfig", "RerunTimeouts", "RoleConfig", "RoundsConfig", "RunConfig", "SamplingConfig", "SandboxConfig",
     "ScheduleConfig", "ScoringConfig", "Section", "SeedsConfig", "ServiceConfig", "Share", "SyntaxConfig",

@@ -51,26 +51,6 @@ class ScheduleConfig(Section):
     top_p: float = Field(0.95, gt=0.0, le=1.0, description="Probability mass of nucleus sampling.")
 
 
-class ModelConfig(Section):
-    """One of several models; keys that are not set have the values of `sampling`."""
-
-    model: str
-    share: float = Field(1.0, gt=0.0, description="Weight among all models.")
-    backend: Backend | None = None
-    revision: str = ""
-    base_url: Texts | None = None
-    api_key_variable: str | None = None
-    extra: Extra | None = None
-
-
-class MixedModelConfig(ModelConfig):
-    """One of several sampled models; keys that are not set have the values of `sampling`."""
-
-    adapter: Path | None = None
-    samples: Path | None = None
-    templates: Texts | None = None
-
-
 class VllmConfig(Section):
     """vLLM as a server, in a separate environment or in pairsmith's (vLLM and newer Prefect can't share one)."""
 
@@ -101,7 +81,6 @@ class SamplingConfig(Section):
     )
     base_url: Texts = Field(("http://127.0.0.1:8000/v1",), description="OpenAI-compatible servers of one model.")
     api_key_variable: str = Field("OPENAI_API_KEY", description="Environment variable that holds the key.")
-    models: tuple[MixedModelConfig, ...] = Field((), description="Several models in one dataset; empty: `model`.")
     templates: Texts = Field(
         ("auto",),
         min_length=1,
@@ -178,20 +157,24 @@ class SeedsConfig(Section):
 
 
 class RoleConfig(Section):
-    """The models of one step of the chain; default: those of `sampling`."""
+    """The model of one step of the chain; keys that are not set have the values of `sampling`."""
 
-    models: tuple[ModelConfig, ...] = Field((), description="As `sampling.models`.")
+    model: str = ""
+    backend: Backend | None = None
+    revision: str = ""
+    base_url: Texts | None = None
+    api_key_variable: str | None = None
     n: int = Field(1, ge=1, le=10_000, description="Answers to each prompt.")
 
 
 class ResponsesConfig(RoleConfig):
-    """The models that write responses; default: those of `sampling`."""
+    """The model that writes responses; keys that are not set have the values of `sampling`."""
 
     n: int = Field(10, ge=1, le=10_000, description="Answers to each prompt.")
 
 
 class TestsConfig(RoleConfig):
-    """The models that write tests; default: those of `sampling`."""
+    """The model that writes tests; keys that are not set have the values of `sampling`."""
 
     n: int = Field(5, ge=1, le=10_000, description="Answers to each prompt.")
 
