@@ -66,6 +66,23 @@ def test_a_continuation_goes_on_to_the_last_line_that_makes_a_program() -> None:
     assert extract("def (", "continuation", "x = (").extraction is Extraction.SYNTAX_ERROR
 
 
+JAVASCRIPT = "const n = parseInt(require('fs').readFileSync(0, 'utf8'));\nconsole.log(n * 2);\n"
+CPP = "#include <iostream>\nint main() { int n; std::cin >> n; std::cout << n * 2; }\n"
+
+
+@pytest.mark.parametrize(("language", "code"), [("python", PLAIN), ("javascript", JAVASCRIPT), ("cpp", CPP)])
+@pytest.mark.parametrize("words", ["Here is the program (it doubles):", "Answer", "# Solution", "Note: (short)"])
+def test_a_completion_that_answers_in_markdown_is_no_continuation(words: str, language: str, code: str) -> None:
+    opening = (
+        '"""Double the number (an integer)."""\n' if language == "python" else "// Double the number (an int).\n"
+    )
+    text = f"{words}\n\n```{language}\n{code}```\nIt doubles."
+    program = extract(text, "continuation", opening, language=language)
+    assert (program.extraction, program.form, program.code) == (Extraction.OK, "fenced", code)
+    begun = extract(f"{code}\n```\nExample:\n```\n5\n```", "continuation", opening, language=language)
+    assert (begun.form, begun.code) == ("continuation", opening + code)
+
+
 def test_other_languages_keep_their_whole_block() -> None:
     code = "#include <iostream>\nint main() { int n; std::cin >> n; std::cout << n * 2; }\n"
     program = extract(f"```\n5\n```\n```cpp\n{code}```", language="cpp")

@@ -12,6 +12,7 @@ from pairsmith.pipeline.sampling import files_backend, open_sampler, sample_prob
 from pairsmith.pipeline.sampling.files_backend import FilesSampler, compare_ids, read_samples
 from pairsmith.pipeline.sampling.protocol import SamplingError
 from pairsmith.schemas.config.sampling import SamplingConfig
+from pairsmith.schemas.problem import Interface
 from tests.sampling_kit import make_problem
 
 START = "def double(x):\n"
@@ -182,6 +183,14 @@ def test_chat_answers_of_a_problem_that_begins_no_code_are_whole_answers(tmp_pat
     problem = make_problem("a", prompt="Give x back.", reference="")
     opening = read_samples(path).samples["p/a"][0].opening(problem, as_is=False)
     assert (opening.template, opening.text) == ("chat", "Give x back.")
+
+
+@pytest.mark.parametrize("language", ["python", "cpp", "go"])
+def test_a_completion_for_stdin_without_a_prompt_is_a_whole_answer(tmp_path: Path, language: str) -> None:
+    path = write(tmp_path / "s.jsonl", [{"task_id": "p/a", "completion": "Here:\n```\nx\n```"}])
+    problem = make_problem("a", prompt="Add.", interface=Interface.STDIN, entry_point="", language=language)
+    opening = read_samples(path).samples["p/a"][0].opening(problem, as_is=False)
+    assert (opening.template, opening.text) == ("chat", "Add.")
 
 
 def test_problems_and_samples_without_each_other_are_named(tmp_path: Path) -> None:

@@ -132,6 +132,10 @@ def test_a_program_on_stdin_is_asked_for_whole() -> None:
     assert make_opening(problem, "instruct").text.endswith("\n\nAnswer with the whole program in one code block.")
     opening = make_opening(problem, "completion")
     assert ast.get_docstring(ast.parse(opening.text)) == "Read n, print n\\n and '''."
+    foreign = make_problem(
+        prompt="Read n.\n\nPrint n.", interface=Interface.STDIN, entry_point="", language="java"
+    )
+    assert make_opening(foreign, "completion").text == "// Read n.\n//\n// Print n.\n"
 
 
 def test_a_method_is_asked_for_with_its_class() -> None:

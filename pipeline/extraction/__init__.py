@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from pairsmith.pipeline.extraction.answers import defines, find_function, find_program
-from pairsmith.pipeline.extraction.blocks import Found
+from pairsmith.pipeline.extraction.blocks import READS_INPUT, Found
 from pairsmith.pipeline.extraction.continuations import continue_program, find_continuation
 from pairsmith.pipeline.extraction.fences import find_blocks, starts_with_fence
 from pairsmith.pipeline.extraction.readers import Reader, find_reader
@@ -53,7 +53,9 @@ def extract_program(candidate: Candidate, problem: Problem, config: ExtractionCo
     them.
 
     For a stdin/stdout problem it is the whole of one block, since nothing calls a part of it; likewise for a
-    suite, which may call all of it. For an entry point `Class.method` it is the class with what that needs.
+    suite, which may call all of it. A completion with the template `continuation` is an answer in Markdown if
+    only that has a program that reads the input. For an entry point `Class.method` it is the class with what that
+    needs.
 
     Where the entry point is defined several times in one block, the last one wins, as in Python. A bare name is a
     method only in languages other than Python, or with `config.accept_method`. Other languages are judged by their
@@ -124,9 +126,13 @@ def _find(text: str, candidate: Candidate, problem: Problem, reader: Reader, con
     opening = clean_text(candidate.prompt or problem.continuation)
     is_continued = candidate.template == "continuation" and bool(opening)
     if problem.interface is Interface.STDIN:
-        if is_continued and not starts_with_fence(text):
-            return continue_program(text, opening, reader)
-        return find_program(text, reader, config)
+        answer = find_program(text, reader, config)
+        if not is_continued or starts_with_fence(text):
+            return answer
+        continued = continue_program(text, opening, reader)
+        reads = [bool(READS_INPUT.search(found.code.removeprefix(opening))) for found in (continued, answer)]
+        is_answer = answer.extraction is Extraction.OK and reads == [False, True]
+        return answer if is_answer else continued
     if is_continued:
         return find_continuation(text, opening, problem, reader, config)
     if problem.judged_by is JudgedBy.SUITE:

@@ -15,7 +15,8 @@ from pairsmith.schemas.pair import Span
 # How programs reach their input, in all languages of the table.
 READS_INPUT = re.compile(
     r"\b(?:input\s*\(|stdin\b|open\s*\(\s*0|fileinput\b|cin\b|scanf\b|getline\b|getchar\b|gets\b|fgets\b|System\.in\b"
-    r"|readline\b|readLine\b|os\.Stdin\b|fmt\.Scan|read\s+-?\w|mapfile\b|readarray\b|os\.read\s*\(\s*0|cat\b)"
+    r"|readline\b|readLine\b|os\.Stdin\b|fmt\.Scan|read\s+-?\w|mapfile\b|readarray\b|os\.read\s*\(\s*0"
+    r"|readFileSync\s*\(\s*0|cat\b)"
 )
 _NAMED_AT_RUN_TIME = (
     r"[\"'`.\[]\s*NAME\b|\bNAME\s*[:,}]|\bexports\b|\beval\b|\bexec\b|\bglobals\b|^\s*#\s*define\s+NAME\b"

@@ -72,7 +72,7 @@ def continue_program(text: str, opening: str, reader: Reader) -> Found:
     for end in ends:
         code = "\n".join(lines[:end])
         if reader.compiles(code):
-            found = Extraction.OK if does_anything(code) else Extraction.NO_CODE
+            found = Extraction.OK if does_anything(code.removeprefix(opening)) else Extraction.NO_CODE
             code = reader.finish(code)
             return Found(found, "continuation", code, spans=_behind(opening, code, text))
     return Found(Extraction.SYNTAX_ERROR, "continuation", reader.finish(whole))

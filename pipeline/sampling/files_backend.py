@@ -21,7 +21,7 @@ from pairsmith.pipeline.sampling.protocol import (
     SamplingError,
 )
 from pairsmith.schemas.config.sampling import SamplingConfig
-from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.problem import Interface, Problem
 
 _N_FAULTS_SAID = 3
 _EMBEDDED = "smollm2"
@@ -49,6 +49,8 @@ class StoredSample:
             return Opening("chat", problem.prompt)
         if self.prompt is not None:
             return Opening("continuation", self.prompt)
+        if problem.interface is Interface.STDIN and not problem.continuation:
+            return Opening("chat", problem.prompt)
         try:
             return replace(make_opening(problem, "completion"), name="")
         except NoSignatureError:

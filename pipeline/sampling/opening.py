@@ -30,7 +30,7 @@ def make_opening(problem: Problem, name: str, folder: Path | None = None) -> Ope
     """Return how a problem is put to a model by a template.
 
     The template `completion` gives `problem.continuation` to the byte where the problem has one; for a program on
-    stdin, the task as the docstring that it begins with.
+    stdin, the task as the docstring that it begins with, in other languages than Python as comment lines.
 
     Args:
         folder: the user's templates, which take precedence over pairsmith's.
@@ -43,8 +43,7 @@ def make_opening(problem: Problem, name: str, folder: Path | None = None) -> Ope
     if name == "completion" and problem.continuation:
         return Opening("continuation", problem.continuation, name)
     if name == "completion" and problem.interface is Interface.STDIN:
-        text = problem.prompt.strip().replace("\\", "\\\\").replace('"""', "'''")
-        return Opening("continuation", f'"""{text}\n"""\n', name)
+        return Opening("continuation", _task_as_comment(problem), name)
     context: list[Message] = []
 
     def message(role: str, caller: Callable[[], str]) -> str:
@@ -61,6 +60,14 @@ def make_opening(problem: Problem, name: str, folder: Path | None = None) -> Ope
     if form == "chat":
         return Opening("chat", text.strip("\n"), name, tuple(context))
     return Opening("continuation", text + "\n", name)
+
+
+def _task_as_comment(problem: Problem) -> str:
+    if problem.language != "python":
+        mark = find_grammar(problem.language).comment_marks[0].decode()
+        return "".join(f"{mark} {line}".rstrip() + "\n" for line in problem.prompt.strip().splitlines())
+    text = problem.prompt.strip().replace("\\", "\\\\").replace('"""', "'''")
+    return f'"""{text}\n"""\n'
 
 
 def render_text(name: str, folder: Path | None, **values: object) -> str:
