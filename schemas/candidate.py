@@ -128,7 +128,7 @@ class Syntax:
         parsed: whether the program parses without an error. Others have only an exact fingerprint.
         parse_status: parsed, syntax_error, too_long or null_bytes.
         exact: 32 hex digits over the token stream and the shape of the tree, comments and white space left out.
-        plain: the same with docstrings left out and free orders sorted; empty unless parsed, as the next ones.
+        plain: the same with docstrings left out and quotes alike; empty unless parsed, as the next ones.
         renamed: that with local names replaced by their order of binding.
         duplicate_of: candidate_id of the representative this one repeats; empty for none.
         duplicate_rule: exact, plain or renamed: the least that must be left out to make both equal; else empty.

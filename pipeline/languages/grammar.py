@@ -126,7 +126,6 @@ class Grammar:
     nonlocals: Kinds = NONE  # likewise for those of a function around
     documents: bool = False  # whether the first string of a body is its documentation (Python)
     keywords: Kinds = NONE  # a keyword argument
-    keyword_calls: Words = frozenset()  # built-in functions for which the order of keywords says nothing
     old: Kinds = NONE  # statements that only an older version knows: such a program is broken
     imports: Kinds = NONE  # import statements
     find_imports: Callable[[tree_sitter.Node, bytes], Iterator[Import]] | None = None  # what one imports

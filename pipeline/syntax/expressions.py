@@ -178,7 +178,7 @@ def _is_magic(walk: Walk, node: Node, numbers: frozenset[str]) -> bool:
 
 def note_call(field: str, row: Grammar) -> Observer:
     """Return what notes the functions and methods that are called, and calls of a function by itself."""
-    names, keyword_calls, keywords = row.names, row.keyword_calls, row.keywords
+    names = row.names
 
     def observe(walk: Walk, node: Node) -> None:
         facts, function = walk.facts, walk.scope.function
@@ -191,8 +191,6 @@ def note_call(field: str, row: Grammar) -> Observer:
             (facts.called if owner is None else facts.methods).add(name)
             if function is not None and _is_inside(name, function) and (owner is None or owner.type == "this"):
                 _note_recursion(walk)
-            if keywords and name in keyword_calls:
-                _note_order(walk, node, keywords)
         else:
             children = callee.children
             name = walk.text(children[-1])
@@ -218,27 +216,3 @@ def _is_inside(name: bytes, function: Function | None) -> bool:
             return True
         function = function.parent
     return False
-
-
-def expand_keyword(walk: Walk, node: Node) -> None:
-    """Go below a keyword argument, and note its position if its order has no effect."""
-    group = walk.facts.order_starts.get(node.start_byte)
-    if group is not None:
-        stream, start = walk.facts.stream, len(walk.facts.stream)
-        parts = walk.facts.swaps.setdefault(group, [])
-        walk.stack.append(Call(lambda: parts.append((start, len(stream)))))
-    expand(walk, node)
-
-
-_SIMPLE = frozenset({"identifier", "integer", "float", "string", "true", "false", "none"})
-
-
-def _note_order(walk: Walk, node: Node, keywords: frozenset[str]) -> None:
-    """Note keyword arguments with an order that has no effect: of a built-in function, without side effects."""
-    arguments = node.child_by_field_name("arguments")
-    given = [child for child in arguments.named_children if child.type in keywords] if arguments else []
-    if len(given) < 2 or any(child.type != "keyword_argument" for child in given):
-        return
-    values = [child.child_by_field_name("value") for child in given]
-    if all(value is not None and value.type in _SIMPLE for value in values):
-        walk.facts.order_starts.update({child.start_byte: given[0].start_byte for child in given})

@@ -106,12 +106,11 @@ MARK = b"\x02"
 
 
 class Cut(NamedTuple):
-    """A part of the stream to be replaced: by tokens, or by what is in another part (`moved`: start, end)."""
+    """A part of the stream to be replaced by tokens."""
 
     start: int
     end: int
     tokens: tuple[bytes, ...] = ()
-    moved: tuple[int, int] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -132,13 +131,9 @@ class Facts:
         splats_keywords: whether some call has a `**` argument.
         scopes: all scopes, the file's first.
         cuts: parts of the stream that say nothing about the code: documentation.
-        order_starts: first byte of a part whose order says nothing to that of the first one of its group.
-        swaps: groups of such parts, as (start, end) in the stream.
         seen: tags whose evidence the walk saw directly.
         called: names called, `f(...)`; `methods`: attributes called, `x.f(...)`.
         imports: what is imported.
-        import_group, import_end, import_names: group of the last import if it may be sorted, else 0; where it
-            ended in the stream; what the group binds.
         n_decisions: what cyclomatic complexity counts; `cognitive`: Campbell's cognitive complexity.
         comment_lines: lines that hold nothing but a comment; `comment_starts`: the comments' first bytes.
         docstring_lines: lines of docstrings, blank ones left out.
@@ -161,8 +156,6 @@ class Facts:
     scopes: list[Scope] = field(default_factory=lambda: [Scope(ScopeKind.FILE, None)])
     functions: list[Function] = field(default_factory=list)
     cuts: list[Cut] = field(default_factory=list)
-    order_starts: dict[int, int] = field(default_factory=dict)
-    swaps: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     called: set[bytes] = field(default_factory=set)
     methods: set[bytes] = field(default_factory=set)
@@ -175,9 +168,6 @@ class Facts:
     loop_depth: int = 0
     n_magic: int = 0
     docstrings: list[bytes] = field(default_factory=list)
-    import_group: int = 0
-    import_end: int = -1
-    import_names: set[bytes] = field(default_factory=set)
     import_tokens: dict[bytes, int] = field(default_factory=dict)
     old: bool = False
 

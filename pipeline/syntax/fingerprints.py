@@ -5,14 +5,12 @@ an equal fingerprint:
 
 - exact: white space, blank lines, line breaks, comments, the tokens that only end statements. Strings count as
   they are written.
-- plain: that, and documentation in strings, the quotes of a string that holds no quote or backslash, the order of
-  imports next to each other of modules of the standard library, and the order of keyword arguments in calls of
-  built-in functions (values that are names or literals).
+- plain: that, and documentation in strings, and the quotes of a string that holds no quote or backslash.
 - renamed: that, and the names of local variables, of functions inside of functions and their parameters.
 
 Parameters of other functions, names at the top level and in classes, imported names, attributes and built-in
 names keep theirs. So do names that could be seen at run time, and all names of a program that looks at names
-itself. Constants and the order of everything else count. What is given up: the text of a language's own error
+itself. Constants and order count. What is given up: the text of a language's own error
 messages, which can name a local variable, and of functions turned into strings.
 
 A name is replaced only where the scopes say which variable it means: two variables never get one number, and a
@@ -44,7 +42,7 @@ def all_fingerprints(facts: Facts, source: bytes, row: Grammar, locals_: Locals)
     stream = facts.stream
     exact = _digest(stream)
     looking = looks_at_names(facts, source, row)
-    cuts = _edits(facts, documented=not looking)
+    cuts = [] if looking else sorted(facts.cuts)
     plain = [_requote(token) for token in stream] if row.documents and b"'" in source else stream
     renamed = plain if looking else _renumber(plain, locals_)
     first = _digest(_apply(plain, cuts)) if cuts or plain is not stream else exact
@@ -172,23 +170,13 @@ def _renumber(tokens: list[bytes], locals_: Locals) -> list[bytes]:
     return tokens
 
 
-def _edits(facts: Facts, *, documented: bool) -> list[Cut]:
-    """Return what to cut out of the stream or to sort in it, by place."""
-    cuts = list(facts.cuts) if documented else []
-    for parts in facts.swaps.values():
-        if len(parts) > 1:
-            order = sorted(parts, key=lambda part: facts.stream[part[0] : part[1]])
-            cuts += [Cut(*slot, moved=part) for slot, part in zip(parts, order, strict=True) if slot != part]
-    return sorted(cuts) if len(cuts) > 1 else cuts
-
-
 def _apply(tokens: list[bytes], cuts: Sequence[Cut]) -> list[bytes]:
     """Return tokens with cuts made, the last one first."""
     if not cuts:
         return tokens
     edited = list(tokens)
     for cut in reversed(cuts):
-        edited[cut.start : cut.end] = tokens[slice(*cut.moved)] if cut.moved else cut.tokens
+        edited[cut.start : cut.end] = cut.tokens
     return edited
 
 

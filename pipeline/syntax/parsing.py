@@ -14,7 +14,7 @@ from pairsmith.pipeline.syntax.walking import Call, Observer, Plan, Tables, Walk
 
 
 def expand_import(row: Grammar) -> Plan:
-    """Return the record of an import, which keeps its names, and its position."""
+    """Return the record of an import, which keeps its names."""
 
     def plan(walk: Walk, node: Node) -> None:
         facts, scope, stream = walk.facts, walk.scope, walk.facts.stream
@@ -23,25 +23,13 @@ def expand_import(row: Grammar) -> Plan:
             if imported.bound:
                 scope.bind(imported.bound, 0, "kept", anew=False)
         start = len(stream)
-        before = facts.import_end
-        sortable = bool(found) and scope.parent is None and all(row.standard and row.bound for row in found)
-        names = {imported.bound for imported in found}
-        if sortable and facts.import_group and before == start and names.isdisjoint(facts.import_names):
-            group = facts.import_group
-        else:
-            group = facts.import_group = node.start_byte + 1 if sortable else 0
-            facts.import_names.clear()
-        facts.import_names |= names
         facts.imports += found
 
         def close() -> None:
-            facts.import_end = len(stream)
             written = stream[start:]
             for imported in found:
                 name = imported.bound
                 facts.import_tokens[name] = facts.import_tokens.get(name, 0) + written.count(name)
-            if group:
-                facts.swaps.setdefault(-group, []).append((start, len(stream)))
 
         walk.stack.append(Call(close))
         _expand_plain(walk, node)
@@ -162,7 +150,6 @@ def _expanders(row: Grammar) -> dict[str, Plan]:
     )
     found |= dict.fromkeys(row.interpolations, expressions.expand_interpolation)
     found |= {kind: expressions.expand_separated(ends) for kind, ends in row.separated.items()}
-    found |= dict.fromkeys(row.keywords, expressions.expand_keyword)
     found |= dict.fromkeys(row.imports, expand_import(row))
     found |= dict.fromkeys(row.scopes, definitions.expand_scope(row))
     found |= dict.fromkeys(row.comprehensions, definitions.expand_comprehension)

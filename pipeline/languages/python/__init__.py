@@ -100,7 +100,6 @@ GRAMMAR = Grammar(
     nonlocals=kinds("nonlocal_statement"),
     documents=True,
     keywords=kinds("keyword_argument dictionary_splat"),
-    keyword_calls=words(b"sorted min max print int open enumerate round sum"),
     old=kinds("print_statement exec_statement"),
     imports=kinds("import_statement import_from_statement future_import_statement"),
     find_imports=_find_imports,
