@@ -148,11 +148,8 @@ class Grammar:
     clauses: Kinds = NONE  # decide without nesting (the `for` and `if` of a comprehension)
     booleans: Kinds = frozenset({"binary_expression"})  # whose operator may be one of `boolean_words`
     boolean_words: Words = frozenset({b"&&", b"||"})
-    comparisons: Kinds = frozenset({"binary_expression"})  # whose operator may be one of `comparison_words`
-    comparison_words: Words = frozenset({b"<", b"<=", b">", b">=", b"==", b"!=", b"===", b"!=="})
     leaving: Kinds = NONE  # statements after which the rest of a block is dead
     returns: Kinds = NONE  # those of them that leave the function; `raises`: by an error
-    raises: Kinds = NONE
     # Kind of a call to the field of what is called.
     calls: Mapping[str, str] = field(default_factory=lambda: {"call_expression": "function"})
     tag_kinds: Mapping[str, Kinds] = field(default_factory=dict)  # tag to the kinds that show it

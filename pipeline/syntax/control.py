@@ -10,8 +10,6 @@ Sources: McCabe 1976, "A complexity measure"; Campbell 2018, "Cognitive Complexi
 understandability", SonarSource.
 """
 
-import itertools
-
 from tree_sitter import Node
 
 from pairsmith.pipeline.languages.grammar import Grammar, ScopeKind, kind_ids
@@ -30,7 +28,7 @@ def enter_loop(walk: Walk, node: Node) -> None:
 
 
 def enter_if(row: Grammar) -> Observer:
-    """Return what counts an `if`, and compares its branches."""
+    """Return what counts an `if`."""
 
     def observe(walk: Walk, node: Node) -> None:
         facts, start = walk.facts, node.start_byte
@@ -50,25 +48,8 @@ def enter_if(row: Grammar) -> Observer:
             walk.chained.add(-alternative.start_byte)
         elif not row.elses:
             facts.cognitive += 1
-        _compare_branches(walk, node, alternative)
 
     return observe
-
-
-def _compare_branches(walk: Walk, node: Node, alternative: Node) -> None:
-    """Look for two branches next to each other that are written alike."""
-    if "duplicate_branches" in walk.facts.seen:
-        return
-    first = node.child_by_field_name("consequence") or node.child_by_field_name("body")
-    bodies = [first] if first is not None else []
-    for branch in node.children_by_field_name("alternative"):
-        body = branch.child_by_field_name("consequence") or branch.child_by_field_name("body") or branch
-        if body is branch and branch.named_child_count == 1 and branch.type.endswith("clause"):
-            body = branch.named_children[0]
-        bodies.append(body)
-    texts = [b"".join(walk.text(body).split()) for body in bodies]
-    if any(left == right for left, right in itertools.pairwise(texts)):
-        walk.facts.seen.add("duplicate_branches")
 
 
 def pass_elif(walk: Walk, node: Node) -> None:
@@ -181,19 +162,9 @@ def _leaves(statement: Node, leaving: frozenset[str]) -> bool:
 def _describe(function: Function, statements: list[Node], row: Grammar) -> None:
     if not statements:
         return
-    first, last = statements[0], statements[-1]
+    last = statements[-1]
     function.ends_in_return = last.type in row.returns or _leaves(last, row.returns)
     function.single = len(statements) == 1
-    if first.type == "expression_statement" and first.named_child_count:
-        first = first.named_children[0]
-    if first.type in row.ifs and first.child_by_field_name("alternative") is None:
-        body = first.child_by_field_name("consequence")
-        inside = [] if body is None else [child for child in body.named_children if child.type not in row.comments]
-        if len(inside) == 1 and inside[0].type in row.blocks:
-            inside = inside[0].named_children
-        ways = row.returns | row.raises
-        final = inside[-1] if inside and body is not None and body.type not in ways else body
-        function.guarded = final is not None and (final.type in ways or _leaves(final, ways))
 
 
 def is_docstring(statement: Node) -> bool:
@@ -211,7 +182,6 @@ def _note_docstring(
     facts, place = walk.facts, len(walk.facts.stream)
     text = walk.text(statements[0])
     facts.docstring_lines += sum(bool(line.strip()) for line in text.split(b"\n"))
-    facts.docstrings.append(text)
     if function is not None:
         function.documented = True
     n = len(children)

@@ -141,14 +141,13 @@ def note_keyword(walk: Walk, node: Node) -> None:
         walk.facts.splats_keywords = True
 
 
-def note_operator(kind: str, row: Grammar) -> Observer:
-    """Return what counts logical operators and looks for numbers compared with.
+def note_operator(row: Grammar) -> Observer:
+    """Return what counts logical operators.
 
     A sequence of one logical operator adds 1 to cognitive complexity, each change of operator another 1.
 
     Source: Campbell 2018, "Cognitive Complexity: a new way of measuring understandability", SonarSource.
     """
-    logical, compared = kind in row.booleans, kind in row.comparisons
 
     def observe(walk: Walk, node: Node) -> None:
         children = node.children
@@ -156,24 +155,14 @@ def note_operator(kind: str, row: Grammar) -> Observer:
             return
         literals = walk.tables.literals
         operator = literals[children[1].kind_id]
-        if logical and operator in row.boolean_words:
+        if operator in row.boolean_words:
             walk.facts.n_decisions += 1
             left = children[0]
             below = left.children if left.kind_id == node.kind_id else ()
             if len(below) < 2 or literals[below[1].kind_id] != operator:
                 walk.facts.cognitive += 1
-        elif compared and (kind not in row.booleans or operator in row.comparison_words):
-            walk.facts.n_magic += sum(_is_magic(walk, child, row.numbers) for child in children)
 
     return observe
-
-
-def _is_magic(walk: Walk, node: Node, numbers: frozenset[str]) -> bool:
-    kind = node.type
-    if "unary" in kind and node.named_child_count:
-        node = node.named_children[-1]
-        kind = node.type
-    return kind in numbers and walk.text(node) not in (b"0", b"1", b"0.0", b"1.0")
 
 
 def note_call(field: str, row: Grammar) -> Observer:

@@ -25,7 +25,6 @@ class Function:
     mutable_default: bool = False
     n_returns: int = 0  # its own `return` statements
     ends_in_return: bool = False  # whether the last statement of its body is a `return`
-    guarded: bool = False  # whether its body begins with an `if` that leaves the function and has no `else`
     single: bool = False  # whether its body is one statement, docstring aside
     n_lines: int = 0  # lines from its first to its last one
 
@@ -139,8 +138,6 @@ class Facts:
         docstring_lines: lines of docstrings, blank ones left out.
         nesting_depth: see `schemas.candidate`; `loop_depth`: likewise of loops.
         import_tokens: how often an imported name is in the imports themselves.
-        docstrings: documentation in strings, as written.
-        n_magic: comparisons with a number other than 0, 1 and -1.
         old: whether it has statements that only an older version of the language knows.
     """
 
@@ -166,8 +163,6 @@ class Facts:
     docstring_lines: int = 0
     nesting_depth: int = 0
     loop_depth: int = 0
-    n_magic: int = 0
-    docstrings: list[bytes] = field(default_factory=list)
     import_tokens: dict[bytes, int] = field(default_factory=dict)
     old: bool = False
 

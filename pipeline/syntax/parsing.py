@@ -132,7 +132,7 @@ def _observers(row: Grammar) -> dict[str, list[Observer]]:
     add((*row.catches, *row.ternaries), lambda kind: control.enter_choice)
     add(row.tries | row.nests, lambda kind: control.enter_nest)
     add(row.clauses, lambda kind: control.pass_clause)
-    add(row.booleans | row.comparisons, lambda kind: expressions.note_operator(kind, row))
+    add(row.booleans, lambda kind: expressions.note_operator(row))
     add(row.returns, lambda kind: control.note_return)
     add(row.calls, lambda kind: expressions.note_call(row.calls[kind], row))
     add(row.keywords, lambda kind: expressions.note_keyword)

@@ -100,18 +100,12 @@ TAGS: dict[str, str] = {
     "decorator": "has a decorator or an annotation",
     "deep_nesting": f"nests compound statements {DEEP_NESTING} deep or deeper",
     "docstring": "some function has documentation: a docstring, or a comment that begins as such",
-    "docstring_example": "a docstring has an example (`>>>`)",
-    "docstring_google": "a docstring has a section in Google's style (`Args:`)",
-    "docstring_numpy": "a docstring has a section in NumPy's style (underlined)",
-    "docstring_sphinx": "a docstring has a field in Sphinx's style (`:param`)",
-    "duplicate_branches": "two branches of an if, next to each other, are written alike",
     "early_return": "some function has a return that is not the last statement of its body",
     "for_loop": "has a for statement",
     "functional": "calls map, filter or reduce, by whatever name the language has",
     "generator": "has a generator expression or a yield",
     "global_state": "has a global statement in a function (Python)",
     "goto": "has a goto",
-    "guard_clause": "some function begins with an `if` without `else` that returns or raises",
     "helper_function": "has two or more functions at the top level",
     "import_stdlib": "imports a module of the standard library",
     "import_third_party": "imports a module that is not of the standard library",
@@ -119,7 +113,6 @@ TAGS: dict[str, str] = {
     "lambda": "has a lambda, a closure or an arrow function",
     "long_function": f"some function has more than {LONG_FUNCTION} lines",
     "long_line": f"has a line of more than {MAX_LINE_LENGTH} characters",
-    "magic_comparison": "compares with a number other than 0, 1 and -1 (pylint's magic-value-comparison)",
     "main": "has a main function, or a block that runs only as the main program",
     "many_comments": f"more than {MANY_COMMENTS:.0%} of the lines that are not blank are comments",
     "match": "has a match or a switch",
@@ -154,15 +147,6 @@ TAGS: dict[str, str] = {
 
 _CAMEL = re.compile(rb"_*[a-z]+[a-z0-9]*[A-Z]\w*")
 _SNAKE = re.compile(rb"_*[a-z0-9]+_[a-z0-9_]*[a-z0-9]")
-_SECTIONS = (
-    (
-        "docstring_google",
-        re.compile(rb"^\s*(?:Args|Returns|Raises|Yields|Attributes|Examples?):\s*$", re.MULTILINE),
-    ),
-    ("docstring_numpy", re.compile(rb"^\s*(?:Parameters|Returns|Raises)\s*\n\s*-{3,}", re.MULTILINE)),
-    ("docstring_sphinx", re.compile(rb":(?:param|returns?|raises|type|rtype)\b")),
-)
-_EXAMPLE = b">>>"
 
 
 def find_tags(facts: Facts, row: Grammar, measures: Measures) -> tuple[str, ...]:
@@ -184,14 +168,8 @@ def find_tags(facts: Facts, row: Grammar, measures: Measures) -> tuple[str, ...]
     _add_name_tags(found, facts, row)
     if facts.imports:
         _add_import_tags(found, facts)
-    for text in facts.docstrings:
-        found.update(tag for tag, pattern in _SECTIONS if pattern.search(text))
-        if _EXAMPLE in text:
-            found.add("docstring_example")
     if facts.loop_depth >= 2:
         found.add("nested_loops")
-    if facts.n_magic:
-        found.add("magic_comparison")
     for tag, holds in _BY_MEASURE.items():
         if holds(measures):
             found.add(tag)
@@ -217,8 +195,6 @@ def _add_function_tags(found: set[str], facts: Facts, row: Grammar) -> None:
             found.add("docstring")
         if function.n_returns > function.ends_in_return:
             found.add("early_return")
-        if function.guarded:
-            found.add("guard_clause")
         if function.mutable_default:
             found.add("mutable_default")
         if function.parent is not None:

@@ -104,7 +104,6 @@ GRAMMAR = Grammar(
     cases=kinds("case_item"),
     defaults=(b"*)", b"*"),
     booleans=kinds("binary_expression list"),
-    comparison_words=frozenset(),
     calls={"command": "name"},
     tag_kinds={
         "for_loop": kinds("for_statement c_style_for_statement"),

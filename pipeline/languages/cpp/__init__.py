@@ -284,7 +284,6 @@ GRAMMAR = replace(
     loops=_C.loops | {"for_range_loop"},
     catches=kinds("catch_clause"),
     tries=kinds("try_statement"),
-    raises=kinds("throw_statement"),
     leaving=_C.leaving | {"throw_statement"},
     tag_kinds={
         **_C.tag_kinds,

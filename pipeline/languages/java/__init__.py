@@ -252,7 +252,6 @@ GRAMMAR = Grammar(
     ternaries=kinds("ternary_expression"),
     leaving=kinds("return_statement break_statement continue_statement throw_statement"),
     returns=kinds("return_statement"),
-    raises=kinds("throw_statement"),
     calls={"method_invocation": "name"},
     tag_kinds={
         "assert": kinds("assert_statement"),

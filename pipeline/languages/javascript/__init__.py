@@ -229,7 +229,6 @@ GRAMMAR = Grammar(
     boolean_words=words(b"&& || ??"),
     leaving=kinds("return_statement break_statement continue_statement throw_statement"),
     returns=kinds("return_statement"),
-    raises=kinds("throw_statement"),
     tag_kinds={
         "class": kinds("class_declaration class"),
         "conditional_expression": kinds("ternary_expression"),

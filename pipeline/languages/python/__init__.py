@@ -119,10 +119,8 @@ GRAMMAR = Grammar(
     clauses=kinds("for_in_clause if_clause"),
     booleans=kinds("boolean_operator"),
     boolean_words=words(b"and or"),
-    comparisons=kinds("comparison_operator"),
     leaving=kinds("return_statement raise_statement break_statement continue_statement"),
     returns=kinds("return_statement"),
-    raises=kinds("raise_statement"),
     calls={"call": "function"},
     tag_kinds={
         "assert": kinds("assert_statement"),
