@@ -2,17 +2,21 @@
 
     python -m benchmarks.sampling_at_scale
     python -m benchmarks.sampling_at_scale --draws 2048 16384 65536 --seconds 5 60 300 --servers 1 4 16
+    python -m benchmarks.sampling_at_scale --cpu
 
-Each server has 256 slots; a sequence takes the given seconds in the mean (0.25 to 3 times, as lengths vary),
-shortened by a factor so that all servers together end 400 sequences a second: what is simulated is the order of
-things, not their pace. Metrics are asked for in that shortened time too, at most 20 times a second. Requests
-beyond the slots wait in the server's queue. Of several servers one ends in the middle and is back after ten
-sequences' time, and one makes half as many tokens. Printed are: completions a second over the servers' own limit
-(`ideal_s`: all draws in one queue from the start, each slot taken the moment that it gets free; first and last
-sequences and the loss of a server included), the same over what all slots do without beginning, end or loss,
-sequences that were aborted while they ran (but for those of the server that ended; of several servers, those that
-lost a race with an idle one), sequences that were drawn again, CPU milliseconds of the client a completion and its
-peak memory. Exits with 1 where a draw is missing or came twice.
+Each server has 256 slots; a sequence takes the given seconds in the mean (0.25 to 3.2 times, as lengths vary).
+Requests beyond the slots wait in the server's queue. Of several servers one ends in the middle and is back after
+ten sequences' time, and one makes half as many tokens.
+
+Time is simulated: client and servers talk HTTP over loopback in one event loop, whose clock jumps to the next
+event once nothing is left to do. The machine's load changes nothing, and hours take seconds. Printed are:
+completions a second over the servers' own limit (`ideal_s`: all draws in one queue from the start, each slot taken
+the moment that it gets free; first and last sequences and the loss of a server included), the same over what all
+slots do without beginning, end or loss, sequences that were aborted while they ran (but for those of the server
+that ended; of several servers, those that lost a race with an idle one), sequences that were drawn again, the peak
+memory, and the simulated and real time. Exits with 1 where a draw is missing or came twice.
+
+`--cpu` has the servers in another process, where they answer at once, and prints the CPU time of the client.
 """
 
 import argparse
@@ -22,23 +26,29 @@ import json
 import math
 import multiprocessing
 import os
+import queue
 import random
 import resource
+import selectors
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from socket import create_server, socket
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
-from pairsmith.pipeline.sampling import openai_backend
+import httpx
+
+from pairsmith.pipeline.sampling import concurrency, openai_backend
+from pairsmith.pipeline.sampling.concurrency import Gates
 from pairsmith.pipeline.sampling.openai_backend import OpenAISampler, request_limit_s
 from pairsmith.pipeline.sampling.protocol import Drawn, Opening, Request, answer_limit
 from pairsmith.schemas.config.sampling import SamplingConfig
 
 SLOTS = 256
-RATE = 400.0  # sequences that all servers together end in a second
-REPORT_EVERY_S = openai_backend.REPORT_EVERY_S
 N_EACH = 16  # draws of a prompt
 _LENGTHS = (0.25, 0.4, 0.5, 0.7, 0.8, 0.9, 1.0, 1.05, 1.2, 3.2)  # over their mean
 _CODE = "```python\ndef f(x):\n    return x\n```\n" + "# words\n" * 40
@@ -50,7 +60,8 @@ class Scripted:
 
     Attributes:
         mean_s: seconds of a sequence in the mean.
-        n_ended: sequences that ended; n_aborted: that were cut off while they ran.
+        lose_at: sequences after which it ends, and is back after ten sequences' time; 0 for never.
+        n_ended: sequences that ended; n_aborted: that were cut off while they ran, less those of its end.
     """
 
     mean_s: float
@@ -60,6 +71,7 @@ class Scripted:
     n_ended: int = 0
     n_aborted: int = 0
     n_running: int = 0
+    lose_at: int = 0
     n_open: int = 0
     open: set[asyncio.StreamWriter] = field(default_factory=set)
 
@@ -127,38 +139,101 @@ class Scripted:
                 try:
                     await asyncio.sleep(self.mean_s * self.noise.choice(_LENGTHS))
                 except asyncio.CancelledError:
-                    self.n_aborted += 1
+                    self.n_aborted += not self.is_away
                     raise
                 finally:
                     self.n_running -= 1
                 self.n_ended += 1
+                if self.n_ended == self.lose_at:
+                    self._end()
         finally:
             self.n_open -= 1
 
-    async def go_away(self, seconds: float) -> None:
+    def _end(self) -> None:
         self.is_away = True
         for writer in list(self.open):
             writer.close()
-        await asyncio.sleep(seconds)
-        self.is_away = False
+        asyncio.get_running_loop().call_later(10 * self.mean_s, setattr, self, "is_away", False)
 
 
-def run_servers(n: int, mean_s: float, end_at: int, pipe: Connection) -> None:
-    """Serve until the other side ends it; the first of several is slow, and the last ends for a while."""
+class Clock(selectors.DefaultSelector):
+    """The time of a simulation: it goes on once no socket is ready and the thread that draws waits."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        super().__init__()
+        self.now = 0.0
+        self.outcomes = Outcomes()
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        """Return what is ready; where that is nothing, go on to the next event."""
+        ready = super().select(0)
+        if ready or timeout == 0:
+            return ready
+        if timeout is None or not self.outcomes.is_all_taken():
+            time.sleep(2e-5)  # a wait in epoll takes a millisecond at least
+            return []
+        self.now += timeout
+        return []
+
+
+class Outcomes(queue.SimpleQueue[list[Any]]):
+    """What a client's loop hands over, and whether the other side is done with all of it."""
+
+    n_put, n_taken, n_done = 0, 0, -1
+
+    def put(self, item: list[Any], block: bool = True, timeout: float | None = None) -> None:
+        """Hand something over."""
+        self.n_put += 1
+        super().put(item)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> list[Any]:
+        """Take the next; whoever asks for it is done with the last."""
+        self.n_done = self.n_taken
+        item = super().get()
+        self.n_taken += 1
+        return item
+
+    def is_all_taken(self) -> bool:
+        """Return whether the other side waits."""
+        return self.n_done == self.n_put
+
+
+class SimulatedLoop(asyncio.SelectorEventLoop):
+    """An event loop with the clock of a simulation."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Take a clock."""
+        self.clock = clock
+        super().__init__(clock)
+
+    def time(self) -> float:
+        """Return the simulated seconds."""
+        return self.clock.now
+
+
+class SimulatedSampler(OpenAISampler):
+    """A sampler whose servers run in its own event loop."""
+
+    scripted: list[Scripted]
+    sockets: list[socket]
+
+    async def _open_client(self) -> tuple[httpx.AsyncClient, Gates]:
+        for one, sock in zip(self.scripted, self.sockets, strict=True):
+            await asyncio.start_server(one.serve, sock=sock, backlog=4096)
+        return await super()._open_client()
+
+
+def answer_at_once(n: int, pipe: Connection) -> None:
+    """Serve without a wait until the other side ends it."""
 
     async def main() -> None:
-        servers = [Scripted(mean_s * (2.0 if n > 1 and i == 0 else 1.0)) for i in range(n)]
-        listening = [await asyncio.start_server(one.serve, "127.0.0.1", 0, backlog=4096) for one in servers]
+        listening = [
+            await asyncio.start_server(Scripted(0.0).serve, "127.0.0.1", 0, backlog=4096) for _ in range(n)
+        ]
         pipe.send([one.sockets[0].getsockname()[1] for one in listening])
-        n_lost = 0
         while not pipe.poll():
-            await asyncio.sleep(0.02)
-            if n > 1 and not n_lost and servers[-1].n_ended >= end_at:
-                before = servers[-1].n_aborted
-                await servers[-1].go_away(10 * mean_s)
-                n_lost = servers[-1].n_aborted - before + 1
-        lost = max(n_lost - 1, 0)
-        pipe.send((sum(one.n_ended for one in servers), sum(one.n_aborted for one in servers) - lost))
+            await asyncio.sleep(0.05)
 
     asyncio.run(main())
 
@@ -215,56 +290,82 @@ def ideal_s(n_draws: int, means_s: list[float], end_at: int) -> float:
     return now
 
 
-def measure(n_draws: int, seconds: float, n_servers: int, concurrency: int | None) -> bool:
-    """Print one row; return whether each draw came once."""
-    mean_s = SLOTS * n_servers / RATE
-    factor = seconds / mean_s
-    ours, theirs = multiprocessing.Pipe()
+def configured(ports: list[int], most: int | None) -> SamplingConfig:
+    """Return the configuration of a client of servers at these ports."""
+    urls = tuple(f"http://127.0.0.1:{port}/v1" for port in ports)
+    return SamplingConfig(backend="openai", model="m", base_url=urls, concurrency=most)
+
+
+def measure(n_draws: int, seconds: float, n_servers: int, most: int | None) -> bool:
+    """Print one row of a simulation; return whether each draw came once."""
+    servers = [Scripted(seconds * (2.0 if n_servers > 1 and i == 0 else 1.0)) for i in range(n_servers)]
     end_at = n_draws // n_servers // 3
-    process = multiprocessing.Process(target=run_servers, args=(n_servers, mean_s, end_at, theirs))
-    process.start()
-    ports = ours.recv()
-    config = SamplingConfig(
-        backend="openai",
-        model="m",
-        base_url=tuple(f"http://127.0.0.1:{port}/v1" for port in ports),
-        concurrency=concurrency,
-    )
-    openai_backend.REPORT_EVERY_S = max(REPORT_EVERY_S / factor, 1 / 20)
-    limit_s = request_limit_s(answer_limit(config, None)) / factor
-    sampler = OpenAISampler(config, None, lambda line: None, first_wait_s=1.0 / factor, limit_s=limit_s)
-    began, cpu = time.monotonic(), time.process_time()
-    drawn = [
-        outcome.request.candidate_id for outcome in sampler.sample(requests(n_draws)) if isinstance(outcome, Drawn)
-    ]
-    wall_s, cpu_s = time.monotonic() - began, time.process_time() - cpu
-    ours.send("end")
-    n_ended, n_aborted = ours.recv()
-    process.join()
-    shares = n_servers - (0.5 if n_servers > 1 else 0.0)  # the slow one makes half
-    best = SLOTS * shares / mean_s
-    means_s = [mean_s * (2.0 if n_servers > 1 and i == 0 else 1.0) for i in range(n_servers)]
-    ideal = ideal_s(n_draws, means_s, end_at)
+    if n_servers > 1:
+        servers[-1].lose_at = end_at
+    clock, sockets = Clock(), [create_server(("127.0.0.1", 0), backlog=4096) for _ in servers]
+    config = configured([sock.getsockname()[1] for sock in sockets], most)
+    limit_s = request_limit_s(answer_limit(config, None))
+    sampler = SimulatedSampler(config, None, lambda line: None, limit_s=limit_s)
+    sampler.scripted, sampler.sockets = servers, sockets
+    timed = SimpleNamespace(monotonic=lambda: clock.now)
+    patches: dict[str, Any] = {
+        "time": timed,
+        "asyncio": SimpleNamespace(**vars(asyncio) | {"new_event_loop": lambda: SimulatedLoop(clock)}),
+        "queue": SimpleNamespace(SimpleQueue=lambda: clock.outcomes),
+    }
+    began, ended_at, drawn = time.monotonic(), 0.0, []
+    with mock.patch.multiple(concurrency, **patches), mock.patch.object(openai_backend, "time", timed):
+        for outcome in sampler.sample(requests(n_draws)):
+            ended_at = clock.now
+            if isinstance(outcome, Drawn):
+                drawn.append(outcome.request.candidate_id)
+    n_ended, n_aborted = (sum(getattr(one, name) for one in servers) for name in ("n_ended", "n_aborted"))
+    ideal = ideal_s(n_draws, [one.mean_s for one in servers], end_at)
+    rate = sum(SLOTS / one.mean_s for one in servers)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"{n_draws:>7} {seconds:>5g} s {n_servers:>3} {ideal / wall_s:>8.3f} {n_draws / best / wall_s:>8.3f} "
-        f"{n_aborted:>8} "
-        f"{n_ended - len(drawn):>9} {1000 * cpu_s / n_draws:>7.2f} ms {peak:>6.0f} MiB {wall_s:>7.1f} s",
+        f"{n_draws:>7} {seconds:>5g} s {n_servers:>8} {ideal / ended_at:>9.3f} {n_draws / rate / ended_at:>9.3f} "
+        f"{n_aborted:>8} {n_ended - len(drawn):>6} {peak:>6.0f} MiB "
+        f"{ended_at:>9.0f} s {time.monotonic() - began:>6.1f} s",
         flush=True,
     )
     return len(set(drawn)) == len(drawn) == n_draws
 
 
+def measure_cpu(n_draws: int, n_servers: int, most: int | None) -> bool:
+    """Print the CPU time of a client whose servers answer at once; return whether each draw came once."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.Process(target=answer_at_once, args=(n_servers, theirs))
+    process.start()
+    sampler = OpenAISampler(configured(ours.recv(), most), None, lambda line: None)
+    began = time.process_time()
+    drawn = [one.request.candidate_id for one in sampler.sample(requests(n_draws)) if isinstance(one, Drawn)]
+    cpu_s = time.process_time() - began
+    ours.send("end")
+    process.join()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{n_draws:>7} {n_servers:>8} {1000 * cpu_s / n_draws:>7.2f} ms {peak:>6.0f} MiB", flush=True)
+    return len(set(drawn)) == len(drawn) == n_draws
+
+
 def main() -> int:
+    """Measure each number of draws with each length and number of servers."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--draws", type=int, nargs="+", default=[2048, 16_384])
     parser.add_argument("--seconds", type=float, nargs="+", default=[5, 60, 300])
     parser.add_argument("--servers", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--concurrency", type=int, help="as sampling.concurrency; without, what a run takes")
-    options = parser.parse_args()
-    print("  draws  each  servers  of limit  of slots  aborted  again  CPU  memory  wall", flush=True)
-    rows = [(n, s, k) for n in options.draws for s in options.seconds for k in options.servers]
-    done = [measure(*row, options.concurrency) for row in rows]
+    parser.add_argument("--cpu", action="store_true", help="CPU time of the client, without a simulation")
+    given = parser.parse_args()
+    if given.cpu:
+        print("  draws  servers       CPU    memory", flush=True)
+        done = [measure_cpu(n, k, given.concurrency) for n in given.draws for k in given.servers]
+    else:
+        print(
+            "  draws    each  servers  of limit  of slots  aborted  again    memory  simulated    real", flush=True
+        )
+        rows = [(n, s, k) for n in given.draws for s in given.seconds for k in given.servers]
+        done = [measure(*row, given.concurrency) for row in rows]
     return 0 if all(done) else 1
 
 
