@@ -17,8 +17,8 @@ def commands(tmp_path: Path) -> dict[str, str]:
     """An environment whose `pairsmith`, `vllm`, `srun` and the like write down how they were called."""
     (tmp_path / "bin").mkdir()
     stubs = {
-        "pairsmith": 'printf "%s\\n" "$@" >>"$NOTES/pairsmith"',
-        "vllm": 'echo "$@" >>"$NOTES/vllm"; sleep 60',
+        "pairsmith": 'printf "%s\\n" "$@" >>"$NOTES/pairsmith"; echo "$VLLM_API_KEY" >>"$NOTES/keys"; exit $FAILS',
+        "vllm": 'echo "$@" >>"$NOTES/vllm"; echo "$VLLM_API_KEY" >>"$NOTES/keys"; sleep 60',
         "curl": "exit 0",
         "scancel": 'echo "$@" >>"$NOTES/scancel"',
         "scontrol": "echo node7; sleep 0.2; echo node8",  # whoever stops reading early ends it by SIGPIPE
@@ -33,6 +33,7 @@ def commands(tmp_path: Path) -> dict[str, str]:
     return {
         "PATH": path, "NOTES": str(tmp_path), "RUN": str(tmp_path / "run.toml"), "USER": "me", "MODEL": "org/name",
         "SERVERS": str(tmp_path / "servers"), "SLURM_ARRAY_JOB_ID": "4711", "SLURM_ARRAY_TASK_COUNT": "3",
+        "FAILS": "0",
     }  # fmt: skip
 
 
@@ -65,7 +66,22 @@ def test_a_server_tells_its_address_and_the_build_draws_from_all(commands: dict[
     assert config.sampling.base_url == ("http://node7:24711/v1",) * 2
     assert (config.sampling.model, config.sampling.revision) == ("org/name", "main")
     assert "--generation-config vllm" in (tmp_path / "vllm").read_text()
-    assert (tmp_path / "scancel").read_text() == "4711\n"
+    assert (tmp_path / "scancel").read_text() == "4711_[1-2]\n"
+    keys = (tmp_path / "keys").read_text().split()
+    assert len(keys) == 3
+    assert len(set(keys)) == 1
+    assert len(keys[0]) == 32
+    assert (tmp_path / "servers.key").stat().st_mode & 0o077 == 0
+
+
+def test_a_build_that_fails_ends_the_servers_too(commands: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "servers").mkdir()
+    for task in (1, 2):
+        (tmp_path / "servers" / str(task)).write_text(f"http://node{task}:24711/v1")
+    alone = {**commands, "SLURM_ARRAY_TASK_ID": "0", "FAILS": "3"}
+    ended = subprocess.run(["bash", str(TEMPLATES / "sample.sbatch")], env=alone, check=False, timeout=60)
+    assert ended.returncode == 3
+    assert (tmp_path / "scancel").read_text() == "4711_[1-2]\n"
 
 
 def test_each_node_trains_with_its_rank(commands: dict[str, str], tmp_path: Path) -> None:
