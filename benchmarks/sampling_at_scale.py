@@ -9,7 +9,8 @@ Requests beyond the slots wait in the server's queue. Of several servers one end
 ten sequences' time, and one makes half as many tokens.
 
 Time is simulated: client and servers talk HTTP over loopback in one event loop, whose clock jumps to the next
-event once nothing is left to do. The machine's load changes nothing, and hours take seconds. Printed are:
+event once nothing is left to do. The machine's load changes nothing, and hours take seconds. Metrics are read
+every half second as in a run, or every hundredth of a sequence's time where that is longer. Printed are:
 completions a second over the servers' own limit (`ideal_s`: all draws in one queue from the start, each slot taken
 the moment that it gets free; first and last sequences and the loss of a server included), the same over what all
 slots do without beginning, end or loss, sequences that were aborted while they ran (but for those of the server
@@ -314,7 +315,11 @@ def measure(n_draws: int, seconds: float, n_servers: int, most: int | None) -> b
         "queue": SimpleNamespace(SimpleQueue=lambda: clock.outcomes),
     }
     began, ended_at, drawn = time.monotonic(), 0.0, []
-    with mock.patch.multiple(concurrency, **patches), mock.patch.object(openai_backend, "time", timed):
+    every_s = max(openai_backend.REPORT_EVERY_S, seconds / 100)
+    with (
+        mock.patch.multiple(concurrency, **patches),
+        mock.patch.multiple(openai_backend, time=timed, REPORT_EVERY_S=every_s),
+    ):
         for outcome in sampler.sample(requests(n_draws)):
             ended_at = clock.now
             if isinstance(outcome, Drawn):

@@ -75,7 +75,9 @@ def write_served(folder: Path, n_problems: int, environment: Path) -> Path:
     path.write_text(
         f'run = "{folder}/run"\nshard_problems = 2\nproblems.ids = {json.dumps(ids[:n_problems])}\n'
         f'[sampling]\nbackend = "vllm"\nn = 8\nmax_tokens = 64\nstore = "run"\n'
-        f'[sampling.vllm]\nenvironment = "{folder}/vllm"\nengine = {{ dtype = "float32", max_num_seqs = 16 }}\n'
+        f'[sampling.vllm]\nenvironment = "{folder}/vllm"\n'
+        # Two servers share the memory of this machine, with whatever else runs.
+        'engine = { dtype = "float32", max_num_seqs = 16, gpu_memory_utilization = 0.1 }\n'
         '[sandbox]\nbackend = "bubblewrap"\n[crosscheck]\nn_inputs = 8\nn_mutants = 0\n'
         "[pairs]\ntest_share = 0.3\n",
         encoding="utf-8",
