@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from pydantic import ValidationError
 
@@ -678,6 +679,22 @@ def test_a_huge_body_and_a_stream_of_events_are_nonsense_and_no_memory(
     assert isinstance(failure, Failure)
     assert failure.trouble is Trouble.NONSENSE
     assert failure.reason.startswith("an answer of more than 1 MiB")
+
+
+def test_each_server_has_a_pool_of_connections_of_its_own() -> None:
+    """In one pool each request looks through the connections of all servers, and for each idle one again."""
+    urls = ("http://node1:8000/v1", "http://node2:8000/v1", "https://node2/v1", "http://[::1]:8000/v1")
+    sampler = OpenAISampler(SamplingConfig(backend="openai", base_url=urls, max_tokens=8), None, print)
+
+    async def pools(path: str) -> list[object]:
+        client, gates = await sampler._open_client()
+        try:
+            return [client._transport_for_url(httpx.URL(gate.url).copy_with(path=path)) for gate in gates.gates]
+        finally:
+            await client.aclose()
+
+    for path in ("/v1/completions", "/metrics"):
+        assert len(set(map(id, asyncio.run(pools(path))))) == len(urls)
 
 
 def test_the_same_name_behind_another_address_or_of_another_revision_is_another_model(server: Server) -> None:

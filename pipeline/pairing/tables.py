@@ -162,11 +162,12 @@ _PIECES = re.compile(r"\w+|\s+|[^\w\s]")
 
 def _spans(rows: pl.DataFrame) -> list[pl.Series]:
     """Return `chosen_spans` and `rejected_spans` of each row: see `schemas.pair.Pair`."""
-    found: tuple[list[Any], list[Any]] = ([], [])
-    for policy, chosen, rejected in rows.select("policy", "chosen", "rejected").iter_rows():
-        spans = diff_spans(chosen[0]["content"], rejected[0]["content"]) if policy in _SPANNED else ([], [])
+    found: tuple[list[Any], list[Any]] = ([[] for _ in range(rows.height)], [[] for _ in range(rows.height)])
+    spanned = rows.with_row_index().filter(pl.col("policy").is_in(_SPANNED))
+    for index, chosen, rejected in spanned.select("index", "chosen", "rejected").iter_rows():
+        spans = diff_spans(chosen[0]["content"], rejected[0]["content"])
         for part, side in zip(found, spans, strict=True):
-            part.append([{"start": start, "end": end} for start, end in side])
+            part[index] = [{"start": start, "end": end} for start, end in side]
     kind = pl.List(pl.Struct({"start": pl.Int64, "end": pl.Int64}))
     return [
         pl.Series(f"{side}_spans", part, dtype=kind)

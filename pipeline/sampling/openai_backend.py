@@ -38,6 +38,7 @@ MAX_BODY_BYTES = 256 << 20  # 16 completions of 32,000 tokens with their log-pro
 FIRST_WAIT_S = 1.0  # doubled at each try, so 1 + 2 + 4 + 8 + 16 = 31 s for a server to come back
 LONGEST_WAIT_S = 60.0
 N_OWN_500 = 3  # HTTP 500 for one request while others are answered: the request's own fault, not the server's
+_MOST_IDLE = 32  # connections to one server that are kept without a request
 REPORT_EVERY_S = 0.5  # until vLLM is asked again what runs and waits
 _OVERLOAD = frozenset({429, 502, 503, 504, 529})
 RETRIED = _OVERLOAD | {408, 409, 425, 500}
@@ -153,10 +154,18 @@ class OpenAISampler(Sampler):
                 n_open -= len(outcomes)
 
     async def _open_client(self) -> tuple[httpx.AsyncClient, Gates]:
+        # At each request httpx looks through all connections of a pool, and again for each idle one: each server
+        # has a pool of its own, with few idle connections.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=_MOST_IDLE)
+        verify = httpx.create_ssl_context(trust_env=False)
+        servers = {f"{url.scheme}://{url.netloc.decode()}" for url in map(httpx.URL, self.urls)}
         client = httpx.AsyncClient(
             headers=self._headers,
             timeout=httpx.Timeout(None, connect=min(10.0, self._limit_s)),  # `_post` limits the rest
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=self._config.concurrency),
+            mounts={
+                server: httpx.AsyncHTTPTransport(verify=verify, limits=limits, trust_env=False)
+                for server in servers
+            },
             trust_env=False,
         )
         return client, Gates(self.urls, self._config.concurrency)
