@@ -1,6 +1,6 @@
 """Tokens a second of the sampler and of a plain client that sends the same requests at once, from one vLLM.
 
-    python -m benchmarks.raw_client --vllm ~/.cache/pairsmith/vllm
+    python -m benchmarks.raw_client --vllm ENVIRONMENT
 
 The embedded model is served on a CPU. Both clients ask for the same completions with the same seeds, in turns, so
 that the machine's load falls on both; a first turn of each is not counted. Tokens are those of vLLM's metrics.
@@ -29,14 +29,14 @@ from pairsmith.schemas.config.sampling import SamplingConfig, VllmConfig
 def main() -> None:
     """Measure both clients in turns."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--vllm", type=Path, required=True, help="folder of `pairsmith vllm install --device cpu`")
+    parser.add_argument("--vllm", type=Path, required=True, help="virtual environment with vLLM")
     parser.add_argument("--problems", type=int, default=12)
     parser.add_argument("--draws", type=int, default=8, help="of each problem")
     parser.add_argument("--turns", type=int, default=3)
     given = parser.parse_args()
     engine = {"max_num_seqs": 32, "gpu_memory_utilization": 0.1}
     config = SamplingConfig(
-        backend="vllm-server", max_tokens=48, vllm=VllmConfig(environment=given.vllm.expanduser(), engine=engine)
+        backend="vllm", max_tokens=48, vllm=VllmConfig(environment=given.vllm.expanduser(), engine=engine)
     )
     asked = list_requests(given.problems, given.draws)
     rates: dict[str, list[float]] = {"sampler": [], "plain": []}
