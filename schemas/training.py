@@ -49,18 +49,6 @@ class DatasetStep:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOutStep:
-    """One evaluation on held-out pairs, after a step; the fields are as in `TrainingStep`."""
-
-    step: int
-    loss: float
-    reward_margin: float | None
-    reward_accuracy: float | None
-    chosen_logprob: float | None
-    rejected_logprob: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class TrainingSummary:
     """What came out of training.
 
@@ -71,9 +59,6 @@ class TrainingSummary:
         n_too_long: rows left out because prompt and answer exceed `max_length` tokens; counted, never silent.
         first_loss: loss of the first step; ln 2 for DPO, where policy and reference start equal.
         steps: the log, in order.
-        held_out: evaluations, in order.
-        kept_step: step whose weights were kept: the best one by held-out pairs, else the last.
-        stopped_early: whether held-out pairs ended it before its last step.
         warnings: what a reader should know, one line each.
     """
 
@@ -83,7 +68,4 @@ class TrainingSummary:
     n_too_long: int
     first_loss: float
     steps: tuple[TrainingStep, ...]
-    held_out: tuple[HeldOutStep, ...] = ()
-    kept_step: int = 0
-    stopped_early: bool = False
     warnings: tuple[str, ...] = ()

@@ -237,8 +237,8 @@ def test_what_changes_a_key_is_a_setting_of_its_stage_and_nothing_else_is(
             if (before[name] != after[name]) is not is_reason:
                 drifted.append(f"{key} and {name}: the key {'changes' if not is_reason else 'stays'}")
     assert drifted == []
-    # Refused without `rounds.reference = start`, without `training.eval_steps`, without an adapter.
-    assert unflipped == ["rounds.start", "training.patience", "training.reference"]
+    # Refused without `rounds.reference = start`, without an adapter.
+    assert unflipped == ["rounds.start", "training.reference"]
 
 
 def test_the_settings_that_stages_name_are_settings() -> None:

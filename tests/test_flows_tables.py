@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from pairsmith.pipeline.report.tables import step_words, summary_lines
-from pairsmith.schemas.training import HeldOutStep, TrainingStep, TrainingSummary
+from pairsmith.schemas.training import TrainingStep, TrainingSummary
 from tests.training_kit import STEP
 
 
@@ -13,7 +13,7 @@ def test_the_bar_says_what_a_method_has() -> None:
     assert step_words(TrainingStep(1, 2.5, None, None, None, None, 1e-4, 0.1)) == "loss 2.500"
 
 
-def test_the_end_says_what_was_left_out_kept_and_warned_of() -> None:
+def test_the_end_says_what_was_left_out_and_warned_of() -> None:
     summary = TrainingSummary(
         "kto",
         "tiny",
@@ -21,14 +21,10 @@ def test_the_end_says_what_was_left_out_kept_and_warned_of() -> None:
         3,
         0.5,
         (STEP,),
-        (HeldOutStep(4, 0.4, None, None, None, None),),
-        4,
-        True,
-        ("mind this",),
+        warnings=("mind this",),
     )
     assert summary_lines(summary) == [
         "training    on 9 answers, 3 longer than max_length left out; first loss 0.5000",
-        "held out    loss 0.400; step 4 kept, stopped early",
         "warning     mind this",
     ]
     assert summary_lines(TrainingSummary("dpo", "tiny", 9, 0, 0.6931, (STEP,))) == [

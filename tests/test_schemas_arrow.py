@@ -30,14 +30,14 @@ from pairsmith.schemas.score import (
     SliceGain,
     StudyRow,
 )
-from pairsmith.schemas.training import DatasetStep, HeldOutStep, TrainingStep, TrainingSummary
+from pairsmith.schemas.training import DatasetStep, TrainingStep, TrainingSummary
 from pairsmith.schemas.verdict import CandidateCrosscheck, ProblemCrosscheck, Verdict
 
 RECORDS = (
     DatasetStep, Repair, OtherBlock,
     OtherRun,
     Span,
-    Candidate, Case, CaseRun, Execution, Gain, HeldOutStep, Interval,
+    Candidate, Case, CaseRun, Execution, Gain, Interval,
     Mark, Message, Pair, Problem, Program, Repeat, SliceGain,
     Syntax, TestRun, TrainingStep, TrainingSummary, Verdict, CandidateCrosscheck, ProblemCrosscheck,
 )  # fmt: skip

@@ -231,25 +231,6 @@ def test_a_reference_that_is_computed_first_gives_the_same_losses(
     assert {step.kl for step in (*first, *second)} == {None}
 
 
-def test_the_best_step_on_held_out_pairs_is_kept_and_training_stops(
-    pairs: Path, model: Path, tmp_path: Path
-) -> None:
-    config = CONFIG.model_copy(update={"eval_steps": 1, "patience": 2, "max_steps": 30})
-    summary = train(pairs, model, config, tmp_path, 0, lambda step: None)
-    assert summary.stopped_early
-    best = max(one.reward_accuracy or 0.0 for one in summary.held_out)
-    first_best = next(one for one in summary.held_out if one.reward_accuracy == best)
-    assert summary.kept_step == first_best.step
-    assert len(summary.steps) == len(summary.held_out) == first_best.step + 2
-    assert not (tmp_path / CHECKPOINTS).exists()
-
-
-def test_held_out_pairs_must_be_there_to_be_evaluated_on(model: Path, tmp_path: Path) -> None:
-    folder = write_pairs(tmp_path / "pairs.parquet", [make_pair(index) for index in range(4)]).parent
-    with pytest.raises(TrainingError, match="no held-out pair fits"):
-        _train(folder, model, tmp_path / "out", eval_steps=1)
-
-
 def test_rows_over_the_limit_are_counted(model: Path, tmp_path: Path) -> None:
     long_prompt = replace(make_pair(5), prompt=(replace(make_pair(5).prompt[0], content="word " * 200),))
     rows = [*(make_pair(index) for index in range(4)), long_prompt, lengthen(make_pair(6), 200)]

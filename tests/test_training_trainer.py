@@ -54,9 +54,9 @@ def _train(model: Path, folder: Path) -> list[TrainingStep]:
     steps: list[TrainingStep] = []
     with quiet():
         start = load_start(model, CONFIG, needs_reference=True)
-        watch = StepWatch(Expected(0.6931, 0.1, start.precision), steps.append, lambda one: [one], 0)
+        watch = StepWatch(Expected(0.6931, 0.1, start.precision), steps.append)
         rows = _pairs(folder).select_columns(["prompt", "chosen", "rejected"])
-        setup = Setup(METHODS["dpo"], CONFIG, start, rows, rows, 0, folder / "checkpoints", 4)
+        setup = Setup(METHODS["dpo"], CONFIG, start, rows, 0, folder / "checkpoints", 4)
         make_trainer(setup, watch).train()
     return steps
 

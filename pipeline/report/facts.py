@@ -7,7 +7,7 @@ from typing import Any
 from pairsmith.pipeline.run.errors import PairsmithError
 from pairsmith.schemas.manifest import Manifest, PairingReport
 from pairsmith.schemas.score import Gain, GateCheck, Score, SliceGain
-from pairsmith.schemas.training import HeldOutStep, TrainingStep, TrainingSummary
+from pairsmith.schemas.training import TrainingStep, TrainingSummary
 
 
 class ReportError(PairsmithError):
@@ -146,7 +146,6 @@ class TrainingFacts:
 
     steps: tuple[TrainingStep, ...]
     summary: TrainingSummary | None
-    held_out: tuple[HeldOutStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

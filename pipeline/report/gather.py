@@ -25,7 +25,6 @@ from pairsmith.pipeline.report.counting import (
     weakest_problems,
 )
 from pairsmith.pipeline.report.facts import ReportError, ReportInput, TrainingFacts
-from pairsmith.pipeline.training.progress import read_evaluations
 from pairsmith.schemas.manifest import Manifest
 from pairsmith.schemas.score import GateCheck
 from pairsmith.schemas.training import TrainingStep, TrainingSummary
@@ -114,7 +113,7 @@ def _read_training(folder: Path) -> TrainingFacts | None:
     """Return the log: of the summary, or, while there is none, of the lines written so far."""
     summary = _read(folder / "summary.json", TypeAdapter(TrainingSummary).validate_json)
     if summary is not None:
-        return TrainingFacts(summary.steps, summary, summary.held_out)
+        return TrainingFacts(summary.steps, summary)
     log = folder / "log.jsonl"
     if not log.exists():
         return None
@@ -126,8 +125,7 @@ def _read_training(folder: Path) -> TrainingFacts | None:
             steps.append(adapter.validate_json(line))
         except ValidationError as error:
             raise ReportError(f"{log}:{number}: {_fault(error)}; train again") from None
-    held_out = tuple(read_evaluations(folder))
-    return TrainingFacts(tuple(steps), None, held_out) if steps else None
+    return TrainingFacts(tuple(steps), None) if steps else None
 
 
 def _read(path: Path, parse: Callable[[str], T]) -> T | None:

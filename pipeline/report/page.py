@@ -123,7 +123,6 @@ def _draw_figures(facts: ReportInput) -> dict[str, Drawing | None]:
     if facts.training and facts.training.steps:
         equal_loss = math.log(2) if is_sigmoid(facts.training) else None
         drawings |= plots.plot_training(facts.training.steps, equal_loss)
-        drawings["held_out"] = plots.plot_held_out(facts.training.held_out)
     if facts.before or facts.after:
         drawings["scores"] = plots.plot_scores(facts.before, facts.after)
     return drawings

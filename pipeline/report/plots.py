@@ -22,7 +22,7 @@ from pairsmith.pipeline.report.svg import (
 )
 from pairsmith.pipeline.report.words import percent, spoken
 from pairsmith.schemas.score import Interval, Score
-from pairsmith.schemas.training import HeldOutStep, TrainingStep
+from pairsmith.schemas.training import TrainingStep
 
 # Figure to the fields of a step with their colours, the level to compare with, the axis, and a description.
 _CURVES: Mapping[str, tuple[Mapping[str, str], float | None, str, str]] = {
@@ -72,14 +72,6 @@ def plot_training(steps: Sequence[TrainingStep], equal_loss: float | None) -> di
     return {name: drawing for name, drawing in drawn.items() if drawing is not None}
 
 
-def plot_held_out(steps: Sequence[HeldOutStep]) -> Drawing | None:
-    """Return the reward accuracy on held-out pairs by step; where there is none, the loss."""
-    has_accuracy = any(step.reward_accuracy is not None for step in steps)
-    name, level = ("reward_accuracy", 0.5) if has_accuracy else ("loss", None)
-    words = name.replace("_", " ")
-    return _plot_curves(steps, {name: PLAIN}, level, words, f"Held-out {words} by training step")
-
-
 def score_rows(before: Score | None, after: Score | None) -> list[tuple[str, Interval | None, Interval | None]]:
     """Return measure, before and after, in the order of the figure: pass@k ascending, then diversity."""
     sides = [_estimates(score) if score is not None else {} for score in (before, after)]
@@ -110,7 +102,7 @@ def plot_scores(before: Score | None, after: Score | None) -> Drawing:
 
 
 def _plot_curves(
-    steps: Sequence[TrainingStep] | Sequence[HeldOutStep],
+    steps: Sequence[TrainingStep],
     fields: Mapping[str, str],
     level: float | None,
     label: str,

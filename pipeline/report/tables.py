@@ -109,10 +109,6 @@ def summary_lines(summary: TrainingSummary) -> list[str]:
     equal = " (ln 2)" if summary.method == "dpo" and f"{summary.first_loss:.4f}" == "0.6931" else ""
     unit = {"sft": "right answers", "kto": "answers"}.get(summary.method, "pairs")
     lines = [f"training    on {summary.n_pairs} {unit}{left_out}; first loss {summary.first_loss:.4f}{equal}"]
-    for last in summary.held_out[-1:]:
-        accuracy = "" if last.reward_accuracy is None else f", accuracy {last.reward_accuracy:.2f}"
-        early = ", stopped early" if summary.stopped_early else ""
-        lines.append(f"held out    loss {last.loss:.3f}{accuracy}; step {summary.kept_step} kept{early}")
     for name, n_steps, (begin, end), share in dataset_rows(summary.steps):
         when = f"in {n_steps} of {len(summary.steps)} steps"
         lines.append(f"{name:<11} loss {begin:.3f} to {end:.3f}, accuracy {share:.2f}, {when}")

@@ -226,23 +226,19 @@ def focused_mask(mask: Any, rows: Sequence[Mapping[str, Sequence[int]]]) -> Any:
     return focused
 
 
-def number_datasets(train: Any, held_out: Any, method: Method) -> tuple[Any, Any, tuple[str, ...]]:
+def number_datasets(train: Any, method: Method) -> tuple[Any, tuple[str, ...]]:
     """Return the rows with the number of their dataset in the place of its name, and the names.
 
     The column is left out where there is one dataset, or where the method's loss is not one of each pair.
     """
     if DATASET not in train.column_names:
-        return train, held_out, ()
+        return train, ()
     names = tuple(dict.fromkeys(train[DATASET]))
     keeps = len(names) > 1 and method.is_dpo and all(loss in PAIR_LOSSES for loss in method.losses)
     numbers = {name: number for number, name in enumerate(names)}
-
-    def numbered(rows: Any) -> Any:
-        found = [numbers.get(name, 0) for name in rows[DATASET]]
-        rows = rows.remove_columns(DATASET)
-        return rows.add_column(DATASET, found) if keeps else rows
-
-    return numbered(train), numbered(held_out), names if keeps else ()
+    found = [numbers[name] for name in train[DATASET]]
+    train = train.remove_columns(DATASET)
+    return (train.add_column(DATASET, found), names) if keeps else (train, ())
 
 
 def check_weights(rows: Any, method: Method) -> Any:

@@ -3,9 +3,8 @@
 inputs.json        what the run was started with: a rerun with other inputs starts afresh
 plan.json          rows and steps, once the rows are read
 log.jsonl          one `TrainingStep` a line, in order
-evaluations.jsonl  one `HeldOutStep` a line, in order
 checkpoints/       what a killed run goes on from; gone once the run is done
-worked.json        which step's weights are kept; written when the last step is done
+worked.json        number type of the training; written when the last step is done
 adapter/, model/   the LoRA adapter, or the model of full fine-tuning
 sft/               a run of its own, where SFT goes before; its `model` is the start of the rest
 result.json        where the weights are
@@ -18,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -26,26 +25,24 @@ from pairsmith.pipeline.run.digests import file_digest
 from pairsmith.pipeline.run.folder import read_tree, write_whole
 from pairsmith.schemas.config import fingerprint
 from pairsmith.schemas.config.training import LaunchConfig, TrainingConfig
-from pairsmith.schemas.training import HeldOutStep, TrainingStep, TrainingSummary
+from pairsmith.schemas.training import TrainingStep, TrainingSummary
 
 CHECKPOINTS = "checkpoints"
 WHOLE = "whole"  # empty file in a checkpoint, written after everything else in it
-LOG, EVALUATIONS, PLAN = "log.jsonl", "evaluations.jsonl", "plan.json"
+LOG, PLAN = "log.jsonl", "plan.json"
 RESULTS = ("adapter", "model")
 # Settings that came later: at their default they leave the digest as it was.
 _LATER = ("reference", "datasets", "extra")
 _SHAPING = ("torch", "transformers", "trl", "peft")
-_LOGS = {TrainingStep: LOG, HeldOutStep: EVALUATIONS}
 _SUMMARY = TypeAdapter(TrainingSummary)
-Record = TypeVar("Record", TrainingStep, HeldOutStep)
+_STEP = TypeAdapter(TrainingStep)
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
     """What a run is about to do."""
 
-    n_rows: int  # rows trained on; `n_held_out` those that are evaluated on
-    n_held_out: int
+    n_rows: int  # rows trained on
     n_too_long: int  # rows left out
     n_steps: int  # steps in all, those done before among them
 
@@ -54,8 +51,6 @@ class TrainingPlan:
 class Worked:
     """How the steps ended."""
 
-    kept_step: int  # step whose weights are kept
-    stopped_early: bool  # whether held-out pairs stopped the run
     precision: str = "float32"  # number type that was multiplied in, float32 or bfloat16
 
 
@@ -132,21 +127,18 @@ def open_run(out: Path, inputs: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
     if recorded_inputs(out) == inputs:
         return
-    for name in ("summary.json", "inputs.json", PLAN, "worked.json", LOG, EVALUATIONS):
+    for name in ("summary.json", "inputs.json", PLAN, "worked.json", LOG):
         (out / name).unlink(missing_ok=True)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     write_json(out / "inputs.json", {"inputs": inputs})
 
 
 def go_on_from(out: Path) -> list[TrainingStep]:
-    """Return the steps up to the newest whole checkpoint, to which the logs are cut; newer checkpoints go."""
+    """Return the steps up to the newest whole checkpoint, to which the log is cut; newer checkpoints go."""
     steps = read_log(out)
     checkpoint = newest_checkpoint(out, len(steps))
     kept = steps[: _step_of(checkpoint)] if checkpoint else []
     write_whole(out / LOG, "".join(map(_line, kept)).encode())
-    if (out / EVALUATIONS).exists():
-        evaluated = [evaluation for evaluation in read_evaluations(out) if evaluation.step <= len(kept)]
-        write_whole(out / EVALUATIONS, "".join(map(_line, evaluated)).encode())
     for folder in (out / CHECKPOINTS).glob("checkpoint-*"):
         if _step_of(folder) > len(kept):
             shutil.rmtree(folder)
@@ -171,23 +163,26 @@ def close_run(out: Path, summary: TrainingSummary) -> None:
 
 def read_log(out: Path) -> list[TrainingStep]:
     """Return the steps of the log, up to the first line that is torn or out of order."""
+    try:
+        lines = (out / LOG).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
     steps: list[TrainingStep] = []
-    for step in _records(out / LOG, TrainingStep):
+    for line in lines:
+        try:
+            step = _STEP.validate_json(line)
+        except ValueError:
+            break
         if step.step != len(steps) + 1:
             break
         steps.append(step)
     return steps
 
 
-def read_evaluations(out: Path) -> list[HeldOutStep]:
-    """Return the evaluations so far, up to the first line that is torn."""
-    return _records(out / EVALUATIONS, HeldOutStep)
-
-
-def append(out: Path, record: TrainingStep | HeldOutStep) -> None:
-    """Add a step to the log, or an evaluation to those before."""
-    with (out / _LOGS[type(record)]).open("a", encoding="utf-8") as log:
-        log.write(_line(record))
+def append(out: Path, step: TrainingStep) -> None:
+    """Add a step to the log."""
+    with (out / LOG).open("a", encoding="utf-8") as log:
+        log.write(_line(step))
 
 
 def read_plan(out: Path) -> TrainingPlan | None:
@@ -213,23 +208,8 @@ def write_json(path: Path, tree: Any) -> None:
     write_whole(path, (json.dumps(tree) + "\n").encode())
 
 
-def _records(path: Path, record: type[Record]) -> list[Record]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-    found: list[Record] = []
-    reader = TypeAdapter(record)
-    for line in lines:
-        try:
-            found.append(reader.validate_json(line))
-        except ValueError:
-            break
-    return found
-
-
-def _line(record: TrainingStep | HeldOutStep) -> str:
-    return json.dumps(asdict(record), allow_nan=False) + "\n"
+def _line(step: TrainingStep) -> str:
+    return json.dumps(asdict(step), allow_nan=False) + "\n"
 
 
 def _step_of(folder: Path) -> int:

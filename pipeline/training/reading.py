@@ -83,8 +83,8 @@ def fetch(name: str, kind: Literal["model", "dataset"], revision: str | None, ke
         ) from error
 
 
-def read_rows(found: RowFiles, wanted: Rows, cache: Path) -> tuple[Any, Any]:
-    """Return the rows of the train split and those of the test split, each a `datasets.Dataset`.
+def read_rows(found: RowFiles, wanted: Rows, cache: Path) -> Any:
+    """Return the rows of the train split, a `datasets.Dataset`.
 
     Pairs become single answers where these are wanted: right ones once each, or all with their label, without
     those that one pair chooses and another rejects. Files without a `split` column are taken whole, but for those
@@ -98,18 +98,13 @@ def read_rows(found: RowFiles, wanted: Rows, cache: Path) -> tuple[Any, Any]:
 
     filled = [str(file) for file in found.files if pq.read_metadata(file).num_rows]  # it can't read an empty file
     if not filled:
-        empty = datasets.Dataset.from_dict({name: [] for name in COLUMNS[wanted]})
-        return empty, empty
+        return datasets.Dataset.from_dict({name: [] for name in COLUMNS[wanted]})
     rows = datasets.load_dataset("parquet", data_files={"train": filled}, split="train", cache_dir=str(cache))
     splits = rows["split"] if "split" in rows.column_names else _splits_by_name(found.files)
     keep = COLUMNS[found.kind] + tuple(name for name in (*KEPT, *SPANS, "dataset") if name in rows.column_names)
     rows = rows.select_columns(list(keep))
-    train, held_out = (
-        rows.select([row for row, name in enumerate(splits) if name == split]) for split in ("train", "test")
-    )
-    if found.kind == wanted:
-        return train, held_out
-    return _as_answers(train, wanted), _as_answers(held_out, wanted)
+    train = rows.select([row for row, name in enumerate(splits) if name == "train"])
+    return train if found.kind == wanted else _as_answers(train, wanted)
 
 
 def leave_out_too_long(rows: Any, tokenizer: Any, max_length: int) -> tuple[Any, int]:

@@ -141,7 +141,7 @@ def _save(job: TrainingJob, files: Sequence[Path]) -> TrainingSummary:
     plan, worked, steps = progress.read_plan(out), progress.read_worked(out), progress.read_log(out)
     if plan is None or worked is None or not steps:
         raise TrainingError(f"{out}: the log is gone; delete the folder and train again")
-    checkpoint = out / progress.CHECKPOINTS / f"checkpoint-{worked.kept_step}"
+    checkpoint = out / progress.CHECKPOINTS / f"checkpoint-{len(steps)}"
     tokenizer, is_new = load_tokenizer(start, config.chat_template)
     kind, other = ("model", "adapter") if config.tuning == "full" else ("adapter", "model")
     if kind == "model":
@@ -161,9 +161,6 @@ def _save(job: TrainingJob, files: Sequence[Path]) -> TrainingSummary:
         n_too_long=plan.n_too_long,
         first_loss=steps[0].loss,
         steps=tuple(steps),
-        held_out=tuple(progress.read_evaluations(out)),
-        kept_step=worked.kept_step,
-        stopped_early=worked.stopped_early,
         warnings=tuple(_warnings(steps, method)),
     )
     write_card(out / kind, summary, config, knobs(method, config), files, job.seed)
@@ -187,7 +184,7 @@ def _after_sft(job: TrainingJob, on_step: OnStep, on_plan: OnPlan | None) -> Tra
     own = {
         "method": "sft", "max_steps": config.sft_steps, "learning_rate": config.sft_learning_rate,
         "sft_steps": 0, "sft_learning_rate": None, "beta": None, "label_smoothing": None, "sft_weight": None,
-        "margin": None, "precompute_reference": False, "eval_steps": 0, "patience": 0,
+        "margin": None, "precompute_reference": False,
         "extra": {name: config.extra[name] for name in known_arguments(METHODS["sft"], config.extra)},
     }  # fmt: skip
     folder, sft = job.out / "sft", config.model_copy(update=own)

@@ -144,7 +144,6 @@ def write_card(
         "method": f"{method.name}: {method.source}",
         **{name: getattr(knobs, name) for name in Knobs.__slots__},
         "steps": f"{len(summary.steps)} of {config.batch_size} rows",
-        "kept": f"the weights after step {summary.kept_step}",
         "tuning": config.tuning,
         "max_length": f"{config.max_length} tokens",
         "seed": seed,

@@ -31,7 +31,6 @@ from pairsmith.pipeline.training.start import Start
 from pairsmith.pipeline.training.watch import StepOrder, StepWatch, Watched
 from pairsmith.schemas.config.training import TrainingConfig
 
-_MAX_BEST = "eval_rewards/accuracies"  # held-out measure to be raised; methods without one lower eval_loss
 _LOSS_ARGUMENTS = frozenset({"f_alpha_divergence_coef", "f_divergence_type", "ld_alpha", "use_weighting"})
 
 
@@ -42,10 +41,9 @@ class Setup:
     method: Method
     config: TrainingConfig
     start: Start  # model, reference and tokenizer; the model gets the adapter
-    train: Any  # rows that all fit `config.max_length`; `held_out` those that are evaluated on, maybe none
-    held_out: Any
+    train: Any  # rows that all fit `config.max_length`
     seed: int  # decides the adapter's start and the order of the rows
-    checkpoints: Path  # folder that checkpoints go to; the newest two are kept, and the best
+    checkpoints: Path  # folder that checkpoints go to; the newest two are kept
     n_steps: int  # steps in all
     datasets: tuple[str, ...] = ()  # names of the datasets that the rows' column `dataset` numbers
 
@@ -82,7 +80,6 @@ def make_trainer(setup: Setup, watch: StepWatch) -> Any:
             model=start.model,
             args=arguments,
             train_dataset=train,
-            eval_dataset=setup.held_out if _evaluates(setup) else None,
             processing_class=start.tokenizer,
             peft_config=lora_config(config) if fresh else None,
             callbacks=[watch, *_trackers(config, setup.checkpoints.parent)],
@@ -117,10 +114,6 @@ def _compare_with_base(model: Any) -> None:
         raise TrainingError("training.reference = base is for methods that compare with a reference")
     for value in added:
         value.data.zero_()
-
-
-def _evaluates(setup: Setup) -> bool:
-    return bool(setup.config.eval_steps and len(setup.held_out))
 
 
 def _trackers(config: TrainingConfig, out: Path) -> list[Any]:
@@ -160,11 +153,10 @@ def _common(setup: Setup, chosen: Knobs) -> dict[str, Any]:
     """Return the arguments that all trainers share."""
     config, start = setup.config, setup.start
     micro, n_accumulated = split_batch(config, PartialState().num_processes, least_rows(config.method))
-    arguments: dict[str, Any] = {
+    return {
         "output_dir": str(setup.checkpoints),
         "max_length": config.max_length,
         "per_device_train_batch_size": micro,
-        "per_device_eval_batch_size": micro,
         "gradient_accumulation_steps": n_accumulated,
         "dataloader_drop_last": True,  # full steps only; a new order each epoch gives every row its turn
         "max_steps": setup.n_steps,
@@ -182,15 +174,6 @@ def _common(setup: Setup, chosen: Knobs) -> dict[str, Any]:
         "report_to": "none",  # see `_trackers`
         "disable_tqdm": True,
     }
-    if _evaluates(setup):
-        has_accuracy = setup.method.rows == "pairs"
-        arguments |= {
-            "eval_strategy": "steps",
-            "eval_steps": config.eval_steps,
-            "metric_for_best_model": _MAX_BEST if has_accuracy else "eval_loss",
-            "greater_is_better": has_accuracy,
-        }
-    return arguments
 
 
 def _own(method: Method, config: TrainingConfig, chosen: Knobs, train: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What is watched at each step and each evaluation, and what we add to any of TRL's trainers."""
+"""What is watched at each step, and what we add to any of TRL's trainers."""
 
 import math
 import time
@@ -15,7 +15,7 @@ from transformers import TrainerCallback
 from pairsmith.pipeline.training.checks import check_finite, check_first_step
 from pairsmith.pipeline.training.methods import Knobs, Method
 from pairsmith.pipeline.training.progress import WHOLE
-from pairsmith.schemas.training import DatasetStep, HeldOutStep, TrainingStep
+from pairsmith.schemas.training import DatasetStep, TrainingStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +36,13 @@ def reward_beta(method: Method, knobs: Knobs) -> float | None:
 
 
 class StepWatch(TrainerCallback):  # type: ignore[misc] # transformers carries no types
-    """Checks each step, hands it on as a record, marks whole checkpoints, and ends a run that gains nothing more.
+    """Checks each step, hands it on as a record, and marks whole checkpoints.
 
     The trainer logs a step before it saves one, so a step that fails its checks is never saved.
 
     Args:
         expected: what the first step must show.
         report: is given each step that passed its checks.
-        evaluated: is given each evaluation; returns those before it and itself.
-        patience: evaluations without a better one until the run ends; 0 never ends it.
         save_every_s: seconds between checkpoints; infinite for those that the trainer makes by steps.
     """
 
@@ -52,14 +50,11 @@ class StepWatch(TrainerCallback):  # type: ignore[misc] # transformers carries n
         self,
         expected: Expected,
         report: Callable[[TrainingStep], None],
-        evaluated: Callable[[HeldOutStep], list[HeldOutStep]],
-        patience: int,
         save_every_s: float = math.inf,
     ) -> None:
         """Keep what the checks and the records need."""
-        self._expected, self._report, self._evaluated, self._patience = expected, report, evaluated, patience
+        self._expected, self._report = expected, report
         self._began, self._saved_at, self._save_every_s = 0.0, time.perf_counter(), save_every_s
-        self.stopped_early = False
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
         """Take the time."""
@@ -73,7 +68,7 @@ class StepWatch(TrainerCallback):  # type: ignore[misc] # transformers carries n
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
         """Check and report the step that was just done."""
-        if "loss" not in logs:  # an evaluation's line, or the trainer's closing one of totals
+        if "loss" not in logs:  # the trainer's closing line of totals
             return
         check_finite(state.global_step, logs["loss"], logs["grad_norm"])
         has_reference = self._expected.beta is not None
@@ -98,24 +93,6 @@ class StepWatch(TrainerCallback):  # type: ignore[misc] # transformers carries n
             check_first_step(step, self._expected.loss, self._expected.beta, self._expected.precision)
         if state.is_world_process_zero:
             self._report(step)
-
-    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **_: Any) -> None:
-        """Report an evaluation; save the best one so far, and stop where nothing better came for long."""
-        logged = {name: value for entry in state.log_history for name, value in entry.items()} | metrics
-        step = HeldOutStep(
-            step=state.global_step,
-            loss=logged["eval_loss"],
-            reward_margin=logged.get("eval_rewards/margins"),
-            reward_accuracy=logged.get("eval_rewards/accuracies"),
-            chosen_logprob=logged.get("eval_logps/chosen"),
-            rejected_logprob=logged.get("eval_logps/rejected"),
-        )
-        steps = self._evaluated(step)
-        best = best_of(steps)
-        if best == step:
-            control.should_save = True
-        elif self._patience and len(steps) - 1 - steps.index(best) >= self._patience:
-            control.should_training_stop = control.should_save = self.stopped_early = True
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Mark the checkpoint as whole: a killed run never goes on from a torn one."""
@@ -232,11 +209,6 @@ def _by_dataset(logs: dict[str, float]) -> tuple[DatasetStep, ...]:
         for name in sorted(names)
         if f"dataset/{name}/loss" in logs
     )
-
-
-def best_of(steps: list[HeldOutStep]) -> HeldOutStep:
-    """Return the first evaluation with the highest reward accuracy; where there is none, with the lowest loss."""
-    return max(steps, key=lambda step: -step.loss if step.reward_accuracy is None else step.reward_accuracy)
 
 
 def _answer_masks(inputs: Any) -> dict[str, torch.Tensor]:

@@ -32,16 +32,15 @@ from pairsmith.pipeline.training.reading import (
 )
 from pairsmith.pipeline.training.start import Start, load_start
 from pairsmith.pipeline.training.trainer import Setup, make_trainer, quiet, scored_answers_only
-from pairsmith.pipeline.training.watch import Expected, StepWatch, best_of, reward_beta
-from pairsmith.schemas.training import HeldOutStep, TrainingStep
+from pairsmith.pipeline.training.watch import Expected, StepWatch, reward_beta
+from pairsmith.schemas.training import TrainingStep
 
-MAX_EVAL_PAIRS = 64  # of an evaluation: a mean over them has a standard error of at most 0.0625
 NO_SPACE_MIB = 64  # a failed write is put down to a full disk if less is free
 _UNITS = {"pairs": "pairs", "unpaired": "answers", "sft": "right answers"}
 
 
 def do_steps(job: TrainingJob, on_plan: OnPlan, on_step: OnStep) -> None:
-    """Do the missing steps; the last one leaves a checkpoint, and `worked.json` names the one that is kept.
+    """Do the missing steps; the last one leaves a checkpoint, and `worked.json` says that all are done.
 
     The folder of the run is touched once the rows are known to be enough: until then an earlier run stays.
 
@@ -56,10 +55,10 @@ def do_steps(job: TrainingJob, on_plan: OnPlan, on_step: OnStep) -> None:
     with quiet(), explained(job), _rows_folder(job.out) as cache:
         PartialState(cpu=config.device == "cpu")  # before anybody asks it on which device
         start = load_start(job.start, config, method.has_reference)
-        train, held_out, plan = _read(job, method, start, cache)
-        train, held_out, datasets = number_datasets(train, held_out, method)
+        train, plan = _read(job, method, start, cache)
+        train, datasets = number_datasets(train, method)
         checkpoints = job.out / progress.CHECKPOINTS
-        setup = Setup(method, config, start, train, held_out, job.seed, checkpoints, plan.n_steps, datasets)
+        setup = Setup(method, config, start, train, job.seed, checkpoints, plan.n_steps, datasets)
         _take_up(job, plan, on_plan, on_step)
         checkpoint, n_done = progress.newest_checkpoint(job.out), len(progress.read_log(job.out))
         PartialState().wait_for_everyone()  # nobody's step is in the log before all have read it
@@ -69,7 +68,7 @@ def do_steps(job: TrainingJob, on_plan: OnPlan, on_step: OnStep) -> None:
                 trainer = make_trainer(setup, watch)
                 trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         if PartialState().is_main_process:
-            _close(job.out, watch.stopped_early, start.precision)
+            progress.write_json(job.out / "worked.json", progress.Worked(start.precision))
         PartialState().wait_for_everyone()
 
 
@@ -99,40 +98,28 @@ def _take_up(job: TrainingJob, plan: TrainingPlan, on_plan: OnPlan, on_step: OnS
     PartialState().wait_for_everyone()
 
 
-def _read(job: TrainingJob, method: Method, start: Start, cache: Path) -> tuple[Any, Any, TrainingPlan]:
-    """Return rows to train on, held-out rows, and the plan."""
+def _read(job: TrainingJob, method: Method, start: Start, cache: Path) -> tuple[Any, TrainingPlan]:
+    """Return rows to train on, and the plan."""
     config = job.config
-    train, held_out = read_rows(find_rows(job.dataset, method.rows), method.rows, cache)
+    train = read_rows(find_rows(job.dataset, method.rows), method.rows, cache)
     columns = [*COLUMNS[method.rows], WEIGHT, DATASET]
     if method.name == "bonbon":
         check_best_of_n(train, job.name)
         columns.append(N_COMPARED)
     if method.name == "focal":
         columns += SPANS
-    train, held_out = (
-        rows.select_columns([name for name in columns if name in rows.column_names]) for rows in (train, held_out)
-    )
+    train = train.select_columns([name for name in columns if name in train.column_names])
     train, n_too_long = leave_out_too_long(train, start.tokenizer, config.max_length)
     train = check_weights(train, method)
     if method.name == "focal":
         train = with_focus(train, start.tokenizer)
-    if WEIGHT not in train.column_names and WEIGHT in held_out.column_names:
-        held_out = held_out.remove_columns(WEIGHT)
     check_n_rows(len(train), n_too_long, config.batch_size, config.max_length, _UNITS[method.rows])
-    if config.eval_steps:
-        held_out, _ = leave_out_too_long(held_out, start.tokenizer, config.max_length)
-        if method.name == "focal":
-            held_out = with_focus(held_out, start.tokenizer)
-        if not len(held_out):
-            raise TrainingError("training.eval_steps is set, but no held-out pair fits; raise pairs.test_share")
-        held_out = held_out.select(range(min(len(held_out), MAX_EVAL_PAIRS)))
     n_sequences = len(train)
     if config.extra.get("packing"):  # best fit leaves little of a sequence empty
         n_sequences = math.ceil(count_tokens(train, start.tokenizer) / config.max_length)
     n_epoch = max(1, n_sequences // config.batch_size)
     n_steps = config.max_steps or math.ceil(config.epochs * n_epoch)
-    n_held_out = len(held_out) if config.eval_steps else 0
-    return train, held_out, TrainingPlan(len(train), n_held_out, n_too_long, n_steps)
+    return train, TrainingPlan(len(train), n_too_long, n_steps)
 
 
 def _watch(job: TrainingJob, method: Method, start: Start, on_step: OnStep, has_weights: bool) -> StepWatch:
@@ -141,30 +128,14 @@ def _watch(job: TrainingJob, method: Method, start: Start, on_step: OnStep, has_
     first_loss = None if has_weights else loss_at_equality(method, chosen)  # its weights would scale it
     is_start = job.config.reference == "start"
     expected = Expected(first_loss, reward_beta(method, chosen), start.precision, starts_equal=is_start)
-    is_first = PartialState().is_main_process
-    evaluations = progress.read_evaluations(job.out)
 
     def report(step: TrainingStep) -> None:
         progress.append(job.out, step)
         on_step(step)
 
-    def evaluated(step: HeldOutStep) -> list[HeldOutStep]:
-        evaluations.append(step)
-        if is_first:
-            progress.append(job.out, step)
-        return evaluations
-
     minutes = job.config.checkpoint_minutes or (15.0 if job.config.tuning == "full" else 1.0)
     every_s = math.inf if job.config.checkpoint_steps else 60.0 * minutes
-    return StepWatch(expected, report, evaluated, job.config.patience, every_s)
-
-
-def _close(out: Path, stopped_early: bool, precision: str) -> None:
-    """Write down whose weights are kept, and in which number type they were trained."""
-    evaluations = progress.read_evaluations(out)
-    last = len(progress.read_log(out))
-    kept = best_of(evaluations).step if evaluations else last
-    progress.write_json(out / "worked.json", progress.Worked(kept, stopped_early, precision))
+    return StepWatch(expected, report, every_s)
 
 
 @contextlib.contextmanager

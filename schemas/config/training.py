@@ -17,11 +17,11 @@ GONE = {"bco": "BCOTrainer", "nash_md": "NashMDTrainer", "xpo": "XPOTrainer"}
 
 
 _DECIDED = {
-    "beta": "beta", "bf16": "precision", "desirable_weight": "", "disable_tqdm": "", "eval_steps": "eval_steps",
-    "eval_strategy": "eval_steps", "fp16": "precision", "gradient_accumulation_steps": "micro_batch_size",
+    "beta": "beta", "bf16": "precision", "desirable_weight": "", "disable_tqdm": "", "eval_steps": "",
+    "eval_strategy": "", "fp16": "precision", "gradient_accumulation_steps": "micro_batch_size",
     "gradient_checkpointing": "gradient_checkpointing", "label_smoothing": "label_smoothing",
     "learning_rate": "learning_rate", "logging_steps": "", "loss_type": "method", "loss_weights": "sft_weight",
-    "max_length": "max_length", "max_steps": "max_steps", "metric_for_best_model": "eval_steps",
+    "max_length": "max_length", "max_steps": "max_steps", "metric_for_best_model": "",
     "num_train_epochs": "epochs", "output_dir": "", "per_device_eval_batch_size": "batch_size",
     "per_device_train_batch_size": "batch_size", "precompute_ref_log_probs": "precompute_reference",
     "push_to_hub": "", "remove_unused_columns": "", "report_to": "trackers", "resume_from_checkpoint": "",
@@ -164,12 +164,6 @@ class TrainingConfig(Section):
     checkpoint_minutes: float | None = Field(
         None, gt=0.0, description="Minutes between checkpoints; none: 1 with an adapter, 15 without."
     )
-    eval_steps: int = Field(0, ge=0, description="Steps between evaluations on held-out pairs; 0: none.")
-    patience: int = Field(
-        0,
-        ge=0,
-        description="Early stopping after so many evaluations without a better reward accuracy; 0 disables it.",
-    )
     extra: Annotated[dict[str, Any], AfterValidator(check_extra)] = Field(
         {},
         description="Further arguments of TRL's configuration class of the method: `lr_scheduler_type`, "
@@ -192,8 +186,6 @@ class TrainingConfig(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainingConfig":
-        if self.patience and not self.eval_steps:
-            raise ValueError("patience counts evaluations; set eval_steps too")
         if self.sft_steps and self.method in ("sft", "bonbon"):
             why = "is SFT already" if self.method == "sft" else "needs pairs drawn from the model after SFT"
             raise ValueError(f"sft_steps is for the other methods: {self.method} {why}")
