@@ -19,7 +19,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def read_pairs(files: list[Path], cache: Path) -> Any:
-    return read_rows(RowFiles("pairs", tuple(files)), "pairs", cache)[0]
+    return read_rows(RowFiles("pairs", tuple(files)), "pairs", cache)
 
 
 def test_pairs_are_read_as_they_are(tmp_path: Path) -> None:
@@ -33,9 +33,9 @@ def test_pairs_are_read_as_they_are(tmp_path: Path) -> None:
 def test_the_test_split_is_never_trained_on(tmp_path: Path) -> None:
     rows = [make_pair(index, "test" if index % 3 == 0 else "train") for index in range(6)]
     found = RowFiles("pairs", (write_pairs(tmp_path / "pairs.parquet", rows),))
-    for split, kept in zip(("train", "test"), read_rows(found, "pairs", tmp_path / "cache"), strict=True):
-        asked = [row.prompt[0].content for row in rows if row.split == split]
-        assert [prompt[0]["content"] for prompt in kept["prompt"]] == asked
+    asked = [row.prompt[0].content for row in rows if row.split == "train"]
+    kept = read_rows(found, "pairs", tmp_path / "cache")
+    assert [prompt[0]["content"] for prompt in kept["prompt"]] == asked
 
 
 def test_files_of_others_without_a_split_are_taken_whole(tmp_path: Path) -> None:
