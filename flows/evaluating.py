@@ -15,7 +15,6 @@ from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.evaluation.compare import (
     compare_scores,
     compare_slices,
-    compare_tags,
     find_slices,
     pass_gains,
 )
@@ -146,8 +145,7 @@ class _SetEvaluation:
             both = (counts, others)
             gains = compare_scores(before, after, config.scoring, config.seed, both)
             parts = compare_slices(before, after, slices, config.scoring, config.seed, both)
-            tags = compare_tags(before, after, config.scoring, config.seed)
-            for name, rows in (("gains.json", gains), ("slices.json", parts), ("tags.json", tags)):
+            for name, rows in (("gains.json", gains), ("slices.json", parts)):
                 write_whole(gains_path(folder, subject.name, name), scores_to_json(rows).encode())
             found.append(Evaluated(self.part.name, subject.name, after, gains, parts))
         return found

@@ -26,7 +26,6 @@ class ProblemScore:
         n_distinct_passed: distinct renamed fingerprints among the passed.
         values: further measures that this problem allows, such as `distinct_syntax@4` (see
             `pipeline.evaluation.score`).
-        tags: style tag to its share of the decided candidates, in (0, 1].
     """
 
     problem_id: str
@@ -36,7 +35,6 @@ class ProblemScore:
     n_distinct_behaviour: int
     n_distinct_passed: int
     values: dict[str, float] = field(default_factory=dict)
-    tags: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -309,13 +309,12 @@ def test_page_shows_how_the_pairs_were_made(tmp_path: Path) -> None:
     assert "70% of 10 small mistakes" in text
 
 
-def test_parts_tags_further_sets_and_the_gate_are_shown(tmp_path: Path) -> None:
+def test_parts_further_sets_and_the_gate_are_shown(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
     flat = Interval(0.5, 0.4, 0.6)
     fall = Gain("pass@1", flat, flat, Interval(-0.25, -0.4, -0.1), True)
     evaluation = run / "evaluation"
     (evaluation / "slices.json").write_text(scores_to_json((SliceGain("topic=<b>", 9, (fall,)),)))
-    (evaluation / "tags.json").write_text(scores_to_json((replace(fall, measure="docstring"),)))
     (evaluation / "sets" / "mbpp+").mkdir(parents=True)
     (evaluation / "sets" / "mbpp+" / "gains.json").write_text(
         scores_to_json((replace(fall, measure="effective_syntax"),))
@@ -325,7 +324,6 @@ def test_parts_tags_further_sets_and_the_gate_are_shown(tmp_path: Path) -> None:
     assert "topic=&lt;b&gt;" in page
     assert "−0.25 (−0.40 to −0.10)" in page
     for words in (
-        "docstring",
         "<h2>mbpp+</h2>",
         "Effective programs",
         "holds this model and its dataset back (pass@1)",

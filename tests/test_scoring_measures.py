@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from pairsmith.pipeline.evaluation.compare import compare_scores, compare_tags
+from pairsmith.pipeline.evaluation.compare import compare_scores
 from pairsmith.pipeline.evaluation.estimates import count_abundances, rarefied_distinct, rarefied_effective
 from pairsmith.pipeline.evaluation.score import (
     GREEDY,
@@ -54,11 +54,10 @@ def test_kinds_are_told_at_each_k_that_the_draws_allow() -> None:
     assert "effective_syntax@2" not in part.values
 
 
-def test_quality_and_tags_are_means_over_the_sampled() -> None:
+def test_quality_is_a_mean_over_the_sampled() -> None:
     (part,) = score(draw("Abc", greedy=Label.PASSED)).problems
     assert part.values["quality"] == 0.5
     assert part.values["quality_style"] == pytest.approx(0.1)
-    assert part.tags == {"lambda": pytest.approx(2 / 3)}
 
 
 @pytest.mark.parametrize(
@@ -89,14 +88,6 @@ def test_a_measure_that_one_side_lacks_is_left_out_there() -> None:
     after = score(draw("Ab", Label.FAILED, "p/1") + draw("Ab", Label.PASSED, "p/2"), keys)
     gains = {gain.measure: gain for gain in compare_scores(before, after, CONFIG, 0)}
     assert gains[GREEDY].change.value == -1.0
-
-
-def test_tags_that_changed_most_come_first() -> None:
-    keys = tuple(f"p/{place}" for place in range(8))
-    before = score([row for key in keys for row in draw("Abcd", None, key)], keys)
-    after = score([row for key in keys for row in draw("Abcd", None, key, tags=("docstring",))], keys)
-    gains = compare_tags(before, after, CONFIG, 0)
-    assert [(gain.measure, gain.change.value) for gain in gains] == [("docstring", 1.0), ("lambda", -0.75)]
 
 
 def test_measures_are_told_in_order() -> None:

@@ -210,7 +210,6 @@ class _Grading:
             self.log(f"pass@{k:<6} {value.value:.4f} [{value.low:.4f}, {value.high:.4f}]{note}")
 
     def _judge(self, work: "SampleJudge", judge: "Judge") -> "list[Result]":
-        """Return the results, written or printed."""
         from pairsmith.pipeline.api.scoring import settle_suspects
         from pairsmith.pipeline.run.folder import write_whole
         from pairsmith.pipeline.sampling.files_backend import parse_samples, sample_lines

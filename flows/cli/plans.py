@@ -63,7 +63,6 @@ def show_parts(
 
 
 def _show_forecast(config: RunConfig, cache: Path, console: Console, shards: Mapping[str, LoadedProblems]) -> None:
-    """Print what the draws will cost that are not there yet."""
     missing = [part for name, part in shards.items() if not _is_drawn(config, name, part)]
     if choose_backend(config.sampling) == "files":
         return  # nothing is drawn

@@ -172,7 +172,6 @@ def _here(run_dir: Path, config: RunConfig) -> Iterator[tuple[Path, RunConfig]]:
 
 
 def _fetch(config: RunConfig, name: str) -> None:
-    """Fetch what the store has of one shard."""
     if config.store:
         _mirrors[config.store].pull_files(_of_shard(name))
 

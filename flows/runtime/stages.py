@@ -322,7 +322,6 @@ def _make_in_threads(
 
 
 def _is_there(chain: Chain, stage: str, names: Sequence[str] | Mapping[str, int]) -> bool:
-    """Return whether a stage is done, and log so."""
     manifest = chain.done(stage, names)
     if manifest is not None:
         reporter().log(f"{stage:<11} {manifest.n_out:>6} rows there already")

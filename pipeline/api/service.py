@@ -240,7 +240,6 @@ def serve_judge(service: JudgeService, host: str, port: int, log: Callable[[str]
 
 
 async def _chunks(request: Request) -> AsyncIterator[bytes]:
-    """Give the body of a request as it comes."""
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length) > MAX_BODY_BYTES:
         raise _RefusedError(413, f"a body of {int(length):,} bytes; {MAX_BODY_BYTES:,} are allowed")
@@ -253,7 +252,6 @@ async def _chunks(request: Request) -> AsyncIterator[bytes]:
 
 
 def _error(error: Exception, status: int) -> JSONResponse:
-    """Return the answer to a request, in short."""
     text = str(error)
     return JSONResponse({"error": text if len(text) <= _MAX_ERROR else text[:_MAX_ERROR] + "..."}, status)
 

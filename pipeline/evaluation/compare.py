@@ -122,21 +122,6 @@ def lost_approaches(
     return found
 
 
-def compare_tags(before: Score, after: Score, config: ScoringConfig, seed: int) -> tuple[Gain, ...]:
-    """Return how the share of candidates with each style tag changed, the largest change first.
-
-    Of 49 tags at a confidence of 0.95 two or three seem to change by chance.
-    """
-    first = {part.problem_id: part for part in before.problems if part.n}
-    pairs = [(first[part.problem_id], part) for part in after.problems if part.n and part.problem_id in first]
-    tags = sorted({tag for pair in pairs for part in pair for tag in part.tags})
-    gains = []
-    for tag in tags:
-        values = np.array([[part.tags.get(tag, 0.0) for part in pair] for pair in pairs])
-        gains.append(_gain(tag, np.column_stack([values, values[:, 1] - values[:, 0]]), config, seed))
-    return tuple(sorted(gains, key=lambda gain: (-abs(gain.change.value), gain.measure)))
-
-
 def _value(measure: str, one: ProblemScore, other: ProblemScore) -> tuple[float, float] | None:
     if measure not in one.values or measure not in other.values:
         return None
@@ -144,7 +129,6 @@ def _value(measure: str, one: ProblemScore, other: ProblemScore) -> tuple[float,
 
 
 def _gain(measure: str, rows: NDArray[np.float64], config: ScoringConfig, seed: int) -> Gain:
-    """Return the gain of one measure."""
     # An interval over a handful of problems is too narrow. So many must have changed that a sign test could
     # be significant at all, had all changed alike: 2 * 0.5 ** n <= 1 - confidence, 6 problems at 0.95.
     n_changed, doubt = int(np.count_nonzero(rows[:, 2])), 1.0 - CONFIDENCE
@@ -202,5 +186,5 @@ def pass_gains(slices: Iterable[SliceGain]) -> dict[str, Gain]:
 
 
 def _part(score: Score, ids: set[str]) -> Score:
-    parts = [replace(part, values={}, tags={}) for part in score.problems if part.problem_id in ids]
+    parts = [replace(part, values={}) for part in score.problems if part.problem_id in ids]
     return replace(score, problems=tuple(parts))

@@ -230,14 +230,12 @@ def gather_measure_inputs(
 
 
 def with_measures(part: ProblemScore, evidence: MeasureInputs, k: Iterable[int]) -> ProblemScore:
-    """Return a problem's score with the further measures that its candidates allow, and the shares of its tags."""
+    """Return a problem's score with the further measures that its candidates allow."""
     values = _of_kinds(evidence.abundances, sorted({draws for draws in k if draws > 1}))
     values |= _of_quality(evidence.syntax)
     if evidence.greedy in (Label.PASSED, Label.FAILED):
         values[GREEDY] = float(evidence.greedy is Label.PASSED)
-    counts = Counter(tag for row in evidence.syntax for tag in set(row.tags))
-    tags = {tag: n / part.n for tag, n in sorted(counts.items())} if part.n else {}
-    return replace(part, values=values, tags=tags)
+    return replace(part, values=values)
 
 
 def _of_kinds(row: Abundances, k: Sequence[int]) -> dict[str, float]:

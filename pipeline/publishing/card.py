@@ -147,7 +147,6 @@ def fenced(text: str, language: str = "") -> str:
 
 
 def _columns(facts: CardFacts) -> list[tuple[str, str]]:
-    """Return each configuration that is there with the documentation of its rows."""
     from pairsmith.pipeline.pairing.export import CONFIGS
 
     return [(name, (CONFIGS[name][1].__doc__ or "").strip()) for name in facts.sizes]

@@ -174,7 +174,6 @@ def size_of(content: Content) -> int:
 
 
 def _check_tag(api: HfApi, remote: Remote, local: Mapping[str, Content], ours: tuple[str, ...], tag: str) -> None:
-    """Refuse a tag that names other files."""
     entries = api.list_repo_tree(remote.repo, recursive=True, revision=remote.tags[tag], repo_type=remote.kind)
     if not compare(local, _remote_files(entries), ours).is_empty:
         raise PublishError(f"{remote.repo}: the tag {tag} names other files already; give another one with --tag")

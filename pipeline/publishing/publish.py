@@ -12,9 +12,6 @@ from pairsmith.pipeline.evaluation.score import gains_from_json
 from pairsmith.pipeline.publishing.card import CardFacts, base_model, gather_card, render_card, render_model_card
 from pairsmith.pipeline.publishing.hub import Changes, Content, HeldBackError, PublishError, Remote, compare, look
 from pairsmith.pipeline.publishing.scanning import Finding, scan_files
-from pairsmith.pipeline.report.facts import ReportInput
-from pairsmith.pipeline.report.plots import plot_candidate_steps, plot_lengths, plot_outcomes
-from pairsmith.pipeline.report.svg import draw_png
 from pairsmith.pipeline.report.tables import gain_rows
 from pairsmith.pipeline.training.progress import load_summary
 from pairsmith.pipeline.training.run import result_of
@@ -22,7 +19,6 @@ from pairsmith.schemas.config import RunConfig
 
 _SHOWN = 5  # findings of the scan in one error
 _OURS = ("data/", "unpaired/", "sft/", "ranked/", "candidates/", "figures/", "CHANGELOG.md")
-_LENGTHS_HEIGHT = 2.8  # inches
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +99,7 @@ def dataset_files(config: RunConfig, facts: CardFacts, tag: str, changelog: str)
     local["README.md"] = card.encode()
     if changelog:
         local["CHANGELOG.md"] = changelog.encode()
-    return local | {f"figures/{name}.png": data for name, data in _figures(facts.run).items()}
+    return local
 
 
 def model_files(config: RunConfig, tag: str) -> dict[str, Content]:
@@ -129,17 +125,6 @@ def model_files(config: RunConfig, tag: str) -> dict[str, Content]:
     card = render_model_card(trained, *names, tag, _gains(config))
     local["README.md"] = card.encode()
     return local
-
-
-def _figures(facts: ReportInput) -> dict[str, bytes]:
-    figures = {
-        "funnel": draw_png(plot_candidate_steps(facts.candidate_steps)),
-        "verdicts": draw_png(plot_outcomes(facts.outcomes)),
-    }
-    if facts.pairs and facts.pairs.n:
-        drawing = plot_lengths(facts.pairs.lengths, facts.pairs.medians, _LENGTHS_HEIGHT)
-        figures["lengths"] = draw_png(drawing)
-    return figures
 
 
 def _gains(config: RunConfig) -> list[tuple[str, str, str, str]]:

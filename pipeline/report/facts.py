@@ -166,7 +166,7 @@ class ReportInput:
         stages: manifests of the stages that are done, in the order of the pipeline.
         outcomes: labels and causes: passed first, then failed and undecided, by falling count.
         problems: one entry a problem that has a candidate, by id.
-        gains: after minus before, in the order of the evaluation; likewise `slices`, `tags` and further `sets`.
+        gains: after minus before, in the order of the evaluation; likewise `slices` and further `sets`.
         refusals: checks of the gate that did not hold.
         answers: how answers became programs: all that were read, then each kind that came.
         left_out: problems that were asked for and are not in the run.
@@ -186,7 +186,6 @@ class ReportInput:
     after: Score | None
     gains: tuple[Gain, ...]
     slices: tuple[SliceGain, ...] = ()
-    tags: tuple[Gain, ...] = ()
     sets: Mapping[str, tuple[Gain, ...]] = field(default_factory=dict)
     refusals: tuple[GateCheck, ...] = ()
     undecided: tuple[UndecidedCount, ...] = ()

@@ -75,7 +75,6 @@ def _gather(run: Path, manifests: dict[str, Manifest]) -> ReportInput:
         after=_read(evaluation / "after" / "score.json", score_from_json),
         gains=_read(evaluation / "gains.json", gains_from_json) or (),
         slices=_read(evaluation / "slices.json", slices_from_json) or (),
-        tags=_read(evaluation / "tags.json", gains_from_json) or (),
         sets={
             path.parent.name: _read(path, gains_from_json) or ()
             for path in sorted(evaluation.glob("sets/*/gains.json"))

@@ -77,11 +77,6 @@ def draw_svg(drawing: Drawing) -> str:
     return _inline(data.decode(), drawing.name, drawing.description)
 
 
-def draw_png(drawing: Drawing) -> bytes:
-    """Return a drawing as a PNG on white, for pages that show no inline SVG."""
-    return _save(drawing, format="png", metadata={"Software": None}, dpi=160, facecolor="white")
-
-
 def _save(drawing: Drawing, **options: Any) -> bytes:
     buffer = io.BytesIO()
     with mpl.rc_context():

@@ -241,7 +241,6 @@ class Batch:
         return fence or any(stop in tail for stop in row.request.stop)
 
     def _step(self, tokens: torch.Tensor) -> None:
-        """Run the model on one token a row."""
         filled = [len(row.prompt) + len(row.tokens) - 1 if row else 0 for row in self._slots]
         lengths = torch.tensor(filled, device=tokens.device)
         self._cache.set_lengths(lengths)
@@ -265,7 +264,6 @@ def _cache_name(model: Any) -> str:
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
-    """Return the tokens that end a completion: the tokenizer's, and those of the generation settings."""
     ends = getattr(model.generation_config, "eos_token_id", None)
     listed = ends if isinstance(ends, list) else [ends]
     return frozenset(token for token in [*listed, tokenizer.eos_token_id] if token is not None)

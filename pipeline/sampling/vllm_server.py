@@ -157,7 +157,6 @@ class ServedSampler(OpenAISampler):
             server.close()
 
     async def _recover(self, url: str) -> bool:
-        """Wait for a server that isn't well to be so again."""
         server = next((server for server in self._servers if server.url == url), None)
         if server is None or await asyncio.to_thread(server.is_well):
             return False

@@ -183,7 +183,6 @@ def _test(case: Case, call: str, expected: Any) -> str:
 
 
 def _literal(value: Any) -> str:
-    """Return Python code of a value."""
     if value is None or isinstance(value, (bool, int, str, bytes, complex)):
         return repr(value)
     if isinstance(value, float):

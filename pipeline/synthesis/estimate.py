@@ -180,7 +180,6 @@ def can_decide(evidence: AgreementEvidence) -> bool:
 def _chosen_programs(
     evidence: AgreementEvidence, behaviours: Behaviours, estimated: Estimate, config: AgreementConfig
 ) -> frozenset[int]:
-    """Return the numbers of the programs that are likely enough right to be chosen."""
     if not can_decide(evidence):
         return frozenset()
     return frozenset(

@@ -137,7 +137,6 @@ def _alone(name: str, statements: Sequence[Statement]) -> tuple[str, str]:
 
 
 def _imports_others(code: str) -> bool:
-    """Return whether some code imports what is no part of the standard library."""
     modules = list[str]()
     for node in ast.walk(parse_python(code)):
         if isinstance(node, ast.Import):

@@ -78,7 +78,6 @@ def _run_seeds(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard
 
 
 def _run_answers(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]:
-    """Run the responses and tests of a shard's problems."""
     rows = []
     for problem, responses, tests in _answered(inputs):
         plan, _, _ = _plan(problem, responses, tests, config, Counter())
@@ -87,7 +86,6 @@ def _run_answers(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Sha
 
 
 def _run_judged(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]:
-    """Compare what the responses and tests of a shard's problems gave, and judge the problems."""
     origins: Origins = inputs.source
     ran: dict[str, ProblemAnswers] = {row.problem_id: row for row in inputs.rows["answers"]}
     settings = config.synthesis

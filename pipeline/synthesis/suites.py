@@ -281,7 +281,6 @@ def _passes(test: GeneratedTest, answer: GivenAnswer) -> bool | None:
 def _play_back(
     problem: Problem, test: GeneratedTest, known: dict[str, GivenAnswer], pool: SandboxPool
 ) -> bool | None:
-    """Return whether test code passes with these answers to what it asks."""
     table = {arguments: [answer.exception, answer.value] for arguments, answer in known.items()}
     player = Job(problem.setup, _PLAYER.format(table=table, name=problem.entry_point, unasked=_UNASKED), "")
     tests = replace(problem, test_code=test.code, judged_by=JudgedBy.TESTER)

@@ -186,7 +186,6 @@ class PairTrainer(DPOTrainer):  # type: ignore[misc] # TRL carries no types
         return (losses.mean(), outputs) if return_outputs else losses.mean()
 
     def _note_datasets(self, numbers: Any, losses: Any, is_right: Any) -> None:
-        """Note loss and reward accuracy of each dataset that the batch has rows of."""
         numbers, losses, is_right = (self.accelerator.gather(part) for part in (numbers, losses, is_right.float()))
         for number in numbers.unique().tolist():
             mine = numbers == number

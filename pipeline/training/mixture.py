@@ -265,7 +265,6 @@ def _read(config: MixedDatasetConfig, path: Path) -> Iterator[Mapping[str, Any]]
 
 
 def _is_ours(path: Path) -> bool:
-    """Return whether pairsmith wrote a dataset folder."""
     found = next(iter(sorted((path / "data").glob("*.parquet"))), None)
     return found is not None and "pair_id" in pq.read_schema(found).names
 

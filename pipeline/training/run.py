@@ -108,7 +108,6 @@ def merge_adapter(base: Path, adapter: Path, folder: Path, keeps_type: bool = Fa
 
 
 def _work(job: TrainingJob, on_plan: OnPlan, on_step: OnStep) -> None:
-    """Do the steps: in this process, or in others."""
     if not job.config.launch.config:
         from pairsmith.pipeline.training.work import do_steps
 
@@ -133,7 +132,6 @@ def _wait_for_first(out: Path) -> TrainingSummary:
 
 
 def _save(job: TrainingJob, files: Sequence[Path]) -> TrainingSummary:
-    """Write the weights that are kept, with their card; return the summary."""
     from pairsmith.pipeline.training.saving import save_adapter, save_model, write_card
     from pairsmith.pipeline.training.start import load_tokenizer
 

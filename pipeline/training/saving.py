@@ -188,7 +188,6 @@ def _replace(folder: Path, temporary: Path) -> None:
 
 
 def _forget_paths(folder: Path) -> None:
-    """Leave paths of this machine out of a model's `config.json`."""
     settings = folder / "config.json"
     tree = json.loads(settings.read_text(encoding="utf-8"))
     tree.pop("_name_or_path", None)

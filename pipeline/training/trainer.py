@@ -150,7 +150,6 @@ def _wandb(out: Path) -> list[Any]:
 
 
 def _common(setup: Setup, chosen: Knobs) -> dict[str, Any]:
-    """Return the arguments that all trainers share."""
     config, start = setup.config, setup.start
     micro, n_accumulated = split_batch(config, PartialState().num_processes, least_rows(config.method))
     return {
@@ -177,7 +176,6 @@ def _common(setup: Setup, chosen: Knobs) -> dict[str, Any]:
 
 
 def _own(method: Method, config: TrainingConfig, chosen: Knobs, train: Any) -> dict[str, Any]:
-    """Return the arguments of a method's own trainer."""
     if method.rows == "sft":
         return {"completion_only_loss": True}
     own: dict[str, Any] = {} if chosen.beta is None else {"beta": chosen.beta}

@@ -181,7 +181,6 @@ class Watched:
         return log_ratio.exp() - 1.0 - log_ratio, mask
 
     def _note(self, name: str, values: torch.Tensor, counts: torch.Tensor) -> None:
-        """Note the mean of the values that count, over all processes."""
         sums = torch.stack([(values * counts).sum(), counts.sum().float()]).to(values.device)
         total, n = self.accelerator.reduce(sums, reduction="sum").tolist()  # type: ignore[attr-defined]
         if not n:
@@ -202,7 +201,6 @@ class Watched:
 
 
 def _by_dataset(logs: dict[str, float]) -> tuple[DatasetStep, ...]:
-    """Return what a step's log holds of each dataset (see `losses.PairTrainer`)."""
     names = [name.removeprefix("dataset/").removesuffix("/loss") for name in logs if name.startswith("dataset/")]
     return tuple(
         DatasetStep(name, logs[f"dataset/{name}/loss"], logs[f"dataset/{name}/accuracy"])

@@ -99,7 +99,6 @@ def _take_up(job: TrainingJob, plan: TrainingPlan, on_plan: OnPlan, on_step: OnS
 
 
 def _read(job: TrainingJob, method: Method, start: Start, cache: Path) -> tuple[Any, TrainingPlan]:
-    """Return rows to train on, and the plan."""
     config = job.config
     train = read_rows(find_rows(job.dataset, method.rows), method.rows, cache)
     columns = [*COLUMNS[method.rows], WEIGHT, DATASET]

@@ -128,14 +128,12 @@ class Mirror:
             del self._noted[name]
 
     def _is_newer(self, name: str, token: str) -> bool:
-        """Return whether the store's version is to be fetched."""
         noted = self._noted.get(name)
         if noted is None or noted[0] != token:
             return True
         return not (self.run / name).is_file()
 
     def _is_unchanged(self, name: str) -> bool:
-        """Return whether a file is what it was when it was last put or fetched."""
         try:
             now = (self.run / name).stat()
         except FileNotFoundError:
