@@ -87,7 +87,7 @@ def _trainer(
     trainer.accelerator, trainer.precompute_ref_logps = Accelerator(cpu=True), False
     trainer.model, trainer.ref_model = (_Table(torch.tensor(logits)) for logits in (policy, start))
     trainer.ld_alpha, trainer.aux_loss_enabled, trainer.use_weighting = None, False, False
-    trainer.args = type("Arguments", (), {"gradient_checkpointing_kwargs": None, "discopop_tau": 0.05})()
+    trainer.args = type("Arguments", (), {"gradient_checkpointing_kwargs": None})()
     trainer._metrics = {"train": defaultdict(list)}
     trainer.data_collator = lambda rows: {}
     method = METHODS[name]
@@ -161,7 +161,7 @@ def test_weighted_pairs_and_smoothed_labels_equal_a_float64_reference(seed: int,
     assert [bool(value) for value in moved] == [True, False, True] * 2  # a weight of 0 removes a pair's gradient
 
 
-@pytest.mark.parametrize("name", sorted(set(METHODS) - {"bonbon", "sft", "kto", "orpo", "cpo", "simpo", "aot"}))
+@pytest.mark.parametrize("name", sorted(set(METHODS) - {"bonbon", "sft", "kto", "orpo", "cpo", "simpo"}))
 def test_losses_of_single_pairs_are_those_of_trl(name: MethodName) -> None:
     """Without weights our trainer and TRL's own give the same loss, the same gradient and the same rewards."""
     from trl import DPOTrainer
@@ -182,7 +182,6 @@ def test_losses_of_single_pairs_are_those_of_trl(name: MethodName) -> None:
     ("method", "weights", "said"),
     [
         ("simpo", [1.0, 0.5], "simpo has no place for the weights of pairs; build them with pairs.leakage = drop"),
-        ("aot", [1.0, 0.5], "aot has no place"),
         ("dpo", [1.0, None], "'weight' must hold finite numbers of at least 0"),
         ("dpo", [1.0, -0.5], "'weight' must hold finite numbers of at least 0"),
     ],
@@ -234,7 +233,6 @@ def test_losses_at_equality_are_known_for_dpo_and_its_kin() -> None:
         "sft", "rpo", "kto", "orpo", "cpo", "simpo", "bonbon",
     }  # fmt: skip
     assert known["dpo"] == math.log(2)
-    assert known["sppo_hard"] == 500_000.0  # 2 * (eta / 2)^2, eta = 1000
 
 
 def test_the_divergence_is_the_mean_of_k3_over_the_answers_tokens() -> None:

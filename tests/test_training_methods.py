@@ -11,7 +11,7 @@ from pairsmith.pipeline.training.checks import TrainingError, check_best_of_n
 from pairsmith.pipeline.training.methods import METHODS, knobs, trl_classes
 from pairsmith.pipeline.training.run import result_of, train
 from pairsmith.pipeline.training.work import _no_memory
-from pairsmith.schemas.config import ConfigError, TrainingConfig, load_config
+from pairsmith.schemas.config import TrainingConfig, load_config
 from pairsmith.schemas.config.training import MethodName
 from tests.training_kit import CONFIG, make_pair, write_pairs
 
@@ -75,14 +75,6 @@ def _quiet() -> Any:
     from pairsmith.pipeline.training.trainer import quiet
 
     return quiet()
-
-
-@pytest.mark.parametrize(
-    ("gone", "trainer"), [("bco", "BCOTrainer"), ("nash-md", "NashMD"), ("xpo", "XPOTrainer")]
-)
-def test_a_method_that_trl_had_is_refused_by_name_with_the_version(gone: str, trainer: str) -> None:
-    with pytest.raises(ConfigError, match=rf"TRL has no {trainer}.*trl 1\.13 is the last"):
-        load_config(None, [f"training.method={gone}"])
 
 
 def test_a_method_that_the_installed_trl_lacks_is_refused_with_the_version(

@@ -13,7 +13,7 @@ import torch
 from torch.nn.functional import logsigmoid
 from trl import DPOTrainer
 
-from pairsmith.pipeline.training.checks import LN_2, TrainingError
+from pairsmith.pipeline.training.checks import TrainingError
 from pairsmith.pipeline.training.methods import Knobs, Method
 from pairsmith.pipeline.training.reading import FOCUS
 
@@ -44,44 +44,19 @@ class Scored:
         return self.up / self.n_chosen - self.down / self.n_rejected
 
 
-def _exo_pair(s: Scored, beta: float, smoothing: float) -> Any:
-    right, wrong = logsigmoid(beta * s.gap), logsigmoid(-beta * s.gap)
-    return right.exp() * (right - math.log1p(-smoothing)) + wrong.exp() * (wrong - math.log(smoothing))
-
-
-def _robust(s: Scored, beta: float, smoothing: float) -> Any:
-    clean, flipped = -logsigmoid(beta * s.gap), -logsigmoid(-beta * s.gap)
-    return ((1 - smoothing) * clean - smoothing * flipped) / (1 - 2 * smoothing)
-
-
-def _discopop(s: Scored, beta: float, smoothing: float) -> Any:
-    logits = beta * s.gap
-    mixed = torch.sigmoid(logits / _DISCOPOP_TAU)
-    return -logsigmoid(logits) * (1 - mixed) + torch.exp(-logits) * mixed
-
-
-_DISCOPOP_TAU = 0.05  # TRL 1.16, DPOConfig.discopop_tau
 PAIR_LOSSES: Mapping[str, Callable[[Scored, float, float], Any]] = {
     "sigmoid": lambda s, beta, e: -(1 - e) * logsigmoid(beta * s.gap) - e * logsigmoid(-beta * s.gap),
     "hinge": lambda s, beta, e: torch.relu(1 - beta * s.gap),
     "ipo": lambda s, beta, e: (s.gap_by_token - 1 / (2 * beta)) ** 2,
-    "robust": _robust,
-    "exo_pair": _exo_pair,
-    "nca_pair": lambda s, beta, e: (
-        -logsigmoid(beta * s.up) - 0.5 * logsigmoid(-beta * s.up) - 0.5 * logsigmoid(-beta * s.down)
-    ),
-    "bco_pair": lambda s, beta, e: -logsigmoid(beta * s.up) - logsigmoid(-beta * s.down),
-    "sppo_hard": lambda s, beta, e: (s.up - 0.5 / beta) ** 2 + (s.down + 0.5 / beta) ** 2,
     "apo_zero": lambda s, beta, e: 1 - torch.sigmoid(beta * s.up) + torch.sigmoid(beta * s.down),
     "apo_down": lambda s, beta, e: torch.sigmoid(beta * s.up) + 1 - torch.sigmoid(beta * s.gap),
-    "discopop": _discopop,
     "sigmoid_norm": lambda s, beta, e: -logsigmoid(beta * s.gap_by_token),
     "sft": lambda s, beta, e: -s.chosen * len(s.chosen) / s.n_chosen.sum(),  # its mean is the mean over tokens
 }
 """TRL's name of a loss to that loss of each pair, by log-ratios, beta and label smoothing.
 
 Source: TRL 1.16, `DPOTrainer._compute_loss`; `sigmoid` with smoothing: cDPO, Mitchell 2023, "A note on DPO with
-noisy preferences & relationship to IPO", equation 3. `aot` sorts the pairs of a batch, so none has its own loss.
+noisy preferences & relationship to IPO", equation 3.
 """
 
 
@@ -117,8 +92,8 @@ def loss_at_equality(method: Method, knobs: Knobs) -> float | None:
 
     Source: each loss's formula in TRL 1.16, `DPOTrainer._compute_loss`, at zero.
     """
-    if not method.is_dpo or method.name == "bonbon" or len(method.losses) > 1 or method.losses == ("aot",):
-        return LN_2 if method.losses == ("aot",) else None
+    if not method.is_dpo or method.name == "bonbon" or len(method.losses) > 1:
+        return None
     zero, one = torch.zeros(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64)
     loss = PAIR_LOSSES[method.losses[0]]
     return float(loss(Scored(zero, zero, zero, one, one), knobs.beta or 0.0, knobs.label_smoothing or 0.0)[0])
@@ -233,7 +208,7 @@ def number_datasets(train: Any, method: Method) -> tuple[Any, tuple[str, ...]]:
     if DATASET not in train.column_names:
         return train, ()
     names = tuple(dict.fromkeys(train[DATASET]))
-    keeps = len(names) > 1 and method.is_dpo and all(loss in PAIR_LOSSES for loss in method.losses)
+    keeps = len(names) > 1 and method.is_dpo
     numbers = {name: number for number, name in enumerate(names)}
     found = [numbers[name] for name in train[DATASET]]
     train = train.remove_columns(DATASET)
@@ -256,7 +231,7 @@ def check_weights(rows: Any, method: Method) -> Any:
         return rows.remove_columns(WEIGHT)
     if not all(weight is not None and math.isfinite(weight) and weight >= 0.0 for weight in weights):
         raise TrainingError("the pairs' column 'weight' must hold finite numbers of at least 0")
-    if not (method.is_dpo and all(loss in PAIR_LOSSES for loss in method.losses)):
+    if not method.is_dpo:
         raise TrainingError(
             f"{method.name} has no place for the weights of pairs; build them with pairs.leakage = drop and "
             "pairs.rarity = 0, or take another method such as dpo"

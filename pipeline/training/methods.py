@@ -76,23 +76,8 @@ _ROWS = (
     ),
     _dpo("ipo", "ipo", 1e-6, 0.1, "Azar et al. 2023, arXiv:2310.12036, equation 17, by token; rates: TRL 1.16"),
     _dpo("hinge", "hinge", 1e-6, 0.1, "Zhao et al. 2023, arXiv:2305.10425, section 2; rates: TRL 1.16"),
-    _dpo(
-        "robust", "robust", 1e-6, 0.01, "Chowdhury et al. 2024, arXiv:2403.00409, appendix B; rate: TRL 1.16",
-        label_smoothing=0.1,
-    ),
-    _dpo(
-        "exo_pair", "exo_pair", 1e-6, 0.1, "Ji et al. 2024, arXiv:2402.00856, appendix B", label_smoothing=1e-3
-    ),
-    _dpo("nca_pair", "nca_pair", 5e-6, 0.01, "Chen et al. 2024, arXiv:2402.05369, appendix C"),
-    _dpo("bco_pair", "bco_pair", 5e-7, 0.01, "Jung et al. 2024, arXiv:2404.04656, appendix C"),
-    _dpo("sppo_hard", "sppo_hard", 5e-7, 1e-3, "Wu et al. 2024, arXiv:2405.00675, appendix C: eta = 1000"),
-    _dpo(
-        "aot", "aot", 1e-6, 0.1, "Melnyk et al. 2024, arXiv:2406.05882, section 3; rates: TRL 1.16",
-        couples_batch=True,
-    ),
     _dpo("apo_zero", "apo_zero", 2e-7, 0.1, "D'Oosterlinck et al. 2024, arXiv:2408.06266, section 5.2"),
     _dpo("apo_down", "apo_down", 2e-7, 0.1, "D'Oosterlinck et al. 2024, arXiv:2408.06266, section 5.2"),
-    _dpo("discopop", "discopop", 5e-7, 0.05, "Lu et al. 2024, arXiv:2406.08414, appendix B.1"),
     _dpo(
         "sigmoid_norm", "sigmoid_norm", 5e-7, 5.0, "by token: Lambert et al. 2024 (Tulu 3), arXiv:2411.15124",
     ),

@@ -4,17 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pairsmith.schemas.config.section import Section, require_json
 
 MethodName = Literal[
-    "sft", "dpo", "ipo", "hinge", "robust", "exo_pair", "nca_pair", "bco_pair", "sppo_hard", "aot", "apo_zero",
-    "apo_down", "discopop", "sigmoid_norm", "rpo", "focal", "kto", "orpo", "cpo", "simpo", "bonbon",
+    "sft", "dpo", "ipo", "hinge", "apo_zero", "apo_down", "sigmoid_norm", "rpo", "focal", "kto", "orpo",
+    "cpo", "simpo", "bonbon",
 ]  # fmt: skip
-GONE = {"bco": "BCOTrainer", "nash_md": "NashMDTrainer", "xpo": "XPOTrainer"}
-"""Methods that TRL had up to 1.13, as experimental ones, and has no more (its wheels were looked through)."""
-
 
 _DECIDED = {
     "beta": "beta", "bf16": "precision", "desirable_weight": "", "disable_tqdm": "", "eval_steps": "",
@@ -138,7 +135,7 @@ class TrainingConfig(Section):
         None,
         ge=0.0,
         lt=0.5,
-        description="dpo (cDPO), robust: share of wrong labels; exo_pair: smoothing of the target.",
+        description="dpo (cDPO), focal: assumed share of wrong labels.",
     )
     sft_weight: float | None = Field(
         None, ge=0.0, description="Weight of the chosen answers' likelihood: rpo, cpo; bonbon's alpha, at most 1."
@@ -175,14 +172,6 @@ class TrainingConfig(Section):
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU if available.")
     launch: LaunchConfig = LaunchConfig()
-
-    @field_validator("method", mode="before")
-    @classmethod
-    def _is_not_gone(cls, method: Any) -> Any:
-        if isinstance(method, str) and method.lower().replace("-", "_") in GONE:
-            trainer = GONE[method.lower().replace("-", "_")]
-            raise ValueError(f"TRL has no {trainer} since 1.14; trl 1.13 is the last version that has it")
-        return method
 
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainingConfig":
