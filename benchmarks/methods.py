@@ -38,9 +38,7 @@ def main() -> None:
     run = options.folder / "pairs"
     _build(run, options.cache)
     start = embedded_model(options.cache, print)
-    print(
-        f"{'method':<13} {'s':>6} {'first loss':>11} {'last loss':>11} {'KL a token':>10}  drawn after reloading"
-    )
+    print(f"{'method':<13} {'s':>6} {'first loss':>11} {'last loss':>11}  drawn after reloading")
     for name in options.methods or METHODS:
         _try(name, run, start, options)
     _kill_and_go_on(run, start, options.folder)
@@ -61,9 +59,8 @@ def _try(name: MethodName, run: Path, start: Path, options: argparse.Namespace) 
     assert len(summary.steps) == N_STEPS
     seconds = sum(step.wall_s for step in summary.steps)
     first, last = summary.steps[0], summary.steps[-1]
-    kl = "" if last.kl is None else f"{last.kl:.5f}"
     words = " ".join(_draw(out, run, options.cache).split())[:40]
-    print(f"{name:<13} {seconds:6.1f} {first.loss:11.5g} {last.loss:11.5g} {kl:>10}  {words}", flush=True)
+    print(f"{name:<13} {seconds:6.1f} {first.loss:11.5g} {last.loss:11.5g}  {words}", flush=True)
 
 
 def _draw(out: Path, run: Path, cache: Path) -> str:

@@ -17,8 +17,6 @@ class TrainingStep:
         gradient_norm: before clipping.
         chosen_reward: mean of beta times the log-ratio of the chosen answers; below 0 they became less likely than
             they were; likewise rejected.
-        kl: estimate of KL(reference || policy), nats a token of the answers (see `pipeline.training.watch`).
-        chosen_n_tokens: mean tokens of the chosen answers; likewise rejected.
         datasets: loss and reward accuracy by dataset, of those that the step has rows of; empty with one dataset.
     """
 
@@ -33,9 +31,6 @@ class TrainingStep:
     gradient_norm: float | None = None
     chosen_reward: float | None = None
     rejected_reward: float | None = None
-    kl: float | None = None
-    chosen_n_tokens: float | None = None
-    rejected_n_tokens: float | None = None
     datasets: tuple["DatasetStep", ...] = field(default=(), kw_only=True)
 
 

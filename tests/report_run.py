@@ -338,9 +338,6 @@ def training_steps(n_steps: int = 60) -> list[TrainingStep]:
             -70 - 0.4 * step + draw.gauss(0, 6),
             5e-5,
             4.1,
-            kl=2e-4 * (step - 1),
-            chosen_n_tokens=48.0 + step % 7,
-            rejected_n_tokens=52.0 + step % 5,
         )
         for step in range(1, n_steps + 1)
     ]

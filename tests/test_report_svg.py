@@ -65,7 +65,7 @@ def test_running_mean() -> None:
 @pytest.mark.parametrize("n_steps", [1, 2, 200])
 def test_curves_of_any_number_of_steps(n_steps: int) -> None:
     drawings = plots.plot_training(training_steps(n_steps), 0.693)
-    assert list(drawings) == ["loss", "margin", "accuracy", "logprobs", "kl", "answer_lengths"]
+    assert list(drawings) == ["loss", "margin", "accuracy", "logprobs"]
     figures = [draw_svg(drawing) for drawing in drawings.values()]
     assert len(set(figures)) == len(figures)
     assert all("step" in figure for figure in figures)

@@ -16,7 +16,6 @@ from pairsmith.schemas.config.training import MethodName
 torch = pytest.importorskip("torch", reason="training needs pairsmith[train]")
 
 from pairsmith.pipeline.training.losses import bonbon_target, loss_at_equality  # noqa: E402 # needs torch
-from pairsmith.pipeline.training.watch import Watched  # noqa: E402 # likewise
 
 ALPHA = 0.005
 
@@ -233,20 +232,3 @@ def test_losses_at_equality_are_known_for_dpo_and_its_kin() -> None:
         "sft", "rpo", "kto", "orpo", "cpo", "simpo", "bonbon",
     }  # fmt: skip
     assert known["dpo"] == math.log(2)
-
-
-def test_the_divergence_is_the_mean_of_k3_over_the_answers_tokens() -> None:
-    """Probabilities of a policy over two tokens, by hand: r - 1 - ln r, r their quotient to the reference's."""
-    policy = torch.tensor([[0.5, 0.5, 0.9], [0.5, 0.2, 0.9]])
-    reference = torch.tensor([[0.5, 0.25, 0.9]] * 2)
-    mask = torch.tensor([[0, 0, 1, 0], [0, 1, 1, 0]])  # the first token of a row is predicted by nothing
-    trainer = Watched()
-    trainer._passes = [policy.log(), reference.log()]
-    divergence = trainer._divergence({"completion_mask": mask})
-    assert divergence is not None
-    values, counts = divergence
-    found = (values * counts).sum() / counts.sum()
-    expected = ((2.0 - 1.0 - math.log(2.0)) + 0.0 + (0.8 - 1.0 - math.log(0.8))) / 3
-    assert float(found) == pytest.approx(expected, rel=1e-6)
-    trainer._passes = [policy.log()]  # the reference's log-probabilities were computed beforehand
-    assert trainer._divergence({"completion_mask": mask}) is None

@@ -56,10 +56,6 @@ def test_every_method_trains_saves_reloads_and_samples(
     config = CONFIG.model_copy(update={"method": name, "max_steps": 2, "learning_rate": 3e-3})
     summary = train(pairs, model, config, tmp_path, 0, lambda step: None)
     assert [step.step for step in summary.steps] == [1, 2]
-    last = summary.steps[-1]
-    assert (last.chosen_n_tokens or last.rejected_n_tokens or 0) > 5
-    assert (last.kl is not None) == METHODS[name].has_reference
-    assert summary.steps[0].kl == (pytest.approx(0.0, abs=1e-6) if METHODS[name].has_reference else None)
     base, adapter = result_of(tmp_path)
     assert base is None
     tokenizer = AutoTokenizer.from_pretrained(model)

@@ -215,15 +215,12 @@ def test_an_adapter_goes_on_with_its_base_as_the_reference(own: Path, tmp_path: 
     model = build_tiny_model(tmp_path / "tiny")
     train(own, model, CONFIG, tmp_path / "first", 0, lambda step: None)
     adapter = tmp_path / "first" / "adapter"
-    rewards, divergence = {}, {}
+    rewards = {}
     for reference in ("start", "base"):
         config = CONFIG.model_copy(update={"adapter": adapter, "reference": reference, "max_steps": 1})
         made = train(own, model, config, tmp_path / reference, 0, lambda step: None)
         rewards[reference] = made.steps[0].reward_margin
-        divergence[reference] = made.steps[0].kl or 0.0
     assert rewards["start"] == pytest.approx(0.0, abs=1e-5)
     assert abs(rewards["base"] or 0.0) > 1e-2
-    assert divergence["start"] == pytest.approx(0.0, abs=1e-6)
-    assert divergence["base"] > 1e-5
     with pytest.raises(ValueError, match="reference = base needs an adapter"):
         TrainingConfig.model_validate({"reference": "base"})

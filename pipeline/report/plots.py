@@ -35,13 +35,6 @@ _CURVES: Mapping[str, tuple[Mapping[str, str], float | None, str, str]] = {
         "log-probability (nats)",
         "Log-probability of chosen and rejected answers by training step",
     ),
-    "kl": ({"kl": PLAIN}, 0.0, "KL (nats a token)", "KL to the reference by training step"),
-    "answer_lengths": (
-        {"rejected_n_tokens": FAILED, "chosen_n_tokens": PASSED},
-        None,
-        "tokens",
-        "Length of chosen and rejected answers by training step",
-    ),
 }
 
 _LEAST_LINES = 12.5  # of code, at the right end of the axis

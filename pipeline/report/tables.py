@@ -96,7 +96,6 @@ def step_words(step: TrainingStep) -> str:
         ("accuracy", step.reward_accuracy, ".2f"),
         ("chosen", step.chosen_logprob, ".1f"),
         ("rejected", step.rejected_logprob, ".1f"),
-        ("KL", step.kl, ".4f"),
     )
     return ", ".join(f"{name} {value:{form}}" for name, value, form in shown if value is not None)
 

@@ -103,7 +103,6 @@ def make_trainer(setup: Setup, watch: StepWatch) -> Any:
         trainer.set_up(method, chosen, carried, setup.datasets)
     if config.reference == "base":
         _compare_with_base(trainer.model)
-    trainer.watch_passes()
     return trainer
 
 

@@ -84,9 +84,6 @@ class StepWatch(TrainerCallback):  # type: ignore[misc] # transformers carries n
             gradient_norm=float(logs["grad_norm"]),
             chosen_reward=logs.get("rewards/chosen") if has_reference else None,
             rejected_reward=logs.get("rewards/rejected") if has_reference else None,
-            kl=logs.get("kl_to_reference"),
-            chosen_n_tokens=logs.get("length/chosen"),
-            rejected_n_tokens=logs.get("length/rejected"),
             datasets=_by_dataset(logs),
         )
         if step.step == 1 and self._expected.beta is not None and self._expected.starts_equal:
@@ -130,65 +127,9 @@ class StepOrder(Sampler[int]):
 
 
 class Watched:
-    """Goes before a trainer of TRL: lengths of answers, the KL to the reference, no report on the user.
-
-    KL(reference || policy) is estimated on the step's answers by the mean over tokens of r - 1 - ln r, where r is
-    the policy's probability of the token over the reference's. That is without bias where the answers are draws of
-    the reference, as pairs of a model's own samples nearly are: their choice favours some.
-
-    Source: Schulman 2020, "Approximating KL Divergence", estimator k3.
-    """
+    """Goes before a trainer of TRL: the order of the rows, no report on the user."""
 
     order: StepOrder | None = None
-
-    def watch_passes(self) -> None:
-        """Begin to look at what the model gives; the trainer is ready."""
-        self._passes: list[torch.Tensor] = []
-        models = [self.model, getattr(self, "ref_model", None)]  # type: ignore[attr-defined]
-        is_precomputed = getattr(self.args, "precompute_ref_log_probs", False)  # type: ignore[attr-defined]
-        for model in models:
-            if model is not None and not is_precomputed:  # the reference makes no pass beside the policy's then
-                model.register_forward_hook(self._keep_pass)
-
-    def _keep_pass(self, module: Any, inputs: Any, output: Any) -> None:
-        log_probs = getattr(output, "log_probs", None)
-        if log_probs is not None:
-            self._passes.append(log_probs.detach())
-
-    def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """Return the loss, and note the measures of a training step."""
-        self._passes.clear()
-        loss = super().compute_loss(model, inputs, *args, **kwargs)  # type: ignore[misc]
-        if model.training:
-            for name, mask in _answer_masks(inputs).items():
-                self._note(f"length/{name}", mask.sum(1).float(), mask.any(1))
-            divergence = self._divergence(inputs)
-            if divergence is not None:
-                self._note("kl_to_reference", *divergence)
-        return loss
-
-    def _divergence(self, inputs: Any) -> tuple[torch.Tensor, torch.Tensor] | None:
-        """Return r - 1 - ln r of each token of the answers, and which count; None without a reference's pass."""
-        # DPO: policy, reference; KTO: each with a pass for its own estimate before.
-        n = len(self._passes)
-        if n not in (2, 4) or "completion_mask" not in inputs:
-            return None
-        policy, reference = (self._passes[0], self._passes[1]) if n == 2 else (self._passes[1], self._passes[3])
-        mask = inputs["completion_mask"][:, 1:].bool()
-        if policy.shape != reference.shape or policy.shape[0] != mask.shape[0]:
-            return None
-        log_ratio = (policy - reference)[:, -mask.shape[1] :].float()
-        return log_ratio.exp() - 1.0 - log_ratio, mask
-
-    def _note(self, name: str, values: torch.Tensor, counts: torch.Tensor) -> None:
-        sums = torch.stack([(values * counts).sum(), counts.sum().float()]).to(values.device)
-        total, n = self.accelerator.reduce(sums, reduction="sum").tolist()  # type: ignore[attr-defined]
-        if not n:
-            return
-        if hasattr(self, "store_metrics"):
-            self.store_metrics({name: total / n}, train_eval="train")
-        else:
-            self._metrics["train"][name].append(total / n)  # type: ignore[attr-defined]
 
     def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
         return self.order if self.order is not None else SequentialSampler(self.train_dataset)  # type: ignore[attr-defined]
@@ -207,16 +148,3 @@ def _by_dataset(logs: dict[str, float]) -> tuple[DatasetStep, ...]:
         for name in sorted(names)
         if f"dataset/{name}/loss" in logs
     )
-
-
-def _answer_masks(inputs: Any) -> dict[str, torch.Tensor]:
-    """Return which tokens belong to chosen and to rejected answers, each of shape (answers, tokens)."""
-    if "chosen_labels" in inputs:
-        return {side: inputs[f"{side}_labels"] != -100 for side in ("chosen", "rejected")}
-    if "label" in inputs:
-        mask, right = inputs["completion_mask"].bool(), torch.as_tensor(inputs["label"]).bool()
-        return {"chosen": mask[right], "rejected": mask[~right]}
-    if "completion_mask" in inputs:
-        chosen, rejected = inputs["completion_mask"].bool().chunk(2)
-        return {"chosen": chosen, "rejected": rejected}
-    return {"chosen": inputs["labels"] != -100} if "labels" in inputs else {}
