@@ -18,7 +18,7 @@ from pairsmith.pipeline.sampling.protocol import Drawn, Opening, Request
 from pairsmith.pipeline.training.checks import TrainingError, is_displaced
 from pairsmith.pipeline.training.launch import launch_command
 from pairsmith.pipeline.training.methods import METHODS, check_arguments, knobs
-from pairsmith.pipeline.training.progress import CHECKPOINTS, load_summary, read_log
+from pairsmith.pipeline.training.progress import CHECKPOINTS, read_log
 from pairsmith.pipeline.training.run import result_of, train
 from pairsmith.pipeline.training.trainer import split_batch
 from pairsmith.schemas.config import TrainingConfig, load_config
@@ -164,17 +164,6 @@ def test_an_adapter_for_another_base_is_refused(
         TrainingError, match="only LoRA goes on" if harm == "kind" else "an adapter for another base"
     ):
         _train(pairs, model, tmp_path / "out", adapter=adapter)
-
-
-def test_sft_goes_before_and_is_the_reference(pairs: Path, model: Path, tmp_path: Path) -> None:
-    steps = _train(pairs, model, tmp_path, sft_steps=2, sft_learning_rate=1e-2)
-    assert steps[0].loss == pytest.approx(LN_2, abs=1e-6)
-    sft = load_summary(tmp_path / "sft")
-    assert sft is not None
-    assert (sft.method, len(sft.steps), len(steps)) == ("sft", 2, 4)
-    assert result_of(tmp_path) == (tmp_path / "sft" / "model", tmp_path / "adapter")
-    again = _train(pairs, model, tmp_path, sft_steps=2, sft_learning_rate=1e-2)
-    assert again == steps  # nothing was done twice, its seconds included
 
 
 def test_full_fine_tuning_writes_a_model_that_starts_a_run(pairs: Path, model: Path, tmp_path: Path) -> None:
@@ -412,11 +401,6 @@ def test_an_argument_that_trl_lacks_is_named_with_the_nearest(pairs: Path, model
         _train(pairs, model, tmp_path, extra={"weight_decy": 0.1})
     with pytest.raises(TrainingError, match="TRL's own loss"):
         _train(pairs, model, tmp_path, extra={"use_weighting": True}, label_smoothing=0.1)
-
-
-def test_sft_before_takes_those_arguments_that_it_has(pairs: Path, model: Path, tmp_path: Path) -> None:
-    steps = _train(pairs, model, tmp_path, sft_steps=1, max_steps=1, extra={"ld_alpha": 0.5, "weight_decay": 0.1})
-    assert steps[0].loss == pytest.approx(LN_2, abs=1e-4)
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS.glob("*.toml")), ids=lambda path: path.stem)

@@ -67,7 +67,6 @@ def round_config(config: RunConfig, number: int, before: RunConfig | None) -> Ru
             "start": trained.model,
             "revision": trained.revision,
             "adapter": trained.adapter,
-            "sft_steps": 0,
         }
         changes["reference"] = "base" if settings.reference == "start" else "start"
     else:
@@ -119,11 +118,11 @@ def check_rounds(config: RunConfig) -> None:
     """
     settings, training = config.rounds, config.training
     parts = [laid_over(config, number) for number in range(1, settings.n + 1)]
-    has_other_base = training.tuning == "full" or training.adapter is not None or training.sft_steps
+    has_other_base = training.tuning == "full" or training.adapter is not None
     if settings.start == "previous" and settings.reference == "start" and has_other_base:
         raise RoundsError(
             "rounds.reference = start is the model under the adapter: it needs training.tuning = lora or qlora, "
-            "no training.adapter and no training.sft_steps"
+            "no training.adapter"
         )
     if config.evaluation.models or not config.evaluation.held_out:
         raise RoundsError(

@@ -66,7 +66,7 @@ def trained_sampling(config: RunConfig) -> SamplingConfig | None:
     if base is None and adapter is None:
         return None
     changes: dict[str, object] = {"adapter": adapter}
-    if base is not None:  # a model of its own, or what SFT made before the adapter
+    if base is not None:
         changes |= {"model": str(base), "revision": ""}
     return start_sampling(config).model_copy(update=changes)
 

@@ -155,19 +155,14 @@ def trl_classes(method: Method) -> tuple[Any, Any]:
     return trainer, settings
 
 
-def known_arguments(method: Method, extra: Mapping[str, Any]) -> set[str]:
-    """Return those of `training.extra` that TRL's configuration of a method has."""
-    return set(extra) & {*trl_classes(method)[1].__dataclass_fields__, MODEL_ARGUMENTS}
-
-
 def check_arguments(method: Method, extra: Mapping[str, Any]) -> None:
     """Raise unless TRL's configuration of a method has all of `training.extra`.
 
     Raises:
         TrainingError: an unknown name, with the nearest known one; see `trl_classes`.
     """
-    for name in sorted(set(extra) - known_arguments(method, extra)):
-        settings = trl_classes(method)[1]
+    settings = trl_classes(method)[1]
+    for name in sorted(set(extra) - {*settings.__dataclass_fields__, MODEL_ARGUMENTS}):
         nearest = difflib.get_close_matches(name[:80], settings.__dataclass_fields__, n=1, cutoff=0.0)[0]
         raise TrainingError(
             f"training.extra.{name}: TRL's {settings.__name__} has no such argument; the nearest is {nearest}"

@@ -6,7 +6,6 @@ log.jsonl          one `TrainingStep` a line, in order
 checkpoints/       what a killed run goes on from; gone once the run is done
 worked.json        number type of the training; written when the last step is done
 adapter/, model/   the LoRA adapter, or the model of full fine-tuning
-sft/               a run of its own, where SFT goes before; its `model` is the start of the rest
 result.json        where the weights are
 summary.json       `TrainingSummary`, written last: it marks the run as done
 """

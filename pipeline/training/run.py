@@ -17,7 +17,7 @@ from pairsmith.pipeline.training.checks import (
     check_row_files,
     is_displaced,
 )
-from pairsmith.pipeline.training.methods import METHODS, Method, check_arguments, knobs, known_arguments
+from pairsmith.pipeline.training.methods import METHODS, Method, check_arguments, knobs
 from pairsmith.pipeline.training.progress import OnPlan, OnStep, TrainingJob, load_summary
 from pairsmith.pipeline.training.reading import COLUMNS, find_rows
 from pairsmith.schemas.config.training import TrainingConfig
@@ -68,8 +68,6 @@ def train(
     files = find_rows(dataset, method.rows)
     check_row_files(files.files, COLUMNS[files.kind])
     job = TrainingJob(dataset, start, config, out, seed, model_name or start.resolve().name, "")
-    if config.sft_steps:
-        job = _after_sft(job, on_step, on_plan)
     inputs = progress.inputs_digest(files.files, job.start, job.config, seed, job.name, method.couples_batch)
     done = progress.finished(out, inputs)
     if done is not None:
@@ -147,8 +145,7 @@ def _save(job: TrainingJob, files: Sequence[Path]) -> TrainingSummary:
         result = {"base": kind, "adapter": ""}
     else:
         save_adapter(checkpoint, out / kind, start, job.name, tokenizer if is_new else None)
-        inside = start.is_relative_to(out)  # SFT went before
-        result = {"base": str(start.relative_to(out)) if inside else "", "adapter": kind}
+        result = {"base": "", "adapter": kind}
     shutil.rmtree(out / other, ignore_errors=True)
     progress.write_json(out / RESULT, result)
     method = METHODS[config.method]
@@ -170,31 +167,6 @@ def _warnings(steps: Sequence[TrainingStep], method: Method) -> Iterator[str]:
         yield DISPLACED
     if method.is_experimental:
         yield f"TRL calls the trainer of {method.name} experimental: it may change or go with any version"
-
-
-def _after_sft(job: TrainingJob, on_step: OnStep, on_plan: OnPlan | None) -> TrainingJob:
-    """Train by SFT first; return the job of the rest, which starts at the model after it.
-
-    The model is written whole, so that the reference of what follows is what SFT ended with, wherever TRL takes
-    it from.
-    """
-    config = job.config
-    own = {
-        "method": "sft", "max_steps": config.sft_steps, "learning_rate": config.sft_learning_rate,
-        "sft_steps": 0, "sft_learning_rate": None, "beta": None, "label_smoothing": None, "sft_weight": None,
-        "margin": None, "precompute_reference": False,
-        "extra": {name: config.extra[name] for name in known_arguments(METHODS["sft"], config.extra)},
-    }  # fmt: skip
-    folder, sft = job.out / "sft", config.model_copy(update=own)
-    train(
-        job.dataset, job.start, sft, folder, job.seed, on_step,
-        model_name=job.name, on_plan=on_plan,
-    )  # fmt: skip
-    rest = {"sft_steps": 0, "sft_learning_rate": None, "adapter": None, "chat_template": None}
-    model = folder / "model"
-    if config.tuning != "full":
-        merge_adapter(job.start, folder / "adapter", model)
-    return replace(job, start=model, config=config.model_copy(update=rest), name=f"{job.name}-sft")
 
 
 def _planned(planned: Planned) -> str:

@@ -57,7 +57,7 @@ REMOVED: frozenset[str] = frozenset({
     "synthesis.seeds.min_lines", "synthesis.seeds.near_threshold", "synthesis.seeds.path_column",
     "synthesis.seeds.revision", "synthesis.seeds.split", "synthesis.tests.max_tokens", "synthesis.tests.models",
     "synthesis.tests.temperature", "synthesis.tests.top_p", "synthesis.weak", "training.eval_pairs",
-    "training.eval_steps", "training.patience",
+    "training.eval_steps", "training.patience", "training.sft_learning_rate", "training.sft_steps",
 })  # fmt: skip
 """Keys that are no settings any more; docs/architecture.md gives the reasons."""
 _log = logging.getLogger(__name__)

@@ -116,14 +116,6 @@ class TrainingConfig(Section):
     datasets: tuple[MixedDatasetConfig, ...] = Field(
         (), description="Several datasets in one training, see docs/training.md; empty trains on `dataset` alone."
     )
-    sft_steps: int = Field(
-        0,
-        ge=0,
-        description="Steps of SFT on the correct answers before the method; the resulting model is the reference.",
-    )
-    sft_learning_rate: float | None = Field(
-        None, gt=0.0, description="Learning rate of these steps; none takes that of the method `sft`."
-    )
     tuning: Literal["lora", "full", "qlora"] = Field("lora", description="qlora: 4 bits, needs bitsandbytes.")
     lora_rank: int = Field(16, ge=1, description="Rank of the adapter.")
     lora_alpha: int = Field(32, ge=1, description="Scale of the adapter, over its rank.")
@@ -175,9 +167,6 @@ class TrainingConfig(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainingConfig":
-        if self.sft_steps and self.method in ("sft", "bonbon"):
-            why = "is SFT already" if self.method == "sft" else "needs pairs drawn from the model after SFT"
-            raise ValueError(f"sft_steps is for the other methods: {self.method} {why}")
         if self.method == "focal" and self.precompute_reference:
             raise ValueError("focal counts some tokens of an answer; precompute_reference knows whole answers")
         names = [dataset.title() for dataset in self.datasets]
