@@ -57,7 +57,7 @@ def test_a_file_of_the_users_own_is_never_fetched(server: list[str], tmp_path: P
 
 
 def test_without_the_file_the_address_is_told(server: list[str], tmp_path: Path) -> None:
-    with pytest.raises(ProblemsError, match=r"mbpp\+: http.*gone\.gz can't be fetched.*set the source's path"):
+    with pytest.raises(ProblemsError, match=r"mbpp\+: http.*gone\.gz can't be fetched.*`name=FILE` elsewhere"):
         load_problems(ProblemsConfig(source="mbpp+"), starter_folder(), tmp_path)
     assert not list(tmp_path.rglob("*gone*"))
 

@@ -82,7 +82,8 @@ def _download(address: str, source: str) -> bytes:
     except httpx.HTTPError as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise ProblemsError(
-            f"{source}: {address} can't be fetched ({reason}); download it and set the source's path"
+            f"{source}: {address} can't be fetched ({reason}); download it and give the file: `path` beside the "
+            f"`source` in a configuration, `name=FILE` elsewhere"
         ) from None
     return answer.content
 
