@@ -14,7 +14,7 @@ BY_FILE = --dist loadfile --no-loadscope-reorder
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: install ## Build pairs, train on them and score, on starter problems (about ten minutes on two cores)
+demo: install ## Build pairs, train on them and score, on starter problems (about 7 minutes on two cores)
 	$(BIN)/pairsmith demo --set run=$(RUN)
 
 test: install-dev ## Run all tests but the nightly ones

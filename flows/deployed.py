@@ -47,7 +47,7 @@ def build(config: str, overrides: Overrides = ()) -> str:
 def refresh(
     config: str, overrides: Overrides = (), wait_s: Seconds = 0.0, despite: tuple[str, ...] = ()
 ) -> State[Any]:
-    """Redo what changed, write a version with its changelog, check the gate, and publish if `publish` is set.
+    """Rebuild what changed, write a version with its changelog, check the gate, and publish if `publish` is set.
 
     Args:
         config: TOML file of the run, on the machine that runs it.

@@ -178,7 +178,7 @@ class _SetEvaluation:
         kept = [problem for problem in found if problem.problem_id not in trained_on]
         if len(kept) < len(found):
             n = len(found) - len(kept)
-            reporter().log(f"left out: {n} problems of {part.name} that the run's pairs are made of")
+            reporter().log(f"left out: {n} problems of {part.name} that are in the run's pairs")
         return kept
 
     def _draw(self, subject: Subject, problems: Sequence[Problem]) -> SubjectDraws:

@@ -103,7 +103,7 @@ def show_publish(config: RunConfig, tag: str, despite: Sequence[str], console: C
     name = tag or (newest.name if newest else "v1")
     for plan in plan_publish(config, HfApi(), name, read_changelog(config.run), despite):
         changes, remote = plan.changes, plan.remote
-        state = f"at {remote.head[:12]}" if remote.head else "to be made"
+        state = f"at {remote.head[:12]}" if remote.head else "to be created"
         print_lines(console, f"{remote.kind} {remote.repo}, {state}; tag {name}")
         for sign, paths in (("+", changes.added), ("~", changes.changed), ("-", changes.removed)):
             print_lines(console, *(f"  {sign} {path}" for path in paths))
@@ -131,7 +131,7 @@ def refresh(
         despite: names of checks of the gate that do not block publishing.
 
     Raises:
-        RunLockedError: another process works on it for longer.
+        RunLockedError: another process is using it for longer.
         VersionError: a problem would change its split.
         PublishError: see `flows.publishing.publish`.
     """
@@ -146,7 +146,7 @@ def refresh(
             finish(config)
             _report(config.run, version)
     if not is_new:
-        reporter().log(f"refresh     nothing new: {version.name} stands")
+        reporter().log(f"refresh     nothing new: {version.name} is current")
     if config.refresh.retrain:
         _retrain(config, version, cache, api_keys)
     if unpublished(config, version):

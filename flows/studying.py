@@ -168,7 +168,7 @@ def _run(config: RunConfig, cache: Path, api_keys: ApiKeys) -> RoundsResult:
             is_reported = True
             more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
             reporter().log(f"configuration changed: {'; '.join(changes[:3])}{more}")
-            reporter().log(f"results that depend on it are made again from round {number} on")
+            reporter().log(f"results that depend on it are made again, from round {number} on")
         settled = settled_problems(passed, config.rounds.solved, config.rounds.retry)
         stop = _do_round(config, one, number, settled, cache, api_keys)
         row = read_round(config, number, settled, rows[-1] if rows else None, is_trained=not stop)
@@ -178,7 +178,7 @@ def _run(config: RunConfig, cache: Path, api_keys: ApiKeys) -> RoundsResult:
         write_rounds_report(config.run, result)
         if row.lost:
             names = ", ".join(dict.fromkeys(lost.problem_id for lost in row.lost))
-            reporter().log(f"narrowing   {len(row.lost)} right approaches of the start are gone: {names[:200]}")
+            reporter().log(f"narrowing   {len(row.lost)} right approaches of the start are lost: {names[:200]}")
         if stop:
             reporter().log(f"rounds end  {stop}")
             break

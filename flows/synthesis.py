@@ -85,8 +85,8 @@ def _run_seeds(chain: Chain) -> Sequence[Seed]:
 
 def _run_step(step: str, asked: made.Asked, config: RunConfig, tools: Tools) -> list[Candidate]:
     """Ask one step's questions; return all answers. Existing answers are not requested again."""
-    useless = f"; answers before that lead to none: {_counted(asked.reasons)}" if asked.reasons else ""
-    reporter().log(f"-- {step}: {len(asked.problems)} to ask{useless}")
+    useless = f"; earlier answers without a prompt: {_counted(asked.reasons)}" if asked.reasons else ""
+    reporter().log(f"-- {step}: {len(asked.problems)} prompts{useless}")
     dropped = tuple(DroppedProblem(step, reason, reason) for reason in asked.reasons.elements())
     chain = open_chain(made.step_chain(config.run, step), step_config(config, step), tools)
     shards = split_shards(LoadedProblems(asked.problems, dropped=dropped), config.shard_problems)

@@ -150,7 +150,7 @@ def commented_toml(config: RunConfig) -> str:
     """
     lines = [
         "# Configuration of pairsmith: pairsmith build THIS_FILE",
-        "# Every key is here with the value that holds. Delete what you don't change: defaults then stay current.",
+        "# Every key with its value. Delete the keys that you don't change: they then follow the defaults.",
     ]
     for section in list_sections():
         if section.path:

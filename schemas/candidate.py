@@ -18,7 +18,7 @@ class Candidate:
         backend: transformers, vllm, openai or files.
         model: model name or folder name, as the configuration gave it; never an absolute path.
         revision: digest or commit of the model's weights; empty where unknown.
-        template: form of the prompt: `chat`, `continuation`, or `as_is` for samples that are run as they stand.
+        template: form of the prompt: `chat`, `continuation`, or `as_is` for samples that are run unchanged.
         prompt: the text that the model was asked (chat: the last user message).
         completion: raw text as drawn.
         temperature: 0.0 is greedy.

@@ -222,7 +222,7 @@ class RoundRow:
         slices: against the start, on parts of the problems.
         refusals: checks of the gate that did not hold, against the start.
         lost: approaches of the start that are gone.
-        kl: KL of the round's model to the start over its own held-out draws, nats a token; None if not measured.
+        kl: KL of the round's model to the start over its own held-out draws, nats per token; None if not measured.
         tokens: drawn for this round, its evaluation included; `training_s` seconds of its steps.
         stop: why no round follows; empty where one may.
     """

@@ -58,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers["Content-Length"]))
-        if not content:  # the client went away
+        if not content:  # the client disconnected
             return
         body = json.loads(content)
         with self.server.lock:

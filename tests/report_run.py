@@ -217,7 +217,7 @@ def make_pairs(
     verdicts: Sequence[Verdict],
     syntax: dict[str, Syntax],
 ) -> list[Pair]:
-    """Return up to four pairs a problem: distinct passed over distinct failed."""
+    """Return up to four pairs per problem: distinct passed over distinct failed."""
     codes = {program.candidate_id: program.code for program in programs}
     pairs: list[Pair] = []
     for number, problem in enumerate(problems):

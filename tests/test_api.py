@@ -91,7 +91,7 @@ def test_a_problem_may_be_cases_or_a_program() -> None:
         ({"tests": ["assert f(1"]}, "was never closed"),
         ({"entry_point": "f"}, "no column 'tests'"),
         ({"cases": [{"arguments": [1], "expected": 2}]}, "no column 'entry_point'"),
-        ("assert f(1) == 2", "a problem is a record or a dict, not str"),
+        ("assert f(1) == 2", "a problem must be a record or a dict, not str"),
     ],
 )
 def test_what_is_no_problem_is_refused_by_name(given: Any, message: str) -> None:
@@ -168,7 +168,7 @@ def test_scores_pass_from_a_bound_and_give_partial_credit() -> None:
     made = pairsmith.make_pairs(rows, {**NO_GUARDS, "policies": [{"name": "partial_credit"}]})
     assert set(made.table["rejected_share"]) == {0.0, 0.25, 0.75}
     rewards = [{**row, "score": 10 * row["score"] - 5} for row in rows]
-    with pytest.raises(PairingError, match="scores from -5 to 5: give passed_at"):
+    with pytest.raises(PairingError, match="scores range from -5 to 5: give passed_at"):
         pairsmith.make_pairs(rewards)
     assert len(pairsmith.make_pairs(rewards, NO_GUARDS, passed_at=5.0)) == 24
 
@@ -194,7 +194,7 @@ def test_equal_programs_with_both_labels_prove_nothing() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"passed": "yes"}, "column 'passed' holds String"),
+        ({"passed": "yes"}, "column 'passed' is String"),
         ({"passed": None, "label": "right"}, "row 0: label 'right'; there are passed, failed, undecided"),
         ({"completion": None}, "row 0: column 'completion' is empty"),
         ({"cause": "oops"}, "row 0: cause 'oops'; there are "),
@@ -211,7 +211,7 @@ def test_a_table_with_what_is_no_verdict_is_refused(change: dict[str, Any], mess
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), None])
 def test_a_score_that_is_not_finite_is_refused(value: float | None) -> None:
     rows = [{"problem_id": "a", "prompt": "p", "completion": "x", "score": one} for one in (0.5, value)]
-    with pytest.raises(PairingError, match="is no finite number"):
+    with pytest.raises(PairingError, match="is not a finite number"):
         pairsmith.make_pairs(rows)
 
 
@@ -222,11 +222,11 @@ def test_what_the_api_does_not_know_is_refused_in_its_own_words() -> None:
     refused: tuple[tuple[Callable[[], Any], type[Exception], str], ...] = (
         (lambda: api.Judge("dokcer"), ConfigError, "backend: Input should be 'auto', 'docker'"),
         (lambda: api.Judge("bubblewrap", workers=0), ConfigError, "workers: .* greater than or equal to 1"),
-        (lambda: api.extract("x", add, form="anser"), api.PairsmithError, "form 'anser'; there are auto,"),
-        (lambda: api.load_problems("humanevl"), ProblemsError, "humanevl: no benchmark .* 'humaneval'"),
+        (lambda: api.extract("x", add, form="anser"), api.PairsmithError, "form 'anser'; known are auto,"),
+        (lambda: api.load_problems("humanevl"), ProblemsError, "humanevl: neither a benchmark .* 'humaneval'"),
         (lambda: api.load_problems("a/b", splt="x"), ConfigError, "splt: no such key; .* split"),
         (lambda: api.load_problems([add, other]), ProblemsError, "add: two different problems have this id"),
-        (lambda: api.make_pairs("rows.parquet"), PairingError, "rows are expected, not str"),
+        (lambda: api.make_pairs("rows.parquet"), PairingError, "give a table or rows, not str"),
         (lambda: api.rewards.passed(completions=[3], problem=[add]), api.PairsmithError, "messages, not int"),
     )
     for work, error, message in refused:
@@ -248,7 +248,7 @@ def test_what_is_missing_in_a_table_is_named() -> None:
         pairsmith.make_pairs([{"completion": "x"}])
     with pytest.raises(PairingError, match="none of the columns 'passed', 'label', 'score'"):
         pairsmith.make_pairs([{"task_id": "a", "completion": "x"}])
-    with pytest.raises(PairingError, match="no column 'prompt'; or give problems"):
+    with pytest.raises(PairingError, match="no column 'prompt'; add it, or give problems"):
         pairsmith.make_pairs([{"task_id": "a", "completion": "x", "passed": True}])
     with pytest.raises(PairingError, match="row 0: problem 'a' is not among the problems"):
         pairsmith.make_pairs([{"task_id": "a", "completion": "x", "passed": True}], problems="humaneval")

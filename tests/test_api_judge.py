@@ -49,7 +49,7 @@ def judge() -> Iterator[Judge]:
 
 
 def test_many_wants_pairs_of_a_problem_and_a_completion(judge: Judge) -> None:
-    with pytest.raises(pairsmith.PairsmithError, match="pair 0: a problem and a completion are expected"):
+    with pytest.raises(pairsmith.PairsmithError, match="pair 0: must be a problem and a completion"):
         next(judge.many([{"tests": ["assert f() == 1"]}]))  # type: ignore[list-item]
 
 
@@ -98,7 +98,7 @@ def test_a_loop_may_be_left_early(judge: Judge) -> None:
 
 
 def test_a_completion_that_is_no_text_ends_the_call_only(judge: Judge) -> None:
-    with pytest.raises(TypeError, match="add: a completion is text, not int"):
+    with pytest.raises(TypeError, match="add: a completion must be text, not int"):
         list(judge.many([(ADD, RIGHT), (ADD, 3)]))  # type: ignore[list-item]
     assert judge.one(ADD, RIGHT).passed
 
@@ -211,7 +211,7 @@ def test_problems_without_samples_are_an_error_or_count(tmp_path: Path, home: Pa
     assert done.returncode == 0, done.stderr
     assert "3 of 6 problems have no sample and count as not solved" in done.stdout
     assert "pass@1      0.2500" in done.stdout
-    assert "1 samples of problems that are not there: test/99" in done.stdout
+    assert "1 samples of unknown problems: test/99" in done.stdout
     assert "1 rows: line 8: no task_id" in done.stdout
     found = [json.loads(line) for line in Path(f"{samples}_results.jsonl").read_text().splitlines()]
     assert [row["task_id"] for row in found] == [row["task_id"] for row in rows] + ["test/99"]
@@ -224,7 +224,7 @@ def test_undecided_samples_are_left_out_and_their_price_is_said(tmp_path: Path, 
     texts = ("    return 1", "    return 2", "    import no_such_package\n    return 1")
     samples = write_lines(tmp_path / "s.jsonl", [{"task_id": "test/0", "completion": text} for text in texts])
     done = call_pairsmith("judge", problems, samples, "--as-is", "--set", BUBBLEWRAP, home=home)
-    assert "undecided   1 (1 missing_package) count in nothing; as not solved: pass@1 0.3333" in done.stdout
+    assert "undecided   1 (1 missing_package) are not counted; as not solved: pass@1 0.3333" in done.stdout
     assert "pass@1      0.5000" in done.stdout
 
 
@@ -237,7 +237,7 @@ def test_a_limit_is_natural_and_says_what_it_leaves_out(tmp_path: Path, home: Pa
     out = tmp_path / "out.jsonl"
     done = call_pairsmith("judge", problems, samples, "--limit", "2", "--out", out, "--set", BUBBLEWRAP, home=home)
     assert done.returncode == 0, done.stderr
-    assert "2 samples of problems behind the first 2" in done.stdout
+    assert "2 samples of problems after the first 2" in done.stdout
     assert [json.loads(line)["task_id"] for line in out.read_text().splitlines()] == ["test/2", "test/1"]
 
 

@@ -80,7 +80,7 @@ def test_settings_that_change_no_row_make_nothing_stale(settings: Callable[..., 
 def test_a_problem_that_is_gone_is_named(settings: Callable[..., RunConfig], run: Path) -> None:
     states = examine(run, settings("problems.limit=4"))
     assert states["problems"].state is State.STALE
-    assert "2 shards are of problems that are not wanted any more" in states["problems"].reasons
+    assert "2 shards are of problems that the configuration no longer selects" in states["problems"].reasons
     assert "problems.limit: null then, 4 now" in states["problems"].reasons
 
 
@@ -100,7 +100,7 @@ def test_a_killed_stage_is_partial_and_what_follows_waits(settings: Callable[...
     (folder / "part-00001.parquet").unlink()
     states = examine(run, settings())
     assert states["executions"].state is State.PARTIAL
-    assert states["executions"].reasons == ("3 of 4 shards there; not finished",)
+    assert states["executions"].reasons == ("3 of 4 shards made; not finished",)
     assert states["verdicts"].state is State.STALE  # one of its shards reads what is not there
     assert states["syntax"].state is State.BEHIND  # it reads what was judged
 
@@ -112,7 +112,7 @@ def test_newer_code_is_a_reason(
     raised = [replace(one, version=now + 1) if one.name == "verdicts" else one for one in table.STAGES]
     monkeypatch.setattr(table, "STAGES", tuple(raised))
     states = examine(run, settings())
-    assert f"made by stage version {now}, the code is at {now + 1}" in states["verdicts"].reasons
+    assert f"made by stage version {now}, now {now + 1}" in states["verdicts"].reasons
 
 
 def test_problems_that_cannot_be_had_are_unknown_with_the_reason(

@@ -48,7 +48,7 @@ def test_the_tutorial_goes_through_as_written(outputs: dict[str, str]) -> None:
     assert " done " in status
     assert "-- chosen, passes" in inspect
     assert "pairs.max_per_problem: 8 then, 3 now" in changed
-    assert re.search(r"executions +\d+ rows there already", again)
+    assert re.search(r"executions +\d+ rows reused", again)
     assert re.search(r"pairs +\d+ pairs +\d", again)
 
 

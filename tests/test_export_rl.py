@@ -74,7 +74,7 @@ def test_the_command_has_every_form() -> None:
 
 
 def test_a_folder_without_problems_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="no problems in there"):
+    with pytest.raises(ExportError, match="no problems with tests"):
         export_problems(tmp_path, "verl", tmp_path / "out")
     with pytest.raises(ProblemsError, match="p/1: "):
         as_problem({"problem_id": "p/1", "judged_by": "cases"})

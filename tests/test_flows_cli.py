@@ -31,20 +31,20 @@ def test_inspect_shows_stages_and_pairs(built: Path, home: Path) -> None:
 
 def test_verify_names_a_file_that_is_not_as_it_was_written(built: Path, home: Path) -> None:
     done = call_pairsmith("verify", built, home=home)
-    assert (done.returncode, "all files are as they were written" in done.stdout) == (0, True), done.stderr
+    assert (done.returncode, "all files are unchanged" in done.stdout) == (0, True), done.stderr
     path = built / "verdicts" / "part-00000.parquet"
     whole = path.read_bytes()
     path.write_bytes(whole[:-9] + b"x" + whole[-8:])
     done = call_pairsmith("verify", built, home=home)
     path.write_bytes(whole)
-    assert_one_line(done, "not as written: verdicts/part-00000.parquet")
+    assert_one_line(done, "missing or changed: verdicts/part-00000.parquet")
 
 
 def test_two_runs_do_not_share_a_folder(config: Path, built: Path, home: Path) -> None:
     with (built / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = call_pairsmith("build", config, home=home)
-    assert_one_line(done, "another pairsmith works on it")
+    assert_one_line(done, "another pairsmith process is using it")
 
 
 @pytest.mark.usefixtures("prefect_here")

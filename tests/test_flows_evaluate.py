@@ -11,7 +11,7 @@ from pairsmith.pipeline.problems.sources.starter import StarterProblem, load_sta
 from pairsmith.schemas.config import GateConfig
 from tests.cli_kit import call_pairsmith
 
-N = 8  # samples a problem
+N = 8  # samples per problem
 ALL = load_starter(starter_folder())
 ITEMS = [*ALL[:8], *ALL[-8:]]  # trivial and medium ones
 

@@ -73,14 +73,14 @@ def test_a_second_run_makes_nothing_again(config: Path, built: Path, home: Path)
     before = {path: path.stat().st_mtime_ns for path in built.glob("*/*.parquet")}
     done = call_pairsmith("build", config, home=home)
     assert done.returncode == 0
-    assert done.stdout.count("there already") == len(STAGES)
+    assert done.stdout.count("rows reused") == len(STAGES)
     assert {path: path.stat().st_mtime_ns for path in built.glob("*/*.parquet")} == before
 
 
 def test_a_changed_setting_redoes_only_what_depends_on_it(config: Path, built: Path, home: Path) -> None:
     done = call_pairsmith("build", config, "--set", "pairs.max_per_problem=1", home=home)
     assert done.returncode == 0
-    assert done.stdout.count("there already") == len(STAGES) - 1
+    assert done.stdout.count("rows reused") == len(STAGES) - 1
     pairs = stage_folder(built, "pairs").read_all()
     assert len(pairs) == len({pair.problem_id for pair in pairs})
     assert call_pairsmith("build", config, home=home).returncode == 0

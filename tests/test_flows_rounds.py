@@ -173,7 +173,7 @@ def test_a_changed_setting_is_told_with_the_round_that_it_begins_in(
         files = sorted((tmp_path / "rounds").glob("round-*/training/adapter/adapter_model.safetensors"))
         adapters.append([file.read_bytes() for file in files])
     assert [line for line in lines if "training.beta: null -> 0.5" in line]
-    assert [line for line in lines if "made again from round 2 on" in line]
+    assert [line for line in lines if "made again, from round 2 on" in line]
     (first, second), (first_again, second_again) = adapters
     assert first == first_again
     assert second != second_again

@@ -72,7 +72,7 @@ def test_status_of_a_run_at_work_tells_how_far_it_is(built: Path, home: Path) ->
     ("arguments", "words"),
     [
         (("nowhere",), ("nowhere", "no such run folder")),
-        (("{tmp}",), ("{tmp}", "nothing of a run")),
+        (("{tmp}",), ("{tmp}", "not a run folder")),
         (("{tmp}", "--set", "sampling.n=2"), ("--set", "TOML file")),
     ],
 )

@@ -102,14 +102,14 @@ def test_what_is_gone_from_the_store_is_not_told(config: RunConfig, tmp_path: Pa
 def test_who_works_there_and_what_waits_here_are_told(config: RunConfig, tmp_path: Path) -> None:
     with mirrored(config.run, config.store):
         told = status_of(file_of(config, tmp_path), tmp_path / "cache")
-        assert re.search(rf"process {os.getpid()} of \S+ works on it, heard of \d+ s ago", told)
+        assert re.search(rf"process {os.getpid()} of \S+ is using it, seen \d+ s ago", told)
         assert "not in the store" not in told
     (config.run / "training").mkdir()
     (config.run / "training" / "summary.json").write_text("{}")
     (config.run / "training" / "weights").write_text("not looked at")
     told = plan_of(config, tmp_path / "cache")
-    assert "works on it" not in told
-    assert "1 files are not in the store; the next run puts them there" in told
+    assert "is using it" not in told
+    assert "1 files are not in the store; the next run uploads them" in told
     assert rows_of(told)["training"][-1] == "no"
 
 

@@ -69,7 +69,7 @@ def test_a_killed_run_goes_on_from_an_empty_disk(s3: dict[str, str], home: Path,
     first = command_of("build", config, "--set", f"store={address}")
     with (
         killed(first, home, address, 3),
-        pytest.raises(RunLockedError, match=r"process \d+ of .* works on it"),
+        pytest.raises(RunLockedError, match=r"process \d+ of .* is using it"),
         locked(tmp_path / "third", store=address),  # from another machine meanwhile
     ):
         pytest.fail("two wrote at the same time")

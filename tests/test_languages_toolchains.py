@@ -59,7 +59,7 @@ def prepared(pool: FakePool, cache: Path | None = None, code: str = "int f(int x
 def test_a_missing_toolchain_names_its_package() -> None:
     with pytest.raises(LanguageError, match=r"Java can't run in docker: no javac, java; .*default-jdk-headless"):
         Toolchains(FakePool({"gcc": "/usr/bin/gcc"})).require(["c", "java", "python"])  # type: ignore[arg-type]
-    with pytest.raises(LanguageError, match="no language 'cobol'; known are python, javascript"):
+    with pytest.raises(LanguageError, match="unknown language 'cobol'; known are python, javascript"):
         find_language("cobol")
 
 

@@ -187,5 +187,5 @@ def test_a_cluster_that_is_away_is_one_line(settings: RunConfig, tmp_path: Path)
     more = settings.model_copy(
         update={"engine": engine, "sampling": settings.sampling.model_copy(update={"n": 4})}
     )
-    with pytest.raises(EngineError, match="no Ray cluster there"):
+    with pytest.raises(EngineError, match="no Ray cluster at this address"):
         make_shards(more.run, ["part-00000.parquet"], more, tmp_path)

@@ -191,8 +191,8 @@ def test_packages_that_were_not_made_are_told_with_the_command(root: Path, tmp_p
     config = RunConfig(run=tmp_path / "run", sandbox=SandboxConfig(packages=WANTED))
     told: list[str] = []
     assert load_shards(config, tmp_path, told.append)  # a plan shows it
-    assert told == ["sandbox.packages are not there: " + packages.how_to_build(WANTED)]
-    with pytest.raises(SandboxError, match=r"^sandbox.packages are not there: make them with"):
+    assert told == ["sandbox.packages are not built: " + packages.how_to_build(WANTED)]
+    with pytest.raises(SandboxError, match=r"^sandbox.packages are not built: build them with"):
         load(config, tmp_path)  # a run stops before it has spent anything
     with pytest.raises(SandboxError, match=r"pairsmith sandbox build --packages numpy,npm:lodash`$"):
         find_environment(WANTED, "3.11")
@@ -212,7 +212,7 @@ def test_names_are_read_without_versions() -> None:
     names |= {"npm:@types/node@20": "npm:@types/node", "scipy>=1,<2": "scipy", "uvicorn[standard]": "uvicorn"}
     assert {one: name_of(one) for one in names} == names
     for wrong in ("", "npm:", "--index-url=x", "git+https://x/y", "a/b"):
-        with pytest.raises(SandboxError, match="names no package"):
+        with pytest.raises(SandboxError, match="is not a package"):
             name_of(wrong)
 
 

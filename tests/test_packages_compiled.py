@@ -184,7 +184,7 @@ def test_the_lock_names_what_was_fetched_with_all_that_it_needs(
     there = names_there(WANTED)
     assert {"crate:rand", "crate:rand_core", f"go:{TESTIFY}", "go:gopkg.in/yaml.v3"} <= there
     assert sorted(CRATES.iterdir()) == before  # cargo's source is the user's
-    with pytest.raises(SandboxError, match=r"^sandbox.packages are not there"):
+    with pytest.raises(SandboxError, match=r"^sandbox.packages are not built"):
         packages.find_environment(WANTED, "3.11")  # fetched, and not compiled
 
 

@@ -187,7 +187,7 @@ def test_no_other_pickle_is_taken(value: object, capsys: pytest.CaptureFixture[s
             "apps",
             APPS_STDIN | {"input_output": '{"fn_name": "f g", "inputs": [[1]], "outputs": [1]}'},
             DropReason.BAD_VALUE,
-            "no function's name",
+            "not a function's name",
         ),
         (
             "apps",

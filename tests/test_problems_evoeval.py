@@ -62,8 +62,8 @@ def test_inputs_that_are_expressions_are_evaluated_in_a_sandbox(tmp_path: Path, 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"inputs": ["1, ("]}, "no Python"),
-        ({"inputs": ["(" * 500]}, "no Python"),
+        ({"inputs": ["1, ("]}, "not Python"),
+        ({"inputs": ["(" * 500]}, "not Python"),
         ({"inputs": []}, "no inputs"),
         ({"inputs": [3]}, "no list of texts"),
         ({"inputs": None}, "no column 'inputs'"),

@@ -65,5 +65,5 @@ def test_without_the_file_the_address_is_told(server: list[str], tmp_path: Path)
 def test_evoevals_subsets_have_files_of_their_own() -> None:
     config = ProblemsConfig(source="evoeval", dataset="EvoEval_tool_use")
     assert loading.address_of(config).endswith("/v0.1.0/EvoEval_tool_use.jsonl.gz")
-    with pytest.raises(ProblemsError, match="there is no 'EvoEval_hard'"):
+    with pytest.raises(ProblemsError, match="unknown value 'EvoEval_hard'"):
         loading.address_of(ProblemsConfig(source="evoeval", dataset="EvoEval_hard"))

@@ -114,7 +114,7 @@ def test_the_reference_of_each_form_passes(tmp_path: Path, pool: SandboxPool) ->
     assert checked.failed == ()
     assert checked.counts == {"reference.passed": len(found) - 1, "reference.undecided": 1}
     (line,) = checked.undecided  # `tests/test_packages.py` has numpy
-    assert line == "forms/package: its reference shows nothing: missing_package numpy"
+    assert line == "forms/package: its reference could not be judged: missing_package numpy"
 
 
 STARTER = """
@@ -157,8 +157,8 @@ def test_starter_file(tmp_path: Path) -> None:
     [
         ("topic =", "topics =", "no column 'topic'"),
         ("atol =", "atoll =", "unknown column 'atoll'; did you mean 'atol'?"),
-        ("assert half(1.0) == 0.5", "assert half(1.0) > 0.4", "compare by themselves"),
-        ("assert half(1.0) == 0.5", "assert half(1.0 == 0.5", "no Python"),
+        ("assert half(1.0) == 0.5", "assert half(1.0) > 0.4", "compare values themselves"),
+        ("assert half(1.0) == 0.5", "assert half(1.0 == 0.5", "not Python"),
         ('"half"', '"ha lf"', "'entry_point'"),
         ("[[wrong]]", "[[wrong", "at line"),
         ("why =", "y =", "'why'"),
@@ -331,8 +331,8 @@ def test_inputs_without_a_usable_answer_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"language": "cobol"}, "column 'language' holds 'cobol'"),
-        ({"language": "java", "entry_point": "a b"}, "column 'entry_point' holds 'a b'"),
+        ({"language": "cobol"}, "column 'language' is 'cobol'"),
+        ({"language": "java", "entry_point": "a b"}, "column 'entry_point' is 'a b'"),
         ({"language": "java", "cases": []}, "zero cases prove nothing"),
         ({"language": "java", "tests": "x"}, "both 'tests' and 'cases'"),
     ],

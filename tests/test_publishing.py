@@ -190,7 +190,7 @@ def test_a_commit_of_somebody_else_in_between_is_not_overwritten(
     push(settings, api, "v1")
     (plan,) = plan_publish(settings, api, "v2")
     hub.repo(REPO).commit("meanwhile", dict(hub.repo(REPO).files(hub.repo(REPO).head)))
-    with pytest.raises(PublishError, match="somebody else"):
+    with pytest.raises(PublishError, match="another commit was made"):
         send(api, plan, True)
 
 

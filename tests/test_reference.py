@@ -56,7 +56,7 @@ def test_every_key_stands_in_the_commented_text_in_its_table() -> None:
 def test_the_short_text_has_what_most_people_set_in_sixty_lines() -> None:
     lines = short_toml(RunConfig()).splitlines()
     assert len(lines) <= 60
-    assert "n = 16  # Candidates a problem" in lines
+    assert "n = 16  # Candidates per problem" in lines
     assert {"[problems]", "[sampling]", "[sandbox]", "[pairs]", "[training]"} <= set(lines)
     assert "[synthesis.seeds]" not in lines
     assert "n_inputs = 8" in short_toml(load_config(None, ["crosscheck.n_inputs=8"]))
@@ -64,7 +64,7 @@ def test_the_short_text_has_what_most_people_set_in_sixty_lines() -> None:
 
 def test_a_comment_says_meaning_and_bounds() -> None:
     text = commented_toml(RunConfig())
-    assert "# Candidates a problem. (whole number, ≥ 1, ≤ 10,000)\nn = 16\n" in text
+    assert "# Candidates per problem. (whole number, ≥ 1, ≤ 10,000)\nn = 16\n" in text
     assert "# Probability mass of nucleus sampling. (number, > 0, ≤ 1)\ntop_p = 0.95\n" in text
 
 

@@ -194,7 +194,7 @@ def test_missing_file_of_a_manifest_is_named(tmp_path: Path) -> None:
 def test_folder_that_is_none_or_empty_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="no such run folder"):
         gather_run(tmp_path / "nowhere")
-    with pytest.raises(ReportError, match="no stage is done here"):
+    with pytest.raises(ReportError, match="no finished stage"):
         gather_run(tmp_path)
 
 
@@ -292,7 +292,7 @@ def test_problems_that_are_not_in_the_run_are_named(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", n=1)
     kept, gone = make_problem("kept", 0), make_problem("gone", 1)
     drops = (
-        DroppedProblem("own.jsonl:3", DropReason.BAD_TESTS, "tests are no Python"),
+        DroppedProblem("own.jsonl:3", DropReason.BAD_TESTS, "tests are not Python"),
         DroppedProblem("p/9", DropReason.OVER_LIMIT, "after the first 2"),
     )
     place_problems(run, {"part-00000.parquet": LoadedProblems((kept, gone), dropped=drops)})
@@ -302,7 +302,7 @@ def test_problems_that_are_not_in_the_run_are_named(tmp_path: Path) -> None:
         (gone.problem_id, "reference_failed"),
     ]
     page = render_page(gather_run(run))
-    assert "<b>own.jsonl:3</b>: tests are no Python" in page
+    assert "<b>own.jsonl:3</b>: tests are not Python" in page
     assert "| problems left out | 2 |" in page
 
 

@@ -54,7 +54,7 @@ def test_a_round_draws_from_and_goes_on_with_what_the_last_one_trained(tmp_path:
     assert (second.training.start, second.training.adapter, second.training.reference) == (
         "models/base", adapter, "start",
     )  # fmt: skip
-    with pytest.raises(RoundsError, match="nothing was trained"):
+    with pytest.raises(RoundsError, match="contains no trained model"):
         round_config(config, 3, second)
 
 
@@ -161,7 +161,7 @@ def test_the_best_round_within_the_gate_is_kept_and_ties_go_to_the_earlier() -> 
 def test_each_rule_that_ends_the_rounds_is_told(tmp_path: Path) -> None:
     config = make_config(tmp_path, rounds={"tokens": 2500})
     assert why_stop([make_row(1, 0.2)], config) == ""
-    assert "the gate fell: diversity fell" in why_stop([make_row(1, 0.2, fell=True)], config)
+    assert "the gate failed: diversity fell" in why_stop([make_row(1, 0.2, fell=True)], config)
     assert "2 rounds in a row" in why_stop([make_row(1, 0.0), make_row(2, 0.0)], config)
     three = [make_row(1, 0.2), make_row(2, 0.4, 0.2), make_row(3, 0.6, 0.4)]
     assert "tokens are drawn" in why_stop(three, config)
@@ -221,10 +221,10 @@ def test_the_page_says_what_happened_and_what_to_keep(tmp_path: Path) -> None:
     assert page.count("<svg") == 2
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
     assert "Effective behaviours in 4 – 2.40 −0.60 (−0.90 to −0.30)" in text
-    assert "KL to the start, nats a token – 0.0123 " in text
+    assert "KL to the start, nats per token – 0.0123 " in text
     (_, outcome, *_) = conclude(result)
     assert "effective behaviours in 4: fell, −0.60 (−0.90 to −0.30)" in outcome
-    assert outcome.endswith("; 1 right approaches of the start are gone.")
+    assert outcome.endswith("; 1 right approaches of the start are lost.")
     unscored = write_rounds(tmp_path, [rows[0], RoundRow(2, "round-2", stop="no pairs")])
     assert repr(read_rounds(tmp_path)) == repr(unscored)
     assert "Round 2 was not scored: no pairs." in conclude(unscored)

@@ -92,8 +92,11 @@ def test_a_list_of_samples_holds_the_prompt_that_was_given(tmp_path: Path) -> No
         (b'{"task_id": "p/double", "completion": "\xff"}', "not UTF-8"),
         (b"[" * 100_000, "not JSON"),
         (b'{"task_id": "p/double", "completion": "x", "n": 1' + b"0" * 5000 + b"}", "not JSON"),
-        (b'{"task_id": "\\ud800", "completion": "x"}', "task_id holds half a surrogate pair"),
-        (b'{"task_id": "p/double", "prompt": "\\ud800", "completion": "x"}', "prompt holds half a surrogate pair"),
+        (b'{"task_id": "\\ud800", "completion": "x"}', "task_id contains half of a surrogate pair"),
+        (
+            b'{"task_id": "p/double", "prompt": "\\ud800", "completion": "x"}',
+            "prompt contains half of a surrogate pair",
+        ),
     ],
 )
 def test_a_bad_line_is_named_and_the_rest_kept(tmp_path: Path, line: bytes, reason: str) -> None:
@@ -196,7 +199,7 @@ def test_a_completion_for_stdin_without_a_prompt_is_a_whole_answer(tmp_path: Pat
 def test_problems_and_samples_without_each_other_are_named(tmp_path: Path) -> None:
     rows = [{"task_id": name, "completion": "x"} for name in ("a", "a", "z", "z")]
     stored = read_samples(write(tmp_path / "s.jsonl", rows))
-    assert compare_ids(["a"], stored) == ["2 samples are of problems that are not there: z"]
+    assert compare_ids(["a"], stored) == ["2 samples are of unknown problems: z"]
     assert compare_ids([*"abcdefgh", "z"], stored) == [
-        "7 of 9 problems have no sample, and count nowhere: b, c, d, e, f and 2 more"
+        "7 of 9 problems have no sample and are not counted: b, c, d, e, f and 2 more"
     ]

@@ -142,5 +142,5 @@ def test_base_models_without_any_signature_stop_at_once_too() -> None:
 
 def test_a_sampler_that_loses_requests_is_found_out() -> None:
     sampler = FaultySampler(lost="p/f01")
-    with pytest.raises(SamplingError, match="3 requests had no outcome"):
+    with pytest.raises(SamplingError, match="3 requests have no result"):
         list(fill(groups(sampler, 3), sampler, None))

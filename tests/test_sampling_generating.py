@@ -116,7 +116,7 @@ def test_a_prompt_beyond_the_context_is_a_failure_of_its_own(tiny: Path) -> None
     failure, drawn = found[0], found[1]
     assert isinstance(failure, Failure)
     assert (failure.trouble, failure.reason) == (
-        Trouble.TOO_LONG, "270 tokens of prompt and completion, the context has 256",
+        Trouble.TOO_LONG, "270 tokens of prompt and completion, but the context has 256",
     )  # fmt: skip
     assert isinstance(drawn, Drawn)
     assert drawn.n_tokens > 0

@@ -87,7 +87,7 @@ def test_the_limit_of_tokens_follows_the_context_that_a_server_tells(
     again = open_server(server, said, max_tokens=None)
     (later,) = plan_problem(make_problem(), draws, config, 0, again).requests
     assert later.candidate_id == request.candidate_id
-    assert said[-1].endswith("at most 4096 tokens a completion (sampling.max_tokens)")
+    assert said[-1].endswith("at most 4096 tokens per completion (sampling.max_tokens)")
 
 
 def test_a_continuation_goes_to_completions_with_its_stop_texts(server: Server) -> None:
@@ -624,7 +624,7 @@ def test_a_permanent_500_for_one_prompt_ends_after_a_few_tries_and_is_not_asked_
     outcomes = list(open_server(server, concurrency=4).sample([make_request(i) for i in range(400)]))
     (failure,) = [one for one in outcomes if isinstance(one, Failure)]
     assert (len(outcomes), failure.request.seed, failure.trouble) == (400, 1003, Trouble.REFUSED)
-    assert "while others were answered" in failure.reason
+    assert "while other requests succeeded" in failure.reason
     assert server.tries[1003] == N_OWN_500
 
 

@@ -117,7 +117,7 @@ def test_auto_is_what_the_model_can(name: str, has_chat: bool, meant: str) -> No
 def test_a_base_model_can_not_chat_and_an_unknown_template_names_the_known() -> None:
     with pytest.raises(SamplingError, match=r"m has no chat template; set sampling\.templates=completion"):
         resolve_template("instruct", False, "m")
-    with pytest.raises(SamplingError, match="no template 'x'; there are completion, few_shot, instruct"):
+    with pytest.raises(SamplingError, match="unknown template 'x'; there are completion, few_shot, instruct"):
         resolve_template("x", True, "m")
 
 

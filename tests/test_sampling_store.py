@@ -210,7 +210,7 @@ def test_the_command_checks_and_repairs_the_store_of_all_runs(tmp_path: Path) ->
     with contextlib.closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE sample SET row = 'text' WHERE id = ?", (bytes.fromhex(f"{1:032x}"),))
     done = call_pairsmith("store", "check", home=tmp_path)
-    assert (done.returncode, "2 samples, 1 damaged rows, which runs draw again" in done.stdout) == (1, True)
+    assert (done.returncode, "2 samples, 1 damaged rows, which runs sample again" in done.stdout) == (1, True)
     done = call_pairsmith("store", "repair", home=tmp_path)
     assert (done.returncode, "2 samples kept, 1 damaged rows left out" in done.stdout) == (0, True)
     done = call_pairsmith("store", "check", path, home=tmp_path)
@@ -223,7 +223,7 @@ def test_a_store_of_which_nothing_can_be_read_is_left_alone(tmp_path: Path) -> N
     with contextlib.closing(sqlite3.connect(path)) as database, database:
         database.execute("UPDATE sample SET row = 'text'")
     content = path.read_bytes()
-    with pytest.raises(SamplingError, match="no sample in it can be read"):
+    with pytest.raises(SamplingError, match="no sample can be read"):
         repair(path)
     assert path.read_bytes() == content
     assert [one.name for one in tmp_path.iterdir()] == ["s.sqlite"]

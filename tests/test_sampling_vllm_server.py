@@ -109,7 +109,9 @@ def test_a_server_that_hangs_is_replaced(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_server_that_does_not_start_is_given_up_with_its_last_words(tmp_path: Path) -> None:
     (tmp_path / "dead").touch()
-    with pytest.raises(SamplingError, match=r"ended at its start \(ValueError: no such model\); started 2 times"):
+    with pytest.raises(
+        SamplingError, match=r"ended while starting \(ValueError: no such model\); started 2 times"
+    ):
         open_served(tmp_path, max_restarts=1)
 
 
@@ -184,7 +186,7 @@ def test_servers_share_the_devices_that_ray_slurm_or_the_user_allows() -> None:
     masks = [_devices(number, config, ("4", "5", "6", "GPU-7")) for number in range(2)]
     assert masks == [{"CUDA_VISIBLE_DEVICES": "4,5"}, {"CUDA_VISIBLE_DEVICES": "6,GPU-7"}]
     assert _devices(1, config, ()) == {"CUDA_VISIBLE_DEVICES": "2,3"}
-    with pytest.raises(SamplingError, match="4 devices are needed, CUDA_VISIBLE_DEVICES allows 3"):
+    with pytest.raises(SamplingError, match="4 devices are needed, but CUDA_VISIBLE_DEVICES allows 3"):
         _devices(0, config, ("0", "1", "2"))
 
 

@@ -311,10 +311,10 @@ def test_auto_takes_docker_first(engines: dict[str, Any]) -> None:
 
 
 def test_auto_takes_bubblewrap_where_no_docker_answers_and_says_why(engines: dict[str, Any]) -> None:
-    engines["docker"] = SandboxError("no Docker engine answers")
+    engines["docker"] = SandboxError("the Docker engine does not answer")
     pool, said = opened()
     assert pool.name == "bubblewrap"
-    assert said == ["sandbox: bubblewrap, Python 3.11.2, 2 workers (docker: no Docker engine answers)"]
+    assert said == ["sandbox: bubblewrap, Python 3.11.2, 2 workers (docker: the Docker engine does not answer)"]
 
 
 def test_a_docker_whose_first_sandbox_fails_is_closed_and_left(engines: dict[str, Any]) -> None:

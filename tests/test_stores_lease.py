@@ -32,7 +32,7 @@ def as_if(remote: RemoteFolder, **changes: Any) -> None:
 def test_a_second_one_is_refused_until_the_first_lets_go(remote: RemoteFolder) -> None:
     first, second = Lease(remote), Lease(remote)
     first.acquire()
-    with pytest.raises(StoreBusyError, match=rf"process {os.getpid()} of .* works on it, heard of 0 s ago"):
+    with pytest.raises(StoreBusyError, match=rf"process {os.getpid()} of .* is using it, seen 0 s ago"):
         second.acquire()
     first.release()
     second.acquire()
@@ -74,7 +74,7 @@ def test_who_was_taken_for_dead_must_not_write_any_more(remote: RemoteFolder) ->
     first.check()
     Lease(remote, lambda: 2 * DEAD_AFTER_S).acquire()
     first.beat()
-    with pytest.raises(StoreError, match="took this one for dead"):
+    with pytest.raises(StoreError, match="assumed that this one was dead"):
         first.check()
     first.release()  # and it does not speak for the other one
     with pytest.raises(StoreBusyError):

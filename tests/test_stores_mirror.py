@@ -225,7 +225,7 @@ def test_who_lost_the_folder_puts_nothing_more(address: str, tmp_path: Path) -> 
             mirror.lease.beat()
             write_whole(tmp_path / "run" / "two", b"2")
 
-    with pytest.raises(StoreError, match="took this one for dead"):
+    with pytest.raises(StoreError, match="assumed that this one was dead"):
         work()
     assert names_in(address) == ["one"]
     assert mirror_of(tmp_path / "run") is None

@@ -103,7 +103,7 @@ def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("kind", SERVERS)
 def test_a_bucket_that_is_not_there_is_one_line(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     request.getfixturevalue(kind)
-    with pytest.raises(StoreError, match=rf"^{kind}://other-bucket/run/one: can't be put; is there such a bucket"):
+    with pytest.raises(StoreError, match=rf"^{kind}://other-bucket/run/one: can't be written; does the bucket"):
         RemoteFolder(f"{kind}://other-bucket/run").put(write(tmp_path / "one", b"1"), "one")
 
 
@@ -115,7 +115,7 @@ def test_a_server_that_is_away_is_one_line(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)
     try:
-        with pytest.raises(StoreError, match=r"^s3://tester/away/: [^\n]*; see that the store is there"):
+        with pytest.raises(StoreError, match=r"^s3://tester/away/: [^\n]*; check that the store exists"):
             RemoteFolder("s3://tester/away").list()
     finally:
         s3fs.S3FileSystem.clear_instance_cache()

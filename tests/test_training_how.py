@@ -69,7 +69,9 @@ def test_a_run_without_memory_goes_on_with_a_smaller_part(pairs: Path, model: Pa
             raise torch.OutOfMemoryError("CUDA out of memory")
 
     config = CONFIG.model_copy(update={"checkpoint_steps": 2})
-    with pytest.raises(TrainingError, match=r"micro_batch_size = 1, .*checkpoint-2 is kept, and the run goes on"):
+    with pytest.raises(
+        TrainingError, match=r"micro_batch_size = 1, .*checkpoint-2 is kept, and the next run continues"
+    ):
         train(pairs, model, config, tmp_path, 0, full)
     first_two = read_log(tmp_path)[:2]
     smaller = config.model_copy(update={"micro_batch_size": 1})
@@ -161,7 +163,7 @@ def test_an_adapter_for_another_base_is_refused(
         settings["peft_type"] = "IA3"
     (adapter / "adapter_config.json").write_text(json.dumps(settings))
     with pytest.raises(
-        TrainingError, match="only LoRA goes on" if harm == "kind" else "an adapter for another base"
+        TrainingError, match="only LoRA can be continued" if harm == "kind" else "an adapter for another base"
     ):
         _train(pairs, model, tmp_path / "out", adapter=adapter)
 
@@ -202,7 +204,7 @@ def test_qlora_without_bitsandbytes_is_refused(
     pairs: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pairsmith.pipeline.training.start.importlib.util.find_spec", lambda name: None)
-    with pytest.raises(TrainingError, match="qlora needs bitsandbytes; pip install bitsandbytes, or take lora"):
+    with pytest.raises(TrainingError, match="qlora needs bitsandbytes; pip install bitsandbytes, or use lora"):
         _train(pairs, model, tmp_path, tuning="qlora")
 
 
@@ -314,7 +316,7 @@ def test_a_worker_writes_down_what_stops_it(model: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("launch", "is_cpu", "message"),
     [
-        (LaunchConfig(config="fsdp"), True, "needs GPUs; on CPUs take ddp"),
+        (LaunchConfig(config="fsdp"), True, "needs GPUs; on CPUs use ddp"),
         (LaunchConfig(config="no.yaml"), False, "no such file, and none of ddp, fsdp"),
         (LaunchConfig(config="ddp", machines=2), False, "meet at training.launch.address"),
     ],

@@ -180,9 +180,9 @@ def test_losses_of_single_pairs_are_those_of_trl(name: MethodName) -> None:
 @pytest.mark.parametrize(
     ("method", "weights", "said"),
     [
-        ("simpo", [1.0, 0.5], "simpo has no place for the weights of pairs; build them with pairs.leakage = drop"),
-        ("dpo", [1.0, None], "'weight' must hold finite numbers of at least 0"),
-        ("dpo", [1.0, -0.5], "'weight' must hold finite numbers of at least 0"),
+        ("simpo", [1.0, 0.5], "simpo does not support weights of pairs; build them with pairs.leakage = drop"),
+        ("dpo", [1.0, None], "'weight' must be finite numbers of at least 0"),
+        ("dpo", [1.0, -0.5], "'weight' must be finite numbers of at least 0"),
     ],
 )
 def test_weights_that_cannot_be_used_are_refused(method: MethodName, weights: list[Any], said: str) -> None:

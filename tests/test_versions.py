@@ -46,7 +46,7 @@ def test_a_later_version_names_what_changed() -> None:
     assert "Pass rate, mean over problems: 0.500 before, 0.417 now." in text
     for title, line in (
         ("New problems", "new"),
-        ("Problems that are gone", "gone"),
+        ("Problems that were removed", "gone"),
         ("Problems that changed", "own"),
         ("Pass rates that changed", "own: 0.500 to 0.250"),
         ("Settings that changed", "`sampling.model`\n- `seed`: 0 to 1"),

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.pairing.drops import read_marks
+from pairsmith.pipeline.report.words import counted
 from pairsmith.pipeline.viewer.index import Filter, PairIndex
 from pairsmith.schemas.pair import MarkKind, Pair
 from tests.hostile import HOSTILE
@@ -58,7 +59,7 @@ def test_filter_diff_mark_next(run: Path, page: Page) -> None:
         page.goto(address)
         with page.expect_navigation():  # ends with the load: keys are heard from then on
             page.select_option("select[name=cause]", "wrong_value")
-        expect(page.locator("#found")).to_have_text(f"{len(rows)} pairs found")
+        expect(page.locator("#found")).to_have_text(f"{counted(len(rows), 'pair')} found")
         expect(page.locator("tbody tr")).to_have_count(min(len(rows), 50))
         page.keyboard.press("Escape")  # out of the select
         page.keyboard.press("o")

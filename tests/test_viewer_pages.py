@@ -15,6 +15,7 @@ import pytest
 from pairsmith.pipeline.chain.table import stage_folder
 from pairsmith.pipeline.pairing.drops import read_marks
 from pairsmith.pipeline.report.history import RunReader
+from pairsmith.pipeline.report.words import counted
 from pairsmith.pipeline.run import AddressError, is_loopback
 from pairsmith.pipeline.viewer.index import Filter, PairIndex
 from pairsmith.pipeline.viewer.serving import allowed_hosts, open_listener
@@ -81,7 +82,7 @@ def test_the_list_shows_all_pairs_and_filters_them(run: Path, pairs: list[Pair])
             pair.pair_id for pair in sorted(pairs, key=lambda pair: index.row_of[pair.pair_id]) if holds(pair)
         ], one
         page = get(run, f"/?{one.query()}")
-        assert f"{len(found)} pairs found" in page.text
+        assert f"{counted(len(found), 'pair')} found" in page.text
         assert [key for key in found[:50] if f"/pairs/{key}" not in page.text] == []
 
 
@@ -267,7 +268,7 @@ def test_it_listens_on_loopback_unless_told_otherwise() -> None:
     assert allowed_hosts("127.0.0.1", 8765) == {"127.0.0.1:8765", "localhost:8765"}
     assert allowed_hosts("192.0.2.1", 80) == {"192.0.2.1:80", "192.0.2.1"}
     for every in ("0.0.0.0", "::", ""):
-        with pytest.raises(AddressError, match="name one address"):
+        with pytest.raises(AddressError, match="give one address"):
             open_listener(every, 0)
 
 

@@ -24,6 +24,15 @@ INSTEAD = {
     r"a language model's word": "the judgement of a language model",
     r"orders that say nothing": "statements without effect",
     r"last and next|next and last": "previous and next",
+    r"in there(?=[.;,]|$)": "what it is in, or nothing",
+    r"there already": "reused, already made",
+    r"would (work on|ask at most)": "planned",
+    r"(is|are) no (list|JSON|Python)": "is not a list, JSON, Python",
+    r"holds half": "contains half",
+    r"put that right": "fix this",
+    r"works on it": "is using it",
+    r"as (it|they) stands?": "unchanged",
+    r"counts? (in nothing|nowhere)": "is not counted",
 }
 """What is not written, as a regular expression, and what is written instead."""
 _OLD = re.compile("|".join(rf"\b({words})\b" for words in INSTEAD), re.IGNORECASE)

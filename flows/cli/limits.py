@@ -35,7 +35,9 @@ def need_memory(own: Path = Path("/proc/self/cgroup"), groups: Path = Path("/sys
     space, _ = resource.getrlimit(resource.RLIMIT_AS)
     if space != resource.RLIM_INFINITY and space < _LEAST_SPACE:
         allowed = f"address space is limited to {space >> 20} MiB (ulimit -v)"
-        raise TooLittleError(f"{allowed}; allow {_LEAST_SPACE >> 20} MiB or more, most of it is only reserved")
+        raise TooLittleError(
+            f"{allowed}; allow {_LEAST_SPACE >> 20} MiB or more, most of it is reserved, not used"
+        )
     free = {"this machine has": psutil.virtual_memory().available + psutil.swap_memory().free}
     for line in own.read_text(encoding="utf-8").splitlines() if own.is_file() else ():
         _, kind, path = line.split(":", 2)

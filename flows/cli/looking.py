@@ -26,7 +26,7 @@ class ThereAlreadyError(PairsmithError):
 
 
 class BrokenFileError(PairsmithError):
-    """Files of a run that are not as they were written."""
+    """Files of a run that are missing or changed."""
 
 
 @verb("init")
@@ -56,10 +56,10 @@ def init_command(
         typer.echo(text, nl=False)
         return
     if path.exists() and not force:
-        raise ThereAlreadyError(f"{path}: the file exists; give another name, or --force to overwrite it")
+        raise ThereAlreadyError(f"{path}: the file exists; choose another name, or overwrite it with --force")
     write_whole(path, text.encode())
     then = f"--set problems.source=jsonl --set problems.path={path}" if is_problems else str(path)
-    reporter().log(f"wrote {path}; look through it, then: pairsmith build {then} --dry-run")
+    reporter().log(f"wrote {path}; check it, then: pairsmith build {then} --dry-run")
 
 
 @verb("status")
@@ -86,7 +86,7 @@ def status_command(
 def inspect_command(
     run: RunArgument, pairs: Annotated[int, typer.Option("--pairs", min=0, help="Pairs to show.")] = 1
 ) -> None:
-    """Show what a run holds: its stages, scores and some pairs.
+    """Show a run's stages, scores and some pairs.
 
     On a terminal, long output opens in a pager; `PAGER=cat` turns that off.
 
@@ -101,7 +101,7 @@ def inspect_command(
 
 @verb("verify")
 def verify_command(run: RunArgument) -> None:
-    """Read every file of a run's stages, and name those that are missing or not as they were written.
+    """Check every file of a run's stages, and list those that are missing or changed.
 
     A build trusts a manifest: of a stage of more than 256 MiB it reads some files, other ones each time.
 
@@ -113,8 +113,8 @@ def verify_command(run: RunArgument) -> None:
         broken = list(broken_files(folder))
     if broken:
         names = ", ".join(str(path.relative_to(folder)) for path in broken)
-        raise BrokenFileError(f"{run}: not as written: {names}; delete them and build again")
-    reporter().log(f"verify      {run}: all files are as they were written")
+        raise BrokenFileError(f"{run}: missing or changed: {names}; delete them and build again")
+    reporter().log(f"verify      {run}: all files are unchanged")
 
 
 @verb("repeats")
@@ -170,7 +170,7 @@ def view_command(
 ) -> None:
     """Look at the pairs of a run in a browser, and mark good, bad and wrongly labelled ones.
 
-    Of a folder of rounds it shows the round to keep, else the last one; name `mine/round-2` for another.
+    For a folder of rounds it shows the recommended round, else the last one; give `mine/round-2` for another.
 
     Example: `pairsmith view runs/demo`
     """

@@ -35,8 +35,8 @@ def show_refresh_plan(config: RunConfig, cache: Path, console: Console) -> None:
     config, shards = show_parts(config, cache, console, parts)
     _show_forecast(config, cache, console, shards)
     named = [f"{kind} {repo}" for kind in ("dataset", "model") if (repo := getattr(config.publish, kind))]
-    target = f"published to {', '.join(named)} if the gate lets it" if named else "published nowhere"
-    print_lines(console, f"what came out new is a version, {target}{'' if named else ': no publish.dataset'}")
+    target = f"published to {', '.join(named)} if the gate passes" if named else "published nowhere"
+    print_lines(console, f"a changed dataset becomes a version, {target}{'' if named else ': no publish.dataset'}")
 
 
 def show_parts(
@@ -57,7 +57,7 @@ def show_parts(
         for stage in chain_table.STAGES
         if not parts or stage.name in parts
     ]
-    print_table(console, ("stage", "would work on", "there already"), rows, title)
+    print_table(console, ("stage", "planned", "already made"), rows, title)
     print_lines(console, *kept, *notes)
     return config, shards
 
@@ -71,7 +71,7 @@ def _show_forecast(config: RunConfig, cache: Path, console: Console, shards: Map
         console.print("forecast: nothing left to sample")
         return
     forecast, is_measured = forecast_before(config, cache, n_problems * config.sampling.n)
-    guess = "a guess: this model has not been measured yet"
+    guess = "an estimate: this model has not been measured yet"
     source = "from earlier runs of this model" if is_measured else guess
     print_lines(console, f"forecast: {forecast.words()} ({source})")
 
@@ -95,7 +95,7 @@ def _there(run: Path, stage: Stage) -> str:
 
 
 def show_synthesis_plan(config: RunConfig, cache: Path, console: Console) -> None:
-    """Print the steps with what each would ask at most, and the forecast."""
+    """Print the steps with the most that each asks for, and the forecast."""
     from pairsmith.flows.synthesis import read_seeds, step_config  # loads Prefect
 
     title = f"plan of {made.synthesis_folder(config.run)}"
@@ -117,12 +117,12 @@ def show_synthesis_plan(config: RunConfig, cache: Path, console: Console) -> Non
         rows.append((step, f"{n} prompts, {own.sampling.n} answers each, by {own.sampling.model}", there))
     n_programs = n_problems * settings.responses.n
     rows.append(("agreement", f"{n_programs} programs on at most {made.MAX_INPUTS} inputs each", ""))
-    print_table(console, ("step", "would ask at most", "there already"), rows, title)
+    print_table(console, ("step", "planned", "already made"), rows, title)
     is_measured = all(is_measured for _, is_measured in forecasts)
     source = (
         "from earlier runs of these models"
         if is_measured
-        else "partly a guess: some models have not been measured yet"
+        else "partly an estimate: some models have not been measured yet"
     )
     total = functools.reduce(Forecast.plus, (forecast for forecast, _ in forecasts))
     print_lines(console, *kept, *notes, f"forecast: {total.words()} ({source})")
@@ -153,8 +153,8 @@ def show_rounds_plan(settings: RunConfig, cache: Path, console: Console) -> None
         values = [
             "the method's" if value is None else f"{value:g}" for value in (training.learning_rate, training.beta)
         ]
-        done = "yes" if number in scored else "begun" if round_folder(settings.run, number).is_dir() else "no"
+        done = "yes" if number in scored else "started" if round_folder(settings.run, number).is_dir() else "no"
         rows.append((number, policy, start, *values, f"{one.sampling.temperature:g}", done))
-    header = ("round", "draws from", "starts at", "rate", "beta", "temperature", "done")
+    header = ("round", "sampled model", "trained from", "learning rate", "beta", "temperature", "done")
     print_table(console, header, rows, "plan of the rounds")
     show_plan(laid_over(settings, 1), cache, console)

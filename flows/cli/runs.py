@@ -40,7 +40,7 @@ def build_command(
 ) -> None:
     """Sample, execute, judge, parse and pair: makes the preference dataset.
 
-    A preview is a run beside it, `RUN-preview`; what it draws is in the store of samples, and not drawn again.
+    A preview is a separate run, `RUN-preview`; the whole run reuses its samples.
 
     Examples: `pairsmith build run.toml --preview 3`,
     `pairsmith build run.toml --set sampling.n=8`
@@ -90,7 +90,7 @@ def _preview(settings: RunConfig, folder: Path, n_problems: int) -> None:
     show_problems(small.run, console)
     show_run(small.run, n_problems * small.pairs.max_per_problem, console)
     reporter().log("")
-    reporter().log("-- the whole run; what the preview drew is not drawn again")
+    reporter().log("-- the whole run; it reuses the samples of the preview")
     show_plan(settings, folder, console)
 
 
@@ -118,12 +118,14 @@ def evaluate_command(
     dry_run: DryRun = False,
     cache: Cache = None,
 ) -> None:
-    """Score the start and what the run trained, or any other model, on held-out problems or known benchmarks.
+    """Score the start and the trained model, or any other model, on held-out problems or known benchmarks.
 
     Example: `pairsmith evaluate --model models/mine --on humaneval+ --on mbpp+=MbppPlus.jsonl.gz`
     """
     if limit is not None and not on:
-        raise typer.BadParameter("it limits the sets of --on; use problems.limit for the run's own problems")
+        raise typer.BadParameter(
+            "--limit applies to the sets of --on; for the run's own problems use problems.limit"
+        )
     given = [*(overrides or ()), *evaluation_overrides(on or (), model, adapter, samples, limit)]
 
     def work(settings: RunConfig, folder: Path) -> None:
@@ -139,7 +141,7 @@ def evaluate_command(
 def demo_command(
     config: ConfigFile = None, overrides: Overrides = None, dry_run: DryRun = False, cache: Cache = None
 ) -> None:
-    """Build, train and evaluate on starter problems with the embedded model; about ten minutes on two cores.
+    """Build, train and evaluate on starter problems with the embedded model; about 7 minutes on two cores.
 
     Example: `pairsmith demo --set run=runs/mine`
     """
@@ -175,7 +177,7 @@ def _is_built(settings: RunConfig, shards: "Mapping[str, LoadedProblems]", lines
             reporter().log(line)
         with remembered(settings):
             for manifest in manifests:
-                reporter().log(f"{manifest.stage:<11} {manifest.n_out:>6} rows there already")
+                reporter().log(f"{manifest.stage:<11} {manifest.n_out:>6} rows reused")
     _print_stages(settings)
     print_report(settings)
     return True
@@ -219,7 +221,7 @@ def synthesize_command(
         if path.stat().st_size:
             reporter().log(f"next        pairsmith build --set problems.source=jsonl --set problems.path={path}")
         else:
-            reporter().log("no problem is kept; the report gives the reasons")
+            reporter().log("no problem was kept; the report gives the reasons")
 
     run_on_config(config, overrides, dry_run, cache, work, ("show_synthesis_plan",))
 
@@ -241,7 +243,7 @@ def refresh_command(
     dry_run: DryRun = False,
     cache: Cache = None,
 ) -> None:
-    """Redo what changed, write a version with its changelog, check the gate, and publish if `publish` is set.
+    """Rebuild what changed, write a version with its changelog, check the gate, and publish if `publish` is set.
 
     Example: `pairsmith refresh run.toml --set publish.dataset=me/pairs`
     """

@@ -39,9 +39,9 @@ def need_pairs(config: RunConfig) -> None:
 def need_publishable(config: RunConfig) -> None:
     """Raise NotReadyError where there is nothing to publish, or nowhere."""
     if not config.publish.dataset and not config.publish.model:
-        raise NotReadyError("no repository to publish to; give --set publish.dataset=owner/name")
+        raise NotReadyError("no repository to publish to; set publish.dataset=owner/name")
     if not config.store and not (config.run / "dataset").is_dir():
-        raise NotReadyError(f"{config.run}: no dataset in there; run `pairsmith build` first")
+        raise NotReadyError(f"{config.run}: no dataset; run `pairsmith build` first")
 
 
 DEBUG = "PAIRSMITH_DEBUG"
@@ -50,7 +50,7 @@ EXIT_ERROR = 1
 EXIT_CODES = {
     0: "success, also if there was nothing to do",
     1: "an error, reported in one line with cause and remedy; or a failed check or gate",
-    2: "wrong usage: an unknown command or option, a missing argument",
+    2: "incorrect usage: an unknown command or option, a missing argument",
     128 + signal.SIGINT: "stopped by Ctrl-C; results so far are kept, and the same command resumes",
     128 + signal.SIGPIPE: "the reader of the output closed it",
     128 + signal.SIGTERM: "stopped by SIGTERM; as with Ctrl-C",
@@ -103,7 +103,7 @@ def complete_key(incomplete: str) -> Iterator[tuple[str, str]]:
             yield f"{key.path}=", key.description
 
 
-ConfigFile = Annotated[Path | None, typer.Argument(help="TOML file; default: default settings.")]
+ConfigFile = Annotated[Path | None, typer.Argument(help="TOML file; without one, the default settings.")]
 RunArgument = Annotated[
     str, typer.Argument(help="Run folder, its TOML file, or its address in a store, `s3://bucket/mine`.")
 ]
@@ -290,7 +290,7 @@ def run_here(run: str, is_written: bool = False) -> Iterator[Path]:
     if "://" not in run:
         folder = load_config(Path(run)).run if run.endswith(".toml") and Path(run).is_file() else Path(run)
         if not folder.is_dir():
-            raise NotReadyError(f"{folder}: no such run folder; name one that `pairsmith build` wrote")
+            raise NotReadyError(f"{folder}: no such run folder; give one that `pairsmith build` wrote")
         yield folder
         return
     from pairsmith.pipeline.chain.tools import is_read, look, nothing_at, open_stored

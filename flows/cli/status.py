@@ -52,14 +52,14 @@ def show_status(target: str | None, overrides: Iterable[str], cache: Path, conso
     states = _states(subject.folder, subject.config, cache)
     is_at_work = is_locked(subject.work)
     if all(row.state is State.MISSING for row in states) and not is_at_work and not subject.words:
-        raise NoRunError(f"{subject.title}: nothing of a run in there; name what `pairsmith build` wrote")
+        raise NoRunError(f"{subject.title}: not a run folder; give a folder that `pairsmith build` wrote")
     print_lines(console, _sentence(states, subject))
     _print_states(states, console)
     print_lines(console, *subject.words)
     _show_running(subject.work, console)
     if subject.config is None:
         why = "the run's configuration is missing or no longer valid"
-        print_lines(console, f"stale stages are unknown: {why}; name its TOML file: pairsmith status run.toml")
+        print_lines(console, f"stale stages are unknown: {why}; give its TOML file: pairsmith status run.toml")
 
 
 def _sentence(states: Sequence[StageState], subject: "_Subject") -> str:
@@ -67,7 +67,7 @@ def _sentence(states: Sequence[StageState], subject: "_Subject") -> str:
     n_done = sum(row.state is State.DONE for row in states)
     pairs = next((f", {counted(row.n_rows, 'pair')}" for row in states if row.stage == "pairs" and row.n_rows), "")
     if is_locked(subject.work):
-        return f"{subject.title} is at work: {n_done} of {len(states)} parts done{pairs}"
+        return f"{subject.title} is running: {n_done} of {len(states)} parts done{pairs}"
     open_parts = [row for row in states if row.state is not State.DONE]
     if not open_parts:
         return f"{subject.title} is done{pairs}; next: pairsmith view {subject.title}"
@@ -88,17 +88,18 @@ def _config_of(subject: "_Subject") -> str:
 def show_next(console: Console) -> None:
     """Print what to do next in the folder that the command was called in."""
     files = [path for path in sorted(Path().glob("*.toml")) if _is_config(path)]
-    if _RUNS.is_dir() and _print_runs(sorted(_RUNS.iterdir()), console):
-        lines = ["state of a run and next step: pairsmith status runs/NAME"]
-        lines += [f"start another run: pairsmith build {path} --dry-run" for path in files[:1]]
+    if _RUNS.is_dir() and (runs := _print_runs(sorted(_RUNS.iterdir()), console)):
+        newest = max(runs, key=lambda run: run.stat().st_mtime)
+        lines = [f"state of a run and its next step: pairsmith status {newest}"]
+        lines += [f"another run: pairsmith build {path} --dry-run" for path in files[:1]]
     elif files:
-        lines = [f"{files[0]} is there, and no run; next: pairsmith build {files[0]} --dry-run"]
+        lines = [f"{files[0]} has no run yet; next: pairsmith build {files[0]} --dry-run"]
     else:
         lines = [
             "this folder contains no run; start with one of:",
             "  pairsmith demo                             the whole chain on small problems, 7 minutes",
             "  pairsmith init run.toml                    a configuration for your own model and problems",
-            "  pairsmith judge humaneval samples.jsonl    judge samples that you have",
+            "  pairsmith judge humaneval samples.jsonl    judge your own samples",
         ]
     print_lines(console, *lines, "all verbs: pairsmith --help")
 
@@ -127,15 +128,15 @@ def _find(target: str, overrides: list[str], cache: Path) -> _Subject:
     is_address = "://" in target
     if not is_address and not Path(target).is_dir():
         if not Path(target).exists():
-            raise NoRunError(f"{target}: no such run folder, and no such TOML file")
+            raise NoRunError(f"{target}: no such run folder or TOML file")
         config = load_config(Path(target), overrides)
         if config.store:
             return _in_store(config.store, look(config.store, cache, config.run), config.run, config)
         if not config.run.is_dir():
-            raise NoRunError(f"{config.run}: no such run folder; `pairsmith build` makes it")
+            raise NoRunError(f"{config.run}: no such run folder; run `pairsmith build` first")
         return _Subject(str(config.run), config.run, config.run, config, toml=target)
     if overrides:
-        raise ConfigError("--set needs a configuration: name the TOML file instead of the run folder")
+        raise ConfigError("--set needs a configuration: give the TOML file instead of the run folder")
     if is_address:
         stored = look(target, cache)
         return _in_store(target, stored, stored.run, read_config(stored.run))
@@ -181,18 +182,20 @@ def _print_states(states: Iterable[StageState], console: Console) -> None:
         rows = f"{one.n_rows:,}" if one.stage in stored and one.state is not State.MISSING else ""
         state = Text(str(one.state), _STYLES.get(one.state, "dim"))
         table.append((one.stage, state, rows, shards, "\n".join(map(visible, one.reasons))))
-    print_table(console, ("stage", "state", "rows", "shards", "why"), table)
+    header = ("stage", "state", "rows", "shards", "why")
+    n_columns = 5 if any(row[-1] for row in table) else 4
+    print_table(console, header[:n_columns], [row[:n_columns] for row in table])
 
 
 def _show_runs(console: Console) -> None:
     runs = sorted(_RUNS.iterdir()) if _RUNS.is_dir() else []
     if not _print_runs(runs, console):
-        raise NoRunError(f"{_RUNS}: no run in there; name a run folder, or the TOML file of a run")
+        raise NoRunError(f"{_RUNS}: contains no run; give a run folder, or the TOML file of a run")
 
 
-def _print_runs(runs: Iterable[Path], console: Console) -> int:
-    """Print a line for each folder that is a run; return how many are."""
-    rows = []
+def _print_runs(runs: Iterable[Path], console: Console) -> list[Path]:
+    """Print a line for each folder that is a run; return these."""
+    rows, shown = [], []
     for run in runs:
         done = [row for row in _states(run, None, _RUNS) if row.state is State.DONE] if run.is_dir() else []
         now = "running" if is_locked(run) else ""
@@ -200,9 +203,10 @@ def _print_runs(runs: Iterable[Path], console: Console) -> int:
             pairs = next((f"{row.n_rows:,}" for row in done if row.stage == "pairs"), "")
             last = f"up to {done[-1].stage}" if done else ""
             rows.append((str(run), last, pairs, now))
+            shown.append(run)
     if rows:
-        print_table(console, ("run", "done", "pairs", "now"), rows)
-    return len(rows)
+        print_table(console, ("run", "done", "pairs", "state"), rows)
+    return shown
 
 
 def _show_running(run: Path, console: Console) -> None:

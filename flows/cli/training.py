@@ -68,7 +68,7 @@ def _preset_file(name: str) -> Path | None:
     folder = packaged_folder("presets", "data/presets")
     known = sorted(file.stem for file in folder.glob("*.toml"))
     if name not in known:
-        raise ConfigError(f"--preset {name}: there are {', '.join(known)}")
+        raise ConfigError(f"--preset {name}: unknown; known are {', '.join(known)}")
     return folder / f"{name}.toml"
 
 
@@ -214,7 +214,7 @@ def rounds_command(
     dry_run: DryRun = False,
     cache: Cache = None,
 ) -> None:
-    """Align in rounds: draw from what the last round trained, pair, train, evaluate, and know when to stop.
+    """Align in rounds: sample from the model of the last round, pair, train, evaluate, and stop without a gain.
 
     Example: `pairsmith rounds run.toml --rounds 4 --set rounds.replay=0.2`
     """

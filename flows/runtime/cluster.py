@@ -86,7 +86,9 @@ def make_shards(run_dir: Path, names: Sequence[str], config: RunConfig, cache: P
             _look_for(address)
             ray.init(address=address or None, log_to_driver=False, include_dashboard=False)
     except OSError as error:
-        raise EngineError(f"engine.address={address!r}: no Ray cluster there ({first_line(error)})") from None
+        raise EngineError(
+            f"engine.address={address!r}: no Ray cluster at this address ({first_line(error)})"
+        ) from None
     try:
         with reporter().stage("shards", len(pending), "shards") as bar:
             for name in _make(run_dir, pending, config, cache):
@@ -96,7 +98,7 @@ def make_shards(run_dir: Path, names: Sequence[str], config: RunConfig, cache: P
     except ray.exceptions.RayTaskError as error:
         raise error.cause from None
     except ray.exceptions.RayActorError as error:
-        raise EngineError(f"a process that draws died {_MAX_RETRIES + 1} times: {first_line(error)}") from None
+        raise EngineError(f"a sampling process died {_MAX_RETRIES + 1} times: {first_line(error)}") from None
     finally:
         if is_mine:
             ray.shutdown()

@@ -194,7 +194,7 @@ def _draw_and_judge(chain: Chain, names: Sequence[str], meter: Meter, stages: Se
     pending = [name for name in sorted(names) if not chain.has("candidates", name)]
     ready = [name for name in sorted(names) if name not in pending]
     if pending and ready:
-        reporter().log(f"candidates  {len(ready)} of {len(names)} shards there already")
+        reporter().log(f"candidates  {len(ready)} of {len(names)} shards reused")
     n = chain.config.sampling.n * sum(len(chain.rows("problems", name)) for name in pending)
     n_ready = sum(chain.folder("candidates").n_rows(name) for name in ready)
     totals = {"candidates": n} if pending else {}
@@ -294,7 +294,7 @@ def run_stage(chain: Chain, name: str, sizes: Mapping[str, int], in_threads: boo
         return
     pending = [shard for shard in sorted(sizes) if not chain.has(name, shard)]
     if 0 < len(pending) < len(sizes):
-        reporter().log(f"{name:<11} {len(sizes) - len(pending)} of {len(sizes)} shards there already")
+        reporter().log(f"{name:<11} {len(sizes) - len(pending)} of {len(sizes)} shards reused")
     if pending:
         with reporter().stage(name, sum(sizes[shard] for shard in pending), stage.unit) as bar:
             if in_threads:
@@ -324,5 +324,5 @@ def _make_in_threads(
 def _is_there(chain: Chain, stage: str, names: Sequence[str] | Mapping[str, int]) -> bool:
     manifest = chain.done(stage, names)
     if manifest is not None:
-        reporter().log(f"{stage:<11} {manifest.n_out:>6} rows there already")
+        reporter().log(f"{stage:<11} {manifest.n_out:>6} rows reused")
     return manifest is not None

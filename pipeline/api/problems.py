@@ -52,7 +52,7 @@ def as_problem(given: ProblemLike) -> Problem:
     if isinstance(given, Problem):
         return given
     if not isinstance(given, Mapping):
-        raise ProblemsError(f"a problem is a record or a dict, not {type(given).__name__}")
+        raise ProblemsError(f"a problem must be a record or a dict, not {type(given).__name__}")
     if "judged_by" in given:  # a record as JSON, such as `pairsmith export` writes
         try:
             return _RECORD.validate_python(dict(given))
@@ -69,7 +69,7 @@ def as_problem(given: ProblemLike) -> Problem:
     except (RowError, TestSyntaxError) as error:
         raise ProblemsError(f"{name if name is not None else 'problem'}: {error}") from None
     if problem.judged_by is JudgedBy.NOTHING:
-        raise ProblemsError(f"{name or 'problem'}: nothing can judge these tests: {reason}")
+        raise ProblemsError(f"{name or 'problem'}: these tests can't be judged: {reason}")
     return problem
 
 
@@ -119,7 +119,7 @@ def load_problems(
         with borrowed(judge) as opened:
             completed = complete(loaded.pending, opened.pool)
         if completed.n_lost_inputs:
-            log(f"{completed.n_lost_inputs} inputs left out: no usable answer of the reference")
+            log(f"{completed.n_lost_inputs} inputs left out: the reference gives no usable answer")
         problems += completed.problems
     return sorted(problems, key=lambda problem: problem.problem_id)
 
@@ -142,7 +142,7 @@ def _source(text: str) -> dict[str, Any]:
         if text.count("/") == 1 and not text.endswith((".jsonl", ".gz", ".json")):
             return {"source": "hub", "dataset": text}
         if near := difflib.get_close_matches(name, SOURCES, n=1):
-            raise ProblemsError(f"{name}: no benchmark and no file; did you mean {near[0]!r}?")
+            raise ProblemsError(f"{name}: neither a benchmark nor a file; did you mean {near[0]!r}?")
     _, row = next(iter(read_rows(Path(text))))  # names the file that is not there
     return {"source": _source_of(row) if isinstance(row, Mapping) else "jsonl", "path": text}
 
@@ -172,7 +172,9 @@ def _tested_function(tests: Any) -> str:
     } - bound
     names = sorted(name for name in called if not hasattr(builtins, name))
     if len(names) != 1:
-        raise ProblemsError(f"no 'entry_point', and the tests call {', '.join(names) or 'no function'}: name one")
+        raise ProblemsError(
+            f"no 'entry_point', and the tests call {', '.join(names) or 'no function'}: set 'entry_point'"
+        )
     return names[0]
 
 

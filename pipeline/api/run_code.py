@@ -37,7 +37,7 @@ def run_code(judge: Judge, request: Mapping[str, Any]) -> dict[str, Any]:
     """
     code, language, stdin = _text(request, "code"), _language(request), _text(request, "stdin", "")
     if request.get("files") or request.get("fetch_files"):
-        raise RunCodeError("files and fetch_files are not supported: a program gets its standard input alone")
+        raise RunCodeError("files and fetch_files are not supported: a program gets standard input only")
     limit_s = _number(request, "run_timeout")
     lower: dict[str, float] = {}
     if limit_s is not None:
@@ -100,7 +100,7 @@ def _language(request: Mapping[str, Any]) -> str:
     name = _text(request, "language").lower()
     name = _NAMES.get(name, ALIASES.get(name, name))
     if name != "python" and name not in LANGUAGES:
-        raise RunCodeError(f"language {name[:40]!r} is unknown; there are {', '.join(['python', *LANGUAGES])}")
+        raise RunCodeError(f"unknown language {name[:40]!r}; known are {', '.join(['python', *LANGUAGES])}")
     return name
 
 

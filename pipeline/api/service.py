@@ -161,10 +161,10 @@ class JudgeService:
             while not (await asyncio.wait({waiting}, timeout=_LOOK_S))[0]:
                 if await request.is_disconnected():
                     future.cancel()  # one that runs already is run to its end: its limits end it
-                    raise _RefusedError(_GONE, "the client went away")
+                    raise _RefusedError(_GONE, "the client disconnected")
             return waiting.result()
         except TimeoutError:
-            raise _RefusedError(408, f"the body did not come within {READ_S:.0f} s") from None
+            raise _RefusedError(408, f"the body did not arrive within {READ_S:.0f} s") from None
         finally:
             metrics.n_waiting -= 1
             metrics.n_bytes -= n_bytes
@@ -176,13 +176,15 @@ class JudgeService:
         given = row.get("problem")
         if given is None and (name := row.get("problem_id")) is not None:
             if not isinstance(name, str) or name not in self._problems:
-                raise _RefusedError(404, f"there is no problem {str(name)[:80]!r} here")
+                raise _RefusedError(404, f"unknown problem {str(name)[:80]!r}")
             given = self._problems[name]
         if given is None:
             raise _RefusedError(422, "no 'problem', a JSON object, and no 'problem_id'")
         form = row.get("form", "auto")
         if form not in ("auto", "answer", "continuation", "as_is"):
-            raise _RefusedError(422, f"form {str(form)[:40]!r}; there are auto, answer, continuation, as_is")
+            raise _RefusedError(
+                422, f"unknown form {str(form)[:40]!r}; known are auto, answer, continuation, as_is"
+            )
         verdict = self._judge.one(
             as_problem(given), row.get("completion"), form=form, limits=_limits(row.get("limits"))  # type: ignore[arg-type]
         )  # fmt: skip
@@ -212,7 +214,7 @@ class JudgeService:
     def _check_token(self, request: Request) -> None:
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         if self._token and not hmac.compare_digest(given.encode(), self._token.encode()):
-            raise _RefusedError(401, "no right token: Authorization: Bearer ...")
+            raise _RefusedError(401, "missing or wrong token; send it as Authorization: Bearer ...")
 
     def _wait_s(self) -> int:
         """Return an estimate, in seconds, of when half of the waiting requests will be done, by the last ones."""
@@ -262,11 +264,11 @@ def _parse(body: bytes) -> dict[str, Any]:
         if _HALF_PAIR.search(body):
             json.dumps(row, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise _RefusedError(422, "the body holds half of a surrogate pair") from None
+        raise _RefusedError(422, "the body contains half of a surrogate pair") from None
     except (ValueError, RecursionError):
-        raise _RefusedError(422, "the body is no JSON") from None
+        raise _RefusedError(422, "the body is not JSON") from None
     if not isinstance(row, dict):
-        raise _RefusedError(422, "the body is no JSON object")
+        raise _RefusedError(422, "the body is not a JSON object")
     return row
 
 
@@ -278,7 +280,7 @@ def _limits(given: Any) -> dict[str, float]:
         raise _RefusedError(422, "limits must be a JSON object")
     for name, value in given.items():
         if name not in _LIMITS:
-            raise _RefusedError(422, f"there is no limit {str(name)[:40]!r}; there are {', '.join(_LIMITS)}")
+            raise _RefusedError(422, f"unknown limit {str(name)[:40]!r}; known are {', '.join(_LIMITS)}")
         if not is_number(value) or value <= 0:
             raise _RefusedError(422, f"limit {name} must be a number above 0")
     whole = {

@@ -213,14 +213,14 @@ def _examine_stage(
     state, reasons = State.DONE, tuple[str, ...]()
     if manifest is None:
         state = State.PARTIAL if there else State.MISSING
-        reasons = (f"{n_current} of {len(keys)} shards there; not finished",) if there else ()
+        reasons = (f"{n_current} of {len(keys)} shards made; not finished",) if there else ()
     else:
         n_other = len({file.name for file in manifest.files} - set(keys)) if stage.whole is None else 0
         if n_current < len(keys) or n_other:
             state = State.STALE
             reasons = list_changes(stage, chain.config, made, manifest.versions.get("stage", ""))
         if n_other:
-            reasons += (f"{n_other} shards are of problems that are not wanted any more",)
+            reasons += (f"{n_other} shards are of problems that the configuration no longer selects",)
     return StageState(stage.name, state, n_rows, n_current, len(keys), reasons)
 
 
@@ -229,9 +229,9 @@ def list_changes(stage: Stage, config: RunConfig, made: Provenance | None, versi
     reasons = []
     now = str(stage.version) if stage.record is not None else version
     if version != now:
-        reasons.append(f"made by stage version {version}, the code is at {now}")
+        reasons.append(f"made by stage version {version}, now {now}")
     if made is None:
-        return (*reasons, "the settings that it was made with were not kept")
+        return (*reasons, "the settings of the last build are unknown")
     wanted, defaults = stage.settings_in(config), stage.settings_in(RunConfig())
     for key in sorted(made.settings.keys() | wanted):
         before, after = (settings.get(key, defaults.get(key, "not set")) for settings in (made.settings, wanted))
@@ -270,11 +270,11 @@ def _examine_part(run_dir: Path, stage: Stage, config: RunConfig, made: Provenan
         has_begun = folder.is_dir() and any(folder.iterdir())
         return StageState(stage.name, State.PARTIAL if has_begun else State.MISSING, n_shards=1)
     if made is None:
-        reasons: tuple[str, ...] = ("the settings that it was made with were not kept",)
+        reasons: tuple[str, ...] = ("the settings of the last build are unknown",)
         return StageState(stage.name, State.UNKNOWN, n_shards=1, reasons=reasons)
     reasons = list_changes(stage, config, made, "")
     if made.pairs != mark_of(run_dir, "pairs"):
-        reasons += ("the pairs have changed since",)
+        reasons += ("the pairs have changed",)
     return StageState(stage.name, State.STALE if reasons else State.DONE, 0, int(not reasons), 1, reasons)
 
 

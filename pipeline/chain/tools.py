@@ -158,7 +158,7 @@ def look(
             only is None or only(name) for name in near.changed() if name in known or name not in there
         )
         if n_waiting:
-            words.append(f"{run}: {n_waiting} files are not in the store; the next run puts them there")
+            words.append(f"{run}: {n_waiting} files are not in the store; the next run uploads them")
     return Stored(copy.run, not there, tuple(words))
 
 
@@ -184,7 +184,7 @@ def open_stored(address: str, cache: Path) -> AbstractContextManager[Mirror]:
 
 def nothing_at(address: str) -> PairsmithError:
     """Return the error of an address where nothing is."""
-    return PairsmithError(f"{address}: nothing is there; look at the address, and at who may read it")
+    return PairsmithError(f"{address}: nothing found; check the address and its permissions")
 
 
 def _folder(address: str, cache: Path, kind: str) -> Path:

@@ -113,16 +113,16 @@ STAGE = _stage(
     reuse=_reuse,
     unit="candidates",
     counted=("standing.",),
-    planned=lambda planned: f"passed ones on at most {planned.config.crosscheck.n_inputs} more inputs a problem",
+    planned=lambda planned: f"passed ones on at most {planned.config.crosscheck.n_inputs} more inputs per problem",
 )
 PROBLEMS_STAGE = _stage(
     _PROBLEM_STANDINGS,
-    about="problems whose passed candidates disagree; share of mutants that the tests kill",
+    about="problems whose passed candidates disagree; share of mutants that the tests detect",
     record=ProblemCrosscheck,
     made_by=_STANDINGS,
     counted=("weak",),
     planned=lambda planned: (
         f"{planned.n_problems:,} problem{'s' * (planned.n_problems != 1)}, "
-        f"at most {planned.config.crosscheck.n_mutants} mutants each"
+        + (f"at most {n} mutants each" if (n := planned.config.crosscheck.n_mutants) else "no mutants")
     ),
 )

@@ -57,7 +57,7 @@ def rarefied_distinct(counts: Sequence[int], m: int) -> float:
     """
     n = sum(counts)
     if not 1 <= m <= n:
-        raise ValueError(f"{m} draws from {n} items: it needs 1 <= m <= {n}")
+        raise ValueError(f"{m} draws from {n} items: 1 <= m <= {n} is required")
     return sum(estimate_pass_at_k(n, count, m) for count in counts)
 
 
@@ -97,8 +97,8 @@ def _fingerprint(verdict: Verdict, trees: dict[str, Syntax]) -> str:
     tree = trees.get(verdict.candidate_id)
     if tree is None:
         raise ScoringError(
-            f"{verdict.problem_id}: candidate {verdict.candidate_id} has a verdict and no syntax; "
-            "run the parse stage on the same candidates"
+            f"{verdict.problem_id}: candidate {verdict.candidate_id} has a verdict but no syntax row; "
+            "run the stage syntax on the same candidates"
         )
     return tree.renamed or tree.exact
 
@@ -118,9 +118,9 @@ def estimate_pass_at_k(n: int, c: int, k: int) -> float:
     coefficient is formed, so large n neither overflows nor cancels.
     """
     if not 1 <= k <= n:
-        raise ValueError(f"pass@{k} of {n} candidates: it needs 1 <= k <= n; draw more, or ask for a smaller k")
+        raise ValueError(f"pass@{k} of {n} candidates: 1 <= k <= n is required; draw more candidates, or lower k")
     if not 0 <= c <= n:
-        raise ValueError(f"{c} of {n} candidates passed: it needs 0 <= c <= n")
+        raise ValueError(f"{c} of {n} candidates passed: 0 <= c <= n is required")
     if n - c < k:
         return 1.0
     all_fail = 1.0

@@ -56,7 +56,7 @@ def check_gate(
 
 def _check(name: str, gain: Gain | None, allowed: float, words: str, by_estimate: bool) -> GateCheck:
     if gain is None or math.isnan(gain.change.value):
-        reason = f"{words} was not measured; evaluate on more problems, or leave the check out"
+        reason = f"{words} was not measured; evaluate on more problems, or remove the check"
         return GateCheck(name, GateOutcome.UNMEASURED, UNDEFINED, allowed, reason)
     change = gain.change
     is_lower = change.value < -allowed
@@ -96,7 +96,7 @@ def read_gate(folder: Path) -> Gate | None:
         raise GateError(f"{place / GATE_FILE}: {line}; run `pairsmith evaluate` again") from None
     if gate.model == model_digest(place):
         return gate
-    reason = "another model was scored than the one that is there now; run `pairsmith evaluate` again"
+    reason = "the model has changed since it was scored; run `pairsmith evaluate` again"
     check = GateCheck(STALE, GateOutcome.UNMEASURED, UNDEFINED, 0.0, reason)
     return replace(gate, checks=(*gate.checks, check))
 

@@ -57,7 +57,7 @@ def round_config(config: RunConfig, number: int, before: RunConfig | None) -> Ru
     if before is None:
         return laid
     if trained is None:
-        raise RoundsError(f"{before.run}: nothing was trained there; delete the folder and run again")
+        raise RoundsError(f"{before.run}: contains no trained model; delete the folder and run again")
     sampling, training, settings = laid.sampling, laid.training, config.rounds
     if sampling.backend not in _NOT_OURS:
         sampling = sampling.model_copy(update=_policy(trained))

@@ -127,7 +127,7 @@ def read_round(
 def measure_kl(
     evaluation: Path, policy: SamplingConfig, start: SamplingConfig, cache: Path, report: Callable[[str], None]
 ) -> None:
-    """Write how far a round's model is from the start into `kl.json`: KL(policy || start), nats a token.
+    """Write how far a round's model is from the start into `kl.json`: KL(policy || start), nats per token.
 
     The mean of ln policy - ln start over the tokens of 64 of its draws on held-out problems, read by transformers
     whatever drew them. They are draws at the run's temperature, so it is the KL over what is drawn. Where a model
@@ -234,7 +234,7 @@ def why_stop(rows: Sequence[RoundRow], config: RunConfig) -> str:
     settings, last = config.rounds, rows[-1]
     fell = [check for check in last.refusals if check.outcome is GateOutcome.FELL]
     if "gate" in settings.stop and fell:
-        return f"a check of the gate fell: {fell[0].reason}"
+        return f"a check of the gate failed: {fell[0].reason}"
     gains = [pass_gain(row.step_gains) for row in rows[-_N_WITHOUT_GAIN:]]
     gained = [gain is not None and gain.is_significant and gain.change.value > 0.0 for gain in gains]
     if "gain" in settings.stop and len(rows) >= _N_WITHOUT_GAIN and not any(gained):

@@ -22,7 +22,7 @@ class Subject:
 
     name: str  # names its folder; the first of all subjects is the start that others are compared with
     words: str  # what it is, for the reader: never an absolute path
-    # How it is drawn from: `scoring.n` samples a problem, and a greedy one if that is asked for.
+    # How it is drawn from: `scoring.n` samples per problem, and a greedy one if that is asked for.
     sampling: SamplingConfig
 
 

@@ -178,10 +178,10 @@ def describe(engine: Engine, config: SandboxConfig = LIMITS) -> str:
     try:
         sandbox = Sandbox(engine, config)
     except SandboxFaultError as fault:
-        raise SandboxError(f"{engine.name}: no sandbox starts: {fault}") from None
+        raise SandboxError(f"{engine.name}: the sandbox does not start: {fault}") from None
     python, is_filtered = sandbox.python, sandbox.is_filtered
     sandbox.close()
-    apart = "namespaces of its own" if engine.isolation == "namespaces" else "a user id of its own"
+    apart = "its own namespaces" if engine.isolation == "namespaces" else "its own user id"
     memory = "whole tree (control group)" if engine.limits_tree else "each process alone (no control group here)"
     return (
         f"{engine.name}: Python {python}; each program in {apart}; memory limit: {memory}; "

@@ -64,7 +64,7 @@ def _planned(planned: Planned) -> str:
 
 STAGE = Stage(
     name=_NAME,
-    about="runs each distinct program in a sandbox; writes down values, no judgement",
+    about="runs each distinct program in a sandbox; records values, without judging them",
     record=Execution,
     reads=("problems", "programs"),
     settings=LIMITS,

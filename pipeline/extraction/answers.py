@@ -28,7 +28,7 @@ _LONE_FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})[ \t]*$", re.MULTILINE)
 def find_bare(text: str, entry_point: str, given: Sequence[Statement], reader: Reader, order: str) -> Found:
     """Return the code that is in a text between prose, its fence lines left out.
 
-    A text that is a program from its first to its last character is taken as it stands; else its statements are.
+    A text that is a program from its first to its last character is taken unchanged; else its statements are.
     One that defines the entry point twice, with prose between, is ambiguous by the order `agree`.
     """
     if reader.is_bare_program(text):
@@ -110,7 +110,7 @@ def _find(text: str, entry_point: str, given: Sequence[Statement], reader: Reade
 
 
 def _find_foreign(text: str, entry_point: str, given: Sequence[Statement], reader: Reader, order: str) -> Found:
-    """Return the stretches of lines between prose that are the program, as they stand, joined like blocks.
+    """Return the stretches of lines between prose that are the program, unchanged, joined like blocks.
 
     Where none is a program, the statements that the entry point needs are taken. Prose in front confuses a parser,
     so the lines that could begin the code are tried.
@@ -240,7 +240,7 @@ def _indented_code(text: str, entry_point: str) -> str:
 def find_function(text: str, problem: Problem, reader: Reader, config: ExtractionConfig) -> Found:
     """Return the program that defines the problem's entry point.
 
-    A text that is a program as it stands is one, whatever lines in it look like fences. Else the blocks that
+    A text that is already a program is one, whatever lines in it look like fences. Else the blocks that
     define the entry point are, each whole; else code between prose.
     """
     name, given = problem.entry_point, given_statements(problem, reader)

@@ -220,7 +220,7 @@ class Blocks:
     def _forms(self, code: str, choice: _Choice) -> tuple[str, str, bool]:
         """Return the whole program, its pruned form (empty where that is the same), and whether it is a program.
 
-        What is joined, or cut off behind all that the entry point needs, need not compile as it stands.
+        What is joined, or cut off behind all that the entry point needs, need not compile.
         """
         pruned = self._pruned(choice) if self.entry_point else ""
         is_ok = self.reader.compiles(code) and bool(code.strip())

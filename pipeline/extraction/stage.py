@@ -34,5 +34,5 @@ STAGE = Stage(
     run=_run,
     overlaps=True,
     counted=("extraction.",),
-    planned=lambda planned: f"{planned.n_draws} completions to look for code in",
+    planned=lambda planned: f"{planned.n_draws} completions",
 )

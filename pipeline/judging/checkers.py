@@ -69,7 +69,7 @@ def why_no_checker(source: str, language: str) -> str:
     try:
         arity = _arity(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        return f"the checker is no Python: {error}"
+        return f"the checker is not Python: {error}"
     return "" if arity in (2, 3) else "the checker defines no `check(input, output, expected)`"
 
 

@@ -36,5 +36,5 @@ STAGE = Stage(
     run=_run,
     overlaps=True,
     counted=("label.", "cause."),
-    planned=lambda planned: str(planned.n_draws),
+    planned=lambda planned: f"{planned.n_draws} executions",
 )

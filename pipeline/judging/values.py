@@ -5,7 +5,7 @@ Compares values of languages other than Python: Python's equality, but for these
 | expected | equal to it, beside itself |
 | --- | --- |
 | tuple, named tuple | a list of the same items, and a list expected a tuple: few languages have both |
-| dict whose keys are no text | JavaScript, TypeScript: the object whose keys are the texts of the keys |
+| dict whose keys are not text | JavaScript, TypeScript: the object whose keys are the texts of the keys |
 | anything | Bash: the word of the value (see `inside.foreign`); a number in any decimal writing: `3.0` for 3 |
 | text of one letter | a char: drivers give it as text |
 

@@ -27,7 +27,7 @@ def find_language(name: str) -> Language:
     """
     row = LANGUAGES.get(name)
     if row is None:
-        raise LanguageError(f"no language {name!r}; known are python, {', '.join(LANGUAGES)}")
+        raise LanguageError(f"unknown language {name!r}; known are python, {', '.join(LANGUAGES)}")
     return row
 
 
@@ -44,7 +44,7 @@ def find_grammar(name: str) -> Grammar:
         LanguageError: if the table has none of this name.
     """
     if name not in language_names():
-        raise LanguageError(f"no language {name!r}; known are {', '.join(language_names())}")
+        raise LanguageError(f"unknown language {name!r}; known are {', '.join(language_names())}")
     grammar: Grammar = import_module(f"pairsmith.pipeline.languages.{name}").GRAMMAR
     return grammar
 

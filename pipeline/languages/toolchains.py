@@ -151,7 +151,7 @@ class Toolchains:
             Job("", _FROM + function, function, (encode_arguments(arguments),), room=RUNTIME_ROOM)
         )
         if answer.status is not Status.OK:
-            raise SandboxFaultError(f"no toolchain can be looked for: {answer.status.value} {ending.detail}")
+            raise SandboxFaultError(f"toolchains can't be listed: {answer.status.value} {ending.detail}")
         return decode_value(answer.value)
 
     def _run(self, job: Job) -> tuple[Answer, Ending]:

@@ -173,7 +173,7 @@ def with_repairs(tables: PairingTables, run: Path) -> PairingTables:
     made = replace(tables, **joined, repairs=pl.concat(repairs))
     lost = made.repairs.filter(pl.col("repaired_from").is_null()).head(1).collect()
     if lost.height:
-        raise PairingError(f"{run / FOLDER}: a repair of no program; delete the folder and build again")
+        raise PairingError(f"{run / FOLDER}: a repair of an unknown program; delete the folder and build again")
     return made
 
 

@@ -98,7 +98,7 @@ def read_marks(run: Path) -> list[Mark]:
         return from_table(pq.read_table(path), Mark)
     except (OSError, KeyError, ValueError, pa.ArrowException) as error:
         reason = str(error).partition("\n")[0]
-        raise FolderError(f"{path}: can't be read ({reason}); move it away to build without its marks") from None
+        raise FolderError(f"{path}: can't be read ({reason}); move the file to build without its marks") from None
 
 
 def write_marks(run: Path, marks: Iterable[Mark]) -> None:

@@ -42,7 +42,7 @@ def split_of(problem_id: str, test_share: float) -> Split:
         ValueError: if `test_share` is outside [0, 1].
     """
     if not 0.0 <= test_share <= 1.0:
-        raise ValueError(f"test_share {test_share}: it is a share in [0, 1]")
+        raise ValueError(f"test_share {test_share}: must be in [0, 1]")
     framed = b"".join(len(part).to_bytes(8) + part for part in (b"split", problem_id.encode()))
     # 53 bits: as many as a float holds, so that the position stays below 1 and a share of 1 takes all.
     position = (int.from_bytes(hashlib.sha256(framed).digest()[:8]) >> 11) / 2**53

@@ -94,5 +94,5 @@ STAGE = Stage(
     unit="pairs",
     counted=("train.", "test."),
     count_word=count_words,
-    planned=lambda planned: f"at most {planned.n_problems * planned.config.pairs.max_per_problem}",
+    planned=lambda planned: f"at most {planned.n_problems * planned.config.pairs.max_per_problem} pairs",
 )

@@ -37,7 +37,7 @@ MAX_NODES = 150_000  # of a syntax tree, about 2 MiB of asserts; published tests
 
 
 class TestSyntaxError(ValueError):
-    """Tests that are no Python; the message names line and reason."""
+    """Tests that are not Python; the message names line and reason."""
 
     __test__ = False  # pytest: not a test class
 
@@ -63,7 +63,7 @@ def convert_tests(source: str, entry_point: str, setup: str = "", parameters: tu
         parameters: names of the entry point's parameters, by which keyword arguments find their position.
 
     Raises:
-        TestSyntaxError: if `source` or `setup` is no Python.
+        TestSyntaxError: if `source` or `setup` is not Python.
     """
     try:
         return _convert(source, entry_point, setup, parameters)
@@ -104,7 +104,7 @@ def parse(source: str) -> ast.Module:
     """Return the syntax tree of test code.
 
     Raises:
-        TestSyntaxError: if it is no Python.
+        TestSyntaxError: if it is not Python.
     """
     try:
         with warnings.catch_warnings():

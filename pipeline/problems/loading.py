@@ -241,4 +241,4 @@ def _refuse_unknown(key: str, asked: Iterable[str], known: set[str]) -> None:
         if value not in known:
             near = difflib.get_close_matches(value, sorted(known), n=1, cutoff=0.0)
             hint = f"; did you mean {near[0]!r}?" if near and near[0] else "; the source grades none"
-            raise ProblemsError(f"problems.{key}: there is no {value!r}{hint}")
+            raise ProblemsError(f"problems.{key}: unknown value {value!r}{hint}")

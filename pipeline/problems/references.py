@@ -119,7 +119,7 @@ def check_references(
         if trust == "tests" or problem.problem_id not in failed
     )
     undecided = tuple(
-        f"{verdict.problem_id}: its reference shows nothing: {verdict.cause} {verdict.detail}".rstrip()
+        f"{verdict.problem_id}: its reference could not be judged: {verdict.cause} {verdict.detail}".rstrip()
         for verdict in verdicts
         if verdict.label is Label.UNDECIDED
     )
@@ -178,7 +178,7 @@ def _run(row: PendingProblem, job: Job, inputs: Sequence[str], pool: SandboxPool
             done, _ = pool.run(lambda bench, rest=rest: bench.candidate.run(rest))  # type: ignore[misc]
         except SandboxFaultError as fault:
             name = row.problem.problem_id
-            raise SandboxError(f"{name}: no sandbox for its reference ({fault}); run again") from None
+            raise SandboxError(f"{name}: its reference could not run in a sandbox ({fault}); run again") from None
         ended = [answer for answer in done if answer.status is not Status.NOT_RUN]
         answers += ended or done  # it may not even load
     return answers

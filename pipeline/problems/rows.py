@@ -46,7 +46,7 @@ def read_rows(path: Path) -> Iterator[tuple[str, Row | DroppedProblem]]:
     except LinesError as error:
         raise ProblemsError(str(error)) from None
     if n_lines == 0:
-        raise ProblemsError(f"{path}: no problems in it; one JSON object a line is expected")
+        raise ProblemsError(f"{path}: contains no problems; write one JSON object per line")
 
 
 def _parse(line: bytes | str | None, where: str) -> Row | DroppedProblem:
@@ -73,9 +73,9 @@ def text(row: Row, column: str, default: str | None = None) -> str:
             raise missing(column, row)
         return default
     if not isinstance(value, str):
-        raise RowError(f"column {column!r} holds {type(value).__name__}, not text")
+        raise RowError(f"column {column!r} is {type(value).__name__}, not text")
     if not is_utf8(value):
-        raise RowError(f"column {column!r} holds half a surrogate pair")
+        raise RowError(f"column {column!r} contains half of a surrogate pair")
     return value.replace("\r\n", "\n")
 
 
@@ -87,7 +87,7 @@ def name(row: Row, column: str) -> str:
     """
     value = text(row, column)
     if not value.isidentifier():
-        raise RowError(f"column {column!r} holds {value[:40]!r}, not a function's name")
+        raise RowError(f"column {column!r} is {value[:40]!r}, not a function's name")
     return value
 
 
@@ -99,13 +99,13 @@ def number(row: Row, column: str) -> float:
     """
     value = row.get(column, 0.0)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < float("inf"):
-        raise RowError(f"column {column!r} holds {value!r}, not a number from 0 up")
+        raise RowError(f"column {column!r} is {value!r}, not a number of at least 0")
     return float(value)
 
 
 def missing(column: str, row: Row) -> RowError:
     """Return the error for a missing column."""
-    return RowError(f"no column {column!r}; there are {', '.join(sorted(row))}", DropReason.MISSING_COLUMN)
+    return RowError(f"no column {column!r}; the columns are {', '.join(sorted(row))}", DropReason.MISSING_COLUMN)
 
 
 def found_in(
@@ -124,7 +124,7 @@ def found_in(
     while batch := list(itertools.islice(iterator, _ROWS_A_FORK)):  # whole files need not fit into memory
         items = each_in_time(batch, lambda item: _built(*item, build, requires))
         for (where, _), item in zip(batch, items, strict=True):
-            message = f"takes more than {LIMIT_S:.0f} s, or all memory, to read"
+            message = f"reading it takes more than {LIMIT_S:.0f} s or all memory"
             found.append(item or Found(where, DroppedProblem(where, DropReason.BAD_VALUE, message)))
     return found
 
@@ -144,11 +144,11 @@ def _built(
     except RowError as error:
         reason, message = error.reason, str(error)
     except TestSyntaxError as error:
-        reason, message = DropReason.BAD_TESTS, f"tests, setup or reference are no Python: {error}"
+        reason, message = DropReason.BAD_TESTS, f"tests, setup or reference are not Python: {error}"
     except (RecursionError, ArithmeticError, MemoryError) as error:
         reason, message = DropReason.BAD_VALUE, f"too large or nested too deep ({type(error).__name__})"
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        message = f"a value of another form than this source has ({type(error).__name__}: {error})"
+        message = f"a value has an unexpected form for this source ({type(error).__name__}: {error})"
         reason = DropReason.BAD_VALUE
     return Found(where, DroppedProblem(where, reason, message))
 
@@ -160,7 +160,7 @@ def _refuse_half_characters(problem: Problem) -> None:
         for field in dataclasses.fields(part):
             value = getattr(part, field.name)
             if isinstance(value, str) and not (value.isascii() or is_utf8(value)):
-                raise RowError(f"its {field.name} holds half a surrogate pair")
+                raise RowError(f"its {field.name} contains half of a surrogate pair")
 
 
 def make_problem(
@@ -236,7 +236,7 @@ def convert_or_refuse(
 
     Raises:
         RowError: if there is no test at all, or a rule for tests that are not cases.
-        TestSyntaxError: if tests or setup are no Python.
+        TestSyntaxError: if tests or setup are not Python.
     """
     if "assert" not in source and entry_point not in source:
         raise RowError("no tests: neither an assert nor a call of the entry point", DropReason.NO_TESTS)
@@ -245,7 +245,7 @@ def convert_or_refuse(
     if compare == "equal":
         return conversion
     if conversion.judged_by is not JudgedBy.CASES:
-        raise RowError(f"'compare' or a tolerance beside tests that compare by themselves: {conversion.reason}")
+        raise RowError(f"'compare' or a tolerance, but the tests compare values themselves: {conversion.reason}")
     cases = (
         dataclasses.replace(case, compare=compare, atol=atol, rtol=rtol) if case.compare == "equal" else case
         for case in conversion.cases
@@ -257,12 +257,12 @@ def plain_text(value: Any, index: int, side: str) -> str:
     """Return one side of a test on standard input and output.
 
     Raises:
-        RowError: if it is no text, nor a list of lines.
+        RowError: if it is not text, nor a list of lines.
     """
     if isinstance(value, list) and all(isinstance(line, str) for line in value):
         value = "\n".join(value)
     if not isinstance(value, str):
         raise RowError(f"test {index}: its {side} is {type(value).__name__}, not text")
     if not is_utf8(value):
-        raise RowError(f"test {index}: its {side} holds half a surrogate pair")
+        raise RowError(f"test {index}: its {side} contains half of a surrogate pair")
     return value.replace("\r\n", "\n")

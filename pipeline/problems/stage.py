@@ -113,7 +113,7 @@ def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]
     counts["lost_inputs"] = completed.n_lost_inputs
     if completed.lost_inputs:
         named = ", ".join(f"{problem_id} {n}" for problem_id, n in sorted(completed.lost_inputs.items()))
-        tools.log(f"{completed.n_lost_inputs} inputs left out, no usable answer of the reference: {named}")
+        tools.log(f"{completed.n_lost_inputs} inputs left out, without a usable answer of the reference: {named}")
     n_in = len(part.problems) + len(part.pending) + len(part.dropped)
     dropped = Counter(part.dropped_by_reason()) + Counter({NO_ANSWER: completed.n_dropped})
     if any(problem.reference for problem in problems):
@@ -129,7 +129,8 @@ def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]
 
 def _planned(planned: Planned) -> str:
     shards = "1 shard" if planned.n_shards == 1 else f"{planned.n_shards:,} shards"
-    return f"{planned.n_problems} from {planned.config.problems.source}, {planned.n_held_out} held out, {shards}"
+    source = planned.config.problems.source
+    return f"{planned.n_problems} problems of {source}, {planned.n_held_out} held out, {shards}"
 
 
 STAGE = Stage(

@@ -88,7 +88,7 @@ def code_before(code: str, entry_point: str) -> str:
     """Return the code before a function: imports and helpers that its body and tests may use.
 
     Raises:
-        TestSyntaxError: if the code is no Python, even with its last function given a body.
+        TestSyntaxError: if the code is not Python, even with its last function given a body.
     """
     text = code
     try:
@@ -111,7 +111,7 @@ def signature_of(source: str, name: str) -> str:
     with that method.
 
     Raises:
-        TestSyntaxError: if the source is no Python.
+        TestSyntaxError: if the source is not Python.
     """
     owner, _, method = name.partition(".")
     found = ""
@@ -154,7 +154,7 @@ def find_entry_point(tests: Iterable[str], reference: str) -> str:
     """Return the function of a reference that most tests call, the first called of several; empty for none.
 
     Raises:
-        TestSyntaxError: if tests or reference are no Python.
+        TestSyntaxError: if tests or reference are not Python.
     """
     defined = {node.name for node in parse(reference).body if isinstance(node, ast.FunctionDef)}
     counts: dict[str, int] = {}

@@ -53,9 +53,9 @@ def gather_card(run: Path, config: RunConfig) -> CardFacts:
         head = json.loads((run / "dataset" / "README.md").read_text(encoding="utf-8").split("---\n")[1])
         facts = gather_run(run)
     except (OSError, ValueError, IndexError, ReportError):
-        raise PublishError(f"{run}: no dataset in there; run `pairsmith build` first") from None
+        raise PublishError(f"{run}: no dataset; run `pairsmith build` first") from None
     if facts.pairing is None:
-        raise PublishError(f"{run}: no dataset in there; run `pairsmith build` first")
+        raise PublishError(f"{run}: no dataset; run `pairsmith build` first")
     sizes = {
         info["config_name"]: {split["name"]: split["num_examples"] for split in info["splits"]}
         for info in head["dataset_info"]

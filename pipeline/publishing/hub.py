@@ -20,8 +20,8 @@ from pairsmith.pipeline.run.errors import InfrastructureError, PairsmithError
 
 Content = Path | bytes
 Kind = Literal["dataset", "model"]
-_TOKEN = "give a token that may write there by `hf auth login` or HF_TOKEN"
-_AGAIN = "what has arrived is not sent again: give the same command once more"
+_TOKEN = "set a token with write access by `hf auth login` or HF_TOKEN"
+_AGAIN = "run the same command again; it does not resend files that arrived"
 
 
 class PublishError(PairsmithError):
@@ -176,7 +176,7 @@ def size_of(content: Content) -> int:
 def _check_tag(api: HfApi, remote: Remote, local: Mapping[str, Content], ours: tuple[str, ...], tag: str) -> None:
     entries = api.list_repo_tree(remote.repo, recursive=True, revision=remote.tags[tag], repo_type=remote.kind)
     if not compare(local, _remote_files(entries), ours).is_empty:
-        raise PublishError(f"{remote.repo}: the tag {tag} names other files already; give another one with --tag")
+        raise PublishError(f"{remote.repo}: the tag {tag} already has other files; choose another one with --tag")
 
 
 def _remote_files(entries: Iterable[object]) -> dict[str, RemoteFile]:
@@ -192,13 +192,13 @@ def _as_publish_error(repo: str, error: BaseException) -> PublishError:
     if isinstance(error, LocalTokenNotFoundError):
         return PublishError(f"{repo}: no token; {_TOKEN}")
     if isinstance(error, HFValidationError):
-        return PublishError(f"{repo}: not a name of a repository; write it as owner/name")
+        return PublishError(f"{repo}: not a repository name; write it as owner/name")
     if isinstance(error, HfHubHTTPError) and error.response is not None:
         status = error.response.status_code
         if status in (401, 403):
             return PublishError(f"{repo}: the Hub refuses ({status}); {_TOKEN}")
         if status == 412:
-            return PublishError(f"{repo}: somebody else has committed meanwhile; {_AGAIN}")
+            return PublishError(f"{repo}: another commit was made meanwhile; {_AGAIN}")
         if status < 500 and status != 429:
             words = str(error).strip().splitlines()[-1]
             return PublishError(f"{repo}: the Hub refuses ({status}): {words}")

@@ -49,7 +49,7 @@ def plan_publish(
     publish = config.publish
     plans: list[tuple[Remote, Mapping[str, Content], tuple[str, ...]]] = []
     if not publish.dataset and not publish.model:
-        raise PublishError("no repository to publish to; give --set publish.dataset=owner/name")
+        raise PublishError("no repository to publish to; set publish.dataset=owner/name")
     refuse_marked(config.run, despite)
     if publish.dataset:
         facts = gather_card(config.run, config)
@@ -70,7 +70,7 @@ def refuse_marked(run: Path, despite: Sequence[str]) -> None:
     if marks:
         reasons = "; ".join(check.reason for check in marks)
         names = " ".join(f"--despite {json.dumps(check.name)}" for check in marks)
-        raise HeldBackError(f"not published, the gate holds it back: {reasons}. To publish all the same: {names}")
+        raise HeldBackError(f"not published, the gate failed: {reasons}. To publish anyway: {names}")
 
 
 def refuse_secrets(findings: Sequence[Finding]) -> None:
@@ -85,7 +85,7 @@ def refuse_secrets(findings: Sequence[Finding]) -> None:
     more = f"; {len(findings) - _SHOWN} more" if len(findings) > _SHOWN else ""
     raise PublishError(
         f"not published, {len(findings)} texts look like keys or private addresses: {shown}{more}; "
-        "look at them, then let them through by name in publish.allowed, or leave these problems out"
+        "check them, then allow them by name in publish.allowed, or leave these problems out"
     )
 
 
@@ -113,7 +113,7 @@ def model_files(config: RunConfig, tag: str) -> dict[str, Content]:
             f"upload {base.relative_to(folder)} by `hf upload`"
         )
     if not adapter.is_dir() or summary is None:
-        raise PublishError(f"{folder}: no adapter in there; run `pairsmith train` first")
+        raise PublishError(f"{folder}: no adapter; run `pairsmith train` first")
     local: dict[str, Content] = {
         path.relative_to(adapter).as_posix(): path for path in sorted(adapter.rglob("*")) if path.is_file()
     }

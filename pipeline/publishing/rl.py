@@ -125,7 +125,7 @@ def export_problems(run: Path, form: Form, folder: Path) -> dict[str, int]:
     problems: Sequence[Problem] = stage_folder(run, "problems").read_all()
     judged = [row for row in problems if row.judged_by is not JudgedBy.NOTHING]
     if not judged:
-        raise ExportError(f"{run}: no problems in there that anything judges; run `pairsmith build` first")
+        raise ExportError(f"{run}: no problems with tests; run `pairsmith build` first")
     config = read_config(run) or RunConfig()
     counts = count_passed(run)
     rows: dict[str, list[dict[str, Any]]] = {"train": [], "test": []}

@@ -47,7 +47,7 @@ def list_versions(run: Path) -> list[DatasetVersion]:
         try:
             versions.append(DatasetVersion.from_json(path.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
-            raise VersionError(f"{path}: {error}; put the file back, or remove its folder") from None
+            raise VersionError(f"{path}: {error}; restore the file, or remove its folder") from None
     return sorted(versions, key=lambda version: version.number)
 
 
@@ -77,7 +77,7 @@ def check_splits(known: Mapping[str, str], problem_ids: Iterable[str], test_shar
         split = split_of(problem_id, test_share)
         if known.get(problem_id, split) != split:
             raise VersionError(
-                f"{problem_id} was of the {known[problem_id]} split and would be of the {split} split now; put "
+                f"{problem_id} was in the {known[problem_id]} split and would now be in the {split} split; put "
                 "pairs.test_share back, or begin another dataset with --set run=..."
             )
 
@@ -90,7 +90,7 @@ def record_version(run: Path, config: RunConfig) -> tuple[DatasetVersion, bool]:
     """
     paths = [path for path in sorted((run / "dataset").rglob("*")) if path.is_file()]
     if not paths:
-        raise VersionError(f"{run}: no dataset in there; run `pairsmith build` first")
+        raise VersionError(f"{run}: no dataset; run `pairsmith build` first")
     files = tuple(
         VersionFile(path.relative_to(run).as_posix(), path.stat().st_size, file_digest(path)) for path in paths
     )
@@ -174,7 +174,7 @@ def changelog_of(version: DatasetVersion, before: DatasetVersion | None) -> str:
     ]
     parts: dict[str, Iterable[str]] = {
         "New problems": map(inline, sorted(new.keys() - old.keys())),
-        "Problems that are gone": map(inline, sorted(old.keys() - new.keys())),
+        "Problems that were removed": map(inline, sorted(old.keys() - new.keys())),
         "Problems that changed": (inline(key) for key in both if old[key].content != new[key].content),
         "Problems whose pairs changed": (inline(key) for key in both if old[key].pairs != new[key].pairs),
         "Pass rates that changed": (f"{inline(key)}: {_rate(was)} to {_rate(now)}" for key, was, now in rates),

@@ -197,10 +197,10 @@ _ANSWER_KINDS: tuple[tuple[str, str, pl.Expr], ...] = (
         "their labels differ, so the candidate is undecided; this costs yield (`extraction.blocks`)",
         pl.col("cause") == Cause.AMBIGUOUS_ANSWER.value,
     ),
-    ("joined", "several blocks together make the program", pl.col("program_form") == "joined"),
+    ("joined", "the program is made of several blocks", pl.col("program_form") == "joined"),
     (
         "pruned",
-        "the whole failed to load behind the entry point, so what that needs was run",
+        "the whole program failed to load, so only what the entry point needs was run",
         pl.col("program_form") == "pruned",
     ),
     ("bare", "code between prose, without fences", pl.col("program_form") == "bare"),

@@ -96,7 +96,7 @@ def _read_manifests(run: Path) -> dict[str, Manifest]:
         except (ValueError, AttributeError) as error:
             raise ReportError(f"{path}: {error}; delete it and run the build again") from None
     if not manifests:
-        raise ReportError(f"{run}: no stage is done here; run `pairsmith build` first")
+        raise ReportError(f"{run}: no finished stage; run `pairsmith build` first")
     return manifests
 
 

@@ -74,7 +74,8 @@ class ProblemHistory:
             if entry.candidate.candidate_id == candidate_id:
                 return entry
         raise NoPairError(
-            f"candidate {candidate_id} of {self.problem.problem_id}: not among the run's candidates; build again"
+            f"candidate {candidate_id} of {self.problem.problem_id}: not among the run's candidates; "
+            "run the build again"
         )
 
 
@@ -124,7 +125,7 @@ class RunReader:
             )
         except (OSError, KeyError, ValueError, pa.ArrowException, pl.exceptions.PolarsError) as error:
             reason = str(error).partition("\n")[0]
-            raise FolderError(f"{path}: can't be read ({reason}); build again") from None
+            raise FolderError(f"{path}: can't be read ({reason}); run the build again") from None
 
     def history(self, problem_id: str) -> ProblemHistory:
         """Return all that is known of a problem.
@@ -173,16 +174,16 @@ def find_pair(runs: Sequence[Path], pair_id: str) -> tuple[Path, dict[str, Any]]
         NoPairError: if there is none, or more than one in the first run that has one.
     """
     if len(pair_id) < _ID_DIGITS or not set(pair_id) <= set("0123456789abcdef"):
-        raise NoPairError(f"{pair_id}: no pair id; give its 32 hex digits, or at least the first {_ID_DIGITS}")
+        raise NoPairError(f"{pair_id}: not a pair id; give its 32 hex digits, or at least the first {_ID_DIGITS}")
     for run in runs:
         rows = scan_stage(run, "pairs").filter(pl.col("pair_id").str.starts_with(pair_id))
         found = rows.select(PAIR_FACTS).head(2).collect()
         if found.height > 1:
-            raise NoPairError(f"{pair_id}: several pairs of {run} begin so; give more digits")
+            raise NoPairError(f"{pair_id}: several pairs of {run} begin with these digits; give more")
         if found.height:
             return run, found.row(0, named=True)
     if not runs:
-        raise NoPairError(f"{pair_id}: there is no run in `runs` to look in; name one with --run")
+        raise NoPairError(f"{pair_id}: `runs` contains no run; give one with --run")
     raise NoPairError(f"{pair_id}: no such pair in {', '.join(map(str, runs))}; name its run with --run")
 
 
@@ -248,7 +249,7 @@ def candidate_facts(entry: CandidateHistory) -> list[tuple[str, str]]:
     if program is not None:
         facts.append(("Program", f"{program.extraction}, found as {program.form}"))
     if run is not None:
-        flaky = ", and otherwise in a second run" if run.flaky else ""
+        flaky = ", but another result in a second run" if run.flaky else ""
         status = f"{run.status} {run.exception}".rstrip() + f" in {run.backend or 'no sandbox'}{flaky}"
         facts.append(("Ran", f"{status}; {run.cpu_s:.3f} s of CPU, {run.peak_memory_mib:.0f} MiB"))
     if verdict is not None:
@@ -265,10 +266,12 @@ def candidate_facts(entry: CandidateHistory) -> list[tuple[str, str]]:
         )
     if syntax is not None:
         repeats = (
-            f"; repeats candidate {syntax.duplicate_of} ({syntax.duplicate_rule})" if syntax.duplicate_of else ""
+            f"; repeats candidate {syntax.duplicate_of[:12]} ({syntax.duplicate_rule})"
+            if syntax.duplicate_of
+            else ""
         )
         measures = f"{syntax.n_lines} lines, {syntax.n_tokens} tokens, complexity {syntax.cyclomatic}"
-        facts.append(("Syntax", f"{measures}; near-duplicate cluster {syntax.cluster}{repeats}"))
+        facts.append(("Syntax", f"{measures}; near-duplicate cluster {syntax.cluster[:12]}{repeats}"))
         facts.append(("Tags", " ".join(syntax.tags) or "none"))
     return [(name, shown_text(text, 400)) for name, text in facts]
 

@@ -209,7 +209,7 @@ def _outcome(row: RoundRow) -> str:
         return f"Round {row.number} was not scored: {row.stop or 'it is not done yet'}."
     parts = [f"Round {row.number}: {gain.measure} {_moved(gain)} against the start"]
     parts += [f"{spoken(cost.measure).lower()}: {_moved(cost)}"] if cost is not None else []
-    parts += [f"{len(row.lost)} right approaches of the start are gone"] if row.lost else []
+    parts += [f"{len(row.lost)} right approaches of the start are lost"] if row.lost else []
     return "; ".join(parts) + "."
 
 
@@ -230,7 +230,7 @@ def _advice(result: RoundsResult) -> str:
     after = gain.after
     advice = f"Keep round {number}: {gain.measure} {after.value:.3f} [{after.low:.3f}, {after.high:.3f}]."
     if not gain.is_significant:
-        advice += " The difference to the start may be chance; more held-out problems would tell."
+        advice += " The difference to the start may be chance; evaluate on more held-out problems."
     if result.rows[-1].lost:
         advice += (
             " To keep approaches: pairs.keep_approaches, pairs.rarity, a higher temperature by rounds.by_round, "

@@ -20,7 +20,7 @@ from pairsmith.schemas.score import Gain, Interval, Score, SliceGain
 from pairsmith.schemas.training import DatasetStep, TrainingStep, TrainingSummary
 
 _NUMBER = re.compile(r"[+-]?[\d,]*\.?\d+%?|–|")
-HEADER = ("stage", "in", "out", "left out, and what was counted")
+HEADER = ("stage", "in", "out", "counts", "left out")
 
 
 def print_table(
@@ -46,8 +46,8 @@ def _cell_text(value: str | int) -> str:
     return f"{value:,}" if isinstance(value, int) else visible(value)
 
 
-def stage_rows(run_dir: Path) -> list[tuple[str, str, str, str]]:
-    """Return one row a stage that is done: name, rows in, rows out, counts in words."""
+def stage_rows(run_dir: Path) -> list[tuple[str, str, str, str, str]]:
+    """Return a row for each finished stage: name, rows in, rows out, what was counted, what was left out."""
     rows = []
     for stage in table.STAGES:
         manifest = table.stage_folder(run_dir, stage.name).manifest() if stage.record is not None else None
@@ -55,8 +55,10 @@ def stage_rows(run_dir: Path) -> list[tuple[str, str, str, str]]:
             continue
         counts = {key: n for key, n in manifest.counts.items() if key.startswith(stage.counted) and n}
         words = [f"{stage.count_word(key)} {n:,}" for key, n in sorted(counts.items())]
-        words += [f"-{key} {n:,}" for key, n in sorted(manifest.dropped.items())]
-        rows.append((stage.name, f"{manifest.n_in:,}", f"{manifest.n_out:,}", ", ".join(words)))
+        dropped = [f"{key} {n:,}" for key, n in sorted(manifest.dropped.items())]
+        rows.append(
+            (stage.name, f"{manifest.n_in:,}", f"{manifest.n_out:,}", ", ".join(words), ", ".join(dropped))
+        )
     return rows
 
 
@@ -155,7 +157,7 @@ def show_run(run: Path, n_pairs: int, console: Console) -> None:
     """
     rows = stage_rows(run)
     if not rows:
-        raise NoRunError(f"{run}: no finished stage in there; name a folder that `pairsmith build` wrote")
+        raise NoRunError(f"{run}: no finished stage; give a folder that `pairsmith build` wrote")
     print_table(console, HEADER, rows)
     for path in sorted(run.glob("evaluation/*/score.json"), reverse=True):  # before, after
         score = score_from_json(path.read_text(encoding="utf-8"))

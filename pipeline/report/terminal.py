@@ -83,7 +83,7 @@ def _about_problem(history: ProblemHistory) -> Iterator[str]:
         tried = f"{standing.n_counted} inputs beyond the tests by {standing.method or 'other programs'}: {weak}"
         yield tried if standing.n_counted else "no input beyond the tests was tried"
         if standing.n_mutants:
-            yield f"its tests notice {standing.n_killed} of {standing.n_mutants} small mistakes"
+            yield f"its tests detect {standing.n_killed} of {standing.n_mutants} small mistakes"
     yield "-- prompt of the problem"
     yield problem.prompt
 

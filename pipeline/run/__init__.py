@@ -22,7 +22,7 @@ def packaged_folder(name: str, in_checkout: str) -> Path:
     for folder in (package / in_checkout, package / "shipped" / name):
         if folder.is_dir():
             return folder
-    raise MissingFilesError(f"{package}: no {name} beside it; install pairsmith again, from a whole wheel")
+    raise MissingFilesError(f"{package}: {name} is missing; install pairsmith again from a complete wheel")
 
 
 class AddressError(PairsmithError):

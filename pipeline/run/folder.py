@@ -285,7 +285,7 @@ def write_whole(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         reason = error.strerror or error
-        raise FolderError(f"{path}: {reason}; put that right and run again, what is written is kept") from None
+        raise FolderError(f"{path}: {reason}; fix this and run again, files already written are kept") from None
     for root, on_written in list(_followers.items()):
         if path.is_relative_to(root):
             on_written(path)

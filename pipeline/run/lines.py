@@ -45,7 +45,7 @@ def read_lines(path: Path) -> Iterator[bytes | None]:
         raise
     except (OSError, EOFError, zlib.error, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise LinesError(f"{path}: can't be read ({reason}); is it a whole .jsonl or .jsonl.gz?") from None
+        raise LinesError(f"{path}: can't be read ({reason}); is it a complete .jsonl or .jsonl.gz file?") from None
 
 
 def _split(file: Any) -> Iterator[bytes | None]:

@@ -98,7 +98,7 @@ def locked(run: Path, wait_s: float = 0.0, store: str = "") -> Iterator[None]:
         deadline = time.monotonic() + wait_s
         while not _lock_now(lock):
             if time.monotonic() >= deadline:
-                raise RunLockedError(f"{run}: another pairsmith works on it; wait for its end")
+                raise RunLockedError(f"{run}: another pairsmith process is using it; wait until it ends")
             time.sleep(min(_LOOK_EVERY_S, wait_s))
         while store:
             from pairsmith.pipeline.run.stores import StoreBusyError, mirrored

@@ -141,7 +141,9 @@ class BatchSampler(OpenAISampler):
         asked = {"input_file_id": file.get("id"), "endpoint": f"/v1{path}", "completion_window": "24h"}
         identity = str(self._json(client, "POST", "/batches", json=asked).get("id"))
         if not _NAME.fullmatch(identity):
-            raise SamplingError(f"{self.urls[0]}: a batch without an id; has this server OpenAI's batch API?")
+            raise SamplingError(
+                f"{self.urls[0]}: a batch without an id; does this server support OpenAI's batch API?"
+            )
         self._sent[identity] = copy.deepcopy(self._dialect)
         kept = {line: [request.candidate_id for request in places.values()] for line, places in lines.items()}
         write_whole(self._folder / f"{identity}.json", json.dumps({"url": self.urls[0], "lines": kept}).encode())
@@ -199,7 +201,7 @@ class BatchSampler(OpenAISampler):
         status = answer.get("status_code") if isinstance(answer, dict) else None
         drawn: list[Drawn] = []
         if status == 200:
-            trouble, reason = Trouble.MISSING, "fewer choices than asked for"
+            trouble, reason = Trouble.MISSING, "fewer choices than requested"
             asked = [places.get(place, first) for place in range(max(places) + 1)]
             content, keeps = json.dumps(answer.get("body")).encode(), self._config.token_logprobs
             try:
@@ -229,7 +231,7 @@ class BatchSampler(OpenAISampler):
             except (ValueError, RecursionError):
                 found = None
         if not isinstance(found, dict):
-            raise SamplingError(f"{self.urls[0]}{path}: nonsense from the server")
+            raise SamplingError(f"{self.urls[0]}{path}: invalid response of the server")
         return found
 
     @contextmanager

@@ -104,10 +104,10 @@ def compare_ids(problem_ids: Sequence[str], stored: StoredSamples) -> list[str]:
     lines = []
     if without:
         lines.append(
-            f"{len(without)} of {len(problem_ids)} problems have no sample, and count nowhere: {named(without)}"
+            f"{len(without)} of {len(problem_ids)} problems have no sample and are not counted: {named(without)}"
         )
     if unknown:
-        lines.append(f"{sum(unknown.values())} samples are of problems that are not there: {named(unknown)}")
+        lines.append(f"{sum(unknown.values())} samples are of unknown problems: {named(unknown)}")
     return lines
 
 
@@ -222,7 +222,7 @@ def _parse_row(line: bytes | None) -> tuple[str, list[StoredSample], dict[str, A
     prompt = row.get("prompt") if isinstance(row.get("prompt"), str) else None
     for key, value in (("task_id", problem_id), ("prompt", prompt or "")):
         if not is_utf8(value):
-            raise ValueError(f"{key} holds half a surrogate pair")
+            raise ValueError(f"{key} contains half of a surrogate pair")
     for key in ("samples", "code_list"):
         if key in row:
             texts = row.pop(key)

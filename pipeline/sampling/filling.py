@@ -108,7 +108,7 @@ def fill(
     yield from ready
     watch.end()
     if owners:
-        raise SamplingError(f"{len(owners)} requests had no outcome: a fault of the sampler; run again")
+        raise SamplingError(f"{len(owners)} requests have no result: an error of the sampler; run again")
 
 
 def _take_stored(
@@ -134,7 +134,7 @@ def sample_problems(
     store: SampleStore | None = None,
     on_drawn: Callable[[Candidate], None] = lambda candidate: None,
 ) -> list[Candidate]:
-    """Return `config.n` candidates a problem of one model, sorted by problem and index; no run folder is needed.
+    """Return `config.n` candidates per problem of one model, sorted by problem and index; no run folder is needed.
 
     Empty completions are candidates too. Requests that could not be filled are missing.
     """
@@ -194,7 +194,7 @@ class _Watch:
         ((trouble, _),) = Counter(failure.trouble for failure in self._in_a_row).most_common(1)
         last = next(failure for failure in reversed(self._in_a_row) if failure.trouble is trouble)
         kind = ServerDownError if trouble in TRANSIENT else SamplingError
-        raise kind(f"{self._model}: {words} ({trouble}: {last.reason}); what was drawn before is kept")
+        raise kind(f"{self._model}: {words} ({trouble}: {last.reason}); samples drawn before are kept")
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ class ManagedServer:
         deadline = time.monotonic() + self._start_limit_s
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
-                return f"ended at its start ({self._last_words()})"
+                return f"ended while starting ({self._last_words()})"
             if self._answers():
                 with self._changed:
                     self._is_healthy = True

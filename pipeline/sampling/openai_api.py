@@ -142,9 +142,9 @@ def parse_answer(
     except UnicodeDecodeError:
         raise AnswerError(Trouble.INVALID_UTF8, "an answer that isn't UTF-8") from None
     except NonsenseError as error:
-        raise AnswerError(Trouble.NONSENSE, f"nonsense from the server ({error})") from None
+        raise AnswerError(Trouble.NONSENSE, f"invalid response of the server ({error})") from None
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
-        raise AnswerError(Trouble.NONSENSE, f"nonsense from the server ({type(error).__name__})") from None
+        raise AnswerError(Trouble.NONSENSE, f"invalid response of the server ({type(error).__name__})") from None
 
 
 def is_too_long(text: str) -> bool:

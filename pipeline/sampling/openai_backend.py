@@ -45,7 +45,7 @@ RETRIED = _OVERLOAD | {408, 409, 425, 500}
 _CHECK_KEY = "check the variable that sampling.api_key_variable names"
 REFUSED = {
     401: f"the key is refused ({{reason}}); {_CHECK_KEY}",
-    403: f"the key may not use this ({{reason}}); {_CHECK_KEY}",
+    403: f"the key has no access ({{reason}}); {_CHECK_KEY}",
     404: "no such model or address ({reason}); check sampling.model and sampling.base_url",
 }
 _LIMIT_S = 120.0  # for the prompt, the server's queue and the first tokens
@@ -121,8 +121,8 @@ class OpenAISampler(Sampler):
             row = next(row for row in rows if row["id"] == self.served_name)
             found = next(row[name] for name in _CONTEXT_FIELDS if isinstance(row.get(name), int))
         except (httpx.HTTPError, ValueError, LookupError, TypeError, StopIteration):
-            most = f"at most {answer_limit(self._config, None)} tokens a completion (sampling.max_tokens)"
-            self._report(f"{self.model}: the server does not tell its context; {most}")
+            most = f"at most {answer_limit(self._config, None)} tokens per completion (sampling.max_tokens)"
+            self._report(f"{self.model}: the server does not report its context length; {most}")
             return None
         return int(found) if found > 0 else None
 
@@ -192,7 +192,7 @@ class OpenAISampler(Sampler):
                 self._take(group, answered, len(asked))
                 continue
             if isinstance(answered, list):
-                trouble, reason = Trouble.MISSING, "no choices in the answer"
+                trouble, reason = Trouble.MISSING, "no choices in the response"
             else:
                 trouble, reason = answered
                 if trouble is Trouble.REFUSED and len(asked) > 1:  # perhaps the server takes no n
@@ -201,7 +201,9 @@ class OpenAISampler(Sampler):
                 if trouble in (Trouble.TOO_LONG, Trouble.REFUSED):
                     return group.fail(trouble, reason)
                 if reason.startswith("HTTP 500") and group.is_to_blame(gate):
-                    return group.fail(Trouble.REFUSED, f"{reason} ({N_OWN_500} times, while others were answered)")
+                    return group.fail(
+                        Trouble.REFUSED, f"{reason} ({N_OWN_500} times, while other requests succeeded)"
+                    )
             is_elsewhere = not gate.is_well() and any(other.is_well() for other in gates.gates)
             if not isinstance(answered, list) and not is_elsewhere and await self._recover(gate.url):
                 gate.recovered()
@@ -219,7 +221,7 @@ class OpenAISampler(Sampler):
         group.tries = 0
         if group.n_most == 1 < self._n_most:  # it was refused with more
             self._n_most = 1
-            self._report(f"{self.model}: the server takes no `n`; asking for one completion at a time")
+            self._report(f"{self.model}: the server does not support `n`; requesting one completion at a time")
         elif len(answered) < n_asked:
             self._n_most = min(len(answered), self._n_most)
 

@@ -48,7 +48,7 @@ def make_opening(problem: Problem, name: str, folder: Path | None = None) -> Ope
 
     def message(role: str, caller: Callable[[], str]) -> str:
         if role not in _ROLES:
-            raise SamplingError(f"template {name}: no role {role!r}; there are {', '.join(_ROLES)}")
+            raise SamplingError(f"template {name}: unknown role {role!r}; known are {', '.join(_ROLES)}")
         context.append(Message(role, caller().strip("\n")))
         return ""
 
@@ -94,7 +94,7 @@ def form_of(name: str, folder: Path | None = None) -> Form:
             if (place / f"{name}{suffix}").is_file():
                 return form
     known = {path.name.split(".")[0] for place in folders for path in place.glob("*.jinja")}
-    raise SamplingError(f"sampling.templates: no template {name!r}; there are {', '.join(sorted(known))}")
+    raise SamplingError(f"sampling.templates: unknown template {name!r}; known are {', '.join(sorted(known))}")
 
 
 def resolve_template(name: str, has_chat: bool, model: str, folder: Path | None = None) -> str:

@@ -59,7 +59,7 @@ _model_digest = functools.cache(digest_folder)
 
 def _planned(planned: Planned) -> str:
     sampling = planned.config.sampling
-    return f"{planned.n_draws} from {sampling.model} by {choose_backend(sampling)}"
+    return f"{planned.n_draws} samples of {sampling.model} by {choose_backend(sampling)}"
 
 
 STAGE = Stage(

@@ -124,8 +124,8 @@ class SampleStore:
             yield
         except (sqlite3.Error, OSError, zlib.error, ValueError) as error:
             raise SamplingError(
-                f"{self.path}: the sample store can't be used ({error}); `pairsmith store repair` keeps what can "
-                "be read of it, or set sampling.store"
+                f"{self.path}: the sample store can't be used ({error}); `pairsmith store repair` keeps the "
+                "readable samples, or set sampling.store"
             ) from error
 
 
@@ -154,7 +154,7 @@ def repair(path: Path) -> tuple[int, int, Path]:
                 n_kept += 1
     if not n_kept:
         partial.unlink()
-        raise SamplingError(f"{path}: no sample in it can be read; move it away")
+        raise SamplingError(f"{path}: no sample can be read; move the file")
     for end in ("-wal", "-shm"):  # what they held was read
         path.with_name(path.name + end).unlink(missing_ok=True)
     path.replace(old)

@@ -52,7 +52,7 @@ class TransformersSampler(Sampler):
         unknown = config.extra.keys() - {"chat_template_kwargs"}
         if unknown:
             raise SamplingError(
-                f"sampling.extra.{min(unknown)}: the transformers backend takes chat_template_kwargs alone; "
+                f"sampling.extra.{min(unknown)}: the transformers backend accepts only chat_template_kwargs; "
                 "set sampling.backend to vllm or openai"
             )
         self._template_values: dict[str, Any] = config.extra.get("chat_template_kwargs", {})
@@ -75,7 +75,7 @@ class TransformersSampler(Sampler):
                 if limit is None or needed <= limit:
                     yield row
                 else:
-                    reason = f"{needed} tokens of prompt and completion, the context has {limit}"
+                    reason = f"{needed} tokens of prompt and completion, but the context has {limit}"
                     failures.append(Failure(request, Trouble.TOO_LONG, reason))
 
         batch = Batch(

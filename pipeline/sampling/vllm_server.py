@@ -129,7 +129,7 @@ class ServedSampler(OpenAISampler):
                 log = logs / f"vllm-{number}.log"
                 server = ManagedServer(command, {**variables, **mask}, log, start_limit_s, max_restarts, report)
                 self._servers.append(server)
-            report(f"vllm serve {model.name}: waiting for health; its log is {logs / 'vllm-0.log'}")
+            report(f"vllm serve {model.name}: waiting until it answers; its log is {logs / 'vllm-0.log'}")
             for server in self._servers:
                 server.wait()
         except BaseException:
@@ -228,7 +228,7 @@ def _devices(number: int, config: SamplingConfig, allowed: Sequence[str]) -> dic
     n_all = n_each * config.vllm.servers
     if allowed and len(allowed) < n_all:
         raise SamplingError(
-            f"sampling.vllm.servers={config.vllm.servers}: {n_all} devices are needed, CUDA_VISIBLE_DEVICES "
+            f"sampling.vllm.servers={config.vllm.servers}: {n_all} devices are needed, but CUDA_VISIBLE_DEVICES "
             f"allows {len(allowed)}"
         )
     names = list(allowed) or [str(i) for i in range(n_all)]

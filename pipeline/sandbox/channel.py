@@ -113,7 +113,7 @@ class Channel:
             del self._raw[:end]
             if stream != 1:
                 raise SandboxFaultError(
-                    f"the sandbox complained: {body.decode('utf-8', 'replace').strip()[-300:]}"
+                    f"the sandbox reported an error: {body.decode('utf-8', 'replace').strip()[-300:]}"
                 )
             self._frames.feed(body)
 
@@ -197,7 +197,7 @@ def first_frame(isolation: str, first_uid: int, kit: Kit | None = None) -> bytes
 def _source(name: str) -> str:
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
-        raise ImportError(f"{name}: no source to ship into the sandbox")
+        raise ImportError(f"{name}: no source to send into the sandbox")
     return Path(spec.origin).read_text(encoding="utf-8")
 
 

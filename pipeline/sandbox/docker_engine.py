@@ -94,7 +94,7 @@ class DockerEngine:
                 self._image = self._client.images.get(tag_of(config.packages, self._image)).id
         except ImageNotFound:
             self.close()
-            how = "make it with `pairsmith sandbox build`, or set sandbox.image"
+            how = "build it with `pairsmith sandbox build`, or set sandbox.image"
             if config.packages and self._image:
                 how = f"it has no sandbox.packages: {how_to_build(config.packages)}"
             raise SandboxError(f"no Docker image {config.image!r}: {how}") from None
@@ -208,7 +208,7 @@ def connect() -> Any:
         client.ping()
     except (DockerException, OSError) as error:
         reason = str(error).split("(")[0].strip()
-        raise SandboxError(f"no Docker engine answers ({reason}): start it, or use bubblewrap") from None
+        raise SandboxError(f"the Docker engine does not answer ({reason}): start it, or use bubblewrap") from None
     return client
 
 
@@ -250,7 +250,9 @@ def build_image(base_image: str, tag: str, packages: Sequence[str] = ()) -> str:
             )
         return str(image.id)
     except (BuildError, APIError, DockerException) as error:
-        raise SandboxError(f"no image from {base_image!r}: {error}; name another with --base-image") from None
+        raise SandboxError(
+            f"no image can be built from {base_image!r}: {error}; choose another with --base-image"
+        ) from None
     finally:
         client.close()
 
@@ -282,7 +284,9 @@ def add_packages(image: str, packages: Sequence[str]) -> tuple[str, Path]:
                 network_mode="none",
             )  # fmt: skip
     except ImageNotFound:
-        raise SandboxError(f"no Docker image {image!r} to add packages to: `pairsmith sandbox build`") from None
+        raise SandboxError(
+            f"no Docker image {image!r} to add packages to: run `pairsmith sandbox build`"
+        ) from None
     except BuildError as error:
         told = last_error("".join(row.get("stream", "") for row in error.build_log)) or error
         raise SandboxError(f"no image with {', '.join(packages)}: {told}") from None

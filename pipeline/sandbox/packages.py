@@ -55,7 +55,7 @@ def name_of(requirement: str) -> str:
     if found := _PYPI.fullmatch(requirement.strip()):
         return re.sub(r"[-_.]+", "-", found[1]).lower()  # PEP 503
     raise SandboxError(
-        f"{requirement!r} names no package; write `numpy==2.3.5`, `npm:lodash@4`, `crate:rand` or `go:MODULE`"
+        f"{requirement!r} is not a package; write `numpy==2.3.5`, `npm:lodash@4`, `crate:rand` or `go:MODULE`"
     )
 
 
@@ -67,7 +67,7 @@ def find_environment(packages: Sequence[str], python: str) -> Path:
     """
     folder = _folder(packages, python)
     if not (folder / _LOCK).is_file() or ((folder / COMPILE).exists() and not (folder / BUILT).is_dir()):
-        raise SandboxError(f"sandbox.packages are not there for Python {python}: {how_to_build(packages)}")
+        raise SandboxError(f"sandbox.packages are not built for Python {python}: {how_to_build(packages)}")
     return folder
 
 
@@ -80,7 +80,7 @@ def why_no_packages(packages: Sequence[str]) -> list[str]:
 
 def how_to_build(packages: Sequence[str]) -> str:
     """Return what makes them, in words."""
-    return f"make them with `pairsmith sandbox build --packages {','.join(packages)}`"
+    return f"build them with `pairsmith sandbox build --packages {','.join(packages)}`"
 
 
 def tag_of(packages: Sequence[str], base: str) -> str:
@@ -250,7 +250,7 @@ def _do(command: Sequence[str], cwd: Path | None = None, **settings: str) -> str
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SandboxError(f"no packages: {title} can't be run ({error})") from None
     if done.returncode:
-        raise SandboxError(f"no packages: {title} says: {last_error(done.stderr) or done.returncode}")
+        raise SandboxError(f"no packages: {title} failed: {last_error(done.stderr) or done.returncode}")
     return done.stdout
 
 

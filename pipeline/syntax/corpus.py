@@ -76,7 +76,7 @@ def find_repeats(run: Path, threshold: float, workers: int = 1) -> Repeats:
     """
     names = stage_folder(run, "programs").shard_names()
     if not names:
-        raise PairsmithError(f"{run}: no programs in there; name a folder that `pairsmith build` wrote")
+        raise PairsmithError(f"{run}: no programs; give a folder that `pairsmith build` wrote")
     context = multiprocessing.get_context("spawn")  # threads of Arrow and polars don't survive a fork
     with ProcessPoolExecutor(workers, mp_context=context) as processes:
         found = [row for part in processes.map(_read_shard, [run] * len(names), names) for row in part]

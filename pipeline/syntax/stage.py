@@ -104,5 +104,5 @@ STAGE = Stage(
     external=lambda config: [file_digest_or_name(path) for path in config.syntax.benchmarks],
     packages=("tree-sitter", *(f"tree-sitter-{name}" for name in _GRAMMARS), "rensa"),
     counted=("duplicate.", "parsed"),
-    planned=lambda planned: str(planned.n_draws),
+    planned=lambda planned: f"{planned.n_draws} programs",
 )

@@ -133,7 +133,7 @@ class Walk:
         self.stack += (children if items is None else items)[::-1]
 
     def leaf(self, node: Node) -> None:
-        """Take a leaf that is no name as a token."""
+        """Take a leaf that is not a name as a token."""
         text = self.source[node.start_byte : node.end_byte]
         if node.kind_id not in self.tables.plain_leaves:
             self.facts.words.add(text)

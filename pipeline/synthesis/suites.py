@@ -93,7 +93,7 @@ def _asserts(code: str, entry_point: str, reasons: Counter[str]) -> Iterator[tup
 
 
 def _flat(node: ast.stmt, entry_point: str) -> Iterator[tuple[ast.stmt, list[str]]]:
-    """Give a statement, or those of a test function, each with the assignments before it in there."""
+    """Give a statement, or those of a test function, each with the assignments before it."""
     if not isinstance(node, ast.FunctionDef) or not node.name.startswith(("test", "check")):
         yield node, []
         return

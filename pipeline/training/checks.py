@@ -38,13 +38,13 @@ def check_model_folder(folder: Path) -> None:
         TrainingError: no such folder, an adapter's folder, no `config.json`, no weights.
     """
     if not folder.is_dir():
-        raise TrainingError(f"{folder}: no such model folder; give one that holds config.json and weights")
+        raise TrainingError(f"{folder}: no such model folder; give one with config.json and weights")
     if not (folder / "config.json").is_file():
         if (folder / "adapter_config.json").is_file():
             raise TrainingError(f"{folder}: an adapter, not a model; merge it into its base first")
         raise TrainingError(f"{folder}: not a model folder, it has no config.json")
     if not any(folder.glob("*.safetensors")) and not any(folder.glob("*.bin")):
-        raise TrainingError(f"{folder}: a model folder without weights (*.safetensors); was its copy cut short?")
+        raise TrainingError(f"{folder}: a model folder without weights (*.safetensors); was copying interrupted?")
 
 
 def check_row_files(files: Sequence[Path], columns: Sequence[str]) -> None:
@@ -62,8 +62,8 @@ def check_row_files(files: Sequence[Path], columns: Sequence[str]) -> None:
         for name in columns:
             if name not in schema.names:
                 raise TrainingError(
-                    f"{file}: no column {name!r}; there are {', '.join(schema.names)}; a Hub dataset of other "
-                    "columns is to be renamed first"
+                    f"{file}: no column {name!r}; the columns are {', '.join(schema.names)}; rename those of a "
+                    "Hub dataset first"
                 )
             kind = schema.field(name).type
             if name == "label":
@@ -82,7 +82,7 @@ def check_n_rows(n_rows: int, n_too_long: int, batch_size: int, max_length: int,
 
     Args:
         n_rows: rows that fit; `n_too_long` more do not.
-        batch_size: rows a step; `max_length` tokens of each at most.
+        batch_size: rows per step; `max_length` tokens of each at most.
         unit: what a row is, in the plural.
     """
     if n_rows >= batch_size:
@@ -114,7 +114,7 @@ def check_first_step(step: TrainingStep, expected_loss: float | None, beta: floa
     """
     tolerance = FIRST_LOSS_TOLERANCE[precision]
     causes = (
-        "the reference is not the start; was the model folder changed meanwhile, is there dropout, does the "
+        "the reference is not the start; was the model folder changed, is dropout on, or does the "
         "adapter not start at zero?"
     )
     if expected_loss is not None:

@@ -42,7 +42,7 @@ def launch_command(config: TrainingConfig, job: Path, is_cpu: bool) -> list[str]
     worker = ["-m", "pairsmith.pipeline.training.launch", str(job)]
     if is_cpu:
         if launch.config != "ddp":
-            raise TrainingError(f"training.launch.config = {launch.config} needs GPUs; on CPUs take ddp")
+            raise TrainingError(f"training.launch.config = {launch.config} needs GPUs; on CPUs use ddp")
         a_machine = (launch.processes or 1) // launch.machines
         return [
             sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(a_machine),
@@ -145,9 +145,7 @@ def _config_file(launch: LaunchConfig) -> Path:
             raise TrainingError(f"training.launch.config = {name}: no such file, and none of {', '.join(_OWN)}")
         return own
     if name.startswith("zero") and importlib.util.find_spec("deepspeed") is None:
-        raise TrainingError(
-            f"training.launch.config = {name} needs deepspeed; pip install deepspeed, or take fsdp"
-        )
+        raise TrainingError(f"training.launch.config = {name} needs deepspeed; pip install deepspeed, or use fsdp")
     return packaged_folder("accelerate", "data/accelerate") / f"{name}.yaml"
 
 

@@ -222,7 +222,7 @@ def check_weights(rows: Any, method: Method) -> Any:
         rows: `datasets.Dataset`; a column `weight` comes from `pairs.leakage = "weigh"` or `pairs.rarity`.
 
     Raises:
-        TrainingError: a weight that is no number or negative, or a method whose loss has no place for weights.
+        TrainingError: a weight that is not a number or negative, or a method whose loss has no place for weights.
     """
     if WEIGHT not in rows.column_names:
         return rows
@@ -230,10 +230,10 @@ def check_weights(rows: Any, method: Method) -> Any:
     if all(weight == 1.0 for weight in weights):
         return rows.remove_columns(WEIGHT)
     if not all(weight is not None and math.isfinite(weight) and weight >= 0.0 for weight in weights):
-        raise TrainingError("the pairs' column 'weight' must hold finite numbers of at least 0")
+        raise TrainingError("the pairs' column 'weight' must be finite numbers of at least 0")
     if not method.is_dpo:
         raise TrainingError(
-            f"{method.name} has no place for the weights of pairs; build them with pairs.leakage = drop and "
+            f"{method.name} does not support weights of pairs; build them with pairs.leakage = drop and "
             "pairs.rarity = 0, or take another method such as dpo"
         )
     return rows

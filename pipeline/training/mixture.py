@@ -245,7 +245,7 @@ def _read(config: MixedDatasetConfig, path: Path) -> Iterator[Mapping[str, Any]]
                 parts = ["train", "test"] if _is_ours(path) else [config.split]
                 there = datasets.load_dataset(str(path), config.config or None, cache_dir=cache)
                 if config.split not in there:
-                    raise TrainingError(f"{path}: no split {config.split!r}; there are {', '.join(there)}")
+                    raise TrainingError(f"{path}: no split {config.split!r}; the splits are {', '.join(there)}")
                 rows = datasets.concatenate_datasets([there[part] for part in parts if part in there])
         except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
             line = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -257,7 +257,7 @@ def _read(config: MixedDatasetConfig, path: Path) -> Iterator[Mapping[str, Any]]
         missing += [given["prompt"]] if "prompt" in given and given["prompt"] not in rows.column_names else []
         if missing:
             raise TrainingError(
-                f"{path}: no column {missing[0]!r}; there are {', '.join(rows.column_names)}: name them in "
+                f"{path}: no column {missing[0]!r}; the columns are {', '.join(rows.column_names)}: name them in "
                 "training.datasets.columns"
             )
         for row in rows:

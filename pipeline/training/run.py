@@ -136,7 +136,7 @@ def _save(job: TrainingJob, files: Sequence[Path]) -> TrainingSummary:
     start, config, out = job.start, job.config, job.out
     plan, worked, steps = progress.read_plan(out), progress.read_worked(out), progress.read_log(out)
     if plan is None or worked is None or not steps:
-        raise TrainingError(f"{out}: the log is gone; delete the folder and train again")
+        raise TrainingError(f"{out}: the log is missing; delete the folder and train again")
     checkpoint = out / progress.CHECKPOINTS / f"checkpoint-{len(steps)}"
     tokenizer, is_new = load_tokenizer(start, config.chat_template)
     kind, other = ("model", "adapter") if config.tuning == "full" else ("adapter", "model")

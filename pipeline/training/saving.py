@@ -101,7 +101,7 @@ def merged_model(base: Path, adapter: Path, folder: Path, keeps_type: bool = Fal
 
     mark, key = folder / "merged.json", json.dumps([digest_folder(base), digest_folder(adapter), keeps_type])
     if folder.is_dir() and any(folder.iterdir()) and not mark.is_file():
-        raise TrainingError(f"{folder}: there already, and not a merged model; give another folder")
+        raise TrainingError(f"{folder}: exists and is not a merged model; give another folder")
     check_adapter(adapter, base)
     if mark.is_file() and mark.read_text(encoding="utf-8") == key:
         return folder

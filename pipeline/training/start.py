@@ -100,7 +100,7 @@ def choose_device(device: str, precision: str = "auto") -> tuple[str, str]:
         TrainingError: cuda is asked for and not there; several GPUs are visible to one process.
     """
     if device == "cuda" and not torch.cuda.is_available():
-        raise TrainingError("training.device = cuda, but torch sees no GPU; take auto or cpu")
+        raise TrainingError("training.device = cuda, but torch sees no GPU; use auto or cpu")
     if device == "cpu" or not torch.cuda.is_available():
         return "cpu", "float32" if precision == "auto" else precision
     # Of processes that `accelerate launch` started beside each other each has a GPU of its own.
@@ -111,7 +111,7 @@ def choose_device(device: str, precision: str = "auto") -> tuple[str, str]:
             "CUDA_VISIBLE_DEVICES=0"
         )
     if precision == "bfloat16" and not torch.cuda.is_bf16_supported():
-        raise TrainingError("training.precision = bfloat16, but this GPU has none; take auto or float32")
+        raise TrainingError("training.precision = bfloat16, but this GPU does not support it; use auto or float32")
     if precision == "auto":
         precision = "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
     return "cuda", precision
@@ -136,7 +136,7 @@ def load_tokenizer(folder: Path, template: Path | None = None) -> tuple[Any, boo
         raise TrainingError(f"{folder}: the tokenizer has neither a padding nor an end-of-text token; set one")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-        _log.info("%s: no padding token, the end-of-text token %r is taken", folder.name, tokenizer.eos_token)
+        _log.info("%s: no padding token; using the end-of-text token %r", folder.name, tokenizer.eos_token)
     return tokenizer, give_template(tokenizer, template)
 
 
@@ -182,7 +182,7 @@ def load_model(folder: Path, dtype: str, in_4_bits: bool = False, further: Mappi
     if in_4_bits:
         if importlib.util.find_spec("bitsandbytes") is None:
             raise TrainingError(
-                "training.tuning = qlora needs bitsandbytes; pip install bitsandbytes, or take lora"
+                "training.tuning = qlora needs bitsandbytes; pip install bitsandbytes, or use lora"
             )
         from transformers import BitsAndBytesConfig
 
@@ -223,7 +223,9 @@ def check_adapter(adapter: Path, base: Path) -> None:
     except (OSError, ValueError):
         raise TrainingError(f"{adapter}: not an adapter folder (no adapter_config.json)") from None
     if settings.get("peft_type") != "LORA":
-        raise TrainingError(f"{adapter}: an adapter of kind {settings.get('peft_type')}; only LoRA goes on")
+        raise TrainingError(
+            f"{adapter}: an adapter of kind {settings.get('peft_type')}; only LoRA can be continued"
+        )
     try:
         known = (adapter / BASE_DIGEST).read_text(encoding="utf-8").strip()
     except OSError:

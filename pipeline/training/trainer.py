@@ -110,7 +110,7 @@ def _compare_with_base(model: Any) -> None:
     """Have the reference be the base: TRL's copy of the first adapter, `ref`, is set to add nothing."""
     added = [value for name, value in model.named_parameters() if ".lora_B.ref." in name]
     if not added:
-        raise TrainingError("training.reference = base is for methods that compare with a reference")
+        raise TrainingError("training.reference = base needs a method that compares with a reference")
     for value in added:
         value.data.zero_()
 
@@ -206,12 +206,12 @@ def split_batch(config: TrainingConfig, n_processes: int, n_least: int = 1) -> t
     if rest or not share:
         raise TrainingError(
             f"training.batch_size = {config.batch_size} can't be split over {n_processes} processes; "
-            f"take a multiple of {n_processes}"
+            f"use a multiple of {n_processes}"
         )
     micro = min(config.micro_batch_size or share, share)
     if share % micro:
         raise TrainingError(
-            f"a process takes {share} rows a step, no multiple of training.micro_batch_size = {micro}"
+            f"a process takes {share} rows per step, no multiple of training.micro_batch_size = {micro}"
         )
     if micro < n_least:
         raise TrainingError(

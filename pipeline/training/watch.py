@@ -103,7 +103,7 @@ class StepOrder(Sampler[int]):
 
     Args:
         n_rows: rows there are.
-        batch_size: rows a step.
+        batch_size: rows per step.
         seed: with the epoch's number decides the order.
     """
 

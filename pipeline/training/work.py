@@ -153,7 +153,7 @@ def explained(job: TrainingJob) -> Iterator[None]:
         free_mib = shutil.disk_usage(there).free >> 20
         if free_mib >= NO_SPACE_MIB:
             raise
-        raise TrainingError(f"{job.out}: {free_mib} MiB of disk space left; free some, then run again") from None
+        raise TrainingError(f"{job.out}: {free_mib} MiB of disk space left; free some and run again") from None
 
 
 def _no_memory(job: TrainingJob, what: str) -> str:
@@ -166,7 +166,7 @@ def _no_memory(job: TrainingJob, what: str) -> str:
     elif not config.gradient_checkpointing:
         remedy = "set training.gradient_checkpointing = true"
     else:
-        remedy = "lower training.max_length, or take training.tuning = lora or qlora"
+        remedy = "lower training.max_length, or use training.tuning = lora or qlora"
     newest = progress.newest_checkpoint(job.out)
-    kept = f"; {newest.name} is kept, and the run goes on from it" if newest else ""
+    kept = f"; {newest.name} is kept, and the next run continues from it" if newest else ""
     return f"{what}; {remedy}{kept}"

@@ -83,7 +83,7 @@ class PairIndex:
         self._plain_rows = functools.lru_cache(_N_KEPT)(self._find)
         self.problems = functools.cache(lambda: read_problems(self.run, self.facts))
         if self.facts.is_empty() and not self.reader.shard_of:
-            raise NoPairError(f"{self.run}: neither pairs nor problems there; `pairsmith build` makes them")
+            raise NoPairError(f"{self.run}: neither pairs nor problems; run `pairsmith build` first")
 
     def rows(self, wanted: Filter) -> list[int]:
         """Return the numbers of the pairs that are wanted, ascending."""

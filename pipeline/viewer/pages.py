@@ -176,7 +176,7 @@ def _pair_page(index: PairIndex, request: Request) -> Response:
 
 
 def _neighbours(rows: list[int], row: int) -> tuple[int | None, int | None]:
-    """Return the pairs before and behind one in a list, also where it is not itself in there."""
+    """Return the pairs before and behind one in a list, also where it is not itself in the list."""
     low, high = bisect.bisect_left(rows, row), bisect.bisect_right(rows, row)
     return (rows[low - 1] if low else None), (rows[high] if high < len(rows) else None)
 

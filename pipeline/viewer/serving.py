@@ -55,7 +55,7 @@ def serve(run: Path, host: str, port: int, log: Callable[[str], None]) -> None:
     guarded = Guard(app, allowed_hosts(host, port))
     log(f"viewer of {run}: http://{shown}:{port}/ (Ctrl-C ends it)")
     if not is_loopback(host):
-        log(f"careful: everybody who reaches {shown} can read this run and mark its pairs")
+        log(f"warning: everyone who can reach {shown} can read this run and mark its pairs")
     config = uvicorn.Config(guarded, log_level="warning", access_log=False, server_header=False, lifespan="off")
     uvicorn.Server(config).run(sockets=[listener])
 
@@ -68,7 +68,7 @@ def open_listener(host: str, port: int) -> socket.socket:
     """
     if host in ("", "0.0.0.0", "::"):
         raise AddressError(
-            f"--host {host or '(empty)'}: name one address; pages are answered under that name alone"
+            f"--host {host or '(empty)'}: give one address; the viewer answers only under that name"
         )
     return listen(host, port)
 
@@ -122,18 +122,18 @@ class Guard:
 
     def _refusal(self, method: str, headers: Headers) -> tuple[int, str] | None:
         if headers.get("host", "") not in self.hosts:
-            return 421, "asked under a name that is not the viewer's"
+            return 421, "the request has another host name than the viewer"
         if method in ("GET", "HEAD"):
             return None
         if method != "POST":
             return 405, "only GET and POST"
         origin = headers.get("origin", "")
         if origin.removeprefix("http://") not in self.hosts or not origin.startswith("http://"):
-            return 403, "asked by another site"
+            return 403, "the request comes from another site"
         if headers.get("sec-fetch-site", "same-origin") != "same-origin":
-            return 403, "asked by another site"
+            return 403, "the request comes from another site"
         if not hmac.compare_digest(headers.get(TOKEN, "").encode(), self.token.encode()):
-            return 403, "asked by a page that is not this viewer's; load it again"
+            return 403, "the page is not of this viewer process; reload it"
         length = headers.get("content-length", "")
         if not length.isdecimal() or int(length) > _LARGEST_BODY:
             return 413, "too long"

@@ -55,7 +55,7 @@ class EvaluatedModelConfig(Section):
     revision: str = ""
     adapter: Path | None = None
     samples: Path | None = Field(None, description="JSONL of samples: no model is run.")
-    as_is: bool | None = Field(None, description="Run its samples as they stand.")
+    as_is: bool | None = Field(None, description="Run its samples unchanged.")
     base_url: Texts | None = None
     api_key_variable: str | None = None
     templates: Texts | None = None

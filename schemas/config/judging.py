@@ -28,7 +28,7 @@ class ProblemsConfig(Section):
     ] = Field("starter", description="Collection of problems, own `jsonl`, or a `hub` dataset.")  # fmt: skip
     path: Path | None = Field(
         None,
-        description="File of the source; humaneval+, mbpp, mbpp+ and evoeval are fetched where there is none.",
+        description="File of the source; without one, humaneval+, mbpp, mbpp+ and evoeval are fetched.",
     )
     dataset: str = Field(
         "", description="Hub dataset, a builder such as `parquet` with `data_files`, or a subset of EvoEval."
@@ -43,7 +43,7 @@ class ProblemsConfig(Section):
     )
     atol: float | None = Field(None, ge=0.0, description="Tolerance of contest problems; none: the collection's.")
     max_cases: int | None = Field(
-        None, ge=1, description="Cases of a contest problem at most; the first are taken."
+        None, ge=1, description="Maximum number of cases of a contest problem; the first are used."
     )
     trust: Literal["tests", "reference"] = Field(
         "tests",

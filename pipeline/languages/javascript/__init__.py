@@ -95,7 +95,7 @@ def _require_imports(test_code: str, grammar: str) -> str:
 
 
 def _require(node: Node) -> str:
-    """Return what binds the names of an import; nothing for a file beside, since the solution is there already."""
+    """Return what binds the names of an import; nothing for a file beside, since the solution is loaded anyway."""
     module = text_of(node.child_by_field_name("source"))
     clause = next((child for child in node.named_children if child.type == "import_clause"), None)
     if module[1:2] == "." or any(child.type == "type" for child in node.children):

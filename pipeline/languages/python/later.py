@@ -16,7 +16,7 @@ _PREFIX = re.compile(rb"[a-zA-Z]*")
 
 
 def needs_later(code: str, version: tuple[int, int] = _HERE) -> bool:
-    """Return whether code is no Python of this version and is that of a later one; False for what is none at all.
+    """Return whether code is not Python of this version and is that of a later one; False for what is none at all.
 
     What this interpreter does not compile is asked for of the grammar: `type` statements, type parameters and
     f-strings of 3.12 are rewritten as what has always been there, and the rest must compile.

@@ -157,7 +157,7 @@ def contest_problem(task: str, starter: str, function: str, conversion: Conversi
             entry_point="", prompt=program_prompt(task), conversion=conversion, interface=Interface.STDIN, **parts
         )
     if not function.isidentifier():
-        raise RowError(f"{function[:40]!r} is no function's name")
+        raise RowError(f"{function[:40]!r} is not a function's name")
     entry_point = f"Solution.{function}" if "class Solution" in starter else function
     prompt = function_prompt(task, entry_point, starter)
     return make_problem(
@@ -217,7 +217,7 @@ def text_conversion(tests: Iterable[tuple[Any, Any]], rule: Compare = "tokens", 
     A text may also be a list of lines, as APPS has it. A test that is there twice counts once.
 
     Raises:
-        RowError: if there is none, or one is no text.
+        RowError: if there is none, or one is not text.
     """
     cases = dict.fromkeys(
         Case(plain_text(stdin, index, "input"), plain_text(stdout, index, "output"), rule, atol, rtol=atol)
@@ -240,7 +240,7 @@ def value_conversion(tests: Iterable[tuple[Any, Any]], is_boxed: bool = False) -
     cases = []
     for index, (arguments, expected) in enumerate(tests):
         if not isinstance(arguments, list):
-            raise RowError(f"test {index}: its arguments are no list")
+            raise RowError(f"test {index}: its arguments are not a list")
         try:
             texts = encode_arguments(arguments), encode_value(expected)
         except ValueTooLargeError as error:
@@ -256,14 +256,14 @@ def decoded(value: Any, column: str) -> Any:
     """Return a column that holds JSON as text; decoded values are kept unchanged.
 
     Raises:
-        RowError: if it is no JSON.
+        RowError: if it is not JSON.
     """
     if not isinstance(value, str):
         return value
     try:
         return json.loads(value) if value.strip() else None
     except (ValueError, RecursionError) as error:
-        raise RowError(f"column {column!r} holds no JSON: {error}") from None
+        raise RowError(f"column {column!r} is not JSON: {error}") from None
 
 
 def pairs(tests: Any, column: str, keys: tuple[str, str]) -> Iterator[tuple[Any, Any]]:
@@ -274,7 +274,7 @@ def pairs(tests: Any, column: str, keys: tuple[str, str]) -> Iterator[tuple[Any,
     """
     inputs, outputs = (tests.get(key) if isinstance(tests, dict) else None for key in keys)
     if not isinstance(inputs, list) or not isinstance(outputs, list):
-        raise RowError(f"column {column!r} holds no lists {keys[0]!r} and {keys[1]!r}")
+        raise RowError(f"column {column!r} has no lists {keys[0]!r} and {keys[1]!r}")
     if len(inputs) != len(outputs):
         raise RowError(f"column {column!r}: {len(inputs)} of {keys[0]!r}, {len(outputs)} of {keys[1]!r}")
     return zip(inputs, outputs, strict=True)

@@ -126,7 +126,7 @@ def _inputs(row: Row) -> list[list[Any]]:
         if values is None:
             raise missing(column, row)
         if not isinstance(values, list | dict) or not all(isinstance(value, list) for value in values):
-            raise RowError(f"column {column!r} is no list of argument lists")
+            raise RowError(f"column {column!r} is not a list of argument lists")
         inputs.extend(values)
     if not inputs:
         raise RowError("no inputs", DropReason.NO_TESTS)
@@ -226,7 +226,7 @@ def _evoeval_inputs(row: Row) -> list[str]:
     if sources is None:
         raise missing("inputs", row)
     if not isinstance(sources, list) or not all(isinstance(source, str) for source in sources):
-        raise RowError("column 'inputs' is no list of texts")
+        raise RowError("column 'inputs' is not a list of texts")
     if not sources:
         raise RowError("no inputs", DropReason.NO_TESTS)
     return sources
@@ -238,7 +238,7 @@ def _text(source: str) -> str:
         arguments = ast.parse(f"[{source}]", mode="eval").body
         return encode_value(constant(arguments, Scope(frozenset())))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise RowError(f"input {source[:60]!r} is no Python: {error}") from None
+        raise RowError(f"input {source[:60]!r} is not Python: {error}") from None
     except NotConvertibleError:
         return f"{SOURCE_MARK}[{source}]"
 

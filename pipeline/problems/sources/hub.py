@@ -48,7 +48,7 @@ def load_hub(config: ProblemsConfig, cache: Path | None = None) -> list[Found]:
         if column and column not in rows.column_names:
             raise ProblemsError(
                 f"{config.dataset}: no column {column!r} (problems.columns.{key}); "
-                f"there are {', '.join(rows.column_names)}; an empty name says that there is none"
+                f"the columns are {', '.join(rows.column_names)}; an empty name means none"
             )
     return found_in(_numbered(rows, config.dataset), lambda row: _build(row, columns))
 

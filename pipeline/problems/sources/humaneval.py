@@ -109,7 +109,7 @@ def _build_pack(row: Row) -> tuple[Problem, str]:
     name = task_id.partition("/")[0].lower()
     language = ALIASES.get(name, name)
     if language != "python" and language not in LANGUAGES:
-        raise RowError(f"column 'task_id' holds {task_id!r}, of no known language")
+        raise RowError(f"column 'task_id' is {task_id!r}, of an unknown language")
     declaration = text(row, "declaration", code)
     entry_point = _entry_point(text(row, "entry_point", ""), declaration)
     if entry_point not in code:  # HumanEval-X's Rust prompts are a comment alone

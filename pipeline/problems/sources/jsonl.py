@@ -80,7 +80,7 @@ def requires_of(row: Row) -> tuple[str, ...]:
     """
     names = row.get("requires", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise RowError("column 'requires' is no list of packages")
+        raise RowError("column 'requires' is not a list of packages")
     try:
         return tuple(map(name_of, names))
     except SandboxError as error:
@@ -127,7 +127,7 @@ def build_row(row: Row) -> tuple[Problem, str]:
 
     Raises:
         RowError: if the row lacks something, or holds what it must not.
-        TestSyntaxError: if tests, setup or reference are no Python.
+        TestSyntaxError: if tests, setup or reference are not Python.
     """
     refuse_unknown(row, COLUMNS)
     if not text(row, "problem_id"):
@@ -147,7 +147,7 @@ def _own_equality(row: Row, problem: Problem) -> bool:
     if type(allowed) is not bool:
         raise RowError("column 'own_equality' is neither true nor false")
     if allowed and problem.judged_by not in (JudgedBy.TESTER, JudgedBy.SUITE):
-        raise RowError("column 'own_equality' is for tests that hold objects of the solution's own classes")
+        raise RowError("column 'own_equality' is only for tests with objects of the solution's own classes")
     return allowed
 
 
@@ -156,13 +156,13 @@ def _checker(row: Row, problem: Problem) -> tuple[str, str]:
     source, language = text(row, "checker", ""), text(row, "checker_language", "python")
     is_asked = any(case.compare == "checker" for case in problem.cases)
     if language not in ("python", "cpp"):
-        raise RowError(f"column 'checker_language' holds {language!r}; python and cpp are known")
+        raise RowError(f"column 'checker_language' is {language!r}; known are python and cpp")
     if is_asked and not source:
         raise RowError(
             "a case is compared by 'checker', but there is no column 'checker'", DropReason.MISSING_COLUMN
         )
     if source and not is_asked:
-        raise RowError("column 'checker' decides on no case: it needs 'cases'")
+        raise RowError("column 'checker' requires column 'cases'")
     if source and (why := why_no_checker(source, language)):
         raise RowError(f"column 'checker': {why}", DropReason.BAD_TESTS)
     return source, language
@@ -175,7 +175,7 @@ def _rule(row: Row, kind: str, of: Row | None = None, place: str = "") -> tuple[
     compare, atol, rtol = text(both, "compare", default), number(both, "atol"), number(both, "rtol")
     if compare not in _RULES[kind]:
         near = f"{', '.join(_RULES[kind])} are known here"
-        raise RowError(f"{place}'compare' holds {compare!r}; {near}")
+        raise RowError(f"{place}'compare' is {compare!r}; {near}")
     if (atol or rtol) and compare == "equal":
         compare = "approx"  # a tolerance says so
     if (atol or rtol) and compare not in _TOLERANT:
@@ -194,7 +194,7 @@ def _rule(row: Row, kind: str, of: Row | None = None, place: str = "") -> tuple[
 def _program(row: Row) -> tuple[Problem, str]:
     for column in ("entry_point", "setup"):
         if row.get(column):
-            raise RowError(f"column {column!r} beside cases of 'stdin' and 'stdout'")
+            raise RowError(f"column {column!r} can't be used with cases of 'stdin' and 'stdout'")
     _rule(row, "program")
     cases = tuple(dict.fromkeys(_program_case(row, case, index) for index, case in enumerate(row["cases"])))
     language = language_of(row)
@@ -205,7 +205,7 @@ def _program(row: Row) -> tuple[Problem, str]:
 def _program_case(row: Row, case: Any, index: int) -> Case:
     place = f"cases[{index}]: "
     if not isinstance(case, dict) or "stdin" not in case:
-        raise RowError(f"{place}no 'stdin', which other cases have")
+        raise RowError(f"{place}no 'stdin', but other cases have one")
     refuse_unknown(case, ("stdin", "stdout", "compare", "atol", "rtol"), place)
     compare, atol, rtol = _rule(case, "program", row, place)
     if "stdout" not in case and compare != "checker":
@@ -228,7 +228,7 @@ def _function(row: Row) -> tuple[Problem, str]:
     if head and not signature:
         signature = signature_of(head if head.startswith("class ") else f"{head}\n    pass", entry_point)
         if not signature:
-            raise RowError(f"column 'signature' holds {head[:60]!r}, not `def {entry_point}(...):`")
+            raise RowError(f"column 'signature' is {head[:60]!r}, not `def {entry_point}(...):`")
     if "cases" in row:
         conversion = _cases(row)
     else:
@@ -243,7 +243,7 @@ def _dotted_name(row: Row) -> str:
     """Return the name of a function or class, or `Class.method`."""
     entry_point = text(row, "entry_point")
     if not all(part.isidentifier() for part in entry_point.split(".", 1)):
-        raise RowError(f"column 'entry_point' holds {entry_point[:40]!r}, not a name")
+        raise RowError(f"column 'entry_point' is {entry_point[:40]!r}, not a name")
     return entry_point
 
 
@@ -279,14 +279,14 @@ def language_of(row: Row) -> str:
     language = ALIASES.get(language, language)
     if language != "python" and language not in LANGUAGES:
         known = ", ".join(["python", *LANGUAGES])
-        raise RowError(f"column 'language' holds {language!r}; known are {known}")
+        raise RowError(f"column 'language' is {language!r}; known are {known}")
     return language
 
 
 def _cases(row: Row) -> Conversion:
     cases = row["cases"]
     if not isinstance(cases, list):
-        raise RowError("column 'cases' is no list")
+        raise RowError("column 'cases' is not a list")
     if not cases:
         raise RowError("column 'cases' is empty: zero cases prove nothing", DropReason.NO_TESTS)
     return Conversion(JudgedBy.CASES, tuple(_case(row, case, index) for index, case in enumerate(cases)))

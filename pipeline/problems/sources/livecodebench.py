@@ -67,7 +67,7 @@ def _build(row: Row) -> tuple[Problem, str]:
     if not kinds:
         raise RowError("no tests: zero cases prove nothing", DropReason.NO_TESTS)
     if kinds not in ({"stdin"}, {"functional"}):
-        raise RowError(f"tests of type {', '.join(sorted(kinds))}; stdin or functional is known")
+        raise RowError(f"tests of type {', '.join(sorted(kinds))}; known are stdin and functional")
     task, starter = text(row, "question_content"), text(row, "starter_code", "")
     parts: dict[str, Any] = {
         "problem_id": f"livecodebench/{text(row, 'question_id')}",
@@ -79,7 +79,7 @@ def _build(row: Row) -> tuple[Problem, str]:
         metadata = decoded(row.get("metadata"), "metadata")
         function = str(metadata.get("func_name") or "") if isinstance(metadata, dict) else ""
         if not function:
-            raise RowError("column 'metadata' names no 'func_name' for functional tests")
+            raise RowError("column 'metadata' has no 'func_name' for functional tests")
     texts = ((test["input"], test["output"]) for test in tests)
     conversion = _functional(tests) if function else text_conversion(texts, "numbers")
     return contest_problem(task, starter, function, conversion, **parts), ""
@@ -92,7 +92,7 @@ def _functional(tests: list[dict[str, Any]]) -> Conversion:
             arguments = [json.loads(line) for line in str(test["input"]).split("\n") if line.strip()]
             values.append((arguments, json.loads(str(test["output"]))))
         except (ValueError, RecursionError) as error:
-            raise RowError(f"functional test {index} holds no JSON: {error}") from None
+            raise RowError(f"functional test {index} is not JSON: {error}") from None
     return value_conversion(values)
 
 
@@ -115,7 +115,7 @@ def _unpacked(value: str, column: str) -> str:
         inflate = zlib.decompressobj()
         data = inflate.decompress(base64.b64decode(value, validate=True), MAX_TESTS_BYTES)
         if inflate.unconsumed_tail or not inflate.eof:
-            raise ValueError("it is cut off, or larger than any test")
+            raise ValueError("it is truncated or too large")
         return unpickle_string(data)
     except (ValueError, binascii.Error, zlib.error) as error:
         raise RowError(f"column {column!r} is neither JSON nor base64, zlib and pickle of JSON: {error}") from None

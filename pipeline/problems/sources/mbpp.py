@@ -88,5 +88,5 @@ def _lines(row: Row, column: str) -> list[str]:
     if lines is None:
         raise missing(column, row)
     if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
-        raise RowError(f"column {column!r} is no list of assert lines")
+        raise RowError(f"column {column!r} is not a list of assert lines")
     return [line.replace("\r\n", "\n").strip() for line in lines]

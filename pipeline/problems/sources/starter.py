@@ -78,7 +78,7 @@ def _load(path: Path) -> StarterProblem:
         refuse_unknown(tree, (*_KEYS, *_OTHERS))
         return _build(tree, path.stem, path.parent.name)
     except (OSError, ValueError) as error:  # TOML, text and row errors are ValueErrors
-        kind = "tests are no Python: " if isinstance(error, TestSyntaxError) else ""
+        kind = "tests are not Python: " if isinstance(error, TestSyntaxError) else ""
         raise ProblemsError(f"{path.parent.name}/{path.name}: {kind}{error}") from None
 
 

@@ -175,7 +175,7 @@ def mirrored(run: Path, address: str, is_alone: bool = True) -> Iterator[Mirror]
         is_alone: no other process may do so meanwhile; False for machines that work for the holder.
 
     Raises:
-        StoreBusyError: another process works on it.
+        StoreBusyError: another process is using it.
         StoreError: the store can't be used; what was written here is put by the next run.
     """
     remote = RemoteFolder(address)

@@ -54,7 +54,11 @@ class RemoteFolder:
             self._system, self._root = fsspec.core.url_to_fs(self.address, use_listings_cache=False)
         except ImportError:
             extra = _EXTRAS.get(protocol)
-            remedy = f"pip install 'pairsmith[{extra}]'" if extra else f"install what fsspec wants for {protocol}"
+            remedy = (
+                f"pip install 'pairsmith[{extra}]'"
+                if extra
+                else f"install the package that fsspec needs for {protocol}"
+            )
             raise StoreError(f"{self.address}: its library is not installed; {remedy}") from None
         except ValueError as error:
             raise StoreError(f"{self.address}: {error}; known ones are s3, gs, file, memory") from None
@@ -84,7 +88,7 @@ class RemoteFolder:
             except FileNotFoundError:  # no such folder, or one of its files went during the listing
                 if not self._system.exists(path):
                     return {}
-        raise StoreError(f"{self.address}: files come and go too fast to list them; run again")
+        raise StoreError(f"{self.address}: files change while they are listed; run again")
 
     def get(self, wanted: Mapping[str, Path]) -> None:
         """Fetch files, each under a temporary name first. One that is gone meanwhile is left out."""
@@ -125,9 +129,11 @@ class RemoteFolder:
         except FileNotFoundError:
             if not source.exists():
                 raise
-            raise StoreError(f"{self.address}/{name}: can't be put; is there such a bucket or folder?") from None
+            raise StoreError(
+                f"{self.address}/{name}: can't be written; does the bucket or folder exist?"
+            ) from None
         if int(info["size"]) != size:
-            raise StoreError(f"{self.address}/{name}: {info['size']} bytes of {size} came; run again")
+            raise StoreError(f"{self.address}/{name}: {info['size']} of {size} bytes arrived; run again")
         return _token(info)
 
     def remove(self, names: Sequence[str]) -> None:
@@ -177,7 +183,7 @@ class RemoteFolder:
         except (FileNotFoundError, StoreError):
             raise
         except Exception as error:
-            remedy = "see that the store is there and you may write, then run again"
+            remedy = "check that the store exists and is writable, then run again"
             raise StoreError(f"{self.address}/{name}: {first_line(error)}; {remedy}") from None
 
 
@@ -213,20 +219,20 @@ class Lease:
         """Take the folder.
 
         Raises:
-            StoreBusyError: another process works on it.
+            StoreBusyError: another process is using it.
             StoreError: the store can't be used.
         """
         newest = max(self._numbers(), default=0)
         holder = self._describe(newest)
         if holder:
             raise StoreBusyError(
-                f"{self._remote.address}: {holder}; wait for its end, or for {DEAD_AFTER_S:.0f} s of "
-                "silence if it is dead"
+                f"{self._remote.address}: {holder}; wait until it ends, or for {DEAD_AFTER_S:.0f} s if "
+                "it was killed"
             )
         is_created = self._remote.create(_name(newest + 1), self._record())
         numbers = self._numbers()
         if not is_created or max(numbers) > newest + 1:  # a higher number: this process looked too long ago
-            raise StoreBusyError(f"{self._remote.address}: another process has just begun to work on it")
+            raise StoreBusyError(f"{self._remote.address}: another process has just started to use it")
         self._number = newest + 1
         self._remote.remove([_name(number) for number in numbers if number < self._number])
 
@@ -244,8 +250,8 @@ class Lease:
         """Raise StoreError where another process has taken the folder."""
         if self.lost:
             raise StoreError(
-                f"{self._remote.address}: another process took this one for dead and works on the folder; "
-                "run again when it is done"
+                f"{self._remote.address}: another process assumed that this one was dead and uses the folder; "
+                "run again when it has ended"
             )
 
     def release(self) -> None:
@@ -272,7 +278,7 @@ class Lease:
                 continue
             if record["released"] or silent_s > DEAD_AFTER_S or owner.is_gone():
                 break
-            return f"process {owner.pid} of {owner.host} works on it, heard of {max(0.0, silent_s):.0f} s ago"
+            return f"process {owner.pid} of {owner.host} is using it, seen {max(0.0, silent_s):.0f} s ago"
         return ""
 
     def _record(self, released: bool = False) -> bytes:
