@@ -64,7 +64,7 @@ def from_table(table: pa.Table, record: type[T]) -> list[T]:
     needed = [field.name for field in fields(typing.cast(Any, record)) if field.default is MISSING]
     missing = [name for name in needed if name not in table.column_names]
     if missing:
-        raise KeyError(f"no column {missing[0]!r} for {record.__name__}; there are {table.column_names}")
+        raise KeyError(f"no column {missing[0]!r} for {record.__name__}; the columns are {table.column_names}")
     try:
         rows: list[T] = _reader(typing.cast(Any, record)).validate_python(table.to_pylist())
     except ValidationError as error:

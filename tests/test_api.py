@@ -195,12 +195,12 @@ def test_equal_programs_with_both_labels_prove_nothing() -> None:
     ("change", "message"),
     [
         ({"passed": "yes"}, "column 'passed' is String"),
-        ({"passed": None, "label": "right"}, "row 0: label 'right'; there are passed, failed, undecided"),
+        ({"passed": None, "label": "right"}, "row 0: unknown label 'right'; known are passed, failed, undecided"),
         ({"completion": None}, "row 0: column 'completion' is empty"),
-        ({"cause": "oops"}, "row 0: cause 'oops'; there are "),
-        ({"n_cases": "many"}, "column 'n_cases' holds String, not Int64"),
-        ({"n_cases": 1.0, "n_passed": 0.5}, "column 'n_passed' holds Float64, not Int64"),
-        ({"prompt": 3}, "column 'prompt' holds Int64, not String"),
+        ({"cause": "oops"}, "row 0: unknown cause 'oops'; known are "),
+        ({"n_cases": "many"}, "column 'n_cases' is String, not Int64"),
+        ({"n_cases": 1.0, "n_passed": 0.5}, "column 'n_passed' is Float64, not Int64"),
+        ({"prompt": 3}, "column 'prompt' is Int64, not String"),
     ],
 )
 def test_a_table_with_what_is_no_verdict_is_refused(change: dict[str, Any], message: str) -> None:
@@ -244,7 +244,7 @@ def test_a_candidate_with_both_labels_is_named() -> None:
 
 
 def test_what_is_missing_in_a_table_is_named() -> None:
-    with pytest.raises(PairingError, match="no column 'problem_id'; there are completion"):
+    with pytest.raises(PairingError, match="no column 'problem_id'; the columns are completion"):
         pairsmith.make_pairs([{"completion": "x"}])
     with pytest.raises(PairingError, match="none of the columns 'passed', 'label', 'score'"):
         pairsmith.make_pairs([{"task_id": "a", "completion": "x"}])

@@ -173,7 +173,7 @@ def test_no_other_pickle_is_taken(value: object, capsys: pytest.CaptureFixture[s
     ("source", "row", "reason", "message"),
     [
         ("apps", APPS_STDIN | {"input_output": ""}, DropReason.NO_TESTS, "input_output"),
-        ("apps", APPS_STDIN | {"input_output": "{"}, DropReason.BAD_VALUE, "no JSON"),
+        ("apps", APPS_STDIN | {"input_output": "{"}, DropReason.BAD_VALUE, "not JSON"),
         ("apps", APPS_STDIN | {"input_output": '{"inputs": ["1"], "outputs": []}'}, DropReason.BAD_VALUE, "1 of"),
         ("apps", APPS_STDIN | {"input_output": '{"inputs": [], "outputs": []}'}, DropReason.NO_TESTS, "zero"),
         ("apps", APPS_STDIN | {"input_output": '{"inputs": [1], "outputs": ["1"]}'}, DropReason.BAD_VALUE, "int"),

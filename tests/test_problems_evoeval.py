@@ -65,7 +65,7 @@ def test_inputs_that_are_expressions_are_evaluated_in_a_sandbox(tmp_path: Path, 
         ({"inputs": ["1, ("]}, "not Python"),
         ({"inputs": ["(" * 500]}, "not Python"),
         ({"inputs": []}, "no inputs"),
-        ({"inputs": [3]}, "no list of texts"),
+        ({"inputs": [3]}, "not a list of texts"),
         ({"inputs": None}, "no column 'inputs'"),
     ],
 )

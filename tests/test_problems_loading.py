@@ -88,7 +88,7 @@ BROKEN: list[tuple[Any, DropReason, str]] = [
     ("[" * 100_000, DropReason.NOT_JSON, "not JSON"),
     (row(prompt=...), DropReason.MISSING_COLUMN, "'prompt'"),
     (row(tests=...), DropReason.MISSING_COLUMN, "'tests'"),
-    (row(prompt=3), DropReason.BAD_VALUE, "'prompt' holds int"),
+    (row(prompt=3), DropReason.BAD_VALUE, "'prompt' is int"),
     (row(problem_id=""), DropReason.BAD_VALUE, "empty"),
     (row(entry_point="a b"), DropReason.BAD_VALUE, "'a b'"),
     (row(atol=-1), DropReason.BAD_VALUE, "'atol'"),
@@ -102,7 +102,7 @@ BROKEN: list[tuple[Any, DropReason, str]] = [
         "compare values themselves",
     ),
     (row(compare="unordered"), DropReason.BAD_VALUE, "'unordered'"),
-    (row(checker="def check(i, o, e): ..."), DropReason.BAD_VALUE, "needs 'cases'"),
+    (row(checker="def check(i, o, e): ..."), DropReason.BAD_VALUE, "requires column 'cases'"),
     (
         row(tests=..., cases=[{"arguments": [], "expected": 1, "exspected": 2}]),
         DropReason.BAD_VALUE,
@@ -371,7 +371,7 @@ def test_hub_rows_of_mbpp_need_no_entry_point_column(tmp_path: Path) -> None:
 
 def test_hub_errors_name_the_setting(tmp_path: Path) -> None:
     path = write(tmp_path / "own.jsonl", GOOD)
-    with pytest.raises(ProblemsError, match=r"no column 'task_id' \(problems\.columns\.problem_id\); there are"):
+    with pytest.raises(ProblemsError, match=r"no column 'task_id' \(problems\.columns\.problem_id\); the columns are"):
         load_hub(hub(path, ColumnsConfig(), "json"), tmp_path / "cache")
     with pytest.raises(ProblemsError, match=r"^json: .*check problems\.dataset") as caught:
         load_hub(hub(tmp_path / "none.jsonl", ColumnsConfig(), "json"), tmp_path / "cache")

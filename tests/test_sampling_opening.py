@@ -93,7 +93,7 @@ def test_own_templates_are_looked_at_first(tmp_path: Path) -> None:
     [
         ("{{ nothing }}", "'nothing' is undefined"),
         ("{% if %}", "Expected an expression"),
-        ('{% call message("boss") %}x{% endcall %}', "no role 'boss'; there are system, user, assistant"),
+        ('{% call message("boss") %}x{% endcall %}', "unknown role 'boss'; known are system, user, assistant"),
     ],
 )
 def test_a_broken_template_is_named(tmp_path: Path, text: str, words: str) -> None:
@@ -117,7 +117,7 @@ def test_auto_is_what_the_model_can(name: str, has_chat: bool, meant: str) -> No
 def test_a_base_model_can_not_chat_and_an_unknown_template_names_the_known() -> None:
     with pytest.raises(SamplingError, match=r"m has no chat template; set sampling\.templates=completion"):
         resolve_template("instruct", False, "m")
-    with pytest.raises(SamplingError, match="unknown template 'x'; there are completion, few_shot, instruct"):
+    with pytest.raises(SamplingError, match="unknown template 'x'; known are completion, few_shot, instruct"):
         resolve_template("x", True, "m")
 
 

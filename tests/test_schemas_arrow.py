@@ -150,7 +150,7 @@ def test_measured_columns_are_dotted() -> None:
 
 def test_a_missing_column_is_named() -> None:
     table = to_table([], Program).drop_columns(["form"])
-    with pytest.raises(KeyError, match=r"no column 'form' for Program; there are \['candidate_id'"):
+    with pytest.raises(KeyError, match=r"no column 'form' for Program; the columns are \['candidate_id'"):
         from_table(table, Program)
 
 

@@ -56,7 +56,7 @@ def test_overrides_name_the_base_or_a_variant(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("starts.nobody.sampling.model=x", "write starts.NAME.section.key=value; there are shipped, tuned"),
+        ("starts.nobody.sampling.model=x", "write starts.NAME.section.key=value; known are shipped, tuned"),
         ("starts.shipped=x", "write starts.NAME"),
         ("base.sampling.temprature=1", "sampling.temperature"),
         ("methods.dpo.trainig.beta=1", "dpo has no section 'trainig'"),

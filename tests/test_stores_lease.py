@@ -64,7 +64,7 @@ def test_silence_of_another_machine_says_that_it_is_dead(
     if is_free:
         later.acquire()
         return
-    with pytest.raises(StoreBusyError, match=f"heard of {silent_s:.0f} s ago"):
+    with pytest.raises(StoreBusyError, match=f"seen {silent_s:.0f} s ago"):
         later.acquire()
 
 

@@ -83,7 +83,7 @@ def test_a_store_that_takes_less_is_told(
     remote: RemoteFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remote._system, "put_file", lambda source, path: remote._system.pipe_file(path, b"x"))
-    with pytest.raises(StoreError, match="shard: 1 bytes of 3 came"):
+    with pytest.raises(StoreError, match="shard: 1 of 3 bytes arrived"):
         remote.put(write(tmp_path / "new", b"new"), "shard")
 
 

@@ -52,7 +52,7 @@ def address_of(config: ProblemsConfig) -> str:
         subset = config.dataset.removeprefix("EvoEval_") or "difficult"
         if subset not in SUBSETS:
             names = ", ".join(f"EvoEval_{name}" for name in SUBSETS)
-            raise ProblemsError(f"problems.dataset: there is no {config.dataset!r}; there are {names}")
+            raise ProblemsError(f"problems.dataset: unknown value {config.dataset!r}; known are {names}")
         return _EVOEVAL.format(subset=subset)
     return _FILES.get(config.source, "")
 

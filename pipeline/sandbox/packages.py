@@ -75,7 +75,7 @@ def why_no_packages(packages: Sequence[str]) -> list[str]:
     """Return a line on packages that were fetched for no Python on this machine; nothing where they were."""
     if not packages or _locks(packages):
         return []
-    return [f"sandbox.packages are not there: {how_to_build(packages)}"]
+    return [f"sandbox.packages are not built: {how_to_build(packages)}"]
 
 
 def how_to_build(packages: Sequence[str]) -> str:

@@ -42,7 +42,7 @@ class Variant(BaseModel):
         for section in self.sections():
             if section not in RunConfig.model_fields or section in _FIXED:
                 known = ", ".join(sorted(set(RunConfig.model_fields) - set(_FIXED)))
-                raise ValueError(f"{self.name} has no section {section!r}; there are {known}")
+                raise ValueError(f"{self.name} has no section {section!r}; known are {known}")
         return self
 
     def sections(self) -> dict[str, Any]:
@@ -138,4 +138,4 @@ def _apply(tree: dict[str, Any], override: str) -> None:
             apply_override(variant, setting)
             return
     names = ", ".join(str(variant.get("name")) for variant in tree.get(kind, ()))
-    raise ConfigError(f"--set {override}: write {kind}.NAME.section.key=value; there are {names}")
+    raise ConfigError(f"--set {override}: write {kind}.NAME.section.key=value; known are {names}")
