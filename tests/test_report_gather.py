@@ -244,7 +244,7 @@ def failed(n: int, cause: Cause, passed: str, detail: str = "", signature: str =
         ),
         (
             [failed(n, Cause.WRONG_VALUE, "xx..", signature="s") for n in range(3)],
-            ("suspect test: different programs agree on other answers", "3 of 3"),
+            ("suspect test: different programs agree on other answers", "3 of 3 programs"),
         ),
         (
             [failed(n, Cause.WRONG_VALUE, "xxx.") for n in range(3)],

@@ -13,7 +13,7 @@ import pytest
 
 from pairsmith.pipeline.chain.table import stored_stages
 from pairsmith.pipeline.evaluation.gate import check_gate, model_digest, write_gate
-from pairsmith.pipeline.evaluation.score import scores_to_json
+from pairsmith.pipeline.evaluation.score import gains_from_json, scores_to_json
 from pairsmith.pipeline.pairing.export import REPORT
 from pairsmith.pipeline.report.page import write_report
 from pairsmith.pipeline.report.tables import summary_lines
@@ -322,13 +322,24 @@ def test_parts_further_sets_and_the_gate_are_shown(tmp_path: Path) -> None:
     write_gate(run, check_gate([fall], {}, {}, GateConfig(), model_digest(run)))
     page = write_report(run).read_text()
     assert "topic=&lt;b&gt;" in page
-    assert "−0.25 (−0.40 to −0.10)" in page
+    assert "−0.25<small>−0.40 to −0.10</small>" in page
     for words in (
         "<h2>mbpp+</h2>",
         "Effective programs",
         "holds this model and its dataset back (pass@1)",
     ):
         assert words in page
+
+
+def test_measures_without_a_figure_have_their_own_table(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "demo", n=2)
+    assert "Further measures" not in Page(write_report(run).read_text(encoding="utf-8")).text
+    path = run / "evaluation" / "gains.json"
+    gains = gains_from_json(path.read_text(encoding="utf-8"))
+    path.write_text(scores_to_json((*gains, replace(gains[0], measure="quality_style"))), encoding="utf-8")
+    main, _, more = Page(write_report(run).read_text(encoding="utf-8")).text.partition("Further measures")
+    assert "quality style" in more
+    assert "quality style" not in main
 
 
 def test_page_says_how_many_programs_each_rule_merges(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_numbers_have_true_minus_signs_and_separators() -> None:
     [
         (0.1, True, "rose"),
         (-0.1, True, "fell"),
-        (0.1, False, "no difference shown"),
+        (0.1, False, "not significant"),
         (float("nan"), False, "nothing to measure"),
     ],
 )

@@ -319,7 +319,7 @@ def _why_never(problem: ProblemOutcome, rows: pl.DataFrame) -> tuple[str, str]:
         return "suspect test, or a name that the prompt doesn't give: all fail alike", rows["detail"][0]
     n_alike = max(Counter(text for text in rows["signature"] if text).values(), default=0)
     if n_alike >= _LEAST_AGREED and 2 * n_alike > rows.height:
-        return "suspect test: different programs agree on other answers", f"{n_alike} of {rows.height}"
+        return "suspect test: different programs agree on other answers", f"{n_alike} of {rows.height} programs"
     passed = [cases for cases in rows["passed_cases"].to_list() if cases]
     n_cases = max(map(len, passed), default=0)
     never = [

@@ -24,14 +24,18 @@ from pairsmith.schemas.score import Gain
 
 def render_page(facts: ReportInput) -> str:
     """Return the report as HTML: no script, no external resource, the same text for the same facts."""
+    scores = plots.score_rows(facts.before, facts.after)
+    drawn = {name for name, *_ in scores}
     return render(
         "template",
         _draw_figures(facts),
         facts=facts,
         n_never=sum(problem.n_decided > 0 and not problem.n_passed for problem in facts.problems),
         levels=rate_levels(facts.problems),
-        scores=plots.score_rows(facts.before, facts.after),
+        scores=scores,
         gains={gain.measure: gain for gain in facts.gains},
+        main_gains=[gain for gain in facts.gains if gain.measure in drawn],
+        more_gains=[gain for gain in facts.gains if gain.measure not in drawn],
         verdict=headline_verdict(facts.gains),
         window=plots.smoothing_window(len(facts.training.steps)) if facts.training else 1,
         datasets=dataset_rows(facts.training.steps) if facts.training else [],
@@ -95,8 +99,8 @@ def make_environment(templates: Path) -> Environment:
         lstrip_blocks=True,
     )
     filters = (
-        words.excerpt, words.breakable, words.spoken, words.counted, words.drop_words, words.drop_unit,
-        words.percent, words.decimal, words.maybe, words.signed, words.change, words.significance,
+        words.excerpt, words.breakable, words.with_code, words.spoken, words.counted, words.drop_words,
+        words.drop_unit, words.percent, words.decimal, words.maybe, words.signed, words.change, words.significance,
     )  # fmt: skip
     environment.filters |= {function.__name__: function for function in filters} | {"address": quote}
     return environment

@@ -32,6 +32,11 @@ def breakable(name: str) -> Markup:
     return Markup(re.sub("(?<=[/_])", "<wbr>", str(escape(visible(name)))))
 
 
+def with_code(text: str) -> Markup:
+    """Return a text as HTML with `names` in backticks as code."""
+    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(visible(text)))))
+
+
 def spoken(name: str) -> str:
     """Return a measure, cause or stage as plain words."""
     kind, _, k = name.partition("@")
@@ -90,7 +95,7 @@ def significance(gain: Gain) -> str:
     if not math.isfinite(gain.change.value):
         return "nothing to measure"
     if not gain.is_significant:
-        return "no difference shown"
+        return "not significant"
     return "rose" if gain.change.value > 0 else "fell"
 
 
