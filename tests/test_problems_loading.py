@@ -371,9 +371,7 @@ def test_hub_rows_of_mbpp_need_no_entry_point_column(tmp_path: Path) -> None:
 
 def test_hub_errors_name_the_setting(tmp_path: Path) -> None:
     path = write(tmp_path / "own.jsonl", GOOD)
-    with pytest.raises(
-        ProblemsError, match=r"no column 'task_id' \(problems\.columns\.problem_id\); the columns are"
-    ):
+    with pytest.raises(ProblemsError, match=r"no column 'task_id' \(problems\.columns\.problem_id\); the columns"):
         load_hub(hub(path, ColumnsConfig(), "json"), tmp_path / "cache")
     with pytest.raises(ProblemsError, match=r"^json: .*check problems\.dataset") as caught:
         load_hub(hub(tmp_path / "none.jsonl", ColumnsConfig(), "json"), tmp_path / "cache")
