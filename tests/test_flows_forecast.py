@@ -33,7 +33,7 @@ def test_a_key_is_in_no_file_that_a_run_writes(
 ) -> None:
     """Prefect records the parameters of flows: the key must not be among them."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-never-written-4711")
-    done = call_pairsmith("build", config, "--set", "pairs.max_per_problem=1", home=home)  # not "there already"
+    done = call_pairsmith("build", config, "--set", "pairs.max_per_problem=1", home=home)  # not "reused"
     assert done.returncode == 0, done.stderr
     assert "4711" not in done.stdout + done.stderr
     assert list(home.rglob("*.db")), "Prefect's database is among the files"
