@@ -116,7 +116,9 @@ def test_a_stage_is_added_in_one_place(settings: RunConfig, tmp_path: Path) -> N
             chain.finish(stage, [NAME])
         chain.ensure_whole("pairs")
     assert (reporter().stages["lengths"].n_done, reporter().stages["lengths"].unit) == (4, "lengths")
-    assert [row for row in stage_rows(settings.run) if row[0] == "lengths"] == [("lengths", "4", "4", "lines 4")]
+    assert [row for row in stage_rows(settings.run) if row[0] == "lengths"] == [
+        ("lengths", "4", "4", "lines 4", "")
+    ]
     assert "lengths" in [stage.stage for stage in gather_run(settings.run).stages]
     assert read_provenance(settings.run)["lengths"].settings == {"syntax.near_threshold": "0.85"}
     assert "4 rows" in next(line for line in printed(settings, tmp_path).splitlines() if "lengths" in line)
