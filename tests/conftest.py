@@ -31,7 +31,7 @@ SLOW_FIXTURES = {"engine", "pool", "toolchains", "home", "prefect_here", *SERVER
 # compilers, clocks, images) is repeated on Docker at night; other tests need one engine that keeps the contract.
 BOTH_BY_DAY = {"test_sandbox_contract", "test_sandbox_faults"}
 BOTH_AT_NIGHT = {
-    "test_answers", "test_environment", "test_flaky", "test_languages",
+    "test_answers", "test_classes", "test_environment", "test_flaky", "test_languages",
     "test_sandbox_overload", "test_sandbox_stdin",
 }  # fmt: skip
 # Files that run half a minute and more, the longest first: each is one worker's, and none is left for the end.

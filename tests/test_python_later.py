@@ -36,6 +36,10 @@ LATER = {
     'f"{\n1}"': (3, 12),
     "match x:\n    case 1: pass": (3, 10),
     "try:\n    pass\nexcept* ValueError:\n    pass": (3, 11),
+    "x[*a]": (3, 11),
+    "x[1, *a, 2]": (3, 11),
+    "x: tuple[*Ts] = ()": (3, 11),
+    "def f(*args: *Ts): pass": (3, 11),
 }
 NONE = (
     "def f(x:\n  return 1", 'print "x"', "return 1", "def f():\n  x = = 1", "def f[T](x):\n  return (", "type X",
@@ -45,6 +49,7 @@ NONE = (
 )  # fmt: skip
 PLAIN = (
     "type = 3\ntype(type)", "x: list[int] = []", 'f"{a[\'x\']}"', "f'{a!r:>{10}}'", 'print(f"{x=}")',
+    "x[(*a,)]", "x[(1, *a)]", "x[1, (2, *a)]", "def f(*a: int): pass",
     "async def f():\n    return [x async for x in y]", "def f(x: dict[str, list[int]]) -> None: ...",
 )  # fmt: skip
 
@@ -110,6 +115,20 @@ def test_a_sandbox_with_an_older_python_proves_nothing(pool: SandboxPool, monkey
     assert label(problem, program, pool) == (Label.UNDECIDED, Cause.MISSING_PACKAGE)
     plain = Program("c", problem.problem_id, Extraction.OK, "bare", "raise SyntaxError\ndef f(x): return x\n")
     assert label(problem, plain, pool) == (Label.FAILED, Cause.EXCEPTION)
+
+
+def test_a_setup_in_a_later_python_proves_nothing(pool: SandboxPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = replace(case_problem("python", [((1,), 1)]), setup="raise SyntaxError\nx[*a]\n")
+    program = Program("c", problem.problem_id, Extraction.OK, "bare", "def f(x): return x\n")
+    assert label(problem, program, pool) == (Label.FAILED, Cause.EXCEPTION)
+    begin = Sandbox.run
+
+    def run(self: Sandbox, job: object) -> object:
+        self.python = "3.10.1"
+        return begin(self, job)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Sandbox, "run", run)
+    assert label(problem, program, pool) == (Label.UNDECIDED, Cause.MISSING_PACKAGE)
 
 
 @pytest.mark.slow

@@ -212,7 +212,7 @@ class Runner:
                 done = _execution(program, *sandbox.run(job), "", self.pool.name)
             if done.exception == "SyntaxError" and problem.language == PYTHON:
                 major, minor = map(int, sandbox.python.split(".")[:2])
-                if needs_later(program.code, (major, minor)):
+                if any(needs_later(text, (major, minor)) for text in (program.code, problem.setup)):
                     return _unprepared(program, problem, _LATER, self.pool.name)
             if not problem.checker:
                 return done

@@ -12,7 +12,7 @@ from pairsmith.schemas.values import JSON_INT, ValueTooLargeError, encode_value
 
 _FRAMEWORKS = frozenset({"pytest", "unittest", "solution"})
 # Each of these watches or changes the process that it is in, which holds no candidate.
-_REACHING_IN = frozenset({"mocker", "capfd", "capsysbinary", "capfdbinary", "getsource", "tracemalloc"})
+_REACHING_IN = frozenset({"mocker", "capfd", "capsysbinary", "capfdbinary", "tracemalloc"})
 _SOLUTION = "solution"
 _STREAMS = ("sys.stdout", "sys.stderr")
 

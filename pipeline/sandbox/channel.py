@@ -154,8 +154,9 @@ _PACKAGES = (
     "pairsmith.pipeline.sandbox.inside",
 )  # fmt: skip
 _INSIDE = (
-    "frames", "syscalls", "lockdown", "stdin", "layouts", "methods", "remote", "coroutines", "mirrors",
-    "lives", "graph",
+    "frames", "syscalls", "lockdown", "stdin", "layouts", "hints", "methods", "remote", "metas",
+    "coroutines", "describing", "mirrors",
+    "lives", "graph", "asking",
     "surroundings", "guarding", "replies", "session", "serving", "program", "foreign", "building",
     "cell", "ending", "running", "supervisor", "zygote",
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """Tells what only a later version of Python has from what no version has."""
 
+import ast
 import re
 import sys
 import warnings
@@ -10,6 +11,7 @@ from pairsmith.pipeline.languages.contract import below, parse
 from pairsmith.pipeline.languages.python.parsing import parse_python
 
 _HERE = sys.version_info[:2]
+_STARS_ANEW = (3, 11)  # the first with stars in indices and annotations (PEP 646)
 _NESTED_ANEW = (3, 12)  # the first whose f-strings hold their own quotes, backslashes and comments (PEP 701)
 _DEFINITIONS = ("function_definition", "class_definition")
 _PREFIX = re.compile(rb"[a-zA-Z]*")
@@ -24,7 +26,26 @@ def needs_later(code: str, version: tuple[int, int] = _HERE) -> bool:
     earlier = _rewritten(code)
     if not _compiles(code, _HERE):
         return earlier != code and _compiles(earlier, _HERE)
-    return version < _HERE and (not _compiles(code, version) or (version < _NESTED_ANEW and earlier != code))
+    if version >= _HERE:
+        return False
+    is_anew = version < _NESTED_ANEW and earlier != code
+    return is_anew or not _compiles(code, version) or (version < _STARS_ANEW and _has_new_stars(code))
+
+
+def _has_new_stars(code: str) -> bool:
+    """Return whether code has a star in an index (`x[*a]`) or in an annotation (`*args: *Ts`).
+
+    The grammar of this interpreter takes both for any version's.
+    """
+    for node in ast.walk(parse_python(code)):
+        if isinstance(node, ast.arg) and isinstance(node.annotation, ast.Starred):
+            return True
+        index = node.slice if isinstance(node, ast.Subscript) else None
+        if not isinstance(index, ast.Tuple) or not any(isinstance(part, ast.Starred) for part in index.elts):
+            continue
+        if (index.lineno, index.col_offset) == (index.elts[0].lineno, index.elts[0].col_offset):  # no parenthesis
+            return True
+    return False
 
 
 def _compiles(code: str, version: tuple[int, int]) -> bool:

@@ -8,6 +8,7 @@ beside it. A test that could see that shows nothing. Threads run at the same tim
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import itertools
 import queue
@@ -16,7 +17,6 @@ from collections.abc import Callable, Iterator
 from concurrent import futures
 from typing import Any
 
-_STEP_S = 0.05  # until a coroutine is through at once, or waits for something
 _WAIT_S = 0.001  # for one that was asked for again
 _GATE_S = 0.05  # that a job waits for others to begin with
 _POLLED_S = 2.0  # then nobody else runs until a coroutine is through: it may never be
@@ -53,6 +53,73 @@ def coroutine_of(peer: Any) -> Any:
     return made
 
 
+class _Loop:
+    """An event loop in a thread of its own, which halts where a coroutine begins until it is told to go on.
+
+    Coroutines that the other side begins beside each other each do their first step before any does its second.
+    """
+
+    def __init__(self) -> None:
+        import asyncio  # rare, and large
+
+        self.loop: Any = asyncio.new_event_loop()
+        self._jobs: queue.SimpleQueue[Callable[[], Any]] = queue.SimpleQueue()
+        self._is_free, self._lock = False, threading.Lock()
+        self.thread = threading.Thread(target=self._work, daemon=True)
+        self.thread.start()
+
+    def go_on(self) -> None:
+        """Let it run from now on."""
+        with self._lock:
+            if not self._is_free:
+                self._is_free = True
+                self._jobs.put(self.loop.run_forever)
+
+    def begin(self, coroutine: Any) -> tuple[Any, bool]:
+        """Return the future of a coroutine that has done its first step, and whether it is through by that."""
+        import asyncio
+
+        with self._lock:
+            if self._is_free:
+                self.loop.call_soon_threadsafe(self.loop.stop)
+                self._is_free = False
+            made, is_done = list[Any](), threading.Event()
+
+            def first() -> None:
+                held, self.loop._ready = self.loop._ready, collections.deque()
+                try:
+                    made.append(asyncio.run_coroutine_threadsafe(wait(), self.loop))
+                    self._turn()  # makes a task of it
+                    self._turn()
+                    while is_through and not made[0].done():
+                        self._turn()
+                finally:
+                    self.loop._ready.extendleft(reversed(held))
+                    is_done.set()
+
+            is_through = list[bool]()
+
+            async def wait() -> Any:
+                try:
+                    return await coroutine
+                finally:
+                    is_through.append(True)
+
+            self._jobs.put(first)
+        is_done.wait()
+        return made[0], bool(is_through)
+
+    def _turn(self) -> None:
+        """Run what is ready, once."""
+        self.loop.stop()
+        self.loop.run_forever()
+
+    def _work(self) -> None:
+        while True:
+            with contextlib.suppress(BaseException):
+                self._jobs.get()()
+
+
 class Coroutines:
     """Those of this side's that run for the other side."""
 
@@ -68,19 +135,19 @@ class Coroutines:
         self.is_collapsed = False  # whether one was through before the other side began another beside it
         self.thread: Any = None  # where they run
         self._unheard: set[int] = set()  # those that were not through when the other side last asked
-        self._loop: Any = None
+        self._loop: _Loop | None = None
 
     def start(self, coroutine: Any) -> list[Any]:
         """Return the number of a coroutine that now runs, and what `poll` says of it.
 
-        One that waits for anything is not through yet, as in one loop: the other side begins others beside it.
+        One that waits for anything is not through yet, as in one loop: the other side begins others beside it,
+        and none goes on before one is asked for.
         """
         self.is_collapsed = self.is_collapsed or any(self.running[number].done() for number in self._unheard)
-        number, step = len(self.running), futures.Future[bool]()
-        self.running.append(self.started(coroutine, step.set_result))
-        with contextlib.suppress(futures.TimeoutError):
-            if not step.result(_STEP_S):
-                return [number, *self.poll(number, False)]
+        number, (future, is_through) = len(self.running), self._loop_for().begin(self._waiting(coroutine))
+        self.running.append(future)
+        if is_through:
+            return [number, *self.poll(number, False)]
         if getattr(getattr(coroutine, "cr_code", None), "co_freevars", ("",)):  # it may note when it runs
             self._unheard.add(number)
         return [number, False, None, self.by_time]
@@ -88,6 +155,7 @@ class Coroutines:
     def poll(self, number: int, is_last: bool) -> list[Any]:
         """Return whether a coroutine is through, its value, and `by_time`; wait until it is, if that is asked."""
         future = self.running[number]
+        self._loop_for().go_on()
         try:
             value = future.result(None if is_last else _WAIT_S)
         except futures.TimeoutError:
@@ -99,31 +167,28 @@ class Coroutines:
                 self._unheard.discard(number)
         return [True, value, self.by_time]
 
-    def started(self, coroutine: Any, on_step: Callable[[bool], Any] = bool) -> Any:
-        """Return the future of a coroutine that now runs.
-
-        Args:
-            on_step: is told behind its first step whether it waits for something.
-        """
+    def started(self, coroutine: Any) -> Any:
+        """Return the future of a coroutine that now runs."""
         import asyncio  # rare, and large
 
-        async def wait() -> Any:
-            is_through = False
-            self._loop.call_soon(lambda: on_step(not is_through))
-            try:
-                return await coroutine
-            except BaseException as error:
-                self._on_error([error])
-                raise
-            finally:
-                is_through = True
+        loop = self._loop_for()
+        loop.go_on()
+        return asyncio.run_coroutine_threadsafe(self._waiting(coroutine), loop.loop)
 
-        if self._loop is None:  # one for all: what is awaited in parts must stay in its loop
-            self._loop = asyncio.new_event_loop()
-            self._loop.call_at = self._timed(self._loop.call_at)
-            self.thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-            self.thread.start()
-        return asyncio.run_coroutine_threadsafe(wait(), self._loop)
+    async def _waiting(self, coroutine: Any) -> Any:
+        try:
+            return await coroutine
+        except BaseException as error:
+            self._on_error([error])
+            raise
+
+    def _loop_for(self) -> _Loop:
+        """Return the loop: one for all, since what is awaited in parts must stay in its loop."""
+        if self._loop is None:
+            self._loop = _Loop()
+            self._loop.loop.call_at = self._timed(self._loop.loop.call_at)
+            self.thread = self._loop.thread
+        return self._loop
 
     def _timed(self, call_at: Any) -> Any:
         def call(*arguments: Any, **options: Any) -> Any:

@@ -15,16 +15,15 @@ since its last message, [stream, text] each.
 
 from __future__ import annotations
 
-import builtins
 import importlib
 import json
-import operator
 import sys
 import types
 from collections.abc import Callable
 from typing import Any
 
-from pairsmith.pipeline.sandbox.inside import layouts, mirrors
+from pairsmith.pipeline.sandbox.inside import describing, layouts, mirrors
+from pairsmith.pipeline.sandbox.inside.hints import hint_parts, make_hint
 from pairsmith.pipeline.sandbox.inside.lives import Lives
 from pairsmith.pipeline.sandbox.inside.methods import Bound
 from pairsmith.schemas import twins
@@ -36,10 +35,6 @@ from pairsmith.schemas.values import (
     encode_scalar,
     value_twin,
 )
-
-_TYPES: dict[str, Any] = {name: kind for name, kind in vars(builtins).items() if isinstance(kind, type)}
-_TYPES.update({kind.__name__: kind for kind in (*twins.VALUE_OF, *twins.CONTAINER_OF, types.ModuleType)})
-_TYPE_NAMES = {kind: name for name, kind in _TYPES.items()}
 
 _BROKEN = (TypeError, ValueError, LookupError, AttributeError, RecursionError, OverflowError, BufferError)
 
@@ -107,7 +102,7 @@ class Peer:
             tree = [self.tree(part) for part in body]
             for number, known in list(self.known.items()):
                 items = layouts.items_of(self.objects[number])
-                if not _same(items, known):
+                if not layouts.is_same(items, known):
                     synced[number] = items
                     changes.append([number, "", self._trees(items)])
             while self._fresh:
@@ -172,8 +167,8 @@ class Peer:
         twin = value_twin(kind)
         if twin is not None:
             return {"std": [twin.name, self._trees(twin.parts(value))]}
-        if isinstance(value, type) and value in _TYPE_NAMES:
-            return {"type": _TYPE_NAMES[value]}
+        if isinstance(value, type) and value in layouts.TYPE_NAMES:
+            return {"type": layouts.TYPE_NAMES[value]}
         if kind is types.TracebackType:
             return None
         if kind is types.ModuleType:
@@ -181,6 +176,9 @@ class Peer:
         method = kind is types.MethodType and self.lives.method_tree(value)
         if method:
             return method
+        hint = hint_parts(value) if kind.__module__ in ("types", "typing") else None
+        if hint is not None:
+            return {"hint": self._trees(hint)}
         if kind is property:
             return {"property": self._trees([value.fget, value.fset, value.fdel, value.__doc__])}
         if kind in layouts.VIEW_NAMES:
@@ -207,9 +205,11 @@ class Peer:
                 self._need_numpy()
             return twins.make_value(body[0], [self.value(part) for part in body[1]])
         if tag == "type":
-            return _TYPES[body]
+            return layouts.TYPES[body]
         if tag == "module":
             return importlib.import_module(body) if layouts.is_standard(body) else types.ModuleType(body)
+        if tag == "hint":
+            return make_hint(str(body[0]), [self.value(part) for part in body[1:]])
         if tag == "property":
             return property(*[self.value(part) for part in body])
         if tag == "method":
@@ -231,7 +231,7 @@ class Peer:
 
     def _class_tree(self, kind: type) -> Any:
         """Return the tree of the class whose stand-in an object needs: for a library's, the reader has its own."""
-        if kind not in _TYPE_NAMES and not layouts.is_standard(kind.__module__):
+        if kind not in layouts.TYPE_NAMES and not layouts.is_standard(kind.__module__):
             return self.tree(kind)
         if kind not in self._stand_in_of:
             self._stand_in_of[kind] = self._give_number(kind)
@@ -279,7 +279,7 @@ class Peer:
             return ["exc", self.tree(kind), arguments, chain, state, self._trees(items)]
         if isinstance(value, type):
             is_stand_in = self._stand_in_of.get(value) == number
-            return ["stand_in" if is_stand_in else "class", *mirrors.describe(value, self)]
+            return ["stand_in" if is_stand_in else "class", *describing.describe(value, self)]
         base = twins.native_base(kind, twins.COMPARED)
         if base is None:
             return ["own", self._class_tree(kind)]
@@ -340,11 +340,3 @@ class Peer:
     def _need_numpy(self) -> None:
         importlib.import_module("numpy")
         twins.know_numpy()
-
-
-def _same(items: list[Any], known: list[Any]) -> bool:
-    if len(items) != len(known):
-        return False
-    if all(map(operator.is_, items, known)):
-        return True
-    return len(items) == 1 and type(items[0]) is bytes and items == known

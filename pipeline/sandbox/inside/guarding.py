@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any
 
 from pairsmith.pipeline.sandbox.inside import layouts
+from pairsmith.pipeline.sandbox.inside.metas import Meta
 from pairsmith.pipeline.sandbox.inside.remote import (
     ARITHMETIC,
     COMPARISONS,
@@ -17,7 +18,6 @@ from pairsmith.pipeline.sandbox.inside.remote import (
     COPIES,
     FUNCTION_NAMES,
     OPERATORS,
-    Meta,
     UnsupportedTestError,
 )
 
@@ -198,6 +198,8 @@ class Guard:
     def _may_attribute(self, kind: str, value: Any, name: Any) -> bool:
         if kind == "get" and name in FUNCTION_NAMES:
             return True
+        if type(value) is types.FunctionType and _is_noted(kind, value, name):
+            return True
         if not isinstance(name, str) or not self._is_open(value):
             raise AttributeError(name)
         if kind == "get" and name == "__dict__":
@@ -226,6 +228,14 @@ def _is_record(plain: Any, error: Any, has_own_level: Any) -> bool:
     kinds = [type(part) for part in plain] if type(plain) is list else []
     is_error = error is None or isinstance(error, BaseException)
     return kinds in ([str, int, int, function, str, str] for function in (str, type(None))) and is_error
+
+
+def _is_noted(kind: str, function: Any, name: Any) -> bool:
+    """Return whether an attribute is one that decorators set on functions, and read."""
+    if kind == "get" and name == "__dict__":
+        return True
+    is_public = isinstance(name, str) and not name.startswith(("_", "pytest"))
+    return is_public and (kind == "set" or name in vars(function))
 
 
 def _is_kept(held: Any, given: Any) -> bool:

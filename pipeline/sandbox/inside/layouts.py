@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import abc
+import builtins
 import dataclasses
 import enum
+import operator
 import sys
 import types
 from typing import Any
 
 from pairsmith.schemas import twins
+
+TYPES: dict[str, Any] = {name: kind for name, kind in vars(builtins).items() if isinstance(kind, type)}
+TYPES.update({kind.__name__: kind for kind in (*twins.VALUE_OF, *twins.CONTAINER_OF, types.ModuleType)})
+TYPES["NoneType"] = type(None)
+TYPE_NAMES = {kind: name for name, kind in TYPES.items()}
 
 _STEERS_TESTS = ("unittest", "doctest", "bdb")  # a test runner would take their exceptions for its own
 _GENERATED = "<string>"  # where dataclasses compile their methods
@@ -286,3 +293,12 @@ def fill(value: Any, items: list[Any]) -> None:
         twin.fill(value, items)
     else:
         set_state(value, dict(zip(items[::2], items[1::2])))  # noqa: B905 (Python 3.9)
+
+
+def is_same(items: list[Any], known: list[Any]) -> bool:
+    """Return whether a container holds the same objects as before."""
+    if len(items) != len(known):
+        return False
+    if all(map(operator.is_, items, known)):
+        return True
+    return len(items) == 1 and type(items[0]) is bytes and items == known

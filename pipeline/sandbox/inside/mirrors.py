@@ -19,121 +19,22 @@ from typing import Any
 
 from pairsmith.pipeline.sandbox.inside import layouts
 from pairsmith.pipeline.sandbox.inside.coroutines import coroutine_of
+from pairsmith.pipeline.sandbox.inside.describing import ENUMS, LOOKS, OPEN, RECORD_OPTIONS
+from pairsmith.pipeline.sandbox.inside.metas import Meta, RecordMeta
 from pairsmith.pipeline.sandbox.inside.methods import Method, forwarding
 from pairsmith.pipeline.sandbox.inside.remote import (
     COMPARISONS,
     OPERATORS,
     Attributes,
-    Meta,
-    RecordMeta,
     Remote,
 )
-from pairsmith.schemas import twins
 
-_LOOKS: dict[str, Any] = {
-    str(kind.__name__): kind
-    for kind in (types.FunctionType, types.GeneratorType, types.MethodType, types.BuiltinFunctionType,
-                 types.CoroutineType)
-}  # fmt: skip
 _NEVER_LOOKS = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, type)
-_RECORD_OPTIONS = ("eq", "order", "frozen", "unsafe_hash", "repr")
-_OF_CLASSES = ("__len__", "__iter__", "__contains__", "__getitem__", "__bool__", "__str__", "__repr__")
-_ENUMS = ("StrEnum", "IntFlag", "Flag", "IntEnum", "Enum")
-
-
-def describe(kind: Any, peer: Any) -> list[Any]:
-    """Return what the other side needs for the stand-in of a class, as `make_class` takes it."""
-    style = _style(kind, peer)
-    native = twins.native_base(kind, twins.COMPARED)
-    is_error = issubclass(kind, BaseException)
-    built_in = [base for base in type.mro(kind)[1:] if not layouts.is_heap(base) and base is not object]
-    loses_base = bool(built_in) and native is None and not is_error
-    bases = [] if loses_base else [base for base in kind.__bases__ if base is not object]
-    if not is_error:
-        bases = [base for base in bases if not layouts.is_library(base)]
-    operators = []
-    for name in OPERATORS:
-        owner = next((base for base in type.mro(kind) if name in base.__dict__), object)
-        is_plain = owner is object or (not loses_base and owner is not kind and not layouts.is_heap(owner))
-        if is_plain or (style[0] != "plain" and not layouts.is_written(owner.__dict__[name])):
-            continue
-        operators.append(name if owner.__dict__[name] is not None else "-" + name)
-    methods = sorted(
-        {
-            name
-            for base in type.mro(kind)
-            for name, value in base.__dict__.items()
-            if base is not object
-            and not name.startswith("_")
-            and isinstance(name, str)
-            and layouts.is_method(value)
-            if base is kind or layouts.is_heap(base) or loses_base
-        }
-    )
-    if style[0] in ("enum", "named"):
-        methods += ["@" + name for name in layouts.class_methods(kind)]
-    name = str(kind.__name__)[:100]
-    looks = "" if native is not None or (is_error and layouts.is_written_class(kind)) else _looks(kind)
-    abstract = layouts.abstract_parts(kind)
-    metas = [base for base in type.mro(type(kind))[:-1] if layouts.is_written_class(base)]
-    of_class = sorted({name for base in metas for name in base.__dict__ if name in _OF_CLASSES})
-    meta = [[peer.tree(base) for base in metas], of_class]
-    return [name, [peer.tree(base) for base in bases], operators, methods, style, looks, abstract, meta]
-
-
-def _style(kind: Any, peer: Any) -> list[Any]:
-    if issubclass(kind, enum.Enum) and kind.__eq__ in (object.__eq__, int.__eq__, str.__eq__):
-        base = next(name for name in _ENUMS if hasattr(enum, name) and issubclass(kind, getattr(enum, name)))
-        mixin = next((known for known in (int, str, float) if issubclass(kind, known)), None)
-        members = [[name, peer.tree(member._value_)] for name, member in kind.__members__.items()]
-        return ["enum", base, peer.tree(mixin) if base == "Enum" else None, members]
-    if layouts.is_record(kind):
-        fields = []
-        for field in dataclasses.fields(kind):
-            is_given = field.default is not dataclasses.MISSING
-            made = None if field.default_factory is dataclasses.MISSING else peer.tree(field.default_factory)
-            default = peer.tree(field.default) if is_given else made
-            is_named = getattr(field, "kw_only", False)
-            fields.append([field.name, is_given, default, field.repr, is_named, field.init, field.compare])
-        known = {name: bool(getattr(kind.__dataclass_params__, name)) for name in _RECORD_OPTIONS}
-        known["slots"], known["made_there"] = not kind.__dictoffset__, layouts.has_own_init(kind)
-        return ["record", fields, known]
-    names = twins.named_fields(kind)
-    if names is not None and issubclass(kind, tuple):
-        defaults = [peer.tree(value) for value in kind._field_defaults.values()]
-        constants = [
-            [name, peer.tree(value)]
-            for name, value in kind.__dict__.items()
-            if not name.startswith("_") and not hasattr(value, "__get__")
-        ]
-        return ["named", names, defaults, constants]
-    slots = kind.__dict__.get("__slots__", ())
-    is_plain = type(slots) in (tuple, list, str) and all(type(name) is str for name in slots)
-    return [
-        "plain",
-        bool(kind.__dictoffset__),
-        peer.tree(slots) if "__slots__" in kind.__dict__ and is_plain else None,
-    ]
-
-
-def _looks(kind: Any) -> str:
-    """Return by what name the other side finds the nearest class of the standard library; empty for none."""
-    name = str(kind.__name__)
-    if name.startswith("async_generator_a") and not layouts.is_heap(kind):
-        return "coroutine"  # what its `__anext__` and others give to be awaited
-    if name in _LOOKS and _LOOKS[name] is kind:
-        return name
-    known: list[Any] = [
-        base
-        for base in type.mro(kind)[:-1]
-        if not layouts.is_heap(base) or (layouts.is_library(base) and (base is kind or type(base) is type))
-    ]  # abstract ones: see `layouts.abstract_parts`
-    return f"{known[0].__module__}:{known[0].__name__}" if known else ""
 
 
 def _looked_up(looks: str) -> Any:
-    if looks in _LOOKS:
-        return _LOOKS[looks]
+    if looks in LOOKS:
+        return LOOKS[looks]
     module, _, name = looks.partition(":")
     found: Any = getattr(sys.modules.get(module), name, None) if layouts.is_standard(module) else None
     return found if isinstance(found, type) and found not in _NEVER_LOOKS else None
@@ -148,7 +49,7 @@ def make_class(parts: list[Any], peer: Any, register: Callable[[type], None], is
     Raises:
         ValueError: if it is none.
     """
-    name, base_trees, operators, methods, style, looks, abstract, (metas, of_class) = parts
+    name, base_trees, operators, methods, style, looks, abstract, meta = parts
     _check_names(methods, style)
     own: Any = _looked_up(looks)
     if own is not None and not is_stand_in and own.__name__ == name:
@@ -157,7 +58,7 @@ def make_class(parts: list[Any], peer: Any, register: Callable[[type], None], is
     made: Any
     if style[0] == "enum":
         members = [(str(member), peer.value(value)) for member, value in style[3]]
-        base, mixin = getattr(enum, style[1] if style[1] in _ENUMS else "Enum"), peer.value(style[2])
+        base, mixin = getattr(enum, style[1] if style[1] in ENUMS else "Enum"), peer.value(style[2])
         made = base(name, members, module="solution", **({"type": mixin} if isinstance(mixin, type) else {}))
     elif style[0] == "named":
         defaults = [peer.value(value) for value in style[2]]
@@ -165,10 +66,12 @@ def make_class(parts: list[Any], peer: Any, register: Callable[[type], None], is
         made = make(name, style[1], defaults=defaults, module="solution")
         for constant, value in style[3]:
             type.__setattr__(made, str(constant), peer.value(value))
+    elif style[0] == "meta":
+        metas = tuple(peer.value(base) for base in base_trees) or (Meta,)
+        made = type.__new__(Meta, name, metas, {"__module__": "solution", "__qualname__": name, "__peer__": peer})
     else:
         bases = [peer.value(base) for base in base_trees]
-        made = _plain_class(name, bases, style, looks, peer, [one for one in of_class if one in _OF_CLASSES])
-        type.__setattr__(made, "__metas__", tuple(peer.value(one) for one in metas))
+        made = _plain_class(name, bases, style, looks, peer, peer.value(meta))
     if peer.is_test and type(sys.modules.get("solution")) is types.ModuleType:
         vars(sys.modules["solution"]).setdefault(name, made)  # where a pickle looks for it
     register(made)
@@ -185,15 +88,18 @@ def make_class(parts: list[Any], peer: Any, register: Callable[[type], None], is
     for method in methods:
         if method.startswith("@"):
             set_on(made, method[1:], classmethod(forwarding(method[1:], peer)))
-        elif not hasattr(Remote, method):
+        elif method in OPEN or not hasattr(Remote, method):
             set_on(made, str(method), Method(str(method), made, peer))
     if style[0] != "plain":
         set_on(made, "__getattr__", lambda self, attribute: _attribute_of(self, attribute, peer))
     if style[0] == "record":
-        options = {name: bool(style[2][name]) for name in _RECORD_OPTIONS}
+        options = {name: bool(style[2][name]) for name in RECORD_OPTIONS}
         if style[2]["slots"] and not options["frozen"]:
             set_on(made, "__setattr__", _set_slot)
         dataclasses.dataclass(init=not style[2]["made_there"], **options)(made)
+        for field, _, _, hint, *_ in style[1]:
+            made.__dataclass_fields__[field].type = peer.value(hint)
+        set_on(made, "__annotations__", {str(key): peer.value(hint) for key, hint in style[2]["annotations"]})
         if style[2]["made_there"] or not all(field[-1] for field in style[1]):
             set_on(made, "__eq__", _counted_equality(made, made.__eq__, peer))
         peer.shared.add(made)
@@ -202,14 +108,14 @@ def make_class(parts: list[Any], peer: Any, register: Callable[[type], None], is
 
 def _check_names(methods: list[str], style: list[Any]) -> None:
     """Raise ValueError if a name would be an operator's: those are asked for, and what they say is counted."""
-    bare = [name for name in methods if name != "@_missing_"]
+    bare = [name for name in methods if name not in ("@_missing_", *OPEN)]
     bare += [name for name, _ in style[3]] if style[0] == "named" else []
     inner = style[3] if style[0] == "enum" else style[1] if style[0] == "record" else []
     if any(name.lstrip("@").startswith("_") for name in bare) or any(name.startswith("__") for name, *_ in inner):
         raise ValueError("no such name")
 
 
-def _plain_class(name: str, bases: list[Any], style: list[Any], looks: str, peer: Any, of_class: list[str]) -> Any:
+def _plain_class(name: str, bases: list[Any], style: list[Any], looks: str, peer: Any, written: Any) -> Any:
     namespace: dict[str, Any] = {"__module__": "solution", "__qualname__": name, "__peer__": peer}
     as_what = _looked_up(looks)
     if as_what is not None:
@@ -218,15 +124,17 @@ def _plain_class(name: str, bases: list[Any], style: list[Any], looks: str, peer
         namespace["__doc__"] = _Asked("__doc__", peer)
     if as_what in (types.FunctionType, types.MethodType):
         namespace["__annotations__"] = _asked("__annotations__", peer)
+        namespace["__module__"] = _Module("solution")
     meta: Any = Meta
     if style[0] == "record":
         if not all(isinstance(base, Meta) for base in bases):
             raise ValueError("no base of a dataclass")
         meta = RecordMeta
+        namespace["__doc__"] = style[2]["doc"]
         namespace["__annotations__"] = {field: object for field, *_ in style[1]}
         namespace["__field_names__"] = [field for field, *_ in style[1]]
         namespace["__made_there__"] = bool(style[2]["made_there"])
-        for field, is_given, value, is_shown, is_named, is_taken, is_compared in style[1]:
+        for field, is_given, value, _, is_shown, is_named, is_taken, is_compared in style[1]:
             options: dict[str, Any] = {"default": peer.value(value)} if is_given else {}
             if not is_given and value is not None:
                 options = {"default_factory": peer.value(value)}
@@ -237,8 +145,8 @@ def _plain_class(name: str, bases: list[Any], style: list[Any], looks: str, peer
     elif not any(issubclass(base, Remote) for base in bases):
         bases = [Remote, *bases]
     known = tuple(dict.fromkeys(type(base) for base in bases if type(base) not in (Meta, type)))
-    if of_class and style[0] == "plain":
-        meta = type("Meta", known or (Meta,), {one: _operator(one, peer) for one in of_class})
+    if isinstance(written, type) and issubclass(written, Meta) and style[0] == "plain":
+        meta = written
     elif len(known) == 1:
         meta = known[0]
     if style[0] == "plain" and all(base is Remote or not base.__dictoffset__ for base in bases):
@@ -286,6 +194,15 @@ class _Asked:
 
     def __get__(self, value: Any, owner: Any) -> Any:
         return self._peer.request("get", owner if value is None else value, self._name)
+
+
+class _Module(str):
+    """The module of a stand-in's class; for an object the other side is asked."""
+
+    __slots__ = ()
+
+    def __get__(self, value: Any, owner: Any) -> Any:
+        return self if value is None else value.__peer__.request("get", value, "__module__")
 
 
 def make_object(kind: str, mirror: Any, parts: list[Any], peer: Any) -> Any:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import copy
-import copyreg
-import dataclasses
+import functools
 import inspect
 import math
 import operator
 import pickle
-import sys
 import types
 from collections.abc import Callable, MutableMapping
 from typing import Any
@@ -54,7 +52,6 @@ COPIES: dict[str, Callable[..., Any]] = {"__copy__": copy.copy, "__deepcopy__": 
 PICKLES: dict[str, Callable[..., Any]] = {
     "__reduce_ex__": pickle.dumps, "__setstate__": lambda _kind, text: pickle.loads(text),
 }  # fmt: skip
-_pickled: dict[int, Any] = {}  # classes that a pickle names, by id
 
 
 def signature(function: Any, name: str) -> Any:
@@ -78,8 +75,7 @@ def signature(function: Any, name: str) -> Any:
     return types.SimpleNamespace(co_argcount=len(names), co_varnames=tuple(found.parameters), co_flags=flags)
 
 
-_ASKED_OF_CLASSES = ("__annotations__", "__match_args__")
-_ASKED = ("__wrapped__", "__defaults__", "__kwdefaults__")
+_ASKED = ("__wrapped__", "__defaults__", "__kwdefaults__", "__closure__", "__code__", "__func__", "__self__")
 FUNCTION_NAMES = ("__name__", "__doc__", "__qualname__", "__module__", "__annotations__")
 
 
@@ -91,154 +87,17 @@ class RefusedError(AttributeError):
     """A special attribute that does not cross: a test that ends by it shows nothing about the candidate."""
 
 
-class Meta(type):
-    """The class of stand-ins' classes."""
+class _Copy:
+    """What makes a shallow copy over there; iterators have none, so that `itertools.tee` keeps their items."""
 
-    __metas__: tuple[Any, ...] = ()  # the metaclasses that a solution wrote, of the class that this is for
-
-    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], /, **options: Any) -> Any:
-        """Derive a class from one of the other side's, over there; its methods stay here."""
-        peer = next(base for base in bases if isinstance(base, Meta)).__peer__
-        if not peer.is_test:
-            raise UnsupportedTestError("a class derived from one of the tests'")
-        held = [*namespace, *(key for base in bases if not isinstance(base, Meta) for key in dir(base))]
-        if name.startswith("Test") or any(key.startswith("test") for key in held):
-            raise UnsupportedTestError("tests in a class derived from the candidate's")
-        body = [[key, *_part(value)] for key, value in namespace.items() if key not in _NOT_DERIVED]
-        made = peer.request("derive", name, list(bases), body, options)
-        if not isinstance(made, Meta):
-            raise UnsupportedTestError("a derived class that is none")
-        if "__classcell__" in namespace:
-            namespace["__classcell__"].cell_contents = made
-        return made
-
-    def __call__(cls, /, *arguments: Any, **options: Any) -> Any:
-        """Make an object, over there."""
-        return cls.__peer__.request("call", cls, list(arguments), options)
-
-    def __instancecheck__(cls, value: Any) -> bool:
-        """Return whether something is of the class; what has it as its metaclass is, too."""
-        return type.__instancecheck__(cls, value) or (isinstance(value, Meta) and cls in value.__metas__)
-
-    def __getattr__(cls, name: str) -> Any:
-        """Return an attribute of the class."""
-        if name.startswith(("__", "_pytest", "pytest", "_partialmethod")) and name not in _ASKED_OF_CLASSES:
-            raise RefusedError(name)
-        found = cls.__peer__.request("get", cls, name)
-        cls.__peer__.was_reached = True  # an attribute of a class is an answer
-        return found
-
-    def __setattr__(cls, name: str, value: Any) -> None:
-        """Set an attribute of the class, over there."""
-        if name.startswith("__") and (cls.__peer__.is_test or name not in (*OPERATORS, "__init__", "__new__")):
-            type.__setattr__(cls, name, value)
-        elif name in cls.__dict__ and cls.__dict__[name] is value:  # a stand-in's method, put back after a patch
-            cls.__peer__.request("restore", cls, name)
-        else:
-            cls.__peer__.request("patch", cls, name, value)
-
-    def __delattr__(cls, name: str) -> None:
-        """Undo what set an attribute of the class, or delete it, over there."""
-        cls.__peer__.request("restore", cls, name)
-
-    def __dir__(cls) -> list[str]:
-        """Return the names of its attributes, over there."""
-        return [str(name) for name in cls.__peer__.request("op", "__dir__", [cls])]
-
-    def __getitem__(cls, key: Any) -> Any:
-        """Return `cls[key]`, over there."""
-        return cls.__peer__.request("op", "__getitem__", [cls, key])
+    def __get__(self, value: Any, owner: Any) -> Callable[..., Any]:
+        if hasattr(owner, "__next__") and value is not None:
+            raise AttributeError("__copy__")
+        return _copied if value is None else functools.partial(_copied, value)
 
 
-_NOT_DERIVED = ("__module__", "__qualname__", "__classcell__", "__annotations__", "__firstlineno__")
-
-
-def _part(value: Any) -> tuple[str, Any]:
-    """Return what a name in the body of a derived class is, and what makes it over there."""
-    if isinstance(value, types.FunctionType):
-        if "__class__" in value.__code__.co_freevars:
-            value.__globals__["super"] = _super
-        return "function", value
-    if isinstance(value, (classmethod, staticmethod)):
-        return type(value).__name__, _part(value.__func__)[1]
-    if isinstance(value, property):
-        return "property", [_part(part)[1] for part in (value.fget, value.fset, value.fdel)]
-    return "value", value
-
-
-def derived(name: str, bases: list[type], body: list[list[Any]], options: dict[str, Any]) -> type:
-    """Return the class that the other side derives from one of this side's."""
-    makers: dict[str, Any] = {
-        "function": _method,
-        "classmethod": lambda value: classmethod(_method(value)),
-        "staticmethod": staticmethod,
-        "property": lambda parts: property(*parts),
-        "value": lambda value: value,
-    }
-    namespace = {key: makers[kind](value) for key, kind, value in body}
-    namespace["__module__"] = "solution"
-    return types.new_class(name, tuple(bases), options, lambda made: made.update(namespace))
-
-
-def _method(function: Any) -> Any:
-    return lambda *arguments, **options: function(*arguments, **options)
-
-
-def _super(*arguments: Any) -> Any:
-    """Do what `super` does, of classes that are derived over there too."""
-    frame = sys._getframe(1)
-    owner, value = arguments or (frame.f_locals["__class__"], frame.f_locals[frame.f_code.co_varnames[0]])
-    return _Super(owner, value) if isinstance(owner, Meta) else super(owner, value)
-
-
-class _Super:
-    """What comes behind a class in the order of an object's classes, over there."""
-
-    def __init__(self, owner: Any, value: Any) -> None:
-        object.__setattr__(self, "_of", (owner, value))
-
-    def __getattribute__(self, name: str) -> Any:
-        """Return an attribute, bound to the object."""
-        owner, value = object.__getattribute__(self, "_of")
-        return owner.__peer__.request("super", owner, value, name)
-
-
-class RecordMeta(Meta):
-    """The class of dataclasses that were made here: their objects are made here too."""
-
-    __record__ = True  # see `layouts.has_plain_layout`
-
-    def __call__(cls, /, *arguments: Any, **options: Any) -> Any:
-        """Make an object: here, where its fields are all that makes it."""
-        if not cls.__dict__["__made_there__"]:
-            return type.__call__(cls, *arguments, **options)
-        type.__setattr__(cls, "__is_made_by_tests__", True)  # its own code saw what they expect
-        made = Meta.__call__(cls, *arguments, **options)
-        names = [field.name for field in dataclasses.fields(cls) if field.init]  # type: ignore[arg-type]
-        if len(arguments) <= len(names):
-            given = {**dict(zip(names, arguments)), **options}  # noqa: B905 (Python 3.9)
-            cls.__peer__.made_with[id(made)] = (made, given)
-        return made
-
-    def __getattr__(cls, name: str) -> Any:
-        """Return an attribute of the class; a field without a default is none, and nobody is asked for it."""
-        if name in cls.__dict__["__field_names__"]:
-            raise AttributeError(name)
-        return super().__getattr__(name)
-
-    def __delattr__(cls, name: str) -> None:
-        """Delete what `dataclass` deletes while it makes the class; later as of any other class."""
-        if type(cls.__dict__.get(name)) is dataclasses.Field:
-            type.__delattr__(cls, name)
-        else:
-            super().__delattr__(name)
-
-    def __setattr__(cls, name: str, value: Any) -> None:
-        """Set the default of a field in the place of what described it; later as of any other class."""
-        if type(cls.__dict__.get(name)) is dataclasses.Field:
-            type.__setattr__(cls, name, value)
-        else:
-            super().__setattr__(name, value)
+def _copied(value: Any) -> Any:
+    return value.__peer__.request("op", "__copy__", [value])
 
 
 class Remote:
@@ -249,7 +108,7 @@ class Remote:
 
     def __getattr__(self, name: str) -> Any:
         """Return an attribute of the object."""
-        if name in ("__signature__", "__code__") and callable(self):
+        if (name == "__signature__" or (name == "__code__" and not self.__peer__.is_test)) and callable(self):
             return signature(self, name)
         if name.startswith(("__", "_pytest", "pytest")) and name not in (*FUNCTION_NAMES, *_ASKED):
             raise RefusedError(name)
@@ -266,9 +125,7 @@ class Remote:
         """Delete an attribute of the object, over there."""
         self.__peer__.request("delete", self, name)
 
-    def __copy__(self) -> Any:
-        """Return a shallow copy, made over there."""
-        return self.__peer__.request("op", "__copy__", [self])
+    __copy__ = _Copy()
 
     def __deepcopy__(self, memo: Any) -> Any:
         """Return a deep copy, made over there."""
@@ -305,16 +162,3 @@ class Attributes(dict[str, Any]):
 
 def _unpickled(kind: Any, text: bytes) -> Any:
     return kind.__peer__.request("op", "__setstate__", [kind, text])
-
-
-def _class_of(number: int) -> Any:
-    return _pickled[number]
-
-
-def _reduced(kind: Any) -> Any:
-    _pickled[id(kind)] = kind
-    return _class_of, (id(kind),)
-
-
-copyreg.pickle(Meta, _reduced)
-copyreg.pickle(RecordMeta, _reduced)

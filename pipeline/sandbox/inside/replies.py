@@ -8,10 +8,12 @@ import warnings
 from time import perf_counter, sleep
 from typing import Any
 
+from pairsmith.pipeline.sandbox.inside.asking import answer_about
 from pairsmith.pipeline.sandbox.inside.coroutines import Coroutines, Crew
 from pairsmith.pipeline.sandbox.inside.graph import Peer
 from pairsmith.pipeline.sandbox.inside.guarding import Attributes
-from pairsmith.pipeline.sandbox.inside.remote import COPIES, OPERATORS, PICKLES, derived
+from pairsmith.pipeline.sandbox.inside.metas import derived
+from pairsmith.pipeline.sandbox.inside.remote import COPIES, OPERATORS, PICKLES
 from pairsmith.pipeline.sandbox.inside.surroundings import log
 
 _BATCH_S = 0.01
@@ -26,6 +28,7 @@ class Replies(Peer):
     around: Any
     namespace: dict[str, Any]
     methods: dict[str, Any]
+    sources: dict[str, str]
     _crew: Crew
     _coroutines: Coroutines
     _patched: dict[tuple[int, str], tuple[Any, Any]]
@@ -90,6 +93,9 @@ class Replies(Peer):
              one.annotation]
             for name, one in found.parameters.items()
         ]  # fmt: skip
+
+    def _do_about(self, name: str, value: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
+        return answer_about(name, value, arguments, options, self.sources)
 
     def _do_derive(self, name: str, bases: list[type], body: list[list[Any]], options: dict[str, Any]) -> type:
         return derived(name, bases, body, options)

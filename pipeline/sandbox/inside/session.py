@@ -9,6 +9,7 @@ the side that is asked may ask back before it replies, as when a candidate calls
     call f args options      method object name args options      await coroutine
     op name operands         next iterator count      get, set, delete object name [value]
     signature f              what `inspect.signature` says of it
+    about name value args options   what `typing.get_type_hints` and others say of it (`asking`)
     patch, restore owner name [value]   of a class, or for None of the candidate's namespace; what was there first
     around what value        what the tests have changed around it (`surroundings`); files: what it has changed
     derive name bases body options, super class object name   of a class that a test derives from the candidate's
@@ -66,6 +67,7 @@ class Session(Replies):
         was_reached: something was asked.
         overlaps: coroutines or threads ran at the same time and waited: no test that fails then shows anything.
         namespace, methods: what the candidate binds, and what stands for names that it does not bind.
+        sources: the candidate's text and the setup's, by the name of the file that each was compiled as.
     """
 
     def __init__(self, talk: Callable[[str], str], is_test: bool) -> None:
@@ -82,6 +84,7 @@ class Session(Replies):
         self.not_reaching: tuple[str, ...] = ("names", "public", "derive", "get")  # pytest reads attributes
         self.namespace: dict[str, Any] = {}
         self.methods: dict[str, Any] = {}
+        self.sources: dict[str, str] = {}
         self.is_test = is_test
         self._queues: dict[int, list[Any]] = {}
         self._patched: dict[tuple[int, str], tuple[Any, Any]] = {}

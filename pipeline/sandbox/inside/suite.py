@@ -19,9 +19,11 @@ import types
 from collections.abc import Mapping
 from typing import Any
 
+from pairsmith.pipeline.sandbox.inside.asking import hear
 from pairsmith.pipeline.sandbox.inside.frames import RAISED, TESTED, FrameReader, type_name
-from pairsmith.pipeline.sandbox.inside.remote import Meta, RefusedError, UnsupportedTestError
-from pairsmith.pipeline.sandbox.inside.serving import Line, hear_issubclass, notes, own_classes
+from pairsmith.pipeline.sandbox.inside.metas import Meta
+from pairsmith.pipeline.sandbox.inside.remote import RefusedError, UnsupportedTestError
+from pairsmith.pipeline.sandbox.inside.serving import Line, notes, own_classes
 from pairsmith.pipeline.sandbox.inside.session import NoValueError, Session
 from pairsmith.schemas.values import encode_value
 
@@ -188,7 +190,7 @@ def run_suite(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers: 
     """Run a test module, ask for the candidate on the way, and report the outcomes at its end."""
     line = Line(nonce, frames, answers)
     session = Session(line.talk, is_test=True)
-    hear_issubclass(session)
+    hear(session, load["setup"] + load["code"])
     try:
         import pytest
 

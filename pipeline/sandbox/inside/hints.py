@@ -1,0 +1,78 @@
+"""Type hints as values: what `list[int]` and `Optional[str]` are made of."""
+
+from __future__ import annotations
+
+import functools
+import operator
+import sys
+import types
+from typing import Any
+
+_ALIAS = getattr(types, "GenericAlias", None)
+_UNION = getattr(types, "UnionType", None)  # the first from Python 3.10 on
+_PLAIN = (str, int, bytes, bool, type(Ellipsis))
+
+
+def hint_parts(value: Any) -> list[Any] | None:
+    """Return what a type hint is made of; None for what is none, or holds what is no hint."""
+    kind = type(value)
+    if kind.__module__ not in ("types", "typing"):
+        return None
+    made: list[Any]
+    parts = list(getattr(value, "__args__", ()))
+    if kind is _ALIAS:
+        made = ["alias", value.__origin__, *parts]
+    elif kind is _UNION:
+        made = ["or", *parts]
+    elif kind.__module__ == "typing" and hasattr(value, "__origin__") and parts:
+        name = getattr(value, "_name", None) or getattr(value.__origin__, "_name", None)
+        name = "Union" if name == "Optional" else name
+        if not hasattr(sys.modules["typing"], str(name)) or name in ("Annotated", "Concatenate"):
+            return None
+        made = [str(name), *parts]
+    elif getattr(sys.modules["typing"], name := str(getattr(value, "_name", "")), None) is value:
+        made = [name]
+    else:
+        return None
+    made = [_part(part) for part in made]
+    return made if all(map(_is_known, made)) else None
+
+
+def _part(part: Any) -> Any:
+    """Return a part as it crosses: None for its type, a list of parameters as a tuple, and a name as text."""
+    if part is type(None):
+        return None
+    name = getattr(part, "__forward_arg__", None) if type(part).__name__ == "ForwardRef" else None
+    return tuple(map(_part, part)) if isinstance(part, list) else part if name is None else name
+
+
+def _is_known(part: Any) -> bool:
+    if isinstance(part, tuple):
+        return all(map(_is_known, part))
+    is_plain_class = isinstance(part, type) and type(part).__hash__ is type.__hash__
+    return part is None or type(part) in _PLAIN or is_plain_class or hint_parts(part) is not None
+
+
+def make_hint(name: str, parts: list[Any]) -> Any:
+    """Return the type hint that has these parts.
+
+    Raises:
+        ValueError, TypeError: if there is no such hint.
+    """
+    import typing
+
+    parts = [list(part) if isinstance(part, tuple) else part for part in parts]
+    if not all(map(_is_known, map(_part, parts))):
+        raise ValueError("no part of a type hint")
+    if name == "alias":
+        return types.GenericAlias(parts[0], tuple(type(None) if part is None else part for part in parts[1:]))
+    if name == "or":
+        return functools.reduce(operator.or_, parts)
+    found: Any = getattr(typing, name, None)
+    if name.startswith("_") or getattr(found, "_name", None) != name:
+        raise ValueError("no such type hint")
+    if not parts:
+        return found
+    if name == "Callable":
+        return found[parts[0] if parts[0] is Ellipsis else parts[:-1], parts[-1]]
+    return found[tuple(parts)] if len(parts) > 1 else found[parts[0]]
