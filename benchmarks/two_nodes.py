@@ -98,7 +98,7 @@ def run_once(
             initialize_head=True, head_node_args={"num_cpus": 1, "num_gpus": 1, "include_dashboard": False}
         )
         others = [cluster.add_node(num_cpus=1, num_gpus=1) for _ in range(n_nodes - 1)]
-        overrides += ["engine.kind=ray", f"engine.address='{cluster.address}'", "engine.judge_cpus=1"]
+        overrides += ["engine.kind=ray", f"engine.address='{cluster.address}'"]
         if kill_after_shards:
             threading.Thread(
                 target=kill_later, args=(cluster, others[0], run, kill_after_shards), daemon=True

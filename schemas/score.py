@@ -117,7 +117,7 @@ class GateCheck:
     """One check.
 
     Attributes:
-        name: what `allow` refers to: `pass@1`, `diversity`, `slice topic=strings`, `set humaneval+`.
+        name: as `--despite` takes it: `pass@1`, `diversity`, `slice topic=strings`, `set humaneval+`.
         change: after minus before, with its interval; NaN where nothing was measured.
         allowed: the fall that is allowed, >= 0, in the measure's own unit.
         reason: one sentence for a person.
@@ -137,22 +137,19 @@ class Gate:
     Attributes:
         model: digest of the model or adapter that was scored; empty where it was none of this run's.
         checks: in the order of the report.
-        allow: names of checks that the configuration lets fail.
     """
 
     model: str
     checks: tuple[GateCheck, ...]
-    allow: tuple[str, ...] = ()
 
     def refusals(self, despite: Collection[str] = ()) -> tuple[GateCheck, ...]:
         """Return the checks that block publishing.
 
         Args:
-            despite: further names of checks that may fail.
+            despite: names of checks that may fail.
         """
-        allowed = {*self.allow, *despite}
         return tuple(
-            check for check in self.checks if check.outcome is not GateOutcome.HELD and check.name not in allowed
+            check for check in self.checks if check.outcome is not GateOutcome.HELD and check.name not in despite
         )
 
 

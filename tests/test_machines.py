@@ -155,7 +155,7 @@ def test_two_nodes_open_a_model_each_and_one_that_dies_is_replaced(
     overrides = [
         "sampling.backend=vllm", "sampling.samples=",
         "sampling.model=org/mine", "sampling.n=4", f"sampling.vllm.environment={engine}",
-        "sandbox.workers=1", "engine.judge_cpus=1",
+        "sandbox.workers=1",
     ]  # fmt: skip
     build(load_config(path, [*overrides, f"run={tmp_path / 'alone'}"]), tmp_path / "cache1")
     starts = tmp_path / "starts"

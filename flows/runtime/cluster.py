@@ -120,7 +120,7 @@ def _make(run_dir: Path, pending: Sequence[str], config: RunConfig, cache: Path)
     # Tries at an actor whose node is gone fail at once until Ray notices that it is: only restarts are counted.
     again = {"max_restarts": _MAX_RETRIES, "max_task_retries": -1}
     drawer = ray.remote(num_gpus=engine.sampler_gpus, num_cpus=0, **again)(Drawer)
-    judge = ray.remote(num_cpus=engine.judge_cpus, max_retries=_MAX_RETRIES)(judge_shard)
+    judge = ray.remote(num_cpus=config.sandbox.workers, max_retries=_MAX_RETRIES)(judge_shard)
     # By stream of drawn shards: the actor, and what it has yet to draw.
     streams: dict[Any, tuple[Any, set[str]]] = {}
     for share in (pending[number::n] for number in range(n)):

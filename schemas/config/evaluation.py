@@ -83,11 +83,9 @@ class GateConfig(Section):
     """Limits on losses, for publishing a model and the dataset that it was trained on."""
 
     max_pass_fall: float = Field(0.0, ge=0.0, le=1.0, description="Allowed drop of held-out pass@1.")
-    diversity: Literal["distinct_syntax", "distinct_behaviour", "distinct_passed"] = Field(
-        "distinct_syntax",
-        description="Measure of diversity: share of distinct programs or behaviours among a problem's draws.",
+    max_diversity_fall: float = Field(
+        0.2, ge=0.0, le=1.0, description="Allowed drop of the share of distinct programs among a problem's draws."
     )
-    max_diversity_fall: float = Field(0.2, ge=0.0, le=1.0, description="Allowed drop of that measure.")
     slices: Texts = Field((), description="Slices whose pass@1 must not fall, such as `topic=strings`.")
     max_slice_fall: float = Field(0.0, ge=0.0, le=1.0, description="Allowed drop of a slice's pass@1.")
     sets: Texts = Field((), description="Names of `evaluation.sets` whose pass@1 must not fall either.")
@@ -95,9 +93,6 @@ class GateConfig(Section):
         "significant",
         description="`significant`: a fall counts if it exceeds the limit and is significant; `estimate`: if "
         "it exceeds the limit, whatever its interval.",
-    )
-    allow: Texts = Field(
-        (), description="Names of checks that are reported but do not block publishing, such as `diversity`."
     )
 
 

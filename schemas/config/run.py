@@ -29,9 +29,6 @@ class EngineConfig(Section):
     kind: Literal["local", "ray"] = Field("local", description="Where shards are processed.")
     address: str = Field("", description="Of the cluster: `auto`, `ray://head:10001`; empty starts one here.")
     sampler_gpus: float = Field(1.0, ge=0.0, description="GPUs of a task that samples a shard.")
-    judge_cpus: float = Field(
-        2.0, gt=0.0, description="Processors of a task that judges and parses a shard; see sandbox.workers."
-    )
 
 
 class PublishConfig(Section):
