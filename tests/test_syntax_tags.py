@@ -83,8 +83,6 @@ from pairsmith.pipeline.languages.grammar import Binder, Grammar, Shape
 GRAMMAR = Grammar(
     name="toy",
     grammar=Language(tree_sitter_typescript.language_tsx()),
-    fences=("toy",),
-    suffixes=(".toy",),
     names=frozenset({"identifier"}),
     comments=frozenset({"comment"}),
     comment_marks=(b"//",),
@@ -94,7 +92,6 @@ GRAMMAR = Grammar(
     binders={"variable_declarator": Binder(("name",))},
     loops=frozenset({"while_statement"}),
     tag_kinds={"while_loop": frozenset({"while_statement"})},
-    entries=frozenset({"function_declaration"}),
 )
 '''
 

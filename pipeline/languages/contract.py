@@ -73,7 +73,6 @@ class Language:
     overhead_mib: int = 0  # what the runtime needs of the program's memory beside its heap
     room: Room = NO_ROOM  # limits beside the configured ones, of a run. compile_room: those of compiling.
     compile_room: Room = NO_ROOM
-    has_tuples: bool = True  # whether it has tuples at all; else a list stands for one
     has_only_text_keys: bool = False  # whether its plain maps have text for keys
     speaks_words: bool = False  # whether arguments and values are words (see `inside.foreign`)
     # Names and values beside PATH, HOME, LANG and TZ; `{java home}` is where that tool lies.

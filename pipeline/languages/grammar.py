@@ -89,8 +89,6 @@ class Grammar:
 
     name: str  # such as `python`
     grammar: tree_sitter.Language
-    fences: tuple[str, ...]  # tags that Markdown's fences give this language, its own name included
-    suffixes: tuple[str, ...]  # endings of its files' names
     comments: Kinds  # may stand anywhere and mean nothing
     comment_marks: tuple[bytes, ...]  # a text without any of these has no comments
     # Texts that follow a finished function in a plain completion and are never a part of it (such as its closing
@@ -131,7 +129,6 @@ class Grammar:
     find_imports: Callable[[tree_sitter.Node, bytes], Iterator[Import]] | None = None  # what one imports
     kept_whole: Kinds = NONE  # at the top level, always kept by a program (includes, macros, packages)
     types: Kinds = NONE  # at the top level, define types or classes
-    entries: Kinds = NONE  # a definition that an entry point can be
     wrappers: Kinds = NONE  # at the top level, hold the real statement (`export`, decorators, templates)
     blocks: Kinds = NONE  # a list of statements
     loops: Kinds = NONE

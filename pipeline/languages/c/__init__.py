@@ -337,5 +337,4 @@ LANGUAGE = Language(
     run=("/tmp/program",),
     run_program=("/tmp/program",),
     environment=FILLED_MEMORY,
-    has_tuples=False,
 )

@@ -109,8 +109,6 @@ def find_includes(node: Node, source: bytes) -> Iterator[Import]:
 GRAMMAR = Grammar(
     name="c",
     grammar=tree_sitter.Language(tree_sitter_c.language()),
-    fences=("c", "h"),
-    suffixes=(".c", ".h"),
     stops=("\nint main", "\nvoid ", "\n#include", "\n//"),
     comments=kinds("comment"),
     comment_marks=(b"//", b"/*"),
@@ -135,7 +133,6 @@ GRAMMAR = Grammar(
     kept_whole=PREPROCESSOR,
     types=kinds("type_definition struct_specifier enum_specifier union_specifier"),
     mains=words(b"main"),
-    entries=kinds("function_definition"),
     find_imports=find_includes,
     labels=kinds("field_identifier statement_identifier"),
     doc_marks=(b"/**", b"///", b"//!", b"/*!"),

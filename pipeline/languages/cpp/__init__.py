@@ -264,8 +264,6 @@ GRAMMAR = replace(
     _C,
     name="cpp",
     grammar=tree_sitter.Language(tree_sitter_cpp.language()),
-    fences=("cpp", "c++", "cc", "cxx", "hpp"),
-    suffixes=(".cc", ".cpp", ".cxx", ".hpp", ".hh"),
     strings=_C.strings | {"raw_string_literal"},
     functions={**_C.functions, "lambda_expression": Shape(name="", parameters=("declarator",), lambda_=True)},
     scopes=_C.scopes | {"for_range_loop", "catch_clause"},

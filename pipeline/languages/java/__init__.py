@@ -169,7 +169,6 @@ LANGUAGE = Language(
     overhead_mib=96,
     room=RUNTIME_ROOM,
     compile_room=RUNTIME_ROOM,
-    has_tuples=False,
     # The loader finds the JVM's library by /proc, which is closed to programs.
     environment=(("LD_LIBRARY_PATH", "{java home}/lib"),),
 )
@@ -194,8 +193,6 @@ _CLASSES = kinds(_CLASS_NAMES)
 GRAMMAR = Grammar(
     name="java",
     grammar=tree_sitter.Language(tree_sitter_java.language()),
-    fences=("java",),
-    suffixes=(".java",),
     stops=("\n    public static void main", "\nclass ", "\npublic class ", "\n//"),
     comments=kinds("line_comment block_comment"),
     comment_marks=(b"//", b"/*"),
@@ -238,7 +235,6 @@ GRAMMAR = Grammar(
     kept_whole=kinds("import_declaration package_declaration"),
     types=_CLASSES | {"annotation_type_declaration"},
     mains=words(b"main"),
-    entries=kinds("method_declaration"),
     find_imports=_find_imports,
     labels=kinds("type_identifier"),
     doc_marks=(b"/**",),

@@ -135,7 +135,6 @@ LANGUAGE = Language(
     run_program=RUN_PROGRAM,
     overhead_mib=48,
     room=RUNTIME_ROOM,
-    has_tuples=False,
     has_only_text_keys=True,
 )
 
@@ -166,8 +165,6 @@ _END = kinds(";")
 GRAMMAR = Grammar(
     name="javascript",
     grammar=tree_sitter.Language(tree_sitter_javascript.language()),
-    fences=("javascript", "js", "node", "mjs", "jsx"),
-    suffixes=(".js", ".mjs", ".cjs", ".jsx"),
     stops=("\nfunction ", "\nconst ", "\nconsole.", "\n//"),
     names=kinds("identifier shorthand_property_identifier shorthand_property_identifier_pattern"),
     comments=kinds("comment html_comment hash_bang_line"),
@@ -256,6 +253,5 @@ GRAMMAR = Grammar(
         b"Array Boolean Date Error JSON Map Math Number Object Promise Proxy Reflect RegExp Set String Symbol "
         b"isNaN isFinite parseInt parseFloat undefined NaN Infinity globalThis"
     ),
-    entries=kinds("function_declaration generator_function_declaration variable_declarator"),
     wrappers=kinds("export_statement"),
 )  # fmt: skip

@@ -55,8 +55,6 @@ def _spot_main(node: Node, source: bytes) -> str:
 GRAMMAR = Grammar(
     name="python",
     grammar=Language(tree_sitter_python.language()),
-    fences=("python", "py", "python3", "py3"),
-    suffixes=(".py",),
     # Chen et al. 2021, arXiv:2107.03374, section 2.1, less comments, which end functions early.
     stops=("\ndef ", "\nclass ", "\nif ", "\nprint("),
     comments=kinds("comment line_continuation"),
@@ -104,7 +102,6 @@ GRAMMAR = Grammar(
     imports=kinds("import_statement import_from_statement future_import_statement"),
     find_imports=_find_imports,
     types=kinds("class_definition"),
-    entries=kinds("function_definition"),
     wrappers=kinds("decorated_definition"),
     blocks=kinds("module block"),
     loops=_LOOPS,

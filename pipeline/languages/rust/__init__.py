@@ -206,8 +206,6 @@ def _find_imports(node: Node, source: bytes) -> Iterator[Import]:
 GRAMMAR = Grammar(
     name="rust",
     grammar=tree_sitter.Language(tree_sitter_rust.language()),
-    fences=("rust", "rs"),
-    suffixes=(".rs",),
     stops=("\nfn ", "\npub fn ", "\n#[", "\n//"),
     comments=kinds("line_comment block_comment"),
     comment_marks=(b"//", b"/*"),
@@ -251,7 +249,6 @@ GRAMMAR = Grammar(
     ),
     types=kinds("struct_item enum_item union_item trait_item impl_item type_item mod_item"),
     mains=words(b"main"),
-    entries=kinds("function_item"),
     find_imports=_find_imports,
     labels=kinds("field_identifier type_identifier"),
     until_alternative=kinds("if_expression"),

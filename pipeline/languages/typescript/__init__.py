@@ -106,7 +106,6 @@ LANGUAGE = Language(
     overhead_mib=48,
     room=RUNTIME_ROOM,
     compile_room=RUNTIME_ROOM,
-    has_tuples=False,
     has_only_text_keys=True,
 )
 
@@ -117,8 +116,6 @@ GRAMMAR = replace(
     _JS,
     name="typescript",
     grammar=tree_sitter.Language(tree_sitter_typescript.language_typescript()),
-    fences=("typescript", "ts", "mts", "cts"),
-    suffixes=(".ts",),
     separated={
         **_JS.separated,
         **each("interface_body object_type type_alias_declaration ambient_declaration", kinds("; ,")),
