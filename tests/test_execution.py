@@ -9,7 +9,7 @@ from pairsmith.pipeline.execution.runner import execute_programs
 from pairsmith.pipeline.judging.verdict import judge
 from pairsmith.pipeline.sandbox import Answer, Bench, Ending, Job, SandboxError, SandboxFaultError, SandboxPool
 from pairsmith.schemas.candidate import Extraction, Program
-from pairsmith.schemas.config import ExecutionLimit, RerunTimeouts
+from pairsmith.schemas.config import ExecutionLimit
 from pairsmith.schemas.execution import Execution, Status
 from pairsmith.schemas.problem import Case, Interface, JudgedBy
 from pairsmith.schemas.values import encode_value
@@ -133,10 +133,9 @@ def execute(
     programs: Sequence[Program],
     on_done: Callable[[int], None] = lambda n: None,
     n_runs: int = 1,
-    again: RerunTimeouts = "borderline",
     limit: ExecutionLimit = "fixed",
 ) -> list[Execution]:
-    return execute_programs(programs, PROBLEMS, cast(SandboxPool, pool), on_done, None, n_runs, again, limit)
+    return execute_programs(programs, PROBLEMS, cast(SandboxPool, pool), on_done, None, n_runs, limit)
 
 
 RIGHT = ([value("10"), value("20")], ending())
@@ -253,12 +252,11 @@ def case_times(pool: FakePool) -> list[float | None]:
         ([late(LATE, NOT_RUN), ([broken(Status.EXCEPTION, "KeyError")], ending())], [0.5, 0.1]),
     ],
 )
-@pytest.mark.parametrize("again", ["borderline", "all"])
 def test_a_late_program_that_is_wrong_elsewhere_has_failed_without_all_of_its_time(
-    runs: list[Any], times: list[float], again: RerunTimeouts
+    runs: list[Any], times: list[float]
 ) -> None:
     pool = FakePool({"late": [*runs]})
-    (row,) = execute(pool, [program("1", "late")], n_runs=2, again=again, limit="adaptive")
+    (row,) = execute(pool, [program("1", "late")], n_runs=2, limit="adaptive")
     assert (judge(PROBLEM, row).label, row.status, case_times(pool)) == (Label.FAILED, Status.TIMEOUT, times)
 
 
@@ -282,13 +280,6 @@ def test_a_program_that_may_vary_has_all_of_its_time_at_once() -> None:
     pool = FakePool({"random": [SLOW]})
     execute(pool, [program("1", "random")], limit="adaptive")
     assert case_times(pool) == [None]
-
-
-def test_all_timeouts_run_again_where_that_is_asked_for() -> None:
-    pool = FakePool({"slow": [SLOW, RIGHT], "wrong": [WRONG]})
-    rows = execute(pool, [program("1", "slow"), program("2", "wrong")], again="all")
-    assert [row.status for row in rows] == [Status.OK, Status.OK]
-    assert [job.code for job in pool.bench.jobs] == ["slow", "wrong", "slow"]
 
 
 def test_a_memory_error_of_its_own_runs_once() -> None:

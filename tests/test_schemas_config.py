@@ -204,9 +204,6 @@ def test_a_file_of_a_thousand_faults_is_cut_short(tmp_path: Path) -> None:
 
 def test_a_renamed_key_is_refused_with_its_name_of_now() -> None:
     assert message(None, "truth={n_inputs=7}") == "truth: is now called crosscheck"
-    assert message(None, "execution.timeouts_again=all") == (
-        "execution.timeouts_again: is now called execution.rerun_timeouts"
-    )
 
 
 def test_a_removed_key_is_refused_in_one_line() -> None:

@@ -242,9 +242,8 @@ class Judge:
         with self._opening:
             if self._opened is None:
                 pool = open_pool(self.sandbox, self.execution, f"judge-{os.getpid()}", self._log)
-                execution = self.execution
-                how = execution.n_runs, execution.rerun_timeouts, execution.limit
-                runner = Runner(pool, Toolchains(pool, self._cache), *how)
+                toolchains = Toolchains(pool, self._cache)
+                runner = Runner(pool, toolchains, self.execution.n_runs, self.execution.limit)
                 threads = ThreadPoolExecutor(pool.n_threads, thread_name_prefix="judge")
                 self._opened = runner, threads
             return self._opened

@@ -22,7 +22,7 @@ from pairsmith.schemas.config import RENAMED, RunConfig, SandboxConfig
 if TYPE_CHECKING:
     from pairsmith.pipeline.chain.tools import Tools
 
-LIMITS = ("sandbox", "execution.n_runs", "execution.rerun_timeouts")
+LIMITS = ("sandbox", "execution.n_runs")
 """Settings that decide how a program ends in a sandbox."""
 NON_SEMANTIC = (
     "syntax.workers", "sampling.batch_size", "sampling.concurrency", "sampling.api_key_variable", "sampling.n",
@@ -141,9 +141,9 @@ def setting_text(config: RunConfig, key: str, hidden: Sequence[str] = ()) -> str
     return text
 
 
-def limits_text(sandbox: str, n_runs: str, again: str) -> str:
+def limits_text(sandbox: str, n_runs: str) -> str:
     """Return the texts of `LIMITS` as one part of a key."""
-    return f"{sandbox} {n_runs} runs, {again} timeouts again"
+    return f"{sandbox} {n_runs} runs, borderline timeouts again"  # as in the keys of older runs
 
 
 def limits_of(config: RunConfig) -> str:

@@ -6,7 +6,7 @@ that gave a wrong value, and whose source names nothing that could make it vary,
 Borderline failures are rerun while nothing else runs, and the rerun counts: a timeout of a program that waited for
 a processor and did not use up its time, one that came while cases were being answered slowly, an OOM kill, tests
 that did not end. A program that had the processor all the while and spent it on one case has, as a rule, a loop
-that does not end; `execution.rerun_timeouts = "all"` reruns these too.
+that does not end.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from pairsmith.pipeline.languages.python.later import needs_later
 from pairsmith.pipeline.languages.toolchains import Toolchains, Unprepared, prepare, prepare_program, prepare_tests
 from pairsmith.pipeline.sandbox import Answer, Bench, Ending, Job, SandboxFaultError, SandboxPool
 from pairsmith.schemas.candidate import Extraction, OtherBlock, Program
-from pairsmith.schemas.config import ExecutionLimit, RerunTimeouts
+from pairsmith.schemas.config import ExecutionLimit
 from pairsmith.schemas.execution import CaseRun, Execution, Status
 from pairsmith.schemas.problem import Interface, JudgedBy, Problem
 from pairsmith.schemas.values import canonical, encode_value
@@ -47,7 +47,6 @@ def execute_programs(
     on_done: Callable[[int], None] = lambda n: None,
     cache: Path | None = None,
     n_runs: int = 2,
-    rerun_timeouts: RerunTimeouts = "borderline",
     limit: ExecutionLimit = "adaptive",
 ) -> list[Execution]:
     """Return one execution a program, in the programs' order.
@@ -60,7 +59,6 @@ def execute_programs(
         on_done: called with the number of programs that just got an execution.
         cache: folder for what is compiled; None keeps nothing.
         n_runs: 1 leaves out the second run, and no program is found to be flaky.
-        rerun_timeouts: which timeouts run once more alone.
         limit: whether a case first has little time; labels don't depend on it.
 
     Raises:
@@ -68,7 +66,7 @@ def execute_programs(
         LanguageError: if a problem's language is unknown, or its toolchain missing in the sandbox.
     """
     with Toolchains(pool, cache) as toolchains:
-        return _execute(programs, problems, Runner(pool, toolchains, n_runs, rerun_timeouts, limit), on_done)
+        return _execute(programs, problems, Runner(pool, toolchains, n_runs, limit), on_done)
 
 
 def _execute(
@@ -93,7 +91,7 @@ def _execute(
             threads.shutdown(wait=False, cancel_futures=True)
             raise
     for key, execution in sorted(done.items()):
-        if runner.doubts(execution):
+        if is_borderline(execution):
             done[key] = runner.execute_alone(runnable[key], problems[key[0]])
     return [
         replace(done[_key(program)], candidate_id=program.candidate_id)
@@ -107,7 +105,7 @@ def _key(program: Program) -> _Key:
     return program.problem_id, program.code, program.pruned, program.other_blocks, program.method_of
 
 
-def _is_borderline(execution: Execution) -> bool:
+def is_borderline(execution: Execution) -> bool:
     """Return whether something else than the program may have caused how it ended, and it may matter."""
     if execution.detail == DECIDED:
         return False
@@ -134,7 +132,6 @@ class Runner:
 
     Attributes:
         n_runs: 1 leaves out the second run, and no program is found to be flaky.
-        rerun_timeouts: which timeouts run once more alone.
         limit: whether a case first has little time.
         alone: whether nothing else runs meanwhile in the pool.
         lower: limits of the programs below the pool's, see `Job`.
@@ -144,16 +141,10 @@ class Runner:
     pool: SandboxPool
     toolchains: Toolchains
     n_runs: int = 2
-    rerun_timeouts: RerunTimeouts = "borderline"
     limit: ExecutionLimit = "adaptive"
     alone: bool = False
     lower: tuple[tuple[str, float], ...] = ()
     slowest: dict[str, float] = field(default_factory=dict)
-
-    def doubts(self, execution: Execution) -> bool:
-        """Return whether a program has to run once more, alone."""
-        is_one = self.rerun_timeouts == "all" and _timed_out(execution) and execution.detail != DECIDED
-        return is_one or _is_borderline(execution)
 
     def execute(self, program: Program, problem: Problem) -> Execution:
         """Run a program in the form that can be loaded, with the other blocks of its answer."""
@@ -164,7 +155,7 @@ class Runner:
         if program.extraction is not Extraction.OK:
             return _not_run(program, problem)
         execution = self.execute(program, problem)
-        return self.execute_alone(program, problem) if self.doubts(execution) else execution
+        return self.execute_alone(program, problem) if is_borderline(execution) else execution
 
     def execute_alone(self, program: Program, problem: Problem) -> Execution:
         """Run a program likewise while nothing else runs in the pool."""
@@ -187,7 +178,7 @@ class Runner:
             first = run_first(problem, job, partial(self._run, program), case_s, self.slowest)
         else:
             first = self._run(program, problem, job)
-        if first.status is Status.FAULT or _timed_out(first) or self.doubts(first):
+        if first.status is Status.FAULT or _timed_out(first) or is_borderline(first):
             return first
         n_further = n_further_runs(program.code, problem.language, self.n_runs)
         if is_plain(program.code, problem.language) and _gave_a_wrong_value(problem, first):

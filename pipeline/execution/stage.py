@@ -37,7 +37,7 @@ def _run(inputs: Inputs, config: RunConfig, tools: "Tools") -> tuple[Shard, ...]
     missing: list[Program] = [program for program in programs if program.candidate_id not in ready]
     if missing:
         cache, settings = compiled_folder(config), config.execution
-        how = settings.n_runs, settings.rerun_timeouts, settings.limit
+        how = settings.n_runs, settings.limit
         made = execute_programs(missing, problems, tools.pool(), inputs.on_done, cache, *how)
         ready.update({row.candidate_id: row for row in made})
     rows = [ready[program.candidate_id] for program in programs]

@@ -119,7 +119,6 @@ class SandboxConfig(Section):
     )
 
 
-RerunTimeouts = Literal["borderline", "all"]
 ExecutionLimit = Literal["adaptive", "fixed"]
 
 
@@ -127,11 +126,6 @@ class ExecutionConfig(Section):
     """How often a program runs, and how sandbox faults are handled."""
 
     n_runs: Literal[1, 2] = Field(2, description="Runs of each program; 2 detects flaky programs.")
-    rerun_timeouts: RerunTimeouts = Field(
-        "borderline",
-        description="Timeouts that are rerun in isolation: `borderline` (possibly caused by load, or while "
-        "cases were still being answered), or `all`.",
-    )
     limit: ExecutionLimit = Field(
         "adaptive",
         description="Time of a case: `adaptive` first allows a tenth of `sandbox.case_wall_s`, or ten times "

@@ -19,7 +19,6 @@ from pairsmith.schemas.config.run import RunConfig
 M = TypeVar("M", bound=BaseModel)
 RENAMED: Mapping[str, str] = {
     "truth": "crosscheck",
-    "execution.timeouts_again": "execution.rerun_timeouts",
     "sampling.n_a_request": "sampling.n_per_request",
     "sampling.vllm.context": "sampling.vllm.engine.max_model_len",
     "sampling.vllm.dtype": "sampling.vllm.engine.dtype",
@@ -33,8 +32,9 @@ RENAMED: Mapping[str, str] = {
 REMOVED: frozenset[str] = frozenset({
     "adaptive", "budget", "crosscheck.clear_share", "crosscheck.min_programs", "crosscheck.min_share",
     "crosscheck.min_share_outside", "crosscheck.n_programs", "crosscheck.n_timed_runs", "engine.judge_cpus",
-    "engine.max_retries", "engine.sampler_cpus", "execution.fault_limit", "gate.allow", "gate.diversity",
-    "judge", "overlap", "pairs.max_difficulty_share", "pairs.min_approaches_kept", "pairs.outvoted_rejected",
+    "engine.max_retries", "engine.sampler_cpus", "execution.fault_limit", "execution.rerun_timeouts",
+    "execution.timeouts_again", "gate.allow", "gate.diversity", "judge", "overlap",
+    "pairs.max_difficulty_share", "pairs.min_approaches_kept", "pairs.outvoted_rejected",
     "pairs.policies.ancestors", "pairs.policies.cap", "pairs.policies.forms", "pairs.policies.max_p",
     "pairs.policies.min_speedup", "pairs.policies.min_tags", "pairs.reject_outvoted", "pairs.weak_problems",
     "prices.currency", "prices.device_hour", "prices.devices", "rounds.patience", "sampling.models",
@@ -56,9 +56,8 @@ REMOVED: frozenset[str] = frozenset({
     "synthesis.seeds.max_file_bytes", "synthesis.seeds.max_lines", "synthesis.seeds.max_tokens",
     "synthesis.seeds.min_lines", "synthesis.seeds.near_threshold", "synthesis.seeds.path_column",
     "synthesis.seeds.revision", "synthesis.seeds.split", "synthesis.tests.max_tokens", "synthesis.tests.models",
-    "synthesis.tests.temperature", "synthesis.tests.top_p", "synthesis.weak",
-    "training.eval_pairs", "training.eval_steps", "training.patience", "training.sft_learning_rate",
-    "training.sft_steps",
+    "synthesis.tests.temperature", "synthesis.tests.top_p", "synthesis.weak", "training.eval_pairs",
+    "training.eval_steps", "training.patience", "training.sft_learning_rate", "training.sft_steps",
 })  # fmt: skip
 """Keys that are no settings any more; docs/architecture.md gives the reasons."""
 _log = logging.getLogger(__name__)
