@@ -255,9 +255,9 @@ def test_a_bad_line_is_named_and_the_rest_kept(
     assert message in loaded.dropped[1].message
 
 
-def test_the_configuration_may_set_another_rule(tmp_path: Path) -> None:
-    problem = only(load(tmp_path, "codecontests", CODECONTESTS, compare="exact", atol=0.0, max_cases=2))
-    assert problem.cases == (Case("2\n1 2\n", "3\n", "exact"), Case("1\n5\n", "5\n", "exact"))
+def test_the_configuration_may_take_the_first_cases(tmp_path: Path) -> None:
+    problem = only(load(tmp_path, "codecontests", CODECONTESTS, max_cases=2))
+    assert [case.arguments for case in problem.cases] == ["2\n1 2\n", "1\n5\n"]
 
 
 def test_the_hubs_rows_are_read_likewise(tmp_path: Path) -> None:

@@ -38,10 +38,6 @@ class ProblemsConfig(Section):
     revision: str = Field("", description="Commit or tag of the Hub dataset; empty: the newest.")
     data_files: str = Field("", description="Files of a builder such as `parquet`.")
     columns: ColumnsConfig = ColumnsConfig()
-    compare: Literal["auto", "tokens", "lines", "exact", "numbers"] = Field(
-        "auto", description="How the output of contest problems is compared; auto: the collection's rule."
-    )
-    atol: float | None = Field(None, ge=0.0, description="Tolerance of contest problems; none: the collection's.")
     max_cases: int | None = Field(
         None, ge=1, description="Maximum number of cases of a contest problem; the first are used."
     )

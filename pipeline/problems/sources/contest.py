@@ -27,7 +27,7 @@ CodeContests (Li et al. 2022, arXiv:2203.07814), as published on the Hub, or the
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -68,9 +68,7 @@ from builtins import *
 def load_contest(
     config: ProblemsConfig, build: Callable[[Row], tuple[Problem | PendingProblem, str]]
 ) -> list[Found]:
-    """Return what `build` makes of the rows of the configured file or Hub dataset, under the configured rule.
-
-    `problems.compare`, `atol` and `max_cases` take the place of what the collection's form says.
+    """Return what `build` makes of the rows of the configured file or dataset, with `problems.max_cases` cases.
 
     Raises:
         ProblemsError: if neither is configured, or it can't be read or is empty.
@@ -85,7 +83,9 @@ def load_contest(
             f"problems.path is not set; source {config.source!r} needs a file, or problems.dataset"
         )
     return [
-        replace(item, outcome=_configured(item.outcome, config)) if isinstance(item.outcome, Problem) else item
+        replace(item, outcome=replace(item.outcome, cases=item.outcome.cases[: config.max_cases]))
+        if isinstance(item.outcome, Problem)
+        else item
         for item in found_in(rows, build)
     ]
 
@@ -93,16 +93,6 @@ def load_contest(
 def first_program(solutions: Iterable[Any]) -> str:
     """Return the first solution that is Python 3, empty if there is none."""
     return next((text for text in solutions if isinstance(text, str) and text.strip() and compiles(text)), "")
-
-
-def _configured(problem: Problem, config: ProblemsConfig) -> Problem:
-    cases: Sequence[Case] = problem.cases[: config.max_cases]
-    if problem.interface is Interface.STDIN and config.compare != "auto":
-        cases = [replace(case, compare=config.compare) for case in cases]
-    if config.atol is not None:
-        rtol = config.atol if problem.interface is Interface.STDIN else 0.0
-        cases = [replace(case, atol=config.atol, rtol=rtol) for case in cases]
-    return replace(problem, cases=tuple(cases))
 
 
 _APPS_TESTS, _APPS_KEYS = "input_output", ("inputs", "outputs")
