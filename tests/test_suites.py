@@ -330,3 +330,38 @@ def test_without_pytest_it_is_said_before_anything_runs(monkeypatch: pytest.Monk
     _make_kit.cache_clear()
     with pytest.raises(SandboxError, match="pip install pytest"):
         suite_kit()
+
+
+_IN_CONTEXTS = """import asyncio
+from solution import set_user, get_user
+
+def test_each_task_has_its_own():
+    async def job(name):
+        set_user(name)
+        await asyncio.sleep(0)
+        return get_user()
+    async def main():
+        return await asyncio.gather(job("a"), job("b"))
+    assert asyncio.run(main()) == ["a", "b"]
+"""
+
+
+_BY_CONTEXT = (
+    'import contextvars\nuser = contextvars.ContextVar("user")\nset_user, get_user = user.set, user.get\n'
+)
+_BY_LIST = "user = []\nset_user = user.append\ndef get_user(): return user[-1]\n"
+
+
+@pytest.mark.parametrize(("code", "label"), [(_BY_CONTEXT, Label.UNDECIDED), (_BY_LIST, Label.FAILED)])
+def test_contexts_of_the_tests_prove_nothing(pool: SandboxPool, code: str, label: Label) -> None:
+    """In one process the first passes: the context of a task is the solution's too."""
+    found = run(pool, code, _IN_CONTEXTS, entry_point="set_user")[1]
+    assert found.label is label
+    assert found.detail.startswith("contextvars") is (label is Label.UNDECIDED)
+
+
+def test_an_entry_point_may_be_no_function(pool: SandboxPool) -> None:
+    tests = "from solution import PRIMES\n\ndef test_primes():\n    assert PRIMES[:3] == [2, 3, 5]\n"
+    assert run(pool, "PRIMES = [2, 3, 5, 7]\n", tests, entry_point="PRIMES")[1].label is Label.PASSED
+    assert run(pool, "PRIMES = [1, 2, 3, 5]\n", tests, entry_point="PRIMES")[1].label is Label.FAILED
+    assert run(pool, "primes = [2, 3, 5, 7]\n", tests, entry_point="PRIMES")[1].label is Label.FAILED

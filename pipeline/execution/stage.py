@@ -16,7 +16,7 @@ from pairsmith.schemas.problem import Problem
 if TYPE_CHECKING:
     from pairsmith.pipeline.chain.tools import Tools
 
-_NAME, _VERSION = "executions", 24
+_NAME, _VERSION = "executions", 25
 FAULTS = f"status.{Status.FAULT}"
 """Count of a shard's programs whose sandbox broke; the next run executes them again."""
 

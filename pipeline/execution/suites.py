@@ -16,6 +16,7 @@ from pairsmith.schemas.values import decode_value, encode_arguments, encode_valu
 
 TESTS_ENDED = "the test code ended with"
 OWN_EQUALITY = "own_equality"
+CONTEXTS = "contextvars: the tests' contexts are not the solution's"
 _CALLS = ('[["call"', '[["method"')
 _KEPT_NODES = 10_000  # parts of an answer that are written down
 
@@ -96,6 +97,8 @@ def run_tests(job: Job, problem: Problem, candidate: Sandbox, tester: Sandbox) -
         calls.append(Answer(Status.OK, "null", "", 0.0))
     tests = _tests(results)
     verdict, detail = _sum_up(tests, len(calls)) if is_suite else _outcome(first, len(calls))
+    if verdict == "failed" and _has_contexts(problem.test_code, job.code):
+        verdict, detail = "", CONTEXTS
     if notes["broken"]:
         ending = replace(ending, status=Status.FORGED)
     elif notes["vague"] or (notes["own"] and verdict == "passed" and not problem.own_equality):
@@ -103,6 +106,11 @@ def run_tests(job: Job, problem: Problem, candidate: Sandbox, tester: Sandbox) -
     elif notes["swallowed"] and verdict == "passed":
         verdict, detail = "", "the candidate kept a failed assertion of the tests to itself"
     return TestedRun(tuple(calls), replace(ending, detail=detail), verdict, tests if is_suite else ())
+
+
+def _has_contexts(tests: str, code: str) -> bool:
+    """Return whether tests may call a solution in several contexts: over there these are one for each thread."""
+    return "contextvars" in tests or ("asyncio" in tests and "contextvars" in code)
 
 
 def arguments_asked(request: str, entries: dict[int, list[Any]]) -> str:

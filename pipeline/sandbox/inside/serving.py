@@ -234,17 +234,9 @@ def _outcome(
     except BaseException as error:
         session.is_broken = True
         return ["failed", type_name(error).decode()]
-    twins = (enum.Enum, tuple)  # what such classes do happens here
-    session.was_reached = any(
-        isinstance(value, type)
-        and (issubclass(value, twins) or value in session.shared or isinstance(type(value), Meta))
-        for value in bound.values()
-    )
     found = bound[entry_point]
-    if isinstance(found, type) and not isinstance(
-        found, Meta
-    ):  # a class of the standard library is this side's own
-        session.was_reached = True
+    is_own = not isinstance(found, Meta) if isinstance(found, type) else not callable(found)  # it is an answer
+    session.was_reached = is_own or any(_is_known(value, session) for value in bound.values())
     session.watch_lives("<tests>")
     try:
         exec(code, namespace)
@@ -267,6 +259,14 @@ def _outcome(
     if session.collapses or session.around.is_weak:
         return ["error", "what the tests share with the solution came apart"]
     return ["passed", ""]
+
+
+def _is_known(value: Any, session: Session) -> bool:
+    """Return whether a name is a class of the candidate's of which this side has all, or a metaclass made it."""
+    if not isinstance(value, type):
+        return False
+    twins = (enum.Enum, tuple)  # what such classes do happens here
+    return issubclass(value, twins) or value in session.shared or isinstance(type(value), Meta)
 
 
 def _import_first(code: str) -> None:

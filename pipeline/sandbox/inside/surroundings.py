@@ -45,8 +45,7 @@ class Surroundings:
 
     Attributes:
         is_watched: whether to ask what the candidate changed even where no files are.
-        is_mixed: the tests drew random numbers behind those that the candidate drew from the same seed, or have
-            contexts of their own.
+        is_mixed: the tests drew random numbers behind those that the candidate drew from the same seed.
         is_weak: the candidate left a context of decimals under which a test could pass for that reason.
     """
 
@@ -67,7 +66,6 @@ class Surroundings:
         """Look after what some tests name: the context of decimals, and random numbers that they seed."""
         if "decimal" in code:
             self.is_watched, self._context = True, _context()
-        self.is_mixed = "contextvars" in code  # the candidate has one context for a thread
         if "random" in code and ("seed" in code or "setstate" in code):
             import random  # large, and few tests have it
 
