@@ -77,6 +77,7 @@ def test_filter_diff_mark_next(run: Path, page: Page) -> None:
             != "rgb(27, 36, 48)"
         )
         expect(page.locator(".cases tbody tr").first.locator(".no")).to_have_count(1)
+        expect(page.locator(".cases code").first).to_have_css("white-space", "pre-wrap")  # blanks are not merged
 
         page.keyboard.press("b")
         expect(page.locator("#said")).to_have_text("saved")
@@ -89,8 +90,8 @@ def test_filter_diff_mark_next(run: Path, page: Page) -> None:
         page.wait_for_url(f"**/pairs/{rows[1]}?cause=wrong_value")
         page.click("[data-mark=rejected_right]")
         expect(page.locator("#n-marks")).to_have_text("2")
-        page.keyboard.press("r")  # again takes it back
-        expect(page.locator("#said")).to_have_text("mark taken back")
+        page.keyboard.press("r")  # again removes it
+        expect(page.locator("#said")).to_have_text("mark removed")
         page.keyboard.press("k")
         page.wait_for_url(f"**/pairs/{rows[0]}?cause=wrong_value")
         expect(page.locator("[data-mark=bad]")).to_have_attribute("aria-pressed", "true")

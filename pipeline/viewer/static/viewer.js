@@ -28,7 +28,7 @@ async function mark(button) {
       other.setAttribute("aria-pressed", String(other.dataset.mark === told.mark));
     }
     document.getElementById("n-marks").textContent = told.n_marks;
-    said.textContent = told.mark === "none" ? "mark taken back" : "saved";
+    said.textContent = told.mark === "none" ? "mark removed" : "saved";
   } catch (error) {
     said.textContent = `not saved: ${error.message}`;
   }
