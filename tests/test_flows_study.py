@@ -122,7 +122,9 @@ def is_costly(name: str) -> bool:
 
 
 def test_the_shipped_study_is_found_by_its_name_and_takes_models(home: Path) -> None:
-    done = call_pairsmith("study", "reward_free", "--model", "pretrained=models/mine", "--dry-run", home=home)
+    done = call_pairsmith(
+        "study", "reward_free", "--set", "starts.pretrained.sampling.model=models/mine", "--dry-run", home=home
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "models/mine" in done.stdout
     assert done.stdout.count("bonbon") >= 2
@@ -138,7 +140,8 @@ def test_every_shipped_study_loads() -> None:
 def test_bad_input_is_one_line(home: Path) -> None:
     assert_one_line(call_pairsmith("study", "nothing_such", home=home), "nothing_such", "neither a TOML file")
     assert_one_line(
-        call_pairsmith("study", "reward_free", "--model", "other=x", home=home), "pretrained, fine-tuned"
+        call_pairsmith("study", "reward_free", "--set", "starts.other.sampling.model=x", home=home),
+        "pretrained, fine-tuned",
     )
 
 

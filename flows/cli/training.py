@@ -112,18 +112,15 @@ def study_command(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="Override, such as `base.sampling.n=8`; may be repeated.")
     ] = None,
-    model: Annotated[
-        list[str] | None, typer.Option("--model", help="START=MODEL: the model of a start; may be repeated.")
-    ] = None,
     run: Annotated[str | None, typer.Option("--run", help="Folder to write into, or address in a store.")] = None,
     dry_run: DryRun = False,
     cache: Cache = None,
 ) -> None:
     """Align every start by every method on every dataset, and report gains and costs.
 
-    Example: `pairsmith study reward_free --model pretrained=models/base --model fine-tuned=models/instruct`
+    Example: `pairsmith study narrowing --set starts.start.sampling.model=models/instruct`
     """
-    settings = load_study(find_study(study), [*(overrides or ()), *_models(model or ())], run)
+    settings = load_study(find_study(study), overrides or (), run)
     if dry_run:
         _show_plan(settings, cache or default_cache())
         return
@@ -147,16 +144,6 @@ def find_study(study: str) -> Path:
         return shipped
     known = ", ".join(sorted(path.stem for path in shipped.parent.glob("*.toml")))
     raise NotReadyError(f"{study}: neither a TOML file nor an included study: {known}")
-
-
-def _models(models: Sequence[str]) -> list[str]:
-    found = []
-    for text in models:
-        start, equals, model = text.partition("=")
-        if not equals:
-            raise ConfigError(f"--model {text}: write START=MODEL")
-        found.append(f"starts.{start}.sampling.model={model}")
-    return found
 
 
 def _show_plan(settings: StudyConfig, cache: Path) -> None:
