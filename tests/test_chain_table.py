@@ -247,3 +247,9 @@ def test_the_settings_that_stages_name_are_settings() -> None:
     known = {key.path for key in list_keys()} | {key.section[0] for key in list_keys() if key.section}
     named = {key for stage in table.STAGES for key in (*stage.settings, *stage.by_content)} | {*NON_SEMANTIC}
     assert named <= known
+
+
+def test_candidates_of_before_several_models_went_are_still_there() -> None:
+    """Their key is that of a configuration that had the setting, empty."""
+    (text, *_) = table.find_stage("candidates").texts(RunConfig())
+    assert '"base_url":["http://127.0.0.1:8000/v1"],"models":[],"templates":["auto"]' in text

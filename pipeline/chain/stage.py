@@ -135,6 +135,8 @@ def setting_text(config: RunConfig, key: str, hidden: Sequence[str] = ()) -> str
     text: str = value.model_dump_json(exclude=tree)
     if isinstance(value, SandboxConfig):  # packages are what was fetched; none were there before the setting was
         text = text.replace(',"packages":[]', "") + locked(value.packages)
+    if key == "sampling":  # several models were a setting once: candidates of before are not drawn again
+        text = text.replace('"templates":', '"models":[],"templates":', 1)
     for old, new in RENAMED.items():  # a key has the name that a setting had first: a new one makes nothing stale
         if new.startswith(f"{key}."):
             text = text.replace(f'"{new.rpartition(".")[2]}":', f'"{old.rpartition(".")[2]}":')
