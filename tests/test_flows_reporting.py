@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from pairsmith.flows.runtime import reporting
-from pairsmith.flows.runtime.metering import log_failures
 from pairsmith.flows.runtime.reporting import PROGRESS, Reporter, duration
+from pairsmith.flows.runtime.stages import log_failures
 
 
 @pytest.fixture(autouse=True)

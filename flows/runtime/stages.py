@@ -20,7 +20,6 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import exponential_backoff
 
-from pairsmith.flows.runtime.metering import Meter, log_failures
 from pairsmith.flows.runtime.reporting import ShardProgress, StageProgress, open_bars, reporter
 from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.chain.chain import Chain
@@ -33,6 +32,7 @@ from pairsmith.pipeline.problems.stage import load_shards, place_problems
 from pairsmith.pipeline.run.errors import InfrastructureError
 from pairsmith.pipeline.sampling import choose_backend
 from pairsmith.pipeline.sampling.filling import Filled
+from pairsmith.pipeline.sampling.forecast import Meter
 from pairsmith.pipeline.sandbox import SandboxError
 from pairsmith.pipeline.sandbox.packages import why_no_packages
 from pairsmith.schemas.candidate import Candidate
@@ -46,6 +46,7 @@ _RETRY_DELAY_S = 10.0  # before the first retry, doubled each time: what was awa
 _STOP_LIMIT_S = 20.0  # for the shards that are judged when a run is stopped
 # Shards in sandboxes at once: while a program burns its limit at the end of one, the next has work for all cores.
 _N_SHARDS = 2
+_MANY_CUT_OFF = 0.1  # share of answers that ended at the limit of tokens, from which on the build says so
 _JITTER = 0.5  # of the delay: runs that failed together don't come back together
 _policy: list[ServiceConfig] = []
 
@@ -154,13 +155,11 @@ def run_problems(chain: Chain, shards: Mapping[str, LoadedProblems]) -> list[str
     return list(shards)
 
 
-def run_samples(chain: Chain, names: Sequence[str], step: str = "") -> Meter:
+def run_samples(chain: Chain, names: Sequence[str], step: str = "") -> None:
     """Draw the candidates; extract, execute, judge and parse them at the same time.
 
     Args:
         step: of synthesis: its answers are drawn alone, and the model stays open for the next one; empty for none.
-
-    Returns what was measured; nothing was drawn where all was there.
     """
     assert chain.tools is not None
     meter = Meter(chain.config, chain.tools.cache, step)
@@ -174,14 +173,25 @@ def run_samples(chain: Chain, names: Sequence[str], step: str = "") -> Meter:
         wanted = ["candidates", *stages]
         inner = open_chain(chain.run_dir, chain.config, chain.tools, is_inner=True)
         retried(sample)(lambda: _draw_and_judge(inner, names, meter, stages))
-        meter.keep()
+        meter.keep(reporter().log)
         if not step:
             chain.tools.close_sampler()
     for stage in wanted:
         chain.finish(stage, names)
     if "candidates" in wanted:
         log_failures(chain)
-    return meter
+
+
+def log_failures(chain: Chain) -> None:
+    """Log which requests gave no answer, and whether many answers were cut off."""
+    manifest = chain.folder("candidates").manifest()
+    n_cut = manifest.counts.get("finish.length", 0) if manifest is not None else 0
+    if manifest is not None and n_cut > _MANY_CUT_OFF * manifest.n_out:
+        share = f"{n_cut} of {manifest.n_out} answers ({n_cut / manifest.n_out:.0%})"
+        reporter().log(f"candidates  {share} were truncated by the token limit; raise sampling.max_tokens")
+    if manifest is not None and manifest.dropped:
+        reasons = ", ".join(f"{reason} {n}" for reason, n in sorted(manifest.dropped.items()))
+        reporter().log(f"candidates  {sum(manifest.dropped.values())} requests gave none: {reasons}")
 
 
 def overlapped_stages() -> tuple[str, ...]:

@@ -1,6 +1,7 @@
-"""What draws will take, by what earlier runs of the same model measured."""
+"""What draws will take, by what earlier runs of the same model measured; and that measure."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from pydantic import TypeAdapter
 
 from pairsmith.pipeline.run.folder import write_whole
 from pairsmith.pipeline.sampling.models import choose_backend
+from pairsmith.schemas.candidate import Candidate
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.sampling import MAX_TOKENS
 
@@ -92,3 +94,37 @@ def read_seen(cache: Path) -> dict[str, Seen]:
 def keep_seen(cache: Path, seen: Mapping[str, Seen]) -> None:
     """Add measures to those of earlier runs."""
     write_whole(cache / _SEEN_FILE, _SEEN.dump_json({**read_seen(cache), **seen}, indent=1) + b"\n")
+
+
+class Meter:
+    """Measures a run while it draws."""
+
+    def __init__(
+        self, config: RunConfig, cache: Path, step: str = "", clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Begin to measure; `cache` keeps the measures for later runs, `step` is one of synthesis."""
+        self.n_drawn = self.n_all = 0  # candidates drawn now, and those with the ones from the sample store
+        self.sampling_s = 0.0  # from the first request to the last answer
+        self._cache, self._clock, self._key = cache, clock, seen_key(config, step)
+        self._n_tokens = self._n_prompt_tokens = 0
+        self._began: float | None = None
+
+    def drawn(self, candidate: Candidate) -> str:
+        """Count a candidate that was drawn now; return the text that is shown next to the rate."""
+        now = self._clock()
+        if self._began is None:
+            self._began = now - candidate.wall_s
+        self.sampling_s = max(now - self._began, 1e-6)
+        self.n_drawn += 1
+        self._n_tokens += max(candidate.n_tokens, 0)
+        self._n_prompt_tokens += max(candidate.n_prompt_tokens, 0)
+        return f"({self._n_tokens:,} tokens)"
+
+    def keep(self, log: Callable[[str], None]) -> None:
+        """Log where candidates came from, and keep the measures for later runs of this model."""
+        if self.n_all > self.n_drawn:
+            n_stored = self.n_all - self.n_drawn
+            log(f"candidates  {self.n_drawn:,} drawn, {n_stored:,} from the sample store")
+        if self._n_tokens:
+            means = self._n_tokens / self.n_drawn, self._n_prompt_tokens / self.n_drawn
+            keep_seen(self._cache, {self._key: Seen(*means, self._n_tokens / self.sampling_s)})
