@@ -89,7 +89,7 @@ def test_a_problem_may_be_cases_or_a_program() -> None:
             "unknown column 'argments'; did you mean 'arguments'",
         ),
         ({"tests": ["assert f(1"]}, "was never closed"),
-        ({"entry_point": "f"}, "no column 'tests'"),
+        ({"entry_point": "f"}, "neither 'tests' nor 'cases'"),
         ({"cases": [{"arguments": [1], "expected": 2}]}, "no column 'entry_point'"),
         ("assert f(1) == 2", "a problem must be a record or a dict, not str"),
     ],

@@ -25,7 +25,7 @@ from pairsmith.schemas.problem import Interface, Problem
 
 _N_FAULTS_SAID = 3
 _EMBEDDED = "smollm2"
-_REMEDY = "set sampling.samples to a JSONL file"
+_REMEDY = "samples are a JSONL file, plain or gzip"
 
 
 @dataclass(frozen=True, slots=True)

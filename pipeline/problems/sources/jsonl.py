@@ -134,6 +134,8 @@ def build_row(row: Row) -> tuple[Problem, str]:
         raise RowError("column 'problem_id' is empty")
     if "tests" in row and "cases" in row:
         raise RowError("both 'tests' and 'cases'; give one of them")
+    if "tests" not in row and "cases" not in row:
+        raise RowError("neither 'tests' nor 'cases'; give one of them", DropReason.MISSING_COLUMN)
     cases = row.get("cases")
     is_program = isinstance(cases, list) and any(isinstance(case, dict) and "stdin" in case for case in cases)
     problem, reason = _program(row) if is_program else _function(row)
