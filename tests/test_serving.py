@@ -2,11 +2,13 @@
 
 import json
 import re
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 from prefect import flow, task
@@ -16,6 +18,7 @@ from pairsmith.flows import build as building
 from pairsmith.flows import deployed
 from pairsmith.flows.deployed import SERVED, TimetableError, make_deployments
 from pairsmith.flows.publishing import HELD_BACK
+from pairsmith.flows.runtime.servers import local_server
 from pairsmith.flows.runtime.stages import retried, set_policy
 from pairsmith.pipeline.publishing.hub import HubDownError
 from pairsmith.pipeline.run.errors import InfrastructureError, PairsmithError
@@ -24,7 +27,6 @@ from pairsmith.pipeline.sampling.protocol import SamplingError, ServerDownError
 from pairsmith.pipeline.sandbox.contract import SandboxError
 from pairsmith.schemas.config import load_config
 from pairsmith.schemas.config.run import ServiceConfig
-from tests.cli_kit import assert_one_line, command_of, environment
 from tests.refresh_kit import write_problems
 
 ROOT = Path(__file__).parents[1]
@@ -175,7 +177,16 @@ def test_a_refresh_beside_another_is_skipped_without_an_alarm(prefect_here: None
 
 
 @pytest.mark.slow
-def test_serve_without_a_server_says_how_to_get_one(tmp_path: Path) -> None:
-    command = command_of("serve", write_problems(tmp_path, 1))
-    done = subprocess.run(command, env=environment(tmp_path), capture_output=True, text=True, timeout=120)
-    assert_one_line(done, "prefect server start")
+def test_the_local_server_is_used_or_started_and_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(PairsmithError, match="if the port is taken"), local_server(port):
+            pytest.fail("something else is at that port")
+    with local_server(port) as url:
+        assert httpx.get(f"{url}/health", timeout=20).json() is True
+        with local_server(port) as same:
+            assert same == url
+        assert httpx.get(f"{url}/health", timeout=20).json() is True
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url, timeout=5)

@@ -1,7 +1,9 @@
-"""The verbs of what runs need around them: the sandbox, the store of samples, the server of schedules."""
+"""The verbs of what runs need around them: the sandbox, vLLM, the store of samples, the server of schedules."""
 
 import contextlib
 import os
+import shutil
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -172,6 +174,36 @@ def check_answers(image: str, n_parallel: int) -> bool:
     return bool(engines) and n_wrong == 0
 
 
+vllm_app = typer.Typer(no_args_is_help=True, help="Install vLLM for the servers that runs start.")
+app.add_typer(vllm_app, name="vllm")
+
+
+class Device(StrEnum):
+    """What vLLM is installed for."""
+
+    CPU = "cpu"
+    GPU = "gpu"
+
+
+@verb("install", vllm_app)
+def vllm_install_command(
+    device: Annotated[
+        Device | None, typer.Option("--device", help="Build of vLLM; default: `gpu` if `nvidia-smi` exists.")
+    ] = None,
+    cache: Cache = None,
+) -> None:
+    """Make the environment that vLLM servers run in, below the cache; minutes, several GB on a GPU.
+
+    Example: `pairsmith vllm install --device cpu`
+    """
+    from pairsmith.pipeline.sampling.vllm_server import install
+
+    on_cpu = device is Device.CPU if device else shutil.which("nvidia-smi") is None
+    folder = (cache or default_cache()) / "vllm"
+    install(folder, on_cpu, reporter().log)
+    reporter().log(f"vLLM for {'CPU' if on_cpu else 'GPU'} in {folder}")
+
+
 store_app = typer.Typer(no_args_is_help=True, help="Check and repair the store of drawn samples.")
 app.add_typer(store_app, name="store")
 StoreFile = Annotated[
@@ -217,22 +249,24 @@ def store_repair_command(path: StoreFile = None, cache: Cache = None) -> None:
 def serve_command(config: ConfigFile = None, overrides: Overrides = None) -> None:
     """Serve all flows to Prefect, with the times of `schedule`, until it is stopped.
 
-    PREFECT_API_URL names the server, such as one of `prefect server start`.
+    Without PREFECT_API_URL, it uses the Prefect server at port 4200 of this machine, or starts one there.
 
     Example: `pairsmith serve run.toml --set "schedule.refresh='0 3 * * *'"`
     """
 
     def work(settings: RunConfig, folder: Path) -> None:
-        from prefect.settings import PREFECT_API_URL
+        from prefect.settings import PREFECT_API_URL, temporary_settings
 
         from pairsmith.flows.deployed import serve_all
+        from pairsmith.flows.runtime.servers import local_server
 
         if config is None:
             raise PairsmithError("pairsmith serve needs a TOML file, which its runs read when they start")
-        if not PREFECT_API_URL.value():
-            raise PairsmithError("no Prefect server is named; run `prefect server start` and set PREFECT_API_URL")
-        reporter().log(f"serve       at {PREFECT_API_URL.value()}; Ctrl-C ends it")
-        serve_all(settings, config, overrides or ())
-        raise KeyboardInterrupt  # Prefect keeps the one that ended it to itself
+        with contextlib.ExitStack() as stack:
+            url = PREFECT_API_URL.value() or stack.enter_context(local_server())
+            stack.enter_context(temporary_settings({PREFECT_API_URL: url}))
+            reporter().log(f"serve       at {url}; Ctrl-C ends it")
+            serve_all(settings, config, overrides or ())
+            raise KeyboardInterrupt  # Prefect keeps the one that ended it to itself
 
     run_on_config(config, overrides, False, None, work)

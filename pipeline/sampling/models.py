@@ -50,7 +50,7 @@ def open_sampler(
     """Return the sampler that a configuration asks for, ready to draw.
 
     Args:
-        cache: folder for converted models.
+        cache: folder for converted models, and for the environment of `pairsmith vllm install`.
         logs: folder for the log of a vLLM server; the cache by default.
         devices: devices that vLLM servers may use, as CUDA_VISIBLE_DEVICES names them; empty for all.
 
@@ -73,6 +73,9 @@ def open_sampler(
         return TransformersSampler(config, model, report)
     from pairsmith.pipeline.sampling.vllm_server import ServedSampler
 
+    if config.vllm.environment is None and importlib.util.find_spec("vllm") is None:
+        vllm = config.vllm.model_copy(update={"environment": cache / "vllm"})
+        config = config.model_copy(update={"vllm": vllm})
     return ServedSampler(config, model, logs or cache / "logs", seed, report, devices=devices)
 
 

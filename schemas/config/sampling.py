@@ -56,7 +56,8 @@ class VllmConfig(Section):
 
     environment: Path | None = Field(
         None,
-        description="Virtual environment with vLLM; by default the one that pairsmith runs in.",
+        description="Virtual environment with vLLM; by default pairsmith's own if vLLM is installed there, "
+        "else the one of `pairsmith vllm install`.",
     )
     servers: int = Field(1, ge=1, le=64, description="Servers of one model; each uses its own devices.")
     engine: dict[str, Any] = Field(
