@@ -23,7 +23,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pairsmith.pipeline.sandbox.inside import describing, layouts, mirrors
-from pairsmith.pipeline.sandbox.inside.hints import hint_parts, make_hint
+from pairsmith.pipeline.sandbox.inside.hints import MODULES, hint_parts, make_hint
 from pairsmith.pipeline.sandbox.inside.lives import Lives
 from pairsmith.pipeline.sandbox.inside.methods import Bound
 from pairsmith.schemas import twins
@@ -176,7 +176,7 @@ class Peer:
         method = kind is types.MethodType and self.lives.method_tree(value)
         if method:
             return method
-        hint = hint_parts(value) if kind.__module__ in ("types", "typing") else None
+        hint = hint_parts(value) if kind.__module__ in MODULES else None
         if hint is not None:
             return {"hint": self._trees(hint)}
         if kind is property:

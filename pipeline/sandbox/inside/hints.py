@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import functools
 import operator
 import sys
@@ -10,18 +11,21 @@ from typing import Any
 
 _ALIAS = getattr(types, "GenericAlias", None)
 _UNION = getattr(types, "UnionType", None)  # the first from Python 3.10 on
+MODULES = ("types", "typing", "collections.abc")  # of the classes of hints
 _PLAIN = (str, int, bytes, bool, type(Ellipsis))
 
 
 def hint_parts(value: Any) -> list[Any] | None:
     """Return what a type hint is made of; None for what is none, or holds what is no hint."""
     kind = type(value)
-    if kind.__module__ not in ("types", "typing"):
+    if kind.__module__ not in MODULES:
         return None
     made: list[Any]
     parts = list(getattr(value, "__args__", ()))
     if kind is _ALIAS:
         made = ["alias", value.__origin__, *parts]
+    elif _ALIAS is not None and isinstance(value, _ALIAS):  # of a Callable of collections.abc
+        made = ["callable", *parts]
     elif kind is _UNION:
         made = ["or", *parts]
     elif kind.__module__ == "typing" and hasattr(value, "__origin__") and parts:
@@ -47,10 +51,16 @@ def _part(part: Any) -> Any:
 
 
 def _is_known(part: Any) -> bool:
+    return _is_plain(part) or hint_parts(part) is not None
+
+
+def _is_plain(part: Any) -> bool:
     if isinstance(part, tuple):
         return all(map(_is_known, part))
-    is_plain_class = isinstance(part, type) and type(part).__hash__ is type.__hash__
-    return part is None or type(part) in _PLAIN or is_plain_class or hint_parts(part) is not None
+    kind, plain = type(part), (type.__hash__, type.__eq__)
+    # A class that is compared and hashed as Python does: `typing` does both.
+    is_class = isinstance(part, type) and all(map(operator.is_, (kind.__hash__, kind.__eq__), plain))
+    return part is None or kind in _PLAIN or is_class
 
 
 def make_hint(name: str, parts: list[Any]) -> Any:
@@ -61,18 +71,18 @@ def make_hint(name: str, parts: list[Any]) -> Any:
     """
     import typing
 
-    parts = [list(part) if isinstance(part, tuple) else part for part in parts]
-    if not all(map(_is_known, map(_part, parts))):
+    if not all(_is_plain(part) or type(part).__module__ in MODULES for part in parts):
         raise ValueError("no part of a type hint")
+    parts = [list(part) if isinstance(part, tuple) else part for part in parts]
     if name == "alias":
         return types.GenericAlias(parts[0], tuple(type(None) if part is None else part for part in parts[1:]))
     if name == "or":
         return functools.reduce(operator.or_, parts)
-    found: Any = getattr(typing, name, None)
-    if name.startswith("_") or getattr(found, "_name", None) != name:
+    found: Any = collections.abc.Callable if name == "callable" else getattr(typing, name, None)
+    if name != "callable" and (name.startswith("_") or getattr(found, "_name", None) != name):
         raise ValueError("no such type hint")
     if not parts:
         return found
-    if name == "Callable":
+    if name in ("Callable", "callable"):
         return found[parts[0] if parts[0] is Ellipsis else parts[:-1], parts[-1]]
     return found[tuple(parts)] if len(parts) > 1 else found[parts[0]]
