@@ -37,7 +37,7 @@ def test_status_of_a_finished_run(built: Path, home: Path) -> None:
     assert " missing " in lines["training"]
     assert "running" not in done.stdout
     first = done.stdout.splitlines()[0]
-    assert "10 of 12 parts done" in first
+    assert "9 of 11 parts done" in first
     assert f"training is missing; next: pairsmith train {built}/config.toml" in first
 
 

@@ -47,4 +47,6 @@ def test_a_preset_lies_under_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text('run = "r"\n[training]\nbatch_size = 64\n')
     given: list[str | Path] = ["train", tmp_path / "run.toml", "--dry-run", "--preset"]
     assert "sigmoid_norm" in call_pairsmith(*given, "tulu-3-8b-dpo", home=tmp_path).stdout
-    assert_one_line(call_pairsmith(*given, "tulu", home=tmp_path), "--preset tulu: there are full-8x80gb,")
+    assert_one_line(
+        call_pairsmith(*given, "tulu", home=tmp_path), "--preset tulu: unknown; known are full-8x80gb,"
+    )

@@ -139,7 +139,7 @@ def test_a_cut_connection_loses_nothing(
     monkeypatch.setattr(time, "sleep", lambda seconds: None)  # huggingface_hub waits between its own tries
     largest = max(path.stat().st_size for path in (settings.run / "dataset").glob("*/*.parquet"))
     hub.cut_after = largest - 1  # the others arrive
-    with pytest.raises(HubDownError, match="once more"):
+    with pytest.raises(HubDownError, match="run the same command again"):
         push(settings, api, "v1")
     arrived = hub.take_sent()
     assert arrived

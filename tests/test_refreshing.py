@@ -131,7 +131,7 @@ def test_no_problem_changes_its_split(history: History) -> None:
     splits = [version.splits for version, _ in history.versions]
     for before, after in itertools.pairwise(splits):
         assert before.items() <= after.items()
-    with pytest.raises(VersionError, match=r"own/\d was of the .* split .*test_share"):
+    with pytest.raises(VersionError, match=r"own/\d was in the .* split .*test_share"):
         check_splits(splits[-1], splits[-1], 1.0)
 
 

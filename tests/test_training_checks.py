@@ -112,7 +112,7 @@ def test_pairs_as_they_are_written_are_accepted(tmp_path: Path) -> None:
 def test_a_missing_column_is_named(tmp_path: Path, missing: str) -> None:
     columns = {name: MESSAGES for name in ("prompt", "chosen", "rejected") if name != missing}
     file = write_columns(tmp_path / "pairs.parquet", columns)
-    with pytest.raises(TrainingError, match=f"no column '{missing}'; there are "):
+    with pytest.raises(TrainingError, match=f"no column '{missing}'; the columns are "):
         check_row_files([file], PAIRS)
 
 

@@ -162,7 +162,7 @@ def test_published_sets_are_mixed_beside_own_pairs_and_all_that_is_left_out_is_c
 def test_other_columns_are_named_with_the_remedy(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "other.jsonl", [{"instruction": "a?", "output_1": "b", "output_2": "c"}])
     with pytest.raises(
-        TrainingError, match=r"no column 'chosen'; there are instruction, output_1, output_2: name"
+        TrainingError, match=r"no column 'chosen'; the columns are instruction, output_1, output_2: name"
     ):
         write_mixture([(MixedDatasetConfig(path=str(path)), path)], protect((), ()), 0.25, tmp_path / "m", 0)
     other = tmp_path / "other.csv"
