@@ -1,3 +1,4 @@
+import importlib.util
 import os
 import signal
 import subprocess
@@ -277,6 +278,6 @@ def test_without_vllm_beside_the_installed_environment_serves(
     )
     monkeypatch.setattr(models, "resolve_model", lambda *_: MODEL)
     for is_beside in (False, True):
-        monkeypatch.setattr(models.importlib.util, "find_spec", lambda name, found=is_beside: found or None)
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name, found=is_beside: found or None)
         models.open_sampler(SamplingConfig(backend="vllm", model="m"), tmp_path, None, print)
     assert used == [tmp_path / "vllm", None]
