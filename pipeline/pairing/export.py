@@ -60,10 +60,10 @@ def write_dataset(made: PairingResult, folder: Path, fingerprint: str) -> Path:
     partial = folder.with_name(folder.name + _PARTIAL)
     shutil.rmtree(partial, ignore_errors=True)
     frames = {
-        "pairs": [made.pairs.lazy()],
+        "pairs": [rows.lazy() for rows in made.pairs.iter_slices(_SHARD_ROWS)],
         "unpaired": [unpaired_rows(part) for part in made.parts],
         "sft": [demonstration_rows(part, made.pairs) for part in made.parts],
-        "sharegpt": [conversation_rows(made)],
+        "sharegpt": [conversation_rows(part, made.pairs) for part in made.parts],
         "candidates": [evidence_rows(part, made.pairs) for part in made.parts],
     }
     sizes = {}
@@ -165,10 +165,11 @@ def demonstration_rows(part: Part, pairs: pl.DataFrame) -> pl.LazyFrame:
     return _shaped(_with_messages(usable, part.tables), Demonstration)
 
 
-def conversation_rows(made: PairingResult) -> pl.LazyFrame:
-    """Return the pairs with one message a side."""
+def conversation_rows(part: Part, pairs: pl.DataFrame) -> pl.LazyFrame:
+    """Return the pairs of some problems with one message a side."""
+    own = pairs.lazy().join(part.tables.problems.select("problem_id"), on="problem_id", how="semi")
     sides = {side: pl.col(side).list.first() for side in ("chosen", "rejected")}
-    return _shaped(made.pairs.lazy().with_columns(conversations="prompt", **sides), Conversation)
+    return _shaped(own.with_columns(conversations="prompt", **sides), Conversation)
 
 
 def evidence_rows(part: Part, pairs: pl.DataFrame) -> pl.LazyFrame:

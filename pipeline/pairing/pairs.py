@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +20,14 @@ from pairsmith.pipeline.pairing.guards import (
 )
 from pairsmith.pipeline.pairing.policies import NEEDS_FAILED, NEEDS_PASSED
 from pairsmith.pipeline.pairing.selection import Selection, select_pairs
-from pairsmith.pipeline.pairing.splits import STYLE_COLUMNS, What, find_groups, split_of
+from pairsmith.pipeline.pairing.splits import STYLE_COLUMNS, What, Wording, find_groups, split_of
 from pairsmith.pipeline.pairing.tables import PairingTables, pair_rows, refuse_repeats
 from pairsmith.schemas.arrow import from_table
 from pairsmith.schemas.config.pairs import PairsConfig
 from pairsmith.schemas.manifest import LeakRow
-from pairsmith.schemas.problem import Problem
 
 SPLITS = ("train", "test")
+_READ_AT_ONCE = 10_000  # problems that stand in memory as Python's lists and dicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +210,9 @@ def _near_held_out(tables: PairingTables, split: Mapping[str, str], config: Pair
     """Return the problems of the train split that are near-duplicates of held-out ones."""
     if config.near_problems is None or set(split.values()) != set(SPLITS):
         return []
-    frame = tables.problems.collect()
-    groups = find_groups(from_table(frame.to_arrow(), Problem), config.near_problems)
+    frame = tables.problems.select(field.name for field in fields(Wording)).collect()
+    problems = (row for rows in frame.iter_slices(_READ_AT_ONCE) for row in from_table(rows.to_arrow(), Wording))
+    groups = find_groups(list(problems), config.near_problems)
     held_out = {group for key, group in groups.items() if split[key] == "test"}
     return sorted(key for key, group in groups.items() if split[key] == "train" and group in held_out)
 

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import polars as pl
 
 from pairsmith.pipeline.syntax.duplicates import components, find_near
-from pairsmith.schemas.problem import Problem
+from pairsmith.schemas.problem import Case
 
 Split = Literal["train", "test"]
 _WORD = re.compile(rb"\w+")
@@ -49,7 +49,17 @@ def split_of(problem_id: str, test_share: float) -> Split:
     return "test" if position < test_share else "train"
 
 
-def find_groups(problems: Sequence[Problem], threshold: float) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What of a problem is compared: see `schemas.problem.Problem`."""
+
+    problem_id: str
+    entry_point: str
+    prompt: str
+    cases: tuple[Case, ...]
+
+
+def find_groups(problems: Sequence[Wording], threshold: float) -> dict[str, str]:
     """Return problem_id to the smallest id of its group of near-duplicates; those that have none are left out.
 
     Two problems are near if their prompts' word triples are, by Jaccard similarity, wording that most prompts
@@ -77,13 +87,13 @@ def find_groups(problems: Sequence[Problem], threshold: float) -> dict[str, str]
     return {problem_id: group[0] for group in groups.values() for problem_id in group}
 
 
-def _shingles(problem: Problem) -> frozenset[bytes]:
+def _shingles(problem: Wording) -> frozenset[bytes]:
     name = problem.entry_point.encode()
     words = [b"<f>" if word == name else word.lower() for word in _WORD.findall(problem.prompt.encode())]
     return frozenset(b" ".join(words[i : i + _SHINGLE_WORDS]) for i in range(len(words) - _SHINGLE_WORDS + 1))
 
 
-def _same_cases(problems: Sequence[Problem]) -> list[tuple[int, int]]:
+def _same_cases(problems: Sequence[Wording]) -> list[tuple[int, int]]:
     first: dict[object, int] = {}
     edges = []
     for place, problem in enumerate(problems):

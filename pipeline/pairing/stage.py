@@ -10,7 +10,7 @@ from pairsmith.pipeline.run.folder import Shard, shard_name, write_whole
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.pair import Pair
 
-PART_CANDIDATES = 500_000  # that pairs are made of at once: about 2 GiB
+PART_CANDIDATES = 200_000  # that pairs are made of at once: about 1 GiB
 _READS = ("problems", "candidates", "programs", "verdicts", "syntax", "standings", "problem_standings")
 
 
