@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
-from pairsmith.pipeline.sampling import Drawn, Failure, Request, SampleStore, sample_problems
+from pairsmith.pipeline.sampling import Drawn, Failure, Request, SampleStore, guard, sample_problems
 from pairsmith.schemas.config.sampling import SamplingConfig
 from tests.sampling_kit import EchoSampler, make_problem
 
@@ -68,3 +69,25 @@ def test_ten_kills_lose_nothing_and_double_at_most_a_batch_each(tmp_path: Path) 
     begun = Counter(log.read_text().split())
     assert set(begun) == set(undisturbed)
     assert sum(begun.values()) - len(begun) <= n_killed * BATCH
+
+
+def test_what_a_killed_guard_leaves_behind_is_killed_too(tmp_path: Path) -> None:
+    """Ray kills the guard with the process that asked for it; vLLM's engine is a process of its own session."""
+    code = (
+        "import subprocess, sys, time; "
+        "engine = subprocess.Popen(['sleep', '300'], start_new_session=True); "
+        "print(engine.pid, file=open(sys.argv[1], 'w'), flush=True); time.sleep(300)"
+    )
+    noted = tmp_path / "engine"
+    process = guard.start([sys.executable, "-c", code, str(noted)], {})
+    deadline = time.monotonic() + 60
+    while not (noted.exists() and noted.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    engine = psutil.Process(int(noted.read_text()))
+    time.sleep(3 * guard._LOOK_EVERY_S)
+    process.kill()
+    process.wait()
+    assert process.stdin is not None
+    process.stdin.close()
+    gone, _ = psutil.wait_procs([engine], timeout=30)
+    assert gone == [engine]

@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 
 _GRACE_S = 10.0
+_LOOK_EVERY_S = 1.0
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
@@ -64,11 +65,33 @@ def main(command: list[str]) -> int:
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=in_child)
+    ended, here = os.pipe()
+    # After the command, which is the guard's first child.
+    if os.fork() == 0:
+        os.close(here)
+        _keep(ended)
     while child.poll() is None:
         if select.select([sys.stdin], [], [], 0.2)[0] and not os.read(0, 1024):
             break
     _end(child)
     return child.returncode
+
+
+def _keep(ended: int) -> None:
+    """Wait for the guard's end, and kill what it left behind: Ray kills the children of a process that it ends.
+
+    A process that vLLM starts outlives the server, whose end the kernel brings about.
+    """
+    os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    guard, family = psutil.Process(os.getppid()), set[psutil.Process]()
+    while not select.select([ended], [], [], _LOOK_EVERY_S)[0]:
+        with contextlib.suppress(psutil.Error):
+            family = set(guard.children(recursive=True))
+    for process in family - {psutil.Process()}:
+        with contextlib.suppress(psutil.Error):
+            process.kill()  # psutil looks whether the number is still that process
+    os._exit(0)
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
