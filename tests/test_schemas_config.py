@@ -202,8 +202,17 @@ def test_a_file_of_a_thousand_faults_is_cut_short(tmp_path: Path) -> None:
     assert str(caught.value).splitlines()[-1] == "and 980 more"
 
 
-def test_a_renamed_key_is_refused_with_its_name_of_now() -> None:
-    assert message(None, "truth={n_inputs=7}") == "truth: is now called crosscheck"
+def test_a_renamed_key_goes_on_working_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text("[truth]\nn_inputs = 7\n[sampling]\nn_a_request = 3\nn = 5\n")
+    config = load_config(path, ["truth.n_mutants=3", "crosscheck.n_inputs=8"])
+    found = config.crosscheck
+    assert (found.n_inputs, found.n_mutants) == (8, 3), "the new name holds"
+    assert (config.sampling.n_per_request, config.sampling.n) == (3, 5)
+    assert [record.getMessage() for record in caplog.records] == [
+        "configuration: truth is now called crosscheck",
+        "configuration: sampling.n_a_request is now called sampling.n_per_request",
+    ]
 
 
 def test_a_removed_key_is_refused_in_one_line() -> None:

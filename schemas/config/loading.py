@@ -28,7 +28,9 @@ RENAMED: Mapping[str, str] = {
     "training.schedule": "training.extra.lr_scheduler_type",
     "training.warmup_share": "training.extra.warmup_steps",
 }
-"""Old dotted key or section to the new one; keys of shards keep the old name (`pipeline.chain.stage`)."""
+"""Old dotted key or section to the new one. Files may hold either; keys of shards keep the old name
+(`pipeline.chain.stage`).
+"""
 REMOVED: frozenset[str] = frozenset({
     "adaptive", "budget", "crosscheck.clear_share", "crosscheck.min_programs", "crosscheck.min_share",
     "crosscheck.min_share_outside", "crosscheck.n_programs", "crosscheck.n_timed_runs", "engine.judge_cpus",
@@ -117,9 +119,36 @@ def validate_run(tree: Mapping[str, Any]) -> RunConfig:
         ConfigError: an unknown key (the nearest known one is named), a bad value.
     """
     try:
-        return RunConfig.model_validate(dict(tree))
+        return RunConfig.model_validate(_as_named_now(tree))
     except ValidationError as error:
         raise ConfigError(describe_faults(error, RunConfig)) from None
+
+
+def _as_named_now(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a tree of tables with renamed keys under their new names; where both are set, the new one holds."""
+    named = dict(tree)
+    for old, new in RENAMED.items():
+        *above, name = old.split(".")
+        table: Any = named
+        for section in above:
+            table = table.get(section) if isinstance(table, Mapping) else None
+        if isinstance(table, Mapping) and name in table:
+            _log.warning("configuration: %s is now called %s", old, new)
+            value = _copied(named, above).pop(name)
+            *above, name = new.split(".")
+            table = _copied(named, above)
+            both = isinstance(value, Mapping) and isinstance(table.get(name), Mapping)
+            table[name] = {**value, **table[name]} if both else table.get(name, value)
+    return named
+
+
+def _copied(tree: dict[str, Any], sections: Iterable[str]) -> dict[str, Any]:
+    """Return the table at a path, made anew with those above it, so that it may be changed."""
+    for section in sections:
+        inner = tree.get(section)
+        tree[section] = dict(inner) if isinstance(inner, Mapping) else {}
+        tree = tree[section]
+    return tree
 
 
 def fingerprint(*parts: BaseModel | str) -> str:
@@ -196,8 +225,6 @@ def _describe(fault: Any, root: type[BaseModel]) -> str:
         )
         return f"{where}: {_safe(message)}{got}" if where else f"{_safe(message)}{got}"
     plain = ".".join(str(part) for part in fault["loc"] if isinstance(part, str))
-    if plain in RENAMED:
-        return f"{where}: is now called {RENAMED[plain]}"
     if plain in REMOVED:
         return f"{where}: is no setting any more; docs/architecture.md says why"
     *sections, name = (str(part) for part in fault["loc"])
