@@ -94,17 +94,25 @@ def push_plan(plan: PublishPlan, private: bool) -> Pushed:
 
 
 def show_publish(config: RunConfig, tag: str, despite: Sequence[str], console: Console, cache: Path) -> None:
-    """Print what a push would change; records and sends nothing. A store that keeps the run is only read."""
+    """Print what a push would change; records and sends nothing. A store that keeps the run is only read.
+
+    If the Hub does not answer, the files of the run are listed without a comparison.
+    """
     from huggingface_hub import HfApi
 
     config, notes = as_stored(config, cache, None)
     print_lines(console, *notes)
     newest = next(reversed(list_versions(config.run)), None)
     name = tag or (newest.name if newest else "v1")
-    for plan in plan_publish(config, HfApi(), name, read_changelog(config.run), despite):
+    for plan in plan_publish(config, HfApi(), name, read_changelog(config.run), despite, False):
         changes, remote = plan.changes, plan.remote
         state = f"at {remote.head[:12]}" if remote.head else "to be created"
+        state = state if remote.is_known else "not compared, because the Hub does not answer"
         print_lines(console, f"{remote.kind} {remote.repo}, {state}; tag {name}")
+        if not remote.is_known:
+            print_lines(console, *(f"  {path}" for path in changes.added))
+            print_lines(console, f"  {len(changes.added)} files; at most {changes.n_bytes / 1e6:.1f} MB to send")
+            continue
         for sign, paths in (("+", changes.added), ("~", changes.changed), ("-", changes.removed)):
             print_lines(console, *(f"  {sign} {path}" for path in paths))
         print_lines(console, f"  {len(changes.unchanged)} unchanged; {changes.n_bytes / 1e6:.1f} MB to send")

@@ -112,6 +112,25 @@ def test_a_dry_run_shows_the_difference_and_makes_nothing(hub: Hub, api: HfApi, 
     assert not any(line.startswith(("POST", "PUT")) for line in hub.seen)
 
 
+def test_a_dry_run_without_the_hub_lists_the_files(
+    hub: Hub, api: HfApi, settings: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    push(settings, api, "v1")
+    shown = []
+    for endpoint in (hub.url, "http://127.0.0.1:9"):
+        monkeypatch.setattr("huggingface_hub.HfApi", lambda endpoint=endpoint: HfApi(endpoint, TOKEN))
+        console = Console(file=io.StringIO(), width=200)
+        show_publish(settings, "v1", (), console, tmp_path)
+        shown.append(console.file.getvalue().splitlines())  # type: ignore[attr-defined]
+    answered, silent = shown
+    assert answered[0].startswith(f"dataset {REPO}, at ")
+    assert silent[0] == f"dataset {REPO}, not compared, because the Hub does not answer; tag v1"
+    assert "  data/train-00000.parquet" in silent
+    assert re.fullmatch(r"  \d+ files; at most [\d.]+ MB to send", silent[-1])
+    assert not any(line.lstrip().startswith(("+", "~", "-")) for line in silent)
+
+
 def test_a_push_after_growth_sends_what_differs_and_removes_what_is_gone(
     hub: Hub, api: HfApi, settings: RunConfig, tmp_path: Path
 ) -> None:
@@ -165,7 +184,7 @@ def test_a_commit_that_lacks_its_tag_gets_it(hub: Hub, api: HfApi, settings: Run
     ("given", "words"),
     [
         ({"token": "hf_wrong"}, "HF_TOKEN"),
-        ({"endpoint": "http://127.0.0.1:9"}, "connection broke"),
+        ({"endpoint": "http://127.0.0.1:9"}, "no connection to the Hub"),
     ],
 )
 def test_a_hub_that_refuses_or_is_away_is_told_in_one_line(

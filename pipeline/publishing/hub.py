@@ -70,6 +70,7 @@ class Remote:
     head: str  # the newest commit; empty where the repository is still to be made
     files: Mapping[str, RemoteFile]  # path to what is there
     tags: Mapping[str, str]  # name to commit
+    is_known: bool = True  # False where the Hub did not answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,5 +208,5 @@ def _as_publish_error(repo: str, error: BaseException) -> PublishError:
         return _as_publish_error(repo, error.__cause__)
     # httpx or httpx2, as the version of huggingface_hub has it.
     if isinstance(error, OSError) or type(error).__module__.partition(".")[0].startswith("http"):
-        return HubDownError(f"{repo}: the connection broke ({type(error).__name__}); {_AGAIN}")
+        return HubDownError(f"{repo}: no connection to the Hub ({type(error).__name__}); {_AGAIN}")
     raise error

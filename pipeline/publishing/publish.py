@@ -10,7 +10,17 @@ from huggingface_hub import HfApi
 from pairsmith.pipeline.evaluation.gate import read_gate
 from pairsmith.pipeline.evaluation.score import gains_from_json
 from pairsmith.pipeline.publishing.card import CardFacts, base_model, gather_card, render_card, render_model_card
-from pairsmith.pipeline.publishing.hub import Changes, Content, HeldBackError, PublishError, Remote, compare, look
+from pairsmith.pipeline.publishing.hub import (
+    Changes,
+    Content,
+    HeldBackError,
+    HubDownError,
+    Kind,
+    PublishError,
+    Remote,
+    compare,
+    look,
+)
 from pairsmith.pipeline.publishing.scanning import Finding, scan_files
 from pairsmith.pipeline.report.tables import gain_rows
 from pairsmith.pipeline.training.progress import load_summary
@@ -33,7 +43,12 @@ class PublishPlan:
 
 
 def plan_publish(
-    config: RunConfig, api: HfApi, tag: str, changelog: str = "", despite: Sequence[str] = ()
+    config: RunConfig,
+    api: HfApi,
+    tag: str,
+    changelog: str = "",
+    despite: Sequence[str] = (),
+    needs_hub: bool = True,
 ) -> list[PublishPlan]:
     """Return a plan for each repository that the configuration names. Sends nothing.
 
@@ -41,6 +56,7 @@ def plan_publish(
         config: a run that has been built, and trained where an adapter is to be published.
         changelog: text of CHANGELOG.md; empty for none.
         despite: names of checks of the gate that do not block publishing.
+        needs_hub: False makes a plan even if the Hub does not answer, compared with nothing.
 
     Raises:
         PublishError: nothing to publish, held back by the gate, keys or private addresses, or the Hub refuses.
@@ -55,12 +71,21 @@ def plan_publish(
         facts = gather_card(config.run, config)
         refuse_secrets(scan_files(sorted((config.run / "dataset").glob("*/*.parquet")), publish.allowed))
         local = dataset_files(config, facts, tag, changelog)
-        plans.append((look(api, publish.dataset, "dataset"), local, _OURS))
+        plans.append((_look(api, publish.dataset, "dataset", needs_hub), local, _OURS))
     if publish.model:
-        plans.append((look(api, publish.model, "model"), model_files(config, tag), ()))
+        plans.append((_look(api, publish.model, "model", needs_hub), model_files(config, tag), ()))
     return [
         PublishPlan(remote, local, ours, tag, compare(local, remote.files, ours)) for remote, local, ours in plans
     ]
+
+
+def _look(api: HfApi, repo: str, kind: Kind, needs_hub: bool) -> Remote:
+    try:
+        return look(api, repo, kind)
+    except HubDownError:
+        if needs_hub:
+            raise
+        return Remote(repo, kind, "", {}, {}, is_known=False)
 
 
 def refuse_marked(run: Path, despite: Sequence[str]) -> None:
