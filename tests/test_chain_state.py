@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from pairsmith.pipeline.chain import table
-from pairsmith.pipeline.chain.state import StageState, State, examine_run, read_config, read_provenance, remembered
+from pairsmith.pipeline.chain.state import (
+    StageState,
+    State,
+    differences,
+    examine_run,
+    read_config,
+    read_provenance,
+    remembered,
+)
 from pairsmith.pipeline.problems.loading import load_problems
 from pairsmith.pipeline.problems.records import LoadedProblems
 from pairsmith.pipeline.problems.sources.starter import starter_folder
@@ -54,10 +62,10 @@ def test_a_finished_run_is_done_under_its_own_configuration(run: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "stage", "reason", "behind"),
     [
-        ("sampling.temperature=0.7", "candidates", "sampling.temperature: 0.8 then, 0.7 now", LATER),
-        ("sandbox.cpu_s=9", "executions", "sandbox.cpu_s: 10 then, 9 now", ["verdicts", "pairs"]),
-        ("syntax.near_threshold=0.9", "syntax", "syntax.near_threshold: 0.85 then, 0.9 now", ["pairs"]),
-        ("pairs.max_per_problem=3", "pairs", "pairs.max_per_problem: 8 then, 3 now", []),
+        ("sampling.temperature=0.7", "candidates", "sampling.temperature: 0.8 -> 0.7", LATER),
+        ("sandbox.cpu_s=9", "executions", "sandbox.cpu_s: 10 -> 9", ["verdicts", "pairs"]),
+        ("syntax.near_threshold=0.9", "syntax", "syntax.near_threshold: 0.85 -> 0.9", ["pairs"]),
+        ("pairs.max_per_problem=3", "pairs", "pairs.max_per_problem: 8 -> 3", []),
     ],
 )
 def test_a_changed_setting_is_named_where_it_matters(
@@ -72,6 +80,29 @@ def test_a_changed_setting_is_named_where_it_matters(
     assert states["problems"].state is State.DONE
 
 
+POLICY = {"name": "best_of_n", "n": 8, "weight": 1.0}
+LONG = ["a" * 80, "b"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reasons"),
+    [
+        ([POLICY], [POLICY | {"n": 4}], ["[best_of_n].n: 8 -> 4"]),
+        (
+            [POLICY],
+            [POLICY | {"n": 4, "weight": 2.0}],
+            ["[best_of_n].n: 8 -> 4", "[best_of_n].weight: 1.0 -> 2.0"],
+        ),
+        ([POLICY], [POLICY, {"name": "cleaner"}], [': ["best_of_n"] -> ["best_of_n", "cleaner"]']),
+        ([], [POLICY], [': [] -> ["best_of_n"]']),
+        ([{"path": "a"}], [{"path": "b"}], ['[0].path: "a" -> "b"']),
+        ("a", LONG, [': "a" -> ["' + "a" * 55 + "..."]),
+    ],
+)
+def test_of_a_changed_table_only_what_differs_is_named(before: object, after: object, reasons: list[str]) -> None:
+    assert differences("k", json.dumps(before), json.dumps(after)) == [f"k{reason}" for reason in reasons]
+
+
 def test_settings_that_change_no_row_make_nothing_stale(settings: Callable[..., RunConfig], run: Path) -> None:
     states = examine(run, settings("sandbox.workers=7", "sampling.batch_size=3", "sampling.concurrency=1"))
     assert all(states[stage].state is State.DONE for stage in LATER)
@@ -81,7 +112,7 @@ def test_a_problem_that_is_gone_is_named(settings: Callable[..., RunConfig], run
     states = examine(run, settings("problems.limit=4"))
     assert states["problems"].state is State.STALE
     assert "2 shards are of problems that the configuration no longer selects" in states["problems"].reasons
-    assert "problems.limit: null then, 4 now" in states["problems"].reasons
+    assert "problems.limit: null -> 4" in states["problems"].reasons
 
 
 def test_a_file_with_other_content_is_told(samples: Path, settings: Callable[..., RunConfig], run: Path) -> None:
@@ -154,4 +185,4 @@ def test_settings_that_are_renamed_removed_or_new_since_are_no_reasons(
     (run / "made_with.json").write_text(json.dumps(rows))
     state = examine(run, settings("crosscheck.n_mutants=3"))["standings"]
     assert state.state is State.STALE
-    assert state.reasons == ("crosscheck.n_mutants: 0 then, 3 now",)
+    assert state.reasons == ("crosscheck.n_mutants: 0 -> 3",)

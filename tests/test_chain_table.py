@@ -125,7 +125,7 @@ def test_a_stage_is_added_in_one_place(settings: RunConfig, tmp_path: Path) -> N
     changed = load_config(settings.run / "config.toml", ["syntax.near_threshold=0.9", f"run={settings.run}"])
     states = {one.stage: one for one in examine_run(settings.run, changed, loaded)}
     assert states["lengths"].state is State.STALE
-    assert states["lengths"].reasons == ("syntax.near_threshold: 0.85 then, 0.9 now",)
+    assert states["lengths"].reasons == ("syntax.near_threshold: 0.85 -> 0.9",)
     made = pages()
     assert "## `lengths`" in made["columns.md"]
     assert (

@@ -47,7 +47,7 @@ def test_the_tutorial_goes_through_as_written(outputs: dict[str, str]) -> None:
     assert " pairs " in build
     assert " done " in status
     assert "-- chosen, passes" in inspect
-    assert "pairs.max_per_problem: 8 then, 3 now" in changed
+    assert "pairs.max_per_problem: 8 -> 3" in changed
     assert re.search(r"executions +\d+ rows reused", again)
     assert re.search(r"pairs +\d+ pairs +\d", again)
 

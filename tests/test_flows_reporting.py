@@ -12,6 +12,7 @@ from rich.console import Console
 from pairsmith.flows.runtime import reporting
 from pairsmith.flows.runtime.reporting import PROGRESS, Reporter, duration
 from pairsmith.flows.runtime.stages import log_failures
+from pairsmith.pipeline.chain import table
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +24,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def work(console: Console) -> None:
     reporter = Reporter(console)
-    with reporter.stage("candidates", 4, "drawn") as one, reporter.stage("executions", 8, "programs") as other:
+    with reporter.stage("candidates", 4, "samples") as one, reporter.stage("executions", 8, "programs") as other:
         one.advance(1)
         other.advance(2, "busy")
         one.advance(3)
@@ -34,10 +35,10 @@ def test_lines_tell_rate_and_time_left(terminal: dict[str, str]) -> None:
     out = io.StringIO()
     work(Console(file=out, force_terminal=bool(terminal), _environ=terminal, width=120))
     lines = out.getvalue().splitlines()
-    assert lines[0].startswith("candidates       1 of 4 drawn ")
+    assert lines[0].startswith("candidates             1 of 4 samples ")
     assert lines[0].endswith(" left")
     assert "/s busy, about" in lines[1]
-    assert lines[-1].startswith("candidates       4 drawn ")
+    assert lines[-1].startswith("candidates             4 samples ")
     assert "\x1b" not in out.getvalue()
 
 
@@ -53,7 +54,7 @@ def test_a_terminal_shows_all_stages_at_once_and_keeps_the_ends() -> None:
 def test_the_file_says_how_far_all_stages_are(tmp_path: Path) -> None:
     reporter = Reporter(Console(file=io.StringIO()))
     with reporter.published(tmp_path):
-        with reporter.stage("candidates", 10, "drawn") as one, reporter.stage("syntax", 20, "rows") as other:
+        with reporter.stage("candidates", 10, "samples") as one, reporter.stage("syntax", 20, "rows") as other:
             one.advance(5)
             other.advance(5)
             told = json.loads((tmp_path / PROGRESS).read_text())
@@ -63,12 +64,27 @@ def test_the_file_says_how_far_all_stages_are(tmp_path: Path) -> None:
     assert not (tmp_path / PROGRESS).exists()
 
 
+def test_the_closing_line_says_where_the_samples_came_from() -> None:
+    out = io.StringIO()
+    reporter = Reporter(Console(file=out, width=120))
+    with reporter.stage("candidates", 4, "samples") as bar:
+        bar.advance(4)
+        bar.origin = "1 drawn, 3 from the sample store"
+    (line,) = out.getvalue().splitlines()
+    assert line.startswith("candidates             4 samples ")
+    assert line.endswith(" /s   1 drawn, 3 from the sample store")
+
+
+def test_stages_are_aligned() -> None:
+    assert max(len(stage.name) for stage in table.STAGES) == reporting.NAME_WIDTH
+
+
 def test_a_file_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     out = io.StringIO()
     reporter = Reporter(Console(file=out, width=120))
-    with reporter.published(tmp_path / "gone"), reporter.stage("candidates", 1, "drawn") as one:
+    with reporter.published(tmp_path / "gone"), reporter.stage("candidates", 1, "samples") as one:
         one.advance(1)
-    assert out.getvalue().splitlines()[-1].startswith("candidates       1 drawn ")
+    assert out.getvalue().splitlines()[-1].startswith("candidates             1 samples ")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -44,7 +44,7 @@ def test_status_of_a_finished_run(built: Path, home: Path) -> None:
 def test_status_by_a_file_names_what_would_be_made_again(built: Path, config: Path, home: Path) -> None:
     done = call_pairsmith("status", config, "--set", "pairs.max_per_problem=3", home=home)
     assert done.returncode == 0, done.stderr
-    assert "pairs.max_per_problem: 8 then, 3 now" in done.stdout
+    assert "pairs.max_per_problem: 8 -> 3" in done.stdout
 
 
 def test_status_of_a_run_at_work_tells_how_far_it_is(built: Path, home: Path) -> None:

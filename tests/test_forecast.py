@@ -54,15 +54,14 @@ def test_forecasts_of_steps_add_up() -> None:
     assert one.plus(Forecast(1.0, None, 0.0)) == Forecast(61.0, None, 60.0)
 
 
-def test_a_meter_keeps_means_and_logs_what_the_store_had(tmp_path: Path) -> None:
+def test_a_meter_keeps_means_and_says_what_the_store_had(tmp_path: Path) -> None:
     """Of 40 draws 30 lie in the store."""
-    lines: list[str] = []
     meter = Meter(CONFIG, tmp_path, clock=iter(range(100)).__next__)
     rows = [replace(make_candidate(number), n_tokens=10, n_prompt_tokens=3, wall_s=0.5) for number in range(40)]
     for row in rows[:10]:
         assert meter.drawn(row) == f"({10 * meter.n_drawn} tokens)"
     meter.n_all += len(rows)
     assert (meter.n_drawn, meter.sampling_s) == (10, 9.5)
-    meter.keep(lines.append)
-    assert lines == ["candidates  10 drawn, 30 from the sample store"]
+    assert meter.origin() == "10 drawn, 30 from the sample store"
+    meter.keep()
     assert read_seen(tmp_path) == {seen_key(CONFIG): Seen(10.0, 3.0, 100 / 9.5)}

@@ -18,7 +18,7 @@ from pairsmith.flows.cli.shared import (
     verb,
 )
 from pairsmith.flows.cli.training import print_report
-from pairsmith.flows.runtime.reporting import reporter
+from pairsmith.flows.runtime.reporting import NAME_WIDTH, reporter
 from pairsmith.schemas.config import RunConfig
 from pairsmith.schemas.config.evaluation import evaluation_overrides
 
@@ -177,7 +177,7 @@ def _is_built(settings: RunConfig, shards: "Mapping[str, LoadedProblems]", lines
             reporter().log(line)
         with remembered(settings):
             for manifest in manifests:
-                reporter().log(f"{manifest.stage:<11} {manifest.n_out:>6} rows reused")
+                reporter().log(f"{manifest.stage:<{NAME_WIDTH}} {manifest.n_out:>6} rows reused")
     _print_stages(settings)
     print_report(settings)
     return True

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from pairsmith.flows.runtime.reporting import PROGRESS, time_left
+from pairsmith.flows.runtime.reporting import NAME_WIDTH, PROGRESS, time_left
 from pairsmith.pipeline.chain import table as chain_table
 from pairsmith.pipeline.chain.state import StageState, State, examine_run, read_config
 from pairsmith.pipeline.chain.table import stored_stages
@@ -215,7 +215,7 @@ def _show_running(run: Path, console: Console) -> None:
     try:
         progress: dict[str, Any] = json.loads((run / PROGRESS).read_text(encoding="utf-8"))
         rows = [
-            f"{row['stage']:<11} {row['n_done']:>6} of {row['total']} {row['unit']} {row['rate']:.1f}/s"
+            f"{row['stage']:<{NAME_WIDTH}} {row['n_done']:>6} of {row['total']} {row['unit']} {row['rate']:.1f}/s"
             + time_left(row["left_s"])
             for row in progress["stages"]
         ]

@@ -24,6 +24,8 @@ from rich.progress import (
 
 _LINE_EVERY_S = 10.0
 _FILE_EVERY_S = 2.0
+NAME_WIDTH = 17
+"""Characters of a stage's name in lines: of the longest, `problem_standings`."""
 _LEAST_DONE = 5  # units, or a tenth of a small stage, until a time left is shown: the first come late
 PROGRESS = "progress.json"
 """File of a run folder with the progress of the stages that run now; removed when none does."""
@@ -38,6 +40,7 @@ class StageProgress:
     unit: str
     total: int
     n_done: int = 0  # units done so far; `total` where the end is known
+    origin: str = ""  # where they came from, for the closing line
     task: TaskID | None = None
     started: float = field(default_factory=time.monotonic)
     last_line: float = 0.0
@@ -104,7 +107,7 @@ class Reporter:
             self._open.append(stage)
             if self._is_live and self._progress is None:  # the first bar starts the display
                 columns = (
-                    TextColumn("{task.description:<11}"),
+                    TextColumn(f"{{task.description:<{NAME_WIDTH}}}"),
                     BarColumn(bar_width=24),
                     MofNCompleteColumn(),
                     TextColumn("{task.fields[note]}"),
@@ -127,7 +130,10 @@ class Reporter:
                         self._progress.stop()
                         self._progress = None
         seconds = time.monotonic() - stage.started
-        self.log(f"{name:<11} {stage.n_done:>6} {unit:<10} {seconds:7.1f} s   {stage.rate():8.1f} /s")
+        origin = f"   {stage.origin}" if stage.origin else ""
+        self.log(
+            f"{name:<{NAME_WIDTH}} {stage.n_done:>6} {unit:<10} {seconds:7.1f} s   {stage.rate():8.1f} /s{origin}"
+        )
 
     @contextmanager
     def published(self, run: Path) -> Iterator[None]:
@@ -166,7 +172,7 @@ class Reporter:
         if now - max(stage.last_line, stage.started) >= _LINE_EVERY_S and stage.n_done < stage.total:
             stage.last_line = now
             left = time_left(stage.left_s())
-            self.log(f"{stage.name:<11} {stage.n_done:>6} of {stage.total} {text.rstrip()}{left}")
+            self.log(f"{stage.name:<{NAME_WIDTH}} {stage.n_done:>6} of {stage.total} {text.rstrip()}{left}")
 
 
 def time_left(seconds: float | None) -> str:

@@ -20,7 +20,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import exponential_backoff
 
-from pairsmith.flows.runtime.reporting import ShardProgress, StageProgress, open_bars, reporter
+from pairsmith.flows.runtime.reporting import NAME_WIDTH, ShardProgress, StageProgress, open_bars, reporter
 from pairsmith.pipeline.chain import table
 from pairsmith.pipeline.chain.chain import Chain
 from pairsmith.pipeline.chain.stage import Stage
@@ -173,7 +173,7 @@ def run_samples(chain: Chain, names: Sequence[str], step: str = "") -> None:
         wanted = ["candidates", *stages]
         inner = open_chain(chain.run_dir, chain.config, chain.tools, is_inner=True)
         retried(sample)(lambda: _draw_and_judge(inner, names, meter, stages))
-        meter.keep(reporter().log)
+        meter.keep()
         if not step:
             chain.tools.close_sampler()
     for stage in wanted:
@@ -218,6 +218,7 @@ def _draw_and_judge(chain: Chain, names: Sequence[str], meter: Meter, stages: Se
             bars["candidates"].expect_less(len(problem.failures))
             bars["candidates"].advance(len(problem.candidates) - problem.n_drawn)
             meter.n_all += len(problem.candidates)
+            bars["candidates"].origin = meter.origin()
 
         for name in itertools.chain(ready, chain.draw(pending, drawn, filled)):
             judge(name)
@@ -304,7 +305,7 @@ def run_stage(chain: Chain, name: str, sizes: Mapping[str, int], in_threads: boo
         return
     pending = [shard for shard in sorted(sizes) if not chain.has(name, shard)]
     if 0 < len(pending) < len(sizes):
-        reporter().log(f"{name:<11} {len(sizes) - len(pending)} of {len(sizes)} shards reused")
+        reporter().log(f"{name:<{NAME_WIDTH}} {len(sizes) - len(pending)} of {len(sizes)} shards reused")
     if pending:
         with reporter().stage(name, sum(sizes[shard] for shard in pending), stage.unit) as bar:
             if in_threads:
@@ -334,5 +335,5 @@ def _make_in_threads(
 def _is_there(chain: Chain, stage: str, names: Sequence[str] | Mapping[str, int]) -> bool:
     manifest = chain.done(stage, names)
     if manifest is not None:
-        reporter().log(f"{stage:<11} {manifest.n_out:>6} rows reused")
+        reporter().log(f"{stage:<{NAME_WIDTH}} {manifest.n_out:>6} rows reused")
     return manifest is not None

@@ -236,8 +236,42 @@ def list_changes(stage: Stage, config: RunConfig, made: Provenance | None, versi
     for key in sorted(made.settings.keys() | wanted):
         before, after = (settings.get(key, defaults.get(key, "not set")) for settings in (made.settings, wanted))
         if before != after:  # a setting that came later had its default then
-            reasons.append(f"{key}: {before} then, {after} now")
+            reasons += differences(key, before, after)
     return tuple(reasons)
+
+
+_SHOWN = 60  # characters of a value
+
+
+def differences(key: str, before: str, after: str) -> list[str]:
+    """Return what differs between two values of a setting (JSON text); of tables only the fields that do."""
+    try:
+        old, new = json.loads(before), json.loads(after)
+    except ValueError:  # not set
+        return [f"{key}: {before} -> {after}"]
+    if not (_is_tables(old) and _is_tables(new)):
+        return [f"{key}: {_short(old)} -> {_short(new)}"]
+    if [row.get("name") for row in old] != [row.get("name") for row in new]:
+        return [f"{key}: {_names(old)} -> {_names(new)}"]
+    return [
+        f"{key}[{row.get('name', place)}].{field}: {_short(row.get(field))} -> {_short(other.get(field))}"
+        for place, (row, other) in enumerate(zip(old, new, strict=True))
+        for field in sorted(row.keys() | other.keys())
+        if row.get(field) != other.get(field)
+    ]
+
+
+def _is_tables(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(row, dict) for row in value)
+
+
+def _names(rows: list[dict[str, object]]) -> str:
+    return _short([row.get("name") or row for row in rows])
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 
 def _roots(stage: str, found: Mapping[str, StageState]) -> dict[str, State]:

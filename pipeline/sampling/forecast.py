@@ -120,11 +120,13 @@ class Meter:
         self._n_prompt_tokens += max(candidate.n_prompt_tokens, 0)
         return f"({self._n_tokens:,} tokens)"
 
-    def keep(self, log: Callable[[str], None]) -> None:
-        """Log where candidates came from, and keep the measures for later runs of this model."""
-        if self.n_all > self.n_drawn:
-            n_stored = self.n_all - self.n_drawn
-            log(f"candidates  {self.n_drawn:,} drawn, {n_stored:,} from the sample store")
+    def origin(self) -> str:
+        """Return how many candidates were drawn now and how many the sample store had; empty if it had none."""
+        n_stored = self.n_all - self.n_drawn
+        return f"{self.n_drawn:,} drawn, {n_stored:,} from the sample store" if n_stored > 0 else ""
+
+    def keep(self) -> None:
+        """Keep the measures for later runs of this model."""
         if self._n_tokens:
             means = self._n_tokens / self.n_drawn, self._n_prompt_tokens / self.n_drawn
             keep_seen(self._cache, {self._key: Seen(*means, self._n_tokens / self.sampling_s)})

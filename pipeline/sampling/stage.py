@@ -76,7 +76,7 @@ STAGE = Stage(
     run=_run,
     external=_external,
     packages=("transformers", "torch", "vllm"),
-    unit="drawn",
+    unit="samples",
     counted=("tokens", "finish."),
     planned=_planned,
 )  # fmt: skip
