@@ -43,7 +43,7 @@ def outputs(folder: Path, samples: Path, home: Path) -> dict[str, str]:
 @pytest.mark.nightly
 def test_the_tutorial_goes_through_as_written(outputs: dict[str, str]) -> None:
     dry, build, status, inspect, changed, again = list(outputs.values())[1:]
-    assert "24 from starter" in dry
+    assert "24 problems of starter" in dry
     assert " pairs " in build
     assert " done " in status
     assert "-- chosen, passes" in inspect

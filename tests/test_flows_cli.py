@@ -19,7 +19,7 @@ from tests.cli_kit import N_PROBLEMS, assert_one_line, call_pairsmith, run_pairs
 def test_dry_run_prints_the_plan_and_writes_nothing(config: Path, home: Path, tmp_path: Path) -> None:
     done = call_pairsmith("build", config, "--dry-run", "--set", f"run={tmp_path / 'none'}", home=home)
     assert done.returncode == 0
-    assert f"{N_PROBLEMS} from starter" in done.stdout
+    assert f"{N_PROBLEMS} problems of starter" in done.stdout
     assert not (tmp_path / "none").exists()
 
 

@@ -17,9 +17,11 @@ from rich.console import Console
 import pairsmith.flows.cli
 from pairsmith.flows.cli.shared import EXIT_CODES, app
 from pairsmith.flows.cli.status import show_next
+from pairsmith.flows.cli.training import find_study
 from pairsmith.flows.reference import FOLDER
 from pairsmith.pipeline.report.tables import print_table
 from pairsmith.schemas.config import load_config
+from pairsmith.schemas.config.study import load_study
 from tests.cli_kit import assert_one_line, call_pairsmith, command_of, environment, run_pairsmith
 from tests.report_run import make_run
 
@@ -57,7 +59,10 @@ def test_each_example_is_a_call_of_its_verb(path: tuple[str, ...], command: Any)
     for words in own:
         given = command.make_context(" ".join(path), words).params
         overrides = given.get("overrides") or []
-        assert load_config(None, overrides)  # each --set names a setting, with a value that it may have
+        # each --set names a setting, with a value that it may have
+        assert (
+            load_study(find_study(given["study"]), overrides) if "study" in given else load_config(None, overrides)
+        )
 
 
 def test_without_a_verb_it_says_what_to_do_next(

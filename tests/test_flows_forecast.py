@@ -24,7 +24,7 @@ def test_a_plan_forecasts_what_a_model_has_yet_to_draw(config: Path, monkeypatch
     assert "forecast" not in plan_of(config, "seed=4"), "samples of a file cost nothing"
     monkeypatch.setattr(plans, "choose_backend", lambda sampling: "openai")
     assert "forecast: nothing left to sample" in plan_of(config)
-    assert " tokens (a guess: " in plan_of(config, "seed=4").split("forecast: ")[1]
+    assert " tokens (an estimate: " in plan_of(config, "seed=4").split("forecast: ")[1]
 
 
 @pytest.mark.usefixtures("prefect_here")

@@ -211,6 +211,6 @@ def test_a_preview_shows_all_of_few_problems_and_leaves_the_run_alone(config: Pa
     assert done.stdout.count("== problem ") == 2
     assert done.stdout.count("-- completion") == done.stdout.count("verdict: ") == 6
     assert "-- chosen, passes" in done.stdout
-    assert "12 from starter" in done.stdout.partition("-- the whole run")[2]
+    assert "12 problems of starter" in done.stdout.partition("-- the whole run")[2]
     assert not (config.parent / "looked").exists()
     assert (config.parent / "looked-preview" / "pairs").is_dir()

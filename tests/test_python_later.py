@@ -108,7 +108,7 @@ def test_a_sandbox_with_an_older_python_proves_nothing(pool: SandboxPool, monkey
     begin = Sandbox.run
 
     def run(self: Sandbox, job: object) -> object:
-        self.python = "3.9.2"
+        monkeypatch.setattr(self, "python", "3.9.2")  # until the test ends: others use the sandbox too
         return begin(self, job)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Sandbox, "run", run)
@@ -124,7 +124,7 @@ def test_a_setup_in_a_later_python_proves_nothing(pool: SandboxPool, monkeypatch
     begin = Sandbox.run
 
     def run(self: Sandbox, job: object) -> object:
-        self.python = "3.10.1"
+        monkeypatch.setattr(self, "python", "3.10.1")  # until the test ends: others use the sandbox too
         return begin(self, job)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Sandbox, "run", run)

@@ -160,11 +160,11 @@ class SeedsConfig(Section):
 class RoleConfig(Section):
     """The model of one step of the chain; keys that are not set have the values of `sampling`."""
 
-    model: str = ""
-    backend: Backend | None = None
-    revision: str = ""
-    base_url: Texts | None = None
-    api_key_variable: str | None = None
+    model: str = Field("", description="As `sampling.model`.")
+    backend: Backend | None = Field(None, description="As `sampling.backend`.")
+    revision: str = Field("", description="As `sampling.revision`.")
+    base_url: Texts | None = Field(None, description="As `sampling.base_url`.")
+    api_key_variable: str | None = Field(None, description="As `sampling.api_key_variable`.")
     n: int = Field(1, ge=1, le=10_000, description="Answers to each prompt.")
 
 
