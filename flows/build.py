@@ -22,7 +22,7 @@ from pairsmith.flows.runtime.stages import (
     run_whole,
 )
 from pairsmith.pipeline.chain.chain import Chain
-from pairsmith.pipeline.chain.state import remembered
+from pairsmith.pipeline.chain.state import changes_of_pairs, remembered
 from pairsmith.pipeline.chain.table import stage_folder, stored_stages
 from pairsmith.pipeline.evaluation.stage import list_sets
 from pairsmith.pipeline.pairing.beside import FOLDER, broken_programs, still_broken
@@ -128,6 +128,12 @@ def train(config: RunConfig, cache: Path) -> TrainingSummary:
         if is_first:
             held.enter_context(locked(config.run, store=config.store))
         with kept(config) if is_first else nullcontext():
+            if is_first and settings.reads_own_pairs() and (changes := changes_of_pairs(config.run, config)):
+                more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""
+                reporter().log(
+                    f"warning     the pairs were built with other settings ({changes[0]}{more}) and are used "
+                    "as they are; `pairsmith build` with this configuration makes them again"
+                )
             start = start_model(config, cache)
             with reporter().stage("training", 0, "steps") as bar:
 

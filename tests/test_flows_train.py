@@ -1,5 +1,6 @@
 """The flow `train` on several machines: one of them holds the run folder."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,27 @@ def test_the_first_machine_holds_the_lock(run: Path, tmp_path: Path) -> None:
     config = load_config(None, [f"run={run}", "training.launch.machines=2"])
     with locked(run), pytest.raises(RunLockedError):
         training.train.fn(config, tmp_path)
+
+
+def test_pairs_of_other_settings_are_named_in_one_line(
+    run: Path, built: Path, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(built, run)
+    monkeypatch.setattr(training, "finish", lambda config: None)
+    said: list[str] = []
+    monkeypatch.setattr("pairsmith.flows.runtime.reporting.Reporter.log", lambda self, text: said.append(text))
+    for overrides, words in (
+        ([], None),
+        (["training.max_steps=1"], None),
+        (["pairs.max_per_problem=3"], "(pairs.max_per_problem: 8 -> 3)"),
+        (["sampling.temperature=0.7", "pairs.max_per_problem=3"], "(sampling.temperature: 0.8 -> 0.7 and 1 more)"),
+        (["pairs.max_per_problem=3", f"training.dataset={tmp_path}"], None),
+    ):
+        said.clear()
+        training.train.fn(load_config(config, [f"run={run}", *overrides]), tmp_path)
+        warned = [line for line in said if line.startswith("warning")]
+        assert len(warned) == (words is not None), overrides
+        assert words is None or words in warned[0]
 
 
 @pytest.mark.slow  # loads Prefect, which starts a process

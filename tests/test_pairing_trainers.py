@@ -1,5 +1,9 @@
 """The dataset folder goes into TRL's trainers untouched: two steps of each."""
 
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,3 +68,20 @@ def test_two_steps_of_trl(
     assert done.global_step == 2
     assert done.training_loss > 0.0
     assert len(run.train_dataset) == rows.num_rows
+
+
+def test_the_snippet_of_the_page_trains_the_embedded_model(folder: Path, model: Path, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "training.md").read_text(encoding="utf-8")
+    (snippet,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    embedded = tmp_path / ".cache" / "pairsmith" / "smollm2-135m-instruct-0123456789abcdef"
+    embedded.parent.mkdir(parents=True)
+    embedded.symlink_to(model)
+    (tmp_path / "runs" / "demo").mkdir(parents=True)
+    (tmp_path / "runs" / "demo" / "dataset").symlink_to(folder)
+    variables = {**os.environ, "HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", snippet], cwd=tmp_path, env=variables, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "'train_runtime'" in done.stdout

@@ -29,10 +29,7 @@ class NotReadyError(PairsmithError):
 def need_pairs(config: RunConfig) -> None:
     """Raise NotReadyError where training has nothing to train on; a run in a store is read after it is fetched."""
     folder = config.run / "dataset"
-    training = config.training
-    wants_own = any(not dataset.path and not dataset.hub for dataset in training.datasets)
-    is_elsewhere = bool(training.dataset or training.datasets) and not wants_own
-    if not is_elsewhere and not config.store and not folder.is_dir():
+    if config.training.reads_own_pairs() and not config.store and not folder.is_dir():
         raise NotReadyError(f"{folder}: no such folder of pairs; run `pairsmith build` first")
 
 

@@ -240,6 +240,18 @@ def list_changes(stage: Stage, config: RunConfig, made: Provenance | None, versi
     return tuple(reasons)
 
 
+def changes_of_pairs(run: Path, config: RunConfig) -> tuple[str, ...]:
+    """Return the changed settings of a run's pairs and of the stages that they are made from."""
+    made = read_provenance(run)
+    names = list(table.stored_stages())
+    found: list[str] = []
+    for name in names[: names.index("pairs") + 1]:
+        if name in made:
+            stage = table.find_stage(name)
+            found += list_changes(stage, config, made[name], str(stage.version))
+    return tuple(dict.fromkeys(found))
+
+
 _SHOWN = 60  # characters of a value
 
 

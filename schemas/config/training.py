@@ -165,6 +165,11 @@ class TrainingConfig(Section):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU if available.")
     launch: LaunchConfig = LaunchConfig()
 
+    def reads_own_pairs(self) -> bool:
+        """Return whether the run's own pairs are among the rows that are trained on."""
+        is_own = [not dataset.path and not dataset.hub for dataset in self.datasets]
+        return any(is_own) if is_own else not self.dataset
+
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainingConfig":
         if self.method == "focal" and self.precompute_reference:
