@@ -174,6 +174,12 @@ CONTAINER_OF = {twin.kind: twin for twin in CONTAINERS}
 CONTAINER_NAMED = {twin.name: twin for twin in CONTAINERS}
 
 
+def has_plain_hash(kind: Any) -> bool:
+    """Return whether a class is looked up as Python does, and not as its metaclass says."""
+    meta: Any = type(kind)
+    return meta.__hash__ is type.__hash__ and meta.__eq__ is type.__eq__
+
+
 # Types of modules that few programs import, and how to read their parts.
 _LATER: dict[str, dict[str, Callable[[Any], list[Any]]]] = {
     "ipaddress": {

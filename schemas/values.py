@@ -187,6 +187,8 @@ def encode_scalar(value: Any, kind: Any) -> Any:
 
 def value_twin(kind: Any) -> twins.Value | None:
     """Return the immutable twin of a type, if it is one; numpy's scalars are where numpy is."""
+    if not twins.has_plain_hash(kind):
+        return None
     known = twins.VALUE_OF.get(kind)
     if known is None and kind.__module__ in ("numpy", "ipaddress", "zoneinfo") and twins.know(kind.__module__):
         known = twins.VALUE_OF.get(kind)
@@ -229,7 +231,7 @@ def _encode_container(value: Any, kind: Any, state: _State, above: tuple[Any, ..
     if kind is dict:
         pairs = [encode_all(pair) for pair in dict.items(value)]
         return {"dict": sorted(pairs, key=lambda pair: _dump(pair[0])) if state.sorts_dicts else pairs}
-    twin = twins.CONTAINER_OF.get(kind)
+    twin = twins.CONTAINER_OF.get(kind) if twins.has_plain_hash(kind) else None
     if twin is not None and twin.name == "ndarray":
         return {"array": [value.dtype.str, list(value.shape), encode_all(value.ravel().tolist())]}
     if twin is not None:

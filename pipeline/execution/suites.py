@@ -18,6 +18,7 @@ TESTS_ENDED = "the test code ended with"
 OWN_EQUALITY = "own_equality"
 CONTEXTS = "contextvars: the tests' contexts are not the solution's"
 _CALLS = ('[["call"', '[["method"')
+_SOURCES = '[["about","getsource'
 _KEPT_NODES = 10_000  # parts of an answer that are written down
 
 
@@ -55,9 +56,12 @@ def run_tests(job: Job, problem: Problem, candidate: Sandbox, tester: Sandbox) -
     """
     is_suite = problem.judged_by is JudgedBy.SUITE
     calls = list[Answer]()
+    invented = list[Answer]()
 
     def ask(request: str) -> Answer:
         answer = candidate.call(request, is_message=True)
+        if request.startswith(_SOURCES) and not _is_source(answer, (job.code, setup)):
+            invented.append(answer)
         if request.startswith(_CALLS) or answer.status is not Status.OK:
             calls.append(_call(answer))
         return answer
@@ -103,6 +107,8 @@ def run_tests(job: Job, problem: Problem, candidate: Sandbox, tester: Sandbox) -
         ending = replace(ending, status=Status.FORGED)
     elif notes["vague"] or (notes["own"] and verdict == "passed" and not problem.own_equality):
         verdict, detail = OWN_EQUALITY, "rests on what an __eq__, __bool__ or __hash__ of the candidate's says"
+    elif invented and verdict == "passed":
+        verdict, detail = "", "inspect gave a source that is not the candidate's"
     elif notes["swallowed"] and verdict == "passed":
         verdict, detail = "", "the candidate kept a failed assertion of the tests to itself"
     return TestedRun(tuple(calls), replace(ending, detail=detail), verdict, tests if is_suite else ())
@@ -167,6 +173,18 @@ def _call(answer: Answer) -> Answer:
         return replace(answer, value=encode_value(decode_value(json.dumps(value))))
     except (TypeError, ValueError, LookupError, RecursionError):
         return replace(answer, value=encode_value(None))  # the tester says whether it is a message at all
+
+
+def _is_source(answer: Answer, texts: Sequence[str]) -> bool:
+    """Return whether the source that `inspect` gave over there, if any, is a part of one of these texts."""
+    try:
+        body, changes, *_ = json.loads(answer.value)
+        entries = {entry[0]: entry[1:] for entry in changes}
+        found = decode_value(json.dumps(_plain(body[1], entries, [_KEPT_NODES])))
+        text = found if isinstance(found, str) else "".join(found[0])
+    except (TypeError, ValueError, LookupError, RecursionError):
+        return answer.status is not Status.OK or '"raise"' in answer.value[:9]
+    return body[0] == "raise" or any(text in one for one in texts)
 
 
 def _class_name(tree: Any, entries: dict[Any, Any]) -> str:

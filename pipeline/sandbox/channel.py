@@ -154,7 +154,7 @@ _PACKAGES = (
     "pairsmith.pipeline.sandbox.inside",
 )  # fmt: skip
 _INSIDE = (
-    "frames", "syscalls", "lockdown", "stdin", "layouts", "hints", "methods", "remote", "metas",
+    "frames", "syscalls", "lockdown", "stdin", "layouts", "hints", "methods", "remote", "texts", "metas",
     "coroutines", "describing", "mirrors",
     "lives", "graph", "asking",
     "surroundings", "guarding", "replies", "session", "serving", "program", "foreign", "building",

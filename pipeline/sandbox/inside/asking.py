@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 import builtins
+import inspect
 import sys
 import types
 from collections.abc import Callable
 from typing import Any
 
-from pairsmith.pipeline.sandbox.inside.remote import Remote
+from pairsmith.pipeline.sandbox.inside.remote import Remote, signature
+from pairsmith.pipeline.sandbox.inside.texts import OF_TESTS, guard_texts
 
-_OF_TESTS = ("tests", "test_solution")
-_OF_INSPECT = ("getsource", "getsourcelines", "getattr_static", "getclosurevars", "getmembers")
+_OF_INSPECT = (
+    "getsource", "getsourcelines", "getattr_static", "getclosurevars", "getmembers",
+    "getfullargspec", "get_annotations",
+)  # fmt: skip
 _WHAT = {"get_type_hints": "typing", **dict.fromkeys(_OF_INSPECT, "inspect")}
 
 
 def hear(session: Any, code: str) -> None:
     """Have what tests ask about the other side's objects asked there, and count it as an answer."""
     _hear_issubclass(session)
+    guard_texts(code)
     for name, module in _WHAT.items():
-        if name in code:
-            owner = __import__(module)
+        owner = __import__(module) if name in code else None
+        if hasattr(owner, name):
             setattr(owner, name, _asking(session, name, getattr(owner, name)))
+    if "signature" in code:
+        inspect.signature = _signing(inspect.signature)
+
+
+def _signing(real: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an `inspect.signature` whose options count for what is over there too."""
+
+    def asked(function: Any, *, follow_wrapped: bool = True, **options: Any) -> Any:
+        if follow_wrapped or not isinstance(function, Remote):
+            return real(function, follow_wrapped=follow_wrapped, **options)
+        return signature(function, "__signature__", follow_wrapped)
+
+    return asked
 
 
 def _asking(session: Any, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,7 +60,7 @@ def _hear_issubclass(session: Any) -> None:
     real = issubclass
 
     def asked(kind: Any, of: Any, /) -> bool:
-        if sys._getframe(1).f_globals.get("__name__") in _OF_TESTS and session.number_of(kind) is not None:
+        if sys._getframe(1).f_globals.get("__name__") in OF_TESTS and session.number_of(kind) is not None:
             session.was_reached = True
         return real(kind, of)
 

@@ -167,8 +167,9 @@ class Peer:
         twin = value_twin(kind)
         if twin is not None:
             return {"std": [twin.name, self._trees(twin.parts(value))]}
-        if isinstance(value, type) and value in layouts.TYPE_NAMES:
-            return {"type": layouts.TYPE_NAMES[value]}
+        type_name = layouts.type_name(value) if isinstance(value, type) else None
+        if type_name is not None:
+            return {"type": type_name}
         if kind is types.TracebackType:
             return None
         if kind is types.ModuleType:
@@ -181,7 +182,7 @@ class Peer:
             return {"hint": self._trees(hint)}
         if kind is property:
             return {"property": self._trees([value.fget, value.fset, value.fdel, value.__doc__])}
-        if kind in layouts.VIEW_NAMES:
+        if twins.has_plain_hash(kind) and kind in layouts.VIEW_NAMES:
             return {"view": [layouts.VIEW_NAMES[kind], self._trees(value)]}
         named = layouts.value_parts(value)
         if named is not None:
@@ -207,7 +208,7 @@ class Peer:
         if tag == "type":
             return layouts.TYPES[body]
         if tag == "module":
-            return importlib.import_module(body) if layouts.is_standard(body) else types.ModuleType(body)
+            return layouts.module_named(body)
         if tag == "hint":
             return make_hint(str(body[0]), [self.value(part) for part in body[1:]])
         if tag == "property":
@@ -231,7 +232,7 @@ class Peer:
 
     def _class_tree(self, kind: type) -> Any:
         """Return the tree of the class whose stand-in an object needs: for a library's, the reader has its own."""
-        if kind not in layouts.TYPE_NAMES and not layouts.is_standard(kind.__module__):
+        if layouts.type_name(kind) is None and not layouts.is_standard(kind.__module__):
             return self.tree(kind)
         if kind not in self._stand_in_of:
             self._stand_in_of[kind] = self._give_number(kind)
@@ -278,7 +279,7 @@ class Peer:
             items = synced[number] = layouts.items_of(value)
             return ["exc", self.tree(kind), arguments, chain, state, self._trees(items)]
         if isinstance(value, type):
-            is_stand_in = self._stand_in_of.get(value) == number
+            is_stand_in = twins.has_plain_hash(value) and self._stand_in_of.get(value) == number
             return ["stand_in" if is_stand_in else "class", *describing.describe(value, self)]
         base = twins.native_base(kind, twins.COMPARED)
         if base is None:
@@ -289,9 +290,9 @@ class Peer:
         return ["sub", self.tree(kind), self.tree(base[1](value))]
 
     def _crosses_by_state(self, kind: type) -> bool:
-        if self.setup.get(kind.__name__) is kind or kind in self.shared:
+        if self.setup.get(kind.__name__) is kind or (twins.has_plain_hash(kind) and kind in self.shared):
             return layouts.has_plain_layout(kind)
-        if layouts.is_record(kind):
+        if twins.has_plain_hash(kind) and layouts.is_record(kind):
             self.shared.add(kind)
             return True
         return False

@@ -5,11 +5,13 @@ A candidate may write any message. So whatever it asks for must be asked of an o
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any
 
 from pairsmith.pipeline.sandbox.inside import layouts
+from pairsmith.pipeline.sandbox.inside.describing import OPEN
 from pairsmith.pipeline.sandbox.inside.metas import Meta
 from pairsmith.pipeline.sandbox.inside.remote import (
     ARITHMETIC,
@@ -20,12 +22,15 @@ from pairsmith.pipeline.sandbox.inside.remote import (
     OPERATORS,
     UnsupportedTestError,
 )
+from pairsmith.pipeline.sandbox.inside.texts import is_acting
 
 OWN = (*COMPARISONS[:2], "__bool__", "__hash__")
 # What they give of a value of the tests' own is not 0 or empty for what a test expects, as a difference is.
 _SCALED = {f"__{how}{name}__" for name in ("add", "mul", "matmul", "pow", "lshift") for how in ("", "r")}
 _PLAIN_CALLS = (types.FunctionType, types.MethodType, types.BuiltinFunctionType, type)
 _OF_TESTS = ("tests", "test_solution", "solution")  # modules whose classes are the tests' or the setup's
+_OF_CLASSES = ("__mro__", "mro", "__bases__", "__base__", "__class__")
+_CATCH_ALL = (BaseException, Exception, AssertionError)
 _PLAIN = (int, float, complex, str, bytes)
 # Types whose operators look at nothing of an object of another kind.
 _BLIND = (*_PLAIN, bool, type(None), list, tuple, dict, set, frozenset)
@@ -89,7 +94,7 @@ class Guard:
         """Nothing was asked yet."""
         self._peer = peer
         self.theirs: dict[tuple[int, str], Any] = {}
-        self._named: set[Any] = set()  # classes of the candidate's that the tests know
+        self._named: dict[int, Any] = {}  # by id: classes of the candidate's that the tests know
         self._mixed: list[Any] = []  # objects that the candidate made of values of the tests' own
         self._failed: list[BaseException] = []  # assertions of the tests, which the candidate got to see
 
@@ -127,8 +132,15 @@ class Guard:
         `abs(f(x) - 3) < 0.1` says nothing where `f` gives what subtracts as it likes. A class that the tests know
         may have such operators.
         """
+        if body[0] in ("names", "call") or (body[0] in ("get", "method") and body[2] not in _OF_CLASSES):
+            # To expect an error of one of these classes is to expect a failed assertion.
+            parts = list(value.values()) if body[0] == "names" else [value]
+            found = [one for part in parts for one in (part if type(part) is tuple else [part])]
+            self._peer.own["__subclasscheck__"] += any(one is kind for one in found for kind in _CATCH_ALL)
+        if body[0] == "method" and body[2] in OPEN[1:] and any(map(_is_failure, body[3])):
+            self._peer.own[body[2]] += 1
         if body[0] != "op":
-            self._named |= {one for one in _parts(body, value) if isinstance(one, type)}
+            self._named |= {id(one): one for one in _parts(body, value) if isinstance(one, type)}
             return
         name, operands = body[1], body[2]
         is_mixed = any(one is operand for one in self._mixed for operand in operands)
@@ -150,9 +162,9 @@ class Guard:
 
     def _is_known(self, name: str, operand: Any, value: Any) -> bool:
         """Return whether arithmetic of a class that the tests know says what only they know."""
-        if type(operand) not in self._named:
+        if id(type(operand)) not in self._named:
             return False
-        return type(value) in self._named or (name in _SCALED and not isinstance(type(value), Meta))
+        return id(type(value)) in self._named or (name in _SCALED and not isinstance(type(value), Meta))
 
     def is_theirs(self, value: Any) -> bool:
         """Return whether an object, or a class, is the candidate's."""
@@ -177,6 +189,10 @@ class Guard:
         if number in self._peer.lives.sealed:
             raise UnsupportedTestError("an object of which the tests gave only a method")
         if kind == "call":
+            while isinstance(value, functools.partial):
+                value = value.func
+            if is_acting(value):
+                raise UnsupportedTestError("a function that leads to the tests' own names")
             if isinstance(value, type) and layouts.is_standard(value.__module__):
                 raise UnsupportedTestError("a class of the standard library that only the tests have")
             return isinstance(value, _PLAIN_CALLS) or self._is_open(value)
@@ -185,7 +201,7 @@ class Guard:
         if kind == "method" and parts[1] in _RESUMED.get(type(value), ()):
             return True
         if kind == "op":
-            return parts[0] in OPERATORS or parts[0] in COPIES
+            return parts[0] in COPIES or (parts[0] in OPERATORS and parts[0] != "__call__")
         if kind == "patch":  # a decorator of the tests' classes
             if not isinstance(value, type) or value.__module__ not in _OF_TESTS:
                 return False
@@ -221,6 +237,11 @@ class Guard:
     def _is_open(self, value: Any) -> bool:
         is_loop = hasattr(type(value), "run_in_executor")  # it starts processes
         return not isinstance(value, _CLOSED) and not isinstance(type(value), Meta) and not is_loop
+
+
+def _is_failure(value: Any) -> bool:
+    """Return whether a value is a failed assertion, or the class of one."""
+    return issubclass(value if isinstance(value, type) else type(value), AssertionError)
 
 
 def _is_record(plain: Any, error: Any, has_own_level: Any) -> bool:

@@ -9,9 +9,12 @@ import sys
 import types
 from typing import Any
 
+from pairsmith.schemas import twins
+
 _ALIAS = getattr(types, "GenericAlias", None)
 _UNION = getattr(types, "UnionType", None)  # the first from Python 3.10 on
 MODULES = ("types", "typing", "collections.abc")  # of the classes of hints
+_MOST_OR = 100  # parts of a union: Python compares each with all others, whenever one is added
 _PLAIN = (str, int, bytes, bool, type(Ellipsis))
 
 
@@ -38,6 +41,8 @@ def hint_parts(value: Any) -> list[Any] | None:
         made = [name]
     else:
         return None
+    if made[0] == "or" and len(made) > _MOST_OR:
+        return None
     made = [_part(part) for part in made]
     return made if all(map(_is_known, made)) else None
 
@@ -57,10 +62,7 @@ def _is_known(part: Any) -> bool:
 def _is_plain(part: Any) -> bool:
     if isinstance(part, tuple):
         return all(map(_is_known, part))
-    kind, plain = type(part), (type.__hash__, type.__eq__)
-    # A class that is compared and hashed as Python does: `typing` does both.
-    is_class = isinstance(part, type) and all(map(operator.is_, (kind.__hash__, kind.__eq__), plain))
-    return part is None or kind in _PLAIN or is_class
+    return part is None or type(part) in _PLAIN or (isinstance(part, type) and twins.has_plain_hash(part))
 
 
 def make_hint(name: str, parts: list[Any]) -> Any:
@@ -73,6 +75,8 @@ def make_hint(name: str, parts: list[Any]) -> Any:
 
     if not all(_is_plain(part) or type(part).__module__ in MODULES for part in parts):
         raise ValueError("no part of a type hint")
+    if name == "or" and len(parts) >= _MOST_OR:
+        raise ValueError("a union of too many parts")
     parts = [list(part) if isinstance(part, tuple) else part for part in parts]
     if name == "alias":
         return types.GenericAlias(parts[0], tuple(type(None) if part is None else part for part in parts[1:]))

@@ -6,6 +6,7 @@ import abc
 import builtins
 import dataclasses
 import enum
+import importlib
 import operator
 import sys
 import types
@@ -16,7 +17,7 @@ from pairsmith.schemas import twins
 TYPES: dict[str, Any] = {name: kind for name, kind in vars(builtins).items() if isinstance(kind, type)}
 TYPES.update({kind.__name__: kind for kind in (*twins.VALUE_OF, *twins.CONTAINER_OF, types.ModuleType)})
 TYPES["NoneType"] = type(None)
-TYPE_NAMES = {kind: name for name, kind in TYPES.items()}
+_TYPE_NAMES = {kind: name for name, kind in TYPES.items()}
 
 _STEERS_TESTS = ("unittest", "doctest", "bdb")  # a test runner would take their exceptions for its own
 _GENERATED = "<string>"  # where dataclasses compile their methods
@@ -24,6 +25,26 @@ _GENERATED = "<string>"  # where dataclasses compile their methods
 _ABSTRACT = ("abc", "collections.abc", "contextlib", "numbers", "os")  # whose classes take in others by `register`
 _VIEWS: dict[str, Any] = {"dict_keys": dict.keys, "dict_values": dict.values, "dict_items": dict.items}
 VIEW_NAMES: dict[Any, str] = {type(view({})): name for name, view in _VIEWS.items()}
+
+
+def type_name(kind: Any) -> str | None:
+    """Return the name of a class that both sides have; None for others, whatever their metaclass says of them."""
+    return _TYPE_NAMES.get(kind) if twins.has_plain_hash(kind) else None
+
+
+def module_named(name: str) -> types.ModuleType:
+    """Return a module of the standard library, or an empty one of that name.
+
+    Raises:
+        ValueError: if to import it is to run a program.
+    """
+    if not is_standard(name):
+        return types.ModuleType(name)
+    if name in sys.modules:
+        return sys.modules[name]
+    if name.endswith("__main__"):
+        raise ValueError("a program")
+    return importlib.import_module(name)
 
 
 def make_view(name: str, items: list[Any]) -> Any:
@@ -91,7 +112,7 @@ def make_named(kind: Any, parts: list[Any]) -> Any:
 
 def abstract_parts(kind: Any) -> list[Any]:
     """Return the abstract classes of the standard library that a class counts as, and its own abstract methods."""
-    if not is_written_class(kind):
+    if not is_written_class(kind) or not twins.has_plain_hash(kind):
         return [[], None]
     loaded = [one for name in _ABSTRACT if name in sys.modules for one in vars(sys.modules[name]).values()]
     known = {one for one in (*loaded, *type.mro(kind)) if _is_abstract(one)}
@@ -101,7 +122,7 @@ def abstract_parts(kind: Any) -> list[Any]:
 
 def count_as(kind: Any, names: list[str], to_write: list[str] | None) -> None:
     """Have a stand-in count as what `abstract_parts` says."""
-    for name in names:
+    for name in names if twins.has_plain_hash(kind) else ():
         module, _, attribute = name.partition(":")
         found: Any = getattr(sys.modules.get(module), attribute, None) if is_standard(module) else None
         if _is_abstract(found) and not issubclass(kind, found):
@@ -261,7 +282,7 @@ def container(kind: Any) -> twins.Container | None:
     """Return the twin of a container's class."""
     if kind.__module__ == "numpy":
         twins.know_numpy()
-    return twins.CONTAINER_OF.get(kind)
+    return twins.CONTAINER_OF.get(kind) if twins.has_plain_hash(kind) else None
 
 
 def _twin_of(value: Any) -> twins.Container | None:

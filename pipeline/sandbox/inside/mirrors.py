@@ -71,6 +71,8 @@ def make_class(parts: list[Any], peer: Any, register: Callable[[type], None], is
         made = type.__new__(Meta, name, metas, {"__module__": "solution", "__qualname__": name, "__peer__": peer})
     else:
         bases = [peer.value(base) for base in base_trees]
+        if peer.is_test and any(peer.is_own(peer.number_of(base) or 1) for base in bases):
+            raise ValueError("a base of the tests' own")  # nobody derives from one: see `Meta.__derive__`
         made = _plain_class(name, bases, style, looks, peer, peer.value(meta))
     if peer.is_test and type(sys.modules.get("solution")) is types.ModuleType:
         vars(sys.modules["solution"]).setdefault(name, made)  # where a pickle looks for it
@@ -88,7 +90,7 @@ def make_class(parts: list[Any], peer: Any, register: Callable[[type], None], is
     for method in methods:
         if method.startswith("@"):
             set_on(made, method[1:], classmethod(forwarding(method[1:], peer)))
-        elif method in OPEN or not hasattr(Remote, method):
+        elif method in OPEN or not (hasattr(Remote, method) or (style[0] == "meta" and hasattr(type, method))):
             set_on(made, str(method), Method(str(method), made, peer))
     if style[0] != "plain":
         set_on(made, "__getattr__", lambda self, attribute: _attribute_of(self, attribute, peer))
@@ -113,6 +115,8 @@ def _check_names(methods: list[str], style: list[Any]) -> None:
     inner = style[3] if style[0] == "enum" else style[1] if style[0] == "record" else []
     if any(name.lstrip("@").startswith("_") for name in bare) or any(name.startswith("__") for name, *_ in inner):
         raise ValueError("no such name")
+    if style[0] == "record" and not all(type(name) is str and name.isidentifier() for name, *_ in inner):
+        raise ValueError("no name of a field")  # `dataclass` makes code of it
 
 
 def _plain_class(name: str, bases: list[Any], style: list[Any], looks: str, peer: Any, written: Any) -> Any:

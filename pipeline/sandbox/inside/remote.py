@@ -54,9 +54,9 @@ PICKLES: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
-def signature(function: Any, name: str) -> Any:
+def signature(function: Any, name: str, follows: bool = True) -> Any:
     """Return the signature of a callable over there, or as much of its code as says that."""
-    flags, has_result, result, *parameters = function.__peer__.request("signature", function)
+    flags, has_result, result, *parameters = function.__peer__.request("signature", function, follows)
     found = inspect.Signature(
         [
             inspect.Parameter(
@@ -112,7 +112,9 @@ class Remote:
             return signature(self, name)
         if name.startswith(("__", "_pytest", "pytest")) and name not in (*FUNCTION_NAMES, *_ASKED):
             raise RefusedError(name)
-        return self.__peer__.request("get", self, name)
+        found = self.__peer__.request("get", self, name)
+        # A name is plain text: `unittest.mock` makes code of it.
+        return str.__str__(found) if isinstance(found, str) and name in FUNCTION_NAMES else found
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute of the object, over there."""

@@ -84,8 +84,8 @@ class Replies(Peer):
     def _do_delete(self, owner: Any, name: str) -> None:
         delattr(owner, name)
 
-    def _do_signature(self, function: Any) -> list[Any]:
-        found = inspect.signature(function)
+    def _do_signature(self, function: Any, follows: bool) -> list[Any]:
+        found = inspect.signature(function, follow_wrapped=follows is True)
         flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
         result = found.return_annotation
         return [flags, result is not found.empty, result] + [

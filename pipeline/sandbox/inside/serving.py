@@ -200,7 +200,7 @@ def run_tester(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers:
     line = Line(nonce, frames, answers)
     session = Session(line.talk, is_test=True)
     session.not_reaching = ("names", "public", "derive")
-    hear(session, load["setup"] + load["code"])
+    hear(session, load["setup"] + "\n" + load["code"])
     session.around.watch(load["setup"] + load["code"])
     session.lives.watch(load["setup"] + load["code"])
     sys.modules["solution"] = types.ModuleType("solution")  # where a pickle looks for enums and named tuples
@@ -230,6 +230,8 @@ def _outcome(
     try:
         bound = session.request("names", names)
         bound[entry_point]  # it was there when the solution was loaded
+        if type(bound) is not dict or not bound.keys() <= set(names):
+            raise ValueError("names that nobody asked for")
         namespace.update(bound)
     except BaseException as error:
         session.is_broken = True
@@ -266,7 +268,7 @@ def _is_known(value: Any, session: Session) -> bool:
     if not isinstance(value, type):
         return False
     twins = (enum.Enum, tuple)  # what such classes do happens here
-    return issubclass(value, twins) or value in session.shared or isinstance(type(value), Meta)
+    return issubclass(value, twins) or isinstance(type(value), Meta) or value in session.shared
 
 
 def _import_first(code: str) -> None:

@@ -8,7 +8,7 @@ the side that is asked may ask back before it replies, as when a candidate calls
     public                   the names that `from solution import *` binds: those of the solution's own, and others
     call f args options      method object name args options      await coroutine
     op name operands         next iterator count      get, set, delete object name [value]
-    signature f              what `inspect.signature` says of it
+    signature f follows      what `inspect.signature` says of it
     about name value args options   what `typing.get_type_hints` and others say of it (`asking`)
     patch, restore owner name [value]   of a class, or for None of the candidate's namespace; what was there first
     around what value        what the tests have changed around it (`surroundings`); files: what it has changed
@@ -121,7 +121,11 @@ class Session(Replies):
                     for change in self.around.changes():
                         self._ask(tuple(change))
             try:
-                value = self._ask(body) if is_leading else self._ask_beside(body)
+                if body[0] == "about" and not is_leading:  # whose answer is looked at on the way
+                    with self._turn():
+                        value = self._ask(body)
+                else:
+                    value = self._ask(body) if is_leading else self._ask_beside(body)
                 if self.is_test:
                     self.guard.answered(body, value)
                 return value

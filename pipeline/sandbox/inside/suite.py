@@ -190,7 +190,7 @@ def run_suite(load: dict[str, Any], nonce: bytes, frames: FrameReader, answers: 
     """Run a test module, ask for the candidate on the way, and report the outcomes at its end."""
     line = Line(nonce, frames, answers)
     session = Session(line.talk, is_test=True)
-    hear(session, load["setup"] + load["code"])
+    hear(session, load["setup"] + "\n" + load["code"])
     try:
         import pytest
 
