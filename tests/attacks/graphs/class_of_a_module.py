@@ -3,8 +3,9 @@
 # by: tester
 import pairsmith.pipeline.sandbox.inside.session as session
 
-KIND = '[1,"class","SystemExit",[],[],[],["plain",true],"builtins:SystemExit"]'
-session.Session.pack = lambda self, body: '[["raise",{"@":3}],[[3,"exc",{"@":1},[0],null,[]],' + KIND + "],[],[]]"
+KIND = '[1,"class","SystemExit",[],[],[],["plain",true],"builtins:SystemExit",[[],null],null]'
+END = ',[false,[],[],[]],[],false]'
+session.Session.pack = lambda self, body: '[["raise",{"@":3}],[[3,"exc",{"@":1},[0],null,[]],' + KIND + "]" + END
 
 
 def solve(xs):

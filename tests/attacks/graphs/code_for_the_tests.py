@@ -6,6 +6,8 @@ import json
 import pairsmith.pipeline.sandbox.inside.session as session
 from pairsmith.schemas.values import encode_value
 
+END = [False, [], [], []], [], False
+
 old = session.Session.answer
 code = (lambda: __import__("sys").modules["tests"].PAIRS).__code__
 PARTS = (
@@ -26,13 +28,13 @@ def answer(self, kind, parts):
 
 
 def make(self, number, name, looks, items):
-    kind = [number, "class", name, [], [], [], ["plain", True, None], looks]
+    kind = [number, "class", name, [], [], [], ["plain", True, None], looks, [[], None], None]
     return json.loads(ask(self, {"@": number}, number + 2, items, kind))[0][1]
 
 
 def ask(self, function, number, items, *changes):
     empty = [[50005, "dict", [], []], [number, "list", [], items]]
-    return self.talk(json.dumps([["call", function, {"@": number}, {"@": 50005}], [*changes, *empty], [], []]))
+    return self.talk(json.dumps([["call", function, {"@": number}, {"@": 50005}], [*changes, *empty], *END]))
 
 
 session.Session.answer = answer

@@ -5,7 +5,7 @@ import pairsmith.pipeline.sandbox.inside.session as session
 
 STATE = '[["__class__",{"type":"int"}],["__traceback__",1]]'
 session.Session.pack = lambda self, body: (
-    '[["raise",{"@":3}],[[3,"exc",{"type":"ValueError"},[0],null,' + STATE + "]],[],[]]"
+    '[["raise",{"@":3}],[[3,"exc",{"type":"ValueError"},[0],null,' + STATE + "]],[false,[],[],[]],[],false]"
 )
 
 

@@ -5,14 +5,17 @@ import json
 
 import pairsmith.pipeline.sandbox.inside.session as session
 
+END = [False, [], [], []], [], False
+
 old = session.Session.answer
-CLASS = [50000, "class", "OrderedDict", [], [], [], ["plain", True, None], "collections:OrderedDict"]
+PLAIN = ["plain", True, None]
+CLASS = [50000, "class", "OrderedDict", [], [], [], PLAIN, "collections:OrderedDict", [[], None], None]
 CHANGES = [CLASS, [50001, "list", [], []], [50003, "dict", [], []]]
 
 
 def answer(self, kind, parts):
     if kind == "call":
-        self.talk(json.dumps([["call", {"@": 50000}, {"@": 50001}, {"@": 50003}], CHANGES, [], []]))
+        self.talk(json.dumps([["call", {"@": 50000}, {"@": 50001}, {"@": 50003}], CHANGES, *END]))
     return old(self, kind, parts)
 
 

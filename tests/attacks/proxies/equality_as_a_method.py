@@ -5,7 +5,7 @@ import json
 
 import pairsmith.pipeline.sandbox.inside.session as session
 
-CLASS = [100003, "class", "P", [], [], ["@__eq__"], ["plain", True, None], ""]
+CLASS = [100003, "class", "P", [], [], ["@__eq__"], ["plain", True, None], "", [[], None], None]
 CHANGES = [[100001, "own", {"@": 100003}], CLASS]
 old = session.Session.answer
 
@@ -16,7 +16,7 @@ def answer(self, kind, parts):
         return ["ok", True]
     if kind == "call":
         self._set(100001, object())
-        self.pack = lambda body: json.dumps([["ok", {"@": 100001}], CHANGES, [], []])
+        self.pack = lambda body: json.dumps([["ok", {"@": 100001}], CHANGES, [False, [], [], []], [], False])
     return old(self, kind, parts)
 
 
