@@ -178,7 +178,8 @@ def _run(config: RunConfig, cache: Path, api_keys: ApiKeys) -> RoundsResult:
         write_rounds_report(config.run, result)
         if row.lost:
             names = ", ".join(dict.fromkeys(lost.problem_id for lost in row.lost))
-            reporter().log(f"narrowing   {len(row.lost)} right approaches of the start are lost: {names[:200]}")
+            n = len(row.lost)
+            reporter().log(f"narrowing   right approaches of the start that are lost: {n} ({names[:200]})")
         if stop:
             reporter().log(f"rounds end  {stop}")
             break

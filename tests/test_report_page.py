@@ -338,8 +338,8 @@ def test_measures_without_a_figure_have_their_own_table(tmp_path: Path) -> None:
     gains = gains_from_json(path.read_text(encoding="utf-8"))
     path.write_text(scores_to_json((*gains, replace(gains[0], measure="quality_style"))), encoding="utf-8")
     main, _, more = Page(write_report(run).read_text(encoding="utf-8")).text.partition("Further measures")
-    assert "quality style" in more
-    assert "quality style" not in main
+    assert "Quality: style" in more
+    assert "Quality: style" not in main
 
 
 def test_page_says_how_many_programs_each_rule_merges(tmp_path: Path) -> None:

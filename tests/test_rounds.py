@@ -220,11 +220,11 @@ def test_the_page_says_what_happened_and_what_to_keep(tmp_path: Path) -> None:
     assert "</code>'" not in page
     assert page.count("<svg") == 2
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
-    assert "Effective behaviours in 4 – 2.40 −0.60 (−0.90 to −0.30)" in text
+    assert "Effective behaviours in 4 – 2.40 −0.60 fell (−0.90 to −0.30)" in text
     assert "KL to the start, nats per token – 0.0123 " in text
     (_, outcome, *_) = conclude(result)
     assert "effective behaviours in 4: fell, −0.60 (−0.90 to −0.30)" in outcome
-    assert outcome.endswith("; 1 right approaches of the start are lost.")
+    assert outcome.endswith("; right approaches of the start that are lost: 1.")
     unscored = write_rounds(tmp_path, [rows[0], RoundRow(2, "round-2", stop="no pairs")])
     assert repr(read_rounds(tmp_path)) == repr(unscored)
     assert "Round 2 was not scored: no pairs." in conclude(unscored)

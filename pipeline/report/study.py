@@ -18,7 +18,7 @@ from pairsmith.schemas.score import Gain, Interval, RoundRow, RoundsResult, Slic
 from pairsmith.schemas.synthesis import ProblemCard
 
 N_SHOWN = 40
-STEPS = ("seeds", "concepts", "instructions", "responses", "tests", "weak")
+STEPS = ("seeds", "concepts", "instructions", "responses", "tests")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +55,22 @@ def write_synthesis_report(
         {},
         name=name,
         steps=rows,
-        tests=sorted(manifests["agreements"].counts.items()),
-        labels=sorted(manifests["standings"].counts.items()),
+        responses=[*_counts(manifests["standings"], "standing"), *_counts(manifests["agreements"], "response")],
+        tests=_counts(manifests["agreements"], "test"),
         n_kept=sum(not card.reason for card in cards),
         n_problems=len(cards),
         reasons=Counter(card.reason for card in cards if card.reason).most_common(),
         cards=sorted(cards, key=lambda card: (bool(card.reason), -card.posterior, card.problem_id))[:N_SHOWN],
     )
     write_whole(path, text.encode("utf-8"))
+
+
+def _counts(manifest: Manifest, kind: str) -> list[tuple[str, int]]:
+    """Return the counts of a kind by their reasons, the largest first; `ok` is no reason."""
+    found = [
+        (name.removeprefix(f"{kind}."), n) for name, n in manifest.counts.items() if name.startswith(f"{kind}.")
+    ]
+    return sorted((row for row in found if row[0] != "ok"), key=lambda row: (-row[1], row[0]))
 
 
 COST = "distinct_syntax"
@@ -120,6 +128,7 @@ def plot_changes(rows: Sequence[StudyRow]) -> Drawing:
             axes.hlines(y.value, x.low, x.high, color=colour, linewidth=1.3, alpha=0.6)
             axes.vlines(x.value, y.low, y.high, color=colour, linewidth=1.3, alpha=0.6)
             axes.scatter([x.value], [y.value], color=colour, marker=mark, s=54, zorder=3)
+        axes.locator_params(axis="x", nbins=6)
         axes.set_xlabel("change of distinct programs (share)")
         axes.set_ylabel("change of pass@1")
         axes.grid(visible=True)
@@ -147,8 +156,8 @@ def _marks(rows: Sequence[StudyRow]) -> dict[tuple[str, str], str]:
 
 
 _SHAPES = {
-    "o": "disc", "s": "square", "^": "triangle", "D": "diamond", "v": "triangle down", "P": "plus", "X": "cross",
-    "*": "star",
+    "o": "disc", "s": "square", "^": "triangle", "D": "diamond", "v": "inverted triangle", "P": "plus",
+    "X": "cross", "*": "star",
 }  # fmt: skip
 
 
@@ -209,7 +218,7 @@ def _outcome(row: RoundRow) -> str:
         return f"Round {row.number} was not scored: {row.stop or 'it is not done yet'}."
     parts = [f"Round {row.number}: {gain.measure} {_moved(gain)} against the start"]
     parts += [f"{spoken(cost.measure).lower()}: {_moved(cost)}"] if cost is not None else []
-    parts += [f"{len(row.lost)} right approaches of the start are lost"] if row.lost else []
+    parts += [f"right approaches of the start that are lost: {len(row.lost)}"] if row.lost else []
     return "; ".join(parts) + "."
 
 

@@ -16,6 +16,7 @@ MEASURES = {
     "effective_syntax": "Effective programs",
     "effective_behaviour": "Effective behaviours",
     "pass@1_greedy": "pass@1, greedy",
+    "quality": "Quality",
 }
 
 
@@ -42,7 +43,8 @@ def spoken(name: str) -> str:
     kind, _, k = name.partition("@")
     if k.isdecimal() and kind in MEASURES:
         return f"{MEASURES[kind]} in {k}"
-    return MEASURES.get(name, name.replace("_", " "))
+    words = MEASURES.get(name, name.replace("_", " "))
+    return words.replace("quality ", "Quality: ", 1) if name.startswith("quality_") else words
 
 
 def counted(n: int, noun: str) -> str:
