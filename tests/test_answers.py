@@ -26,6 +26,44 @@ def test_answers_that_share_one_of_their_blocks(pool: SandboxPool) -> None:
     assert [verdict.label for verdict in judge_answers(answers, pool)] == ["undecided", "undecided", "passed"]
 
 
+MACROS = """\
+#include <bits/stdc++.h>
+using namespace std;
+#define rep(i, n) for (int i = 0; i < (n); ++i)
+
+int add(int n) {
+    rep(i, 1) {
+        n = n SIGN 1;
+    }
+    return n;
+}
+
+int main() {
+    int n;
+    cin >> n;
+    rep(i, 1) rep(j, 1) n = add(n);
+    cout << n << endl;
+}
+"""
+
+
+def test_bare_programs_that_the_grammar_does_not_know_are_whole(pool: SandboxPool, tmp_path: Path) -> None:
+    """The compiler decides: a grammar does not see what a macro expands to, and cut them to their first lines."""
+    answers = [
+        KnownAnswer("macros", "", "cpp", "stdin", head + MACROS.replace("SIGN", sign) + tail, label)
+        for sign, label in (("+", "passed"), ("-", "failed"))
+        for head, tail in (
+            ("", ""),
+            ("Here is the program:\n\n", ""),
+            ("Solution:\n", "\nIt takes constant time.\n"),
+        )
+    ]
+    verdicts = judge_answers(answers, pool, tmp_path / "compiled")
+    assert [(verdict.label, verdict.cause in ("", "wrong_value")) for verdict in verdicts] == [
+        (row.label, True) for row in answers
+    ]
+
+
 @pytest.mark.timeout(1500)  # Docker compiles slowly where other tests run beside it
 def test_every_label_is_right(pool: SandboxPool, tmp_path: Path) -> None:
     answers = load_answers()

@@ -1,12 +1,15 @@
 """Whole programs for stdin/stdout problems, and classes for methods."""
 
+import itertools
 from typing import Any
 
 import pytest
 
 from pairsmith.pipeline.extraction import extract_program
+from pairsmith.pipeline.sampling.opening import make_opening
 from pairsmith.schemas.candidate import Candidate, Extraction, Program
 from pairsmith.schemas.problem import Interface
+from tests.answers.make_corpus import LANGUAGES
 from tests.pairing_records import problem as make_problem
 
 GOOD = "import sys\n\n\ndef solve(n):\n    return n * 2\n\n\n"
@@ -81,6 +84,30 @@ def test_a_completion_that_answers_in_markdown_is_no_continuation(words: str, la
     assert (program.extraction, program.form, program.code) == (Extraction.OK, "fenced", code)
     begun = extract(f"{code}\n```\nExample:\n```\n5\n```", "continuation", opening, language=language)
     assert (begun.form, begun.code) == ("continuation", opening + code)
+
+
+HEADS = (
+    "Here is the program:\n\n", "Sure! This reads one number (an int):\n\n", "Answer\n\n", "Solution:\n",
+    "We read n, add one; then print it.\n\n", "I'd use a scanner to readLine from System.in (stdin):\n\n",
+)  # fmt: skip
+TAILS = ("", "\nIt takes constant time.\n", "\n\nThis reads `n` from stdin (cin), and prints it; done.\n")
+
+
+@pytest.mark.parametrize("language", [name for name in LANGUAGES if name != "python"])
+def test_bare_code_between_prose_is_no_continuation_of_the_comments(language: str) -> None:
+    """`test_every_label_is_right` has each language's own tools judge the same programs without the prose."""
+    code = LANGUAGES[language].on_stdin.replace("OP", "+")
+    task = make_problem(
+        interface=Interface.STDIN, entry_point="", language=language, prompt="Add one (an int).\nRead it."
+    )
+    opening = make_opening(task, "completion").text
+    for head, tail in itertools.product(("", *HEADS), TAILS):
+        program = extract(head + code + tail, "continuation", opening, language=language)
+        form, expected = ("bare", code) if head else ("continuation", opening + code)
+        assert (program.form, program.code.rstrip()) == (form, expected.rstrip()), (head, tail)
+    begun, rest = code.split("\n", 1)
+    program = extract(f"{rest}{TAILS[1]}", "continuation", f"{begun}\n", language=language)
+    assert (program.form, program.code.rstrip()) == ("continuation", code.rstrip())
 
 
 def test_other_languages_keep_their_whole_block() -> None:

@@ -22,6 +22,14 @@ from pairsmith.schemas.pair import Span
 from pairsmith.schemas.problem import Problem
 
 _INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")  # code in a sentence
+_MAIN = re.compile(r"\bmain\s*\(")
+# A line that is code whatever the grammar says of it, in languages with braces.
+_CODE_LINE = re.compile(
+    r"[;{][ \t]*(?://.*)?$|;[ \t]*}[ \t]*$|^[ \t]*}[;)]*[ \t]*$|^[ \t]*#[ \t]*(?:include|define|pragma|if|endif)\b"
+    r"|^package[ \t]+\w+$|^import\b",
+    re.MULTILINE,
+)
+_WORDS = re.compile(r"\w[,.]?[ \t]+\w+[,.]?[ \t]+\w|:[ \t]*$")  # a sentence, or what announces the code
 _LONE_FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})[ \t]*$", re.MULTILINE)
 
 
@@ -61,7 +69,7 @@ def find_bare_program(text: str, reader: Reader, reads: "re.Pattern[str]") -> Fo
     if fence is not None and not reader.is_bare_program(text) and does_anything(text[: fence.start()]):
         text = text[: fence.start()]
     if reader.language is not None:
-        return _foreign_program(text, reader)
+        return find_foreign_program(text, reader, reads)
     if reader.compiles(text):
         found = Extraction.OK if does_anything(text) else Extraction.NO_CODE
         return Found(found, "bare", as_written(text), spans=(Span(0, len(text)),))
@@ -77,9 +85,12 @@ def find_bare_program(text: str, reader: Reader, reads: "re.Pattern[str]") -> Fo
     return Found(Extraction.OK if is_whole else Extraction.SYNTAX_ERROR, "bare", code, spans=_span(text, code))
 
 
-def _foreign_program(text: str, reader: Reader) -> Found:
+def find_foreign_program(text: str, reader: Reader, reads: "re.Pattern[str]" = READS_INPUT) -> Found:
     """Return a program of another language from its first line that could be code, to its last one without
     prose.
+
+    Grammars do not know what macros expand to, so a part that parses is the program only if it has all that makes
+    one; else the lines are taken from the first to the last one that looks like code.
     """
     if not does_anything(text):
         return Found(Extraction.NO_CODE, "bare", as_written(text))
@@ -93,8 +104,27 @@ def _foreign_program(text: str, reader: Reader) -> Found:
                 continue  # prose begins at the margin
             code = "\n".join(lines[start:end])
             if reader.is_bare_program(code) and does_anything(code):
-                return Found(Extraction.OK, "bare", as_written(code), spans=_span(text, code))
-    return Found(Extraction.OK, "bare", as_written(text), spans=(Span(0, len(text)),))
+                if _is_whole_program(code, "\n".join([*lines[:start], "", *lines[end:]]), reads):
+                    return Found(Extraction.OK, "bare", as_written(code), spans=_span(text, code))
+                break
+    code = text if reader.name == "bash" else _without_words_around(lines, reader)
+    return Found(Extraction.OK, "bare", as_written(code), spans=_span(text, code))
+
+
+def _without_words_around(lines: Sequence[str], reader: Reader) -> str:
+    """Return lines without the words before the first line that looks like code, and behind the last one."""
+    kept = [n for n, line in enumerate(lines) if _CODE_LINE.search(line) or line.startswith(reader.comment)]
+    start, end = (kept[0], kept[-1] + 1) if kept else (0, len(lines))
+    start = start if any(map(_WORDS.search, lines[:start])) else 0
+    end = end if any(map(_WORDS.search, lines[end:])) else len(lines)
+    return "\n".join(lines[start:end])
+
+
+def _is_whole_program(code: str, rest: str, reads: "re.Pattern[str]") -> bool:
+    """Return whether code that parses is a program without the lines around it."""
+    if any(pattern.search(rest) and not pattern.search(code) for pattern in (reads, _MAIN)):
+        return False
+    return bool(_MAIN.search(rest)) or not _CODE_LINE.search(rest)  # a second program, or prose
 
 
 def _find(text: str, entry_point: str, given: Sequence[Statement], reader: Reader, order: str) -> Found:

@@ -1,10 +1,11 @@
 """Reads a completion as the rest of a function that the prompt began."""
 
 import re
+from dataclasses import replace
 
 from tree_sitter import Node, Parser
 
-from pairsmith.pipeline.extraction.answers import find_function
+from pairsmith.pipeline.extraction.answers import find_foreign_program, find_function
 from pairsmith.pipeline.extraction.blocks import Found, does_anything
 from pairsmith.pipeline.extraction.fences import starts_with_fence
 from pairsmith.pipeline.extraction.needs import borrow, find_missing
@@ -66,7 +67,10 @@ def find_continuation(
 
 def continue_program(text: str, opening: str, reader: Reader) -> Found:
     """Return the program that continues an opening, up to the last line with which it parses."""
-    whole = opening + text.split("\n```")[0]
+    rest = text.split("\n```")[0]
+    whole = opening + rest
+    if reader.language is not None:
+        return _continue_foreign_program(rest, opening, reader)
     lines = whole.split("\n")
     ends = [len(lines), *reversed([number for number in margins(lines) if number])][:MAX_PROGRAM_ENDS]
     for end in ends:
@@ -76,6 +80,18 @@ def continue_program(text: str, opening: str, reader: Reader) -> Found:
             code = reader.finish(code)
             return Found(found, "continuation", code, spans=_behind(opening, code, text))
     return Found(Extraction.SYNTAX_ERROR, "continuation", reader.finish(whole))
+
+
+def _continue_foreign_program(text: str, opening: str, reader: Reader) -> Found:
+    """Return the program without prose behind it; where prose is in front, without the comments of the opening."""
+    if any(line.strip() and not line.startswith(reader.comment) for line in opening.split("\n")):
+        found = find_foreign_program(opening + text, reader)
+        return replace(found, form="continuation", spans=_behind(opening, found.code, text))
+    found = find_foreign_program(text, reader)
+    if found.extraction is not Extraction.OK or not text.lstrip("\n").startswith(found.code.rstrip("\n")):
+        return found
+    code = opening + text[: text.index(found.code.rstrip("\n"))] + found.code
+    return replace(found, form="continuation", code=code, spans=_behind(opening, code, text))
 
 
 def _behind(opening: str, code: str, text: str) -> tuple[Span, ...]:

@@ -21,6 +21,8 @@ _IS_CODE = re.compile(r"[(){}\[\]=;]|^\s*(?:#|(?:import|use|package|fi|done|esac
 _COULD_BEGIN = re.compile(r"[#@\w].*[{(;<>\"=]|[#@]\w|import\b|use\b|package\b|\w+\(\)|[;!]?\(|['\"]use ")
 _HEADING = re.compile(r"#{1,6} (?!\s*(?:include|define|undef|if|ifdef|ifndef|pragma)\b)")
 _FENCE_LINE = re.compile(r"^[ \t]*(`{3,}|~{3,})", re.MULTILINE)
+# `Answer` above a blank line, or `Solution:`; no label of a loop.
+_TITLE = re.compile(r"\s*[A-Z][a-z]+(?::[ \t]*\n|[ \t]*\n[ \t]*\n)\s*(?!for\b|while\b|do\b|\{)")
 _DATA = re.compile(r"string|heredoc|comment|text_block|template|raw")  # kinds of nodes that hold text
 # Words are commands in Bash, so prose parses: a program begins and ends like one.
 _BASH_BEGIN = re.compile(
@@ -83,6 +85,8 @@ class Reader:
             return False
         if self.language is None:
             return True
+        if _TITLE.match(text):
+            return False
         source = to_source(text)
         root = parse_source(source, self.language)
         marks = [
