@@ -71,14 +71,10 @@ def as_line(trial: Trial) -> str:
 
 def table(made: list[Trial]) -> str:
     """Return the table of docs/judging.md: by kind and form how many are right / wrong in each language."""
-    forms = list(dict.fromkeys(trial.form for trial in made))
-    rows = [["what the tests are about", *forms]]
-    for kind in dict.fromkeys(trial.kind for trial in made):
-        rows.append(
-            [kind, *(_cell([one for one in made if (one.kind, one.form) == (kind, form)]) for form in forms)]
-        )
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]]) + "\n"
+    rows = [["what the tests are about", "judged by", "right / wrong"], ["---"] * 3]
+    for kind, form in dict.fromkeys((trial.kind, trial.form) for trial in made):
+        rows.append([kind, form, _cell([one for one in made if (one.kind, one.form) == (kind, form)])])
+    return "".join("| " + " | ".join(row) + " |\n" for row in rows)
 
 
 def _cell(chosen: list[Trial]) -> str:
