@@ -5,7 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pairsmith.pipeline.extraction.blocks import READS_INPUT, Blocks, Found, does_anything
-from pairsmith.pipeline.extraction.fences import Block, html_as_fences, outside_blocks
+from pairsmith.pipeline.extraction.fences import (
+    Block,
+    html_as_fences,
+    indented_chunks,
+    indented_code,
+    outside_blocks,
+)
 from pairsmith.pipeline.extraction.needs import borrow_around, find_missing, prune, put_before
 from pairsmith.pipeline.extraction.readers import (
     MAX_STARTS,
@@ -76,7 +82,7 @@ def find_bare_program(text: str, reader: Reader, reads: "re.Pattern[str]") -> Fo
     pieces = reader.cut(text, True)
     code = reader.finish(join(_without_prose(pieces.statements)))
     if not does_anything(code):
-        chunks = [chunk for chunk in _indented_chunks(text) if reader.compiles(chunk) and reads.search(chunk)]
+        chunks = [chunk for chunk in indented_chunks(text) if reader.compiles(chunk) and reads.search(chunk)]
         if len({chunk.strip() for chunk in chunks}) == 1:
             return Found(Extraction.OK, "bare", as_written(chunks[0]), spans=_span(text, chunks[0]))
         broken = Found(Extraction.SYNTAX_ERROR, "bare", as_written(text))
@@ -132,7 +138,7 @@ def _find(text: str, entry_point: str, given: Sequence[Statement], reader: Reade
         return _find_foreign(text, entry_point, given, reader, order)
     found = _read(text, entry_point, given, reader)
     if found.extraction in (Extraction.NO_CODE, Extraction.NO_ENTRY_POINT):
-        indented = _indented_code(text, entry_point)
+        indented = indented_code(text, entry_point)
         if indented:
             again = _read(indented, entry_point, given, reader)
             return again if again.extraction is Extraction.OK else found
@@ -145,7 +151,7 @@ def _find_foreign(text: str, entry_point: str, given: Sequence[Statement], reade
     Where none is a program, the statements that the entry point needs are taken. Prose in front confuses a parser,
     so the lines that could begin the code are tried.
     """
-    for part in (text, *_indented_chunks(text)):
+    for part in (text, *indented_chunks(text)):
         stretches = _stretches(part, reader)
         if not stretches:
             continue
@@ -176,12 +182,6 @@ def _stretches(text: str, reader: Reader) -> list[Block]:
         end = start + len(code)
         blocks.append(Block(code, "", start, end, start, end, is_closed=True, is_program=True))
     return blocks
-
-
-def _indented_chunks(text: str) -> list[str]:
-    """Return what is set off by four spaces or more, or a tab: blocks of code in Markdown; moved to the margin."""
-    found = re.findall(r"(?:(?:^|\n)(?:(?: {4}|\t)[^\n]*|[ \t]*(?=\n)))+", text)
-    return ["\n".join(re.sub(r"^(?: {4}|\t)", "", line) for line in chunk.split("\n")) for chunk in found]
 
 
 def _read(text: str, entry_point: str, given: Sequence[Statement], reader: Reader) -> Found:
@@ -244,27 +244,6 @@ def _explain_bare_absence(pieces: Pieces, text: str, entry_point: str, reader: R
         return Found(Extraction.NO_ENTRY_POINT, "bare", program, spans=_span(text, program), method_of=owner)
     broken = Found(Extraction.SYNTAX_ERROR, "bare", as_written(text))
     return broken if pieces.broken else Found(Extraction.NO_CODE, "bare", "")
-
-
-def _indented_code(text: str, entry_point: str) -> str:
-    """Return the code block that is set off by indentation and begins or holds the entry point; else nothing.
-
-    A method is not taken out of its class, nor a function out of another statement.
-    """
-    header = re.search(rf"^([ \t]+)(?:(?:async\s+)?def|class)\s+{re.escape(entry_point)}\b", text, re.MULTILINE)
-    if header is None:
-        return ""
-    before = text[: header.start()].split("\n")
-    width = len(header[1])
-    outer = [line for line in before if line.strip() and len(line) - len(line.lstrip()) < width]
-    if outer and re.match(
-        r"\s*(?:class|def|async|if|elif|else|for|while|with|try|except|finally)\b.*:", outer[-1]
-    ):
-        return ""
-    start = len(before)
-    while start and (not before[start - 1].strip() or not before[start - 1][:width].strip()):
-        start -= 1
-    return "\n".join(line[width:] if not line[:width].strip() else line for line in text.split("\n")[start:])
 
 
 def find_function(text: str, problem: Problem, reader: Reader, config: ExtractionConfig) -> Found:

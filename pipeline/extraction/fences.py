@@ -252,3 +252,30 @@ def _sentence_before(text: str, blocks: Sequence[Block], block: Block) -> str:
     lines = [line.strip() for line in text[begin : block.opening].split("\n") if line.strip()]
     last = lines[-1] if lines else ""
     return re.split(r"(?<=[.!?])\s+", last)[-1]
+
+
+def indented_chunks(text: str) -> list[str]:
+    """Return what is set off by four spaces or more, or a tab: blocks of code in Markdown; moved to the margin."""
+    found = re.findall(r"(?:(?:^|\n)(?:(?: {4}|\t)[^\n]*|[ \t]*(?=\n)))+", text)
+    return ["\n".join(re.sub(r"^(?: {4}|\t)", "", line) for line in chunk.split("\n")) for chunk in found]
+
+
+def indented_code(text: str, entry_point: str) -> str:
+    """Return the code block that is set off by indentation and begins or holds the entry point; else nothing.
+
+    A method is not taken out of its class, nor a function out of another statement.
+    """
+    header = re.search(rf"^([ \t]+)(?:(?:async\s+)?def|class)\s+{re.escape(entry_point)}\b", text, re.MULTILINE)
+    if header is None:
+        return ""
+    before = text[: header.start()].split("\n")
+    width = len(header[1])
+    outer = [line for line in before if line.strip() and len(line) - len(line.lstrip()) < width]
+    if outer and re.match(
+        r"\s*(?:class|def|async|if|elif|else|for|while|with|try|except|finally)\b.*:", outer[-1]
+    ):
+        return ""
+    start = len(before)
+    while start and (not before[start - 1].strip() or not before[start - 1][:width].strip()):
+        start -= 1
+    return "\n".join(line[width:] if not line[:width].strip() else line for line in text.split("\n")[start:])
