@@ -91,6 +91,11 @@ FENCED = {
 }
 
 
+def test_a_block_that_is_cut_off_keeps_what_is_whole() -> None:
+    program = extract(f"Sure:\n```python\n{GOOD}\nprint(f'{{f(1)}} is")
+    assert (program.extraction, GOOD in program.code) == (OK, True)
+
+
 @pytest.mark.parametrize("name", FENCED)
 def test_fenced_code(name: str) -> None:
     program = extract(FENCED[name])
@@ -240,6 +245,9 @@ FAILING = {
     "broken": ("```python\ndef f(a:\n    return a\n```", BROKEN, "fenced"),
     "truncated": ("def f(a):\n    return (a +", BROKEN, "bare"),
     "python 2": ("def f(a):\n    print a\n", BROKEN, "bare"),
+    "broken demonstration": (f"```python\n{GOOD}\nprint(f'{{f(1)}} is\n```", BROKEN, "fenced"),
+    "open bracket behind": (f"```python\n{GOOD}\nprint(f(1)\n```\nDone.", BROKEN, "fenced"),
+    "prose in the block": (f"```python\n{GOOD}\nThis returns a.\n```\n", BROKEN, "fenced"),
     "other language": ("```js\nfunction f(a) { return a; }\n```", BROKEN, "fenced"),
     "return outside": ("```python\ndef g(a):\n    return a\nreturn 3\n```", ABSENT, "fenced"),
     "null byte": ("def f(a):\n    return '\0'\n", BROKEN, "bare"),

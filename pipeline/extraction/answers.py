@@ -263,7 +263,9 @@ def find_function(text: str, problem: Problem, reader: Reader, config: Extractio
         return find_bare(text, name, given, reader, config.blocks)
     blocks = Blocks(text, name, given, reader)
     found = blocks.find_function(config.blocks, config.accept_method)
-    if found is not None and found.extraction in (Extraction.OK, Extraction.AMBIGUOUS):
+    if found is not None and (
+        found.extraction in (Extraction.OK, Extraction.AMBIGUOUS) or blocks.is_broken_whole()
+    ):
         return found
     bare = find_bare(text, name, given, reader, config.blocks)
     if bare.extraction is Extraction.OK:

@@ -112,6 +112,14 @@ class Blocks:
             return replace(found, extraction=Extraction.AMBIGUOUS, others=())
         return found
 
+    def is_broken_whole(self) -> bool:
+        """Return whether a closed block, so none that was cut off, defines the entry point and can't be compiled.
+
+        Only in Python, whose compiler says so; asked after `find_function`.
+        """
+        broken = [choice.block for choice in self.choices if choice.role == "broken"]
+        return self.reader.language is None and bool(broken) and all(block.is_closed for block in broken)
+
     def find_program(self, order: str, wanted: Callable[[str], object]) -> Found | None:
         """Return the whole program for stdin or a suite: of the blocks with the wanted behaviour, else of any."""
         does = [choice for choice in self.choices if does_anything(choice.block.code)]
