@@ -100,18 +100,23 @@ def test_answers_in_a_later_python_prove_nothing(code: str, is_fenced: bool, poo
         assert found == due if due else found[0] is Label.FAILED
 
 
+def pretend(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    """Have each sandbox report a version of Python, until the test ends: others use the sandboxes too."""
+    begin = Sandbox.run
+
+    def run(self: Sandbox, job: object) -> object:
+        monkeypatch.setattr(self, "python", version)
+        return begin(self, job)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Sandbox, "run", run)
+
+
 def test_a_sandbox_with_an_older_python_proves_nothing(pool: SandboxPool, monkeypatch: pytest.MonkeyPatch) -> None:
     problem = case_problem("python", [((1,), 1)])
     code = "match 1:\n    case _: pass\nraise SyntaxError\ndef f(x): return x\n"
     program = Program("c", problem.problem_id, Extraction.OK, "bare", code)
     assert label(problem, program, pool) == (Label.FAILED, Cause.EXCEPTION)
-    begin = Sandbox.run
-
-    def run(self: Sandbox, job: object) -> object:
-        monkeypatch.setattr(self, "python", "3.9.2")  # until the test ends: others use the sandbox too
-        return begin(self, job)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Sandbox, "run", run)
+    pretend(monkeypatch, "3.9.2")
     assert label(problem, program, pool) == (Label.UNDECIDED, Cause.MISSING_PACKAGE)
     plain = Program("c", problem.problem_id, Extraction.OK, "bare", "raise SyntaxError\ndef f(x): return x\n")
     assert label(problem, plain, pool) == (Label.FAILED, Cause.EXCEPTION)
@@ -121,13 +126,7 @@ def test_a_setup_in_a_later_python_proves_nothing(pool: SandboxPool, monkeypatch
     problem = replace(case_problem("python", [((1,), 1)]), setup="raise SyntaxError\nx[*a]\n")
     program = Program("c", problem.problem_id, Extraction.OK, "bare", "def f(x): return x\n")
     assert label(problem, program, pool) == (Label.FAILED, Cause.EXCEPTION)
-    begin = Sandbox.run
-
-    def run(self: Sandbox, job: object) -> object:
-        monkeypatch.setattr(self, "python", "3.10.1")  # until the test ends: others use the sandbox too
-        return begin(self, job)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Sandbox, "run", run)
+    pretend(monkeypatch, "3.10.1")
     assert label(problem, program, pool) == (Label.UNDECIDED, Cause.MISSING_PACKAGE)
 
 
